@@ -1,0 +1,278 @@
+/* The checked model: the only structure that leaves lang/. Flat and resolved: names are gone, parts (`use`) are inlined
+ * with dotted names, index families are expanded, every expression carries its dimension and its span, and every
+ * value is in the coherent units (ms, mV, pA, um, mM, K). Nothing after lang/ knows about unit prefixes.
+ *
+ * Three scopes of values:
+ *   MGlobal  one number of an experiment: network params and lets (settable or computed once at start)
+ *   MVar     of a component: one value for each element of a population
+ *   handler arguments (MX_ARG) */
+#ifndef NSL_LANG_MODEL_H
+#define NSL_LANG_MODEL_H
+
+#include "lang/ast.h"
+#include "lang/unit.h"
+
+/* Builtin functions and operators (builtins.def): B_ADD, B_EXP, B_SELECT, …; one-to-one with IR ops. */
+typedef enum {
+#define BUILTIN(id, text, arity, dims, ir, doc) B_##id,
+#include "lang/builtins.def"
+#undef BUILTIN
+  B_COUNT
+} Builtin;
+
+typedef enum { DIST_UNIFORM, DIST_NORMAL, DIST_EXPONENTIAL, DIST_LOGNORMAL, DIST_COUNT } Dist;
+
+typedef struct MExpr MExpr;
+typedef struct MVar MVar;
+typedef struct MGlobal MGlobal;
+typedef struct MComponent MComponent;
+typedef struct MPopulation MPopulation;
+
+typedef enum {
+  MX_NUM,    /* num */
+  MX_VAR,    /* var */
+  MX_ARG,    /* arg: index of the handler's argument */
+  MX_GLOBAL, /* global */
+  MX_CALL,   /* builtin, args; conditions are MX_CALLs of comparison builtins with type M_BOOL */
+  MX_DRAW,   /* dist, args[0..1]; within [lo, hi]: args[2], args[3] (NULL: no bound) */
+  MX_NOISE,  /* white_noise(): each occurrence (each MExpr node) an independent source, dimension 1/sqrt(time) */
+  MX_TIME,   /* t */
+  MX_DT      /* dt (in delays and rates only) */
+} MExprKind;
+
+typedef enum { M_REAL, M_BOOL } MType; /* labels and enum values are reals: the index in their set */
+
+struct MExpr {
+  MExprKind kind;
+  MType type;
+  Dim dim;
+  Span span;
+  union {
+    double num;
+    MVar *var;
+    uint32_t arg;
+    MGlobal *global;
+    Builtin builtin;
+    Dist dist;
+  };
+  uint32_t n_args;
+  MExpr *args[4];
+};
+
+typedef struct {
+  bool has;              /* false: unrestricted */
+  bool open_lo, open_hi;
+  MExpr *lo, *hi;        /* NULL: -inf, +inf */
+  VEC(Name) labels;      /* `in {poisson, dc}`: the value is the index */
+  Span span;
+} MDomain;
+
+typedef enum { VAR_PARAM, VAR_STATE, VAR_LET, VAR_INPUT } VarKind;
+
+struct MVar {
+  VarKind kind;
+  uint32_t index; /* position in component->vars */
+  Name name;      /* "V", "na.g", "na.m" */
+  Name doc;
+  Dim dim;
+  Name unit; /* as declared, for output ("mV"); scale of that unit: */
+  double unit_scale;
+  Span span;
+  MExpr *value;    /* param: default; state: initial value; let: expression; input: NULL */
+  bool draw;       /* `~` instead of `=` */
+  MDomain domain;
+  MExpr *equation; /* state: right-hand side of V' = …; NULL: constant between events */
+  Span equation_span;
+  bool gate;       /* declared by `gate`: starts at its steady state (value holds it) */
+};
+
+typedef enum { STMT_ASSIGN, STMT_IF, STMT_HOLD } MStmtKind;
+typedef struct MStmt MStmt;
+struct MStmt {
+  MStmtKind kind;
+  Span span;
+  MVar *var;       /* assign, hold */
+  int op;          /* AssignOp: = += -= *= */
+  MExpr *value;    /* assign: right side; if: condition; hold: duration */
+  VEC(MStmt *) then, other;
+};
+typedef VEC(MStmt *) MStmtList;
+
+typedef struct {
+  Name name;
+  Span span;
+  Name doc;
+  uint32_t n_args; /* 0 or 1 (the weight) */
+  Name arg_name;
+  Dim arg_dim;
+  Name arg_unit;
+  double arg_unit_scale;
+  MStmtList body;
+} MPort;
+
+typedef struct {
+  int form;      /* SpikeForm */
+  MExpr *cond;   /* when: Boolean; peak: the variable's expression; rate: 1/time */
+  MExpr *level;  /* peak: above; NULL: none */
+  MStmtList body;
+  Span span;
+} MSpike;
+
+struct MComponent {
+  Name name;
+  Name what; /* keyword: neuron, … */
+  Name doc;
+  Span span;
+  VEC(MVar *) vars;  /* in order of declaration, parts first where they are used */
+  VEC(MVar *) init_order; /* params, then states, then lets they need, in order of dependence (cycles are errors) */
+  VEC(MVar *) let_order;  /* lets in order of dependence */
+  VEC(MPort *) ports;
+  VEC(MSpike *) spikes; /* at most one in this version */
+};
+
+struct MGlobal {
+  Name path; /* "brunel.g", "microcircuit.N[L4e]", "brunel.nu" */
+  uint32_t index;
+  Dim dim;
+  Name unit; /* as declared */
+  double unit_scale;
+  Span span;
+  Name doc;
+  MExpr *value; /* over globals earlier in order; the default if settable */
+  bool settable;
+  bool integer_like; /* used as a size or count: must come out whole */
+  MDomain domain;
+};
+
+typedef struct {
+  MVar *var;    /* a param, or a state (its initial value) */
+  MExpr *value; /* over globals, and the component's own params */
+  bool draw;
+  Span span;
+} MSetting;
+
+struct MPopulation {
+  Name path; /* "E", "cell[L4e]", "squid" */
+  Name base; /* "cell" */
+  uint32_t index;
+  MComponent *component;
+  MExpr *size; /* over globals */
+  VEC(MSetting) settings;
+  Span span;
+};
+
+typedef struct {
+  MPopulation *pop;
+  MExpr *from, *to; /* both ends included; NULL: all */
+  Span span;
+} MSlice;
+
+typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, RULE_TOTAL_NUMBER, RULE_PROBABILITY } MRule;
+
+typedef struct {
+  Name path; /* label, or "E -> I.psp", made unique by "#2"; keys the draws */
+  Span span;
+  MSlice source, target;
+  uint32_t port; /* index in target.pop->component->ports */
+  MRule rule;
+  MExpr *rule_arg; /* n or p; NULL for all_to_all, one_to_one */
+  Span rule_span;
+  bool no_self, no_multiple;
+  MExpr *weight; /* draws allowed; NULL: the port takes no argument */
+  MDomain weight_domain;
+  MExpr *delay; /* draws allowed; time */
+  MExpr *cond;  /* over globals; NULL: always */
+} MProjection;
+
+typedef enum { DRIVE_POISSON, DRIVE_TIMES, DRIVE_CONSTANT, DRIVE_STEP } MDriveKind;
+
+typedef struct {
+  Name path; /* "poisson -> E.psp", unique; keys the draws */
+  Span span;
+  MDriveKind kind;
+  MSlice target;
+  int32_t port; /* index of the port, or -1: */
+  MVar *input;  /* the continuous input */
+  /* poisson: args[0] rate. constant: args[0]. step: args[0] value, args[1] from (NULL 0), args[2] to (NULL inf). */
+  MExpr *args[3];
+  VEC(MExpr *) times; /* times([…]) */
+  MExpr *weight, *delay, *cond;
+} MDrive;
+
+typedef enum { RECORD_SPIKES, RECORD_VALUE, RECORD_SUM, RECORD_MEAN } MRecordKind;
+typedef struct {
+  MSlice slice;
+  MExpr *value; /* over that population's vars; NULL for spikes */
+} MRecordItem;
+typedef struct {
+  MRecordKind kind;
+  Name name; /* file name: "V", "lfp" */
+  Name unit;
+  double unit_scale;
+  VEC(MRecordItem) items;
+  MExpr *every; /* NULL: every step */
+  Span span;
+} MRecord;
+
+typedef struct {
+  Name name; /* phase; empty: none */
+  MExpr *duration;
+  Span span;
+} MPhase;
+
+typedef enum { EXPECT_RATE, EXPECT_CV, EXPECT_SPIKES, EXPECT_VALUE } MExpectKind; /* value: of globals alone */
+typedef struct {
+  MExpectKind kind;
+  Name text; /* as written */
+  VEC(MSlice) slices;
+  MExpr *value;       /* EXPECT_VALUE */
+  Dim dim;
+  MDomain interval;
+  MExpr *after, *until; /* NULL: start, end */
+  Span span;
+} MExpect;
+
+typedef struct {
+  Name name;
+  Name subject; /* "brunel", "squid" */
+  Name doc;
+  Span span;
+  VEC(MGlobal *) globals; /* in order of dependence */
+  VEC(MPopulation *) populations;
+  VEC(MProjection *) projections;
+  VEC(MDrive *) drives;
+  VEC(MRecord *) records;
+  VEC(MPhase) phases;
+  VEC(MExpect *) expects;
+  MExpr *dt;
+  MExpr *seed;            /* NULL: 1 */
+  MExpr *seed_last;       /* seeds = a..b; NULL: one */
+  Name method;            /* overrides the choice for all states ("rk4", "euler", …); empty: the compiler chooses */
+} MExperiment;
+
+typedef struct {
+  Name path;
+  uint64_t hash;
+} MImport;
+
+typedef struct {
+  Name name; /* file name without folder and .nsl */
+  Name title;
+  const Source *source;
+  VEC(MImport) imports;
+  VEC(MComponent *) components; /* declared in the file itself and checked, used or not */
+  VEC(MExperiment *) experiments;
+  uint64_t hash; /* of the resolved model: comments and layout not counted */
+} Model;
+
+typedef struct {
+  AstFile *(*parse)(Session *s, const Source *source); /* lang/ may not call parser/ */
+} CheckOptions;
+
+/* Checks a file and everything that it imports. Always returns a Model; it is fit for lowering only if
+ * s->errors == 0. Declarations of the standard library (s->stdlib_path/ *.nsl) are visible without import. */
+
+Model *model_check(Session *s, const AstFile *file, const CheckOptions *options);
+void model_print(const Session *s, const Model *m, FILE *out); /* `nslc ir --after check` */
+
+#endif
