@@ -1,0 +1,258 @@
+/* The two levels of IR in one form, and what the passes share. The only structure that leaves ir/.
+ *
+ * A kernel is straight-line SSA over named slots, run for each element of a population (or once, for the scalar
+ * kinds). `if` of the language is a select. Loops over elements, synapses and time are outside of the kernel: in its
+ * kind. Every value has a type, a dimension and the span of its origin.
+ *
+ * Level 1, "dynamics": what lower.c makes of a component: init, flow (right-hand sides, stored to `der` slots),
+ * receive, test, fire, record; setup and synapse kernels. Level 2, "kernels": solver passes have replaced
+ * flow + receive + test + fire by one fused `step`, and hoisting has moved all uniform work into `derive`.
+ *
+ * Time semantics of `step` (language.md): old state at T-dt -> integrate to T -> add what arrived at T (ports) -> test
+ * -> fire -> store. */
+#ifndef NSL_IR_IR_H
+#define NSL_IR_IR_H
+
+#include "lang/model.h"
+
+typedef enum { IR_REAL, IR_BOOL, IR_VOID } IrType;
+
+typedef enum {
+#define OP(id, ...) IR_##id,
+#include "ir/ops.def"
+#undef OP
+  IR_OPS
+} IrOp;
+
+typedef uint32_t IrVal; /* position of the instruction in the kernel */
+#define IR_NONE UINT32_MAX
+
+typedef struct {
+  uint8_t op, type; /* IrOp, IrType */
+  uint32_t slot;    /* load, take, store: the kernel's slot. draws, noise: the ordinal. check: state index */
+  IrVal arg[4];     /* unused: IR_NONE */
+  double num;       /* const */
+  Dim dim;
+  Span span;
+} IrIns;
+
+typedef enum {
+#define SLOT(id, text, doc) SLOT_##id,
+#include "ir/slots.def"
+#undef SLOT
+  SLOT_KINDS
+} SlotKind;
+
+typedef struct {
+  SlotKind kind;
+  uint32_t index; /* in its kind: see slots.def */
+  Name name;
+  IrType type;
+  Dim dim;
+  bool settable; /* global: a store keeps the value that the user has set */
+} IrSlot;
+
+typedef enum {
+#define KERNEL(id, text, level, scalar, doc) KERNEL_##id,
+#include "ir/kernels.def"
+#undef KERNEL
+  KERNEL_KINDS
+} KernelKind;
+
+typedef struct {
+  KernelKind kind;
+  Name name;      /* "step.iaf_psc_exp" */
+  uint32_t index; /* in module->kernels */
+  VEC(IrSlot) slots;
+  VEC(IrIns) ins;
+} IrKernel;
+/* Computed in float64 whatever the program's precision: setup, derive, init, synapse (kernels.def, `scalar` or doc). */
+bool ir_kernel_f64(KernelKind kind);
+
+/* ---- a class: a component with what is uniform and what is per element decided; populations share it */
+typedef struct {
+  MVar *var;
+  Name method;        /* "exact", "exponential euler", "rk4", "euler-maruyama", "none" */
+  Name reason;        /* for explain */
+} IrState;
+typedef struct {
+  MPort *port;
+  bool additive;      /* the handler only adds coefficient * w to states: arriving weights may be summed per step */
+  uint32_t scale_u;   /* uniform: value of one integer unit of the accumulator; written by the runtime */
+} IrPort;
+typedef struct {
+  uint32_t steps_u;   /* uniform: R = ceil(d/dt - 1e-6) */
+  Name steps_name;
+  VEC(uint32_t) states;
+  Span span;
+} IrHold;
+typedef struct {
+  Name name;          /* "tau_m", or of the compiler: "%p.V.V" */
+  Dim dim;
+  MVar *var;          /* the param, or NULL */
+} IrUniform;
+
+typedef struct {
+  Name name;
+  uint32_t index;
+  const MComponent *component;
+  VEC(IrState) states;         /* SLOT_STATE indices */
+  VEC(MVar *) elem_params;     /* SLOT_PARAM indices: params with one value per element */
+  VEC(MVar *) inputs;          /* SLOT_INPUT indices: inputs that something drives; others are 0 */
+  VEC(IrPort) ports;           /* SLOT_PORT indices */
+  VEC(IrHold) holds;           /* SLOT_HELD indices */
+  VEC(IrUniform) uniforms;     /* layout of the population's block of globals */
+  bool has_spike, has_prev;    /* SLOT_SPIKE written; SLOT_PREV read and written */
+  uint32_t draws;              /* ordinals used so far */
+  IrKernel *init;              /* stores params per element and states */
+  IrKernel *flow, *test, *fire;/* level 1; NULL where there is none */
+  VEC(IrKernel *) receive;     /* level 1: by port */
+  IrKernel *derive, *step;     /* level 2 */
+} IrClass;
+
+/* ---- an experiment: everything the runtime needs, as numbers of globals ("slots of G").
+ * G[0 .. n_globals): network params and lets, then a block for each population (its class's uniforms) and each
+ * projection (arguments of its weight and delay kernels). `setup` computes G from what the user has set. */
+typedef struct {
+  MPopulation *pop;
+  IrClass *class;
+  uint32_t size;   /* G slot */
+  uint32_t block;  /* first G slot of the block */
+} IrPopulation;
+typedef struct {
+  uint32_t pop;          /* index of the population */
+  uint32_t from, to;     /* G slots, or IR_NONE: all */
+} IrSlice;
+typedef struct {
+  MProjection *proj;
+  IrSlice source, target;
+  uint32_t rule_arg, cond;           /* G slots or IR_NONE */
+  uint32_t weight, delay;            /* G slots, or IR_NONE when the kernel draws them */
+  IrKernel *weight_kernel, *delay_kernel; /* synapse kernels: OUT 0; NULL when the slot holds the value */
+  uint32_t weight_lo, weight_hi;     /* G slots or IR_NONE: saturate */
+  uint32_t block;                    /* uniforms of both kernels */
+} IrProjection;
+typedef struct {
+  MDrive *drive;
+  IrSlice target;
+  uint32_t input;                    /* class input index, or IR_NONE */
+  uint32_t args[3], weight, delay, cond;
+  VEC(uint32_t) times;
+} IrDrive;
+typedef struct {
+  IrSlice slice;
+  IrKernel *kernel;                  /* record kernel: OUT 0; NULL for spikes */
+} IrRecordItem;
+typedef struct {
+  MRecord *record;
+  VEC(IrRecordItem) items;
+  uint32_t every;                    /* G slot or IR_NONE: each step */
+} IrRecord;
+typedef struct {
+  MExpect *expect;
+  VEC(IrSlice) slices;
+  uint32_t value, lo, hi, after, until;
+} IrExpect;
+typedef struct {
+  Name path, doc, unit;
+  double unit_scale;
+  Dim dim;
+  Span span;
+  uint32_t slot, lo, hi;             /* lo, hi: G slots or IR_NONE */
+  bool open_lo, open_hi, integer;
+  VEC(Name) labels;
+} IrParam;
+
+typedef struct {
+  MExperiment *experiment;
+  uint32_t n_globals;
+  VEC(IrParam) params;               /* settable */
+  IrKernel *setup;
+  VEC(IrPopulation) populations;
+  VEC(IrProjection) projections;
+  VEC(IrDrive) drives;
+  VEC(IrRecord) records;
+  VEC(uint32_t) phases;              /* durations: G slots */
+  VEC(IrExpect) expects;
+  uint32_t dt, seed, seed_last;      /* G slots or IR_NONE */
+} IrExperiment;
+
+typedef struct {
+  int level; /* 1 or 2 */
+  const Model *model;
+  VEC(IrKernel *) kernels;
+  VEC(IrClass *) classes;
+  VEC(IrExperiment *) experiments;
+} IrModule;
+
+/* ---- build.c: the only way to make instructions; folds nothing, checks types and dimensions (BUG on a mistake) */
+typedef struct {
+  Session *s;
+  Arena *arena;
+  IrKernel *k;
+  Span span; /* of what is made next */
+} IrBuild;
+IrKernel *ir_kernel(Session *s, Arena *a, KernelKind kind, Name name);
+uint32_t ir_slot(IrBuild *b, SlotKind kind, uint32_t index, Name name, IrType type, Dim dim); /* finds or adds */
+IrVal ir_const(IrBuild *b, double num, Dim dim);
+IrVal ir_load(IrBuild *b, uint32_t slot);
+IrVal ir_take(IrBuild *b, uint32_t slot); /* port: read as a real, and clear */
+void ir_store(IrBuild *b, uint32_t slot, IrVal v);
+IrVal ir_op1(IrBuild *b, IrOp op, IrVal a);
+IrVal ir_op2(IrBuild *b, IrOp op, IrVal a, IrVal c);
+IrVal ir_op3(IrBuild *b, IrOp op, IrVal a, IrVal c, IrVal d);
+IrVal ir_draw(IrBuild *b, IrOp op, uint32_t ordinal, const IrVal *args, Dim dim); /* DRAW_*, NOISE */
+IrVal ir_nullary(IrBuild *b, IrOp op); /* TIME, DT */
+void ir_check(IrBuild *b, uint32_t state, IrVal v); /* a non-finite v stops the run, blaming the state */
+
+/* ---- the op table at run time */
+typedef struct {
+  const char *text;
+  uint8_t arity;
+  uint32_t flags; /* IRF_* of ops.def */
+  uint16_t ulp;
+} IrOpInfo;
+extern const IrOpInfo ir_ops[IR_OPS];
+extern const char *const ir_slot_text[SLOT_KINDS];
+extern const char *const ir_kernel_text[KERNEL_KINDS];
+
+/* ---- verify.c, print.c, read.c */
+/* 0, or the number of complaints, written with the kernel's text to `out`. */
+int ir_verify(Session *s, const IrModule *m, FILE *out);
+int ir_verify_kernel(Session *s, const IrKernel *k, FILE *out);
+void ir_print(Session *s, const IrModule *m, FILE *out);
+void ir_print_kernel(Session *s, const IrKernel *k, FILE *out);
+/* Reads what ir_print_kernel writes (one or more kernels). NULL and an error text on bad input. */
+IrModule *ir_read(Session *s, Arena *a, const char *text, const char **ret_error);
+bool ir_kernel_equal(const IrKernel *a, const IrKernel *b); /* names and spans not counted */
+
+/* ---- interp.c: the reference evaluator, slow and obvious; same operations in the same order as compiled code */
+typedef struct {
+  void *const *slots;   /* by the kernel's slot number: double* or float* (f32), int64_t* (port), uint64_t* masks (bool) */
+  double *u;            /* uniform block or G */
+  const uint8_t *set;   /* setup: by G slot */
+  uint64_t key, step;
+  int64_t first, count;
+  double t, dt;
+  bool f32;
+} IrEnv;
+/* Runs the kernel for elements [first, first + count). Returns nonzero if a check failed. */
+uint64_t ir_eval(const IrKernel *k, const IrEnv *env);
+
+/* ---- lower.c: model to level 1; explain.c */
+IrModule *ir_lower(Session *s, Arena *a, const Model *m);
+void ir_explain(Session *s, const IrModule *m, FILE *out, bool json);
+
+/* ---- passes.def: a pass reads one module and returns a new one in the other arena */
+typedef struct {
+  const char *name;
+  IrModule *(*run)(const IrModule *in, Arena *out, Session *s);
+  const char *doc;
+} IrPass;
+extern const IrPass ir_passes[];
+extern const uint32_t ir_n_passes;
+/* Runs all passes with the verifier after each; stops after `after` (NULL: run all). */
+IrModule *ir_pipeline(Session *s, IrModule *m, const char *after);
+IrModule *ir_module_copy(Session *s, const IrModule *in, Arena *out); /* shallow but for the kernels, which are deep */
+
+#endif

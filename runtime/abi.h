@@ -1,0 +1,70 @@
+/* What a compiled program and the runtime agree on; the only header that both sides of the link know.
+ *
+ * A program is a table (struct nsl_program) of layouts and numbers, and for each x86 level an array of kernels.
+ * The runtime is one generic driver for it. */
+#ifndef NSL_RUNTIME_ABI_H
+#define NSL_RUNTIME_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NSL_ABI 1u
+#define NSL_NONE UINT32_MAX
+#define NSL_LANES 64 /* arrays are padded to, and kernels run over, multiples of this many elements */
+
+/* The arguments of every kernel. Array pointers are those of element 0 of the population (masks: of word 0), except OUT,
+ * whose position 0 is element `first`. */
+struct nsl_env {
+  void *const *slots;   /* by the code's bindings: real arrays (double, or float in an f32 program; OUT of synapse kernels: double),
+                           int64_t accumulators (port), uint64_t words (held, prev, spike). NULL for uniform and global */
+  double *u;            /* the population's or projection's block of G; setup: G */
+  const uint8_t *set;   /* setup: by slot, nonzero if the user has set it */
+  uint64_t key;         /* nslm_key(seed, path_hash) */
+  uint64_t step;        /* number of the step that ends at t (1, 2, …); init: 0; synapse: the row's owner */
+  int64_t first, count; /* elements [first, first + count), multiples of 64; synapse: ordinals in the row, any numbers
+                           (OUT has room up to the next multiple of 64) */
+  double t, dt;         /* t = T, the end of the step; kernels that want T-dt compute it */
+};
+/* Nonzero: a checked state became NaN or infinite in this range (step), else 0. */
+typedef uint64_t nsl_kernel_fn(const struct nsl_env *env);
+
+enum nsl_slot_kind { NSL_SLOT_STATE, NSL_SLOT_OLD, NSL_SLOT_DER, NSL_SLOT_PARAM, NSL_SLOT_UNIFORM, NSL_SLOT_INPUT, NSL_SLOT_PORT, NSL_SLOT_ARG,
+  NSL_SLOT_HELD, NSL_SLOT_PREV, NSL_SLOT_SPIKE, NSL_SLOT_OUT, NSL_SLOT_GLOBAL }; /* order of ir/slots.def (tested) */
+enum nsl_rule { NSL_ALL_TO_ALL, NSL_ONE_TO_ONE, NSL_INDEGREE, NSL_OUTDEGREE, NSL_TOTAL_NUMBER, NSL_PROBABILITY };
+enum nsl_drive_kind { NSL_POISSON, NSL_TIMES, NSL_CONSTANT, NSL_STEP };
+enum nsl_record_kind { NSL_RECORD_SPIKES, NSL_RECORD_VALUE, NSL_RECORD_SUM, NSL_RECORD_MEAN };
+enum nsl_expect_kind { NSL_EXPECT_RATE, NSL_EXPECT_CV, NSL_EXPECT_SPIKES, NSL_EXPECT_VALUE };
+
+/* One x86 level of the same program: its kernels, and the runtime's hot functions compiled for it
+ * (runtime/hot.def names them in order). */
+struct nsl_level {
+  const char *cpu; /* "x86-64-v3" */
+  uint32_t x86_level; /* 1..4 */
+  nsl_kernel_fn *const *kernels;
+  void *const *hot;
+};
+
+#define STR(S, f) const char *f;
+#define U32(S, f) uint32_t f;
+#define U64(S, f) uint64_t f;
+#define F64(S, f) double f;
+#define ONE(S, T, f) struct nsl_##T f;
+#define ARR(S, T, f) uint32_t n_##f; const struct nsl_##T *f;
+#define STRS(S, f) uint32_t n_##f; const char *const *f;
+#define NUMS(S, f) uint32_t n_##f; const uint32_t *f;
+#define STRUCT(name, fields) struct nsl_##name { fields };
+#include "runtime/abi.def"
+#undef STR
+#undef U32
+#undef U64
+#undef F64
+#undef ONE
+#undef ARR
+#undef STRS
+#undef NUMS
+#undef STRUCT
+
+/* The whole command line of a compiled program. Returns the exit status. */
+int nsl_main(const struct nsl_program *program, int argc, char **argv);
+
+#endif
