@@ -1,0 +1,97 @@
+/* Inside the checker: what check_expr.c, check_component.c, check_network.c and check_experiment.c share.
+ *
+ * Every check_* function that gives a pointer gives NULL after it has reported (or when a part of its input had been
+ * reported before): NULL is the poison that silences echoes, and every builder here passes it on. */
+#ifndef NSL_LANG_CHECK_H
+#define NSL_LANG_CHECK_H
+
+#include "lang/diag.h"
+#include "lang/scope.h"
+
+struct Checker {
+  Session *s;
+  Arena *arena; /* of the session */
+  const CheckOptions *options;
+  Model *model;
+  Scope *library;      /* names of the standard library: parent of every file's scope */
+  VEC(Symbol *) busy;  /* symbols being resolved: a cycle reads off here */
+  uint32_t depth;      /* nesting of expressions and calls */
+  uint32_t fn_depth;   /* nesting of function calls */
+  const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
+};
+
+/* ---- expressions (check_expr.c) */
+
+enum {
+  ALLOW_DRAW = 1,  /* normal(…), uniform(…), … */
+  ALLOW_NOISE = 2, /* white_noise() */
+  ALLOW_TIME = 4,  /* t */
+  ALLOW_DT = 8,    /* dt */
+  ALLOW_CHANGING = 16 /* states, lets, inputs (not only what is constant in a run) */
+};
+
+/* What a place asks of its expression. A zeroed Want asks for a number or quantity of any dimension. */
+typedef struct {
+  bool has_dim;
+  Dim dim;
+  const char *who; /* who asks, for messages: "V'", "the weight"; NULL: "this place" */
+  bool condition;  /* a Boolean is wanted */
+  unsigned allow;
+  const MDomain *labels; /* names are looked up here first if it has labels (`= poisson`) */
+} Want;
+
+MExpr *check_expr(Checker *c, Scope *scope, const Ast *ast, const Want *want);
+/* `let`s and literals: the value if it is known at compile time (params by their default only if `defaults`). */
+bool expr_constant(const MExpr *e, bool defaults, double *ret);
+bool expr_has(const MExpr *e, MExprKind kind); /* anywhere inside; lets are not entered */
+
+/* Builders; NULL in, NULL out. */
+MExpr *expr_number(Checker *c, double value, Dim dim, Span span);
+MExpr *expr_var(Checker *c, MVar *var, Span span);
+MExpr *expr_global(Checker *c, MGlobal *global, Span span);
+MExpr *expr_call(Checker *c, Builtin builtin, Span span, Dim dim, MType type, MExpr *const *args, uint32_t n);
+/* A quantity in the declared unit -> the plain number, and back. */
+MExpr *expr_from_unit(Checker *c, MExpr *e, const Unit *unit);
+MExpr *expr_to_unit(Checker *c, MExpr *e, const Unit *unit);
+/* A copy in which variables are replaced: map[var->index], NULL keeps the variable. */
+MExpr *expr_replace(Checker *c, const MExpr *e, MExpr *const *map);
+
+/* The name of a declared thing written `a`, `a.b`, `a.b.c` (id 0 if the expression is none of these). */
+Name path_name(Checker *c, const Ast *ast);
+/* The symbol of NAME, MEMBER, SUBSCRIPT (indices must be known elements). NULL after a message. */
+Symbol *check_path(Checker *c, Scope *scope, const Ast *ast);
+/* An element of a set: a label, an index variable, or a whole number. */
+bool check_element(Checker *c, Scope *scope, const Ast *ast, const IndexSet *set, int32_t *ret_value);
+
+/* Domains: INTERVAL or SET. dim: of the thing declared. */
+bool check_domain(Checker *c, Scope *scope, const Ast *ast, Dim dim, const char *who, MDomain *ret);
+/* Is the value inside? true if not known at compile time. */
+bool domain_holds(const MDomain *domain, const MExpr *value);
+/* Reports a constant value outside. */
+void check_in_domain(Checker *c, const MDomain *domain, Name what, const MExpr *value);
+
+/* `fn` declarations: checked when declared as far as that is possible without arguments. */
+void check_fn(Checker *c, Scope *scope, const AstFn *fn);
+
+/* ---- declarations */
+
+/* fn, blocks and constants (`let` at file level) of one file into a scope; messages for what cannot stand there.
+ * Nothing is checked yet. */
+void check_declare_file(Checker *c, Scope *scope, const AstFile *file);
+/* The unit written after a `:`; no unit: a plain number (false). */
+bool check_unit(Checker *c, const Ast *unit, Unit *ret);
+
+/* ---- components (check_component.c) */
+
+/* neuron, channel, receptor, component: checked once, when first needed. */
+MComponent *check_component(Checker *c, Symbol *block);
+/* `hh_na`, `lab.hh_na` as written after `use`, `population X :`, `neuron X` -> the checked component. */
+MComponent *check_component_ref(Checker *c, Scope *scope, const Ast *ref);
+bool block_is_component(const AstBlock *block, const Session *s);
+MVar *component_var(const MComponent *component, Name name);   /* "V", "na.g"; NULL: none */
+MPort *component_port(const MComponent *component, Name name, uint32_t *ret_index);
+/* `V ~ normal(…)`, `na.g = 3 mS/cm^2`: one setting of a use or population. The values see `scope`, then the component's own
+ * params. false after a message. */
+bool check_setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign, MSetting *ret);
+
+#endif
