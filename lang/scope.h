@@ -75,8 +75,21 @@ struct Symbol {
   void *context; /* for `resolve` */
 };
 
+typedef VEC(const char *) TextList;
+
+/* Names kept by someone else (a network keeps its own table of families and populations): asked after `symbols`. */
+typedef struct {
+  void *context;
+  /* Value of a NAME, or of a SUBSCRIPT of a NAME. *ret_known false: no such name here, look outwards. NULL with *ret_known
+   * true: known, but reported as an error. */
+  MExpr *(*value)(void *context, Scope *scope, const Ast *ast, bool *ret_known);
+  bool (*visible)(void *context, Name name);      /* is the name known here? (units may clash with it) */
+  void (*names)(void *context, TextList *ret);    /* all of them, for "did you mean" */
+} ScopeHook;
+
 struct Scope {
   Scope *parent;
+  const ScopeHook *hook;
   VEC(Symbol *) symbols; /* in order of declaration */
   uint32_t *slots;       /* hash table over them once there are many */
   uint32_t n_slots;
@@ -90,7 +103,6 @@ Symbol *scope_declare(Checker *c, Scope *scope, SymKind kind, Name name, Span sp
 Symbol *scope_find_here(const Scope *scope, Name name);
 Symbol *scope_find(const Scope *scope, Name name);
 /* All names visible, for "did you mean". */
-typedef VEC(const char *) TextList;
 void scope_names(Checker *c, const Scope *scope, TextList *ret);
 /* Completes a symbol; false (after a message, or silently if it failed before) if it cannot be used. */
 bool symbol_resolve(Checker *c, Symbol *symbol, Span use);
