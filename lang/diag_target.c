@@ -32,3 +32,28 @@ void diag_file_not_utf8(Session *s, Span span, const char *path, unsigned byte, 
 void diag_file_nul(Session *s, Span span, const char *path, size_t offset) {
   diag_new(s, DIAG_FILE_NUL, span, "%s contains a NUL byte at offset %zu: it is not a text", path, offset);
 }
+
+void diag_cpu_unknown(Session *s, const char *cpu, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_CPU_UNKNOWN, (Span){0, 0}, "unknown processor `%s`", cpu);
+  if (nearest) diag_hint(s, d, "Did you mean `%s`?", nearest);
+  else diag_hint(s, d, "It is one of native, portable, x86-64-v2, x86-64-v3, x86-64-v4.");
+}
+
+void diag_cpu_too_old(Session *s, const char *cpu) {
+  Diag *d = diag_new(s, DIAG_CPU_TOO_OLD, (Span){0, 0}, "this machine's processor (%s) has less than x86-64-v2", cpu);
+  diag_hint(s, d, "Programs can be built here for other machines with `--cpu x86-64-v2` or `--cpu portable`.");
+}
+
+void diag_link_failed(Session *s, const char *path, const char *linker, const char *said) {
+  Diag *d = diag_new(s, DIAG_LINK_FAILED, (Span){0, 0}, "cannot link %s: %s failed", path, linker);
+  if (said && *said) diag_note(s, d, (Span){0, 0}, "%s", said);
+}
+
+void diag_linker_missing(Session *s, const char *path) {
+  Diag *d = diag_new(s, DIAG_LINKER_MISSING, (Span){0, 0}, "cannot link %s: neither ld nor cc was found", path);
+  diag_hint(s, d, "Install binutils; `nslc run` needs no linker.");
+}
+
+void diag_file_unwritable(Session *s, const char *path, const char *reason) {
+  diag_new(s, DIAG_FILE_UNWRITABLE, (Span){0, 0}, "cannot write %s: %s", path, reason);
+}

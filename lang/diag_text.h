@@ -20,4 +20,10 @@ void diag_file_too_large(Session *s, Span span, const char *path, unsigned limit
 void diag_file_not_utf8(Session *s, Span span, const char *path, unsigned byte, size_t offset);
 void diag_file_nul(Session *s, Span span, const char *path, size_t offset);
 
+void diag_cpu_unknown(Session *s, const char *cpu, const char *nearest);
+void diag_cpu_too_old(Session *s, const char *cpu);
+void diag_link_failed(Session *s, const char *path, const char *linker, const char *said);
+void diag_linker_missing(Session *s, const char *path);
+void diag_file_unwritable(Session *s, const char *path, const char *reason);
+
 #endif
