@@ -15,7 +15,16 @@
 
 #include "lang/model.h"
 
-typedef enum { IR_REAL, IR_BOOL, IR_VOID } IrType;
+typedef enum {
+#define TYPE(id, text, doc) IR_##id,
+#define TYPE_RULE(id, doc)
+#define DIM_RULE(id, doc)
+#include "ir/types.def"
+#undef TYPE
+#undef TYPE_RULE
+#undef DIM_RULE
+  IR_TYPES
+} IrType;
 
 typedef enum {
 #define OP(id, ...) IR_##id,
@@ -29,9 +38,9 @@ typedef uint32_t IrVal; /* position of the instruction in the kernel */
 
 typedef struct {
   uint8_t op, type; /* IrOp, IrType */
-  uint32_t slot;    /* load, take, store: the kernel's slot. draws, noise: the ordinal. check: state index */
-  IrVal arg[4];     /* unused: IR_NONE */
-  double num;       /* const */
+  uint32_t slot;    /* load, take, store: the kernel's slot. draws, noise: the ordinal. check: state index. else IR_NONE */
+  IrVal arg[4];     /* unused: IR_NONE. take: arg[0] is the value of one integer unit (a load of u[IrPort.scale_u]) */
+  double num;       /* const, else 0 */
   Dim dim;
   Span span;
 } IrIns;
@@ -196,7 +205,7 @@ IrKernel *ir_kernel(Session *s, Arena *a, KernelKind kind, Name name);
 uint32_t ir_slot(IrBuild *b, SlotKind kind, uint32_t index, Name name, IrType type, Dim dim); /* finds or adds */
 IrVal ir_const(IrBuild *b, double num, Dim dim);
 IrVal ir_load(IrBuild *b, uint32_t slot);
-IrVal ir_take(IrBuild *b, uint32_t slot); /* port: read as a real, and clear */
+IrVal ir_take(IrBuild *b, uint32_t slot, IrVal scale); /* port: (real)integer * scale, and clear */
 void ir_store(IrBuild *b, uint32_t slot, IrVal v);
 IrVal ir_op1(IrBuild *b, IrOp op, IrVal a);
 IrVal ir_op2(IrBuild *b, IrOp op, IrVal a, IrVal c);
@@ -206,15 +215,41 @@ IrVal ir_nullary(IrBuild *b, IrOp op); /* TIME, DT */
 void ir_check(IrBuild *b, uint32_t state, IrVal v); /* a non-finite v stops the run, blaming the state */
 
 /* ---- the op table at run time */
+enum { IRF_PURE = 1, IRF_COMMUTES = 2, IRF_DRAW = 4, IRF_MEMORY = 8, IRF_EFFECT = 16 }; /* see ops.def */
+#define TYPE(id, text, doc)
+typedef enum {
+#define DIM_RULE(id, doc)
+#define TYPE_RULE(id, doc) IRT_##id,
+#include "ir/types.def"
+#undef TYPE_RULE
+#undef DIM_RULE
+} IrTypeRule;
+typedef enum {
+#define TYPE_RULE(id, doc)
+#define DIM_RULE(id, doc) IRD_##id,
+#include "ir/types.def"
+#undef TYPE_RULE
+#undef DIM_RULE
+} IrDimRule;
+#undef TYPE
 typedef struct {
   const char *text;
-  uint8_t arity;
-  uint32_t flags; /* IRF_* of ops.def */
+  uint8_t arity, type, dim; /* type: IrTypeRule, dim: IrDimRule */
+  uint32_t flags;           /* IRF_* */
   uint16_t ulp;
 } IrOpInfo;
 extern const IrOpInfo ir_ops[IR_OPS];
+extern const char *const ir_type_text[IR_TYPES];
 extern const char *const ir_slot_text[SLOT_KINDS];
 extern const char *const ir_kernel_text[KERNEL_KINDS];
+bool ir_kernel_scalar(KernelKind kind);        /* runs once, not for each element */
+int ir_kernel_levels(KernelKind kind);         /* bit 0: level 1, bit 1: level 2 */
+/* What a kernel of this kind may do with a slot of that kind (access.def). */
+enum { IRA_LOAD = 1, IRA_STORE = 2, IRA_TAKE = 4 };
+unsigned ir_access(KernelKind kernel, SlotKind slot);
+/* The type and dimension that the rules give; NULL, or what is wrong ("arguments have dimensions mV and ms"). Ops whose
+ * type or dimension is given keep what ins says. */
+const char *ir_infer(Session *s, const IrKernel *k, const IrIns *ins, IrType *ret_type, Dim *ret_dim);
 
 /* ---- verify.c, print.c, read.c */
 /* 0, or the number of complaints, written with the kernel's text to `out`. */
