@@ -1,0 +1,15 @@
+/* nslc check: diagnostics only. Several files are checked one after the other, each in a session of its own. */
+#include "tools/tool.h"
+
+int cmd_check(int argc, char **argv) {
+  ToolOptions options;
+  if (!tool_options(argc, argv, "nslc check [--json] FILE…", &options)) return EXIT_USAGE;
+  bool good = true;
+  for (uint32_t i = 0; i < options.files.n; i++) {
+    Compilation c;
+    tool_begin(&c, &options);
+    good &= tool_check(&c, options.files.at[i]);
+    tool_end(&c);
+  }
+  return good ? EXIT_OK : EXIT_ERRORS;
+}

@@ -1,0 +1,48 @@
+/* The pipeline as a list of calls: text -> syntax tree -> checked model -> dynamics -> kernels. */
+#include <unistd.h>
+
+#include "parser/parse.h"
+#include "tools/tool.h"
+
+void tool_begin(Compilation *c, ToolOptions *options) {
+  static const Compilation empty;
+  *c = empty;
+  c->options = options;
+  c->s = session_new();
+  c->arena = arena_new();
+  static Home home; /* constant once found */
+  if (!home.stdlib[0]) (void)home_find(&home);
+  c->s->stdlib_path = home.stdlib[0] ? home.stdlib : NULL;
+  for (uint32_t i = 0; i < options->allow_read.n; i++) vec_push(c->s->arena, &c->s->allow_read, options->allow_read.at[i]);
+}
+
+void tool_end(Compilation *c) {
+  arena_free(c->arena);
+  session_free(c->s);
+}
+
+void tool_report(Compilation *c) {
+  bool json = c->options->json;
+  diag_print(c->s, json ? stdout : stderr, json, !json && isatty(2));
+}
+
+bool tool_check(Compilation *c, const char *path) {
+  Span nowhere = {0, 0};
+  const Source *source = source_load(c->s, path, nowhere);
+  if (source) {
+    CheckOptions check = {.parse = parse_source};
+    c->file = parse_source(c->s, source);
+    c->model = model_check(c->s, c->file, &check);
+  }
+  tool_report(c);
+  return c->s->errors == 0;
+}
+
+bool tool_compile(Compilation *c, const char *path) {
+  if (!tool_check(c, path)) return false;
+  uint32_t before = c->s->errors + c->s->warnings;
+  c->module = ir_lower(c->s, c->arena, c->model);
+  if (c->s->errors == 0) c->module = ir_pipeline(c->s, c->module, c->options->after);
+  if (c->s->errors + c->s->warnings > before) tool_report(c);
+  return c->s->errors == 0;
+}

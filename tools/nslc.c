@@ -1,0 +1,82 @@
+/* nslc: the compiler's command line. One file a subcommand; this one finds it in the table and calls it. */
+#include <string.h>
+
+#include "tools/tool.h"
+
+typedef struct {
+  const char *name, *usage, *doc;
+  int (*run)(int argc, char **argv);
+} Command;
+
+static const Command commands[] = {
+    {"check", "nslc check [--json] FILE…", "diagnostics only; `-` reads standard input", cmd_check},
+    {"run", "nslc run FILE [-- PROGRAM OPTIONS]", "compile in memory and run", cmd_run},
+    {"build", "nslc build FILE -o PROG [--cpu native|portable|x86-64-v3…] [--lib] [--emit exe|object|llvm|asm]",
+     "compile to a standalone program", cmd_build},
+    {"test", "nslc test FILE|DIR…", "run every experiment, report every `expect`", cmd_test},
+    {"explain", "nslc explain [--json] FILE", "integrators, layouts, memory and cost, each with its reason", cmd_explain},
+    {"ir", "nslc ir FILE [--after PASS]", "any stage as text", cmd_ir},
+};
+
+static void print_help(FILE *out) {
+  fprintf(out, "nslc %s: compiles NSL, a language for neurons, synapses and networks\n\n", NSL_VERSION);
+  for (size_t i = 0; i < COUNT_OF(commands); i++)
+    fprintf(out, "%s\n    %s\n", commands[i].usage, commands[i].doc);
+  fprintf(out, "nslc --explain CODE\n    the page of a diagnostic\nnslc --version\n");
+}
+
+static int unknown_command(const char *word) {
+  static const char *const later[] = {"fmt", "doc", "grad"};
+  for (size_t i = 0; i < COUNT_OF(later); i++)
+    if (!strcmp(word, later[i])) {
+      fprintf(stderr, "nslc: `%s` is not supported yet\n", word);
+      return EXIT_USAGE;
+    }
+  const char *names[COUNT_OF(commands)];
+  for (size_t i = 0; i < COUNT_OF(commands); i++) names[i] = commands[i].name;
+  const char *near = diag_nearest(word, names, COUNT_OF(commands));
+  fprintf(stderr, "nslc: there is no command `%s`", word);
+  if (near) fprintf(stderr, "; did you mean `%s`?", near);
+  fprintf(stderr, "\nnslc --help lists them\n");
+  return EXIT_USAGE;
+}
+
+static int explain_code(const char *text) {
+  int code = 0;
+  if (!strncmp(text, "NSL", 3)) text += 3;
+  if (sscanf(text, "%d", &code) == 1) {
+    const char *title = diag_title((DiagCode)code);
+    if (title) {
+      printf("NSL%04d: %s\n", code, title);
+      return EXIT_OK;
+    }
+  }
+  fprintf(stderr, "nslc: there is no diagnostic `%s`\n", text);
+  return EXIT_USAGE;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_help(stderr);
+    return EXIT_USAGE;
+  }
+  const char *word = argv[1];
+  if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) {
+    print_help(stdout);
+    return EXIT_OK;
+  }
+  if (!strcmp(word, "--version")) {
+    printf("nslc %s\n", NSL_VERSION);
+    return EXIT_OK;
+  }
+  if (!strcmp(word, "--explain") && argc == 3) return explain_code(argv[2]);
+  for (size_t i = 0; i < COUNT_OF(commands); i++)
+    if (!strcmp(word, commands[i].name)) {
+      if (argc == 3 && !strcmp(argv[2], "--help")) {
+        printf("%s\n    %s\n", commands[i].usage, commands[i].doc);
+        return EXIT_OK;
+      }
+      return commands[i].run(argc - 2, argv + 2);
+    }
+  return unknown_command(word);
+}

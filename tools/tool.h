@@ -1,0 +1,58 @@
+/* What the subcommands of nslc share: the pipeline as a list of calls, options, where an installation's files are. */
+#ifndef NSL_TOOLS_TOOL_H
+#define NSL_TOOLS_TOOL_H
+
+#include "codegen/codegen.h"
+#include "ir/ir.h"
+#include "lang/diag.h"
+#include "lang/model.h"
+
+enum { EXIT_OK = 0, EXIT_ERRORS = 1, EXIT_USAGE = 2 };
+
+typedef struct {
+  bool json, colour, f32, debug, lib, force;
+  const char *out, *cpu, *target, *emit, *after;
+  int opt;
+  VEC(const char *) files;
+  VEC(const char *) allow_read;
+  int program_argc; /* after `--` */
+  char **program_argv;
+} ToolOptions;
+
+typedef struct {
+  Session *s;
+  Arena *arena;
+  ToolOptions *options;
+  AstFile *file;
+  Model *model;
+  IrModule *module;
+} Compilation;
+
+/* Each returns false after printing diagnostics. `compile` goes as far as level-2 kernels. */
+bool tool_check(Compilation *c, const char *path);
+bool tool_compile(Compilation *c, const char *path);
+void tool_begin(Compilation *c, ToolOptions *options);
+void tool_end(Compilation *c);
+void tool_report(Compilation *c); /* prints the diagnostics so far to stderr (--json: stdout) */
+CgOptions tool_cg_options(const Compilation *c);
+
+/* Folders of an installation (or of a build tree), found from the running program. */
+typedef struct {
+  char stdlib[4096];  /* *.nsl */
+  char lib[4096];     /* libnslrt.a */
+  char include[4096]; /* nsl.h */
+} Home;
+/* Returns the message of what is missing, or NULL. */
+const char *home_find(Home *ret_home);
+
+/* Parses options of a subcommand; prints usage and returns false on a mistake. `allowed`: letters of option groups. */
+bool tool_options(int argc, char **argv, const char *usage, ToolOptions *ret_options);
+
+int cmd_check(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_build(int argc, char **argv);
+int cmd_test(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_ir(int argc, char **argv);
+
+#endif
