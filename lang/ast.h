@@ -15,7 +15,9 @@ typedef enum {
 typedef struct Ast {
   AstKind kind;
   Span span;
+  uint32_t height; /* nodes on the longest way down, at most AST_MAX_HEIGHT: bounds every recursion over a tree */
 } Ast;
+enum { AST_MAX_EXPR_HEIGHT = 256, AST_MAX_HEIGHT = 1024 };
 typedef VEC(Ast *) AstList;
 typedef struct {
   Name name; /* id 0: absent */
@@ -67,7 +69,9 @@ extern const AstKindInfo ast_kinds[AST_KINDS];
 
 Ast *ast_new(Session *s, AstKind kind, Span span); /* all fields zero */
 void ast_each_child(const Ast *node, void (*visit)(Ast *child, void *ctx), void *ctx);
-void ast_print(const Session *s, const Ast *node, FILE *out); /* S-expressions, one node a line, indented */
+/* S-expressions, one node a line, indented; with `spans`, each node's offsets in its source. */
+void ast_print(const Session *s, const Ast *node, FILE *out);
+void ast_print_spans(const Session *s, const Ast *node, FILE *out);
 bool ast_equal(const Ast *a, const Ast *b);                   /* spans not counted */
 const char *ast_op_text(AstOp op);
 
