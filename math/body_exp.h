@@ -1,0 +1,114 @@
+/* exp and its kin. Method: x = k ln2 + r with |r| <= ln2/2 (k by adding 1.5 * 2^52, k ln2 in two parts by fma), a polynomial in r
+ * (minimax, so no table and no division), then 2^k by adding k to the exponent bits. Everything is selects. */
+
+/* k (as a real, and in the low bits of t) and r, for |x| below about 2^20. */
+CORE R C(exp_reduce)(R x, R *t)
+{
+  *t = FMA(x, K(0x1.71547652b82fep+0, 0x1.715476p+0), MAGIC);
+  R k = *t - MAGIC;
+  R r = FMA(k, K(-0x1.62e42fefa39efp-1, -0x1.62e430p-1), x);
+  return FMA(k, K(-0x1.abc9e3b39803fp-56, 0x1.05c610p-29), r);
+}
+
+/* exp: degree 11 (6), relative error of the polynomial 2^-57.9 (2^-28.3); in all below 1 ulp. Results below the smallest normal
+ * number are 0. The exponent is added to the bits of p in [0.7, 1.42], so that no product can overflow early. */
+CORE R C(exp)(R x)
+{
+  R t, r = C(exp_reduce)(x, &t), p;
+#if FORM_WIDE
+  p = FMA(r, K(0x1.ad7ee186f7786p-26, 0), K(0x1.28ae33932eda5p-22, 0));
+  p = FMA(p, r, K(0x1.71df26e5b0c9ep-19, 0));
+  p = FMA(p, r, K(0x1.a0199945355b2p-16, 0));
+  p = FMA(p, r, K(0x1.a01a012918b5cp-13, 0));
+  p = FMA(p, r, K(0x1.6c16c1846f7d9p-10, 0));
+#else
+  p = K(0, 0x1.6a2244p-10);
+#endif
+  p = FMA(p, r, K(0x1.1111111128120p-7, 0x1.123b02p-7));
+  p = FMA(p, r, K(0x1.5555555550755p-5, 0x1.5558f8p-5));
+  p = FMA(p, r, K(0x1.55555555554f8p-3, 0x1.555490p-3));
+  p = FMA(p, r, K(0x1.000000000000ap-1, 0x1.fffffcp-2));
+  p = FMA(p, r, K(1, 1));
+  p = FMA(p, r, K(1, 1));
+  R y = AS_R(AS_U(p) + (AS_U(t) << MANT));
+  y = SEL(x < K(-0x1.6232bdd7abcd2p+9, -0x1.5d589ep+6), K(0, 0), y);
+  y = SEL(x > K(0x1.62e42fefa39efp+9, 0x1.62e42ep+6), NSLM_INF, y);
+  return SEL(x != x, NSLM_NAN, y);
+}
+
+/* (exp(x) - 1) 2^-shift, for the functions below: with z = exp(r) - 1 it is s z + (s - 2^-shift), s = 2^(k - shift), one rounding.
+ * Below -40 (-20) it is -2^-shift; above the overflow limit of the caller it is rubbish. The shift leaves room above. */
+CORE R C(expm1_scaled)(R x, int shift)
+{
+  R t, r, z;
+  x = SEL(x < K(-40, -20), K(-40, -20), x);
+  r = C(exp_reduce)(x, &t);
+#if FORM_WIDE
+  z = FMA(r, K(0x1.ae6bdebfc73e2p-26, 0), K(0x1.28a296eb8c2dbp-22, 0));
+  z = FMA(z, r, K(0x1.71de8880329b5p-19, 0));
+  z = FMA(z, r, K(0x1.a019a6c062a1fp-16, 0));
+  z = FMA(z, r, K(0x1.a01a0174a3bd2p-13, 0));
+  z = FMA(z, r, K(0x1.6c16c17f12562p-10, 0));
+#else
+  z = K(0, 0x1.6bebeep-10);
+#endif
+  z = FMA(z, r, K(0x1.1111111119178p-7, 0x1.122884p-7));
+  z = FMA(z, r, K(0x1.55555555521f3p-5, 0x1.555676p-5));
+  z = FMA(z, r, K(0x1.5555555555539p-3, 0x1.5554aep-3));
+  z = FMA(z, r, K(0x1.0000000000005p-1, 0x1.fffffep-2));
+  z = FMA(r * r, z, r);
+  R s = AS_R((AS_U(t) + KU(BIAS - shift, BIAS - shift)) << MANT);
+  R one = AS_R(KU(BIAS - shift, BIAS - shift) << MANT);
+  return FMA(s, z, s - one);
+}
+
+/* Below this the functions of x around 0 are their first term. */
+#ifndef TINY
+#define TINY K(0x1p-54, 0x1p-25)
+#endif
+
+/* expm1: below 1.5 ulp. */
+CORE R C(expm1)(R x)
+{
+  R y = C(expm1_scaled)(x, 1);
+  y = y + y;
+  y = SEL(ABS(x) < TINY, x, y);
+  y = SEL(x > K(0x1.62e42fefa39efp+9, 0x1.62e42ep+6), NSLM_INF, y);
+  return SEL(x != x, NSLM_NAN, y);
+}
+
+/* exprel: expm1 and a division, below 2 ulp; finite up to x = 716 (93), where exp itself has overflowed. */
+CORE R C(exprel)(R x)
+{
+  R y = C(expm1_scaled)(x, 16) / (x * K(0x1p-16, 0x1p-16));
+  y = SEL(ABS(x) < TINY, K(1, 1), y);
+  y = SEL(x > K(0x1.662dae9df3737p+9, 0x1.750868p+6), NSLM_INF, y);
+  return SEL(x != x, NSLM_NAN, y);
+}
+
+/* exprelr = 1 / exprel in one division, below 2 ulp; 0 where the result is below the smallest normal number. */
+CORE R C(exprelr)(R x)
+{
+  R y = (x * K(0x1p-16, 0x1p-16)) / C(expm1_scaled)(x, 16);
+  y = SEL(ABS(x) < TINY, K(1, 1), y);
+  y = SEL(x > K(0x1.657bfcf5db0cbp+9, 0x1.6f6d56p+6), K(0, 0), y);
+  return SEL(x != x, NSLM_NAN, y);
+}
+
+/* tanh|x| = -m / (2 + m) with m = expm1(-2|x|), which neither overflows nor cancels; below 2.5 ulp. */
+CORE R C(tanh)(R x)
+{
+  R a = ABS(x), m = C(expm1_scaled)(K(-2, -2) * a, 0);
+  R y = -m / (K(2, 2) + m);
+  y = SEL(a < TINY, a, y);
+  y = AS_R(AS_U(y) | (AS_U(x) & SIGN_BIT));
+  return SEL(x != x, NSLM_NAN, y);
+}
+
+/* sigmoid = 1 / (1 + e) for x >= 0, e / (1 + e) below, e = exp(-|x|): no overflow; below 2.5 ulp; 0 where exp(x) is. */
+CORE R C(sigmoid)(R x)
+{
+  R e = C(exp)(-ABS(x));
+  R y = SEL(x < K(0, 0), e, K(1, 1)) / (K(1, 1) + e);
+  return SEL(x != x, NSLM_NAN, y);
+}

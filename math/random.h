@@ -1,0 +1,50 @@
+/* Counter-based random bits: hashes of names to 64-bit keys, and Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
+ * easy as 1, 2, 3", 2011), written for a scalar or a vector of 64-bit lanes. Internal to this folder; math.h has the public functions.
+ *
+ * The counter of a draw:  word 0, 1   element, low and high half
+ *                         word 2      step, low half
+ *                         word 3      step, bits 32..47 below, attempt (0..9999; poisson: 0 coarse, 1 fine) above
+ * and its key: the stream's key with the ordinal mixed in (random_key). So steps go to 2^48, elements and ordinals are free. */
+#ifndef NSL_MATH_RANDOM_H
+#define NSL_MATH_RANDOM_H
+#include "math/math.h"
+
+#define RANDOM_INLINE static inline __attribute__((always_inline, unused))
+#define ATTEMPTS 10000
+
+/* A bijection of 64 bits in which every input bit reaches every output bit (Stafford's variant 13 of the murmur3 finalizer). */
+RANDOM_INLINE uint64_t random_mix(uint64_t x)
+{
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+RANDOM_INLINE uint64_t random_key(uint64_t key, uint32_t ordinal)
+{
+  return random_mix(key ^ (((uint64_t)ordinal + 1) * 0x9e3779b97f4a7c15u));
+}
+
+/* Ten rounds on 64-bit lanes that hold 32-bit words; the results' upper halves are zero. T is uint64_t or a vector of them. */
+#define RANDOM_PHILOX(name, T)                                                                                    \
+  RANDOM_INLINE void name(uint64_t key, T w[4])                                                                   \
+  {                                                                                                               \
+    uint64_t k0 = key & 0xffffffffu, k1 = key >> 32;                                                              \
+    for (int i = 0; i < 10; i++) {                                                                                \
+      T a = (w[0] & 0xffffffffu) * 0xD2511F53u, b = (w[2] & 0xffffffffu) * 0xCD9E8D57u;                           \
+      w[0] = (b >> 32) ^ w[1] ^ k0;                                                                               \
+      w[1] = b;                                                                                                   \
+      w[2] = (a >> 32) ^ w[3] ^ k1;                                                                               \
+      w[3] = a;                                                                                                   \
+      k0 = (k0 + 0x9E3779B9u) & 0xffffffffu;                                                                      \
+      k1 = (k1 + 0xBB67AE85u) & 0xffffffffu;                                                                      \
+    }                                                                                                             \
+    for (int i = 0; i < 4; i++)                                                                                   \
+      w[i] &= 0xffffffffu;                                                                                        \
+  }
+
+RANDOM_PHILOX(random_philox, uint64_t)
+#ifdef NSLM_VECTORS
+RANDOM_PHILOX(random_philox_v, nslm_u64v)
+#endif
+#endif
