@@ -46,3 +46,8 @@ bool tool_compile(Compilation *c, const char *path) {
   if (c->s->errors + c->s->warnings > before) tool_report(c);
   return c->s->errors == 0;
 }
+
+CgOptions tool_cg_options(const Compilation *c) {
+  const ToolOptions *o = c->options;
+  return (CgOptions){.cpu = o->cpu, .opt = o->opt, .f32 = o->f32, .debug = o->debug};
+}
