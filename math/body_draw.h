@@ -1,4 +1,4 @@
-/* The draws, for FORM_F64 and FORM_F64V (the float forms round these at the end). Each is a function of one Philox block, whose four words
+/* The draws, for the double forms (the float forms round these at the end). Each is a function of one Philox block, whose four words
  * make two uniforms of 52 bits: the generator is called once for a draw, and a value depends on nothing but key, element, step, ordinal and
  * attempt. Box-Muller for the normal, with our own log and cos: tails reach 8.5 standard deviations. */
 
@@ -6,19 +6,6 @@
 CORE R C(unit_of)(U bits)
 {
   return AS_R((bits >> 12) | KU(0x3ff0000000000000, 0)) - K(1.0 - 0x1p-53, 0);
-}
-
-CORE void C(block)(uint64_t key, U elem, uint64_t step, uint32_t attempt, U *a, U *b)
-{
-  U w[4] = {elem & 0xffffffffu, elem >> 32, (U)(step & 0xffffffffu),
-            (U)(((step >> 32) & 0xffffu) | ((uint64_t)attempt << 16))};
-#if FORM_VECTOR
-  random_philox_v(key, w);
-#else
-  random_philox(key, w);
-#endif
-  *a = w[0] | (w[1] << 32);
-  *b = w[2] | (w[3] << 32);
 }
 
 CORE R C(standard_normal)(U a, U b)
@@ -61,7 +48,7 @@ CORE R C(shape_exponential)(U a, U b, R mean)
   CORE R C(draw_##name)(uint64_t key, U elem, uint64_t step, uint32_t ordinal PARAMS)                             \
   {                                                                                                               \
     U a, b;                                                                                                       \
-    C(block)(random_key(key, ordinal), elem, step, 0, &a, &b);                                                    \
+    RANDOM(random_key(key, ordinal), elem, step, 0, &a, &b);                                                    \
     return C(shape_##name)(a, b ARGS);                                                                            \
   }
 #define DRAW_WITHIN(name, PARAMS, ARGS)                                                                           \
@@ -72,7 +59,7 @@ CORE R C(shape_exponential)(U a, U b, R mean)
     MASK open = lo <= hi;                                                                                         \
     for (uint32_t attempt = 0; attempt < ATTEMPTS && ANY(open); attempt++) {                                      \
       U a, b;                                                                                                     \
-      C(block)(stream, elem, step, attempt, &a, &b);                                                              \
+      RANDOM(stream, elem, step, attempt, &a, &b);                                                              \
       R v = C(shape_##name)(a, b ARGS);                                                                           \
       y = SEL(open, v, y);                                                                                        \
       open = open & ((v < lo) | (v > hi));                                                                        \

@@ -1,9 +1,9 @@
 /* One form of number: sets up the names a body_*.h file is written in, for one of four forms. Included several times, without a
- * guard, with FORM defined to one of FORM_F64, FORM_F32 (scalars, any C compiler) or FORM_F64V, FORM_F32V (8 doubles, 16 floats, clang).
+ * guard, with FORM defined to one of FORM_F64, FORM_F32 (scalars, any C compiler), FORM_F64V, FORM_F32V (8 doubles, 16 floats, clang), FORM_F64W (16 doubles, draws).
  *
  *   R, U, E    the real type, the unsigned integer of the same shape, the element type
  *   MASK       what a comparison gives: int for scalars, a vector of 0 and -1 for vectors; combine with & and |, test with == 0
- *   P(name)    the public name (nslm_exp_f64v), C(name) the internal one (core_exp_f64v)
+ *   C(name)    the name of a function in this form (core_exp_f64v)
  *   K(a, b)    a constant: a in the double forms, b in the float forms, spread over all lanes
  *   FMA SEL ABS AS_U AS_R ANY SQRT     the operations C lacks; SEL chooses, it never branches on vectors
  *
@@ -14,6 +14,7 @@
 #define FORM_F32 2
 #define FORM_F64V 3
 #define FORM_F32V 4
+#define FORM_F64W 5
 #define CORE static inline __attribute__((always_inline, unused))
 #endif
 
@@ -21,7 +22,7 @@
 #undef U
 #undef E
 #undef MASK
-#undef P
+#undef RANDOM
 #undef C
 #undef K
 #undef KU
@@ -45,7 +46,8 @@
 #define R double
 #define E double
 #define U uint64_t
-#define P(name) nslm_##name##_f64
+#define MASK int
+#define RANDOM random_block
 #define C(name) core_##name##_f64
 #elif FORM == FORM_F32
 #define FORM_WIDE 0
@@ -53,7 +55,7 @@
 #define R float
 #define E float
 #define U uint32_t
-#define P(name) nslm_##name##_f32
+#define MASK int
 #define C(name) core_##name##_f32
 #elif FORM == FORM_F64V
 #define FORM_WIDE 1
@@ -61,15 +63,25 @@
 #define R nslm_f64v
 #define E double
 #define U nslm_u64v
-#define P(name) nslm_##name##_f64v
+#define MASK nslm_i64v
 #define C(name) core_##name##_f64v
+#define RANDOM random_block_v
+#elif FORM == FORM_F64W
+#define FORM_WIDE 1
+#define FORM_VECTOR 1
+#define R nslm_f64w
+#define E double
+#define U nslm_u64w
+#define MASK nslm_i64w
+#define C(name) core_##name##_f64w
+#define RANDOM random_block_w
 #elif FORM == FORM_F32V
 #define FORM_WIDE 0
 #define FORM_VECTOR 1
 #define R nslm_f32v
 #define E float
 #define U nslm_u32v
-#define P(name) nslm_##name##_f32v
+#define MASK nslm_i32v
 #define C(name) core_##name##_f32v
 #endif
 
@@ -88,11 +100,6 @@
 #endif
 
 #if FORM_VECTOR
-#if FORM_WIDE
-#define MASK nslm_i64v
-#else
-#define MASK nslm_i32v
-#endif
 #define FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
 #define ABS(a) __builtin_elementwise_abs(a)
 #define SQRT(a) __builtin_elementwise_sqrt(a)
@@ -101,7 +108,6 @@
 #define AS_U(x) ((U)(x))
 #define AS_R(u) ((R)(u))
 #else
-#define MASK int
 #if FORM_WIDE
 #define FMA(a, b, c) __builtin_fma(a, b, c)
 #define ABS(a) __builtin_fabs(a)

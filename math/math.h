@@ -12,9 +12,11 @@
 #define NSLM_VECTORS 1
 typedef double nslm_f64v __attribute__((ext_vector_type(8)));
 typedef float nslm_f32v __attribute__((ext_vector_type(16)));
-typedef float nslm_f32h __attribute__((ext_vector_type(8))); /* half of an nslm_f32v */
 typedef int64_t nslm_i64v __attribute__((ext_vector_type(8)));
 typedef uint64_t nslm_u64v __attribute__((ext_vector_type(8)));
+typedef double nslm_f64w __attribute__((ext_vector_type(16))); /* inside the float draws */
+typedef int64_t nslm_i64w __attribute__((ext_vector_type(16)));
+typedef uint64_t nslm_u64w __attribute__((ext_vector_type(16)));
 typedef int32_t nslm_i32v __attribute__((ext_vector_type(16)));
 typedef uint32_t nslm_u32v __attribute__((ext_vector_type(16)));
 #endif
@@ -76,7 +78,7 @@ int64_t nslm_draw_poisson_i64(NSLM_KEYED, double mean);
 /* Poisson counts with one mean for all elements. nslm_poisson_table fills at most n (a multiple of 4, 128 is enough) thresholds
  * floor(2^64 P(count <= j)) for a mean of lambda <= 20 and gives their number, a multiple of 4; 0 if lambda is not in (0, 20] or n is too small.
  * nslm_poisson_add_i64 adds weight times the sum of `parts` such counts to acc[e] for e in [first, first + n), both multiples
- * of 32: a mean of 50 is three parts of 50/3 each. Exact: a count is decided by 64 random bits. */
+ * of 64: a mean of 50 is three parts of 50/3 each. Exact: a count is decided by 64 random bits. */
 #define NSLM_POISSON_MAX 20.0
 #define NSLM_POISSON_TABLE 128
 uint32_t nslm_poisson_table(double lambda, uint64_t *table, uint32_t n);

@@ -1,10 +1,10 @@
 /* Poisson counts with one mean for many elements. A count is the number of thresholds T_j = floor(2^64 P(count <= j)) that a 64-bit random
- * number u reaches. The high 32 bits of u decide except when they equal those of a threshold (about one element in 10^8); only then
- * the low 32 bits are made. One Philox block thus serves four elements, 8 blocks in vector lanes 32 elements.
+ * number u reaches. The high 16 bits of u decide unless they equal those of a threshold (an element in some thousand); only then the
+ * other 48 bits are made. One Philox block so serves eight elements, and eight lanes of it serve 64.
  *
- * Element e: lane counter (e / 32) 8 + (e % 16) / 2, word (e % 2) + 2 (e / 16 % 2); attempt 0 for the high, 1 for the low bits; the ordinal is
- * the part. The clang form (in the bitcode) works on 16 elements at a time and stops at the first four thresholds that no element
- * reaches; the plain form does the same element by element. Both give the same counts. */
+ * High bits of element e: counter (e / 64) 8 + (e % 32) / 4, attempt 0, word 2 (e / 32 % 2) + e % 4 / 2, its low half for even e. Low 48 bits:
+ * counter e, attempt 1, the upper part of words 1 and 0. The ordinal is the number of the part. The clang form (in the bitcode) does 64
+ * elements at a time, the plain form one by one; both give the same counts. */
 #include "math/math.h"
 #include "math/random.h"
 
@@ -78,88 +78,94 @@ uint32_t nslm_poisson_table(double lambda, uint64_t *table, uint32_t n)
   return count;
 }
 
-/* The 32 random bits of element e: high (attempt 0) or low (1). */
-static uint32_t poisson_bits(uint64_t stream, uint64_t e, uint64_t step, uint64_t attempt)
+/* The count of element e, given its high 16 bits, by all 64. */
+static int64_t poisson_exact(uint32_t high, uint64_t stream, uint64_t e, uint64_t step, const uint64_t *table,
+                             uint32_t table_n)
 {
-  uint64_t c = e / 32 * 8 + e % 16 / 2;
-  uint64_t w[4] = {c & 0xffffffffu, c >> 32, step & 0xffffffffu, ((step >> 32) & 0xffffu) | (attempt << 16)};
-  random_philox(stream, w);
-  return (uint32_t)w[e % 2 + 2 * (e / 16 % 2)];
+  uint64_t a, b, u;
+  int64_t count = 0;
+  random_block(stream, e, step, 1, &a, &b);
+  u = (uint64_t)high << 48 | a >> 16;
+  while (count < table_n && u >= table[count])
+    count++;
+  return count;
 }
 
 #ifndef NSLM_VECTORS
+
+static uint32_t poisson_high(uint64_t stream, uint64_t e, uint64_t step)
+{
+  uint64_t a, b, c = e / 64 * 8 + e % 32 / 4;
+  random_block(stream, c, step, 0, &a, &b);
+  return (uint32_t)((e / 32 % 2 ? b : a) >> (16 * (e % 4))) & 0xffffu;
+}
 
 void nslm_poisson_add_i64(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
                           const uint64_t *table, uint32_t table_n, uint32_t parts)
 {
   for (uint32_t part = 0; part < parts; part++) {
     uint64_t stream = random_key(key, part);
-    for (int64_t e = first; e < first + n; e++) {
-      uint64_t u = (uint64_t)poisson_bits(stream, (uint64_t)e, step, 0) << 32;
-      u |= poisson_bits(stream, (uint64_t)e, step, 1);
-      int64_t count = 0;
-      while (count < table_n && u >= table[count])
-        count++;
-      acc[e] += count * weight;
-    }
+    for (uint64_t e = (uint64_t)first; e < (uint64_t)(first + n); e++)
+      acc[e] += poisson_exact(poisson_high(stream, e, step), stream, e, step, table, table_n) * weight;
   }
 }
 
 #else
 
-/* The counts of the 16 elements from e on whose high bits are given, when one of them hits a threshold's high bits. */
-static nslm_u32v poisson_exact(nslm_u32v high, uint64_t e, uint64_t stream, uint64_t step, const uint64_t *table,
-                               uint32_t table_n)
-{
-  nslm_u32v count = 0;
-#pragma clang loop unroll(disable)
-  for (uint32_t i = 0; i < 16; i++) {
-    uint64_t u = (uint64_t)high[i] << 32 | poisson_bits(stream, e + i, step, 1);
-    uint32_t c = 0;
-    while (c < table_n && u >= table[c])
-      c++;
-    count[i] = c;
-  }
-  return count;
-}
+typedef int16_t Lanes __attribute__((ext_vector_type(32))); /* high bits of 32 elements, with the top bit flipped: signed order */
+typedef int64_t Sum8 __attribute__((ext_vector_type(8), aligned(8)));
 
-RANDOM_INLINE nslm_u32v poisson_count(nslm_u32v high, uint64_t e, uint64_t stream, uint64_t step, const uint64_t *table,
-                                      uint32_t table_n)
+/* The elements of lanes whose high bits alone do not decide. */
+static void poisson_ties(Lanes *count, Lanes value, Lanes tie, uint64_t stream, uint64_t e, uint64_t step,
+                         const uint64_t *table, uint32_t table_n)
 {
-  nslm_i32v reached = 0, tie = 0, last;
-  uint32_t j = 0;
-  do {
-    for (int i = 0; i < 4; i++) {
-      nslm_u32v t = (nslm_u32v)(uint32_t)(table[j + i] >> 32);
-      last = high >= t;
-      reached += last;
-      tie |= high == t;
+  for (uint32_t i = 0; i < 32; i++)
+    if (tie[i]) {
+      uint32_t high = (uint32_t)(uint16_t)value[i] ^ 0x8000u;
+      (*count)[i] = (int16_t)poisson_exact(high, stream, e + i, step, table, table_n);
     }
-    j += 4;
-  } while (j < table_n && __builtin_reduce_or(last) != 0);
-  if (__builtin_expect(__builtin_reduce_or(tie) != 0, 0))
-    return poisson_exact(high, e, stream, step, table, table_n);
-  return (nslm_u32v)-reached;
 }
 
+static inline __attribute__((always_inline)) void poisson_accumulate(int64_t *acc, Lanes count, int64_t weight)
+{
+  Sum8 *to = (Sum8 *)acc;
+  to[0] += __builtin_convertvector(count.lo.lo, nslm_i64v) * weight;
+  to[1] += __builtin_convertvector(count.lo.hi, nslm_i64v) * weight;
+  to[2] += __builtin_convertvector(count.hi.lo, nslm_i64v) * weight;
+  to[3] += __builtin_convertvector(count.hi.hi, nslm_i64v) * weight;
+}
+
+/* Thresholds whose high bits are all ones lie in the last cell, where every element is a tie. */
 void nslm_poisson_add_i64(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
                           const uint64_t *table, uint32_t table_n, uint32_t parts)
 {
   const nslm_u64v lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+  int16_t high[NSLM_POISSON_TABLE];
+  uint32_t high_n = 0;
+  while (high_n < table_n && high_n < NSLM_POISSON_TABLE && table[high_n] >> 48 != 0xffff) {
+    high[high_n] = (int16_t)(table[high_n] >> 48 ^ 0x8000);
+    high_n++;
+  }
   for (uint32_t part = 0; part < parts; part++) {
     uint64_t stream = random_key(key, part);
-    for (uint64_t e = (uint64_t)first; e < (uint64_t)(first + n); e += 32) {
-      nslm_u64v c = lanes + e / 4, w[4] = {c & 0xffffffffu, c >> 32, (nslm_u64v)(step & 0xffffffffu),
-                                           (nslm_u64v)((step >> 32) & 0xffffu)};
-      random_philox_v(stream, w);
-      for (int half = 0; half < 2; half++) {
-        nslm_u32v high = (nslm_u32v)(w[2 * half] | (w[2 * half + 1] << 32));
-        nslm_u32v count = poisson_count(high, e + 16 * (uint64_t)half, stream, step, table, table_n);
-        nslm_i64v *to = (nslm_i64v *)(acc + e + 16 * half);
-        typedef nslm_i64v unaligned __attribute__((aligned(8)));
-        ((unaligned *)to)[0] += __builtin_convertvector(count.lo, nslm_i64v) * weight;
-        ((unaligned *)to)[1] += __builtin_convertvector(count.hi, nslm_i64v) * weight;
+    for (uint64_t e = (uint64_t)first; e < (uint64_t)(first + n); e += 64) {
+      nslm_u64v a, b;
+      random_block_v(stream, lanes + e / 8, step, 0, &a, &b);
+      Lanes va = (Lanes)a ^ (int16_t)-0x8000, vb = (Lanes)b ^ (int16_t)-0x8000, ca = 0, cb = 0;
+      Lanes ta = va == (int16_t)0x7fff, tb = vb == (int16_t)0x7fff;
+      for (uint32_t j = 0; j < high_n; j++) {
+        Lanes t = high[j];
+        ca -= va > t;
+        cb -= vb > t;
+        ta |= va == t;
+        tb |= vb == t;
       }
+      if (__builtin_expect(__builtin_reduce_or(ta | tb) != 0, 0)) {
+        poisson_ties(&ca, va, ta, stream, e, step, table, table_n);
+        poisson_ties(&cb, vb, tb, stream, e + 32, step, table, table_n);
+      }
+      poisson_accumulate(acc + e, ca, weight);
+      poisson_accumulate(acc + e + 32, cb, weight);
     }
   }
 }

@@ -25,26 +25,39 @@ RANDOM_INLINE uint64_t random_key(uint64_t key, uint32_t ordinal)
   return random_mix(key ^ (((uint64_t)ordinal + 1) * 0x9e3779b97f4a7c15u));
 }
 
-/* Ten rounds on 64-bit lanes that hold 32-bit words; the results' upper halves are zero. T is uint64_t or a vector of them. */
+/* Ten rounds on 64-bit lanes that hold 32-bit words, words 0 and 1 of the result in a, 2 and 3 in b. T is uint64_t or a vector. */
 #define RANDOM_PHILOX(name, T)                                                                                    \
-  RANDOM_INLINE void name(uint64_t key, T w[4])                                                                   \
+  RANDOM_INLINE void name(uint64_t key, T w0, T w1, T w2, T w3, T *a, T *b)                                       \
   {                                                                                                               \
     uint64_t k0 = key & 0xffffffffu, k1 = key >> 32;                                                              \
-    for (int i = 0; i < 10; i++) {                                                                                \
-      T a = (w[0] & 0xffffffffu) * 0xD2511F53u, b = (w[2] & 0xffffffffu) * 0xCD9E8D57u;                           \
-      w[0] = (b >> 32) ^ w[1] ^ k0;                                                                               \
-      w[1] = b;                                                                                                   \
-      w[2] = (a >> 32) ^ w[3] ^ k1;                                                                               \
-      w[3] = a;                                                                                                   \
+    _Pragma("GCC unroll 10") for (int i = 0; i < 10; i++)                                                         \
+    {                                                                                                             \
+      T p = (w0 & 0xffffffffu) * 0xD2511F53u, q = (w2 & 0xffffffffu) * 0xCD9E8D57u;                               \
+      w0 = (q >> 32) ^ w1 ^ k0;                                                                                   \
+      w1 = q;                                                                                                     \
+      w2 = (p >> 32) ^ w3 ^ k1;                                                                                   \
+      w3 = p;                                                                                                     \
       k0 = (k0 + 0x9E3779B9u) & 0xffffffffu;                                                                      \
       k1 = (k1 + 0xBB67AE85u) & 0xffffffffu;                                                                      \
     }                                                                                                             \
-    for (int i = 0; i < 4; i++)                                                                                   \
-      w[i] &= 0xffffffffu;                                                                                        \
+    *a = (w0 & 0xffffffffu) | (w1 << 32);                                                                         \
+    *b = (w2 & 0xffffffffu) | (w3 << 32);                                                                         \
+  }
+
+/* The block of a draw, by the layout above. */
+#define RANDOM_BLOCK(name, philox, T)                                                                              \
+  RANDOM_INLINE void name(uint64_t key, T elem, uint64_t step, uint32_t attempt, T *a, T *b)                      \
+  {                                                                                                               \
+    uint64_t last = ((step >> 32) & 0xffffu) | ((uint64_t)attempt << 16);                                         \
+    philox(key, elem & 0xffffffffu, elem >> 32, (T)(step & 0xffffffffu), (T)last, a, b);                          \
   }
 
 RANDOM_PHILOX(random_philox, uint64_t)
+RANDOM_BLOCK(random_block, random_philox, uint64_t)
 #ifdef NSLM_VECTORS
 RANDOM_PHILOX(random_philox_v, nslm_u64v)
+RANDOM_BLOCK(random_block_v, random_philox_v, nslm_u64v)
+RANDOM_PHILOX(random_philox_w, nslm_u64w)
+RANDOM_BLOCK(random_block_w, random_philox_w, nslm_u64w)
 #endif
 #endif

@@ -82,15 +82,15 @@ uint64_t nslm_key(uint64_t seed, uint64_t path_hash)
 
 NslmWords nslm_philox(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3)
 {
-  uint64_t w[4] = {c0, c1, c2, c3};
-  random_philox(key, w);
-  return (NslmWords){{(uint32_t)w[0], (uint32_t)w[1], (uint32_t)w[2], (uint32_t)w[3]}};
+  uint64_t a, b;
+  random_philox(key, c0, c1, c2, c3, &a, &b);
+  return (NslmWords){{(uint32_t)a, (uint32_t)(a >> 32), (uint32_t)b, (uint32_t)(b >> 32)}};
 }
 
 uint64_t nslm_draw_bits_u64(NSLM_KEYED)
 {
   uint64_t a, b;
-  core_block_f64(random_key(key, ordinal), elem, step, 0, &a, &b);
+  random_block(random_key(key, ordinal), elem, step, 0, &a, &b);
   return a;
 }
 
@@ -116,7 +116,7 @@ CLONES int64_t nslm_draw_poisson_i64(NSLM_KEYED, double mean)
   uint64_t stream = random_key(key, ordinal);
   for (uint32_t part = 0; part < parts; part++) {
     uint64_t a, b;
-    core_block_f64(random_key(stream, part), elem, step, 0, &a, &b);
+    random_block(random_key(stream, part), elem, step, 0, &a, &b);
     double u = core_unit_of_f64(a), p = none, sum = p;
     for (int j = 1; u > sum && j < 128; j++, count++) {
       p = p * share / j;

@@ -11,6 +11,13 @@
 #include "math/body_pow.h"
 #include "math/body_draw.h"
 #undef FORM
+#define FORM FORM_F64W
+#include "math/form.h"
+#include "math/body_exp.h"
+#include "math/body_log.h"
+#include "math/body_trig.h"
+#include "math/body_draw.h"
+#undef FORM
 #define FORM FORM_F32V
 #include "math/form.h"
 #include "math/body_exp.h"
@@ -34,16 +41,16 @@
 #include "math/functions.def"
 #undef M
 
-/* A float draw is a double draw rounded once: two halves of 8. */
-#define WIDEN(h) __builtin_convertvector(h, nslm_f64v)
-#define JOIN(l, h) __builtin_shufflevector(__builtin_convertvector(l, nslm_f32h), __builtin_convertvector(h, nslm_f32h), \
-                                           0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+/* A float draw is a double draw rounded once, in vectors of 16 doubles: the two halves hide each other's latency. */
+#define WIDE(x) __builtin_convertvector(x, nslm_f64w)
+#define NARROW(x) __builtin_convertvector(x, nslm_f32v)
+#define ELEM16 __builtin_shufflevector(elem, elem_high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 #define ARGS_0
 #define ARGS_1 , a
 #define ARGS_2 , a, b
-#define HALF_0(x)
-#define HALF_1(x) , WIDEN(a.x)
-#define HALF_2(x) , WIDEN(a.x), WIDEN(b.x)
+#define WIDE_0
+#define WIDE_1 , WIDE(a)
+#define WIDE_2 , WIDE(a), WIDE(b)
 #define DRAW_0(name, n)                                                                       \
   nslm_f64v nslm_draw_##name##_f64v(NSLM_KEYED_f64v NSLM_PAR_##n(nslm_f64v))                  \
   {                                                                                           \
@@ -51,22 +58,17 @@
   }                                                                                           \
   nslm_f32v nslm_draw_##name##_f32v(NSLM_KEYED_f32v NSLM_PAR_##n(nslm_f32v))                  \
   {                                                                                           \
-    nslm_f64v low = core_draw_##name##_f64v(key, elem, step, ordinal HALF_##n(lo));           \
-    nslm_f64v high = core_draw_##name##_f64v(key, elem_high, step, ordinal HALF_##n(hi));     \
-    return JOIN(low, high);                                                                   \
+    return NARROW(core_draw_##name##_f64w(key, ELEM16, step, ordinal WIDE_##n));              \
   }
-#define DRAW_1(name, n)                                                                                              \
-  DRAW_0(name, n)                                                                                                    \
-  nslm_f64v nslm_draw_##name##_within_f64v(NSLM_KEYED_f64v NSLM_PAR_##n(nslm_f64v), nslm_f64v lo, nslm_f64v hi)      \
-  {                                                                                                                  \
-    return core_draw_##name##_within_f64v(key, elem, step, ordinal ARGS_##n, lo, hi);                                \
-  }                                                                                                                  \
-  nslm_f32v nslm_draw_##name##_within_f32v(NSLM_KEYED_f32v NSLM_PAR_##n(nslm_f32v), nslm_f32v lo, nslm_f32v hi)      \
-  {                                                                                                                  \
-    nslm_f64v low = core_draw_##name##_within_f64v(key, elem, step, ordinal HALF_##n(lo), WIDEN(lo.lo), WIDEN(hi.lo)); \
-    nslm_f64v high =                                                                                                 \
-        core_draw_##name##_within_f64v(key, elem_high, step, ordinal HALF_##n(hi), WIDEN(lo.hi), WIDEN(hi.hi));      \
-    return JOIN(low, high);                                                                                          \
+#define DRAW_1(name, n)                                                                                          \
+  DRAW_0(name, n)                                                                                                \
+  nslm_f64v nslm_draw_##name##_within_f64v(NSLM_KEYED_f64v NSLM_PAR_##n(nslm_f64v), nslm_f64v lo, nslm_f64v hi)  \
+  {                                                                                                              \
+    return core_draw_##name##_within_f64v(key, elem, step, ordinal ARGS_##n, lo, hi);                            \
+  }                                                                                                              \
+  nslm_f32v nslm_draw_##name##_within_f32v(NSLM_KEYED_f32v NSLM_PAR_##n(nslm_f32v), nslm_f32v lo, nslm_f32v hi)  \
+  {                                                                                                              \
+    return NARROW(core_draw_##name##_within_f64w(key, ELEM16, step, ordinal WIDE_##n, WIDE(lo), WIDE(hi)));      \
   }
 #define D(name, parameters, within, doc) DRAW_##within(name, parameters)
 #include "math/draws.def"
