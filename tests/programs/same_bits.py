@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Every example gives the same state_hash and spikes on 1, 2 and 3 threads, at x86-64-v3 and v4, portable, at -O0, and
+between `nslc run` and `nslc build`. Durations are shortened; the microcircuit is scaled down (its full size runs in the
+long suite)."""
+import glob
+import hashlib
+import os
+
+from tap import EXAMPLES, NSLC, Tap, call, run_json
+
+SHORT = {"brunel": ["--duration", "100ms"], "cobahh": ["--duration", "200ms"], "cuba": ["--duration", "300ms"],
+         "f_i_curve": ["--duration", "500ms"], "microcircuit": ["--duration", "100ms"]}
+SIZES = {"L23e": 2068, "L23i": 583, "L4e": 2192, "L4i": 548, "L5e": 485, "L5i": 107, "L6e": 1440, "L6i": 295}
+for label, n in SIZES.items():
+    SHORT["microcircuit"] += ["--set", f"microcircuit.N[{label}]={n}"]
+
+
+def cpu_flags():
+    with open("/proc/cpuinfo") as f:
+        for line in f:
+            if line.startswith("flags"):
+                return set(line.split())
+    return set()
+
+
+def digest(folder):
+    """(state hash, digest of all spikes) of a run."""
+    info = run_json(folder)
+    spikes = os.path.join(folder, "spikes.csv")
+    data = open(spikes, "rb").read() if os.path.exists(spikes) else b""
+    return info["state_hash"], hashlib.sha256(data).hexdigest(), sum(p["spikes"] for p in info["populations"])
+
+
+def one(t, name, what, command, options):
+    out = t.path(f"{name}.out")
+    p = call(*command, *options, "--quiet", "--csv", "--force", "--out", out)
+    # a failed `expect` (exit 1) is no concern here: durations are not the model's own
+    if p.returncode not in (0, 1) or not os.path.exists(os.path.join(out, "run.json")):
+        t.check(False, f"{name}: {what} runs", p.stderr)
+        return None
+    return digest(out)
+
+
+def main():
+    t = Tap()
+    flags = cpu_flags()
+    for path in sorted(glob.glob(os.path.join(EXAMPLES, "*.nsl"))):
+        name = os.path.basename(path)[:-4]
+        options = SHORT.get(name, [])
+        first = one(t, name, "nslc run, 1 thread", [NSLC, "run", path, "--"], ["--threads", "1", *options])
+        if first is None:
+            continue
+        t.check(first[2] > 0, f"{name}: spikes at all ({first[2]})")
+        for n in (2, 3):
+            other = one(t, name, f"nslc run, {n} threads", [NSLC, "run", path, "--"], ["--threads", str(n), *options])
+            t.check(other == first, f"{name}: {n} threads as 1", f"{other} against {first}")
+        builds = [("x86-64-v3", ["--cpu", "x86-64-v3"], "avx2"), ("x86-64-v4", ["--cpu", "x86-64-v4"], "avx512f"),
+                  ("portable", ["--cpu", "portable"], "sse4_2"), ("-O0", ["-O0"], "sse4_2")]
+        for what, build, flag in builds:
+            if flag not in flags:
+                t.skip(f"{name}: build {what}", f"this processor has no {flag}")
+                continue
+            program = t.path(name)
+            p = call(NSLC, "build", path, "-o", program, *build)
+            if not t.check(p.returncode == 0, f"{name}: build {what}", p.stderr):
+                continue
+            other = one(t, name, what, [program], ["--threads", "2", *options])
+            t.check(other == first, f"{name}: program built for {what} as nslc run", f"{other} against {first}")
+        pair = [one(t, name, f"f32, {n} threads", [NSLC, "run", path, "--"], ["--precision", "f32", "--threads", str(n), *options])
+                for n in (1, 2)]
+        t.check(pair[0] == pair[1] and pair[0] is not None, f"{name}: float32 on 1 and 2 threads", pair)
+        t.check(pair[0] is not None and pair[0][0] != first[0], f"{name}: float32 is another trajectory than float64")
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
