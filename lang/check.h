@@ -50,6 +50,10 @@ MExpr *expr_number(Checker *c, double value, Dim dim, Span span);
 MExpr *expr_var(Checker *c, MVar *var, Span span);
 MExpr *expr_global(Checker *c, MGlobal *global, Span span);
 MExpr *expr_call(Checker *c, Builtin builtin, Span span, Dim dim, MType type, MExpr *const *args, uint32_t n);
+MExpr *expr_leaf(Checker *c, MExprKind kind, Dim dim, Span span); /* MX_TIME, MX_DT, MX_NOISE, MX_ARG */
+MExpr *expr_draw(Checker *c, Dist dist, Span span, Dim dim, MExpr *const *args, uint32_t n); /* args may hold NULL */
+MExpr *expr_with_dim(Checker *c, const MExpr *e, Dim dim); /* a copy */
+double builtin_value(Builtin b, const double *args);
 /* A quantity in the declared unit -> the plain number, and back. */
 MExpr *expr_from_unit(Checker *c, MExpr *e, const Unit *unit);
 MExpr *expr_to_unit(Checker *c, MExpr *e, const Unit *unit);

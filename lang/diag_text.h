@@ -2,6 +2,8 @@
 #ifndef NSL_LANG_DIAG_TEXT_H
 #define NSL_LANG_DIAG_TEXT_H
 
+#include "lang/unit.h"
+
 /* ---- 0xxx for all */
 /* A construct of the language that this compiler version does not handle: what = "`kinetic` blocks", … */
 void diag_not_supported(Session *s, Span span, const char *what, const char *nearest);
@@ -30,7 +32,92 @@ void diag_syntax_language_version(Session *s, Span span, double version);
 void diag_syntax_target(Session *s, Span span, const char *op);
 void diag_syntax_compare(Session *s, Span span);
 
-/* ---- 2xxx names, 3xxx units and types, 4xxx dynamics and solvers (diag_model.c) */
+/* ---- 2xxx names, 4xxx dynamics (diag_model.c), 3xxx units and types (diag_unit.c) */
+/* A word alone names what was written; `decl` and `before`: where the thing was declared ({0,0}: by the language). */
+void diag_unknown_name(Session *s, Span span, const char *name, const char *nearest, bool is_unit);
+void diag_unknown_function(Session *s, Span span, const char *name, const char *nearest);
+void diag_unknown_component(Session *s, Span span, const char *name, const char *nearest);
+void diag_unknown_member(Session *s, Span span, const char *base, const char *kind, const char *name,
+                         const char *nearest, Span decl);
+void diag_no_member(Session *s, Span span, const char *name);
+void diag_unknown_label(Session *s, Span span, const char *label, const char *set, const char *nearest, Span decl);
+void diag_declared_twice(Session *s, Span span, const char *name, Span before);
+void diag_cycle(Session *s, Span span, const char *path);
+void diag_not_a_value(Session *s, Span span, const char *name, const char *kind, Span decl);
+void diag_not_a_component(Session *s, Span span, const char *name, const char *kind, Span decl);
+void diag_not_a_function(Session *s, Span span, const char *name, const char *kind, Span decl);
+void diag_fn_not_called(Session *s, Span span, const char *name);
+void diag_fn_recursive(Session *s, Span span, const char *name, Span decl);
+void diag_name_wanted(Session *s, Span span);
+void diag_statement_misplaced(Session *s, Span span, const char *what, const char *where);
+void diag_setting_target(Session *s, Span span, const char *name, const char *component, const char *kind, Span decl);
+void diag_setting_unknown(Session *s, Span span, const char *name, const char *component, const char *nearest, Span decl);
+void diag_setting_twice(Session *s, Span span, const char *name, Span before);
+void diag_setting_form(Session *s, Span span);
+void diag_not_a_set(Session *s, Span span, const char *name);
+void diag_set_wanted(Session *s, Span span);
+void diag_label_wanted(Session *s, Span span);
+void diag_not_in_set(Session *s, Span span, const char *element, const char *set, Span decl);
+void diag_range_bad(Session *s, Span span, double from, double to, int limit);
+void diag_index_count(Session *s, Span span, const char *name, uint32_t want, uint32_t got, Span decl);
+void diag_index_missing(Session *s, Span span, const char *name, uint32_t want, Span decl);
+void diag_not_indexed(Session *s, Span span, const char *name, Span decl);
+
+/* who: what asks, as it begins the sentence: "V'", "the weight". The Diag: for notes. */
+Diag *diag_unit_wanted(Session *s, Span span, const char *who, Dim want, Dim got);
+Diag *diag_unit_mismatch(Session *s, Span span, const char *op, Dim left, Dim right);
+void diag_hint_add_unit(Session *s, Diag *d, Span span, const char *digits, const char *unit);
+void diag_unit_unknown(Session *s, Span span, const char *unit, const char *nearest);
+void diag_unit_caret(Session *s, Span span, const char *written, const char *meant);
+void diag_unit_malformed(Session *s, Span span, const char *unit);
+void diag_unit_power(Session *s, Span span, const char *unit);
+void diag_unit_celsius(Session *s, Span span);
+void diag_unit_clash(Session *s, Span span, const char *unit, const char *name, Span decl);
+void diag_number_range(Session *s, Span span);
+void diag_plain_number_wanted(Session *s, Span span, const char *fn, Dim got);
+void diag_exponent_unit(Session *s, Span span, Dim got);
+void diag_exponent_constant(Session *s, Span span, Dim base);
+void diag_exponent_broken(Session *s, Span span, Dim base, double power);
+void diag_condition_wanted(Session *s, Span span, const char *who);
+void diag_condition_misplaced(Session *s, Span span, const char *who);
+void diag_label_misplaced(Session *s, Span span);
+void diag_label_of_wanted(Session *s, Span span, const char *labels, Span domain);
+void diag_labels_compared(Session *s, Span span, bool different_sets);
+void diag_not_a_number(Session *s, Span span, const char *what);
+void diag_argument_count(Session *s, Span span, const char *fn, uint32_t want, uint32_t got, Span decl);
+void diag_named_argument(Session *s, Span span);
+void diag_constant_wanted(Session *s, Span span, const char *who, bool whole);
+void diag_changes(Session *s, Span span, const char *name, const char *who, Span decl);
+void diag_time_misplaced(Session *s, Span span, const char *name);
+void diag_noise_misplaced(Session *s, Span span);
+void diag_draw_misplaced(Session *s, Span span, const char *dist);
+void diag_draw_arguments(Session *s, Span span, const char *dist);
+void diag_draw_missing(Session *s, Span span);
+void diag_within_wants_draw(Session *s, Span span);
+void diag_interval_wanted(Session *s, Span span);
+void diag_interval_empty(Session *s, Span span);
+void diag_domain_wanted(Session *s, Span span);
+void diag_outside_domain(Session *s, Span span, const char *name, const char *value, const char *domain, Span decl);
+void diag_expr_too_large(Session *s, Span span);
+
+void diag_equation_twice(Session *s, Span span, const char *name, Span before);
+void diag_equation_not_state(Session *s, Span span, const char *name, const char *kind, Span decl);
+void diag_equation_order(Session *s, Span span, const char *name, int primes, const char *why, Span decl);
+void diag_primed_not_state(Session *s, Span span, const char *name, int primes);
+void diag_assign_target(Session *s, Span span, const char *name, const char *kind, Span decl);
+void diag_hold_target(Session *s, Span span, const char *name, const char *kind, Span decl);
+void diag_gate_entry(Session *s, Span span, const char *gate, const char *entry);
+void diag_gate_form(Session *s, Span span, const char *gate);
+void diag_input_unbound(Session *s, Span span, const char *input, const char *alias, const char *part, Span decl);
+void diag_spike_twice(Session *s, Span span, Span before);
+void diag_value_missing(Session *s, Span span, const char *kind, const char *name);
+void diag_input_value(Session *s, Span span, const char *name);
+void diag_start_cycle(Session *s, Span span, const char *path);
+void diag_receive_arguments(Session *s, Span span, const char *port);
+void diag_binder_needed(Session *s, Span span, const char *name);
+
+/* ---- 49xx choice of integrator (diag_solver.c) */
+void diag_method_impossible(Session *s, Span span, const char *method, const char *state, const char *component, const char *why);
 
 /* ---- 5xxx network and experiment (diag_network.c) */
 

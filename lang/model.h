@@ -42,11 +42,16 @@ typedef enum {
 
 typedef enum { M_REAL, M_BOOL } MType; /* labels and enum values are reals: the index in their set */
 
+/* Expressions are graphs: a node that is reached twice (a function's argument) is one value, computed once. Read as a tree
+ * they have at most MEXPR_SIZE nodes and are MEXPR_DEPTH deep, so plain recursion is safe. */
+enum { MEXPR_DEPTH = 2000, MEXPR_SIZE = 1 << 20 };
 struct MExpr {
   MExprKind kind;
   MType type;
   Dim dim;
   Span span;
+  uint32_t size, depth;
+  const void *labels; /* in the checker only: the set whose element this is; NULL: a number or quantity */
   union {
     double num;
     MVar *var;

@@ -23,6 +23,7 @@ struct Session {
   bool stopped;            /* the limit of 20 errors was reached: nothing more is recorded */
   const char *stdlib_path; /* folder of the standard library */
   VEC(const char *) allow_read;
+  struct UnitWords *unit_words; /* the user's spelling of dimensions, for messages (unit.c) */
 };
 
 Session *session_new(void);

@@ -26,10 +26,15 @@ typedef struct {
   Dim dim;
   double scale;  /* value in coherent units = number * scale + offset */
   double offset; /* degC only */
+  bool exact;    /* the scale is 10^exp10 (else a broken power of ten, as in s^0.5) */
+  int exp10;
 } Unit;
 /* Parses unit text ("mS/cm^2", "1/s^0.5", "uF/cm2" is an error). false after a diagnostic at `span`. */
 bool unit_parse(Session *s, Span span, const char *text, Unit *ret);
 /* Without diagnostics, for values on the command line and in files. 0 or an error text. */
 const char *unit_parse_quiet(const char *text, Unit *ret);
+/* Decimal digits ("0.1", "-65", "1e-3") with a unit -> the double nearest to the exact value in coherent units: `10 ms` and
+ * `0.01 s` give the same bits. false if the text is no number or its value is too large for a double. */
+bool unit_number(const char *digits, size_t len, const Unit *unit, double *ret);
 
 #endif

@@ -1,0 +1,23 @@
+/* Between check_expr.c and check_call.c only. */
+#ifndef NSL_LANG_CHECK_INNER_H
+#define NSL_LANG_CHECK_INNER_H
+
+#include "lang/check.h"
+
+/* The expression before it is held against what the place wants. */
+MExpr *check_inner(Checker *c, Scope *scope, const Ast *ast, const Want *want);
+MExpr *call_value(Checker *c, Scope *scope, const Ast *ast, const Want *want);
+MExpr *within_value(Checker *c, Scope *scope, const Ast *ast, const Want *want);
+MExpr *power_value(Checker *c, Span span, MExpr *base, MExpr *exponent);
+/* A literal 0 or inf. */
+bool expr_fits_any(const MExpr *e);
+/* Makes literals 0 and inf fit; false after a message when the dimensions differ. */
+bool same_dims(Checker *c, const Want *want, const char *op, Span span, const Ast *const *asts, MExpr **args, uint32_t n);
+/* Reports that e has not the wanted dimension. */
+void blame(Checker *c, const Ast *ast, const MExpr *e, const Want *want);
+/* No condition, no label. */
+bool arithmetic_operand(Checker *c, const MExpr *e, const char *op);
+void unknown_name(Checker *c, Scope *scope, Name name, Span span);
+void unknown_function(Checker *c, Scope *scope, Name name, Span span);
+
+#endif

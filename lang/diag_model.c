@@ -1,0 +1,225 @@
+/* Messages about names (2xxx) and dynamics (4xxx). */
+#include "lang/diag.h"
+
+static void did_you_mean(Session *s, Diag *d, Span span, const char *nearest) {
+  if (!nearest) return;
+  diag_hint(s, d, "Did you mean `%s`?", nearest);
+  diag_fix(d, span, nearest);
+}
+
+static void declared_here(Session *s, Diag *d, const char *name, Span decl) {
+  if (decl.to) diag_note(s, d, decl, "`%s` is declared here", name);
+}
+
+/* ---- 2xxx names */
+
+void diag_unknown_name(Session *s, Span span, const char *name, const char *nearest, bool is_unit) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_NAME, span, "unknown name `%s`", name);
+  if (is_unit)
+    diag_hint(s, d, "`%s` is a unit: units follow a number, as in `1 %s`.", name, name);
+  else
+    did_you_mean(s, d, span, nearest);
+}
+
+void diag_unknown_function(Session *s, Span span, const char *name, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_FUNCTION, span, "unknown function `%s`", name);
+  did_you_mean(s, d, span, nearest);
+}
+
+void diag_unknown_component(Session *s, Span span, const char *name, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_COMPONENT, span, "unknown component `%s`", name);
+  did_you_mean(s, d, span, nearest);
+}
+
+void diag_unknown_member(Session *s, Span span, const char *base, const char *kind, const char *name,
+                         const char *nearest, Span decl) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_MEMBER, span, "`%s` is %s and has no `%s`", base, kind, name);
+  declared_here(s, d, base, decl);
+  did_you_mean(s, d, span, nearest);
+}
+
+void diag_no_member(Session *s, Span span, const char *name) {
+  diag_new(s, DIAG_UNKNOWN_MEMBER, span, "there is no `%s` in it: only parts and imported files have members", name);
+}
+
+void diag_unknown_label(Session *s, Span span, const char *label, const char *set, const char *nearest, Span decl) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_LABEL, span, "`%s` is not a label of `%s`", label, set);
+  declared_here(s, d, set, decl);
+  did_you_mean(s, d, span, nearest);
+}
+
+void diag_declared_twice(Session *s, Span span, const char *name, Span before) {
+  Diag *d = diag_new(s, DIAG_DECLARED_TWICE, span, "`%s` is declared twice", name);
+  if (before.to) diag_note(s, d, before, "first here");
+}
+
+void diag_cycle(Session *s, Span span, const char *path) {
+  diag_new(s, DIAG_CYCLE, span, "defined in a circle: %s", path);
+}
+
+void diag_not_a_value(Session *s, Span span, const char *name, const char *kind, Span decl) {
+  Diag *d = diag_new(s, DIAG_NOT_A_VALUE, span, "`%s` is %s, not a value", name, kind);
+  declared_here(s, d, name, decl);
+}
+
+void diag_not_a_component(Session *s, Span span, const char *name, const char *kind, Span decl) {
+  Diag *d = diag_new(s, DIAG_NOT_A_COMPONENT, span, "`%s` is %s, not a component that can stand here", name, kind);
+  declared_here(s, d, name, decl);
+}
+
+void diag_not_a_function(Session *s, Span span, const char *name, const char *kind, Span decl) {
+  Diag *d = diag_new(s, DIAG_NOT_A_FUNCTION, span, kind ? "`%s` is %s, not a function" : "`%s` is not a function", name, kind);
+  declared_here(s, d, name, decl);
+  if (kind) diag_hint(s, d, "To multiply, write `%s * (…)`.", name);
+}
+
+void diag_fn_not_called(Session *s, Span span, const char *name) {
+  Diag *d = diag_new(s, DIAG_FN_NOT_CALLED, span, "`%s` is a function: its arguments are missing", name);
+  diag_hint(s, d, "Write `%s(…)`.", name);
+}
+
+void diag_fn_recursive(Session *s, Span span, const char *name, Span decl) {
+  Diag *d = diag_new(s, DIAG_FN_RECURSIVE, span, "`%s` calls itself: functions are inlined and cannot recur", name);
+  declared_here(s, d, name, decl);
+}
+
+void diag_name_wanted(Session *s, Span span) { diag_new(s, DIAG_NAME_WANTED, span, "a name is wanted here"); }
+
+void diag_statement_misplaced(Session *s, Span span, const char *what, const char *where) {
+  diag_new(s, DIAG_STATEMENT_MISPLACED, span, "%s cannot stand in %s", what, where);
+}
+
+void diag_setting_target(Session *s, Span span, const char *name, const char *component, const char *kind, Span decl) {
+  Diag *d = diag_new(s, DIAG_SETTING_TARGET, span, "`%s` of `%s` is %s and cannot be set", name, component, kind);
+  declared_here(s, d, name, decl);
+  diag_hint(s, d, "Params can be set, and states to their value at the start.");
+}
+
+void diag_setting_unknown(Session *s, Span span, const char *name, const char *component, const char *nearest, Span decl) {
+  Diag *d = diag_new(s, DIAG_SETTING_UNKNOWN, span, "`%s` has no `%s` to set", component, name);
+  declared_here(s, d, component, decl);
+  did_you_mean(s, d, span, nearest);
+}
+
+void diag_setting_twice(Session *s, Span span, const char *name, Span before) {
+  Diag *d = diag_new(s, DIAG_SETTING_TWICE, span, "`%s` is set twice", name);
+  if (before.to) diag_note(s, d, before, "first here");
+}
+
+void diag_setting_form(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_SETTING_FORM, span, "only settings can stand in these braces");
+  diag_hint(s, d, "Write `name = value` or `name ~ draw`.");
+}
+
+void diag_not_a_set(Session *s, Span span, const char *name) {
+  Diag *d = diag_new(s, DIAG_NOT_A_SET, span, "`%s` is not an index set", name);
+  diag_hint(s, d, "Declare it: `index %s = 1..3`, or `index %s = { A, B }`.", name, name);
+}
+
+void diag_set_wanted(Session *s, Span span) {
+  diag_new(s, DIAG_SET_WANTED, span, "an index set is a range, as in `1..3`, or a set of labels, as in `{ A, B }`");
+}
+
+void diag_label_wanted(Session *s, Span span) { diag_new(s, DIAG_LABEL_WANTED, span, "a set in braces holds words only"); }
+
+void diag_not_in_set(Session *s, Span span, const char *element, const char *set, Span decl) {
+  Diag *d = diag_new(s, DIAG_NOT_IN_SET, span, "%s is not an element of `%s`", element, set);
+  declared_here(s, d, set, decl);
+}
+
+void diag_range_bad(Session *s, Span span, double from, double to, int limit) {
+  if (to < from)
+    diag_new(s, DIAG_RANGE_BAD, span, "the range from %g to %g is empty", from, to);
+  else
+    diag_new(s, DIAG_RANGE_BAD, span, "an index set has at most %d elements, these are %.0f", limit, to - from + 1);
+}
+
+void diag_index_count(Session *s, Span span, const char *name, uint32_t want, uint32_t got, Span decl) {
+  Diag *d = diag_new(s, DIAG_INDEX_COUNT, span, "`%s` has %u ind%s, here are %u", name, want, want == 1 ? "ex" : "ices", got);
+  declared_here(s, d, name, decl);
+}
+
+void diag_index_missing(Session *s, Span span, const char *name, uint32_t want, Span decl) {
+  Diag *d = diag_new(s, DIAG_INDEX_MISSING, span, "`%s` needs its ind%s in brackets", name, want == 1 ? "ex" : "ices");
+  declared_here(s, d, name, decl);
+}
+
+void diag_not_indexed(Session *s, Span span, const char *name, Span decl) {
+  Diag *d = diag_new(s, DIAG_NOT_INDEXED, span, "`%s` has no indices", name);
+  declared_here(s, d, name, decl);
+}
+
+/* ---- 4xxx dynamics */
+
+void diag_equation_twice(Session *s, Span span, const char *name, Span before) {
+  Diag *d = diag_new(s, DIAG_EQUATION_TWICE, span, "`%s` has two equations", name);
+  if (before.to) diag_note(s, d, before, "the first is here");
+}
+
+void diag_equation_not_state(Session *s, Span span, const char *name, const char *kind, Span decl) {
+  Diag *d = diag_new(s, DIAG_EQUATION_NOT_STATE, span, "`%s` is %s: only a state has an equation", name, kind);
+  declared_here(s, d, name, decl);
+}
+
+void diag_equation_order(Session *s, Span span, const char *name, int primes, const char *why, Span decl) {
+  Diag *d = diag_new(s, DIAG_EQUATION_ORDER, span, "an equation of order %d for `%s`: %s", primes, name, why);
+  declared_here(s, d, name, decl);
+}
+
+void diag_primed_not_state(Session *s, Span span, const char *name, int primes) {
+  Diag *d = diag_new(s, DIAG_PRIMED_NOT_STATE, span, "this derivative of `%s` is not a state", name);
+  diag_hint(s, d, "It is one where an equation of higher order is given: `%s%.*s = …`.", name, primes + 1, "''''''''");
+}
+
+void diag_assign_target(Session *s, Span span, const char *name, const char *kind, Span decl) {
+  Diag *d = diag_new(s, DIAG_ASSIGN_TARGET, span, "`%s` is %s: a handler changes states only", name, kind);
+  declared_here(s, d, name, decl);
+}
+
+void diag_hold_target(Session *s, Span span, const char *name, const char *kind, Span decl) {
+  Diag *d = diag_new(s, DIAG_HOLD_TARGET, span, "`%s` is %s: only a state can be held", name, kind);
+  declared_here(s, d, name, decl);
+}
+
+void diag_gate_entry(Session *s, Span span, const char *gate, const char *entry) {
+  Diag *d = diag_new(s, DIAG_GATE_ENTRY, span, "the gate `%s` knows no `%s`", gate, entry);
+  diag_hint(s, d, "A gate has `alpha` and `beta`, or `steady` and `tau`.");
+}
+
+void diag_gate_form(Session *s, Span span, const char *gate) {
+  Diag *d = diag_new(s, DIAG_GATE_FORM, span, "the gate `%s` is incomplete", gate);
+  diag_hint(s, d, "A gate has `alpha` and `beta`, or `steady` and `tau`.");
+}
+
+void diag_input_unbound(Session *s, Span span, const char *input, const char *alias, const char *part, Span decl) {
+  Diag *d = diag_new(s, DIAG_INPUT_UNBOUND, span, "the input `%s` of `%s` is bound to nothing", input, part);
+  declared_here(s, d, input, decl);
+  diag_hint(s, d, "Declare `%s` here, or bind it: `use %s = %s { %s = … }`.", input, alias, part, input);
+}
+
+void diag_spike_twice(Session *s, Span span, Span before) {
+  Diag *d = diag_new(s, DIAG_SPIKE_TWICE, span, "a component has one spike condition");
+  if (before.to) diag_note(s, d, before, "the first is here");
+}
+
+void diag_value_missing(Session *s, Span span, const char *kind, const char *name) {
+  Diag *d = diag_new(s, DIAG_VALUE_MISSING, span, "the %s `%s` needs a value", kind, name);
+  diag_hint(s, d, "Write `%s %s = …`.", kind, name);
+}
+
+void diag_input_value(Session *s, Span span, const char *name) {
+  diag_new(s, DIAG_INPUT_VALUE, span, "the input `%s` comes from outside and has no value of its own", name);
+}
+
+void diag_start_cycle(Session *s, Span span, const char *path) {
+  Diag *d = diag_new(s, DIAG_START_CYCLE, span, "the initial values depend on each other in a circle: %s", path);
+  diag_hint(s, d, "Give one of them a value of its own.");
+}
+
+void diag_receive_arguments(Session *s, Span span, const char *port) {
+  diag_new(s, DIAG_RECEIVE_ARGUMENTS, span, "the port `%s` can have one argument only: the weight", port);
+}
+
+void diag_binder_needed(Session *s, Span span, const char *name) {
+  diag_new(s, DIAG_BINDER_NEEDED, span, "the states `%s` are indexed: the equation must say for which, as in `%s[k]' = …`", name, name);
+}
