@@ -105,6 +105,7 @@ typedef struct {
   Name name;
   uint32_t index;
   const MComponent *component;
+  Name method;                 /* method of the run ("rk4", …); empty: the compiler chooses */
   VEC(IrState) states;         /* SLOT_STATE indices */
   VEC(MVar *) elem_params;     /* SLOT_PARAM indices: params with one value per element */
   VEC(MVar *) inputs;          /* SLOT_INPUT indices: inputs that something drives; others are 0 */
@@ -273,6 +274,7 @@ typedef struct {
 } IrEnv;
 /* Runs the kernel for elements [first, first + count). Returns nonzero if a check failed. */
 uint64_t ir_eval(const IrKernel *k, const IrEnv *env);
+double ir_eval_op(IrOp op, const double *args); /* one PURE op with arguments in float64, conditions as 0 and 1 */
 
 /* ---- lower.c: model to level 1; explain.c */
 IrModule *ir_lower(Session *s, Arena *a, const Model *m);
@@ -282,11 +284,13 @@ void ir_explain(Session *s, const IrModule *m, FILE *out, bool json);
 typedef struct {
   const char *name;
   IrModule *(*run)(const IrModule *in, Arena *out, Session *s);
+  bool exact; /* false: may change last bits */
   const char *doc;
 } IrPass;
 extern const IrPass ir_passes[];
 extern const uint32_t ir_n_passes;
-/* Runs all passes with the verifier after each; stops after `after` (NULL: run all). */
+/* Runs all passes with the verifier after each; stops after `after` (NULL: run all), or where a pass has reported an error
+ * (s->errors). Helpers for those who write passes: ir/pass.h. */
 IrModule *ir_pipeline(Session *s, IrModule *m, const char *after);
 IrModule *ir_module_copy(Session *s, const IrModule *in, Arena *out); /* shallow but for the kernels, which are deep */
 

@@ -158,12 +158,6 @@ static const char *infer_dim(Session *s, const IrKernel *k, const IrIns *ins, Di
     case IRD_LOGIC: return NULL;
     case IRD_SELECT: *ret = b; return all_alike(s, k, ins, 1);
     case IRD_SIGN: return NULL;
-    case IRD_SCALED:
-      *ret = a;
-      if (!dim_none(b)) return "the second argument has a dimension";
-      for (int i = 2; i < n; i++)
-        if (!dim_eq(a, arg_ins(k, ins, i)->dim)) return dims_differ(s, a, arg_ins(k, ins, i)->dim);
-      return NULL;
   }
   return "no such dimension rule";
 }

@@ -1,0 +1,121 @@
+/* The reference evaluator for one precision; interp.c includes this twice, with EVAL_F32 0 and 1. No guard.
+ *
+ * `real` is the type of every value of the kernel (conditions are 0 and 1); S(f) is f with the precision in its name. */
+#undef real
+#undef S
+#undef M
+#undef N
+#if EVAL_F32
+#define real float
+#define S(f) f##_f32
+#define M(f) nslm_##f##_f32
+#define N(fn) fn##f
+#else
+#define real double
+#define S(f) f##_f64
+#define M(f) nslm_##f##_f64
+#define N(fn) fn
+#endif
+#define AT at.key, (uint64_t)at.elem, at.step, at.ordinal
+#define NOEVAL 0
+
+/* One row of ops.def. Conditions come and go as 0 and 1. */
+static real S(value)(IrOp op, const real arg[4], DrawAt at) {
+  const real a = arg[0], b = arg[1], c = arg[2], d = arg[3];
+  const bool p = a != 0, q = b != 0;
+  (void)c, (void)d, (void)q;
+  switch (op) {
+#define OP(id, text, arity, type, dim, eval, ...) \
+  case IR_##id: return (real)(eval);
+#include "ir/ops.def"
+#undef OP
+    case IR_OPS: break;
+  }
+  return 0;
+}
+
+static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t e) {
+  const IrSlot *p = &k->slots.at[slot];
+  const void *array = env->slots ? env->slots[slot] : NULL;
+  switch (p->kind) {
+    case SLOT_UNIFORM:
+    case SLOT_GLOBAL: return (real)env->u[p->index];
+    case SLOT_HELD:
+    case SLOT_PREV:
+    case SLOT_SPIKE: return (real)(((const uint64_t *)array)[e / 64] >> (e % 64) & 1);
+    case SLOT_STATE:
+    case SLOT_OLD:
+    case SLOT_DER:
+    case SLOT_PARAM:
+    case SLOT_INPUT:
+    case SLOT_ARG: return (real)(env->f32 ? ((const float *)array)[e] : ((const double *)array)[e]);
+    case SLOT_PORT:
+    case SLOT_OUT:
+    case SLOT_KINDS: break;
+  }
+  return 0;
+}
+
+static real S(take)(const IrEnv *env, uint32_t slot, int64_t e, real scale) {
+  int64_t *array = env->slots[slot];
+  real v = (real)array[e] * scale;
+  array[e] = 0;
+  return v;
+}
+
+static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t e, real v) {
+  const IrSlot *p = &k->slots.at[slot];
+  void *array = env->slots ? env->slots[slot] : NULL;
+  int64_t at = p->kind == SLOT_OUT ? e - env->first : e;
+  switch (p->kind) {
+    case SLOT_GLOBAL:
+      if (p->settable && env->set && env->set[p->index]) return;
+      env->u[p->index] = (double)v;
+      return;
+    case SLOT_UNIFORM: env->u[p->index] = (double)v; return;
+    case SLOT_PREV:
+    case SLOT_SPIKE: store_bit(array, e, v != 0); return;
+    case SLOT_STATE:
+    case SLOT_DER:
+    case SLOT_PARAM:
+    case SLOT_OUT:
+      if (env->f32 && k->kind != KERNEL_SYNAPSE)
+        ((float *)array)[at] = (float)v;
+      else
+        ((double *)array)[at] = (double)v;
+      return;
+    case SLOT_OLD:
+    case SLOT_INPUT:
+    case SLOT_PORT:
+    case SLOT_ARG:
+    case SLOT_HELD:
+    case SLOT_KINDS: return;
+  }
+}
+
+/* One element: every instruction in order. */
+static uint64_t S(element)(const IrKernel *k, const IrEnv *env, int64_t e, real *v) {
+  uint64_t failed = 0;
+  for (uint32_t i = 0; i < k->ins.n; i++) {
+    const IrIns *ins = &k->ins.at[i];
+    real arg[4] = {0};
+    for (int j = 0; j < ir_ops[ins->op].arity; j++) arg[j] = v[ins->arg[j]];
+    if (ins->op == IR_CONST)
+      v[i] = (real)ins->num;
+    else if (ins->op == IR_TIME)
+      v[i] = (real)env->t;
+    else if (ins->op == IR_DT)
+      v[i] = (real)env->dt;
+    else if (ins->op == IR_LOAD)
+      v[i] = S(load)(k, env, ins->slot, e);
+    else if (ins->op == IR_TAKE)
+      v[i] = S(take)(env, ins->slot, e, arg[0]);
+    else if (ins->op == IR_STORE)
+      S(store)(k, env, ins->slot, e, arg[0]);
+    else if (ins->op == IR_CHECK)
+      failed |= !isfinite(arg[0]);
+    else
+      v[i] = S(value)((IrOp)ins->op, arg, (DrawAt){env->key, e, env->step, ins->slot});
+  }
+  return failed;
+}

@@ -1,0 +1,67 @@
+/* The reference evaluator: what a kernel means. One element after the other, one instruction after the other, each op as
+ * its row of ops.def says; nothing is vectorized, hoisted or remembered. Compiled code must give the same bits.
+ *
+ * Precision: with env->f32 every real is a float, except in kernels that are always float64 (ir_kernel_f64): those compute
+ * in double, and only what they store to arrays is rounded. Results below the smallest normal number are flushed to
+ * zero, and such arguments count as zero, as in the threads of the runtime; the processor's mode is set for the time of
+ * the call. */
+#include <math.h>
+#include <string.h>
+
+#include "ir/ir.h"
+#include "math/math.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
+enum { FLUSH = 0x8040 }; /* flush to zero, denormals are zero */
+static unsigned mode_begin(void) {
+  unsigned before = _mm_getcsr();
+  _mm_setcsr(before | FLUSH);
+  return before;
+}
+static void mode_end(unsigned before) { _mm_setcsr(before); }
+#else
+static unsigned mode_begin(void) { return 0; }
+static void mode_end(unsigned before) { (void)before; }
+#endif
+
+typedef struct {
+  uint64_t key;
+  int64_t elem;
+  uint64_t step;
+  uint32_t ordinal;
+} DrawAt;
+
+static void store_bit(uint64_t *words, int64_t e, bool bit) {
+  uint64_t one = (uint64_t)1 << (e % 64);
+  words[e / 64] = bit ? words[e / 64] | one : words[e / 64] & ~one;
+}
+
+#define EVAL_F32 0
+#include "ir/eval.h"
+#undef EVAL_F32
+#define EVAL_F32 1
+#include "ir/eval.h"
+
+uint64_t ir_eval(const IrKernel *k, const IrEnv *env) {
+  bool once = ir_kernel_scalar(k->kind);
+  int64_t from = once ? 0 : env->first, to = once ? 1 : env->first + env->count;
+  Arena *arena = arena_new();
+  void *values = NEW_ARRAY(arena, double, k->ins.n + 1);
+  unsigned mode = mode_begin();
+  uint64_t failed = 0;
+  for (int64_t e = from; e < to; e++)
+    failed |= env->f32 && !ir_kernel_f64(k->kind) ? element_f32(k, env, e, values) : element_f64(k, env, e, values);
+  mode_end(mode);
+  arena_free(arena);
+  return failed;
+}
+
+double ir_eval_op(IrOp op, const double *args) {
+  unsigned mode = mode_begin();
+  double arg[4] = {0};
+  for (int i = 0; i < ir_ops[op].arity; i++) arg[i] = args[i];
+  double value = value_f64(op, arg, (DrawAt){0});
+  mode_end(mode);
+  return value;
+}

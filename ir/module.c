@@ -1,0 +1,163 @@
+/* Modules as wholes: copies, renumbering, a function applied to every kernel. A pass that changes only kernels is one call
+ * of ir_map_kernels. Copies share nothing with their source but names, spans and the checked model, so the source's
+ * arena may go. */
+#include <string.h>
+
+#include "ir/pass.h"
+#include "lang/session.h"
+
+#define COPY_VEC(arena, v)                                                      \
+  do {                                                                          \
+    void *copied = arena_array((arena), (v)->n + 1, sizeof *(v)->at);           \
+    if ((v)->n) memcpy(copied, (v)->at, (size_t)(v)->n * sizeof *(v)->at);      \
+    (v)->at = copied;                                                           \
+    (v)->cap = (v)->n;                                                          \
+  } while (0)
+
+IrKernel *ir_kernel_copy(const IrKernel *k, Arena *out) {
+  IrKernel *copy = NEW(out, IrKernel);
+  *copy = *k;
+  COPY_VEC(out, &copy->slots);
+  COPY_VEC(out, &copy->ins);
+  return copy;
+}
+
+/* The kernel in the new module that stands for k. */
+static IrKernel *stand_in(Session *s, const IrModule *in, const IrModule *made, const IrKernel *k) {
+  if (!k) return NULL;
+  if (k->index >= in->kernels.n || in->kernels.at[k->index] != k)
+    BUG(s, (Span){0}, "kernel %s is not in its module", name_str(s, k->name));
+  return made->kernels.at[k->index];
+}
+
+static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made, const IrClass *c, Arena *out) {
+  IrClass *copy = NEW(out, IrClass);
+  *copy = *c;
+  COPY_VEC(out, &copy->states);
+  COPY_VEC(out, &copy->elem_params);
+  COPY_VEC(out, &copy->inputs);
+  COPY_VEC(out, &copy->ports);
+  COPY_VEC(out, &copy->uniforms);
+  COPY_VEC(out, &copy->holds);
+  for (uint32_t i = 0; i < copy->holds.n; i++) COPY_VEC(out, &copy->holds.at[i].states);
+  COPY_VEC(out, &copy->receive);
+  for (uint32_t i = 0; i < copy->receive.n; i++) copy->receive.at[i] = stand_in(s, in, made, c->receive.at[i]);
+  copy->init = stand_in(s, in, made, c->init);
+  copy->flow = stand_in(s, in, made, c->flow);
+  copy->test = stand_in(s, in, made, c->test);
+  copy->fire = stand_in(s, in, made, c->fire);
+  copy->derive = stand_in(s, in, made, c->derive);
+  copy->step = stand_in(s, in, made, c->step);
+  return copy;
+}
+
+static void records_copy(Session *s, const IrModule *in, const IrModule *made, IrExperiment *x, Arena *out) {
+  COPY_VEC(out, &x->records);
+  for (uint32_t i = 0; i < x->records.n; i++) {
+    IrRecord *record = &x->records.at[i];
+    COPY_VEC(out, &record->items);
+    for (uint32_t j = 0; j < record->items.n; j++)
+      record->items.at[j].kernel = stand_in(s, in, made, record->items.at[j].kernel);
+  }
+}
+
+static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrModule *made, const IrExperiment *x, Arena *out) {
+  IrExperiment *copy = NEW(out, IrExperiment);
+  *copy = *x;
+  copy->setup = stand_in(s, in, made, x->setup);
+  COPY_VEC(out, &copy->params);
+  for (uint32_t i = 0; i < copy->params.n; i++) COPY_VEC(out, &copy->params.at[i].labels);
+  COPY_VEC(out, &copy->populations);
+  for (uint32_t i = 0; i < copy->populations.n; i++)
+    if (copy->populations.at[i].class) copy->populations.at[i].class = made->classes.at[copy->populations.at[i].class->index];
+  COPY_VEC(out, &copy->projections);
+  for (uint32_t i = 0; i < copy->projections.n; i++) {
+    IrProjection *p = &copy->projections.at[i];
+    p->weight_kernel = stand_in(s, in, made, p->weight_kernel);
+    p->delay_kernel = stand_in(s, in, made, p->delay_kernel);
+  }
+  COPY_VEC(out, &copy->drives);
+  for (uint32_t i = 0; i < copy->drives.n; i++) COPY_VEC(out, &copy->drives.at[i].times);
+  records_copy(s, in, made, copy, out);
+  COPY_VEC(out, &copy->phases);
+  COPY_VEC(out, &copy->expects);
+  for (uint32_t i = 0; i < copy->expects.n; i++) COPY_VEC(out, &copy->expects.at[i].slices);
+  return copy;
+}
+
+IrModule *ir_map_kernels(const IrModule *in, Arena *out, Session *s, IrKernel *(*map)(const IrKernel *k, Arena *out, Session *s)) {
+  IrModule *made = NEW(out, IrModule);
+  made->level = in->level;
+  made->model = in->model;
+  for (uint32_t i = 0; i < in->kernels.n; i++) {
+    IrKernel *k = map(in->kernels.at[i], out, s);
+    k->index = in->kernels.at[i]->index;
+    vec_push(out, &made->kernels, k);
+  }
+  for (uint32_t i = 0; i < in->classes.n; i++) vec_push(out, &made->classes, class_copy(s, in, made, in->classes.at[i], out));
+  for (uint32_t i = 0; i < in->experiments.n; i++)
+    vec_push(out, &made->experiments, experiment_copy(s, in, made, in->experiments.at[i], out));
+  return made;
+}
+
+static IrKernel *map_copy(const IrKernel *k, Arena *out, Session *s) {
+  (void)s;
+  return ir_kernel_copy(k, out);
+}
+
+IrModule *ir_module_copy(Session *s, const IrModule *in, Arena *out) { return ir_map_kernels(in, out, s, map_copy); }
+
+/* ---- the list of kernels */
+
+void ir_module_add(IrModule *m, Arena *a, IrKernel *k) {
+  k->index = m->kernels.n;
+  vec_push(a, &m->kernels, k);
+}
+
+static void add_used(IrModule *m, Arena *a, IrKernel *k) {
+  if (k && (k->index >= m->kernels.n || m->kernels.at[k->index] != k)) ir_module_add(m, a, k);
+}
+
+void ir_module_renumber(IrModule *m, Arena *a) {
+  memset(&m->kernels, 0, sizeof m->kernels);
+  for (uint32_t i = 0; i < m->classes.n; i++) {
+    IrClass *c = m->classes.at[i];
+    add_used(m, a, c->init);
+    add_used(m, a, c->flow);
+    for (uint32_t j = 0; j < c->receive.n; j++) add_used(m, a, c->receive.at[j]);
+    add_used(m, a, c->test);
+    add_used(m, a, c->fire);
+    add_used(m, a, c->derive);
+    add_used(m, a, c->step);
+  }
+  for (uint32_t i = 0; i < m->experiments.n; i++) {
+    IrExperiment *x = m->experiments.at[i];
+    add_used(m, a, x->setup);
+    for (uint32_t j = 0; j < x->projections.n; j++) {
+      add_used(m, a, x->projections.at[j].weight_kernel);
+      add_used(m, a, x->projections.at[j].delay_kernel);
+    }
+    for (uint32_t j = 0; j < x->records.n; j++)
+      for (uint32_t l = 0; l < x->records.at[j].items.n; l++) add_used(m, a, x->records.at[j].items.at[l].kernel);
+  }
+}
+
+/* ---- equality */
+
+static bool slot_equal(const IrSlot *a, const IrSlot *b) {
+  return a->kind == b->kind && a->index == b->index && a->type == b->type && dim_eq(a->dim, b->dim) && a->settable == b->settable;
+}
+
+static bool ins_equal(const IrIns *a, const IrIns *b) {
+  return a->op == b->op && a->type == b->type && a->slot == b->slot && memcmp(a->arg, b->arg, sizeof a->arg) == 0 &&
+         memcmp(&a->num, &b->num, sizeof a->num) == 0 && dim_eq(a->dim, b->dim);
+}
+
+bool ir_kernel_equal(const IrKernel *a, const IrKernel *b) {
+  if (a->kind != b->kind || a->slots.n != b->slots.n || a->ins.n != b->ins.n) return false;
+  for (uint32_t i = 0; i < a->slots.n; i++)
+    if (!slot_equal(&a->slots.at[i], &b->slots.at[i])) return false;
+  for (uint32_t i = 0; i < a->ins.n; i++)
+    if (!ins_equal(&a->ins.at[i], &b->ins.at[i])) return false;
+  return true;
+}

@@ -1,0 +1,287 @@
+/* Says whether a module is what its readers may rely on; run after every pass. Needs nothing; gives a count of complaints
+ * and, if there are any, each kernel at fault with a line "^ what is wrong" under the place.
+ *
+ * Of an instruction: arguments stand above it and have values, unused ones are empty, type and dimension are those of the
+ * op's rules. Of a slot: once in the list, legal for the kernel's kind (access.def), stored at most once, loaded before
+ * it is stored (setup, derive: after). Of a kernel: no time or draws where it runs once, results present. Of a module:
+ * kernels of its level, at their index, slots within the class's tables. */
+#include <math.h>
+#include <string.h>
+
+#include "ir/text.h"
+#include "lang/session.h"
+
+typedef struct {
+  uint32_t place; /* slot, or slots.n + instruction, or IR_NONE: the kernel as a whole */
+  const char *text;
+} Complaint;
+
+typedef struct {
+  Session *s;
+  Arena *arena;
+  const IrKernel *k;
+  VEC(Complaint) found;
+} Verify;
+
+static void complain(Verify *v, uint32_t place, const char *text) {
+  vec_push(v->arena, &v->found, ((Complaint){place, text}));
+}
+
+static void complain_ins(Verify *v, uint32_t at, const char *text) { complain(v, v->k->slots.n + at, text); }
+
+/* ---- slots */
+
+static IrType slot_type(SlotKind kind) {
+  return kind == SLOT_HELD || kind == SLOT_PREV || kind == SLOT_SPIKE ? IR_BOOL : IR_REAL;
+}
+
+static void verify_slots(Verify *v) {
+  for (uint32_t i = 0; i < v->k->slots.n; i++) {
+    const IrSlot *slot = &v->k->slots.at[i];
+    if (slot->kind >= SLOT_KINDS) {
+      complain(v, i, "no such kind of slot");
+      continue;
+    }
+    if (slot->type != slot_type(slot->kind)) complain(v, i, "wrong type for its kind");
+    if (slot->type == IR_BOOL && !dim_none(slot->dim)) complain(v, i, "a condition has a dimension");
+    if (slot->settable && slot->kind != SLOT_GLOBAL) complain(v, i, "only a global can be settable");
+    if (!ir_access(v->k->kind, slot->kind)) complain(v, i, "kernels of this kind have no such slots");
+    for (uint32_t j = 0; j < i; j++)
+      if (v->k->slots.at[j].kind == slot->kind && v->k->slots.at[j].index == slot->index) complain(v, i, "the same slot again");
+  }
+}
+
+/* ---- instructions */
+
+static bool verify_args(Verify *v, uint32_t at) {
+  const IrIns *ins = &v->k->ins.at[at];
+  for (int i = 0; i < 4; i++) {
+    bool used = i < ir_ops[ins->op].arity;
+    if (!used && ins->arg[i] == IR_NONE) continue;
+    const char *wrong = !used                                          ? "an argument too many"
+                        : ins->arg[i] >= at                            ? "an argument does not stand above"
+                        : v->k->ins.at[ins->arg[i]].type == IR_VOID    ? "an argument has no value"
+                                                                       : NULL;
+    if (wrong) complain_ins(v, at, wrong);
+    if (wrong) return false;
+  }
+  return true;
+}
+
+static bool uses_slot(const IrIns *ins) { return ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_TAKE; }
+
+static void verify_rules(Verify *v, uint32_t at) {
+  const IrIns *ins = &v->k->ins.at[at];
+  IrType type;
+  Dim dim;
+  const char *wrong = ir_infer(v->s, v->k, ins, &type, &dim);
+  if (wrong)
+    complain_ins(v, at, wrong);
+  else if (type != ins->type)
+    complain_ins(v, at, "the type is not what the operation gives");
+  else if (!dim_eq(dim, ins->dim))
+    complain_ins(v, at, "the dimension is not what the operation gives");
+}
+
+static void verify_kind(Verify *v, uint32_t at) {
+  const IrIns *ins = &v->k->ins.at[at];
+  KernelKind kind = v->k->kind;
+  if (ins->op == IR_TIME && ir_kernel_scalar(kind)) complain_ins(v, at, "no time in a kernel that runs once");
+  if (ins->op == IR_DT && kind == KERNEL_SETUP) complain_ins(v, at, "no dt in setup: it computes dt");
+  if ((ir_ops[ins->op].flags & IRF_DRAW) && ir_kernel_scalar(kind)) complain_ins(v, at, "no draws in a kernel that runs once");
+  if (ins->op == IR_CHECK && kind != KERNEL_STEP) complain_ins(v, at, "checks belong into step kernels");
+}
+
+/* One ordinal, one kind of draw: two kinds would be made of the same random bits. */
+static void verify_ordinal(Verify *v, uint32_t at) {
+  const IrIns *ins = &v->k->ins.at[at];
+  for (uint32_t i = 0; i < at; i++) {
+    const IrIns *other = &v->k->ins.at[i];
+    if (other->op >= IR_OPS || !(ir_ops[other->op].flags & IRF_DRAW) || other->slot != ins->slot || other->op == ins->op) continue;
+    complain_ins(v, at, "another kind of draw has this ordinal");
+    return;
+  }
+}
+
+static void verify_access(Verify *v, uint32_t at, uint8_t *done) {
+  const IrIns *ins = &v->k->ins.at[at];
+  const IrSlot *slot = &v->k->slots.at[ins->slot];
+  unsigned may = slot->kind < SLOT_KINDS ? ir_access(v->k->kind, slot->kind) : 0;
+  unsigned now = ins->op == IR_LOAD ? IRA_LOAD : ins->op == IR_STORE ? IRA_STORE : IRA_TAKE;
+  if (!(may & now)) complain_ins(v, at, "kernels of this kind may not do this with such a slot");
+  if (now != IRA_LOAD && (done[ins->slot] & now)) complain_ins(v, at, "stored or taken a second time");
+  if (now == IRA_LOAD && (done[ins->slot] & IRA_STORE) && !ir_kernel_scalar(v->k->kind))
+    complain_ins(v, at, "loaded after it was stored");
+  if (now == IRA_STORE && (done[ins->slot] & IRA_LOAD) && ir_kernel_scalar(v->k->kind))
+    complain_ins(v, at, "stored after it was loaded");
+  done[ins->slot] |= (uint8_t)now;
+}
+
+static bool verify_slot_field(Verify *v, uint32_t at) {
+  const IrIns *ins = &v->k->ins.at[at];
+  bool has = ir_ops[ins->op].flags & (IRF_DRAW | IRF_MEMORY | IRF_EFFECT);
+  const char *wrong = !has && ins->slot != IR_NONE                       ? "a slot where none belongs"
+                      : has && ins->slot == IR_NONE                      ? "no slot or ordinal"
+                      : uses_slot(ins) && ins->slot >= v->k->slots.n     ? "no such slot"
+                                                                         : NULL;
+  if (wrong) complain_ins(v, at, wrong);
+  return !wrong;
+}
+
+static void verify_ins(Verify *v) {
+  uint8_t *done = NEW_ARRAY(v->arena, uint8_t, v->k->slots.n + 1);
+  for (uint32_t at = 0; at < v->k->ins.n; at++) {
+    const IrIns *ins = &v->k->ins.at[at];
+    if (ins->op >= IR_OPS || ins->type >= IR_TYPES) {
+      complain_ins(v, at, "no such operation or type");
+      return; /* what follows cannot be judged */
+    }
+    if (!verify_args(v, at) || !verify_slot_field(v, at)) continue;
+    verify_rules(v, at);
+    verify_kind(v, at);
+    if (ir_ops[ins->op].flags & IRF_DRAW) verify_ordinal(v, at);
+    if (uses_slot(ins)) verify_access(v, at, done);
+    if (ins->op != IR_CONST && memcmp(&ins->num, &(double){0}, sizeof ins->num) != 0)
+      complain_ins(v, at, "a number where none belongs");
+  }
+  if (v->k->kind != KERNEL_RECORD && v->k->kind != KERNEL_SYNAPSE) return;
+  for (uint32_t i = 0; i < v->k->slots.n; i++)
+    if (v->k->slots.at[i].kind == SLOT_OUT && (done[i] & IRA_STORE)) return;
+  complain(v, IR_NONE, "the kernel has no result");
+}
+
+/* ---- reports */
+
+static void print_complaints(Verify *v, uint32_t place, FILE *out) {
+  for (uint32_t i = 0; i < v->found.n; i++)
+    if (v->found.at[i].place == place) fprintf(out, "    ^ %s\n", v->found.at[i].text);
+}
+
+static void print_all(Verify *v, FILE *out) {
+  ir_print_head(v->s, v->k, out);
+  print_complaints(v, IR_NONE, out);
+  for (uint32_t i = 0; i < v->k->slots.n; i++) {
+    ir_print_slot(v->s, v->k, i, out);
+    print_complaints(v, i, out);
+  }
+  for (uint32_t i = 0; i < v->k->ins.n; i++) {
+    ir_print_ins(v->s, v->k, i, out);
+    print_complaints(v, v->k->slots.n + i, out);
+  }
+  fputs("end\n", out);
+}
+
+static void verify_kernel(Verify *v) {
+  if (v->k->kind >= KERNEL_KINDS) {
+    complain(v, IR_NONE, "no such kind of kernel");
+    return;
+  }
+  verify_slots(v);
+  verify_ins(v);
+}
+
+static int verify_finish(Verify *v, FILE *out) {
+  int n = (int)v->found.n;
+  if (n > 0) print_all(v, out);
+  return n;
+}
+
+int ir_verify_kernel(Session *s, const IrKernel *k, FILE *out) {
+  Verify v = {.s = s, .arena = arena_new(), .k = k};
+  verify_kernel(&v);
+  int n = verify_finish(&v, out);
+  arena_free(v.arena);
+  return n;
+}
+
+/* ---- the module around the kernels */
+
+static void verify_limits(Verify *v, const IrClass *c) {
+  for (uint32_t i = 0; i < v->k->slots.n; i++) {
+    const IrSlot *slot = &v->k->slots.at[i];
+    uint32_t n = 0;
+    switch (slot->kind) {
+      case SLOT_STATE:
+      case SLOT_OLD:
+      case SLOT_DER: n = c->states.n; break;
+      case SLOT_PARAM: n = c->elem_params.n; break;
+      case SLOT_UNIFORM: n = c->uniforms.n; break;
+      case SLOT_INPUT: n = c->inputs.n; break;
+      case SLOT_PORT: n = c->ports.n; break;
+      case SLOT_HELD: n = c->holds.n; break;
+      case SLOT_ARG:
+      case SLOT_PREV:
+      case SLOT_SPIKE:
+      case SLOT_OUT: n = 1; break;
+      case SLOT_GLOBAL:
+      case SLOT_KINDS: break;
+    }
+    if (slot->index >= n) complain(v, i, "the class has fewer slots of this kind");
+  }
+  for (uint32_t i = 0; i < v->k->ins.n; i++) {
+    const IrIns *ins = &v->k->ins.at[i];
+    if (ins->op == IR_CHECK && ins->slot >= c->states.n) complain_ins(v, i, "the class has fewer states");
+    if (ins->op < IR_OPS && (ir_ops[ins->op].flags & IRF_DRAW) && ins->slot >= c->draws)
+      complain_ins(v, i, "the class has given out fewer ordinals");
+  }
+}
+
+typedef struct {
+  Session *s;
+  const IrModule *m;
+  FILE *out;
+  int found;
+} VerifyModule;
+
+/* A reference from a table to a kernel. */
+static void verify_use(VerifyModule *vm, const IrKernel *k, KernelKind kind, const IrClass *c) {
+  if (!k) return;
+  Verify v = {.s = vm->s, .arena = arena_new(), .k = k};
+  if (k->index >= vm->m->kernels.n || vm->m->kernels.at[k->index] != k) complain(&v, IR_NONE, "the kernel is not in the module");
+  if (k->kind != kind) complain(&v, IR_NONE, "the kernel is of another kind than its place");
+  if (c && k->kind < KERNEL_KINDS) verify_limits(&v, c);
+  vm->found += verify_finish(&v, vm->out);
+  arena_free(v.arena);
+}
+
+static void verify_class(VerifyModule *vm, const IrClass *c) {
+  verify_use(vm, c->init, KERNEL_INIT, c);
+  verify_use(vm, c->flow, KERNEL_FLOW, c);
+  verify_use(vm, c->test, KERNEL_TEST, c);
+  verify_use(vm, c->fire, KERNEL_FIRE, c);
+  for (uint32_t i = 0; i < c->receive.n; i++) verify_use(vm, c->receive.at[i], KERNEL_RECEIVE, c);
+  verify_use(vm, c->derive, KERNEL_DERIVE, c);
+  verify_use(vm, c->step, KERNEL_STEP, c);
+}
+
+static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
+  verify_use(vm, x->setup, KERNEL_SETUP, NULL);
+  for (uint32_t i = 0; i < x->projections.n; i++) {
+    verify_use(vm, x->projections.at[i].weight_kernel, KERNEL_SYNAPSE, NULL);
+    verify_use(vm, x->projections.at[i].delay_kernel, KERNEL_SYNAPSE, NULL);
+  }
+  for (uint32_t i = 0; i < x->records.n; i++)
+    for (uint32_t j = 0; j < x->records.at[i].items.n; j++) {
+      const IrRecordItem *item = &x->records.at[i].items.at[j];
+      const IrClass *c = item->slice.pop < x->populations.n ? x->populations.at[item->slice.pop].class : NULL;
+      verify_use(vm, item->kernel, KERNEL_RECORD, c);
+    }
+}
+
+static void verify_position(VerifyModule *vm, uint32_t at) {
+  Verify v = {.s = vm->s, .arena = arena_new(), .k = vm->m->kernels.at[at]};
+  if (v.k->index != at) complain(&v, IR_NONE, "the kernel's index is not its position");
+  verify_kernel(&v);
+  if (v.k->kind < KERNEL_KINDS && !(ir_kernel_levels(v.k->kind) & vm->m->level)) complain(&v, IR_NONE, "not a kernel of this level");
+  vm->found += verify_finish(&v, vm->out);
+  arena_free(v.arena);
+}
+
+int ir_verify(Session *s, const IrModule *m, FILE *out) {
+  VerifyModule vm = {.s = s, .m = m, .out = out};
+  for (uint32_t i = 0; i < m->kernels.n; i++) verify_position(&vm, i);
+  if (vm.found > 0) return vm.found; /* the tables are judged by sound kernels */
+  for (uint32_t i = 0; i < m->classes.n; i++) verify_class(&vm, m->classes.at[i]);
+  for (uint32_t i = 0; i < m->experiments.n; i++) verify_experiment(&vm, m->experiments.at[i]);
+  return vm.found;
+}
