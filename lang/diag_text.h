@@ -61,6 +61,9 @@ void diag_not_in_set(Session *s, Span span, const char *element, const char *set
 void diag_range_bad(Session *s, Span span, double from, double to, int limit);
 void diag_index_count(Session *s, Span span, const char *name, uint32_t want, uint32_t got, Span decl);
 void diag_index_missing(Session *s, Span span, const char *name, uint32_t want, Span decl);
+void diag_list_length(Session *s, Span span, uint32_t want, uint32_t got, const char *set, Span decl);
+void diag_input_written(Session *s, Span span, const char *input, const char *bound, Span decl);
+void diag_part_spikes(Session *s, Span span, const char *part, Span spike);
 void diag_not_indexed(Session *s, Span span, const char *name, Span decl);
 
 /* who: what asks, as it begins the sentence: "V'", "the weight". The Diag: for notes. */
@@ -120,6 +123,82 @@ void diag_binder_needed(Session *s, Span span, const char *name);
 void diag_method_impossible(Session *s, Span span, const char *method, const char *state, const char *component, const char *why);
 
 /* ---- 5xxx network and experiment (diag_network.c) */
+/* Words alone name what was written; decl, before: where that was declared; numbers that are times are in ms. */
+void diag_net_misplaced(Session *s, Span span, const char *what, const char *where, const char *hint);
+void diag_network_too_large(Session *s, Span span, double count, int limit);
+void diag_too_many_axes(Session *s, Span span, int limit);
+void diag_net_value_form(Session *s, Span span, const char *what);
+void diag_let_domain(Session *s, Span span, const char *name);
+void diag_table_depth(Session *s, Span span, const char *name, uint32_t want, uint32_t got);
+void diag_table_length(Session *s, Span span, const char *name, const char *set, uint32_t want, uint32_t got,
+                       const char *missing, Span decl);
+void diag_table_of_scalar(Session *s, Span span, const char *name, Span decl);
+void diag_unknown_override(Session *s, Span span, const char *name, const char *network, const char *nearest);
+void diag_override_of_let(Session *s, Span span, const char *name, Span decl);
+void diag_setting_operator(Session *s, Span span, const char *name);
+void diag_not_a_neuron(Session *s, Span span, const char *name, const char *what, Span decl);
+void diag_population_size_missing(Session *s, Span span, const char *name, const char *component);
+void diag_not_a_count(Session *s, Span span, const char *who, double value, double least, double most);
+void diag_unknown_population(Session *s, Span span, const char *name, const char *nearest, const char *kind, Span decl);
+void diag_population_expected(Session *s, Span span);
+void diag_slice_form(Session *s, Span span);
+void diag_slice_empty(Session *s, Span span, double from, double to);
+void diag_slice_outside(Session *s, Span span, const char *name, double size, double at, Span decl);
+void diag_unknown_rule(Session *s, Span span, const char *name, const char *nearest);
+void diag_rule_arguments(Session *s, Span span, const char *rule, const char *arg);
+void diag_unknown_option(Session *s, Span span, const char *text);
+void diag_unknown_link_setting(Session *s, Span span, const char *name, const char *of, const char *nearest);
+void diag_weight_missing(Session *s, Span span, const char *port, const char *unit, Span decl);
+void diag_weight_not_taken(Session *s, Span span, const char *port, Span decl);
+void diag_delay_missing(Session *s, Span span);
+void diag_delay_not_positive(Session *s, Span span, double ms);
+void diag_delay_below_step(Session *s, Span span, double ms, double dt, Span run);
+void diag_port_missing(Session *s, Span span, const char *population, const char *const *ports, size_t n);
+void diag_unknown_port(Session *s, Span span, const char *name, const char *component, const char *nearest,
+                       const char *const *ports, size_t n, Span decl);
+void diag_input_not_port(Session *s, Span span, const char *name, const char *component, const char *const *ports, size_t n,
+                         Span decl);
+void diag_source_never_spikes(Session *s, Span span, const char *name, const char *component, Span decl);
+void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_source, const char *target, double n_target);
+void diag_too_many_partners(Session *s, Span span, double count, const char *pool, double available);
+void diag_not_a_probability(Session *s, Span span, double value);
+void diag_unknown_drive(Session *s, Span span, const char *name, const char *nearest);
+void diag_drive_arguments(Session *s, Span span, const char *name, const char *form);
+void diag_input_missing(Session *s, Span span, const char *population, const char *const *inputs, size_t n);
+void diag_unknown_input(Session *s, Span span, const char *name, const char *component, const char *nearest,
+                        const char *const *inputs, size_t n, Span decl);
+void diag_port_not_input(Session *s, Span span, const char *name, const char *component, const char *const *inputs, size_t n,
+                         Span decl);
+void diag_current_settings(Session *s, Span span, const char *source);
+void diag_negative(Session *s, Span span, const char *who, double value);
+void diag_not_positive(Session *s, Span span, const char *who, double ms);
+void diag_times_order(Session *s, Span span, double ms, double before);
+void diag_step_order(Session *s, Span span, double from, double to);
+void diag_subject_missing(Session *s, Span span, const char *name);
+void diag_subject_twice(Session *s, Span span, Span before);
+void diag_unknown_network(Session *s, Span span, const char *name, const char *nearest);
+void diag_not_a_network(Session *s, Span span, const char *name, const char *kind, Span decl, bool is_neuron);
+void diag_run_missing(Session *s, Span span, const char *name);
+void diag_dt_missing(Session *s, Span span);
+void diag_unknown_run_setting(Session *s, Span span, const char *name, const char *nearest);
+void diag_seeds_form(Session *s, Span span);
+void diag_unknown_method(Session *s, Span span, const char *name, const char *nearest, const char *const *methods, size_t n);
+void diag_record_of_missing(Session *s, Span span, const char *text);
+void diag_record_spikes_form(Session *s, Span span);
+void diag_record_total_form(Session *s, Span span, const char *name);
+void diag_record_name_missing(Session *s, Span span);
+void diag_record_name_twice(Session *s, Span span, const char *name, Span before);
+void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run);
+void diag_expect_form(Session *s, Span span);
+void diag_unknown_measure(Session *s, Span span, const char *name, const char *nearest);
+void diag_measure_arguments(Session *s, Span span, const char *name);
+void diag_during_form(Session *s, Span span);
+void diag_window_empty(Session *s, Span span, double from, double to);
+void diag_import_alias(Session *s, Span span);
+void diag_import_outside(Session *s, Span span, const char *path);
+void diag_import_cycle(Session *s, Span span, const char *path);
+void diag_import_depth(Session *s, Span span, int limit);
+void diag_import_hash(Session *s, Span span, const char *path, const char *found, bool well_formed);
 
 /* ---- 6xxx-8xxx target, files, command line (diag_target.c) */
 void diag_file_missing(Session *s, Span span, const char *path);

@@ -89,6 +89,8 @@ struct MVar {
   MExpr *equation; /* state: right-hand side of V' = …; NULL: constant between events */
   Span equation_span;
   bool gate;       /* declared by `gate`: starts at its steady state (value holds it) */
+  bool varies;     /* changes during a run: states, inputs, lets that depend on them, on time or on noise */
+  bool noisy;      /* let: depends on white noise */
 };
 
 typedef enum { STMT_ASSIGN, STMT_IF, STMT_HOLD } MStmtKind;
@@ -279,5 +281,6 @@ typedef struct {
 
 Model *model_check(Session *s, const AstFile *file, const CheckOptions *options);
 void model_print(const Session *s, const Model *m, FILE *out); /* `nslc ir --after check` */
+uint64_t model_hash_bytes(const char *bytes, size_t n);
 
 #endif

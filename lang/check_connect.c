@@ -1,0 +1,318 @@
+/* `connect [label:] A -> B.port by RULE …` -> one MProjection for each pair of populations and each element of its `for`.
+ *
+ * A condition over binders alone is decided here; one over params is kept and decided when the program starts. Tuples
+ * and families on either side mean all pairs, each with the rule on its own: `E -> (E, I).psp by indegree(n)` gives n
+ * inputs to each cell of E and to each of I. */
+#include "lang/net.h"
+
+#include <string.h>
+
+typedef struct {
+  const char *name;
+  MRule rule;
+  const char *arg; /* NULL: takes none */
+} RuleRow;
+static const RuleRow rules[] = {
+    {"all_to_all", RULE_ALL_TO_ALL, NULL},
+    {"one_to_one", RULE_ONE_TO_ONE, NULL},
+    {"indegree", RULE_INDEGREE, "the number of sources for each target"},
+    {"outdegree", RULE_OUTDEGREE, "the number of targets for each source"},
+    {"total_number", RULE_TOTAL_NUMBER, "the number of connections"},
+    {"probability", RULE_PROBABILITY, "the probability of each pair"},
+};
+static const double most_connections = 4e18;
+
+/* What stands once for all elements of a connect. */
+typedef struct {
+  const AstConnect *ast;
+  const RuleRow *rule;
+  const Ast *rule_arg;
+  bool no_self, no_multiple;
+  const AstAssign *weight, *delay;
+  NetAxes axes;
+} Connect;
+
+/* ---- rule and options */
+
+static const RuleRow *find_rule(Net *n, const Ast *callee) {
+  Session *s = n->s;
+  const char *words[COUNT_OF(rules) + 2];
+  const char *name = callee->kind == AST_NAME ? name_str(s, AST_AS(NameRef, callee)->name.name)
+                                              : source_span_text(s, callee->span, s->arena);
+  for (size_t i = 0; i < COUNT_OF(rules); i++) {
+    if (strcmp(rules[i].name, name) == 0) return &rules[i];
+    words[i] = rules[i].name;
+  }
+  if (strcmp(name, "matrix") == 0 || strcmp(name, "edges") == 0)
+    diag_not_supported(s, callee->span, "connections from files", "Rules such as `probability(p)` draw them.");
+  else if (*name)
+    diag_unknown_rule(s, callee->span, name, diag_nearest(name, words, COUNT_OF(rules)));
+  return NULL;
+}
+
+static bool read_rule(Net *n, Connect *k) {
+  Session *s = n->s;
+  const Ast *rule = k->ast->rule;
+  if (!rule) return false;
+  const AstCall *call = rule->kind == AST_CALL ? AST_AS(Call, rule) : NULL;
+  k->rule = find_rule(n, call ? call->callee : rule);
+  if (!k->rule) return false;
+  uint32_t given = call ? call->args.n : 0;
+  if (given != (k->rule->arg ? 1u : 0u) || (given && call->args.at[0]->kind == AST_NAMED)) {
+    diag_rule_arguments(s, rule->span, k->rule->name, k->rule->arg);
+    return false;
+  }
+  k->rule_arg = given ? call->args.at[0] : NULL;
+  return true;
+}
+
+static bool read_options(Net *n, Connect *k) {
+  Session *s = n->s;
+  for (uint32_t i = 0; i < k->ast->options.n; i++) {
+    const Ast *option = k->ast->options.at[i];
+    const char *name = option->kind == AST_NAME ? name_str(s, AST_AS(NameRef, option)->name.name) : "";
+    bool *flag = strcmp(name, "self") == 0 ? &k->no_self : strcmp(name, "multiple") == 0 ? &k->no_multiple : NULL;
+    if (!flag) {
+      diag_unknown_option(s, option->span, source_span_text(s, option->span, s->arena));
+      return false;
+    }
+    *flag = true;
+  }
+  return true;
+}
+
+/* ---- weight and delay */
+
+bool net_link_settings(Net *n, const AstList *settings, const char *of, const AstAssign **ret_weight,
+                       const AstAssign **ret_delay) {
+  Session *s = n->s;
+  bool good = true;
+  for (uint32_t i = 0; i < settings->n; i++) {
+    const Ast *st = settings->at[i];
+    if (st->kind != AST_ASSIGN) {
+      net_misplaced(n, st, of, "Write `weight = …` and `delay = …`.");
+      return false;
+    }
+    const AstAssign *a = AST_AS(Assign, st);
+    const char *name = a->target->kind == AST_NAME ? name_str(s, AST_AS(NameRef, a->target)->name.name) : "";
+    const AstAssign **slot = strcmp(name, "weight") == 0 ? ret_weight : strcmp(name, "delay") == 0 ? ret_delay : NULL;
+    if (!slot) {
+      const char *words[] = {"weight", "delay"}, *text = source_span_text(s, a->target->span, s->arena);
+      diag_unknown_link_setting(s, a->target->span, text, of, diag_nearest(text, words, 2));
+      good = false;
+    } else if (*slot) {
+      diag_setting_twice(s, a->target->span, name, (*slot)->target->span);
+      good = false;
+    } else if (a->op != ASSIGN_SET && a->op != ASSIGN_DRAW) {
+      diag_setting_operator(s, a->head.span, name);
+      good = false;
+    } else {
+      *slot = a;
+    }
+  }
+  return good;
+}
+
+bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const AstAssign *weight, MExpr **ret) {
+  Session *s = n->s;
+  const char *name = name_str(s, port->name);
+  if (port->n_args == 0) {
+    if (weight) diag_weight_not_taken(s, weight->target->span, name, port->span);
+    return !weight;
+  }
+  if (!weight) {
+    diag_weight_missing(s, span, name, dim_text(s, port->arg_dim), port->span);
+    return false;
+  }
+  Want want = {.has_dim = true, .dim = port->arg_dim, .who = arena_printf(s->arena, "the weight of port `%s`", name),
+               .allow = weight->op == ASSIGN_DRAW ? ALLOW_DRAW : 0};
+  *ret = check_expr(n->c, scope, weight->value, &want);
+  return *ret != NULL;
+}
+
+static bool splits_delay(const Net *n, const Ast *ast) {
+  if (ast->kind == AST_BINARY && AST_AS(Binary, ast)->op == OP_ADD) ast = AST_AS(Binary, ast)->left;
+  if (ast->kind != AST_CALL || AST_AS(Call, ast)->callee->kind != AST_NAME) return false;
+  const char *name = name_str(n->s, AST_AS(NameRef, AST_AS(Call, ast)->callee)->name.name);
+  return strcmp(name, "axonal") == 0 || strcmp(name, "dendritic") == 0;
+}
+
+bool net_link_delay(Net *n, Scope *scope, const AstAssign *delay, bool zero_allowed, MExpr **ret) {
+  Session *s = n->s;
+  if (splits_delay(n, delay->value)) {
+    diag_not_supported(s, delay->value->span, "delays in an axonal and a dendritic part",
+                       "A static synapse is given their sum.");
+    return false;
+  }
+  Want want = {.has_dim = true, .dim = dim_time(1), .who = "the delay",
+               .allow = ALLOW_DT | (delay->op == ASSIGN_DRAW ? ALLOW_DRAW : 0)};
+  *ret = check_expr(n->c, scope, delay->value, &want);
+  Known k = net_known(n, *ret);
+  if (*ret && k.known && !(k.value > 0 || (zero_allowed && k.value == 0))) {
+    diag_delay_not_positive(s, delay->value->span, k.value);
+    return false;
+  }
+  return *ret != NULL;
+}
+
+/* ---- ports */
+
+MPort *net_port(Net *n, const MPopulation *pop, AstWord member, Span span, uint32_t *ret_index) {
+  Session *s = n->s;
+  const MComponent *component = pop->component;
+  TextList words = {0};
+  for (uint32_t i = 0; i < component->ports.n; i++) vec_push(s->arena, &words, name_str(s, component->ports.at[i]->name));
+  if (name_none(member.name)) {
+    diag_port_missing(s, span, name_str(s, pop->base), words.at, words.n);
+    return NULL;
+  }
+  MPort *port = component_port(component, member.name, ret_index);
+  if (port) return port;
+  const char *name = name_str(s, member.name);
+  const MVar *var = component_var(component, member.name);
+  if (var && var->kind == VAR_INPUT)
+    diag_input_not_port(s, member.span, name, name_str(s, component->name), words.at, words.n, var->span);
+  else
+    diag_unknown_port(s, member.span, name, name_str(s, component->name), diag_nearest(name, words.at, words.n),
+                      words.at, words.n, component->span);
+  return NULL;
+}
+
+/* ---- one element */
+
+static Known slice_size(const Net *n, const MSlice *slice) {
+  if (!slice->from) return net_known(n, slice->pop->size);
+  Known from = net_known(n, slice->from), to = net_known(n, slice->to);
+  return (Known){from.known && to.known, to.value - from.value + 1};
+}
+
+static bool rule_fits(Net *n, const Connect *k, const MProjection *p) {
+  Session *s = n->s;
+  Known from = slice_size(n, &p->source), to = slice_size(n, &p->target), arg = net_known(n, p->rule_arg);
+  const char *source = name_str(s, p->source.pop->path), *target = name_str(s, p->target.pop->path);
+  if (k->rule->rule == RULE_ONE_TO_ONE && from.known && to.known && from.value != to.value) {
+    diag_one_to_one_sizes(s, p->rule_span, source, from.value, target, to.value);
+    return false;
+  }
+  bool self = p->no_self && p->source.pop == p->target.pop && !p->source.from && !p->target.from;
+  Known pool = k->rule->rule == RULE_INDEGREE ? from : to;
+  if (!p->no_multiple || !arg.known || !pool.known) return true;
+  if (k->rule->rule != RULE_INDEGREE && k->rule->rule != RULE_OUTDEGREE) return true;
+  if (arg.value <= pool.value - (self ? 1 : 0)) return true;
+  diag_too_many_partners(s, k->rule_arg->span, arg.value, k->rule->rule == RULE_INDEGREE ? source : target,
+                         pool.value - (self ? 1 : 0));
+  return false;
+}
+
+static bool rule_argument(Net *n, Scope *scope, const Connect *k, MExpr **ret) {
+  if (!k->rule_arg) return true;
+  if (k->rule->rule != RULE_PROBABILITY) {
+    *ret = net_count_expr(n, scope, k->rule_arg, k->rule->arg, 0, most_connections);
+    return *ret != NULL;
+  }
+  Want want = {.has_dim = true, .dim = DIM_NONE, .who = "a probability"};
+  *ret = check_expr(n->c, scope, k->rule_arg, &want);
+  Known p = net_known(n, *ret);
+  if (*ret && p.known && !(p.value >= 0 && p.value <= 1)) {
+    diag_not_a_probability(n->s, k->rule_arg->span, p.value);
+    return false;
+  }
+  return *ret != NULL;
+}
+
+static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MProjection base, AstWord port_word) {
+  Session *s = n->s;
+  const MPopulation *from = base.source.pop, *to = base.target.pop;
+  if (from->component->spikes.n == 0) {
+    diag_source_never_spikes(s, k->ast->source->span, name_str(s, from->base), name_str(s, from->component->name),
+                             from->component->span);
+    return false;
+  }
+  MPort *port = net_port(n, to, port_word, k->ast->target->span, &base.port);
+  if (!port || !rule_fits(n, k, &base)) return false;
+  if (!net_link_weight(n, scope, k->ast->head.span, port, k->weight, &base.weight)) return false;
+  if (!net_count(n, k->ast->head.span, 1)) return false;
+  Name path = name_none(label) ? name_fmt(s, "%s -> %s.%s", name_str(s, from->path), name_str(s, to->path),
+                                          name_str(s, port->name)) : label;
+  MProjection *p = NEW(s->arena, MProjection);
+  *p = base;
+  p->path = net_unique_path(n, path);
+  vec_push(s->arena, &n->x->projections, p);
+  return true;
+}
+
+bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_skip) {
+  *ret = NULL;
+  *ret_skip = false;
+  if (!ast) return true;
+  Want want = {.condition = true, .who = "the condition"};
+  MExpr *cond = check_expr(n->c, scope, ast, &want);
+  if (!cond) return false;
+  Known k = known_literal(cond);
+  *ret_skip = k.known && k.value == 0;
+  if (!k.known) *ret = cond;
+  return true;
+}
+
+static bool connect_element(Net *n, Scope *scope, const Connect *k, Name label) {
+  MProjection base = {.span = k->ast->head.span, .rule = k->rule->rule, .rule_span = k->ast->rule->span,
+                      .no_self = k->no_self, .no_multiple = k->no_multiple};
+  MSliceList sources = {0}, targets = {0};
+  AstWord port = {0};
+  bool skip;
+  if (!net_condition(n, scope, k->ast->cond, &base.cond, &skip)) return false;
+  if (skip) return true;
+  bool good = net_slices(n, scope, k->ast->source, &sources, NULL);
+  good &= net_slices(n, scope, k->ast->target, &targets, &port);
+  good &= rule_argument(n, scope, k, &base.rule_arg);
+  good &= k->delay && net_link_delay(n, scope, k->delay, false, &base.delay);
+  if (!good) return false;
+  for (uint32_t i = 0; i < sources.n; i++)
+    for (uint32_t j = 0; j < targets.n; j++) {
+      base.source = sources.at[i];
+      base.target = targets.at[j];
+      if (!connect_pair(n, scope, k, label, base, port)) return false;
+    }
+  return true;
+}
+
+/* ---- the statement */
+
+static bool is_static(const Net *n, const Ast *synapse) {
+  return synapse->kind == AST_NAME && strcmp(name_str(n->s, AST_AS(NameRef, synapse)->name.name), "static") == 0;
+}
+
+static bool refuse_later(Net *n, const AstConnect *ast) {
+  Session *s = n->s;
+  if (ast->undirected)
+    diag_not_supported(s, ast->head.span, "undirected connections (`--`)", "Chemical synapses are written `A -> B.port`.");
+  else if (ast->synapse && !is_static(n, ast->synapse))
+    diag_not_supported(s, ast->synapse->span, "synapses with dynamics of their own",
+                       "Leave out `with …`: the default synapse is static.");
+  else
+    return false;
+  return true;
+}
+
+void net_connect(Net *n, const AstConnect *ast) {
+  Session *s = n->s;
+  Connect k = {.ast = ast};
+  if (!ast->source || !ast->target || refuse_later(n, ast)) return;
+  bool good = net_axes(n, &ast->binders, &k.axes);
+  good &= read_rule(n, &k);
+  good &= read_options(n, &k);
+  good &= net_link_settings(n, &ast->settings, "a connection", &k.weight, &k.delay);
+  if (good && !k.delay) {
+    diag_delay_missing(s, ast->head.span);
+    /* the rest is checked all the same: one message for each cause */
+  }
+  if (!name_none(ast->label.name)) {
+    const Symbol *before = scope_find_here(n->paths, ast->label.name);
+    if (before) diag_declared_twice(s, ast->label.span, name_str(s, ast->label.name), before->span);
+    if (!before && k.axes.n) scope_declare(n->c, n->paths, SYM_ELEMENT, ast->label.name, ast->label.span);
+  }
+  for (uint32_t i = 0; good && i < k.axes.count; i++) {
+    Name label = name_none(ast->label.name) ? ast->label.name : net_element_name(n, ast->label.name, &k.axes, i);
+    good = connect_element(n, net_scope_at(n, &k.axes, i), &k, label);
+  }
+}

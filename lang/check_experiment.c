@@ -1,0 +1,220 @@
+/* An `experiment` block -> MExperiment: its subject with its own values, drives, records, runs, expectations.
+ *
+ * The network is checked anew for each experiment, so that its globals have what the experiment sets as their defaults.
+ * Needs the file's names declared; gives an experiment that a program can run as it stands. */
+#include "lang/net.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char experiment_has[] =
+    "An experiment has one `network` or `neuron`, then `drive`, `record`, `run` and `expect`.";
+
+Dim dim_time(int power) {
+  Dim d = DIM_NONE;
+  d.e[DIM_TIME] = (int16_t)(power * DIM_ONE);
+  return d;
+}
+
+MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive) {
+  Want want = {.has_dim = true, .dim = dim_time(1), .who = who};
+  MExpr *e = check_expr(n->c, n->scope, ast, &want);
+  Known k = net_known(n, e);
+  if (!e || !k.known || k.value > 0 || (k.value == 0 && !positive)) return e;
+  if (positive)
+    diag_not_positive(n->s, ast->span, who, k.value);
+  else
+    diag_negative(n->s, ast->span, who, k.value);
+  return NULL;
+}
+
+/* ---- the subject */
+
+static bool block_is(const Checker *c, const Symbol *symbol, const char *what) {
+  return symbol->kind == SYM_BLOCK && strcmp(name_str(c->s, AST_AS(Block, symbol->ast)->what.name), what) == 0;
+}
+
+static Symbol *find_network(Checker *c, Scope *scope, const Ast *ref) {
+  Symbol *found = NULL;
+  if (ref->kind == AST_NAME) {
+    Name name = AST_AS(NameRef, ref)->name.name;
+    TextList words = {0};
+    found = scope_find(scope, name);
+    for (const Scope *at = scope; at; at = at->parent)
+      for (uint32_t i = 0; i < at->symbols.n; i++)
+        if (block_is(c, at->symbols.at[i], "network"))
+          vec_push(c->arena, &words, name_str(c->s, at->symbols.at[i]->name));
+    if (name_none(name)) return NULL;
+    if (!found) diag_unknown_network(c->s, ref->span, name_str(c->s, name),
+                                     diag_nearest(name_str(c->s, name), words.at, words.n));
+  } else {
+    found = check_path(c, scope, ref);
+  }
+  if (!found || block_is(c, found, "network")) return found;
+  diag_not_a_network(c->s, ref->span, name_str(c->s, found->name), symbol_kind_text(c, found), found->span,
+                     block_is(c, found, "neuron"));
+  return NULL;
+}
+
+static Net *check_subject(Checker *c, Scope *scope, const AstBlock *block, MExperiment *x) {
+  const AstSubject *subject = NULL;
+  for (uint32_t i = 0; i < block->body.n; i++) {
+    if (block->body.at[i]->kind != AST_SUBJECT) continue;
+    if (subject) {
+      diag_subject_twice(c->s, block->body.at[i]->span, subject->head.span);
+      return NULL;
+    }
+    subject = AST_AS(Subject, block->body.at[i]);
+  }
+  if (!subject) {
+    diag_subject_missing(c->s, block->name.span, name_str(c->s, block->name.name));
+    return NULL;
+  }
+  if (!subject->component) return NULL;
+  if (strcmp(name_str(c->s, subject->what.name), "neuron") == 0)
+    return net_check_neuron(c, scope, subject->component, x, &subject->settings);
+  Symbol *network = find_network(c, scope, subject->component);
+  return network ? net_check(c, network, x, &subject->settings) : NULL;
+}
+
+/* ---- run */
+
+/* Names of the methods that `run … with method = …` takes. */
+static const char *const methods[] = {"exact", "exponential_euler", "rk4", "euler_maruyama", "euler"};
+
+static bool read_seeds(Net *n, const Ast *value, bool several) {
+  double most = 9007199254740992.0;
+  if (!several) {
+    n->x->seed = net_count_expr(n, n->scope, value, "the seed", 0, most);
+    return n->x->seed != NULL;
+  }
+  if (value->kind != AST_RANGE) {
+    diag_seeds_form(n->s, value->span);
+    return false;
+  }
+  n->x->seed = net_count_expr(n, n->scope, AST_AS(Range, value)->from, "the first seed", 0, most);
+  n->x->seed_last = net_count_expr(n, n->scope, AST_AS(Range, value)->to, "the last seed", 0, most);
+  Known a = net_known(n, n->x->seed), b = net_known(n, n->x->seed_last);
+  if (a.known && b.known && b.value < a.value) diag_slice_empty(n->s, value->span, a.value, b.value);
+  return n->x->seed && n->x->seed_last;
+}
+
+static bool read_method(Net *n, const Ast *value) {
+  Session *s = n->s;
+  const char *text = value->kind == AST_NAME ? name_str(s, AST_AS(NameRef, value)->name.name)
+                                             : source_span_text(s, value->span, s->arena);
+  for (size_t i = 0; i < COUNT_OF(methods); i++)
+    if (strcmp(methods[i], text) == 0) {
+      n->x->method = name_z(s, text);
+      return true;
+    }
+  diag_unknown_method(s, value->span, text, diag_nearest(text, methods, COUNT_OF(methods)), methods, COUNT_OF(methods));
+  return false;
+}
+
+typedef struct {
+  Span dt, seed, seeds, method; /* where they were given; to = 0: not yet */
+} RunSeen;
+
+static bool run_setting(Net *n, AstWord word, const Ast *value, RunSeen *seen) {
+  Session *s = n->s;
+  static const char *const words[] = {"dt", "seed", "seeds", "method"};
+  Span *const spans[] = {&seen->dt, &seen->seed, &seen->seeds, &seen->method};
+  const char *name = name_str(s, word.name);
+  size_t which = 0;
+  while (which < COUNT_OF(words) && strcmp(words[which], name) != 0) which++;
+  if (which == COUNT_OF(words)) {
+    diag_unknown_run_setting(s, word.span, name, diag_nearest(name, words, COUNT_OF(words)));
+    return false;
+  }
+  Span before = spans[which]->to ? *spans[which] : which == 1 ? seen->seeds : which == 2 ? seen->seed : (Span){0, 0};
+  if (before.to) {
+    diag_setting_twice(s, word.span, name, before);
+    return false;
+  }
+  *spans[which] = word.span;
+  if (which == 0) n->x->dt = net_time(n, value, "dt", true);
+  if (which == 0) n->dt = net_known(n, n->x->dt);
+  if (which == 3) return read_method(n, value);
+  return which == 0 ? n->x->dt != NULL : read_seeds(n, value, which == 2);
+}
+
+static bool run_settings(Net *n, const AstRun *run, RunSeen *seen) {
+  bool good = true;
+  for (uint32_t i = 0; i < run->settings.n; i++) {
+    const Ast *st = run->settings.at[i];
+    if (st->kind == AST_NAMED) {
+      good &= run_setting(n, AST_AS(Named, st)->name, AST_AS(Named, st)->value, seen);
+    } else if (st->kind == AST_ASSIGN && AST_AS(Assign, st)->target->kind == AST_NAME &&
+               AST_AS(Assign, st)->op == ASSIGN_SET) {
+      good &= run_setting(n, AST_AS(NameRef, AST_AS(Assign, st)->target)->name, AST_AS(Assign, st)->value, seen);
+    } else {
+      net_misplaced(n, st, "the settings of a run", "Settings of a run look like `dt = 0.1 ms, seed = 1`.");
+      good = false;
+    }
+  }
+  return good;
+}
+
+static void check_run(Net *n, const AstRun *run, RunSeen *seen) {
+  Session *s = n->s;
+  MPhase phase = {.name = run->alias.name, .span = run->head.span};
+  for (uint32_t i = 0; i < run->body.n; i++)
+    diag_not_supported(s, run->body.at[i]->span, "`freeze` and other changes for a phase",
+                       "Give the setting to the network of an experiment of its own.");
+  bool good = run_settings(n, run, seen);
+  if (run->duration) phase.duration = net_time(n, run->duration, "the duration", true);
+  if (good && !seen->dt.to) {
+    diag_dt_missing(s, run->head.span);
+    seen->dt = run->head.span;
+  }
+  for (uint32_t i = 0; i < n->x->phases.n; i++)
+    if (!name_none(phase.name) && name_eq(n->x->phases.at[i].name, phase.name))
+      diag_declared_twice(s, run->alias.span, name_str(s, phase.name), n->x->phases.at[i].span);
+  if (phase.duration) vec_push(s->arena, &n->x->phases, phase);
+}
+
+/* A delay is rounded to the nearest step, half up; less than one step is an error. */
+static void check_delays(Net *n) {
+  for (uint32_t i = 0; n->dt.known && i < n->x->projections.n; i++) {
+    const MProjection *p = n->x->projections.at[i];
+    Known delay = net_known(n, p->delay);
+    if (delay.known && floor(delay.value / n->dt.value + 0.5) < 1)
+      diag_delay_below_step(n->s, p->delay->span, delay.value, n->dt.value, n->x->dt->span);
+  }
+}
+
+/* ---- the block */
+
+static void experiment_statement(Net *n, const Ast *st, RunSeen *seen, int pass) {
+  if (st->kind == AST_SUBJECT) return;
+  if (st->kind == AST_DRIVE) {
+    if (pass == 0) net_drive(n, AST_AS(Drive, st));
+  } else if (st->kind == AST_RUN) {
+    if (pass == 0) check_run(n, AST_AS(Run, st), seen);
+  } else if (st->kind == AST_RECORD) {
+    if (pass == 1) net_record(n, AST_AS(Record, st));
+  } else if (st->kind == AST_EXPECT) {
+    if (pass == 1) net_expect(n, AST_AS(Expect, st));
+  } else if (pass == 0) {
+    net_misplaced(n, st, "an experiment", experiment_has);
+  }
+}
+
+void check_experiment(Checker *c, Symbol *experiment) {
+  const AstBlock *block = AST_AS(Block, experiment->ast);
+  MExperiment *x = NEW(c->arena, MExperiment);
+  RunSeen seen = {0};
+  x->name = block->name.name;
+  x->doc = block->doc;
+  x->span = block->name.span;
+  vec_push(c->arena, &c->model->experiments, x);
+  Net *n = check_subject(c, experiment->scope, block, x);
+  if (!n) return;
+  for (int pass = 0; pass < 2; pass++)
+    for (uint32_t i = 0; i < block->body.n; i++) experiment_statement(n, block->body.at[i], &seen, pass);
+  bool runs = false;
+  for (uint32_t i = 0; i < block->body.n; i++) runs |= block->body.at[i]->kind == AST_RUN;
+  if (!runs) diag_run_missing(c->s, block->name.span, name_str(c->s, block->name.name));
+  check_delays(n);
+}

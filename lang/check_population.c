@@ -1,0 +1,162 @@
+/* `population cell[k in pop] : iaf_psc_exp[N[k]] { … }` -> one MPopulation for each element, with its settings.
+ *
+ * What an experiment sets (`cell[L4e].tau_m = 12 ms`) takes the place of what the network says, so that the paths which
+ * --set takes can be written in a file as well. */
+#include "lang/net.h"
+
+#include <string.h>
+
+enum { LARGEST_POPULATION = 2147483647 };
+
+void net_declare_population(Net *n, const AstPopulation *ast) {
+  if (name_none(ast->name.name)) return;
+  NetPop *pop = NEW(n->s->arena, NetPop);
+  pop->tag = NET_POP;
+  pop->name = ast->name.name;
+  pop->ast = ast;
+  bool good = net_axes(n, &ast->binders, &pop->axes) && net_count(n, ast->head.span, pop->axes.count);
+  pop->symbol = scope_declare(n->c, n->scope, SYM_POPULATION, pop->name, ast->name.span);
+  pop->symbol->context = pop;
+  pop->symbol->failed = true;
+  if (good) vec_push(n->s->arena, &n->pops, pop);
+}
+
+/* A neuron: what spikes, has a size, and stands alone. */
+static MComponent *population_component(Net *n, const Ast *ref) {
+  Session *s = n->s;
+  MComponent *component = check_component_ref(n->c, n->scope, ref);
+  if (component && strcmp(name_str(s, component->what), "neuron") != 0) {
+    diag_not_a_neuron(s, ref->span, name_str(s, component->name), name_str(s, component->what), component->span);
+    return NULL;
+  }
+  return component;
+}
+
+static bool same_setting(Net *n, const MPopulation *p, const MSetting *set, Span span) {
+  for (uint32_t i = 0; i < p->settings.n; i++)
+    if (p->settings.at[i].var == set->var) {
+      diag_setting_twice(n->s, span, name_str(n->s, set->var->name), p->settings.at[i].span);
+      return true;
+    }
+  return false;
+}
+
+static bool setting_fits(Net *n, const MSetting *set) {
+  const MVar *var = set->var;
+  return set->draw || net_in_domain(n, set->value, &var->domain, var->name, var->unit_scale, var->unit);
+}
+
+static bool population_settings(Net *n, Scope *scope, MPopulation *p, const AstList *settings) {
+  bool good = true;
+  for (uint32_t i = 0; i < settings->n; i++) {
+    const Ast *st = settings->at[i];
+    MSetting set = {0};
+    if (st->kind != AST_ASSIGN) {
+      net_misplaced(n, st, "the settings of a population", "Settings look like `tau_m = 12 ms` or `V ~ normal(a, b)`.");
+      return false;
+    }
+    if (!check_setting(n->c, scope, p->component, AST_AS(Assign, st), &set) || !setting_fits(n, &set) ||
+        same_setting(n, p, &set, st->span)) {
+      good = false;
+      continue;
+    }
+    vec_push(n->s->arena, &p->settings, set);
+  }
+  return good;
+}
+
+static MPopulation *population_new(Net *n, Name path, Name base, MComponent *component, MExpr *size, Span span) {
+  MPopulation *p = NEW(n->s->arena, MPopulation);
+  p->path = path;
+  p->base = base;
+  p->index = n->x->populations.n;
+  p->component = component;
+  p->size = size;
+  p->span = span;
+  vec_push(n->s->arena, &n->x->populations, p);
+  return p;
+}
+
+void net_check_population(Net *n, NetPop *pop) {
+  Session *s = n->s;
+  const AstPopulation *ast = pop->ast;
+  if (ast->place) diag_not_supported(s, ast->place->span, "positions", "Leave out `at …`; rules without distance work.");
+  MComponent *component = population_component(n, ast->component);
+  if (!component) return;
+  pop->elements = NEW_ARRAY(s->arena, MPopulation *, pop->axes.count);
+  pop->component = component;
+  if (!ast->size) {
+    diag_population_size_missing(s, ast->component->span, name_str(s, pop->name), name_str(s, component->name));
+    return;
+  }
+  const char *who = arena_printf(s->arena, "the size of `%s`", name_str(s, pop->name));
+  bool good = true;
+  for (uint32_t i = 0; i < pop->axes.count; i++) {
+    Scope *scope = net_scope_at(n, &pop->axes, i);
+    MExpr *size = good ? net_count_expr(n, scope, ast->size, who, 1, LARGEST_POPULATION) : NULL;
+    Name path = net_element_name(n, pop->name, &pop->axes, i);
+    MPopulation *p = pop->elements[i] = population_new(n, path, pop->name, component, size, ast->name.span);
+    good = good && size && population_settings(n, scope, p, &ast->settings);
+  }
+}
+
+void net_lone_population(Net *n, MComponent *component, Span span, const AstList *settings) {
+  Session *s = n->s;
+  NetPop *pop = NEW(s->arena, NetPop);
+  pop->tag = NET_POP;
+  pop->name = component->name;
+  pop->axes.count = 1;
+  pop->component = component;
+  pop->symbol = scope_declare(n->c, n->scope, SYM_POPULATION, pop->name, span);
+  pop->symbol->context = pop;
+  pop->symbol->failed = true;
+  pop->elements = NEW(s->arena, MPopulation *);
+  MExpr *one = expr_number(n->c, 1, DIM_NONE, span);
+  MPopulation *p = pop->elements[0] = population_new(n, pop->name, pop->name, component, one, span);
+  vec_push(s->arena, &n->pops, pop);
+  population_settings(n, n->scope, p, settings);
+}
+
+/* ---- what an experiment sets in a population: `cell[L4e].na.g = 3 mS/cm^2` */
+
+/* `cell[L4e].na.g` -> `cell[L4e]`, and the rest as a tree of its own. */
+static const Ast *split_target(Net *n, const Ast *ast, Ast **ret_rest) {
+  const AstMember *m = AST_AS(Member, ast);
+  if (m->base->kind != AST_MEMBER) {
+    *ret_rest = ast_new(n->s, AST_NAME, m->name.span);
+    AST_AS(NameRef, *ret_rest)->name = m->name;
+    return m->base;
+  }
+  Ast *inner;
+  const Ast *base = split_target(n, m->base, &inner);
+  *ret_rest = ast_new(n->s, AST_MEMBER, (Span){inner->span.from, m->name.span.to});
+  AST_AS(Member, *ret_rest)->base = inner;
+  AST_AS(Member, *ret_rest)->name = m->name;
+  return base;
+}
+
+static void replace_setting(Net *n, MPopulation *p, const MSetting *set) {
+  for (uint32_t i = 0; i < p->settings.n; i++)
+    if (p->settings.at[i].var == set->var) {
+      p->settings.at[i] = *set;
+      return;
+    }
+  vec_push(n->s->arena, &p->settings, *set);
+}
+
+void net_override_setting(Net *n, const AstAssign *assign) {
+  AstAssign inner = *assign;
+  MSliceList slices = {0};
+  const Ast *base = split_target(n, assign->target, &inner.target);
+  if (!net_slices(n, n->scope, base, &slices, NULL)) return;
+  for (uint32_t i = 0; i < slices.n; i++) {
+    MSetting set = {0};
+    if (slices.at[i].from) {
+      diag_not_supported(n->s, base->span, "settings for a part of a population",
+                         "Make it a population of its own, or give the setting to all of it.");
+      return;
+    }
+    if (!check_setting(n->c, n->scope, slices.at[i].pop->component, &inner, &set) || !setting_fits(n, &set)) return;
+    replace_setting(n, slices.at[i].pop, &set);
+  }
+}

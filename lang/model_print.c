@@ -1,0 +1,324 @@
+/* The checked model as text: `nslc ir --after check`, the goldens of the checker, and what the model's hash is taken over.
+ *
+ * All that has a meaning is printed, in coherent units with every digit, and nothing else: no places, comments, documentation,
+ * or the way a number was written. So two files print alike exactly if they mean the same. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lang/diag.h"
+#include "lang/model.h"
+
+typedef struct {
+  Session *s; /* for texts of units: nothing of the model is changed */
+  FILE *out;
+} Print;
+
+static const char *const dist_names[] = {
+    [DIST_UNIFORM] = "uniform", [DIST_NORMAL] = "normal", [DIST_EXPONENTIAL] = "exponential", [DIST_LOGNORMAL] = "lognormal"};
+static const char *const builtin_names[] = {
+#define BUILTIN(id, text, arity, dims, ir, doc) [B_##id] = text,
+#include "lang/builtins.def"
+#undef BUILTIN
+};
+
+static const char *text_of(const Print *p, Name n) { return name_str(p->s, n); }
+
+/* ---- values */
+
+static void print_number(const Print *p, double x) {
+  char text[40];
+  if (isinf(x)) {
+    fputs(x < 0 ? "-inf" : "inf", p->out);
+    return;
+  }
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, x);
+    if (strtod(text, NULL) == x) break;
+  }
+  fputs(text, p->out);
+}
+
+static void print_unit(const Print *p, Dim dim) {
+  if (!dim_none(dim)) fprintf(p->out, " : %s", dim_coherent_unit(p->s, dim));
+}
+
+static void print_expr(const Print *p, const MExpr *e);
+
+static void print_args(const Print *p, const MExpr *e, uint32_t n) {
+  fputc('(', p->out);
+  for (uint32_t i = 0; i < n; i++) {
+    if (i) fputs(", ", p->out);
+    if (e->args[i]) print_expr(p, e->args[i]);
+  }
+  fputc(')', p->out);
+}
+
+static void print_call(const Print *p, const MExpr *e) {
+  const char *name = builtin_names[e->builtin];
+  bool word = (name[0] >= 'a' && name[0] <= 'z') && e->builtin != B_AND && e->builtin != B_OR && e->builtin != B_NOT;
+  if (e->builtin == B_SELECT || e->builtin == B_NEG || word) {
+    fputs(e->builtin == B_SELECT ? "select" : e->builtin == B_NEG ? "-" : name, p->out);
+    print_args(p, e, e->n_args);
+  } else if (e->n_args == 1) {
+    fprintf(p->out, "%s ", name);
+    print_expr(p, e->args[0]);
+  } else {
+    fputc('(', p->out);
+    print_expr(p, e->args[0]);
+    fprintf(p->out, " %s ", name);
+    print_expr(p, e->args[1]);
+    fputc(')', p->out);
+  }
+}
+
+static void print_draw(const Print *p, const MExpr *e) {
+  fputs(dist_names[e->dist], p->out);
+  print_args(p, e, e->args[1] ? 2 : 1);
+  if (e->n_args < 3 || (!e->args[2] && !e->args[3])) return;
+  fputs(" within [", p->out);
+  if (e->args[2]) print_expr(p, e->args[2]);
+  fputs(", ", p->out);
+  if (e->args[3]) print_expr(p, e->args[3]);
+  fputc(']', p->out);
+}
+
+static void print_expr(const Print *p, const MExpr *e) {
+  switch (e->kind) {
+    case MX_NUM: print_number(p, e->num); return;
+    case MX_VAR: fputs(text_of(p, e->var->name), p->out); return;
+    case MX_ARG: fprintf(p->out, "arg%u", e->arg); return;
+    case MX_GLOBAL: fputs(text_of(p, e->global->path), p->out); return;
+    case MX_CALL: print_call(p, e); return;
+    case MX_DRAW: print_draw(p, e); return;
+    case MX_NOISE: fputs("white_noise()", p->out); return;
+    case MX_TIME: fputs("t", p->out); return;
+    case MX_DT: fputs("dt", p->out); return;
+  }
+}
+
+static void print_value(const Print *p, const char *before, const MExpr *e) {
+  if (!e) return;
+  fputs(before, p->out);
+  print_expr(p, e);
+}
+
+static void print_domain(const Print *p, const MDomain *d) {
+  if (!d->has) return;
+  if (d->labels.n) {
+    fputs(" in {", p->out);
+    for (uint32_t i = 0; i < d->labels.n; i++) fprintf(p->out, "%s%s", i ? ", " : "", text_of(p, d->labels.at[i]));
+    fputc('}', p->out);
+    return;
+  }
+  fprintf(p->out, " in %c", d->open_lo ? '(' : '[');
+  if (d->lo) print_expr(p, d->lo);
+  else fputs("-inf", p->out);
+  fputs(", ", p->out);
+  if (d->hi) print_expr(p, d->hi);
+  else fputs("inf", p->out);
+  fputc(d->open_hi ? ')' : ']', p->out);
+}
+
+/* ---- components */
+
+static void print_statements(const Print *p, MStmt *const *at, uint32_t n, int indent) {
+  static const char *const ops[] = {[ASSIGN_SET] = "=", [ASSIGN_ADD] = "+=", [ASSIGN_SUB] = "-=", [ASSIGN_MUL] = "*=",
+                                    [ASSIGN_DRAW] = "~"};
+  for (uint32_t i = 0; i < n; i++) {
+    const MStmt *st = at[i];
+    fprintf(p->out, "%*s", indent, "");
+    switch (st->kind) {
+      case STMT_ASSIGN: fprintf(p->out, "%s %s ", text_of(p, st->var->name), ops[st->op]); break;
+      case STMT_IF: fputs("if ", p->out); break;
+      case STMT_HOLD: fprintf(p->out, "hold %s for ", text_of(p, st->var->name)); break;
+    }
+    print_expr(p, st->value);
+    fputc('\n', p->out);
+    if (st->kind != STMT_IF) continue;
+    print_statements(p, st->then.at, st->then.n, indent + 2);
+    if (st->other.n) fprintf(p->out, "%*selse\n", indent, "");
+    print_statements(p, st->other.at, st->other.n, indent + 2);
+  }
+}
+
+static void print_var(const Print *p, const MVar *v) {
+  static const char *const kinds[] = {[VAR_PARAM] = "param", [VAR_STATE] = "state", [VAR_LET] = "let", [VAR_INPUT] = "input"};
+  fprintf(p->out, "  %s %s", kinds[v->kind], text_of(p, v->name));
+  print_unit(p, v->dim);
+  print_value(p, v->draw ? " ~ " : " = ", v->value);
+  print_domain(p, &v->domain);
+  fputc('\n', p->out);
+  if (!v->equation) return;
+  fprintf(p->out, "    %s' = ", text_of(p, v->name));
+  print_expr(p, v->equation);
+  fputc('\n', p->out);
+}
+
+static void print_component(const Print *p, const MComponent *c) {
+  static const char *const forms[] = {[SPIKE_WHEN] = "when", [SPIKE_PEAK] = "at peak of", [SPIKE_RATE] = "at rate"};
+  fprintf(p->out, "%s %s\n", text_of(p, c->what), text_of(p, c->name));
+  for (uint32_t i = 0; i < c->vars.n; i++) print_var(p, c->vars.at[i]);
+  for (uint32_t i = 0; i < c->ports.n; i++) {
+    const MPort *port = c->ports.at[i];
+    fprintf(p->out, "  receive %s(", text_of(p, port->name));
+    if (port->n_args) fputs("arg0", p->out), print_unit(p, port->arg_dim);
+    fputs(")\n", p->out);
+    print_statements(p, port->body.at, port->body.n, 4);
+  }
+  for (uint32_t i = 0; i < c->spikes.n; i++) {
+    const MSpike *spike = c->spikes.at[i];
+    fprintf(p->out, "  spike %s ", forms[spike->form]);
+    print_expr(p, spike->cond);
+    print_value(p, " above ", spike->level);
+    fputc('\n', p->out);
+    print_statements(p, spike->body.at, spike->body.n, 4);
+  }
+}
+
+/* ---- experiments */
+
+static void print_slice(const Print *p, const MSlice *s) {
+  fputs(text_of(p, s->pop->path), p->out);
+  if (!s->from) return;
+  print_value(p, "[", s->from);
+  print_value(p, "..", s->to);
+  fputc(']', p->out);
+}
+
+static void print_global(const Print *p, const MGlobal *g) {
+  fprintf(p->out, "  %s %s", g->settable ? "param" : "let", text_of(p, g->path));
+  print_unit(p, g->dim);
+  print_value(p, " = ", g->value);
+  print_domain(p, &g->domain);
+  fputc('\n', p->out);
+}
+
+static void print_population(const Print *p, const MPopulation *pop) {
+  fprintf(p->out, "  population %s : %s", text_of(p, pop->path), text_of(p, pop->component->name));
+  print_value(p, "[", pop->size);
+  fputs("]\n", p->out);
+  for (uint32_t i = 0; i < pop->settings.n; i++) {
+    const MSetting *set = &pop->settings.at[i];
+    fprintf(p->out, "    %s", text_of(p, set->var->name));
+    print_value(p, set->draw ? " ~ " : " = ", set->value);
+    fputc('\n', p->out);
+  }
+}
+
+static void print_link(const Print *p, const MExpr *weight, const MExpr *delay, const MExpr *cond) {
+  print_value(p, " weight ", weight);
+  print_value(p, " delay ", delay);
+  print_value(p, " if ", cond);
+  fputc('\n', p->out);
+}
+
+static void print_projection(const Print *p, const MProjection *j) {
+  static const char *const rules[] = {[RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
+                                      [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
+                                      [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability"};
+  fprintf(p->out, "  connect \"%s\" ", text_of(p, j->path));
+  print_slice(p, &j->source);
+  fputs(" -> ", p->out);
+  print_slice(p, &j->target);
+  fprintf(p->out, ".%s by %s", text_of(p, j->target.pop->component->ports.at[j->port]->name), rules[j->rule]);
+  if (j->rule_arg) {
+    print_value(p, "(", j->rule_arg);
+    fputc(')', p->out);
+  }
+  fprintf(p->out, "%s%s", j->no_self ? ", no self" : "", j->no_multiple ? ", no multiple" : "");
+  if (j->weight) print_domain(p, &j->weight_domain);
+  print_link(p, j->weight, j->delay, j->cond);
+}
+
+static void print_drive(const Print *p, const MDrive *d) {
+  static const char *const kinds[] = {
+      [DRIVE_POISSON] = "poisson", [DRIVE_TIMES] = "times", [DRIVE_CONSTANT] = "constant", [DRIVE_STEP] = "step"};
+  fprintf(p->out, "  drive \"%s\" ", text_of(p, d->path));
+  print_slice(p, &d->target);
+  Name target = d->input ? d->input->name : d->target.pop->component->ports.at[d->port]->name;
+  fprintf(p->out, ".%s with %s(", text_of(p, target), kinds[d->kind]);
+  for (int i = 0; i < 3; i++) print_value(p, i == 1 ? ", from = " : i == 2 ? ", to = " : "", d->args[i]);
+  for (uint32_t i = 0; i < d->times.n; i++) print_value(p, i ? ", " : "", d->times.at[i]);
+  fputc(')', p->out);
+  print_link(p, d->weight, d->delay, d->cond);
+}
+
+static void print_record(const Print *p, const MRecord *r) {
+  static const char *const kinds[] = {
+      [RECORD_SPIKES] = "spikes", [RECORD_VALUE] = "value", [RECORD_SUM] = "sum", [RECORD_MEAN] = "mean"};
+  fprintf(p->out, "  record %s as %s in %s", kinds[r->kind], text_of(p, r->name), name_none(r->unit) ? "1" : text_of(p, r->unit));
+  print_value(p, " every ", r->every);
+  fputc('\n', p->out);
+  for (uint32_t i = 0; i < r->items.n; i++) {
+    fputs("    ", p->out);
+    print_slice(p, &r->items.at[i].slice);
+    print_value(p, " ", r->items.at[i].value);
+    fputc('\n', p->out);
+  }
+}
+
+static void print_expect(const Print *p, const MExpect *e) {
+  static const char *const kinds[] = {
+      [EXPECT_RATE] = "rate", [EXPECT_CV] = "cv_isi", [EXPECT_SPIKES] = "spikes", [EXPECT_VALUE] = "value"};
+  fprintf(p->out, "  expect %s", kinds[e->kind]);
+  print_value(p, " ", e->value);
+  for (uint32_t i = 0; i < e->slices.n; i++) {
+    fputc(' ', p->out);
+    print_slice(p, &e->slices.at[i]);
+  }
+  print_domain(p, &e->interval);
+  print_value(p, " after ", e->after);
+  print_value(p, " until ", e->until);
+  fputc('\n', p->out);
+}
+
+static void print_experiment(const Print *p, const MExperiment *x) {
+  fprintf(p->out, "experiment %s of %s\n", text_of(p, x->name), text_of(p, x->subject));
+  for (uint32_t i = 0; i < x->globals.n; i++) print_global(p, x->globals.at[i]);
+  for (uint32_t i = 0; i < x->populations.n; i++) print_population(p, x->populations.at[i]);
+  for (uint32_t i = 0; i < x->projections.n; i++) print_projection(p, x->projections.at[i]);
+  for (uint32_t i = 0; i < x->drives.n; i++) print_drive(p, x->drives.at[i]);
+  for (uint32_t i = 0; i < x->records.n; i++) print_record(p, x->records.at[i]);
+  for (uint32_t i = 0; i < x->phases.n; i++) {
+    const MPhase *phase = &x->phases.at[i];
+    fputs("  run ", p->out);
+    print_expr(p, phase->duration);
+    if (!name_none(phase->name)) fprintf(p->out, " as %s", text_of(p, phase->name));
+    fputc('\n', p->out);
+  }
+  print_value(p, "  dt ", x->dt);
+  print_value(p, "\n  seed ", x->seed);
+  print_value(p, " to ", x->seed_last);
+  if (!name_none(x->method)) fprintf(p->out, "\n  method %s", text_of(p, x->method));
+  fputc('\n', p->out);
+  for (uint32_t i = 0; i < x->expects.n; i++) print_expect(p, x->expects.at[i]);
+}
+
+/* ---- the model */
+
+typedef VEC(const MComponent *) ComponentList;
+
+static void list_component(const Print *p, ComponentList *list, const MComponent *c) {
+  for (uint32_t i = 0; i < list->n; i++)
+    if (list->at[i] == c) return;
+  vec_push(p->s->arena, list, c);
+}
+
+void model_print(const Session *s, const Model *m, FILE *out) {
+  Print p = {(Session *)s, out};
+  ComponentList components = {0};
+  for (uint32_t i = 0; i < m->components.n; i++) list_component(&p, &components, m->components.at[i]);
+  for (uint32_t i = 0; i < m->experiments.n; i++)
+    for (uint32_t k = 0; k < m->experiments.at[i]->populations.n; k++)
+      list_component(&p, &components, m->experiments.at[i]->populations.at[k]->component);
+  for (uint32_t i = 0; i < components.n; i++) print_component(&p, components.at[i]);
+  for (uint32_t i = 0; i < m->experiments.n; i++) print_experiment(&p, m->experiments.at[i]);
+}
+
+/* FNV-1a over the bytes: not against an adversary, only to tell models apart. */
+uint64_t model_hash_bytes(const char *bytes, size_t n) {
+  uint64_t h = 14695981039346656037u;
+  for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)bytes[i]) * 1099511628211u;
+  return h;
+}

@@ -1,0 +1,137 @@
+/* Inside the checker: one network (or a lone neuron) while it becomes an MExperiment.
+ *
+ * A Net holds what the scope alone does not: value families (params and lets, one MGlobal for each element), population
+ * families (one MPopulation for each), and the defaults of all globals. Families are expanded: an expression is
+ * checked once for each element, with the binders standing for elements. */
+#ifndef NSL_LANG_NET_H
+#define NSL_LANG_NET_H
+
+#include "lang/check.h"
+
+enum { NET_MAX_ELEMENTS = 1000000, NET_MAX_PATH = 200 };
+
+typedef struct {
+  bool known;
+  double value;
+} Known;
+
+/* What an experiment puts in the place of a param's value. */
+typedef struct {
+  const AstList *indices; /* NULL: the whole param */
+  const Ast *value;
+  Span span;
+} NetOverride;
+
+/* Axes of a family, with the names of their binders (id 0: none). */
+typedef struct {
+  uint32_t n, count;
+  IndexSet *sets[FAMILY_AXES];
+  Name names[FAMILY_AXES];
+  Span spans[FAMILY_AXES];
+} NetAxes;
+
+typedef enum { NET_VALUE = 1, NET_POP } NetTag; /* first field of what a symbol's context points to */
+
+/* A param or let, with its elements. */
+typedef struct {
+  NetTag tag;
+  Name name;
+  Span span;
+  const AstItem *item;
+  Symbol *symbol;
+  bool param, is_enum, failed;
+  enum { MARK_NEW, MARK_OPEN, MARK_DONE } mark;
+  NetAxes axes;
+  MGlobal **elements; /* NULL until checked, or after an error */
+  VEC(NetOverride) overrides;
+} NetValue;
+
+typedef struct {
+  NetTag tag;
+  Name name;
+  const AstPopulation *ast; /* NULL: a lone neuron */
+  Symbol *symbol;
+  NetAxes axes;
+  MPopulation **elements;
+  MComponent *component; /* NULL after an error */
+} NetPop;
+
+typedef struct {
+  Checker *c;
+  Session *s;
+  Scope *scope;
+  Name name;      /* "brunel": begins the paths of the globals */
+  bool neuron;    /* a lone neuron: its names are used without the population */
+  MExperiment *x;
+  VEC(NetValue *) values;
+  VEC(NetPop *) pops;
+  VEC(Known) known; /* by index of the global */
+  uint64_t elements; /* of all families */
+  Known dt;          /* of the experiment */
+  Scope *paths;      /* of projections and drives, to keep them unique */
+} Net;
+
+/* ---- binders (check_network.c) */
+bool net_axes(Net *n, const AstList *binders, NetAxes *ret);
+/* A scope in which the binders stand for element `at` (row order). */
+Scope *net_scope_at(Net *n, const NetAxes *axes, uint32_t at);
+Name net_element_name(Net *n, Name base, const NetAxes *axes, uint32_t at);
+NetValue *net_value(Net *n, Name name);
+NetPop *net_pop(Net *n, Name name);
+/* Counts elements against the limit of a network; false after a diagnostic. */
+bool net_count(Net *n, Span span, uint64_t more);
+
+/* ---- values (check_value.c): what an expression comes to, as far as it is known before a run */
+Known net_known(const Net *n, const MExpr *e); /* params at their defaults */
+Known known_literal(const MExpr *e);           /* without globals */
+/* 1 inside, 0 outside, -1 not known */
+int net_inside(const Net *n, const MDomain *domain, double value);
+/* Reports a value that is known and outside. */
+bool net_in_domain(Net *n, const MExpr *e, const MDomain *domain, Name what, double scale, Name unit);
+
+/* A statement that cannot stand in a block; hint: what can. */
+void net_misplaced(Net *n, const Ast *st, const char *where, const char *hint);
+
+/* ---- parts of a network */
+void net_declare_values(Net *n, const AstDecl *decl);            /* check_globals.c */
+void net_override(Net *n, const AstAssign *assign);              /* check_globals.c */
+void net_check_values(Net *n);                                   /* check_globals.c */
+void net_declare_population(Net *n, const AstPopulation *ast);   /* check_population.c */
+void net_check_population(Net *n, NetPop *pop);                  /* check_population.c */
+void net_override_setting(Net *n, const AstAssign *assign);      /* check_population.c */
+void net_lone_population(Net *n, MComponent *component, Span span, const AstList *settings);
+void net_connect(Net *n, const AstConnect *ast);                 /* check_connect.c */
+void net_drive(Net *n, const AstDrive *ast);                     /* check_drive.c */
+Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overrides); /* check_network.c */
+Net *net_check_neuron(Checker *c, Scope *scope, const Ast *ref, MExperiment *x, const AstList *settings);
+
+/* ---- endpoints (check_endpoint.c) */
+typedef VEC(MSlice) MSliceList;
+/* `cell[L4e][0..9]`, `cell[exc]`, `(E, I)` -> slices. `ret_member` (may be NULL: none allowed) gets a dotted tail:
+ * `E.na.m` -> "na.m" and its span. false after a message. */
+bool net_slices(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, AstWord *ret_member);
+/* Checks that the expression is a whole number in [least, most], as far as it is known; marks globals. */
+MExpr *net_count_expr(Net *n, Scope *scope, const Ast *ast, const char *who, double least, double most);
+Name net_unique_path(Net *n, Name path);
+
+/* ---- what connections and drives share (check_connect.c) */
+/* The `weight` and `delay` of a block of settings; of: "a connection". */
+bool net_link_settings(Net *n, const AstList *settings, const char *of, const AstAssign **ret_weight,
+                       const AstAssign **ret_delay);
+/* The weight for one port: required where the port takes an argument, refused where it takes none. */
+bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const AstAssign *weight, MExpr **ret);
+bool net_link_delay(Net *n, Scope *scope, const AstAssign *delay, bool zero_allowed, MExpr **ret);
+/* The port of a population; NULL after a message. */
+MPort *net_port(Net *n, const MPopulation *pop, AstWord member, Span span, uint32_t *ret_index);
+/* Decides a condition over binders; keeps one over globals. ret_skip: it is false. */
+bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_skip);
+
+/* ---- experiments (check_experiment.c, check_measure.c) */
+void net_record(Net *n, const AstRecord *ast);
+void net_expect(Net *n, const AstExpect *ast);
+Dim dim_time(int power); /* ms^power */
+/* A time that is not negative, as far as it is known; least: 0, or what it must be greater than (open). */
+MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive);
+void check_experiment(Checker *c, Symbol *experiment);
+
+#endif
