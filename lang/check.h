@@ -44,6 +44,8 @@ MExpr *check_expr(Checker *c, Scope *scope, const Ast *ast, const Want *want);
 /* `let`s and literals: the value if it is known at compile time (params by their default only if `defaults`). */
 bool expr_constant(const MExpr *e, bool defaults, double *ret);
 bool expr_has(const MExpr *e, MExprKind kind); /* anywhere inside; lets are not entered */
+bool expr_varies(const MExpr *e);              /* changes during a run */
+bool expr_noisy(const MExpr *e);               /* depends on white noise */
 
 /* Builders; NULL in, NULL out. */
 MExpr *expr_number(Checker *c, double value, Dim dim, Span span);

@@ -128,7 +128,7 @@ static const Scope *hook_scope(Checker *c, Scope *scope, const Ast *ast, Name na
 }
 
 static MExpr *changing(Checker *c, MVar *var, Span span, const Want *want) {
-  if (var->kind != VAR_PARAM && !(want->allow & ALLOW_CHANGING)) {
+  if (var->varies && !(want->allow & ALLOW_CHANGING)) {
     diag_changes(c->s, span, name_str(c->s, var->name), want->who, var->span);
     return NULL;
   }
@@ -219,11 +219,7 @@ static MExpr *name_value(Checker *c, Scope *scope, const Ast *ast, Name name, co
   MExpr *value;
   if (hook_scope(c, scope, ast, name, &symbol, &value)) return symbol ? symbol_value(c, symbol, ast->span, want) : value;
   MVar *var = c->fallback ? component_var(c->fallback, name) : NULL;
-  if (var) {
-    if (var->kind == VAR_PARAM) return expr_var(c, var, ast->span);
-    diag_changes(c->s, ast->span, name_str(c->s, name), want->who, var->span);
-    return NULL;
-  }
+  if (var) return changing(c, var, ast->span, want);
   bool known;
   value = language_name(c, name, ast->span, want, &known);
   if (known) return value;
@@ -283,7 +279,8 @@ static MExpr *member_value(Checker *c, Scope *scope, const Ast *ast, const Want 
     MExpr *value = at->hook ? at->hook->value(at->hook->context, scope, ast, &known) : NULL;
     if (known) return value;
   }
-  if (c->fallback && component_var(c->fallback, path)) return expr_var(c, component_var(c->fallback, path), ast->span);
+  MVar *var = c->fallback ? component_var(c->fallback, path) : NULL;
+  if (var) return changing(c, var, ast->span, want);
   const Ast *base = AST_AS(Member, ast)->base;
   Want any = {.allow = want->allow};
   if (base->kind == AST_NAME && !check_expr(c, scope, base, &any)) return NULL;

@@ -149,7 +149,24 @@ void diag_not_indexed(Session *s, Span span, const char *name, Span decl) {
   declared_here(s, d, name, decl);
 }
 
+void diag_list_length(Session *s, Span span, uint32_t want, uint32_t got, const char *set, Span decl) {
+  Diag *d = diag_new(s, DIAG_LIST_LENGTH, span, "`%s` has %u elements, here are %u values", set, want, got);
+  declared_here(s, d, set, decl);
+}
+
 /* ---- 4xxx dynamics */
+
+void diag_input_written(Session *s, Span span, const char *input, const char *bound, Span decl) {
+  Diag *d = diag_new(s, DIAG_INPUT_WRITTEN, span, "this part changes its input `%s`, which is bound to %s", input, bound);
+  if (decl.to) diag_note(s, d, decl, "it is changed here");
+  diag_hint(s, d, "Bind it to a state.");
+}
+
+void diag_part_spikes(Session *s, Span span, const char *part, Span spike) {
+  Diag *d = diag_new(s, DIAG_NOT_SUPPORTED, span, "not supported yet: a part that spikes (`%s`)", part);
+  if (spike.to) diag_note(s, d, spike, "it spikes here");
+  diag_hint(s, d, "Move the spike condition to the whole.");
+}
 
 void diag_equation_twice(Session *s, Span span, const char *name, Span before) {
   Diag *d = diag_new(s, DIAG_EQUATION_TWICE, span, "`%s` has two equations", name);

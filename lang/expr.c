@@ -193,6 +193,22 @@ bool expr_has(const MExpr *e, MExprKind kind) {
   return false;
 }
 
+bool expr_varies(const MExpr *e) {
+  if (!e) return false;
+  if (e->kind == MX_TIME || e->kind == MX_NOISE || (e->kind == MX_VAR && e->var->varies)) return true;
+  for (uint32_t i = 0; i < e->n_args; i++)
+    if (expr_varies(e->args[i])) return true;
+  return false;
+}
+
+bool expr_noisy(const MExpr *e) {
+  if (!e) return false;
+  if (e->kind == MX_NOISE || (e->kind == MX_VAR && e->var->noisy)) return true;
+  for (uint32_t i = 0; i < e->n_args; i++)
+    if (expr_noisy(e->args[i])) return true;
+  return false;
+}
+
 /* ---- copies */
 
 /* Sharing is kept: a node that is reached twice is copied once. The table is open, keyed by address. */

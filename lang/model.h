@@ -95,15 +95,15 @@ struct MVar {
 
 typedef enum { STMT_ASSIGN, STMT_IF, STMT_HOLD } MStmtKind;
 typedef struct MStmt MStmt;
+typedef VEC(MStmt *) MStmtList;
 struct MStmt {
   MStmtKind kind;
   Span span;
   MVar *var;       /* assign, hold */
   int op;          /* AssignOp: = += -= *= */
   MExpr *value;    /* assign: right side; if: condition; hold: duration */
-  VEC(MStmt *) then, other;
+  MStmtList then, other;
 };
-typedef VEC(MStmt *) MStmtList;
 
 typedef struct {
   Name name;

@@ -1,0 +1,547 @@
+/* Components (neuron, channel, receptor, component): block -> MComponent.
+ *
+ * Names are declared first and completed when first needed, so declarations hold in any order; then gates, parts,
+ * equations and handlers are checked against them. A part (`use`) is the checked component copied with dotted names
+ * (check_part.c), so each component is checked once, wherever it is used.
+ * Needs the file's names declared; gives a component as model.h describes it, complete also after errors. */
+#include <string.h>
+
+#include "lang/component.h"
+
+/* ---- what is a component */
+
+static bool word_in(const char *word, const char *const *words, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(word, words[i]) == 0) return true;
+  return false;
+}
+
+bool block_is_component(const AstBlock *block, const Session *s) {
+  static const char *const words[] = {"neuron", "channel", "receptor", "component", "synapse", "glia", "mass", "cell"};
+  return word_in(name_str(s, block->what.name), words, COUNT_OF(words));
+}
+
+static bool block_supported(Checker *c, const AstBlock *block) {
+  static const char *const words[] = {"neuron", "channel", "receptor", "component"};
+  const char *what = name_str(c->s, block->what.name);
+  if (word_in(what, words, COUNT_OF(words))) return true;
+  const char *hint = NULL;
+  if (strcmp(what, "synapse") == 0) hint = "Projections without `with` use the built-in static synapse.";
+  if (strcmp(what, "cell") == 0) hint = "A `neuron` is a cell without a shape.";
+  diag_not_supported(c->s, block->what.span, arena_printf(c->arena, "`%s` blocks", what), hint);
+  return false;
+}
+
+MVar *component_var(const MComponent *component, Name name) {
+  for (uint32_t i = 0; i < component->vars.n; i++)
+    if (name_eq(component->vars.at[i]->name, name)) return component->vars.at[i];
+  return NULL;
+}
+
+MPort *component_port(const MComponent *component, Name name, uint32_t *ret_index) {
+  for (uint32_t i = 0; i < component->ports.n; i++) {
+    if (!name_eq(component->ports.at[i]->name, name)) continue;
+    if (ret_index) *ret_index = i;
+    return component->ports.at[i];
+  }
+  return NULL;
+}
+
+/* ---- variables */
+
+MVar *comp_var_new(Comp *k, VarKind kind, Name name, Span span) {
+  MVar *var = NEW(k->c->arena, MVar);
+  var->kind = kind;
+  var->name = name;
+  var->span = span;
+  var->index = k->m->vars.n;
+  var->unit_scale = 1;
+  var->varies = kind == VAR_STATE || kind == VAR_INPUT;
+  vec_push(k->c->arena, &k->m->vars, var);
+  return var;
+}
+
+static const char *kind_word(VarKind kind) {
+  switch (kind) {
+    case VAR_PARAM: return "param";
+    case VAR_STATE: return "state";
+    case VAR_LET: return "let";
+    case VAR_INPUT: return "input";
+  }
+  return "";
+}
+
+static unsigned value_allow(VarKind kind, bool draw) {
+  unsigned allow = draw ? ALLOW_DRAW : 0;
+  switch (kind) {
+    case VAR_PARAM: return allow;
+    case VAR_STATE: return allow | ALLOW_CHANGING;
+    case VAR_LET: return ALLOW_CHANGING | ALLOW_TIME | ALLOW_NOISE;
+    case VAR_INPUT: return 0;
+  }
+  return 0;
+}
+
+/* The unit of output: as declared, else the coherent one. */
+static void var_unit(Comp *k, MVar *var, const AstItem *item) {
+  Unit unit;
+  if (item && item->unit && check_unit(k->c, item->unit, &unit)) {
+    var->unit = AST_AS(Unit, item->unit)->text;
+    var->unit_scale = unit.scale;
+  } else {
+    var->unit = name_z(k->s, dim_coherent_unit(k->s, var->dim));
+  }
+}
+
+static bool derivative_dim(Comp *k, const VarDecl *decl, Dim *ret) {
+  static const Dim time = {{DIM_ONE}};
+  if (!symbol_resolve(k->c, decl->base, decl->base->span)) return false;
+  *ret = dim_div(decl->base->var->dim, time);
+  return true;
+}
+
+/* The dimension that is known without the value: declared, or of a derivative. false after a message. */
+static bool declared_dim(Comp *k, const VarDecl *decl, const MVar *var, Want *want) {
+  const AstItem *item = decl->item;
+  if (decl->base) {
+    want->has_dim = true;
+    if (!derivative_dim(k, decl, &want->dim)) return false;
+  }
+  if (item && item->unit) {
+    Unit unit;
+    if (!check_unit(k->c, item->unit, &unit)) return false;
+    if (unit.offset != 0) {
+      diag_unit_celsius(k->s, item->unit->span);
+      return false;
+    }
+    if (want->has_dim && !dim_eq(want->dim, unit.dim)) {
+      diag_unit_wanted(k->s, item->unit->span, name_str(k->s, var->name), want->dim, unit.dim);
+      return false;
+    }
+    want->has_dim = true;
+    want->dim = unit.dim;
+  }
+  return true;
+}
+
+static bool value_given(Comp *k, const VarDecl *decl, const MVar *var) {
+  bool given = decl->value != NULL;
+  if (var->kind == VAR_INPUT) {
+    if (given) diag_input_value(k->s, decl->value->span, name_str(k->s, var->name));
+    return !given;
+  }
+  if (!given && decl->item) diag_value_missing(k->s, decl->item->name.span, kind_word(var->kind), name_str(k->s, var->name));
+  return given || !decl->item;
+}
+
+static void resolve_var(Checker *c, Symbol *symbol) {
+  const VarDecl *decl = symbol->context;
+  Comp *k = decl->comp;
+  MVar *var = symbol->var;
+  const char *name = name_str(c->s, var->name);
+  const MComponent *fallback = c->fallback;
+  c->fallback = NULL;
+  symbol->failed = true;
+  Want want = {.who = arena_printf(c->arena, "the %s `%s`", kind_word(var->kind), name)};
+  if (!declared_dim(k, decl, var, &want)) goto done;
+  if (want.has_dim) var->dim = want.dim;
+  if (!value_given(k, decl, var)) goto done;
+  const AstItem *item = decl->item;
+  bool choice = item && item->domain && item->domain->kind == AST_SET;
+  if (choice && !check_domain(c, symbol->scope, item->domain, DIM_NONE, want.who, &var->domain)) goto done;
+  if (choice) want.labels = &var->domain;
+  if (decl->value) {
+    var->draw = item->draw;
+    want.allow = value_allow(var->kind, var->draw);
+    var->value = check_expr(c, symbol->scope, decl->value, &want);
+    if (!var->value) goto done;
+    var->dim = var->value->dim;
+    if (var->draw && !expr_has(var->value, MX_DRAW)) diag_draw_missing(c->s, decl->value->span);
+  } else if (!item) {
+    var->value = expr_number(c, 0, var->dim, var->span);
+  }
+  if (item && item->domain && !choice && !check_domain(c, symbol->scope, item->domain, var->dim, want.who, &var->domain))
+    goto done;
+  if (var->kind == VAR_LET) {
+    var->varies = expr_varies(var->value);
+    var->noisy = expr_noisy(var->value);
+  }
+  var_unit(k, var, item);
+  symbol->failed = false;
+done:
+  if (symbol->failed) var->value = NULL;
+  c->fallback = fallback;
+}
+
+static Symbol *declare_var(Comp *k, Scope *scope, VarKind kind, Name name, const AstItem *item, const Ast *value, bool enter) {
+  Span span = item->name.span;
+  Symbol *symbol = enter ? scope_declare(k->c, k->scope, SYM_VAR, name, span) : NEW(k->c->arena, Symbol);
+  VarDecl *decl = NEW(k->c->arena, VarDecl);
+  *decl = (VarDecl){k, item, value, NULL};
+  symbol->kind = SYM_VAR;
+  symbol->name = name;
+  symbol->span = span;
+  symbol->var = comp_var_new(k, kind, name, span);
+  symbol->var->doc = item->doc;
+  symbol->ast = &item->head;
+  symbol->scope = scope;
+  symbol->status = SYM_NEW;
+  symbol->resolve = resolve_var;
+  symbol->context = decl;
+  vec_push(k->c->arena, &k->declared, symbol);
+  return symbol;
+}
+
+/* ---- families: `state w[k] = 0 pA` is one state for each element */
+
+enum { LARGEST_FAMILY = 4096 };
+
+static bool family_axes(Comp *k, const AstItem *item, Family *family, Name *names) {
+  uint64_t count = 1;
+  if (item->binders.n > FAMILY_AXES) {
+    diag_index_count(k->s, item->head.span, name_str(k->s, item->name.name), FAMILY_AXES, item->binders.n, (Span){0, 0});
+    return false;
+  }
+  for (uint32_t i = 0; i < item->binders.n; i++) {
+    family->axes[i] = binder_set(k->c, k->scope, AST_AS(Binder, item->binders.at[i]), &names[i]);
+    if (!family->axes[i]) return false;
+    count *= family->axes[i]->n;
+  }
+  family->n_axes = item->binders.n;
+  if (count <= LARGEST_FAMILY) return true;
+  diag_not_supported(k->s, item->head.span, arena_printf(k->c->arena, "more than %d elements in one component", LARGEST_FAMILY),
+                     "Many elements belong in a population.");
+  return false;
+}
+
+/* The element of a value written as a (nested) list, the value itself if it is none, NULL after a message. */
+static const Ast *list_element(Comp *k, const Ast *value, const Family *family, const uint32_t *position) {
+  if (!value || value->kind != AST_LIST) return value;
+  for (uint32_t axis = 0; axis < family->n_axes; axis++) {
+    if (value->kind != AST_LIST || AST_AS(ListExpr, value)->items.n != family->axes[axis]->n) {
+      uint32_t got = value->kind == AST_LIST ? AST_AS(ListExpr, value)->items.n : 1;
+      diag_list_length(k->s, value->span, family->axes[axis]->n, got, name_str(k->s, family->axes[axis]->name),
+                       family->axes[axis]->span);
+      return NULL;
+    }
+    value = AST_AS(ListExpr, value)->items.at[position[axis]];
+  }
+  return value;
+}
+
+static void declare_family(Comp *k, VarKind kind, const AstItem *item) {
+  Symbol *symbol = scope_declare(k->c, k->scope, SYM_FAMILY, item->name.name, item->name.span);
+  Family *family = symbol->family = NEW(k->c->arena, Family);
+  Name names[FAMILY_AXES];
+  symbol->failed = true;
+  if (!family_axes(k, item, family, names)) return;
+  uint32_t count = 1, position[FAMILY_AXES];
+  for (uint32_t i = 0; i < family->n_axes; i++) count *= family->axes[i]->n;
+  for (uint32_t at = 0; at < count; at++) {
+    Scope *scope = scope_new(k->c, k->scope);
+    uint32_t rest = at;
+    for (uint32_t i = family->n_axes; i-- > 0;) {
+      position[i] = rest % family->axes[i]->n;
+      rest /= family->axes[i]->n;
+      scope_bind(k->c, scope, names[i], item->name.span, family->axes[i], position[i]);
+    }
+    const Ast *value = list_element(k, item->value, family, position);
+    if (item->value && !value) return;
+    Name name = family_member_name(k->c, item->name.name, family, at);
+    vec_push(k->c->arena, &family->members, declare_var(k, scope, kind, name, item, value, false));
+  }
+  symbol->failed = false;
+}
+
+void comp_each_index(Comp *k, Scope *scope, const AstList *indices, FreeIndexFn fn, const void *what) {
+  for (uint32_t i = 0; i < indices->n; i++) {
+    Name name = indices->at[i]->kind == AST_NAME ? path_name(k->c, indices->at[i]) : (Name){0};
+    Symbol *symbol = name_none(name) ? NULL : scope_find(scope, name);
+    if (!symbol || symbol->kind != SYM_SET || symbol->failed) continue;
+    for (uint32_t at = 0; at < symbol->set->n; at++) {
+      Scope *inner = scope_new(k->c, scope);
+      scope_bind(k->c, inner, name, indices->at[i]->span, symbol->set, at);
+      comp_each_index(k, inner, indices, fn, what);
+    }
+    return;
+  }
+  fn(k, scope, what);
+}
+
+/* ---- declarations */
+
+static Name primed_name(Comp *k, Name base, int primes) {
+  static const char marks[] = "''''''''";
+  return name_fmt(k->s, "%s%.*s", name_str(k->s, base), primes, marks);
+}
+
+enum { HIGHEST_ORDER = 8 };
+
+/* `state x' = 1/ms`: the derivative of x as a state of its own. */
+static void declare_primed(Comp *k, const AstItem *item) {
+  Name below = primed_name(k, item->name.name, item->primes - 1);
+  Symbol *base = scope_find_here(k->scope, below);
+  if (!base || base->kind != SYM_VAR || base->var->kind != VAR_STATE) {
+    diag_equation_order(k->s, item->head.span, name_str(k->s, item->name.name), item->primes,
+                        "the state below it is not declared before it", base ? base->span : (Span){0, 0});
+    return;
+  }
+  Symbol *symbol = declare_var(k, k->scope, VAR_STATE, primed_name(k, item->name.name, item->primes), item, item->value, true);
+  ((VarDecl *)symbol->context)->base = base;
+}
+
+static void declare_item(Comp *k, VarKind kind, const AstItem *item) {
+  if (name_none(item->name.name)) return;
+  if (!name_none(item->per.name)) {
+    diag_statement_misplaced(k->s, item->per.span, "`per`", arena_printf(k->c->arena, "a %s: it belongs in a synapse",
+                                                                         name_str(k->s, k->block->what.name)));
+    return;
+  }
+  if (item->primes > 0) {
+    if (kind != VAR_STATE || item->binders.n > 0 || item->primes > HIGHEST_ORDER)
+      diag_not_supported(k->s, item->head.span, "this derivative as a declaration", "Only states without indices have them.");
+    else
+      declare_primed(k, item);
+  } else if (item->binders.n > 0) {
+    declare_family(k, kind, item);
+  } else {
+    declare_var(k, k->scope, kind, item->name.name, item, item->value, true);
+  }
+}
+
+static void declare_decl(Comp *k, const AstDecl *decl) {
+  static const char *const words[] = {"param", "state", "let", "input"};
+  static const VarKind kinds[] = {VAR_PARAM, VAR_STATE, VAR_LET, VAR_INPUT};
+  const char *what = name_str(k->s, decl->what.name);
+  for (uint32_t i = 0; i < decl->items.n; i++) {
+    const AstItem *item = AST_AS(Item, decl->items.at[i]);
+    bool known = false;
+    for (size_t w = 0; w < COUNT_OF(words); w++) {
+      if (strcmp(what, words[w]) != 0) continue;
+      declare_item(k, kinds[w], item);
+      known = true;
+    }
+    if (known) continue;
+    if (strcmp(what, "index") == 0)
+      index_declare(k->c, k->scope, item);
+    else
+      diag_statement_misplaced(k->s, decl->what.span, arena_printf(k->c->arena, "`%s`", what),
+                               arena_printf(k->c->arena, "a %s", name_str(k->s, k->block->what.name)));
+  }
+}
+
+/* `x'' = …` makes x' a state; it starts at 0 unless `state x' = …` says otherwise. */
+static void declare_derivatives(Comp *k, const AstEquation *eq) {
+  if (eq->indices.n > 0 || eq->primes > HIGHEST_ORDER) {
+    diag_not_supported(k->s, eq->head.span, "this equation of higher order", "Write it as several equations of first order.");
+    return;
+  }
+  for (int n = 1; n < eq->primes; n++) {
+    Name name = primed_name(k, eq->name.name, n);
+    Symbol *base = scope_find_here(k->scope, primed_name(k, eq->name.name, n - 1));
+    if (scope_find_here(k->scope, name) || !base || base->kind != SYM_VAR || base->var->kind != VAR_STATE) continue;
+    Symbol *symbol = scope_declare(k->c, k->scope, SYM_VAR, name, eq->name.span);
+    VarDecl *decl = NEW(k->c->arena, VarDecl);
+    *decl = (VarDecl){k, NULL, NULL, base};
+    symbol->var = comp_var_new(k, VAR_STATE, name, eq->name.span);
+    symbol->status = SYM_NEW;
+    symbol->resolve = resolve_var;
+    symbol->context = decl;
+    vec_push(k->c->arena, &k->declared, symbol);
+  }
+}
+
+static void refuse(Comp *k, const Ast *st, const char *what) {
+  diag_statement_misplaced(k->s, st->span, what, arena_printf(k->c->arena, "a %s", name_str(k->s, k->block->what.name)));
+}
+
+/* What is declared by a statement; statements of other blocks are refused. */
+static void declare_statement(Comp *k, const Ast *st) {
+  switch (st->kind) {
+    case AST_DECL: declare_decl(k, AST_AS(Decl, st)); return;
+    case AST_GATE: comp_declare_gate(k, AST_AS(Gate, st)); return;
+    case AST_USE: comp_declare_use(k, AST_AS(Use, st)); return;
+    case AST_EQUATION:
+    case AST_RECEIVE:
+    case AST_SPIKE: return;
+    case AST_KINETIC: diag_not_supported(k->s, st->span, "`kinetic`", "Write the equations of the states."); return;
+    case AST_STREAM: refuse(k, st, "`stream`"); return;
+    case AST_SEND: refuse(k, st, "`send`"); return;
+    case AST_ON: refuse(k, st, "`on`"); return;
+    case AST_HOLD: refuse(k, st, "`hold` outside of a handler"); return;
+    case AST_ASSIGN: refuse(k, st, "an assignment outside of a handler"); return;
+    case AST_IF_STMT: refuse(k, st, "`if` outside of a handler"); return;
+    case AST_REACTION: refuse(k, st, "a reaction outside of `kinetic`"); return;
+    case AST_LATER: diag_not_supported(k->s, st->span, arena_printf(k->c->arena, "`%s`", name_str(k->s, AST_AS(Later, st)->what.name)), NULL); return;
+    case AST_POPULATION: refuse(k, st, "`population`"); return;
+    case AST_CONNECT: refuse(k, st, "`connect`"); return;
+    case AST_DRIVE: refuse(k, st, "`drive`"); return;
+    case AST_SUBJECT: refuse(k, st, "a model"); return;
+    case AST_RECORD: refuse(k, st, "`record`"); return;
+    case AST_RUN: refuse(k, st, "`run`"); return;
+    case AST_EXPECT: refuse(k, st, "`expect`"); return;
+    case AST_FREEZE: refuse(k, st, "`freeze`"); return;
+    case AST_FILE: case AST_LANGUAGE: case AST_IMPORT: case AST_MODEL_INFO: case AST_BLOCK: case AST_FN: case AST_FN_ARG:
+    case AST_ITEM: case AST_BINDER: case AST_NUMBER: case AST_UNIT: case AST_STRING: case AST_NAME: case AST_PRIMED:
+    case AST_COLUMN: case AST_MEMBER: case AST_SUBSCRIPT: case AST_CALL: case AST_NAMED: case AST_UNARY: case AST_BINARY:
+    case AST_IF_EXPR: case AST_LIST: case AST_TUPLE: case AST_RANGE: case AST_SET: case AST_INTERVAL: case AST_WITHIN:
+    case AST_KINDS: refuse(k, st, "this"); return;
+  }
+}
+
+/* ---- the whole block */
+
+static void declare_all(Comp *k) {
+  for (uint32_t i = 0; i < k->block->body.n; i++) declare_statement(k, k->block->body.at[i]);
+  for (uint32_t i = 0; i < k->block->body.n; i++) {
+    const Ast *st = k->block->body.at[i];
+    if (st->kind == AST_EQUATION && AST_AS(Equation, st)->primes > 1) declare_derivatives(k, AST_AS(Equation, st));
+  }
+  for (uint32_t i = 0; i < k->declared.n; i++) symbol_resolve(k->c, k->declared.at[i], k->declared.at[i]->span);
+}
+
+static void check_body(Comp *k) {
+  declare_all(k);
+  comp_check_gates(k);
+  comp_bind_parts(k);
+  for (uint32_t i = 0; i < k->block->body.n; i++) {
+    const Ast *st = k->block->body.at[i];
+    if (st->kind == AST_EQUATION) comp_check_equation(k, AST_AS(Equation, st));
+    if (st->kind == AST_RECEIVE) comp_check_receive(k, AST_AS(Receive, st));
+    if (st->kind == AST_SPIKE) comp_check_spike(k, AST_AS(Spike, st));
+  }
+  comp_order(k);
+}
+
+/* Symbol.resolve of a component's block. */
+static void resolve_component(Checker *c, Symbol *symbol) {
+  const AstBlock *block = AST_AS(Block, symbol->ast);
+  if (!block_supported(c, block)) {
+    symbol->failed = true;
+    return;
+  }
+  Comp k = {.c = c, .s = c->s, .block = block};
+  uint32_t depth = c->depth, fn_depth = c->fn_depth;
+  const MComponent *fallback = c->fallback;
+  c->fallback = NULL;
+  c->depth = c->fn_depth = 0;
+  k.scope = scope_new(c, symbol->scope);
+  k.neuron = strcmp(name_str(c->s, block->what.name), "neuron") == 0;
+  k.m = symbol->component = NEW(c->arena, MComponent);
+  *k.m = (MComponent){.name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span};
+  check_body(&k);
+  c->fallback = fallback;
+  c->depth = depth;
+  c->fn_depth = fn_depth;
+}
+
+MComponent *check_component(Checker *c, Symbol *block) {
+  return symbol_resolve(c, block, block->span) ? block->component : NULL;
+}
+
+/* ---- references */
+
+static Symbol *reference_symbol(Checker *c, Scope *scope, const Ast *ref) {
+  if (ref->kind != AST_MEMBER) return scope_find(scope, path_name(c, ref));
+  const AstMember *m = AST_AS(Member, ref);
+  Name base_name = path_name(c, m->base);
+  Symbol *base = name_none(base_name) ? NULL : scope_find(scope, base_name);
+  return base && base->kind == SYM_MODULE && base->module ? scope_find_here(base->module, m->name.name) : NULL;
+}
+
+static void unknown_component(Checker *c, Scope *scope, Name name, Span span) {
+  TextList names = {0};
+  for (Scope *s = scope; s; s = s->parent)
+    for (uint32_t i = 0; i < s->symbols.n; i++) {
+      const Symbol *symbol = s->symbols.at[i];
+      if (symbol->kind == SYM_BLOCK && block_is_component(AST_AS(Block, symbol->ast), c->s))
+        vec_push(c->arena, &names, name_str(c->s, symbol->name));
+    }
+  const char *word = name_str(c->s, name);
+  diag_unknown_component(c->s, span, word, diag_nearest(word, names.at, names.n));
+}
+
+MComponent *check_component_ref(Checker *c, Scope *scope, const Ast *ref) {
+  if (!ref) return NULL;
+  Name name = path_name(c, ref);
+  if (name_none(name)) {
+    diag_name_wanted(c->s, ref->span);
+    return NULL;
+  }
+  Symbol *symbol = reference_symbol(c, scope, ref);
+  if (!symbol) {
+    unknown_component(c, scope, name, ref->span);
+    return NULL;
+  }
+  if (symbol->kind != SYM_BLOCK || !block_is_component(AST_AS(Block, symbol->ast), c->s)) {
+    diag_not_a_component(c->s, ref->span, name_str(c->s, name), symbol_kind_text(c, symbol), symbol->span);
+    return NULL;
+  }
+  return check_component(c, symbol);
+}
+
+/* ---- files */
+
+static void resolve_constant(Checker *c, Symbol *symbol) {
+  const AstItem *item = AST_AS(Item, symbol->ast);
+  Want want = {.who = arena_printf(c->arena, "the constant `%s`", name_str(c->s, symbol->name))};
+  Unit unit;
+  double value;
+  symbol->failed = true;
+  if (item->unit) {
+    if (!check_unit(c, item->unit, &unit)) return;
+    want.has_dim = true;
+    want.dim = unit.dim;
+  }
+  if (!item->value) {
+    diag_value_missing(c->s, item->name.span, "let", name_str(c->s, symbol->name));
+    return;
+  }
+  MExpr *e = check_expr(c, symbol->scope, item->value, &want);
+  if (!e) return;
+  if (!expr_constant(e, false, &value)) {
+    diag_constant_wanted(c->s, e->span, want.who, false);
+    return;
+  }
+  symbol->expr = expr_number(c, value, e->dim, item->name.span);
+  symbol->failed = false;
+}
+
+static void declare_constants(Checker *c, Scope *scope, const AstDecl *decl) {
+  const char *what = name_str(c->s, decl->what.name);
+  if (strcmp(what, "let") != 0) {
+    diag_statement_misplaced(c->s, decl->what.span, arena_printf(c->arena, "`%s`", what),
+                             "a file outside of all blocks: only `let` and `fn` can");
+    return;
+  }
+  for (uint32_t i = 0; i < decl->items.n; i++) {
+    const AstItem *item = AST_AS(Item, decl->items.at[i]);
+    if (item->binders.n > 0 || item->primes > 0) {
+      diag_not_supported(c->s, item->head.span, "constants with indices", NULL);
+      continue;
+    }
+    Symbol *symbol = scope_declare(c, scope, SYM_EXPR, item->name.name, item->name.span);
+    symbol->ast = &item->head;
+    symbol->status = SYM_NEW;
+    symbol->resolve = resolve_constant;
+  }
+}
+
+void check_declare_file(Checker *c, Scope *scope, const AstFile *file) {
+  for (uint32_t i = 0; file && i < file->items.n; i++) {
+    const Ast *item = file->items.at[i];
+    if (item->kind == AST_DECL) {
+      declare_constants(c, scope, AST_AS(Decl, item));
+    } else if (item->kind == AST_FN) {
+      Symbol *symbol = scope_declare(c, scope, SYM_FN, AST_AS(Fn, item)->name.name, AST_AS(Fn, item)->name.span);
+      symbol->ast = item;
+    } else if (item->kind == AST_BLOCK) {
+      const AstBlock *block = AST_AS(Block, item);
+      Symbol *symbol = scope_declare(c, scope, SYM_BLOCK, block->name.name, block->name.span);
+      symbol->ast = item;
+      if (!block_is_component(block, c->s)) continue;
+      symbol->status = SYM_NEW;
+      symbol->resolve = resolve_component;
+    }
+  }
+}

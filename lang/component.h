@@ -1,0 +1,59 @@
+/* Between the check_component*.c files: one component while it is checked. */
+#ifndef NSL_LANG_COMPONENT_H
+#define NSL_LANG_COMPONENT_H
+
+#include "lang/check.h"
+
+typedef struct {
+  const AstUse *ast;
+  Name alias;
+  MComponent *part;
+  MExpr **map;      /* for each variable of the part: what stands for it here */
+} PartUse;
+
+typedef struct {
+  const AstGate *ast;
+  MVar *var;
+} GateUse;
+
+typedef struct Comp {
+  Checker *c;
+  Session *s;
+  Scope *scope;
+  MComponent *m;
+  const AstBlock *block;
+  bool neuron; /* stands on its own: its inputs come from outside and cannot be written */
+  VEC(PartUse *) parts;
+  VEC(GateUse) gates;
+  VEC(Symbol *) declared; /* variables and families' members, in order */
+} Comp;
+
+/* One declared variable, for Symbol.context. */
+typedef struct {
+  Comp *comp;
+  const AstItem *item; /* NULL: the derivative x' of an equation of higher order, starting at 0 */
+  const Ast *value;    /* item's, or the element of its list */
+  Symbol *base;        /* of a derivative: the state below it */
+} VarDecl;
+
+MVar *comp_var_new(Comp *k, VarKind kind, Name name, Span span);
+/* Loops over the free indices of `w[k]`: calls once for each choice with a scope in which they are bound. */
+typedef void (*FreeIndexFn)(Comp *k, Scope *scope, const void *what);
+void comp_each_index(Comp *k, Scope *scope, const AstList *indices, FreeIndexFn fn, const void *what);
+
+/* check_part.c */
+void comp_declare_use(Comp *k, const AstUse *use);
+void comp_bind_parts(Comp *k); /* needs all names declared and resolved; gives the parts' expressions and ports */
+
+/* check_dynamics.c */
+void comp_declare_gate(Comp *k, const AstGate *gate);
+void comp_check_gates(Comp *k);
+void comp_check_equation(Comp *k, const AstEquation *equation);
+void comp_link_derivatives(Comp *k); /* after all equations */
+void comp_check_receive(Comp *k, const AstReceive *receive);
+void comp_check_spike(Comp *k, const AstSpike *spike);
+
+/* check_order.c: let_order, init_order; cycles, noise where none can be, defaults outside of their domain */
+void comp_order(Comp *k);
+
+#endif
