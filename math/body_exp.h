@@ -1,20 +1,24 @@
 /* exp and its kin. Method: x = k ln2 + r with |r| <= ln2/2 (k by adding 1.5 * 2^52, k ln2 in two parts by fma), a polynomial in r
  * (minimax, so no table and no division), then 2^k by adding k to the exponent bits. Everything is selects. */
 
-/* k (as a real, and in the low bits of t) and r, for |x| below about 2^20. */
-CORE R C(exp_reduce)(R x, R *t)
+/* k, in the low bits of the result too, and x - k (upper part of ln2), exact, for |x| below about 2^20. */
+CORE R C(exp_reduce)(R x, R *k, R *r)
 {
-  *t = FMA(x, K(0x1.71547652b82fep+0, 0x1.715476p+0), MAGIC);
-  R k = *t - MAGIC;
-  R r = FMA(k, K(-0x1.62e42fefa39efp-1, -0x1.62e430p-1), x);
-  return FMA(k, K(-0x1.abc9e3b39803fp-56, 0x1.05c610p-29), r);
+  R t = FMA(x, K(0x1.71547652b82fep+0, 0x1.715476p+0), MAGIC);
+  *k = t - MAGIC;
+  *r = FMA(*k, K(-0x1.62e42fefa39efp-1, -0x1.62e430p-1), x);
+  return t;
 }
+
+#undef LN2_REST
+#define LN2_REST K(-0x1.abc9e3b39803fp-56, 0x1.05c610p-29)
 
 /* exp: degree 11 (6), relative error of the polynomial 2^-57.9 (2^-28.3); in all below 1 ulp. Results below the smallest normal
  * number are 0. The exponent is added to the bits of p in [0.7, 1.42], so that no product can overflow early. */
 CORE R C(exp)(R x)
 {
-  R t, r = C(exp_reduce)(x, &t), p;
+  R k, r, t = C(exp_reduce)(x, &k, &r), p;
+  r = FMA(k, LN2_REST, r);
 #if FORM_WIDE
   p = FMA(r, K(0x1.ad7ee186f7786p-26, 0), K(0x1.28ae33932eda5p-22, 0));
   p = FMA(p, r, K(0x1.71df26e5b0c9ep-19, 0));
@@ -36,13 +40,14 @@ CORE R C(exp)(R x)
   return SEL(x != x, NSLM_NAN, y);
 }
 
-/* (exp(x) - 1) 2^-shift, for the functions below: with z = exp(r) - 1 it is s z + (s - 2^-shift), s = 2^(k - shift), one rounding.
+/* (exp(x) - 1) 2^-shift, for the functions below: with z = exp(r) - 1 it is
+ * s z + (s - 2^-shift), s = 2^(k - shift), one rounding; z is made from r = h + c in two parts, so that r's own rounding does not count.
  * Below -40 (-20) it is -2^-shift; above the overflow limit of the caller it is rubbish. The shift leaves room above. */
 CORE R C(expm1_scaled)(R x, int shift)
 {
-  R t, r, z;
+  R k, h, z;
   x = SEL(x < K(-40, -20), K(-40, -20), x);
-  r = C(exp_reduce)(x, &t);
+  R t = C(exp_reduce)(x, &k, &h), c = k * LN2_REST, r = h + c;
 #if FORM_WIDE
   z = FMA(r, K(0x1.ae6bdebfc73e2p-26, 0), K(0x1.28a296eb8c2dbp-22, 0));
   z = FMA(z, r, K(0x1.71de8880329b5p-19, 0));
@@ -56,7 +61,7 @@ CORE R C(expm1_scaled)(R x, int shift)
   z = FMA(z, r, K(0x1.55555555521f3p-5, 0x1.555676p-5));
   z = FMA(z, r, K(0x1.5555555555539p-3, 0x1.5554aep-3));
   z = FMA(z, r, K(0x1.0000000000005p-1, 0x1.fffffep-2));
-  z = FMA(r * r, z, r);
+  z = h + FMA(r * r, z, c);
   R s = AS_R((AS_U(t) + KU(BIAS - shift, BIAS - shift)) << MANT);
   R one = AS_R(KU(BIAS - shift, BIAS - shift) << MANT);
   return FMA(s, z, s - one);
@@ -67,7 +72,7 @@ CORE R C(expm1_scaled)(R x, int shift)
 #define TINY K(0x1p-54, 0x1p-25)
 #endif
 
-/* expm1: below 1.5 ulp. */
+/* expm1: below 1.75 ulp. */
 CORE R C(expm1)(R x)
 {
   R y = C(expm1_scaled)(x, 1);
@@ -95,7 +100,7 @@ CORE R C(exprelr)(R x)
   return SEL(x != x, NSLM_NAN, y);
 }
 
-/* tanh|x| = -m / (2 + m) with m = expm1(-2|x|), which neither overflows nor cancels; below 2.5 ulp. */
+/* tanh|x| = -m / (2 + m) with m = expm1(-2|x|), which neither overflows nor cancels; below 2.75 ulp. */
 CORE R C(tanh)(R x)
 {
   R a = ABS(x), m = C(expm1_scaled)(K(-2, -2) * a, 0);

@@ -46,7 +46,7 @@ CORE R C(log)(R x)
   return SEL((negative & nonzero) | nan, NSLM_NAN, y);
 }
 
-/* log1p: k from 1 + x rounded, but f = 2^-k x + (2^-k - 1) by one fma from x itself, so nothing is lost; below 1 ulp. */
+/* log1p: k from 1 + x rounded, but f = 2^-k x + (2^-k - 1) by one fma from x itself, so nothing is lost but that rounding; below 1.5 ulp. */
 CORE R C(log1p)(R x)
 {
   R k, u = K(1, 1) + x, m = C(log_split)(u, &k);

@@ -1,0 +1,194 @@
+/* The vector functions at one level of x86 (level.c, compiled by clang) give the bits of the scalar library (the C compiler): every
+ * function over random bit patterns and ordinary numbers, every draw, Poisson counts; and a lane's draw does not depend on its
+ * neighbours. Skipped where the processor has not that level. */
+#include "math/math.h"
+#include "tests/math/level.h"
+#include "tests/math/tap.h"
+#include <math.h>
+#include <string.h>
+
+enum { N = 4096, BLOCKS = 256, DRAWS = 4096 };
+
+static double x64[N], y64[N], out64[N], low[N], high[N];
+static float x32[N], y32[N], out32[N];
+static uint64_t elem[N];
+
+/* Half bit patterns, half numbers of ordinary size. */
+static void fill(uint64_t block, double lo64, double hi64, double lo32, double hi32)
+{
+  for (uint64_t i = 0; i < N; i++) {
+    uint64_t e = block * N + i, a = nslm_draw_bits_u64(1, e, 0, 0), b = nslm_draw_bits_u64(1, e, 0, 1);
+    memcpy(&x64[i], &a, 8);
+    memcpy(&y64[i], &b, 8);
+    memcpy(&x32[i], &a, 4);
+    memcpy(&y32[i], &b, 4);
+    if (i % 2) {
+      x64[i] = nslm_draw_uniform_f64(1, e, 0, 2, lo64, hi64);
+      x32[i] = nslm_draw_uniform_f32(1, e, 0, 2, (float)lo32, (float)hi32);
+    }
+    if (i % 4 > 1)
+      y32[i] = (float)(y64[i] = nslm_draw_uniform_f64(1, e, 0, 3, -40, 40));
+    if (i % 64 == 62) {
+      y64[i] = y32[i] = (float)round(y64[i]);
+      x64[i] = -x64[i];
+      x32[i] = -x32[i];
+    }
+  }
+}
+
+#define SCALAR_1(name, s, i) nslm_##name##_##s(x[i])
+#define SCALAR_2(name, s, i) nslm_##name##_##s(x[i], y[i])
+
+static long differ_f64(int function)
+{
+  const double *x = x64, *y = y64;
+  long bad = 0;
+  level_f64(function, x, y, out64, N);
+  switch (function) {
+#define M(name, arity, lo64, hi64, lo32, hi32, ulp64, ulp32, doc) \
+  case FUNCTION_##name:                                           \
+    for (int i = 0; i < N; i++) {                                 \
+      double want = SCALAR_##arity(name, f64, i);                 \
+      bad += memcmp(&want, &out64[i], 8) != 0;                    \
+    }                                                             \
+    break;
+#include "math/functions.def"
+#undef M
+  }
+  return bad;
+}
+
+static long differ_f32(int function)
+{
+  const float *x = x32, *y = y32;
+  long bad = 0;
+  level_f32(function, x, y, out32, N);
+  switch (function) {
+#define M(name, arity, lo64, hi64, lo32, hi32, ulp64, ulp32, doc) \
+  case FUNCTION_##name:                                           \
+    for (int i = 0; i < N; i++) {                                 \
+      float want = SCALAR_##arity(name, f32, i);                  \
+      bad += memcmp(&want, &out32[i], 4) != 0;                    \
+    }                                                             \
+    break;
+#include "math/functions.def"
+#undef M
+  }
+  return bad;
+}
+
+static void test_functions(void)
+{
+  static const struct {
+    const char *name;
+    double lo64, hi64, lo32, hi32;
+  } rows[] = {
+#define M(name, arity, lo64, hi64, lo32, hi32, ulp64, ulp32, doc) {#name, lo64, hi64, lo32, hi32},
+#include "math/functions.def"
+#undef M
+  };
+  for (int f = 0; f < FUNCTION_COUNT; f++) {
+    long bad64 = 0, bad32 = 0;
+    for (uint64_t block = 0; block < BLOCKS; block++) {
+      fill(block, rows[f].lo64, rows[f].hi64, rows[f].lo32, rows[f].hi32);
+      bad64 += differ_f64(f);
+      bad32 += differ_f32(f);
+    }
+    tap_ok(bad64 == 0 && bad32 == 0, "%s: %d inputs, %ld and %ld bits differ", rows[f].name, N * BLOCKS, bad64, bad32);
+  }
+}
+
+#define ARGS64_0
+#define ARGS64_1 , d->a[i]
+#define ARGS64_2 , d->a[i], d->b[i]
+#define ARGS32_0
+#define ARGS32_1 , (float)d->a[i]
+#define ARGS32_2 , (float)d->a[i], (float)d->b[i]
+#define KEYS d->key, d->elem[i], d->step, d->ordinal
+#define WANT64_0(name, n) nslm_draw_##name##_f64(KEYS ARGS64_##n)
+#define WANT64_1(name, n) (d->within ? nslm_draw_##name##_within_f64(KEYS ARGS64_##n, d->lo[i], d->hi[i]) : WANT64_0(name, n))
+#define WANT32_0(name, n) nslm_draw_##name##_f32(KEYS ARGS32_##n)
+#define WANT32_1(name, n)                                                                                 \
+  (d->within ? nslm_draw_##name##_within_f32(KEYS ARGS32_##n, (float)d->lo[i], (float)d->hi[i]) : WANT32_0(name, n))
+
+static long differ_draw(int draw, const LevelDraw *d)
+{
+  long bad = 0;
+  level_draw_f64(draw, d, out64, DRAWS);
+  level_draw_f32(draw, d, out32, DRAWS);
+  for (int i = 0; i < DRAWS; i++) {
+    double wide = 0;
+    float narrow = 0;
+    switch (draw) {
+#define D(name, parameters, has_within, doc)       \
+  case DRAW_##name:                                \
+    wide = WANT64_##has_within(name, parameters);  \
+    narrow = WANT32_##has_within(name, parameters); \
+    break;
+#include "math/draws.def"
+#undef D
+    }
+    bad += memcmp(&wide, &out64[i], 8) != 0 || memcmp(&narrow, &out32[i], 4) != 0;
+  }
+  return bad;
+}
+
+static void test_draws(void)
+{
+  static const char *const names[] = {
+#define D(name, parameters, within, doc) #name,
+#include "math/draws.def"
+#undef D
+  };
+  for (int i = 0; i < DRAWS; i++) {
+    elem[i] = i % 3 ? (uint64_t)i : nslm_draw_bits_u64(4, (uint64_t)i, 0, 0);
+    x64[i] = 0.5f + (float)(i % 7);
+    y64[i] = 1 + (float)(i % 5);
+    low[i] = i % 2 ? 0 : -0.5;
+    high[i] = i % 11 ? 6 : 3;
+  }
+  low[17] = NAN;
+  low[18] = 9;
+  x64[19] = NAN;
+  for (int draw = 0; draw < DRAW_COUNT; draw++)
+    for (int within = 0; within < 2; within++) {
+      LevelDraw d = {nslm_key(7, 8), 0x123456789abcu, 3, within, elem, x64, y64, low, high};
+      long bad = differ_draw(draw, &d);
+      tap_ok(bad == 0, "draw %s%s: %d draws, %ld differ", names[draw], within ? " within" : "", DRAWS, bad);
+    }
+}
+
+static void test_poisson(void)
+{
+  static const double means[] = {1e-3, 0.3, 2, 7.7, 12, 20, 50};
+  static int64_t got[N], want[N];
+  for (int k = 0; k < 7; k++) {
+    uint64_t table[NSLM_POISSON_TABLE];
+    uint64_t again[NSLM_POISSON_TABLE];
+    uint32_t parts = nslm_poisson_parts(means[k]), n = nslm_poisson_table(means[k] / parts, table, NSLM_POISSON_TABLE);
+    uint32_t same = level_poisson_table(means[k] / parts, again, NSLM_POISSON_TABLE);
+    int ok = n > 0 && n == same && !memcmp(table, again, n * sizeof *table);
+    for (uint64_t step = 0; step < 40; step++) {
+      memset(got, 1, sizeof got);
+      memset(want, 1, sizeof want);
+      nslm_poisson_add_i64(want, 64, N - 128, -3000000000, 99, step << 30, table, n, parts);
+      level_poisson_add_i64(got, 64, 64, -3000000000, 99, step << 30, table, n, parts);
+      level_poisson_add_i64(got, 128, N - 192, -3000000000, 99, step << 30, table, n, parts);
+      ok = ok && !memcmp(got, want, sizeof got);
+    }
+    tap_ok(ok, "poisson %g: same thresholds and counts, in one call or two", means[k]);
+  }
+}
+
+int main(void)
+{
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports(LEVEL)) {
+    printf("1..0 # SKIP this processor has no " LEVEL "\n");
+    return 0;
+  }
+  test_functions();
+  test_draws();
+  test_poisson();
+  return tap_done();
+}

@@ -1,0 +1,258 @@
+/* The random numbers: Philox4x32-10 against Random123's known answers, then each distribution against its own law (chi-square over
+ * cells of equal probability, mean and variance), Poisson counts against their probabilities, and independence of neighbouring keys. Seeds
+ * are fixed, so a pass is a pass for ever; limits are at 4.5 standard deviations of the statistic. */
+#include "math/math.h"
+#include "tests/math/tap.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 400000, CELLS = 100 };
+#define LIMIT 4.5
+
+static void test_philox(void)
+{
+  static const uint32_t cases[3][10] = {
+    {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
+    {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+    {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1},
+  };
+  for (int i = 0; i < 3; i++) {
+    const uint32_t *c = cases[i];
+    NslmWords w = nslm_philox((uint64_t)c[5] << 32 | c[4], c[0], c[1], c[2], c[3]);
+    tap_ok(!memcmp(w.w, c + 6, sizeof w), "philox4x32-10, known answer %d", i + 1);
+  }
+}
+
+/* How far a chi-square with so many degrees of freedom is from its mean, in standard deviations (cube-root normal approximation). */
+static double chi_score(double chi, double freedom)
+{
+  double v = 2 / (9 * freedom);
+  return (cbrt(chi / freedom) - (1 - v)) / sqrt(v);
+}
+
+typedef double Law(double x, const double *p); /* P(X <= x) */
+
+static double law_uniform(double x, const double *p) { return (x - p[0]) / (p[1] - p[0]); }
+static double law_normal(double x, const double *p) { return erfc(-(x - p[0]) / p[1] / sqrt(2)) / 2; }
+static double law_lognormal(double x, const double *p) { return x > 0 ? law_normal(log(x), p) : 0; }
+static double law_exponential(double x, const double *p) { return x > 0 ? -expm1(-x / p[0]) : 0; }
+
+typedef double Draw(uint64_t i, const double *p, const double *range);
+
+static double draw_unit(uint64_t i, const double *p, const double *range)
+{
+  (void)p, (void)range;
+  return nslm_draw_unit_f64(11, i, 3, 1);
+}
+#define KEYS 12, i, 5, 2
+static double draw_uniform(uint64_t i, const double *p, const double *range)
+{
+  return range ? nslm_draw_uniform_within_f64(KEYS, p[0], p[1], range[0], range[1]) : nslm_draw_uniform_f64(KEYS, p[0], p[1]);
+}
+static double draw_normal(uint64_t i, const double *p, const double *range)
+{
+  return range ? nslm_draw_normal_within_f64(KEYS, p[0], p[1], range[0], range[1]) : nslm_draw_normal_f64(KEYS, p[0], p[1]);
+}
+static double draw_normal_f32(uint64_t i, const double *p, const double *range)
+{
+  (void)range;
+  return nslm_draw_normal_f32(KEYS, (float)p[0], (float)p[1]);
+}
+static double draw_lognormal(uint64_t i, const double *p, const double *range)
+{
+  return range ? nslm_draw_lognormal_within_f64(KEYS, p[0], p[1], range[0], range[1]) : nslm_draw_lognormal_f64(KEYS, p[0], p[1]);
+}
+static double draw_exponential(uint64_t i, const double *p, const double *range)
+{
+  return range ? nslm_draw_exponential_within_f64(KEYS, p[0], range[0], range[1]) : nslm_draw_exponential_f64(KEYS, p[0]);
+}
+
+/* P(X <= x) of each draw must be uniform: cells, mean, variance. */
+static void test_law(const char *name, Draw *draw, Law *law, const double *p, const double *range)
+{
+  double cells[CELLS] = {0}, sum = 0, squares = 0, chi = 0;
+  double bottom = range ? law(range[0], p) : 0, top = range ? law(range[1], p) : 1;
+  int outside = 0;
+  for (uint64_t i = 0; i < N; i++) {
+    double x = draw(i, p, range), u = (law(x, p) - bottom) / (top - bottom);
+    if (!(u >= -1e-12 && u <= 1 + 1e-12) || (range && (x < range[0] || x > range[1]))) {
+      outside++;
+      continue;
+    }
+    int cell = (int)(u * CELLS);
+    cells[cell < 0 ? 0 : cell >= CELLS ? CELLS - 1 : cell]++;
+    sum += u - 0.5;
+    squares += (u - 0.5) * (u - 0.5);
+  }
+  for (int i = 0; i < CELLS; i++)
+    chi += (cells[i] - N / CELLS) * (cells[i] - N / CELLS) / (N / CELLS);
+  double score = chi_score(chi, CELLS - 1), mean = sum / sqrt(N / 12.0), spread = (squares / N - 1 / 12.0) / sqrt(1 / 180.0 / N);
+  tap_ok(!outside && fabs(score) < LIMIT && fabs(mean) < LIMIT && fabs(spread) < LIMIT,
+         "%s%s: chi-square %.2f, mean %.2f, variance %.2f standard deviations off", name, range ? " within" : "", score, mean,
+         spread);
+}
+
+static void test_laws(void)
+{
+  static const double unit[] = {0, 1}, plain[] = {-70, -50}, normal[] = {-58, 10}, logs[] = {0.5, 0.75}, mean[] = {2.5};
+  static const double inside[] = {-65, -51}, right[] = {-48, INFINITY}, some[] = {1, 4};
+  test_law("unit", draw_unit, law_uniform, unit, 0);
+  test_law("uniform", draw_uniform, law_uniform, plain, 0);
+  test_law("uniform", draw_uniform, law_uniform, plain, inside);
+  test_law("normal", draw_normal, law_normal, normal, 0);
+  test_law("normal f32", draw_normal_f32, law_normal, normal, 0);
+  test_law("normal", draw_normal, law_normal, normal, inside);
+  test_law("normal", draw_normal, law_normal, normal, right);
+  test_law("lognormal", draw_lognormal, law_lognormal, logs, 0);
+  test_law("lognormal", draw_lognormal, law_lognormal, logs, some);
+  test_law("exponential", draw_exponential, law_exponential, mean, 0);
+  test_law("exponential", draw_exponential, law_exponential, mean, some);
+}
+
+/* Counts beyond s standard deviations on either side, and the moments a Box-Muller with a poor log or cos would miss. */
+static void test_normal_tails(void)
+{
+  double moments[5] = {0};
+  int beyond[5] = {0}, n = 4 * N;
+  for (int i = 0; i < n; i++) {
+    double z = nslm_draw_normal_f64(21, (uint64_t)i, 1, 0, 0, 1);
+    for (int k = 1; k <= 4; k++)
+      moments[k] += pow(z, k) / n;
+    for (int s = 1; s < 5; s++)
+      beyond[s] += fabs(z) > s;
+  }
+  static const double value[5] = {0, 0, 1, 0, 3}, variance[5] = {0, 1, 2, 15, 96};
+  for (int k = 1; k <= 4; k++) {
+    double score = (moments[k] - value[k]) / sqrt(variance[k] / n);
+    tap_ok(fabs(score) < LIMIT, "normal: moment %d is %.4f (%.2f standard errors)", k, moments[k], score);
+  }
+  for (int s = 1; s < 5; s++) {
+    double p = erfc(s / sqrt(2)), score = (beyond[s] - n * p) / sqrt(n * p * (1 - p));
+    tap_ok(fabs(score) < LIMIT, "normal: %d beyond %d sigma (%.2f standard errors)", beyond[s], s, score);
+  }
+}
+
+static void test_counts(const char *name, const int64_t *counts, int n, double mean)
+{
+  enum { MOST = 400 };
+  double seen[MOST + 1] = {0}, sum = 0, squares = 0, chi = 0, freedom = -1, p = exp(-mean), want = 0, got = 0;
+  for (int i = 0; i < n; i++) {
+    double c = (double)counts[i];
+    seen[counts[i] < 0 || counts[i] > MOST ? MOST : counts[i]]++;
+    sum += c;
+    squares += (c - mean) * (c - mean);
+  }
+  double left = n, seen_left = n;
+  for (int j = 0; j < MOST; p *= mean / ++j) { /* cells of at least 20 expected */
+    want += n * p;
+    got += seen[j];
+    if (want >= 20 && left - want >= 20) {
+      chi += (got - want) * (got - want) / want;
+      freedom++;
+      left -= want;
+      seen_left -= got;
+      want = got = 0;
+    }
+  }
+  chi += (seen_left - left) * (seen_left - left) / left;
+  freedom++;
+  double score = freedom > 0 ? chi_score(chi, freedom) : 0, off = (sum / n - mean) / sqrt(mean / n);
+  double spread = (squares / n - mean) / sqrt((mean + 2 * mean * mean) / n);
+  tap_ok(seen[MOST] == 0 && fabs(score) < LIMIT && fabs(off) < LIMIT && fabs(spread) < LIMIT,
+         "%s %g: chi-square %.2f (%g), mean %.2f, variance %.2f standard deviations off", name, mean, score, freedom, off, spread);
+}
+
+static void test_poisson(void)
+{
+  enum { COUNT = 256000 };
+  static const double means[] = {0.01, 0.8, 1.2, 2, 2.32, 6, 12.5, 20, 21, 90};
+  static int64_t counts[COUNT];
+  for (int k = 0; k < 10; k++) {
+    uint64_t table[NSLM_POISSON_TABLE];
+    uint32_t parts = nslm_poisson_parts(means[k]), n = nslm_poisson_table(means[k] / parts, table, NSLM_POISSON_TABLE);
+    memset(counts, 0, sizeof counts);
+    nslm_poisson_add_i64(counts, 0, COUNT, 1, 31, (uint64_t)k, table, n, parts);
+    test_counts("poisson table", counts, COUNT, means[k]);
+    for (int i = 0; i < COUNT; i++)
+      counts[i] = nslm_draw_poisson_i64(32, (uint64_t)i, (uint64_t)k, 0, means[k]);
+    test_counts("poisson draw", counts, COUNT, means[k]);
+  }
+  uint64_t table[NSLM_POISSON_TABLE];
+  double worst = 0;
+  for (double mean = 0.05; mean <= 20; mean += 0.05) {
+    uint32_t n = nslm_poisson_table(mean, table, NSLM_POISSON_TABLE);
+    long double p = expl(-(long double)mean), sum = p;
+    for (uint32_t j = 0; j < n; j++, p *= mean / (long double)j, sum += p)
+      if (table[j] != UINT64_MAX)
+        worst = fmax(worst, (double)fabsl((long double)table[j] - sum * 0x1p64L));
+  }
+  tap_ok(worst < 16, "poisson thresholds are right to the last of 64 bits of a long double: %.1f", worst);
+  tap_ok(!nslm_poisson_table(0, table, NSLM_POISSON_TABLE) && !nslm_poisson_table(20.1, table, NSLM_POISSON_TABLE) &&
+           !nslm_poisson_table(NAN, table, NSLM_POISSON_TABLE) && !nslm_poisson_table(20, table, 8),
+         "poisson table refuses what it cannot hold");
+}
+
+static double uniform_of(uint64_t seed, uint64_t path, uint64_t elem, uint64_t step, uint32_t ordinal)
+{
+  return nslm_draw_unit_f64(nslm_key(seed, path), elem, step, ordinal) - 0.5;
+}
+
+static void test_independence(void)
+{
+  static const char *const what[] = {"seeds", "paths", "elements", "steps", "ordinals", "elements 2^32 apart", "steps 2^32 apart"};
+  for (int k = 0; k < 7; k++) {
+    double sum = 0;
+    for (uint64_t i = 0; i < N; i++) {
+      double a = uniform_of(1, 2, i, 3, 4);
+      double b = uniform_of(1 + (k == 0), 2 + (k == 1), i + (k == 2) + ((uint64_t)(k == 5) << 32),
+                            3 + (k == 3) + ((uint64_t)(k == 6) << 32), 4 + (k == 4));
+      sum += a * b * 12;
+    }
+    tap_ok(fabs(sum / sqrt(N)) < LIMIT, "neighbouring %s: correlation %.2f standard errors", what[k], sum / sqrt(N));
+  }
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+static void test_hash(void)
+{
+  static uint64_t keys[N];
+  char text[32];
+  int doubles = 0;
+  for (int i = 0; i < N; i++) {
+    int n = snprintf(text, sizeof text, "net.cell[%d]", i);
+    keys[i] = nslm_key(1, nslm_hash(text, (size_t)n, 0));
+  }
+  qsort(keys, N, sizeof *keys, compare_keys);
+  for (int i = 1; i < N; i++)
+    doubles += keys[i] == keys[i - 1];
+  tap_ok(!doubles, "hash: %d names, no two the same key", N);
+  double flips = 0;
+  for (int bit = 0; bit < 64; bit++)
+    for (uint64_t i = 0; i < 1000; i++)
+      flips += __builtin_popcountll(nslm_key(i, 77) ^ nslm_key(i ^ (1ull << bit), 77)) / 64000.0;
+  tap_ok(fabs(flips - 32) < 0.1, "key: one bit of the seed flips %.2f of 64", flips);
+  tap_ok(nslm_hash("E", 1, nslm_hash("net", 3, 0)) != nslm_hash("netE", 4, 0), "hash: the parts of a path count");
+  double cells[7] = {0}, chi = 0;
+  for (uint64_t i = 0; i < N; i++)
+    cells[nslm_draw_index_u64(41, i, 0, 0, 7)]++;
+  for (int i = 0; i < 7; i++)
+    chi += (cells[i] - N / 7.0) * (cells[i] - N / 7.0) / (N / 7.0);
+  tap_ok(fabs(chi_score(chi, 6)) < LIMIT, "index: chi-square %.2f standard deviations off", chi_score(chi, 6));
+}
+
+int main(void)
+{
+  test_philox();
+  test_laws();
+  test_normal_tails();
+  test_poisson();
+  test_independence();
+  test_hash();
+  return tap_done();
+}
