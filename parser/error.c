@@ -1,0 +1,218 @@
+/* Syntax errors in the user's words: what was found, what could have stood there, what was probably meant.
+ *
+ * The grammar gives the exact tokens that fit (LAC); they are gathered into things a reader thinks in: "a statement", "an
+ * expression", "an operator". One message for one statement; where to read on is decided in tokens.c. */
+#include <string.h>
+
+#include "lang/diag.h"
+#include "parser/grammar.h"
+
+enum { MAX_SHOWN = 40, MAX_LISTED = 9 };
+
+typedef struct {
+  const char *const *at;
+  size_t n;
+} Expected;
+
+static bool expects(const Expected *e, const char *word) {
+  for (size_t i = 0; i < e->n; i++)
+    if (strcmp(e->at[i], word) == 0) return true;
+  return false;
+}
+
+static const Keyword *keyword_by_text(const char *text) {
+  for (size_t i = 0; i < n_keywords; i++)
+    if (strcmp(keywords[i].text, text) == 0) return &keywords[i];
+  return NULL;
+}
+
+static const char *token_text(const Parser *p, const Token *t) {
+  return source_span_text(p->s, t->span, p->s->arena);
+}
+
+static const char *token_shown(const Parser *p, const Token *t) {
+  if (t->code == T_END) return "end of the file";
+  if (t->code == T_SEP && p->source->text[t->span.from - p->source->base] != ';') return "end of the line";
+  const char *text = token_text(p, t);
+  size_t len = strlen(text), cut = MAX_SHOWN;
+  if (len <= MAX_SHOWN) return arena_printf(p->s->arena, "`%s`", text);
+  while (cut > 0 && (text[cut] & 0xC0) == 0x80) cut--;
+  return arena_printf(p->s->arena, "`%.*s…`", (int)cut, text);
+}
+
+/* ---- what was expected */
+
+static bool one_of(const char *word, const char *const *list, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(word, list[i]) == 0) return true;
+  return false;
+}
+
+typedef struct {
+  bool name, statement, top, expression, operation, line_end;
+} Gathered;
+
+/* Is the token said by one of the gathered words? */
+static bool is_gathered(const Gathered *g, const char *word) {
+  static const char *const operators[] = {"+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or",
+                                          "within", ".", "[", "(", "'", "..", "a unit"};
+  static const char *const openers[] = {"(", "[", "-", "not", "if"};
+  static const char *const rare[] = {"+=", "-=", "*=", "<->", "the unit of a column", "a statement of later sections",
+                                     "the end of the file"};
+  const Keyword *k = keyword_by_text(word);
+  if (one_of(word, rare, COUNT_OF(rare)) && !(strcmp(word, "the end of the file") == 0 && !g->line_end)) return true;
+  if (g->operation && one_of(word, operators, COUNT_OF(operators))) return true;
+  if (g->expression && one_of(word, openers, COUNT_OF(openers))) return true;
+  if (g->line_end && strcmp(word, "}") == 0) return true;
+  if ((g->expression || g->name) && k && !k->hard) return true;
+  if (g->statement && k && (k->role == ROLE_STMT || k->role == ROLE_LATER || k->role == ROLE_BLOCK)) return true;
+  if (g->top && k) return true;
+  return strncmp(word, "a ", 2) == 0 || strcmp(word, "the end of the line") == 0;
+}
+
+/* Fills `ret` with at most MAX_LISTED things in the user's words. */
+static size_t expected_words(const Parser *p, const Expected *e, const char **ret) {
+  Gathered g = {.name = expects(e, "a name"), .statement = expects(e, "param") && expects(e, "connect"),
+                .top = expects(e, "fn") && expects(e, "neuron"), .line_end = expects(e, "the end of the line")};
+  g.expression = g.name && expects(e, "a number");
+  g.operation = expects(e, "+") && !g.expression;
+  size_t n = 0;
+  for (size_t i = 0; i < e->n && n < MAX_LISTED - 4; i++)
+    if (!is_gathered(&g, e->at[i])) ret[n++] = arena_printf(p->s->arena, "`%s`", e->at[i]);
+  if (g.top) {
+    ret[n++] = "a block such as `neuron` or `network`";
+    ret[n++] = "`fn`";
+  }
+  if (g.statement) ret[n++] = "a statement";
+  else if (g.expression) ret[n++] = "an expression";
+  else if (g.name) ret[n++] = "a name";
+  else if (expects(e, "a number")) ret[n++] = "a number";
+  if (expects(e, "a string") && !g.expression) ret[n++] = "a string";
+  if (expects(e, "a unit") && !g.operation) ret[n++] = "a unit";
+  if (g.operation) ret[n++] = "an operator";
+  if (g.line_end && n < MAX_LISTED) ret[n++] = "the end of the line";
+  return n;
+}
+
+/* ---- what was probably meant */
+
+/* The nearest of the words that fit here. */
+static const char *nearest_expected(const Expected *e, const char *word) {
+  const char *words[256];
+  size_t n = 0;
+  for (size_t i = 0; i < e->n && n < COUNT_OF(words); i++)
+    if (keyword_by_text(e->at[i])) words[n++] = e->at[i];
+  return diag_nearest(word, words, n);
+}
+
+/* The nearest of the words that begin a statement. */
+static const char *nearest_statement(const Parser *p, const char *word) {
+  const char *words[256];
+  size_t n = 0;
+  for (size_t i = 0; i < n_keywords && n < COUNT_OF(words); i++) {
+    WordRole role = keywords[i].role;
+    bool top = role == ROLE_FILE || role == ROLE_BLOCK || role == ROLE_LATER_BLOCK;
+    bool inside = role == ROLE_STMT || role == ROLE_LATER;
+    if (p->n_bodies ? inside : top) words[n++] = keywords[i].text;
+  }
+  return diag_nearest(word, words, n);
+}
+
+/* `parm C = 250 pF`: the statement begins with a name, and something follows that cannot follow a name. */
+static bool misspelt_statement(const Parser *p, const char **nearest) {
+  const Token *t = &p->last;
+  if (p->first.code != T_NAME || p->before.span.from != p->first.span.from) return false;
+  const Keyword *k = word_keyword(p, t->value.word.name);
+  bool word = t->code == T_NAME || (k && t->code == k->token);
+  if (!word && t->code != T_NUMBER && t->code != T_STRING && t->code != T_LBRACE) return false;
+  *nearest = nearest_statement(p, token_text(p, &p->first));
+  return *nearest || word;
+}
+
+/* `V' = (a - b` and on the next line `x = …`: the bracket was forgotten, not an operator. */
+static bool unclosed_before(const Parser *p) {
+  const Token *t = &p->last;
+  if (!t->first_on_line || t->code != T_NAME || !tokens_in_expression(p)) return false;
+  const char *c = p->source->text + (t->span.to - p->source->base);
+  if (*c == '[')
+    while (*c && *c != ']' && *c != '\n') c++;
+  while (*c == ' ' || *c == '\t' || *c == '\'' || *c == ']') c++;
+  if ((*c == '+' || *c == '-' || *c == '*') && c[1] == '=') return true;
+  return *c == '~' || (*c == '=' && c[1] != '=');
+}
+
+static const char *hint_for(const Parser *p, const Expected *e) {
+  const Token *t = &p->last;
+  bool compares = t->code == T_LT || t->code == T_LE || t->code == T_GT || t->code == T_GE || t->code == T_EQ ||
+                  t->code == T_NE;
+  if (compares && expects(e, "and")) return "Join two comparisons with `and`.";
+  if (t->code == T_PRIMES && expects(e, "a string")) return "A string stands in double quotes.";
+  if (t->code == T_PLUS && expects(e, "-")) return "There is no sign `+`.";
+  if (t->code == T_LINE && expects(e, "+")) return "Write a blank between two minus signs.";
+  if (t->code == T_SEP && tokens_in_expression(p)) return "Items are separated by commas.";
+  if (t->code == T_RBRACE && !t->body && p->n_bodies == 0) return "There is no open `{` for it.";
+  if (p->before.code == T_COMMA && t->first_on_line) return "The line before ends with a comma.";
+  return NULL;
+}
+
+/* ---- messages */
+
+/* Mistakes that have a message of their own. */
+static bool special(Parser *p, const Expected *e) {
+  const Token *t = &p->last;
+  const char *text = token_text(p, t), *nearest;
+  WordRole role = token_role(p, t->code);
+  bool file_level = role == ROLE_FILE || role == ROLE_BLOCK || role == ROLE_LATER_BLOCK;
+  bool begins = p->first.span.from == t->span.from;
+  if (misspelt_statement(p, &nearest)) {
+    diag_syntax_statement(p->s, p->first.span, token_text(p, &p->first), nearest);
+    return true;
+  }
+  if (begins && p->n_bodies > 0 && file_level) {
+    diag_syntax_level(p->s, t->span, text, true);
+    return true;
+  }
+  if (begins && p->n_bodies == 0 && (role == ROLE_STMT || t->code == T_IF)) {
+    diag_syntax_level(p->s, t->span, text, false);
+    return true;
+  }
+  bool reserved = (file_level || role == ROLE_STMT || role == ROLE_LATER) && p->word_of_token[t->code]->hard;
+  if (reserved && expects(e, "a name") && !t->first_on_line) {
+    diag_syntax_reserved(p->s, t->span, text);
+    return true;
+  }
+  if (t->code == T_SET && expects(e, "==") && !expects(e, "=") && !expects(e, ")")) {
+    diag_syntax_compare(p->s, t->span);
+    return true;
+  }
+  return false;
+}
+
+static void complain(Parser *p, Span span, const Expected *e) {
+  if (special(p, e)) return;
+  const Token *t = &p->last;
+  const char *words[MAX_LISTED + 8];
+  size_t n = expected_words(p, e, words);
+  const char *nearest = t->code == T_NAME ? nearest_expected(e, token_text(p, t)) : NULL;
+  if (!nearest && t->code == T_NAME && p->n_bodies == 0 && p->first.span.from == t->span.from)
+    nearest = nearest_statement(p, token_text(p, t));
+  diag_syntax_unexpected(p->s, span, token_shown(p, t), words, n, nearest, hint_for(p, e));
+}
+
+/* `expected`: the tokens that fit in the place of p->last. */
+void error_report(Parser *p, Span span, const char *const *expected, size_t n) {
+  Expected e = {expected, n};
+  if (!p->mute && unclosed_before(p)) {
+    tokens_close_brackets(p, span);
+    tokens_reread_line(p);
+    return;
+  }
+  if (!p->mute) complain(p, span, &e);
+  p->mute = true;
+  tokens_recover(p);
+}
+
+void error_too_deep(Parser *p, Span span) {
+  diag_syntax_nesting(p->s, span, "statements or operators", MAX_NESTING, NULL);
+  p->mute = p->stop = true;
+}
