@@ -14,12 +14,15 @@ static const char *any_of(Session *s, const char *const *words, size_t n) {
 }
 
 void diag_syntax_unexpected(Session *s, Span span, const char *found, const char *const *expected, size_t n,
-                            const char *nearest) {
+                            const char *nearest, const char *hint) {
   Diag *d = diag_new(s, DIAG_SYNTAX_UNEXPECTED, span, "unexpected %s%s%s", found, n ? ", expected " : "",
                      any_of(s, expected, n));
-  if (!nearest) return;
-  diag_hint(s, d, "Did you mean `%s`?", nearest);
-  diag_fix(d, span, nearest);
+  if (nearest) {
+    diag_hint(s, d, "Did you mean `%s`?", nearest);
+    diag_fix(d, span, nearest);
+  } else if (hint) {
+    diag_hint(s, d, "%s", hint);
+  }
 }
 
 void diag_syntax_statement(Session *s, Span word_span, const char *word, const char *nearest) {
@@ -105,4 +108,11 @@ void diag_syntax_compare(Session *s, Span span) {
   Diag *d = diag_new(s, DIAG_SYNTAX_COMPARE, span, "`=` gives a value; a comparison is written `==`");
   diag_fix(d, span, "==");
   diag_hint(s, d, "Write `==`.");
+}
+
+void diag_syntax_level(Session *s, Span span, const char *word, bool inside) {
+  Diag *d = diag_new(s, DIAG_SYNTAX_LEVEL, span, inside ? "`%s` stands at file level, not inside a block"
+                                                        : "`%s` stands inside a block, not at file level", word);
+  if (inside) diag_hint(s, d, "If this begins a new declaration, a `}` is missing before it.");
+  else diag_hint(s, d, "If it belongs to the block before, that block was closed too early.");
 }

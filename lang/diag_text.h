@@ -10,9 +10,9 @@ void diag_not_supported(Session *s, Span span, const char *what, const char *nea
 
 /* ---- 1xxx syntax (diag_syntax.c) */
 /* What stands here does not fit. found, expected: in the user's words, quoted where they are text ("`when`", "a name");
- * nearest: the expected word that `found` was probably meant to be, or NULL. */
+ * nearest: the expected word that `found` was probably meant to be, or NULL; hint: another sentence, or NULL. */
 void diag_syntax_unexpected(Session *s, Span span, const char *found, const char *const *expected, size_t n,
-                            const char *nearest);
+                            const char *nearest, const char *hint);
 void diag_syntax_statement(Session *s, Span word_span, const char *word, const char *nearest);
 void diag_syntax_reserved(Session *s, Span span, const char *word);
 /* bracket: its text; where: the place at which it was noticed. */
@@ -31,6 +31,8 @@ void diag_syntax_language_missing(Session *s, Span span);
 void diag_syntax_language_version(Session *s, Span span, double version);
 void diag_syntax_target(Session *s, Span span, const char *op);
 void diag_syntax_compare(Session *s, Span span);
+/* A word of the file level inside a block (inside), or a statement outside of any. */
+void diag_syntax_level(Session *s, Span span, const char *word, bool inside);
 
 /* ---- 2xxx names, 4xxx dynamics (diag_model.c), 3xxx units and types (diag_unit.c) */
 /* A word alone names what was written; `decl` and `before`: where the thing was declared ({0,0}: by the language). */
