@@ -12,6 +12,7 @@ typedef struct {
   IrBuild b;
   uint64_t rng;
   VEC(IrVal) reals, bools;
+  VEC(IrVal) fresh; /* reals that nothing uses yet */
   uint32_t draws;
 } Gen;
 
@@ -41,16 +42,24 @@ static Dim some_dim(Gen *g) {
 
 static IrVal keep(Gen *g, IrVal v) {
   const IrIns *ins = &g->b.k->ins.at[v];
-  if (ins->type == IR_REAL)
+  if (ins->type == IR_REAL) {
     vec_push(g->b.arena, &g->reals, v);
-  else
+    vec_push(g->b.arena, &g->fresh, v);
+  } else {
     vec_push(g->b.arena, &g->bools, v);
+  }
   return v;
 }
 static Dim dim_of(const Gen *g, IrVal v) { return g->b.k->ins.at[v].dim; }
 
-/* Recent values more often, so that kernels are deep. */
+/* Unused and recent values more often, so that kernels are deep and little in them is dead. */
 static IrVal some_real(Gen *g) {
+  if (g->fresh.n > 0 && chance(g, 50)) {
+    uint32_t at = below(g, g->fresh.n);
+    IrVal v = g->fresh.at[at];
+    g->fresh.at[at] = g->fresh.at[--g->fresh.n];
+    return v;
+  }
   uint32_t n = g->reals.n, recent = n < 8 ? n : 8;
   return g->reals.at[chance(g, 60) ? n - 1 - below(g, recent) : below(g, n)];
 }
@@ -102,11 +111,21 @@ static void take_ports(Gen *g, uint32_t n) {
   }
 }
 
-/* What is stored has the slot's dimension: times a constant, which also tames it now and then. */
-static IrVal of_dim(Gen *g, Dim d) {
-  IrVal v = some_real(g);
+/* times a constant of the missing dimension */
+static IrVal to_dim(Gen *g, IrVal v, Dim d) {
   if (dim_eq(dim_of(g, v), d)) return v;
   return ir_op2(&g->b, IR_MUL, v, ir_const(&g->b, 1, dim_div(d, dim_of(g, v))));
+}
+
+/* What is stored: a value, plus some that would else be dead; large ones tamed. */
+static IrVal of_dim(Gen *g, Dim d) {
+  IrVal v = to_dim(g, some_real(g), d);
+  while (g->fresh.n > 0 && chance(g, 75)) {
+    IrVal x = to_dim(g, g->fresh.at[--g->fresh.n], DIM_NONE);
+    if (chance(g, 70)) x = ir_op1(&g->b, IR_TANH, x);
+    v = ir_op2(&g->b, chance(g, 50) ? IR_ADD : IR_SUB, v, to_dim(g, x, d));
+  }
+  return v;
 }
 
 static void store_reals(Gen *g, SlotKind kind, uint32_t n) {
