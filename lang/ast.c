@@ -4,6 +4,7 @@
  * Recursion is bounded by AST_MAX_HEIGHT, which the parser keeps. */
 #include "lang/ast.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* One static array of fields for each kind. */
@@ -103,6 +104,16 @@ static void print_flag(const Printer *p, const Ast *node, const AstField *f, int
   else if (value != 0) fprintf(p->out, " %s %d", f->name, value);
 }
 
+/* The shortest form that reads back as the same number. */
+static void print_number(const Printer *p, double x) {
+  char text[40];
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, x);
+    if (strtod(text, NULL) == x) break;
+  }
+  fprintf(p->out, " %s", text);
+}
+
 /* What stands on the node's own line: words, numbers, texts, flags. */
 static void print_scalar(const Printer *p, const Ast *node, const AstField *f) {
   const void *at = field_at(node, f);
@@ -114,7 +125,7 @@ static void print_scalar(const Printer *p, const Ast *node, const AstField *f) {
     if (!name_none(w->name)) fprintf(p->out, " %s %s", f->name, name_str(p->s, w->name));
     return;
   }
-  case ASTF_NUM: fprintf(p->out, " %.17g", *(const double *)at); return;
+  case ASTF_NUM: print_number(p, *(const double *)at); return;
   case ASTF_TEXT:
     if (name_none(*(const Name *)at)) return;
     fprintf(p->out, " %s ", f->name);

@@ -49,18 +49,20 @@ static bool one_of(const char *word, const char *const *list, size_t n) {
 }
 
 typedef struct {
-  bool name, statement, top, expression, operation, line_end;
+  bool name, statement, top, expression, operation, word, line_end;
 } Gathered;
 
 /* Is the token said by one of the gathered words? */
 static bool is_gathered(const Gathered *g, const char *word) {
   static const char *const operators[] = {"+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or",
                                           "within", ".", "[", "(", "'", "..", "a unit"};
+  static const char *const suffixes[] = {".", "[", "(", "'"};
   static const char *const openers[] = {"(", "[", "-", "not", "if"};
   static const char *const rare[] = {"+=", "-=", "*=", "<->", "the unit of a column", "a statement of later sections",
                                      "the end of the file"};
   const Keyword *k = keyword_by_text(word);
   if (one_of(word, rare, COUNT_OF(rare)) && !(strcmp(word, "the end of the file") == 0 && !g->line_end)) return true;
+  if (g->word && one_of(word, suffixes, COUNT_OF(suffixes))) return true;
   if (g->operation && one_of(word, operators, COUNT_OF(operators))) return true;
   if (g->expression && one_of(word, openers, COUNT_OF(openers))) return true;
   if (g->line_end && strcmp(word, "}") == 0) return true;
@@ -75,13 +77,14 @@ static size_t expected_words(const Parser *p, const Expected *e, const char **re
   Gathered g = {.name = expects(e, "a name"), .statement = expects(e, "param") && expects(e, "connect"),
                 .top = expects(e, "fn") && expects(e, "neuron"), .line_end = expects(e, "the end of the line")};
   g.expression = g.name && expects(e, "a number");
+  for (size_t i = 0; i < e->n && !g.name; i++) g.word |= keyword_by_text(e->at[i]) != NULL;
   g.operation = expects(e, "+") && !g.expression;
   size_t n = 0;
   for (size_t i = 0; i < e->n && n < MAX_LISTED - 4; i++)
     if (!is_gathered(&g, e->at[i])) ret[n++] = arena_printf(p->s->arena, "`%s`", e->at[i]);
   if (g.top) {
-    ret[n++] = "a block such as `neuron` or `network`";
     ret[n++] = "`fn`";
+    ret[n++] = "a block such as `neuron`";
   }
   if (g.statement) ret[n++] = "a statement";
   else if (g.expression) ret[n++] = "an expression";
@@ -151,7 +154,8 @@ static const char *hint_for(const Parser *p, const Expected *e) {
   if (t->code == T_LINE && expects(e, "+")) return "Write a blank between two minus signs.";
   if (t->code == T_SEP && tokens_in_expression(p)) return "Items are separated by commas.";
   if (t->code == T_RBRACE && !t->body && p->n_bodies == 0) return "There is no open `{` for it.";
-  if (p->before.code == T_COMMA && t->first_on_line) return "The line before ends with a comma.";
+  if (tokens_goes_on_after(p->before.code) && t->first_on_line)
+    return arena_printf(p->s->arena, "The line before ends with %s, so it goes on here.", token_shown(p, &p->before));
   return NULL;
 }
 

@@ -7,26 +7,24 @@
 #include "parser/grammar.h"
 
 static void check_language(Parser *p, const AstFile *file) {
-  uint32_t from = p->source->base;
   const Ast *first = file->items.n ? file->items.at[0] : NULL;
-  if (p->stop || (p->s->errors > p->errors_before && !(first && first->kind == AST_LANGUAGE))) return; /* it may be what was misread */
-  if (!first || first->kind != AST_LANGUAGE) {
-    diag_syntax_language_missing(p->s, first ? (Span){first->span.from, first->span.from + 1} : (Span){from, from});
-    return;
+  if (first && first->kind == AST_LANGUAGE) {
+    double version = AST_AS(Language, first)->version;
+    if (version != 1) diag_syntax_language_version(p->s, first->span, version);
+  } else if (p->opening != T_LANGUAGE && p->opening != T_NAME) { /* else it has been complained about */
+    uint32_t from = p->opening == T_END ? p->source->base : p->opening_from;
+    diag_syntax_language_missing(p->s, (Span){from, from + (p->opening != T_END)});
   }
-  double version = AST_AS(Language, first)->version;
-  if (version != 1) diag_syntax_language_version(p->s, first->span, version);
 }
 
 AstFile *parse_source(Session *s, const Source *source) {
   Parser *p = NEW(s->arena, Parser);
   p->s = s;
   p->source = source;
-  p->errors_before = s->errors;
   p->held.code = RAW_NONE;
   p->last.code = p->before.code = T_SEP; /* as if a line had ended: a statement may begin */
   p->prev = RAW_NONE;
-  p->error_code = RAW_NONE;
+  p->error_code = p->opening = RAW_NONE;
   p->newline = true;
   words_init(p);
   scanner_open(p);

@@ -64,7 +64,6 @@ typedef struct Parser {
   const Source *source;
   void *scanner;
   AstFile *file;
-  uint32_t errors_before; /* of the session */
 
   /* words: token table and the keyword of each name (0: none, else index + 1) */
   uint8_t *keyword_of;
@@ -101,12 +100,15 @@ typedef struct Parser {
   bool closing; /* virtual `}` are being delivered */
   bool skip;    /* after an error: to the end of the statement */
   uint32_t skip_bodies;
-  bool stop; /* nothing more can be read: the rest counts as the end of the file */
+  bool failed; /* the statement before could not be read */
+  bool stop;   /* nothing more can be read: the rest counts as the end of the file */
 
   /* delivered to the grammar */
   Token last, before; /* the last two */
   Token first;        /* of the statement */
   int block;          /* first word of the file-level declaration */
+  int opening;        /* first token of the file */
+  uint32_t opening_from;
   bool mute;          /* the statement has been complained about */
   Span error_span;    /* of the last syntax error, so that none is met twice */
   int error_code;
@@ -134,6 +136,7 @@ void scan_character(Parser *p, const char *text, size_t len, Span span);
 /* tokens.c */
 void tokens_recover(Parser *p); /* after a syntax error at p->last */
 bool tokens_in_expression(const Parser *p);
+bool tokens_goes_on_after(int code);
 void tokens_reread_line(Parser *p);
 void tokens_close_brackets(Parser *p, Span where);
 

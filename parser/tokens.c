@@ -129,7 +129,7 @@ static void process(Parser *p, Token *t) {
 /* ---- lines */
 
 /* A line goes on after these. */
-static bool goes_on_after(int code) {
+bool tokens_goes_on_after(int code) {
   switch (code) {
   case T_COMMA: case T_PLUS: case T_MINUS: case T_STAR: case T_SLASH: case T_POWER: case T_DOTDOT:
   case T_SET: case T_DRAW: case T_ADD_SET: case T_SUB_SET: case T_MUL_SET: case T_ARROW: case T_BOTHWAYS: case T_LINE:
@@ -201,14 +201,44 @@ static Token take(Parser *p) {
 
 static Token separator(Span span) { return (Token){.code = T_SEP, .span = span, .done = true}; }
 
+static uint32_t word_end(const char *text, uint32_t at) {
+  while (text[at] == '_' || (text[at] & 0x80) || (text[at] >= '0' && text[at] <= '9') ||
+         ((text[at] | 0x20) >= 'a' && (text[at] | 0x20) <= 'z'))
+    at++;
+  return at;
+}
+
+/* `word word {` in the first column: a block, even if its keyword is misspelt. */
+static bool looks_like_block(const Parser *p, const Token *t) {
+  if (t->code != T_NAME || t->span.from != p->line_start) return false;
+  const char *text = p->source->text;
+  uint32_t at = t->span.to - p->source->base;
+  while (text[at] == ' ') at++;
+  uint32_t end = word_end(text, at);
+  if (end == at) return false;
+  while (text[end] == ' ') end++;
+  return text[end] == '{';
+}
+
+/* Where reading goes on after an error at file level: what stands there is of no block. */
+static bool resumes_file(const Parser *p, const Token *t) {
+  WordRole role = token_role(p, t->code);
+  return p->n_bodies == 0 && t->first_on_line && !tokens_in_expression(p) &&
+         (role == ROLE_FILE || role == ROLE_BLOCK || role == ROLE_LATER_BLOCK || looks_like_block(p, t));
+}
+
 /* Reads over the rest of a statement at the depth of `bodies`; returns what ends it: SEP, a brace, or the end. */
 static Token statement_end(Parser *p, uint32_t bodies, uint32_t *to) {
   for (;;) {
     Token t = take(p);
     bool level = p->n_bodies <= bodies && !tokens_in_expression(p);
     if (t.code == T_END) return t;
+    if (p->skip && bodies == 0 && resumes_file(p, &t)) {
+      p->held = t;
+      return separator((Span){t.span.from, t.span.from});
+    }
     if (t.code == RAW_NEWLINE || t.code == T_SEP) {
-      if (!level || (t.code == RAW_NEWLINE && goes_on_after(p->prev))) continue;
+      if (!level || (t.code == RAW_NEWLINE && tokens_goes_on_after(p->prev)) || (p->skip && bodies == 0)) continue;
       p->bad = false;
       return separator(t.span);
     }
@@ -280,7 +310,7 @@ static Token next_token(Parser *p) {
     bool in_expression = tokens_in_expression(p);
     if (t.code == T_SEP && !t.done && in_expression) return t; /* `;` in brackets: the grammar complains */
     if (t.code == RAW_NEWLINE || t.code == T_SEP) {
-      if (t.code == RAW_NEWLINE && (in_expression || goes_on_after(p->prev))) continue;
+      if (t.code == RAW_NEWLINE && (in_expression || tokens_goes_on_after(p->prev))) continue;
       if (!p->sep) p->sep_span = t.span;
       p->sep = true;
       p->sep_bad |= t.bad || p->bad;
@@ -307,6 +337,12 @@ static Token next_token(Parser *p) {
       p->sep_bad = false;
       return end;
     }
+    if (t.code == T_ELSE && p->failed && at_statement_start(p)) { /* of an `if` that has been complained about */
+      uint32_t to;
+      p->held = statement_end(p, p->n_bodies, &to);
+      continue;
+    }
+    if (t.code != T_RBRACE && at_statement_start(p)) p->failed = false;
     if (is_later(p, t.code)) {
       process(p, &t);
       return later_statement(p, t);
@@ -314,6 +350,14 @@ static Token next_token(Parser *p) {
     process(p, &t);
     return t;
   }
+}
+
+/* A statement with an error is over; its end comes with the next token, or not at all before a brace. */
+static void end_is_due(Parser *p, Span span) {
+  p->sep = true;
+  p->sep_span = span;
+  p->last.code = RAW_NONE;
+  p->failed = true;
 }
 
 static Token deliver_next(Parser *p) {
@@ -327,9 +371,13 @@ static Token deliver_next(Parser *p) {
     uint32_t to;
     Token end = statement_end(p, p->skip_bodies, &to);
     p->skip = false;
-    if (end.code == T_SEP || (end.code == T_RBRACE && end.done)) return end;
-    while (p->n_bodies > p->skip_bodies && p->n_brackets) bracket_pop(p); /* which the grammar does not know of */
-    p->held = end;
+    if (end.code == T_RBRACE && end.done) return end;
+    if (end.code == T_SEP) {
+      end_is_due(p, end.span);
+    } else {
+      while (p->n_bodies > p->skip_bodies && p->n_brackets) bracket_pop(p); /* which the grammar does not know of */
+      p->held = end;
+    }
   }
   return next_token(p);
 }
@@ -338,6 +386,7 @@ int syntax_lex(Value *value, Span *span, Parser *p);
 int syntax_lex(Value *value, Span *span, Parser *p) {
   if (p->last.code == T_SEP || p->last.code == T_RBRACE) p->mute = p->stop;
   Token t = deliver_next(p);
+  if (p->opening == RAW_NONE) p->opening = t.code, p->opening_from = t.span.from;
   if (at_statement_start(p)) p->first = t;
   if (at_statement_start(p) && p->n_bodies == 0) p->block = t.code;
   p->before = p->last;
@@ -363,8 +412,9 @@ void tokens_recover(Parser *p) {
   p->error_code = t.code;
   p->error_span = t.span;
   if (again && t.code != T_SEP) stop_reading(p); /* cannot happen twice unless nothing was read between */
-  bool end = t.code == T_END || (t.code == T_SEP && !tokens_in_expression(p)) || (t.code == T_RBRACE && t.body);
-  if (end && !(again && t.code == T_RBRACE)) {
+  if (t.code == T_SEP && !tokens_in_expression(p)) {
+    end_is_due(p, t.span);
+  } else if (t.code == T_END || (t.code == T_RBRACE && t.body && !again)) {
     p->queue[p->n_queue++] = t;
   } else if (!again && begins_next_line(p)) {
     tokens_reread_line(p);
