@@ -105,6 +105,7 @@ item: "language" NUMBER           { $$ = MAKE(LANGUAGE, Language, .version = $2)
     | "model" STRING body         { $$ = MAKE(MODEL_INFO, ModelInfo, .title = $2.name, .body = $3); }
     | block_word name body        { $$ = MAKE(BLOCK, Block, .what = $1, .name = $2, .body = $3); }
     | fn
+    | "let" decl_items            { $$ = MAKE(DECL, Decl, .what = $1, .items = $2); } /* constants */
     | LATER                       { $$ = MAKE(LATER, Later, .what = $1); }
     | error                       { yyerrok; yyclearin; $$ = NULL; }
     ;
