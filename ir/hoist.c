@@ -1,0 +1,179 @@
+/* Moves uniform work out of the step: each largest value in `step` that is the same for all elements (made of uniforms,
+ * constants and dt) is computed by `derive`, once for each parameter set and in float64, and becomes a uniform "%k0", ….
+ * Propagators, reciprocals and scaled parameters end here.
+ *
+ * Needs level 2. Gives: step kernels whose uniform values are loads, constants or dt. Blocks of globals grow at their end,
+ * so every G slot behind a block moves; the tables and setup kernels are renumbered. */
+#include "ir/algebra.h"
+#include "ir/pass.h"
+#include "lang/session.h"
+
+typedef struct {
+  IrRewrite step;
+  IrBuild derive;
+  IrClass *c;
+  const bool *uniform; /* by instruction of the old step */
+  IrVal *derived;      /* its value in derive, or IR_NONE */
+  IrVal *loaded;       /* in the new step: the load of the uniform that holds it, or IR_NONE */
+} Hoist;
+
+static const IrIns *old_ins(const Hoist *h, IrVal v) { return &h->step.in->ins.at[v]; }
+
+/* The value of old instruction v, computed in derive. Arguments first, in order of position: no recursion. */
+static IrVal derive_value(Hoist *h, IrVal v) {
+  if (h->derived[v] != IR_NONE) return h->derived[v];
+  bool *need = NEW_ARRAY(h->derive.arena, bool, v + 1);
+  need[v] = true;
+  for (IrVal i = v + 1; i-- > 0;)
+    for (int j = 0; need[i] && h->derived[i] == IR_NONE && j < ir_ops[old_ins(h, i)->op].arity; j++) need[old_ins(h, i)->arg[j]] = true;
+  for (IrVal i = 0; i <= v; i++) {
+    if (!need[i] || h->derived[i] != IR_NONE) continue;
+    IrIns ins = *old_ins(h, i);
+    h->derive.span = ins.span;
+    if (ins.op == IR_LOAD) {
+      const IrSlot *slot = &h->step.in->slots.at[ins.slot];
+      h->derived[i] = ir_load(&h->derive, ir_slot(&h->derive, slot->kind, slot->index, slot->name, slot->type, slot->dim));
+      continue;
+    }
+    for (int j = 0; j < ir_ops[ins.op].arity; j++) ins.arg[j] = h->derived[ins.arg[j]];
+    h->derived[i] = ir_push(&h->derive, ins);
+  }
+  return h->derived[v];
+}
+
+static bool stays(const Hoist *h, IrVal v) {
+  IrOp op = (IrOp)old_ins(h, v)->op;
+  return op == IR_CONST || op == IR_LOAD || op == IR_DT;
+}
+
+/* The load, in the new step, of a uniform that holds old value v. */
+static IrVal hoisted(Hoist *h, IrVal v) {
+  if (h->loaded[v] != IR_NONE) return h->loaded[v];
+  Session *s = h->derive.s;
+  const IrIns *ins = old_ins(h, v);
+  IrUniform u = {.name = name_fmt(s, "%%k%u", h->c->uniforms.n), .dim = ins->dim};
+  uint32_t index = h->c->uniforms.n;
+  vec_push(h->derive.arena, &h->c->uniforms, u);
+  IrVal value = derive_value(h, v);
+  h->derive.span = ins->span;
+  if (ins->type == IR_BOOL) value = ir_op3(&h->derive, IR_SELECT, value, alg_num(&h->derive, 1), alg_num(&h->derive, 0));
+  ir_store(&h->derive, ir_slot(&h->derive, SLOT_UNIFORM, index, u.name, IR_REAL, u.dim), value);
+  IrBuild *b = &h->step.b;
+  IrVal load = ir_load(b, ir_slot(b, SLOT_UNIFORM, index, u.name, IR_REAL, u.dim));
+  return h->loaded[v] = ins->type == IR_BOOL ? ir_op2(b, IR_GT, load, alg_num(b, 0.5)) : load;
+}
+
+static void hoist_class(Session *s, Arena *out, IrModule *m, IrClass *c) {
+  if (!c->step || !c->derive) return;
+  Hoist h = {.c = c, .step = ir_rewrite(c->step, out, s)};
+  h.derive = (IrBuild){.s = s, .arena = out, .k = c->derive};
+  h.uniform = ir_uniform_values(c->step, out);
+  uint32_t n = c->step->ins.n;
+  h.derived = NEW_ARRAY(out, IrVal, n + 1);
+  h.loaded = NEW_ARRAY(out, IrVal, n + 1);
+  for (IrVal i = 0; i < n; i++) h.derived[i] = h.loaded[i] = IR_NONE;
+  for (IrVal i = 0; i < n; i++) {
+    if (h.uniform[i] && !stays(&h, i)) continue;
+    ir_rewrite_at(&h.step, i);
+    for (int j = 0; j < ir_ops[old_ins(&h, i)->op].arity; j++) {
+      IrVal a = old_ins(&h, i)->arg[j];
+      if (h.uniform[a] && !stays(&h, a)) h.step.map[a] = hoisted(&h, a);
+    }
+    ir_rewrite_at(&h.step, i);
+    ir_rewrite_copy(&h.step, i);
+  }
+  m->kernels.at[c->step->index] = h.step.b.k;
+  c->step = h.step.b.k;
+}
+
+/* ---- G after its blocks have grown */
+
+typedef struct {
+  uint32_t *grown; /* by population: how much its block has grown */
+  uint32_t *end;   /* by population: old end of its block */
+  uint32_t n;
+} Moves;
+
+static uint32_t moved(const Moves *m, uint32_t slot) {
+  if (slot == IR_NONE) return slot;
+  uint32_t by = 0;
+  for (uint32_t i = 0; i < m->n; i++)
+    if (m->end[i] <= slot) by += m->grown[i];
+  return slot + by;
+}
+
+static void move(const Moves *m, uint32_t *slot) { *slot = moved(m, *slot); }
+
+static void move_slice(const Moves *m, IrSlice *s) {
+  move(m, &s->from);
+  move(m, &s->to);
+}
+
+static void move_projection(const Moves *m, IrProjection *p) {
+  move_slice(m, &p->source);
+  move_slice(m, &p->target);
+  uint32_t *const slots[] = {&p->rule_arg, &p->cond, &p->weight, &p->delay, &p->weight_lo, &p->weight_hi, &p->block};
+  for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
+}
+
+static void move_drive(const Moves *m, IrDrive *d) {
+  move_slice(m, &d->target);
+  uint32_t *const slots[] = {&d->args[0], &d->args[1], &d->args[2], &d->weight, &d->delay, &d->cond};
+  for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
+  for (uint32_t i = 0; i < d->times.n; i++) move(m, &d->times.at[i]);
+}
+
+static void move_expect(const Moves *m, IrExpect *e) {
+  for (uint32_t i = 0; i < e->slices.n; i++) move_slice(m, &e->slices.at[i]);
+  uint32_t *const slots[] = {&e->value, &e->lo, &e->hi, &e->after, &e->until};
+  for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
+}
+
+static void move_experiment(const Moves *m, IrExperiment *x) {
+  for (uint32_t i = 0; i < x->setup->slots.n; i++)
+    if (x->setup->slots.at[i].kind == SLOT_GLOBAL) move(m, &x->setup->slots.at[i].index);
+  for (uint32_t i = 0; i < x->params.n; i++) {
+    move(m, &x->params.at[i].slot);
+    move(m, &x->params.at[i].lo);
+    move(m, &x->params.at[i].hi);
+  }
+  for (uint32_t i = 0; i < x->projections.n; i++) move_projection(m, &x->projections.at[i]);
+  for (uint32_t i = 0; i < x->drives.n; i++) move_drive(m, &x->drives.at[i]);
+  for (uint32_t i = 0; i < x->records.n; i++) {
+    move(m, &x->records.at[i].every);
+    for (uint32_t j = 0; j < x->records.at[i].items.n; j++) move_slice(m, &x->records.at[i].items.at[j].slice);
+  }
+  for (uint32_t i = 0; i < x->phases.n; i++) move(m, &x->phases.at[i]);
+  for (uint32_t i = 0; i < x->expects.n; i++) move_expect(m, &x->expects.at[i]);
+  move(m, &x->dt);
+  move(m, &x->seed);
+  move(m, &x->seed_last);
+}
+
+static void grow_blocks(IrExperiment *x, const uint32_t *before, Arena *out) {
+  uint32_t n = x->populations.n, by = 0;
+  Moves m = {.grown = NEW_ARRAY(out, uint32_t, n + 1), .end = NEW_ARRAY(out, uint32_t, n + 1), .n = n};
+  for (uint32_t i = 0; i < n; i++) {
+    const IrPopulation *p = &x->populations.at[i];
+    m.grown[i] = p->class->uniforms.n - before[p->class->index];
+    m.end[i] = p->block + before[p->class->index];
+  }
+  move_experiment(&m, x);
+  for (uint32_t i = 0; i < n; i++) { /* blocks stand in the order of populations */
+    move(&m, &x->populations.at[i].size);
+    x->populations.at[i].block += by;
+    by += m.grown[i];
+  }
+  x->n_globals += by;
+}
+
+IrModule *ir_pass_hoist(const IrModule *in, Arena *out, Session *s) {
+  IrModule *m = ir_module_copy(s, in, out);
+  uint32_t *before = NEW_ARRAY(out, uint32_t, m->classes.n + 1);
+  for (uint32_t i = 0; i < m->classes.n; i++) {
+    before[i] = m->classes.at[i]->uniforms.n;
+    hoist_class(s, out, m, m->classes.at[i]);
+  }
+  for (uint32_t i = 0; i < m->experiments.n; i++) grow_blocks(m->experiments.at[i], before, out);
+  return m;
+}

@@ -1,0 +1,104 @@
+/* What the parts of lowering share. Internal to ir/. */
+#ifndef NSL_IR_LOWER_H
+#define NSL_IR_LOWER_H
+
+#include "ir/algebra.h"
+
+/* A map from pointers to numbers, IR_NONE where there is none. */
+typedef struct {
+  const void **key;
+  uint32_t *value;
+  uint32_t n, size;
+} PtrMap;
+uint32_t ptr_get(const PtrMap *m, const void *key);
+void ptr_set(Arena *a, PtrMap *m, const void *key, uint32_t value);
+void ptr_clear(PtrMap *m);
+
+typedef struct Lower Lower;
+typedef struct Setup Setup;
+
+/* The shape of a class: which values exist once, which once for each element. By position in component->vars. */
+typedef struct {
+  IrClass *c;
+  const MPopulation *pop;
+  const MSetting **setting; /* or NULL */
+  bool *elem;               /* param: one value for each element */
+  bool *driven;             /* input */
+  uint32_t *index;          /* param: of uniform or elem_params; state: of states; driven input: of inputs */
+  VEC(const MExpr *) lifted; /* uniform expressions of init, computed in setup */
+  VEC(uint32_t) lifted_u;    /* their uniforms */
+} Shape;
+
+typedef enum { LEAF_ELEMENT, LEAF_INIT, LEAF_SETUP, LEAF_SYNAPSE } LeafKind;
+
+/* Lowers expressions into one kernel. */
+typedef struct {
+  Lower *l;
+  IrBuild b;
+  LeafKind leaf;
+  Shape *shape;    /* NULL: no component in sight */
+  Setup *setup;    /* LEAF_SETUP */
+  bool old;        /* states are those before the step */
+  bool noise;      /* white_noise() may stand here */
+  bool lifting;    /* uniform subexpressions become uniforms, computed in setup */
+  IrVal arg;       /* the handler's argument */
+  IrVal *state;    /* current value of each state, or IR_NONE: load it */
+  PtrMap memo;     /* MExpr and MVar -> value; cleared when a state changes */
+  PtrMap fixed;    /* the same for what does not depend on states: loads of params, draws, noise */
+  PtrMap uniform;  /* MExpr -> 1 uniform, 0 not */
+  PtrMap open;     /* MVar that is being computed: a second visit is a circle */
+  uint32_t *draws; /* next ordinal */
+  VEC(const MExpr *) lifted; /* LEAF_SYNAPSE: by uniform */
+} Scope;
+
+struct Lower {
+  Session *s;
+  Arena *a;
+  IrModule *m;
+  VEC(IrKernel *) synapse, record; /* made so far; equal ones are shared */
+};
+
+/* The setup kernel of one experiment. */
+struct Setup {
+  Lower *l;
+  const MExperiment *mx;
+  IrExperiment *x;
+  Scope scope;
+  Shape *shape;       /* of the population whose params are in sight, with its block */
+  uint32_t block;
+  PtrMap slots;       /* MGlobal -> its value (a load) */
+  PtrMap params;      /* MVar of the population in sight -> its value */
+  VEC(IrVal) consts;  /* constants that have a slot */
+  VEC(uint32_t) const_slots;
+};
+
+/* lower_expr.c */
+Scope scope_new(Lower *l, IrKernel *k, LeafKind leaf, Shape *shape);
+IrVal lower_expr(Scope *sc, const MExpr *e);
+IrVal lower_var(Scope *sc, const MVar *var);
+IrVal lower_as(Scope *sc, const MExpr *e, Dim dim); /* a bare 0 or inf takes the dimension */
+IrVal lower_fit(Scope *sc, IrVal v, Dim dim);
+bool lower_uniform(Scope *sc, const MExpr *e); /* the same for all elements, known in setup */
+void scope_forget(Scope *sc);                  /* a state has changed */
+
+/* lower_class.c */
+Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop); /* finds or adds the class; NULL after a diagnostic */
+/* lower_handler.c */
+void lower_receive(Lower *l, Shape *shape, uint32_t port);
+void lower_spike(Lower *l, Shape *shape, const MSpike *spike);
+void lower_derive(Lower *l, Shape *shape);
+
+/* lower_setup.c */
+void setup_globals(Setup *st);
+uint32_t setup_slot(Setup *st, const MExpr *e, const char *name); /* G slot with its value; IR_NONE for NULL */
+uint32_t setup_slot_as(Setup *st, const MExpr *e, Dim dim, const char *name);
+void setup_store(Setup *st, uint32_t slot, Name name, IrVal v, bool settable);
+IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim);
+uint32_t setup_new(Setup *st, uint32_t n); /* first of n new G slots */
+void setup_population(Setup *st, const MPopulation *pop, Shape *shape);
+IrVal setup_param(Setup *st, const MVar *var);
+
+/* lower_network.c */
+void lower_network(Setup *st);
+
+#endif

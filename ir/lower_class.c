@@ -1,0 +1,166 @@
+/* A population's component to a class: what is uniform and what each element has, then the kernels of level 1. A class is
+ * made for each population and compared with those that exist; equal ones are shared, so the eight populations of a
+ * cortical microcircuit end in one class, one step kernel.
+ *
+ * A param has one value per element if its setting or default draws, or depends on one that does. Inputs that nothing
+ * drives are the constant 0. */
+#include "ir/lower.h"
+
+#include <string.h>
+
+#include "lang/diag.h"
+
+static void read_settings(Lower *l, Shape *shape, const MPopulation *pop) {
+  uint32_t n = pop->component->vars.n;
+  shape->setting = NEW_ARRAY(l->a, const MSetting *, n + 1);
+  for (uint32_t i = 0; i < pop->settings.n; i++) shape->setting[pop->settings.at[i].var->index] = &pop->settings.at[i];
+}
+
+/* The smallest set of params per element that is closed under dependence. */
+static void find_elem(Lower *l, Shape *shape, const MComponent *comp) {
+  shape->elem = NEW_ARRAY(l->a, bool, comp->vars.n + 1);
+  for (bool changed = true; changed;) {
+    Scope sc = {.l = l, .shape = shape};
+    changed = false;
+    for (uint32_t i = 0; i < comp->vars.n; i++) {
+      const MVar *var = comp->vars.at[i];
+      if (var->kind != VAR_PARAM || shape->elem[i]) continue;
+      const MExpr *e = shape->setting[i] ? shape->setting[i]->value : var->value;
+      if (e && !lower_uniform(&sc, e)) shape->elem[i] = changed = true;
+    }
+  }
+}
+
+static void find_driven(Lower *l, Shape *shape, const MExperiment *x, const MPopulation *pop) {
+  shape->driven = NEW_ARRAY(l->a, bool, pop->component->vars.n + 1);
+  for (uint32_t i = 0; i < x->drives.n; i++) {
+    const MDrive *d = x->drives.at[i];
+    if (d->target.pop == pop && d->input) shape->driven[d->input->index] = true;
+  }
+}
+
+static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
+  IrClass *c = shape->c;
+  shape->index = NEW_ARRAY(l->a, uint32_t, comp->vars.n + 1);
+  for (uint32_t i = 0; i < comp->vars.n; i++) {
+    MVar *var = comp->vars.at[i];
+    switch (var->kind) {
+      case VAR_STATE:
+        shape->index[i] = c->states.n;
+        vec_push(l->a, &c->states, ((IrState){.var = var}));
+        break;
+      case VAR_INPUT:
+        shape->index[i] = c->inputs.n;
+        if (shape->driven[i]) vec_push(l->a, &c->inputs, var);
+        break;
+      case VAR_PARAM:
+        shape->index[i] = shape->elem[i] ? c->elem_params.n : c->uniforms.n;
+        if (shape->elem[i]) vec_push(l->a, &c->elem_params, var);
+        else vec_push(l->a, &c->uniforms, ((IrUniform){.name = var->name, .dim = var->dim, .var = var}));
+        break;
+      case VAR_LET: break;
+    }
+  }
+  for (uint32_t i = 0; i < comp->ports.n; i++) {
+    MPort *port = comp->ports.at[i];
+    vec_push(l->a, &c->ports, ((IrPort){.port = port, .scale_u = c->uniforms.n}));
+    vec_push(l->a, &c->uniforms, ((IrUniform){.name = name_fmt(l->s, "%%unit.%s", name_str(l->s, port->name)), .dim = port->arg_dim}));
+  }
+}
+
+static void lower_flow(Lower *l, Shape *shape) {
+  IrClass *c = shape->c;
+  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_FLOW, name_fmt(l->s, "flow.%s", name_str(l->s, c->name)));
+  Scope sc = scope_new(l, k, LEAF_ELEMENT, shape);
+  sc.noise = true;
+  Dim time = {{0}};
+  time.e[DIM_TIME] = DIM_ONE;
+  for (uint32_t i = 0; i < c->states.n; i++) {
+    const MVar *var = c->states.at[i].var;
+    if (!var->equation) continue;
+    Dim dim = dim_div(var->dim, time);
+    IrVal v = lower_as(&sc, var->equation, dim);
+    sc.b.span = var->equation_span;
+    ir_store(&sc.b, ir_slot(&sc.b, SLOT_DER, i, var->name, IR_REAL, dim), v);
+  }
+  if (k->ins.n) c->flow = k;
+}
+
+static void lower_init(Lower *l, Shape *shape) {
+  IrClass *c = shape->c;
+  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_INIT, name_fmt(l->s, "init.%s", name_str(l->s, c->name)));
+  Scope sc = scope_new(l, k, LEAF_INIT, shape);
+  for (uint32_t i = 0; i < c->elem_params.n + c->states.n; i++) {
+    bool param = i < c->elem_params.n;
+    MVar *var = param ? c->elem_params.at[i] : c->states.at[i - c->elem_params.n].var;
+    uint32_t index = param ? i : i - c->elem_params.n;
+    sc.b.span = var->span;
+    IrVal v = lower_var(&sc, var);
+    sc.b.span = var->span;
+    ir_store(&sc.b, ir_slot(&sc.b, param ? SLOT_PARAM : SLOT_STATE, index, var->name, IR_REAL, var->dim), v);
+  }
+  c->init = k;
+}
+
+/* ---- sharing */
+
+static bool same_kernel(const IrKernel *a, const IrKernel *b) { return a && b ? ir_kernel_equal(a, b) : a == b; }
+
+static bool same_names(const IrClass *a, const IrClass *b) {
+  if (a->states.n != b->states.n || a->elem_params.n != b->elem_params.n || a->inputs.n != b->inputs.n ||
+      a->ports.n != b->ports.n || a->holds.n != b->holds.n || a->uniforms.n != b->uniforms.n)
+    return false;
+  for (uint32_t i = 0; i < a->states.n; i++)
+    if (!name_eq(a->states.at[i].var->name, b->states.at[i].var->name)) return false;
+  for (uint32_t i = 0; i < a->elem_params.n; i++)
+    if (!name_eq(a->elem_params.at[i]->name, b->elem_params.at[i]->name)) return false;
+  for (uint32_t i = 0; i < a->inputs.n; i++)
+    if (!name_eq(a->inputs.at[i]->name, b->inputs.at[i]->name)) return false;
+  for (uint32_t i = 0; i < a->uniforms.n; i++)
+    if (!name_eq(a->uniforms.at[i].name, b->uniforms.at[i].name) || !dim_eq(a->uniforms.at[i].dim, b->uniforms.at[i].dim)) return false;
+  return true;
+}
+
+static bool same_class(const IrClass *a, const IrClass *b) {
+  if (!name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || !same_names(a, b)) return false;
+  for (uint32_t i = 0; i < a->receive.n; i++)
+    if (!same_kernel(a->receive.at[i], b->receive.at[i])) return false;
+  return same_kernel(a->init, b->init) && same_kernel(a->derive, b->derive) && same_kernel(a->flow, b->flow) &&
+         same_kernel(a->test, b->test) && same_kernel(a->fire, b->fire);
+}
+
+static Name class_name(Lower *l, const MComponent *comp) {
+  uint32_t same = 1;
+  for (uint32_t i = 0; i < l->m->classes.n; i++) same += name_eq(l->m->classes.at[i]->component->name, comp->name);
+  return same == 1 ? comp->name : name_fmt(l->s, "%s#%u", name_str(l->s, comp->name), same);
+}
+
+Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
+  const MComponent *comp = pop->component;
+  uint32_t errors = l->s->errors;
+  Shape *shape = NEW(l->a, Shape);
+  IrClass *c = shape->c = NEW(l->a, IrClass);
+  shape->pop = pop;
+  c->component = comp;
+  c->name = class_name(l, comp);
+  c->method = x->method;
+  c->index = l->m->classes.n;
+  read_settings(l, shape, pop);
+  find_elem(l, shape, comp);
+  find_driven(l, shape, x, pop);
+  lay_out(l, shape, comp);
+  lower_derive(l, shape);
+  lower_flow(l, shape);
+  for (uint32_t i = 0; i < c->ports.n; i++) lower_receive(l, shape, i);
+  if (comp->spikes.n > 1) diag_not_supported(l->s, comp->spikes.at[1]->span, "a second spike condition", "Join the conditions with `or`.");
+  else if (comp->spikes.n == 1) lower_spike(l, shape, comp->spikes.at[0]);
+  lower_init(l, shape);
+  if (l->s->errors > errors) return NULL;
+  for (uint32_t i = 0; i < l->m->classes.n; i++) {
+    if (!same_class(l->m->classes.at[i], c)) continue;
+    shape->c = l->m->classes.at[i];
+    return shape;
+  }
+  vec_push(l->a, &l->m->classes, c);
+  return shape;
+}

@@ -1,0 +1,150 @@
+/* The rest of an experiment to tables of G slots: projections with their weight and delay kernels, drives, records,
+ * phases, expectations. Kernels that come out equal are shared: the 64 projections of a cortical microcircuit need few. */
+#include "ir/lower.h"
+
+#include "lang/diag.h"
+
+static const Dim TIME = {{[DIM_TIME] = DIM_ONE}};
+
+static IrSlice slice(Setup *st, const MSlice *m) {
+  return (IrSlice){.pop = m->pop->index, .from = setup_slot(st, m->from, "from"), .to = setup_slot(st, m->to, "to")};
+}
+
+/* ---- projections */
+
+enum { DELAY_ORDINALS = 64 }; /* weights draw with ordinals below, delays from here on */
+
+static IrKernel *share(Lower *l, IrKernel *k, bool record) {
+  IrKernel **at = record ? l->record.at : l->synapse.at;
+  uint32_t n = record ? l->record.n : l->synapse.n;
+  for (uint32_t i = 0; i < n; i++)
+    if (ir_kernel_equal(at[i], k)) return at[i];
+  if (record) vec_push(l->a, &l->record, k);
+  else vec_push(l->a, &l->synapse, k);
+  return k;
+}
+
+static IrKernel *synapse_kernel(Setup *st, Scope *sc, const MExpr *e, Dim dim, const char *name, uint32_t first_ordinal) {
+  Lower *l = st->l;
+  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_SYNAPSE, name_fmt(l->s, "%s.%u", name, l->synapse.n));
+  uint32_t draws = first_ordinal;
+  Scope own = scope_new(l, k, LEAF_SYNAPSE, NULL);
+  own.lifting = true;
+  own.draws = &draws;
+  own.lifted.at = sc->lifted.at, own.lifted.n = sc->lifted.n, own.lifted.cap = sc->lifted.cap;
+  IrVal v = lower_as(&own, e, dim);
+  own.b.span = e->span;
+  ir_store(&own.b, ir_slot(&own.b, SLOT_OUT, 0, name_z(l->s, name), IR_REAL, dim), v);
+  sc->lifted.at = own.lifted.at, sc->lifted.n = own.lifted.n, sc->lifted.cap = own.lifted.cap;
+  if (first_ordinal < DELAY_ORDINALS && draws > DELAY_ORDINALS) diag_not_supported(l->s, e->span, "a weight of more than 64 draws", NULL);
+  return share(l, k, false);
+}
+
+static bool draws(Setup *st, const MExpr *e) {
+  Scope sc = {.l = st->l};
+  return e && !lower_uniform(&sc, e);
+}
+
+static void lower_projection(Setup *st, MProjection *m) {
+  IrProjection p = {.proj = m, .source = slice(st, &m->source), .target = slice(st, &m->target), .weight = IR_NONE, .delay = IR_NONE};
+  Dim unit = m->target.pop->component->ports.at[m->port]->arg_dim;
+  p.rule_arg = setup_slot(st, m->rule_arg, "rule");
+  p.cond = setup_slot(st, m->cond, "if");
+  Scope sc = {.l = st->l};
+  if (draws(st, m->weight)) p.weight_kernel = synapse_kernel(st, &sc, m->weight, unit, "weight", 0);
+  else if (m->weight) p.weight = setup_slot_as(st, m->weight, unit, "weight");
+  if (draws(st, m->delay)) p.delay_kernel = synapse_kernel(st, &sc, m->delay, TIME, "delay", DELAY_ORDINALS);
+  else if (m->delay) p.delay = setup_slot_as(st, m->delay, TIME, "delay");
+  p.weight_lo = m->weight_domain.has && m->weight_domain.lo ? setup_slot_as(st, m->weight_domain.lo, unit, "lo") : IR_NONE;
+  p.weight_hi = m->weight_domain.has && m->weight_domain.hi ? setup_slot_as(st, m->weight_domain.hi, unit, "hi") : IR_NONE;
+  p.block = setup_new(st, sc.lifted.n);
+  for (uint32_t i = 0; i < sc.lifted.n; i++) {
+    IrVal v = lower_expr(&st->scope, sc.lifted.at[i]);
+    st->scope.b.span = sc.lifted.at[i]->span;
+    setup_store(st, p.block + i, name_fmt(st->l->s, "%s.%%%u", name_str(st->l->s, m->path), i), v, false);
+  }
+  vec_push(st->l->a, &st->x->projections, p);
+}
+
+/* ---- drives */
+
+static uint32_t fixed_slot(Setup *st, const MExpr *e, Dim dim, const char *name) {
+  if (!draws(st, e)) return setup_slot_as(st, e, dim, name);
+  diag_not_supported(st->l->s, e->span, "random weights or delays of a drive", "Give every target the same value.");
+  return IR_NONE;
+}
+
+static void lower_drive(Setup *st, MDrive *m, const Shape *shape) {
+  IrDrive d = {.drive = m, .target = slice(st, &m->target), .input = IR_NONE};
+  const MComponent *comp = m->target.pop->component;
+  if (m->input) d.input = shape->index[m->input->index];
+  for (int i = 0; i < 3; i++) {
+    Dim dim = m->args[i] ? m->args[i]->dim : DIM_NONE;
+    if (m->input && i == 0) dim = m->input->dim;
+    if (m->kind == DRIVE_STEP && i > 0) dim = TIME;
+    d.args[i] = setup_slot_as(st, m->args[i], dim, "drive");
+  }
+  d.weight = fixed_slot(st, m->weight, m->port >= 0 ? comp->ports.at[m->port]->arg_dim : DIM_NONE, "weight");
+  d.delay = fixed_slot(st, m->delay, TIME, "delay");
+  d.cond = setup_slot(st, m->cond, "if");
+  for (uint32_t i = 0; i < m->times.n; i++) vec_push(st->l->a, &d.times, setup_slot_as(st, m->times.at[i], TIME, "time"));
+  vec_push(st->l->a, &st->x->drives, d);
+}
+
+/* ---- records */
+
+static IrKernel *record_kernel(Setup *st, const MRecord *m, const MExpr *e, Shape *shape) {
+  Lower *l = st->l;
+  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_RECORD,
+                          name_fmt(l->s, "record.%s.%s", name_str(l->s, m->name), name_str(l->s, shape->c->name)));
+  Scope sc = scope_new(l, k, LEAF_ELEMENT, shape);
+  IrVal v = lower_expr(&sc, e);
+  sc.b.span = e->span;
+  if (k->ins.at[v].type == IR_BOOL) v = ir_op3(&sc.b, IR_SELECT, v, alg_num(&sc.b, 1), alg_num(&sc.b, 0));
+  ir_store(&sc.b, ir_slot(&sc.b, SLOT_OUT, 0, m->name, IR_REAL, k->ins.at[v].dim), v);
+  return share(l, k, true);
+}
+
+static void lower_record(Setup *st, MRecord *m, Shape *const *shapes) {
+  IrRecord r = {.record = m, .every = m->every ? setup_slot_as(st, m->every, TIME, "every") : IR_NONE};
+  for (uint32_t i = 0; i < m->items.n; i++) {
+    const MRecordItem *item = &m->items.at[i];
+    IrRecordItem made = {.slice = slice(st, &item->slice)};
+    if (item->value) made.kernel = record_kernel(st, m, item->value, shapes[item->slice.pop->index]);
+    vec_push(st->l->a, &r.items, made);
+  }
+  vec_push(st->l->a, &st->x->records, r);
+}
+
+/* ---- expectations */
+
+static void lower_expect(Setup *st, MExpect *m) {
+  IrExpect e = {.expect = m, .value = setup_slot(st, m->value, "value"), .lo = IR_NONE, .hi = IR_NONE};
+  if (m->interval.has && m->interval.lo) e.lo = setup_slot_as(st, m->interval.lo, m->dim, "lo");
+  if (m->interval.has && m->interval.hi) e.hi = setup_slot_as(st, m->interval.hi, m->dim, "hi");
+  e.after = m->after ? setup_slot_as(st, m->after, TIME, "after") : IR_NONE;
+  e.until = m->until ? setup_slot_as(st, m->until, TIME, "until") : IR_NONE;
+  for (uint32_t i = 0; i < m->slices.n; i++) vec_push(st->l->a, &e.slices, slice(st, &m->slices.at[i]));
+  vec_push(st->l->a, &st->x->expects, e);
+}
+
+/* ---- the experiment */
+
+void lower_network(Setup *st) {
+  const MExperiment *mx = st->mx;
+  Lower *l = st->l;
+  uint32_t errors = l->s->errors;
+  Shape **shapes = NEW_ARRAY(l->a, Shape *, mx->populations.n + 1);
+  for (uint32_t i = 0; i < mx->populations.n; i++) {
+    if (mx->populations.at[i]->index != i) BUG(l->s, mx->populations.at[i]->span, "population %u has index %u", i, mx->populations.at[i]->index);
+    shapes[i] = lower_class(l, mx, mx->populations.at[i]);
+    if (shapes[i]) setup_population(st, mx->populations.at[i], shapes[i]);
+  }
+  if (l->s->errors > errors) return;
+  for (uint32_t i = 0; i < mx->projections.n; i++) lower_projection(st, mx->projections.at[i]);
+  for (uint32_t i = 0; i < mx->drives.n; i++) lower_drive(st, mx->drives.at[i], shapes[mx->drives.at[i]->target.pop->index]);
+  for (uint32_t i = 0; i < mx->records.n; i++) lower_record(st, mx->records.at[i], shapes);
+  for (uint32_t i = 0; i < mx->phases.n; i++)
+    vec_push(l->a, &st->x->phases, setup_slot_as(st, mx->phases.at[i].duration, TIME, "duration"));
+  for (uint32_t i = 0; i < mx->expects.n; i++) lower_expect(st, mx->expects.at[i]);
+}

@@ -1,0 +1,166 @@
+/* The setup kernel of an experiment: computes every global number from what the user has set. A settable value is stored
+ * under the slot's guard and loaded again, so everything after it sees what the user gave.
+ *
+ * G is laid out as: params and lets of the network in order, then dt, then for each population its size and its block (the
+ * uniforms of its class), then what projections, drives, records and expectations need. */
+#include "ir/lower.h"
+
+#include <math.h>
+
+#include "lang/diag.h"
+
+uint32_t setup_new(Setup *st, uint32_t n) {
+  uint32_t first = st->x->n_globals;
+  st->x->n_globals += n;
+  return first;
+}
+
+void setup_store(Setup *st, uint32_t slot, Name name, IrVal v, bool settable) {
+  IrBuild *b = &st->scope.b;
+  if (b->k->ins.at[v].type == IR_BOOL) v = ir_op3(b, IR_SELECT, v, alg_num(b, 1), alg_num(b, 0));
+  uint32_t at = ir_slot(b, SLOT_GLOBAL, slot, name, IR_REAL, b->k->ins.at[v].dim);
+  b->k->slots.at[at].settable = settable;
+  ir_store(b, at, v);
+}
+
+IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim) {
+  return ir_load(&st->scope.b, ir_slot(&st->scope.b, SLOT_GLOBAL, slot, name, IR_REAL, dim));
+}
+
+/* Constants are stored once for each value and dimension. */
+static uint32_t const_slot(Setup *st, IrVal v, Name name) {
+  const IrKernel *k = st->scope.b.k;
+  const IrIns *ins = &k->ins.at[v];
+  for (uint32_t i = 0; i < st->consts.n; i++) {
+    const IrIns *other = &k->ins.at[st->consts.at[i]];
+    if (other->num == ins->num && signbit(other->num) == signbit(ins->num) && dim_eq(other->dim, ins->dim)) return st->const_slots.at[i];
+  }
+  uint32_t slot = setup_new(st, 1);
+  setup_store(st, slot, name, v, false);
+  if (st->consts.n < 256) { /* enough: tables of one model repeat few numbers */
+    vec_push(st->l->a, &st->consts, v);
+    vec_push(st->l->a, &st->const_slots, slot);
+  }
+  return slot;
+}
+
+uint32_t setup_slot_as(Setup *st, const MExpr *e, Dim dim, const char *name) {
+  if (!e) return IR_NONE;
+  if (e->kind == MX_GLOBAL && e->type == M_REAL) {
+    for (uint32_t i = 0; i < st->mx->globals.n; i++)
+      if (st->mx->globals.at[i] == e->global) return i;
+  }
+  IrVal v = lower_as(&st->scope, e, dim);
+  st->scope.b.span = e->span;
+  if (st->scope.b.k->ins.at[v].op == IR_CONST) return const_slot(st, v, name_z(st->l->s, name));
+  uint32_t slot = setup_new(st, 1);
+  setup_store(st, slot, name_z(st->l->s, name), v, false);
+  return slot;
+}
+
+uint32_t setup_slot(Setup *st, const MExpr *e, const char *name) { return e ? setup_slot_as(st, e, e->dim, name) : IR_NONE; }
+
+/* ---- what can be set */
+
+static void add_param(Setup *st, IrParam p, const MDomain *domain, const char *path) {
+  p.lo = p.hi = IR_NONE;
+  if (domain->has) {
+    p.open_lo = domain->open_lo;
+    p.open_hi = domain->open_hi;
+    p.lo = domain->lo ? setup_slot_as(st, domain->lo, p.dim, path) : IR_NONE;
+    p.hi = domain->hi ? setup_slot_as(st, domain->hi, p.dim, path) : IR_NONE;
+    for (uint32_t i = 0; i < domain->labels.n; i++) vec_push(st->l->a, &p.labels, domain->labels.at[i]);
+  }
+  vec_push(st->l->a, &st->x->params, p);
+}
+
+void setup_globals(Setup *st) {
+  const MExperiment *mx = st->mx;
+  setup_new(st, mx->globals.n);
+  for (uint32_t i = 0; i < mx->globals.n; i++) {
+    const MGlobal *g = mx->globals.at[i];
+    st->scope.b.span = g->span;
+    IrVal v = g->value ? lower_as(&st->scope, g->value, g->dim) : ir_const(&st->scope.b, NAN, g->dim);
+    st->scope.b.span = g->span;
+    setup_store(st, i, g->path, v, g->settable);
+    ptr_set(st->l->a, &st->slots, g, setup_load(st, i, g->path, g->dim));
+  }
+  for (uint32_t i = 0; i < mx->globals.n; i++) {
+    const MGlobal *g = mx->globals.at[i];
+    if (!g->settable) continue;
+    IrParam p = {.path = g->path, .doc = g->doc, .unit = g->unit, .unit_scale = g->unit_scale, .dim = g->dim, .span = g->span,
+                 .slot = i, .integer = g->integer_like};
+    add_param(st, p, &g->domain, "domain");
+  }
+}
+
+/* ---- a population: its params in order of dependence, then what its initial values need */
+
+IrVal setup_param(Setup *st, const MVar *var) {
+  Session *s = st->l->s;
+  if (var->kind != VAR_PARAM || !st->shape || st->shape->elem[var->index])
+    BUG(s, var->span, "%s is not known in setup", name_str(s, var->name));
+  uint32_t known = ptr_get(&st->params, var);
+  if (known != IR_NONE) return known;
+  const MSetting *set = st->shape->setting[var->index];
+  if (ptr_get(&st->scope.open, var) != IR_NONE) {
+    diag_not_supported(s, set ? set->span : var->span, "settings that depend on each other in a circle", NULL);
+    return ir_const(&st->scope.b, 0, var->dim);
+  }
+  ptr_set(st->l->a, &st->scope.open, var, 1);
+  const MExpr *e = set ? set->value : var->value;
+  Span before = st->scope.b.span;
+  st->scope.b.span = set ? set->span : var->span;
+  IrVal v = e ? lower_as(&st->scope, e, var->dim) : ir_const(&st->scope.b, NAN, var->dim);
+  st->scope.b.span = set ? set->span : var->span;
+  Name path = name_fmt(s, "%s.%s", name_str(s, st->shape->pop->path), name_str(s, var->name));
+  uint32_t slot = st->block + st->shape->index[var->index];
+  setup_store(st, slot, path, v, true);
+  IrVal r = setup_load(st, slot, path, var->dim);
+  ptr_set(st->l->a, &st->params, var, r);
+  st->scope.b.span = before;
+  return r;
+}
+
+static void list_param(Setup *st, const MVar *var) {
+  Session *s = st->l->s;
+  const MPopulation *pop = st->shape->pop;
+  IrParam p = {.path = name_fmt(s, "%s.%s", name_str(s, pop->path), name_str(s, var->name)), .doc = var->doc, .unit = var->unit,
+               .unit_scale = var->unit_scale, .dim = var->dim, .span = var->span, .slot = st->block + st->shape->index[var->index]};
+  add_param(st, p, &var->domain, "domain");
+}
+
+/* What was lowered for another population may depend on its params. */
+static void enter(Setup *st, Shape *shape, uint32_t block) {
+  st->shape = st->scope.shape = shape;
+  st->block = block;
+  ptr_clear(&st->params);
+  ptr_clear(&st->scope.open);
+  ptr_clear(&st->scope.memo);
+  ptr_clear(&st->scope.fixed);
+  ptr_clear(&st->scope.uniform);
+}
+
+void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
+  IrPopulation p = {.pop = (MPopulation *)pop, .class = shape->c};
+  p.size = setup_slot(st, pop->size, "size");
+  p.block = setup_new(st, shape->c->uniforms.n);
+  enter(st, shape, p.block);
+  for (uint32_t i = 0; i < pop->component->vars.n; i++) {
+    const MVar *var = pop->component->vars.at[i];
+    if (var->kind == VAR_PARAM && !shape->elem[i]) setup_param(st, var);
+  }
+  for (uint32_t i = 0; i < pop->component->vars.n; i++) {
+    const MVar *var = pop->component->vars.at[i];
+    if (var->kind == VAR_PARAM && !shape->elem[i]) list_param(st, var);
+  }
+  for (uint32_t i = 0; i < shape->lifted.n; i++) {
+    const MExpr *e = shape->lifted.at[i];
+    uint32_t u = shape->lifted_u.at[i];
+    IrVal v = lower_expr(&st->scope, e);
+    st->scope.b.span = e->span;
+    setup_store(st, p.block + u, name_fmt(st->l->s, "%s.%s", name_str(st->l->s, pop->path), name_str(st->l->s, shape->c->uniforms.at[u].name)), v, false);
+  }
+  enter(st, NULL, 0);
+  vec_push(st->l->a, &st->x->populations, p);
+}
