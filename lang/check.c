@@ -43,7 +43,7 @@ static bool is_within(const char *path, const char *folder) {
   char real[PATH_MAX];
   if (!realpath(*folder ? folder : ".", real)) return false;
   size_t n = strlen(real);
-  return strncmp(path, real, n) == 0 && (path[n] == '/' || n == 1);
+  return strncmp(path, real, n) == 0 && (path[n] == '/' || path[n] == 0 || n == 1);
 }
 
 static bool may_read(const Session *s, const char *real, const char *folder) {
@@ -210,16 +210,23 @@ static void check_network(Checker *c, Symbol *symbol) {
   net_check(c, symbol, unused, NULL);
 }
 
-static void check_block(Checker *c, Symbol *symbol) {
+static void check_block(Checker *c, Scope *scope, const AstBlock *block) {
   Session *s = c->s;
-  const AstBlock *block = AST_AS(Block, symbol->ast);
   const char *what = name_str(s, block->what.name);
+  Symbol *symbol = scope_find_here(scope, block->name.name);
+  bool network = strcmp(what, "network") == 0, experiment = strcmp(what, "experiment") == 0;
+  if (!network && !experiment && !block_is_component(block, s)) {
+    diag_not_supported(s, block->what.span, arena_printf(s->arena, "`%s` blocks", what),
+                       "This version checks and runs neurons, networks and experiments.");
+    return;
+  }
+  if (!symbol || symbol->ast != &block->head) return; /* declared twice */
   if (block_is_component(block, s)) {
     MComponent *component = check_component(c, symbol);
     if (component) vec_push(c->arena, &c->model->components, component);
-  } else if (strcmp(what, "network") == 0) {
+  } else if (network) {
     check_network(c, symbol);
-  } else if (strcmp(what, "experiment") == 0) {
+  } else {
     check_experiment(c, symbol);
   }
 }
@@ -227,10 +234,12 @@ static void check_block(Checker *c, Symbol *symbol) {
 static void check_items(Checker *c, Scope *scope, const AstFile *file) {
   for (uint32_t i = 0; i < file->items.n; i++) {
     const Ast *item = file->items.at[i];
+    if (item->kind == AST_FN) check_fn(c, scope, AST_AS(Fn, item));
     if (item->kind == AST_MODEL_INFO) c->model->title = AST_AS(ModelInfo, item)->title;
-    if (item->kind != AST_BLOCK) continue;
-    Symbol *symbol = scope_find_here(scope, AST_AS(Block, item)->name.name);
-    if (symbol && symbol->kind == SYM_BLOCK && symbol->ast == item) check_block(c, symbol);
+    if (item->kind == AST_FN) check_fn(c, scope, AST_AS(Fn, item));
+    if (item->kind == AST_BLOCK) check_block(c, scope, AST_AS(Block, item));
+    if (item->kind == AST_LATER)
+      diag_not_supported(c->s, item->span, arena_printf(c->arena, "`%s`", name_str(c->s, AST_AS(Later, item)->what.name)), NULL);
   }
 }
 

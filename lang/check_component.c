@@ -421,7 +421,7 @@ static void resolve_component(Checker *c, Symbol *symbol) {
     return;
   }
   Comp k = {.c = c, .s = c->s, .block = block};
-  uint32_t depth = c->depth, fn_depth = c->fn_depth;
+  uint32_t depth = c->depth, fn_depth = c->fn_depth, errors = c->s->errors;
   const MComponent *fallback = c->fallback;
   c->fallback = NULL;
   c->depth = c->fn_depth = 0;
@@ -430,6 +430,7 @@ static void resolve_component(Checker *c, Symbol *symbol) {
   k.m = symbol->component = NEW(c->arena, MComponent);
   *k.m = (MComponent){.name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span};
   check_body(&k);
+  k.m->failed = c->s->errors > errors;
   c->fallback = fallback;
   c->depth = depth;
   c->fn_depth = fn_depth;
@@ -449,9 +450,18 @@ static Symbol *reference_symbol(Checker *c, Scope *scope, const Ast *ref) {
   return base && base->kind == SYM_MODULE && base->module ? scope_find_here(base->module, m->name.name) : NULL;
 }
 
-static void unknown_component(Checker *c, Scope *scope, Name name, Span span) {
+/* `lab.name`: of the imported file; else of all that is visible. Silent if the file could not be read. */
+static void unknown_component(Checker *c, Scope *scope, const Ast *ref, Name name) {
   TextList names = {0};
-  for (Scope *s = scope; s; s = s->parent)
+  Span span = ref->span;
+  Symbol *base = ref->kind == AST_MEMBER ? scope_find(scope, path_name(c, AST_AS(Member, ref)->base)) : NULL;
+  if (base && base->kind == SYM_MODULE) {
+    if (!base->module) return;
+    scope = base->module;
+    name = AST_AS(Member, ref)->name.name;
+    span = AST_AS(Member, ref)->name.span;
+  }
+  for (Scope *s = scope; s; s = base && base->kind == SYM_MODULE ? NULL : s->parent)
     for (uint32_t i = 0; i < s->symbols.n; i++) {
       const Symbol *symbol = s->symbols.at[i];
       if (symbol->kind == SYM_BLOCK && block_is_component(AST_AS(Block, symbol->ast), c->s))
@@ -470,7 +480,7 @@ MComponent *check_component_ref(Checker *c, Scope *scope, const Ast *ref) {
   }
   Symbol *symbol = reference_symbol(c, scope, ref);
   if (!symbol) {
-    unknown_component(c, scope, name, ref->span);
+    unknown_component(c, scope, ref, name);
     return NULL;
   }
   if (symbol->kind != SYM_BLOCK || !block_is_component(AST_AS(Block, symbol->ast), c->s)) {

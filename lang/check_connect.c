@@ -161,6 +161,7 @@ MPort *net_port(Net *n, const MPopulation *pop, AstWord member, Span span, uint3
   Session *s = n->s;
   const MComponent *component = pop->component;
   TextList words = {0};
+  if (component->failed) return NULL;
   for (uint32_t i = 0; i < component->ports.n; i++) vec_push(s->arena, &words, name_str(s, component->ports.at[i]->name));
   if (name_none(member.name)) {
     diag_port_missing(s, span, name_str(s, pop->base), words.at, words.n);
@@ -223,6 +224,7 @@ static bool rule_argument(Net *n, Scope *scope, const Connect *k, MExpr **ret) {
 static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MProjection base, AstWord port_word) {
   Session *s = n->s;
   const MPopulation *from = base.source.pop, *to = base.target.pop;
+  if (from->component->failed || to->component->failed) return false;
   if (from->component->spikes.n == 0) {
     diag_source_never_spikes(s, k->ast->source->span, name_str(s, from->base), name_str(s, from->component->name),
                              from->component->span);
@@ -236,7 +238,7 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
                                           name_str(s, port->name)) : label;
   MProjection *p = NEW(s->arena, MProjection);
   *p = base;
-  p->path = net_unique_path(n, path);
+  p->path = net_unique_path(n, path, name_none(label) ? (Span){0, 0} : k->ast->label.span);
   vec_push(s->arena, &n->x->projections, p);
   return true;
 }

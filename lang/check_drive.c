@@ -68,7 +68,8 @@ static MExpr *drive_value(Net *n, Scope *scope, const Ast *ast, Dim dim, const c
 
 static bool not_negative(Net *n, const MExpr *e, const char *who) {
   Known k = net_known(n, e);
-  if (k.known && k.value < 0) diag_negative(n->s, e->span, who, k.value);
+  bool rate = e->dim.e[DIM_TIME] < 0;
+  if (k.known && k.value < 0) diag_negative(n->s, e->span, who, rate ? k.value * 1000 : k.value, rate ? "Hz" : "ms");
   return !(k.known && k.value < 0);
 }
 
@@ -139,6 +140,7 @@ static MVar *find_input(Net *n, const MPopulation *pop, AstWord member, Span spa
   Session *s = n->s;
   const MComponent *component = pop->component;
   TextList words = {0};
+  if (component->failed) return NULL;
   for (uint32_t i = 0; i < component->vars.n; i++)
     if (component->vars.at[i]->kind == VAR_INPUT) vec_push(s->arena, &words, name_str(s, component->vars.at[i]->name));
   if (name_none(member.name)) {
@@ -189,7 +191,7 @@ static bool drive_one(Net *n, Scope *scope, const Drive *d, MDrive base, AstWord
                                  : arena_printf(s->arena, "%s.%s", name_str(s, pop->path), name_str(s, member.name));
   MDrive *drive = NEW(s->arena, MDrive);
   *drive = base;
-  drive->path = net_unique_path(n, name_fmt(s, "%s -> %s", d->source->name, target));
+  drive->path = net_unique_path(n, name_fmt(s, "%s -> %s", d->source->name, target), (Span){0, 0});
   vec_push(s->arena, &n->x->drives, drive);
   return true;
 }

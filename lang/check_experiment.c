@@ -24,7 +24,7 @@ MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive) {
   if (positive)
     diag_not_positive(n->s, ast->span, who, k.value);
   else
-    diag_negative(n->s, ast->span, who, k.value);
+    diag_negative(n->s, ast->span, who, k.value, "ms");
   return NULL;
 }
 

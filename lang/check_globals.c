@@ -9,12 +9,13 @@ static const char *quoted(Net *n, Name name) { return arena_printf(n->s->arena, 
 
 /* ---- declaration */
 
-static void refuse_extras(Net *n, const AstItem *item, bool param) {
+static bool refuse_extras(Net *n, const AstItem *item, bool param) {
   Session *s = n->s;
   if (item->draw) diag_not_supported(s, item->head.span, "draws in the values of a network", "Give the value with `=`.");
   if (item->primes || !name_none(item->per.name) || !name_none(item->of.name) || item->body.n)
     diag_net_value_form(s, item->head.span, param ? "a param" : "a let");
   if (item->domain && !param) diag_let_domain(s, item->domain->span, name_str(s, item->name.name));
+  return !item->draw;
 }
 
 static void declare_value(Net *n, const AstItem *item, bool param) {
@@ -32,8 +33,8 @@ static void declare_value(Net *n, const AstItem *item, bool param) {
   v->symbol->context = v;
   v->symbol->ast = &item->head;
   v->symbol->failed = true; /* until its elements are checked */
+  good &= refuse_extras(n, item, param);
   v->mark = good ? MARK_NEW : MARK_DONE;
-  refuse_extras(n, item, param);
   vec_push(s->arena, &n->values, v);
 }
 
@@ -365,10 +366,26 @@ static void enter_elements(Net *n, NetValue *v) {
   v->symbol->family = family;
 }
 
+/* `= poison` where `poisson` is meant. */
+static bool enum_word_known(Net *n, const NetValue *v, const Ast *ast, const MDomain *domain) {
+  Session *s = n->s;
+  TextList words = {0};
+  Name name = ast->kind == AST_NAME ? AST_AS(NameRef, ast)->name.name : (Name){0};
+  for (uint32_t i = 0; i < domain->labels.n; i++) {
+    if (name_eq(domain->labels.at[i], name)) return true;
+    vec_push(s->arena, &words, name_str(s, domain->labels.at[i]));
+  }
+  if (net_value(n, name)) return true;
+  const char *text = source_span_text(s, ast->span, s->arena);
+  diag_enum_value(s, ast->span, name_str(s, v->name), text, diag_nearest(text, words.at, words.n), words.at, words.n);
+  return false;
+}
+
 static bool check_elements(Net *n, const NetValue *v, const Ast *const *asts, const MDomain *domain, Dim dim,
                            MExpr **values) {
   Want want = {.has_dim = true, .dim = dim, .who = quoted(n, v->name), .labels = v->is_enum ? domain : NULL};
   for (uint32_t i = 0; i < v->axes.count; i++) {
+    if (v->is_enum && !enum_word_known(n, v, asts[i], domain)) return false;
     values[i] = element_expr(n, v, asts[i], i, &want);
     if (!values[i]) return false;
   }

@@ -78,6 +78,7 @@ static bool record_values(Net *n, const Ast *value, const MSliceList *slices, MR
   MExpr *e = NULL;
   for (uint32_t i = 0; i < slices->n; i++) {
     const MComponent *component = slices->at[i].pop->component;
+    if (component->failed) return false;
     Want want = {.has_dim = i > 0, .dim = *ret_dim, .who = "what is recorded", .allow = ALLOW_CHANGING};
     if (component != last) e = check_expr(n->c, scope_of_vars(n, component), value, &want);
     if (!e) return false;
@@ -108,6 +109,7 @@ static bool record_spikes(Net *n, const AstRecord *ast, MRecord *r) {
   if (!record_slices(n, ast, &slices)) return false;
   for (uint32_t i = 0; i < slices.n; i++) {
     const MComponent *component = slices.at[i].pop->component;
+    if (component->failed) return false;
     if (component->spikes.n == 0) {
       diag_source_never_spikes(s, ast->of ? ast->of->span : ast->value->span, name_str(s, slices.at[i].pop->base),
                                name_str(s, component->name), component->span);
@@ -264,6 +266,7 @@ static bool expect_measure(Net *n, const Ast *ast, const MeasureRow *row, MExpec
   if (!net_slices(n, n->scope, call->args.at[0], &slices, NULL)) return false;
   for (uint32_t i = 0; i < slices.n; i++) {
     const MComponent *component = slices.at[i].pop->component;
+    if (component->failed) return false;
     if (component->spikes.n == 0) {
       diag_source_never_spikes(s, call->args.at[0]->span, name_str(s, slices.at[i].pop->base),
                                name_str(s, component->name), component->span);

@@ -88,7 +88,7 @@ NetPop *net_pop(Net *n, Name name) {
   return known && known->context && *(const NetTag *)known->context == NET_POP ? known->context : NULL;
 }
 
-Name net_unique_path(Net *n, Name path) {
+Name net_unique_path(Net *n, Name path, Span label) {
   Session *s = n->s;
   uint32_t same = 1;
   Symbol *first = scope_find_here(n->paths, path);
@@ -96,7 +96,7 @@ Name net_unique_path(Net *n, Name path) {
     same = (uint32_t)++first->value + 1;
     return name_fmt(s, "%s#%u", name_str(s, path), same);
   }
-  scope_declare(n->c, n->paths, SYM_ELEMENT, path, (Span){0, 0});
+  scope_declare(n->c, n->paths, SYM_ELEMENT, path, label);
   return path;
 }
 
@@ -109,7 +109,10 @@ static const char *statement_text(Net *n, const Ast *st) {
   if (st->kind == AST_EQUATION) return "an equation";
   if (st->kind == AST_ASSIGN) return "an assignment";
   if (st->kind == AST_IF_STMT) return "`if`";
-  return arena_printf(n->s->arena, "`%s`", name_none(word) ? ast_kinds[st->kind].name : name_str(n->s, word));
+  char *text = arena_printf(n->s->arena, "`%s`", name_none(word) ? ast_kinds[st->kind].name : name_str(n->s, word));
+  for (char *p = text; *p; p++)
+    if (*p >= 'A' && *p <= 'Z') *p = (char)(*p + ('a' - 'A'));
+  return text;
 }
 
 void net_misplaced(Net *n, const Ast *st, const char *where, const char *hint) {

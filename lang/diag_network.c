@@ -46,6 +46,15 @@ void diag_let_domain(Session *s, Span span, const char *name) {
   diag_hint(s, d, "Give the domain to the params that it is made of.");
 }
 
+void diag_enum_value(Session *s, Span span, const char *name, const char *word, const char *nearest,
+                     const char *const *words, size_t n) {
+  Diag *d = diag_new(s, DIAG_ENUM_VALUE, span, "`%s` is not one of the values of `%s`", word, name);
+  if (nearest)
+    did_you_mean(s, d, span, nearest);
+  else
+    diag_hint(s, d, "Its values: %s.", list_of(s, words, n));
+}
+
 void diag_table_depth(Session *s, Span span, const char *name, uint32_t want, uint32_t got) {
   Diag *d = diag_new(s, DIAG_TABLE_FORM, span, "`%s` has %u %s, the table is %u deep here", name, want,
                      want == 1 ? "index" : "indices", got);
@@ -97,7 +106,10 @@ void diag_population_size_missing(Session *s, Span span, const char *name, const
 }
 
 void diag_not_a_count(Session *s, Span span, const char *who, double value, double least, double most) {
-  diag_new(s, DIAG_NOT_A_COUNT, span, "%s must be a whole number from %.16g to %.16g, this is %.16g", who, least, most, value);
+  if (most < 1e15)
+    diag_new(s, DIAG_NOT_A_COUNT, span, "%s must be a whole number from %.16g to %.16g, this is %.16g", who, least, most, value);
+  else
+    diag_new(s, DIAG_NOT_A_COUNT, span, "%s must be a whole number, %.16g or more, this is %.16g", who, least, value);
 }
 
 void diag_unknown_population(Session *s, Span span, const char *name, const char *nearest, const char *kind, Span decl) {
@@ -272,8 +284,8 @@ void diag_current_settings(Session *s, Span span, const char *source) {
   diag_hint(s, d, "Weights and delays belong to events: `poisson(rate)`, `times([…])`.");
 }
 
-void diag_negative(Session *s, Span span, const char *who, double value) {
-  diag_new(s, DIAG_NEGATIVE, span, "%s must not be negative, this is %.6g", who, value);
+void diag_negative(Session *s, Span span, const char *who, double value, const char *unit) {
+  diag_new(s, DIAG_NEGATIVE, span, "%s must not be negative, this is %.6g %s", who, value, unit);
 }
 
 void diag_not_positive(Session *s, Span span, const char *who, double ms) {

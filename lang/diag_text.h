@@ -131,6 +131,8 @@ void diag_network_too_large(Session *s, Span span, double count, int limit);
 void diag_too_many_axes(Session *s, Span span, int limit);
 void diag_net_value_form(Session *s, Span span, const char *what);
 void diag_let_domain(Session *s, Span span, const char *name);
+void diag_enum_value(Session *s, Span span, const char *name, const char *word, const char *nearest,
+                     const char *const *words, size_t n);
 void diag_table_depth(Session *s, Span span, const char *name, uint32_t want, uint32_t got);
 void diag_table_length(Session *s, Span span, const char *name, const char *set, uint32_t want, uint32_t got,
                        const char *missing, Span decl);
@@ -172,7 +174,7 @@ void diag_unknown_input(Session *s, Span span, const char *name, const char *com
 void diag_port_not_input(Session *s, Span span, const char *name, const char *component, const char *const *inputs, size_t n,
                          Span decl);
 void diag_current_settings(Session *s, Span span, const char *source);
-void diag_negative(Session *s, Span span, const char *who, double value);
+void diag_negative(Session *s, Span span, const char *who, double value, const char *unit);
 void diag_not_positive(Session *s, Span span, const char *who, double ms);
 void diag_times_order(Session *s, Span span, double ms, double before);
 void diag_step_order(Session *s, Span span, double from, double to);

@@ -128,6 +128,7 @@ typedef struct {
 struct MComponent {
   Name name;
   Name what; /* keyword: neuron, … */
+  bool failed; /* checked with errors: what is missing in it is no error of its users */
   Name doc;
   Span span;
   VEC(MVar *) vars;  /* in order of declaration, parts first where they are used */

@@ -112,7 +112,8 @@ typedef VEC(MSlice) MSliceList;
 bool net_slices(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, AstWord *ret_member);
 /* Checks that the expression is a whole number in [least, most], as far as it is known; marks globals. */
 MExpr *net_count_expr(Net *n, Scope *scope, const Ast *ast, const char *who, double least, double most);
-Name net_unique_path(Net *n, Name path);
+/* label: its place, if it is one. */
+Name net_unique_path(Net *n, Name path, Span label);
 
 /* ---- what connections and drives share (check_connect.c) */
 /* The `weight` and `delay` of a block of settings; of: "a connection". */
