@@ -13,7 +13,7 @@ static void lower_experiment(Lower *l, MExperiment *mx) {
   Setup st = {.l = l, .mx = mx, .x = NEW(l->a, IrExperiment)};
   st.x->experiment = mx;
   st.x->setup = ir_kernel(l->s, l->a, KERNEL_SETUP, name_fmt(l->s, "setup.%s", name_str(l->s, mx->name)));
-  st.scope = scope_new(l, st.x->setup, LEAF_SETUP, NULL);
+  st.scope = lower_scope(l, st.x->setup, LEAF_SETUP, NULL);
   st.scope.setup = &st;
   setup_globals(&st);
   st.x->dt = setup_slot_as(&st, mx->dt, TIME, "dt");

@@ -73,13 +73,13 @@ struct Setup {
 };
 
 /* lower_expr.c */
-Scope scope_new(Lower *l, IrKernel *k, LeafKind leaf, Shape *shape);
+Scope lower_scope(Lower *l, IrKernel *k, LeafKind leaf, Shape *shape);
 IrVal lower_expr(Scope *sc, const MExpr *e);
 IrVal lower_var(Scope *sc, const MVar *var);
 IrVal lower_as(Scope *sc, const MExpr *e, Dim dim); /* a bare 0 or inf takes the dimension */
 IrVal lower_fit(Scope *sc, IrVal v, Dim dim);
 bool lower_uniform(Scope *sc, const MExpr *e); /* the same for all elements, known in setup */
-void scope_forget(Scope *sc);                  /* a state has changed */
+void lower_forget(Scope *sc);                  /* a state has changed */
 
 /* lower_class.c */
 Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop); /* finds or adds the class; NULL after a diagnostic */

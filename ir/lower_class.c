@@ -71,7 +71,7 @@ static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
 static void lower_flow(Lower *l, Shape *shape) {
   IrClass *c = shape->c;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_FLOW, name_fmt(l->s, "flow.%s", name_str(l->s, c->name)));
-  Scope sc = scope_new(l, k, LEAF_ELEMENT, shape);
+  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
   sc.noise = true;
   Dim time = {{0}};
   time.e[DIM_TIME] = DIM_ONE;
@@ -89,7 +89,7 @@ static void lower_flow(Lower *l, Shape *shape) {
 static void lower_init(Lower *l, Shape *shape) {
   IrClass *c = shape->c;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_INIT, name_fmt(l->s, "init.%s", name_str(l->s, c->name)));
-  Scope sc = scope_new(l, k, LEAF_INIT, shape);
+  Scope sc = lower_scope(l, k, LEAF_INIT, shape);
   for (uint32_t i = 0; i < c->elem_params.n + c->states.n; i++) {
     bool param = i < c->elem_params.n;
     MVar *var = param ? c->elem_params.at[i] : c->states.at[i - c->elem_params.n].var;

@@ -53,7 +53,7 @@ void ptr_clear(PtrMap *m) {
 
 /* ---- scopes */
 
-Scope scope_new(Lower *l, IrKernel *k, LeafKind leaf, Shape *shape) {
+Scope lower_scope(Lower *l, IrKernel *k, LeafKind leaf, Shape *shape) {
   Scope sc = {.l = l, .b = {.s = l->s, .arena = l->a, .k = k}, .leaf = leaf, .shape = shape, .arg = IR_NONE};
   if (shape) {
     sc.draws = &shape->c->draws;
@@ -63,7 +63,7 @@ Scope scope_new(Lower *l, IrKernel *k, LeafKind leaf, Shape *shape) {
   return sc;
 }
 
-void scope_forget(Scope *sc) { ptr_clear(&sc->memo); }
+void lower_forget(Scope *sc) { ptr_clear(&sc->memo); }
 
 /* ---- uniform or not */
 

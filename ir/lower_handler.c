@@ -21,7 +21,7 @@ static void lower_assign(Scope *sc, const MStmt *st, IrVal mask) {
     case ASSIGN_DRAW: break; /* the value is a draw */
   }
   sc->state[i] = mask == IR_NONE ? v : ir_op3(b, IR_SELECT, mask, v, now);
-  scope_forget(sc);
+  lower_forget(sc);
 }
 
 static void lower_statements(Scope *sc, const MStmtList *list, IrVal mask, bool top) {
@@ -110,7 +110,7 @@ void lower_receive(Lower *l, Shape *shape, uint32_t port) {
   const MPort *p = shape->c->ports.at[port].port;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_RECEIVE,
                           name_fmt(l->s, "receive.%s.%s", name_str(l->s, shape->c->name), name_str(l->s, p->name)));
-  Scope sc = scope_new(l, k, LEAF_ELEMENT, shape);
+  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
   sc.b.span = p->span;
   if (p->n_args) sc.arg = ir_load(&sc.b, ir_slot(&sc.b, SLOT_ARG, 0, p->arg_name, IR_REAL, p->arg_dim));
   uint32_t errors = l->s->errors;
@@ -145,7 +145,7 @@ static IrVal rate(Scope *sc, const MSpike *spike) {
 
 static void lower_test(Lower *l, Shape *shape, const MSpike *spike) {
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_TEST, name_fmt(l->s, "test.%s", name_str(l->s, shape->c->name)));
-  Scope sc = scope_new(l, k, LEAF_ELEMENT, shape), before = scope_new(l, k, LEAF_ELEMENT, shape);
+  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape), before = lower_scope(l, k, LEAF_ELEMENT, shape);
   before.old = true;
   IrVal c = IR_NONE;
   switch ((SpikeForm)spike->form) {
@@ -163,7 +163,7 @@ static void lower_test(Lower *l, Shape *shape, const MSpike *spike) {
 void lower_spike(Lower *l, Shape *shape, const MSpike *spike) {
   lower_test(l, shape, spike);
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_FIRE, name_fmt(l->s, "fire.%s", name_str(l->s, shape->c->name)));
-  Scope sc = scope_new(l, k, LEAF_ELEMENT, shape);
+  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
   lower_statements(&sc, &spike->body, IR_NONE, true);
   store_states(&sc);
   if (k->ins.n) shape->c->fire = k;
@@ -197,7 +197,7 @@ static void lower_hold(Scope *sc, const MStmt *st) {
 void lower_derive(Lower *l, Shape *shape) {
   IrClass *c = shape->c;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_DERIVE, name_fmt(l->s, "derive.%s", name_str(l->s, c->name)));
-  Scope sc = scope_new(l, k, LEAF_ELEMENT, shape);
+  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
   for (uint32_t i = 0; i < c->component->spikes.n; i++) {
     const MStmtList *body = &c->component->spikes.at[i]->body;
     for (uint32_t j = 0; j < body->n; j++)

@@ -28,7 +28,7 @@ static IrKernel *synapse_kernel(Setup *st, Scope *sc, const MExpr *e, Dim dim, c
   Lower *l = st->l;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_SYNAPSE, name_fmt(l->s, "%s.%u", name, l->synapse.n));
   uint32_t draws = first_ordinal;
-  Scope own = scope_new(l, k, LEAF_SYNAPSE, NULL);
+  Scope own = lower_scope(l, k, LEAF_SYNAPSE, NULL);
   own.lifting = true;
   own.draws = &draws;
   own.lifted.at = sc->lifted.at, own.lifted.n = sc->lifted.n, own.lifted.cap = sc->lifted.cap;
@@ -97,7 +97,7 @@ static IrKernel *record_kernel(Setup *st, const MRecord *m, const MExpr *e, Shap
   Lower *l = st->l;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_RECORD,
                           name_fmt(l->s, "record.%s.%s", name_str(l->s, m->name), name_str(l->s, shape->c->name)));
-  Scope sc = scope_new(l, k, LEAF_ELEMENT, shape);
+  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
   IrVal v = lower_expr(&sc, e);
   sc.b.span = e->span;
   if (k->ins.at[v].type == IR_BOOL) v = ir_op3(&sc.b, IR_SELECT, v, alg_num(&sc.b, 1), alg_num(&sc.b, 0));
