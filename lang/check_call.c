@@ -347,7 +347,7 @@ static void names_known(Ast *ast, void *context) {
   if (ast->kind == AST_NAME) {
     Name name = AST_AS(NameRef, ast)->name.name;
     const char *text = name_str(w->c->s, name);
-    if (!scope_find(w->scope, name) && strcmp(text, "inf") != 0) unknown_name(w->c, w->scope, name, ast->span);
+    if (!scope_find(w->scope, name) && strcmp(text, "inf") != 0) unknown_name(w->c, w->scope, name, ast->span, NULL);
   } else if (ast->kind == AST_CALL) {
     const AstCall *call = AST_AS(Call, ast);
     for (uint32_t i = 0; i < call->args.n; i++) names_known(call->args.at[i], w);

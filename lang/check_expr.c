@@ -114,8 +114,8 @@ static Want operand_want(const Want *want, bool alike) {
 
 /* ---- names */
 
-static const Scope *hook_scope(Checker *c, Scope *scope, const Ast *ast, Name name, Symbol **ret_symbol, MExpr **ret_value) {
-  (void)c;
+/* The innermost scope that knows the name: its symbol, or the value that its hook gave. NULL: none knows it. */
+static const Scope *find_outwards(Scope *scope, const Ast *ast, Name name, Symbol **ret_symbol, MExpr **ret_value) {
   *ret_symbol = NULL;
   *ret_value = NULL;
   for (Scope *at = scope; at; at = at->parent) {
@@ -149,7 +149,7 @@ static MExpr *symbol_value(Checker *c, Symbol *symbol, Span span, const Want *wa
     case SYM_ELEMENT: return element_value(c, symbol->set, symbol->value, span);
     case SYM_EXPR: {
       if (!symbol->expr) return NULL;
-      bool leaf = symbol->expr->kind == MX_NUM || symbol->expr->kind == MX_VAR || symbol->expr->kind == MX_GLOBAL;
+      bool leaf = symbol->expr->n_args == 0 && symbol->expr->kind != MX_NOISE;
       MExpr *e = leaf ? expr_with_dim(c, symbol->expr, symbol->expr->dim) : symbol->expr;
       if (leaf) e->span = span;
       return e;
@@ -191,8 +191,9 @@ static MExpr *language_name(Checker *c, Name name, Span span, const Want *want, 
   return NULL;
 }
 
-void unknown_name(Checker *c, Scope *scope, Name name, Span span) {
+void unknown_name(Checker *c, Scope *scope, Name name, Span span, const MDomain *labels) {
   TextList names = {0};
+  for (uint32_t i = 0; labels && i < labels->labels.n; i++) vec_push(c->arena, &names, name_str(c->s, labels->labels.at[i]));
   scope_names(c, scope, &names);
   for (uint32_t i = 0; c->fallback && i < c->fallback->vars.n; i++)
     vec_push(c->arena, &names, name_str(c->s, c->fallback->vars.at[i]->name));
@@ -202,6 +203,13 @@ void unknown_name(Checker *c, Scope *scope, Name name, Span span) {
 #undef BUILTIN
   const char *word = name_str(c->s, name);
   Unit unit;
+  size_t letters = strcspn(word, "0123456789");
+  const char *stem = arena_text(c->arena, word, letters);
+  bool only_digits = word[letters] && !word[letters + strspn(word + letters, "0123456789")];
+  if (only_digits && unit_parse_quiet(stem, &unit) == NULL && !scope_find(scope, name)) {
+    diag_unit_caret(c->s, span, word, arena_printf(c->arena, "%s^%s", stem, word + letters));
+    return;
+  }
   bool is_unit = unit_parse_quiet(word, &unit) == NULL;
   diag_unknown_name(c->s, span, word, diag_nearest(word, names.at, names.n), is_unit);
 }
@@ -217,13 +225,13 @@ static MExpr *name_value(Checker *c, Scope *scope, const Ast *ast, Name name, co
   }
   Symbol *symbol;
   MExpr *value;
-  if (hook_scope(c, scope, ast, name, &symbol, &value)) return symbol ? symbol_value(c, symbol, ast->span, want) : value;
+  if (find_outwards(scope, ast, name, &symbol, &value)) return symbol ? symbol_value(c, symbol, ast->span, want) : value;
   MVar *var = c->fallback ? component_var(c->fallback, name) : NULL;
   if (var) return changing(c, var, ast->span, want);
   bool known;
   value = language_name(c, name, ast->span, want, &known);
   if (known) return value;
-  unknown_name(c, scope, name, ast->span);
+  unknown_name(c, scope, name, ast->span, want->labels);
   return NULL;
 }
 
@@ -334,7 +342,7 @@ Symbol *check_path(Checker *c, Scope *scope, const Ast *ast) {
                                             : scope_find(scope, path_name(c, base));
   if (!symbol) {
     if (!reported && (base->kind == AST_NAME || base->kind == AST_MEMBER))
-      unknown_name(c, scope, path_name(c, base), base->span);
+      unknown_name(c, scope, path_name(c, base), base->span, NULL);
     else if (!reported && base->kind == AST_PRIMED)
       diag_primed_not_state(c->s, base->span, name_str(c->s, AST_AS(Primed, base)->name.name), AST_AS(Primed, base)->primes);
     else if (!reported)
@@ -359,7 +367,7 @@ static MExpr *subscript_value(Checker *c, Scope *scope, const Ast *ast, const Wa
   Symbol *symbol;
   MExpr *value;
   if (base->kind == AST_NAME &&
-      hook_scope(c, scope, ast, AST_AS(NameRef, base)->name.name, &symbol, &value) && !symbol)
+      find_outwards(scope, ast, AST_AS(NameRef, base)->name.name, &symbol, &value) && !symbol)
     return value;
   symbol = check_path(c, scope, ast);
   return symbol ? symbol_value(c, symbol, ast->span, want) : NULL;
@@ -464,7 +472,7 @@ static const MDomain *labels_of(Checker *c, Scope *scope, const Ast *ast) {
   Name name = path_name(c, ast);
   Symbol *symbol = NULL;
   MExpr *value = NULL;
-  hook_scope(c, scope, ast, name, &symbol, &value);
+  find_outwards(scope, ast, name, &symbol, &value);
   if (symbol && symbol->kind == SYM_VAR && symbol_resolve(c, symbol, ast->span))
     return symbol->var->domain.labels.n ? &symbol->var->domain : NULL;
   if (symbol && symbol->kind == SYM_GLOBAL && symbol_resolve(c, symbol, ast->span))
@@ -592,8 +600,9 @@ static MExpr *value_of_kind(Checker *c, Scope *scope, const Ast *ast, const Want
     case AST_INTERVAL: diag_not_a_number(c->s, ast->span, "an interval"); return NULL;
     case AST_NAMED: diag_not_a_number(c->s, ast->span, "a named argument"); return NULL;
     case AST_UNIT: diag_not_a_number(c->s, ast->span, "a unit"); return NULL;
+    case AST_COLUMN: diag_not_supported(c->s, ast->span, "columns of files", "Write the values as a list."); return NULL;
     case AST_FILE: case AST_LANGUAGE: case AST_IMPORT: case AST_MODEL_INFO: case AST_BLOCK: case AST_FN: case AST_FN_ARG:
-    case AST_DECL: case AST_ITEM: case AST_BINDER: case AST_COLUMN: case AST_EQUATION: case AST_ASSIGN: case AST_IF_STMT: case AST_RECEIVE:
+    case AST_DECL: case AST_ITEM: case AST_BINDER: case AST_EQUATION: case AST_ASSIGN: case AST_IF_STMT: case AST_RECEIVE:
     case AST_SPIKE: case AST_ON: case AST_HOLD: case AST_SEND: case AST_STREAM: case AST_USE: case AST_GATE:
     case AST_KINETIC: case AST_REACTION: case AST_POPULATION: case AST_CONNECT: case AST_DRIVE: case AST_SUBJECT:
     case AST_RECORD: case AST_RUN: case AST_EXPECT: case AST_FREEZE: case AST_LATER: case AST_KINDS: break;

@@ -17,7 +17,7 @@ bool same_dims(Checker *c, const Want *want, const char *op, Span span, const As
 void blame(Checker *c, const Ast *ast, const MExpr *e, const Want *want);
 /* No condition, no label. */
 bool arithmetic_operand(Checker *c, const MExpr *e, const char *op);
-void unknown_name(Checker *c, Scope *scope, Name name, Span span);
+void unknown_name(Checker *c, Scope *scope, Name name, Span span, const MDomain *labels);
 void unknown_function(Checker *c, Scope *scope, Name name, Span span);
 
 #endif

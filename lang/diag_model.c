@@ -149,6 +149,11 @@ void diag_not_indexed(Session *s, Span span, const char *name, Span decl) {
   declared_here(s, d, name, decl);
 }
 
+void diag_chain_too_long(Session *s, Span span, const char *name, int limit) {
+  Diag *d = diag_new(s, DIAG_CHAIN_TOO_LONG, span, "`%s` ends a chain of more than %d names that each need a later one", name, limit);
+  diag_hint(s, d, "Declare them in the order in which they are needed.");
+}
+
 void diag_list_length(Session *s, Span span, uint32_t want, uint32_t got, const char *set, Span decl) {
   Diag *d = diag_new(s, DIAG_LIST_LENGTH, span, "`%s` has %u elements, here are %u values", set, want, got);
   declared_here(s, d, set, decl);

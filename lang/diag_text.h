@@ -63,6 +63,7 @@ void diag_not_in_set(Session *s, Span span, const char *element, const char *set
 void diag_range_bad(Session *s, Span span, double from, double to, int limit);
 void diag_index_count(Session *s, Span span, const char *name, uint32_t want, uint32_t got, Span decl);
 void diag_index_missing(Session *s, Span span, const char *name, uint32_t want, Span decl);
+void diag_chain_too_long(Session *s, Span span, const char *name, int limit);
 void diag_list_length(Session *s, Span span, uint32_t want, uint32_t got, const char *set, Span decl);
 void diag_input_written(Session *s, Span span, const char *input, const char *bound, Span decl);
 void diag_part_spikes(Session *s, Span span, const char *part, Span spike);

@@ -1,4 +1,6 @@
 /* Messages about units, dimensions and kinds of values (3xxx). Units are spelled as the user wrote them where he did. */
+#include <string.h>
+
 #include "lang/diag.h"
 
 static const Dim per_time = {{-DIM_ONE}}, per_area = {{[DIM_LENGTH] = -2 * DIM_ONE}};
@@ -32,7 +34,8 @@ Diag *diag_unit_mismatch(Session *s, Span span, const char *op, Dim left, Dim ri
 }
 
 void diag_hint_add_unit(Session *s, Diag *d, Span span, const char *digits, const char *unit) {
-  const char *fix = arena_printf(s->arena, "%s %s", digits, unit);
+  bool over = strncmp(unit, "1/", 2) == 0;
+  const char *fix = arena_printf(s->arena, "%s%s%s", digits, over ? "" : " ", over ? unit + 1 : unit);
   diag_hint(s, d, "A quantity needs its unit: write `%s`.", fix);
   diag_fix(d, span, fix);
 }

@@ -87,7 +87,9 @@ const char *symbol_kind_text(const Checker *c, const Symbol *symbol) {
   switch (symbol->kind) {
     case SYM_VAR: return vars[symbol->var->kind];
     case SYM_GLOBAL: return symbol->global->settable ? "a param" : "a let";
-    case SYM_EXPR: return symbol->span.to ? "an argument" : "a constant";
+    case SYM_EXPR:
+      if (symbol->ast) return "a constant";
+      return symbol->context ? "an input of a part" : "an argument";
     case SYM_FAMILY: return "an indexed name";
     case SYM_SET: return "an index set";
     case SYM_ELEMENT: return symbol->set->range ? "an index" : "a label";
@@ -106,6 +108,8 @@ const char *symbol_kind_text(const Checker *c, const Symbol *symbol) {
 
 /* ---- completion on first use */
 
+enum { LONGEST_CHAIN = 400 }; /* of declarations that each need a later one: bounds the recursion */
+
 static void report_cycle(Checker *c, Symbol *symbol, Span use) {
   uint32_t from = c->busy.n;
   while (from > 0 && c->busy.at[from - 1] != symbol) from--;
@@ -113,23 +117,28 @@ static void report_cycle(Checker *c, Symbol *symbol, Span use) {
   char *path = arena_text(c->arena, "", 0);
   for (uint32_t i = from; i < c->busy.n; i++) {
     path = arena_printf(c->arena, "%s%s -> ", path, name_str(c->s, c->busy.at[i]->name));
-    c->busy.at[i]->failed = true;
+    c->busy.at[i]->failed = c->busy.at[i]->circle = true;
   }
   path = arena_printf(c->arena, "%s%s", path, name_str(c->s, symbol->name));
-  symbol->failed = true;
+  symbol->failed = symbol->circle = true;
   diag_cycle(c->s, symbol->span.to ? symbol->span : use, path);
 }
 
 bool symbol_resolve(Checker *c, Symbol *symbol, Span use) {
-  if (symbol->failed) return false;
   if (symbol->status == SYM_BUSY) {
-    report_cycle(c, symbol, use);
+    if (!symbol->circle) report_cycle(c, symbol, use);
     return false;
+  }
+  if (symbol->failed) return false;
+  if (symbol->status == SYM_NEW && c->busy.n >= LONGEST_CHAIN) {
+    diag_chain_too_long(c->s, use, name_str(c->s, symbol->name), LONGEST_CHAIN);
+    return !(symbol->failed = true);
   }
   if (symbol->status == SYM_NEW) {
     symbol->status = SYM_BUSY;
     vec_push(c->arena, &c->busy, symbol);
     if (symbol->resolve) symbol->resolve(c, symbol);
+    if (symbol->circle) symbol->failed = true;
     c->busy.n--;
     symbol->status = SYM_DONE;
   }

@@ -54,6 +54,7 @@ struct Symbol {
   Name name;
   Span span; /* where it was declared; {0,0}: by the language */
   bool failed; /* resolved with an error: its uses are silent */
+  bool circle; /* part of a circle that has been reported */
   union {
     MVar *var;
     MGlobal *global;
