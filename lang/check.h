@@ -17,6 +17,7 @@ struct Checker {
   VEC(Symbol *) busy;  /* symbols being resolved: a cycle reads off here */
   uint32_t depth;      /* nesting of expressions and calls */
   uint32_t fn_depth;   /* nesting of function calls */
+  bool chain_reported; /* a chain of declarations was too long: said once */
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
 

@@ -425,8 +425,10 @@ static MExpr *number_value(Checker *c, Scope *scope, const Ast *ast) {
   }
   const Source *source = source_at(c->s, ast->span.from);
   const char *digits = source ? source->text + (ast->span.from - source->base) : "";
+  size_t length = digits_length(digits);
   double value;
-  if (!unit_number(digits, digits_length(digits), &unit, &value)) {
+  if (length == 0) return NULL; /* put there by the parser after an error */
+  if (!unit_number(digits, length, &unit, &value)) {
     diag_number_range(c->s, ast->span);
     return NULL;
   }

@@ -88,6 +88,8 @@ static void declare_copy(Comp *k, PartUse *u, const MVar *of, Span span) {
   symbol->var = var;
 }
 
+enum { LARGEST_COMPONENT = 100000 };
+
 void comp_declare_use(Comp *k, const AstUse *use) {
   Span span;
   if (use->on.n > 0) {
@@ -107,6 +109,11 @@ void comp_declare_use(Comp *k, const AstUse *use) {
   if (!part) return;
   if (part->spikes.n > 0) {
     diag_part_spikes(k->s, use->component->span, name_str(k->s, part->name), part->spikes.at[0]->span);
+    symbol->failed = true;
+    return;
+  }
+  if (k->m->vars.n + part->vars.n > LARGEST_COMPONENT) {
+    diag_component_too_large(k->s, use->head.span, k->m->vars.n + part->vars.n, LARGEST_COMPONENT);
     symbol->failed = true;
     return;
   }

@@ -167,6 +167,11 @@ void diag_input_written(Session *s, Span span, const char *input, const char *bo
   diag_hint(s, d, "Bind it to a state.");
 }
 
+void diag_component_too_large(Session *s, Span span, uint32_t got, int limit) {
+  Diag *d = diag_new(s, DIAG_COMPONENT_TOO_LARGE, span, "with this part the component has %u variables, at most %d are possible", got, limit);
+  diag_hint(s, d, "Many elements belong in a population.");
+}
+
 void diag_part_spikes(Session *s, Span span, const char *part, Span spike) {
   Diag *d = diag_new(s, DIAG_NOT_SUPPORTED, span, "not supported yet: a part that spikes (`%s`)", part);
   if (spike.to) diag_note(s, d, spike, "it spikes here");

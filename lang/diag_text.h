@@ -66,6 +66,7 @@ void diag_index_missing(Session *s, Span span, const char *name, uint32_t want, 
 void diag_chain_too_long(Session *s, Span span, const char *name, int limit);
 void diag_list_length(Session *s, Span span, uint32_t want, uint32_t got, const char *set, Span decl);
 void diag_input_written(Session *s, Span span, const char *input, const char *bound, Span decl);
+void diag_component_too_large(Session *s, Span span, uint32_t got, int limit);
 void diag_part_spikes(Session *s, Span span, const char *part, Span spike);
 void diag_not_indexed(Session *s, Span span, const char *name, Span decl);
 

@@ -131,8 +131,9 @@ bool symbol_resolve(Checker *c, Symbol *symbol, Span use) {
   }
   if (symbol->failed) return false;
   if (symbol->status == SYM_NEW && c->busy.n >= LONGEST_CHAIN) {
-    diag_chain_too_long(c->s, use, name_str(c->s, symbol->name), LONGEST_CHAIN);
-    return !(symbol->failed = true);
+    if (!c->chain_reported) diag_chain_too_long(c->s, use, name_str(c->s, symbol->name), LONGEST_CHAIN);
+    c->chain_reported = symbol->failed = true;
+    return false;
   }
   if (symbol->status == SYM_NEW) {
     symbol->status = SYM_BUSY;
