@@ -1,0 +1,67 @@
+/* The embedded bitcode (math.bc, hot.bc) -> functions of a unit. Math is parsed lazily and its functions are made
+ * `linkonce`, so that linking copies those that something calls and never reads the bodies of the others.
+ * Needs: bitcode of the same LLVM release, its vectors passed as values. */
+#include <string.h>
+
+#include <llvm-c/BitReader.h>
+#include <llvm-c/Linker.h>
+
+#include "codegen/unit.h"
+
+extern const char cg_embedded_math[], cg_embedded_math_end[], cg_embedded_hot[], cg_embedded_hot_end[];
+
+const char *const cg_hot_names[] = {
+#define HOT(name, ...) #name,
+#include "runtime/hot.def"
+#undef HOT
+};
+const uint32_t cg_n_hot = COUNT_OF(cg_hot_names);
+
+const char *cg_hot_symbol(Arena *a, const char *name, const CgTarget *target) {
+  return arena_printf(a, "rt_hot_%s.v%u", name, target->x86_level);
+}
+
+static LLVMModuleRef bitcode_open(CgUnit *u, const char *from, const char *to, const char *name, bool lazy) {
+  LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange(from, (size_t)(to - from), name, false);
+  LLVMModuleRef m = NULL;
+  if (lazy ? LLVMGetBitcodeModuleInContext2(u->ctx, buffer, &m) : LLVMParseBitcodeInContext2(u->ctx, buffer, &m))
+    BUG(u->s, ((Span){0, 0}), "the embedded %s cannot be read", name);
+  if (!lazy) LLVMDisposeMemoryBuffer(buffer);
+  LLVMSetTarget(m, LLVMGetTarget(u->module));
+  LLVMSetDataLayout(m, LLVMGetDataLayoutStr(u->module));
+  return m;
+}
+
+void cg_math_open(CgUnit *u) {
+  u->math = bitcode_open(u, cg_embedded_math, cg_embedded_math_end, "math.bc", true);
+  for (LLVMValueRef f = LLVMGetFirstFunction(u->math); f; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f)) LLVMSetLinkage(f, LLVMLinkOnceODRLinkage);
+}
+
+LLVMValueRef cg_math_function(CgUnit *u, const char *name, LLVMTypeRef *ret_type) {
+  LLVMValueRef body = LLVMGetNamedFunction(u->math, name), mine = LLVMGetNamedFunction(u->module, name);
+  if (!body) BUG(u->s, ((Span){0, 0}), "math.bc has no %s", name);
+  *ret_type = LLVMGlobalGetValueType(body);
+  return mine ? mine : LLVMAddFunction(u->module, name, *ret_type);
+}
+
+void cg_math_link(CgUnit *u) {
+  if (LLVMLinkModules2(u->module, u->math)) BUG(u->s, ((Span){0, 0}), "math.bc cannot be linked");
+  u->math = NULL;
+}
+
+/* Hot functions keep a name of their level and stay visible to the table; all else becomes private in helpers_end. */
+void cg_hot_link(CgUnit *u) {
+  LLVMModuleRef hot = bitcode_open(u, cg_embedded_hot, cg_embedded_hot_end, "hot.bc", false);
+  for (LLVMValueRef f = LLVMGetFirstFunction(hot); f; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f)) LLVMSetVisibility(f, LLVMDefaultVisibility);
+  if (LLVMLinkModules2(u->module, hot)) BUG(u->s, ((Span){0, 0}), "hot.bc cannot be linked");
+  for (uint32_t i = 0; i < cg_n_hot; i++) {
+    LLVMValueRef f = LLVMGetNamedFunction(u->module, arena_printf(u->arena, "rt_hot_%s", cg_hot_names[i]));
+    if (!f || LLVMIsDeclaration(f)) BUG(u->s, ((Span){0, 0}), "hot.bc has no rt_hot_%s", cg_hot_names[i]);
+    const char *symbol = cg_hot_symbol(u->arena, cg_hot_names[i], u->target);
+    LLVMSetValueName2(f, symbol, strlen(symbol));
+    LLVMSetLinkage(f, LLVMExternalLinkage);
+    LLVMSetVisibility(f, LLVMHiddenVisibility);
+  }
+}

@@ -1,0 +1,175 @@
+/* IR instructions -> LLVM values, by the cpu column of ir/ops.def. No semantics here: a row's emitter builds the
+ * operation that the row's eval column states, and nothing is contracted or reordered after it (no fast-math flags).
+ * To add an emitter: a LOW_ kind, its L_ macro, a case. */
+#include <string.h>
+
+#include "codegen/emit.h"
+
+typedef enum {
+  LOW_CONST, LOW_LOAD, LOW_TAKE, LOW_STORE, LOW_CHECK, LOW_TIME, LOW_DT,
+  LOW_BIN, LOW_FCMP, LOW_FNEG, LOW_NOT, LOW_SELECT, LOW_PICK, LOW_CLIP, LOW_HEAVISIDE,
+  LOW_INTRIN, LOW_CALL, LOW_DRAW, LOW_NOISE
+} Low;
+typedef struct {
+  Low how;
+  int code;         /* LLVMOpcode or LLVMRealPredicate */
+  const char *name; /* intrinsic, or function of math/ without its form */
+} Lowering;
+
+#define L_CONST {LOW_CONST, 0, NULL}
+#define L_LOAD {LOW_LOAD, 0, NULL}
+#define L_TAKE {LOW_TAKE, 0, NULL}
+#define L_STORE {LOW_STORE, 0, NULL}
+#define L_CHECK {LOW_CHECK, 0, NULL}
+#define L_TIME {LOW_TIME, 0, NULL}
+#define L_DT {LOW_DT, 0, NULL}
+#define L_FBIN(op) {LOW_BIN, LLVM##op, NULL}
+#define L_BIN(op) {LOW_BIN, LLVM##op, NULL}
+#define L_FCMP(p) {LOW_FCMP, LLVMReal##p, NULL}
+#define L_FNEG {LOW_FNEG, 0, NULL}
+#define L_NOT {LOW_NOT, 0, NULL}
+#define L_SELECT {LOW_SELECT, 0, NULL}
+#define L_PICK(p) {LOW_PICK, LLVMReal##p, NULL}
+#define L_CLIP {LOW_CLIP, 0, NULL}
+#define L_HEAVISIDE {LOW_HEAVISIDE, 0, NULL}
+#define L_INTRIN(name) {LOW_INTRIN, 0, #name}
+#define L_CALL(f) {LOW_CALL, 0, "nslm_" #f}
+#define L_DRAW(f) {LOW_DRAW, 0, "nslm_" #f}
+#define L_NOISE {LOW_NOISE, 0, "nslm_draw_normal"}
+
+static const Lowering lowerings[IR_OPS] = {
+#define OP(id, text, arity, type, dim, eval, partials, cpu, ...) [IR_##id] = cpu,
+#include "ir/ops.def"
+#undef OP
+};
+
+static LLVMValueRef pick(Emit *e, LLVMRealPredicate p, LLVMValueRef a, LLVMValueRef b) {
+  return LLVMBuildSelect(e->u->builder, LLVMBuildFCmp(e->u->builder, p, a, b, ""), a, b, "");
+}
+
+static LLVMValueRef intrinsic(Emit *e, const char *name, LLVMValueRef *args, unsigned n) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  LLVMTypeRef type = LLVMIntrinsicGetType(e->u->ctx, id, &e->real, 1);
+  return LLVMBuildCall2(e->u->builder, type, LLVMGetIntrinsicDeclaration(e->u->module, id, &e->real, 1), args, n, "");
+}
+
+static LLVMValueRef math_call(Emit *e, const char *name, LLVMValueRef *args, unsigned n) {
+  const char *form = e->lanes == 1 ? "f64" : e->f32 ? "f32v" : "f64v";
+  LLVMTypeRef type;
+  LLVMValueRef f = cg_math_function(e->u, arena_printf(e->u->arena, "%s_%s", name, form), &type);
+  return LLVMBuildCall2(e->u->builder, type, f, args, n, "");
+}
+
+/* Numbers of the elements of lanes [from, from + 8). */
+static LLVMValueRef element_numbers(Emit *e, unsigned from) {
+  CgUnit *u = e->u;
+  LLVMValueRef at = LLVMBuildAdd(u->builder, e->first, e->at, "");
+  if (e->lanes == 1) return at;
+  LLVMValueRef lane[8];
+  for (unsigned i = 0; i < 8; i++) lane[i] = LLVMConstInt(u->i64, from + i, false);
+  LLVMTypeRef type = LLVMVectorType(u->i64, 8);
+  LLVMValueRef one = LLVMBuildInsertElement(u->builder, LLVMGetPoison(type), at, LLVMConstInt(u->i32, 0, false), "");
+  LLVMValueRef all =
+      LLVMBuildShuffleVector(u->builder, one, LLVMGetPoison(type), LLVMConstNull(LLVMVectorType(u->i32, 8)), "");
+  return LLVMBuildAdd(u->builder, all, LLVMConstVector(lane, 8), "");
+}
+
+/* A draw: math/ wants the number (key, element, step, ordinal) before the parameters. */
+static LLVMValueRef draw_call(Emit *e, const char *name, uint32_t ordinal, const LLVMValueRef *args, unsigned n) {
+  LLVMValueRef all[9];
+  unsigned count = 0;
+  all[count++] = e->key;
+  all[count++] = element_numbers(e, 0);
+  if (e->lanes == 16) all[count++] = element_numbers(e, 8);
+  all[count++] = e->step;
+  all[count++] = LLVMConstInt(e->u->i32, ordinal, false);
+  for (unsigned i = 0; i < n; i++) all[count++] = args[i];
+  return math_call(e, name, all, count);
+}
+
+/* int64 -> double where the processor has no such vector conversion: x = high * 2^32 + low, both put by their bits into
+ * doubles of known exponent; the last addition is the only rounding, so the bits are those of the conversion. */
+static LLVMValueRef to_double_by_halves(Emit *e, LLVMValueRef x) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMTypeRef reals = emit_vector(e, e->u->f64);
+  LLVMValueRef word[5], all[16];
+  const uint64_t number[5] = {0xffffffff, 0x4330000000000000, 32, 0x4530000080000000, 0x4530000080100000};
+  for (int i = 0; i < 5; i++) {
+    for (unsigned j = 0; j < e->lanes; j++) all[j] = LLVMConstInt(e->u->i64, number[i], false);
+    word[i] = e->lanes == 1 ? all[0] : LLVMConstVector(all, e->lanes);
+  }
+  LLVMValueRef low = LLVMBuildOr(b, LLVMBuildAnd(b, x, word[0], ""), word[1], "");        /* 2^52 + low */
+  LLVMValueRef high = LLVMBuildXor(b, LLVMBuildLShr(b, x, word[2], ""), word[3], "");     /* 2^84 + 2^63 + high 2^32 */
+  LLVMValueRef both = LLVMBuildFSub(b, LLVMBuildBitCast(b, high, reals, ""), LLVMBuildBitCast(b, word[4], reals, ""), "");
+  return LLVMBuildFAdd(b, both, LLVMBuildBitCast(b, low, reals, ""), "");
+}
+
+/* The accumulator as a real times the value of its unit; then it is empty. */
+static LLVMValueRef take(Emit *e, uint32_t slot, LLVMValueRef scale) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMTypeRef ints = emit_vector(e, e->u->i64);
+  LLVMValueRef p = emit_array_at(e, slot, e->u->i64), x = LLVMBuildLoad2(b, ints, p, "");
+  LLVMSetAlignment(x, 8);
+  LLVMSetAlignment(LLVMBuildStore(b, LLVMConstNull(ints), p), 8);
+  bool halves = !e->f32 && e->lanes > 1 && !e->u->target->i64_to_f64;
+  LLVMValueRef real = halves ? to_double_by_halves(e, x) : LLVMBuildSIToFP(b, x, e->real, "");
+  return LLVMBuildFMul(b, real, scale, "");
+}
+
+/* Adds 0 * v to `bad`: NaN if v is not finite. */
+static void check(Emit *e, LLVMValueRef v) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMValueRef zero = LLVMConstNull(e->real);
+  if (!e->bad)
+    e->bad = LLVMBuildFMul(b, v, zero, "");
+  else if (e->u->target->fma)
+    e->bad = intrinsic(e, "llvm.fma", (LLVMValueRef[]){v, zero, e->bad}, 3);
+  else
+    e->bad = LLVMBuildFAdd(b, e->bad, LLVMBuildFMul(b, v, zero, ""), "");
+}
+
+static LLVMValueRef heaviside(Emit *e, LLVMValueRef a) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMValueRef above = LLVMBuildFCmp(b, LLVMRealOGT, a, LLVMConstNull(e->real), "");
+  return LLVMBuildSelect(b, above, emit_real(e, 1), LLVMConstNull(e->real), "");
+}
+
+static LLVMValueRef constant(Emit *e, const IrIns *ins) {
+  if (ins->type != IR_BOOL) return emit_real(e, ins->num);
+  return ins->num != 0 ? LLVMConstAllOnes(e->cond) : LLVMConstNull(e->cond);
+}
+
+static LLVMValueRef lower(Emit *e, const IrIns *ins, LLVMValueRef *arg) {
+  const Lowering *low = &lowerings[ins->op];
+  LLVMBuilderRef b = e->u->builder;
+  unsigned n = ir_ops[ins->op].arity;
+  switch (low->how) {
+    case LOW_CONST: return constant(e, ins);
+    case LOW_LOAD: return emit_load(e, ins->slot);
+    case LOW_TAKE: return take(e, ins->slot, arg[0]);
+    case LOW_STORE: emit_store(e, ins->slot, arg[0]); return NULL;
+    case LOW_CHECK: check(e, arg[0]); return NULL;
+    case LOW_TIME: return e->t;
+    case LOW_DT: return e->dt;
+    case LOW_BIN: return LLVMBuildBinOp(b, (LLVMOpcode)low->code, arg[0], arg[1], "");
+    case LOW_FCMP: return LLVMBuildFCmp(b, (LLVMRealPredicate)low->code, arg[0], arg[1], "");
+    case LOW_FNEG: return LLVMBuildFNeg(b, arg[0], "");
+    case LOW_NOT: return LLVMBuildNot(b, arg[0], "");
+    case LOW_SELECT: return LLVMBuildSelect(b, arg[0], arg[1], arg[2], "");
+    case LOW_PICK: return pick(e, (LLVMRealPredicate)low->code, arg[0], arg[1]);
+    case LOW_CLIP: return pick(e, LLVMRealOLT, arg[2], pick(e, LLVMRealOGT, arg[1], arg[0]));
+    case LOW_HEAVISIDE: return heaviside(e, arg[0]);
+    case LOW_INTRIN: return intrinsic(e, low->name, arg, n);
+    case LOW_CALL: return math_call(e, low->name, arg, n);
+    case LOW_DRAW: return draw_call(e, low->name, ins->slot, arg, n);
+    case LOW_NOISE: return draw_call(e, low->name, ins->slot, (LLVMValueRef[]){emit_real(e, 0), emit_real(e, 1)}, 2);
+  }
+  return NULL;
+}
+
+void emit_instruction(Emit *e, IrVal i) {
+  const IrIns *ins = &e->k->ins.at[i];
+  LLVMValueRef arg[4] = {0};
+  for (unsigned j = 0; j < ir_ops[ins->op].arity; j++) arg[j] = e->value[ins->arg[j]];
+  e->value[i] = lower(e, ins, arg);
+}

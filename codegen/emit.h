@@ -1,0 +1,34 @@
+/* Inside codegen/: one kernel on its way to LLVM values. kernel.c makes the frame (arguments, loop, slots), emit.c the
+ * instructions, by the lowering column of ir/ops.def. */
+#ifndef NSL_CODEGEN_EMIT_H
+#define NSL_CODEGEN_EMIT_H
+
+#include "codegen/unit.h"
+
+typedef struct {
+  CgUnit *u;
+  const IrKernel *k;
+  unsigned lanes;     /* elements at once; 1: scalar */
+  bool f32;           /* this kernel's reals are floats */
+  bool f32_arrays;    /* the program's arrays of reals are floats */
+  LLVMTypeRef real, cond, lane; /* lane: one element of real */
+  LLVMValueRef function, env;
+  LLVMValueRef key, step, first, t, dt, globals, set; /* from env, made where first asked for in the entry block */
+  LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
+  LLVMValueRef *shared; /* uniform slots: value in all lanes */
+  LLVMValueRef at;      /* i64: element - first, of lane 0 */
+  LLVMValueRef bad;     /* NaN in lanes where a check failed in this pass, else 0; NULL: no check yet */
+  LLVMValueRef *value;  /* by instruction */
+} Emit;
+
+void emit_instruction(Emit *e, IrVal i);
+
+/* kernel.c */
+LLVMValueRef emit_load(Emit *e, uint32_t slot);
+void emit_store(Emit *e, uint32_t slot, LLVMValueRef v);
+LLVMValueRef emit_array_at(Emit *e, uint32_t slot, LLVMTypeRef element); /* pointer to the array's element of lane 0 */
+LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
+LLVMTypeRef emit_vector(const Emit *e, LLVMTypeRef element); /* <lanes x element>, or element */
+LLVMValueRef emit_real(const Emit *e, double number);
+
+#endif

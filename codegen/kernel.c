@@ -1,0 +1,267 @@
+/* One IrKernel -> one LLVM function uint64_t (const struct nsl_env *): the frame around the instructions.
+ *
+ * Per-element kernels are emitted as vector code, a fixed number of elements a pass (targets.def), so that no loop
+ * vectorizer has to be trusted and the same operations run at every x86 level. What is uniform is loaded and spread
+ * over the lanes before the loop; masks are read and written as the bytes of their words (x86 and PTX are little-endian).
+ * Scalar kernels are the same with one lane and no loop.
+ * Needs: a kernel that passed ir_verify, of level 2; arrays with room up to the next multiple of 64 elements.
+ * Gives: nonzero if a checked value was not finite in some lane, padding lanes included (the runtime looks who it was). */
+#include <stddef.h>
+#include <string.h>
+
+#include "codegen/emit.h"
+
+const char *cg_kernel_symbol(const Session *s, Arena *a, const IrKernel *k, const CgTarget *target) {
+  return arena_printf(a, "%s.%u.v%u", name_str(s, k->name), k->index, target->x86_level);
+}
+
+LLVMTypeRef emit_vector(const Emit *e, LLVMTypeRef element) {
+  return e->lanes == 1 ? element : LLVMVectorType(element, e->lanes);
+}
+
+LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar) {
+  if (e->lanes == 1) return scalar;
+  LLVMBuilderRef b = e->u->builder;
+  LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(scalar), e->lanes);
+  LLVMValueRef zero = LLVMConstInt(e->u->i32, 0, false);
+  LLVMValueRef one = LLVMBuildInsertElement(b, LLVMGetPoison(type), scalar, zero, "");
+  return LLVMBuildShuffleVector(b, one, LLVMGetPoison(type), LLVMConstNull(LLVMVectorType(e->u->i32, e->lanes)), "");
+}
+
+LLVMValueRef emit_real(const Emit *e, double number) {
+  LLVMValueRef lane = LLVMConstReal(e->lane, e->f32 ? (double)(float)number : number), all[16];
+  for (unsigned i = 0; i < e->lanes; i++) all[i] = lane;
+  return e->lanes == 1 ? lane : LLVMConstVector(all, e->lanes);
+}
+
+static LLVMValueRef byte_offset(Emit *e, LLVMValueRef base, LLVMValueRef bytes) {
+  return LLVMBuildGEP2(e->u->builder, e->u->i8, base, &bytes, 1, "");
+}
+
+static LLVMValueRef load_aligned(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align) {
+  LLVMValueRef v = LLVMBuildLoad2(e->u->builder, type, p, "");
+  LLVMSetAlignment(v, align);
+  return v;
+}
+
+static LLVMValueRef env_field(Emit *e, size_t offset, LLVMTypeRef type, const char *name) {
+  LLVMValueRef v = load_aligned(e, type, byte_offset(e, e->env, LLVMConstInt(e->u->i64, offset, false)), 8);
+  LLVMSetValueName2(v, name, strlen(name));
+  return v;
+}
+
+/* ---- slots */
+typedef enum { MEMORY_NUMBER, MEMORY_ARRAY, MEMORY_MASK } Memory;
+static Memory slot_memory(SlotKind kind) {
+  switch (kind) {
+    case SLOT_UNIFORM:
+    case SLOT_GLOBAL: return MEMORY_NUMBER;
+    case SLOT_HELD:
+    case SLOT_PREV:
+    case SLOT_SPIKE: return MEMORY_MASK;
+    case SLOT_STATE:
+    case SLOT_OLD:
+    case SLOT_DER:
+    case SLOT_PARAM:
+    case SLOT_INPUT:
+    case SLOT_PORT:
+    case SLOT_ARG:
+    case SLOT_OUT:
+    case SLOT_KINDS: break;
+  }
+  return MEMORY_ARRAY;
+}
+
+/* What an element of the slot's array is in memory. */
+static LLVMTypeRef slot_element(const Emit *e, const IrSlot *slot) {
+  if (slot->kind == SLOT_PORT) return e->u->i64;
+  bool f64 = !e->f32_arrays || (slot->kind == SLOT_OUT && e->k->kind == KERNEL_SYNAPSE);
+  return f64 ? e->u->f64 : e->u->f32;
+}
+
+static unsigned element_bytes(const Emit *e, LLVMTypeRef element) { return element == e->u->f32 ? 4 : 8; }
+
+/* Between reals in memory and reals of the kernel. */
+static LLVMValueRef real_convert(Emit *e, LLVMValueRef v, LLVMTypeRef lane) {
+  LLVMTypeRef have = LLVMTypeOf(v), want = emit_vector(e, lane);
+  return have == want ? v : LLVMBuildFPCast(e->u->builder, v, want, "");
+}
+
+static LLVMValueRef number_pointer(Emit *e, const IrSlot *slot) {
+  return byte_offset(e, e->globals, LLVMConstInt(e->u->i64, 8ull * slot->index, false));
+}
+
+/* A uniform as this kernel's real, in all lanes. */
+static LLVMValueRef number_load(Emit *e, const IrSlot *slot) {
+  LLVMValueRef v = load_aligned(e, e->u->f64, number_pointer(e, slot), 8);
+  if (e->f32) v = LLVMBuildFPTrunc(e->u->builder, v, e->u->f32, "");
+  return emit_splat(e, v);
+}
+
+LLVMValueRef emit_array_at(Emit *e, uint32_t slot, LLVMTypeRef element) {
+  return LLVMBuildGEP2(e->u->builder, element, e->slots[slot], &e->at, 1, "");
+}
+
+static LLVMValueRef mask_at(Emit *e, uint32_t slot) {
+  LLVMValueRef three = LLVMConstInt(e->u->i64, 3, false);
+  return byte_offset(e, e->slots[slot], LLVMBuildLShr(e->u->builder, e->at, three, ""));
+}
+
+LLVMValueRef emit_load(Emit *e, uint32_t slot) {
+  const IrSlot *p = &e->k->slots.at[slot];
+  switch (slot_memory(p->kind)) {
+    case MEMORY_NUMBER: return e->lanes == 1 ? number_load(e, p) : e->shared[slot];
+    case MEMORY_MASK: {
+      LLVMTypeRef bits = LLVMIntTypeInContext(e->u->ctx, e->lanes);
+      return LLVMBuildBitCast(e->u->builder, load_aligned(e, bits, mask_at(e, slot), 1), e->cond, "");
+    }
+    case MEMORY_ARRAY: break;
+  }
+  LLVMTypeRef element = slot_element(e, p);
+  LLVMValueRef at = emit_array_at(e, slot, element);
+  return real_convert(e, load_aligned(e, emit_vector(e, element), at, element_bytes(e, element)), e->lane);
+}
+
+static void number_store(Emit *e, const IrSlot *slot, LLVMValueRef v) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMValueRef p = number_pointer(e, slot);
+  if (slot->settable) {
+    LLVMValueRef flag = byte_offset(e, e->set, LLVMConstInt(e->u->i64, slot->index, false));
+    LLVMValueRef is_set = LLVMBuildICmp(b, LLVMIntNE, load_aligned(e, e->u->i8, flag, 1), LLVMConstNull(e->u->i8), "");
+    v = LLVMBuildSelect(b, is_set, load_aligned(e, e->u->f64, p, 8), v, "");
+  }
+  LLVMSetAlignment(LLVMBuildStore(b, v, p), 8);
+}
+
+void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
+  const IrSlot *p = &e->k->slots.at[slot];
+  LLVMBuilderRef b = e->u->builder;
+  switch (slot_memory(p->kind)) {
+    case MEMORY_NUMBER: number_store(e, p, v); return;
+    case MEMORY_MASK: {
+      LLVMTypeRef bits = LLVMIntTypeInContext(e->u->ctx, e->lanes);
+      LLVMSetAlignment(LLVMBuildStore(b, LLVMBuildBitCast(b, v, bits, ""), mask_at(e, slot)), 1);
+      return;
+    }
+    case MEMORY_ARRAY: break;
+  }
+  LLVMTypeRef element = slot_element(e, p);
+  LLVMValueRef at = emit_array_at(e, slot, element);
+  LLVMSetAlignment(LLVMBuildStore(b, real_convert(e, v, element), at), element_bytes(e, element));
+}
+
+/* Moves the pointer of an array slot from element 0 to element `first`; OUT begins there already. */
+static LLVMValueRef slot_begin(Emit *e, uint32_t slot) {
+  const IrSlot *p = &e->k->slots.at[slot];
+  LLVMBuilderRef b = e->u->builder;
+  LLVMValueRef arrays = env_field(e, offsetof(struct nsl_env, slots), e->u->ptr, "slots");
+  LLVMValueRef array = load_aligned(e, e->u->ptr, byte_offset(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
+  const char *name = name_str(e->u->s, p->name);
+  LLVMSetValueName2(array, name, strlen(name));
+  if (p->kind == SLOT_OUT) return array;
+  if (slot_memory(p->kind) == MEMORY_MASK)
+    return byte_offset(e, array, LLVMBuildLShr(b, e->first, LLVMConstInt(e->u->i64, 3, false), ""));
+  return LLVMBuildGEP2(b, slot_element(e, p), array, &e->first, 1, "");
+}
+
+/* ---- the frame */
+static void frame_begin(Emit *e) {
+  CgUnit *u = e->u;
+  e->key = env_field(e, offsetof(struct nsl_env, key), u->i64, "key");
+  e->step = env_field(e, offsetof(struct nsl_env, step), u->i64, "step");
+  e->first = e->lanes == 1 ? LLVMConstNull(u->i64) : env_field(e, offsetof(struct nsl_env, first), u->i64, "first");
+  e->t = env_field(e, offsetof(struct nsl_env, t), u->f64, "t");
+  e->dt = env_field(e, offsetof(struct nsl_env, dt), u->f64, "dt");
+  e->globals = env_field(e, offsetof(struct nsl_env, u), u->ptr, "u");
+  e->set = env_field(e, offsetof(struct nsl_env, set), u->ptr, "set");
+  if (e->f32) {
+    e->t = LLVMBuildFPTrunc(u->builder, e->t, u->f32, "");
+    e->dt = LLVMBuildFPTrunc(u->builder, e->dt, u->f32, "");
+  }
+  e->t = emit_splat(e, e->t);
+  e->dt = emit_splat(e, e->dt);
+  if (e->lanes == 1) return;
+  for (uint32_t i = 0; i < e->k->slots.n; i++)
+    if (slot_memory(e->k->slots.at[i].kind) == MEMORY_NUMBER)
+      e->shared[i] = number_load(e, &e->k->slots.at[i]);
+    else
+      e->slots[i] = slot_begin(e, i);
+}
+
+static void emit_all(Emit *e) {
+  for (uint32_t i = 0; i < e->k->ins.n; i++) {
+    const IrIns *ins = &e->k->ins.at[i];
+    cg_debug_at(e->u, ins->span);
+    emit_instruction(e, i);
+    if (ins->slot == IR_NONE || (ins->op != IR_LOAD && ins->op != IR_STORE)) continue;
+    const IrSlot *slot = &e->k->slots.at[ins->slot];
+    if (slot->kind == SLOT_STATE || slot->kind == SLOT_INPUT || slot->kind == SLOT_PARAM)
+      cg_debug_value(e->u, slot->name, ins->span, e->value[ins->op == IR_LOAD ? i : ins->arg[0]]);
+  }
+}
+
+static void return_bad(Emit *e, LLVMValueRef bad) {
+  CgUnit *u = e->u;
+  LLVMBuilderRef b = u->builder;
+  if (!bad) {
+    LLVMBuildRet(b, LLVMConstNull(u->i64));
+    return;
+  }
+  LLVMTypeRef bits = LLVMIntTypeInContext(u->ctx, e->lanes);
+  LLVMValueRef nan = LLVMBuildFCmp(b, LLVMRealUNO, bad, bad, "");
+  LLVMValueRef any = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildBitCast(b, nan, bits, ""), LLVMConstNull(bits), "");
+  LLVMBuildRet(b, LLVMBuildZExt(b, any, u->i64, ""));
+}
+
+static void frame_loop(Emit *e) {
+  CgUnit *u = e->u;
+  LLVMBuilderRef b = u->builder;
+  LLVMBasicBlockRef entry = LLVMGetInsertBlock(b);
+  LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(u->ctx, e->function, "elements");
+  LLVMBasicBlockRef exit = LLVMAppendBasicBlockInContext(u->ctx, e->function, "done");
+  LLVMValueRef zero = LLVMConstNull(u->i64), no_bad = LLVMConstNull(e->real);
+  LLVMValueRef count = env_field(e, offsetof(struct nsl_env, count), u->i64, "count");
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSGT, count, zero, ""), loop, exit);
+  LLVMPositionBuilderAtEnd(b, loop);
+  e->at = LLVMBuildPhi(b, u->i64, "at");
+  LLVMValueRef bad = LLVMBuildPhi(b, e->real, "bad");
+  emit_all(e);
+  LLVMValueRef next_bad = e->bad ? LLVMBuildFAdd(b, bad, e->bad, "") : bad;
+  LLVMValueRef next = LLVMBuildAdd(b, e->at, LLVMConstInt(u->i64, e->lanes, false), "next");
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, count, ""), loop, exit);
+  LLVMAddIncoming(e->at, (LLVMValueRef[]){zero, next}, (LLVMBasicBlockRef[]){entry, last}, 2);
+  LLVMAddIncoming(bad, (LLVMValueRef[]){no_bad, next_bad}, (LLVMBasicBlockRef[]){entry, last}, 2);
+  LLVMPositionBuilderAtEnd(b, exit);
+  LLVMValueRef all = LLVMBuildPhi(b, e->real, "");
+  LLVMAddIncoming(all, (LLVMValueRef[]){no_bad, next_bad}, (LLVMBasicBlockRef[]){entry, last}, 2);
+  return_bad(e, e->bad ? all : NULL);
+}
+
+void cg_kernel(CgUnit *u, const IrKernel *k) {
+  bool f32 = u->options->f32 && !ir_kernel_f64(k->kind);
+  unsigned lanes = ir_kernel_scalar(k->kind) ? 1 : f32 ? u->target->f32_lanes : u->target->f64_lanes;
+  Emit e = {.u = u, .k = k, .lanes = lanes, .f32 = f32, .f32_arrays = u->options->f32};
+  e.lane = f32 ? u->f32 : u->f64;
+  e.real = emit_vector(&e, e.lane);
+  e.cond = emit_vector(&e, u->i1);
+  e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
+  e.shared = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
+  e.value = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);
+  LLVMTypeRef type = LLVMFunctionType(u->i64, &u->ptr, 1, false);
+  e.function = LLVMAddFunction(u->module, cg_kernel_symbol(u->s, u->arena, k, u->target), type);
+  LLVMSetVisibility(e.function, LLVMHiddenVisibility);
+  cg_function_target(u, e.function);
+  e.env = LLVMGetParam(e.function, 0);
+  LLVMSetValueName2(e.env, "env", 3);
+  LLVMPositionBuilderAtEnd(u->builder, LLVMAppendBasicBlockInContext(u->ctx, e.function, "entry"));
+  cg_debug_kernel(u, k, e.function, lanes, f32);
+  frame_begin(&e);
+  if (lanes == 1) {
+    e.at = LLVMConstNull(u->i64);
+    emit_all(&e);
+    return_bad(&e, e.bad);
+  } else {
+    frame_loop(&e);
+  }
+}

@@ -1,0 +1,160 @@
+/* IrModule -> CgProgram: which levels, which kernels in which unit, units compiled side by side, the table.
+ *
+ * Kernels that are equal but for names are compiled once (the synapse kernels of a large network are few). The cut into units
+ * depends on the kernels alone, never on the number of threads, so objects are the same wherever they are made. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codegen/unit.h"
+#include "lang/diag.h"
+
+enum { UNIT_INSTRUCTIONS = 250 }; /* of a kernel unit: about 10-20 ms of compilation */
+
+/* ---- levels */
+static const CgTarget *host_target(void) {
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v4")) return &cg_targets[TARGET_X86_64_V4];
+  if (__builtin_cpu_supports("x86-64-v3")) return &cg_targets[TARGET_X86_64_V3];
+  if (__builtin_cpu_supports("x86-64-v2")) return &cg_targets[TARGET_X86_64_V2];
+  return NULL;
+}
+
+static const char *host_cpu(Arena *a) {
+  char *name = LLVMGetHostCPUName();
+  const char *copy = arena_text(a, name, strlen(name));
+  LLVMDisposeMessage(name);
+  return copy;
+}
+
+static bool choose_levels(Session *s, CgProgram *p, const char *cpu) {
+  static const char *const names[] = {"native", "portable", "x86-64-v2", "x86-64-v3", "x86-64-v4"};
+  bool native = !cpu || !strcmp(cpu, "native");
+  if (native) {
+    const CgTarget *host = host_target();
+    if (!host) diag_cpu_too_old(s, host_cpu(p->arena));
+    else vec_push(p->arena, &p->levels, host);
+    return host != NULL;
+  }
+  for (int i = 0; i < TARGETS; i++)
+    if (!strcmp(cpu, "portable") || !strcmp(cpu, cg_targets[i].text)) vec_push(p->arena, &p->levels, &cg_targets[i]);
+  if (p->levels.n == 0) diag_cpu_unknown(s, cpu, diag_nearest(cpu, names, COUNT_OF(names)));
+  return p->levels.n > 0;
+}
+
+/* ---- kernels by number, equal ones as one */
+static void choose_kernels(CgProgram *p, const IrModule *m) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < m->kernels.n; i++) n = m->kernels.at[i]->index >= n ? m->kernels.at[i]->index + 1 : n;
+  p->kernels.at = NEW_ARRAY(p->arena, const IrKernel *, n + 1);
+  p->kernels.n = p->kernels.cap = n;
+  for (uint32_t i = 0; i < m->kernels.n; i++) {
+    const IrKernel *k = m->kernels.at[i];
+    if (!(ir_kernel_levels(k->kind) & 2)) continue;
+    p->kernels.at[k->index] = k;
+    for (uint32_t j = 0; j < i && !p->options.kernels_only; j++) {
+      const IrKernel *other = m->kernels.at[j];
+      if (p->kernels.at[other->index] == other && ir_kernel_equal(k, other)) {
+        p->kernels.at[k->index] = other;
+        break;
+      }
+    }
+  }
+}
+
+static bool is_own(const CgProgram *p, uint32_t i) { return p->kernels.at[i] && p->kernels.at[i]->index == i; }
+
+/* ---- units */
+static CgUnit *unit_add(Session *s, CgProgram *p, const CgTarget *target, CgUnitKind kind) {
+  CgUnit u = {.s = s, .options = &p->options, .target = target, .kind = kind};
+  if (!p->options.cpu || !strcmp(p->options.cpu, "native")) u.tune = host_cpu(p->arena);
+  if (p->module && p->module->model) u.main_source = p->module->model->source;
+  vec_push(p->arena, &p->units, u);
+  return &p->units.at[p->units.n - 1];
+}
+
+static void cut_units(Session *s, CgProgram *p, const CgTarget *target, bool once) {
+  uint32_t size = UNIT_INSTRUCTIONS;
+  CgUnit *u = NULL;
+  for (uint32_t i = 0; i < p->kernels.n; i++) {
+    const IrKernel *k = p->kernels.at[i];
+    if (!is_own(p, i) || ir_kernel_scalar(k->kind) != once) continue;
+    if (!u || size + k->ins.n > UNIT_INSTRUCTIONS) {
+      u = unit_add(s, p, target, once ? UNIT_ONCE : UNIT_KERNELS);
+      size = 0;
+    }
+    size += k->ins.n;
+    vec_push(p->arena, &u->kernels, k);
+  }
+}
+
+typedef struct {
+  CgProgram *p;
+  atomic_uint next;
+} Work;
+
+static void *work(void *arg) {
+  Work *w = arg;
+  for (;;) {
+    unsigned i = atomic_fetch_add(&w->next, 1);
+    if (i >= w->p->units.n) return NULL;
+    cg_unit_compile(&w->p->units.at[i]);
+  }
+}
+
+static void compile_units(CgProgram *p) {
+  for (uint32_t i = 0; i < p->units.n; i++) p->units.at[i].arena = arena_new();
+  long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  unsigned threads = p->options.threads ? p->options.threads : processors > 4 ? 4 : processors < 1 ? 1 : (unsigned)processors;
+  if (threads > 16) threads = 16;
+  Work w = {.p = p, .next = 0};
+  pthread_t thread[16];
+  unsigned started = 0;
+  while (started + 1 < threads && started + 1 < p->units.n && !pthread_create(&thread[started], NULL, work, &w)) started++;
+  work(&w);
+  for (unsigned i = 0; i < started; i++) pthread_join(thread[i], NULL);
+  for (uint32_t i = 0; i < p->units.n; i++) {
+    CgUnit *u = &p->units.at[i];
+    if (u->object.data) u->object.data = arena_text(p->arena, u->object.data, u->object.size);
+    if (u->text) u->text = arena_text(p->arena, u->text, strlen(u->text));
+    arena_free(u->arena);
+    u->arena = NULL;
+  }
+}
+
+static CgProgram *program_plan(Session *s, const IrModule *m, const CgOptions *options) {
+  CgProgram *p = NEW(s->arena, CgProgram);
+  p->module = m;
+  p->options = *options;
+  p->arena = s->arena;
+  if (!choose_levels(s, p, options->cpu)) return NULL;
+  cg_llvm_start();
+  choose_kernels(p, m);
+  for (uint32_t i = 0; i < p->levels.n; i++) {
+    if (!options->kernels_only) unit_add(s, p, p->levels.at[i], UNIT_HOT);
+    cut_units(s, p, p->levels.at[i], false);
+    cut_units(s, p, p->levels.at[i], true);
+  }
+  return p;
+}
+
+CgProgram *cg_compile(Session *s, const IrModule *m, const CgOptions *options) {
+  CgProgram *p = program_plan(s, m, options);
+  if (!p) return NULL;
+  compile_units(p);
+  if (!options->kernels_only) p->table = cg_table(s, m, options, p->arena);
+  return p;
+}
+
+bool cg_print(Session *s, const IrModule *m, const CgOptions *options, CgText form, FILE *out) {
+  CgProgram *p = program_plan(s, m, options);
+  if (!p) return false;
+  for (uint32_t i = 0; i < p->units.n; i++) {
+    p->units.at[i].want_text = true;
+    p->units.at[i].text_form = form;
+  }
+  compile_units(p);
+  for (uint32_t i = 0; i < p->units.n; i++) fputs(p->units.at[i].text, out);
+  return true;
+}

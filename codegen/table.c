@@ -1,0 +1,209 @@
+/* IrModule -> struct nsl_program (runtime/abi.def): what the runtime must know of a model, as plain C structs in an arena.
+ * Kernel and hot pointers (`levels`) are not filled in here: objects get them by relocation (constant.c), the JIT by look-up. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "codegen/unit.h"
+#include "math/math.h"
+
+typedef struct {
+  Session *s;
+  Arena *a;
+} Table;
+
+/* An array of n structs for the table: ret_n and pointer at once. */
+#define FILL(t, n_field, field, T, count) \
+  struct nsl_##T *field = NEW_ARRAY((t)->a, struct nsl_##T, (count) ? (count) : 1); \
+  (n_field) = (uint32_t)(count)
+
+static const char *text_of(Table *t, Name n) { return name_none(n) ? NULL : name_str(t->s, n); }
+
+static const char *place_of(Table *t, Span span) {
+  if (span.to == 0) return NULL;
+  Place p = source_place(t->s, span.from);
+  return p.source ? arena_printf(t->a, "%s:%u:%u", p.source->path, p.line, p.column) : NULL;
+}
+
+static const char *hash_text(Table *t, uint64_t h) { return arena_printf(t->a, "%016" PRIx64, h); }
+static uint64_t path_hash(Table *t, Name path) {
+  const char *text = name_str(t->s, path);
+  return nslm_hash(text, strlen(text), 0);
+}
+
+static struct nsl_code code_of(Table *t, const IrKernel *k) {
+  struct nsl_code code = {.kernel = NSL_NONE};
+  if (!k) return code;
+  FILL(t, code.n_bindings, bindings, binding, k->slots.n);
+  for (uint32_t i = 0; i < k->slots.n; i++)
+    bindings[i] = (struct nsl_binding){(uint32_t)k->slots.at[i].kind, k->slots.at[i].index};
+  code.bindings = bindings;
+  code.kernel = k->index;
+  return code;
+}
+
+static const char *const *texts_of(Table *t, const Name *names, uint32_t n) {
+  const char **texts = NEW_ARRAY(t->a, const char *, n + 1);
+  for (uint32_t i = 0; i < n; i++) texts[i] = name_str(t->s, names[i]);
+  return texts;
+}
+
+/* ---- classes */
+static void class_states(Table *t, const IrClass *c, struct nsl_class *out) {
+  FILL(t, out->n_states, states, state, c->states.n);
+  for (uint32_t i = 0; i < c->states.n; i++) {
+    const MVar *v = c->states.at[i].var;
+    states[i] = (struct nsl_state){name_str(t->s, v->name), text_of(t, v->doc), text_of(t, v->unit), v->unit_scale,
+                                   place_of(t, v->equation ? v->equation_span : v->span), text_of(t, c->states.at[i].method)};
+  }
+  out->states = states;
+}
+
+static void class_ports(Table *t, const IrClass *c, struct nsl_class *out) {
+  FILL(t, out->n_ports, ports, port, c->ports.n);
+  for (uint32_t i = 0; i < c->ports.n; i++) {
+    const MPort *p = c->ports.at[i].port;
+    ports[i] = (struct nsl_port){name_str(t->s, p->name), p->n_args ? text_of(t, p->arg_unit) : NULL,
+                                 p->n_args ? p->arg_unit_scale : 1, p->n_args, c->ports.at[i].scale_u};
+  }
+  out->ports = ports;
+}
+
+static struct nsl_class class_of(Table *t, const IrClass *c) {
+  struct nsl_class out = {.name = name_str(t->s, c->name), .n_params = c->elem_params.n, .n_uniforms = c->uniforms.n,
+                          .has_spike = c->has_spike, .has_prev = c->has_prev};
+  class_states(t, c, &out);
+  class_ports(t, c, &out);
+  Name *inputs = NEW_ARRAY(t->a, Name, c->inputs.n + 1);
+  for (uint32_t i = 0; i < c->inputs.n; i++) inputs[i] = c->inputs.at[i]->name;
+  out.n_inputs = c->inputs.n;
+  out.inputs = texts_of(t, inputs, c->inputs.n);
+  FILL(t, out.n_holds, holds, hold, c->holds.n);
+  for (uint32_t i = 0; i < c->holds.n; i++) holds[i].steps_u = c->holds.at[i].steps_u;
+  out.holds = holds;
+  out.init = code_of(t, c->init);
+  out.derive = code_of(t, c->derive);
+  out.step = code_of(t, c->step);
+  return out;
+}
+
+/* ---- experiments */
+static struct nsl_param param_of(Table *t, const IrParam *p) {
+  struct nsl_param out = {.path = name_str(t->s, p->path), .doc = text_of(t, p->doc), .unit = text_of(t, p->unit),
+                          .unit_scale = p->unit_scale, .place = place_of(t, p->span), .slot = p->slot, .lo = p->lo, .hi = p->hi,
+                          .open_lo = p->open_lo, .open_hi = p->open_hi, .integer = p->integer, .n_labels = p->labels.n,
+                          .labels = texts_of(t, p->labels.at, p->labels.n)};
+  const int16_t *e = p->dim.e;
+  out.dim = arena_printf(t->a, "%d %d %d %d %d %d", e[0], e[1], e[2], e[3], e[4], e[5]);
+  return out;
+}
+
+static struct nsl_slice slice_of(const IrSlice *s) { return (struct nsl_slice){s->pop, s->from, s->to}; }
+
+static struct nsl_population population_of(Table *t, const IrPopulation *p) {
+  return (struct nsl_population){name_str(t->s, p->pop->path), text_of(t, p->pop->base), p->class->index, p->size, p->block,
+                                 path_hash(t, p->pop->path), place_of(t, p->pop->span)};
+}
+
+static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
+  const MProjection *m = p->proj;
+  return (struct nsl_projection){
+      .path = name_str(t->s, m->path), .place = place_of(t, m->span), .path_hash = path_hash(t, m->path),
+      .source = slice_of(&p->source), .target = slice_of(&p->target), .port = m->port, .rule = (uint32_t)m->rule,
+      .rule_arg = p->rule_arg, .no_self = m->no_self, .no_multiple = m->no_multiple, .cond = p->cond, .weight = p->weight,
+      .delay = p->delay, .weight_lo = p->weight_lo, .weight_hi = p->weight_hi, .block = p->block,
+      .weight_code = code_of(t, p->weight_kernel), .delay_code = code_of(t, p->delay_kernel)};
+}
+
+static struct nsl_drive drive_of(Table *t, const IrDrive *d) {
+  const MDrive *m = d->drive;
+  return (struct nsl_drive){
+      .path = name_str(t->s, m->path), .place = place_of(t, m->span), .path_hash = path_hash(t, m->path),
+      .kind = (uint32_t)m->kind, .target = slice_of(&d->target), .port = m->port < 0 ? NSL_NONE : (uint32_t)m->port,
+      .input = d->input, .arg0 = d->args[0], .arg1 = d->args[1], .arg2 = d->args[2], .n_times = d->times.n,
+      .times = d->times.at, .weight = d->weight, .delay = d->delay, .cond = d->cond};
+}
+
+static struct nsl_record record_of(Table *t, const IrRecord *r) {
+  const MRecord *m = r->record;
+  struct nsl_record out = {.name = name_str(t->s, m->name), .place = place_of(t, m->span), .kind = (uint32_t)m->kind,
+                           .unit = text_of(t, m->unit), .unit_scale = m->unit_scale, .every = r->every};
+  FILL(t, out.n_items, items, record_item, r->items.n);
+  for (uint32_t i = 0; i < r->items.n; i++)
+    items[i] = (struct nsl_record_item){slice_of(&r->items.at[i].slice), code_of(t, r->items.at[i].kernel)};
+  out.items = items;
+  return out;
+}
+
+static struct nsl_expect expect_of(Table *t, const IrExpect *x) {
+  const MExpect *m = x->expect;
+  struct nsl_expect out = {.text = name_str(t->s, m->text), .place = place_of(t, m->span), .kind = (uint32_t)m->kind,
+                           .value = x->value, .lo = x->lo, .hi = x->hi, .open_lo = m->interval.open_lo,
+                           .open_hi = m->interval.open_hi, .after = x->after, .until = x->until,
+                           .unit = dim_coherent_unit(t->s, m->dim), .unit_scale = 1};
+  FILL(t, out.n_slices, slices, slice, x->slices.n);
+  for (uint32_t i = 0; i < x->slices.n; i++) slices[i] = slice_of(&x->slices.at[i]);
+  out.slices = slices;
+  return out;
+}
+
+/* One array of an experiment: count and structs, each by its function. */
+#define EACH(t, out, field, T, list, of)                                    \
+  do {                                                                      \
+    FILL(t, (out)->n_##field, all_##field, T, (list).n);                    \
+    for (uint32_t i_ = 0; i_ < (list).n; i_++) all_##field[i_] = of(t, &(list).at[i_]); \
+    (out)->field = all_##field;                                             \
+  } while (0)
+
+static struct nsl_phase phase_of(Table *t, const MPhase *p) { return (struct nsl_phase){text_of(t, p->name), IR_NONE}; }
+
+static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
+  const MExperiment *m = x->experiment;
+  struct nsl_experiment out = {.name = name_str(t->s, m->name), .subject = name_str(t->s, m->subject), .doc = text_of(t, m->doc),
+                               .n_globals = x->n_globals, .setup = code_of(t, x->setup), .dt = x->dt, .seed = x->seed,
+                               .seed_last = x->seed_last};
+  EACH(t, &out, params, param, x->params, param_of);
+  EACH(t, &out, populations, population, x->populations, population_of);
+  EACH(t, &out, projections, projection, x->projections, projection_of);
+  EACH(t, &out, drives, drive, x->drives, drive_of);
+  EACH(t, &out, records, record, x->records, record_of);
+  EACH(t, &out, phases, phase, m->phases, phase_of);
+  for (uint32_t i = 0; i < out.n_phases; i++) ((struct nsl_phase *)out.phases)[i].duration = x->phases.at[i];
+  EACH(t, &out, expects, expect, x->expects, expect_of);
+  return out;
+}
+
+static struct nsl_import import_of(Table *t, const MImport *i) {
+  return (struct nsl_import){name_str(t->s, i->path), hash_text(t, i->hash)};
+}
+
+static uint32_t kernel_numbers(const IrModule *m) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < m->kernels.n; i++)
+    if (m->kernels.at[i]->index >= n) n = m->kernels.at[i]->index + 1;
+  return n;
+}
+
+struct nsl_program *cg_table(Session *s, const IrModule *m, const CgOptions *options, Arena *a) {
+  Table table = {.s = s, .a = a}, *t = &table;
+  const Model *model = m->model;
+  struct nsl_program *p = NEW(a, struct nsl_program);
+  p->abi = NSL_ABI;
+  p->f32 = options->f32;
+  p->name = name_str(s, model->name);
+  p->source = model->source->path;
+  p->model_hash = hash_text(t, model->hash);
+  p->source_hash = hash_text(t, nslm_hash(model->source->text, model->source->len, 0));
+  unsigned major, minor, patch;
+  LLVMGetVersion(&major, &minor, &patch);
+  p->compiler = arena_printf(a, "nslc %s, LLVM %u.%u.%u", NSL_VERSION, major, minor, patch);
+  p->built_for = options->cpu ? options->cpu : "native";
+  EACH(t, p, imports, import, model->imports, import_of);
+  FILL(t, p->n_classes, classes, class, m->classes.n);
+  for (uint32_t i = 0; i < m->classes.n; i++) classes[i] = class_of(t, m->classes.at[i]);
+  p->classes = classes;
+  FILL(t, p->n_experiments, experiments, experiment, m->experiments.n);
+  for (uint32_t i = 0; i < m->experiments.n; i++) experiments[i] = experiment_of(t, m->experiments.at[i]);
+  p->experiments = experiments;
+  p->n_kernels = kernel_numbers(m);
+  return p;
+}

@@ -1,0 +1,170 @@
+/* A unit's kernels -> LLVM module -> object. The passes are our own short list: the code is vector code already, so what
+ * is left to do is to inline the functions of math/, to fold, and to remove what became equal or dead.
+ * Objects depend on nothing but kernels, target and options: two compilations give the same bytes.
+ *
+ * Nothing here allows reassociation, contraction or reciprocals: the bits at opt 0 and 2 and at all levels are the same. */
+#include <string.h>
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+
+#include "codegen/unit.h"
+
+const CgTarget cg_targets[TARGETS] = {
+#define TARGET(id, text, level, lanes64, lanes32, width, fma, i64) \
+  {TARGET_##id, text, level, lanes64, lanes32, width, fma, i64},
+#include "codegen/targets.def"
+#undef TARGET
+};
+
+static const char triple[] = "x86_64-pc-linux-gnu";
+
+void cg_llvm_start(void) {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+}
+
+LLVMTargetMachineRef cg_machine(const CgTarget *target, bool quick) {
+  LLVMTargetRef t;
+  char *error = NULL;
+  if (LLVMGetTargetFromTriple(triple, &t, &error)) {
+    LLVMDisposeMessage(error);
+    return NULL;
+  }
+  LLVMCodeGenOptLevel level = quick ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault;
+  return LLVMCreateTargetMachine(t, triple, target->text, "", level, LLVMRelocPIC, LLVMCodeModelSmall);
+}
+
+static void set_text_attribute(CgUnit *u, LLVMValueRef f, const char *key, const char *value) {
+  LLVMAttributeRef a = LLVMCreateStringAttribute(u->ctx, key, strlen(key), value, strlen(value));
+  LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, a);
+}
+
+static void set_attribute(CgUnit *u, LLVMValueRef f, const char *name) {
+  unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+  LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(u->ctx, kind, 0));
+}
+
+static void remove_attribute(LLVMValueRef f, const char *name) {
+  LLVMRemoveEnumAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMGetEnumAttributeKindForName(name, strlen(name)));
+}
+
+/* Whatever the function was compiled for: now it is for the unit's target. */
+void cg_function_target(CgUnit *u, LLVMValueRef f) {
+  static const char *const foreign[] = {"target-features", "min-legal-vector-width", "stack-protector-buffer-size",
+                                        "no-trapping-math", "frame-pointer"};
+  for (size_t i = 0; i < COUNT_OF(foreign); i++)
+    LLVMRemoveStringAttributeAtIndex(f, LLVMAttributeFunctionIndex, foreign[i], (unsigned)strlen(foreign[i]));
+  set_text_attribute(u, f, "target-cpu", u->target->text);
+  set_text_attribute(u, f, "tune-cpu", u->tune ? u->tune : u->target->text);
+  if (u->target->vector_width) set_text_attribute(u, f, "prefer-vector-width", u->target->vector_width);
+  set_attribute(u, f, "nounwind");
+}
+
+static void types_begin(CgUnit *u) {
+  u->i1 = LLVMInt1TypeInContext(u->ctx);
+  u->i8 = LLVMInt8TypeInContext(u->ctx);
+  u->i32 = LLVMInt32TypeInContext(u->ctx);
+  u->i64 = LLVMInt64TypeInContext(u->ctx);
+  u->f32 = LLVMFloatTypeInContext(u->ctx);
+  u->f64 = LLVMDoubleTypeInContext(u->ctx);
+  u->ptr = LLVMPointerTypeInContext(u->ctx, 0);
+  u->nothing = LLVMVoidTypeInContext(u->ctx);
+}
+
+static void module_begin(CgUnit *u) {
+  static const char *const names[] = {[UNIT_KERNELS] = "kernels", [UNIT_ONCE] = "once", [UNIT_HOT] = "hot"};
+  u->ctx = LLVMContextCreate();
+  types_begin(u);
+  u->module = LLVMModuleCreateWithNameInContext(names[u->kind], u->ctx);
+  u->builder = LLVMCreateBuilderInContext(u->ctx);
+  u->machine = cg_machine(u->target, u->kind == UNIT_ONCE || u->options->opt == 0);
+  if (!u->machine) BUG(u->s, ((Span){0, 0}), "no LLVM target for %s", triple);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(u->machine);
+  LLVMSetTarget(u->module, triple);
+  LLVMSetModuleDataLayout(u->module, layout);
+  LLVMDisposeTargetData(layout);
+  cg_math_open(u);
+}
+
+/* All that came from bitcode: for this target, private, inlined where that pays. */
+static void helpers_end(CgUnit *u) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(u->module); f; f = LLVMGetNextFunction(f)) {
+    if (LLVMIsDeclaration(f)) continue;
+    cg_function_target(u, f);
+    if (LLVMGetVisibility(f) == LLVMHiddenVisibility && LLVMGetLinkage(f) == LLVMExternalLinkage) continue;
+    LLVMSetLinkage(f, LLVMInternalLinkage);
+    remove_attribute(f, "noinline");
+    if (u->kind != UNIT_ONCE) set_attribute(u, f, "alwaysinline");
+  }
+}
+
+static void verify(CgUnit *u, const char *when) {
+  char *error = NULL;
+  if (LLVMVerifyModule(u->module, LLVMReturnStatusAction, &error)) {
+    Span span = u->kernels.n && u->kernels.at[0]->ins.n ? u->kernels.at[0]->ins.at[0].span : (Span){0, 0};
+    BUG(u->s, span, "LLVM's verifier, %s: %s", when, error);
+  }
+  LLVMDisposeMessage(error);
+}
+
+static void optimize(CgUnit *u) {
+  const char *passes = u->kind == UNIT_ONCE ? "globaldce"
+                       : u->options->opt == 0
+                           ? "always-inline,globaldce"
+                           : "always-inline,globaldce,function(early-cse,instcombine,simplifycfg,early-cse)";
+  LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
+  LLVMErrorRef error = LLVMRunPasses(u->module, passes, u->machine, o);
+  LLVMDisposePassBuilderOptions(o);
+  if (error) BUG(u->s, ((Span){0, 0}), "LLVM's passes: %s", LLVMGetErrorMessage(error));
+}
+
+CgBytes cg_emit_object(Session *s, Arena *a, LLVMTargetMachineRef machine, LLVMModuleRef module) {
+  char *error = NULL;
+  LLVMMemoryBufferRef buffer;
+  if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &error, &buffer))
+    BUG(s, ((Span){0, 0}), "LLVM's code generation: %s", error);
+  CgBytes bytes = {NULL, LLVMGetBufferSize(buffer)};
+  bytes.data = arena_text(a, LLVMGetBufferStart(buffer), bytes.size);
+  LLVMDisposeMemoryBuffer(buffer);
+  return bytes;
+}
+
+static void emit_text(CgUnit *u) {
+  if (u->text_form == CG_LLVM) {
+    char *text = LLVMPrintModuleToString(u->module);
+    u->text = arena_text(u->arena, text, strlen(text));
+    LLVMDisposeMessage(text);
+    return;
+  }
+  char *error = NULL;
+  LLVMMemoryBufferRef buffer;
+  if (LLVMTargetMachineEmitToMemoryBuffer(u->machine, u->module, LLVMAssemblyFile, &error, &buffer))
+    BUG(u->s, ((Span){0, 0}), "LLVM's code generation: %s", error);
+  u->text = arena_text(u->arena, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
+  LLVMDisposeMemoryBuffer(buffer);
+}
+
+void cg_unit_compile(CgUnit *u) {
+  module_begin(u);
+  cg_debug_begin(u);
+  for (uint32_t i = 0; i < u->kernels.n; i++) cg_kernel(u, u->kernels.at[i]);
+  cg_debug_end(u);
+  verify(u, "before the passes");
+  if (u->kind == UNIT_HOT) cg_hot_link(u);
+  cg_math_link(u);
+  helpers_end(u);
+  optimize(u);
+  verify(u, "after the passes");
+  if (u->want_text)
+    emit_text(u);
+  else
+    u->object = cg_emit_object(u->s, u->arena, u->machine, u->module);
+  LLVMDisposeBuilder(u->builder);
+  LLVMDisposeTargetMachine(u->machine);
+  LLVMDisposeModule(u->module);
+  LLVMContextDispose(u->ctx);
+}

@@ -1,0 +1,92 @@
+/* Inside codegen/: one LLVM module in the making. A unit holds some kernels of one target, or its hot functions, in an LLVM
+ * context of its own, so that units are compiled side by side in threads; nothing is shared but what is only read. */
+#ifndef NSL_CODEGEN_UNIT_H
+#define NSL_CODEGEN_UNIT_H
+
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
+
+#include "codegen/codegen.h"
+#include "codegen/target.h"
+
+typedef struct {
+  const char *data;
+  size_t size;
+} CgBytes;
+
+typedef enum {
+  UNIT_KERNELS, /* per-element kernels: vectors, everything inlined */
+  UNIT_ONCE,    /* scalar kernels, which run once: compiled fast, calls stay calls */
+  UNIT_HOT      /* the runtime's hot functions */
+} CgUnitKind;
+
+typedef struct CgDebug CgDebug;
+
+typedef struct {
+  /* what to do */
+  Session *s;
+  const CgOptions *options;
+  const CgTarget *target;
+  const char *tune; /* processor to schedule for; NULL: the target's */
+  CgUnitKind kind;
+  const Source *main_source;
+  VEC(const IrKernel *) kernels;
+  /* what came out */
+  CgBytes object; /* in arena */
+  const char *text;
+  bool want_text;
+  CgText text_form;
+  /* at work */
+  Arena *arena; /* of this unit */
+  LLVMContextRef ctx;
+  LLVMModuleRef module, math; /* math: parsed lazily; only what is called is read */
+  LLVMBuilderRef builder;
+  LLVMTargetMachineRef machine;
+  CgDebug *debug; /* NULL: none */
+  LLVMTypeRef i1, i8, i32, i64, f32, f64, ptr, nothing;
+} CgUnit;
+
+/* unit.c: all of it, from kernels to an object (and text) in the unit. */
+void cg_unit_compile(CgUnit *u);
+LLVMTargetMachineRef cg_machine(const CgTarget *target, bool quick);
+void cg_llvm_start(void); /* registers the machines; any number of times, from any thread */
+CgBytes cg_emit_object(Session *s, Arena *a, LLVMTargetMachineRef machine, LLVMModuleRef module);
+void cg_function_target(CgUnit *u, LLVMValueRef function);
+
+/* kernel.c */
+void cg_kernel(CgUnit *u, const IrKernel *k);
+/* Symbol of a kernel, or of a hot function, at a level. */
+const char *cg_kernel_symbol(const Session *s, Arena *a, const IrKernel *k, const CgTarget *target);
+const char *cg_hot_symbol(Arena *a, const char *name, const CgTarget *target);
+
+/* bitcode.c: the embedded math.bc and hot.bc */
+void cg_math_open(CgUnit *u);
+LLVMValueRef cg_math_function(CgUnit *u, const char *name, LLVMTypeRef *ret_type); /* declares it in the unit */
+void cg_hot_link(CgUnit *u);
+void cg_math_link(CgUnit *u); /* after the last cg_math_function */
+extern const char *const cg_hot_names[]; /* rows of runtime/hot.def */
+extern const uint32_t cg_n_hot;
+
+/* debug.c; all do nothing without u->debug */
+void cg_debug_begin(CgUnit *u);
+void cg_debug_kernel(CgUnit *u, const IrKernel *k, LLVMValueRef function, unsigned lanes, bool f32);
+void cg_debug_at(CgUnit *u, Span span); /* what is built next comes from there */
+void cg_debug_value(CgUnit *u, Name name, Span span, LLVMValueRef value); /* a state's value, by its name */
+void cg_debug_end(CgUnit *u);
+
+/* constant.c: struct nsl_program -> constants of an object */
+CgBytes cg_table_object(Session *s, Arena *a, CgProgram *p, bool with_main);
+
+/* object.c */
+struct CgProgram {
+  const IrModule *module; /* NULL: kernels only */
+  CgOptions options;
+  Arena *arena;
+  VEC(const CgTarget *) levels;
+  VEC(CgUnit) units;                     /* with their objects */
+  VEC(const IrKernel *) kernels;         /* by index; equal kernels: the one that was compiled */
+  const struct nsl_program *table;       /* NULL: kernels only */
+};
+const char *cg_program_symbol(const CgProgram *p, Arena *a, const char *suffix); /* "nsl_<model>_main" */
+
+#endif

@@ -1,0 +1,124 @@
+/* Compiled kernels against the reference evaluator: thousands of random well-typed kernels, float64 and float32, at every
+ * x86 level that this machine has, quick and full compilation: the same bits in every array, the same verdict of
+ * the checks. A difference is shrunk and printed.
+ *
+ * usage: kernels [KERNELS PER BATCH [FIRST SEED]] */
+#include <immintrin.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/codegen.h"
+#include "ir/pass.h"
+#include "lang/session.h"
+#include "tests/ir/random_kernel.h"
+#include "tests/math/tap.h"
+
+typedef struct {
+  const char *cpu;
+  int opt;
+  bool f32;
+} Way;
+
+static struct nsl_env env_of(const IrEnv *e) {
+  return (struct nsl_env){e->slots, e->u, e->set, e->key, e->step, e->first, e->count, e->t, e->dt};
+}
+
+static uint64_t call(nsl_kernel_fn *f, const IrEnv *e) {
+  struct nsl_env env = env_of(e);
+  unsigned mode = _mm_getcsr();
+  _mm_setcsr(mode | 0x8040); /* as the runtime's threads */
+  uint64_t bad = f(&env);
+  _mm_setcsr(mode);
+  return bad;
+}
+
+/* NULL or what differs. */
+static const char *compare(Session *s, Arena *a, const IrKernel *k, nsl_kernel_fn *f, uint64_t seed, bool f32) {
+  RandomMemory *want = random_memory(a, k, seed, f32), *got = random_memory(a, k, seed, f32);
+  uint64_t bad = ir_eval(k, &want->env), bad_got = call(f, &got->env);
+  /* a synapse row that ends inside of a vector computes some elements more, but checks nothing */
+  if (!bad != !bad_got) return arena_printf(a, "checks: %d and %d", bad != 0, bad_got != 0);
+  return random_memory_diff(s, a, k, want, got);
+}
+
+typedef struct {
+  Session *s;
+  uint64_t seed;
+  CgOptions options;
+} One;
+
+static CgJit *compile(Session *s, const IrModule *m, const CgOptions *options) {
+  CgProgram *p = cg_compile(s, m, options);
+  return p ? cg_jit(s, p) : NULL;
+}
+
+static bool still_fails(const IrKernel *k, void *ctx) {
+  One *one = ctx;
+  Arena *a = arena_new();
+  IrModule *m = NEW(a, IrModule);
+  m->level = 2;
+  ir_module_add(m, a, ir_kernel_copy(k, a));
+  CgJit *jit = compile(one->s, m, &one->options);
+  bool differs = jit && compare(one->s, a, k, cg_jit_kernel(jit, 0), one->seed, one->options.f32) != NULL;
+  cg_jit_free(jit);
+  arena_free(a);
+  return differs;
+}
+
+static void report(Session *s, const IrKernel *k, uint64_t seed, const CgOptions *options, const char *difference) {
+  One one = {s, seed, *options};
+  printf("# seed %d: %s\n", (int)seed, difference);
+  const IrKernel *small = random_shrink(s, s->arena, k, still_fails, &one);
+  const char *text = random_text(s, s->arena, small);
+  while (*text) {
+    size_t n = strcspn(text, "\n");
+    printf("# %.*s\n", (int)n, text);
+    text += n + (text[n] == '\n');
+  }
+}
+
+static void batch(const Way *way, uint64_t first, uint32_t n) {
+  Session *s = session_new();
+  IrModule *m = NEW(s->arena, IrModule);
+  m->level = 2;
+  for (uint32_t i = 0; i < n; i++) {
+    uint64_t seed = first + i;
+    ir_module_add(m, s->arena, random_kernel(s, s->arena, seed, random_kind(seed), 5 + (uint32_t)(seed % 90)));
+  }
+  CgOptions options = {.cpu = way->cpu, .opt = way->opt, .f32 = way->f32, .kernels_only = true};
+  CgJit *jit = compile(s, m, &options);
+  uint32_t same = 0;
+  for (uint32_t i = 0; i < n && jit; i++) {
+    Arena *a = arena_new();
+    const IrKernel *k = m->kernels.at[i];
+    const char *difference = compare(s, a, k, cg_jit_kernel(jit, k->index), first + i, way->f32);
+    if (difference && i - same < 2) report(s, k, first + i, &options, difference);
+    same += difference == NULL;
+    arena_free(a);
+  }
+  tap_ok(same == n, "%s at %s, opt %d: %u of %u kernels as the reference evaluator", way->f32 ? "float32" : "float64", way->cpu,
+         way->opt, same, n);
+  cg_jit_free(jit);
+  session_free(s);
+}
+
+int main(int argc, char **argv) {
+  uint32_t n = argc > 1 ? (uint32_t)atoi(argv[1]) : 250;
+  uint64_t first = argc > 2 ? (uint64_t)atoll(argv[2]) : 1;
+  __builtin_cpu_init();
+  const struct {
+    const char *cpu;
+    bool here;
+  } levels[] = {{"x86-64-v2", __builtin_cpu_supports("x86-64-v2")},
+                {"x86-64-v3", __builtin_cpu_supports("x86-64-v3")},
+                {"x86-64-v4", __builtin_cpu_supports("x86-64-v4")}};
+  for (size_t i = 0; i < COUNT_OF(levels); i++)
+    for (int opt = 0; opt <= 2; opt += 2)
+      for (int f32 = 0; f32 < 2; f32++, first += levels[i].here ? n / 2 : 0) {
+        if (levels[i].here)
+          batch(&(Way){levels[i].cpu, opt, f32}, first, n);
+        else
+          tap_ok(1, "%s # SKIP this processor is older", levels[i].cpu);
+      }
+  return tap_done();
+}
