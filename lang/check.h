@@ -17,6 +17,7 @@ struct Checker {
   VEC(Symbol *) busy;  /* symbols being resolved: a cycle reads off here */
   uint32_t depth;      /* nesting of expressions and calls */
   uint32_t fn_depth;   /* nesting of function calls */
+  bool too_large;      /* an expression outgrew MEXPR_SIZE or MEXPR_DEPTH, or calls their depth */
   bool chain_reported; /* a chain of declarations was too long: said once */
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
@@ -85,6 +86,8 @@ void check_fn(Checker *c, Scope *scope, const AstFn *fn);
 /* fn, blocks and constants (`let` at file level) of one file into a scope; messages for what cannot stand there.
  * Nothing is checked yet. */
 void check_declare_file(Checker *c, Scope *scope, const AstFile *file);
+/* The values of a file's constants, used or not. */
+void check_constants(Checker *c, Scope *scope, const AstDecl *decl);
 /* The unit written after a `:`; no unit: a plain number (false). */
 bool check_unit(Checker *c, const Ast *unit, Unit *ret);
 

@@ -72,7 +72,7 @@ static MExpr *builtin_call(Checker *c, Scope *scope, const AstCall *call, Builti
       if (!plain_numbers(c, fn, args, n)) return NULL;
       break;
     case DIMS_SAME:
-      if (!same_dims(c, &w, fn, span, (const Ast *const *)call->args.at, args, n)) return NULL;
+      if (!same_dims(c, &w, fn, span, args, n)) return NULL;
       dim = args[0]->dim;
       break;
     case DIMS_POW: return power_value(c, span, args[0], args[1]);
@@ -141,7 +141,7 @@ static MExpr *draw_call(Checker *c, Scope *scope, const AstCall *call, size_t ro
     if (!args[i] || !arithmetic_operand(c, args[i], dists[row].text)) return NULL;
   }
   if (dists[row].numbers && !plain_numbers(c, dists[row].text, args, n)) return NULL;
-  if (!same_dims(c, &w, dists[row].text, span, (const Ast *const *)call->args.at, args, n)) return NULL;
+  if (!same_dims(c, &w, dists[row].text, span, args, n)) return NULL;
   if (!dist_makes_sense(c, call, dists[row].dist, args)) return NULL;
   return expr_draw(c, dists[row].dist, span, args[0]->dim, args, 4);
 }
@@ -182,7 +182,7 @@ static MExpr *fn_argument(Checker *c, Scope *scope, const AstFn *fn, const AstFn
     if (!check_unit(c, arg->unit, &unit)) return NULL;
     w.has_dim = true;
     w.dim = unit.dim;
-    w.who = arena_printf(c->arena, "`%s` of %s", name_str(c->s, arg->name.name), name_str(c->s, fn->name.name));
+    w.who = arena_printf(c->arena, "`%s` of `%s`", name_str(c->s, arg->name.name), name_str(c->s, fn->name.name));
   }
   MExpr *e = check_expr(c, scope, given, &w);
   return arg->unit ? expr_from_unit(c, e, &unit) : e;
@@ -194,7 +194,7 @@ static MExpr *fn_result(Checker *c, const AstFn *fn, MExpr *body) {
   Unit unit;
   if (!check_unit(c, fn->unit, &unit)) return NULL;
   if (body->type == M_BOOL) {
-    diag_condition_misplaced(c->s, body->span, name_str(c->s, fn->name.name));
+    diag_condition_misplaced(c->s, body->span, arena_printf(c->arena, "the result of `%s`", name_str(c->s, fn->name.name)));
     return NULL;
   }
   if (unit.offset != 0) {
@@ -203,7 +203,7 @@ static MExpr *fn_result(Checker *c, const AstFn *fn, MExpr *body) {
   }
   if (dim_eq(body->dim, unit.dim)) return body;
   if (dim_none(body->dim)) return expr_to_unit(c, body, &unit);
-  diag_unit_wanted(c->s, body->span, arena_printf(c->arena, "the result of %s", name_str(c->s, fn->name.name)), unit.dim,
+  diag_unit_wanted(c->s, body->span, arena_printf(c->arena, "the result of `%s`", name_str(c->s, fn->name.name)), unit.dim,
                    body->dim);
   return NULL;
 }
@@ -238,7 +238,7 @@ static MExpr *fn_call(Checker *c, Scope *scope, Symbol *symbol, const AstCall *c
   if (!ok) return NULL;
   if (symbol->status == SYM_BUSY || c->fn_depth >= DEEPEST_CALLS) {
     diag_fn_recursive(c->s, span, name, symbol->span);
-    symbol->failed = true;
+    symbol->failed = c->too_large = true;
     return NULL;
   }
   uint32_t errors = c->s->errors;
@@ -247,8 +247,10 @@ static MExpr *fn_call(Checker *c, Scope *scope, Symbol *symbol, const AstCall *c
   MExpr *e = fn_body(c, symbol->scope, fn, args);
   c->fn_depth--;
   symbol->status = SYM_DONE;
+  /* what grew too large once is not tried again: functions that call each other twice would take for ever */
+  if (!e && c->too_large) symbol->failed = true;
   if (!e && c->s->errors > errors && !symbol->failed)
-    diag_note(c->s, c->s->diags.at[c->s->diags.n - 1], span, "in this call of %s", name);
+    diag_note(c->s, c->s->diags.at[c->s->diags.n - 1], span, "in this call of `%s`", name);
   return e;
 }
 

@@ -49,6 +49,7 @@ static MExpr *expr_args(Checker *c, MExpr *e, MExpr *const *args, uint32_t n) {
   }
   if (size > MEXPR_SIZE || e->depth > MEXPR_DEPTH) {
     diag_expr_too_large(c->s, e->span);
+    c->too_large = true;
     return NULL;
   }
   e->size = (uint32_t)size;

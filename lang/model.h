@@ -44,7 +44,7 @@ typedef enum { M_REAL, M_BOOL } MType; /* labels and enum values are reals: the 
 
 /* Expressions are graphs: a node that is reached twice (a function's argument) is one value, computed once. Read as a tree
  * they have at most MEXPR_SIZE nodes and are MEXPR_DEPTH deep, so plain recursion is safe. */
-enum { MEXPR_DEPTH = 2000, MEXPR_SIZE = 1 << 20 };
+enum { MEXPR_DEPTH = 2000, MEXPR_SIZE = 1 << 17 };
 struct MExpr {
   MExprKind kind;
   MType type;
