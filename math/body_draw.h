@@ -1,6 +1,7 @@
-/* The draws, for the double forms (the float forms round these at the end). Each is a function of one Philox block, whose four words
- * make two uniforms of 52 bits: the generator is called once for a draw, and a value depends on nothing but key, element, step, ordinal and
- * attempt. Box-Muller for the normal, with our own log and cos: tails reach 8.5 standard deviations. */
+/* The draws, for the double forms (the float forms round these at the end). Each is a function of one
+ * Philox block, whose four words make two uniforms of 52 bits: the generator is called once for a draw,
+ * and a value depends on nothing but key, element, step, ordinal and attempt. Box-Muller for the normal,
+ * with our own log and cos: tails reach 8.5 standard deviations. */
 
 /* 52 bits to (0, 1): (i + 1/2) 2^-52, exact; never 0 or 1. */
 CORE R C(unit_of)(U bits)
@@ -42,29 +43,30 @@ CORE R C(shape_exponential)(U a, U b, R mean)
   return -mean * C(log)(C(unit_of)(a));
 }
 
-/* One draw, and one redrawn until lo <= value <= hi: attempt n uses the block with n in its counter, so lanes do not
- * disturb each other. NaN if no attempt of 10,000 is inside, or lo > hi. A NaN from NaN parameters ends the search. */
-#define DRAW(name, PARAMS, ARGS)                                                                                  \
-  CORE R C(draw_##name)(uint64_t key, U elem, uint64_t step, uint32_t ordinal PARAMS)                             \
-  {                                                                                                               \
-    U a, b;                                                                                                       \
-    RANDOM(random_key(key, ordinal), elem, step, 0, &a, &b);                                                    \
-    return C(shape_##name)(a, b ARGS);                                                                            \
+/* One draw, and one redrawn until lo <= value <= hi: attempt n uses the block with n in its counter, so
+ * lanes do not disturb each other. NaN if no attempt of 10,000 is inside, or lo > hi. A NaN from NaN
+ * parameters ends the search. */
+#define DRAW(name, PARAMS, ARGS)                                                      \
+  CORE R C(draw_##name)(uint64_t key, U elem, uint64_t step, uint32_t ordinal PARAMS) \
+  {                                                                                   \
+    U a, b;                                                                           \
+    RANDOM(random_key(key, ordinal), elem, step, 0, &a, &b);                          \
+    return C(shape_##name)(a, b ARGS);                                                \
   }
-#define DRAW_WITHIN(name, PARAMS, ARGS)                                                                           \
-  CORE R C(draw_##name##_within)(uint64_t key, U elem, uint64_t step, uint32_t ordinal PARAMS, R lo, R hi)        \
-  {                                                                                                               \
-    uint64_t stream = random_key(key, ordinal);                                                                   \
-    R y = NSLM_NAN;                                                                                               \
-    MASK open = lo <= hi;                                                                                         \
-    for (uint32_t attempt = 0; attempt < ATTEMPTS && ANY(open); attempt++) {                                      \
-      U a, b;                                                                                                     \
-      RANDOM(stream, elem, step, attempt, &a, &b);                                                              \
-      R v = C(shape_##name)(a, b ARGS);                                                                           \
-      y = SEL(open, v, y);                                                                                        \
-      open = open & ((v < lo) | (v > hi));                                                                        \
-    }                                                                                                             \
-    return SEL(open | (y != y), NSLM_NAN, y);                                                                     \
+#define DRAW_WITHIN(name, PARAMS, ARGS)                                                                    \
+  CORE R C(draw_##name##_within)(uint64_t key, U elem, uint64_t step, uint32_t ordinal PARAMS, R lo, R hi) \
+  {                                                                                                        \
+    uint64_t stream = random_key(key, ordinal);                                                            \
+    R y = NSLM_NAN;                                                                                        \
+    MASK open = lo <= hi;                                                                                  \
+    for (uint32_t attempt = 0; attempt < ATTEMPTS && ANY(open); attempt++) {                               \
+      U a, b;                                                                                              \
+      RANDOM(stream, elem, step, attempt, &a, &b);                                                         \
+      R v = C(shape_##name)(a, b ARGS);                                                                    \
+      y = SEL(open, v, y);                                                                                 \
+      open = open & ((v < lo) | (v > hi));                                                                 \
+    }                                                                                                      \
+    return SEL(open | (y != y), NSLM_NAN, y);                                                              \
   }
 #define COMMA ,
 DRAW(unit, , )

@@ -1,5 +1,6 @@
-/* exp and its kin. Method: x = k ln2 + r with |r| <= ln2/2 (k by adding 1.5 * 2^52, k ln2 in two parts by fma), a polynomial in r
- * (minimax, so no table and no division), then 2^k by adding k to the exponent bits. Everything is selects. */
+/* exp and its kin. Method: x = k ln2 + r with |r| <= ln2/2 (k by adding 1.5 * 2^52, k ln2 in two parts by
+ * fma), a polynomial in r (minimax, so no table and no division), then 2^k by adding k to the exponent
+ * bits. Everything is selects. */
 
 /* k, in the low bits of the result too, and x - k (upper part of ln2), exact, for |x| below about 2^20. */
 CORE R C(exp_reduce)(R x, R *k, R *r)
@@ -13,8 +14,11 @@ CORE R C(exp_reduce)(R x, R *k, R *r)
 #undef LN2_REST
 #define LN2_REST K(-0x1.abc9e3b39803fp-56, 0x1.05c610p-29)
 
-/* exp: degree 11 (6), relative error of the polynomial 2^-57.9 (2^-28.3); in all below 1 ulp. Results below the smallest normal
- * number are 0. The exponent is added to the bits of p in [0.7, 1.42], so that no product can overflow early. */
+/* exp: degree 11 (6), relative error of the polynomial 2^-57.9 (2^-28.3); in all below 1 ulp. Results
+ * below 2^-1022 (2^-126) are 0, also that of the smallest argument just above it. The exponent is added to
+ * the bits of p in [0.7, 1.42], so that no product can overflow early. One floating comparison, |x -
+ * middle| <= half (exact near both ends), parts ordinary arguments from special ones, for which inf, 0 or
+ * NaN is made by integer work: comparisons take the units that multiply. */
 CORE R C(exp)(R x)
 {
   R k, r, t = C(exp_reduce)(x, &k, &r), p;
@@ -35,14 +39,15 @@ CORE R C(exp)(R x)
   p = FMA(p, r, K(1, 1));
   p = FMA(p, r, K(1, 1));
   R y = AS_R(AS_U(p) + (AS_U(t) << MANT));
-  y = SEL(x < K(-0x1.6232bdd7abcd2p+9, -0x1.5d589ep+6), K(0, 0), y);
-  y = SEL(x > K(0x1.62e42fefa39efp+9, 0x1.62e42ep+6), NSLM_INF, y);
-  return SEL(x != x, NSLM_NAN, y);
+  MASK ordinary = ABS(x - K(0x1.62e42fefa3c00p-1, 0x1.62e4p-1)) <= K(0x1.628b76e3a7b60p+9, 0x1.601e66p+6);
+  U inf = AS_U(NSLM_INF), nan = SIGNS(inf - (AS_U(x) & ~SIGN_BIT)) & AS_U(NSLM_NAN);
+  return SEL(ordinary, y, AS_R((inf & ~SIGNS(AS_U(x))) | nan));
 }
 
-/* (exp(x) - 1) 2^-shift, for the functions below: with z = exp(r) - 1 it is
- * s z + (s - 2^-shift), s = 2^(k - shift), one rounding; z is made from r = h + c in two parts, so that r's own rounding does not count.
- * Below -40 (-20) it is -2^-shift; above the overflow limit of the caller it is rubbish. The shift leaves room above. */
+/* (exp(x) - 1) 2^-shift, for the functions below: with z = exp(r) - 1 it is s z + (s - 2^-shift), s = 2^(k
+ * - shift), one rounding; z is made from r = h + c in two parts, so that r's own rounding does not count.
+ * Below -40 (-20) it is -2^-shift; above the overflow limit of the caller it is rubbish. The shift leaves
+ * room above. */
 CORE R C(expm1_scaled)(R x, int shift)
 {
   R k, h, z;
@@ -91,7 +96,8 @@ CORE R C(exprel)(R x)
   return SEL(x != x, NSLM_NAN, y);
 }
 
-/* exprelr = 1 / exprel in one division, below 2 ulp; 0 where the result is below the smallest normal number. */
+/* exprelr = 1 / exprel in one division, below 2 ulp; 0 where the result is below the smallest normal
+ * number. */
 CORE R C(exprelr)(R x)
 {
   R y = (x * K(0x1p-16, 0x1p-16)) / C(expm1_scaled)(x, 16);
@@ -110,7 +116,8 @@ CORE R C(tanh)(R x)
   return SEL(x != x, NSLM_NAN, y);
 }
 
-/* sigmoid = 1 / (1 + e) for x >= 0, e / (1 + e) below, e = exp(-|x|): no overflow; below 2.5 ulp; 0 where exp(x) is. */
+/* sigmoid = 1 / (1 + e) for x >= 0, e / (1 + e) below, e = exp(-|x|): no overflow; below 2.5 ulp; 0 where
+ * exp(x) is. */
 CORE R C(sigmoid)(R x)
 {
   R e = C(exp)(-ABS(x));

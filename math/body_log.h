@@ -1,9 +1,10 @@
-/* log, log1p. Method: x = 2^k m, m in [sqrt 1/2, sqrt 2), f = m - 1, s = f / (2 + f); log m = f - (f^2/2 - s (f^2/2 + R(s^2)))
- * with R minimax of 7 (3) terms, error 2^-59 (2^-30), and k ln2 in two parts: below 1 ulp. Integer work only on the bits, so that
- * subnormal arguments give the same bits in every mode of the machine. */
+/* log, log1p. Method: x = 2^k m, m in [sqrt 1/2, sqrt 2), f = m - 1, s = f / (2 + f); log m = f - (f^2/2 -
+ * s (f^2/2 + R(s^2))) with R minimax of 7 (3) terms, error 2^-59 (2^-30), and k ln2 in two parts: below 1
+ * ulp. Integer work only on the bits, so that subnormal arguments give the same bits in every mode of the
+ * machine. */
 
-/* x > 0 and finite (else rubbish): the mantissa m and the exponent k as a real. Subnormals are made normal by an exact subtraction:
- * or-ing their bits into 2^52 gives 2^52 + x 2^1074. */
+/* x > 0 and finite (else rubbish): the mantissa m and the exponent k as a real. Subnormals are made normal
+ * by an exact subtraction: or-ing their bits into 2^52 gives 2^52 + x 2^1074. */
 CORE R C(log_split)(R x, R *k)
 {
   U u = AS_U(x), big = KU(BIAS + MANT, BIAS + MANT) << MANT;
@@ -46,7 +47,8 @@ CORE R C(log)(R x)
   return SEL((negative & nonzero) | nan, NSLM_NAN, y);
 }
 
-/* log1p: k from 1 + x rounded, but f = 2^-k x + (2^-k - 1) by one fma from x itself, so nothing is lost but that rounding; below 1.5 ulp. */
+/* log1p: k from 1 + x rounded, but f = 2^-k x + (2^-k - 1) by one fma from x itself, so nothing is lost
+ * but that rounding; below 1.5 ulp. */
 CORE R C(log1p)(R x)
 {
   R k, u = K(1, 1) + x, m = C(log_split)(u, &k);

@@ -1,6 +1,7 @@
-/* pow. Method: log2|x| as an unevaluated sum h + l: with s = (m - 1) / (m + 1) in two parts, atanh s = s (1 + z/3 + z^2 T(z)), z = s^2,
- * everything up to z/3 carried in two parts (relative error about 2^-66, 2^-37); y (h + l) in two parts; 2 to its fraction by a polynomial of degree
- * 11 (6). Below 1.5 ulp. Then all special cases of C99 annex F by selects. Results below the smallest normal number are 0. */
+/* pow. Method: log2|x| as an unevaluated sum h + l: with s = (m - 1) / (m + 1) in two parts, atanh s = s
+ * (1 + z/3 + z^2 T(z)), z = s^2, everything up to z/3 carried in two parts (relative error about 2^-66,
+ * 2^-37); y (h + l) in two parts; 2 to its fraction by a polynomial of degree 11 (6). Below 1.5 ulp. Then
+ * all special cases of C99 annex F by selects. Results below the smallest normal number are 0. */
 
 /* log2 of 2^k m as h + *l */
 CORE R C(log2_pair)(R m, R k, R *l)

@@ -1,6 +1,7 @@
-/* sin, cos. Method: n = x 2/pi rounded, r = x - n pi/2 with pi/2 in three (four) parts by fma, minimax polynomials on [-pi/4, pi/4],
- * swapped and signed by the low two bits of n. Below 1.75 ulp (r itself has half an ulp), also near the multiples of pi/2, for |x| up to
- * 2^40 (2^20); beyond, where such an argument has lost its phase to rounding long before, the result is NaN rather than noise. */
+/* sin, cos. Method: n = x 2/pi rounded, r = x - n pi/2 with pi/2 in three (four) parts by fma, minimax
+ * polynomials on [-pi/4, pi/4], swapped and signed by the low two bits of n. Below 1.75 ulp (r itself has
+ * half an ulp), also near the multiples of pi/2, for |x| up to 2^40 (2^20); beyond, where such an argument
+ * has lost its phase to rounding long before, the result is NaN rather than noise. */
 
 CORE R C(sin_core)(R r)
 {

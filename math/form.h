@@ -1,13 +1,17 @@
-/* One form of number: sets up the names a body_*.h file is written in, for one of four forms. Included several times, without a
- * guard, with FORM defined to one of FORM_F64, FORM_F32 (scalars, any C compiler), FORM_F64V, FORM_F32V (8 doubles, 16 floats, clang), FORM_F64W (16 doubles, draws).
+/* One form of number: sets up the names a body_*.h file is written in, for one of four forms. Included
+ * several times, without a guard, with FORM defined to one of FORM_F64, FORM_F32 (scalars, any C
+ * compiler), FORM_F64V, FORM_F32V (8 doubles, 16 floats, clang), FORM_F64W (16 doubles, draws).
  *
  *   R, U, E    the real type, the unsigned integer of the same shape, the element type
- *   MASK       what a comparison gives: int for scalars, a vector of 0 and -1 for vectors; combine with & and |, test with == 0
+ *   MASK       what a comparison gives: int for scalars, a vector of 0 and -1 for vectors; combine with & and |,
+ *              negate with == 0
  *   C(name)    the name of a function in this form (core_exp_f64v)
  *   K(a, b)    a constant: a in the double forms, b in the float forms, spread over all lanes
+ *   SIGNS(u)   all ones where the top bit of u is set, else 0
  *   FMA SEL ABS AS_U AS_R ANY SQRT     the operations C lacks; SEL chooses, it never branches on vectors
  *
- * Nothing here or in a body may be contracted, reordered, or call libm: the bits must be the same in every form.
+ * Nothing here or in a body may be contracted, reordered, or call libm: the bits must be the same in every
+ * form.
  */
 #ifndef CORE
 #define FORM_F64 1
@@ -33,6 +37,7 @@
 #undef ANY
 #undef AS_U
 #undef AS_R
+#undef SIGNS
 #undef MANT
 #undef BIAS
 #undef MAGIC
@@ -107,6 +112,7 @@
 #define ANY(m) (__builtin_reduce_or(m) != 0)
 #define AS_U(x) ((U)(x))
 #define AS_R(u) ((R)(u))
+#define SIGNS(u) ((U)((MASK)(u) >> (FORM_WIDE ? 63 : 31)))
 #else
 #if FORM_WIDE
 #define FMA(a, b, c) __builtin_fma(a, b, c)
@@ -121,6 +127,7 @@
 #define ANY(m) (m)
 #define AS_U(x) C(bits)(x)
 #define AS_R(u) C(real)(u)
+#define SIGNS(u) ((U)0 - ((u) >> (FORM_WIDE ? 63 : 31)))
 CORE U C(bits)(R x)
 {
   U u;

@@ -1,8 +1,10 @@
-/* The mathematics of NSL programs: elementary functions, keyed random draws, Poisson counts. The same source is compiled three times: by the C
- * compiler (reference evaluator, runtime), by clang to bitcode that is inlined into generated kernels (scalar, 8 doubles, 16 floats), and from
- * that bitcode to PTX. The bits agree in all of them: explicit fma, no contraction, no libm.
+/* The mathematics of NSL programs: elementary functions, keyed random draws, Poisson counts. The same
+ * source is compiled three times: by the C compiler (reference evaluator, runtime), by clang to bitcode
+ * that is inlined into generated kernels (scalar, 8 doubles, 16 floats), and from that bitcode to PTX. The
+ * bits agree in all of them: explicit fma, no contraction, no libm.
  *
- * Rows of functions.def: nslm_<name>_f64, _f32 and, under clang, _f64v, _f32v. Rows of draws.def: nslm_draw_<name>_..., below. */
+ * Rows of functions.def: nslm_<name>_f64, _f32 and, under clang, _f64v, _f32v. Rows of draws.def:
+ * nslm_draw_<name>_..., below. */
 #ifndef NSL_MATH_MATH_H
 #define NSL_MATH_MATH_H
 #include <stddef.h>
@@ -35,8 +37,9 @@ typedef uint32_t nslm_u32v __attribute__((ext_vector_type(16)));
 #undef M
 #endif
 
-/* Keys. nslm_hash continues h (0 to begin) over n bytes: FNV-1a for each byte, a 64-bit finalizer at the end, so
- * hash(hash(0, "net"), "E") differs from hash(0, "netE"). nslm_key makes the key of a stream from seed and path. */
+/* Keys. nslm_hash continues h (0 to begin) over n bytes: FNV-1a for each byte, a 64-bit finalizer at the
+ * end, so hash(hash(0, "net"), "E") differs from hash(0, "netE"). nslm_key makes the key of a stream from
+ * seed and path. */
 uint64_t nslm_hash(const char *text, size_t n, uint64_t h);
 uint64_t nslm_key(uint64_t seed, uint64_t path_hash);
 
@@ -46,9 +49,9 @@ typedef struct {
 } NslmWords;
 NslmWords nslm_philox(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3);
 
-/* Draws are functions of (key, element, step < 2^48, ordinal) and their parameters alone. The float forms compute in double and round once.
- * bits: 64 random bits; index: 0 .. n-1, uniform to n 2^-64; poisson: a count with any mean (slow: for means that change
- * from element to element; else nslm_poisson_add_i64). */
+/* Draws are functions of (key, element, step < 2^48, ordinal) and their parameters alone. The float forms
+ * compute in double and round once. bits: 64 random bits; index: 0 .. n-1, uniform to n 2^-64; poisson: a
+ * count with any mean (slow: for means that change from element to element; else nslm_poisson_add_i64). */
 #define NSLM_KEYED uint64_t key, uint64_t elem, uint64_t step, uint32_t ordinal
 uint64_t nslm_draw_bits_u64(NSLM_KEYED);
 uint64_t nslm_draw_index_u64(NSLM_KEYED, uint64_t n);
@@ -66,7 +69,8 @@ int64_t nslm_draw_poisson_i64(NSLM_KEYED, double mean);
   NSLM_DRAW_##within(name, f64, double, parameters) NSLM_DRAW_##within(name, f32, float, parameters)
 #include "math/draws.def"
 #undef D
-#ifdef NSLM_VECTORS /* one element number a lane; the 16 of the float form come as two vectors, lower lanes first */
+/* One element number a lane; the 16 of the float form come as two vectors, lower lanes first. */
+#ifdef NSLM_VECTORS
 #define NSLM_KEYED_f64v uint64_t key, nslm_u64v elem, uint64_t step, uint32_t ordinal
 #define NSLM_KEYED_f32v uint64_t key, nslm_u64v elem, nslm_u64v elem_high, uint64_t step, uint32_t ordinal
 #define D(name, parameters, within, doc) \
@@ -75,10 +79,11 @@ int64_t nslm_draw_poisson_i64(NSLM_KEYED, double mean);
 #undef D
 #endif
 
-/* Poisson counts with one mean for all elements. nslm_poisson_table fills at most n (a multiple of 4, 128 is enough) thresholds
- * floor(2^64 P(count <= j)) for a mean of lambda <= 20 and gives their number, a multiple of 4; 0 if lambda is not in (0, 20] or n is too small.
- * nslm_poisson_add_i64 adds weight times the sum of `parts` such counts to acc[e] for e in [first, first + n), both multiples
- * of 64: a mean of 50 is three parts of 50/3 each. Exact: a count is decided by 64 random bits. */
+/* Poisson counts with one mean for all elements. nslm_poisson_table fills at most n (a multiple of 4, 128
+ * is enough) thresholds floor(2^64 P(count <= j)) for a mean of lambda <= 20 and gives their number, a
+ * multiple of 4; 0 if lambda is not in (0, 20] or n is too small. nslm_poisson_add_i64 adds weight times
+ * the sum of `parts` such counts to acc[e] for e in [first, first + n), both multiples of 64: a mean of 50
+ * is three parts of 50/3 each. Exact: a count is decided by 64 random bits. */
 #define NSLM_POISSON_MAX 20.0
 #define NSLM_POISSON_TABLE 128
 uint32_t nslm_poisson_table(double lambda, uint64_t *table, uint32_t n);

@@ -1,10 +1,12 @@
-/* Poisson counts with one mean for many elements. A count is the number of thresholds T_j = floor(2^64 P(count <= j)) that a 64-bit random
- * number u reaches. The high 16 bits of u decide unless they equal those of a threshold (an element in some thousand); only then the
- * other 48 bits are made. One Philox block so serves eight elements, and eight lanes of it serve 64.
+/* Poisson counts with one mean for many elements. A count is the number of thresholds T_j = floor(2^64
+ * P(count <= j)) that a 64-bit random number u reaches. The high 16 bits of u decide unless they equal
+ * those of a threshold (an element in some thousand); only then the other 48 bits are made. One Philox
+ * block so serves eight elements, and eight lanes of it serve 64.
  *
- * High bits of element e: counter (e / 64) 8 + (e % 32) / 4, attempt 0, word 2 (e / 32 % 2) + e % 4 / 2, its low half for even e. Low 48 bits:
- * counter e, attempt 1, the upper part of words 1 and 0. The ordinal is the number of the part. The clang form (in the bitcode) does 64
- * elements at a time, the plain form one by one; both give the same counts. */
+ * High bits of element e: counter (e / 64) 8 + (e % 32) / 4, attempt 0, word 2 (e / 32 % 2) + e % 4 / 2,
+ * its low half for even e. Low 48 bits: counter e, attempt 1, the upper part of words 1 and 0. The ordinal
+ * is the number of the part. The clang form (in the bitcode) does 64 elements at a time, the plain form
+ * one by one; both give the same counts. */
 #include "math/math.h"
 #include "math/random.h"
 
@@ -112,7 +114,8 @@ void nslm_poisson_add_i64(int64_t *acc, int64_t first, int64_t n, int64_t weight
 
 #else
 
-typedef int16_t Lanes __attribute__((ext_vector_type(32))); /* high bits of 32 elements, with the top bit flipped: signed order */
+/* The high bits of 32 elements, with the top bit flipped, so that their order is that of signed numbers. */
+typedef int16_t Lanes __attribute__((ext_vector_type(32)));
 typedef int64_t Sum8 __attribute__((ext_vector_type(8), aligned(8)));
 
 /* The elements of lanes whose high bits alone do not decide. */
@@ -126,7 +129,7 @@ static void poisson_ties(Lanes *count, Lanes value, Lanes tie, uint64_t stream, 
     }
 }
 
-static inline __attribute__((always_inline)) void poisson_accumulate(int64_t *acc, Lanes count, int64_t weight)
+RANDOM_INLINE void poisson_accumulate(int64_t *acc, Lanes count, int64_t weight)
 {
   Sum8 *to = (Sum8 *)acc;
   to[0] += __builtin_convertvector(count.lo.lo, nslm_i64v) * weight;

@@ -1,6 +1,7 @@
-/* The scalar functions: elementary functions, hashes, draws. Compiled by the C compiler into the nslmath library and by clang into the
- * bitcode (for scalar code and PTX). The bodies are in body_*.h; here they get their public names. On x86 the library holds each
- * function twice, with and without the fma instruction, chosen when the program starts: the bits are the same, the speed is not. */
+/* The scalar functions: elementary functions, hashes, draws. Compiled by the C compiler into the nslmath
+ * library and by clang into the bitcode (for scalar code and PTX). The bodies are in body_*.h; here they
+ * get their public names. On x86 the library holds each function twice, with and without the fma
+ * instruction, chosen when the program starts: the bits are the same, the speed is not. */
 #include "math/math.h"
 #include "math/random.h"
 
@@ -100,8 +101,9 @@ uint64_t nslm_draw_index_u64(NSLM_KEYED, uint64_t n)
   return (uint64_t)(((unsigned __int128)nslm_draw_bits_u64(key, elem, step, ordinal) * n) >> 64);
 }
 
-/* Inversion in parts of mean at most 16: P(count <= j) summed upwards until it passes a uniform. Means from 2^20 on, where a count
- * has a relative spread below 0.1 %, are a rounded normal. A mean that is not positive gives 0. */
+/* Inversion in parts of mean at most 16: P(count <= j) summed upwards until it passes a uniform. Means
+ * from 2^20 on, where a count has a relative spread below 0.1 %, are a rounded normal. A mean that is not
+ * positive gives 0. */
 CLONES int64_t nslm_draw_poisson_i64(NSLM_KEYED, double mean)
 {
   int64_t count = 0;

@@ -1,5 +1,6 @@
-/* The vector functions, 8 doubles or 16 floats, from the same bodies as the scalar ones. clang only: it becomes bitcode that generated kernels
- * inline. The vectors are LLVM's generic ones, so the same bitcode gives SSE, AVX2 or AVX-512 code, and the same bits. */
+/* The vector functions, 8 doubles or 16 floats, from the same bodies as the scalar ones. clang only: it
+ * becomes bitcode that generated kernels inline. The vectors are LLVM's generic ones, so the same bitcode
+ * gives SSE, AVX2 or AVX-512 code, and the same bits. */
 #include "math/math.h"
 #include "math/random.h"
 
@@ -41,7 +42,8 @@
 #include "math/functions.def"
 #undef M
 
-/* A float draw is a double draw rounded once, in vectors of 16 doubles: the two halves hide each other's latency. */
+/* A float draw is a double draw rounded once, in vectors of 16 doubles: the two halves hide each other's
+ * latency. */
 #define WIDE(x) __builtin_convertvector(x, nslm_f64w)
 #define NARROW(x) __builtin_convertvector(x, nslm_f32v)
 #define ELEM16 __builtin_shufflevector(elem, elem_high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
@@ -60,15 +62,15 @@
   {                                                                                           \
     return NARROW(core_draw_##name##_f64w(key, ELEM16, step, ordinal WIDE_##n));              \
   }
-#define DRAW_1(name, n)                                                                                          \
-  DRAW_0(name, n)                                                                                                \
-  nslm_f64v nslm_draw_##name##_within_f64v(NSLM_KEYED_f64v NSLM_PAR_##n(nslm_f64v), nslm_f64v lo, nslm_f64v hi)  \
-  {                                                                                                              \
-    return core_draw_##name##_within_f64v(key, elem, step, ordinal ARGS_##n, lo, hi);                            \
-  }                                                                                                              \
-  nslm_f32v nslm_draw_##name##_within_f32v(NSLM_KEYED_f32v NSLM_PAR_##n(nslm_f32v), nslm_f32v lo, nslm_f32v hi)  \
-  {                                                                                                              \
-    return NARROW(core_draw_##name##_within_f64w(key, ELEM16, step, ordinal WIDE_##n, WIDE(lo), WIDE(hi)));      \
+#define DRAW_1(name, n)                                                                                      \
+  DRAW_0(name, n)                                                                                            \
+  nslm_f64v nslm_draw_##name##_within_f64v(NSLM_KEYED_f64v NSLM_PAR_##n(nslm_f64v), nslm_f64v lo, nslm_f64v hi) \
+  {                                                                                                          \
+    return core_draw_##name##_within_f64v(key, elem, step, ordinal ARGS_##n, lo, hi);                        \
+  }                                                                                                          \
+  nslm_f32v nslm_draw_##name##_within_f32v(NSLM_KEYED_f32v NSLM_PAR_##n(nslm_f32v), nslm_f32v lo, nslm_f32v hi) \
+  {                                                                                                          \
+    return NARROW(core_draw_##name##_within_f64w(key, ELEM16, step, ordinal WIDE_##n, WIDE(lo), WIDE(hi)));  \
   }
 #define D(name, parameters, within, doc) DRAW_##within(name, parameters)
 #include "math/draws.def"

@@ -1,5 +1,5 @@
-/* Nanoseconds per element of each vector function over arrays in the first-level cache, at the level of x86 that level.c was
- * compiled for. The smallest of several runs. */
+/* Nanoseconds per element of each vector function over arrays in the first-level cache, at the level of
+ * x86 that level.c was compiled for. The smallest of several runs. */
 #include "math/math.h"
 #include "tests/math/level.h"
 #include <math.h>

@@ -1,6 +1,7 @@
-/* The vector functions at one level of x86 (level.c, compiled by clang) give the bits of the scalar library (the C compiler): every
- * function over random bit patterns and ordinary numbers, every draw, Poisson counts; and a lane's draw does not depend on its
- * neighbours. Skipped where the processor has not that level. */
+/* The vector functions at one level of x86 (level.c, compiled by clang) give the bits of the scalar
+ * library (the C compiler): every function over random bit patterns and ordinary numbers, every draw,
+ * Poisson counts; and a lane's draw does not depend on its neighbours. Skipped where the processor has not
+ * that level. */
 #include "math/math.h"
 #include "tests/math/level.h"
 #include "tests/math/tap.h"

@@ -1,4 +1,5 @@
-/* See level.h. Includes the sources of math/ as the bitcode does, so that the loops below are vector loops with everything inlined. */
+/* See level.h. Includes the sources of math/ as the bitcode does, so that the loops below are vector loops
+ * with everything inlined. */
 #define nslm_poisson_table level_poisson_table
 #define nslm_poisson_add_i64 level_poisson_add_i64
 #define nslm_poisson_parts level_poisson_parts
@@ -81,13 +82,13 @@ typedef double WideF64 __attribute__((ext_vector_type(16), aligned(8)));
     for (long i = 0; i < count; i += 16)                                                              \
       *(LoadF32 *)(out + i) = nslm_draw_##name##_f32v(d->key, ELEMENTS, d->step, d->ordinal LISTF_##n); \
     break;
-#define DRAW32_1(name, n)                                                                                     \
-  case DRAW_##name:                                                                                           \
-    for (long i = 0; i < count; i += 16)                                                                      \
-      *(LoadF32 *)(out + i) =                                                                                 \
+#define DRAW32_1(name, n)                                                                                    \
+  case DRAW_##name:                                                                                          \
+    for (long i = 0; i < count; i += 16)                                                                     \
+      *(LoadF32 *)(out + i) =                                                                                \
           d->within ? nslm_draw_##name##_within_f32v(d->key, ELEMENTS, d->step, d->ordinal LISTF_##n, NARROWED(d->lo), \
-                                                     NARROWED(d->hi))                                           \
-                    : nslm_draw_##name##_f32v(d->key, ELEMENTS, d->step, d->ordinal LISTF_##n);               \
+                                                     NARROWED(d->hi))                                        \
+                    : nslm_draw_##name##_f32v(d->key, ELEMENTS, d->step, d->ordinal LISTF_##n);              \
     break;
 
 void level_draw_f32(int draw, const LevelDraw *draws, float *out, long count)

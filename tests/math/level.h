@@ -1,5 +1,6 @@
-/* The vector functions behind plain pointers: level.c is compiled by clang for one level of x86 (as generated kernels are) and linked with
- * tests compiled by the C compiler. Function numbers are rows of math/functions.def and math/draws.def. */
+/* The vector functions behind plain pointers: level.c is compiled by clang for one level of x86 (as
+ * generated kernels are) and linked with tests compiled by the C compiler. Function numbers are rows of
+ * math/functions.def and math/draws.def. */
 #ifndef NSL_TESTS_MATH_LEVEL_H
 #define NSL_TESTS_MATH_LEVEL_H
 #include <stdint.h>

@@ -1,6 +1,7 @@
-/* The random numbers: Philox4x32-10 against Random123's known answers, then each distribution against its own law (chi-square over
- * cells of equal probability, mean and variance), Poisson counts against their probabilities, and independence of neighbouring keys. Seeds
- * are fixed, so a pass is a pass for ever; limits are at 4.5 standard deviations of the statistic. */
+/* The random numbers: Philox4x32-10 against Random123's known answers, then each distribution against its
+ * own law (chi-square over cells of equal probability, mean and variance), Poisson counts against their
+ * probabilities, and independence of neighbouring keys. Seeds are fixed, so a pass is a pass for ever;
+ * limits are at 4.5 standard deviations of the statistic. */
 #include "math/math.h"
 #include "tests/math/tap.h"
 #include <math.h>
@@ -24,7 +25,8 @@ static void test_philox(void)
   }
 }
 
-/* How far a chi-square with so many degrees of freedom is from its mean, in standard deviations (cube-root normal approximation). */
+/* How far a chi-square with so many degrees of freedom is from its mean, in standard deviations (cube-root
+ * normal approximation). */
 static double chi_score(double chi, double freedom)
 {
   double v = 2 / (9 * freedom);
@@ -110,7 +112,8 @@ static void test_laws(void)
   test_law("exponential", draw_exponential, law_exponential, mean, some);
 }
 
-/* Counts beyond s standard deviations on either side, and the moments a Box-Muller with a poor log or cos would miss. */
+/* Counts beyond s standard deviations on either side, and the moments a Box-Muller with a poor log or cos
+ * would miss. */
 static void test_normal_tails(void)
 {
   double moments[5] = {0};
