@@ -28,9 +28,20 @@ static void collect(Ast *node, void *ctx) {
   ast_each_child(node, collect, ctx);
 }
 
-static void doc_add(Parser *p, Ast *node, Name text) {
+/* Gives the text of comments [from, to) to a declaration, a line each. */
+static void doc_set(Parser *p, Ast *node, uint32_t from, uint32_t to) {
   Name *doc = doc_field(node);
-  *doc = name_none(*doc) ? text : name_fmt(p->s, "%s\n%s", name_str(p->s, *doc), name_str(p->s, text));
+  Name only = p->docs.at[from].text;
+  if (to - from == 1 && name_none(*doc)) {
+    *doc = only;
+    return;
+  }
+  size_t len = name_none(*doc) ? 0 : strlen(name_str(p->s, *doc)) + 1;
+  for (uint32_t i = from; i < to; i++) len += strlen(name_str(p->s, p->docs.at[i].text)) + 1;
+  char *text = arena_alloc(p->s->arena, len + 1), *at = text;
+  if (!name_none(*doc)) at = stpcpy(at, name_str(p->s, *doc)), *at++ = '\n';
+  for (uint32_t i = from; i < to; i++) at = stpcpy(at, name_str(p->s, p->docs.at[i].text)), *at++ = '\n';
+  *doc = name_of(p->s, text, len - 1);
 }
 
 /* The first declaration at or behind `offset`, from `i` on. */
@@ -75,24 +86,27 @@ static void items_inherit(const Declarations *list) {
   }
 }
 
+static Ast *documented(Parser *p, const Declarations *list, const DocComment *doc, uint32_t at) {
+  if (!doc->trailing) {
+    uint32_t next = seek(list, at, doc->span.to);
+    return next < list->n ? list->at[next] : NULL;
+  }
+  Ast *node = on_line(list, at, doc->span.from);
+  return node ? item_on_line(node, doc->line_start, doc->span.from) : NULL;
+}
+
 void docs_attach(Parser *p, const AstFile *file) {
   if (p->docs.n == 0) return;
   Declarations list = {0};
   ast_each_child(&file->head, collect, &(Collect){p->s->arena, &list});
-  uint32_t at = 0;
-  for (uint32_t i = 0; i < p->docs.n; i++) {
+  uint32_t at = 0, to;
+  for (uint32_t i = 0; i < p->docs.n; i = to) {
     const DocComment *doc = &p->docs.at[i];
-    if (doc->lost) continue;
     at = seek(&list, at, doc->line_start);
-    Ast *node = NULL;
-    if (doc->trailing) {
-      node = on_line(&list, at, doc->span.from);
-      if (node) node = item_on_line(node, doc->line_start, doc->span.from);
-    } else {
-      uint32_t next = seek(&list, at, doc->span.to);
-      if (next < list.n) node = list.at[next];
-    }
-    if (node) doc_add(p, node, doc->text);
+    Ast *node = doc->lost ? NULL : documented(p, &list, doc, at);
+    to = i + 1; /* comments on lines of their own with nothing between them belong together */
+    while (to < p->docs.n && !doc->trailing && p->docs.at[to].token == doc->token && !p->docs.at[to].trailing) to++;
+    if (node) doc_set(p, node, i, to);
   }
   items_inherit(&list);
 }

@@ -33,6 +33,11 @@ static void yyerror(Span *span, Parser *p, const char *message);
 /* A node of the tree with the span of the whole rule: MAKE(HOLD, Hold, .target = $2, .duration = $4) */
 #define MAKE(KIND, T, ...) \
   build_node(p, &(Ast##T){.head = {.kind = AST_##KIND, .span = yyloc}, __VA_ARGS__}.head)
+/* tokens.c leads to the end of the statement with the error; the next one is judged anew. */
+#define FORGIVE            \
+  if (p->give_up) YYABORT; \
+  yyerrok;                 \
+  yyclearin
 #define OPERATION(o, a, b) MAKE(BINARY, Binary, .op = (o), .left = (a), .right = (b))
 #define NONE ((AstList){0})
 #define ONE(list_, node_) ((list_) = NONE, build_push(p, &(list_), (node_)))
@@ -105,9 +110,9 @@ item: "language" NUMBER           { $$ = MAKE(LANGUAGE, Language, .version = $2)
     | "model" STRING body         { $$ = MAKE(MODEL_INFO, ModelInfo, .title = $2.name, .body = $3); }
     | block_word name body        { $$ = MAKE(BLOCK, Block, .what = $1, .name = $2, .body = $3); }
     | fn
-    | "let" decl_items            { $$ = MAKE(DECL, Decl, .what = $1, .items = $2); } /* constants */
     | LATER                       { $$ = MAKE(LATER, Later, .what = $1); }
-    | error                       { yyerrok; yyclearin; $$ = NULL; }
+    | "let" decl_items            { $$ = MAKE(DECL, Decl, .what = $1, .items = $2); }
+    | error                       { FORGIVE; $$ = NULL; }
     ;
 block_word: "neuron" | "channel" | "component" | "receptor" | "synapse" | "glia" | "mass" | "network" | "experiment"
           | "fit" | "task" | "generative" | "sweep" | "federate" | "cell"
@@ -170,7 +175,7 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
          | expect
          | "freeze" expr of_opt         { $$ = MAKE(FREEZE, Freeze, .what = $2, .of = $3); }
          | LATER                        { $$ = MAKE(LATER, Later, .what = $1); }
-         | error                        { yyerrok; yyclearin; $$ = NULL; }
+         | error                        { FORGIVE; $$ = NULL; }
          ;
 
 /* ---- declarations */

@@ -54,6 +54,7 @@ typedef struct {
 typedef struct {
   Span span;           /* the comment */
   uint32_t line_start; /* offset of its line */
+  uint32_t token;      /* how many tokens stand before it, as a mark */
   bool trailing;       /* something else stands before it on the line */
   bool lost;           /* the block ended before a declaration came */
   Name text;
@@ -81,6 +82,7 @@ typedef struct Parser {
   uint32_t line_start, line_indent;
   bool line_used; /* a token stands on this line already */
   VEC(DocComment) docs;
+  uint32_t n_tokens;
   uint32_t docs_open; /* from here on, comments wait for a declaration */
 
   /* tokens */
@@ -101,6 +103,7 @@ typedef struct Parser {
   bool skip;    /* after an error: to the end of the statement */
   uint32_t skip_bodies;
   bool failed; /* the statement before could not be read */
+  bool give_up;
   bool stop;   /* nothing more can be read: the rest counts as the end of the file */
 
   /* delivered to the grammar */

@@ -201,7 +201,7 @@ void scan_comment(Parser *p, const char *text, size_t len, Span span) {
   while (from < to && (*from == ' ' || *from == '\t')) from++;
   while (to > from && (to[-1] == ' ' || to[-1] == '\t' || to[-1] == '\r')) to--;
   if (to - from > MAX_TOKEN && too_long(p, span, "a doc comment")) return;
-  DocComment doc = {.span = span, .line_start = p->line_start, .trailing = p->line_used};
+  DocComment doc = {.span = span, .line_start = p->line_start, .token = p->n_tokens, .trailing = p->line_used};
   doc.text = name_of(p->s, from, (size_t)(to - from));
   vec_push(p->s->arena, &p->docs, doc);
 }

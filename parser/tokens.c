@@ -185,6 +185,7 @@ static Token raw_next(Parser *p) {
   if (p->newline) p->line_indent = t.span.from - p->line_start;
   p->newline = false;
   p->line_used = true;
+  p->n_tokens++;
   if (t.code == T_SEP) return t;
   for (uint32_t i = p->docs_open; i < p->docs.n; i++) /* the block ends: no declaration comes */
     if (t.code == T_RBRACE && !p->docs.at[i].trailing) p->docs.at[i].lost = true;
@@ -347,8 +348,10 @@ static Token next_token(Parser *p) {
       process(p, &t);
       return later_statement(p, t);
     }
+    bool stopped = p->stop;
     process(p, &t);
-    return t;
+    if (p->stop == stopped) return t;
+    p->held = t; /* nested too deeply: the end of the file from here on */
   }
 }
 
@@ -411,7 +414,8 @@ void tokens_recover(Parser *p) {
   bool again = p->error_code == t.code && p->error_span.from == t.span.from && p->error_span.to == t.span.to;
   p->error_code = t.code;
   p->error_span = t.span;
-  if (again && t.code != T_SEP) stop_reading(p); /* cannot happen twice unless nothing was read between */
+  if (again && t.code != T_SEP) p->give_up = true; /* nothing was read since: cannot happen */
+  if (p->s->stopped) stop_reading(p);              /* nothing more would be recorded */
   if (t.code == T_SEP && !tokens_in_expression(p)) {
     end_is_due(p, t.span);
   } else if (t.code == T_END || (t.code == T_RBRACE && t.body && !again)) {
