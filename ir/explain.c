@@ -1,8 +1,303 @@
-/* What the compiler has chosen, and why, for `nslc explain`: text for people, or one JSON object a line. */
-#include "ir/ir.h"
+/* What the compiler has chosen, and why, for `nslc explain`: for each class the integrator of every state, ports, holds,
+ * the work of one step and what was hoisted out of it; for each population its size and memory; for each projection its
+ * rule, the number of synapses that it comes to and how they are stored. Sizes are those of the default parameters: the
+ * setup kernel is evaluated. Text for people, or one JSON object a line; both are written from the same facts. */
+#include <math.h>
+#include <string.h>
 
+#include "ir/ir.h"
 #include "lang/session.h"
 
+typedef struct {
+  Session *s;
+  FILE *out;
+  bool json;
+  const IrModule *m;
+  const IrExperiment *x;
+  const double *g; /* globals at their defaults */
+} Explain;
+
+/* ---- one fact: a row of JSON fields, or nothing in text form */
+
+static void json_text(FILE *out, const char *text) {
+  fputc('"', out);
+  for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+    if (*c == '"' || *c == '\\') fprintf(out, "\\%c", *c);
+    else if (*c < 32) fprintf(out, "\\u%04x", *c);
+    else fputc(*c, out);
+  }
+  fputc('"', out);
+}
+
+static void begin(Explain *e, const char *fact) { fprintf(e->out, "{\"fact\":\"%s\"", fact); }
+static void text(Explain *e, const char *key, const char *value) {
+  fprintf(e->out, ",\"%s\":", key);
+  json_text(e->out, value);
+}
+static void number(Explain *e, const char *key, double value) {
+  if (isfinite(value)) fprintf(e->out, ",\"%s\":%.17g", key, value);
+  else fprintf(e->out, ",\"%s\":null", key);
+}
+static void end(Explain *e) { fputs("}\n", e->out); }
+
+static const char *str(const Explain *e, Name n) { return name_str(e->s, n); }
+
+/* 12345678 as "12,345,678" */
+static const char *grouped(Explain *e, double value) {
+  if (!isfinite(value) || fabs(value) > 1e15) return "?";
+  char *plain = arena_printf(e->s->arena, "%.0f", value), *r = arena_text(e->s->arena, "", 0);
+  size_t n = strlen(plain);
+  for (size_t i = 0; i < n; i++)
+    r = arena_printf(e->s->arena, "%s%s%c", r, i && (n - i) % 3 == 0 ? "," : "", plain[i]);
+  return r;
+}
+
+static const char *memory(Explain *e, double bytes) {
+  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  size_t u = 0;
+  while (u + 1 < COUNT_OF(units) && bytes >= 1024) bytes /= 1024, u++;
+  return isfinite(bytes) ? arena_printf(e->s->arena, u ? "%.1f %s" : "%.0f %s", bytes, units[u]) : "?";
+}
+
+/* ---- classes */
+
+static void explain_states(Explain *e, const IrClass *c) {
+  for (uint32_t i = 0; i < c->states.n; i++) {
+    const IrState *st = &c->states.at[i];
+    if (e->json) {
+      begin(e, "state");
+      text(e, "class", str(e, c->name));
+      text(e, "state", str(e, st->var->name));
+      text(e, "method", str(e, st->method));
+      text(e, "reason", str(e, st->reason));
+      end(e);
+    } else {
+      fprintf(e->out, "  state %-10s %-18s %s\n", str(e, st->var->name), str(e, st->method), str(e, st->reason));
+    }
+  }
+}
+
+static void explain_params(Explain *e, const IrClass *c) {
+  for (uint32_t i = 0; i < c->elem_params.n; i++) {
+    const char *why = "one value for each element: it is drawn, or depends on one that is";
+    if (e->json) {
+      begin(e, "param");
+      text(e, "class", str(e, c->name));
+      text(e, "param", str(e, c->elem_params.at[i]->name));
+      text(e, "reason", why);
+      end(e);
+    } else {
+      fprintf(e->out, "  param %-10s %-18s %s\n", str(e, c->elem_params.at[i]->name), "per element", why);
+    }
+  }
+}
+
+static void explain_ports(Explain *e, const IrClass *c) {
+  const char *why = "its handler only adds coefficient * weight to states";
+  for (uint32_t i = 0; i < c->ports.n; i++) {
+    if (e->json) {
+      begin(e, "port");
+      text(e, "class", str(e, c->name));
+      text(e, "port", str(e, c->ports.at[i].port->name));
+      text(e, "method", "summed per step");
+      text(e, "reason", why);
+      end(e);
+    } else {
+      fprintf(e->out, "  port  %-10s %-18s %s\n", str(e, c->ports.at[i].port->name), "summed per step", why);
+    }
+  }
+}
+
+static void explain_holds(Explain *e, const IrClass *c, double *u) {
+  for (uint32_t i = 0; i < c->holds.n; i++) {
+    const IrHold *h = &c->holds.at[i];
+    double steps = u ? u[h->steps_u] : NAN;
+    const char *name = str(e, c->states.at[h->states.at[0]].var->name);
+    if (e->json) {
+      begin(e, "hold");
+      text(e, "class", str(e, c->name));
+      text(e, "state", name);
+      number(e, "steps", steps);
+      end(e);
+    } else {
+      fprintf(e->out, "  hold  %-10s %-18s neither its equation nor any handler changes it; kept as spike masks, no counter\n", name,
+              arena_printf(e->s->arena, "%s steps", grouped(e, steps)));
+    }
+  }
+}
+
+typedef struct {
+  uint32_t functions, divisions, draws, others;
+} Work;
+
+static Work work_of(const IrKernel *k) {
+  Work w = {0};
+  for (uint32_t i = 0; k && i < k->ins.n; i++) {
+    const IrIns *ins = &k->ins.at[i];
+    bool moves = ins->op == IR_CONST || ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_DT || ins->op == IR_TIME;
+    if (ir_ops[ins->op].flags & IRF_DRAW) w.draws++;
+    else if (ins->op == IR_DIV || ins->op == IR_SQRT) w.divisions++;
+    else if (ir_ops[ins->op].ulp && ins->op != IR_TAKE) w.functions++;
+    else if (!moves) w.others++;
+  }
+  return w;
+}
+
+static uint32_t hoisted(const Explain *e, const IrClass *c) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < c->uniforms.n; i++) n += !strncmp(str(e, c->uniforms.at[i].name), "%k", 2);
+  return n;
+}
+
+static void explain_work(Explain *e, const IrClass *c) {
+  Work w = work_of(c->step);
+  uint32_t n = hoisted(e, c);
+  if (e->json) {
+    begin(e, "work");
+    text(e, "class", str(e, c->name));
+    number(e, "functions", w.functions);
+    number(e, "divisions", w.divisions);
+    number(e, "draws", w.draws);
+    number(e, "others", w.others);
+    number(e, "hoisted", n);
+    end(e);
+    return;
+  }
+  fprintf(e->out, "  one step of one element: %u exp and the like, %u divisions, %u random numbers, %u other operations\n", w.functions,
+          w.divisions, w.draws, w.others);
+  fprintf(e->out, "  computed once for each parameter set, in float64: %u values (propagators, reciprocals, …)\n", n);
+}
+
+/* In a float64 program. Masks: holds, the spike condition before, the spikes. */
+static double bytes_per_element(const IrClass *c) {
+  uint32_t reals = c->states.n + c->elem_params.n + c->inputs.n + c->ports.n;
+  return 8.0 * reals + (c->holds.n + c->has_prev + c->has_spike) / 8.0;
+}
+
+static void explain_class(Explain *e, const IrClass *c) {
+  const IrPopulation *first = NULL;
+  if (!e->json) fprintf(e->out, "\n%s %s\n", str(e, c->component->what), str(e, c->name));
+  for (uint32_t i = 0; e->x && i < e->x->populations.n && !first; i++)
+    if (e->x->populations.at[i].class == c) first = &e->x->populations.at[i];
+  double *u = NULL;
+  if (first && c->derive) {
+    u = NEW_ARRAY(e->s->arena, double, c->uniforms.n + 1);
+    memcpy(u, e->g + first->block, c->uniforms.n * sizeof *u);
+    IrEnv env = {.u = u, .dt = e->g[e->x->dt]};
+    ir_eval(c->derive, &env);
+  }
+  explain_states(e, c);
+  explain_params(e, c);
+  explain_ports(e, c);
+  explain_holds(e, c, u);
+  explain_work(e, c);
+}
+
+/* ---- an experiment */
+
+static double global(const Explain *e, uint32_t slot) { return slot == IR_NONE ? NAN : e->g[slot]; }
+
+static void explain_population(Explain *e, const IrPopulation *p) {
+  double size = global(e, p->size), bytes = bytes_per_element(p->class);
+  if (e->json) {
+    begin(e, "population");
+    text(e, "experiment", str(e, e->x->experiment->name));
+    text(e, "population", str(e, p->pop->path));
+    text(e, "class", str(e, p->class->name));
+    number(e, "size", size);
+    number(e, "bytes_per_element", bytes);
+    end(e);
+  } else {
+    fprintf(e->out, "  %-14s %s x %s, %.4g bytes each, %s\n", str(e, p->pop->path), grouped(e, size), str(e, p->class->name), bytes,
+            memory(e, bytes * size));
+  }
+}
+
+static double slice_size(const Explain *e, const IrSlice *s) {
+  if (s->from != IR_NONE && s->to != IR_NONE) return global(e, s->to) - global(e, s->from) + 1;
+  return global(e, e->x->populations.at[s->pop].size);
+}
+
+static double synapses(const Explain *e, const IrProjection *p) {
+  double from = slice_size(e, &p->source), to = slice_size(e, &p->target), n = global(e, p->rule_arg);
+  if (p->cond != IR_NONE && global(e, p->cond) == 0) return 0;
+  switch (p->proj->rule) {
+    case RULE_ALL_TO_ALL: return from * to;
+    case RULE_ONE_TO_ONE: return from;
+    case RULE_INDEGREE: return n * to;
+    case RULE_OUTDEGREE: return n * from;
+    case RULE_TOTAL_NUMBER: return n;
+    case RULE_PROBABILITY: return n * from * to;
+  }
+  return NAN;
+}
+
+static const char *rule_text(Explain *e, const IrProjection *p) {
+  static const char *const rules[] = {[RULE_ALL_TO_ALL] = "all_to_all", [RULE_ONE_TO_ONE] = "one_to_one", [RULE_INDEGREE] = "indegree",
+                                      [RULE_OUTDEGREE] = "outdegree", [RULE_TOTAL_NUMBER] = "total_number",
+                                      [RULE_PROBABILITY] = "probability"};
+  const char *rule = rules[p->proj->rule];
+  return p->rule_arg == IR_NONE ? rule : arena_printf(e->s->arena, "%s(%.6g)", rule, global(e, p->rule_arg));
+}
+
+static void explain_projection(Explain *e, const IrProjection *p, double *total) {
+  bool drawn = p->weight_kernel != NULL;
+  double n = synapses(e, p), each = drawn ? 8 : 2;
+  const char *format = drawn ? "16-bit target and 48-bit weight" : "16-bit target, one weight for all";
+  *total += n * each;
+  if (e->json) {
+    begin(e, "projection");
+    text(e, "experiment", str(e, e->x->experiment->name));
+    text(e, "projection", str(e, p->proj->path));
+    text(e, "rule", rule_text(e, p));
+    number(e, "synapses", n);
+    number(e, "bytes_per_synapse", each);
+    text(e, "format", format);
+    text(e, "delays", p->delay_kernel ? "drawn" : "one for all");
+    end(e);
+  } else {
+    fprintf(e->out, "  %-24s %s: about %s synapses, %.0f bytes each (%s), delays %s\n", str(e, p->proj->path), rule_text(e, p),
+            grouped(e, n), each, format, p->delay_kernel ? "drawn, in buckets by step" : "one for all");
+  }
+}
+
+static void explain_experiment(Explain *e) {
+  double neurons = 0, total = 0;
+  if (!e->json)
+    fprintf(e->out, "\nexperiment %s of %s: dt = %g ms\n", str(e, e->x->experiment->name), str(e, e->x->experiment->subject),
+            global(e, e->x->dt));
+  for (uint32_t i = 0; i < e->x->populations.n; i++) {
+    explain_population(e, &e->x->populations.at[i]);
+    neurons += global(e, e->x->populations.at[i].size);
+  }
+  for (uint32_t i = 0; i < e->x->projections.n; i++) explain_projection(e, &e->x->projections.at[i], &total);
+  if (!e->json)
+    fprintf(e->out, "  in all: %s elements, synapses about %s (bucket headers come on top)\n", grouped(e, neurons), memory(e, total));
+}
+
+static const double *evaluated(Explain *e, const IrExperiment *x) {
+  double *g = NEW_ARRAY(e->s->arena, double, x->n_globals + 1);
+  uint8_t *set = NEW_ARRAY(e->s->arena, uint8_t, x->n_globals + 1);
+  IrEnv env = {.u = g, .set = set};
+  ir_eval(x->setup, &env);
+  return g;
+}
+
 void ir_explain(Session *s, const IrModule *m, FILE *out, bool json) {
-  (void)s, (void)m, (void)out, (void)json;
+  Explain e = {.s = s, .out = out, .json = json, .m = m};
+  const double **g = NEW_ARRAY(s->arena, const double *, m->experiments.n + 1);
+  if (!json) fprintf(out, "%s\n", name_str(s, m->model->name));
+  for (uint32_t i = 0; i < m->experiments.n; i++) g[i] = evaluated(&e, m->experiments.at[i]);
+  for (uint32_t i = 0; i < m->classes.n; i++) {
+    e.x = NULL;
+    for (uint32_t j = m->experiments.n; j-- > 0;)
+      for (uint32_t k = 0; k < m->experiments.at[j]->populations.n; k++)
+        if (m->experiments.at[j]->populations.at[k].class == m->classes.at[i]) e.x = m->experiments.at[j], e.g = g[j];
+    explain_class(&e, m->classes.at[i]);
+  }
+  for (uint32_t i = 0; i < m->experiments.n; i++) {
+    e.x = m->experiments.at[i];
+    e.g = g[i];
+    explain_experiment(&e);
+  }
 }
