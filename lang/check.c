@@ -234,7 +234,7 @@ static void check_block(Checker *c, Scope *scope, const AstBlock *block) {
 static void check_items(Checker *c, Scope *scope, const AstFile *file) {
   for (uint32_t i = 0; i < file->items.n; i++) {
     const Ast *item = file->items.at[i];
-    if (item->kind == AST_FN) check_fn(c, scope, AST_AS(Fn, item));
+    if (item->kind == AST_DECL) check_constants(c, scope, AST_AS(Decl, item));
     if (item->kind == AST_MODEL_INFO) c->model->title = AST_AS(ModelInfo, item)->title;
     if (item->kind == AST_FN) check_fn(c, scope, AST_AS(Fn, item));
     if (item->kind == AST_BLOCK) check_block(c, scope, AST_AS(Block, item));

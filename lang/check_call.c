@@ -156,10 +156,7 @@ MExpr *within_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) 
   }
   Want w = {.has_dim = true, .dim = draw->dim, .who = "`within`", .allow = want->allow & ~(unsigned)ALLOW_DRAW};
   const AstInterval *interval = AST_AS(Interval, within->interval);
-  if (!within->interval || within->interval->kind != AST_INTERVAL) {
-    diag_interval_wanted(c->s, within->interval ? within->interval->span : ast->span);
-    return NULL;
-  }
+  if (!within->interval || within->interval->kind != AST_INTERVAL) return NULL;
   MExpr *args[4] = {draw->args[0], draw->args[1], check_expr(c, scope, interval->from, &w),
                     check_expr(c, scope, interval->to, &w)};
   if (!args[2] || !args[3]) return NULL;

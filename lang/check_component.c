@@ -443,7 +443,14 @@ MComponent *check_component(Checker *c, Symbol *block) {
 /* ---- references */
 
 static Symbol *reference_symbol(Checker *c, Scope *scope, const Ast *ref) {
-  if (ref->kind != AST_MEMBER) return scope_find(scope, path_name(c, ref));
+  if (ref->kind != AST_MEMBER) {
+    Name name = path_name(c, ref);
+    for (Scope *at = scope; at; at = at->parent) { /* a part may have the name of its component */
+      Symbol *found = scope_find_here(at, name);
+      if (found && found->kind == SYM_BLOCK) return found;
+    }
+    return scope_find(scope, name);
+  }
   const AstMember *m = AST_AS(Member, ref);
   Name base_name = path_name(c, m->base);
   Symbol *base = name_none(base_name) ? NULL : scope_find(scope, base_name);
@@ -534,6 +541,13 @@ static void declare_constants(Checker *c, Scope *scope, const AstDecl *decl) {
     symbol->ast = &item->head;
     symbol->status = SYM_NEW;
     symbol->resolve = resolve_constant;
+  }
+}
+
+void check_constants(Checker *c, Scope *scope, const AstDecl *decl) {
+  for (uint32_t i = 0; i < decl->items.n; i++) {
+    Symbol *symbol = scope_find_here(scope, AST_AS(Item, decl->items.at[i])->name.name);
+    if (symbol && symbol->ast == decl->items.at[i]) symbol_resolve(c, symbol, symbol->span);
   }
 }
 

@@ -90,8 +90,10 @@ static const char *const primes_text = "''''''''";
 
 static Symbol *equation_symbol(Comp *k, Scope *scope, const AstEquation *eq, Name name) {
   const char *word = name_str(k->s, name);
-  Symbol *symbol = scope_find_here(k->scope, name);
+  Symbol *symbol = scope_find_here(k->scope, name), *base = scope_find_here(k->scope, eq->name.name);
+  if (!symbol && base) symbol = base;
   if (!symbol) {
+    word = name_str(k->s, eq->name.name);
     TextList names = {0};
     for (uint32_t i = 0; i < k->m->vars.n; i++)
       if (k->m->vars.at[i]->kind == VAR_STATE) vec_push(k->c->arena, &names, name_str(k->s, k->m->vars.at[i]->name));
@@ -122,7 +124,11 @@ static Name derivative_name(Comp *k, Name base, int primes) {
 static void check_equation_at(Comp *k, Scope *scope, const void *what) {
   const AstEquation *eq = what;
   Symbol *symbol = equation_symbol(k, scope, eq, derivative_name(k, eq->name.name, eq->primes - 1));
-  if (!symbol) return;
+  Want want = {.allow = ALLOW_CHANGING | ALLOW_TIME | ALLOW_NOISE};
+  if (!symbol) {
+    check_expr(k->c, scope, eq->value, &want); /* for its own mistakes */
+    return;
+  }
   const char *word = name_str(k->s, symbol->name);
   if (symbol->kind != SYM_VAR || symbol->var->kind != VAR_STATE) {
     diag_equation_not_state(k->s, eq->name.span, word, symbol_kind_text(k->c, symbol), symbol->span);
@@ -139,7 +145,7 @@ static void check_equation_at(Comp *k, Scope *scope, const void *what) {
     diag_equation_twice(k->s, eq->name.span, word, var->equation_span);
     return;
   }
-  Want want = {.has_dim = true, .allow = ALLOW_CHANGING | ALLOW_TIME | ALLOW_NOISE};
+  want.has_dim = true;
   want.dim = dim_div(var->dim, time_dim);
   want.who = arena_printf(k->c->arena, "%s'", word);
   var->equation = check_expr(k->c, scope, eq->value, &want);

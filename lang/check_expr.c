@@ -31,12 +31,13 @@ static void note_units(Checker *c, Diag *d, const MExpr *e, int *left) {
   for (uint32_t i = 0; i < e->n_args; i++) note_units(c, d, e->args[i], left);
 }
 
-void blame(Checker *c, const Ast *ast, const MExpr *e, const Want *want) {
+void blame(Checker *c, const MExpr *e, const Want *want) {
   const char *who = want->who ? want->who : "this place";
   Diag *d = diag_unit_wanted(c->s, e->span, who, want->dim, e->dim);
-  if (ast && ast->kind == AST_NUMBER && dim_none(e->dim) && !AST_AS(Number, ast)->unit) {
-    const char *digits = source_span_text(c->s, ast->span, c->arena);
-    diag_hint_add_unit(c->s, d, ast->span, digits, dim_text(c->s, want->dim));
+  if (e->kind == MX_NUM && dim_none(e->dim)) {
+    const char *digits = source_span_text(c->s, e->span, c->arena);
+    bool number = *digits && !digits[strspn(digits, "+-.0123456789eE")];
+    if (number) diag_hint_add_unit(c->s, d, e->span, digits, dim_text(c->s, want->dim));
     return;
   }
   int left = 6;
@@ -44,7 +45,7 @@ void blame(Checker *c, const Ast *ast, const MExpr *e, const Want *want) {
 }
 
 /* The expression as the place wants it: dimension and condition or number. */
-static MExpr *fit(Checker *c, const Ast *ast, MExpr *e, const Want *want) {
+static MExpr *fit(Checker *c, MExpr *e, const Want *want) {
   if (!e) return NULL;
   if (want->condition != (e->type == M_BOOL)) {
     if (want->condition)
@@ -66,12 +67,12 @@ static MExpr *fit(Checker *c, const Ast *ast, MExpr *e, const Want *want) {
   }
   if (!want->has_dim || dim_eq(e->dim, want->dim)) return e;
   if (expr_fits_any(e)) return expr_with_dim(c, e, want->dim);
-  blame(c, ast, e, want);
+  blame(c, e, want);
   return NULL;
 }
 
 /* The operand of a sum whose dimension is not the wanted one, else the second. */
-bool same_dims(Checker *c, const Want *want, const char *op, Span span, const Ast *const *asts, MExpr **args, uint32_t n) {
+bool same_dims(Checker *c, const Want *want, const char *op, Span span, MExpr **args, uint32_t n) {
   uint32_t first = 0;
   while (first < n && expr_fits_any(args[first])) first++;
   if (first == n) return true;
@@ -90,7 +91,7 @@ bool same_dims(Checker *c, const Want *want, const char *op, Span span, const As
       misfit = i;
   }
   if (fits + 1 == n) {
-    blame(c, asts[misfit], args[misfit], want);
+    blame(c, args[misfit], want);
     return false;
   }
   uint32_t other = 0;
@@ -475,8 +476,10 @@ static const MDomain *labels_of(Checker *c, Scope *scope, const Ast *ast) {
   Symbol *symbol = NULL;
   MExpr *value = NULL;
   find_outwards(scope, ast, name, &symbol, &value);
-  if (symbol && symbol->kind == SYM_VAR && symbol_resolve(c, symbol, ast->span))
+  if (symbol && symbol->kind == SYM_VAR) {
+    symbol_resolve(c, symbol, ast->span); /* the choices are known even if the value is wrong */
     return symbol->var->domain.labels.n ? &symbol->var->domain : NULL;
+  }
   if (symbol && symbol->kind == SYM_GLOBAL && symbol_resolve(c, symbol, ast->span))
     return symbol->global->domain.labels.n ? &symbol->global->domain : NULL;
   if (value && value->kind == MX_GLOBAL && value->global->domain.labels.n) return &value->global->domain;
@@ -498,9 +501,8 @@ static MExpr *comparison_value(Checker *c, Scope *scope, const AstBinary *b, con
     diag_labels_compared(c->s, b->head.span, args[0]->labels != args[1]->labels);
     return NULL;
   }
-  const Ast *asts[2] = {b->left, b->right};
   Want none = {0};
-  if (!same_dims(c, &none, operators[b->op].text, b->head.span, asts, args, 2)) return NULL;
+  if (!same_dims(c, &none, operators[b->op].text, b->head.span, args, 2)) return NULL;
   return expr_call(c, operators[b->op].builtin, b->head.span, DIM_NONE, M_BOOL, args, 2);
 }
 
@@ -515,7 +517,7 @@ static MExpr *logic_value(Checker *c, Scope *scope, Span span, AstOp op, const A
 
 bool arithmetic_operand(Checker *c, const MExpr *e, const char *op) {
   if (e->type == M_BOOL)
-    diag_condition_misplaced(c->s, e->span, op);
+    diag_condition_misplaced(c->s, e->span, arena_printf(c->arena, "`%s`", op));
   else if (e->labels)
     diag_label_misplaced(c->s, e->span);
   else
@@ -537,7 +539,7 @@ static MExpr *binary_value(Checker *c, Scope *scope, const Ast *ast, const Want 
   if (op == OP_POW) return power_value(c, ast->span, args[0], args[1]);
   if (op == OP_MUL) return expr_call(c, B_MUL, ast->span, dim_mul(args[0]->dim, args[1]->dim), M_REAL, args, 2);
   if (op == OP_DIV) return expr_call(c, B_DIV, ast->span, dim_div(args[0]->dim, args[1]->dim), M_REAL, args, 2);
-  if (!same_dims(c, &w, operators[op].text, ast->span, asts, args, 2)) return NULL;
+  if (!same_dims(c, &w, operators[op].text, ast->span, args, 2)) return NULL;
   return expr_call(c, operators[op].builtin, ast->span, args[0]->dim, M_REAL, args, 2);
 }
 
@@ -558,20 +560,19 @@ static MExpr *if_value(Checker *c, Scope *scope, const Ast *ast, const Want *wan
   cond.condition = true;
   cond.who = "if";
   w.labels = want->labels;
-  const Ast *asts[2] = {f->then, f->other};
   MExpr *args[3] = {check_expr(c, scope, f->cond, &cond), check_inner(c, scope, f->then, &w), NULL};
   args[2] = f->other ? check_inner(c, scope, f->other, &w) : NULL;
   if (!args[0] || !args[1] || !args[2]) return NULL;
   for (int i = 1; i < 3; i++)
     if (args[i]->type == M_BOOL) {
-      diag_condition_misplaced(c->s, args[i]->span, "if");
+      diag_condition_misplaced(c->s, args[i]->span, "`if`");
       return NULL;
     }
   if (args[1]->labels != args[2]->labels) {
     diag_labels_compared(c->s, ast->span, true);
     return NULL;
   }
-  if (!same_dims(c, &w, "if", ast->span, asts, args + 1, 2)) return NULL;
+  if (!same_dims(c, &w, "if", ast->span, args + 1, 2)) return NULL;
   MExpr *e = expr_call(c, B_SELECT, ast->span, args[1]->dim, M_REAL, args, 3);
   if (e) e->labels = args[1]->labels;
   return e;
@@ -626,5 +627,5 @@ MExpr *check_inner(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
 }
 
 MExpr *check_expr(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
-  return fit(c, ast, check_inner(c, scope, ast, want), want);
+  return fit(c, check_inner(c, scope, ast, want), want);
 }

@@ -12,9 +12,9 @@ MExpr *power_value(Checker *c, Span span, MExpr *base, MExpr *exponent);
 /* A literal 0 or inf. */
 bool expr_fits_any(const MExpr *e);
 /* Makes literals 0 and inf fit; false after a message when the dimensions differ. */
-bool same_dims(Checker *c, const Want *want, const char *op, Span span, const Ast *const *asts, MExpr **args, uint32_t n);
+bool same_dims(Checker *c, const Want *want, const char *op, Span span, MExpr **args, uint32_t n);
 /* Reports that e has not the wanted dimension. */
-void blame(Checker *c, const Ast *ast, const MExpr *e, const Want *want);
+void blame(Checker *c, const MExpr *e, const Want *want);
 /* No condition, no label. */
 bool arithmetic_operand(Checker *c, const MExpr *e, const char *op);
 void unknown_name(Checker *c, Scope *scope, Name name, Span span, const MDomain *labels);

@@ -106,7 +106,7 @@ void comp_declare_use(Comp *k, const AstUse *use) {
   Symbol *symbol = scope_declare(k->c, k->scope, SYM_PART, alias, span);
   symbol->part = part;
   symbol->failed = !part;
-  if (!part) return;
+  if (!part || scope_find_here(k->scope, alias) != symbol) return;
   if (part->spikes.n > 0) {
     diag_part_spikes(k->s, use->component->span, name_str(k->s, part->name), part->spikes.at[0]->span);
     symbol->failed = true;
@@ -293,7 +293,7 @@ static bool setting(Checker *c, Scope *scope, MComponent *component, const AstAs
   if (!var) return false;
   bool draw = assign->op == ASSIGN_DRAW;
   Want want = {.has_dim = true, .dim = var->dim, .allow = draw ? ALLOW_DRAW : 0};
-  want.who = arena_printf(c->arena, "`%s` of %s", name_str(c->s, var->name), name_str(c->s, component->name));
+  want.who = arena_printf(c->arena, "`%s` of `%s`", name_str(c->s, var->name), name_str(c->s, component->name));
   if (var->domain.labels.n) want.labels = &var->domain;
   if (!fallback && var->kind == VAR_STATE) want.allow |= ALLOW_CHANGING;
   const MComponent *before = c->fallback;

@@ -13,9 +13,9 @@ static void hint_quotient(Session *s, Diag *d, Dim want, Dim got) {
   else if (dim_eq(inverse, per_time))
     diag_hint(s, d, "A multiplication with a time is missing.");
   else if (dim_eq(q, per_area))
-    diag_hint(s, d, "One is per area, the other is not: divide by the membrane area.");
+    diag_hint(s, d, "A division by an area is missing.");
   else if (dim_eq(inverse, per_area))
-    diag_hint(s, d, "One is per area, the other is not: multiply with the membrane area.");
+    diag_hint(s, d, "A multiplication with an area is missing.");
 }
 
 Diag *diag_unit_wanted(Session *s, Span span, const char *who, Dim want, Dim got) {
@@ -29,7 +29,9 @@ Diag *diag_unit_mismatch(Session *s, Span span, const char *op, Dim left, Dim ri
   bool letters = op[0] >= 'a' && op[0] <= 'z';
   Diag *d = diag_new(s, DIAG_UNIT_MISMATCH, span, letters ? "unit mismatch: `%s` of %s and %s" : "unit mismatch: `%s` between %s and %s",
                      op, dim_text(s, left), dim_text(s, right));
-  hint_quotient(s, d, left, right);
+  Dim q = dim_div(left, right);
+  if (dim_eq(q, per_area) || dim_eq(dim_div(right, left), per_area))
+    diag_hint(s, d, "One is per area, the other is not: the membrane area is missing.");
   return d;
 }
 
@@ -178,10 +180,6 @@ void diag_within_wants_draw(Session *s, Span span) {
   diag_hint(s, d, "To limit a value, write `clip(x, a, b)`; `2 * (normal(1, 0.1) within [0, inf))` draws first.");
 }
 
-void diag_interval_wanted(Session *s, Span span) {
-  diag_new(s, DIAG_INTERVAL_WANTED, span, "an interval is wanted, as in `[0 pA, inf)`");
-}
-
 void diag_interval_empty(Session *s, Span span) {
   diag_new(s, DIAG_INTERVAL_EMPTY, span, "there is nothing in this interval");
 }
@@ -191,7 +189,8 @@ void diag_domain_wanted(Session *s, Span span) {
 }
 
 void diag_outside_domain(Session *s, Span span, const char *name, const char *value, const char *domain, Span decl) {
-  Diag *d = diag_new(s, DIAG_OUTSIDE_DOMAIN, span, "`%s` must lie in %s, this is %s", name, domain, value);
+  const char *quote = strchr(name, ' ') ? "" : "`";
+  Diag *d = diag_new(s, DIAG_OUTSIDE_DOMAIN, span, "%s%s%s must lie in %s, this is %s", quote, name, quote, domain, value);
   if (decl.to) diag_note(s, d, decl, "the domain is declared here");
 }
 

@@ -123,7 +123,7 @@ def run_golden(tap, nslc, paths, blessing, seen):
 
 
 def made(folder):
-    """Inputs that no text file holds: (name, path, codes that must appear, at least one of them)."""
+    """Inputs that no text file holds: (name, path, exit status; None: 0 or 1)."""
     head = b"language 1\n"
     net = head + b"network n {\n  population E : iaf_psc_exp[10]\n}\n"
     cases = {
@@ -157,17 +157,32 @@ def made(folder):
         "deep_functions": head + b"fn f0(x) = x + x\n" + b"".join(
             b"fn f%d(x) = f%d(x) + f%d(x)\n" % (i, i - 1, i - 1) for i in range(1, 100)) +
             b"network n {\n  let y = f99(1)\n}\n",
+        "chain_of_later_names": head + b"neuron a {\n" + b"".join(
+            b"  let a%d = a%d\n" % (i, i + 1) for i in range(50000)) + b"  let a50000 = 1\n}\n",
+        "chain_of_later_parts": head + b"".join(
+            b"component c%d { use p = c%d }\n" % (i, i + 1) for i in range(20000)) + b"component c20000 { }\n",
+        "doubling_parts": head + b"component c0 { param x = 1 }\n" + b"".join(
+            b"component c%d {\n  use p = c%d\n  use q = c%d\n}\n" % (i, i - 1, i - 1) for i in range(1, 40)),
+        "doubling_lets": head + b"neuron a {\n  let a0 = 1\n  param p = 1 in [0, a99]\n" + b"".join(
+            b"  let a%d = a%d + a%d\n" % (i, i - 1, i - 1) for i in range(1, 100)) + b"}\n",
+        "many_states": head + b"neuron a {\n" + b"".join(
+            b"  state s%d = 1 mV\n  s%d' = -s%d / (10 ms)\n" % (i, i, i) for i in range(20000)) + b"}\n",
         "crlf": net.replace(b"\n", b"\r\n"),
         "byte_order_mark": b"\xef\xbb\xbf" + net,
         "no_last_newline": net.rstrip(b"\n"),
     }
-    silent = {"crlf", "byte_order_mark", "no_last_newline", "many_populations"}
+    silent = {"crlf", "byte_order_mark", "no_last_newline", "many_populations", "many_states", "doubling_lets"}
     may_pass = {"long_sum", "long_power", "long_minus", "long_if", "long_name", "long_chain_of_lets", "deep_doubling",
                 "closed_parens", "deep_functions"}
     for name, data in cases.items():
         path = pathlib.Path(folder) / f"{name}.nsl"
         path.write_bytes(data)
         yield name, path, 0 if name in silent else None if name in may_pass else 1
+    chain = pathlib.Path(folder) / "chain"
+    chain.mkdir()
+    for i in range(100):
+        (chain / f"{i}.nsl").write_bytes(head + b'import "%d.nsl" as next\n' % (i + 1))
+    yield "chain_of_imports", chain / "0.nsl", 1
     path = pathlib.Path(folder) / "hundred_megabytes.nsl"
     with open(path, "wb") as out:
         out.write(head)
@@ -176,6 +191,7 @@ def made(folder):
     yield "hundred_megabytes", path, 1
     yield "missing_file", pathlib.Path(folder) / "missing.nsl", 1
     yield "a_folder", pathlib.Path(folder), 1
+    yield "unreadable", pathlib.Path("/proc/self/mem"), 1
 
 
 def run_made(tap, nslc, seen):
