@@ -1,0 +1,371 @@
+/* Synapses as packed rows. For each source population in turn: lists by source of what is drawn by target; then, source by source, the
+ * synapses of all its projections, sorted by shard, group and delay, and written as buckets (hot.h) to the shards' stores.
+ *
+ * Threads take blocks of sources; each appends to segments of its own in every store, so where a row lies depends on the threads but what
+ * is in it does not. Fan-in is counted in whole quanta, so that the bound on sums is exact and independent of order. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/connect.h"
+#include "runtime/error.h"
+#include "runtime/threads.h"
+
+enum { SOURCES = 32, SEGMENT = 1 << 18, SMALL_SEGMENT = 1 << 12 };
+
+struct segment {
+  uint64_t at, end;
+};
+
+struct packer { /* one thread's scratch */
+  struct rt_build *b;
+  struct rt_sim *s;
+  struct rt_drawer drawer;
+  /* of one owner's synapses of one projection */
+  uint32_t *partners, *steps;
+  double *weights;
+  size_t partners_cap, steps_cap, weights_cap;
+  /* of the row being made, by synapse; cell: shard and group */
+  uint32_t *cell, *delay;
+  uint16_t *acc;
+  int64_t *units;
+  size_t cell_cap, delay_cap, acc_cap, units_cap;
+  uint64_t n;
+  uint32_t shortest, longest;
+  /* by cell and delay: how many, and where the next goes (2-byte or 8-byte units) */
+  uint32_t *count;
+  uint64_t *place;
+  size_t count_cap, place_cap;
+  struct segment *segments; /* by shard */
+  uint64_t **fan;
+  struct rt_mem mem, lists;
+  uint32_t min_delay, max_delay;
+  uint64_t n_synapses;
+};
+
+static bool stopped(const struct rt_build *b) { return b->failed || (b->s->interrupt && *b->s->interrupt); }
+
+/* Delays and weights of an owner's n synapses into the scratch, where they are drawn. */
+static int values_draw(struct packer *k, const struct rt_proj *p, uint32_t owner, uint64_t n) {
+  if (rt_grow(&k->weights, &k->weights_cap, n + 64, sizeof *k->weights) ||
+      rt_grow(&k->steps, &k->steps_cap, n + 64, sizeof *k->steps))
+    return NSL_EMEMORY;
+  if (p->drawn_delay) {
+    rt_synapse_values(k->s, p, &p->def->delay_code, owner, n, k->weights);
+    for (uint64_t i = 0; i < n; i++) {
+      double steps = k->weights[i] / k->s->dt + (0.5 + 1e-9);
+      k->steps[i] = steps >= 1 && steps < 1e6 ? (uint32_t)steps : rt_delay_steps(k->s, p, k->weights[i]);
+      if (!k->steps[i]) return NSL_EMODEL;
+    }
+  }
+  if (!p->drawn_weight) return 0;
+  rt_synapse_values(k->s, p, &p->def->weight_code, owner, n, k->weights);
+  for (uint64_t i = 0; i < n; i++) {
+    k->weights[i] = rt_weight_clip(p, k->weights[i]);
+    if (!isfinite(k->weights[i]))
+      return rt_fail_at(NSL_EMODEL, p->def->place, "%s: a weight is not a finite number (owner %u, synapse %llu)", p->def->path,
+                        owner, (unsigned long long)i);
+  }
+  return 0;
+}
+
+/* ---- lists by source of one projection, by one thread */
+
+/* Twice over the targets: to count, then to fill. */
+static int csr_pass(struct packer *k, struct rt_proj *p, bool fill) {
+  struct rt_csr *c = &p->csr;
+  for (uint32_t i = 0; i < p->tn && !stopped(k->b); i++) {
+    uint64_t n;
+    int e = rt_rule_partners(k->s, p, &k->drawer, p->t0 + i, p->n, k->partners, &n);
+    if (!e && fill) e = values_draw(k, p, p->t0 + i, n);
+    if (e) return e;
+    for (uint64_t j = 0; j < n; j++) {
+      uint32_t source = k->partners[j] - p->s0;
+      if (!fill) {
+        c->begin[source + 2]++;
+        continue;
+      }
+      uint64_t at = c->begin[source + 1]++;
+      c->target[at] = p->t0 + i;
+      if (c->delay) c->delay[at] = k->steps[j];
+      if (c->weight) c->weight[at] = k->weights[j];
+    }
+  }
+  return 0;
+}
+
+static int csr_alloc(struct packer *k, struct rt_proj *p, uint64_t n) {
+  struct rt_csr *c = &p->csr;
+  bool by_target = rt_rule_by_target(p);
+  c->begin = rt_alloc(&k->lists, (uint64_t)p->sn + 2, sizeof *c->begin);
+  c->target = rt_alloc(&k->lists, n, sizeof *c->target);
+  c->delay = p->drawn_delay && by_target ? rt_alloc(&k->lists, n, sizeof *c->delay) : NULL;
+  c->weight = p->drawn_weight && by_target ? rt_alloc(&k->lists, n, sizeof *c->weight) : NULL;
+  bool whole = c->begin && c->target && (!by_target || ((!p->drawn_delay || c->delay) && (!p->drawn_weight || c->weight)));
+  return whole ? 0 : NSL_EMEMORY;
+}
+
+static int csr_by_target(struct packer *k, struct rt_proj *p) {
+  int e = csr_alloc(k, p, p->n * p->tn);
+  if (!e) e = rt_grow(&k->partners, &k->partners_cap, p->n + 1, sizeof *k->partners);
+  if (!e) e = csr_pass(k, p, false);
+  if (e) return e;
+  for (uint32_t i = 2; i < p->sn + 2; i++) p->csr.begin[i] += p->csr.begin[i - 1];
+  return csr_pass(k, p, true); /* moves begin[i + 1] from the beginning of source i to its end */
+}
+
+static int csr_distinct(struct packer *k, struct rt_proj *p) {
+  struct rt_mem mem = {0};
+  uint64_t *pairs = rt_alloc(&mem, p->n, sizeof *pairs);
+  int e = pairs ? csr_alloc(k, p, p->n) : NSL_EMEMORY;
+  if (!e) e = rt_rule_distinct(k->s, p, pairs);
+  for (uint64_t i = 0; !e && i < p->n; i++) {
+    p->csr.begin[(pairs[i] >> 32) + 1]++;
+    p->csr.target[i] = p->t0 + (uint32_t)pairs[i];
+  }
+  for (uint32_t i = 1; !e && i < p->sn + 1; i++) p->csr.begin[i] += p->csr.begin[i - 1];
+  rt_mem_free(&mem);
+  return e;
+}
+
+static int lists_make(struct packer *k, struct rt_proj *p) {
+  if (rt_rule_by_target(p)) return csr_by_target(k, p);
+  if (rt_rule_lists(p)) return csr_distinct(k, p);
+  if (p->def->rule != NSL_TOTAL_NUMBER) return 0;
+  p->csr.begin = rt_alloc(&k->lists, p->sn, sizeof *p->csr.begin); /* only how many */
+  return p->csr.begin ? rt_rule_total(k->s, p, p->csr.begin) : NSL_EMEMORY;
+}
+
+/* ---- one source's row: all its synapses in the order of projections */
+
+static int row_room(struct packer *k, uint64_t n) {
+  n += k->n;
+  return rt_grow(&k->cell, &k->cell_cap, n, sizeof *k->cell) || rt_grow(&k->delay, &k->delay_cap, n, sizeof *k->delay) ||
+                 rt_grow(&k->acc, &k->acc_cap, n, sizeof *k->acc) || rt_grow(&k->units, &k->units_cap, n, sizeof *k->units)
+             ? NSL_EMEMORY : 0;
+}
+
+static int row_append(struct packer *k, const struct rt_proj *p, const uint32_t *targets, const uint32_t *steps,
+                      const double *weights, uint64_t n) {
+  if (row_room(k, n)) return NSL_EMEMORY;
+  const struct rt_unit *unit = &k->b->units[rt_same(k->s, p->port)];
+  const struct rt_lane *lanes = p->target->lanes[p->def->port];
+  uint32_t n_groups = p->source->n_groups;
+  bool wide = p->source->groups[p->group].wide;
+  double per_unit = 1 / unit->unit, limit = ldexp(1, RT_WIDE_BITS);
+  uint64_t fan = (uint64_t)ceil(fabs(p->weight) / unit->quantum);
+  int64_t same = wide && !weights ? llrint(p->weight * per_unit) : 0;
+  for (uint64_t i = 0, at = k->n; i < n; i++, at++) {
+    struct rt_lane lane = lanes[targets[i] / 64];
+    uint32_t delay = steps ? steps[i] : p->delay_steps;
+    k->cell[at] = lane.shard * n_groups + p->group;
+    k->acc[at] = (uint16_t)(lane.base + targets[i] % 64);
+    k->delay[at] = delay;
+    k->shortest = delay < k->shortest ? delay : k->shortest;
+    k->longest = delay > k->longest ? delay : k->longest;
+    if (wide) {
+      double units = weights ? weights[i] * per_unit : 0;
+      bool fits = fabs(units) < limit;
+      if (!fits) k->b->coarser = 1;
+      k->units[at] = !weights ? same : fits ? llrint(units) : 0;
+      fan = ((uint64_t)llabs(k->units[at]) >> RT_FAN_SHIFT) + 1;
+    }
+    k->fan[lane.shard][k->acc[at]] += fan;
+  }
+  k->n += n;
+  return 0;
+}
+
+static int row_projection(struct packer *k, struct rt_proj *p, uint32_t source) {
+  uint32_t i = source - p->s0;
+  const struct rt_csr *c = &p->csr;
+  if (rt_rule_by_target(p)) {
+    uint64_t at = c->begin[i];
+    return row_append(k, p, c->target + at, c->delay ? c->delay + at : NULL, c->weight ? c->weight + at : NULL, c->begin[i + 1] - at);
+  }
+  uint64_t n = p->max_row;
+  const uint32_t *targets = k->partners;
+  int e = 0;
+  if (rt_rule_lists(p)) {
+    targets = c->target + c->begin[i];
+    n = c->begin[i + 1] - c->begin[i];
+  } else {
+    if (p->def->rule == NSL_TOTAL_NUMBER) n = c->begin[i];
+    e = rt_grow(&k->partners, &k->partners_cap, n + 2, sizeof *k->partners);
+    targets = k->partners;
+    if (!e) e = rt_rule_partners(k->s, p, &k->drawer, source, n, k->partners, &n);
+  }
+  if (!e) e = values_draw(k, p, source, n);
+  return e ? e : row_append(k, p, targets, p->drawn_delay ? k->steps : NULL, p->drawn_weight ? k->weights : NULL, n);
+}
+
+/* ---- packing */
+
+/* Room for `units` in a shard's store; 0 after rt_fail. */
+static uint64_t store_take(struct packer *k, uint32_t shard, uint64_t units) {
+  struct rt_shard *h = &k->s->shards[shard];
+  struct segment *g = &k->segments[shard];
+  if (g->end - g->at < units) {
+    uint64_t size = h->store_cap > 64 * SEGMENT ? SEGMENT : SMALL_SEGMENT;
+    if (units > size) size = units;
+    g->at = atomic_fetch_add(&h->store_used, size);
+    g->end = g->at + size;
+    if (g->end > h->store_cap) {
+      rt_fail(NSL_EMEMORY, "the synapses of one shard do not fit (%.3g GB are reserved)", (double)h->store_cap * 8e-9);
+      return 0;
+    }
+  }
+  uint64_t at = g->at;
+  g->at += units;
+  return at;
+}
+
+static uint64_t bucket_units(bool wide, uint32_t n) { return wide ? 1 + (uint64_t)n : 1 + ((uint64_t)n + 3) / 4; }
+
+/* Headers of one row's buckets; fills `place`, where each bucket's synapses go. */
+static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t cell, uint32_t source, uint32_t span) {
+  const uint32_t *count = k->count + (uint64_t)cell * span;
+  uint32_t shard = cell / pop->n_groups, group = cell % pop->n_groups;
+  bool wide = pop->groups[group].wide;
+  uint64_t units = 0;
+  for (uint32_t d = 0; d < span; d++)
+    if (count[d]) units += bucket_units(wide, count[d]);
+  if (!units) return 0;
+  uint64_t at = store_take(k, shard, units);
+  if (!at) return NSL_EMEMORY;
+  uint64_t *store = k->s->shards[shard].store, *header = NULL;
+  uint32_t last = 0;
+  for (uint32_t d = 0; d < span; d++) {
+    if (!count[d]) continue;
+    if (header)
+      *header = count[d] | (uint64_t)(d - last) << 32;
+    else
+      k->s->shards[shard].rows[pop->row0 + (uint64_t)group * pop->size + source] =
+          (struct rt_row){(uint32_t)at, count[d], k->shortest + d};
+    header = &store[at];
+    *header = 0;
+    k->place[(uint64_t)cell * span + d] = wide ? at + 1 : (at + 1) * 4;
+    at += bucket_units(wide, count[d]);
+    last = d;
+  }
+  return 0;
+}
+
+static int row_pack(struct packer *k, const struct rt_pop *pop, uint32_t source) {
+  uint32_t span = k->longest - k->shortest + 1, cells = k->s->n_shards * pop->n_groups;
+  uint64_t table = (uint64_t)cells * span;
+  if (rt_grow(&k->count, &k->count_cap, table, sizeof *k->count) || rt_grow(&k->place, &k->place_cap, table, sizeof *k->place))
+    return NSL_EMEMORY;
+  memset(k->count, 0, table * sizeof *k->count);
+  for (uint64_t i = 0; i < k->n; i++) k->count[(uint64_t)k->cell[i] * span + k->delay[i] - k->shortest]++;
+  for (uint32_t cell = 0; cell < cells; cell++)
+    if (row_headers(k, pop, cell, source, span)) return NSL_EMEMORY;
+  for (uint64_t i = 0; i < k->n; i++) {
+    uint64_t *store = k->s->shards[k->cell[i] / pop->n_groups].store;
+    uint64_t at = k->place[(uint64_t)k->cell[i] * span + k->delay[i] - k->shortest]++;
+    if (pop->groups[k->cell[i] % pop->n_groups].wide)
+      store[at] = (uint64_t)k->units[i] << 16 | k->acc[i];
+    else
+      ((uint16_t *)store)[at] = k->acc[i];
+  }
+  k->n_synapses += k->n;
+  k->min_delay = k->shortest < k->min_delay ? k->shortest : k->min_delay;
+  k->max_delay = k->longest > k->max_delay ? k->longest : k->max_delay;
+  return 0;
+}
+
+static int row_make(struct packer *k, const struct rt_pop *pop, uint32_t source) {
+  k->n = 0;
+  k->shortest = UINT32_MAX;
+  k->longest = 0;
+  for (uint32_t i = 0; i < k->s->n_projs; i++) {
+    struct rt_proj *p = &k->s->projs[i];
+    if (p->source != pop || source < p->s0 || source - p->s0 >= p->sn) continue;
+    int e = row_projection(k, p, source);
+    if (e) return e;
+  }
+  return k->n ? row_pack(k, pop, source) : 0;
+}
+
+/* ---- the job of one thread */
+
+static int pop_lists(struct packer *k, const struct rt_pop *pop) {
+  for (uint32_t i; !stopped(k->b) && (i = atomic_fetch_add(&k->b->next, 1)) < k->s->n_projs;)
+    if (k->s->projs[i].source == pop) {
+      int e = lists_make(k, &k->s->projs[i]);
+      if (e) return e;
+    }
+  return 0;
+}
+
+static int pop_rows(struct packer *k, const struct rt_pop *pop) {
+  for (uint64_t from; !stopped(k->b) && (from = (uint64_t)atomic_fetch_add(&k->b->next, 1) * SOURCES) < pop->size;)
+    for (uint64_t i = from; i < from + SOURCES && i < pop->size; i++) {
+      int e = row_make(k, pop, (uint32_t)i);
+      if (e) return e;
+    }
+  return 0;
+}
+
+/* Between two stages: nobody may still take work of the last when the counter is set back. */
+static void stage_end(struct packer *k, uint32_t thread, int e) {
+  if (e) k->b->failed = 1;
+  rt_barrier(k->s->team);
+  if (!thread) k->b->next = 0;
+  rt_barrier(k->s->team);
+}
+
+static int packer_work(struct packer *k, uint32_t thread) {
+  int e = 0, first = 0;
+  for (uint32_t i = 0; i < k->s->n_pops; i++) {
+    const struct rt_pop *pop = &k->s->pops[i];
+    if (!pop->n_groups) continue;
+    if (!e) e = pop_lists(k, pop);
+    stage_end(k, thread, e);
+    if (!e) e = pop_rows(k, pop);
+    stage_end(k, thread, e);
+    rt_mem_free(&k->lists);
+    first = first ? first : e;
+  }
+  return first;
+}
+
+static void packer_merge(struct packer *k) {
+  struct rt_build *b = k->b;
+  for (uint32_t free_now = 0; !atomic_compare_exchange_weak(&b->merging, &free_now, 1); free_now = 0) continue;
+  for (uint32_t h = 0; h < k->s->n_shards; h++)
+    for (uint32_t i = 0; i < k->s->shards[h].n_acc; i++) b->fan[h][i] += k->fan[h][i];
+  b->min_delay = k->min_delay < b->min_delay ? k->min_delay : b->min_delay;
+  b->max_delay = k->max_delay > b->max_delay ? k->max_delay : b->max_delay;
+  b->n_synapses += k->n_synapses;
+  b->merging = 0;
+}
+
+static int packer_job(void *context, uint32_t thread) {
+  struct rt_build *b = context;
+  struct packer k = {.b = b, .s = b->s, .min_delay = UINT32_MAX};
+  k.segments = rt_alloc(&k.mem, b->s->n_shards, sizeof *k.segments);
+  k.fan = rt_alloc(&k.mem, b->s->n_shards, sizeof *k.fan);
+  int e = k.segments && k.fan ? 0 : NSL_EMEMORY;
+  for (uint32_t h = 0; !e && h < b->s->n_shards; h++)
+    if (!(k.fan[h] = rt_alloc(&k.mem, b->s->shards[h].n_acc, sizeof **k.fan))) e = NSL_EMEMORY;
+  if (e) b->failed = 1;
+  rt_barrier(b->s->team);
+  bool all = !b->failed;
+  rt_barrier(b->s->team);
+  if (all) e = packer_work(&k, thread);
+  if (!e && all) packer_merge(&k);
+  rt_drawer_drop(&k.drawer);
+  void *scratch[] = {&k.partners, &k.steps, &k.weights, &k.cell, &k.delay, &k.acc, &k.units, &k.count, &k.place};
+  for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) rt_drop(scratch[i]);
+  rt_mem_free(&k.mem);
+  return e;
+}
+
+int rt_assemble(struct rt_build *b) {
+  b->next = b->failed = 0;
+  for (uint32_t i = 0; i < b->s->n_projs; i++) b->s->projs[i].csr = (struct rt_csr){0};
+  int e = rt_team_run(b->s->team, packer_job, b);
+  if (!e && b->s->interrupt && *b->s->interrupt) e = rt_fail(NSL_ESTOPPED, "interrupted while connecting");
+  return e;
+}

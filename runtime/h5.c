@@ -1,0 +1,127 @@
+/* HDF5 behind int results. The library prints nothing, and its clean-up at exit is switched off: after a full disk it would try to write
+ * again, and loop. A file that failed once is only closed, and its caller removes it. */
+#include "runtime/h5.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/error.h"
+
+enum { CHUNK_BYTES = 1 << 16 };
+
+static int h5_fail(struct rt_h5 *h) {
+  if (!h->failed) {
+    h->failed = true;
+    const char *why = errno ? strerror(errno) : "the HDF5 library failed";
+    rt_fail(NSL_EIO, "cannot write %s: %s", h->path, why);
+  }
+  return NSL_EIO;
+}
+
+int rt_h5_create(struct rt_h5 *h, const char *path) {
+  *h = (struct rt_h5){.file = -1, .path = path};
+  H5dont_atexit();
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  errno = 0;
+  hid_t how = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_libver_bounds(how, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
+  H5Pset_fclose_degree(how, H5F_CLOSE_STRONG); /* closes the datasets with the file */
+  h->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, how);
+  H5Pclose(how);
+  if (h->file < 0) return h5_fail(h);
+  uint32_t magic = 0x0A7A, version[2] = {0, 1};
+  hsize_t two = 2;
+  hid_t one = H5Screate(H5S_SCALAR), pair = H5Screate_simple(1, &two, NULL);
+  hid_t a = H5Acreate2(h->file, "magic", H5T_STD_U32LE, one, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t b = H5Acreate2(h->file, "version", H5T_STD_U32LE, pair, H5P_DEFAULT, H5P_DEFAULT);
+  bool ok = a >= 0 && b >= 0 && H5Awrite(a, H5T_NATIVE_UINT32, &magic) >= 0 && H5Awrite(b, H5T_NATIVE_UINT32, version) >= 0;
+  H5Aclose(a);
+  H5Aclose(b);
+  H5Sclose(one);
+  H5Sclose(pair);
+  return ok ? 0 : h5_fail(h);
+}
+
+int rt_h5_close(struct rt_h5 *h) {
+  if (h->file < 0) return 0;
+  errno = 0;
+  bool ok = h->failed || H5Fflush(h->file, H5F_SCOPE_LOCAL) >= 0;
+  if (!ok) h5_fail(h);
+  if (H5Fclose(h->file) < 0 && !h->failed) h5_fail(h);
+  h->file = -1;
+  return h->failed ? NSL_EIO : 0;
+}
+
+hid_t rt_h5_group(struct rt_h5 *h, hid_t in, const char *name) {
+  hid_t parents = H5Pcreate(H5P_LINK_CREATE);
+  H5Pset_create_intermediate_group(parents, 1);
+  H5Pset_char_encoding(parents, H5T_CSET_UTF8);
+  hid_t g = H5Gcreate2(in, name, parents, H5P_DEFAULT, H5P_DEFAULT);
+  H5Pclose(parents);
+  if (g < 0) h5_fail(h);
+  return g;
+}
+
+hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t cols) {
+  hsize_t now[2] = {0, cols}, most[2] = {H5S_UNLIMITED, cols}, chunk[2] = {1, cols};
+  uint64_t row = H5Tget_size(type) * (cols ? cols : 1);
+  if (row < CHUNK_BYTES) chunk[0] = CHUNK_BYTES / row;
+  hid_t space = H5Screate_simple(cols ? 2 : 1, now, most), how = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(how, cols ? 2 : 1, chunk);
+  hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+  H5Pclose(how);
+  H5Sclose(space);
+  if (set < 0) h5_fail(h);
+  return set;
+}
+
+int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols, const void *data) {
+  if (!rows || h->failed) return h->failed ? NSL_EIO : 0;
+  hsize_t size[2] = {had + rows, cols}, start[2] = {had, 0}, count[2] = {rows, cols};
+  int rank = cols ? 2 : 1;
+  errno = 0;
+  if (H5Dset_extent(set, size) < 0) return h5_fail(h);
+  hid_t there = H5Dget_space(set), here = H5Screate_simple(rank, count, NULL);
+  bool ok = H5Sselect_hyperslab(there, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+            H5Dwrite(set, memory_type, here, there, H5P_DEFAULT, data) >= 0;
+  H5Sclose(there);
+  H5Sclose(here);
+  return ok ? 0 : h5_fail(h);
+}
+
+int rt_h5_text(struct rt_h5 *h, hid_t on, const char *name, const char *text) {
+  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+  H5Tset_size(type, strlen(text) + 1);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  hid_t a = H5Acreate2(on, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  bool ok = a >= 0 && H5Awrite(a, type, text) >= 0;
+  if (a >= 0) H5Aclose(a);
+  H5Sclose(space);
+  H5Tclose(type);
+  return ok ? 0 : h5_fail(h);
+}
+
+int rt_h5_array(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t n, const void *data, const char *units) {
+  hsize_t size = n;
+  hid_t space = H5Screate_simple(1, &size, NULL);
+  hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  bool ok = set >= 0 && (!n || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
+  H5Sclose(space);
+  if (!ok) h5_fail(h);
+  int e = ok && units ? rt_h5_text(h, set, "units", units) : ok ? 0 : NSL_EIO;
+  if (set >= 0) H5Dclose(set);
+  return e;
+}
+
+int rt_h5_sorting(struct rt_h5 *h, hid_t group) {
+  static const char *const names[] = {"none", "by_id", "by_time"};
+  hid_t type = H5Tenum_create(H5T_NATIVE_UINT8), space = H5Screate(H5S_SCALAR);
+  for (uint8_t i = 0; i < 3; i++) H5Tenum_insert(type, names[i], &i);
+  hid_t a = H5Acreate2(group, "sorting", type, space, H5P_DEFAULT, H5P_DEFAULT);
+  uint8_t by_time = 2;
+  bool ok = a >= 0 && H5Awrite(a, type, &by_time) >= 0;
+  if (a >= 0) H5Aclose(a);
+  H5Sclose(space);
+  H5Tclose(type);
+  return ok ? 0 : h5_fail(h);
+}

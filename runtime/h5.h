@@ -1,0 +1,25 @@
+/* The little of HDF5 that SONATA files need: growing datasets, attributes, and failures as results. */
+#ifndef NSL_RUNTIME_H5_H
+#define NSL_RUNTIME_H5_H
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rt_h5 {
+  hid_t file;
+  const char *path;
+  bool failed;
+};
+int rt_h5_create(struct rt_h5 *h, const char *path); /* with the attributes that mark a SONATA file */
+int rt_h5_close(struct rt_h5 *h);
+/* A group with its parents. */
+hid_t rt_h5_group(struct rt_h5 *h, hid_t in, const char *name);
+/* A dataset that grows along its first dimension; cols 0: one-dimensional. type: what is stored. */
+hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t cols);
+int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols, const void *data);
+int rt_h5_array(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t n, const void *data, const char *units);
+int rt_h5_text(struct rt_h5 *h, hid_t on, const char *name, const char *text); /* an attribute */
+int rt_h5_sorting(struct rt_h5 *h, hid_t group);
+
+#endif

@@ -1,0 +1,89 @@
+/* The hash of a simulation's full state: equal for equal model, parameters, seed and time, whatever the threads, shards and CPU.
+ *
+ * States, parameters of elements and masks are hashed in the order of populations and elements, real lanes only. Spikes under way are a
+ * sum over their synapses of the hash of (port, element, arrival, weight), so that neither order nor packing shows. */
+#include <string.h>
+
+#include "runtime/sim.h"
+
+static uint64_t mix(uint64_t h, uint64_t x) {
+  h = (h ^ x) * 0x9e3779b97f4a7c15u;
+  h ^= h >> 32;
+  h *= 0xd6e8feb86659fd93u;
+  return h ^ h >> 29;
+}
+
+static uint64_t hash_reals(uint64_t h, const struct rt_sim *s, const struct rt_pop *p, void *const *arrays, uint32_t n) {
+  for (uint32_t k = 0; k < n; k++)
+    for (uint32_t i = 0; i < p->size; i++) {
+      uint64_t bits = 0;
+      memcpy(&bits, (const char *)arrays[k] + (size_t)i * s->real_size, s->real_size);
+      h = mix(h, bits);
+    }
+  return h;
+}
+
+static uint64_t hash_mask(uint64_t h, const struct rt_pop *p, const uint64_t *mask) {
+  for (uint32_t w = 0; w < p->words; w++) {
+    uint32_t real = p->size - w * 64;
+    h = mix(h, real < 64 ? mask[w] & (((uint64_t)1 << real) - 1) : mask[w]);
+  }
+  return h;
+}
+
+static uint64_t hash_pop(uint64_t h, const struct rt_sim *s, const struct rt_pop *p) {
+  h = mix(h, p->size);
+  h = hash_reals(h, s, p, p->states, p->class->n_states);
+  h = hash_reals(h, s, p, p->params, p->class->n_params);
+  for (uint32_t i = 0; i < p->class->n_holds; i++) h = hash_mask(h, p, p->held[i]);
+  h = hash_mask(h, p, p->prev);
+  return p->class->has_spike ? hash_mask(h, p, p->ring + (s->step & p->ring_mask) * p->words) : h;
+}
+
+/* What an accumulator of a shard stands for: (port of the model) << 32 | element. */
+static uint64_t target_of(const struct rt_shard *h, uint32_t acc) {
+  for (uint32_t i = 0; i < h->n_slices; i++) {
+    const struct rt_slice *c = &h->slices[i];
+    uint32_t n = c->count * c->pop->class->n_ports;
+    if (acc < c->acc0 || acc - c->acc0 >= n) continue;
+    uint32_t in = acc - c->acc0;
+    return (uint64_t)(c->pop->port0 + in / c->count) << 32 | (c->first + in % c->count);
+  }
+  return UINT64_MAX;
+}
+
+/* All buckets that a spike has still to visit. */
+static uint64_t hash_event(const struct rt_shard *h, struct rt_event e, uint64_t step, bool wide) {
+  const struct rt_delivery *d = &h->delivery;
+  uint64_t sum = 0, at = e.at;
+  for (uint32_t n = e.n; n;) {
+    const uint64_t *bucket = d->store + at;
+    const uint16_t *narrow = (const uint16_t *)(bucket + 1);
+    for (uint32_t i = 0; i < n; i++) {
+      uint16_t acc = wide ? (uint16_t)bucket[1 + i] : narrow[i];
+      int64_t w = wide ? (int64_t)bucket[1 + i] >> 16 : d->weights[e.weight];
+      sum += mix(mix(mix(1, target_of(h, acc)), step), (uint64_t)w);
+    }
+    at += wide ? 1 + (uint64_t)n : 1 + ((uint64_t)n + 3) / 4;
+    n = (uint32_t)bucket[0];
+    step += bucket[0] >> 32;
+  }
+  return sum;
+}
+
+static uint64_t hash_under_way(const struct rt_sim *s, const struct rt_shard *h) {
+  const struct rt_delivery *d = &h->delivery;
+  uint64_t sum = 0;
+  for (uint64_t step = s->step + 1; step <= s->step + d->mask + 1; step++) {
+    for (uint32_t i = d->const_lists[step & d->mask]; i; i = d->events[i].next) sum += hash_event(h, d->events[i], step, false);
+    for (uint32_t i = d->wide_lists[step & d->mask]; i; i = d->events[i].next) sum += hash_event(h, d->events[i], step, true);
+  }
+  return sum;
+}
+
+uint64_t rt_state_hash(const struct rt_sim *s) {
+  uint64_t h = mix(0x4e534c, s->step), sum = 0;
+  for (uint32_t i = 0; i < s->n_pops; i++) h = hash_pop(h, s, &s->pops[i]);
+  for (uint32_t i = 0; i < s->n_shards && s->max_delay; i++) sum += hash_under_way(s, &s->shards[i]);
+  return mix(h, sum);
+}

@@ -1,0 +1,96 @@
+/* The loops that a run spends its time in, apart from the generated kernels: delivery of spikes, Poisson input, index draws of the
+ * connection rules. Compiled to bitcode and, by codegen/, to machine code of every x86 level; the same bits in each, since
+ * all arithmetic is on integers. Delivery is scalar (gather and scatter lose) and prefetches PREFETCH events ahead, since latency,
+ * not bandwidth, bounds it. */
+#include "runtime/hot.h"
+
+#include "math/math.h"
+
+enum { PREFETCH = 4, LINES = 24 };
+
+static inline void bucket_prefetch(const uint64_t *bucket, uint32_t units) {
+  const char *line = (const char *)((uintptr_t)bucket & ~(uintptr_t)63), *end = (const char *)(bucket + units);
+  for (int i = 0; i < LINES && line < end; i++, line += 64) __builtin_prefetch(line, 0, 3);
+}
+
+static inline uint32_t units_const(uint32_t n) { return 1 + (n + 3) / 4; }
+static inline uint32_t units_wide(uint32_t n) { return 1 + n; }
+
+/* Hangs the event into the list of its next bucket, or frees it. */
+static inline void event_go_on(struct rt_delivery *d, uint32_t *lists, uint32_t i, uint32_t units, uint64_t header,
+                               uint64_t step) {
+  struct rt_event *e = &d->events[i];
+  uint32_t n = (uint32_t)header, *list = &d->free;
+  if (n) {
+    e->at += units;
+    e->n = n;
+    list = &lists[(step + (header >> 32)) & d->mask];
+  }
+  e->next = *list;
+  *list = i;
+}
+
+static inline void add_const(int64_t *acc, const uint16_t *t, uint32_t n, int64_t w) {
+  uint32_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    acc[t[i]] += w;
+    acc[t[i + 1]] += w;
+    acc[t[i + 2]] += w;
+    acc[t[i + 3]] += w;
+  }
+  for (; i < n; i++) acc[t[i]] += w;
+}
+
+static inline void add_wide(int64_t *acc, const uint64_t *s, uint32_t n) {
+  uint32_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    acc[(uint16_t)s[i]] += (int64_t)s[i] >> 16;
+    acc[(uint16_t)s[i + 1]] += (int64_t)s[i + 1] >> 16;
+    acc[(uint16_t)s[i + 2]] += (int64_t)s[i + 2] >> 16;
+    acc[(uint16_t)s[i + 3]] += (int64_t)s[i + 3] >> 16;
+  }
+  for (; i < n; i++) acc[(uint16_t)s[i]] += (int64_t)s[i] >> 16;
+}
+
+#define DELIVER(form, ADD)                                                                              \
+  void rt_hot_deliver_##form(struct rt_delivery *d, uint64_t step) {                                    \
+    const uint64_t *store = d->store;                                                                   \
+    struct rt_event *events = d->events;                                                                \
+    uint32_t *list = &d->form##_lists[step & d->mask];                                                  \
+    uint32_t i = *list, ahead = i;                                                                      \
+    *list = 0;                                                                                          \
+    for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next)                             \
+      bucket_prefetch(store + events[ahead].at, units_##form(events[ahead].n));                         \
+    while (i) {                                                                                         \
+      uint32_t next = events[i].next, n = events[i].n;                                                  \
+      if (ahead) {                                                                                      \
+        bucket_prefetch(store + events[ahead].at, units_##form(events[ahead].n));                       \
+        ahead = events[ahead].next;                                                                     \
+      }                                                                                                 \
+      const uint64_t *bucket = store + events[i].at;                                                    \
+      ADD;                                                                                              \
+      event_go_on(d, d->form##_lists, i, units_##form(n), bucket[0], step);                             \
+      i = next;                                                                                         \
+    }                                                                                                   \
+  }
+DELIVER(const, add_const(d->acc, (const uint16_t *)(bucket + 1), n, d->weights[events[i].weight]))
+DELIVER(wide, add_wide(d->acc, bucket + 1, n))
+
+void rt_hot_poisson(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step, const uint64_t *table,
+                    uint32_t table_n, uint32_t parts) {
+  nslm_poisson_add_i64(acc, first, n, weight, key, step, table, table_n, parts);
+}
+
+/* The high 32 bits of a 64-bit draw times range: uniform to range * 2^-64. */
+static inline uint32_t index_of(uint32_t low, uint32_t high, uint32_t range) {
+  return (uint32_t)(((uint64_t)high * range + ((uint64_t)low * range >> 32)) >> 32);
+}
+
+void rt_hot_draw_index(uint64_t key, uint64_t owner, uint64_t first, uint64_t count, uint32_t range, uint32_t *out) {
+  for (uint64_t i = 0; i < count; i += 2) {
+    uint64_t block = (first + i) / 2;
+    NslmWords r = nslm_philox(key, (uint32_t)owner, (uint32_t)(owner >> 32), (uint32_t)block, (uint32_t)(block >> 32));
+    out[i] = index_of(r.w[0], r.w[1], range);
+    out[i + 1] = index_of(r.w[2], r.w[3], range);
+  }
+}

@@ -1,0 +1,234 @@
+/* Shards and arrays: where every element, state and accumulator lies.
+ *
+ * Each population is cut into as many slices of whole 64-element blocks as there are shards, so that all shards have the same mixture of
+ * work. The number of shards is a power of two, at least 2 from SHARE elements on, and so large that a shard has at most
+ * 65,536 accumulators (a synapse's 16 bits). State arrays belong to the population, one after another with a few lines between
+ * them (arrays that begin at the same place of a page evict each other); accumulators belong to the shard. */
+#include <string.h>
+
+#include "math/math.h"
+#include "runtime/error.h"
+#include "runtime/sim.h"
+
+enum { SHARE = 1024, ACCUMULATORS = 65536, MOST_SHARDS = 32768, STAGGER = 5 * 64 };
+
+/* ---- shards */
+
+static uint32_t block_from(const struct rt_pop *p, uint32_t part, uint32_t n_shards) {
+  return (uint32_t)((uint64_t)p->words * part / n_shards);
+}
+
+/* Which part of a population a shard gets; rotated, so that small populations do not all fall to one shard. */
+static uint32_t part_of(const struct rt_pop *p, uint32_t shard, uint32_t n_shards) {
+  return (uint32_t)((shard + p->first / NSL_LANES) % n_shards);
+}
+
+static uint64_t accumulators(const struct rt_sim *s, uint32_t shard, uint32_t n_shards) {
+  uint64_t n = 0;
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    const struct rt_pop *p = &s->pops[i];
+    uint32_t part = part_of(p, shard, n_shards);
+    n += (uint64_t)(block_from(p, part + 1, n_shards) - block_from(p, part, n_shards)) * 64 * p->class->n_ports;
+  }
+  return n;
+}
+
+static int shards_count(struct rt_sim *s) {
+  uint64_t elements = 0;
+  for (uint32_t i = 0; i < s->n_pops; i++) elements += s->pops[i].size;
+  s->n_shards = elements >= SHARE ? 2 : 1;
+  for (uint32_t h = 0; h < s->n_shards; h++)
+    while (accumulators(s, h, s->n_shards) > ACCUMULATORS) {
+      if (s->n_shards == MOST_SHARDS) return rt_fail(NSL_EMEMORY, "the model has too many ports: more than %u shards", MOST_SHARDS);
+      s->n_shards *= 2;
+      h = 0;
+    }
+  return 0;
+}
+
+static void slice_make(struct rt_shard *h, struct rt_pop *p, uint32_t from, uint32_t to) {
+  struct rt_slice *c = &h->slices[h->n_slices++];
+  c->pop = p;
+  c->first = from * 64;
+  c->count = (to - from) * 64;
+  c->acc0 = h->n_acc;
+  h->n_acc += c->count * p->class->n_ports;
+  uint32_t real = p->size % 64;
+  c->last_mask = to == p->words && real ? ((uint64_t)1 << real) - 1 : ~(uint64_t)0;
+  for (uint32_t q = 0; q < p->class->n_ports; q++)
+    for (uint32_t b = from; b < to; b++)
+      p->lanes[q][b] = (struct rt_lane){(uint16_t)h->index, (uint16_t)(c->acc0 + q * c->count + (b - from) * 64)};
+  p->parts[p->n_parts++] = (struct rt_part){h->index, h->n_slices - 1};
+}
+
+static void parts_sort(struct rt_sim *s, struct rt_pop *p) {
+  for (uint32_t i = 1; i < p->n_parts; i++)
+    for (uint32_t k = i; k; k--) {
+      struct rt_part *a = &p->parts[k - 1], *b = &p->parts[k], t = *a;
+      if (s->shards[a->shard].slices[a->slice].first < s->shards[b->shard].slices[b->slice].first) break;
+      *a = *b;
+      *b = t;
+    }
+}
+
+static int shard_make(struct rt_sim *s, struct rt_shard *h) {
+  h->sim = s;
+  h->bad.step = RT_NO_STEP;
+  h->slices = rt_alloc(&s->mem, s->n_pops, sizeof *h->slices);
+  h->times_at = rt_alloc(&s->mem, s->n_drives, sizeof *h->times_at);
+  if (!h->slices || !h->times_at) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    struct rt_pop *p = &s->pops[i];
+    uint32_t part = part_of(p, h->index, s->n_shards);
+    uint32_t from = block_from(p, part, s->n_shards), to = block_from(p, part + 1, s->n_shards);
+    if (from < to) slice_make(h, p, from, to);
+  }
+  h->acc = rt_alloc(&s->mem, h->n_acc, sizeof *h->acc);
+  return h->acc ? 0 : NSL_EMEMORY;
+}
+
+/* ---- arrays of a population */
+
+static void *carve(char **at, uint64_t bytes) {
+  void *here = *at;
+  *at += ((bytes + 63) & ~(uint64_t)63) + STAGGER;
+  return here;
+}
+
+static int pop_arrays(struct rt_sim *s, struct rt_pop *p) {
+  const struct nsl_class *c = p->class;
+  uint32_t reals = c->n_states + c->n_params + c->n_inputs, masks = c->n_holds + 1;
+  uint64_t real_bytes = (uint64_t)p->padded * s->real_size, mask_bytes = (uint64_t)p->words * 8;
+  char *at = rt_alloc(&s->mem, reals * (real_bytes + 64 + STAGGER) + masks * (mask_bytes + 64 + STAGGER), 1);
+  void **tables = rt_alloc(&s->mem, reals + masks + c->n_ports, sizeof *tables);
+  p->hold_steps = rt_alloc(&s->mem, c->n_holds, sizeof *p->hold_steps);
+  if (!at || !tables || !p->hold_steps) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < reals; i++) tables[i] = carve(&at, real_bytes);
+  for (uint32_t i = 0; i < masks; i++) tables[reals + i] = carve(&at, mask_bytes);
+  p->states = tables;
+  p->params = p->states + c->n_states;
+  p->inputs = p->params + c->n_params;
+  p->held = (uint64_t **)(void *)(tables + reals);
+  p->prev = tables[reals + c->n_holds];
+  p->lanes = (struct rt_lane **)(void *)(tables + reals + masks);
+  p->parts = rt_alloc(&s->mem, s->n_shards, sizeof *p->parts);
+  if (!p->parts) return NSL_EMEMORY;
+  for (uint32_t q = 0; q < c->n_ports; q++) {
+    p->lanes[q] = rt_alloc(&s->mem, p->words, sizeof **p->lanes);
+    if (!p->lanes[q]) return NSL_EMEMORY;
+    s->ports[p->port0 + q] = (struct rt_port){.pop = p->index, .port = q, .same = p->port0 + q, .unit = 1};
+  }
+  return 0;
+}
+
+int rt_layout(struct rt_sim *s) {
+  s->ports = rt_alloc(&s->mem, s->n_ports, sizeof *s->ports);
+  if (!s->ports) return NSL_EMEMORY;
+  int e = shards_count(s);
+  for (uint32_t i = 0; !e && i < s->n_pops; i++) {
+    s->pops[i].key = nslm_key(s->seed, s->pops[i].def->path_hash);
+    e = pop_arrays(s, &s->pops[i]);
+  }
+  if (e) return e;
+  s->shards = rt_alloc(&s->mem, s->n_shards, sizeof *s->shards);
+  if (!s->shards) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < s->n_shards; i++) {
+    s->shards[i].index = i;
+    e = shard_make(s, &s->shards[i]);
+  }
+  for (uint32_t i = 0; !e && i < s->n_pops; i++) parts_sort(s, &s->pops[i]);
+  return e;
+}
+
+/* ---- kernels */
+
+nsl_kernel_fn *rt_kernel(const struct rt_sim *s, const struct nsl_code *code) { return s->level->kernels[code->kernel]; }
+
+int rt_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *code, void ***ret_slots) {
+  void **slots = rt_alloc(&s->mem, code->n_bindings + 1, sizeof *slots);
+  if (!slots) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint32_t at = code->bindings[i].index;
+    switch ((enum nsl_slot_kind)code->bindings[i].kind) {
+      case NSL_SLOT_STATE: slots[i] = p->states[at]; break;
+      case NSL_SLOT_PARAM: slots[i] = p->params[at]; break;
+      case NSL_SLOT_INPUT: slots[i] = p->inputs[at]; break;
+      case NSL_SLOT_HELD: slots[i] = p->held[at]; break;
+      case NSL_SLOT_PREV: slots[i] = p->prev; break;
+      case NSL_SLOT_SPIKE: /* the ring's mask of the step */
+      case NSL_SLOT_PORT:  /* the shard's */
+      case NSL_SLOT_OUT:
+      case NSL_SLOT_UNIFORM:
+      case NSL_SLOT_GLOBAL:
+      case NSL_SLOT_OLD:
+      case NSL_SLOT_DER:
+      case NSL_SLOT_ARG: break;
+    }
+  }
+  *ret_slots = slots;
+  return 0;
+}
+
+static int slice_kernel(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c) {
+  const struct nsl_code *code = &c->pop->class->step;
+  c->spike_slot = NSL_NONE;
+  if (code->kernel == NSL_NONE) return 0;
+  c->step = rt_kernel(s, code);
+  int e = rt_slots(s, c->pop, code, &c->slots);
+  if (e) return e;
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint32_t at = code->bindings[i].index;
+    if (code->bindings[i].kind == NSL_SLOT_SPIKE) c->spike_slot = i;
+    if (code->bindings[i].kind == NSL_SLOT_PORT) /* so that [first + i] is the slice's element i */
+      c->slots[i] = (void *)((uintptr_t)(h->acc + c->acc0 + (size_t)at * c->count) - (uintptr_t)c->first * sizeof *h->acc);
+  }
+  return 0;
+}
+
+static int ring_make(struct rt_sim *s, struct rt_pop *p) {
+  uint64_t longest = 0;
+  for (uint32_t i = 0; i < p->class->n_holds; i++) {
+    double steps = p->u[p->class->holds[i].steps_u];
+    if (!(steps >= 0 && steps < 1e9)) return rt_fail_at(NSL_EMODEL, p->def->place, "population %s: a hold of %g steps", p->def->path, steps);
+    p->hold_steps[i] = (uint32_t)steps;
+    if (p->hold_steps[i] > longest) longest = p->hold_steps[i];
+  }
+  uint64_t length = 2;
+  while (length < longest + 2) length *= 2;
+  if ((double)length * p->words * 8 > 0.5 * (double)rt_memory_left())
+    return rt_fail_at(NSL_EMEMORY, p->def->place, "population %s: a hold of %llu steps does not fit in memory", p->def->path,
+                      (unsigned long long)longest);
+  p->ring_mask = (uint32_t)(length - 1);
+  p->ring = rt_alloc(&s->mem, length * p->words, sizeof *p->ring);
+  return p->ring ? 0 : NSL_EMEMORY;
+}
+
+static int pop_init(struct rt_sim *s, struct rt_pop *p) {
+  const struct nsl_class *c = p->class;
+  struct nsl_env env = {.u = p->u, .key = p->key, .count = p->padded, .dt = s->dt};
+  void **slots;
+  int e;
+  for (uint32_t q = 0; q < c->n_ports; q++)
+    if (c->ports[q].scale_u != NSL_NONE) p->u[c->ports[q].scale_u] = s->ports[p->port0 + q].unit;
+  if (c->derive.kernel != NSL_NONE) {
+    if ((e = rt_slots(s, p, &c->derive, &slots))) return e;
+    env.slots = slots;
+    env.count = 1;
+    rt_kernel(s, &c->derive)(&env);
+    env.count = p->padded;
+  }
+  if ((e = ring_make(s, p))) return e;
+  if (c->init.kernel == NSL_NONE || !p->size) return 0;
+  if ((e = rt_slots(s, p, &c->init, &slots))) return e;
+  env.slots = slots;
+  rt_kernel(s, &c->init)(&env);
+  return 0;
+}
+
+int rt_init(struct rt_sim *s) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < s->n_pops; i++) e = pop_init(s, &s->pops[i]);
+  for (uint32_t h = 0; !e && h < s->n_shards; h++)
+    for (uint32_t i = 0; !e && i < s->shards[h].n_slices; i++) e = slice_kernel(s, &s->shards[h], &s->shards[h].slices[i]);
+  return e;
+}

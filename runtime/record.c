@@ -1,0 +1,369 @@
+/* Recorded variables: record kernels run by the shards at the steps that are due, into rows that one thread writes between intervals as
+ * SONATA reports (<record>.h5) and CSV.
+ *
+ * Each shard fills its own columns of a row, so no order shows. Of a sum or mean, shards write the sums of 64-element blocks in the order
+ * of elements, and the blocks are added in order when the row is written: the same bits for any number of shards and threads. */
+#include "runtime/record.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/quantity.h"
+
+enum { BUFFER_BYTES = 1 << 22 };
+
+/* ---- which samples */
+
+static uint64_t samples_until(const struct rt_sim *s, const struct rt_variable *v, uint64_t step) {
+  return step / v->every + 1 + (step == s->n_steps && step % v->every != 0);
+}
+
+static bool is_due(const struct rt_sim *s, const struct rt_variable *v, uint64_t step) {
+  return step % v->every == 0 || step == s->n_steps;
+}
+
+static double sample_time(const struct rt_sim *s, const struct rt_variable *v, uint64_t sample) {
+  uint64_t step = sample * v->every;
+  return (double)(step > s->n_steps ? s->n_steps : step) * s->dt;
+}
+
+/* ---- opening */
+
+static int variable_every(struct rt_sim *s, struct rt_variable *v) {
+  double d = rt_value(s, v->def->every, s->dt), steps = rt_steps(d, s->dt);
+  if (!(steps >= 1 && steps < 4e9) || fabs(d / s->dt - steps) > 1e-6 * steps)
+    return rt_fail_at(NSL_EMODEL, v->def->place, "record %s: `every %g ms` is not a whole number of steps of %g ms", v->def->name, d, s->dt);
+  v->every = (uint64_t)steps;
+  return 0;
+}
+
+static uint32_t group_of(struct rt_variable *v, struct rt_pop *p) {
+  for (uint32_t g = 0; g < v->n_groups; g++)
+    if (v->reduced || v->groups[g].pop == p) return g;
+  v->groups[v->n_groups] = (struct rt_column_group){.pop = p, .set = -1};
+  return v->n_groups++;
+}
+
+static int items_make(struct rt_sim *s, struct rt_recorder *r, struct rt_variable *v) {
+  v->n_items = v->def->n_items;
+  v->items = rt_alloc(&r->mem, v->n_items, sizeof *v->items);
+  v->groups = rt_alloc(&r->mem, v->n_items, sizeof *v->groups);
+  if (!v->items || !v->groups) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < v->n_items; i++) {
+    struct rt_column_item *c = &v->items[i];
+    *c = (struct rt_column_item){.def = &v->def->items[i], .pop = &s->pops[v->def->items[i].slice.pop]};
+    int e = rt_slice_range(s, &c->def->slice, v->def->place, &c->first, &c->n);
+    if (e) return e;
+    c->group = group_of(v, c->pop);
+    c->column = v->groups[c->group].cols;
+    v->groups[c->group].cols += v->reduced ? c->pop->words : c->n;
+    v->elements += c->n;
+  }
+  return 0;
+}
+
+static int buffers_make(struct rt_sim *s, struct rt_recorder *r, struct rt_variable *v) {
+  uint64_t row = 0, real = v->reduced ? sizeof(double) : s->real_size;
+  for (uint32_t g = 0; g < v->n_groups; g++) row += v->groups[g].cols * real;
+  uint64_t least = s->interval / v->every + 3, all = samples_until(s, v, s->n_steps) + 1;
+  v->row_cap = row ? BUFFER_BYTES / row : all;
+  if (v->row_cap > all) v->row_cap = all;
+  if (v->row_cap < least) v->row_cap = least;
+  for (uint32_t g = 0; g < v->n_groups; g++) {
+    struct rt_column_group *group = &v->groups[g];
+    group->rows = rt_alloc(&r->mem, v->row_cap * (group->cols + 1), real);
+    group->ids = rt_alloc(&r->mem, group->cols, sizeof *group->ids);
+    if (!group->rows || !group->ids) return NSL_EMEMORY;
+  }
+  for (uint32_t i = 0; !v->reduced && i < v->n_items; i++)
+    for (uint32_t k = 0; k < v->items[i].n; k++) v->groups[v->items[i].group].ids[v->items[i].column + k] = v->items[i].first + k;
+  return 0;
+}
+
+/* An item's part in each slice of each shard, with its kernel's pointers. */
+static int parts_make(struct rt_sim *s, struct rt_recorder *r, struct rt_variable *v) {
+  v->parts = rt_alloc(&r->mem, s->n_shards, sizeof *v->parts);
+  v->n_parts = rt_alloc(&r->mem, s->n_shards, sizeof *v->n_parts);
+  if (!v->parts || !v->n_parts) return NSL_EMEMORY;
+  for (uint32_t h = 0; h < s->n_shards; h++) {
+    if (!(v->parts[h] = rt_alloc(&r->mem, v->n_items, sizeof **v->parts))) return NSL_EMEMORY;
+    for (uint32_t i = 0; i < v->n_items; i++)
+      for (uint32_t k = 0; k < s->shards[h].n_slices; k++) {
+        const struct rt_slice *c = &s->shards[h].slices[k];
+        const struct rt_column_item *item = &v->items[i];
+        uint32_t from = item->first > c->first ? item->first : c->first, end = item->first + item->n;
+        uint32_t to = end < c->first + c->count ? end : c->first + c->count;
+        if (item->pop != c->pop || from >= to) continue;
+        struct rt_column_part *part = &v->parts[h][v->n_parts[h]++];
+        *part = (struct rt_column_part){.item = i, .from = from, .to = to, .kernel = rt_kernel(s, &item->def->code)};
+        int e = rt_slots(s, c->pop, &item->def->code, &part->slots);
+        if (e) return e;
+        for (uint32_t b = 0; b < item->def->code.n_bindings; b++)
+          if (item->def->code.bindings[b].kind == NSL_SLOT_OUT) part->slots[b] = s->shards[h].record_scratch;
+      }
+  }
+  return 0;
+}
+
+/* The SONATA mapping; `time` (begin, end, interval) follows when the end is known. */
+static int mapping_write(struct rt_variable *v, struct rt_column_group *group, hid_t in) {
+  uint64_t n = v->reduced ? 1 : group->cols;
+  hid_t m = rt_h5_group(&v->h5, in, "mapping");
+  struct rt_mem mem = {0};
+  uint64_t *ids = rt_alloc(&mem, n + 1, sizeof *ids), *pointers = rt_alloc(&mem, n + 1, sizeof *pointers);
+  uint32_t *elements = rt_alloc(&mem, n + 1, sizeof *elements);
+  float *positions = rt_alloc(&mem, n + 1, sizeof *positions);
+  int e = m < 0 ? NSL_EIO : ids && pointers && elements && positions ? 0 : NSL_EMEMORY;
+  for (uint64_t i = 0; !e && i <= n; i++) {
+    if (i < n && !v->reduced) ids[i] = group->ids[i];
+    pointers[i] = i;
+  }
+  if (!e) e = rt_h5_array(&v->h5, m, "node_ids", H5T_NATIVE_UINT64, n, ids, NULL);
+  if (!e) e = rt_h5_array(&v->h5, m, "index_pointers", H5T_NATIVE_UINT64, n + 1, pointers, NULL);
+  if (!e) e = rt_h5_array(&v->h5, m, "element_ids", H5T_NATIVE_UINT32, n, elements, NULL);
+  if (!e) e = rt_h5_array(&v->h5, m, "element_pos", H5T_NATIVE_FLOAT, n, positions, NULL);
+  rt_mem_free(&mem);
+  if (m >= 0) H5Gclose(m);
+  return e;
+}
+
+static int report_open(struct rt_sim *s, struct rt_recorder *r, struct rt_variable *v) {
+  char name[300];
+  snprintf(name, sizeof name, "%.250s.h5", v->def->name);
+  const char *path = rt_out_file(r->out, name);
+  int e = path ? rt_h5_create(&v->h5, path) : NSL_EIO;
+  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
+    struct rt_column_group *group = &v->groups[g];
+    snprintf(name, sizeof name, "report/%.250s", v->reduced ? v->def->name : group->pop->def->path);
+    hid_t in = rt_h5_group(&v->h5, v->h5.file, name);
+    if (in < 0) return NSL_EIO;
+    bool f32 = s->program->f32 && !v->reduced;
+    group->set = rt_h5_growing(&v->h5, in, "data", f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, v->reduced ? 1 : group->cols);
+    if (group->set < 0) return NSL_EIO;
+    e = rt_h5_text(&v->h5, group->set, "units", v->def->unit ? v->def->unit : "1");
+    if (!e) e = mapping_write(v, group, in);
+    H5Gclose(in);
+  }
+  return e;
+}
+
+static int csv_open(struct rt_recorder *r, struct rt_variable *v) {
+  char name[300];
+  snprintf(name, sizeof name, "%.250s.csv", v->def->name);
+  const char *path = rt_out_file(r->out, name);
+  int e = path ? rt_text_open(&v->csv, path) : NSL_EIO;
+  if (e) return e;
+  fputs("t_ms", v->csv.f);
+  if (v->reduced) fprintf(v->csv.f, ",0");
+  for (uint32_t g = 0; !v->reduced && g < v->n_groups; g++)
+    for (uint64_t i = 0; i < v->groups[g].cols; i++) {
+      if (v->n_groups == 1) {
+        fprintf(v->csv.f, ",%u", v->groups[g].ids[i]);
+        continue;
+      }
+      snprintf(name, sizeof name, "%.250s:%u", v->groups[g].pop->def->path, v->groups[g].ids[i]);
+      fputc(',', v->csv.f);
+      rt_csv_text(v->csv.f, name);
+    }
+  fputc('\n', v->csv.f);
+  return 0;
+}
+
+static int variable_open(struct rt_sim *s, struct rt_recorder *r, const struct nsl_record *def) {
+  struct rt_variable *v = &r->variables[r->n_variables++];
+  *v = (struct rt_variable){.def = def, .reduced = def->kind == NSL_RECORD_SUM || def->kind == NSL_RECORD_MEAN, .h5.file = -1};
+  int e = variable_every(s, v);
+  if (!e) e = items_make(s, r, v);
+  if (!e) e = buffers_make(s, r, v);
+  if (!e) e = parts_make(s, r, v);
+  if (!e) e = report_open(s, r, v);
+  return e || !r->csv ? e : csv_open(r, v);
+}
+
+static int scratch_make(struct rt_sim *s, struct rt_recorder *r) {
+  for (uint32_t h = 0; h < s->n_shards; h++) {
+    uint32_t most = 64;
+    for (uint32_t i = 0; i < s->shards[h].n_slices; i++)
+      if (s->shards[h].slices[i].count > most) most = s->shards[h].slices[i].count;
+    s->shards[h].record_scratch = rt_alloc(&r->mem, most, sizeof(double));
+    s->shards[h].next_record = r->out && s->x->n_records ? 0 : RT_NO_STEP;
+    if (!s->shards[h].record_scratch) return NSL_EMEMORY;
+  }
+  return 0;
+}
+
+int rt_record_open(struct rt_sim *s, struct rt_out *out, bool csv) {
+  struct rt_recorder *r = s->recorder = rt_alloc(&s->mem, 1, sizeof *r);
+  if (!r) return NSL_EMEMORY;
+  r->out = out;
+  r->csv = csv;
+  int e = rt_spikes_open(s, r);
+  if (!e) e = scratch_make(s, r);
+  if (e || !out) return e;
+  r->variables = rt_alloc(&r->mem, s->x->n_records, sizeof *r->variables);
+  if (!r->variables) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < s->x->n_records; i++)
+    if (s->x->records[i].kind != NSL_RECORD_SPIKES) e = variable_open(s, r, &s->x->records[i]);
+  for (uint32_t h = 0; !e && h < s->n_shards; h++) rt_record_step(&s->shards[h], 0);
+  return e;
+}
+
+/* ---- sampling, by the shards */
+
+static void block_sums(const struct rt_sim *s, const struct rt_column_part *part, const void *out, uint32_t first, double *sums) {
+  for (uint32_t i = part->from; i < part->to; i++) {
+    double x = s->program->f32 ? ((const float *)out)[i - first] : ((const double *)out)[i - first];
+    sums[i / 64] = (i % 64 == 0 || i == part->from ? 0 : sums[i / 64]) + x;
+  }
+}
+
+static void part_sample(struct rt_shard *h, const struct rt_variable *v, const struct rt_column_part *part, uint64_t row, uint64_t step) {
+  struct rt_sim *s = h->sim;
+  const struct rt_column_item *item = &v->items[part->item];
+  const struct rt_column_group *group = &v->groups[item->group];
+  uint32_t first = part->from / 64 * 64, last = (part->to + 63) / 64 * 64;
+  struct nsl_env env = {.slots = part->slots, .u = item->pop->u, .key = item->pop->key, .step = step, .first = first,
+                        .count = last - first, .t = (double)step * s->dt, .dt = s->dt};
+  part->kernel(&env);
+  if (v->reduced) {
+    block_sums(s, part, h->record_scratch, first, (double *)group->rows + row * group->cols + item->column);
+    return;
+  }
+  char *to = (char *)group->rows + (row * group->cols + item->column + (part->from - item->first)) * s->real_size;
+  memcpy(to, (char *)h->record_scratch + (size_t)(part->from - first) * s->real_size, (size_t)(part->to - part->from) * s->real_size);
+}
+
+void rt_record_step(struct rt_shard *h, uint64_t step) {
+  struct rt_sim *s = h->sim;
+  struct rt_recorder *r = s->recorder;
+  h->next_record = RT_NO_STEP;
+  for (uint32_t i = 0; r && i < r->n_variables; i++) {
+    const struct rt_variable *v = &r->variables[i];
+    if (is_due(s, v, step)) {
+      uint64_t row = samples_until(s, v, step) - 1 - v->flushed;
+      for (uint32_t k = 0; k < v->n_parts[h->index]; k++) part_sample(h, v, &v->parts[h->index][k], row, step);
+    }
+    uint64_t next = (step / v->every + 1) * v->every;
+    if (next > s->n_steps && step < s->n_steps) next = s->n_steps;
+    if (next < h->next_record) h->next_record = next;
+  }
+}
+
+/* ---- writing, by one thread */
+
+bool rt_record_full(const struct rt_sim *s, uint64_t step) {
+  const struct rt_recorder *r = s->recorder;
+  for (uint32_t i = 0; r && i < r->n_variables; i++) {
+    const struct rt_variable *v = &r->variables[i];
+    if (samples_until(s, v, step) - v->flushed + s->interval / v->every + 2 > v->row_cap) return true;
+  }
+  return false;
+}
+
+/* Rows in the unit of the report; sums are completed in place, at the row's first column of a narrower table. */
+static void rows_finish(const struct rt_sim *s, const struct rt_variable *v, struct rt_column_group *group, uint64_t n) {
+  double scale = v->def->unit_scale ? v->def->unit_scale : 1;
+  double *wide = group->rows;
+  float *narrow = group->rows;
+  for (uint64_t row = 0; v->reduced && row < n; row++) {
+    double sum = 0;
+    for (uint64_t i = 0; i < group->cols; i++) sum += wide[row * group->cols + i];
+    wide[row] = (v->def->kind == NSL_RECORD_MEAN ? sum / v->elements : sum) / scale;
+  }
+  if (v->reduced || scale == 1) return;
+  for (uint64_t i = 0; i < n * group->cols; i++)
+    if (s->program->f32)
+      narrow[i] = (float)(narrow[i] / scale);
+    else
+      wide[i] /= scale;
+}
+
+static void csv_rows(const struct rt_sim *s, struct rt_variable *v, uint64_t n) {
+  for (uint64_t row = 0; v->csv.f && row < n; row++) {
+    fprintf(v->csv.f, "%.12g", sample_time(s, v, v->flushed + row));
+    for (uint32_t g = 0; g < v->n_groups; g++) {
+      const struct rt_column_group *group = &v->groups[g];
+      uint64_t cols = v->reduced ? 1 : group->cols;
+      for (uint64_t i = 0; i < cols; i++) {
+        fputc(',', v->csv.f);
+        if (s->program->f32 && !v->reduced)
+          fprintf(v->csv.f, "%.9g", (double)((float *)group->rows)[row * cols + i]);
+        else
+          rt_csv_number(v->csv.f, ((double *)group->rows)[row * cols + i]);
+      }
+    }
+    fputc('\n', v->csv.f);
+  }
+}
+
+static int variable_flush(struct rt_sim *s, struct rt_variable *v, uint64_t step) {
+  uint64_t until = samples_until(s, v, step), n = until > v->flushed ? until - v->flushed : 0;
+  int e = 0;
+  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
+    struct rt_column_group *group = &v->groups[g];
+    rows_finish(s, v, group, n);
+    bool f32 = s->program->f32 && !v->reduced;
+    if (group->cols)
+      e = rt_h5_append(&v->h5, group->set, f32 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE, v->flushed, n, v->reduced ? 1 : group->cols, group->rows);
+  }
+  csv_rows(s, v, n);
+  for (uint32_t g = 0; v->reduced && g < v->n_groups; g++) /* blocks outside of a part stay 0 */
+    memset(v->groups[g].rows, 0, v->row_cap * v->groups[g].cols * sizeof(double));
+  v->flushed += n;
+  return e;
+}
+
+int rt_record_flush(struct rt_sim *s, uint64_t step) {
+  struct rt_recorder *r = s->recorder;
+  double began = rt_clock();
+  int e = 0;
+  for (uint32_t i = 0; r && !e && i < r->n_variables; i++) e = variable_flush(s, &r->variables[i], step);
+  s->output_s += rt_clock() - began;
+  return e;
+}
+
+static int times_write(struct rt_sim *s, struct rt_variable *v) {
+  double time[3] = {0, (double)s->step * s->dt, (double)v->every * s->dt};
+  int e = 0;
+  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
+    char name[300];
+    snprintf(name, sizeof name, "report/%.250s/mapping/time", v->reduced ? v->def->name : v->groups[g].pop->def->path);
+    e = rt_h5_array(&v->h5, v->h5.file, name, H5T_NATIVE_DOUBLE, 3, time, "ms");
+  }
+  return e;
+}
+
+int rt_record_close(struct rt_sim *s) {
+  struct rt_recorder *r = s->recorder;
+  if (!r || !r->out) return 0;
+  rt_spikes_cut(r, s->step);
+  int e = rt_spikes_flush(s, r);
+  if (!e) e = rt_record_flush(s, s->step);
+  double began = rt_clock();
+  for (uint32_t i = 0; !e && i < r->n_variables; i++) e = times_write(s, &r->variables[i]);
+  for (uint32_t i = 0; i < r->n_variables; i++) {
+    int a = rt_text_close(&r->variables[i].csv), b = rt_h5_close(&r->variables[i].h5);
+    e = e ? e : a ? a : b;
+  }
+  int c = rt_spikes_close(r);
+  s->output_s += rt_clock() - began;
+  return e ? e : c;
+}
+
+void rt_record_drop(struct rt_sim *s) {
+  struct rt_recorder *r = s->recorder;
+  if (!r) return;
+  for (uint32_t i = 0; i < r->n_variables; i++) {
+    r->variables[i].h5.failed = true;
+    rt_h5_close(&r->variables[i].h5);
+    rt_text_close(&r->variables[i].csv);
+  }
+  r->spikes.h5.failed = true;
+  rt_spikes_close(r);
+  rt_drop(&r->spikes.marks);
+  rt_drop(&r->spikes.times);
+  rt_drop(&r->spikes.ids);
+  rt_mem_free(&r->mem);
+  s->recorder = NULL;
+}

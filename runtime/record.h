@@ -1,0 +1,84 @@
+/* Inside of the recorder: spikes.c (spikes), record.c (variables and the whole). */
+#ifndef NSL_RUNTIME_RECORD_H
+#define NSL_RUNTIME_RECORD_H
+
+#include "runtime/h5.h"
+#include "runtime/out.h"
+#include "runtime/sim.h"
+
+struct rt_mark { /* a spike in the buffer */
+  uint32_t step, pop, id;
+};
+struct rt_range { /* elements of a population whose spikes are recorded */
+  uint32_t from, to;
+};
+struct rt_spike_pop {
+  struct rt_range *ranges;
+  uint32_t n_ranges;
+  bool all;
+  uint64_t had; /* already in the file */
+  hid_t times, ids;
+};
+struct rt_spike_file {
+  bool wanted, open;
+  struct rt_mark *marks;
+  size_t n, cap;
+  struct rt_spike_pop *pops; /* by population */
+  struct rt_h5 h5;
+  struct rt_text_file csv;
+  double *times;             /* scratch of a flush */
+  uint64_t *ids;
+  size_t times_cap, ids_cap;
+};
+
+/* Columns of one population in a report; of a sum or mean, the partial sums of blocks of 64. */
+struct rt_column_group {
+  struct rt_pop *pop;
+  uint64_t cols, had;
+  uint32_t *ids;
+  void *rows;
+  hid_t set;
+};
+struct rt_column_item {
+  const struct nsl_record_item *def;
+  struct rt_pop *pop;
+  uint32_t first, n, group;
+  uint64_t column;
+};
+struct rt_column_part { /* an item in a slice of a shard */
+  uint32_t item, from, to; /* elements [from, to) */
+  void **slots;
+  nsl_kernel_fn *kernel;
+};
+struct rt_variable {
+  const struct nsl_record *def;
+  uint64_t every, row_cap, flushed; /* steps; rows in the buffers; samples already written */
+  uint32_t n_items, n_groups;
+  struct rt_column_item *items;
+  struct rt_column_group *groups;
+  struct rt_column_part **parts;    /* by shard */
+  uint32_t *n_parts;
+  bool reduced;                     /* sum or mean */
+  double elements;
+  struct rt_h5 h5;
+  struct rt_text_file csv;
+};
+
+struct rt_recorder {
+  struct rt_mem mem;
+  struct rt_out *out; /* NULL: in memory */
+  bool csv;
+  struct rt_spike_file spikes;
+  uint32_t n_variables;
+  struct rt_variable *variables;
+};
+
+int rt_spikes_open(struct rt_sim *s, struct rt_recorder *r);
+int rt_spikes_flush(struct rt_sim *s, struct rt_recorder *r);
+int rt_spikes_close(struct rt_recorder *r); /* errors of the files come out here */
+void rt_spikes_cut(struct rt_recorder *r, uint64_t step); /* forgets those after the step */
+/* A field of a CSV file, quoted if it must be. */
+void rt_csv_text(FILE *f, const char *text);
+void rt_csv_number(FILE *f, double v);
+
+#endif

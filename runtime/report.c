@@ -1,0 +1,215 @@
+/* run.json with every key of the command line's reference, the table of populations, the expects, progress. */
+#include "runtime/report.h"
+
+#include <json-c/json.h>
+#include <math.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "runtime/error.h"
+#include "runtime/quantity.h"
+
+/* ---- json */
+
+static void add_number(struct json_object *o, const char *key, double v) {
+  char text[40];
+  rt_number_text(v, text, sizeof text);
+  json_object_object_add(o, key, isfinite(v) ? json_object_new_double_s(v, text) : NULL);
+}
+
+static void add_whole(struct json_object *o, const char *key, uint64_t v) {
+  json_object_object_add(o, key, json_object_new_uint64(v));
+}
+
+static void add_text(struct json_object *o, const char *key, const char *v) {
+  json_object_object_add(o, key, v ? json_object_new_string(v) : NULL);
+}
+
+static void cpu_name(char *text, size_t size) {
+  snprintf(text, size, "unknown");
+#if defined(__x86_64__)
+  unsigned r[12] = {0};
+  if (__get_cpuid_max(0x80000000, NULL) < 0x80000004) return;
+  for (unsigned i = 0; i < 3; i++) __get_cpuid(0x80000002 + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3]);
+  char name[49] = "";
+  memcpy(name, r, 48);
+  const char *begin = name + strspn(name, " ");
+  if (*begin) snprintf(text, size, "%s", begin);
+#endif
+}
+
+static struct json_object *imports_json(const struct nsl_program *p) {
+  struct json_object *all = json_object_new_object();
+  for (uint32_t i = 0; i < p->n_imports; i++) add_text(all, p->imports[i].path, p->imports[i].hash);
+  return all;
+}
+
+static struct json_object *integrators_json(const struct rt_sim *s) {
+  struct json_object *all = json_object_new_object();
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    const struct nsl_class *c = s->pops[i].class;
+    for (uint32_t k = 0; k < c->n_states; k++) {
+      char name[300];
+      snprintf(name, sizeof name, "%.140s.%.140s", c->name, c->states[k].name);
+      add_text(all, name, c->states[k].method);
+    }
+  }
+  return all;
+}
+
+static struct json_object *parameters_json(const struct rt_sim *s) {
+  struct json_object *all = json_object_new_object();
+  for (uint32_t i = 0; i < s->x->n_params; i++) {
+    const struct nsl_param *p = &s->x->params[i];
+    double v = s->G[p->slot];
+    char text[80];
+    rt_quantity_text(v / p->unit_scale, p->unit, text, sizeof text);
+    add_text(all, p->path, p->n_labels && v >= 0 && v < p->n_labels ? p->labels[(uint32_t)v] : text);
+  }
+  return all;
+}
+
+static double pop_rate(const struct rt_sim *s, uint32_t pop) { /* Hz */
+  double window = (double)s->step * s->dt / 1000;
+  return s->pops[pop].size && window > 0 ? (double)s->pop_meters[pop]->spikes / s->pops[pop].size / window : 0;
+}
+
+static struct json_object *populations_json(const struct rt_sim *s) {
+  struct json_object *all = json_object_new_array();
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    struct json_object *o = json_object_new_object();
+    add_text(o, "name", s->pops[i].def->path);
+    add_whole(o, "size", s->pops[i].size);
+    add_whole(o, "spikes", s->pop_meters[i]->spikes);
+    add_number(o, "rate_hz", pop_rate(s, i));
+    add_number(o, "cv_isi", rt_meter_cv(s->pop_meters[i], s->pops[i].size));
+    json_object_array_add(all, o);
+  }
+  return all;
+}
+
+static struct json_object *expects_json(const struct rt_sim *s) {
+  struct json_object *all = json_object_new_array();
+  for (uint32_t i = 0; i < s->n_expects; i++) {
+    const struct rt_expect *x = &s->expects[i];
+    struct json_object *o = json_object_new_object();
+    add_text(o, "text", x->def->text);
+    add_number(o, "value", x->value / (x->def->unit_scale ? x->def->unit_scale : 1));
+    add_text(o, "unit", x->def->unit);
+    json_object_object_add(o, "holds", json_object_new_boolean(x->holds));
+    json_object_array_add(all, o);
+  }
+  return all;
+}
+
+static struct json_object *files_json(const struct rt_out *out) {
+  struct json_object *all = json_object_new_array();
+  for (uint32_t i = 0; i < out->n_files; i++)
+    if (strcmp(out->files[i].name, "run.json") != 0) json_object_array_add(all, json_object_new_string(out->files[i].name));
+  return all;
+}
+
+static void add_what(struct json_object *o, const struct rt_sim *s, const struct rt_end *end) {
+  const struct nsl_program *p = s->program;
+  char cpu[64];
+  cpu_name(cpu, sizeof cpu);
+  add_text(o, "program", p->name);
+  add_text(o, "source", p->source);
+  add_text(o, "experiment", s->x->name);
+  add_text(o, "model_hash", p->model_hash);
+  add_text(o, "source_hash", p->source_hash);
+  json_object_object_add(o, "imports", imports_json(p));
+  add_text(o, "compiler", p->compiler);
+  add_text(o, "built_for", p->built_for);
+  add_text(o, "kernels", s->level->cpu);
+  add_text(o, "cpu", cpu);
+  add_text(o, "device", "cpu");
+  add_text(o, "precision", p->f32 ? "f32" : "f64");
+  add_whole(o, "seed", s->seed);
+  add_whole(o, "threads", s->threads);
+  add_whole(o, "ranks", 1);
+  add_whole(o, "exit", (uint64_t)end->exit);
+  if (end->error) add_text(o, "error", end->error);
+  struct json_object *command = json_object_new_array();
+  for (int i = 0; i < end->argc; i++) json_object_array_add(command, json_object_new_string(end->argv[i]));
+  json_object_object_add(o, "command", command);
+}
+
+static void add_result(struct json_object *o, const struct rt_sim *s, const struct rt_out *out) {
+  double model_s = (double)s->step * s->dt / 1000;
+  char hash[20];
+  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rt_state_hash(s));
+  add_number(o, "dt_ms", s->dt);
+  add_number(o, "duration_ms", (double)s->step * s->dt);
+  json_object_object_add(o, "parameters", parameters_json(s));
+  json_object_object_add(o, "integrators", integrators_json(s));
+  json_object_object_add(o, "populations", populations_json(s));
+  add_whole(o, "synapses", s->n_synapses);
+  add_whole(o, "shards", s->n_shards);
+  add_number(o, "build_s", s->build_s);
+  add_number(o, "simulate_s", s->simulate_s);
+  add_number(o, "output_s", s->output_s);
+  add_number(o, "real_time_factor", model_s > 0 ? s->simulate_s / model_s : NAN);
+  add_number(o, "peak_memory_mb", (double)rt_memory_peak() / 1e6);
+  add_text(o, "state_hash", hash);
+  json_object_object_add(o, "expect", expects_json(s));
+  json_object_object_add(o, "files", files_json(out));
+}
+
+int rt_report_json(const struct rt_sim *s, struct rt_out *out, const struct rt_end *end) {
+  struct json_object *o = json_object_new_object();
+  const char *path = rt_out_file(out, "run.json");
+  struct rt_text_file file = {0};
+  add_what(o, s, end);
+  add_result(o, s, out);
+  int e = path ? rt_text_open(&file, path) : NSL_EIO;
+  if (!e) {
+    fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE), file.f);
+    fputc('\n', file.f);
+    e = rt_text_close(&file);
+  }
+  json_object_put(o);
+  return e;
+}
+
+/* ---- text */
+
+void rt_report_table(const struct rt_sim *s, FILE *out) {
+  int width = 10;
+  for (uint32_t i = 0; i < s->n_pops; i++)
+    if ((int)strlen(s->pops[i].def->path) > width) width = (int)strlen(s->pops[i].def->path);
+  fprintf(out, "%-*s %10s %12s %10s %7s\n", width, "population", "size", "spikes", "rate (Hz)", "CV");
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    double cv = rt_meter_cv(s->pop_meters[i], s->pops[i].size);
+    char text[20] = "-";
+    if (!isnan(cv)) snprintf(text, sizeof text, "%.3f", cv);
+    fprintf(out, "%-*s %10u %12llu %10.3f %7s\n", width, s->pops[i].def->path, s->pops[i].size,
+            (unsigned long long)s->pop_meters[i]->spikes, pop_rate(s, i), text);
+  }
+  for (uint32_t i = 0; i < s->n_expects; i++) {
+    const struct rt_expect *x = &s->expects[i];
+    double v = x->value / (x->def->unit_scale ? x->def->unit_scale : 1);
+    char value[60];
+    snprintf(value, sizeof value, "%.6g%s%s", v, x->def->unit && strcmp(x->def->unit, "1") != 0 ? " " : "",
+             x->def->unit && strcmp(x->def->unit, "1") != 0 ? x->def->unit : "");
+    fprintf(out, "%s  %s  (%s)\n", x->holds ? "PASS" : "FAIL", x->def->text, isnan(v) ? "no data" : value);
+  }
+}
+
+void rt_progress(struct rt_sim *s, uint64_t step) {
+  double now = rt_clock();
+  if (s->progress_began == 0) s->progress_began = now;
+  if (now - s->progress_last < 0.2) return;
+  s->progress_last = now;
+  double wall = now - s->progress_began, model = (double)step * s->dt;
+  double left = step ? wall * (double)(s->n_steps - step) / (double)step : 0;
+  fprintf(stderr, "\r%.0f of %.0f ms, %.1f s, real-time factor %.3g, %.0f s left \033[K", model, s->duration, wall,
+          model > 0 ? wall * 1000 / model : 0, left);
+  fflush(stderr);
+}
+
+void rt_progress_end(struct rt_sim *s) {
+  if (s->progress_last > 0) fputs("\r\033[K", stderr);
+}

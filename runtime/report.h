@@ -1,0 +1,21 @@
+/* What a run says when it is over: run.json, the table and the expects on standard output; progress while it goes on. */
+#ifndef NSL_RUNTIME_REPORT_H
+#define NSL_RUNTIME_REPORT_H
+
+#include <stdio.h>
+
+#include "runtime/out.h"
+#include "runtime/sim.h"
+
+struct rt_end {
+  int argc;
+  char **argv;
+  int exit;
+  const char *error; /* NULL: none */
+};
+int rt_report_json(const struct rt_sim *s, struct rt_out *out, const struct rt_end *end);
+void rt_report_table(const struct rt_sim *s, FILE *out);
+void rt_progress(struct rt_sim *s, uint64_t step); /* to standard error, a few times a second */
+void rt_progress_end(struct rt_sim *s);
+
+#endif

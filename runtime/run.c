@@ -1,0 +1,175 @@
+/* Building a simulation and running it: the loop of intervals over all threads.
+ *
+ * In an interval, no spike can arrive that is emitted in it (it is no longer than the shortest delay), so every thread runs all its shards
+ * through all its steps without asking anyone. Then all meet, take each other's spikes, and the first thread records. Lists of
+ * spikes exist twice, so one meeting for each interval is enough: whoever writes a list again has met all who read it. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/error.h"
+#include "runtime/setup.h"
+#include "runtime/threads.h"
+
+enum { LONGEST_INTERVAL = 64 };
+
+double rt_clock(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- building */
+
+int rt_open(struct rt_sim *s, const struct rt_config *config) {
+  int e = rt_level_choose(s);
+  if (!e) e = rt_experiment_choose(s, config->experiment);
+  return e ? e : rt_setup(s, config);
+}
+
+static int lists_make(struct rt_sim *s) {
+  s->interval = s->min_delay && s->min_delay < LONGEST_INTERVAL ? s->min_delay : LONGEST_INTERVAL;
+  for (uint32_t i = 0; i < s->n_shards; i++) {
+    struct rt_shard *h = &s->shards[i];
+    uint64_t elements = 0;
+    for (uint32_t k = 0; k < h->n_slices; k++) elements += h->slices[k].count;
+    for (int j = 0; j < 2; j++) {
+      h->spikes[j].ids = rt_reserve(&s->mem, elements * s->interval * sizeof(uint32_t));
+      h->spikes[j].ends = rt_alloc(&s->mem, (uint64_t)h->n_slices * s->interval + 1, sizeof(uint64_t));
+      if (!h->spikes[j].ids || !h->spikes[j].ends) return NSL_EMEMORY;
+    }
+    h->next_record = RT_NO_STEP;
+  }
+  return 0;
+}
+
+int rt_build(struct rt_sim *s, uint32_t threads) {
+  double began = rt_clock();
+  int e = rt_layout(s);
+  if (e) return e;
+  uint32_t n = threads ? threads : rt_processors();
+  s->threads = n < s->n_shards ? n : s->n_shards;
+  s->team = rt_team_new(s->threads);
+  if (!s->team) return NSL_EMEMORY;
+  if (!e) e = rt_meters_make(s);
+  if (!e) e = rt_drives_prepare(s);
+  if (!e) e = rt_connect(s);
+  if (!e) e = rt_drives_units(s);
+  if (!e) e = rt_init(s);
+  if (!e) e = lists_make(s);
+  s->build_s += rt_clock() - began;
+  return e;
+}
+
+void rt_close(struct rt_sim *s) {
+  rt_record_drop(s);
+  rt_team_free(s->team);
+  for (uint32_t i = 0; s->shards && i < s->n_shards; i++) rt_drop(&s->shards[i].delivery.events);
+  rt_mem_free(&s->build_mem);
+  rt_mem_free(&s->mem);
+  *s = (struct rt_sim){0};
+}
+
+/* ---- running */
+
+struct loop {
+  struct rt_sim *s;
+  uint64_t until;
+  _Atomic uint64_t stop_at; /* all stop at the end of the interval that holds this step */
+  _Atomic int failed;       /* writing failed */
+  int why;
+};
+
+/* The first step at which a state was not finite, of all shards; those of later intervals do not count. */
+static uint64_t bad_step(const struct rt_sim *s, uint64_t until) {
+  uint64_t first = RT_NO_STEP;
+  for (uint32_t i = 0; i < s->n_shards; i++) {
+    uint64_t step = s->shards[i].bad.step;
+    if (step <= until && step < first) first = step;
+  }
+  return first;
+}
+
+/* What only the first thread does after an interval: counts, files, progress, Ctrl-C. */
+static int interval_end(struct loop *l, uint64_t from, uint32_t n, uint32_t parity) {
+  struct rt_sim *s = l->s;
+  rt_meters_spikes(s, from, n, parity);
+  int e = rt_record_spikes(s, from, n, parity);
+  uint64_t end = from + n - 1;
+  if (s->progress) s->progress(s, end);
+  if (e || (s->interrupt && *s->interrupt)) {
+    if (!l->why) l->why = e ? e : NSL_ESTOPPED;
+    l->stop_at = end + 1; /* not now: others may already be past this meeting */
+  }
+  return e;
+}
+
+static int samples_write(struct loop *l, uint64_t end, uint32_t thread) {
+  struct rt_sim *s = l->s;
+  rt_barrier(s->team);
+  if (!thread) {
+    int e = rt_record_flush(s, end);
+    if (e) {
+      l->why = e;
+      l->failed = 1;
+    }
+  }
+  rt_barrier(s->team);
+  return l->failed;
+}
+
+static int loop_job(void *context, uint32_t thread) {
+  struct loop *l = context;
+  struct rt_sim *s = l->s;
+  uint32_t parity = 0, h0 = s->n_shards * thread / s->threads, h1 = s->n_shards * (thread + 1) / s->threads;
+  int e = 0;
+  for (uint64_t step = s->step; step < l->until; parity ^= 1) {
+    uint32_t n = l->until - step < s->interval ? (uint32_t)(l->until - step) : s->interval;
+    for (uint32_t h = h0; h < h1; h++)
+      for (uint32_t j = 0; j < n; j++) rt_shard_step(&s->shards[h], step + 1 + j, j, parity);
+    rt_barrier(s->team);
+    uint64_t end = step + n, bad = bad_step(s, end);
+    uint32_t good = bad <= end ? (uint32_t)(bad - step - 1) : n;
+    for (uint32_t h = h0; !e && h < h1; h++) e = rt_exchange(&s->shards[h], step + 1, good, parity);
+    if (e) l->stop_at = end + 1; /* memory is out: all stop after the next interval */
+    if (!thread) {
+      int own = interval_end(l, step + 1, good, parity);
+      e = e ? e : own;
+      s->reached = step + good;
+    }
+    if (good < n || end >= l->stop_at) break;
+    if (rt_record_full(s, end) && samples_write(l, end, thread)) break;
+    step = end;
+  }
+  return e;
+}
+
+static int bad_report(const struct rt_sim *s, uint64_t step) {
+  const struct rt_error_at *bad = NULL;
+  for (uint32_t i = 0; i < s->n_shards; i++) {
+    const struct rt_error_at *b = &s->shards[i].bad;
+    if (b->step != step) continue;
+    if (!bad || b->pop < bad->pop || (b->pop == bad->pop && b->element < bad->element)) bad = b;
+  }
+  const struct rt_pop *p = &s->pops[bad->pop];
+  const struct nsl_state *state = &p->class->states[bad->state];
+  const void *array = p->states[bad->state];
+  double v = s->program->f32 ? (double)((const float *)array)[bad->element] : ((const double *)array)[bad->element];
+  return rt_fail_at(NSL_ENUMBER, state->place, "%s of %s[%u] became %s at t = %.12g ms", state->name, p->def->path, bad->element,
+                    isnan(v) ? "NaN" : v > 0 ? "infinite" : "minus infinite", (double)step * s->dt);
+}
+
+int rt_run(struct rt_sim *s, uint64_t until) {
+  struct loop l = {.s = s, .until = until, .stop_at = RT_NO_STEP};
+  if (until <= s->step) return 0;
+  double began = rt_clock(), output = s->output_s;
+  unsigned mode = rt_float_mode_flush();
+  int e = rt_team_run(s->team, loop_job, &l);
+  rt_float_mode_restore(mode);
+  s->step = s->reached;
+  s->simulate_s += rt_clock() - began - (s->output_s - output);
+  uint64_t bad = bad_step(s, RT_NO_STEP - 1);
+  if (!e && bad != RT_NO_STEP) return bad_report(s, bad);
+  if (!e && l.why == NSL_ESTOPPED && s->step < until) rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);
+  return e ? e : l.why;
+}

@@ -1,0 +1,147 @@
+/* One step of one shard, and what shards tell each other after an interval.
+ *
+ * Order of a step (language.md, time): inputs change, holds end, arrivals and drives are added to the accumulators, the step kernel
+ * integrates to T, takes the accumulators, tests, fires; its spike mask becomes holds and a list. A hold of R steps after a spike
+ * at T is in force at T+1 … T+R: the masks of the last R+1 steps are kept in a ring, so there is no counter for each element.
+ * Nothing here allocates but rt_exchange, which lets the table of spikes under way grow. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/sim.h"
+
+/* Ends the holds of those that spiked R+1 steps ago, but for who has spiked since. */
+static void holds_release(const struct rt_slice *c, uint64_t step) {
+  struct rt_pop *p = c->pop;
+  for (uint32_t i = 0; i < p->class->n_holds; i++) {
+    uint32_t steps = p->hold_steps[i], w0 = c->first / 64, n = c->count / 64;
+    if (!steps || step < (uint64_t)steps + 2) continue;
+    const uint64_t *ended = p->ring + ((step - steps - 1) & p->ring_mask) * p->words + w0;
+    uint64_t *held = p->held[i] + w0;
+    for (uint32_t w = 0; w < n; w++) {
+      if (!ended[w]) continue;
+      uint64_t still = 0;
+      for (uint32_t k = 1; k <= steps; k++) still |= p->ring[((step - k) & p->ring_mask) * p->words + w0 + w];
+      held[w] = still;
+    }
+  }
+}
+
+/* Spikes of a slice: padding masked, holds begun, elements appended to the list; gives its new end. */
+static uint64_t spikes_collect(const struct rt_slice *c, uint64_t *mask, uint32_t *ids, uint64_t end) {
+  struct rt_pop *p = c->pop;
+  uint32_t w0 = c->first / 64, n = c->count / 64;
+  mask[w0 + n - 1] &= c->last_mask;
+  for (uint32_t w = w0; w < w0 + n; w++) {
+    uint64_t m = mask[w];
+    if (!m) continue;
+    for (uint32_t i = 0; i < p->class->n_holds; i++)
+      if (p->hold_steps[i]) p->held[i][w] |= m;
+    for (; m; m &= m - 1) ids[end++] = w * 64 + (uint32_t)__builtin_ctzll(m);
+  }
+  return end;
+}
+
+static bool is_finite_at(const struct rt_sim *s, const void *array, uint32_t i) {
+  return s->program->f32 ? isfinite(((const float *)array)[i]) : isfinite(((const double *)array)[i]);
+}
+
+/* Who became NaN or infinite; padding lanes do not count. */
+static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step) {
+  const struct rt_pop *p = c->pop;
+  for (uint32_t e = c->first; e < c->first + c->count && e < p->size; e++)
+    for (uint32_t i = 0; i < p->class->n_states; i++) {
+      if (is_finite_at(h->sim, p->states[i], e)) continue;
+      h->bad.pop = p->index;
+      h->bad.element = e;
+      h->bad.state = i;
+      h->bad.step = step;
+      return;
+    }
+}
+
+void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint32_t parity) {
+  struct rt_sim *s = h->sim;
+  struct rt_spikes *out = &h->spikes[parity];
+  uint64_t *ends = out->ends + (size_t)in_interval * h->n_slices, end = in_interval && h->n_slices ? ends[-1] : 0;
+  if (h->bad.step != RT_NO_STEP) {
+    for (uint32_t i = 0; i < h->n_slices; i++) ends[i] = end;
+    return;
+  }
+  if (step >= h->next_input) rt_inputs_step(h, step);
+  struct rt_delivery *d = &h->delivery;
+  if (d->const_lists[step & d->mask]) s->hot.deliver_const(d, step);
+  if (d->wide_lists[step & d->mask]) s->hot.deliver_wide(d, step);
+  if (s->n_drives) rt_drives_step(h, step);
+  for (uint32_t i = 0; i < h->n_slices; i++) {
+    struct rt_slice *c = &h->slices[i];
+    struct rt_pop *p = c->pop;
+    ends[i] = end;
+    if (!c->step) continue;
+    if (p->class->n_holds) holds_release(c, step);
+    uint64_t *mask = p->ring + (step & p->ring_mask) * p->words;
+    if (c->spike_slot != NSL_NONE) c->slots[c->spike_slot] = mask;
+    struct nsl_env env = {.slots = c->slots, .u = p->u, .key = p->key, .step = step, .first = c->first, .count = c->count,
+                          .t = (double)step * s->dt, .dt = s->dt};
+    if (c->step(&env)) bad_find(h, c, step);
+    if (c->spike_slot != NSL_NONE) end = spikes_collect(c, mask, out->ids, end);
+    ends[i] = end;
+  }
+  if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);
+}
+
+/* ---- exchange */
+
+static int events_more(struct rt_shard *h) {
+  struct rt_delivery *d = &h->delivery;
+  size_t had = h->events_cap;
+  int e = rt_grow(&d->events, &h->events_cap, had + 1, sizeof *d->events);
+  if (e) return e;
+  for (size_t i = had ? had : 1; i < h->events_cap; i++) {
+    d->events[i].next = d->free;
+    d->free = (uint32_t)i;
+  }
+  return 0;
+}
+
+/* The spikes of one population in one step go under way to the synapses in shard h. */
+static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_t *ids, uint64_t n, uint64_t step) {
+  struct rt_delivery *d = &h->delivery;
+  for (uint32_t g = 0; g < p->n_groups; g++) {
+    const struct rt_row *rows = h->rows + p->row0 + (uint64_t)g * p->size;
+    uint32_t *lists = p->groups[g].wide ? d->wide_lists : d->const_lists;
+    for (uint64_t i = 0; i < n; i++) {
+      if (i + 8 < n) __builtin_prefetch(&rows[ids[i + 8]]);
+      struct rt_row row = rows[ids[i]];
+      if (!row.n) continue;
+      if (!d->free) {
+        int e = events_more(h);
+        if (e) return e;
+      }
+      uint32_t at = d->free, *list = &lists[(step + row.delay) & d->mask];
+      d->free = d->events[at].next;
+      d->events[at] = (struct rt_event){row.at, row.n, *list, p->groups[g].index};
+      *list = at;
+    }
+  }
+  return 0;
+}
+
+int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t n_steps, uint32_t parity) {
+  struct rt_sim *s = h->sim;
+  if (!s->max_delay) return 0;
+  for (uint32_t k = 0; k < s->n_shards; k++) {
+    const struct rt_shard *other = &s->shards[k];
+    const struct rt_spikes *in = &other->spikes[parity];
+    uint64_t begin = 0;
+    for (uint32_t j = 0; j < n_steps; j++)
+      for (uint32_t i = 0; i < other->n_slices; i++) {
+        uint64_t end = in->ends[(size_t)j * other->n_slices + i];
+        if (end == begin) continue;
+        int e = spikes_send(h, other->slices[i].pop, in->ids + begin, end - begin, from + j);
+        if (e) return e;
+        begin = end;
+      }
+  }
+  return 0;
+}

@@ -1,0 +1,21 @@
+/* A team of threads: one job at a time on all of them, and a barrier inside of the job. */
+#ifndef NSL_RUNTIME_THREADS_H
+#define NSL_RUNTIME_THREADS_H
+
+#include <stdint.h>
+
+struct rt_team;
+/* n threads, the caller's own is number 0. NULL after rt_fail. */
+struct rt_team *rt_team_new(uint32_t n);
+void rt_team_free(struct rt_team *t);
+uint32_t rt_team_size(const struct rt_team *t);
+/* Runs job(context, thread) on all threads and waits for the last. The first failure (by thread) is the result. */
+int rt_team_run(struct rt_team *t, int (*job)(void *context, uint32_t thread), void *context);
+/* All threads of the job meet here. */
+void rt_barrier(struct rt_team *t);
+uint32_t rt_processors(void);
+/* Subnormal numbers as zero, in this thread; gives the mode before, for rt_float_mode_restore. */
+unsigned rt_float_mode_flush(void);
+void rt_float_mode_restore(unsigned mode);
+
+#endif
