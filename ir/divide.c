@@ -2,8 +2,9 @@
  * population, and a division for each element and step (10 to 30 cycles) becomes a product (half a cycle).
  *
  * Bits change (REASSOC): the product is within 1.5 units in the last place of x/u. It overflows where |u| < 2^-1022, and
- * so does what the user wrote. A uniform x is left alone, hoisting takes the whole division. Needs constants folded (a
- * division by a power of two is an exact product already). Gives one reciprocal for each divisor. */
+ * so does what the user wrote; it is 0 where |u| > 2^1022 (in float 2^126), where the reciprocal is no normal number. A
+ * uniform x is left alone, hoisting takes the whole division. Needs constants folded (a division by a power of two is an
+ * exact product already). Gives one reciprocal for each divisor. */
 #include "ir/pass.h"
 
 typedef struct {
