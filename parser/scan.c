@@ -122,6 +122,7 @@ int scan_number_bad(Parser *p, const char *text, size_t len, Value *value, Span 
   size_t whole = strlen(write);
   if (write[whole - 1] == 'e' || write[whole - 1] == 'E') write = NULL;
   diag_syntax_number_form(p->s, *span, arena_text(p->s->arena, text, len), why, write);
+  p->bad = true;
   p->number_from = span->from;
   p->number_end = 0;
   value->number = strtod(text, NULL);

@@ -187,8 +187,8 @@ static Token raw_next(Parser *p) {
   p->line_used = true;
   p->n_tokens++;
   if (t.code == T_SEP) return t;
-  for (uint32_t i = p->docs_open; i < p->docs.n; i++) /* the block ends: no declaration comes */
-    if (t.code == T_RBRACE && !p->docs.at[i].trailing) p->docs.at[i].lost = true;
+  for (uint32_t i = p->docs_open; i < p->docs.n; i++) /* no declaration comes */
+    if ((t.code == T_RBRACE || t.code == T_LANGUAGE) && !p->docs.at[i].trailing) p->docs.at[i].lost = true;
   p->docs_open = p->docs.n;
   return t;
 }
