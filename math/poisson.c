@@ -114,19 +114,17 @@ void nslm_poisson_add_i64(int64_t *acc, int64_t first, int64_t n, int64_t weight
 
 #else
 
-/* The high bits of 32 elements, with the top bit flipped, so that their order is that of signed numbers. */
-typedef int16_t Lanes __attribute__((ext_vector_type(32)));
+/* The high bits, or the counts, of 32 elements. */
+typedef uint16_t Lanes __attribute__((ext_vector_type(32)));
 typedef int64_t Sum8 __attribute__((ext_vector_type(8), aligned(8)));
 
-/* The elements of lanes whose high bits alone do not decide. */
-static void poisson_ties(Lanes *count, Lanes value, Lanes tie, uint64_t stream, uint64_t e, uint64_t step,
+/* The elements whose high bits alone do not decide: at no distance from some threshold. */
+static void poisson_ties(Lanes *count, Lanes value, Lanes distance, uint64_t stream, uint64_t e, uint64_t step,
                          const uint64_t *table, uint32_t table_n)
 {
   for (uint32_t i = 0; i < 32; i++)
-    if (tie[i]) {
-      uint32_t high = (uint32_t)(uint16_t)value[i] ^ 0x8000u;
-      (*count)[i] = (int16_t)poisson_exact(high, stream, e + i, step, table, table_n);
-    }
+    if (distance[i] == 0)
+      (*count)[i] = (uint16_t)poisson_exact(value[i], stream, e + i, step, table, table_n);
 }
 
 RANDOM_INLINE void poisson_accumulate(int64_t *acc, Lanes count, int64_t weight)
@@ -138,37 +136,47 @@ RANDOM_INLINE void poisson_accumulate(int64_t *acc, Lanes count, int64_t weight)
   to[3] += __builtin_convertvector(count.hi.hi, nslm_i64v) * weight;
 }
 
-/* Thresholds whose high bits are all ones lie in the last cell, where every element is a tie. */
+/* How many of the high_n thresholds (high bits) each value exceeds; distance becomes 0 where it equals one. Thresholds whose
+ * high bits are all ones are not among them: every value there is a tie. Subtraction that stops at 0, and minimum, are
+ * cheaper than comparisons. */
+RANDOM_INLINE void poisson_count(Lanes a, Lanes b, const uint16_t *high, uint32_t high_n, Lanes count[2], Lanes distance[2])
+{
+  Lanes one = 1, ca = 0, cb = 0, da = ~a, db = ~b;
+  for (uint32_t j = 0; j < high_n; j++) {
+    Lanes t = high[j];
+    ca += __builtin_elementwise_min(__builtin_elementwise_sub_sat(a, t), one);
+    cb += __builtin_elementwise_min(__builtin_elementwise_sub_sat(b, t), one);
+    da = __builtin_elementwise_min(da, a ^ t);
+    db = __builtin_elementwise_min(db, b ^ t);
+  }
+  count[0] = ca;
+  count[1] = cb;
+  distance[0] = da;
+  distance[1] = db;
+}
+
 void nslm_poisson_add_i64(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
                           const uint64_t *table, uint32_t table_n, uint32_t parts)
 {
   const nslm_u64v lanes = {0, 1, 2, 3, 4, 5, 6, 7};
-  int16_t high[NSLM_POISSON_TABLE];
+  uint16_t high[NSLM_POISSON_TABLE];
   uint32_t high_n = 0;
-  while (high_n < table_n && high_n < NSLM_POISSON_TABLE && table[high_n] >> 48 != 0xffff) {
-    high[high_n] = (int16_t)(table[high_n] >> 48 ^ 0x8000);
-    high_n++;
-  }
+  for (; high_n < table_n && high_n < NSLM_POISSON_TABLE && table[high_n] >> 48 != 0xffff; high_n++)
+    high[high_n] = (uint16_t)(table[high_n] >> 48);
   for (uint32_t part = 0; part < parts; part++) {
     uint64_t stream = random_key(key, part);
     for (uint64_t e = (uint64_t)first; e < (uint64_t)(first + n); e += 64) {
       nslm_u64v a, b;
+      Lanes count[2], distance[2];
       random_block_v(stream, lanes + e / 8, step, 0, &a, &b);
-      Lanes va = (Lanes)a ^ (int16_t)-0x8000, vb = (Lanes)b ^ (int16_t)-0x8000, ca = 0, cb = 0;
-      Lanes ta = va == (int16_t)0x7fff, tb = vb == (int16_t)0x7fff;
-      for (uint32_t j = 0; j < high_n; j++) {
-        Lanes t = high[j];
-        ca -= va > t;
-        cb -= vb > t;
-        ta |= va == t;
-        tb |= vb == t;
+      poisson_count((Lanes)a, (Lanes)b, high, high_n, count, distance);
+      Lanes nearest = __builtin_elementwise_min(distance[0], distance[1]);
+      if (__builtin_expect(__builtin_reduce_or(nearest == 0) != 0, 0)) {
+        poisson_ties(&count[0], (Lanes)a, distance[0], stream, e, step, table, table_n);
+        poisson_ties(&count[1], (Lanes)b, distance[1], stream, e + 32, step, table, table_n);
       }
-      if (__builtin_expect(__builtin_reduce_or(ta | tb) != 0, 0)) {
-        poisson_ties(&ca, va, ta, stream, e, step, table, table_n);
-        poisson_ties(&cb, vb, tb, stream, e + 32, step, table, table_n);
-      }
-      poisson_accumulate(acc + e, ca, weight);
-      poisson_accumulate(acc + e + 32, cb, weight);
+      poisson_accumulate(acc + e, count[0], weight);
+      poisson_accumulate(acc + e + 32, count[1], weight);
     }
   }
 }
