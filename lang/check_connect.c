@@ -66,19 +66,13 @@ static bool read_rule(Net *n, Connect *k) {
   return true;
 }
 
-static bool read_options(Net *n, Connect *k) {
-  Session *s = n->s;
+/* `no self`, `no multiple`: the grammar has no others. */
+static void read_options(Net *n, Connect *k) {
   for (uint32_t i = 0; i < k->ast->options.n; i++) {
-    const Ast *option = k->ast->options.at[i];
-    const char *name = option->kind == AST_NAME ? name_str(s, AST_AS(NameRef, option)->name.name) : "";
-    bool *flag = strcmp(name, "self") == 0 ? &k->no_self : strcmp(name, "multiple") == 0 ? &k->no_multiple : NULL;
-    if (!flag) {
-      diag_unknown_option(s, option->span, source_span_text(s, option->span, s->arena));
-      return false;
-    }
-    *flag = true;
+    const char *name = name_str(n->s, AST_AS(NameRef, k->ast->options.at[i])->name.name);
+    k->no_self |= strcmp(name, "self") == 0;
+    k->no_multiple |= strcmp(name, "multiple") == 0;
   }
-  return true;
 }
 
 /* ---- weight and delay */
@@ -302,7 +296,7 @@ void net_connect(Net *n, const AstConnect *ast) {
   if (!ast->source || !ast->target || refuse_later(n, ast)) return;
   bool good = net_axes(n, &ast->binders, &k.axes);
   good &= read_rule(n, &k);
-  good &= read_options(n, &k);
+  read_options(n, &k);
   good &= net_link_settings(n, &ast->settings, "a connection", &k.weight, &k.delay);
   if (good && !k.delay) {
     diag_delay_missing(s, ast->head.span);

@@ -157,11 +157,6 @@ void diag_rule_arguments(Session *s, Span span, const char *rule, const char *ar
     diag_new(s, DIAG_RULE_ARGUMENTS, span, "`%s` takes no arguments", rule);
 }
 
-void diag_unknown_option(Session *s, Span span, const char *text) {
-  Diag *d = diag_new(s, DIAG_UNKNOWN_OPTION, span, "`no %s` is no option of a rule", text);
-  diag_hint(s, d, "The options are `no self` and `no multiple`.");
-}
-
 void diag_unknown_link_setting(Session *s, Span span, const char *name, const char *of, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_LINK_SETTING, span, "%s has a weight and a delay, but no `%s`", of, name);
   did_you_mean(s, d, span, nearest);

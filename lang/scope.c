@@ -2,6 +2,7 @@
  * closes and reported once with all its names. */
 #include "lang/scope.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "lang/check.h"
@@ -169,12 +170,12 @@ static IndexSet *range_set(Checker *c, Scope *scope, AstWord word, const AstRang
     Want want = {.has_dim = true, .who = "an end of a range"};
     MExpr *e = check_expr(c, scope, ends[i], &want);
     if (!e) return NULL;
-    if (!expr_constant(e, false, values[i]) || *values[i] != (double)(int32_t)*values[i]) {
+    if (!expr_constant(e, false, values[i]) || *values[i] != floor(*values[i])) {
       diag_constant_wanted(c->s, e->span, "an end of a range", true);
       return NULL;
     }
   }
-  if (to < from || to - from >= LARGEST_SET) {
+  if (to < from || to - from >= LARGEST_SET || from < INT32_MIN || to > INT32_MAX) {
     diag_range_bad(c->s, range->head.span, from, to, LARGEST_SET);
     return NULL;
   }
@@ -201,6 +202,7 @@ static IndexSet *label_set(Checker *c, Scope *scope, const AstItem *item, const 
       diag_not_a_set(c->s, item->of.span, name_str(c->s, item->of.name));
       return NULL;
     }
+    if (symbol->failed || !symbol->set) return NULL;
     of = symbol->set;
     set->root = of->root;
     set->range = of->range;
@@ -244,11 +246,38 @@ IndexSet *index_declare(Checker *c, Scope *scope, const AstItem *item) {
   return set;
 }
 
+/* `k in {A, B}`: a subset written in place, of the set that its first label belongs to. */
+static IndexSet *written_subset(Checker *c, Scope *scope, AstWord word, const AstSetExpr *labels) {
+  Symbol *first = labels->items.n ? scope_find(scope, path_name(c, labels->items.at[0])) : NULL;
+  if (!first || first->kind != SYM_ELEMENT || first->set->range) {
+    diag_set_wanted(c->s, labels->head.span);
+    return NULL;
+  }
+  IndexSet *root = first->set->root, *set = set_new(c, word, labels->items.n);
+  set->root = root;
+  for (uint32_t i = 0; i < set->n; i++) {
+    if (!check_element(c, scope, labels->items.at[i], root, &set->values[i])) return NULL;
+    set->labels[i] = root->labels[index_position(root, set->values[i])];
+    for (uint32_t k = 0; k < i; k++)
+      if (set->values[k] == set->values[i]) {
+        diag_declared_twice(c->s, labels->items.at[i]->span, name_str(c->s, set->labels[i]), labels->items.at[k]->span);
+        return NULL;
+      }
+  }
+  return set;
+}
+
 IndexSet *binder_set(Checker *c, Scope *scope, const AstBinder *binder, Name *ret_name) {
   *ret_name = binder->name.name;
   if (binder->set && binder->set->kind == AST_RANGE) return range_set(c, scope, binder->name, AST_AS(Range, binder->set));
+  if (binder->set && binder->set->kind == AST_SET)
+    return written_subset(c, scope, binder->name, AST_AS(SetExpr, binder->set));
   Name name = binder->set ? path_name(c, binder->set) : binder->name.name;
   Span span = binder->set ? binder->set->span : binder->name.span;
+  if (binder->set && name_none(name)) {
+    diag_set_wanted(c->s, span);
+    return NULL;
+  }
   Symbol *symbol = scope_find(scope, name);
   if (symbol && symbol->failed) return NULL;
   if (symbol && symbol->kind == SYM_SET) return symbol->set;
