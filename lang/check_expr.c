@@ -156,6 +156,7 @@ static MExpr *symbol_value(Checker *c, Symbol *symbol, Span span, const Want *wa
       return e;
     }
     case SYM_FAMILY:
+      if (!symbol->family) return NULL;
       diag_index_missing(c->s, span, name_str(c->s, symbol->name), symbol->family->n_axes, symbol->span);
       return NULL;
     case SYM_FN:
@@ -355,6 +356,7 @@ Symbol *check_path(Checker *c, Scope *scope, const Ast *ast) {
     diag_not_indexed(c->s, ast->span, name_str(c->s, symbol->name), symbol->span);
     return NULL;
   }
+  if (symbol->failed || !symbol->family) return NULL;
   int32_t values[FAMILY_AXES] = {0};
   uint32_t n = sub->indices.n;
   for (uint32_t i = 0; i < n && i < symbol->family->n_axes; i++)

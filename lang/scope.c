@@ -319,7 +319,7 @@ Symbol *family_member(Checker *c, const Symbol *symbol, const int32_t *values, u
     }
     at = at * family->axes[i]->n + (uint32_t)position;
   }
-  return family->members.at[at];
+  return at < family->members.n ? family->members.at[at] : NULL;
 }
 
 Name family_member_name(Checker *c, Name base, const Family *family, uint32_t member) {
