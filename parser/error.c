@@ -125,7 +125,7 @@ static const char *nearest_statement(const Parser *p, const char *word) {
 /* `parm C = 250 pF`: the statement begins with a name, and something follows that cannot follow a name. */
 static bool misspelt_statement(const Parser *p, const char **nearest) {
   const Token *t = &p->last;
-  if (p->first.code != T_NAME || p->before.span.from != p->first.span.from) return false;
+  if (p->before.code != T_NAME || p->before.span.from != p->first.span.from) return false;
   const Keyword *k = word_keyword(p, t->value.word.name);
   bool word = t->code == T_NAME || (k && t->code == k->token);
   if (!word && t->code != T_NUMBER && t->code != T_STRING && t->code != T_LBRACE) return false;
@@ -155,6 +155,8 @@ static const char *hint_for(const Parser *p, const Expected *e) {
   if (t->code == T_LINE && expects(e, "+")) return "Write a blank between two minus signs.";
   if (t->code == T_SEP && tokens_in_expression(p)) return "Items are separated by commas.";
   if (t->code == T_RBRACE && !t->body && p->n_bodies == 0) return "There is no open `{` for it.";
+  if (p->n_bodies == 0 && t->code == T_NAME && p->first.span.from == t->span.from && p->opening == T_LANGUAGE)
+    return "If it belongs to the block before, that block was closed too early.";
   if (tokens_goes_on_after(p->before.code) && t->first_on_line)
     return arena_printf(p->s->arena, "The line before ends with %s, so it goes on here.", token_shown(p, &p->before));
   return NULL;
@@ -198,9 +200,8 @@ static void complain(Parser *p, Span span, const Expected *e) {
   const Token *t = &p->last;
   const char *words[MAX_LISTED + 8];
   size_t n = expected_words(p, e, words);
-  const char *nearest = t->code == T_NAME ? nearest_expected(e, token_text(p, t)) : NULL;
-  if (!nearest && t->code == T_NAME && p->n_bodies == 0 && p->first.span.from == t->span.from)
-    nearest = nearest_statement(p, token_text(p, t));
+  bool word = t->code == T_NAME || (token_role(p, t->code) != ROLE_NONE && !p->word_of_token[t->code]->hard);
+  const char *nearest = word ? nearest_expected(e, token_text(p, t)) : NULL;
   diag_syntax_unexpected(p->s, span, token_shown(p, t), words, n, nearest, hint_for(p, e));
 }
 
