@@ -78,8 +78,10 @@ static void print_draw(const Print *p, const MExpr *e) {
   if (e->n_args < 3 || (!e->args[2] && !e->args[3])) return;
   fputs(" within [", p->out);
   if (e->args[2]) print_expr(p, e->args[2]);
+  else fputs("-inf", p->out);
   fputs(", ", p->out);
   if (e->args[3]) print_expr(p, e->args[3]);
+  else fputs("inf", p->out);
   fputc(']', p->out);
 }
 
