@@ -110,14 +110,14 @@ def grid_case(case, run, rows, columns):
         yield Check(column, worst, tol)
 
 
-def crossing_case(case, run, rows, columns):
-    """Spikes are upward crossings of 0 mV between rows."""
+def crossing_case(case, run, rows, columns, window=(1.0, 3.0)):
+    """Spikes are upward crossings of 0 mV between rows; V is compared outside of `window` (ms before, ms after) around them."""
     v = sorted(run.trace("V").items())
     own = [a + (b - a) * (0.0 - x) / (y - x) for (a, x), (b, y) in zip(v, v[1:]) if x < 0.0 <= y]
     tol = case["tolerance"]
     yield from spike_checks(case["spikes_ms"], own, tol["spike_abs_ms"])
-    for column, worst, _ in differences(run, rows, {"V_mV": columns["V_mV"]}, away_from(case["spikes_ms"], 1.0, 3.0)):
-        yield Check(column, worst, tol["v_abs_mV_away_from_spikes"])
+    for column, worst, _ in differences(run, rows, {"V_mV": columns["V_mV"]}, away_from(case["spikes_ms"], *window)):
+        yield Check(column, worst, tol["v_abs_mV_away_from_spikes"] if "v_abs_mV_away_from_spikes" in tol else tol["v_abs_mV"])
 
 
 def range_case(case, run, rows, columns):
