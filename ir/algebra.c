@@ -26,6 +26,12 @@ IrVal alg_zero_like(IrBuild *b, IrVal v) { return ir_const(b, 0, ins_of(b, v)->d
 /* The plain number 1, which may vanish from a product. */
 static bool is_one(const IrBuild *b, IrVal v) { return alg_is(b, v, 1) && dim_none(ins_of(b, v)->dim); }
 
+/* NEG, or a negative constant */
+static bool is_minus(const IrBuild *b, IrVal x) {
+  double c;
+  return is_op(b, x, IR_NEG) || (alg_const(b, x, &c) && c < 0);
+}
+
 IrVal alg_neg(IrBuild *b, IrVal x) {
   const IrIns i = *ins_of(b, x);
   switch ((IrOp)i.op) {
@@ -40,8 +46,8 @@ IrVal alg_neg(IrBuild *b, IrVal x) {
         return alg_add(b, alg_neg(b, i.arg[0]), alg_neg(b, i.arg[1]));
       break;
     case IR_MUL:
-      if (is_op(b, i.arg[0], IR_CONST) || is_op(b, i.arg[0], IR_NEG)) return alg_mul(b, alg_neg(b, i.arg[0]), i.arg[1]);
-      if (is_op(b, i.arg[1], IR_CONST) || is_op(b, i.arg[1], IR_NEG)) return alg_mul(b, i.arg[0], alg_neg(b, i.arg[1]));
+      if (is_minus(b, i.arg[0])) return alg_mul(b, alg_neg(b, i.arg[0]), i.arg[1]);
+      if (is_minus(b, i.arg[1])) return alg_mul(b, i.arg[0], alg_neg(b, i.arg[1]));
       break;
     case IR_LOAD: case IR_TAKE: case IR_STORE: case IR_CHECK: case IR_TIME: case IR_DT: case IR_FMA: case IR_LT: case IR_LE:
     case IR_GT: case IR_GE: case IR_EQ: case IR_NE: case IR_AND: case IR_OR: case IR_NOT: case IR_SELECT: case IR_EXP:
@@ -54,16 +60,16 @@ IrVal alg_neg(IrBuild *b, IrVal x) {
   return ir_op1(b, IR_NEG, x);
 }
 
-/* -x as it stands, without making anything: NEG or a negative constant factor */
+/* A value with a sign that alg_neg takes away: NEG, or a negative constant factor. */
 static bool is_negated(const IrBuild *b, IrVal x) {
-  double c;
   const IrIns *i = ins_of(b, x);
   if (i->op == IR_NEG) return true;
-  return i->op == IR_DIV && alg_const(b, i->arg[0], &c) && c < 0;
+  if (i->op == IR_MUL) return is_minus(b, i->arg[0]) || is_minus(b, i->arg[1]);
+  return i->op == IR_DIV && is_op(b, i->arg[0], IR_CONST) && is_minus(b, i->arg[0]);
 }
 
 IrVal alg_add(IrBuild *b, IrVal x, IrVal y) {
-  double p, q;
+  double p = 0, q = 0;
   if (alg_const(b, x, &p) && alg_const(b, y, &q)) return ir_const(b, p + q, ins_of(b, x)->dim);
   if (alg_is(b, x, 0)) return y;
   if (alg_is(b, y, 0)) return x;
@@ -74,7 +80,7 @@ IrVal alg_add(IrBuild *b, IrVal x, IrVal y) {
 }
 
 IrVal alg_sub(IrBuild *b, IrVal x, IrVal y) {
-  double p, q;
+  double p = 0, q = 0;
   if (alg_const(b, x, &p) && alg_const(b, y, &q)) return ir_const(b, p - q, ins_of(b, x)->dim);
   if (x == y) return alg_zero_like(b, x);
   if (alg_is(b, y, 0)) return x;
@@ -91,7 +97,7 @@ static IrVal reciprocal(const IrBuild *b, IrVal v) {
 }
 
 IrVal alg_mul(IrBuild *b, IrVal x, IrVal y) {
-  double p, q;
+  double p = 0, q = 0;
   Dim dim = dim_mul(ins_of(b, x)->dim, ins_of(b, y)->dim);
   bool cx = alg_const(b, x, &p), cy = alg_const(b, y, &q);
   if (cx && cy) return ir_const(b, p * q, dim);
@@ -109,7 +115,7 @@ IrVal alg_mul(IrBuild *b, IrVal x, IrVal y) {
 }
 
 IrVal alg_div(IrBuild *b, IrVal x, IrVal y) {
-  double p, q;
+  double p = 0, q = 0;
   const IrIns ix = *ins_of(b, x), iy = *ins_of(b, y);
   if (alg_const(b, x, &p) && alg_const(b, y, &q) && q != 0) return ir_const(b, p / q, dim_div(ix.dim, iy.dim));
   if (alg_is(b, x, 0)) return ir_const(b, 0, dim_div(ix.dim, iy.dim));

@@ -144,7 +144,7 @@ static bool op_transcendental(IrOp op) {
          op == IR_TANH || op == IR_SIGMOID || op == IR_SIN || op == IR_COS || op == IR_POW;
 }
 
-/* Only functions of what differs between elements or times count as transcendental: the rest is computed once. */
+/* Only functions of what differs between elements count as transcendental: the rest is computed once, or is a drive. */
 IrTraits ir_traits(IrBuild *b, IrVal v) {
   bool *seen = NEW_ARRAY(b->arena, bool, v + 1), *varies = NEW_ARRAY(b->arena, bool, v + 1);
   IrTraits t = {0};
@@ -156,7 +156,7 @@ IrTraits ir_traits(IrBuild *b, IrVal v) {
     if (!seen[n]) continue;
     bool element = ins->op == IR_TAKE || (ins->op == IR_LOAD && b->k->slots.at[ins->slot].kind != SLOT_UNIFORM);
     bool noise = (ir_ops[ins->op].flags & IRF_DRAW) != 0;
-    varies[n] = element || noise || ins->op == IR_TIME;
+    varies[n] = element || noise;
     for (int i = 0; i < ir_ops[ins->op].arity; i++) varies[n] |= varies[ins->arg[i]];
     t.time |= ins->op == IR_TIME;
     t.noise |= noise;

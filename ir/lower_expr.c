@@ -223,6 +223,8 @@ static IrVal lower_call(Scope *sc, const MExpr *e) {
   if (rule == IRD_SAME || (rule == IRD_COMPARE)) make_alike(sc, v, 0, e->n_args);
   if (rule == IRD_SELECT && e->type == M_REAL) make_alike(sc, v, 1, 3);
   if (op == IR_NEG && sc->b.k->ins.at[v[0]].op == IR_CONST) return alg_neg(&sc->b, v[0]);
+  if (op == IR_ADD && (alg_is(&sc->b, v[0], 0) || alg_is(&sc->b, v[1], 0))) return alg_add(&sc->b, v[0], v[1]);
+  if (op == IR_SUB && (alg_is(&sc->b, v[0], 0) || alg_is(&sc->b, v[1], 0))) return alg_sub(&sc->b, v[0], v[1]);
   if (e->n_args == 1) return ir_op1(&sc->b, op, v[0]);
   return e->n_args == 2 ? ir_op2(&sc->b, op, v[0], v[1]) : ir_op3(&sc->b, op, v[0], v[1], v[2]);
 }

@@ -148,17 +148,18 @@ static bool varies(const Singular *z, const Sum *f) {
   return false;
 }
 
-/* A factor of u that also stands in p with the given power; both positions. */
+/* A factor of u that also stands in p with the given power; both positions. One that differs between elements first. */
 static bool find_pair(const Singular *z, const Product *p, int power, const Product *u, uint32_t *ret_p, uint32_t *ret_u) {
+  bool found = false;
   for (uint32_t j = 0; j < u->n; j++)
     for (uint32_t i = 0; i < p->n; i++) {
-      if (u->at[j].power != 1 || p->at[i].power != power || !varies(z, &u->at[j].form)) continue;
-      if (!same_form(&u->at[j].form, &p->at[i].form)) continue;
+      bool first = !found || (varies(z, &u->at[j].form) && !varies(z, &u->at[*ret_u].form));
+      if (!first || u->at[j].power != 1 || p->at[i].power != power || !same_form(&u->at[j].form, &p->at[i].form)) continue;
       *ret_p = i;
       *ret_u = j;
-      return true;
+      found = true;
     }
-  return false;
+  return found;
 }
 
 static IrVal times(IrBuild *b, IrVal x, IrVal y) { return x == IR_NONE ? y : alg_mul(b, x, y); }

@@ -37,6 +37,13 @@ IrVal solve_exp_euler(Solve *v, uint32_t i) {
   return v->held[i] == IR_NONE ? r : alg_select(b, v->held[i], x, r);
 }
 
+/* Some other state of the scheme sees state i, so while it is held its stages must stand still too. */
+static bool is_seen(const Solve *v, uint32_t i) {
+  for (uint32_t j = 0; j < v->n; j++)
+    if (j != i && v->method[j] == SOLVE_RK4 && solve_depends(v, j, i)) return true;
+  return false;
+}
+
 /* The slopes at one stage; `at` are the states, exact ones advanced by h (IR_NONE: 0). */
 static void stage(Solve *v, IrVal *at, IrVal h, IrVal time, IrVal *ret_slope) {
   IrVal *state = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
@@ -52,7 +59,7 @@ static void stage(Solve *v, IrVal *at, IrVal h, IrVal time, IrVal *ret_slope) {
   for (uint32_t i = 0; i < v->n; i++) {
     if (v->method[i] != SOLVE_RK4) continue;
     IrVal k = ir_copy_stored(&flow, SLOT_DER, i);
-    ret_slope[i] = v->held[i] == IR_NONE ? k : alg_select(&v->b, v->held[i], alg_zero_like(&v->b, k), k);
+    ret_slope[i] = v->held[i] == IR_NONE || !is_seen(v, i) ? k : alg_select(&v->b, v->held[i], alg_zero_like(&v->b, k), k);
   }
 }
 
