@@ -100,7 +100,8 @@ void diag_syntax_language_version(Session *s, Span span, double version) {
 }
 
 void diag_syntax_target(Session *s, Span span, const char *op) {
-  Diag *d = diag_new(s, DIAG_SYNTAX_TARGET, span, "`%s` gives a value to a name, not to an expression", op);
+  const char *verb = strcmp(op, "'") == 0 ? "belongs to" : "gives a value to";
+  Diag *d = diag_new(s, DIAG_SYNTAX_TARGET, span, "`%s` %s a name, not to an expression", op, verb);
   diag_hint(s, d, "Left of `%s` stands a name: `V`, `w[k]`, `na.g`, `x(0)`.", op);
 }
 

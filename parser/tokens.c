@@ -293,7 +293,7 @@ static bool is_later(const Parser *p, int code) {
 }
 
 /* The end of a statement is due and `t` comes: an end of its own, or is `t` on the wrong line? */
-static bool separates(Parser *p, const Token *t) {
+static bool separates(Parser *p, Token *t) {
   bool hard = p->sep_hard;
   p->sep = p->sep_hard = false;
   if (t->code == T_END || t->code == T_RBRACE || at_statement_start(p)) return false;
@@ -302,6 +302,7 @@ static bool separates(Parser *p, const Token *t) {
     const char *text = source_span_text(p->s, t->span, p->s->arena);
     diag_syntax_line_start(p->s, t->span, arena_printf(p->s->arena, "`%s`", text), (Span){p->last.span.to, t->span.from});
   }
+  t->bad = true;
   return false;
 }
 
@@ -387,7 +388,7 @@ static Token deliver_next(Parser *p) {
 
 int syntax_lex(Value *value, Span *span, Parser *p);
 int syntax_lex(Value *value, Span *span, Parser *p) {
-  if (p->last.code == T_SEP || p->last.code == T_RBRACE) p->mute = p->stop;
+  if (p->last.code == T_RBRACE || at_statement_start(p)) p->mute = p->stop;
   Token t = deliver_next(p);
   if (p->opening == RAW_NONE) p->opening = t.code, p->opening_from = t.span.from;
   if (at_statement_start(p)) p->first = t;

@@ -71,7 +71,8 @@ static bool golden(const char *path, Text got, bool bless) {
   Text want = read_file(path);
   bool same = want.at && want.len == got.len && memcmp(want.at, got.at, got.len) == 0;
   if (!same) printf("# differs from %s:\n", path);
-  for (char *line = strtok(same ? NULL : got.at, "\n"); line; line = strtok(NULL, "\n")) printf("#   %s\n", line);
+  if (!same)
+    for (char *line = strtok(got.at, "\n"); line; line = strtok(NULL, "\n")) printf("#   %s\n", line);
   free(want.at);
   return same;
 }
