@@ -366,26 +366,10 @@ static void enter_elements(Net *n, NetValue *v) {
   v->symbol->family = family;
 }
 
-/* `= poison` where `poisson` is meant. */
-static bool enum_word_known(Net *n, const NetValue *v, const Ast *ast, const MDomain *domain) {
-  Session *s = n->s;
-  TextList words = {0};
-  Name name = ast->kind == AST_NAME ? AST_AS(NameRef, ast)->name.name : (Name){0};
-  for (uint32_t i = 0; i < domain->labels.n; i++) {
-    if (name_eq(domain->labels.at[i], name)) return true;
-    vec_push(s->arena, &words, name_str(s, domain->labels.at[i]));
-  }
-  if (net_value(n, name)) return true;
-  const char *text = source_span_text(s, ast->span, s->arena);
-  diag_enum_value(s, ast->span, name_str(s, v->name), text, diag_nearest(text, words.at, words.n), words.at, words.n);
-  return false;
-}
-
 static bool check_elements(Net *n, const NetValue *v, const Ast *const *asts, const MDomain *domain, Dim dim,
                            MExpr **values) {
   Want want = {.has_dim = true, .dim = dim, .who = quoted(n, v->name), .labels = v->is_enum ? domain : NULL};
   for (uint32_t i = 0; i < v->axes.count; i++) {
-    if (v->is_enum && !enum_word_known(n, v, asts[i], domain)) return false;
     values[i] = element_expr(n, v, asts[i], i, &want);
     if (!values[i]) return false;
   }

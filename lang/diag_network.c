@@ -46,15 +46,6 @@ void diag_let_domain(Session *s, Span span, const char *name) {
   diag_hint(s, d, "Give the domain to the params that it is made of.");
 }
 
-void diag_enum_value(Session *s, Span span, const char *name, const char *word, const char *nearest,
-                     const char *const *words, size_t n) {
-  Diag *d = diag_new(s, DIAG_ENUM_VALUE, span, "`%s` is not one of the values of `%s`", word, name);
-  if (nearest)
-    did_you_mean(s, d, span, nearest);
-  else
-    diag_hint(s, d, "Its values: %s.", list_of(s, words, n));
-}
-
 void diag_table_depth(Session *s, Span span, const char *name, uint32_t want, uint32_t got) {
   Diag *d = diag_new(s, DIAG_TABLE_FORM, span, "`%s` has %u %s, the table is %u deep here", name, want,
                      want == 1 ? "index" : "indices", got);

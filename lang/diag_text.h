@@ -132,8 +132,6 @@ void diag_network_too_large(Session *s, Span span, double count, int limit);
 void diag_too_many_axes(Session *s, Span span, int limit);
 void diag_net_value_form(Session *s, Span span, const char *what);
 void diag_let_domain(Session *s, Span span, const char *name);
-void diag_enum_value(Session *s, Span span, const char *name, const char *word, const char *nearest,
-                     const char *const *words, size_t n);
 void diag_table_depth(Session *s, Span span, const char *name, uint32_t want, uint32_t got);
 void diag_table_length(Session *s, Span span, const char *name, const char *set, uint32_t want, uint32_t got,
                        const char *missing, Span decl);
