@@ -87,12 +87,14 @@ CORE R C(expm1)(R x)
   return SEL(x != x, NSLM_NAN, y);
 }
 
-/* exprel: expm1 and a division, below 2 ulp; finite up to x = 716 (93), where exp itself has overflowed. */
+/* exprel: expm1 and a division, below 2 ulp; 0 where the result is below the smallest normal number;
+ * finite up to x = 716 (93), where exp itself has overflowed. */
 CORE R C(exprel)(R x)
 {
   R y = C(expm1_scaled)(x, 16) / (x * K(0x1p-16, 0x1p-16));
   y = SEL(ABS(x) < TINY, K(1, 1), y);
   y = SEL(x > K(0x1.662dae9df3737p+9, 0x1.750868p+6), NSLM_INF, y);
+  y = SEL(x < K(-0x1p1022, -0x1p126), K(0, 0), y);
   return SEL(x != x, NSLM_NAN, y);
 }
 

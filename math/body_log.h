@@ -5,6 +5,8 @@
 
 /* x > 0 and finite (else rubbish): the mantissa m and the exponent k as a real. Subnormals are made normal
  * by an exact subtraction: or-ing their bits into 2^52 gives 2^52 + x 2^1074. */
+#undef IS_ZERO
+#define IS_ZERO K(-1100, -200) /* k of 0 is below it (x == 0 would depend on the subnormal mode) */
 CORE R C(log_split)(R x, R *k)
 {
   U u = AS_U(x), big = KU(BIAS + MANT, BIAS + MANT) << MANT;
@@ -39,11 +41,12 @@ CORE R C(log_core)(R f, R k)
 
 CORE R C(log)(R x)
 {
-  R k, m = C(log_split)(x, &k);
+  R k, m = C(log_split)(ABS(x), &k);
   R y = C(log_core)(m - K(1, 1), k);
   y = SEL(x == NSLM_INF, NSLM_INF, y);
-  y = SEL((AS_U(x) << 1) == KU(0, 0), -NSLM_INF, y);
-  MASK negative = (AS_U(x) & SIGN_BIT) != KU(0, 0), nonzero = (AS_U(x) << 1) != KU(0, 0), nan = x != x;
+  MASK zero = k < IS_ZERO;
+  y = SEL(zero, -NSLM_INF, y);
+  MASK negative = (AS_U(x) & SIGN_BIT) != KU(0, 0), nonzero = zero == (MASK)0, nan = x != x;
   return SEL((negative & nonzero) | nan, NSLM_NAN, y);
 }
 

@@ -136,10 +136,11 @@ RANDOM_INLINE void poisson_accumulate(int64_t *acc, Lanes count, int64_t weight)
   to[3] += __builtin_convertvector(count.hi.hi, nslm_i64v) * weight;
 }
 
-/* How many of the high_n thresholds (high bits) each value exceeds; distance becomes 0 where it equals one. Thresholds whose
- * high bits are all ones are not among them: every value there is a tie. Subtraction that stops at 0, and minimum, are
- * cheaper than comparisons. */
-RANDOM_INLINE void poisson_count(Lanes a, Lanes b, const uint16_t *high, uint32_t high_n, Lanes count[2], Lanes distance[2])
+/* How many of the high_n thresholds (high bits) each value exceeds; distance becomes 0 where it equals one.
+ * Thresholds whose high bits are all ones are not among them: every value there is a tie. Subtraction that
+ * stops at 0, and minimum, are cheaper than comparisons. */
+RANDOM_INLINE void poisson_count(Lanes a, Lanes b, const uint16_t *high, uint32_t high_n, Lanes count[2],
+                                 Lanes distance[2])
 {
   Lanes one = 1, ca = 0, cb = 0, da = ~a, db = ~b;
   for (uint32_t j = 0; j < high_n; j++) {

@@ -52,7 +52,7 @@ static long double exact_pow(long double x, long double y, int wide) { (void)wid
 
 #define FLUSH_exp 1
 #define FLUSH_expm1 0
-#define FLUSH_exprel 0
+#define FLUSH_exprel 1
 #define FLUSH_exprelr 1
 #define FLUSH_log 0
 #define FLUSH_log1p 0
