@@ -1,7 +1,8 @@
-/* The syntax tree's tables, made from ast.def, and what is a loop over them: new nodes, children, printing, equality.
+/* The syntax tree's tables, made from ast.def, and what is a loop over them: new nodes, children,
+ * printing, equality.
  *
- * A field is found by its offset in the node, so that a new kind of node is one row of ast.def and nothing here.
- * Recursion is bounded by AST_MAX_HEIGHT, which the parser keeps. */
+ * A field is found by its offset in the node, so that a new kind of node is one row of ast.def and nothing
+ * here. Recursion is bounded by AST_MAX_HEIGHT, which the parser keeps. */
 #include "lang/ast.h"
 
 #include <stdlib.h>

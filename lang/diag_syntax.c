@@ -1,4 +1,5 @@
-/* Messages about the form of the text (1xxx): what the scanner and the parser find wrong, in the user's words. */
+/* Messages about the form of the text (1xxx): what the scanner and the parser find wrong, in the user's
+ * words. */
 #include <string.h>
 
 #include "lang/diag.h"

@@ -1,8 +1,9 @@
 /* Doc comments -> the declarations that they document.
  *
- * Comments are kept beside the tree, in order of place. One that follows text on its line belongs to the declaration
- * begun on that line (the outermost, or the one item of a list); one on lines of its own to the next declaration of the
- * same body. Both lists are in order, so one sweep over the declarations suffices. */
+ * Comments are kept beside the tree, in order of place. One that follows text on its line belongs to the
+ * declaration begun on that line (the outermost, or the one item of a list); one on lines of its own to
+ * the next declaration of the same body. Both lists are in order, so one sweep over the declarations
+ * suffices. */
 #include <string.h>
 
 #include "parser/parser.h"

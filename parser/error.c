@@ -1,7 +1,8 @@
 /* Syntax errors in the user's words: what was found, what could have stood there, what was probably meant.
  *
- * The grammar gives the exact tokens that fit (LAC); they are gathered into things a reader thinks in: "a statement", "an
- * expression", "an operator". One message for one statement; where to read on is decided in tokens.c. */
+ * The grammar gives the exact tokens that fit (LAC); they are gathered into things a reader thinks in: "a
+ * statement", "an expression", "an operator". One message for one statement; where to read on is decided
+ * in tokens.c. */
 #include <string.h>
 
 #include "lang/diag.h"

@@ -1,8 +1,8 @@
-/* The grammar of NSL: tokens (tokens.c) -> syntax tree. One statement grammar serves all blocks; what may stand where is
- * the checker's business, so nothing here looks at names, units or settings.
+/* The grammar of NSL: tokens (tokens.c) -> syntax tree. One statement grammar serves all blocks; what may
+ * stand where is the checker's business, so nothing here looks at names, units or settings.
  *
- * Statements' ends (SEP) and brackets are settled in tokens.c; after an error it leads the parser to the end of the
- * statement, so `error` stands for a whole statement. */
+ * Statements' ends (SEP) and brackets are settled in tokens.c; after an error it leads the parser to the
+ * end of the statement, so `error` stands for a whole statement. */
 %code requires {
 #include "parser/parser.h"
 }

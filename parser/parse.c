@@ -1,4 +1,5 @@
-/* One source -> its syntax tree: opens the scanner, runs the grammar, hangs the doc comments on the declarations.
+/* One source -> its syntax tree: opens the scanner, runs the grammar, hangs the doc comments on the
+ * declarations.
  *
  * Always gives a File; what could not be read has been reported and is missing from it. */
 #include "parser/parse.h"

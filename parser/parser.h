@@ -1,6 +1,7 @@
 /* What the files of parser/ share: one Parser for each source that is being read.
  *
- * text -> lexer.l (raw tokens) -> tokens.c (statements' ends, brackets, recovery) -> grammar.y -> build.c (nodes) */
+ * text -> lexer.l (raw tokens) -> tokens.c (statements' ends, brackets, recovery) -> grammar.y -> build.c
+ * (nodes) */
 #ifndef NSL_PARSER_PARSER_H
 #define NSL_PARSER_PARSER_H
 

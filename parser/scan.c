@@ -1,7 +1,8 @@
 /* What the scanner's rules do with a match: words and their letters, numbers, units, strings, comments.
  *
- * Needs text that is valid UTF-8. Gives names and units with one spelling of the signs that look alike: micro (U+00B5)
- * becomes the Greek mu, ohm (U+2126) the Greek omega. Combining marks are no letters here, so every name is in NFC. */
+ * Needs text that is valid UTF-8. Gives names and units with one spelling of the signs that look alike:
+ * micro (U+00B5) becomes the Greek mu, ohm (U+2126) the Greek omega. Combining marks are no letters here,
+ * so every name is in NFC. */
 #include <errno.h>
 #include <float.h>
 #include <math.h>
@@ -57,7 +58,8 @@ static void letter_bad(Parser *p, const char *text, size_t len, uint32_t c, uint
   p->bad = true;
 }
 
-/* A name with one spelling of each sign; complains about the first sign that is no letter if `offset` is given. */
+/* A name with one spelling of each sign; complains about the first sign that is no letter if `offset` is
+ * given. */
 static Name word_name(Parser *p, const char *text, size_t len, uint32_t offset) {
   size_t ascii = 0;
   while (ascii < len && !(text[ascii] & 0x80)) ascii++;

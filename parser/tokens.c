@@ -1,11 +1,11 @@
-/* Raw tokens -> the tokens of the grammar: where statements end, which brackets are open, where a unit may follow, what
- * is read over.
+/* Raw tokens -> the tokens of the grammar: where statements end, which brackets are open, where a unit may
+ * follow, what is read over.
  *
- * A newline ends a statement unless a bracket is open or the line ends with an operator or a comma. It is held back until
- * the next token is known, so that the grammar never sees an empty statement.
- * After a syntax error everything up to the end of the statement at hand is dropped, with whole bodies in between, so that
- * braces stay in step and one mistake gives one message. Each error drops at least one token: reading always ends.
- * Statements of later sections of the language become one LATER token each. */
+ * A newline ends a statement unless a bracket is open or the line ends with an operator or a comma. It is
+ * held back until the next token is known, so that the grammar never sees an empty statement. After a
+ * syntax error everything up to the end of the statement at hand is dropped, with whole bodies in between,
+ * so that braces stay in step and one mistake gives one message. Each error drops at least one token:
+ * reading always ends. Statements of later sections of the language become one LATER token each. */
 #include "lang/diag.h"
 #include "parser/grammar.h"
 
@@ -228,7 +228,8 @@ static bool resumes_file(const Parser *p, const Token *t) {
          (role == ROLE_FILE || role == ROLE_BLOCK || role == ROLE_LATER_BLOCK || looks_like_block(p, t));
 }
 
-/* Reads over the rest of a statement at the depth of `bodies`; returns what ends it: SEP, a brace, or the end. */
+/* Reads over the rest of a statement at the depth of `bodies`; returns what ends it: SEP, a brace, or the
+ * end. */
 static Token statement_end(Parser *p, uint32_t bodies, uint32_t *to) {
   for (;;) {
     Token t = take(p);

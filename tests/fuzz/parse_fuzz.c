@@ -1,6 +1,6 @@
 /* Fuzz target of the parser: any bytes -> a tree whose spans and heights are sound, or messages; never a crash or a hang.
  *
- * With libFuzzer: clang -fsanitize=fuzzer,address,undefined (meson option -Dfuzz=true). Otherwise replay.c reads files. */
+ * With libFuzzer see meson.build; otherwise replay.c reads files. */
 #include <stdlib.h>
 
 #include "lang/diag.h"

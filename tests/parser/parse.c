@@ -1,7 +1,8 @@
 /* The parser's tests: parse CASES_FOLDER [--bless].
  *
- * cases/X.nsl parses without a message, with and without comments alike; its tree is cases/X.tree where that file exists.
- * errors/X.nsl gives exactly the messages of errors/X.out. Then the words, the limits, damaged texts, and speed. */
+ * cases/X.nsl parses without a message, with and without comments alike; its tree is cases/X.tree where
+ * that file exists. errors/X.nsl gives exactly the messages of errors/X.out. Then the words, the limits,
+ * damaged texts, and speed. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
