@@ -46,7 +46,7 @@ static int explain_code(const char *text) {
   if (!strncmp(text, "NSL", 3)) text += 3;
   if (sscanf(text, "%d", &code) == 1) {
     const char *title = diag_title((DiagCode)code);
-    if (title) {
+    if (title[0]) {
       printf("NSL%04d: %s\n", code, title);
       return EXIT_OK;
     }

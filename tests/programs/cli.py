@@ -14,7 +14,8 @@ LIF = """language 1
 network net {
   param J = 0.1 mV in [0 mV, 1 mV]  ## weight
   param mode in {poisson, dc} = poisson
-  population E : iaf_psc_delta[N] { V ~ uniform(-70 mV, -50 mV) }
+  param size = N
+  population E : iaf_psc_delta[size] { V ~ uniform(-70 mV, -56 mV) }
   drive E.psp with poisson(20 kHz) if mode == poisson { weight = J;  delay = 1 ms }
 }
 experiment main {
@@ -28,7 +29,7 @@ experiment main {
 
 
 def lif(n=100):
-    return LIF.replace("[N]", f"[{n}]")
+    return LIF.replace("= N\n", f"= {n}\n")
 
 
 def good_run(t):
@@ -168,7 +169,7 @@ def bad_files(t):
         p = call(NSLC, "check", path, timeout=20)
         t.check(p.returncode == 1 and ("error" in p.stderr) and time.time() - start < 15, f"check of {what}: status 1 and a message",
                 f"{p.returncode}: {p.stderr[-500:]}")
-    p = call(NSLC, "check", "-", input="language 1\nneuron a { state V = 1 mW }\n")
+    p = call(NSLC, "check", "-", input="language 1\nneuron a { state V = 1 mV + 1 pA }\n")
     t.check(p.returncode == 1 and ":2:" in p.stderr, "check of standard input names line 2", p.stderr)
     p = call(NSLC, "check", "--json", t.path("cycle.nsl"))
     first = (p.stdout.splitlines() or ["{}"])[0]
@@ -176,9 +177,15 @@ def bad_files(t):
 
 
 def bad_runs(t):
-    huge = t.write("huge.nsl", lif(10**12))
+    huge = t.write("huge.nsl", lif().replace("[size]", f"[{10**12}]"))
+    p = call(NSLC, "check", huge)
+    t.check(p.returncode == 1 and "huge.nsl:5:" in p.stderr, "10^12 neurons written out: an error with its place", p.stderr)
+    for n in (10**12, 2 * 10**9, 2.5, -3):
+        p = call(NSLC, "run", t.write("lif.nsl", lif()), "--", "--out", t.path("size.out"), "--set", f"net.size={n}", timeout=60)
+        t.check(p.returncode == 1 and "E" in p.stderr and not os.path.exists(t.path("size.out")), f"--set of {n} neurons: an error, no folder", p.stderr)
+    huge = t.write("huge.nsl", lif(2 * 10**9))
     p = call(NSLC, "run", huge, "--", "--out", t.path("huge.out"), timeout=60)
-    t.check(p.returncode == 1 and "memory" in p.stderr and not os.path.exists(t.path("huge.out")), "10^12 neurons: an error that speaks of memory, no folder",
+    t.check(p.returncode == 1 and "memory" in p.stderr and not os.path.exists(t.path("huge.out")), "2e9 neurons: an error that speaks of memory, no folder",
             f"{p.returncode} {p.stderr[-400:]}")
     nan = t.write("nan.nsl", """language 1
 neuron bad {

@@ -1,0 +1,51 @@
+/* nslc run: compile in memory and run in this process. Words after `--` are the program's; `--precision f32` among them
+ * is what the program is compiled for. */
+#include <string.h>
+
+#include "tools/tool.h"
+
+static const char usage[] = "nslc run FILE [-- PROGRAM OPTIONS]";
+
+/* Lets `nslc run FILE -- --precision f32` mean what it says. */
+static void take_precision(ToolOptions *o) {
+  for (int i = 0; i < o->program_argc; i++) {
+    const char *word = o->program_argv[i];
+    if (!strcmp(word, "--precision=f32")) o->f32 = true;
+    if (!strcmp(word, "--precision") && i + 1 < o->program_argc && !strcmp(o->program_argv[i + 1], "f32")) o->f32 = true;
+  }
+}
+
+static int run_program(Compilation *c, const struct nsl_program *program) {
+  const ToolOptions *o = c->options;
+  int argc = o->program_argc + 1;
+  char **argv = NEW_ARRAY(c->arena, char *, (size_t)argc + 1);
+  argv[0] = arena_printf(c->arena, "nslc run %s --", o->files.at[0]);
+  for (int i = 1; i < argc; i++) argv[i] = o->program_argv[i - 1];
+  return nsl_main(program, argc, argv);
+}
+
+int cmd_run(int argc, char **argv) {
+  ToolOptions options;
+  if (!tool_options(argc, argv, usage, &options)) return EXIT_USAGE;
+  if (options.files.n != 1) {
+    fprintf(stderr, "nslc run: one file at a time; the program's own options stand after `--`\nusage: %s\n", usage);
+    return EXIT_USAGE;
+  }
+  take_precision(&options);
+  Compilation c;
+  tool_begin(&c, &options);
+  int status = EXIT_ERRORS;
+  if (tool_compile(&c, options.files.at[0])) {
+    CgOptions cg = tool_cg_options(&c);
+    CgProgram *program = cg_compile(c.s, c.module, &cg);
+    CgJit *jit = program ? cg_jit(c.s, program) : NULL;
+    if (jit) {
+      status = run_program(&c, cg_jit_program(jit));
+      cg_jit_free(jit);
+    } else {
+      tool_report(&c);
+    }
+  }
+  tool_end(&c);
+  return status;
+}

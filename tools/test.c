@@ -1,0 +1,99 @@
+/* nslc test: runs every experiment of every file, each in a child process with an output folder that is thrown away, and
+ * says which hold: an experiment passes if its run exits with 0, which means that every `expect` holds. */
+#include <dirent.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/tool.h"
+
+typedef struct {
+  uint32_t passed, failed;
+} Tally;
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *ftw) {
+  (void)info, (void)type, (void)ftw;
+  return remove(path);
+}
+
+static bool run_experiment(const struct nsl_program *program, const char *file, const char *name) {
+  char folder[] = "/tmp/nsl-test-XXXXXX";
+  if (!mkdtemp(folder)) {
+    perror("nslc test: /tmp");
+    return false;
+  }
+  char out[64];
+  snprintf(out, sizeof out, "%s/out", folder);
+  printf("%s: %s\n", file, name);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    char *argv[] = {(char *)"nslc test", (char *)"--experiment", (char *)name, (char *)"--out", out, (char *)"--quiet", NULL};
+    int status = nsl_main(program, 6, argv);
+    fflush(stdout);
+    _exit(status);
+  }
+  int status = 1;
+  if (child > 0) waitpid(child, &status, 0);
+  nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  bool good = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  printf("%s: %s: %s\n", file, name, good ? "passed" : "FAILED");
+  return good;
+}
+
+static void test_file(ToolOptions *options, const char *file, Tally *tally) {
+  Compilation c;
+  tool_begin(&c, options);
+  CgJit *jit = NULL;
+  if (tool_compile(&c, file)) {
+    CgOptions cg = tool_cg_options(&c);
+    CgProgram *program = cg_compile(c.s, c.module, &cg);
+    jit = program ? cg_jit(c.s, program) : NULL;
+    if (!jit) tool_report(&c);
+  }
+  if (jit) {
+    const struct nsl_program *program = cg_jit_program(jit);
+    for (uint32_t i = 0; i < program->n_experiments; i++)
+      if (run_experiment(program, file, program->experiments[i].name)) tally->passed++;
+      else tally->failed++;
+    cg_jit_free(jit);
+  } else {
+    printf("%s: FAILED (does not compile)\n", file);
+    tally->failed++;
+  }
+  tool_end(&c);
+}
+
+static int is_nsl(const struct dirent *entry) {
+  size_t n = strlen(entry->d_name);
+  return n > 4 && !strcmp(entry->d_name + n - 4, ".nsl");
+}
+
+static void test_place(ToolOptions *options, const char *place, Tally *tally) {
+  struct stat info;
+  if (stat(place, &info) != 0 || !S_ISDIR(info.st_mode)) {
+    test_file(options, place, tally);
+    return;
+  }
+  struct dirent **entries;
+  int n = scandir(place, &entries, is_nsl, alphasort);
+  for (int i = 0; i < n; i++) {
+    char path[4352];
+    snprintf(path, sizeof path, "%s/%s", place, entries[i]->d_name);
+    test_file(options, path, tally);
+    free(entries[i]);
+  }
+  if (n >= 0) free(entries);
+}
+
+int cmd_test(int argc, char **argv) {
+  ToolOptions options;
+  if (!tool_options(argc, argv, "nslc test FILE|DIR…", &options)) return EXIT_USAGE;
+  Tally tally = {0, 0};
+  for (uint32_t i = 0; i < options.files.n; i++) test_place(&options, options.files.at[i], &tally);
+  printf("%u passed, %u failed\n", tally.passed, tally.failed);
+  return tally.failed == 0 && tally.passed > 0 ? EXIT_OK : EXIT_ERRORS;
+}
