@@ -165,7 +165,8 @@ static int option_unknown(const char *arg, size_t n) {
   unsigned best = 3;
   const char *near = NULL;
   for (int i = 0; i < N_OPTIONS; i++) {
-    unsigned d = rt_distance(name, options[i].text, best);
+    bool begins = strlen(name) > 3 && strncmp(name, options[i].text, strlen(name)) == 0;
+    unsigned d = begins ? 0 : rt_distance(name, options[i].text, best);
     if (d < best) best = d, near = options[i].text;
   }
   if (near) return rt_fail(NSL_EINPUT, "no option %s; did you mean %s?", name, near);

@@ -90,6 +90,12 @@ static uint64_t bad_step(const struct rt_sim *s, uint64_t until) {
   return first;
 }
 
+/* All stop after the interval that follows this one: not now, since some may already be past this meeting. Never later than was said. */
+static void stop_after(struct loop *l, uint64_t end) {
+  uint64_t said = l->stop_at;
+  while (end + 1 < said && !atomic_compare_exchange_weak(&l->stop_at, &said, end + 1)) continue;
+}
+
 /* What only the first thread does after an interval: counts, files, progress, Ctrl-C. */
 static int interval_end(struct loop *l, uint64_t from, uint32_t n, uint32_t parity) {
   struct rt_sim *s = l->s;
@@ -99,7 +105,7 @@ static int interval_end(struct loop *l, uint64_t from, uint32_t n, uint32_t pari
   if (s->progress) s->progress(s, end);
   if (e || (s->interrupt && *s->interrupt)) {
     if (!l->why) l->why = e ? e : NSL_ESTOPPED;
-    l->stop_at = end + 1; /* not now: others may already be past this meeting */
+    stop_after(l, end);
   }
   return e;
 }
@@ -131,7 +137,7 @@ static int loop_job(void *context, uint32_t thread) {
     uint64_t end = step + n, bad = bad_step(s, end);
     uint32_t good = bad <= end ? (uint32_t)(bad - step - 1) : n;
     for (uint32_t h = h0; !e && h < h1; h++) e = rt_exchange(&s->shards[h], step + 1, good, parity);
-    if (e) l->stop_at = end + 1; /* memory is out: all stop after the next interval */
+    if (e) stop_after(l, end); /* memory is out */
     if (!thread) {
       int own = interval_end(l, step + 1, good, parity);
       e = e ? e : own;
