@@ -282,12 +282,15 @@ static bool reserved_call(Checker *c, const AstCall *call, const char *name, con
   return false;
 }
 
-static Symbol *callee_symbol(Checker *c, Scope *scope, const Ast *callee) {
+/* *ret_failed: a function of a file that could not be read. */
+static Symbol *callee_symbol(Checker *c, Scope *scope, const Ast *callee, bool *ret_failed) {
+  *ret_failed = false;
   if (callee->kind != AST_MEMBER) return scope_find(scope, path_name(c, callee));
   const AstMember *m = AST_AS(Member, callee);
   Name base_name = path_name(c, m->base);
   Symbol *base = name_none(base_name) ? NULL : scope_find(scope, base_name);
-  if (base && base->kind == SYM_MODULE) return scope_find_here(base->module, m->name.name);
+  *ret_failed = base && base->kind == SYM_MODULE && base->failed;
+  if (base && base->kind == SYM_MODULE && !base->failed) return scope_find_here(base->module, m->name.name);
   return NULL;
 }
 
@@ -303,7 +306,9 @@ MExpr *call_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
     diag_not_a_function(c->s, call->callee->span, "this", NULL, (Span){0, 0});
     return NULL;
   }
-  Symbol *symbol = callee_symbol(c, scope, call->callee);
+  bool failed;
+  Symbol *symbol = callee_symbol(c, scope, call->callee, &failed);
+  if (failed) return NULL;
   if (symbol && symbol->kind == SYM_FN) return fn_call(c, scope, symbol, call, want);
   const char *text = name_str(c->s, name);
   Builtin b = builtin_named(text);

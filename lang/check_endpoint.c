@@ -127,6 +127,23 @@ static bool cut(Net *n, Scope *scope, const AstSubscript *sub, MSliceList *slice
   return true;
 }
 
+/* No population stands twice in a group, unless as parts. */
+static bool all_different(Net *n, const MSliceList *slices, uint32_t first, Span span) {
+  uint32_t most = 0;
+  for (uint32_t i = first; i < slices->n; i++)
+    if (slices->at[i].pop->index > most) most = slices->at[i].pop->index;
+  bool *seen = NEW_ARRAY(n->s->arena, bool, most + 1u);
+  for (uint32_t i = first; i < slices->n; i++) {
+    const MSlice *slice = &slices->at[i];
+    if (seen[slice->pop->index] && !slice->from) {
+      diag_group_twice(n->s, span, name_str(n->s, slice->pop->path));
+      return false;
+    }
+    seen[slice->pop->index] = true;
+  }
+  return true;
+}
+
 static bool slices_of(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, uint32_t depth) {
   Session *s = n->s;
   if (ast->kind == AST_NAME) {
@@ -135,9 +152,10 @@ static bool slices_of(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, uin
   }
   if (ast->kind == AST_TUPLE && depth < 8) {
     const AstTuple *t = AST_AS(Tuple, ast);
+    uint32_t first = ret->n;
     for (uint32_t i = 0; i < t->items.n; i++)
       if (!slices_of(n, scope, t->items.at[i], ret, depth + 1)) return false;
-    return true;
+    return all_different(n, ret, first, ast->span);
   }
   if (ast->kind == AST_SUBSCRIPT && depth < 8) {
     const AstSubscript *sub = AST_AS(Subscript, ast);

@@ -263,6 +263,7 @@ static Symbol *member_symbol(Checker *c, Scope *scope, const AstMember *m, bool 
   const char *word = name_str(c->s, m->name.name);
   *ret_reported = true;
   TextList names = {0};
+  if (base->kind == SYM_MODULE && base->failed) return NULL;
   if (base->kind == SYM_MODULE) {
     symbol = scope_find_here(base->module, m->name.name);
     if (symbol) return symbol;

@@ -97,6 +97,16 @@ static void record_unit(Net *n, MRecord *r, Dim dim) {
   if (name_none(r->unit) && !dim_none(dim)) r->unit = name_z(n->s, dim_coherent_unit(n->s, dim));
 }
 
+/* The record that writes the spikes of this population already, or NULL. */
+static const MRecord *spikes_recorded(const Net *n, const MPopulation *pop) {
+  for (uint32_t i = 0; i < n->x->records.n; i++) {
+    const MRecord *r = n->x->records.at[i];
+    for (uint32_t k = 0; r->kind == RECORD_SPIKES && k < r->items.n; k++)
+      if (r->items.at[k].slice.pop == pop) return r;
+  }
+  return NULL;
+}
+
 static bool record_spikes(Net *n, const AstRecord *ast, MRecord *r) {
   Session *s = n->s;
   MSliceList slices = {0};
@@ -113,6 +123,11 @@ static bool record_spikes(Net *n, const AstRecord *ast, MRecord *r) {
     if (component->spikes.n == 0) {
       diag_source_never_spikes(s, ast->of ? ast->of->span : ast->value->span, name_str(s, slices.at[i].pop->base),
                                name_str(s, component->name), component->span);
+      return false;
+    }
+    const MRecord *before = spikes_recorded(n, slices.at[i].pop);
+    if (before) {
+      diag_spikes_twice(s, ast->head.span, name_str(s, slices.at[i].pop->path), before->span);
       return false;
     }
     MRecordItem item = {slices.at[i], NULL};

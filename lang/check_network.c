@@ -185,6 +185,7 @@ static void override_all(Net *n, const AstList *settings, bool values) {
 Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overrides) {
   const AstBlock *block = AST_AS(Block, network->ast);
   Net *n = net_new(c, network->scope, block->name.name, x);
+  n->span = block->name.span;
   for (uint32_t i = 0; i < block->body.n; i++) {
     const Ast *st = block->body.at[i];
     if (st->kind == AST_DECL && word_is(n, AST_AS(Decl, st)->what, "index")) declare_sets(n, AST_AS(Decl, st));

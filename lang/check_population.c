@@ -15,6 +15,7 @@ void net_declare_population(Net *n, const AstPopulation *ast) {
   pop->name = ast->name.name;
   pop->ast = ast;
   bool good = net_axes(n, &ast->binders, &pop->axes) && net_count(n, ast->head.span, pop->axes.count);
+  if (name_eq(pop->name, n->name)) diag_population_as_network(n->s, ast->name.span, name_str(n->s, pop->name), n->span);
   pop->symbol = scope_declare(n->c, n->scope, SYM_POPULATION, pop->name, ast->name.span);
   pop->symbol->context = pop;
   pop->symbol->failed = true;

@@ -125,6 +125,16 @@ void diag_slice_empty(Session *s, Span span, double from, double to) {
   diag_hint(s, d, "Both ends are included: write the smaller one first.");
 }
 
+void diag_group_twice(Session *s, Span span, const char *name) {
+  diag_new(s, DIAG_GROUP_TWICE, span, "`%s` stands twice in this group", name);
+}
+
+void diag_population_as_network(Session *s, Span span, const char *name, Span network) {
+  Diag *d = diag_new(s, DIAG_POPULATION_AS_NETWORK, span, "a population cannot have the name of its network");
+  diag_note(s, d, network, "the network is named here");
+  diag_hint(s, d, "Params of both are set by paths that begin with the name, as in `%s.g`.", name);
+}
+
 void diag_slice_outside(Session *s, Span span, const char *name, double size, double at, Span decl) {
   Diag *d = diag_new(s, DIAG_SLICE_OUTSIDE, span, "`%s` has %.16g cells, the last is %.16g: there is no %.16g", name, size,
                      size - 1, at);
@@ -348,6 +358,11 @@ void diag_record_of_missing(Session *s, Span span, const char *text) {
 void diag_record_spikes_form(Session *s, Span span) {
   Diag *d = diag_new(s, DIAG_RECORD_SPIKES_FORM, span, "spikes are recorded as they come: they have no interval and no name");
   diag_hint(s, d, "Write `record spikes of E`; all of them are written to spikes.h5.");
+}
+
+void diag_spikes_twice(Session *s, Span span, const char *name, Span before) {
+  Diag *d = diag_new(s, DIAG_SPIKES_TWICE, span, "the spikes of `%s` are recorded already", name);
+  diag_note(s, d, before, "by this record");
 }
 
 void diag_record_total_form(Session *s, Span span, const char *name) {

@@ -146,6 +146,8 @@ void diag_unknown_population(Session *s, Span span, const char *name, const char
 void diag_population_expected(Session *s, Span span);
 void diag_slice_form(Session *s, Span span);
 void diag_slice_empty(Session *s, Span span, double from, double to);
+void diag_group_twice(Session *s, Span span, const char *name);
+void diag_population_as_network(Session *s, Span span, const char *name, Span network);
 void diag_slice_outside(Session *s, Span span, const char *name, double size, double at, Span decl);
 void diag_unknown_rule(Session *s, Span span, const char *name, const char *nearest);
 void diag_rule_arguments(Session *s, Span span, const char *rule, const char *arg);
@@ -187,6 +189,7 @@ void diag_seeds_form(Session *s, Span span);
 void diag_unknown_method(Session *s, Span span, const char *name, const char *nearest, const char *const *methods, size_t n);
 void diag_record_of_missing(Session *s, Span span, const char *text);
 void diag_record_spikes_form(Session *s, Span span);
+void diag_spikes_twice(Session *s, Span span, const char *name, Span before);
 void diag_record_total_form(Session *s, Span span, const char *name);
 void diag_record_name_missing(Session *s, Span span);
 void diag_record_name_twice(Session *s, Span span, const char *name, Span before);

@@ -61,6 +61,7 @@ typedef struct {
   Session *s;
   Scope *scope;
   Name name;      /* "brunel": begins the paths of the globals */
+  Span span;      /* of the network's name */
   bool neuron;    /* a lone neuron: its names are used without the population */
   MExperiment *x;
   VEC(NetValue *) values;

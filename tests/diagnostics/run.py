@@ -57,8 +57,9 @@ def golden_lines(diags, path):
 def check(nslc, path):
     """Runs the checker: (exit status, diagnostics, what is wrong with the way it answered or None)."""
     try:
-        done = subprocess.run([nslc, "check", "--json", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=LIMIT_S, stdin=subprocess.DEVNULL, check=False)
+        # from its folder, so that no path of this machine is in a message
+        done = subprocess.run([os.path.abspath(nslc), "check", "--json", path.name or str(path)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=LIMIT_S, stdin=subprocess.DEVNULL, check=False, cwd=path.parent)
     except subprocess.TimeoutExpired:
         return None, [], f"no answer in {LIMIT_S} s"
     diags = []
