@@ -314,11 +314,11 @@ bool check_element(Checker *c, Scope *scope, const Ast *ast, const IndexSet *set
   Symbol *symbol = ast->kind == AST_NAME ? scope_find(scope, name) : NULL;
   if (symbol && symbol->kind == SYM_ELEMENT && symbol->set->root == set->root) {
     *ret_value = symbol->value;
-  } else if (ast->kind == AST_NAME && !set->range && (!symbol || symbol->kind != SYM_ELEMENT || !symbol->set->range)) {
+  } else if (!set->range) {
+    const char *word = source_span_text(c->s, ast->span, c->arena);
     TextList labels = {0};
     for (uint32_t i = 0; i < set->n; i++) vec_push(c->arena, &labels, name_str(c->s, set->labels[i]));
-    diag_unknown_label(c->s, ast->span, name_str(c->s, name), name_str(c->s, set->name),
-                       diag_nearest(name_str(c->s, name), labels.at, labels.n), set->span);
+    diag_unknown_label(c->s, ast->span, word, name_str(c->s, set->name), diag_nearest(word, labels.at, labels.n), set->span);
     return false;
   } else {
     Want want = {.has_dim = true, .who = "an index"};
