@@ -1,9 +1,9 @@
 /* A parsed file -> the checked model: imports, the standard library, then everything that the file declares.
  *
- * Each file has a scope of its own, whose parent holds the names of the standard library, so a model's own names shadow the
- * library's. An imported file is read once, is found relative to the file that imports it, and never outside
- * that file's folder unless the session allows a folder. Needs a syntax tree; gives a model that is fit for lowering if there
- * are no errors. */
+ * Each file has a scope of its own, whose parent holds the names of the standard library, so a model's own
+ * names shadow the library's. An imported file is read once, is found relative to the file that imports it,
+ * and never outside that file's folder unless the session allows a folder. Needs a syntax tree; gives a
+ * model that is fit for lowering if there are no errors. */
 #include "lang/check.h"
 
 #include <dirent.h>
@@ -110,10 +110,8 @@ static Scope *import_scope(Loader *l, const AstImport *import, const char *impor
     return NULL;
   }
   if (!realpath(full, real)) {
-    if (errno == ENOENT || errno == ENOTDIR)
-      diag_file_missing(s, import->head.span, full);
-    else
-      diag_file_unreadable(s, import->head.span, full, strerror(errno));
+    if (errno == ENOENT || errno == ENOTDIR) diag_file_missing(s, import->head.span, full);
+    else diag_file_unreadable(s, import->head.span, full, strerror(errno));
     return NULL;
   }
   if (!may_read(s, real, folder)) {
@@ -131,7 +129,9 @@ static Scope *import_scope(Loader *l, const AstImport *import, const char *impor
   if (!source || !hash_fits(s, import, source)) return NULL;
   MImport made = {import->path, model_hash_bytes(source->text, source->len)};
   vec_push(s->arena, &l->c->model->imports, made);
-  return file_scope(l, l->c->options->parse(s, source), full);
+  const AstFile *file = l->c->options->parse(s, source);
+  Scope *scope = file_scope(l, file, full);
+  return file->broken ? NULL : scope; /* what is missing from it is not its users' fault */
 }
 
 static void declare_import(Loader *l, Scope *scope, const AstImport *import, const char *importer) {
@@ -158,7 +158,8 @@ static Scope *file_scope(Loader *l, const AstFile *file, const char *path) {
   Scope *scope = scope_new(c, c->library);
   l->depth++;
   for (uint32_t i = 0; i < file->items.n; i++)
-    if (file->items.at[i]->kind == AST_IMPORT) declare_import(l, scope, AST_AS(Import, file->items.at[i]), path);
+    if (file->items.at[i]->kind == AST_IMPORT)
+      declare_import(l, scope, AST_AS(Import, file->items.at[i]), path);
   l->depth--;
   check_declare_file(c, scope, file);
   l->files.at[at].scope = scope;
@@ -168,7 +169,9 @@ static Scope *file_scope(Loader *l, const AstFile *file, const char *path) {
 
 /* ---- the standard library */
 
-static int text_order(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int text_order(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static void load_library(Checker *c) {
   Session *s = c->s;
@@ -239,7 +242,9 @@ static void check_items(Checker *c, Scope *scope, const AstFile *file) {
     if (item->kind == AST_FN) check_fn(c, scope, AST_AS(Fn, item));
     if (item->kind == AST_BLOCK) check_block(c, scope, AST_AS(Block, item));
     if (item->kind == AST_LATER)
-      diag_not_supported(c->s, item->span, arena_printf(c->arena, "`%s`", name_str(c->s, AST_AS(Later, item)->what.name)), NULL);
+      diag_not_supported(c->s, item->span,
+                         arena_printf(c->arena, "`%s`", name_str(c->s, AST_AS(Later, item)->what.name)),
+                         NULL);
   }
 }
 
@@ -265,7 +270,7 @@ Model *model_check(Session *s, const AstFile *file, const CheckOptions *options)
   load_library(c);
   Loader loader = {.c = c};
   Scope *scope = file_scope(&loader, file, path);
-  check_items(c, scope, file);
+  if (!file->broken) check_items(c, scope, file); /* else names would be missing that stand in the text */
   if (s->errors == 0) m->hash = resolved_hash(s, m);
   return m;
 }

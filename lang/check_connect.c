@@ -1,8 +1,9 @@
-/* `connect [label:] A -> B.port by RULE …` -> one MProjection for each pair of populations and each element of its `for`.
+/* `connect [label:] A -> B.port by RULE …` -> one MProjection for each pair of populations and each element
+ * of its `for`.
  *
- * A condition over binders alone is decided here; one over params is kept and decided when the program starts. Tuples
- * and families on either side mean all pairs, each with the rule on its own: `E -> (E, I).psp by indegree(n)` gives n
- * inputs to each cell of E and to each of I. */
+ * A condition over binders alone is decided here; one over params is kept and decided when the program
+ * starts. Tuples and families on either side mean all pairs, each with the rule on its own: `E -> (E, I).psp
+ * by indegree(n)` gives n inputs to each cell of E and to each of I. */
 #include "lang/net.h"
 
 #include <string.h>
@@ -44,9 +45,9 @@ static const RuleRow *find_rule(Net *n, const Ast *callee) {
     words[i] = rules[i].name;
   }
   if (strcmp(name, "matrix") == 0 || strcmp(name, "edges") == 0)
-    diag_not_supported(s, callee->span, "connections from files", "Rules such as `probability(p)` draw them.");
-  else if (*name)
-    diag_unknown_rule(s, callee->span, name, diag_nearest(name, words, COUNT_OF(rules)));
+    diag_not_supported(s, callee->span, "connections from files",
+                       "Rules such as `probability(p)` draw them.");
+  else if (*name) diag_unknown_rule(s, callee->span, name, diag_nearest(name, words, COUNT_OF(rules)));
   return NULL;
 }
 
@@ -89,7 +90,9 @@ bool net_link_settings(Net *n, const AstList *settings, const char *of, const As
     }
     const AstAssign *a = AST_AS(Assign, st);
     const char *name = a->target->kind == AST_NAME ? name_str(s, AST_AS(NameRef, a->target)->name.name) : "";
-    const AstAssign **slot = strcmp(name, "weight") == 0 ? ret_weight : strcmp(name, "delay") == 0 ? ret_delay : NULL;
+    const AstAssign **slot = strcmp(name, "weight") == 0  ? ret_weight
+                             : strcmp(name, "delay") == 0 ? ret_delay
+                                                          : NULL;
     if (!slot) {
       const char *words[] = {"weight", "delay"}, *text = source_span_text(s, a->target->span, s->arena);
       diag_unknown_link_setting(s, a->target->span, text, of, diag_nearest(text, words, 2));
@@ -107,7 +110,8 @@ bool net_link_settings(Net *n, const AstList *settings, const char *of, const As
   return good;
 }
 
-bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const AstAssign *weight, MExpr **ret) {
+bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const AstAssign *weight,
+                     MExpr **ret) {
   Session *s = n->s;
   const char *name = name_str(s, port->name);
   if (port->n_args == 0) {
@@ -118,7 +122,9 @@ bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const A
     diag_weight_missing(s, span, name, dim_text(s, port->arg_dim), port->span);
     return false;
   }
-  Want want = {.has_dim = true, .dim = port->arg_dim, .who = arena_printf(s->arena, "the weight of port `%s`", name),
+  Want want = {.has_dim = true,
+               .dim = port->arg_dim,
+               .who = arena_printf(s->arena, "the weight of port `%s`", name),
                .allow = weight->op == ASSIGN_DRAW ? ALLOW_DRAW : 0};
   *ret = check_expr(n->c, scope, weight->value, &want);
   return *ret != NULL;
@@ -138,7 +144,9 @@ bool net_link_delay(Net *n, Scope *scope, const AstAssign *delay, bool zero_allo
                        "A static synapse is given their sum.");
     return false;
   }
-  Want want = {.has_dim = true, .dim = dim_time(1), .who = "the delay",
+  Want want = {.has_dim = true,
+               .dim = dim_time(1),
+               .who = "the delay",
                .allow = ALLOW_DT | (delay->op == ASSIGN_DRAW ? ALLOW_DRAW : 0)};
   *ret = check_expr(n->c, scope, delay->value, &want);
   Known k = net_known(n, *ret);
@@ -156,7 +164,8 @@ MPort *net_port(Net *n, const MPopulation *pop, AstWord member, Span span, uint3
   const MComponent *component = pop->component;
   TextList words = {0};
   if (component->failed) return NULL;
-  for (uint32_t i = 0; i < component->ports.n; i++) vec_push(s->arena, &words, name_str(s, component->ports.at[i]->name));
+  for (uint32_t i = 0; i < component->ports.n; i++)
+    vec_push(s->arena, &words, name_str(s, component->ports.at[i]->name));
   if (name_none(member.name)) {
     diag_port_missing(s, span, name_str(s, pop->base), words.at, words.n);
     return NULL;
@@ -168,8 +177,8 @@ MPort *net_port(Net *n, const MPopulation *pop, AstWord member, Span span, uint3
   if (var && var->kind == VAR_INPUT)
     diag_input_not_port(s, member.span, name, name_str(s, component->name), words.at, words.n, var->span);
   else
-    diag_unknown_port(s, member.span, name, name_str(s, component->name), diag_nearest(name, words.at, words.n),
-                      words.at, words.n, component->span);
+    diag_unknown_port(s, member.span, name, name_str(s, component->name),
+                      diag_nearest(name, words.at, words.n), words.at, words.n, component->span);
   return NULL;
 }
 
@@ -215,13 +224,14 @@ static bool rule_argument(Net *n, Scope *scope, const Connect *k, MExpr **ret) {
   return *ret != NULL;
 }
 
-static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MProjection base, AstWord port_word) {
+static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MProjection base,
+                         AstWord port_word) {
   Session *s = n->s;
   const MPopulation *from = base.source.pop, *to = base.target.pop;
   if (from->component->failed || to->component->failed) return false;
   if (from->component->spikes.n == 0) {
-    diag_source_never_spikes(s, k->ast->source->span, name_str(s, from->base), name_str(s, from->component->name),
-                             from->component->span);
+    diag_source_never_spikes(s, k->ast->source->span, name_str(s, from->base),
+                             name_str(s, from->component->name), from->component->span);
     return false;
   }
   MPort *port = net_port(n, to, port_word, k->ast->target->span, &base.port);
@@ -229,7 +239,8 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   if (!net_link_weight(n, scope, k->ast->head.span, port, k->weight, &base.weight)) return false;
   if (!net_count(n, k->ast->head.span, 1)) return false;
   Name path = name_none(label) ? name_fmt(s, "%s -> %s.%s", name_str(s, from->path), name_str(s, to->path),
-                                          name_str(s, port->name)) : label;
+                                          name_str(s, port->name))
+                               : label;
   MProjection *p = NEW(s->arena, MProjection);
   *p = base;
   p->path = net_unique_path(n, path, name_none(label) ? (Span){0, 0} : k->ast->label.span);
@@ -251,8 +262,11 @@ bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_
 }
 
 static bool connect_element(Net *n, Scope *scope, const Connect *k, Name label) {
-  MProjection base = {.span = k->ast->head.span, .rule = k->rule->rule, .rule_span = k->ast->rule->span,
-                      .no_self = k->no_self, .no_multiple = k->no_multiple};
+  MProjection base = {.span = k->ast->head.span,
+                      .rule = k->rule->rule,
+                      .rule_span = k->ast->rule->span,
+                      .no_self = k->no_self,
+                      .no_multiple = k->no_multiple};
   MSliceList sources = {0}, targets = {0};
   AstWord port = {0};
   bool skip;
@@ -275,18 +289,19 @@ static bool connect_element(Net *n, Scope *scope, const Connect *k, Name label) 
 /* ---- the statement */
 
 static bool is_static(const Net *n, const Ast *synapse) {
-  return synapse->kind == AST_NAME && strcmp(name_str(n->s, AST_AS(NameRef, synapse)->name.name), "static") == 0;
+  return synapse->kind == AST_NAME &&
+         strcmp(name_str(n->s, AST_AS(NameRef, synapse)->name.name), "static") == 0;
 }
 
 static bool refuse_later(Net *n, const AstConnect *ast) {
   Session *s = n->s;
   if (ast->undirected)
-    diag_not_supported(s, ast->head.span, "undirected connections (`--`)", "Chemical synapses are written `A -> B.port`.");
+    diag_not_supported(s, ast->head.span, "undirected connections (`--`)",
+                       "Chemical synapses are written `A -> B.port`.");
   else if (ast->synapse && !is_static(n, ast->synapse))
     diag_not_supported(s, ast->synapse->span, "synapses with dynamics of their own",
                        "Leave out `with …`: the default synapse is static.");
-  else
-    return false;
+  else return false;
   return true;
 }
 
@@ -308,7 +323,8 @@ void net_connect(Net *n, const AstConnect *ast) {
     if (!before && k.axes.n) scope_declare(n->c, n->paths, SYM_ELEMENT, ast->label.name, ast->label.span);
   }
   for (uint32_t i = 0; good && i < k.axes.count; i++) {
-    Name label = name_none(ast->label.name) ? ast->label.name : net_element_name(n, ast->label.name, &k.axes, i);
+    Name label =
+        name_none(ast->label.name) ? ast->label.name : net_element_name(n, ast->label.name, &k.axes, i);
     good = connect_element(n, net_scope_at(n, &k.axes, i), &k, label);
   }
 }

@@ -1,6 +1,7 @@
 /* `drive TARGET.port with SOURCE { … }` -> one MDrive for each population and each element of its `for`.
  *
- * Events (poisson, times) go to a port and have a weight; currents (constant, step) go to an input and have none. */
+ * Events (poisson, times) go to a port and have a weight; currents (constant, step) go to an input and have
+ * none. */
 #include "lang/net.h"
 
 #include <math.h>
@@ -69,7 +70,8 @@ static MExpr *drive_value(Net *n, Scope *scope, const Ast *ast, Dim dim, const c
 static bool not_negative(Net *n, const MExpr *e, const char *who) {
   Known k = net_known(n, e);
   bool rate = e->dim.e[DIM_TIME] < 0;
-  if (k.known && k.value < 0) diag_negative(n->s, e->span, who, rate ? k.value * 1000 : k.value, rate ? "Hz" : "ms");
+  if (k.known && k.value < 0)
+    diag_negative(n->s, e->span, who, rate ? k.value * 1000 : k.value, rate ? "Hz" : "ms");
   return !(k.known && k.value < 0);
 }
 
@@ -103,7 +105,9 @@ static bool drive_step(Net *n, Scope *scope, const Drive *d, Dim dim, MDrive *re
       return false;
     }
     const Ast *value = slot ? AST_AS(Named, arg)->value : arg;
-    const char *who = slot == 0 ? "the driven input" : slot == 1 ? "the start of a step" : "the end of a step";
+    const char *who = slot == 0   ? "the driven input"
+                      : slot == 1 ? "the start of a step"
+                                  : "the end of a step";
     ret->args[slot] = drive_value(n, scope, value, slot ? dim_time(1) : dim, who);
     if (!ret->args[slot] || (slot && !not_negative(n, ret->args[slot], who))) return false;
   }
@@ -130,7 +134,8 @@ static bool drive_arguments(Net *n, Scope *scope, const Drive *d, Dim dim, MDriv
   }
   if (d->source->kind == DRIVE_TIMES) return drive_times(n, scope, arg, ret);
   bool poisson = d->source->kind == DRIVE_POISSON;
-  ret->args[0] = drive_value(n, scope, arg, poisson ? dim_time(-1) : dim, poisson ? "the rate" : "the driven input");
+  ret->args[0] =
+      drive_value(n, scope, arg, poisson ? dim_time(-1) : dim, poisson ? "the rate" : "the driven input");
   return ret->args[0] && (!poisson || not_negative(n, ret->args[0], "the rate"));
 }
 
@@ -142,7 +147,8 @@ static MVar *find_input(Net *n, const MPopulation *pop, AstWord member, Span spa
   TextList words = {0};
   if (component->failed) return NULL;
   for (uint32_t i = 0; i < component->vars.n; i++)
-    if (component->vars.at[i]->kind == VAR_INPUT) vec_push(s->arena, &words, name_str(s, component->vars.at[i]->name));
+    if (component->vars.at[i]->kind == VAR_INPUT)
+      vec_push(s->arena, &words, name_str(s, component->vars.at[i]->name));
   if (name_none(member.name)) {
     diag_input_missing(s, span, name_str(s, pop->base), words.at, words.n);
     return NULL;
@@ -155,8 +161,8 @@ static MVar *find_input(Net *n, const MPopulation *pop, AstWord member, Span spa
   if (port)
     diag_port_not_input(s, member.span, name, name_str(s, component->name), words.at, words.n, port->span);
   else
-    diag_unknown_input(s, member.span, name, name_str(s, component->name), diag_nearest(name, words.at, words.n), words.at,
-                       words.n, component->span);
+    diag_unknown_input(s, member.span, name, name_str(s, component->name),
+                       diag_nearest(name, words.at, words.n), words.at, words.n, component->span);
   return NULL;
 }
 
@@ -187,8 +193,9 @@ static bool drive_one(Net *n, Scope *scope, const Drive *d, MDrive base, AstWord
   }
   if (!drive_arguments(n, scope, d, base.input ? base.input->dim : DIM_NONE, &base)) return false;
   if (!net_count(n, span, 1)) return false;
-  const char *target = n->neuron ? name_str(s, member.name)
-                                 : arena_printf(s->arena, "%s.%s", name_str(s, pop->path), name_str(s, member.name));
+  const char *target =
+      n->neuron ? name_str(s, member.name)
+                : arena_printf(s->arena, "%s.%s", name_str(s, pop->path), name_str(s, member.name));
   MDrive *drive = NEW(s->arena, MDrive);
   *drive = base;
   drive->path = net_unique_path(n, name_fmt(s, "%s -> %s", d->source->name, target), (Span){0, 0});
@@ -215,9 +222,8 @@ void net_drive(Net *n, const AstDrive *ast) {
   Drive d = {.ast = ast};
   if (!ast->target || !read_source(n, &d) || !net_axes(n, &ast->binders, &d.axes)) return;
   bool good = true;
-  if (d.source->events)
-    good = net_link_settings(n, &ast->settings, "a drive", &d.weight, &d.delay);
-  else if (ast->settings.n)
-    diag_current_settings(n->s, ast->settings.at[0]->span, d.source->name);
-  for (uint32_t i = 0; good && i < d.axes.count; i++) good = drive_element(n, net_scope_at(n, &d.axes, i), &d);
+  if (d.source->events) good = net_link_settings(n, &ast->settings, "a drive", &d.weight, &d.delay);
+  else if (ast->settings.n) diag_current_settings(n->s, ast->settings.at[0]->span, d.source->name);
+  for (uint32_t i = 0; good && i < d.axes.count; i++)
+    good = drive_element(n, net_scope_at(n, &d.axes, i), &d);
 }

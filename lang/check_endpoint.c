@@ -1,7 +1,9 @@
-/* `E`, `cell[L4e]`, `cell[exc]`, `cell[L4e][0..9]`, `E[5]`, `(E, I)`, each perhaps with `.port` -> slices of populations.
+/* `E`, `cell[L4e]`, `cell[exc]`, `cell[L4e][0..9]`, `E[5]`, `(E, I)`, each perhaps with `.port` -> slices of
+ * populations.
  *
- * A family without subscripts means all its members; a subscript that is a set means its members. Bounds stay
- * expressions; those that are known are checked against the size here, all others when the program starts. */
+ * A family without subscripts means all its members; a subscript that is a set means its members. Bounds
+ * stay expressions; those that are known are checked against the size here, all others when the program
+ * starts. */
 #include "lang/net.h"
 
 #include <math.h>
@@ -33,7 +35,8 @@ static NetPop *find_pop(Net *n, Scope *scope, const Ast *ast) {
   TextList words = {0};
   pop_names(n, &words);
   const Symbol *other = scope_find(scope, word.name);
-  diag_unknown_population(s, ast->span, name_str(s, word.name), diag_nearest(name_str(s, word.name), words.at, words.n),
+  diag_unknown_population(s, ast->span, name_str(s, word.name),
+                          diag_nearest(name_str(s, word.name), words.at, words.n),
                           other ? symbol_kind_text(n->c, other) : NULL, other ? other->span : (Span){0, 0});
   return NULL;
 }
@@ -74,7 +77,8 @@ static bool push_members(Net *n, Scope *scope, NetPop *pop, const AstSubscript *
   PositionList axis[FAMILY_AXES] = {0};
   uint32_t total = 1;
   if (sub->indices.n != pop->axes.n) {
-    diag_index_count(n->s, sub->head.span, name_str(n->s, pop->name), pop->axes.n, sub->indices.n, pop->symbol->span);
+    diag_index_count(n->s, sub->head.span, name_str(n->s, pop->name), pop->axes.n, sub->indices.n,
+                     pop->symbol->span);
     return false;
   }
   for (uint32_t i = 0; i < pop->axes.n; i++) {

@@ -1,7 +1,9 @@
-/* An `experiment` block -> MExperiment: its subject with its own values, drives, records, runs, expectations.
+/* An `experiment` block -> MExperiment: its subject with its own values, drives, records, runs,
+ * expectations.
  *
- * The network is checked anew for each experiment, so that its globals have what the experiment sets as their defaults.
- * Needs the file's names declared; gives an experiment that a program can run as it stands. */
+ * The network is checked anew for each experiment, so that its globals have what the experiment sets as
+ * their defaults. Needs the file's names declared; gives an experiment that a program can run as it
+ * stands. */
 #include "lang/net.h"
 
 #include <math.h>
@@ -21,17 +23,16 @@ MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive) {
   MExpr *e = check_expr(n->c, n->scope, ast, &want);
   Known k = net_known(n, e);
   if (!e || !k.known || k.value > 0 || (k.value == 0 && !positive)) return e;
-  if (positive)
-    diag_not_positive(n->s, ast->span, who, k.value);
-  else
-    diag_negative(n->s, ast->span, who, k.value, "ms");
+  if (positive) diag_not_positive(n->s, ast->span, who, k.value);
+  else diag_negative(n->s, ast->span, who, k.value, "ms");
   return NULL;
 }
 
 /* ---- the subject */
 
 static bool block_is(const Checker *c, const Symbol *symbol, const char *what) {
-  return symbol->kind == SYM_BLOCK && strcmp(name_str(c->s, AST_AS(Block, symbol->ast)->what.name), what) == 0;
+  return symbol->kind == SYM_BLOCK &&
+         strcmp(name_str(c->s, AST_AS(Block, symbol->ast)->what.name), what) == 0;
 }
 
 static Symbol *find_network(Checker *c, Scope *scope, const Ast *ref) {
@@ -45,8 +46,9 @@ static Symbol *find_network(Checker *c, Scope *scope, const Ast *ref) {
         if (block_is(c, at->symbols.at[i], "network"))
           vec_push(c->arena, &words, name_str(c->s, at->symbols.at[i]->name));
     if (name_none(name)) return NULL;
-    if (!found) diag_unknown_network(c->s, ref->span, name_str(c->s, name),
-                                     diag_nearest(name_str(c->s, name), words.at, words.n));
+    if (!found)
+      diag_unknown_network(c->s, ref->span, name_str(c->s, name),
+                           diag_nearest(name_str(c->s, name), words.at, words.n));
   } else {
     found = check_path(c, scope, ref);
   }
@@ -108,7 +110,8 @@ static bool read_method(Net *n, const Ast *value) {
       n->x->method = name_z(s, text);
       return true;
     }
-  diag_unknown_method(s, value->span, text, diag_nearest(text, methods, COUNT_OF(methods)), methods, COUNT_OF(methods));
+  diag_unknown_method(s, value->span, text, diag_nearest(text, methods, COUNT_OF(methods)), methods,
+                      COUNT_OF(methods));
   return false;
 }
 
@@ -127,7 +130,10 @@ static bool run_setting(Net *n, AstWord word, const Ast *value, RunSeen *seen) {
     diag_unknown_run_setting(s, word.span, name, diag_nearest(name, words, COUNT_OF(words)));
     return false;
   }
-  Span before = spans[which]->to ? *spans[which] : which == 1 ? seen->seeds : which == 2 ? seen->seed : (Span){0, 0};
+  Span before = spans[which]->to ? *spans[which]
+                : which == 1     ? seen->seeds
+                : which == 2     ? seen->seed
+                                 : (Span){0, 0};
   if (before.to) {
     diag_setting_twice(s, word.span, name, before);
     return false;
@@ -147,7 +153,8 @@ static bool run_settings(Net *n, const AstRun *run, RunSeen *seen) {
       good &= run_setting(n, AST_AS(Named, st)->name, AST_AS(Named, st)->value, seen);
     } else if (st->kind == AST_ASSIGN && AST_AS(Assign, st)->target->kind == AST_NAME &&
                AST_AS(Assign, st)->op == ASSIGN_SET) {
-      good &= run_setting(n, AST_AS(NameRef, AST_AS(Assign, st)->target)->name, AST_AS(Assign, st)->value, seen);
+      good &=
+          run_setting(n, AST_AS(NameRef, AST_AS(Assign, st)->target)->name, AST_AS(Assign, st)->value, seen);
     } else {
       net_misplaced(n, st, "the settings of a run", "Settings of a run look like `dt = 0.1 ms, seed = 1`.");
       good = false;

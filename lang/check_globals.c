@@ -1,17 +1,21 @@
 /* Params and lets of a network -> globals: one number for each element of a family, in order of dependence.
  *
- * Names are sorted by what they use before any expression is checked (depth-first with a stack of our own, so that a
- * chain of a million lets is no depth of C); what uses itself is reported with the whole way round. Values stay
- * expressions: they are computed when the program starts. Needs index sets declared; gives n->x->globals. */
+ * Names are sorted by what they use before any expression is checked (depth-first with a stack of our own,
+ * so that a chain of a million lets is no depth of C); what uses itself is reported with the whole way
+ * round. Values stay expressions: they are computed when the program starts. Needs index sets declared;
+ * gives n->x->globals. */
 #include "lang/net.h"
 
-static const char *quoted(Net *n, Name name) { return arena_printf(n->s->arena, "`%s`", name_str(n->s, name)); }
+static const char *quoted(Net *n, Name name) {
+  return arena_printf(n->s->arena, "`%s`", name_str(n->s, name));
+}
 
 /* ---- declaration */
 
 static bool refuse_extras(Net *n, const AstItem *item, bool param) {
   Session *s = n->s;
-  if (item->draw) diag_not_supported(s, item->head.span, "draws in the values of a network", "Give the value with `=`.");
+  if (item->draw)
+    diag_not_supported(s, item->head.span, "draws in the values of a network", "Give the value with `=`.");
   if (item->primes || !name_none(item->per.name) || !name_none(item->of.name) || item->body.n)
     diag_net_value_form(s, item->head.span, param ? "a param" : "a let");
   if (item->domain && !param) diag_let_domain(s, item->domain->span, name_str(s, item->name.name));
@@ -70,7 +74,8 @@ void net_override(Net *n, const AstAssign *assign) {
     diag_setting_operator(s, assign->head.span, name_str(s, name));
   } else {
     for (uint32_t i = 0; i < v->overrides.n; i++)
-      if (!o.indices && !v->overrides.at[i].indices) diag_setting_twice(s, o.span, name_str(s, name), v->overrides.at[i].span);
+      if (!o.indices && !v->overrides.at[i].indices)
+        diag_setting_twice(s, o.span, name_str(s, name), v->overrides.at[i].span);
     vec_push(s->arena, &v->overrides, o);
   }
 }
@@ -95,7 +100,8 @@ static bool value_binds(const NetValue *v, Name name) {
     if (name_eq(v->axes.names[i], name)) return true;
   const AstList *labels = v->is_enum ? &AST_AS(SetExpr, v->item->domain)->items : NULL;
   for (uint32_t i = 0; labels && i < labels->n; i++)
-    if (labels->at[i]->kind == AST_NAME && name_eq(AST_AS(NameRef, labels->at[i])->name.name, name)) return true;
+    if (labels->at[i]->kind == AST_NAME && name_eq(AST_AS(NameRef, labels->at[i])->name.name, name))
+      return true;
   return false;
 }
 
@@ -139,7 +145,8 @@ static void report_cycle(Net *n, const FrameList *stack, const NetValue *again) 
   const char *text = "";
   for (uint32_t i = first; i < stack->n; i++) {
     stack->at[i].value->failed = true;
-    if (i - first < CYCLE_SHOWN) text = arena_printf(s->arena, "%s%s -> ", text, name_str(s, stack->at[i].value->name));
+    if (i - first < CYCLE_SHOWN)
+      text = arena_printf(s->arena, "%s%s -> ", text, name_str(s, stack->at[i].value->name));
   }
   if (stack->n - first > CYCLE_SHOWN) text = arena_printf(s->arena, "%s… -> ", text);
   diag_cycle(s, again->span, arena_printf(s->arena, "%s%s", text, name_str(s, again->name)));
@@ -159,10 +166,8 @@ static void sort_from(Net *n, FrameList *stack, NetValue *root) {
       continue;
     }
     NetValue *use = top->uses[top->next++];
-    if (use->mark == MARK_NEW)
-      frame_open(n, stack, use);
-    else if (use->mark == MARK_OPEN)
-      report_cycle(n, stack, use);
+    if (use->mark == MARK_NEW) frame_open(n, stack, use);
+    else if (use->mark == MARK_OPEN) report_cycle(n, stack, use);
   }
 }
 
@@ -189,7 +194,8 @@ static bool table_fits(Net *n, const NetValue *v, const Ast *ast, uint32_t depth
   const IndexSet *set = v->axes.sets[depth];
   if (list->items.n != set->n) {
     const char *first = list->items.n < set->n ? name_str(s, set->labels[list->items.n]) : NULL;
-    diag_table_length(s, ast->span, name_str(s, v->name), set_text(n, set), set->n, list->items.n, first, set->span);
+    diag_table_length(s, ast->span, name_str(s, v->name), set_text(n, set), set->n, list->items.n, first,
+                      set->span);
     return false;
   }
   for (uint32_t i = 0; i < list->items.n; i++) {
@@ -294,7 +300,8 @@ static bool value_dim(Net *n, const NetValue *v, const Ast *const *asts, Dim *re
     }
   }
   /* what is declared says it, not what an experiment puts in its place */
-  if (v->item->value && v->overrides.n && v->item->value->kind != AST_LIST && !literal_fits_any(n, v->item->value)) {
+  if (v->item->value && v->overrides.n && v->item->value->kind != AST_LIST &&
+      !literal_fits_any(n, v->item->value)) {
     MExpr *e = element_expr(n, v, v->item->value, 0, &any);
     if (e) *ret = e->dim;
     return e != NULL;
@@ -311,7 +318,8 @@ static bool value_dim(Net *n, const NetValue *v, const Ast *const *asts, Dim *re
 /* The unit as the user wrote it in the declaration, for output. */
 static Name written_unit(const NetValue *v, const Ast *ast) {
   if (v->item->unit) return AST_AS(Unit, v->item->unit)->text;
-  while (ast && ast->kind == AST_LIST && AST_AS(ListExpr, ast)->items.n) ast = AST_AS(ListExpr, ast)->items.at[0];
+  while (ast && ast->kind == AST_LIST && AST_AS(ListExpr, ast)->items.n)
+    ast = AST_AS(ListExpr, ast)->items.at[0];
   if (ast && ast->kind == AST_UNARY) ast = AST_AS(Unary, ast)->arg;
   if (!ast || ast->kind != AST_NUMBER || !AST_AS(Number, ast)->unit) return (Name){0};
   return AST_AS(Unit, AST_AS(Number, ast)->unit)->text;
@@ -335,7 +343,8 @@ static void global_unit(Net *n, const NetValue *v, Dim dim, Name *ret_unit, doub
 static MGlobal *global_new(Net *n, const NetValue *v, uint32_t at, MExpr *value) {
   Session *s = n->s;
   MGlobal *g = NEW(s->arena, MGlobal);
-  g->path = name_fmt(s, "%s.%s", name_str(s, n->name), name_str(s, net_element_name(n, v->name, &v->axes, at)));
+  g->path =
+      name_fmt(s, "%s.%s", name_str(s, n->name), name_str(s, net_element_name(n, v->name, &v->axes, at)));
   g->index = n->x->globals.n;
   g->span = v->span;
   g->doc = v->item->doc;
@@ -383,7 +392,9 @@ static void check_value(Net *n, NetValue *v) {
   MDomain domain = {0};
   Dim dim;
   if (!value_expressions(n, v, asts) || !value_dim(n, v, asts, &dim)) return;
-  if (v->item->domain && v->param && !check_domain(n->c, n->scope, v->item->domain, dim, quoted(n, v->name), &domain)) return;
+  if (v->item->domain && v->param &&
+      !check_domain(n->c, n->scope, v->item->domain, dim, quoted(n, v->name), &domain))
+    return;
   if (!check_elements(n, v, asts, &domain, dim, values)) return;
   Name unit = {0};
   double scale;

@@ -1,8 +1,8 @@
 /* `record` and `expect` of an experiment -> MRecord, MExpect.
  *
- * What is recorded of a population is an expression over the variables of its component; what is expected is a measure of
- * spikes (rate, cv_isi, spikes) or a value of the network, held against an interval. A comparison is an interval with
- * one open end. */
+ * What is recorded of a population is an expression over the variables of its component; what is expected is
+ * a measure of spikes (rate, cv_isi, spikes) or a value of the network, held against an interval. A
+ * comparison is an interval with one open end. */
 #include "lang/net.h"
 
 #include <math.h>
@@ -19,7 +19,8 @@ static Name subscript_name(Checker *c, const Ast *ast) {
   const AstSubscript *sub = AST_AS(Subscript, ast);
   Name base = path_name(c, sub->base);
   if (name_none(base) || sub->indices.n != 1) return (Name){0};
-  return name_fmt(c->s, "%s[%s]", name_str(c->s, base), source_span_text(c->s, sub->indices.at[0]->span, c->arena));
+  return name_fmt(c->s, "%s[%s]", name_str(c->s, base),
+                  source_span_text(c->s, sub->indices.at[0]->span, c->arena));
 }
 
 static MExpr *var_value(void *context, Scope *scope, const Ast *ast, bool *ret_known) {
@@ -121,8 +122,9 @@ static bool record_spikes(Net *n, const AstRecord *ast, MRecord *r) {
     const MComponent *component = slices.at[i].pop->component;
     if (component->failed) return false;
     if (component->spikes.n == 0) {
-      diag_source_never_spikes(s, ast->of ? ast->of->span : ast->value->span, name_str(s, slices.at[i].pop->base),
-                               name_str(s, component->name), component->span);
+      diag_source_never_spikes(s, ast->of ? ast->of->span : ast->value->span,
+                               name_str(s, slices.at[i].pop->base), name_str(s, component->name),
+                               component->span);
       return false;
     }
     const MRecord *before = spikes_recorded(n, slices.at[i].pop);
@@ -156,7 +158,8 @@ static bool record_total(Net *n, const AstRecord *ast, MRecord *r, Dim *dim) {
 static bool record_name(Net *n, const AstRecord *ast, MRecord *r) {
   Session *s = n->s;
   r->name = !name_none(ast->alias.name) ? ast->alias.name
-            : r->kind == RECORD_VALUE   ? path_name(n->c, ast->value) : (Name){0};
+            : r->kind == RECORD_VALUE   ? path_name(n->c, ast->value)
+                                        : (Name){0};
   Span span = name_none(ast->alias.name) ? ast->value->span : ast->alias.span;
   if (name_none(r->name)) {
     diag_record_name_missing(s, span);
@@ -202,7 +205,8 @@ void net_record(Net *n, const AstRecord *ast) {
     return;
   }
   if (named(n, ast->value, "weight") && ast->of) {
-    diag_not_supported(s, ast->value->span, "recording weights", "A static synapse keeps the weight that it was given.");
+    diag_not_supported(s, ast->value->span, "recording weights",
+                       "A static synapse keeps the weight that it was given.");
     return;
   }
   if (call && (named(n, call->callee, "sum") || named(n, call->callee, "mean"))) {
@@ -261,7 +265,7 @@ static const Ast *measure_inside(const Net *n, const Ast *ast) {
 
 static bool is_function(const Net *n, Name name) {
   const char *text = name_str(n->s, name);
-#define BUILTIN(id, word, arity, dims, ir, doc) \
+#define BUILTIN(id, word, arity, dims, ir, doc)                                                              \
   if (*word && strcmp(text, word) == 0) return true;
 #include "lang/builtins.def"
 #undef BUILTIN
@@ -379,7 +383,8 @@ static bool expect_window(Net *n, const AstExpect *ast, MExpect *e) {
     whole = d.known ? whole + d.value : INFINITY;
   }
   Known from = net_known(n, e->after), to = net_known(n, e->until);
-  if (e->after && from.known && n->x->phases.n && from.value >= (to.known && to.value < whole ? to.value : whole)) {
+  if (e->after && from.known && n->x->phases.n &&
+      from.value >= (to.known && to.value < whole ? to.value : whole)) {
     diag_window_empty(s, e->after->span, from.value, to.known && to.value < whole ? to.value : whole);
     return false;
   }

@@ -1,8 +1,8 @@
 /* A `network` block -> the globals, populations, projections and drives of an MExperiment.
  *
  * Names first (index sets in order, then params, lets and populations in any order), then values in order of
- * dependence, then populations, then what connects them. Each experiment checks its network anew, with its own values for
- * the params; messages that this repeats are dropped by the diagnostics. */
+ * dependence, then populations, then what connects them. Each experiment checks its network anew, with its
+ * own values for the params; messages that this repeats are dropped by the diagnostics. */
 #include "lang/net.h"
 
 #include <string.h>
@@ -64,7 +64,8 @@ Scope *net_scope_at(Net *n, const NetAxes *axes, uint32_t at) {
   Scope *scope = scope_new(n->c, n->scope);
   positions_of(axes, at, position);
   for (uint32_t i = 0; i < axes->n; i++)
-    if (!name_none(axes->names[i])) scope_bind(n->c, scope, axes->names[i], axes->spans[i], axes->sets[i], position[i]);
+    if (!name_none(axes->names[i]))
+      scope_bind(n->c, scope, axes->names[i], axes->spans[i], axes->sets[i], position[i]);
   return scope;
 }
 
@@ -74,7 +75,8 @@ Name net_element_name(Net *n, Name base, const NetAxes *axes, uint32_t at) {
   positions_of(axes, at, position);
   const char *text = "";
   for (uint32_t i = 0; i < axes->n; i++)
-    text = arena_printf(n->s->arena, "%s%s%s", text, i ? "," : "", name_str(n->s, axes->sets[i]->labels[position[i]]));
+    text = arena_printf(n->s->arena, "%s%s%s", text, i ? "," : "",
+                        name_str(n->s, axes->sets[i]->labels[position[i]]));
   return name_fmt(n->s, "%s[%s]", name_str(n->s, base), text);
 }
 
@@ -104,12 +106,14 @@ Name net_unique_path(Net *n, Name path, Span label) {
 
 /* "`state`", "`hold`", "an equation": what a statement is called in messages. */
 static const char *statement_text(Net *n, const Ast *st) {
-  Name word = st->kind == AST_DECL ? AST_AS(Decl, st)->what.name : st->kind == AST_BLOCK ? AST_AS(Block, st)->what.name
-                                                                                         : (Name){0};
+  Name word = st->kind == AST_DECL    ? AST_AS(Decl, st)->what.name
+              : st->kind == AST_BLOCK ? AST_AS(Block, st)->what.name
+                                      : (Name){0};
   if (st->kind == AST_EQUATION) return "an equation";
   if (st->kind == AST_ASSIGN) return "an assignment";
   if (st->kind == AST_IF_STMT) return "`if`";
-  char *text = arena_printf(n->s->arena, "`%s`", name_none(word) ? ast_kinds[st->kind].name : name_str(n->s, word));
+  char *text =
+      arena_printf(n->s->arena, "`%s`", name_none(word) ? ast_kinds[st->kind].name : name_str(n->s, word));
   for (char *p = text; *p; p++)
     if (*p >= 'A' && *p <= 'Z') *p = (char)(*p + ('a' - 'A'));
   return text;
@@ -117,9 +121,9 @@ static const char *statement_text(Net *n, const Ast *st) {
 
 void net_misplaced(Net *n, const Ast *st, const char *where, const char *hint) {
   if (st->kind == AST_LATER)
-    diag_not_supported(n->s, st->span, arena_printf(n->s->arena, "`%s`", name_str(n->s, AST_AS(Later, st)->what.name)), NULL);
-  else
-    diag_net_misplaced(n->s, st->span, statement_text(n, st), where, hint);
+    diag_not_supported(n->s, st->span,
+                       arena_printf(n->s->arena, "`%s`", name_str(n->s, AST_AS(Later, st)->what.name)), NULL);
+  else diag_net_misplaced(n->s, st->span, statement_text(n, st), where, hint);
 }
 
 static bool word_is(const Net *n, AstWord word, const char *text) {
@@ -134,25 +138,22 @@ static void declare_sets(Net *n, const AstDecl *decl) {
   }
 }
 
-static const char network_has[] = "A network has `index`, `param`, `let`, `population`, `connect` and `drive`; states, "
-                                  "inputs and events belong to its neurons.";
+static const char network_has[] =
+    "A network has `index`, `param`, `let`, `population`, `connect` and `drive`; states, "
+    "inputs and events belong to its neurons.";
 
 static void declare_decl(Net *n, const AstDecl *decl) {
-  if (word_is(n, decl->what, "param") || word_is(n, decl->what, "let"))
-    net_declare_values(n, decl);
+  if (word_is(n, decl->what, "param") || word_is(n, decl->what, "let")) net_declare_values(n, decl);
   else if (word_is(n, decl->what, "signal"))
-    diag_not_supported(n->s, decl->head.span, "signals", "A state of a neuron can hold what a population shares.");
-  else if (!word_is(n, decl->what, "index"))
-    net_misplaced(n, &decl->head, "a network", network_has);
+    diag_not_supported(n->s, decl->head.span, "signals",
+                       "A state of a neuron can hold what a population shares.");
+  else if (!word_is(n, decl->what, "index")) net_misplaced(n, &decl->head, "a network", network_has);
 }
 
 static void declare_statement(Net *n, const Ast *st) {
-  if (st->kind == AST_DECL)
-    declare_decl(n, AST_AS(Decl, st));
-  else if (st->kind == AST_POPULATION)
-    net_declare_population(n, AST_AS(Population, st));
-  else if (st->kind != AST_CONNECT && st->kind != AST_DRIVE)
-    net_misplaced(n, st, "a network", network_has);
+  if (st->kind == AST_DECL) declare_decl(n, AST_AS(Decl, st));
+  else if (st->kind == AST_POPULATION) net_declare_population(n, AST_AS(Population, st));
+  else if (st->kind != AST_CONNECT && st->kind != AST_DRIVE) net_misplaced(n, st, "a network", network_has);
 }
 
 static Net *net_new(Checker *c, Scope *parent, Name name, MExperiment *x) {
@@ -172,7 +173,8 @@ static void override_all(Net *n, const AstList *settings, bool values) {
   for (uint32_t i = 0; settings && i < settings->n; i++) {
     const Ast *st = settings->at[i];
     if (st->kind != AST_ASSIGN) {
-      if (values) net_misplaced(n, st, "the settings of a network", "Settings look like `g = 4.5` or `N[L4e] = 100`.");
+      if (values)
+        net_misplaced(n, st, "the settings of a network", "Settings look like `g = 4.5` or `N[L4e] = 100`.");
       continue;
     }
     const AstAssign *assign = AST_AS(Assign, st);
@@ -188,7 +190,8 @@ Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overr
   n->span = block->name.span;
   for (uint32_t i = 0; i < block->body.n; i++) {
     const Ast *st = block->body.at[i];
-    if (st->kind == AST_DECL && word_is(n, AST_AS(Decl, st)->what, "index")) declare_sets(n, AST_AS(Decl, st));
+    if (st->kind == AST_DECL && word_is(n, AST_AS(Decl, st)->what, "index"))
+      declare_sets(n, AST_AS(Decl, st));
   }
   for (uint32_t i = 0; i < block->body.n; i++) declare_statement(n, block->body.at[i]);
   override_all(n, overrides, true);

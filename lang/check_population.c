@@ -1,7 +1,8 @@
-/* `population cell[k in pop] : iaf_psc_exp[N[k]] { … }` -> one MPopulation for each element, with its settings.
+/* `population cell[k in pop] : iaf_psc_exp[N[k]] { … }` -> one MPopulation for each element, with its
+ * settings.
  *
- * What an experiment sets (`cell[L4e].tau_m = 12 ms`) takes the place of what the network says, so that the paths which
- * --set takes can be written in a file as well. */
+ * What an experiment sets (`cell[L4e].tau_m = 12 ms`) takes the place of what the network says, so that the
+ * paths which --set takes can be written in a file as well. */
 #include "lang/net.h"
 
 #include <string.h>
@@ -15,7 +16,8 @@ void net_declare_population(Net *n, const AstPopulation *ast) {
   pop->name = ast->name.name;
   pop->ast = ast;
   bool good = net_axes(n, &ast->binders, &pop->axes) && net_count(n, ast->head.span, pop->axes.count);
-  if (name_eq(pop->name, n->name)) diag_population_as_network(n->s, ast->name.span, name_str(n->s, pop->name), n->span);
+  if (name_eq(pop->name, n->name))
+    diag_population_as_network(n->s, ast->name.span, name_str(n->s, pop->name), n->span);
   pop->symbol = scope_declare(n->c, n->scope, SYM_POPULATION, pop->name, ast->name.span);
   pop->symbol->context = pop;
   pop->symbol->failed = true;
@@ -27,7 +29,8 @@ static MComponent *population_component(Net *n, const Ast *ref) {
   Session *s = n->s;
   MComponent *component = check_component_ref(n->c, n->scope, ref);
   if (component && strcmp(name_str(s, component->what), "neuron") != 0) {
-    diag_not_a_neuron(s, ref->span, name_str(s, component->name), name_str(s, component->what), component->span);
+    diag_not_a_neuron(s, ref->span, name_str(s, component->name), name_str(s, component->what),
+                      component->span);
     return NULL;
   }
   return component;
@@ -53,7 +56,8 @@ static bool population_settings(Net *n, Scope *scope, MPopulation *p, const AstL
     const Ast *st = settings->at[i];
     MSetting set = {0};
     if (st->kind != AST_ASSIGN) {
-      net_misplaced(n, st, "the settings of a population", "Settings look like `tau_m = 12 ms` or `V ~ normal(a, b)`.");
+      net_misplaced(n, st, "the settings of a population",
+                    "Settings look like `tau_m = 12 ms` or `V ~ normal(a, b)`.");
       return false;
     }
     if (!check_setting(n->c, scope, p->component, AST_AS(Assign, st), &set) || !setting_fits(n, &set) ||
@@ -66,7 +70,8 @@ static bool population_settings(Net *n, Scope *scope, MPopulation *p, const AstL
   return good;
 }
 
-static MPopulation *population_new(Net *n, Name path, Name base, MComponent *component, MExpr *size, Span span) {
+static MPopulation *population_new(Net *n, Name path, Name base, MComponent *component, MExpr *size,
+                                   Span span) {
   MPopulation *p = NEW(n->s->arena, MPopulation);
   p->path = path;
   p->base = base;
@@ -81,13 +86,15 @@ static MPopulation *population_new(Net *n, Name path, Name base, MComponent *com
 void net_check_population(Net *n, NetPop *pop) {
   Session *s = n->s;
   const AstPopulation *ast = pop->ast;
-  if (ast->place) diag_not_supported(s, ast->place->span, "positions", "Leave out `at …`; rules without distance work.");
+  if (ast->place)
+    diag_not_supported(s, ast->place->span, "positions", "Leave out `at …`; rules without distance work.");
   MComponent *component = population_component(n, ast->component);
   if (!component) return;
   pop->elements = NEW_ARRAY(s->arena, MPopulation *, pop->axes.count);
   pop->component = component;
   if (!ast->size) {
-    diag_population_size_missing(s, ast->component->span, name_str(s, pop->name), name_str(s, component->name));
+    diag_population_size_missing(s, ast->component->span, name_str(s, pop->name),
+                                 name_str(s, component->name));
     return;
   }
   const char *who = arena_printf(s->arena, "the size of `%s`", name_str(s, pop->name));
@@ -157,7 +164,8 @@ void net_override_setting(Net *n, const AstAssign *assign) {
                          "Make it a population of its own, or give the setting to all of it.");
       return;
     }
-    if (!check_setting(n->c, n->scope, slices.at[i].pop->component, &inner, &set) || !setting_fits(n, &set)) return;
+    if (!check_setting(n->c, n->scope, slices.at[i].pop->component, &inner, &set) || !setting_fits(n, &set))
+      return;
     replace_setting(n, slices.at[i].pop, &set);
   }
 }

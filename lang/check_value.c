@@ -1,8 +1,10 @@
-/* What an expression over globals comes to with the defaults: checked expression -> number, if it is known before a run.
+/* What an expression over globals comes to with the defaults: checked expression -> number, if it is known
+ * before a run.
  *
- * Only for diagnostics (a size that is no whole number, a value outside its domain, a delay below one step) and for
- * what shapes a network (subscripts, conditions over binders): nothing is replaced by its value, so that --set
- * works. Globals are evaluated in order of dependence and remembered, so depth and cost are those of one expression. */
+ * Only for diagnostics (a size that is no whole number, a value outside its domain, a delay below one step)
+ * and for what shapes a network (subscripts, conditions over binders): nothing is replaced by its value, so
+ * that --set works. Globals are evaluated in order of dependence and remembered, so depth and cost are those
+ * of one expression. */
 #include <math.h>
 
 #include "lang/net.h"
@@ -17,7 +19,11 @@ static Known value_of(const Net *n, const MExpr *e) {
     case MX_NUM: return known(e->num);
     case MX_GLOBAL: return n && e->global->index < n->known.n ? n->known.at[e->global->index] : unknown;
     case MX_DT: return n ? n->dt : unknown;
-    case MX_VAR: case MX_ARG: case MX_DRAW: case MX_NOISE: case MX_TIME: return unknown;
+    case MX_VAR:
+    case MX_ARG:
+    case MX_DRAW:
+    case MX_NOISE:
+    case MX_TIME: return unknown;
     case MX_CALL: break;
   }
   for (uint32_t i = 0; i < e->n_args; i++) {
@@ -52,7 +58,8 @@ int net_inside(const Net *n, const MDomain *domain, double value) {
 bool net_in_domain(Net *n, const MExpr *e, const MDomain *domain, Name what, double scale, Name unit) {
   Known k = net_known(n, e);
   if (!k.known || net_inside(n, domain, k.value) != 0) return true;
-  const char *value = arena_printf(n->s->arena, "%.6g%s%s", k.value / scale, name_none(unit) ? "" : " ", name_str(n->s, unit));
+  const char *value = arena_printf(n->s->arena, "%.6g%s%s", k.value / scale, name_none(unit) ? "" : " ",
+                                   name_str(n->s, unit));
   const char *text = source_span_text(n->s, domain->span, n->s->arena);
   diag_outside_domain(n->s, e->span, name_str(n->s, what), value, text, domain->span);
   return false;

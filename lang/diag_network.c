@@ -14,7 +14,8 @@ static void did_you_mean(Session *s, Diag *d, Span span, const char *nearest) {
 /* "`exc`, `inh`", at most eight. */
 static const char *list_of(Session *s, const char *const *words, size_t n) {
   const char *text = "";
-  for (size_t i = 0; i < n && i < 8; i++) text = arena_printf(s->arena, "%s%s`%s`", text, i ? ", " : "", words[i]);
+  for (size_t i = 0; i < n && i < 8; i++)
+    text = arena_printf(s->arena, "%s%s`%s`", text, i ? ", " : "", words[i]);
   return n > 8 ? arena_printf(s->arena, "%s, …", text) : text;
 }
 
@@ -26,7 +27,8 @@ void diag_net_misplaced(Session *s, Span span, const char *what, const char *whe
 }
 
 void diag_network_too_large(Session *s, Span span, double count, int limit) {
-  Diag *d = diag_new(s, DIAG_NETWORK_TOO_LARGE, span, "this makes %.0f elements, a network may declare %d", count, limit);
+  Diag *d = diag_new(s, DIAG_NETWORK_TOO_LARGE, span, "this makes %.0f elements, a network may declare %d",
+                     count, limit);
   diag_hint(s, d, "Populations hold any number of cells: index sets are for what has a name of its own.");
 }
 
@@ -49,13 +51,15 @@ void diag_let_domain(Session *s, Span span, const char *name) {
 void diag_table_depth(Session *s, Span span, const char *name, uint32_t want, uint32_t got) {
   Diag *d = diag_new(s, DIAG_TABLE_FORM, span, "`%s` has %u %s, the table is %u deep here", name, want,
                      want == 1 ? "index" : "indices", got);
-  diag_hint(s, d, want == 1 ? "Write one list: `[a, b, …]`." : "Write a list of lists, one row for each element of the first set.");
+  diag_hint(s, d,
+            want == 1 ? "Write one list: `[a, b, …]`."
+                      : "Write a list of lists, one row for each element of the first set.");
 }
 
 void diag_table_length(Session *s, Span span, const char *name, const char *set, uint32_t want, uint32_t got,
                        const char *missing, Span decl) {
-  Diag *d = diag_new(s, DIAG_TABLE_LENGTH, span, "`%s` needs %u values, one for each element of `%s`: here are %u", name, want,
-                     set, got);
+  Diag *d = diag_new(s, DIAG_TABLE_LENGTH, span,
+                     "`%s` needs %u values, one for each element of `%s`: here are %u", name, want, set, got);
   declared_here(s, d, set, decl);
   if (missing) diag_hint(s, d, "The first without a value is `%s`.", missing);
 }
@@ -68,13 +72,15 @@ void diag_table_of_scalar(Session *s, Span span, const char *name, Span decl) {
 
 /* ---- settings of an experiment */
 
-void diag_unknown_override(Session *s, Span span, const char *name, const char *network, const char *nearest) {
+void diag_unknown_override(Session *s, Span span, const char *name, const char *network,
+                           const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_OVERRIDE, span, "network `%s` has no param `%s`", network, name);
   did_you_mean(s, d, span, nearest);
 }
 
 void diag_override_of_let(Session *s, Span span, const char *name, Span decl) {
-  Diag *d = diag_new(s, DIAG_OVERRIDE_OF_LET, span, "`%s` is a let: only params can be set from outside", name);
+  Diag *d =
+      diag_new(s, DIAG_OVERRIDE_OF_LET, span, "`%s` is a let: only params can be set from outside", name);
   declared_here(s, d, name, decl);
 }
 
@@ -98,12 +104,15 @@ void diag_population_size_missing(Session *s, Span span, const char *name, const
 
 void diag_not_a_count(Session *s, Span span, const char *who, double value, double least, double most) {
   if (most < 1e15)
-    diag_new(s, DIAG_NOT_A_COUNT, span, "%s must be a whole number from %.16g to %.16g, this is %.16g", who, least, most, value);
+    diag_new(s, DIAG_NOT_A_COUNT, span, "%s must be a whole number from %.16g to %.16g, this is %.16g", who,
+             least, most, value);
   else
-    diag_new(s, DIAG_NOT_A_COUNT, span, "%s must be a whole number, %.16g or more, this is %.16g", who, least, value);
+    diag_new(s, DIAG_NOT_A_COUNT, span, "%s must be a whole number, %.16g or more, this is %.16g", who, least,
+             value);
 }
 
-void diag_unknown_population(Session *s, Span span, const char *name, const char *nearest, const char *kind, Span decl) {
+void diag_unknown_population(Session *s, Span span, const char *name, const char *nearest, const char *kind,
+                             Span decl) {
   Diag *d = kind ? diag_new(s, DIAG_UNKNOWN_POPULATION, span, "`%s` is %s, not a population", name, kind)
                  : diag_new(s, DIAG_UNKNOWN_POPULATION, span, "there is no population `%s`", name);
   if (kind) declared_here(s, d, name, decl);
@@ -136,8 +145,8 @@ void diag_population_as_network(Session *s, Span span, const char *name, Span ne
 }
 
 void diag_slice_outside(Session *s, Span span, const char *name, double size, double at, Span decl) {
-  Diag *d = diag_new(s, DIAG_SLICE_OUTSIDE, span, "`%s` has %.16g cells, the last is %.16g: there is no %.16g", name, size,
-                     size - 1, at);
+  Diag *d = diag_new(s, DIAG_SLICE_OUTSIDE, span,
+                     "`%s` has %.16g cells, the last is %.16g: there is no %.16g", name, size, size - 1, at);
   declared_here(s, d, name, decl);
 }
 
@@ -145,21 +154,21 @@ void diag_slice_outside(Session *s, Span span, const char *name, double size, do
 
 void diag_unknown_rule(Session *s, Span span, const char *name, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_RULE, span, "there is no rule `%s`", name);
-  if (nearest)
-    did_you_mean(s, d, span, nearest);
+  if (nearest) did_you_mean(s, d, span, nearest);
   else
-    diag_hint(s, d, "The rules: all_to_all, one_to_one, indegree(n), outdegree(n), total_number(n), probability(p).");
+    diag_hint(
+        s, d,
+        "The rules: all_to_all, one_to_one, indegree(n), outdegree(n), total_number(n), probability(p).");
 }
 
 void diag_rule_arguments(Session *s, Span span, const char *rule, const char *arg) {
-  if (arg)
-    diag_new(s, DIAG_RULE_ARGUMENTS, span, "`%s` takes one argument: %s", rule, arg);
-  else
-    diag_new(s, DIAG_RULE_ARGUMENTS, span, "`%s` takes no arguments", rule);
+  if (arg) diag_new(s, DIAG_RULE_ARGUMENTS, span, "`%s` takes one argument: %s", rule, arg);
+  else diag_new(s, DIAG_RULE_ARGUMENTS, span, "`%s` takes no arguments", rule);
 }
 
 void diag_unknown_link_setting(Session *s, Span span, const char *name, const char *of, const char *nearest) {
-  Diag *d = diag_new(s, DIAG_UNKNOWN_LINK_SETTING, span, "%s has a weight and a delay, but no `%s`", of, name);
+  Diag *d =
+      diag_new(s, DIAG_UNKNOWN_LINK_SETTING, span, "%s has a weight and a delay, but no `%s`", of, name);
   did_you_mean(s, d, span, nearest);
 }
 
@@ -186,36 +195,36 @@ void diag_delay_not_positive(Session *s, Span span, double ms) {
 }
 
 void diag_delay_below_step(Session *s, Span span, double ms, double dt, Span run) {
-  Diag *d = diag_new(s, DIAG_DELAY_BELOW_STEP, span, "a delay of %.6g ms is less than one step of %.6g ms", ms, dt);
+  Diag *d =
+      diag_new(s, DIAG_DELAY_BELOW_STEP, span, "a delay of %.6g ms is less than one step of %.6g ms", ms, dt);
   diag_note(s, d, run, "the step is given here");
   diag_hint(s, d, "Delays are rounded to whole steps: make the step smaller or the delay longer.");
 }
 
 void diag_port_missing(Session *s, Span span, const char *population, const char *const *ports, size_t n) {
-  Diag *d = diag_new(s, DIAG_PORT_MISSING, span, "the port is missing: events go to a port of `%s`", population);
-  if (n)
-    diag_hint(s, d, "Its ports: %s. Write `%s.%s`.", list_of(s, ports, n), population, ports[0]);
-  else
-    diag_hint(s, d, "It has none: declare one in its neuron, `receive exc(w : pA) { … }`.");
+  Diag *d =
+      diag_new(s, DIAG_PORT_MISSING, span, "the port is missing: events go to a port of `%s`", population);
+  if (n) diag_hint(s, d, "Its ports: %s. Write `%s.%s`.", list_of(s, ports, n), population, ports[0]);
+  else diag_hint(s, d, "It has none: declare one in its neuron, `receive exc(w : pA) { … }`.");
 }
 
 void diag_unknown_port(Session *s, Span span, const char *name, const char *component, const char *nearest,
                        const char *const *ports, size_t n, Span decl) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_PORT, span, "`%s` has no port `%s`", component, name);
   declared_here(s, d, component, decl);
-  if (nearest)
-    did_you_mean(s, d, span, nearest);
-  else if (n)
-    diag_hint(s, d, "Its ports: %s.", list_of(s, ports, n));
-  else
-    diag_hint(s, d, "It has none: declare one with `receive %s(w : pA) { … }`.", name);
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else if (n) diag_hint(s, d, "Its ports: %s.", list_of(s, ports, n));
+  else diag_hint(s, d, "It has none: declare one with `receive %s(w : pA) { … }`.", name);
 }
 
-void diag_input_not_port(Session *s, Span span, const char *name, const char *component, const char *const *ports, size_t n,
-                         Span decl) {
-  Diag *d = diag_new(s, DIAG_INPUT_NOT_PORT, span, "`%s` of `%s` is an input: events go to a port", name, component);
+void diag_input_not_port(Session *s, Span span, const char *name, const char *component,
+                         const char *const *ports, size_t n, Span decl) {
+  Diag *d = diag_new(s, DIAG_INPUT_NOT_PORT, span, "`%s` of `%s` is an input: events go to a port", name,
+                     component);
   declared_here(s, d, name, decl);
-  if (n) diag_hint(s, d, "Its ports: %s. An input is driven with `constant(…)` or `step(…)`.", list_of(s, ports, n));
+  if (n)
+    diag_hint(s, d, "Its ports: %s. An input is driven with `constant(…)` or `step(…)`.",
+              list_of(s, ports, n));
 }
 
 void diag_source_never_spikes(Session *s, Span span, const char *name, const char *component, Span decl) {
@@ -224,13 +233,16 @@ void diag_source_never_spikes(Session *s, Span span, const char *name, const cha
   diag_hint(s, d, "A neuron spikes if it has `spike when …`.");
 }
 
-void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_source, const char *target, double n_target) {
-  diag_new(s, DIAG_ONE_TO_ONE_SIZES, span, "`one_to_one` wants equal sizes: `%s` has %.16g cells, `%s` has %.16g", source,
-           n_source, target, n_target);
+void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_source, const char *target,
+                           double n_target) {
+  diag_new(s, DIAG_ONE_TO_ONE_SIZES, span,
+           "`one_to_one` wants equal sizes: `%s` has %.16g cells, `%s` has %.16g", source, n_source, target,
+           n_target);
 }
 
 void diag_too_many_partners(Session *s, Span span, double count, const char *pool, double available) {
-  Diag *d = diag_new(s, DIAG_TOO_MANY_PARTNERS, span, "%.16g partners, but `%s` offers only %.16g", count, pool, available);
+  Diag *d = diag_new(s, DIAG_TOO_MANY_PARTNERS, span, "%.16g partners, but `%s` offers only %.16g", count,
+                     pool, available);
   diag_hint(s, d, "Without `no multiple` a cell can be chosen several times.");
 }
 
@@ -242,10 +254,10 @@ void diag_not_a_probability(Session *s, Span span, double value) {
 
 void diag_unknown_drive(Session *s, Span span, const char *name, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_DRIVE, span, "there is no source `%s`", name);
-  if (nearest)
-    did_you_mean(s, d, span, nearest);
+  if (nearest) did_you_mean(s, d, span, nearest);
   else
-    diag_hint(s, d, "The sources: poisson(rate), times([…]), constant(value), step(value, from = t1, to = t2).");
+    diag_hint(s, d,
+              "The sources: poisson(rate), times([…]), constant(value), step(value, from = t1, to = t2).");
 }
 
 void diag_drive_arguments(Session *s, Span span, const char *name, const char *form) {
@@ -254,7 +266,8 @@ void diag_drive_arguments(Session *s, Span span, const char *name, const char *f
 }
 
 void diag_input_missing(Session *s, Span span, const char *population, const char *const *inputs, size_t n) {
-  Diag *d = diag_new(s, DIAG_INPUT_MISSING, span, "the input is missing: a current goes to an input of `%s`", population);
+  Diag *d = diag_new(s, DIAG_INPUT_MISSING, span, "the input is missing: a current goes to an input of `%s`",
+                     population);
   if (n) diag_hint(s, d, "Its inputs: %s. Write `%s.%s`.", list_of(s, inputs, n), population, inputs[0]);
 }
 
@@ -262,17 +275,18 @@ void diag_unknown_input(Session *s, Span span, const char *name, const char *com
                         const char *const *inputs, size_t n, Span decl) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_INPUT, span, "`%s` has no input `%s`", component, name);
   declared_here(s, d, component, decl);
-  if (nearest)
-    did_you_mean(s, d, span, nearest);
-  else if (n)
-    diag_hint(s, d, "Its inputs: %s.", list_of(s, inputs, n));
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else if (n) diag_hint(s, d, "Its inputs: %s.", list_of(s, inputs, n));
 }
 
-void diag_port_not_input(Session *s, Span span, const char *name, const char *component, const char *const *inputs, size_t n,
-                         Span decl) {
-  Diag *d = diag_new(s, DIAG_PORT_NOT_INPUT, span, "`%s` of `%s` is a port: a current goes to an input", name, component);
+void diag_port_not_input(Session *s, Span span, const char *name, const char *component,
+                         const char *const *inputs, size_t n, Span decl) {
+  Diag *d = diag_new(s, DIAG_PORT_NOT_INPUT, span, "`%s` of `%s` is a port: a current goes to an input", name,
+                     component);
   declared_here(s, d, name, decl);
-  if (n) diag_hint(s, d, "Its inputs: %s. A port is driven with `poisson(…)` or `times([…])`.", list_of(s, inputs, n));
+  if (n)
+    diag_hint(s, d, "Its inputs: %s. A port is driven with `poisson(…)` or `times([…])`.",
+              list_of(s, inputs, n));
 }
 
 void diag_current_settings(Session *s, Span span, const char *source) {
@@ -313,7 +327,8 @@ void diag_unknown_network(Session *s, Span span, const char *name, const char *n
   did_you_mean(s, d, span, nearest);
 }
 
-void diag_not_a_network(Session *s, Span span, const char *name, const char *kind, Span decl, bool is_neuron) {
+void diag_not_a_network(Session *s, Span span, const char *name, const char *kind, Span decl,
+                        bool is_neuron) {
   Diag *d = diag_new(s, DIAG_NOT_A_NETWORK, span, "`%s` is %s, not a network", name, kind);
   declared_here(s, d, name, decl);
   if (is_neuron) diag_hint(s, d, "Write `neuron %s` to run one cell.", name);
@@ -331,10 +346,8 @@ void diag_dt_missing(Session *s, Span span) {
 
 void diag_unknown_run_setting(Session *s, Span span, const char *name, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_RUN_SETTING, span, "a run has no setting `%s`", name);
-  if (nearest)
-    did_you_mean(s, d, span, nearest);
-  else
-    diag_hint(s, d, "A run has `dt`, `seed`, `seeds` and `method`.");
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "A run has `dt`, `seed`, `seeds` and `method`.");
 }
 
 void diag_seeds_form(Session *s, Span span) {
@@ -342,12 +355,11 @@ void diag_seeds_form(Session *s, Span span) {
   diag_hint(s, d, "Write `seeds = 1..10`; for one run, `seed = 1`.");
 }
 
-void diag_unknown_method(Session *s, Span span, const char *name, const char *nearest, const char *const *methods, size_t n) {
+void diag_unknown_method(Session *s, Span span, const char *name, const char *nearest,
+                         const char *const *methods, size_t n) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_METHOD, span, "there is no method `%s`", name);
-  if (nearest)
-    did_you_mean(s, d, span, nearest);
-  else
-    diag_hint(s, d, "The methods: %s. Without one the compiler chooses.", list_of(s, methods, n));
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "The methods: %s. Without one the compiler chooses.", list_of(s, methods, n));
 }
 
 void diag_record_of_missing(Session *s, Span span, const char *text) {
@@ -356,7 +368,8 @@ void diag_record_of_missing(Session *s, Span span, const char *text) {
 }
 
 void diag_record_spikes_form(Session *s, Span span) {
-  Diag *d = diag_new(s, DIAG_RECORD_SPIKES_FORM, span, "spikes are recorded as they come: they have no interval and no name");
+  Diag *d = diag_new(s, DIAG_RECORD_SPIKES_FORM, span,
+                     "spikes are recorded as they come: they have no interval and no name");
   diag_hint(s, d, "Write `record spikes of E`; all of them are written to spikes.h5.");
 }
 
@@ -382,7 +395,8 @@ void diag_record_name_twice(Session *s, Span span, const char *name, Span before
 }
 
 void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run) {
-  Diag *d = diag_new(s, DIAG_EVERY_OFF_GRID, span, "%.6g ms between samples is no multiple of the step of %.6g ms", ms, dt);
+  Diag *d = diag_new(s, DIAG_EVERY_OFF_GRID, span,
+                     "%.6g ms between samples is no multiple of the step of %.6g ms", ms, dt);
   diag_note(s, d, run, "the step is given here");
 }
 
@@ -393,10 +407,8 @@ void diag_expect_form(Session *s, Span span) {
 
 void diag_unknown_measure(Session *s, Span span, const char *name, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_MEASURE, span, "there is no measure `%s`", name);
-  if (nearest)
-    did_you_mean(s, d, span, nearest);
-  else
-    diag_hint(s, d, "The measures: rate(E), cv_isi(E), spikes(E).");
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "The measures: rate(E), cv_isi(E), spikes(E).");
 }
 
 void diag_measure_arguments(Session *s, Span span, const char *name) {
@@ -410,7 +422,8 @@ void diag_during_form(Session *s, Span span) {
 }
 
 void diag_window_empty(Session *s, Span span, double from, double to) {
-  diag_new(s, DIAG_WINDOW_EMPTY, span, "nothing counts: it starts at %.6g ms, and the end is at %.6g ms", from, to);
+  diag_new(s, DIAG_WINDOW_EMPTY, span, "nothing counts: it starts at %.6g ms, and the end is at %.6g ms",
+           from, to);
 }
 
 /* ---- imports */
@@ -434,7 +447,8 @@ void diag_import_depth(Session *s, Span span, int limit) {
 }
 
 void diag_import_hash(Session *s, Span span, const char *path, const char *found, bool well_formed) {
-  Diag *d = well_formed ? diag_new(s, DIAG_IMPORT_HASH, span, "`%s` is not the file that was meant: its hash differs", path)
+  Diag *d = well_formed ? diag_new(s, DIAG_IMPORT_HASH, span,
+                                   "`%s` is not the file that was meant: its hash differs", path)
                         : diag_new(s, DIAG_IMPORT_HASH, span, "a sha256 hash has 64 hexadecimal digits");
   diag_hint(s, d, "The hash of the file is %s.", found);
 }

@@ -1,7 +1,9 @@
-/* The checked model as text: `nslc ir --after check`, the goldens of the checker, and what the model's hash is taken over.
+/* The checked model as text: `nslc ir --after check`, the goldens of the checker, and what the model's hash
+ * is taken over.
  *
- * All that has a meaning is printed, in coherent units with every digit, and nothing else: no places, comments, documentation,
- * or the way a number was written. So two files print alike exactly if they mean the same. */
+ * All that has a meaning is printed, in coherent units with every digit, and nothing else: no places,
+ * comments, documentation, or the way a number was written. So two files print alike exactly if they mean
+ * the same. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +16,10 @@ typedef struct {
   FILE *out;
 } Print;
 
-static const char *const dist_names[] = {
-    [DIST_UNIFORM] = "uniform", [DIST_NORMAL] = "normal", [DIST_EXPONENTIAL] = "exponential", [DIST_LOGNORMAL] = "lognormal"};
+static const char *const dist_names[] = {[DIST_UNIFORM] = "uniform",
+                                         [DIST_NORMAL] = "normal",
+                                         [DIST_EXPONENTIAL] = "exponential",
+                                         [DIST_LOGNORMAL] = "lognormal"};
 static const char *const builtin_names[] = {
 #define BUILTIN(id, text, arity, dims, ir, doc) [B_##id] = text,
 #include "lang/builtins.def"
@@ -56,7 +60,8 @@ static void print_args(const Print *p, const MExpr *e, uint32_t n) {
 
 static void print_call(const Print *p, const MExpr *e) {
   const char *name = builtin_names[e->builtin];
-  bool word = (name[0] >= 'a' && name[0] <= 'z') && e->builtin != B_AND && e->builtin != B_OR && e->builtin != B_NOT;
+  bool word =
+      (name[0] >= 'a' && name[0] <= 'z') && e->builtin != B_AND && e->builtin != B_OR && e->builtin != B_NOT;
   if (e->builtin == B_SELECT || e->builtin == B_NEG || word) {
     fputs(e->builtin == B_SELECT ? "select" : e->builtin == B_NEG ? "-" : name, p->out);
     print_args(p, e, e->n_args);
@@ -109,7 +114,8 @@ static void print_domain(const Print *p, const MDomain *d) {
   if (!d->has) return;
   if (d->labels.n) {
     fputs(" in {", p->out);
-    for (uint32_t i = 0; i < d->labels.n; i++) fprintf(p->out, "%s%s", i ? ", " : "", text_of(p, d->labels.at[i]));
+    for (uint32_t i = 0; i < d->labels.n; i++)
+      fprintf(p->out, "%s%s", i ? ", " : "", text_of(p, d->labels.at[i]));
     fputc('}', p->out);
     return;
   }
@@ -125,8 +131,8 @@ static void print_domain(const Print *p, const MDomain *d) {
 /* ---- components */
 
 static void print_statements(const Print *p, MStmt *const *at, uint32_t n, int indent) {
-  static const char *const ops[] = {[ASSIGN_SET] = "=", [ASSIGN_ADD] = "+=", [ASSIGN_SUB] = "-=", [ASSIGN_MUL] = "*=",
-                                    [ASSIGN_DRAW] = "~"};
+  static const char *const ops[] = {
+      [ASSIGN_SET] = "=", [ASSIGN_ADD] = "+=", [ASSIGN_SUB] = "-=", [ASSIGN_MUL] = "*=", [ASSIGN_DRAW] = "~"};
   for (uint32_t i = 0; i < n; i++) {
     const MStmt *st = at[i];
     fprintf(p->out, "%*s", indent, "");
@@ -145,7 +151,8 @@ static void print_statements(const Print *p, MStmt *const *at, uint32_t n, int i
 }
 
 static void print_var(const Print *p, const MVar *v) {
-  static const char *const kinds[] = {[VAR_PARAM] = "param", [VAR_STATE] = "state", [VAR_LET] = "let", [VAR_INPUT] = "input"};
+  static const char *const kinds[] = {
+      [VAR_PARAM] = "param", [VAR_STATE] = "state", [VAR_LET] = "let", [VAR_INPUT] = "input"};
   fprintf(p->out, "  %s %s", kinds[v->kind], text_of(p, v->name));
   print_unit(p, v->dim);
   print_value(p, v->draw ? " ~ " : " = ", v->value);
@@ -158,7 +165,8 @@ static void print_var(const Print *p, const MVar *v) {
 }
 
 static void print_component(const Print *p, const MComponent *c) {
-  static const char *const forms[] = {[SPIKE_WHEN] = "when", [SPIKE_PEAK] = "at peak of", [SPIKE_RATE] = "at rate"};
+  static const char *const forms[] = {
+      [SPIKE_WHEN] = "when", [SPIKE_PEAK] = "at peak of", [SPIKE_RATE] = "at rate"};
   fprintf(p->out, "%s %s\n", text_of(p, c->what), text_of(p, c->name));
   for (uint32_t i = 0; i < c->vars.n; i++) print_var(p, c->vars.at[i]);
   for (uint32_t i = 0; i < c->ports.n; i++) {
@@ -216,9 +224,10 @@ static void print_link(const Print *p, const MExpr *weight, const MExpr *delay, 
 }
 
 static void print_projection(const Print *p, const MProjection *j) {
-  static const char *const rules[] = {[RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
-                                      [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
-                                      [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability"};
+  static const char *const rules[] = {
+      [RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
+      [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
+      [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability"};
   fprintf(p->out, "  connect \"%s\" ", text_of(p, j->path));
   print_slice(p, &j->source);
   fputs(" -> ", p->out);
@@ -234,8 +243,10 @@ static void print_projection(const Print *p, const MProjection *j) {
 }
 
 static void print_drive(const Print *p, const MDrive *d) {
-  static const char *const kinds[] = {
-      [DRIVE_POISSON] = "poisson", [DRIVE_TIMES] = "times", [DRIVE_CONSTANT] = "constant", [DRIVE_STEP] = "step"};
+  static const char *const kinds[] = {[DRIVE_POISSON] = "poisson",
+                                      [DRIVE_TIMES] = "times",
+                                      [DRIVE_CONSTANT] = "constant",
+                                      [DRIVE_STEP] = "step"};
   fprintf(p->out, "  drive \"%s\" ", text_of(p, d->path));
   print_slice(p, &d->target);
   Name target = d->input ? d->input->name : d->target.pop->component->ports.at[d->port]->name;
@@ -249,7 +260,8 @@ static void print_drive(const Print *p, const MDrive *d) {
 static void print_record(const Print *p, const MRecord *r) {
   static const char *const kinds[] = {
       [RECORD_SPIKES] = "spikes", [RECORD_VALUE] = "value", [RECORD_SUM] = "sum", [RECORD_MEAN] = "mean"};
-  fprintf(p->out, "  record %s as %s in %s", kinds[r->kind], text_of(p, r->name), name_none(r->unit) ? "1" : text_of(p, r->unit));
+  fprintf(p->out, "  record %s as %s in %s", kinds[r->kind], text_of(p, r->name),
+          name_none(r->unit) ? "1" : text_of(p, r->unit));
   print_value(p, " every ", r->every);
   fputc('\n', p->out);
   for (uint32_t i = 0; i < r->items.n; i++) {

@@ -1,8 +1,8 @@
 /* Inside the checker: one network (or a lone neuron) while it becomes an MExperiment.
  *
- * A Net holds what the scope alone does not: value families (params and lets, one MGlobal for each element), population
- * families (one MPopulation for each), and the defaults of all globals. Families are expanded: an expression is
- * checked once for each element, with the binders standing for elements. */
+ * A Net holds what the scope alone does not: value families (params and lets, one MGlobal for each element),
+ * population families (one MPopulation for each), and the defaults of all globals. Families are expanded: an
+ * expression is checked once for each element, with the binders standing for elements. */
 #ifndef NSL_LANG_NET_H
 #define NSL_LANG_NET_H
 
@@ -60,13 +60,13 @@ typedef struct {
   Checker *c;
   Session *s;
   Scope *scope;
-  Name name;      /* "brunel": begins the paths of the globals */
-  Span span;      /* of the network's name */
-  bool neuron;    /* a lone neuron: its names are used without the population */
+  Name name;   /* "brunel": begins the paths of the globals */
+  Span span;   /* of the network's name */
+  bool neuron; /* a lone neuron: its names are used without the population */
   MExperiment *x;
   VEC(NetValue *) values;
   VEC(NetPop *) pops;
-  VEC(Known) known; /* by index of the global */
+  VEC(Known) known;  /* by index of the global */
   uint64_t elements; /* of all families */
   Known dt;          /* of the experiment */
   Scope *paths;      /* of projections and drives, to keep them unique */
@@ -94,21 +94,21 @@ bool net_in_domain(Net *n, const MExpr *e, const MDomain *domain, Name what, dou
 void net_misplaced(Net *n, const Ast *st, const char *where, const char *hint);
 
 /* ---- parts of a network */
-void net_declare_values(Net *n, const AstDecl *decl);            /* check_globals.c */
-void net_override(Net *n, const AstAssign *assign);              /* check_globals.c */
-void net_check_values(Net *n);                                   /* check_globals.c */
-void net_declare_population(Net *n, const AstPopulation *ast);   /* check_population.c */
-void net_check_population(Net *n, NetPop *pop);                  /* check_population.c */
-void net_override_setting(Net *n, const AstAssign *assign);      /* check_population.c */
+void net_declare_values(Net *n, const AstDecl *decl);          /* check_globals.c */
+void net_override(Net *n, const AstAssign *assign);            /* check_globals.c */
+void net_check_values(Net *n);                                 /* check_globals.c */
+void net_declare_population(Net *n, const AstPopulation *ast); /* check_population.c */
+void net_check_population(Net *n, NetPop *pop);                /* check_population.c */
+void net_override_setting(Net *n, const AstAssign *assign);    /* check_population.c */
 void net_lone_population(Net *n, MComponent *component, Span span, const AstList *settings);
-void net_connect(Net *n, const AstConnect *ast);                 /* check_connect.c */
-void net_drive(Net *n, const AstDrive *ast);                     /* check_drive.c */
+void net_connect(Net *n, const AstConnect *ast);                                       /* check_connect.c */
+void net_drive(Net *n, const AstDrive *ast);                                           /* check_drive.c */
 Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overrides); /* check_network.c */
 Net *net_check_neuron(Checker *c, Scope *scope, const Ast *ref, MExperiment *x, const AstList *settings);
 
 /* ---- endpoints (check_endpoint.c) */
 typedef VEC(MSlice) MSliceList;
-/* `cell[L4e][0..9]`, `cell[exc]`, `(E, I)` -> slices. `ret_member` (may be NULL: none allowed) gets a dotted tail:
+/* `cell[L4e][0..9]`, `cell[exc]`, `(E, I)` -> slices. `ret_member` (NULL: none allowed) gets a dotted tail:
  * `E.na.m` -> "na.m" and its span. false after a message. */
 bool net_slices(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, AstWord *ret_member);
 /* Checks that the expression is a whole number in [least, most], as far as it is known; marks globals. */
@@ -121,7 +121,8 @@ Name net_unique_path(Net *n, Name path, Span label);
 bool net_link_settings(Net *n, const AstList *settings, const char *of, const AstAssign **ret_weight,
                        const AstAssign **ret_delay);
 /* The weight for one port: required where the port takes an argument, refused where it takes none. */
-bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const AstAssign *weight, MExpr **ret);
+bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const AstAssign *weight,
+                     MExpr **ret);
 bool net_link_delay(Net *n, Scope *scope, const AstAssign *delay, bool zero_allowed, MExpr **ret);
 /* The port of a population; NULL after a message. */
 MPort *net_port(Net *n, const MPopulation *pop, AstWord member, Span span, uint32_t *ret_index);

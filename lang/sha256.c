@@ -1,5 +1,5 @@
-/* SHA-256 (FIPS 180-4), the hash that `import … sha256 "…"` names: 64 rounds on blocks of 64 bytes, the last ones padded
- * with a one bit and the length in bits. */
+/* SHA-256 (FIPS 180-4), the hash that `import … sha256 "…"` names: 64 rounds on blocks of 64 bytes, the last
+ * ones padded with a one bit and the length in bits. */
 #include "lang/sha256.h"
 
 #include <stdint.h>
