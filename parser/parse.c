@@ -29,11 +29,13 @@ AstFile *parse_source(Session *s, const Source *source) {
   p->newline = true;
   words_init(p);
   scanner_open(p);
+  uint32_t errors = s->errors;
   syntax_parse(p);
   scanner_close(p);
   Span all = {source->base, source->base + source->len};
   if (!p->file) p->file = AST_AS(File, ast_new(s, AST_FILE, all));
   p->file->head.span = all;
+  p->file->broken = s->errors - errors > p->harmless;
   docs_attach(p, p->file);
   check_language(p, p->file);
   return p->file;

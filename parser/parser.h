@@ -66,6 +66,7 @@ typedef struct Parser {
   const Source *source;
   void *scanner;
   AstFile *file;
+  uint32_t harmless; /* errors about text whose meaning is clear: nothing is missing from the tree */
 
   /* words: token table and the keyword of each name (0: none, else index + 1) */
   uint8_t *keyword_of;

@@ -110,6 +110,7 @@ int scan_number(Parser *p, const char *text, size_t len, Value *value, Span *spa
   value->number = strtod(text, NULL);
   if (errno == ERANGE && (isinf(value->number) || fabs(value->number) < DBL_MIN)) {
     diag_syntax_number_range(p->s, *span, arena_text(p->s->arena, text, len), isinf(value->number));
+    p->harmless += !isinf(value->number);
     value->number = 1;
   }
   return T_NUMBER;
@@ -124,7 +125,7 @@ int scan_number_bad(Parser *p, const char *text, size_t len, Value *value, Span 
   size_t whole = strlen(write);
   if (write[whole - 1] == 'e' || write[whole - 1] == 'E') write = NULL;
   diag_syntax_number_form(p->s, *span, arena_text(p->s->arena, text, len), why, write);
-  p->bad = true;
+  p->harmless++;
   p->number_from = span->from;
   p->number_end = 0;
   value->number = strtod(text, NULL);
@@ -145,7 +146,8 @@ bool scan_unit_starts(Parser *p, const char *text, size_t len, Span *span) {
                           unit ? "a blank stands between a number and its unit"
                                : "a name cannot begin with a digit, and a unit stands behind a blank",
                           unit ? arena_printf(p->s->arena, "%.*s %.*s", digits, number, (int)len, text) : NULL);
-  p->bad = true;
+  p->bad = !unit;
+  p->harmless += unit;
   return true;
 }
 
