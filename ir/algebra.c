@@ -60,10 +60,10 @@ IrVal alg_neg(IrBuild *b, IrVal x) {
   return ir_op1(b, IR_NEG, x);
 }
 
-/* A value with a sign that alg_neg takes away: NEG, or a negative constant factor. */
+/* A value with a sign that alg_neg takes away: NEG, a negative constant, or one as a factor. */
 static bool is_negated(const IrBuild *b, IrVal x) {
   const IrIns *i = ins_of(b, x);
-  if (i->op == IR_NEG) return true;
+  if (is_minus(b, x)) return true;
   if (i->op == IR_MUL) return is_minus(b, i->arg[0]) || is_minus(b, i->arg[1]);
   return i->op == IR_DIV && is_op(b, i->arg[0], IR_CONST) && is_minus(b, i->arg[0]);
 }
@@ -106,9 +106,9 @@ IrVal alg_mul(IrBuild *b, IrVal x, IrVal y) {
   if (is_one(b, y)) return x;
   if (cx && p == -1 && dim_none(ins_of(b, x)->dim)) return alg_neg(b, y);
   if (cy && q == -1 && dim_none(ins_of(b, y)->dim)) return alg_neg(b, x);
-  if (is_negated(b, x) && is_negated(b, y)) return alg_mul(b, alg_neg(b, x), alg_neg(b, y));
-  if (is_negated(b, x)) return ir_op1(b, IR_NEG, alg_mul(b, alg_neg(b, x), y));
-  if (is_negated(b, y)) return ir_op1(b, IR_NEG, alg_mul(b, x, alg_neg(b, y)));
+  if (!cx && !cy && is_negated(b, x) && is_negated(b, y)) return alg_mul(b, alg_neg(b, x), alg_neg(b, y));
+  if (!cx && !cy && is_negated(b, x)) return ir_op1(b, IR_NEG, alg_mul(b, alg_neg(b, x), y));
+  if (!cx && !cy && is_negated(b, y)) return ir_op1(b, IR_NEG, alg_mul(b, x, alg_neg(b, y)));
   if (reciprocal(b, y) != IR_NONE) return alg_div(b, x, reciprocal(b, y));
   if (reciprocal(b, x) != IR_NONE) return alg_div(b, y, reciprocal(b, x));
   return ir_op2(b, IR_MUL, x, y);

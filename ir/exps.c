@@ -1,0 +1,139 @@
+/* Exponentials that share: exp(n y + c) is exp(y)^n * exp(c), so where exponents in a step are whole multiples (1 to 8) of one
+ * linear form up to constants, one exponential serves all. Rates of Hodgkin-Huxley type are the case: -(V + 40)/10, -(V + 35)/10,
+ * -(V + 55)/10, -(V + 65)/20 and -(V + 65)/80 need one exponential and some products.
+ *
+ * exprelr(x) = x / (exp(x) - 1) takes part: by the quotient for |x| >= 1/4, else by its series to x^10 (rest 3e-17).
+ * Error: at most n + 3 units in the last place for exp, 4 n + 8 for exprelr, against 1 and 2 before; not exact in the
+ * sense of passes.def. Steps only, after the integrator has been chosen. Needs `cse`; gives work for `dce`. */
+#include <math.h>
+
+#include "ir/pass.h"
+#include "ir/product.h"
+
+enum { MOST = 8 };
+
+typedef struct {
+  IrVal at, arg;
+  Sum form;         /* normalized, without its constant */
+  double k, c;      /* the exponent is k * form + c */
+  uint32_t base;    /* position of the member whose exponential it uses; itself: none yet or it is the base */
+  int n;            /* times the base's exponent; 0: alone */
+} Member;
+
+typedef struct {
+  IrRewrite r;
+  VEC(Member) members;
+  uint32_t *member; /* by instruction, or IR_NONE */
+  IrVal *power;     /* new value of exp(base)^n: [base * (MOST + 1) + n] */
+} Exps;
+
+static void find_members(Exps *z, const IrKernel *k, Arena *a) {
+  const bool *uniform = ir_uniform_values(k, a);
+  const Products forms = {.k = k};
+  for (IrVal i = 0; i < k->ins.n; i++) {
+    const IrIns *ins = &k->ins.at[i];
+    z->member[i] = IR_NONE;
+    if ((ins->op != IR_EXP && ins->op != IR_EXPRELR) || uniform[i]) continue;
+    Member m = {.at = i, .arg = ins->arg[0], .base = z->members.n};
+    bool bad = false;
+    sum_add(&forms, ins->arg[0], 1, &m.form, &bad, 0);
+    if (bad || !m.form.n || m.form.coef[0] == 0) continue;
+    m.k = m.form.coef[0];
+    m.c = m.form.constant;
+    for (uint32_t j = 0; j < m.form.n; j++) m.form.coef[j] /= m.k;
+    m.form.constant = 0;
+    z->member[i] = z->members.n;
+    vec_push(a, &z->members, m);
+  }
+}
+
+/* n if member i has n times the exponent of base b, up to a constant; else 0 */
+static int multiple(const Exps *z, uint32_t i, uint32_t b) {
+  const Member *x = &z->members.at[i], *y = &z->members.at[b];
+  double n = nearbyint(x->k / y->k);
+  if (x->n || !(n >= 1 && n <= MOST) || !sum_near(x->k / y->k, n) || !sum_equal(&x->form, &y->form)) return 0;
+  return fabs(x->c - n * y->c) < 20 ? (int)n : 0; /* a large factor would overflow before its exponential does */
+}
+
+/* Bases, the one with most members first; each member joins one. */
+static void find_bases(Exps *z) {
+  for (;;) {
+    uint32_t best = IR_NONE, most = 1;
+    for (uint32_t b = 0; b < z->members.n; b++) {
+      uint32_t n = 0;
+      for (uint32_t i = 0; i < z->members.n && !z->members.at[b].n; i++) n += multiple(z, i, b) > 0;
+      if (n > most) best = b, most = n;
+    }
+    if (best == IR_NONE) return;
+    for (uint32_t i = 0; i < z->members.n; i++) {
+      int n = i == best ? 0 : multiple(z, i, best);
+      if (n) z->members.at[i].base = best, z->members.at[i].n = n;
+    }
+    z->members.at[best].n = 1;
+  }
+}
+
+static IrVal num(Exps *z, double x) { return ir_const(&z->r.b, x, DIM_NONE); }
+
+static IrVal make(Exps *z, IrVal i);
+
+/* exp(exponent of the base)^n */
+static IrVal power(Exps *z, uint32_t base, int n) {
+  IrVal *at = &z->power[base * (MOST + 1) + (uint32_t)n];
+  if (*at != IR_NONE) return *at;
+  if (n == 1) *at = ir_op1(&z->r.b, IR_EXP, make(z, z->members.at[base].arg));
+  else if (n % 2 == 0) *at = ir_op2(&z->r.b, IR_MUL, power(z, base, n / 2), power(z, base, n / 2));
+  else *at = ir_op2(&z->r.b, IR_MUL, power(z, base, n - 1), power(z, base, 1));
+  return *at;
+}
+
+/* x / (e - 1) where e = exp(x) to some units in the last place */
+static IrVal quotient(Exps *z, IrVal x, IrVal e) {
+  static const double series[] = {1.0 / 47900160, -1.0 / 1209600, 1.0 / 30240, -1.0 / 720, 1.0 / 12};
+  IrBuild *b = &z->r.b;
+  IrVal square = ir_op2(b, IR_MUL, x, x), p = num(z, series[0]);
+  for (size_t i = 1; i < COUNT_OF(series); i++) p = ir_op3(b, IR_FMA, p, square, num(z, series[i]));
+  IrVal linear = ir_op3(b, IR_FMA, num(z, -0.5), x, num(z, 1));
+  IrVal near = ir_op3(b, IR_FMA, p, square, linear);
+  IrVal far = ir_op2(b, IR_DIV, x, ir_op2(b, IR_SUB, e, num(z, 1)));
+  return ir_op3(b, IR_SELECT, ir_op2(b, IR_LT, ir_op1(b, IR_ABS, x), num(z, 0.25)), near, far);
+}
+
+static IrVal shared(Exps *z, const Member *m) {
+  const Member *base = &z->members.at[m->base];
+  IrVal e = power(z, m->base, m->n);
+  double factor = exp(m->c - m->n * base->c);
+  if (fabs(factor - 1) > 1e-15) e = ir_op2(&z->r.b, IR_MUL, e, num(z, factor));
+  if (z->r.in->ins.at[m->at].op == IR_EXP) return e;
+  return quotient(z, z->r.map[m->arg], e);
+}
+
+/* The new value of old instruction i; what it needs first, since a base may stand below its first user. */
+static IrVal make(Exps *z, IrVal i) {
+  if (z->r.map[i] != IR_NONE) return z->r.map[i];
+  const IrIns *ins = &z->r.in->ins.at[i];
+  for (int j = 0; j < ir_ops[ins->op].arity; j++) make(z, ins->arg[j]);
+  const Member *m = z->member[i] == IR_NONE ? NULL : &z->members.at[z->member[i]];
+  if (m && m->n) {
+    IrVal e = shared(z, m);
+    return z->r.map[i] = e;
+  }
+  ir_rewrite_at(&z->r, i);
+  return ir_rewrite_copy(&z->r, i);
+}
+
+static IrKernel *exps_kernel(const IrKernel *k, Arena *out, Session *s) {
+  if (k->kind != KERNEL_STEP) return ir_kernel_copy(k, out);
+  Exps z = {.r = ir_rewrite(k, out, s), .member = NEW_ARRAY(out, uint32_t, k->ins.n + 1)};
+  find_members(&z, k, out);
+  find_bases(&z);
+  z.power = NEW_ARRAY(out, IrVal, (size_t)(z.members.n + 1) * (MOST + 1));
+  for (uint32_t i = 0; i < z.members.n * (MOST + 1); i++) z.power[i] = IR_NONE;
+  for (IrVal i = 0; i < k->ins.n; i++) {
+    ir_rewrite_at(&z.r, i);
+    make(&z, i);
+  }
+  return z.r.b.k;
+}
+
+IrModule *ir_pass_exps(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, exps_kernel); }
