@@ -182,7 +182,30 @@ static uint32_t errors_of(const char *text, DiagCode *ret_first) {
   return errors;
 }
 
-static void test_words(void) {
+/* The page of parser/ lists the words, in order of the alphabet, as they stand in keywords.def. */
+static void test_word_lists(const char *root, const char *heading, const char *const *words, size_t n) {
+  char path[512], want[4096] = "";
+  snprintf(path, sizeof path, "%s/../../parser/README.md", root);
+  const char **sorted = malloc(n * sizeof *sorted);
+  memcpy(sorted, words, n * sizeof *sorted);
+  qsort(sorted, n, sizeof *sorted, by_name);
+  for (size_t i = 0; i < n; i++) snprintf(want + strlen(want), sizeof want - strlen(want), " %s", sorted[i]);
+  Text page = read_file(path);
+  char *at = page.at ? strstr(page.at, heading) : NULL;
+  char *end = at ? strchr(at, '.') : NULL;
+  bool same = false;
+  if (end) {
+    *end = 0;
+    for (char *c = at; *c; c++)
+      if (*c == '\n') *c = ' ';
+    at = strchr(at + strlen(heading), ':');
+    same = at && strcmp(at + 1, want) == 0;
+  }
+  if (!ok(same, "parser/README.md lists the", heading)) printf("# %s\n#%s\n", at ? at : "-", want);
+  free(sorted), free(page.at);
+}
+
+static void test_words(const char *root) {
   static const struct {
     const char *text;
     bool hard;
@@ -193,6 +216,13 @@ static void test_words(void) {
 #undef HARD
 #undef SOFT
   };
+  const char *hard[COUNT_OF(words)], *soft[COUNT_OF(words)];
+  size_t n_hard = 0, n_soft = 0;
+  for (size_t i = 0; i < COUNT_OF(words); i++)
+    if (words[i].hard) hard[n_hard++] = words[i].text;
+    else soft[n_soft++] = words[i].text;
+  test_word_lists(root, "**Hard words**", hard, n_hard);
+  test_word_lists(root, "**Soft words**", soft, n_soft);
   char text[512];
   for (size_t i = 0; i < COUNT_OF(words); i++) {
     const char *w = words[i].text;
@@ -381,7 +411,7 @@ int main(int argc, char **argv) {
   Folder cases = folder_of(argv[1], "cases"), errors = folder_of(argv[1], "errors");
   for (size_t i = 0; i < cases.n; i++) test_case(cases.paths[i], strrchr(cases.paths[i], '/') + 1, bless);
   for (size_t i = 0; i < errors.n; i++) test_errors(errors.paths[i], strrchr(errors.paths[i], '/') + 1, bless);
-  test_words();
+  test_words(argv[1]);
   test_small();
   test_limits();
   for (size_t i = 0; i < cases.n; i++) test_damaged(cases.paths[i], i, rounds);
