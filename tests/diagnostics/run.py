@@ -11,6 +11,9 @@ place has `-` instead of it; one in another file (an import) has the file's name
 without any expectation must pass the checker silently. What a text file cannot hold (invalid UTF-8, a file of 100 MB)
 is made by the functions in `made`.
 
+A case is checked with `nslc check --json CASE`; a line `#$ [NAME=VALUE…] COMMAND ARGUMENTS` gives another command, with {case} for
+the case's file and {tmp} for a folder that holds nothing but bin/ld and bin/cc, two linkers that fail.
+
 Usage: run.py [--bless] [--nslc PATH] [CASE...]        prints TAP; --bless rewrites the expectations for review.
 `nslc` is taken from --nslc, $NSLC, or the path.
 """
@@ -20,6 +23,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -54,17 +58,27 @@ def golden_lines(diags, path):
     return [line.replace("\n", "\\n") for line in lines]
 
 
-def check(nslc, path):
+def check(nslc, path, command=None):
     """Runs the checker: (exit status, diagnostics, what is wrong with the way it answered or None)."""
-    try:
-        # from its folder, so that no path of this machine is in a message
-        done = subprocess.run([os.path.abspath(nslc), "check", "--json", path.name or str(path)], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=LIMIT_S, stdin=subprocess.DEVNULL, check=False, cwd=path.parent)
-    except subprocess.TimeoutExpired:
-        return None, [], f"no answer in {LIMIT_S} s"
+    with tempfile.TemporaryDirectory() as tmp:
+        words, env = ["check", "{case}"], dict(os.environ)
+        if command:
+            failing_linkers(pathlib.Path(tmp))
+            words = shlex.split(command)
+        words = [w.replace("{case}", path.name or str(path)).replace("{tmp}", tmp) for w in words]
+        while "=" in words[0]:
+            name, value = words.pop(0).split("=", 1)
+            env[name] = value
+        try:
+            # from its folder, so that no path of this machine is in a message
+            done = subprocess.run([os.path.abspath(nslc), words[0], "--json"] + words[1:], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, timeout=LIMIT_S, stdin=subprocess.DEVNULL, check=False,
+                                  cwd=path.parent, env=env)
+        except subprocess.TimeoutExpired:
+            return None, [], f"no answer in {LIMIT_S} s"
     diags = []
     for raw in (done.stdout + done.stderr).splitlines():
-        text = raw.decode("utf-8", "replace").strip()
+        text = raw.decode("utf-8", "replace").strip().replace(tmp, "{tmp}")
         if not text.startswith("{"):
             return done.returncode, diags, f"not a JSON line: {text!r}"
         item = json.loads(text)
@@ -74,6 +88,13 @@ def check(nslc, path):
     if done.returncode != (1 if errors else 0):
         return done.returncode, diags, f"exit status {done.returncode} with {errors} errors"
     return done.returncode, diags, None
+
+
+def failing_linkers(tmp):
+    (tmp / "bin").mkdir()
+    for name in ["ld", "cc"]:
+        (tmp / "bin" / name).write_text("#!/bin/sh\necho \"$0: no memory\" >&2\nexit 1\n")
+        (tmp / "bin" / name).chmod(0o755)
 
 
 def split_case(path):
@@ -111,7 +132,8 @@ class Tap:
 def run_golden(tap, nslc, paths, blessing, seen):
     for path in paths:
         body, want = split_case(path)
-        _, diags, trouble = check(nslc, path)
+        command = next((line[3:] for line in body if line.startswith("#$ ")), None)
+        _, diags, trouble = check(nslc, path, command)
         got = golden_lines(diags, path)
         seen.update(d["code"] for d in diags)
         if blessing and not trouble:
