@@ -10,7 +10,7 @@ typedef struct {
   const char *cpu; /* "native" (also NULL), "portable", "x86-64-v2", "x86-64-v3", "x86-64-v4" */
   int opt;         /* 0: quick to compile; 1..3: the same full set of passes. The bits that come out are the same */
   bool f32;        /* states and step kernels in float32 */
-  bool debug;      /* .nsl lines and states in the debug information */
+  bool debug;      /* states as variables in the debug information; .nsl lines are always there */
   bool kernels_only; /* tests: an IrModule without model; no hot functions, no table */
   unsigned threads;  /* to compile with; 0: as many as there are processors, at most 4 */
 } CgOptions;

@@ -1,5 +1,5 @@
-/* Spans of IR instructions -> lines of the .nsl text in the debug information, and states as variables: gdb stops at
- * `model.nsl:12`, prints V (all lanes of the pass), and perf shows the model's own text.
+/* Spans of IR instructions -> lines of the .nsl text in the debug information, always; with `debug` also states as
+ * variables: gdb stops at `model.nsl:12`, prints V (all lanes of the pass), and perf shows the model's own text.
  * Code inlined from math/ takes the place of its call. A kernel may come from several files (parts of the standard library):
  * each has a scope of its own inside the function. */
 #include <string.h>
@@ -45,11 +45,11 @@ static void module_flag(CgUnit *u, const char *key, unsigned value) {
 }
 
 void cg_debug_begin(CgUnit *u) {
-  if (!u->options->debug || !u->main_source || u->kind == UNIT_HOT) return;
+  if (!u->main_source || u->kind == UNIT_HOT) return;
   CgDebug *d = u->debug = NEW(u->arena, CgDebug);
   d->builder = LLVMCreateDIBuilder(u->module);
   module_flag(u, "Debug Info Version", LLVMDebugMetadataVersion());
-  module_flag(u, "Dwarf Version", 5);
+  module_flag(u, "Dwarf Version", 4); /* 5 brings .debug_names, which ld puts one after the other and gdb refuses */
   static const char producer[] = "nslc " NSL_VERSION;
   d->unit = LLVMDIBuilderCreateCompileUnit(d->builder, LLVMDWARFSourceLanguageC, debug_source(u, u->main_source)->file, producer,
                                            sizeof producer - 1, u->options->opt > 0, "", 0, 0, "", 0, LLVMDWARFEmissionFull,
@@ -119,7 +119,7 @@ static LLVMMetadataRef debug_variable(CgUnit *u, Name name, Span span) {
 
 void cg_debug_value(CgUnit *u, Name name, Span span, LLVMValueRef value) {
   CgDebug *d = u->debug;
-  if (!d || name_none(name)) return;
+  if (!d || !u->options->debug || name_none(name)) return;
   LLVMDIBuilderInsertDbgValueRecordAtEnd(d->builder, value, debug_variable(u, name, span), d->expression, d->place,
                                          LLVMGetInsertBlock(u->builder));
 }

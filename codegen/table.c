@@ -139,7 +139,7 @@ static struct nsl_expect expect_of(Table *t, const IrExpect *x) {
   struct nsl_expect out = {.text = name_str(t->s, m->text), .place = place_of(t, m->span), .kind = (uint32_t)m->kind,
                            .value = x->value, .lo = x->lo, .hi = x->hi, .open_lo = m->interval.open_lo,
                            .open_hi = m->interval.open_hi, .after = x->after, .until = x->until,
-                           .unit = dim_coherent_unit(t->s, m->dim), .unit_scale = 1};
+                           .unit = is_rate ? "Hz" : dim_coherent_unit(t->s, m->dim), .unit_scale = is_rate ? 1e-3 : 1};
   FILL(t, out.n_slices, slices, slice, x->slices.n);
   for (uint32_t i = 0; i < x->slices.n; i++) slices[i] = slice_of(&x->slices.at[i]);
   out.slices = slices;
