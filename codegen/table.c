@@ -136,6 +136,7 @@ static struct nsl_record record_of(Table *t, const IrRecord *r) {
 
 static struct nsl_expect expect_of(Table *t, const IrExpect *x) {
   const MExpect *m = x->expect;
+  bool is_rate = m->kind == EXPECT_RATE;
   struct nsl_expect out = {.text = name_str(t->s, m->text), .place = place_of(t, m->span), .kind = (uint32_t)m->kind,
                            .value = x->value, .lo = x->lo, .hi = x->hi, .open_lo = m->interval.open_lo,
                            .open_hi = m->interval.open_hi, .after = x->after, .until = x->until,

@@ -2,6 +2,7 @@
  * says which hold: an experiment passes if its run exits with 0, which means that every `expect` holds. */
 #include <dirent.h>
 #include <ftw.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,26 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
   return remove(path);
 }
 
+/* Every `expect` of a finished run, from its run.json. */
+static void report_expects(const char *folder) {
+  char path[96];
+  snprintf(path, sizeof path, "%s/run.json", folder);
+  struct json_object *run = json_object_from_file(path), *expects = NULL;
+  if (run) json_object_object_get_ex(run, "expect", &expects);
+  for (size_t i = 0; expects && i < json_object_array_length(expects); i++) {
+    struct json_object *one = json_object_array_get_idx(expects, i), *text = NULL, *value = NULL, *unit = NULL, *holds = NULL;
+    json_object_object_get_ex(one, "text", &text);
+    json_object_object_get_ex(one, "value", &value);
+    json_object_object_get_ex(one, "unit", &unit);
+    json_object_object_get_ex(one, "holds", &holds);
+    const char *u = unit ? json_object_get_string(unit) : "";
+    printf("  %s  expect %s: ", json_object_get_boolean(holds) ? "holds" : "FAILS", json_object_get_string(text));
+    if (value) printf("%.6g %s\n", json_object_get_double(value), strcmp(u, "1") ? u : "");
+    else printf("no value (too few spikes)\n");
+  }
+  json_object_put(run);
+}
+
 static bool run_experiment(const struct nsl_program *program, const char *file, const char *name) {
   char folder[] = "/tmp/nsl-test-XXXXXX";
   if (!mkdtemp(folder)) {
@@ -27,10 +48,10 @@ static bool run_experiment(const struct nsl_program *program, const char *file, 
   }
   char out[64];
   snprintf(out, sizeof out, "%s/out", folder);
-  printf("%s: %s\n", file, name);
   fflush(stdout);
   pid_t child = fork();
   if (child == 0) {
+    if (!freopen("/dev/null", "w", stdout)) _exit(EXIT_ERRORS); /* its results are read from run.json */
     char *argv[] = {(char *)"nslc test", (char *)"--experiment", (char *)name, (char *)"--out", out, (char *)"--quiet", NULL};
     int status = nsl_main(program, 6, argv);
     fflush(stdout);
@@ -38,6 +59,7 @@ static bool run_experiment(const struct nsl_program *program, const char *file, 
   }
   int status = 1;
   if (child > 0) waitpid(child, &status, 0);
+  report_expects(out);
   nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
   bool good = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
   printf("%s: %s: %s\n", file, name, good ? "passed" : "FAILED");
