@@ -68,10 +68,13 @@ static IrVal make(Regroup *g, IrVal root) {
   collect(g, root, false);
   for (uint32_t i = 0; i < g->factors.n; i++) {
     IrVal *to = g->uniform[g->factors.at[i]] ? &u : &all, v = g->r.map[g->factors.at[i]];
-    *to = *to == IR_NONE ? v : alg_mul(b, *to, v);
+    *to = *to == IR_NONE ? v : alg_mul(b, *to, v); /* of numbers: a number */
   }
-  if (g->minus) u = alg_neg(b, u);
-  return alg_mul(b, all, u);
+  /* the sign stays inside: alg_mul would take it out again */
+  double number;
+  if (g->minus) u = alg_const(b, u, &number) ? ir_const(b, -number, b->k->ins.at[u].dim) : ir_op1(b, IR_NEG, u);
+  bool is_one = alg_is(b, u, 1) && dim_none(b->k->ins.at[u].dim);
+  return is_one ? all : ir_op2(b, IR_MUL, all, u);
 }
 
 static uint32_t *count_uses(const IrKernel *k, Arena *a) {
