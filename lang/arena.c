@@ -1,8 +1,9 @@
-/* Arenas: bump allocation in chunks that double up to 4 MiB, freed all at once. The only compiler file that calls malloc.
+/* Arenas: bump allocation in chunks that double up to 4 MiB, freed all at once. The only compiler file that
+ * calls malloc.
  *
- * Why: the compiler builds trees and lists whose parts all die together; freeing them singly costs time and bugs.
- * Gives zeroed memory aligned to 16 bytes. Memory that is out is not an error a caller can handle: the process
- * says so and ends with status 70. */
+ * Why: the compiler builds trees and lists whose parts all die together; freeing them singly costs time and
+ * bugs. Gives zeroed memory aligned to 16 bytes. Memory that is out is not an error a caller can handle: the
+ * process says so and ends with status 70. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Inside the checker: what check_expr.c, check_component.c, check_network.c and check_experiment.c share.
  *
- * Every check_* function that gives a pointer gives NULL after it has reported (or when a part of its input had been
- * reported before): NULL is the poison that silences echoes, and every builder here passes it on. */
+ * Every check_* function that gives a pointer gives NULL after it has reported (or when a part of its input
+ * had been reported before): NULL is the poison that silences echoes, and every builder here passes it on. */
 #ifndef NSL_LANG_CHECK_H
 #define NSL_LANG_CHECK_H
 
@@ -13,22 +13,22 @@ struct Checker {
   Arena *arena; /* of the session */
   const CheckOptions *options;
   Model *model;
-  Scope *library;      /* names of the standard library: parent of every file's scope */
-  VEC(Symbol *) busy;  /* symbols being resolved: a cycle reads off here */
-  uint32_t depth;      /* nesting of expressions and calls */
-  uint32_t fn_depth;   /* nesting of function calls */
-  bool too_large;      /* an expression outgrew MEXPR_SIZE or MEXPR_DEPTH, or calls their depth */
-  bool chain_reported; /* a chain of declarations was too long: said once */
+  Scope *library;             /* names of the standard library: parent of every file's scope */
+  VEC(Symbol *) busy;         /* symbols being resolved: a cycle reads off here */
+  uint32_t depth;             /* nesting of expressions and calls */
+  uint32_t fn_depth;          /* nesting of function calls */
+  bool too_large;             /* an expression outgrew MEXPR_SIZE or MEXPR_DEPTH, or calls their depth */
+  bool chain_reported;        /* a chain of declarations was too long: said once */
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
 
 /* ---- expressions (check_expr.c) */
 
 enum {
-  ALLOW_DRAW = 1,  /* normal(…), uniform(…), … */
-  ALLOW_NOISE = 2, /* white_noise() */
-  ALLOW_TIME = 4,  /* t */
-  ALLOW_DT = 8,    /* dt */
+  ALLOW_DRAW = 1,     /* normal(…), uniform(…), … */
+  ALLOW_NOISE = 2,    /* white_noise() */
+  ALLOW_TIME = 4,     /* t */
+  ALLOW_DT = 8,       /* dt */
   ALLOW_CHANGING = 16 /* states, lets, inputs (not only what is constant in a run) */
 };
 
@@ -43,7 +43,8 @@ typedef struct {
 } Want;
 
 MExpr *check_expr(Checker *c, Scope *scope, const Ast *ast, const Want *want);
-/* `let`s and literals: the value if it is known at compile time (params by their default only if `defaults`). */
+/* `let`s and literals: the value if it is known at compile time (params by their default only if `defaults`).
+ */
 bool expr_constant(const MExpr *e, bool defaults, double *ret);
 bool expr_has(const MExpr *e, MExprKind kind); /* anywhere inside; lets are not entered */
 bool expr_varies(const MExpr *e);              /* changes during a run */
@@ -55,7 +56,8 @@ MExpr *expr_var(Checker *c, MVar *var, Span span);
 MExpr *expr_global(Checker *c, MGlobal *global, Span span);
 MExpr *expr_call(Checker *c, Builtin builtin, Span span, Dim dim, MType type, MExpr *const *args, uint32_t n);
 MExpr *expr_leaf(Checker *c, MExprKind kind, Dim dim, Span span); /* MX_TIME, MX_DT, MX_NOISE, MX_ARG */
-MExpr *expr_draw(Checker *c, Dist dist, Span span, Dim dim, MExpr *const *args, uint32_t n); /* args may hold NULL */
+MExpr *expr_draw(Checker *c, Dist dist, Span span, Dim dim, MExpr *const *args,
+                 uint32_t n);                              /* args may hold NULL */
 MExpr *expr_with_dim(Checker *c, const MExpr *e, Dim dim); /* a copy */
 double builtin_value(Builtin b, const double *args);
 /* A quantity in the declared unit -> the plain number, and back. */
@@ -83,8 +85,8 @@ void check_fn(Checker *c, Scope *scope, const AstFn *fn);
 
 /* ---- declarations */
 
-/* fn, blocks and constants (`let` at file level) of one file into a scope; messages for what cannot stand there.
- * Nothing is checked yet. */
+/* fn, blocks and constants (`let` at file level) of one file into a scope; messages for what cannot stand
+ * there. Nothing is checked yet. */
 void check_declare_file(Checker *c, Scope *scope, const AstFile *file);
 /* The values of a file's constants, used or not. */
 void check_constants(Checker *c, Scope *scope, const AstDecl *decl);
@@ -98,10 +100,10 @@ MComponent *check_component(Checker *c, Symbol *block);
 /* `hh_na`, `lab.hh_na` as written after `use`, `population X :`, `neuron X` -> the checked component. */
 MComponent *check_component_ref(Checker *c, Scope *scope, const Ast *ref);
 bool block_is_component(const AstBlock *block, const Session *s);
-MVar *component_var(const MComponent *component, Name name);   /* "V", "na.g"; NULL: none */
+MVar *component_var(const MComponent *component, Name name); /* "V", "na.g"; NULL: none */
 MPort *component_port(const MComponent *component, Name name, uint32_t *ret_index);
-/* `V ~ normal(…)`, `na.g = 3 mS/cm^2`: one setting of a use or population. The values see `scope`, then the component's own
- * params. false after a message. */
+/* `V ~ normal(…)`, `na.g = 3 mS/cm^2`: one setting of a use or population. The values see `scope`, then the
+ * component's own params. false after a message. */
 bool check_setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign, MSetting *ret);
 
 #endif

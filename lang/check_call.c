@@ -1,9 +1,10 @@
-/* Calls: builtin functions by their row in builtins.def, draws, and the model's own functions, which are inlined.
+/* Calls: builtin functions by their row in builtins.def, draws, and the model's own functions, which are
+ * inlined.
  *
- * A function's arguments are checked once in the caller's scope and stand in the body as shared nodes, so an argument
- * is one value however often the body names it. An argument `in UNIT` enters the body as a plain number (the quantity
- * divided by one of the unit) and `-> UNIT` gives a plain result its unit: the border of an empirical law.
- * Recursion has no meaning for pure inlined functions and is refused. */
+ * A function's arguments are checked once in the caller's scope and stand in the body as shared nodes, so an
+ * argument is one value however often the body names it. An argument `in UNIT` enters the body as a plain
+ * number (the quantity divided by one of the unit) and `-> UNIT` gives a plain result its unit: the border of
+ * an empirical law. Recursion has no meaning for pure inlined functions and is refused. */
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +15,17 @@ enum { DEEPEST_CALLS = 64 };
 /* ---- builtin functions */
 
 typedef enum {
-  DIMS_NUMBER, DIMS_SAME, DIMS_MUL, DIMS_DIV, DIMS_POW, DIMS_SQRT, DIMS_KEEP, DIMS_COMPARE, DIMS_LOGIC, DIMS_SIGN, DIMS_SELECT
+  DIMS_NUMBER,
+  DIMS_SAME,
+  DIMS_MUL,
+  DIMS_DIV,
+  DIMS_POW,
+  DIMS_SQRT,
+  DIMS_KEEP,
+  DIMS_COMPARE,
+  DIMS_LOGIC,
+  DIMS_SIGN,
+  DIMS_SELECT
 } DimRule;
 
 static const struct {
@@ -30,7 +41,8 @@ static const struct {
 /* The builtin function of that name, B_COUNT if there is none (operators are not called by name). */
 static Builtin builtin_named(const char *text) {
   for (int b = 0; b < B_COUNT; b++)
-    if (text[0] >= 'a' && text[0] <= 'z' && strcmp(builtins[b].text, text) == 0 && b != B_AND && b != B_OR && b != B_NOT)
+    if (text[0] >= 'a' && text[0] <= 'z' && strcmp(builtins[b].text, text) == 0 && b != B_AND && b != B_OR &&
+        b != B_NOT)
       return (Builtin)b;
   return B_COUNT;
 }
@@ -154,7 +166,8 @@ MExpr *within_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) 
     diag_within_wants_draw(c->s, within->draw->span);
     return NULL;
   }
-  Want w = {.has_dim = true, .dim = draw->dim, .who = "`within`", .allow = want->allow & ~(unsigned)ALLOW_DRAW};
+  Want w = {
+      .has_dim = true, .dim = draw->dim, .who = "`within`", .allow = want->allow & ~(unsigned)ALLOW_DRAW};
   const AstInterval *interval = AST_AS(Interval, within->interval);
   if (!within->interval || within->interval->kind != AST_INTERVAL) return NULL;
   MExpr *args[4] = {draw->args[0], draw->args[1], check_expr(c, scope, interval->from, &w),
@@ -172,14 +185,16 @@ MExpr *within_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) 
 
 /* ---- the model's functions */
 
-static MExpr *fn_argument(Checker *c, Scope *scope, const AstFn *fn, const AstFnArg *arg, const Ast *given, const Want *want) {
+static MExpr *fn_argument(Checker *c, Scope *scope, const AstFn *fn, const AstFnArg *arg, const Ast *given,
+                          const Want *want) {
   Want w = {.allow = want->allow};
   Unit unit;
   if (arg->unit) {
     if (!check_unit(c, arg->unit, &unit)) return NULL;
     w.has_dim = true;
     w.dim = unit.dim;
-    w.who = arena_printf(c->arena, "`%s` of `%s`", name_str(c->s, arg->name.name), name_str(c->s, fn->name.name));
+    w.who =
+        arena_printf(c->arena, "`%s` of `%s`", name_str(c->s, arg->name.name), name_str(c->s, fn->name.name));
   }
   MExpr *e = check_expr(c, scope, given, &w);
   return arg->unit ? expr_from_unit(c, e, &unit) : e;
@@ -191,7 +206,8 @@ static MExpr *fn_result(Checker *c, const AstFn *fn, MExpr *body) {
   Unit unit;
   if (!check_unit(c, fn->unit, &unit)) return NULL;
   if (body->type == M_BOOL) {
-    diag_condition_misplaced(c->s, body->span, arena_printf(c->arena, "the result of `%s`", name_str(c->s, fn->name.name)));
+    diag_condition_misplaced(c->s, body->span,
+                             arena_printf(c->arena, "the result of `%s`", name_str(c->s, fn->name.name)));
     return NULL;
   }
   if (unit.offset != 0) {
@@ -200,7 +216,8 @@ static MExpr *fn_result(Checker *c, const AstFn *fn, MExpr *body) {
   }
   if (dim_eq(body->dim, unit.dim)) return body;
   if (dim_none(body->dim)) return expr_to_unit(c, body, &unit);
-  diag_unit_wanted(c->s, body->span, arena_printf(c->arena, "the result of `%s`", name_str(c->s, fn->name.name)), unit.dim,
+  diag_unit_wanted(c->s, body->span,
+                   arena_printf(c->arena, "the result of `%s`", name_str(c->s, fn->name.name)), unit.dim,
                    body->dim);
   return NULL;
 }
@@ -332,7 +349,8 @@ void unknown_function(Checker *c, Scope *scope, Name name, Span span) {
   vec_push(c->arena, &names, "white_noise");
   for (Scope *s = scope; s; s = s->parent)
     for (uint32_t i = 0; i < s->symbols.n; i++)
-      if (s->symbols.at[i]->kind == SYM_FN) vec_push(c->arena, &names, name_str(c->s, s->symbols.at[i]->name));
+      if (s->symbols.at[i]->kind == SYM_FN)
+        vec_push(c->arena, &names, name_str(c->s, s->symbols.at[i]->name));
   const char *word = name_str(c->s, name);
   diag_unknown_function(c->s, span, word, diag_nearest(word, names.at, names.n));
 }
@@ -351,7 +369,8 @@ static void names_known(Ast *ast, void *context) {
   if (ast->kind == AST_NAME) {
     Name name = AST_AS(NameRef, ast)->name.name;
     const char *text = name_str(w->c->s, name);
-    if (!scope_find(w->scope, name) && strcmp(text, "inf") != 0) unknown_name(w->c, w->scope, name, ast->span, NULL);
+    if (!scope_find(w->scope, name) && strcmp(text, "inf") != 0)
+      unknown_name(w->c, w->scope, name, ast->span, NULL);
   } else if (ast->kind == AST_CALL) {
     const AstCall *call = AST_AS(Call, ast);
     for (uint32_t i = 0; i < call->args.n; i++) names_known(call->args.at[i], w);

@@ -1,9 +1,9 @@
 /* Components (neuron, channel, receptor, component): block -> MComponent.
  *
- * Names are declared first and completed when first needed, so declarations hold in any order; then gates, parts,
- * equations and handlers are checked against them. A part (`use`) is the checked component copied with dotted names
- * (check_part.c), so each component is checked once, wherever it is used.
- * Needs the file's names declared; gives a component as model.h describes it, complete also after errors. */
+ * Names are declared first and completed when first needed, so declarations hold in any order; then gates,
+ * parts, equations and handlers are checked against them. A part (`use`) is the checked component copied with
+ * dotted names (check_part.c), so each component is checked once, wherever it is used. Needs the file's names
+ * declared; gives a component as model.h describes it, complete also after errors. */
 #include <string.h>
 
 #include "lang/component.h"
@@ -17,7 +17,8 @@ static bool word_in(const char *word, const char *const *words, size_t n) {
 }
 
 bool block_is_component(const AstBlock *block, const Session *s) {
-  static const char *const words[] = {"neuron", "channel", "receptor", "component", "synapse", "glia", "mass", "cell"};
+  static const char *const words[] = {"neuron",  "channel", "receptor", "component",
+                                      "synapse", "glia",    "mass",     "cell"};
   return word_in(name_str(s, block->what.name), words, COUNT_OF(words));
 }
 
@@ -130,7 +131,8 @@ static bool value_given(Comp *k, const VarDecl *decl, const MVar *var) {
     if (given) diag_input_value(k->s, decl->value->span, name_str(k->s, var->name));
     return !given;
   }
-  if (!given && decl->item) diag_value_missing(k->s, decl->item->name.span, kind_word(var->kind), name_str(k->s, var->name));
+  if (!given && decl->item)
+    diag_value_missing(k->s, decl->item->name.span, kind_word(var->kind), name_str(k->s, var->name));
   return given || !decl->item;
 }
 
@@ -160,7 +162,8 @@ static void resolve_var(Checker *c, Symbol *symbol) {
   } else if (!item) {
     var->value = expr_number(c, 0, var->dim, var->span);
   }
-  if (item && item->domain && !choice && !check_domain(c, symbol->scope, item->domain, var->dim, want.who, &var->domain))
+  if (item && item->domain && !choice &&
+      !check_domain(c, symbol->scope, item->domain, var->dim, want.who, &var->domain))
     goto done;
   if (var->kind == VAR_LET) {
     var->varies = expr_varies(var->value);
@@ -173,7 +176,8 @@ done:
   c->fallback = fallback;
 }
 
-static Symbol *declare_var(Comp *k, Scope *scope, VarKind kind, Name name, const AstItem *item, const Ast *value, bool enter) {
+static Symbol *declare_var(Comp *k, Scope *scope, VarKind kind, Name name, const AstItem *item,
+                           const Ast *value, bool enter) {
   Span span = item->name.span;
   Symbol *symbol = enter ? scope_declare(k->c, k->scope, SYM_VAR, name, span) : NEW(k->c->arena, Symbol);
   VarDecl *decl = NEW(k->c->arena, VarDecl);
@@ -199,7 +203,8 @@ enum { LARGEST_FAMILY = 4096 };
 static bool family_axes(Comp *k, const AstItem *item, Family *family, Name *names) {
   uint64_t count = 1;
   if (item->binders.n > FAMILY_AXES) {
-    diag_index_count(k->s, item->head.span, name_str(k->s, item->name.name), FAMILY_AXES, item->binders.n, (Span){0, 0});
+    diag_index_count(k->s, item->head.span, name_str(k->s, item->name.name), FAMILY_AXES, item->binders.n,
+                     (Span){0, 0});
     return false;
   }
   for (uint32_t i = 0; i < item->binders.n; i++) {
@@ -209,7 +214,8 @@ static bool family_axes(Comp *k, const AstItem *item, Family *family, Name *name
   }
   family->n_axes = item->binders.n;
   if (count <= LARGEST_FAMILY) return true;
-  diag_not_supported(k->s, item->head.span, arena_printf(k->c->arena, "more than %d elements in one component", LARGEST_FAMILY),
+  diag_not_supported(k->s, item->head.span,
+                     arena_printf(k->c->arena, "more than %d elements in one component", LARGEST_FAMILY),
                      "Many elements belong in a population.");
   return false;
 }
@@ -220,8 +226,8 @@ static const Ast *list_element(Comp *k, const Ast *value, const Family *family, 
   for (uint32_t axis = 0; axis < family->n_axes; axis++) {
     if (value->kind != AST_LIST || AST_AS(ListExpr, value)->items.n != family->axes[axis]->n) {
       uint32_t got = value->kind == AST_LIST ? AST_AS(ListExpr, value)->items.n : 1;
-      diag_list_length(k->s, value->span, family->axes[axis]->n, got, name_str(k->s, family->axes[axis]->name),
-                       family->axes[axis]->span);
+      diag_list_length(k->s, value->span, family->axes[axis]->n, got,
+                       name_str(k->s, family->axes[axis]->name), family->axes[axis]->span);
       return NULL;
     }
     value = AST_AS(ListExpr, value)->items.at[position[axis]];
@@ -286,20 +292,23 @@ static void declare_primed(Comp *k, const AstItem *item) {
                         "the state below it is not declared before it", base ? base->span : (Span){0, 0});
     return;
   }
-  Symbol *symbol = declare_var(k, k->scope, VAR_STATE, primed_name(k, item->name.name, item->primes), item, item->value, true);
+  Symbol *symbol = declare_var(k, k->scope, VAR_STATE, primed_name(k, item->name.name, item->primes), item,
+                               item->value, true);
   ((VarDecl *)symbol->context)->base = base;
 }
 
 static void declare_item(Comp *k, VarKind kind, const AstItem *item) {
   if (name_none(item->name.name)) return;
   if (!name_none(item->per.name)) {
-    diag_statement_misplaced(k->s, item->per.span, "`per`", arena_printf(k->c->arena, "a %s: it belongs in a synapse",
-                                                                         name_str(k->s, k->block->what.name)));
+    diag_statement_misplaced(
+        k->s, item->per.span, "`per`",
+        arena_printf(k->c->arena, "a %s: it belongs in a synapse", name_str(k->s, k->block->what.name)));
     return;
   }
   if (item->primes > 0) {
     if (kind != VAR_STATE || item->binders.n > 0 || item->primes > HIGHEST_ORDER)
-      diag_not_supported(k->s, item->head.span, "this derivative as a declaration", "Only states without indices have them.");
+      diag_not_supported(k->s, item->head.span, "this derivative as a declaration",
+                         "Only states without indices have them.");
     else
       declare_primed(k, item);
   } else if (item->binders.n > 0) {
@@ -333,13 +342,15 @@ static void declare_decl(Comp *k, const AstDecl *decl) {
 /* `x'' = …` makes x' a state; it starts at 0 unless `state x' = …` says otherwise. */
 static void declare_derivatives(Comp *k, const AstEquation *eq) {
   if (eq->indices.n > 0 || eq->primes > HIGHEST_ORDER) {
-    diag_not_supported(k->s, eq->head.span, "this equation of higher order", "Write it as several equations of first order.");
+    diag_not_supported(k->s, eq->head.span, "this equation of higher order",
+                       "Write it as several equations of first order.");
     return;
   }
   for (int n = 1; n < eq->primes; n++) {
     Name name = primed_name(k, eq->name.name, n);
     Symbol *base = scope_find_here(k->scope, primed_name(k, eq->name.name, n - 1));
-    if (scope_find_here(k->scope, name) || !base || base->kind != SYM_VAR || base->var->kind != VAR_STATE) continue;
+    if (scope_find_here(k->scope, name) || !base || base->kind != SYM_VAR || base->var->kind != VAR_STATE)
+      continue;
     Symbol *symbol = scope_declare(k->c, k->scope, SYM_VAR, name, eq->name.span);
     VarDecl *decl = NEW(k->c->arena, VarDecl);
     *decl = (VarDecl){k, NULL, NULL, base};
@@ -352,7 +363,8 @@ static void declare_derivatives(Comp *k, const AstEquation *eq) {
 }
 
 static void refuse(Comp *k, const Ast *st, const char *what) {
-  diag_statement_misplaced(k->s, st->span, what, arena_printf(k->c->arena, "a %s", name_str(k->s, k->block->what.name)));
+  diag_statement_misplaced(k->s, st->span, what,
+                           arena_printf(k->c->arena, "a %s", name_str(k->s, k->block->what.name)));
 }
 
 /* What is declared by a statement; statements of other blocks are refused. */
@@ -361,10 +373,11 @@ static void declare_statement(Comp *k, const Ast *st) {
     case AST_DECL: declare_decl(k, AST_AS(Decl, st)); return;
     case AST_GATE: comp_declare_gate(k, AST_AS(Gate, st)); return;
     case AST_USE: comp_declare_use(k, AST_AS(Use, st)); return;
-    case AST_EQUATION:
-    case AST_RECEIVE:
+    case AST_EQUATION: case AST_RECEIVE:
     case AST_SPIKE: return;
-    case AST_KINETIC: diag_not_supported(k->s, st->span, "`kinetic`", "Write the equations of the states."); return;
+    case AST_KINETIC:
+      diag_not_supported(k->s, st->span, "`kinetic`", "Write the equations of the states.");
+      return;
     case AST_STREAM: refuse(k, st, "`stream`"); return;
     case AST_SEND: refuse(k, st, "`send`"); return;
     case AST_ON: refuse(k, st, "`on`"); return;
@@ -372,7 +385,11 @@ static void declare_statement(Comp *k, const Ast *st) {
     case AST_ASSIGN: refuse(k, st, "an assignment outside of a handler"); return;
     case AST_IF_STMT: refuse(k, st, "`if` outside of a handler"); return;
     case AST_REACTION: refuse(k, st, "a reaction outside of `kinetic`"); return;
-    case AST_LATER: diag_not_supported(k->s, st->span, arena_printf(k->c->arena, "`%s`", name_str(k->s, AST_AS(Later, st)->what.name)), NULL); return;
+    case AST_LATER:
+      diag_not_supported(k->s, st->span,
+                         arena_printf(k->c->arena, "`%s`", name_str(k->s, AST_AS(Later, st)->what.name)),
+                         NULL);
+      return;
     case AST_POPULATION: refuse(k, st, "`population`"); return;
     case AST_CONNECT: refuse(k, st, "`connect`"); return;
     case AST_DRIVE: refuse(k, st, "`drive`"); return;
@@ -381,10 +398,11 @@ static void declare_statement(Comp *k, const Ast *st) {
     case AST_RUN: refuse(k, st, "`run`"); return;
     case AST_EXPECT: refuse(k, st, "`expect`"); return;
     case AST_FREEZE: refuse(k, st, "`freeze`"); return;
-    case AST_FILE: case AST_LANGUAGE: case AST_IMPORT: case AST_MODEL_INFO: case AST_BLOCK: case AST_FN: case AST_FN_ARG:
-    case AST_ITEM: case AST_BINDER: case AST_NUMBER: case AST_UNIT: case AST_STRING: case AST_NAME: case AST_PRIMED:
-    case AST_COLUMN: case AST_MEMBER: case AST_SUBSCRIPT: case AST_CALL: case AST_NAMED: case AST_UNARY: case AST_BINARY:
-    case AST_IF_EXPR: case AST_LIST: case AST_TUPLE: case AST_RANGE: case AST_SET: case AST_INTERVAL: case AST_WITHIN:
+    case AST_FILE: case AST_LANGUAGE: case AST_IMPORT: case AST_MODEL_INFO: case AST_BLOCK: case AST_FN:
+    case AST_FN_ARG: case AST_ITEM: case AST_BINDER: case AST_NUMBER: case AST_UNIT: case AST_STRING:
+    case AST_NAME: case AST_PRIMED: case AST_COLUMN: case AST_MEMBER: case AST_SUBSCRIPT: case AST_CALL:
+    case AST_NAMED: case AST_UNARY: case AST_BINARY: case AST_IF_EXPR: case AST_LIST: case AST_TUPLE:
+    case AST_RANGE: case AST_SET: case AST_INTERVAL: case AST_WITHIN:
     case AST_KINDS: refuse(k, st, "this"); return;
   }
 }
@@ -395,9 +413,11 @@ static void declare_all(Comp *k) {
   for (uint32_t i = 0; i < k->block->body.n; i++) declare_statement(k, k->block->body.at[i]);
   for (uint32_t i = 0; i < k->block->body.n; i++) {
     const Ast *st = k->block->body.at[i];
-    if (st->kind == AST_EQUATION && AST_AS(Equation, st)->primes > 1) declare_derivatives(k, AST_AS(Equation, st));
+    if (st->kind == AST_EQUATION && AST_AS(Equation, st)->primes > 1)
+      declare_derivatives(k, AST_AS(Equation, st));
   }
-  for (uint32_t i = 0; i < k->declared.n; i++) symbol_resolve(k->c, k->declared.at[i], k->declared.at[i]->span);
+  for (uint32_t i = 0; i < k->declared.n; i++)
+    symbol_resolve(k->c, k->declared.at[i], k->declared.at[i]->span);
 }
 
 static void check_body(Comp *k) {
@@ -428,7 +448,8 @@ static void resolve_component(Checker *c, Symbol *symbol) {
   k.scope = scope_new(c, symbol->scope);
   k.neuron = strcmp(name_str(c->s, block->what.name), "neuron") == 0;
   k.m = symbol->component = NEW(c->arena, MComponent);
-  *k.m = (MComponent){.name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span};
+  *k.m = (MComponent){
+      .name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span};
   check_body(&k);
   k.m->failed = c->s->errors > errors;
   c->fallback = fallback;
@@ -454,7 +475,8 @@ static Symbol *reference_symbol(Checker *c, Scope *scope, const Ast *ref) {
   const AstMember *m = AST_AS(Member, ref);
   Name base_name = path_name(c, m->base);
   Symbol *base = name_none(base_name) ? NULL : scope_find(scope, base_name);
-  return base && base->kind == SYM_MODULE && base->module ? scope_find_here(base->module, m->name.name) : NULL;
+  return base && base->kind == SYM_MODULE && base->module ? scope_find_here(base->module, m->name.name)
+                                                          : NULL;
 }
 
 /* `lab.name`: of the imported file; else of all that is visible. Silent if the file could not be read. */
@@ -557,7 +579,8 @@ void check_declare_file(Checker *c, Scope *scope, const AstFile *file) {
     if (item->kind == AST_DECL) {
       declare_constants(c, scope, AST_AS(Decl, item));
     } else if (item->kind == AST_FN) {
-      Symbol *symbol = scope_declare(c, scope, SYM_FN, AST_AS(Fn, item)->name.name, AST_AS(Fn, item)->name.span);
+      Symbol *symbol =
+          scope_declare(c, scope, SYM_FN, AST_AS(Fn, item)->name.name, AST_AS(Fn, item)->name.span);
       symbol->ast = item;
     } else if (item->kind == AST_BLOCK) {
       const AstBlock *block = AST_AS(Block, item);

@@ -9,7 +9,8 @@ bool check_unit(Checker *c, const Ast *unit, Unit *ret) {
   return unit_parse(c->s, unit->span, name_str(c->s, AST_AS(Unit, unit)->text), ret);
 }
 
-static bool check_interval(Checker *c, Scope *scope, const AstInterval *interval, Dim dim, const char *who, MDomain *ret) {
+static bool check_interval(Checker *c, Scope *scope, const AstInterval *interval, Dim dim, const char *who,
+                           MDomain *ret) {
   Want want = {.has_dim = true, .dim = dim, .who = who};
   MExpr *lo = check_expr(c, scope, interval->from, &want), *hi = check_expr(c, scope, interval->to, &want);
   if (!lo || !hi) return false;
@@ -67,7 +68,8 @@ static int bound_holds(const MExpr *bound, bool open, double value, int sign) {
 bool domain_holds(const MDomain *domain, const MExpr *value) {
   double v;
   if (!domain->has || domain->labels.n || !expr_constant(value, true, &v)) return true;
-  return bound_holds(domain->lo, domain->open_lo, v, 1) != 0 && bound_holds(domain->hi, domain->open_hi, v, -1) != 0;
+  return bound_holds(domain->lo, domain->open_lo, v, 1) != 0 &&
+         bound_holds(domain->hi, domain->open_hi, v, -1) != 0;
 }
 
 void check_in_domain(Checker *c, const MDomain *domain, Name what, const MExpr *value) {

@@ -1,8 +1,8 @@
 /* What moves a component: equations, gates, ports, the spike condition and the handlers.
  *
- * A gate becomes a state between 0 and 1: from alpha and beta m' = alpha (1 - m) - beta m, starting at alpha / (alpha + beta);
- * from steady and tau m' = (steady - m) / tau, starting at steady. x'' = … sets the equation of the state x', and x' is the
- * equation of x. */
+ * A gate becomes a state between 0 and 1: from alpha and beta m' = alpha (1 - m) - beta m, starting at alpha
+ * / (alpha + beta); from steady and tau m' = (steady - m) / tau, starting at steady. x'' = … sets the
+ * equation of the state x', and x' is the equation of x. */
 #include <string.h>
 
 #include "lang/component.h"
@@ -66,7 +66,8 @@ static void check_gate(Comp *k, const GateUse *use) {
   for (uint32_t i = 0; i < gate->body.n; i++) ok = gate_entry(k, gate, gate->body.at[i], entries) && ok;
   if (!ok) return;
   bool rates = entries[GATE_ALPHA] && entries[GATE_BETA], steady = entries[GATE_STEADY] && entries[GATE_TAU];
-  bool any_rate = entries[GATE_ALPHA] || entries[GATE_BETA], any_steady = entries[GATE_STEADY] || entries[GATE_TAU];
+  bool any_rate = entries[GATE_ALPHA] || entries[GATE_BETA],
+       any_steady = entries[GATE_STEADY] || entries[GATE_TAU];
   MVar *m = use->var;
   Span span = m->equation_span = gate->head.span;
   if ((rates && any_steady) || (steady && any_rate) || !(rates || steady)) {
@@ -96,7 +97,8 @@ static Symbol *equation_symbol(Comp *k, Scope *scope, const AstEquation *eq, Nam
     word = name_str(k->s, eq->name.name);
     TextList names = {0};
     for (uint32_t i = 0; i < k->m->vars.n; i++)
-      if (k->m->vars.at[i]->kind == VAR_STATE) vec_push(k->c->arena, &names, name_str(k->s, k->m->vars.at[i]->name));
+      if (k->m->vars.at[i]->kind == VAR_STATE)
+        vec_push(k->c->arena, &names, name_str(k->s, k->m->vars.at[i]->name));
     diag_unknown_name(k->s, eq->name.span, word, diag_nearest(word, names.at, names.n), false);
     return NULL;
   }
@@ -165,7 +167,8 @@ void comp_link_derivatives(Comp *k) {
     const VarDecl *decl = symbol->context;
     if (!decl->base || decl->base->failed) continue;
     decl->base->var->equation = expr_var(k->c, symbol->var, symbol->span);
-    decl->base->var->equation_span = symbol->var->equation_span.to ? symbol->var->equation_span : symbol->span;
+    decl->base->var->equation_span =
+        symbol->var->equation_span.to ? symbol->var->equation_span : symbol->span;
   }
 }
 
@@ -201,8 +204,11 @@ static void check_assign_at(Comp *k, Scope *scope, const void *what) {
   const AstAssign *a = AST_AS(Assign, at->st);
   MVar *var = changed_var(k, scope, a->target, diag_assign_target);
   if (!var) return;
-  Want want = {.has_dim = true, .dim = a->op == ASSIGN_MUL ? DIM_NONE : var->dim, .allow = ALLOW_CHANGING | ALLOW_TIME};
-  want.who = arena_printf(k->c->arena, a->op == ASSIGN_MUL ? "a factor of `%s`" : "`%s`", name_str(k->s, var->name));
+  Want want = {.has_dim = true,
+               .dim = a->op == ASSIGN_MUL ? DIM_NONE : var->dim,
+               .allow = ALLOW_CHANGING | ALLOW_TIME};
+  want.who =
+      arena_printf(k->c->arena, a->op == ASSIGN_MUL ? "a factor of `%s`" : "`%s`", name_str(k->s, var->name));
   MStmt *st = stmt_new(k, STMT_ASSIGN, at->st->span);
   st->var = var;
   st->op = a->op;
@@ -213,15 +219,16 @@ static void check_assign_at(Comp *k, Scope *scope, const void *what) {
 static void check_hold_at(Comp *k, Scope *scope, const void *what) {
   const StmtAt *at = what;
   const AstHold *hold = AST_AS(Hold, at->st);
-  Want want = {.has_dim = true, .dim = time_dim, .who = "the time of a hold", .allow = ALLOW_CHANGING | ALLOW_TIME};
+  Want want = {
+      .has_dim = true, .dim = time_dim, .who = "the time of a hold", .allow = ALLOW_CHANGING | ALLOW_TIME};
   MStmt *st = stmt_new(k, STMT_HOLD, at->st->span);
   st->var = changed_var(k, scope, hold->target, diag_hold_target);
   st->value = check_expr(k->c, scope, hold->duration, &want);
   if (!st->var || !st->value) return;
   double d;
   if (expr_constant(st->value, false, &d) && d < 0) {
-    diag_outside_domain(k->s, st->value->span, "the time of a hold", source_span_text(k->s, st->value->span, k->c->arena),
-                        "[0 ms, inf)", (Span){0, 0});
+    diag_outside_domain(k->s, st->value->span, "the time of a hold",
+                        source_span_text(k->s, st->value->span, k->c->arena), "[0 ms, inf)", (Span){0, 0});
     return;
   }
   vec_push(k->c->arena, at->list, st);
@@ -244,7 +251,8 @@ static const AstList *target_indices(const Ast *target) {
 static void check_stmt(Comp *k, Scope *scope, const Ast *st, MStmtList *list) {
   StmtAt at = {st, list};
   if (st->kind == AST_ASSIGN && AST_AS(Assign, st)->op == ASSIGN_DRAW)
-    diag_not_supported(k->s, st->span, "draws in handlers", "Draw the value at the start, into a state of its own.");
+    diag_not_supported(k->s, st->span, "draws in handlers",
+                       "Draw the value at the start, into a state of its own.");
   else if (st->kind == AST_ASSIGN)
     comp_each_index(k, scope, target_indices(AST_AS(Assign, st)->target), check_assign_at, &at);
   else if (st->kind == AST_HOLD)
@@ -270,7 +278,8 @@ void comp_check_receive(Comp *k, const AstReceive *receive) {
     return;
   }
   Scope *scope = scope_new(k->c, k->scope);
-  *port = (MPort){.name = receive->name.name, .span = receive->name.span, .doc = receive->doc, .n_args = receive->args.n};
+  *port = (MPort){
+      .name = receive->name.name, .span = receive->name.span, .doc = receive->doc, .n_args = receive->args.n};
   port->arg_unit_scale = 1;
   if (receive->args.n == 1) {
     const AstFnArg *arg = AST_AS(FnArg, receive->args.at[0]);
@@ -307,7 +316,10 @@ static bool spike_condition(Comp *k, const AstSpike *spike, MSpike *m) {
   }
   m->cond = check_expr(k->c, k->scope, spike->cond, &want);
   if (!m->cond || !spike->level) return m->cond != NULL;
-  Want level = {.has_dim = true, .dim = m->cond->dim, .who = "the level of a peak", .allow = ALLOW_CHANGING | ALLOW_TIME};
+  Want level = {.has_dim = true,
+                .dim = m->cond->dim,
+                .who = "the level of a peak",
+                .allow = ALLOW_CHANGING | ALLOW_TIME};
   m->level = check_expr(k->c, k->scope, spike->level, &level);
   return m->level != NULL;
 }
@@ -318,7 +330,8 @@ void comp_check_spike(Comp *k, const AstSpike *spike) {
     return;
   }
   if (spike->settings.n > 0)
-    diag_not_supported(k->s, spike->settings.at[0]->span, "settings of a spike condition", "They belong to fits.");
+    diag_not_supported(k->s, spike->settings.at[0]->span, "settings of a spike condition",
+                       "They belong to fits.");
   MSpike *m = NEW(k->c->arena, MSpike);
   m->form = spike->form;
   m->span = spike->head.span;

@@ -1,9 +1,9 @@
-/* Expressions: syntax tree -> checked expression with a dimension on every node. Names, kinds, operators and literals;
- * calls are in check_call.c.
+/* Expressions: syntax tree -> checked expression with a dimension on every node. Names, kinds, operators and
+ * literals; calls are in check_call.c.
  *
- * Dimensions are inferred from the leaves upwards. What the place asks for (Want) flows down only to choose whom to blame: in
- * `V' = a + b` the summand that does not fit V' is the one underlined. NULL silences echoes.
- * Needs a syntax tree whose words are whole; gives expressions as model.h describes them. */
+ * Dimensions are inferred from the leaves upwards. What the place asks for (Want) flows down only to choose
+ * whom to blame: in `V' = a + b` the summand that does not fit V' is the one underlined. NULL silences
+ * echoes. Needs a syntax tree whose words are whole; gives expressions as model.h describes them. */
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@ static void note_units(Checker *c, Diag *d, const MExpr *e, int *left) {
   if (e->kind == MX_VAR || e->kind == MX_GLOBAL) {
     const char *name = name_str(c->s, e->kind == MX_VAR ? e->var->name : e->global->path);
     for (uint32_t i = 0; i < d->notes.n; i++)
-      if (strncmp(d->notes.at[i].text, name, strlen(name)) == 0 && d->notes.at[i].text[strlen(name)] == ' ') return;
+      if (strncmp(d->notes.at[i].text, name, strlen(name)) == 0 && d->notes.at[i].text[strlen(name)] == ' ')
+        return;
     diag_note(c->s, d, e->span, "%s is %s", name, dim_text(c->s, e->dim));
     --*left;
     return;
@@ -57,7 +58,8 @@ static MExpr *fit(Checker *c, MExpr *e, const Want *want) {
   if (want->labels && e->labels != want->labels) {
     char *labels = arena_text(c->arena, "", 0);
     for (uint32_t i = 0; i < want->labels->labels.n; i++)
-      labels = arena_printf(c->arena, "%s%s`%s`", labels, i ? ", " : "", name_str(c->s, want->labels->labels.at[i]));
+      labels = arena_printf(c->arena, "%s%s`%s`", labels, i ? ", " : "",
+                            name_str(c->s, want->labels->labels.at[i]));
     diag_label_of_wanted(c->s, e->span, labels, want->labels->span);
     return NULL;
   }
@@ -115,8 +117,10 @@ static Want operand_want(const Want *want, bool alike) {
 
 /* ---- names */
 
-/* The innermost scope that knows the name: its symbol, or the value that its hook gave. NULL: none knows it. */
-static const Scope *find_outwards(Scope *scope, const Ast *ast, Name name, Symbol **ret_symbol, MExpr **ret_value) {
+/* The innermost scope that knows the name: its symbol, or the value that its hook gave. NULL: none knows it.
+ */
+static const Scope *find_outwards(Scope *scope, const Ast *ast, Name name, Symbol **ret_symbol,
+                                  MExpr **ret_value) {
   *ret_symbol = NULL;
   *ret_value = NULL;
   for (Scope *at = scope; at; at = at->parent) {
@@ -159,9 +163,7 @@ static MExpr *symbol_value(Checker *c, Symbol *symbol, Span span, const Want *wa
       if (!symbol->family) return NULL;
       diag_index_missing(c->s, span, name_str(c->s, symbol->name), symbol->family->n_axes, symbol->span);
       return NULL;
-    case SYM_FN:
-      diag_fn_not_called(c->s, span, name_str(c->s, symbol->name));
-      return NULL;
+    case SYM_FN: diag_fn_not_called(c->s, span, name_str(c->s, symbol->name)); return NULL;
     case SYM_SET:
     case SYM_BLOCK:
     case SYM_MODULE:
@@ -195,7 +197,8 @@ static MExpr *language_name(Checker *c, Name name, Span span, const Want *want, 
 
 void unknown_name(Checker *c, Scope *scope, Name name, Span span, const MDomain *labels) {
   TextList names = {0};
-  for (uint32_t i = 0; labels && i < labels->labels.n; i++) vec_push(c->arena, &names, name_str(c->s, labels->labels.at[i]));
+  for (uint32_t i = 0; labels && i < labels->labels.n; i++)
+    vec_push(c->arena, &names, name_str(c->s, labels->labels.at[i]));
   scope_names(c, scope, &names);
   for (uint32_t i = 0; c->fallback && i < c->fallback->vars.n; i++)
     vec_push(c->arena, &names, name_str(c->s, c->fallback->vars.at[i]->name));
@@ -227,7 +230,8 @@ static MExpr *name_value(Checker *c, Scope *scope, const Ast *ast, Name name, co
   }
   Symbol *symbol;
   MExpr *value;
-  if (find_outwards(scope, ast, name, &symbol, &value)) return symbol ? symbol_value(c, symbol, ast->span, want) : value;
+  if (find_outwards(scope, ast, name, &symbol, &value))
+    return symbol ? symbol_value(c, symbol, ast->span, want) : value;
   MVar *var = c->fallback ? component_var(c->fallback, name) : NULL;
   if (var) return changing(c, var, ast->span, want);
   bool known;
@@ -318,7 +322,8 @@ bool check_element(Checker *c, Scope *scope, const Ast *ast, const IndexSet *set
     const char *word = source_span_text(c->s, ast->span, c->arena);
     TextList labels = {0};
     for (uint32_t i = 0; i < set->n; i++) vec_push(c->arena, &labels, name_str(c->s, set->labels[i]));
-    diag_unknown_label(c->s, ast->span, word, name_str(c->s, set->name), diag_nearest(word, labels.at, labels.n), set->span);
+    diag_unknown_label(c->s, ast->span, word, name_str(c->s, set->name),
+                       diag_nearest(word, labels.at, labels.n), set->span);
     return false;
   } else {
     Want want = {.has_dim = true, .who = "an index"};
@@ -347,7 +352,8 @@ Symbol *check_path(Checker *c, Scope *scope, const Ast *ast) {
     if (!reported && (base->kind == AST_NAME || base->kind == AST_MEMBER))
       unknown_name(c, scope, path_name(c, base), base->span, NULL);
     else if (!reported && base->kind == AST_PRIMED)
-      diag_primed_not_state(c->s, base->span, name_str(c->s, AST_AS(Primed, base)->name.name), AST_AS(Primed, base)->primes);
+      diag_primed_not_state(c->s, base->span, name_str(c->s, AST_AS(Primed, base)->name.name),
+                            AST_AS(Primed, base)->primes);
     else if (!reported)
       diag_name_wanted(c->s, ast->span);
     return NULL;
@@ -445,10 +451,10 @@ static const struct {
   Builtin builtin;
   const char *text;
 } operators[] = {
-    [OP_ADD] = {B_ADD, "+"},    [OP_SUB] = {B_SUB, "-"},  [OP_MUL] = {B_MUL, "*"},  [OP_DIV] = {B_DIV, "/"},
-    [OP_POW] = {B_POW, "^"},    [OP_LT] = {B_LT, "<"},    [OP_LE] = {B_LE, "<="},   [OP_GT] = {B_GT, ">"},
-    [OP_GE] = {B_GE, ">="},     [OP_EQ] = {B_EQ, "=="},   [OP_NE] = {B_NE, "!="},   [OP_AND] = {B_AND, "and"},
-    [OP_OR] = {B_OR, "or"},     [OP_NOT] = {B_NOT, "not"}, [OP_NEG] = {B_NEG, "-"}};
+    [OP_ADD] = {B_ADD, "+"}, [OP_SUB] = {B_SUB, "-"},   [OP_MUL] = {B_MUL, "*"}, [OP_DIV] = {B_DIV, "/"},
+    [OP_POW] = {B_POW, "^"}, [OP_LT] = {B_LT, "<"},     [OP_LE] = {B_LE, "<="},  [OP_GT] = {B_GT, ">"},
+    [OP_GE] = {B_GE, ">="},  [OP_EQ] = {B_EQ, "=="},    [OP_NE] = {B_NE, "!="},  [OP_AND] = {B_AND, "and"},
+    [OP_OR] = {B_OR, "or"},  [OP_NOT] = {B_NOT, "not"}, [OP_NEG] = {B_NEG, "-"}};
 
 MExpr *power_value(Checker *c, Span span, MExpr *base, MExpr *exponent) {
   if (!base || !exponent) return NULL;
@@ -509,7 +515,8 @@ static MExpr *comparison_value(Checker *c, Scope *scope, const AstBinary *b, con
   return expr_call(c, operators[b->op].builtin, b->head.span, DIM_NONE, M_BOOL, args, 2);
 }
 
-static MExpr *logic_value(Checker *c, Scope *scope, Span span, AstOp op, const Ast *const *asts, uint32_t n, const Want *want) {
+static MExpr *logic_value(Checker *c, Scope *scope, Span span, AstOp op, const Ast *const *asts, uint32_t n,
+                          const Want *want) {
   Want w = operand_want(want, false);
   w.condition = true;
   w.who = operators[op].text;
@@ -540,8 +547,10 @@ static MExpr *binary_value(Checker *c, Scope *scope, const Ast *ast, const Want 
   for (int i = 0; i < 2; i++)
     if (!arithmetic_operand(c, args[i], operators[op].text)) return NULL;
   if (op == OP_POW) return power_value(c, ast->span, args[0], args[1]);
-  if (op == OP_MUL) return expr_call(c, B_MUL, ast->span, dim_mul(args[0]->dim, args[1]->dim), M_REAL, args, 2);
-  if (op == OP_DIV) return expr_call(c, B_DIV, ast->span, dim_div(args[0]->dim, args[1]->dim), M_REAL, args, 2);
+  if (op == OP_MUL)
+    return expr_call(c, B_MUL, ast->span, dim_mul(args[0]->dim, args[1]->dim), M_REAL, args, 2);
+  if (op == OP_DIV)
+    return expr_call(c, B_DIV, ast->span, dim_div(args[0]->dim, args[1]->dim), M_REAL, args, 2);
   if (!same_dims(c, &w, operators[op].text, ast->span, args, 2)) return NULL;
   return expr_call(c, operators[op].builtin, ast->span, args[0]->dim, M_REAL, args, 2);
 }
@@ -596,7 +605,8 @@ static MExpr *value_of_kind(Checker *c, Scope *scope, const Ast *ast, const Want
     case AST_BINARY: return binary_value(c, scope, ast, want);
     case AST_IF_EXPR: return if_value(c, scope, ast, want);
     case AST_TUPLE:
-      if (AST_AS(Tuple, ast)->items.n == 1) return check_inner(c, scope, AST_AS(Tuple, ast)->items.at[0], want);
+      if (AST_AS(Tuple, ast)->items.n == 1)
+        return check_inner(c, scope, AST_AS(Tuple, ast)->items.at[0], want);
       diag_not_a_number(c->s, ast->span, "a list of names");
       return NULL;
     case AST_STRING: diag_not_a_number(c->s, ast->span, "a text"); return NULL;
@@ -606,12 +616,16 @@ static MExpr *value_of_kind(Checker *c, Scope *scope, const Ast *ast, const Want
     case AST_INTERVAL: diag_not_a_number(c->s, ast->span, "an interval"); return NULL;
     case AST_NAMED: diag_not_a_number(c->s, ast->span, "a named argument"); return NULL;
     case AST_UNIT: diag_not_a_number(c->s, ast->span, "a unit"); return NULL;
-    case AST_COLUMN: diag_not_supported(c->s, ast->span, "columns of files", "Write the values as a list."); return NULL;
-    case AST_FILE: case AST_LANGUAGE: case AST_IMPORT: case AST_MODEL_INFO: case AST_BLOCK: case AST_FN: case AST_FN_ARG:
-    case AST_DECL: case AST_ITEM: case AST_BINDER: case AST_EQUATION: case AST_ASSIGN: case AST_IF_STMT: case AST_RECEIVE:
-    case AST_SPIKE: case AST_ON: case AST_HOLD: case AST_SEND: case AST_STREAM: case AST_USE: case AST_GATE:
-    case AST_KINETIC: case AST_REACTION: case AST_POPULATION: case AST_CONNECT: case AST_DRIVE: case AST_SUBJECT:
-    case AST_RECORD: case AST_RUN: case AST_EXPECT: case AST_FREEZE: case AST_LATER: case AST_KINDS: break;
+    case AST_COLUMN:
+      diag_not_supported(c->s, ast->span, "columns of files", "Write the values as a list.");
+      return NULL;
+    case AST_FILE: case AST_LANGUAGE: case AST_IMPORT: case AST_MODEL_INFO: case AST_BLOCK: case AST_FN:
+    case AST_FN_ARG: case AST_DECL: case AST_ITEM: case AST_BINDER: case AST_EQUATION: case AST_ASSIGN:
+    case AST_IF_STMT: case AST_RECEIVE: case AST_SPIKE: case AST_ON: case AST_HOLD: case AST_SEND:
+    case AST_STREAM: case AST_USE: case AST_GATE: case AST_KINETIC: case AST_REACTION: case AST_POPULATION:
+    case AST_CONNECT: case AST_DRIVE: case AST_SUBJECT: case AST_RECORD: case AST_RUN: case AST_EXPECT:
+    case AST_FREEZE: case AST_LATER:
+    case AST_KINDS: break;
   }
   diag_not_a_number(c->s, ast->span, "a statement");
   return NULL;

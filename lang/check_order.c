@@ -1,16 +1,16 @@
 /* The order in which a component is computed: lets after what they read, initial values after what they need.
  *
- * Depth-first, so each variable comes after all that it reads; a variable met again while it is open closes a circle, which
- * is reported with all its names. Also the checks that need the whole: noise where none can be, defaults outside of
- * their domains. */
+ * Depth-first, so each variable comes after all that it reads; a variable met again while it is open closes a
+ * circle, which is reported with all its names. Also the checks that need the whole: noise where none can be,
+ * defaults outside of their domains. */
 #include "lang/component.h"
 
 typedef enum { MARK_NEW, MARK_OPEN, MARK_DONE } Mark;
 
 typedef struct {
   Comp *comp;
-  Mark *marks;  /* by var->index */
-  bool start;   /* initial values: states are entered too */
+  Mark *marks; /* by var->index */
+  bool start;  /* initial values: states are entered too */
   VEC(MVar *) open;
   bool circle;
 } Walk;

@@ -1,8 +1,9 @@
-/* Parts: `use na = hh_na { g = … }` -> the part's variables, equations and ports as the host's own, under dotted names.
+/* Parts: `use na = hh_na { g = … }` -> the part's variables, equations and ports as the host's own, under
+ * dotted names.
  *
- * A part was checked as a component of its own; here it is copied with its inputs replaced by what they are bound to: what the
- * braces say, else the host's name of the same text. A receptor may change an input (`V += w`) that is bound to a state.
- * The part's one port is named as the part, several are named `part.port`. */
+ * A part was checked as a component of its own; here it is copied with its inputs replaced by what they are
+ * bound to: what the braces say, else the host's name of the same text. A receptor may change an input (`V +=
+ * w`) that is bound to a state. The part's one port is named as the part, several are named `part.port`. */
 #include <string.h>
 
 #include "lang/component.h"
@@ -146,7 +147,9 @@ static MVar *stmt_var(Comp *k, const PartUse *u, const MStmt *of) {
   if (stands && stands->kind == MX_VAR && stands->var->kind == VAR_INPUT && !k->neuron) return stands->var;
   if (stands)
     diag_input_written(k->s, u->ast->head.span, name_str(k->s, of->var->name),
-                       stands->kind == MX_VAR ? arena_printf(k->c->arena, "`%s`", name_str(k->s, stands->var->name)) : "an expression",
+                       stands->kind == MX_VAR
+                           ? arena_printf(k->c->arena, "`%s`", name_str(k->s, stands->var->name))
+                           : "an expression",
                        of->span);
   return NULL;
 }
@@ -188,8 +191,8 @@ static bool is_input(const MComponent *part, Name name) {
   return var && var->kind == VAR_INPUT;
 }
 
-static bool setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign, const MComponent *fallback,
-                    MSetting *ret);
+static bool setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign,
+                    const MComponent *fallback, MSetting *ret);
 
 static void settings_apply(Comp *k, const PartUse *u) {
   const MComponent *part = u->part;
@@ -206,7 +209,8 @@ static void settings_apply(Comp *k, const PartUse *u) {
     MSetting *set = &done[n];
     if (!setting(k->c, k->scope, u->part, assign, NULL, set)) continue;
     for (uint32_t j = 0; j < n; j++)
-      if (done[j].var == set->var) diag_setting_twice(k->s, set->span, name_str(k->s, set->var->name), done[j].span);
+      if (done[j].var == set->var)
+        diag_setting_twice(k->s, set->span, name_str(k->s, set->var->name), done[j].span);
     n++;
     MVar *var = u->map[set->var->index]->var;
     var->value = set->value;
@@ -250,7 +254,8 @@ static Name setting_name(Checker *c, const Ast *target) {
     const AstSubscript *sub = AST_AS(Subscript, target);
     char *inside = arena_text(c->arena, "", 0);
     for (uint32_t i = 0; i < sub->indices.n; i++)
-      inside = arena_printf(c->arena, "%s%s%s", inside, i ? "," : "", source_span_text(c->s, sub->indices.at[i]->span, c->arena));
+      inside = arena_printf(c->arena, "%s%s%s", inside, i ? "," : "",
+                            source_span_text(c->s, sub->indices.at[i]->span, c->arena));
     return name_fmt(c->s, "%s[%s]", name_str(c->s, path_name(c, sub->base)), inside);
   }
   return path_name(c, target);
@@ -258,7 +263,8 @@ static Name setting_name(Checker *c, const Ast *target) {
 
 static MVar *setting_var(Checker *c, MComponent *component, const Ast *target) {
   if (target->kind == AST_CALL) {
-    diag_not_supported(c->s, target->span, "`x(0) = …`", "Write `x = …`: a state is set to its value at the start.");
+    diag_not_supported(c->s, target->span, "`x(0) = …`",
+                       "Write `x = …`: a state is set to its value at the start.");
     return NULL;
   }
   Name name = setting_name(c, target);
@@ -273,7 +279,8 @@ static MVar *setting_var(Checker *c, MComponent *component, const Ast *target) {
     for (uint32_t i = 0; i < component->vars.n; i++)
       if (component->vars.at[i]->kind == VAR_PARAM || component->vars.at[i]->kind == VAR_STATE)
         vec_push(c->arena, &names, name_str(c->s, component->vars.at[i]->name));
-    diag_setting_unknown(c->s, target->span, word, of, diag_nearest(word, names.at, names.n), component->span);
+    diag_setting_unknown(c->s, target->span, word, of, diag_nearest(word, names.at, names.n),
+                         component->span);
     return NULL;
   }
   if (var->kind == VAR_PARAM || var->kind == VAR_STATE) return var;
@@ -281,10 +288,10 @@ static MVar *setting_var(Checker *c, MComponent *component, const Ast *target) {
   return NULL;
 }
 
-/* fallback: the component whose params the value may use beside the names in scope; NULL: a part's setting, whose value is
- * the host's and, for a state, may depend on other states at the start. */
-static bool setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign, const MComponent *fallback,
-                    MSetting *ret) {
+/* fallback: the component whose params the value may use beside the names in scope; NULL: a part's setting,
+ * whose value is the host's and, for a state, may depend on other states at the start. */
+static bool setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign,
+                    const MComponent *fallback, MSetting *ret) {
   if (assign->op != ASSIGN_SET && assign->op != ASSIGN_DRAW) {
     diag_setting_form(c->s, assign->head.span);
     return false;
@@ -293,7 +300,8 @@ static bool setting(Checker *c, Scope *scope, MComponent *component, const AstAs
   if (!var) return false;
   bool draw = assign->op == ASSIGN_DRAW;
   Want want = {.has_dim = true, .dim = var->dim, .allow = draw ? ALLOW_DRAW : 0};
-  want.who = arena_printf(c->arena, "`%s` of `%s`", name_str(c->s, var->name), name_str(c->s, component->name));
+  want.who =
+      arena_printf(c->arena, "`%s` of `%s`", name_str(c->s, var->name), name_str(c->s, component->name));
   if (var->domain.labels.n) want.labels = &var->domain;
   if (!fallback && var->kind == VAR_STATE) want.allow |= ALLOW_CHANGING;
   const MComponent *before = c->fallback;

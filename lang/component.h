@@ -8,7 +8,7 @@ typedef struct {
   const AstUse *ast;
   Name alias;
   MComponent *part;
-  MExpr **map;      /* for each variable of the part: what stands for it here */
+  MExpr **map; /* for each variable of the part: what stands for it here */
 } PartUse;
 
 typedef struct {
@@ -43,7 +43,8 @@ void comp_each_index(Comp *k, Scope *scope, const AstList *indices, FreeIndexFn 
 
 /* check_part.c */
 void comp_declare_use(Comp *k, const AstUse *use);
-void comp_bind_parts(Comp *k); /* needs all names declared and resolved; gives the parts' expressions and ports */
+void comp_bind_parts(
+    Comp *k); /* needs all names declared and resolved; gives the parts' expressions and ports */
 
 /* check_dynamics.c */
 void comp_declare_gate(Comp *k, const AstGate *gate);

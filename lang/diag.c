@@ -1,8 +1,8 @@
 /* Diagnostics: recorded in order of discovery, printed in order of position, for people or as JSON lines.
  *
- * People see `file.nsl:5:13: error NSL3001: text`, the line with the place underlined, notes with their own lines, and a
- * hint. One message for one cause: the same code at the same place is reported once, and after 20 errors nothing more
- * is recorded. */
+ * People see `file.nsl:5:13: error NSL3001: text`, the line with the place underlined, notes with their own
+ * lines, and a hint. One message for one cause: the same code at the same place is reported once, and after
+ * 20 errors nothing more is recorded. */
 #include "lang/diag.h"
 
 #include <ctype.h>
@@ -15,7 +15,8 @@ enum { LIMIT_ERRORS = 20, LIMIT_WARNINGS = 100, WIDEST_LINE = 160 };
 const char *diag_title(DiagCode code) {
   switch (code) {
 #define D(number, id, severity, title) \
-  case number: return title;
+  case number:                         \
+    return title;
 #include "lang/diag.def"
 #undef D
   }
@@ -25,7 +26,8 @@ const char *diag_title(DiagCode code) {
 static Severity code_severity(DiagCode code) {
   switch (code) {
 #define D(number, id, severity, title) \
-  case number: return severity;
+  case number:                         \
+    return severity;
 #include "lang/diag.def"
 #undef D
   }
@@ -207,11 +209,13 @@ static void json_place(FILE *out, const Session *s, Span span) {
   }
   fputs("\"file\":", out);
   json_string(out, from.source->path);
-  fprintf(out, ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u", from.line, from.column, to.line, to.column);
+  fprintf(out, ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u", from.line, from.column,
+          to.line, to.column);
 }
 
 static void print_json(FILE *out, const Session *s, const Diag *d) {
-  fprintf(out, "{\"code\":\"NSL%04d\",\"severity\":\"%s\",", (int)d->code, d->severity == SEV_ERROR ? "error" : "warning");
+  fprintf(out, "{\"code\":\"NSL%04d\",\"severity\":\"%s\",", (int)d->code,
+          d->severity == SEV_ERROR ? "error" : "warning");
   json_place(out, s, d->span);
   fputs(",\"message\":", out);
   json_string(out, d->text);
@@ -269,7 +273,8 @@ static int word_distance(const char *a, int n, const char *b, int m) {
       unsigned char x = (unsigned char)a[i - 1], y = (unsigned char)b[j - 1];
       int change = x == y ? 0 : tolower(x) == tolower(y) ? 1 : 2;
       now[j] = least(last[j - 1] + change, 2 + least(last[j], now[j - 1]));
-      if (i > 1 && j > 1 && a[i - 2] == b[j - 1] && a[i - 1] == b[j - 2]) now[j] = least(now[j], before[j - 2] + 2);
+      if (i > 1 && j > 1 && a[i - 2] == b[j - 1] && a[i - 1] == b[j - 2])
+        now[j] = least(now[j], before[j - 2] + 2);
     }
   }
   return row[n % 3][m];

@@ -39,10 +39,12 @@ void diag_unknown_member(Session *s, Span span, const char *base, const char *ki
 }
 
 void diag_no_member(Session *s, Span span, const char *name) {
-  diag_new(s, DIAG_UNKNOWN_MEMBER, span, "there is no `%s` in it: only parts and imported files have members", name);
+  diag_new(s, DIAG_UNKNOWN_MEMBER, span, "there is no `%s` in it: only parts and imported files have members",
+           name);
 }
 
-void diag_unknown_label(Session *s, Span span, const char *label, const char *set, const char *nearest, Span decl) {
+void diag_unknown_label(Session *s, Span span, const char *label, const char *set, const char *nearest,
+                        Span decl) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_LABEL, span, "`%s` is not a label of `%s`", label, set);
   declared_here(s, d, set, decl);
   did_you_mean(s, d, span, nearest);
@@ -63,12 +65,14 @@ void diag_not_a_value(Session *s, Span span, const char *name, const char *kind,
 }
 
 void diag_not_a_component(Session *s, Span span, const char *name, const char *kind, Span decl) {
-  Diag *d = diag_new(s, DIAG_NOT_A_COMPONENT, span, "`%s` is %s, not a component that can stand here", name, kind);
+  Diag *d =
+      diag_new(s, DIAG_NOT_A_COMPONENT, span, "`%s` is %s, not a component that can stand here", name, kind);
   declared_here(s, d, name, decl);
 }
 
 void diag_not_a_function(Session *s, Span span, const char *name, const char *kind, Span decl) {
-  Diag *d = diag_new(s, DIAG_NOT_A_FUNCTION, span, kind ? "`%s` is %s, not a function" : "`%s` is not a function", name, kind);
+  Diag *d = diag_new(s, DIAG_NOT_A_FUNCTION, span,
+                     kind ? "`%s` is %s, not a function" : "`%s` is not a function", name, kind);
   declared_here(s, d, name, decl);
   if (kind) diag_hint(s, d, "To multiply, write `%s * (…)`.", name);
 }
@@ -79,7 +83,8 @@ void diag_fn_not_called(Session *s, Span span, const char *name) {
 }
 
 void diag_fn_recursive(Session *s, Span span, const char *name, Span decl) {
-  Diag *d = diag_new(s, DIAG_FN_RECURSIVE, span, "`%s` calls itself: functions are inlined and cannot recur", name);
+  Diag *d =
+      diag_new(s, DIAG_FN_RECURSIVE, span, "`%s` calls itself: functions are inlined and cannot recur", name);
   declared_here(s, d, name, decl);
 }
 
@@ -89,13 +94,16 @@ void diag_statement_misplaced(Session *s, Span span, const char *what, const cha
   diag_new(s, DIAG_STATEMENT_MISPLACED, span, "%s cannot stand in %s", what, where);
 }
 
-void diag_setting_target(Session *s, Span span, const char *name, const char *component, const char *kind, Span decl) {
-  Diag *d = diag_new(s, DIAG_SETTING_TARGET, span, "`%s` of `%s` is %s and cannot be set", name, component, kind);
+void diag_setting_target(Session *s, Span span, const char *name, const char *component, const char *kind,
+                         Span decl) {
+  Diag *d =
+      diag_new(s, DIAG_SETTING_TARGET, span, "`%s` of `%s` is %s and cannot be set", name, component, kind);
   declared_here(s, d, name, decl);
   diag_hint(s, d, "Params can be set, and states to their value at the start.");
 }
 
-void diag_setting_unknown(Session *s, Span span, const char *name, const char *component, const char *nearest, Span decl) {
+void diag_setting_unknown(Session *s, Span span, const char *name, const char *component, const char *nearest,
+                          Span decl) {
   Diag *d = diag_new(s, DIAG_SETTING_UNKNOWN, span, "`%s` has no `%s` to set", component, name);
   declared_here(s, d, component, decl);
   did_you_mean(s, d, span, nearest);
@@ -117,10 +125,13 @@ void diag_not_a_set(Session *s, Span span, const char *name) {
 }
 
 void diag_set_wanted(Session *s, Span span) {
-  diag_new(s, DIAG_SET_WANTED, span, "an index set is a range, as in `1..3`, or a set of labels, as in `{ A, B }`");
+  diag_new(s, DIAG_SET_WANTED, span,
+           "an index set is a range, as in `1..3`, or a set of labels, as in `{ A, B }`");
 }
 
-void diag_label_wanted(Session *s, Span span) { diag_new(s, DIAG_LABEL_WANTED, span, "a set in braces holds words only"); }
+void diag_label_wanted(Session *s, Span span) {
+  diag_new(s, DIAG_LABEL_WANTED, span, "a set in braces holds words only");
+}
 
 void diag_not_in_set(Session *s, Span span, const char *element, const char *set, Span decl) {
   Diag *d = diag_new(s, DIAG_NOT_IN_SET, span, "%s is not an element of `%s`", element, set);
@@ -131,16 +142,19 @@ void diag_range_bad(Session *s, Span span, double from, double to, int limit) {
   if (to < from)
     diag_new(s, DIAG_RANGE_BAD, span, "the range from %g to %g is empty", from, to);
   else
-    diag_new(s, DIAG_RANGE_BAD, span, "an index set has at most %d elements, these are %.0f", limit, to - from + 1);
+    diag_new(s, DIAG_RANGE_BAD, span, "an index set has at most %d elements, these are %.0f", limit,
+             to - from + 1);
 }
 
 void diag_index_count(Session *s, Span span, const char *name, uint32_t want, uint32_t got, Span decl) {
-  Diag *d = diag_new(s, DIAG_INDEX_COUNT, span, "`%s` has %u ind%s, here are %u", name, want, want == 1 ? "ex" : "ices", got);
+  Diag *d = diag_new(s, DIAG_INDEX_COUNT, span, "`%s` has %u ind%s, here are %u", name, want,
+                     want == 1 ? "ex" : "ices", got);
   declared_here(s, d, name, decl);
 }
 
 void diag_index_missing(Session *s, Span span, const char *name, uint32_t want, Span decl) {
-  Diag *d = diag_new(s, DIAG_INDEX_MISSING, span, "`%s` needs its ind%s in brackets", name, want == 1 ? "ex" : "ices");
+  Diag *d = diag_new(s, DIAG_INDEX_MISSING, span, "`%s` needs its ind%s in brackets", name,
+                     want == 1 ? "ex" : "ices");
   declared_here(s, d, name, decl);
 }
 
@@ -150,7 +164,8 @@ void diag_not_indexed(Session *s, Span span, const char *name, Span decl) {
 }
 
 void diag_chain_too_long(Session *s, Span span, const char *name, int limit) {
-  Diag *d = diag_new(s, DIAG_CHAIN_TOO_LONG, span, "`%s` ends a chain of more than %d names that each need a later one", name, limit);
+  Diag *d = diag_new(s, DIAG_CHAIN_TOO_LONG, span,
+                     "`%s` ends a chain of more than %d names that each need a later one", name, limit);
   diag_hint(s, d, "Declare them in the order in which they are needed.");
 }
 
@@ -162,13 +177,15 @@ void diag_list_length(Session *s, Span span, uint32_t want, uint32_t got, const 
 /* ---- 4xxx dynamics */
 
 void diag_input_written(Session *s, Span span, const char *input, const char *bound, Span decl) {
-  Diag *d = diag_new(s, DIAG_INPUT_WRITTEN, span, "this part changes its input `%s`, which is bound to %s", input, bound);
+  Diag *d = diag_new(s, DIAG_INPUT_WRITTEN, span, "this part changes its input `%s`, which is bound to %s",
+                     input, bound);
   if (decl.to) diag_note(s, d, decl, "it is changed here");
   diag_hint(s, d, "Bind it to a state.");
 }
 
 void diag_component_too_large(Session *s, Span span, uint32_t got, int limit) {
-  Diag *d = diag_new(s, DIAG_COMPONENT_TOO_LARGE, span, "with this part the component has %u variables, at most %d are possible", got, limit);
+  Diag *d = diag_new(s, DIAG_COMPONENT_TOO_LARGE, span,
+                     "with this part the component has %u variables, at most %d are possible", got, limit);
   diag_hint(s, d, "Many elements belong in a population.");
 }
 
@@ -184,7 +201,8 @@ void diag_equation_twice(Session *s, Span span, const char *name, Span before) {
 }
 
 void diag_equation_not_state(Session *s, Span span, const char *name, const char *kind, Span decl) {
-  Diag *d = diag_new(s, DIAG_EQUATION_NOT_STATE, span, "`%s` is %s: only a state has an equation", name, kind);
+  Diag *d =
+      diag_new(s, DIAG_EQUATION_NOT_STATE, span, "`%s` is %s: only a state has an equation", name, kind);
   declared_here(s, d, name, decl);
 }
 
@@ -195,7 +213,8 @@ void diag_equation_order(Session *s, Span span, const char *name, int primes, co
 
 void diag_primed_not_state(Session *s, Span span, const char *name, int primes) {
   Diag *d = diag_new(s, DIAG_PRIMED_NOT_STATE, span, "this derivative of `%s` is not a state", name);
-  diag_hint(s, d, "It is one where an equation of higher order is given: `%s%.*s = …`.", name, primes + 1, "''''''''");
+  diag_hint(s, d, "It is one where an equation of higher order is given: `%s%.*s = …`.", name, primes + 1,
+            "''''''''");
 }
 
 void diag_assign_target(Session *s, Span span, const char *name, const char *kind, Span decl) {
@@ -218,7 +237,8 @@ void diag_gate_form(Session *s, Span span, const char *gate) {
   diag_hint(s, d, "A gate has `alpha` and `beta`, or `steady` and `tau`.");
 }
 
-void diag_input_unbound(Session *s, Span span, const char *input, const char *alias, const char *part, Span decl) {
+void diag_input_unbound(Session *s, Span span, const char *input, const char *alias, const char *part,
+                        Span decl) {
   Diag *d = diag_new(s, DIAG_INPUT_UNBOUND, span, "the input `%s` of `%s` is bound to nothing", input, part);
   declared_here(s, d, input, decl);
   diag_hint(s, d, "Declare `%s` here, or bind it: `use %s = %s { %s = … }`.", input, alias, part, input);
@@ -239,7 +259,8 @@ void diag_input_value(Session *s, Span span, const char *name) {
 }
 
 void diag_start_cycle(Session *s, Span span, const char *path) {
-  Diag *d = diag_new(s, DIAG_START_CYCLE, span, "the initial values depend on each other in a circle: %s", path);
+  Diag *d =
+      diag_new(s, DIAG_START_CYCLE, span, "the initial values depend on each other in a circle: %s", path);
   diag_hint(s, d, "Give one of them a value of its own.");
 }
 
@@ -248,5 +269,6 @@ void diag_receive_arguments(Session *s, Span span, const char *port) {
 }
 
 void diag_binder_needed(Session *s, Span span, const char *name) {
-  diag_new(s, DIAG_BINDER_NEEDED, span, "the states `%s` are indexed: the equation must say for which, as in `%s[k]' = …`", name, name);
+  diag_new(s, DIAG_BINDER_NEEDED, span,
+           "the states `%s` are indexed: the equation must say for which, as in `%s[k]' = …`", name, name);
 }

@@ -1,5 +1,5 @@
-/* Messages that belong to no stage of their own: what is not supported yet (0xxx), targets (7xxx), files and the command
- * line (8xxx). */
+/* Messages that belong to no stage of their own: what is not supported yet (0xxx), targets (7xxx), files and
+ * the command line (8xxx). */
 #include "lang/diag.h"
 
 void diag_not_supported(Session *s, Span span, const char *what, const char *nearest) {
@@ -20,12 +20,14 @@ void diag_file_unreadable(Session *s, Span span, const char *path, const char *r
 }
 
 void diag_file_too_large(Session *s, Span span, const char *path, unsigned limit_mib) {
-  Diag *d = diag_new(s, DIAG_FILE_TOO_LARGE, span, "%s is too large: a source may have %u MiB", path, limit_mib);
+  Diag *d =
+      diag_new(s, DIAG_FILE_TOO_LARGE, span, "%s is too large: a source may have %u MiB", path, limit_mib);
   diag_hint(s, d, "Keep data in files of their own, and read them by name.");
 }
 
 void diag_file_not_utf8(Session *s, Span span, const char *path, unsigned byte, size_t offset) {
-  Diag *d = diag_new(s, DIAG_FILE_NOT_UTF8, span, "%s is not UTF-8: byte 0x%02X at offset %zu", path, byte, offset);
+  Diag *d =
+      diag_new(s, DIAG_FILE_NOT_UTF8, span, "%s is not UTF-8: byte 0x%02X at offset %zu", path, byte, offset);
   diag_hint(s, d, "Save the file as UTF-8.");
 }
 
@@ -35,13 +37,17 @@ void diag_file_nul(Session *s, Span span, const char *path, size_t offset) {
 
 void diag_cpu_unknown(Session *s, const char *cpu, const char *nearest) {
   Diag *d = diag_new(s, DIAG_CPU_UNKNOWN, (Span){0, 0}, "unknown processor `%s`", cpu);
-  if (nearest) diag_hint(s, d, "Did you mean `%s`?", nearest);
-  else diag_hint(s, d, "It is one of native, portable, x86-64-v2, x86-64-v3, x86-64-v4.");
+  if (nearest)
+    diag_hint(s, d, "Did you mean `%s`?", nearest);
+  else
+    diag_hint(s, d, "It is one of native, portable, x86-64-v2, x86-64-v3, x86-64-v4.");
 }
 
 void diag_cpu_too_old(Session *s, const char *cpu) {
-  Diag *d = diag_new(s, DIAG_CPU_TOO_OLD, (Span){0, 0}, "this machine's processor (%s) has less than x86-64-v2", cpu);
-  diag_hint(s, d, "Programs can be built here for other machines with `--cpu x86-64-v2` or `--cpu portable`.");
+  Diag *d = diag_new(s, DIAG_CPU_TOO_OLD, (Span){0, 0},
+                     "this machine's processor (%s) has less than x86-64-v2", cpu);
+  diag_hint(s, d,
+            "Programs can be built here for other machines with `--cpu x86-64-v2` or `--cpu portable`.");
 }
 
 void diag_link_failed(Session *s, const char *path, const char *linker, const char *said) {
@@ -50,7 +56,8 @@ void diag_link_failed(Session *s, const char *path, const char *linker, const ch
 }
 
 void diag_linker_missing(Session *s, const char *path) {
-  Diag *d = diag_new(s, DIAG_LINKER_MISSING, (Span){0, 0}, "cannot link %s: neither ld nor cc was found", path);
+  Diag *d =
+      diag_new(s, DIAG_LINKER_MISSING, (Span){0, 0}, "cannot link %s: neither ld nor cc was found", path);
   diag_hint(s, d, "Install binutils; `nslc run` needs no linker.");
 }
 

@@ -1,4 +1,5 @@
-/* Messages about units, dimensions and kinds of values (3xxx). Units are spelled as the user wrote them where he did. */
+/* Messages about units, dimensions and kinds of values (3xxx). Units are spelled as the user wrote them where
+ * he did. */
 #include <string.h>
 
 #include "lang/diag.h"
@@ -19,15 +20,16 @@ static void hint_quotient(Session *s, Diag *d, Dim want, Dim got) {
 }
 
 Diag *diag_unit_wanted(Session *s, Span span, const char *who, Dim want, Dim got) {
-  Diag *d = diag_new(s, DIAG_UNIT_MISMATCH, span, "unit mismatch: %s needs %s, this is %s", who, dim_text(s, want),
-                     dim_text(s, got));
+  Diag *d = diag_new(s, DIAG_UNIT_MISMATCH, span, "unit mismatch: %s needs %s, this is %s", who,
+                     dim_text(s, want), dim_text(s, got));
   hint_quotient(s, d, want, got);
   return d;
 }
 
 Diag *diag_unit_mismatch(Session *s, Span span, const char *op, Dim left, Dim right) {
   bool letters = op[0] >= 'a' && op[0] <= 'z';
-  Diag *d = diag_new(s, DIAG_UNIT_MISMATCH, span, letters ? "unit mismatch: `%s` of %s and %s" : "unit mismatch: `%s` between %s and %s",
+  Diag *d = diag_new(s, DIAG_UNIT_MISMATCH, span,
+                     letters ? "unit mismatch: `%s` of %s and %s" : "unit mismatch: `%s` between %s and %s",
                      op, dim_text(s, left), dim_text(s, right));
   Dim q = dim_div(left, right);
   if (dim_eq(q, per_area) || dim_eq(dim_div(right, left), per_area))
@@ -71,10 +73,13 @@ void diag_unit_celsius(Session *s, Span span) {
 }
 
 void diag_unit_clash(Session *s, Span span, const char *unit, const char *name, Span decl) {
-  Diag *d = diag_new(s, DIAG_UNIT_CLASH, span, "`%s` is both part of the unit `%s` and a name of the model", name, unit);
+  Diag *d = diag_new(s, DIAG_UNIT_CLASH, span, "`%s` is both part of the unit `%s` and a name of the model",
+                     name, unit);
   if (decl.to) diag_note(s, d, decl, "`%s` is declared here", name);
-  diag_hint(s, d, "To calculate with `%s`, put blanks around the operator; for the unit, write another (or rename `%s`).",
-            name, name);
+  diag_hint(
+      s, d,
+      "To calculate with `%s`, put blanks around the operator; for the unit, write another (or rename `%s`).",
+      name, name);
 }
 
 void diag_number_range(Session *s, Span span) {
@@ -82,7 +87,8 @@ void diag_number_range(Session *s, Span span) {
 }
 
 void diag_plain_number_wanted(Session *s, Span span, const char *fn, Dim got) {
-  Diag *d = diag_new(s, DIAG_PLAIN_NUMBER_WANTED, span, "`%s` takes a plain number, this is %s", fn, dim_text(s, got));
+  Diag *d = diag_new(s, DIAG_PLAIN_NUMBER_WANTED, span, "`%s` takes a plain number, this is %s", fn,
+                     dim_text(s, got));
   diag_hint(s, d, "Divide by a quantity of the same unit, as in `%s(x / (1 %s))`.", fn, dim_text(s, got));
 }
 
@@ -91,8 +97,11 @@ void diag_exponent_unit(Session *s, Span span, Dim got) {
 }
 
 void diag_exponent_constant(Session *s, Span span, Dim base) {
-  Diag *d = diag_new(s, DIAG_EXPONENT, span, "the exponent of a quantity (%s) must be a constant", dim_text(s, base));
-  diag_hint(s, d, "Its unit would not be known otherwise: make the base a plain number, or the exponent a literal.");
+  Diag *d = diag_new(s, DIAG_EXPONENT, span, "the exponent of a quantity (%s) must be a constant",
+                     dim_text(s, base));
+  diag_hint(
+      s, d,
+      "Its unit would not be known otherwise: make the base a plain number, or the exponent a literal.");
 }
 
 void diag_exponent_broken(Session *s, Span span, Dim base, double power) {
@@ -100,8 +109,8 @@ void diag_exponent_broken(Session *s, Span span, Dim base, double power) {
 }
 
 void diag_condition_wanted(Session *s, Span span, const char *who) {
-  Diag *d = diag_new(s, DIAG_CONDITION_WANTED, span, "%s%s%s needs a condition, this is a value", who ? "`" : "", who ? who : "this place",
-                     who ? "`" : "");
+  Diag *d = diag_new(s, DIAG_CONDITION_WANTED, span, "%s%s%s needs a condition, this is a value",
+                     who ? "`" : "", who ? who : "this place", who ? "`" : "");
   diag_hint(s, d, "A condition compares, as in `V >= V_th`.");
 }
 
@@ -112,7 +121,8 @@ void diag_condition_misplaced(Session *s, Span span, const char *who) {
 }
 
 void diag_label_misplaced(Session *s, Span span) {
-  diag_new(s, DIAG_LABEL_MISPLACED, span, "this is a label, not a number: it can only be compared or be an index");
+  diag_new(s, DIAG_LABEL_MISPLACED, span,
+           "this is a label, not a number: it can only be compared or be an index");
 }
 
 void diag_label_of_wanted(Session *s, Span span, const char *labels, Span domain) {
@@ -132,7 +142,8 @@ void diag_not_a_number(Session *s, Span span, const char *what) {
 }
 
 void diag_argument_count(Session *s, Span span, const char *fn, uint32_t want, uint32_t got, Span decl) {
-  Diag *d = diag_new(s, DIAG_ARGUMENT_COUNT, span, "`%s` takes %u argument%s, here are %u", fn, want, want == 1 ? "" : "s", got);
+  Diag *d = diag_new(s, DIAG_ARGUMENT_COUNT, span, "`%s` takes %u argument%s, here are %u", fn, want,
+                     want == 1 ? "" : "s", got);
   if (decl.to) diag_note(s, d, decl, "declared here");
 }
 
@@ -141,11 +152,13 @@ void diag_named_argument(Session *s, Span span) {
 }
 
 void diag_constant_wanted(Session *s, Span span, const char *who, bool whole) {
-  diag_new(s, DIAG_CONSTANT_WANTED, span, "%s must be a %snumber that is known at compile time", who, whole ? "whole " : "");
+  diag_new(s, DIAG_CONSTANT_WANTED, span, "%s must be a %snumber that is known at compile time", who,
+           whole ? "whole " : "");
 }
 
 void diag_changes(Session *s, Span span, const char *name, const char *who, Span decl) {
-  Diag *d = diag_new(s, DIAG_CHANGES, span, "`%s` changes during a run, %s must not depend on it", name, who ? who : "this value");
+  Diag *d = diag_new(s, DIAG_CHANGES, span, "`%s` changes during a run, %s must not depend on it", name,
+                     who ? who : "this value");
   if (decl.to) diag_note(s, d, decl, "`%s` is declared here", name);
 }
 
@@ -153,7 +166,8 @@ void diag_time_misplaced(Session *s, Span span, const char *name) {
   if (name[0] == 't')
     diag_new(s, DIAG_TIME_MISPLACED, span, "the time `t` can only be used in equations, lets and handlers");
   else
-    diag_new(s, DIAG_TIME_MISPLACED, span, "the step `dt` can only be used in delays: a model does not know its step");
+    diag_new(s, DIAG_TIME_MISPLACED, span,
+             "the step `dt` can only be used in delays: a model does not know its step");
 }
 
 void diag_noise_misplaced(Session *s, Span span) {
@@ -177,7 +191,8 @@ void diag_draw_missing(Session *s, Span span) {
 
 void diag_within_wants_draw(Session *s, Span span) {
   Diag *d = diag_new(s, DIAG_WITHIN_WANTS_DRAW, span, "`within` limits a draw, and this is none");
-  diag_hint(s, d, "To limit a value, write `clip(x, a, b)`; `2 * (normal(1, 0.1) within [0, inf))` draws first.");
+  diag_hint(s, d,
+            "To limit a value, write `clip(x, a, b)`; `2 * (normal(1, 0.1) within [0, inf))` draws first.");
 }
 
 void diag_interval_empty(Session *s, Span span) {
@@ -185,12 +200,15 @@ void diag_interval_empty(Session *s, Span span) {
 }
 
 void diag_domain_wanted(Session *s, Span span) {
-  diag_new(s, DIAG_DOMAIN_WANTED, span, "a domain is an interval, as in `(0, inf)`, or a set of words, as in `{poisson, dc}`");
+  diag_new(s, DIAG_DOMAIN_WANTED, span,
+           "a domain is an interval, as in `(0, inf)`, or a set of words, as in `{poisson, dc}`");
 }
 
-void diag_outside_domain(Session *s, Span span, const char *name, const char *value, const char *domain, Span decl) {
+void diag_outside_domain(Session *s, Span span, const char *name, const char *value, const char *domain,
+                         Span decl) {
   const char *quote = strchr(name, ' ') ? "" : "`";
-  Diag *d = diag_new(s, DIAG_OUTSIDE_DOMAIN, span, "%s%s%s must lie in %s, this is %s", quote, name, quote, domain, value);
+  Diag *d = diag_new(s, DIAG_OUTSIDE_DOMAIN, span, "%s%s%s must lie in %s, this is %s", quote, name, quote,
+                     domain, value);
   if (decl.to) diag_note(s, d, decl, "the domain is declared here");
 }
 

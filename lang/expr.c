@@ -57,7 +57,8 @@ static MExpr *expr_args(Checker *c, MExpr *e, MExpr *const *args, uint32_t n) {
   return e;
 }
 
-MExpr *expr_call(Checker *c, Builtin builtin, Span span, Dim dim, MType type, MExpr *const *args, uint32_t n) {
+MExpr *expr_call(Checker *c, Builtin builtin, Span span, Dim dim, MType type, MExpr *const *args,
+                 uint32_t n) {
   for (uint32_t i = 0; i < n; i++)
     if (!args[i]) return NULL;
   MExpr *e = expr_node(c, MX_CALL, span, dim);
@@ -160,7 +161,8 @@ static bool constant_kind(Constant *k, const MExpr *e, double *ret) {
   switch (e->kind) {
     case MX_NUM: *ret = e->num; return true;
     case MX_VAR:
-      if (e->var->draw || (e->var->kind != VAR_LET && !(k->defaults && e->var->kind == VAR_PARAM))) return false;
+      if (e->var->draw || (e->var->kind != VAR_LET && !(k->defaults && e->var->kind == VAR_PARAM)))
+        return false;
       return constant(k, e->var->value, ret);
     case MX_GLOBAL: return (!e->global->settable || k->defaults) && constant(k, e->global->value, ret);
     case MX_CALL: return constant_call(k, e, ret);
@@ -220,7 +222,7 @@ typedef struct {
   struct Copied {
     const MExpr *from;
     MExpr *to;
-  } *slots;
+  } * slots;
 } Replacer;
 
 static struct Copied *copied_slot(const Replacer *r, const MExpr *e) {

@@ -1,5 +1,5 @@
-/* Scopes: names -> symbols, index sets, families. Declared first, completed on first use; a cycle is found where it
- * closes and reported once with all its names. */
+/* Scopes: names -> symbols, index sets, families. Declared first, completed on first use; a cycle is found
+ * where it closes and reported once with all its names. */
 #include "lang/scope.h"
 
 #include <math.h>
@@ -77,7 +77,8 @@ Symbol *scope_declare(Checker *c, Scope *scope, SymKind kind, Name name, Span sp
 
 void scope_names(Checker *c, const Scope *scope, TextList *ret) {
   for (; scope; scope = scope->parent) {
-    for (uint32_t i = 0; i < scope->symbols.n; i++) vec_push(c->arena, ret, name_str(c->s, scope->symbols.at[i]->name));
+    for (uint32_t i = 0; i < scope->symbols.n; i++)
+      vec_push(c->arena, ret, name_str(c->s, scope->symbols.at[i]->name));
     if (scope->hook && scope->hook->names) scope->hook->names(scope->hook->context, ret);
   }
 }
@@ -260,7 +261,8 @@ static IndexSet *written_subset(Checker *c, Scope *scope, AstWord word, const As
     set->labels[i] = root->labels[index_position(root, set->values[i])];
     for (uint32_t k = 0; k < i; k++)
       if (set->values[k] == set->values[i]) {
-        diag_declared_twice(c->s, labels->items.at[i]->span, name_str(c->s, set->labels[i]), labels->items.at[k]->span);
+        diag_declared_twice(c->s, labels->items.at[i]->span, name_str(c->s, set->labels[i]),
+                            labels->items.at[k]->span);
         return NULL;
       }
   }
@@ -269,7 +271,8 @@ static IndexSet *written_subset(Checker *c, Scope *scope, AstWord word, const As
 
 IndexSet *binder_set(Checker *c, Scope *scope, const AstBinder *binder, Name *ret_name) {
   *ret_name = binder->name.name;
-  if (binder->set && binder->set->kind == AST_RANGE) return range_set(c, scope, binder->name, AST_AS(Range, binder->set));
+  if (binder->set && binder->set->kind == AST_RANGE)
+    return range_set(c, scope, binder->name, AST_AS(Range, binder->set));
   if (binder->set && binder->set->kind == AST_SET)
     return written_subset(c, scope, binder->name, AST_AS(SetExpr, binder->set));
   Name name = binder->set ? path_name(c, binder->set) : binder->name.name;
@@ -313,8 +316,8 @@ Symbol *family_member(Checker *c, const Symbol *symbol, const int32_t *values, u
   for (uint32_t i = 0; i < n; i++) {
     int32_t position = index_position(family->axes[i], values[i]);
     if (position < 0) {
-      diag_not_in_set(c->s, span, arena_printf(c->arena, "%d", values[i]), name_str(c->s, family->axes[i]->name),
-                      family->axes[i]->span);
+      diag_not_in_set(c->s, span, arena_printf(c->arena, "%d", values[i]),
+                      name_str(c->s, family->axes[i]->name), family->axes[i]->span);
       return NULL;
     }
     at = at * family->axes[i]->n + (uint32_t)position;

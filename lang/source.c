@@ -1,7 +1,8 @@
 /* Source files: bytes on disk -> text in the session, at global offsets; and offsets -> line and column.
  *
- * Each source takes the offsets [base, base + len]; the first base is 1, so that the span {0,0} means "no place".
- * Gives text that is valid UTF-8 without NUL bytes; what is wrong is reported with the place of the first bad byte. */
+ * Each source takes the offsets [base, base + len]; the first base is 1, so that the span {0,0} means "no
+ * place". Gives text that is valid UTF-8 without NUL bytes; what is wrong is reported with the place of the
+ * first bad byte. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -29,7 +30,8 @@ static bool source_fits(const Session *s, size_t len) {
   return len <= LARGEST_FILE && (uint64_t)last->base + last->len + len + 2 < UINT32_MAX;
 }
 
-/* Length of the well-formed UTF-8 sequence at p (of n bytes), 0 if it is not one: no overlong forms, no surrogates. */
+/* Length of the well-formed UTF-8 sequence at p (of n bytes), 0 if it is not one: no overlong forms, no
+ * surrogates. */
 static size_t utf8_length(const unsigned char *p, size_t n) {
   if (p[0] < 0x80) return 1;
   size_t len = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;

@@ -1,10 +1,10 @@
-/* Units: text -> dimension and scale; a decimal number with its unit -> the nearest double; a dimension -> text.
+/* Units: text -> dimension and scale; a decimal number with its unit -> the nearest double; a dimension ->
+ * text.
  *
- * Every scale of the table is a power of ten of the coherent system, so a literal is converted by moving its decimal
- * exponent before the one rounding of strtod: `0.1 ms`, `100 us` and `1e-4 s` are the same double. Broken powers
- * (1/s^0.5) are the exception: there the scale is rounded first.
- * Messages speak in the units that the user wrote: each unit parsed from the first source is remembered as the word for its
- * dimension. */
+ * Every scale of the table is a power of ten of the coherent system, so a literal is converted by moving its
+ * decimal exponent before the one rounding of strtod: `0.1 ms`, `100 us` and `1e-4 s` are the same double.
+ * Broken powers (1/s^0.5) are the exception: there the scale is rounded first. Messages speak in the units
+ * that the user wrote: each unit parsed from the first source is remembered as the word for its dimension. */
 #include "lang/unit.h"
 
 #include <math.h>
@@ -75,18 +75,26 @@ static const struct {
 #include "lang/units.def"
 };
 
-typedef enum { UNIT_OK, UNIT_UNKNOWN, UNIT_MALFORMED, UNIT_NEEDS_CARET, UNIT_BAD_POWER, UNIT_CELSIUS } UnitError;
+typedef enum {
+  UNIT_OK,
+  UNIT_UNKNOWN,
+  UNIT_MALFORMED,
+  UNIT_NEEDS_CARET,
+  UNIT_BAD_POWER,
+  UNIT_CELSIUS
+} UnitError;
 
 typedef struct {
-  const char *at;       /* what is left to read */
+  const char *at; /* what is left to read */
   Unit unit;
-  int exp10_12;         /* in 1/12 */
+  int exp10_12; /* in 1/12 */
   int factors;
   bool celsius;
   const char *bad, *bad_end; /* the factor at fault */
 } Reader;
 
-/* Micro and ohm signs have two code points each; both become ASCII. Returns the length in bytes, 0 if none. */
+/* Micro and ohm signs have two code points each; both become ASCII. Returns the length in bytes, 0 if none.
+ */
 static size_t sign_read(const char *p, const char **ret_ascii) {
   static const struct {
     const char *sign, *ascii;
@@ -147,7 +155,8 @@ static UnitError power_read(Reader *r, int *num, int *den) {
   if (minus || *r->at == '+') r->at++;
   if (!is_digit(*r->at)) return UNIT_BAD_POWER;
   int n = 0, d = 1;
-  for (bool after_dot = false; is_digit(*r->at) || (*r->at == '.' && !after_dot && is_digit(r->at[1])); r->at++) {
+  for (bool after_dot = false; is_digit(*r->at) || (*r->at == '.' && !after_dot && is_digit(r->at[1]));
+       r->at++) {
     if (*r->at == '.') {
       after_dot = true;
       continue;
@@ -224,7 +233,8 @@ static UnitError unit_read(Reader *r) {
   }
   r->unit.exact = r->exp10_12 % DIM_ONE == 0;
   r->unit.exp10 = r->exp10_12 / DIM_ONE;
-  r->unit.scale = r->unit.exact ? power_of_ten(r->unit.exp10) : (double)powl(10.0L, r->exp10_12 / (long double)DIM_ONE);
+  r->unit.scale =
+      r->unit.exact ? power_of_ten(r->unit.exp10) : (double)powl(10.0L, r->exp10_12 / (long double)DIM_ONE);
   return UNIT_OK;
 }
 
@@ -248,10 +258,10 @@ static const char *unit_nearest(Session *s, const char *word) {
   for (size_t i = 0; i < COUNT_OF(aliases); i++)
     if (strcmp(aliases[i].wrong, word) == 0) return aliases[i].right;
   static const char *const usual[] = {
-      "s", "ms", "us", "ns", "V", "mV", "uV", "A", "mA", "uA", "nA", "pA", "fA", "m", "dm", "cm", "mm", "um", "nm", "M",
-      "mM", "uM", "nM", "pM", "K", "Hz", "kHz", "MHz", "GHz", "F", "uF", "nF", "pF", "fF", "S", "mS", "uS", "nS", "pS",
-      "ohm", "kohm", "Mohm", "Gohm", "C", "nC", "pC", "fC", "J", "kJ", "W", "mW", "N", "mol", "mmol", "umol", "L", "mL",
-      "uL", "degC"};
+      "s",  "ms", "us", "ns", "V", "mV", "uV", "A",   "mA",   "uA",   "nA",   "pA",   "fA",   "m",   "dm",
+      "cm", "mm", "um", "nm", "M", "mM", "uM", "nM",  "pM",   "K",    "Hz",   "kHz",  "MHz",  "GHz", "F",
+      "uF", "nF", "pF", "fF", "S", "mS", "uS", "nS",  "pS",   "ohm",  "kohm", "Mohm", "Gohm", "C",   "nC",
+      "pC", "fC", "J",  "kJ", "W", "mW", "N",  "mol", "mmol", "umol", "L",    "mL",   "uL",   "degC"};
   const char *found = diag_nearest(word, usual, COUNT_OF(usual));
   return found ? arena_text(s->arena, found, strlen(found)) : NULL;
 }
@@ -266,11 +276,14 @@ struct UnitWords {
   VEC(struct {
     Dim dim;
     const char *text;
-  }) words;
+  })
+  words;
 };
 
 static void unit_remember(Session *s, Span span, const char *text, Dim dim) {
-  if (dim_none(dim) || !s->sources.n || span.to == 0 || span.from > s->sources.at[0].base + s->sources.at[0].len) return;
+  if (dim_none(dim) || !s->sources.n || span.to == 0 ||
+      span.from > s->sources.at[0].base + s->sources.at[0].len)
+    return;
   if (!s->unit_words) s->unit_words = NEW(s->arena, struct UnitWords);
   struct UnitWords *w = s->unit_words;
   for (uint32_t i = 0; i < w->words.n; i++)
@@ -343,11 +356,13 @@ bool unit_number(const char *digits, size_t len, const Unit *unit, double *ret) 
 
 /* Units in which people of the field write a dimension, the best first. */
 static const char *const usual_units[] = {
-    "ms", "mV", "pA", "um", "mM", "K", "nS", "pF", "Mohm", "fC", "1/ms", "mV/ms", "pA/ms", "nS/ms", "mM/ms", "uF/cm^2",
-    "mS/cm^2", "uA/cm^2", "um^2", "um^3", "um/ms", "1/mV", "1/ms^2", "mV/ms^2", "pA/ms^2", "1/ms^0.5", "mV/ms^0.5",
-    "pA/ms^0.5", "1/mM", "1/mM/ms", "ohm*cm", "S/cm", "mV^2", "ms^2", "ms^0.5", "1/um", "1/um^2", "1/um^3", "fJ", "C/mol",
-    "J/mol/K", "J/K", "1/mol", "mol", "mol/m^2/s", "um^2/ms", "1/K", "mV/K", "pA/mM", "nS/mM", "uA/cm^2/ms", "pC/cm^2",
-    "mV*ms", "pA^2", "1/mV^2", "1/pA"};
+    "ms",      "mV",       "pA",         "um",        "mM",        "K",       "nS",     "pF",
+    "Mohm",    "fC",       "1/ms",       "mV/ms",     "pA/ms",     "nS/ms",   "mM/ms",  "uF/cm^2",
+    "mS/cm^2", "uA/cm^2",  "um^2",       "um^3",      "um/ms",     "1/mV",    "1/ms^2", "mV/ms^2",
+    "pA/ms^2", "1/ms^0.5", "mV/ms^0.5",  "pA/ms^0.5", "1/mM",      "1/mM/ms", "ohm*cm", "S/cm",
+    "mV^2",    "ms^2",     "ms^0.5",     "1/um",      "1/um^2",    "1/um^3",  "fJ",     "C/mol",
+    "J/mol/K", "J/K",      "1/mol",      "mol",       "mol/m^2/s", "um^2/ms", "1/K",    "mV/K",
+    "pA/mM",   "nS/mM",    "uA/cm^2/ms", "pC/cm^2",   "mV*ms",     "pA^2",    "1/mV^2", "1/pA"};
 
 static char *base_factors(Session *s, Dim d, int sign) {
   static const char *const bases[DIM_BASES] = {"ms", "mV", "pA", "um", "mM", "K"};
@@ -370,12 +385,14 @@ static const char *dim_compose(Session *s, Dim d) {
   return arena_printf(s->arena, "%s/%s", *over ? over : "1", under);
 }
 
-/* An exact unit of the list: as it is, or over a power of length or time, or a product with a power of length. */
+/* An exact unit of the list: as it is, or over a power of length or time, or a product with a power of
+ * length. */
 static const char *dim_usual(Session *s, Dim d, const char *const *list, size_t n, bool coherent) {
   Unit u;
   for (size_t i = 0; i < n; i++)
     if (!unit_parse_quiet(list[i], &u) && dim_eq(u.dim, d) && (!coherent || u.scale == 1)) return list[i];
-  static const char *const tails[] = {"/ms", "/mV", "/um^2", "/um^3", "/um", "/ms^2", "/mM", "*um^2", "*um", "*ms", "*mV", "/K"};
+  static const char *const tails[] = {"/ms", "/mV",   "/um^2", "/um^3", "/um", "/ms^2",
+                                      "/mM", "*um^2", "*um",   "*ms",   "*mV", "/K"};
   static const char *const heads[] = {"nS", "pF", "pA", "mV", "fC", "mM"};
   for (size_t i = 0; i < COUNT_OF(heads); i++)
     for (size_t j = 0; j < COUNT_OF(tails); j++) {
@@ -395,7 +412,8 @@ const char *dim_text(Session *s, Dim d) {
 
 const char *dim_coherent_unit(Session *s, Dim d) {
   if (dim_none(d)) return "1";
-  static const char *const coherent[] = {"ms", "mV", "pA", "um", "mM", "K", "nS", "pF", "fC", "Gohm", "1/ms", "mV/ms"};
+  static const char *const coherent[] = {"ms", "mV", "pA", "um",   "mM",   "K",
+                                         "nS", "pF", "fC", "Gohm", "1/ms", "mV/ms"};
   const char *usual = dim_usual(s, d, coherent, COUNT_OF(coherent), true);
   return usual ? usual : dim_compose(s, d);
 }

@@ -1,11 +1,13 @@
 /* Units and dimensions. The coherent system is ms, mV, pA, um, mM, K (so nS, pF, GOhm, fC, MOhm·1e-3 follow):
- * every value after lang/ is a number in it. The unit table (units.def) is frozen for each language version. */
+ * every value after lang/ is a number in it. The unit table (units.def) is frozen for each language version.
+ */
 #ifndef NSL_LANG_UNIT_H
 #define NSL_LANG_UNIT_H
 
 #include "lang/session.h"
 
-/* Exponents over time, voltage, current, length, concentration, temperature in 1/12 (powers may be broken). */
+/* Exponents over time, voltage, current, length, concentration, temperature in 1/12 (powers may be broken).
+ */
 enum { DIM_TIME, DIM_VOLTAGE, DIM_CURRENT, DIM_LENGTH, DIM_CONC, DIM_TEMP, DIM_BASES, DIM_ONE = 12 };
 typedef struct {
   int16_t e[DIM_BASES];
@@ -33,8 +35,9 @@ typedef struct {
 bool unit_parse(Session *s, Span span, const char *text, Unit *ret);
 /* Without diagnostics, for values on the command line and in files. 0 or an error text. */
 const char *unit_parse_quiet(const char *text, Unit *ret);
-/* Decimal digits ("0.1", "-65", "1e-3") with a unit -> the double nearest to the exact value in coherent units: `10 ms` and
- * `0.01 s` give the same bits. false if the text is no number or its value is too large for a double. */
+/* Decimal digits ("0.1", "-65", "1e-3") with a unit -> the double nearest to the exact value in coherent
+ * units: `10 ms` and `0.01 s` give the same bits. false if the text is no number or its value is too large
+ * for a double. */
 bool unit_number(const char *digits, size_t len, const Unit *unit, double *ret);
 
 #endif

@@ -40,7 +40,8 @@ static void test_names(void) {
   for (int i = 0; i < 20000; i++) {
     char text[32];
     snprintf(text, sizeof text, "name%d", i);
-    stable = stable && name_eq(name_z(s, text), (Name){(uint32_t)i + 1}) && strcmp(name_str(s, (Name){(uint32_t)i + 1}), text) == 0;
+    stable = stable && name_eq(name_z(s, text), (Name){(uint32_t)i + 1}) &&
+             strcmp(name_str(s, (Name){(uint32_t)i + 1}), text) == 0;
   }
   tap_ok(distinct, "20,000 texts have 20,000 names");
   tap_ok(stable, "a text is found again, and printed");
@@ -69,12 +70,14 @@ static void test_sources(void) {
   place_is(s, a->base + a->len, 3, 1, "the end");
   place_is(s, b->base + 2, 1, 3, "the other source");
   tap_ok(source_at(s, b->base)->base == b->base && source_at(s, 0) == NULL, "source_at");
-  tap_ok(strcmp(source_span_text(s, (Span){b->base + 1, b->base + 3}, s->arena), "yz") == 0, "text of a span");
+  tap_ok(strcmp(source_span_text(s, (Span){b->base + 1, b->base + 3}, s->arena), "yz") == 0,
+         "text of a span");
   session_free(s);
 }
 
 /* The one message that a bad source must give. */
-static void refused(const char *text, size_t len, DiagCode code, uint32_t line, uint32_t column, const char *what) {
+static void refused(const char *text, size_t len, DiagCode code, uint32_t line, uint32_t column,
+                    const char *what) {
   Session *s = session_new();
   const Source *source = source_add(s, "bad.nsl", text, len);
   bool one = !source && s->errors == 1 && s->diags.n == 1 && s->diags.at[0]->code == code;
@@ -91,12 +94,15 @@ static void test_bad_sources(void) {
   refused("a\xE2\x84", 3, DIAG_FILE_NOT_UTF8, 1, 2, "a character cut off");
   refused("ab\0c", 4, DIAG_FILE_NUL, 1, 3, "a NUL byte");
   Session *s = session_new();
-  tap_ok(!source_load(s, "/nowhere/at/all.nsl", (Span){0, 0}) && s->diags.at[0]->code == DIAG_FILE_MISSING, "a missing file");
+  tap_ok(!source_load(s, "/nowhere/at/all.nsl", (Span){0, 0}) && s->diags.at[0]->code == DIAG_FILE_MISSING,
+         "a missing file");
   tap_ok(!source_load(s, "/", (Span){0, 0}) && s->diags.at[1]->code == DIAG_FILE_NOT_A_FILE, "a folder");
   char path[] = "/tmp/nsl-large-XXXXXX";
   int fd = mkstemp(path);
   tap_ok(fd >= 0 && ftruncate(fd, (off_t)100 << 20) == 0, "a file of 100 MiB");
-  tap_ok(!source_load(s, path, (Span){0, 0}) && s->diags.n == 3 && s->diags.at[2]->code == DIAG_FILE_TOO_LARGE, "is too large");
+  tap_ok(
+      !source_load(s, path, (Span){0, 0}) && s->diags.n == 3 && s->diags.at[2]->code == DIAG_FILE_TOO_LARGE,
+      "is too large");
   close(fd);
   unlink(path);
   session_free(s);

@@ -44,11 +44,15 @@ static void test_human(void) {
   free(got);
   got = printed(s, true, false);
   is(got,
-     "{\"code\":\"NSL2001\",\"severity\":\"error\",\"file\":\"m.nsl\",\"line\":1,\"column\":1,\"end_line\":1,\"end_column\":8,"
-     "\"message\":\"unknown name `state`\",\"notes\":[],\"hint\":\"Did you mean `spate`?\",\"fix\":{\"file\":\"m.nsl\",\"line\":1,"
+     "{\"code\":\"NSL2001\",\"severity\":\"error\",\"file\":\"m.nsl\",\"line\":1,\"column\":1,\"end_line\":1,"
+     "\"end_column\":8,"
+     "\"message\":\"unknown name `state`\",\"notes\":[],\"hint\":\"Did you mean "
+     "`spate`?\",\"fix\":{\"file\":\"m.nsl\",\"line\":1,"
      "\"column\":1,\"end_line\":1,\"end_column\":8,\"replacement\":\"spate\"}}\n"
-     "{\"code\":\"NSL3001\",\"severity\":\"error\",\"file\":\"m.nsl\",\"line\":2,\"column\":7,\"end_line\":2,\"end_column\":12,"
-     "\"message\":\"unit mismatch: V' needs mV/ms, this is a number\",\"notes\":[{\"file\":\"m.nsl\",\"line\":1,\"column\":1,"
+     "{\"code\":\"NSL3001\",\"severity\":\"error\",\"file\":\"m.nsl\",\"line\":2,\"column\":7,\"end_line\":2,"
+     "\"end_column\":12,"
+     "\"message\":\"unit mismatch: V' needs mV/ms, this is a "
+     "number\",\"notes\":[{\"file\":\"m.nsl\",\"line\":1,\"column\":1,"
      "\"end_line\":1,\"end_column\":8,\"message\":\"declared here\"}],\"hint\":null,\"fix\":null}\n",
      "messages for programs");
   free(got);
@@ -58,11 +62,14 @@ static void test_human(void) {
 static void test_order(void) {
   Session *s = session_new();
   const Source *a = source_add(s, "m.nsl", "one two three\n", 14);
-  for (int i = 2; i >= 0; i--) diag_name_wanted(s, (Span){a->base + 4 * (uint32_t)i, a->base + 4 * (uint32_t)i + 3});
-  for (int i = 2; i >= 0; i--) diag_name_wanted(s, (Span){a->base + 4 * (uint32_t)i, a->base + 4 * (uint32_t)i + 3});
+  for (int i = 2; i >= 0; i--)
+    diag_name_wanted(s, (Span){a->base + 4 * (uint32_t)i, a->base + 4 * (uint32_t)i + 3});
+  for (int i = 2; i >= 0; i--)
+    diag_name_wanted(s, (Span){a->base + 4 * (uint32_t)i, a->base + 4 * (uint32_t)i + 3});
   tap_ok(s->errors == 3 && s->diags.n == 3, "the same message at the same place is reported once");
   char *got = printed(s, true, false);
-  char *one = strstr(got, "\"column\":1"), *five = strstr(got, "\"column\":5"), *nine = strstr(got, "\"column\":9");
+  char *one = strstr(got, "\"column\":1"), *five = strstr(got, "\"column\":5"),
+       *nine = strstr(got, "\"column\":9");
   tap_ok(one && five && nine && one < five && five < nine, "messages come in order of position");
   free(got);
   session_free(s);
@@ -93,7 +100,8 @@ static void test_strange_text(void) {
   diag_name_wanted(s, (Span){a->base + a->len, a->base + a->len});
   diag_file_missing(s, (Span){0, 0}, "a\nb\x02");
   char *got = printed(s, false, false);
-  tap_ok(strlen(got) < 2000 && !strchr(got, '\x01'), "long lines are cut, control characters are not printed");
+  tap_ok(strlen(got) < 2000 && !strchr(got, '\x01'),
+         "long lines are cut, control characters are not printed");
   free(got);
   got = printed(s, true, false);
   tap_ok(strstr(got, "a\\nb\\u0002") && strstr(got, "long \\\"line\\\".nsl"), "JSON escapes");

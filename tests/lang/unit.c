@@ -22,7 +22,8 @@ static void same(const char *a, const char *ua, const char *b, const char *ub) {
   double x = value(a, ua), y = value(b, ub);
   Unit u, v;
   bool dims = !unit_parse_quiet(ua, &u) && !unit_parse_quiet(ub, &v) && dim_eq(u.dim, v.dim);
-  tap_ok(dims && memcmp(&x, &y, sizeof x) == 0, "%s %s and %s %s are one double (%.17g, %.17g)", a, ua, b, ub, x, y);
+  tap_ok(dims && memcmp(&x, &y, sizeof x) == 0, "%s %s and %s %s are one double (%.17g, %.17g)", a, ua, b, ub,
+         x, y);
 }
 
 static void test_values(void) {
@@ -30,12 +31,12 @@ static void test_values(void) {
   is("-65", "mV", -65);
   is("87.81", "pA", 87.81);
   is("250", "pF", 250);
-  is("1", "uF/cm^2", 0.01);        /* pF/um^2 */
-  is("120", "mS/cm^2", 1.2);       /* nS/um^2 */
+  is("1", "uF/cm^2", 0.01);  /* pF/um^2 */
+  is("120", "mS/cm^2", 1.2); /* nS/um^2 */
   is("1", "Hz", 1e-3);
   is("16.6667", "nS", 16.6667);
   is("1", "nA", 1000);
-  is("1", "Mohm", 1e-3);           /* Gohm */
+  is("1", "Mohm", 1e-3); /* Gohm */
   is("100", "ohm*cm", 1e-9 * 100 * 1e4);
   is("0.2", "mM/ms", 0.2);
   is("4", "/ms", 4);
@@ -122,7 +123,8 @@ static void test_refused(void) {
   double v;
   tap_ok(!unit_number("1e999", 5, &u, &v), "a number beyond double is refused");
   tap_ok(!unit_number("1e99999999999", 13, &u, &v), "an absurd exponent is refused");
-  tap_ok(!unit_number("", 0, &u, &v) && !unit_number("-", 1, &u, &v) && !unit_number("1x", 2, &u, &v), "what is no number is refused");
+  tap_ok(!unit_number("", 0, &u, &v) && !unit_number("-", 1, &u, &v) && !unit_number("1x", 2, &u, &v),
+         "what is no number is refused");
 }
 
 static void text_of(const char *unit, const char *want, const char *coherent) {
@@ -130,10 +132,11 @@ static void text_of(const char *unit, const char *want, const char *coherent) {
   Unit u, back;
   bool parsed = !unit_parse_quiet(unit, &u);
   const char *text = parsed ? dim_text(s, u.dim) : "?", *out = parsed ? dim_coherent_unit(s, u.dim) : "?";
-  tap_ok(strcmp(text, want) == 0 && strcmp(out, coherent) == 0, "%s is spoken of as %s, output as %s (%s, %s)", unit, want,
-         coherent, text, out);
+  tap_ok(strcmp(text, want) == 0 && strcmp(out, coherent) == 0,
+         "%s is spoken of as %s, output as %s (%s, %s)", unit, want, coherent, text, out);
   if (strcmp(out, "1") != 0)
-    tap_ok(!unit_parse_quiet(out, &back) && dim_eq(back.dim, u.dim) && back.scale == 1, "%s is coherent", out);
+    tap_ok(!unit_parse_quiet(out, &back) && dim_eq(back.dim, u.dim) && back.scale == 1, "%s is coherent",
+           out);
   session_free(s);
 }
 
