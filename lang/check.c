@@ -207,13 +207,31 @@ static Name model_name(Session *s, const char *path) {
   return name_of(s, base, n);
 }
 
+/* Does an experiment of this file run the network as it stands? Then that is its check. */
+static bool runs_as_it_stands(const AstFile *file, Name network) {
+  for (uint32_t i = 0; i < file->items.n; i++) {
+    if (file->items.at[i]->kind != AST_BLOCK) continue;
+    const AstBlock *block = AST_AS(Block, file->items.at[i]);
+    for (uint32_t k = 0; k < block->body.n; k++) {
+      if (block->body.at[k]->kind != AST_SUBJECT) continue;
+      const AstSubject *subject = AST_AS(Subject, block->body.at[k]);
+      const Ast *ref = subject->component;
+      if (ref && ref->kind == AST_NAME && name_eq(AST_AS(NameRef, ref)->name.name, network) &&
+          subject->settings.n == 0)
+        return true;
+    }
+  }
+  return false;
+}
+
 /* A network is checked with its own defaults, used by an experiment or not. */
-static void check_network(Checker *c, Symbol *symbol) {
+static void check_network(Checker *c, const AstFile *file, Symbol *symbol) {
+  if (runs_as_it_stands(file, symbol->name)) return;
   MExperiment *unused = NEW(c->arena, MExperiment);
   net_check(c, symbol, unused, NULL);
 }
 
-static void check_block(Checker *c, Scope *scope, const AstBlock *block) {
+static void check_block(Checker *c, Scope *scope, const AstFile *file, const AstBlock *block) {
   Session *s = c->s;
   const char *what = name_str(s, block->what.name);
   Symbol *symbol = scope_find_here(scope, block->name.name);
@@ -228,7 +246,7 @@ static void check_block(Checker *c, Scope *scope, const AstBlock *block) {
     MComponent *component = check_component(c, symbol);
     if (component) vec_push(c->arena, &c->model->components, component);
   } else if (network) {
-    check_network(c, symbol);
+    check_network(c, file, symbol);
   } else {
     check_experiment(c, symbol);
   }
@@ -240,7 +258,7 @@ static void check_items(Checker *c, Scope *scope, const AstFile *file) {
     if (item->kind == AST_DECL) check_constants(c, scope, AST_AS(Decl, item));
     if (item->kind == AST_MODEL_INFO) c->model->title = AST_AS(ModelInfo, item)->title;
     if (item->kind == AST_FN) check_fn(c, scope, AST_AS(Fn, item));
-    if (item->kind == AST_BLOCK) check_block(c, scope, AST_AS(Block, item));
+    if (item->kind == AST_BLOCK) check_block(c, scope, file, AST_AS(Block, item));
     if (item->kind == AST_LATER)
       diag_not_supported(c->s, item->span,
                          arena_printf(c->arena, "`%s`", name_str(c->s, AST_AS(Later, item)->what.name)),

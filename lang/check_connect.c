@@ -288,17 +288,12 @@ static bool connect_element(Net *n, Scope *scope, const Connect *k, Name label) 
 
 /* ---- the statement */
 
-static bool is_static(const Net *n, const Ast *synapse) {
-  return synapse->kind == AST_NAME &&
-         strcmp(name_str(n->s, AST_AS(NameRef, synapse)->name.name), "static") == 0;
-}
-
 static bool refuse_later(Net *n, const AstConnect *ast) {
   Session *s = n->s;
   if (ast->undirected)
     diag_not_supported(s, ast->head.span, "undirected connections (`--`)",
                        "Chemical synapses are written `A -> B.port`.");
-  else if (ast->synapse && !is_static(n, ast->synapse))
+  else if (ast->synapse)
     diag_not_supported(s, ast->synapse->span, "synapses with dynamics of their own",
                        "Leave out `with …`: the default synapse is static.");
   else return false;
