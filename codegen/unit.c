@@ -115,7 +115,7 @@ static void optimize(CgUnit *u) {
   const char *passes = u->kind == UNIT_ONCE ? "globaldce"
                        : u->options->opt == 0
                            ? "always-inline,globaldce"
-                           : "always-inline,globaldce,function(early-cse,instcombine,simplifycfg,early-cse)";
+                           : "always-inline,globaldce,function(early-cse,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)";
   LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
   LLVMErrorRef error = LLVMRunPasses(u->module, passes, u->machine, o);
   LLVMDisposePassBuilderOptions(o);

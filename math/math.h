@@ -48,6 +48,10 @@ typedef struct {
   uint32_t w[4];
 } NslmWords;
 NslmWords nslm_philox(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3);
+#ifdef NSLM_VECTORS
+/* Eight counters at once, a word in the low half of each lane; out words 0 and 1 (high half) in a, 2 and 3 in b. */
+void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm_u64v *ret_b);
+#endif
 
 /* Draws are functions of (key, element, step < 2^48, ordinal) and their parameters alone. The float forms
  * compute in double and round once. bits: 64 random bits; index: 0 .. n-1, uniform to n 2^-64; poisson: a

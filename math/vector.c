@@ -27,6 +27,11 @@
 #include "math/body_pow.h"
 #undef FORM
 
+void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm_u64v *ret_b)
+{
+  random_philox_v(key, w[0], w[1], w[2], w[3], ret_a, ret_b);
+}
+
 #define DEFINE_1(name, s, T)       \
   T nslm_##name##_##s(T x)         \
   {                                \

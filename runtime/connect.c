@@ -167,7 +167,7 @@ static int stores_reserve(struct rt_build *b) {
     struct rt_shard *h = &s->shards[i];
     double bytes = b->store_bytes / s->n_shards * 2 + 0x1p28;
     h->store_cap = (uint64_t)fmin(bytes / 8, 4294967290.0);
-    h->store = rt_reserve(&s->build_mem, h->store_cap * 8);
+    h->store = rt_reserve(&s->build_mem, h->store_cap * 8, (uint64_t)(b->store_bytes / s->n_shards));
     h->rows = rt_alloc(&s->build_mem, s->n_rows, sizeof *h->rows);
     if (!h->store || !h->rows) return NSL_EMEMORY;
     h->store_used = 1;

@@ -14,8 +14,9 @@ void *rt_alloc(struct rt_mem *m, uint64_t n, uint64_t size);
 char *rt_text(struct rt_mem *m, const char *text);
 void rt_mem_free(struct rt_mem *m);
 
-/* Address space that costs memory only where it is touched; zeroed, huge pages advised. NULL after rt_fail. */
-void *rt_reserve(struct rt_mem *m, uint64_t bytes);
+/* Address space that costs memory only where it is touched; zeroed. `used`: how much of it will be, about: with huge pages if that is
+ * many of them. NULL after rt_fail. */
+void *rt_reserve(struct rt_mem *m, uint64_t bytes, uint64_t used);
 
 /* A growing array outside of any pool: room for `want` items, contents kept. 0 or NSL_EMEMORY. */
 int rt_grow(void *array, size_t *cap, size_t want, size_t size);

@@ -34,7 +34,7 @@ static int lists_make(struct rt_sim *s) {
     uint64_t elements = 0;
     for (uint32_t k = 0; k < h->n_slices; k++) elements += h->slices[k].count;
     for (int j = 0; j < 2; j++) {
-      h->spikes[j].ids = rt_reserve(&s->mem, elements * s->interval * sizeof(uint32_t));
+      h->spikes[j].ids = rt_reserve(&s->mem, elements * s->interval * sizeof(uint32_t), 0);
       h->spikes[j].ends = rt_alloc(&s->mem, (uint64_t)h->n_slices * s->interval + 1, sizeof(uint64_t));
       if (!h->spikes[j].ids || !h->spikes[j].ends) return NSL_EMEMORY;
     }

@@ -1,8 +1,8 @@
 /* Threads that wait for jobs, and a barrier for the step loop.
  *
- * The barrier spins for some microseconds, since the threads' shares of an interval are nearly equal, and then sleeps on a futex: with more
- * threads than processors, or a busy machine, spinning would keep the one that is awaited from running. With more
- * threads than processors it does not spin at all. */
+ * The barrier spins for a few microseconds, since the threads' shares of an interval are nearly equal, and then sleeps on a futex: on a busy
+ * machine, spinning would keep the one that is awaited from running. With more threads than processors it does not spin at
+ * all. Who comes last makes a system call only if someone sleeps. */
 #include "runtime/threads.h"
 
 #include <linux/futex.h>
@@ -21,7 +21,7 @@
 #include "runtime/error.h"
 #include "runtime/mem.h"
 
-enum { SPINS = 4000 };
+enum { SPINS = 300 };
 
 struct worker {
   struct rt_team *team;
@@ -40,6 +40,7 @@ struct rt_team {
   bool quit;
   _Alignas(64) _Atomic uint32_t arrived;
   _Alignas(64) _Atomic uint32_t round; /* the futex */
+  _Atomic uint32_t sleeping;
 };
 
 uint32_t rt_processors(void) {
@@ -72,8 +73,8 @@ void rt_barrier(struct rt_team *t) {
   uint32_t round = atomic_load_explicit(&t->round, memory_order_acquire);
   if (atomic_fetch_add_explicit(&t->arrived, 1, memory_order_acq_rel) + 1 == t->n) {
     atomic_store_explicit(&t->arrived, 0, memory_order_relaxed);
-    atomic_store_explicit(&t->round, round + 1, memory_order_release);
-    syscall(SYS_futex, (void *)&t->round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    atomic_store(&t->round, round + 1);
+    if (atomic_load(&t->sleeping)) syscall(SYS_futex, (void *)&t->round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
     return;
   }
   for (uint32_t i = 0; i < t->spins; i++) {
@@ -82,8 +83,9 @@ void rt_barrier(struct rt_team *t) {
     _mm_pause();
 #endif
   }
-  while (atomic_load_explicit(&t->round, memory_order_acquire) == round)
-    syscall(SYS_futex, (void *)&t->round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+  atomic_fetch_add(&t->sleeping, 1); /* before round is read again: who comes last sees it, or we see the new round */
+  while (atomic_load(&t->round) == round) syscall(SYS_futex, (void *)&t->round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+  atomic_fetch_sub(&t->sleeping, 1);
 }
 
 static void *worker_main(void *arg) {
