@@ -89,17 +89,20 @@ static void hoist_class(Session *s, Arena *out, IrModule *m, IrClass *c) {
 /* ---- G after its blocks have grown */
 
 typedef struct {
-  uint32_t *grown; /* by population: how much its block has grown */
-  uint32_t *end;   /* by population: old end of its block */
+  uint32_t *grown; /* by population: how much its block and those before it have grown */
+  uint32_t *end;   /* by population: old end of its block; ascending */
   uint32_t n;
 } Moves;
 
 static uint32_t moved(const Moves *m, uint32_t slot) {
+  uint32_t from = 0, to = m->n; /* blocks [0, from) end at or before the slot */
   if (slot == IR_NONE) return slot;
-  uint32_t by = 0;
-  for (uint32_t i = 0; i < m->n; i++)
-    if (m->end[i] <= slot) by += m->grown[i];
-  return slot + by;
+  while (from < to) {
+    uint32_t middle = from + (to - from) / 2;
+    if (m->end[middle] <= slot) from = middle + 1;
+    else to = middle;
+  }
+  return from ? slot + m->grown[from - 1] : slot;
 }
 
 static void move(const Moves *m, uint32_t *slot) { *slot = moved(m, *slot); }
@@ -150,20 +153,19 @@ static void move_experiment(const Moves *m, IrExperiment *x) {
   move(m, &x->seed_last);
 }
 
+/* Blocks stand in the order of populations. */
 static void grow_blocks(IrExperiment *x, const uint32_t *before, Arena *out) {
   uint32_t n = x->populations.n, by = 0;
   Moves m = {.grown = NEW_ARRAY(out, uint32_t, n + 1), .end = NEW_ARRAY(out, uint32_t, n + 1), .n = n};
   for (uint32_t i = 0; i < n; i++) {
-    const IrPopulation *p = &x->populations.at[i];
-    m.grown[i] = p->class->uniforms.n - before[p->class->index];
+    IrPopulation *p = &x->populations.at[i];
     m.end[i] = p->block + before[p->class->index];
+    p->block += by;
+    by += p->class->uniforms.n - before[p->class->index];
+    m.grown[i] = by;
   }
   move_experiment(&m, x);
-  for (uint32_t i = 0; i < n; i++) { /* blocks stand in the order of populations */
-    move(&m, &x->populations.at[i].size);
-    x->populations.at[i].block += by;
-    by += m.grown[i];
-  }
+  for (uint32_t i = 0; i < n; i++) move(&m, &x->populations.at[i].size);
   x->n_globals += by;
 }
 

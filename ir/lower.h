@@ -67,6 +67,8 @@ struct Setup {
   Shape *shape;       /* of the population whose params are in sight, with its block */
   uint32_t block;
   PtrMap slots;       /* MGlobal -> its value (a load) */
+  PtrMap numbers;     /* MGlobal -> its G slot */
+  VEC(uint32_t) kernel_slots; /* by G slot: the setup kernel's slot, or IR_NONE (ir_slot would search them all) */
   PtrMap params;      /* MVar of the population in sight -> its value */
   VEC(IrVal) consts;  /* constants that have a slot */
   VEC(uint32_t) const_slots;

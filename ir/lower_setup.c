@@ -15,17 +15,26 @@ uint32_t setup_new(Setup *st, uint32_t n) {
   return first;
 }
 
+static uint32_t kernel_slot(Setup *st, uint32_t slot, Name name, Dim dim) {
+  IrKernel *k = st->scope.b.k;
+  while (st->kernel_slots.n <= slot) vec_push(st->l->a, &st->kernel_slots, IR_NONE);
+  uint32_t *at = &st->kernel_slots.at[slot];
+  if (*at == IR_NONE) {
+    *at = k->slots.n;
+    vec_push(st->l->a, &k->slots, ((IrSlot){.kind = SLOT_GLOBAL, .index = slot, .name = name, .type = IR_REAL, .dim = dim}));
+  }
+  return *at;
+}
+
 void setup_store(Setup *st, uint32_t slot, Name name, IrVal v, bool settable) {
   IrBuild *b = &st->scope.b;
   if (b->k->ins.at[v].type == IR_BOOL) v = ir_op3(b, IR_SELECT, v, alg_num(b, 1), alg_num(b, 0));
-  uint32_t at = ir_slot(b, SLOT_GLOBAL, slot, name, IR_REAL, b->k->ins.at[v].dim);
+  uint32_t at = kernel_slot(st, slot, name, b->k->ins.at[v].dim);
   b->k->slots.at[at].settable = settable;
   ir_store(b, at, v);
 }
 
-IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim) {
-  return ir_load(&st->scope.b, ir_slot(&st->scope.b, SLOT_GLOBAL, slot, name, IR_REAL, dim));
-}
+IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim) { return ir_load(&st->scope.b, kernel_slot(st, slot, name, dim)); }
 
 /* Constants are stored once for each value and dimension. */
 static uint32_t const_slot(Setup *st, IrVal v, Name name) {
@@ -46,10 +55,7 @@ static uint32_t const_slot(Setup *st, IrVal v, Name name) {
 
 uint32_t setup_slot_as(Setup *st, const MExpr *e, Dim dim, const char *name) {
   if (!e) return IR_NONE;
-  if (e->kind == MX_GLOBAL && e->type == M_REAL) {
-    for (uint32_t i = 0; i < st->mx->globals.n; i++)
-      if (st->mx->globals.at[i] == e->global) return i;
-  }
+  if (e->kind == MX_GLOBAL && e->type == M_REAL) return ptr_get(&st->numbers, e->global);
   IrVal v = lower_as(&st->scope, e, dim);
   st->scope.b.span = e->span;
   if (st->scope.b.k->ins.at[v].op == IR_CONST) return const_slot(st, v, name_z(st->l->s, name));
@@ -84,6 +90,7 @@ void setup_globals(Setup *st) {
     st->scope.b.span = g->span;
     setup_store(st, i, g->path, v, g->settable);
     ptr_set(st->l->a, &st->slots, g, setup_load(st, i, g->path, g->dim));
+    ptr_set(st->l->a, &st->numbers, g, i);
   }
   for (uint32_t i = 0; i < mx->globals.n; i++) {
     const MGlobal *g = mx->globals.at[i];
