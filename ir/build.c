@@ -1,6 +1,6 @@
-/* Makes kernels: slots and instructions, one by one. Nothing is folded here, so that what a caller writes is what the
- * printer shows; types and dimensions are inferred by the rows of ops.def, and a mistake of the caller is a BUG at once,
- * with the user's place, instead of a complaint of the verifier later. */
+/* Makes kernels: slots and instructions, one by one. Nothing is folded here, so that what a caller writes is
+ * what the printer shows; types and dimensions are inferred by the rows of ops.def, and a mistake of the
+ * caller is a BUG at once, with the user's place, instead of a complaint of the verifier later. */
 #include "ir/ir.h"
 #include "lang/session.h"
 
@@ -18,21 +18,25 @@ uint32_t ir_slot(IrBuild *b, SlotKind kind, uint32_t index, Name name, IrType ty
     const IrSlot *slot = &b->k->slots.at[i];
     if (slot->kind != kind || slot->index != index) continue;
     if (slot->type != type || !dim_eq(slot->dim, dim))
-      BUG(b->s, b->span, "slot %s %u of %s has two types or dimensions", ir_slot_text[kind], index, name_str(b->s, b->k->name));
+      BUG(b->s, b->span, "slot %s %u of %s has two types or dimensions", ir_slot_text[kind], index,
+          name_str(b->s, b->k->name));
     return i;
   }
-  vec_push(b->arena, &b->k->slots, ((IrSlot){.kind = kind, .index = index, .name = name, .type = type, .dim = dim}));
+  vec_push(b->arena, &b->k->slots,
+           ((IrSlot){.kind = kind, .index = index, .name = name, .type = type, .dim = dim}));
   return b->k->slots.n - 1;
 }
 
 static IrIns ins_new(const IrBuild *b, IrOp op) {
-  return (IrIns){.op = (uint8_t)op, .slot = IR_NONE, .arg = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}, .span = b->span};
+  return (IrIns){
+      .op = (uint8_t)op, .slot = IR_NONE, .arg = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}, .span = b->span};
 }
 
 static IrVal ins_add(IrBuild *b, IrIns ins) {
   for (int i = 0; i < 4; i++) {
     if (i < ir_ops[ins.op].arity ? ins.arg[i] >= b->k->ins.n : ins.arg[i] != IR_NONE)
-      BUG(b->s, b->span, "%s in %s: argument %d is not a value", ir_ops[ins.op].text, name_str(b->s, b->k->name), i + 1);
+      BUG(b->s, b->span, "%s in %s: argument %d is not a value", ir_ops[ins.op].text,
+          name_str(b->s, b->k->name), i + 1);
   }
   IrType type;
   Dim dim;
@@ -46,7 +50,8 @@ static IrVal ins_add(IrBuild *b, IrIns ins) {
 }
 
 static IrIns ins_slot(const IrBuild *b, IrOp op, uint32_t slot) {
-  if (slot >= b->k->slots.n) BUG(b->s, b->span, "%s in %s: no such slot", ir_ops[op].text, name_str(b->s, b->k->name));
+  if (slot >= b->k->slots.n)
+    BUG(b->s, b->span, "%s in %s: no such slot", ir_ops[op].text, name_str(b->s, b->k->name));
   IrIns ins = ins_new(b, op);
   ins.slot = slot;
   return ins;
@@ -108,13 +113,15 @@ IrVal ir_op3(IrBuild *b, IrOp op, IrVal a, IrVal c, IrVal d) {
 }
 
 IrVal ir_draw(IrBuild *b, IrOp op, uint32_t ordinal, const IrVal *args, Dim dim) {
-  if (op >= IR_OPS || !(ir_ops[op].flags & IRF_DRAW)) BUG(b->s, b->span, "ir_draw of %s", op < IR_OPS ? ir_ops[op].text : "?");
+  if (op >= IR_OPS || !(ir_ops[op].flags & IRF_DRAW))
+    BUG(b->s, b->span, "ir_draw of %s", op < IR_OPS ? ir_ops[op].text : "?");
   IrIns ins = ins_new(b, op);
   ins.slot = ordinal;
   ins.dim = dim;
   for (int i = 0; i < ir_ops[op].arity; i++) ins.arg[i] = args[i];
   IrVal v = ins_add(b, ins);
-  if (!dim_eq(b->k->ins.at[v].dim, dim)) BUG(b->s, b->span, "%s has another dimension than asked for", ir_ops[op].text);
+  if (!dim_eq(b->k->ins.at[v].dim, dim))
+    BUG(b->s, b->span, "%s has another dimension than asked for", ir_ops[op].text);
   return v;
 }
 

@@ -1,7 +1,8 @@
-/* Common subexpressions: an instruction equal to an earlier one (op, slot, number, dimension, arguments after mapping; of
- * ops that commute in either order) is dropped and the earlier one stands for it. Method: a hash table of the new
- * instructions, so time is linear. Loads merge because a kernel never loads a slot on both sides of its store; draws
- * merge because a draw is a function of its ordinal. Takes, stores and checks never do. Needs nothing; exact. */
+/* Common subexpressions: an instruction equal to an earlier one (op, slot, number, dimension, arguments after
+ * mapping; of ops that commute in either order) is dropped and the earlier one stands for it. Method: a hash
+ * table of the new instructions, so time is linear. Loads merge because a kernel never loads a slot on both
+ * sides of its store; draws merge because a draw is a function of its ordinal. Takes, stores and checks never
+ * do. Needs nothing; exact. */
 #include <string.h>
 
 #include "ir/pass.h"
@@ -26,8 +27,8 @@ static uint64_t ins_hash(const IrIns *ins) {
 }
 
 static bool ins_same(const IrIns *a, const IrIns *b) {
-  return a->op == b->op && a->slot == b->slot && memcmp(&a->num, &b->num, sizeof a->num) == 0 && dim_eq(a->dim, b->dim) &&
-         memcmp(a->arg, b->arg, sizeof a->arg) == 0;
+  return a->op == b->op && a->slot == b->slot && memcmp(&a->num, &b->num, sizeof a->num) == 0 &&
+         dim_eq(a->dim, b->dim) && memcmp(a->arg, b->arg, sizeof a->arg) == 0;
 }
 
 /* As the copy would be, arguments of ops that commute in order of position: the form that is compared. */
@@ -68,4 +69,6 @@ static IrKernel *cse_kernel(const IrKernel *k, Arena *out, Session *s) {
   return c.r.b.k;
 }
 
-IrModule *ir_pass_cse(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, cse_kernel); }
+IrModule *ir_pass_cse(const IrModule *in, Arena *out, Session *s) {
+  return ir_map_kernels(in, out, s, cse_kernel);
+}

@@ -1,5 +1,5 @@
-/* Dead code: keeps stores, checks and takes (a take clears its port) and what they need; then drops slots that nothing
- * names any more, so that the kernel's bindings are what it touches. Needs nothing; exact. */
+/* Dead code: keeps stores, checks and takes (a take clears its port) and what they need; then drops slots
+ * that nothing names any more, so that the kernel's bindings are what it touches. Needs nothing; exact. */
 #include "ir/pass.h"
 
 static bool *values_used(const IrKernel *k, Arena *a) {
@@ -12,7 +12,9 @@ static bool *values_used(const IrKernel *k, Arena *a) {
   return used;
 }
 
-static bool names_slot(const IrIns *ins) { return ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_TAKE; }
+static bool names_slot(const IrIns *ins) {
+  return ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_TAKE;
+}
 
 static void drop_slots(IrKernel *k, Arena *a) {
   uint32_t *to = NEW_ARRAY(a, uint32_t, k->slots.n + 1), n = 0;
@@ -37,4 +39,6 @@ static IrKernel *dce_kernel(const IrKernel *k, Arena *out, Session *s) {
   return r.b.k;
 }
 
-IrModule *ir_pass_dce(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, dce_kernel); }
+IrModule *ir_pass_dce(const IrModule *in, Arena *out, Session *s) {
+  return ir_map_kernels(in, out, s, dce_kernel);
+}

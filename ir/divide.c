@@ -1,10 +1,11 @@
-/* In step kernels, x / u with u the same for all elements becomes x * (1/u): hoisting then computes 1/u once for the
- * population, and a division for each element and step (10 to 30 cycles) becomes a product (half a cycle).
+/* In step kernels, x / u with u the same for all elements becomes x * (1/u): hoisting then computes 1/u once
+ * for the population, and a division for each element and step (10 to 30 cycles) becomes a product (half a
+ * cycle).
  *
- * Bits change (REASSOC): the product is within 1.5 units in the last place of x/u. It overflows where |u| < 2^-1022, and
- * so does what the user wrote; it is 0 where |u| > 2^1022 (in float 2^126), where the reciprocal is no normal number. A
- * uniform x is left alone, hoisting takes the whole division. Needs constants folded (a division by a power of two is an
- * exact product already). Gives one reciprocal for each divisor. */
+ * Bits change (REASSOC): the product is within 1.5 units in the last place of x/u. It overflows where |u| <
+ * 2^-1022, and so does what the user wrote; it is 0 where |u| > 2^1022 (in float 2^126), where the reciprocal
+ * is no normal number. A uniform x is left alone, hoisting takes the whole division. Needs constants folded
+ * (a division by a power of two is an exact product already). Gives one reciprocal for each divisor. */
 #include "ir/pass.h"
 
 typedef struct {
@@ -23,7 +24,9 @@ static IrVal reciprocal(Divide *d, IrVal u) {
 
 static IrKernel *divide_kernel(const IrKernel *k, Arena *out, Session *s) {
   if (k->kind != KERNEL_STEP) return ir_kernel_copy(k, out);
-  Divide d = {.r = ir_rewrite(k, out, s), .uniform = ir_uniform_values(k, out), .reciprocal = NEW_ARRAY(out, IrVal, k->ins.n + 1)};
+  Divide d = {.r = ir_rewrite(k, out, s),
+              .uniform = ir_uniform_values(k, out),
+              .reciprocal = NEW_ARRAY(out, IrVal, k->ins.n + 1)};
   for (IrVal i = 0; i < k->ins.n; i++) d.reciprocal[i] = IR_NONE;
   for (IrVal i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
@@ -36,4 +39,6 @@ static IrKernel *divide_kernel(const IrKernel *k, Arena *out, Session *s) {
   return d.r.b.k;
 }
 
-IrModule *ir_pass_divide(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, divide_kernel); }
+IrModule *ir_pass_divide(const IrModule *in, Arena *out, Session *s) {
+  return ir_map_kernels(in, out, s, divide_kernel);
+}

@@ -1,6 +1,7 @@
 /* The reference evaluator for one precision; interp.c includes this twice, with EVAL_F32 0 and 1. No guard.
  *
- * `real` is the type of every value of the kernel (conditions are 0 and 1); S(f) is f with the precision in its name. */
+ * `real` is the type of every value of the kernel (conditions are 0 and 1); S(f) is f with the precision in
+ * its name. */
 #undef real
 #undef S
 #undef M

@@ -1,6 +1,7 @@
-/* Computes what is constant, and drops operations that change no bit. Method: one walk; an op on constants goes through the
- * op's own EVAL in float64, so its bits are those of a float64 program's run (in an f32 program the constant is the
- * float64 result rounded once: as near or nearer to the exact value). Conditions that are known choose their select.
+/* Computes what is constant, and drops operations that change no bit. Method: one walk; an op on constants
+ * goes through the op's own EVAL in float64, so its bits are those of a float64 program's run (in an f32
+ * program the constant is the float64 result rounded once: as near or nearer to the exact value). Conditions
+ * that are known choose their select.
  *
  * Identities, all exact in IEEE arithmetic with flushed subnormals (a NaN may differ in its payload only):
  *   x*1  1*x  x/1  -(-x)  x + -0  -0 + x  x - 0            -> x        (x + 0 is not: -0 + 0 is 0)
@@ -11,7 +12,8 @@
  *   min(x, x)  max(x, x)  select(c, x, x)  and(p, p)  or(p, p)  not(not p)  clip(x, -inf, inf)   -> x, p
  *   select(not p, x, y)                                    -> select(p, y, x)
  *   exprel, exp, log1p, … of constants                     -> the constant
- * Not done: x - x, 0*x (wrong for inf and NaN), any reassociation. Needs nothing. Breaks nothing; leaves dead code. */
+ * Not done: x - x, 0*x (wrong for inf and NaN), any reassociation. Needs nothing. Breaks nothing; leaves dead
+ * code. */
 #include <math.h>
 
 #include "ir/pass.h"
@@ -24,7 +26,9 @@ typedef struct {
 } Fold;
 
 /* The new instruction that stands for argument j of old instruction i. */
-static const IrIns *arg(const Fold *f, IrVal i, int j) { return &f->r.b.k->ins.at[ir_rewrite_arg(&f->r, i, j)]; }
+static const IrIns *arg(const Fold *f, IrVal i, int j) {
+  return &f->r.b.k->ins.at[ir_rewrite_arg(&f->r, i, j)];
+}
 static IrVal arg_val(const Fold *f, IrVal i, int j) { return ir_rewrite_arg(&f->r, i, j); }
 static bool is_const(const IrIns *x) { return x->op == IR_CONST; }
 static bool is_num(const IrIns *x, double num) { return is_const(x) && x->num == num; }
@@ -81,13 +85,15 @@ static IrVal fold_div(Fold *f, IrVal i) {
   if (dim_none(by->dim) && is_num(by, 1)) return arg_val(f, i, 0);
   if (dim_none(by->dim) && is_num(by, -1)) return ir_op1(&f->r.b, IR_NEG, arg_val(f, i, 0));
   if (!is_pow2(by)) return IR_NONE;
-  return ir_op2(&f->r.b, IR_MUL, arg_val(f, i, 0), ir_const(&f->r.b, 1 / by->num, dim_div(DIM_NONE, by->dim)));
+  return ir_op2(&f->r.b, IR_MUL, arg_val(f, i, 0),
+                ir_const(&f->r.b, 1 / by->num, dim_div(DIM_NONE, by->dim)));
 }
 
 static IrVal fold_add(Fold *f, IrVal i) {
   for (int j = 0; j < 2; j++) {
     if (is_zero(arg(f, i, j), true)) return arg_val(f, i, 1 - j);
-    if (arg(f, i, j)->op == IR_NEG) return ir_op2(&f->r.b, IR_SUB, arg_val(f, i, 1 - j), arg(f, i, j)->arg[0]);
+    if (arg(f, i, j)->op == IR_NEG)
+      return ir_op2(&f->r.b, IR_SUB, arg_val(f, i, 1 - j), arg(f, i, j)->arg[0]);
   }
   return IR_NONE;
 }
@@ -133,9 +139,12 @@ static IrVal fold_identity(Fold *f, IrVal i) {
   if (ins->op == IR_SELECT) return fold_select(f, i);
   if (ins->op == IR_AND) return fold_logic(f, i, TRUE_);
   if (ins->op == IR_OR) return fold_logic(f, i, FALSE_);
-  if (ins->op == IR_NEG || ins->op == IR_NOT) return arg(f, i, 0)->op == ins->op ? arg(f, i, 0)->arg[0] : IR_NONE;
-  if (ins->op == IR_MIN || ins->op == IR_MAX) return arg_val(f, i, 0) == arg_val(f, i, 1) ? arg_val(f, i, 0) : IR_NONE;
-  if (ins->op == IR_CLIP && is_num(arg(f, i, 1), -INFINITY) && is_num(arg(f, i, 2), INFINITY)) return arg_val(f, i, 0);
+  if (ins->op == IR_NEG || ins->op == IR_NOT)
+    return arg(f, i, 0)->op == ins->op ? arg(f, i, 0)->arg[0] : IR_NONE;
+  if (ins->op == IR_MIN || ins->op == IR_MAX)
+    return arg_val(f, i, 0) == arg_val(f, i, 1) ? arg_val(f, i, 0) : IR_NONE;
+  if (ins->op == IR_CLIP && is_num(arg(f, i, 1), -INFINITY) && is_num(arg(f, i, 2), INFINITY))
+    return arg_val(f, i, 0);
   return IR_NONE;
 }
 
@@ -143,7 +152,8 @@ static IrVal fold_ins(Fold *f, IrVal i) {
   const IrIns *ins = &f->r.in->ins.at[i];
   double args[4];
   if (ins->type == IR_BOOL) f->known[i] = known_of(f, i);
-  if (ins->type == IR_REAL && all_const(f, i, args)) return ir_const(&f->r.b, ir_eval_op((IrOp)ins->op, args), ins->dim);
+  if (ins->type == IR_REAL && all_const(f, i, args))
+    return ir_const(&f->r.b, ir_eval_op((IrOp)ins->op, args), ins->dim);
   return fold_identity(f, i);
 }
 
@@ -160,4 +170,6 @@ static IrKernel *fold_kernel(const IrKernel *k, Arena *out, Session *s) {
   return f.r.b.k;
 }
 
-IrModule *ir_pass_fold(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, fold_kernel); }
+IrModule *ir_pass_fold(const IrModule *in, Arena *out, Session *s) {
+  return ir_map_kernels(in, out, s, fold_kernel);
+}

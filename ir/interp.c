@@ -1,10 +1,11 @@
-/* The reference evaluator: what a kernel means. One element after the other, one instruction after the other, each op as
- * its row of ops.def says; nothing is vectorized, hoisted or remembered. Compiled code must give the same bits.
+/* The reference evaluator: what a kernel means. One element after the other, one instruction after the other,
+ * each op as its row of ops.def says; nothing is vectorized, hoisted or remembered. Compiled code must give
+ * the same bits.
  *
- * Precision: with env->f32 every real is a float, except in kernels that are always float64 (ir_kernel_f64): those compute
- * in double, and only what they store to arrays is rounded. Results below the smallest normal number are flushed to
- * zero, and such arguments count as zero, as in the threads of the runtime; the processor's mode is set for the time of
- * the call. */
+ * Precision: with env->f32 every real is a float, except in kernels that are always float64 (ir_kernel_f64):
+ * those compute in double, and only what they store to arrays is rounded. Results below the smallest normal
+ * number are flushed to zero, and such arguments count as zero, as in the threads of the runtime; the
+ * processor's mode is set for the time of the call. */
 #include <math.h>
 #include <string.h>
 
@@ -51,7 +52,8 @@ uint64_t ir_eval(const IrKernel *k, const IrEnv *env) {
   unsigned mode = mode_begin();
   uint64_t failed = 0;
   for (int64_t e = from; e < to; e++)
-    failed |= env->f32 && !ir_kernel_f64(k->kind) ? element_f32(k, env, e, values) : element_f64(k, env, e, values);
+    failed |=
+        env->f32 && !ir_kernel_f64(k->kind) ? element_f32(k, env, e, values) : element_f64(k, env, e, values);
   mode_end(mode);
   arena_free(arena);
   return failed;

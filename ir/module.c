@@ -1,17 +1,17 @@
-/* Modules as wholes: copies, renumbering, a function applied to every kernel. A pass that changes only kernels is one call
- * of ir_map_kernels. Copies share nothing with their source but names, spans and the checked model, so the source's
- * arena may go. */
+/* Modules as wholes: copies, renumbering, a function applied to every kernel. A pass that changes only
+ * kernels is one call of ir_map_kernels. Copies share nothing with their source but names, spans and the
+ * checked model, so the source's arena may go. */
 #include <string.h>
 
 #include "ir/pass.h"
 #include "lang/session.h"
 
-#define COPY_VEC(arena, v)                                                      \
-  do {                                                                          \
-    void *copied = arena_array((arena), (v)->n + 1, sizeof *(v)->at);           \
-    if ((v)->n) memcpy(copied, (v)->at, (size_t)(v)->n * sizeof *(v)->at);      \
-    (v)->at = copied;                                                           \
-    (v)->cap = (v)->n;                                                          \
+#define COPY_VEC(arena, v)                                                 \
+  do {                                                                     \
+    void *copied = arena_array((arena), (v)->n + 1, sizeof *(v)->at);      \
+    if ((v)->n) memcpy(copied, (v)->at, (size_t)(v)->n * sizeof *(v)->at); \
+    (v)->at = copied;                                                      \
+    (v)->cap = (v)->n;                                                     \
   } while (0)
 
 IrKernel *ir_kernel_copy(const IrKernel *k, Arena *out) {
@@ -30,7 +30,8 @@ static IrKernel *stand_in(Session *s, const IrModule *in, const IrModule *made, 
   return made->kernels.at[k->index];
 }
 
-static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made, const IrClass *c, Arena *out) {
+static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made, const IrClass *c,
+                           Arena *out) {
   IrClass *copy = NEW(out, IrClass);
   *copy = *c;
   COPY_VEC(out, &copy->states);
@@ -41,7 +42,8 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   COPY_VEC(out, &copy->holds);
   for (uint32_t i = 0; i < copy->holds.n; i++) COPY_VEC(out, &copy->holds.at[i].states);
   COPY_VEC(out, &copy->receive);
-  for (uint32_t i = 0; i < copy->receive.n; i++) copy->receive.at[i] = stand_in(s, in, made, c->receive.at[i]);
+  for (uint32_t i = 0; i < copy->receive.n; i++)
+    copy->receive.at[i] = stand_in(s, in, made, c->receive.at[i]);
   copy->init = stand_in(s, in, made, c->init);
   copy->flow = stand_in(s, in, made, c->flow);
   copy->test = stand_in(s, in, made, c->test);
@@ -61,7 +63,8 @@ static void records_copy(Session *s, const IrModule *in, const IrModule *made, I
   }
 }
 
-static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrModule *made, const IrExperiment *x, Arena *out) {
+static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrModule *made,
+                                     const IrExperiment *x, Arena *out) {
   IrExperiment *copy = NEW(out, IrExperiment);
   *copy = *x;
   copy->setup = stand_in(s, in, made, x->setup);
@@ -69,7 +72,8 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
   for (uint32_t i = 0; i < copy->params.n; i++) COPY_VEC(out, &copy->params.at[i].labels);
   COPY_VEC(out, &copy->populations);
   for (uint32_t i = 0; i < copy->populations.n; i++)
-    if (copy->populations.at[i].class) copy->populations.at[i].class = made->classes.at[copy->populations.at[i].class->index];
+    if (copy->populations.at[i].class)
+      copy->populations.at[i].class = made->classes.at[copy->populations.at[i].class->index];
   COPY_VEC(out, &copy->projections);
   for (uint32_t i = 0; i < copy->projections.n; i++) {
     IrProjection *p = &copy->projections.at[i];
@@ -85,7 +89,8 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
   return copy;
 }
 
-IrModule *ir_map_kernels(const IrModule *in, Arena *out, Session *s, IrKernel *(*map)(const IrKernel *k, Arena *out, Session *s)) {
+IrModule *ir_map_kernels(const IrModule *in, Arena *out, Session *s,
+                         IrKernel *(*map)(const IrKernel *k, Arena *out, Session *s)) {
   IrModule *made = NEW(out, IrModule);
   made->level = in->level;
   made->model = in->model;
@@ -94,7 +99,8 @@ IrModule *ir_map_kernels(const IrModule *in, Arena *out, Session *s, IrKernel *(
     k->index = in->kernels.at[i]->index;
     vec_push(out, &made->kernels, k);
   }
-  for (uint32_t i = 0; i < in->classes.n; i++) vec_push(out, &made->classes, class_copy(s, in, made, in->classes.at[i], out));
+  for (uint32_t i = 0; i < in->classes.n; i++)
+    vec_push(out, &made->classes, class_copy(s, in, made, in->classes.at[i], out));
   for (uint32_t i = 0; i < in->experiments.n; i++)
     vec_push(out, &made->experiments, experiment_copy(s, in, made, in->experiments.at[i], out));
   return made;
@@ -105,7 +111,9 @@ static IrKernel *map_copy(const IrKernel *k, Arena *out, Session *s) {
   return ir_kernel_copy(k, out);
 }
 
-IrModule *ir_module_copy(Session *s, const IrModule *in, Arena *out) { return ir_map_kernels(in, out, s, map_copy); }
+IrModule *ir_module_copy(Session *s, const IrModule *in, Arena *out) {
+  return ir_map_kernels(in, out, s, map_copy);
+}
 
 /* ---- the list of kernels */
 
@@ -138,19 +146,22 @@ void ir_module_renumber(IrModule *m, Arena *a) {
       add_used(m, a, x->projections.at[j].delay_kernel);
     }
     for (uint32_t j = 0; j < x->records.n; j++)
-      for (uint32_t l = 0; l < x->records.at[j].items.n; l++) add_used(m, a, x->records.at[j].items.at[l].kernel);
+      for (uint32_t l = 0; l < x->records.at[j].items.n; l++)
+        add_used(m, a, x->records.at[j].items.at[l].kernel);
   }
 }
 
 /* ---- equality */
 
 static bool slot_equal(const IrSlot *a, const IrSlot *b) {
-  return a->kind == b->kind && a->index == b->index && a->type == b->type && dim_eq(a->dim, b->dim) && a->settable == b->settable;
+  return a->kind == b->kind && a->index == b->index && a->type == b->type && dim_eq(a->dim, b->dim) &&
+         a->settable == b->settable;
 }
 
 static bool ins_equal(const IrIns *a, const IrIns *b) {
-  return a->op == b->op && a->type == b->type && a->slot == b->slot && memcmp(a->arg, b->arg, sizeof a->arg) == 0 &&
-         memcmp(&a->num, &b->num, sizeof a->num) == 0 && dim_eq(a->dim, b->dim);
+  return a->op == b->op && a->type == b->type && a->slot == b->slot &&
+         memcmp(a->arg, b->arg, sizeof a->arg) == 0 && memcmp(&a->num, &b->num, sizeof a->num) == 0 &&
+         dim_eq(a->dim, b->dim);
 }
 
 bool ir_kernel_equal(const IrKernel *a, const IrKernel *b) {

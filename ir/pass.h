@@ -21,16 +21,19 @@ IrRewrite ir_rewrite(const IrKernel *in, Arena *out, Session *s);
 void ir_rewrite_at(IrRewrite *r, IrVal i);
 IrVal ir_rewrite_copy(IrRewrite *r, IrVal i); /* the new position; also in map */
 /* The mapped argument j of old instruction i. */
-static inline IrVal ir_rewrite_arg(const IrRewrite *r, IrVal i, int j) { return r->map[r->in->ins.at[i].arg[j]]; }
+static inline IrVal ir_rewrite_arg(const IrRewrite *r, IrVal i, int j) {
+  return r->map[r->in->ins.at[i].arg[j]];
+}
 
 IrKernel *ir_kernel_copy(const IrKernel *k, Arena *out);
 /* A copy of the module in which map(k) stands for each kernel k. */
-IrModule *ir_map_kernels(const IrModule *in, Arena *out, Session *s, IrKernel *(*map)(const IrKernel *k, Arena *out, Session *s));
+IrModule *ir_map_kernels(const IrModule *in, Arena *out, Session *s,
+                         IrKernel *(*map)(const IrKernel *k, Arena *out, Session *s));
 void ir_module_add(IrModule *m, Arena *a, IrKernel *k); /* appends, and sets the index */
-void ir_module_renumber(IrModule *m, Arena *a);         /* the list anew: what tables refer to, in their order */
+void ir_module_renumber(IrModule *m, Arena *a); /* the list anew: what tables refer to, in their order */
 
-/* Values that are the same for all elements of a population: computed from uniforms, globals, constants and dt alone.
- * One entry for each instruction of k. */
+/* Values that are the same for all elements of a population: computed from uniforms, globals, constants and
+ * dt alone. One entry for each instruction of k. */
 bool *ir_uniform_values(const IrKernel *k, Arena *a);
 
 #define PASS(name, function, exact, doc) IrModule *function(const IrModule *in, Arena *out, Session *s);

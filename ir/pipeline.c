@@ -1,6 +1,6 @@
-/* Runs the passes of passes.def in order, each from one arena into another, with the verifier after each: a mistake
- * is blamed on the pass that made it. The result lives in the session's arena; the other two are freed at once, so that a
- * pass which kept a pointer into its input is found by the sanitizer. */
+/* Runs the passes of passes.def in order, each from one arena into another, with the verifier after each: a
+ * mistake is blamed on the pass that made it. The result lives in the session's arena; the other two are
+ * freed at once, so that a pass which kept a pointer into its input is found by the sanitizer. */
 #include <string.h>
 
 #include "ir/pass.h"

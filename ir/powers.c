@@ -2,10 +2,10 @@
  *   x^1 = x    x^(2n) = (x^n)*(x^n)    x^(2n+1) = (x^2n)*x    x^-n = 1/(x^n)    x^(n + 1/2) = x^n * sqrt(x)    x^0 = 1
  * for |exponent| <= 32. So m^3 is (m*m)*m and n^4 is (n*n)*(n*n).
  *
- * Bits change (REASSOC): x^n by k products is within k/2 + 1 units in the last place, pow within 1.5. At the ends of
- * the range it is the same or better but in two points: sqrt(-0) is -0 where pow gives 0, and sqrt(-inf) is NaN where pow
- * gives inf. A power with a half is defined as this by the language. Needs constants folded. Gives no pow with such
- * an exponent. */
+ * Bits change (REASSOC): x^n by k products is within k/2 + 1 units in the last place, pow within 1.5. At the
+ * ends of the range it is the same or better but in two points: sqrt(-0) is -0 where pow gives 0, and
+ * sqrt(-inf) is NaN where pow gives inf. A power with a half is defined as this by the language. Needs
+ * constants folded. Gives no pow with such an exponent. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -57,4 +57,6 @@ static IrKernel *powers_kernel(const IrKernel *k, Arena *out, Session *s) {
   return r.b.k;
 }
 
-IrModule *ir_pass_powers(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, powers_kernel); }
+IrModule *ir_pass_powers(const IrModule *in, Arena *out, Session *s) {
+  return ir_map_kernels(in, out, s, powers_kernel);
+}

@@ -1,5 +1,5 @@
-/* Kernels as text that read.c reads back: printing, reading and printing again gives the same bytes. One line for each slot
- * and instruction:
+/* Kernels as text that read.c reads back: printing, reading and printing again gives the same bytes. One line
+ * for each slot and instruction:
  *
  *   kernel step "iaf.step" 2
  *     slot 0 state 0 "V" real [mV]
@@ -8,8 +8,8 @@
  *     store 0 "V" %0
  *   end
  *
- * %N is the position, counted with the lines that give no value. Dimensions are products of powers of ms, mV, pA, um, mM and K;
- * @ gives the source bytes of the origin; what follows ; is for people. */
+ * %N is the position, counted with the lines that give no value. Dimensions are products of powers of ms, mV,
+ * pA, um, mM and K; @ gives the source bytes of the origin; what follows ; is for people. */
 #include "ir/text.h"
 
 #include <inttypes.h>
@@ -18,8 +18,8 @@
 
 #include "lang/session.h"
 
-const char *const ir_base_text[DIM_BASES] = {[DIM_TIME] = "ms", [DIM_VOLTAGE] = "mV", [DIM_CURRENT] = "pA",
-                                             [DIM_LENGTH] = "um", [DIM_CONC] = "mM", [DIM_TEMP] = "K"};
+const char *const ir_base_text[DIM_BASES] = {[DIM_TIME] = "ms",   [DIM_VOLTAGE] = "mV", [DIM_CURRENT] = "pA",
+                                             [DIM_LENGTH] = "um", [DIM_CONC] = "mM",    [DIM_TEMP] = "K"};
 
 static void print_quoted(const char *text, FILE *out) {
   fputc('"', out);
@@ -119,12 +119,14 @@ static void print_class(Session *s, const IrClass *c, FILE *out) {
   for (uint32_t i = 0; i < c->states.n; i++) {
     const IrState *state = &c->states.at[i];
     fprintf(out, ";   state %u %s", i, name_str(s, state->var->name));
-    if (!name_none(state->method)) fprintf(out, ": %s (%s)", name_str(s, state->method), name_str(s, state->reason));
+    if (!name_none(state->method))
+      fprintf(out, ": %s (%s)", name_str(s, state->method), name_str(s, state->reason));
     fputc('\n', out);
   }
   for (uint32_t i = 0; i < c->elem_params.n; i++)
     fprintf(out, ";   param %u %s for each element\n", i, name_str(s, c->elem_params.at[i]->name));
-  for (uint32_t i = 0; i < c->uniforms.n; i++) fprintf(out, ";   uniform %u %s\n", i, name_str(s, c->uniforms.at[i].name));
+  for (uint32_t i = 0; i < c->uniforms.n; i++)
+    fprintf(out, ";   uniform %u %s\n", i, name_str(s, c->uniforms.at[i].name));
   for (uint32_t i = 0; i < c->ports.n; i++)
     fprintf(out, ";   port %u %s%s, unit in uniform %u\n", i, name_str(s, c->ports.at[i].port->name),
             c->ports.at[i].additive ? " only adds" : "", c->ports.at[i].scale_u);

@@ -1,8 +1,9 @@
-/* Reads what print.c writes: text to kernels. For tests, for bisecting a pass, and so that a kernel can be sent in a bug report.
+/* Reads what print.c writes: text to kernels. For tests, for bisecting a pass, and so that a kernel can be
+ * sent in a bug report.
  *
- * Any bytes may come in: every number is checked before it is used, arguments must stand above their use, types and
- * dimensions must be those that the rules of ops.def give, and nothing recurses. The first mistake ends the reading with
- * its line. What a kernel of its kind may do with its slots is left to the verifier. */
+ * Any bytes may come in: every number is checked before it is used, arguments must stand above their use,
+ * types and dimensions must be those that the rules of ops.def give, and nothing recurses. The first mistake
+ * ends the reading with its line. What a kernel of its kind may do with its slots is left to the verifier. */
 #include "ir/text.h"
 
 #include <inttypes.h>
@@ -55,7 +56,8 @@ static bool end_of_line(Reader *r) {
 }
 
 static bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '+' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         c == '+' || c == '-';
 }
 
 /* The next word, or "" where none begins. */
@@ -185,7 +187,8 @@ static bool read_slot(Reader *r) {
   IrSlot slot = {0};
   if (!number(r, &at)) return false;
   if (at != r->k->slots.n) return fail(r, "slots are numbered from 0 in order");
-  if (!index_of(ir_slot_text, SLOT_KINDS, word(r, text), &kind)) return fail(r, "unknown kind of slot '%s'", text);
+  if (!index_of(ir_slot_text, SLOT_KINDS, word(r, text), &kind))
+    return fail(r, "unknown kind of slot '%s'", text);
   if (!number(r, &index) || !quoted(r, &slot.name) || !type_and_dim(r, &slot.type, &slot.dim)) return false;
   if (slot.type == IR_VOID) return fail(r, "a slot has a type");
   slot.kind = (SlotKind)kind;
@@ -235,7 +238,8 @@ static bool read_ins(Reader *r, const char *op_text, bool has_value) {
   if (!read_slot_use(r, &ins) || !read_args(r, &ins)) return false;
   if (has_value && (!expect(r, ':') || !type_and_dim(r, &type, &ins.dim))) return false;
   ins.type = (uint8_t)type;
-  if (accept(r, '@') && (!number(r, &ins.span.from) || !expect(r, '-') || !number(r, &ins.span.to))) return false;
+  if (accept(r, '@') && (!number(r, &ins.span.from) || !expect(r, '-') || !number(r, &ins.span.to)))
+    return false;
   const char *wrong = ir_infer(r->s, r->k, &ins, &type, &dimension);
   if (wrong) return fail(r, "%s", wrong);
   if (ins.type != type) return fail(r, "the type should be %s", ir_type_text[type]);
@@ -266,7 +270,8 @@ static bool read_kernel(Reader *r, IrModule *m) {
   uint32_t kind;
   Name name;
   if (strcmp(word(r, text), "kernel") != 0) return fail(r, "expected 'kernel'");
-  if (!index_of(ir_kernel_text, KERNEL_KINDS, word(r, text), &kind)) return fail(r, "unknown kind of kernel '%s'", text);
+  if (!index_of(ir_kernel_text, KERNEL_KINDS, word(r, text), &kind))
+    return fail(r, "unknown kind of kernel '%s'", text);
   if (!quoted(r, &name)) return false;
   r->k = ir_kernel(r->s, r->arena, (KernelKind)kind, name);
   skip_blanks(r);

@@ -1,11 +1,12 @@
-/* In step kernels, the uniform factors of a product come together: (u * x) * v and v * (x * -u) become x * (u * v), so that
- * hoisting computes u * v once and each element has one product less. Signs go into the uniform factor too.
+/* In step kernels, the uniform factors of a product come together: (u * x) * v and v * (x * -u) become x * (u
+ * * v), so that hoisting computes u * v once and each element has one product less. Signs go into the uniform
+ * factor too.
  *
- * Method: products and negations that have one use are parts of a tree; a tree with two uniform factors, or one and an
- * odd number of signs, is made anew: the other factors from left to right, then times the uniform part.
- * Bits change (REASSOC): each product rounds once in either order, so the error bound stays k/2 units in the last place for
- * k factors; u * v can overflow where u * x * v does not, at magnitudes (1e300) that no parameter in coherent units has.
- * Needs `divide` before it (quotients by uniforms are products then). */
+ * Method: products and negations that have one use are parts of a tree; a tree with two uniform factors, or
+ * one and an odd number of signs, is made anew: the other factors from left to right, then times the uniform
+ * part. Bits change (REASSOC): each product rounds once in either order, so the error bound stays k/2 units
+ * in the last place for k factors; u * v can overflow where u * x * v does not, at magnitudes (1e300) that no
+ * parameter in coherent units has. Needs `divide` before it (quotients by uniforms are products then). */
 #include "ir/algebra.h"
 #include "ir/pass.h"
 
@@ -72,7 +73,8 @@ static IrVal make(Regroup *g, IrVal root) {
   }
   /* the sign stays inside: alg_mul would take it out again */
   double number;
-  if (g->minus) u = alg_const(b, u, &number) ? ir_const(b, -number, b->k->ins.at[u].dim) : ir_op1(b, IR_NEG, u);
+  if (g->minus)
+    u = alg_const(b, u, &number) ? ir_const(b, -number, b->k->ins.at[u].dim) : ir_op1(b, IR_NEG, u);
   bool is_one = alg_is(b, u, 1) && dim_none(b->k->ins.at[u].dim);
   return is_one ? all : ir_op2(b, IR_MUL, all, u);
 }
@@ -101,4 +103,6 @@ static IrKernel *regroup_kernel(const IrKernel *k, Arena *out, Session *s) {
   return g.r.b.k;
 }
 
-IrModule *ir_pass_regroup(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, regroup_kernel); }
+IrModule *ir_pass_regroup(const IrModule *in, Arena *out, Session *s) {
+  return ir_map_kernels(in, out, s, regroup_kernel);
+}

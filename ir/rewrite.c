@@ -20,7 +20,8 @@ IrVal ir_rewrite_copy(IrRewrite *r, IrVal i) {
   for (int j = 0; j < ir_ops[ins.op].arity; j++) {
     ins.arg[j] = ir_rewrite_arg(r, i, j);
     if (ins.arg[j] == IR_NONE)
-      BUG(r->b.s, ins.span, "%s of %s: argument %d was dropped", ir_ops[ins.op].text, name_str(r->b.s, r->in->name), j + 1);
+      BUG(r->b.s, ins.span, "%s of %s: argument %d was dropped", ir_ops[ins.op].text,
+          name_str(r->b.s, r->in->name), j + 1);
   }
   vec_push(r->b.arena, &r->b.k->ins, ins);
   return r->map[i] = r->b.k->ins.n - 1;

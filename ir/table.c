@@ -1,6 +1,6 @@
-/* The tables of ir/ at run time, and what they mean: ops.def, types.def, slots.def, kernels.def, access.def as arrays;
- * the type and dimension of an instruction by its row's rules. build.c makes instructions by these rules and verify.c
- * checks by them, so that they cannot differ. */
+/* The tables of ir/ at run time, and what they mean: ops.def, types.def, slots.def, kernels.def, access.def
+ * as arrays; the type and dimension of an instruction by its row's rules. build.c makes instructions by these
+ * rules and verify.c checks by them, so that they cannot differ. */
 #include "ir/ir.h"
 
 #include <math.h>
@@ -75,7 +75,7 @@ static const char *dims_differ(Session *s, Dim a, Dim b) {
 
 static const char *args_are(const IrKernel *k, const IrIns *ins, int from, IrType type) {
   static const char *const message[IR_TYPES] = {
-    [IR_REAL] = "an argument is not a real", [IR_BOOL] = "an argument is not a condition", [IR_VOID] = "?"};
+      [IR_REAL] = "an argument is not a real", [IR_BOOL] = "an argument is not a condition", [IR_VOID] = "?"};
   for (int i = from; i < ir_ops[ins->op].arity; i++)
     if (arg_ins(k, ins, i)->type != type) return message[type];
   return NULL;
@@ -127,7 +127,8 @@ static const char *all_alike(Session *s, const IrKernel *k, const IrIns *ins, in
 static const char *all_numbers(Session *s, const IrKernel *k, const IrIns *ins) {
   for (int i = 0; i < ir_ops[ins->op].arity; i++)
     if (!dim_none(arg_ins(k, ins, i)->dim))
-      return arena_printf(s->arena, "the argument is not a plain number: %s", dim_text(s, arg_ins(k, ins, i)->dim));
+      return arena_printf(s->arena, "the argument is not a plain number: %s",
+                          dim_text(s, arg_ins(k, ins, i)->dim));
   return NULL;
 }
 

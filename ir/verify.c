@@ -1,10 +1,10 @@
-/* Says whether a module is what its readers may rely on; run after every pass. Needs nothing; gives a count of complaints
- * and, if there are any, each kernel at fault with a line "^ what is wrong" under the place.
+/* Says whether a module is what its readers may rely on; run after every pass. Needs nothing; gives a count
+ * of complaints and, if there are any, each kernel at fault with a line "^ what is wrong" under the place.
  *
- * Of an instruction: arguments stand above it and have values, unused ones are empty, type and dimension are those of the
- * op's rules. Of a slot: once in the list, legal for the kernel's kind (access.def), stored at most once, loaded before
- * it is stored (setup, derive: after). Of a kernel: no time or draws where it runs once, results present. Of a module:
- * kernels of its level, at their index, slots within the class's tables. */
+ * Of an instruction: arguments stand above it and have values, unused ones are empty, type and dimension are
+ * those of the op's rules. Of a slot: once in the list, legal for the kernel's kind (access.def), stored at
+ * most once, loaded before it is stored (setup, derive: after). Of a kernel: no time or draws where it runs
+ * once, results present. Of a module: kernels of its level, at their index, slots within the class's tables. */
 #include <math.h>
 #include <string.h>
 
@@ -47,7 +47,8 @@ static void verify_slots(Verify *v) {
     if (slot->settable && slot->kind != SLOT_GLOBAL) complain(v, i, "only a global can be settable");
     if (!ir_access(v->k->kind, slot->kind)) complain(v, i, "kernels of this kind have no such slots");
     for (uint32_t j = 0; j < i; j++)
-      if (v->k->slots.at[j].kind == slot->kind && v->k->slots.at[j].index == slot->index) complain(v, i, "the same slot again");
+      if (v->k->slots.at[j].kind == slot->kind && v->k->slots.at[j].index == slot->index)
+        complain(v, i, "the same slot again");
   }
 }
 
@@ -58,17 +59,19 @@ static bool verify_args(Verify *v, uint32_t at) {
   for (int i = 0; i < 4; i++) {
     bool used = i < ir_ops[ins->op].arity;
     if (!used && ins->arg[i] == IR_NONE) continue;
-    const char *wrong = !used                                          ? "an argument too many"
-                        : ins->arg[i] >= at                            ? "an argument does not stand above"
-                        : v->k->ins.at[ins->arg[i]].type == IR_VOID    ? "an argument has no value"
-                                                                       : NULL;
+    const char *wrong = !used                                       ? "an argument too many"
+                        : ins->arg[i] >= at                         ? "an argument does not stand above"
+                        : v->k->ins.at[ins->arg[i]].type == IR_VOID ? "an argument has no value"
+                                                                    : NULL;
     if (wrong) complain_ins(v, at, wrong);
     if (wrong) return false;
   }
   return true;
 }
 
-static bool uses_slot(const IrIns *ins) { return ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_TAKE; }
+static bool uses_slot(const IrIns *ins) {
+  return ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_TAKE;
+}
 
 static void verify_rules(Verify *v, uint32_t at) {
   const IrIns *ins = &v->k->ins.at[at];
@@ -88,7 +91,8 @@ static void verify_kind(Verify *v, uint32_t at) {
   KernelKind kind = v->k->kind;
   if (ins->op == IR_TIME && ir_kernel_scalar(kind)) complain_ins(v, at, "no time in a kernel that runs once");
   if (ins->op == IR_DT && kind == KERNEL_SETUP) complain_ins(v, at, "no dt in setup: it computes dt");
-  if ((ir_ops[ins->op].flags & IRF_DRAW) && ir_kernel_scalar(kind)) complain_ins(v, at, "no draws in a kernel that runs once");
+  if ((ir_ops[ins->op].flags & IRF_DRAW) && ir_kernel_scalar(kind))
+    complain_ins(v, at, "no draws in a kernel that runs once");
   if (ins->op == IR_CHECK && kind != KERNEL_STEP) complain_ins(v, at, "checks belong into step kernels");
 }
 
@@ -97,7 +101,9 @@ static void verify_ordinal(Verify *v, uint32_t at) {
   const IrIns *ins = &v->k->ins.at[at];
   for (uint32_t i = 0; i < at; i++) {
     const IrIns *other = &v->k->ins.at[i];
-    if (other->op >= IR_OPS || !(ir_ops[other->op].flags & IRF_DRAW) || other->slot != ins->slot || other->op == ins->op) continue;
+    if (other->op >= IR_OPS || !(ir_ops[other->op].flags & IRF_DRAW) || other->slot != ins->slot ||
+        other->op == ins->op)
+      continue;
     complain_ins(v, at, "another kind of draw has this ordinal");
     return;
   }
@@ -120,10 +126,10 @@ static void verify_access(Verify *v, uint32_t at, uint8_t *done) {
 static bool verify_slot_field(Verify *v, uint32_t at) {
   const IrIns *ins = &v->k->ins.at[at];
   bool has = ir_ops[ins->op].flags & (IRF_DRAW | IRF_MEMORY | IRF_EFFECT);
-  const char *wrong = !has && ins->slot != IR_NONE                       ? "a slot where none belongs"
-                      : has && ins->slot == IR_NONE                      ? "no slot or ordinal"
-                      : uses_slot(ins) && ins->slot >= v->k->slots.n     ? "no such slot"
-                                                                         : NULL;
+  const char *wrong = !has && ins->slot != IR_NONE                   ? "a slot where none belongs"
+                      : has && ins->slot == IR_NONE                  ? "no slot or ordinal"
+                      : uses_slot(ins) && ins->slot >= v->k->slots.n ? "no such slot"
+                                                                     : NULL;
   if (wrong) complain_ins(v, at, wrong);
   return !wrong;
 }
@@ -237,7 +243,8 @@ typedef struct {
 static void verify_use(VerifyModule *vm, const IrKernel *k, KernelKind kind, const IrClass *c) {
   if (!k) return;
   Verify v = {.s = vm->s, .arena = arena_new(), .k = k};
-  if (k->index >= vm->m->kernels.n || vm->m->kernels.at[k->index] != k) complain(&v, IR_NONE, "the kernel is not in the module");
+  if (k->index >= vm->m->kernels.n || vm->m->kernels.at[k->index] != k)
+    complain(&v, IR_NONE, "the kernel is not in the module");
   if (k->kind != kind) complain(&v, IR_NONE, "the kernel is of another kind than its place");
   if (c && k->kind < KERNEL_KINDS) verify_limits(&v, c);
   vm->found += verify_finish(&v, vm->out);
@@ -272,7 +279,8 @@ static void verify_position(VerifyModule *vm, uint32_t at) {
   Verify v = {.s = vm->s, .arena = arena_new(), .k = vm->m->kernels.at[at]};
   if (v.k->index != at) complain(&v, IR_NONE, "the kernel's index is not its position");
   verify_kernel(&v);
-  if (v.k->kind < KERNEL_KINDS && !(ir_kernel_levels(v.k->kind) & vm->m->level)) complain(&v, IR_NONE, "not a kernel of this level");
+  if (v.k->kind < KERNEL_KINDS && !(ir_kernel_levels(v.k->kind) & vm->m->level))
+    complain(&v, IR_NONE, "not a kernel of this level");
   vm->found += verify_finish(&v, vm->out);
   arena_free(v.arena);
 }

@@ -1,5 +1,6 @@
-/* Fuzz target: any bytes as IR text. What the reader accepts, the verifier judges, and the printer prints so that it reads
- * back equal. clang -fsanitize=fuzzer links this file alone; tests/ir/text.c calls it with damaged kernels. */
+/* Fuzz target: any bytes as IR text. What the reader accepts, the verifier judges, and the printer prints so
+ * that it reads back equal. clang -fsanitize=fuzzer links this file alone; tests/ir/text.c calls it with
+ * damaged kernels. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -20,9 +20,18 @@ typedef struct {
 static void rig_begin(Rig *r, KernelKind kind, int64_t first, int64_t count) {
   memset(r, 0, sizeof *r);
   r->s = session_new();
-  r->b = (IrBuild){.s = r->s, .arena = r->s->arena, .k = ir_kernel(r->s, r->s->arena, kind, name_z(r->s, "rig"))};
+  r->b = (IrBuild){
+      .s = r->s, .arena = r->s->arena, .k = ir_kernel(r->s, r->s->arena, kind, name_z(r->s, "rig"))};
   r->b.k->index = 0;
-  r->env = (IrEnv){.slots = r->slots, .u = r->u, .set = r->set, .key = 77, .step = 5, .first = first, .count = count, .t = 2.5, .dt = 0.1};
+  r->env = (IrEnv){.slots = r->slots,
+                   .u = r->u,
+                   .set = r->set,
+                   .key = 77,
+                   .step = 5,
+                   .first = first,
+                   .count = count,
+                   .t = 2.5,
+                   .dt = 0.1};
 }
 
 static uint32_t rig_slot(Rig *r, SlotKind kind, uint32_t index, void *array) {
@@ -46,14 +55,16 @@ static void test_arrays(void) {
   double v[128], p[128], in[128];
   for (int e = 0; e < 128; e++) v[e] = e, p[e] = 10 * e, in[e] = 0.5;
   rig_begin(&r, KERNEL_STEP, 64, 64);
-  uint32_t state = rig_slot(&r, SLOT_STATE, 0, v), param = rig_slot(&r, SLOT_PARAM, 0, p), input = rig_slot(&r, SLOT_INPUT, 0, in);
+  uint32_t state = rig_slot(&r, SLOT_STATE, 0, v), param = rig_slot(&r, SLOT_PARAM, 0, p),
+           input = rig_slot(&r, SLOT_INPUT, 0, in);
   uint32_t uniform = rig_slot(&r, SLOT_UNIFORM, 3, NULL);
   r.u[3] = 1000;
   IrVal sum = ir_op2(&r.b, IR_ADD, ir_load(&r.b, state), ir_load(&r.b, param));
   sum = ir_op2(&r.b, IR_ADD, sum, ir_op2(&r.b, IR_ADD, ir_load(&r.b, input), ir_load(&r.b, uniform)));
   ir_store(&r.b, state, sum);
   uint64_t failed = rig_run(&r);
-  tap_ok(failed == 0 && v[64] == 64 + 640 + 1000.5 && v[127] == 127 + 1270 + 1000.5, "state, param, input, uniform");
+  tap_ok(failed == 0 && v[64] == 64 + 640 + 1000.5 && v[127] == 127 + 1270 + 1000.5,
+         "state, param, input, uniform");
   tap_ok(v[63] == 63 && v[0] == 0, "elements before the range are not touched");
   rig_end(&r);
 }
@@ -80,13 +91,15 @@ static void test_f64_kernels(void) {
   float v[64], prm[64];
   rig_begin(&r, KERNEL_INIT, 0, 64);
   r.env.f32 = true;
-  uint32_t state = rig_slot(&r, SLOT_STATE, 0, v), param = rig_slot(&r, SLOT_PARAM, 0, prm), uniform = rig_slot(&r, SLOT_UNIFORM, 0, NULL);
+  uint32_t state = rig_slot(&r, SLOT_STATE, 0, v), param = rig_slot(&r, SLOT_PARAM, 0, prm),
+           uniform = rig_slot(&r, SLOT_UNIFORM, 0, NULL);
   r.u[0] = 0.3;
   IrVal x = ir_op1(&r.b, IR_EXP, ir_load(&r.b, uniform));
   ir_store(&r.b, param, x);
   ir_store(&r.b, state, ir_op2(&r.b, IR_SUB, x, ir_const(&r.b, 1.349, DIM_NONE)));
   rig_run(&r);
-  tap_ok(prm[5] == (float)nslm_exp_f64(0.3) && v[5] == (float)(nslm_exp_f64(0.3) - 1.349), "init in an f32 program: double, rounded when stored");
+  tap_ok(prm[5] == (float)nslm_exp_f64(0.3) && v[5] == (float)(nslm_exp_f64(0.3) - 1.349),
+         "init in an f32 program: double, rounded when stored");
   rig_end(&r);
 
   double out[64];
@@ -95,7 +108,8 @@ static void test_f64_kernels(void) {
   IrVal args[2] = {ir_const(&r.b, 1, DIM_NONE), ir_const(&r.b, 0.1, DIM_NONE)};
   ir_store(&r.b, rig_slot(&r, SLOT_OUT, 0, out), ir_draw(&r.b, IR_DRAW_NORMAL, 4, args, DIM_NONE));
   rig_run(&r);
-  tap_ok(out[2] == nslm_draw_normal_f64(77, 1002, 5, 4, 1, 0.1), "synapse: double, draws by ordinal in the row, out from `first`");
+  tap_ok(out[2] == nslm_draw_normal_f64(77, 1002, 5, 4, 1, 0.1),
+         "synapse: double, draws by ordinal in the row, out from `first`");
   rig_end(&r);
 }
 
@@ -146,7 +160,8 @@ static void test_check(void) {
 static void test_setup(void) {
   Rig r;
   rig_begin(&r, KERNEL_SETUP, 0, 0);
-  uint32_t a = rig_slot(&r, SLOT_GLOBAL, 0, NULL), b = rig_slot(&r, SLOT_GLOBAL, 1, NULL), c = rig_slot(&r, SLOT_GLOBAL, 2, NULL);
+  uint32_t a = rig_slot(&r, SLOT_GLOBAL, 0, NULL), b = rig_slot(&r, SLOT_GLOBAL, 1, NULL),
+           c = rig_slot(&r, SLOT_GLOBAL, 2, NULL);
   r.b.k->slots.at[a].settable = r.b.k->slots.at[b].settable = true;
   r.env.f32 = true;
   r.u[0] = 0.7, r.u[1] = 42, r.set[0] = 1, r.set[2] = 1;
@@ -166,14 +181,16 @@ static void test_run(void) {
   rig_begin(&r, KERNEL_STEP, 0, 64);
   Dim ms = DIM_NONE;
   ms.e[DIM_TIME] = DIM_ONE;
-  uint32_t t = ir_slot(&r.b, SLOT_STATE, 0, name_z(r.s, "t"), IR_REAL, ms), dt = ir_slot(&r.b, SLOT_STATE, 1, name_z(r.s, "dt"), IR_REAL, ms);
+  uint32_t t = ir_slot(&r.b, SLOT_STATE, 0, name_z(r.s, "t"), IR_REAL, ms),
+           dt = ir_slot(&r.b, SLOT_STATE, 1, name_z(r.s, "dt"), IR_REAL, ms);
   r.slots[t] = v, r.slots[dt] = w;
   ir_store(&r.b, t, ir_nullary(&r.b, IR_TIME));
   ir_store(&r.b, dt, ir_nullary(&r.b, IR_DT));
   ir_store(&r.b, rig_slot(&r, SLOT_STATE, 2, n), ir_draw(&r.b, IR_NOISE, 9, NULL, DIM_NONE));
   rig_run(&r);
   tap_ok(v[0] == 2.5 && w[63] == 0.1, "time and dt");
-  tap_ok(n[10] == nslm_draw_normal_f64(77, 10, 5, 9, 0, 1) && n[10] != n[11], "noise: a standard normal for each element, step, ordinal");
+  tap_ok(n[10] == nslm_draw_normal_f64(77, 10, 5, 9, 0, 1) && n[10] != n[11],
+         "noise: a standard normal for each element, step, ordinal");
   rig_end(&r);
 }
 
@@ -201,14 +218,16 @@ static void test_random(void) {
     RandomMemory *m = random_memory(s->arena, k, seed, false);
     ir_eval(k, &m->env);
     for (uint32_t i = 0; i < k->slots.n; i++)
-      for (int64_t e = m->env.first; k->slots.at[i].kind == SLOT_STATE && e < m->env.first + m->env.count; e++, all++) {
+      for (int64_t e = m->env.first; k->slots.at[i].kind == SLOT_STATE && e < m->env.first + m->env.count;
+           e++, all++) {
         double x = ((const double *)m->env.slots[i])[e];
         finite += isfinite(x);
         zero += x == 0;
       }
     session_free(s);
   }
-  tap_ok(finite > all / 2 && zero < all / 4, "states of random kernels: %d%% finite, %d%% zero", 100 * finite / all, 100 * zero / all);
+  tap_ok(finite > all / 2 && zero < all / 4, "states of random kernels: %d%% finite, %d%% zero",
+         100 * finite / all, 100 * zero / all);
 }
 
 int main(void) {

@@ -1,6 +1,7 @@
-/* Every row of ops.def: its evaluation in both precisions against the same formula in long double with the C library's functions,
- * within the row's bound, over the row's domain; its partials against five-point differences in long double. Nothing here
- * names an op: a new row is tested by being there (a new function of math/ needs its ref_ below). */
+/* Every row of ops.def: its evaluation in both precisions against the same formula in long double with the C
+ * library's functions, within the row's bound, over the row's domain; its partials against five-point
+ * differences in long double. Nothing here names an op: a new row is tested by being there (a new function of
+ * math/ needs its ref_ below). */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -34,10 +35,18 @@ REF1(cos, cosl(x))
 static Long ref_pow(Long x, Long y) { return powl(x, y); }
 #define KEYED uint64_t key, uint64_t elem, uint64_t step, uint32_t ordinal
 static Long ref_unit(KEYED) { return nslm_draw_uniform_f64(key, elem, step, ordinal, 0, 1); }
-static Long ref_draw_normal(KEYED, Long a, Long b) { return a + b * (Long)nslm_draw_normal_f64(key, elem, step, ordinal, 0, 1); }
-static Long ref_draw_uniform(KEYED, Long a, Long b) { return a + (b - a) * ref_unit(key, elem, step, ordinal); }
-static Long ref_draw_exponential(KEYED, Long a) { return a * (Long)nslm_draw_exponential_f64(key, elem, step, ordinal, 1); }
-static Long ref_draw_lognormal(KEYED, Long a, Long b) { return expl(ref_draw_normal(key, elem, step, ordinal, a, b)); }
+static Long ref_draw_normal(KEYED, Long a, Long b) {
+  return a + b * (Long)nslm_draw_normal_f64(key, elem, step, ordinal, 0, 1);
+}
+static Long ref_draw_uniform(KEYED, Long a, Long b) {
+  return a + (b - a) * ref_unit(key, elem, step, ordinal);
+}
+static Long ref_draw_exponential(KEYED, Long a) {
+  return a * (Long)nslm_draw_exponential_f64(key, elem, step, ordinal, 1);
+}
+static Long ref_draw_lognormal(KEYED, Long a, Long b) {
+  return expl(ref_draw_normal(key, elem, step, ordinal, a, b));
+}
 /* _within has no domain: not tested here */
 static Long redraw(KEYED, Long a, ...) { return a + (Long)(key + elem + step + ordinal); }
 #define ref_draw_uniform_within redraw
@@ -117,7 +126,8 @@ static double unit(uint64_t *rng) {
   return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
-/* Evenly over the domain, or by order of magnitude from the end that is nearer to zero; conditions are 0 or 1. */
+/* Evenly over the domain, or by order of magnitude from the end that is nearer to zero; conditions are 0 or
+ * 1. */
 static void point(IrOp op, uint64_t *rng, double x[4]) {
   const Domain *d = &domains[op];
   for (int i = 0; i < 4; i++) {
@@ -148,11 +158,13 @@ static void test_eval(IrOp op) {
     Long xl[4] = {x[0], x[1], x[2], x[3]}, xfl[4];
     float xf[4] = {(float)x[0], (float)x[1], (float)x[2], (float)x[3]};
     for (int j = 0; j < 4; j++) xfl[j] = xf[j];
-    worst = fmax(worst, ulps(value_double(op, x, (DrawAt){0}), value_long(op, xl, (DrawAt){0}), 53, DBL_MIN, DBL_MAX));
-    worst_f = fmax(worst_f, ulps(value_float(op, xf, (DrawAt){0}), value_long(op, xfl, (DrawAt){0}), 24, FLT_MIN, FLT_MAX));
+    worst = fmax(
+        worst, ulps(value_double(op, x, (DrawAt){0}), value_long(op, xl, (DrawAt){0}), 53, DBL_MIN, DBL_MAX));
+    worst_f = fmax(worst_f, ulps(value_float(op, xf, (DrawAt){0}), value_long(op, xfl, (DrawAt){0}), 24,
+                                 FLT_MIN, FLT_MAX));
   }
-  tap_ok(worst <= bound && worst_f <= bound, "%s: within %g ulp in double (%.3f) and float (%.3f)", ir_ops[op].text, bound,
-         worst, worst_f);
+  tap_ok(worst <= bound && worst_f <= bound, "%s: within %g ulp in double (%.3f) and float (%.3f)",
+         ir_ops[op].text, bound, worst, worst_f);
 }
 
 /* The evaluator of ir/ itself is the same table. */
@@ -257,7 +269,8 @@ static void test_partials(IrOp op) {
   if (n == HAS_NONE || n == IS_FLAT)
     tap_ok(1, "%s: no derivative, and says so", ir_ops[op].text);
   else
-    tap_ok(worst < 1e-9 && skipped < DIFFERENCES / 10, "%s: partials, %.1e from differences, %d points left out", ir_ops[op].text, worst, skipped);
+    tap_ok(worst < 1e-9 && skipped < DIFFERENCES / 10,
+           "%s: partials, %.1e from differences, %d points left out", ir_ops[op].text, worst, skipped);
 }
 
 /* ---- the rows themselves */
@@ -265,8 +278,10 @@ static void test_partials(IrOp op) {
 static void test_rows(void) {
   int fine = 0;
   for (IrOp op = (IrOp)0; op < IR_OPS; op++) {
-    bool one_text = true, pure = ir_ops[op].flags & IRF_PURE, draw = ir_ops[op].flags & IRF_DRAW, effect = ir_ops[op].flags & IRF_EFFECT;
-    for (IrOp other = (IrOp)0; other < op; other++) one_text &= strcmp(ir_ops[op].text, ir_ops[other].text) != 0;
+    bool one_text = true, pure = ir_ops[op].flags & IRF_PURE, draw = ir_ops[op].flags & IRF_DRAW,
+         effect = ir_ops[op].flags & IRF_EFFECT;
+    for (IrOp other = (IrOp)0; other < op; other++)
+      one_text &= strcmp(ir_ops[op].text, ir_ops[other].text) != 0;
     bool domain = domains[op].n == 0 || domains[op].n == ir_ops[op].arity;
     bool kind = pure + draw + effect == 1 || op == IR_LOAD;
     if (one_text && domain && kind && ir_ops[op].arity <= 4)
@@ -288,7 +303,8 @@ static void test_builtins(void) {
 #include "lang/builtins.def"
 #undef BUILTIN
   };
-  for (size_t i = 0; i < COUNT_OF(rows); i++) fine += ir_ops[rows[i].op].arity == rows[i].arity && (ir_ops[rows[i].op].flags & IRF_PURE);
+  for (size_t i = 0; i < COUNT_OF(rows); i++)
+    fine += ir_ops[rows[i].op].arity == rows[i].arity && (ir_ops[rows[i].op].flags & IRF_PURE);
   tap_ok(fine == (int)COUNT_OF(rows), "each builtin is a pure op of the same arity");
 }
 

@@ -1,6 +1,7 @@
-/* Makes random kernels. Method: a pool of values with their dimensions grows by one random op at a time; where an op wants
- * arguments alike, a partner is looked for in the pool or a constant is made. Numbers stay mostly tame (tanh and clip
- * are frequent, powers of dimensions are bounded), with infinities, NaNs, signed zeros and huge values mixed in. */
+/* Makes random kernels. Method: a pool of values with their dimensions grows by one random op at a time;
+ * where an op wants arguments alike, a partner is looked for in the pool or a constant is made. Numbers stay
+ * mostly tame (tanh and clip are frequent, powers of dimensions are bounded), with infinities, NaNs, signed
+ * zeros and huge values mixed in. */
 #include "tests/ir/random_kernel.h"
 
 #include <math.h>
@@ -25,7 +26,8 @@ static uint64_t next(uint64_t *rng) {
 static uint32_t below(Gen *g, uint32_t n) { return (uint32_t)(next(&g->rng) >> 33) % n; }
 static bool chance(Gen *g, uint32_t percent) { return below(g, 100) < percent; }
 
-static const double special[] = {0.0, -0.0, 1, -1, 2, 0.5, 10, 4, -3, 0.1, 1e-3, 1e3, 100, INFINITY, -INFINITY, 1e30, 1e-30, 87.3, -87.3};
+static const double special[] = {0.0,  -0.0, 1,   -1,       2,         0.5,  10,    4,    -3,   0.1,
+                                 1e-3, 1e3,  100, INFINITY, -INFINITY, 1e30, 1e-30, 87.3, -87.3};
 enum { TAME = 13 }; /* the first of them that are not extreme */
 
 static double number(Gen *g) {
@@ -82,7 +84,9 @@ static bool wild(Dim d) {
 /* ---- slots */
 
 static uint32_t slot(Gen *g, SlotKind kind, uint32_t index, IrType type, Dim d) {
-  Name name = chance(&(Gen){.rng = index * 8 + kind}, 5) ? (Name){0} : name_fmt(g->b.s, "%s%u", ir_slot_text[kind], index);
+  Name name = chance(&(Gen){.rng = index * 8 + kind}, 5)
+                  ? (Name){0}
+                  : name_fmt(g->b.s, "%s%u", ir_slot_text[kind], index);
   return ir_slot(&g->b, kind, index, name, type, d);
 }
 
@@ -92,7 +96,9 @@ static Dim slot_dim(SlotKind kind, uint32_t index) {
   return kind == SLOT_HELD || kind == SLOT_PREV || kind == SLOT_SPIKE ? DIM_NONE : some_dim(&g);
 }
 
-static uint32_t real_slot(Gen *g, SlotKind kind, uint32_t index) { return slot(g, kind, index, IR_REAL, slot_dim(kind, index)); }
+static uint32_t real_slot(Gen *g, SlotKind kind, uint32_t index) {
+  return slot(g, kind, index, IR_REAL, slot_dim(kind, index));
+}
 
 static void load_reals(Gen *g, SlotKind kind, uint32_t n) {
   if (!(ir_access(g->b.k->kind, kind) & IRA_LOAD)) return;
@@ -157,17 +163,20 @@ static void store_scalar(Gen *g, SlotKind kind, uint32_t index) {
 
 static void add_within(Gen *g) {
   IrBuild *b = &g->b;
-  static const IrOp ops[] = {IR_DRAW_UNIFORM_WITHIN, IR_DRAW_NORMAL_WITHIN, IR_DRAW_EXPONENTIAL_WITHIN, IR_DRAW_LOGNORMAL_WITHIN};
+  static const IrOp ops[] = {IR_DRAW_UNIFORM_WITHIN, IR_DRAW_NORMAL_WITHIN, IR_DRAW_EXPONENTIAL_WITHIN,
+                             IR_DRAW_LOGNORMAL_WITHIN};
   IrOp op = ops[below(g, COUNT_OF(ops))];
   Dim d = op == IR_DRAW_LOGNORMAL_WITHIN ? DIM_NONE : some_dim(g);
-  IrVal zero = ir_const(b, 0, d), one = ir_const(b, 1, d), high = ir_const(b, 1.5, d), half = ir_const(b, chance(g, 20) ? -0.5 : 0.25, d);
+  IrVal zero = ir_const(b, 0, d), one = ir_const(b, 1, d), high = ir_const(b, 1.5, d),
+        half = ir_const(b, chance(g, 20) ? -0.5 : 0.25, d);
   IrVal args[4] = {zero, one, half, high};
   if (op == IR_DRAW_EXPONENTIAL_WITHIN) args[0] = one, args[1] = half, args[2] = high;
   keep(g, ir_draw(b, op, g->draws++, args, d));
 }
 
 static void add_draw(Gen *g) {
-  static const IrOp ops[] = {IR_NOISE, IR_DRAW_UNIFORM, IR_DRAW_NORMAL, IR_DRAW_EXPONENTIAL, IR_DRAW_LOGNORMAL};
+  static const IrOp ops[] = {IR_NOISE, IR_DRAW_UNIFORM, IR_DRAW_NORMAL, IR_DRAW_EXPONENTIAL,
+                             IR_DRAW_LOGNORMAL};
   if (ir_kernel_scalar(g->b.k->kind)) return;
   if (chance(g, 30)) {
     add_within(g);
@@ -188,7 +197,8 @@ static IrVal plain(Gen *g) {
 
 /* NULL-safe choice of the ops that ir_op1..3 make. */
 static IrOp some_op(Gen *g) {
-  static const IrOp frequent[] = {IR_ADD, IR_SUB, IR_MUL, IR_DIV, IR_FMA, IR_SELECT, IR_EXP, IR_TANH, IR_CLIP, IR_LT, IR_GE, IR_EXPRELR};
+  static const IrOp frequent[] = {IR_ADD, IR_SUB,  IR_MUL,  IR_DIV, IR_FMA, IR_SELECT,
+                                  IR_EXP, IR_TANH, IR_CLIP, IR_LT,  IR_GE,  IR_EXPRELR};
   if (chance(g, 50)) return frequent[below(g, COUNT_OF(frequent))];
   for (;;) {
     IrOp op = (IrOp)below(g, IR_OPS);
@@ -209,13 +219,16 @@ static void choose_args(Gen *g, IrOp op, IrVal args[4]) {
   args[0] = ir_ops[op].type == IRT_LOGIC || op == IR_SELECT ? some_bool(g) : some_real(g);
   for (int i = 1; i < 4; i++) args[i] = ir_ops[op].type == IRT_LOGIC ? some_bool(g) : some_real(g);
   if (op == IR_SELECT) {
-    if (chance(g, 10)) args[1] = some_bool(g), args[2] = some_bool(g);
-    else args[2] = real_like(g, dim_of(g, args[1]));
+    if (chance(g, 10))
+      args[1] = some_bool(g), args[2] = some_bool(g);
+    else
+      args[2] = real_like(g, dim_of(g, args[1]));
     return;
   }
   d = dim_of(g, args[0]);
   if (ir_ops[op].dim == IRD_NUMBER) args[0] = plain(g);
-  if (ir_ops[op].dim == IRD_SAME || ir_ops[op].dim == IRD_COMPARE) args[1] = real_like(g, d), args[2] = real_like(g, d);
+  if (ir_ops[op].dim == IRD_SAME || ir_ops[op].dim == IRD_COMPARE)
+    args[1] = real_like(g, d), args[2] = real_like(g, d);
   if (op == IR_FMA) args[2] = real_like(g, dim_mul(d, dim_of(g, args[1])));
   if (op == IR_SQRT && !dim_pow(d, 1, 2, &d)) args[0] = plain(g);
 }
@@ -253,13 +266,16 @@ static void add_something(Gen *g) {
 }
 
 KernelKind random_kind(uint64_t seed) {
-  static const KernelKind kinds[] = {KERNEL_STEP, KERNEL_STEP, KERNEL_STEP, KERNEL_STEP,   KERNEL_INIT,
+  static const KernelKind kinds[] = {KERNEL_STEP,   KERNEL_STEP,    KERNEL_STEP,   KERNEL_STEP, KERNEL_INIT,
                                      KERNEL_RECORD, KERNEL_SYNAPSE, KERNEL_DERIVE, KERNEL_SETUP};
   return kinds[next(&seed) % COUNT_OF(kinds)];
 }
 
 IrKernel *random_kernel(Session *s, Arena *a, uint64_t seed, KernelKind kind, uint32_t size) {
-  Gen g = {.b = {.s = s, .arena = a, .k = ir_kernel(s, a, kind, name_fmt(s, "random.%llu", (unsigned long long)seed))}, .rng = seed};
+  Gen g = {.b = {.s = s,
+                 .arena = a,
+                 .k = ir_kernel(s, a, kind, name_fmt(s, "random.%llu", (unsigned long long)seed))},
+           .rng = seed};
   g.b.k->index = 0;
   keep(&g, ir_const(&g.b, number(&g), DIM_NONE));
   keep(&g, ir_op2(&g.b, IR_LT, g.reals.at[0], ir_const(&g.b, 0.25, DIM_NONE)));
@@ -330,7 +346,8 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
   RandomMemory *m = NEW(a, RandomMemory);
   uint64_t rng = seed ^ 0x5eed;
   int64_t first = (int64_t)(next(&rng) % 3) * 64, count = 64 + (int64_t)(next(&rng) % 3) * 64;
-  if (k->kind == KERNEL_SYNAPSE) first = (int64_t)(next(&rng) % 1000), count = 1 + (int64_t)(next(&rng) % 200);
+  if (k->kind == KERNEL_SYNAPSE)
+    first = (int64_t)(next(&rng) % 1000), count = 1 + (int64_t)(next(&rng) % 200);
   int64_t padded = (first + count + 63) / 64 * 64 + 64;
   void **slots = NEW_ARRAY(a, void *, k->slots.n + 1);
   m->bytes = NEW_ARRAY(a, size_t, k->slots.n + 1);
@@ -349,8 +366,16 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
     slots[i] = aligned(a, m->bytes[i]);
     fill(slot, slots[i], padded, seed, element_bits(k, slot, f32) == 32);
   }
-  m->env = (IrEnv){.slots = slots, .u = u, .set = set, .key = next(&rng), .step = next(&rng) >> 40, .first = first, .count = count,
-                   .t = 12.5, .dt = 0.1, .f32 = f32};
+  m->env = (IrEnv){.slots = slots,
+                   .u = u,
+                   .set = set,
+                   .key = next(&rng),
+                   .step = next(&rng) >> 40,
+                   .first = first,
+                   .count = count,
+                   .t = 12.5,
+                   .dt = 0.1,
+                   .f32 = f32};
   return m;
 }
 
@@ -358,9 +383,11 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
 
 static bool same(double x, double y) { return (x != x && y != y) || memcmp(&x, &y, sizeof x) == 0; }
 
-const char *random_memory_diff(Session *s, Arena *a, const IrKernel *k, const RandomMemory *x, const RandomMemory *y) {
+const char *random_memory_diff(Session *s, Arena *a, const IrKernel *k, const RandomMemory *x,
+                               const RandomMemory *y) {
   for (uint32_t i = 0; i < UNIFORMS; i++)
-    if (!same(x->env.u[i], y->env.u[i])) return arena_printf(a, "u[%u]: %a and %a", i, x->env.u[i], y->env.u[i]);
+    if (!same(x->env.u[i], y->env.u[i]))
+      return arena_printf(a, "u[%u]: %a and %a", i, x->env.u[i], y->env.u[i]);
   for (uint32_t i = 0; i < k->slots.n; i++) {
     const IrSlot *slot = &k->slots.at[i];
     size_t bits = element_bits(k, slot, x->env.f32), words = x->bytes[i] * 8 / (bits == 1 ? 64 : bits);
@@ -378,8 +405,9 @@ const char *random_memory_diff(Session *s, Arena *a, const IrKernel *k, const Ra
         w = bits == 32 ? ((const float *)q)[e] : ((const double *)q)[e];
         if (same(v, w)) continue;
       }
-      return arena_printf(a, "%s %u %s, %s %zu: %a (%.9g) and %a (%.9g)", ir_slot_text[slot->kind], slot->index,
-                          name_str(s, slot->name), slot->type == IR_BOOL ? "word" : "element", e, v, v, w, w);
+      return arena_printf(a, "%s %u %s, %s %zu: %a (%.9g) and %a (%.9g)", ir_slot_text[slot->kind],
+                          slot->index, name_str(s, slot->name), slot->type == IR_BOOL ? "word" : "element", e,
+                          v, v, w, w);
     }
   }
   return NULL;

@@ -1,5 +1,5 @@
-/* Makes a failing kernel small: drops stores, puts an argument or a constant in the place of an instruction, drops what is
- * dead, as long as the failure stays. Method: greedy, from the end, until nothing helps. */
+/* Makes a failing kernel small: drops stores, puts an argument or a constant in the place of an instruction,
+ * drops what is dead, as long as the failure stays. Method: greedy, from the end, until nothing helps. */
 #include <string.h>
 
 #include "ir/pass.h"
@@ -15,7 +15,8 @@ IrKernel *random_pass(Session *s, Arena *a, const IrKernel *k, const char *pass)
   BUG(s, (Span){0}, "no pass %s", pass);
 }
 
-/* The kernel without instruction at (no value), or with another value in its place; NULL if the choice does not exist. */
+/* The kernel without instruction at (no value), or with another value in its place; NULL if the choice does
+ * not exist. */
 static IrKernel *reduce(Session *s, Arena *a, const IrKernel *k, IrVal at, int choice) {
   const IrIns *ins = &k->ins.at[at];
   IrRewrite r = ir_rewrite(k, a, s);
@@ -48,7 +49,8 @@ static bool sound(Session *s, const IrKernel *k) {
   return complaints == 0;
 }
 
-IrKernel *random_shrink(Session *s, Arena *a, const IrKernel *k, bool (*fails)(const IrKernel *k, void *ctx), void *ctx) {
+IrKernel *random_shrink(Session *s, Arena *a, const IrKernel *k, bool (*fails)(const IrKernel *k, void *ctx),
+                        void *ctx) {
   IrKernel *best = ir_kernel_copy(k, a);
   for (bool smaller = true; smaller;) {
     smaller = false;

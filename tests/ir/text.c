@@ -1,5 +1,5 @@
-/* Printed kernels: random ones are sound, print-read-print gives the same bytes and the same kernel, and the reader survives
- * any damage to its text. */
+/* Printed kernels: random ones are sound, print-read-print gives the same bytes and the same kernel, and the
+ * reader survives any damage to its text. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,23 +59,27 @@ static void test_errors(void) {
   static const struct {
     const char *text, *error;
   } cases[] = {
-    {"kernel", "line 1: unknown kind of kernel ''"},
-    {"kernel step \"a\"\n", "line 2: the kernel has no end"},
-    {"kernel step \"a\n", "line 1: a name does not end"},
-    {"kernel step \"a\"\n%0 = cosh 1 : real []\nend", "line 2: unknown operation 'cosh'"},
-    {"kernel step \"a\"\n%0 = const 1 : real [mV]\n%1 = exp %0 : real []\nend",
-     "line 3: the argument is not a plain number: mV"},
-    {"kernel step \"a\"\n%0 = const 1 : real []\n%1 = exp %1 : real []\nend", "line 3: %1 is not a value above this line"},
-    {"kernel step \"a\"\n%0 = const 1 : real []\n%1 = exp %0 : bool []\nend", "line 3: the type should be real"},
-    {"kernel step \"a\"\n%0 = const 1 : real []\n%1 = sin %0 : real [mV]\nend", "line 3: the dimension is not what the operation gives"},
-    {"kernel step \"a\"\n%7 = const 1 : real []\nend", "line 2: this is instruction %0"},
-    {"kernel step \"a\"\n%0 = const 1 : real [mV mV]\nend", "line 2: mV twice"},
-    {"kernel step \"a\"\n%0 = const 1 : real [mV^1/5]\nend", "line 2: not an exponent"},
-    {"kernel step \"a\"\n%0 = load 0 \"x\" : real []\nend", "line 2: no slot 0"},
-    {"kernel step \"a\"\nslot 0 state 0 \"V\" real [mV]\n%0 = load 0 \"W\" : real [mV]\nend", "line 3: slot 0 has another name"},
-    {"kernel step \"a\"\n%0 = const one : real []\nend", "line 2: not a number: 'one'"},
-    {"kernel step \"a\"\nend end", "line 2: more on the line than expected"},
-    {"kernel step \"a\"\n%0 = noise 99999999999 : real []\nend", "line 2: expected a number"},
+      {"kernel", "line 1: unknown kind of kernel ''"},
+      {"kernel step \"a\"\n", "line 2: the kernel has no end"},
+      {"kernel step \"a\n", "line 1: a name does not end"},
+      {"kernel step \"a\"\n%0 = cosh 1 : real []\nend", "line 2: unknown operation 'cosh'"},
+      {"kernel step \"a\"\n%0 = const 1 : real [mV]\n%1 = exp %0 : real []\nend",
+       "line 3: the argument is not a plain number: mV"},
+      {"kernel step \"a\"\n%0 = const 1 : real []\n%1 = exp %1 : real []\nend",
+       "line 3: %1 is not a value above this line"},
+      {"kernel step \"a\"\n%0 = const 1 : real []\n%1 = exp %0 : bool []\nend",
+       "line 3: the type should be real"},
+      {"kernel step \"a\"\n%0 = const 1 : real []\n%1 = sin %0 : real [mV]\nend",
+       "line 3: the dimension is not what the operation gives"},
+      {"kernel step \"a\"\n%7 = const 1 : real []\nend", "line 2: this is instruction %0"},
+      {"kernel step \"a\"\n%0 = const 1 : real [mV mV]\nend", "line 2: mV twice"},
+      {"kernel step \"a\"\n%0 = const 1 : real [mV^1/5]\nend", "line 2: not an exponent"},
+      {"kernel step \"a\"\n%0 = load 0 \"x\" : real []\nend", "line 2: no slot 0"},
+      {"kernel step \"a\"\nslot 0 state 0 \"V\" real [mV]\n%0 = load 0 \"W\" : real [mV]\nend",
+       "line 3: slot 0 has another name"},
+      {"kernel step \"a\"\n%0 = const one : real []\nend", "line 2: not a number: 'one'"},
+      {"kernel step \"a\"\nend end", "line 2: more on the line than expected"},
+      {"kernel step \"a\"\n%0 = noise 99999999999 : real []\nend", "line 2: expected a number"},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     Session *s = session_new();

@@ -1,4 +1,5 @@
-/* The verifier: each seeded fault is found, at its line, in its words; and random damage to sound kernels never crashes it. */
+/* The verifier: each seeded fault is found, at its line, in its words; and random damage to sound kernels
+ * never crashes it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,9 +62,14 @@ static void fault_op(IrKernel *k) { k->ins.at[4].op = IR_OPS; }
 static void fault_kind(IrKernel *k) { k->kind = KERNEL_KINDS; }
 static void fault_number(IrKernel *k) { k->ins.at[4].num = 1; }
 static void fault_index(IrKernel *k) { k->index = 1; }
-static void fault_level(IrKernel *k) { k->kind = KERNEL_TEST, k->ins.n = 3, k->slots.at[2].kind = SLOT_INPUT; }
+static void fault_level(IrKernel *k) {
+  k->kind = KERNEL_TEST, k->ins.n = 3, k->slots.at[2].kind = SLOT_INPUT;
+}
 static void fault_check(IrKernel *k) { k->kind = KERNEL_RECEIVE; }
-static void fault_time(IrKernel *k) { k->kind = KERNEL_DERIVE, k->ins.at[0] = k->ins.at[1], k->ins.at[0].op = IR_TIME, k->ins.at[0].slot = IR_NONE; }
+static void fault_time(IrKernel *k) {
+  k->kind = KERNEL_DERIVE, k->ins.at[0] = k->ins.at[1], k->ins.at[0].op = IR_TIME,
+  k->ins.at[0].slot = IR_NONE;
+}
 static void fault_draw(IrKernel *k) { k->kind = KERNEL_DERIVE; }
 static void fault_result(IrKernel *k) { k->kind = KERNEL_RECORD; }
 static void fault_ordinal(IrKernel *k) {
