@@ -15,15 +15,15 @@ static const char *default_output(Arena *a, const char *file, const char *suffix
   return arena_printf(a, "%.*s%s", (int)n, base, suffix);
 }
 
-static bool build_text(Compilation *c, const CgOptions *cg, CgText form) {
+static bool build_text(Compilation *c, const Backend *backend, const CgOptions *cg, CgText form) {
   const ToolOptions *o = c->options;
-  if (!o->out || !strcmp(o->out, "-")) return cg_print(c->s, c->module, cg, form, stdout);
+  if (!o->out || !strcmp(o->out, "-")) return backend->cg_print(c->s, c->module, cg, form, stdout);
   FILE *f = fopen(o->out, "w");
   if (!f) {
     diag_file_unwritable(c->s, o->out, strerror(errno));
     return false;
   }
-  bool good = cg_print(c->s, c->module, cg, form, f);
+  bool good = backend->cg_print(c->s, c->module, cg, form, f);
   if (fclose(f) != 0) {
     diag_file_unwritable(c->s, o->out, strerror(errno));
     good = false;
@@ -31,13 +31,13 @@ static bool build_text(Compilation *c, const CgOptions *cg, CgText form) {
   return good;
 }
 
-static bool build_binary(Compilation *c, const CgOptions *cg) {
+static bool build_binary(Compilation *c, const Backend *backend, const CgOptions *cg) {
   const ToolOptions *o = c->options;
   const char *file = o->files.at[0];
-  CgProgram *program = cg_compile(c->s, c->module, cg);
+  CgProgram *program = backend->cg_compile(c->s, c->module, cg);
   if (!program) return false;
   if (!strcmp(o->emit, "object"))
-    return cg_write_object(c->s, program, o->out ? o->out : default_output(c->arena, file, ".o"));
+    return backend->cg_write_object(c->s, program, o->out ? o->out : default_output(c->arena, file, ".o"));
   Home home;
   const char *missing = home_find(&home);
   if (missing) {
@@ -47,8 +47,8 @@ static bool build_binary(Compilation *c, const CgOptions *cg) {
   static const char *const libs[] = {NSL_LINK_LIBS, NULL};
   CgLink link = {.runtime = arena_printf(c->arena, "%s/libnslrt.a", home.lib), .libs = libs,
                  .header = arena_printf(c->arena, "%s/nsl.h", home.include)};
-  if (o->lib) return cg_link_lib(c->s, program, &link, o->out ? o->out : default_output(c->arena, file, ".so"));
-  return cg_link_exe(c->s, program, &link, o->out ? o->out : default_output(c->arena, file, ""));
+  if (o->lib) return backend->cg_link_lib(c->s, program, &link, o->out ? o->out : default_output(c->arena, file, ".so"));
+  return backend->cg_link_exe(c->s, program, &link, o->out ? o->out : default_output(c->arena, file, ""));
 }
 
 int cmd_build(int argc, char **argv) {
@@ -60,12 +60,13 @@ int cmd_build(int argc, char **argv) {
   }
   Compilation c;
   tool_begin(&c, &options);
-  bool good = tool_compile(&c, options.files.at[0]);
+  const Backend *backend = NULL;
+  bool good = tool_compile(&c, options.files.at[0]) && (backend = backend_load());
   if (good) {
     CgOptions cg = tool_cg_options(&c);
-    if (!strcmp(options.emit, "llvm")) good = build_text(&c, &cg, CG_LLVM);
-    else if (!strcmp(options.emit, "asm")) good = build_text(&c, &cg, CG_ASM);
-    else good = build_binary(&c, &cg);
+    if (!strcmp(options.emit, "llvm")) good = build_text(&c, backend, &cg, CG_LLVM);
+    else if (!strcmp(options.emit, "asm")) good = build_text(&c, backend, &cg, CG_ASM);
+    else good = build_binary(&c, backend, &cg);
     if (!good) tool_report(&c);
   }
   tool_end(&c);

@@ -15,13 +15,13 @@ static void take_precision(ToolOptions *o) {
   }
 }
 
-static int run_program(Compilation *c, const struct nsl_program *program) {
+static int run_program(Compilation *c, const Backend *backend, const struct nsl_program *program) {
   const ToolOptions *o = c->options;
   int argc = o->program_argc + 1;
   char **argv = NEW_ARRAY(c->arena, char *, (size_t)argc + 1);
   argv[0] = arena_printf(c->arena, "nslc run %s --", o->files.at[0]);
   for (int i = 1; i < argc; i++) argv[i] = o->program_argv[i - 1];
-  return nsl_main(program, argc, argv);
+  return backend->nsl_main(program, argc, argv);
 }
 
 int cmd_run(int argc, char **argv) {
@@ -35,13 +35,14 @@ int cmd_run(int argc, char **argv) {
   Compilation c;
   tool_begin(&c, &options);
   int status = EXIT_ERRORS;
-  if (tool_compile(&c, options.files.at[0])) {
+  const Backend *backend = NULL;
+  if (tool_compile(&c, options.files.at[0]) && (backend = backend_load())) {
     CgOptions cg = tool_cg_options(&c);
-    CgProgram *program = cg_compile(c.s, c.module, &cg);
-    CgJit *jit = program ? cg_jit(c.s, program) : NULL;
+    CgProgram *program = backend->cg_compile(c.s, c.module, &cg);
+    CgJit *jit = program ? backend->cg_jit(c.s, program) : NULL;
     if (jit) {
-      status = run_program(&c, cg_jit_program(jit));
-      cg_jit_free(jit);
+      status = run_program(&c, backend, backend->cg_jit_program(jit));
+      backend->cg_jit_free(jit);
     } else {
       tool_report(&c);
     }

@@ -40,7 +40,7 @@ static void report_expects(const char *folder) {
   json_object_put(run);
 }
 
-static bool run_experiment(const struct nsl_program *program, const char *file, const char *name) {
+static bool run_experiment(const Backend *backend, const struct nsl_program *program, const char *file, const char *name) {
   char folder[] = "/tmp/nsl-test-XXXXXX";
   if (!mkdtemp(folder)) {
     perror("nslc test: /tmp");
@@ -53,7 +53,7 @@ static bool run_experiment(const struct nsl_program *program, const char *file, 
   if (child == 0) {
     if (!freopen("/dev/null", "w", stdout)) _exit(EXIT_ERRORS); /* its results are read from run.json */
     char *argv[] = {(char *)"nslc test", (char *)"--experiment", (char *)name, (char *)"--out", out, (char *)"--quiet", NULL};
-    int status = nsl_main(program, 6, argv);
+    int status = backend->nsl_main(program, 6, argv);
     fflush(stdout);
     _exit(status);
   }
@@ -70,18 +70,19 @@ static void test_file(ToolOptions *options, const char *file, Tally *tally) {
   Compilation c;
   tool_begin(&c, options);
   CgJit *jit = NULL;
-  if (tool_compile(&c, file)) {
+  const Backend *backend = NULL;
+  if (tool_compile(&c, file) && (backend = backend_load())) {
     CgOptions cg = tool_cg_options(&c);
-    CgProgram *program = cg_compile(c.s, c.module, &cg);
-    jit = program ? cg_jit(c.s, program) : NULL;
+    CgProgram *program = backend->cg_compile(c.s, c.module, &cg);
+    jit = program ? backend->cg_jit(c.s, program) : NULL;
     if (!jit) tool_report(&c);
   }
   if (jit) {
-    const struct nsl_program *program = cg_jit_program(jit);
+    const struct nsl_program *program = backend->cg_jit_program(jit);
     for (uint32_t i = 0; i < program->n_experiments; i++)
-      if (run_experiment(program, file, program->experiments[i].name)) tally->passed++;
+      if (run_experiment(backend, program, file, program->experiments[i].name)) tally->passed++;
       else tally->failed++;
-    cg_jit_free(jit);
+    backend->cg_jit_free(jit);
   } else {
     printf("%s: FAILED (does not compile)\n", file);
     tally->failed++;

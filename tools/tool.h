@@ -2,10 +2,10 @@
 #ifndef NSL_TOOLS_TOOL_H
 #define NSL_TOOLS_TOOL_H
 
-#include "codegen/codegen.h"
 #include "ir/ir.h"
 #include "lang/diag.h"
 #include "lang/model.h"
+#include "tools/backend.h"
 
 enum { EXIT_OK = 0, EXIT_ERRORS = 1, EXIT_USAGE = 2 };
 
@@ -40,6 +40,7 @@ CgOptions tool_cg_options(const Compilation *c);
 typedef struct {
   char stdlib[4096];  /* *.nsl */
   char lib[4096];     /* libnslrt.a */
+  char backend[4096]; /* nslbackend.so */
   char include[4096]; /* nsl.h */
 } Home;
 /* Returns the message of what is missing, or NULL. */
