@@ -1,7 +1,9 @@
-/* Formulas made with the obvious simplifications: zeros, ones, signs and constants disappear while a formula is being
- * built, so that what the solver passes derive (coefficients, propagators) looks as a person would write it.
+/* Formulas made with the obvious simplifications: zeros, ones, signs and constants disappear while a formula
+ * is being built, so that what the solver passes derive (coefficients, propagators) looks as a person would
+ * write it.
  *
- * Needs: values of one kernel. Gives: values equal in exact arithmetic wherever the argument is finite (0 * x is 0). */
+ * Needs: values of one kernel. Gives: values equal in exact arithmetic wherever the argument is finite (0 * x
+ * is 0). */
 #include "ir/algebra.h"
 
 #include <math.h>
@@ -49,13 +51,52 @@ IrVal alg_neg(IrBuild *b, IrVal x) {
       if (is_minus(b, i.arg[0])) return alg_mul(b, alg_neg(b, i.arg[0]), i.arg[1]);
       if (is_minus(b, i.arg[1])) return alg_mul(b, i.arg[0], alg_neg(b, i.arg[1]));
       break;
-    case IR_LOAD: case IR_TAKE: case IR_STORE: case IR_CHECK: case IR_TIME: case IR_DT: case IR_FMA: case IR_LT: case IR_LE:
-    case IR_GT: case IR_GE: case IR_EQ: case IR_NE: case IR_AND: case IR_OR: case IR_NOT: case IR_SELECT: case IR_EXP:
-    case IR_LOG: case IR_LOG1P: case IR_EXPM1: case IR_EXPREL: case IR_EXPRELR: case IR_SQRT: case IR_TANH:
-    case IR_SIGMOID: case IR_SIN: case IR_COS: case IR_POW: case IR_ABS: case IR_MIN: case IR_MAX: case IR_CLIP:
-    case IR_FLOOR: case IR_ROUND: case IR_HEAVISIDE: case IR_NOISE: case IR_DRAW_UNIFORM: case IR_DRAW_NORMAL:
-    case IR_DRAW_EXPONENTIAL: case IR_DRAW_LOGNORMAL: case IR_DRAW_UNIFORM_WITHIN: case IR_DRAW_NORMAL_WITHIN:
-    case IR_DRAW_EXPONENTIAL_WITHIN: case IR_DRAW_LOGNORMAL_WITHIN: case IR_OPS: break;
+    case IR_LOAD:
+    case IR_TAKE:
+    case IR_STORE:
+    case IR_CHECK:
+    case IR_TIME:
+    case IR_DT:
+    case IR_FMA:
+    case IR_LT:
+    case IR_LE:
+    case IR_GT:
+    case IR_GE:
+    case IR_EQ:
+    case IR_NE:
+    case IR_AND:
+    case IR_OR:
+    case IR_NOT:
+    case IR_SELECT:
+    case IR_EXP:
+    case IR_LOG:
+    case IR_LOG1P:
+    case IR_EXPM1:
+    case IR_EXPREL:
+    case IR_EXPRELR:
+    case IR_SQRT:
+    case IR_TANH:
+    case IR_SIGMOID:
+    case IR_SIN:
+    case IR_COS:
+    case IR_POW:
+    case IR_ABS:
+    case IR_MIN:
+    case IR_MAX:
+    case IR_CLIP:
+    case IR_FLOOR:
+    case IR_ROUND:
+    case IR_HEAVISIDE:
+    case IR_NOISE:
+    case IR_DRAW_UNIFORM:
+    case IR_DRAW_NORMAL:
+    case IR_DRAW_EXPONENTIAL:
+    case IR_DRAW_LOGNORMAL:
+    case IR_DRAW_UNIFORM_WITHIN:
+    case IR_DRAW_NORMAL_WITHIN:
+    case IR_DRAW_EXPONENTIAL_WITHIN:
+    case IR_DRAW_LOGNORMAL_WITHIN:
+    case IR_OPS: break;
   }
   return ir_op1(b, IR_NEG, x);
 }
@@ -73,7 +114,8 @@ IrVal alg_add(IrBuild *b, IrVal x, IrVal y) {
   if (alg_const(b, x, &p) && alg_const(b, y, &q)) return ir_const(b, p + q, ins_of(b, x)->dim);
   if (alg_is(b, x, 0)) return y;
   if (alg_is(b, y, 0)) return x;
-  if (is_negated(b, x) && is_negated(b, y)) return ir_op1(b, IR_NEG, alg_add(b, alg_neg(b, x), alg_neg(b, y)));
+  if (is_negated(b, x) && is_negated(b, y))
+    return ir_op1(b, IR_NEG, alg_add(b, alg_neg(b, x), alg_neg(b, y)));
   if (is_negated(b, y)) return alg_sub(b, x, alg_neg(b, y));
   if (is_negated(b, x)) return alg_sub(b, y, alg_neg(b, x));
   return ir_op2(b, IR_ADD, x, y);
@@ -117,7 +159,8 @@ IrVal alg_mul(IrBuild *b, IrVal x, IrVal y) {
 IrVal alg_div(IrBuild *b, IrVal x, IrVal y) {
   double p = 0, q = 0;
   const IrIns ix = *ins_of(b, x), iy = *ins_of(b, y);
-  if (alg_const(b, x, &p) && alg_const(b, y, &q) && q != 0) return ir_const(b, p / q, dim_div(ix.dim, iy.dim));
+  if (alg_const(b, x, &p) && alg_const(b, y, &q) && q != 0)
+    return ir_const(b, p / q, dim_div(ix.dim, iy.dim));
   if (alg_is(b, x, 0)) return ir_const(b, 0, dim_div(ix.dim, iy.dim));
   if (is_one(b, y)) return x;
   if (ix.op == IR_NEG && is_negated(b, y)) return alg_div(b, ix.arg[0], alg_neg(b, y));
@@ -144,19 +187,58 @@ bool alg_positive(const IrBuild *b, IrVal v) {
   const IrIns *i = ins_of(b, v);
   switch ((IrOp)i->op) {
     case IR_CONST: return i->num > 0;
-    case IR_EXP: case IR_EXPREL: case IR_EXPRELR: case IR_SIGMOID: case IR_DT: return true;
-    case IR_ADD: case IR_MUL: case IR_DIV: case IR_MIN:
-      return alg_positive(b, i->arg[0]) && alg_positive(b, i->arg[1]);
+    case IR_EXP:
+    case IR_EXPREL:
+    case IR_EXPRELR:
+    case IR_SIGMOID:
+    case IR_DT: return true;
+    case IR_ADD:
+    case IR_MUL:
+    case IR_DIV:
+    case IR_MIN: return alg_positive(b, i->arg[0]) && alg_positive(b, i->arg[1]);
     case IR_MAX: return alg_positive(b, i->arg[0]) && alg_positive(b, i->arg[1]);
     case IR_SELECT: return alg_positive(b, i->arg[1]) && alg_positive(b, i->arg[2]);
-    case IR_FMA: return alg_positive(b, i->arg[0]) && alg_positive(b, i->arg[1]) && alg_positive(b, i->arg[2]);
-    case IR_SQRT: case IR_POW: return alg_positive(b, i->arg[0]);
-    case IR_LOAD: case IR_TAKE: case IR_STORE: case IR_CHECK: case IR_TIME: case IR_SUB: case IR_NEG: case IR_LT: case IR_LE:
-    case IR_GT: case IR_GE: case IR_EQ: case IR_NE: case IR_AND: case IR_OR: case IR_NOT: case IR_LOG: case IR_LOG1P:
-    case IR_EXPM1: case IR_TANH: case IR_SIN: case IR_COS: case IR_ABS: case IR_CLIP: case IR_FLOOR:
-    case IR_ROUND: case IR_HEAVISIDE: case IR_NOISE: case IR_DRAW_UNIFORM: case IR_DRAW_NORMAL: case IR_DRAW_EXPONENTIAL:
-    case IR_DRAW_LOGNORMAL: case IR_DRAW_UNIFORM_WITHIN: case IR_DRAW_NORMAL_WITHIN: case IR_DRAW_EXPONENTIAL_WITHIN:
-    case IR_DRAW_LOGNORMAL_WITHIN: case IR_OPS: return false;
+    case IR_FMA:
+      return alg_positive(b, i->arg[0]) && alg_positive(b, i->arg[1]) && alg_positive(b, i->arg[2]);
+    case IR_SQRT:
+    case IR_POW: return alg_positive(b, i->arg[0]);
+    case IR_LOAD:
+    case IR_TAKE:
+    case IR_STORE:
+    case IR_CHECK:
+    case IR_TIME:
+    case IR_SUB:
+    case IR_NEG:
+    case IR_LT:
+    case IR_LE:
+    case IR_GT:
+    case IR_GE:
+    case IR_EQ:
+    case IR_NE:
+    case IR_AND:
+    case IR_OR:
+    case IR_NOT:
+    case IR_LOG:
+    case IR_LOG1P:
+    case IR_EXPM1:
+    case IR_TANH:
+    case IR_SIN:
+    case IR_COS:
+    case IR_ABS:
+    case IR_CLIP:
+    case IR_FLOOR:
+    case IR_ROUND:
+    case IR_HEAVISIDE:
+    case IR_NOISE:
+    case IR_DRAW_UNIFORM:
+    case IR_DRAW_NORMAL:
+    case IR_DRAW_EXPONENTIAL:
+    case IR_DRAW_LOGNORMAL:
+    case IR_DRAW_UNIFORM_WITHIN:
+    case IR_DRAW_NORMAL_WITHIN:
+    case IR_DRAW_EXPONENTIAL_WITHIN:
+    case IR_DRAW_LOGNORMAL_WITHIN:
+    case IR_OPS: return false;
   }
   return false;
 }

@@ -1,5 +1,6 @@
-/* Smart constructors over build.c, and what the passes of the middle share: folding of zeros, ones and constants while
- * formulas are being made; copying one kernel's instructions into another; values as linear forms. Internal to ir/. */
+/* Smart constructors over build.c, and what the passes of the middle share: folding of zeros, ones and
+ * constants while formulas are being made; copying one kernel's instructions into another; values as linear
+ * forms. Internal to ir/. */
 #ifndef NSL_IR_ALGEBRA_H
 #define NSL_IR_ALGEBRA_H
 

@@ -1,9 +1,10 @@
-/* Reads from the data flow what a value is made of: its linear form over chosen values (the "atoms": states, inputs,
- * noise), and whether it needs time, noise, transcendental functions or anything that differs between elements. The
- * choice of integrator rests on this alone, never on how a model is written.
+/* Reads from the data flow what a value is made of: its linear form over chosen values (the "atoms": states,
+ * inputs, noise), and whether it needs time, noise, transcendental functions or anything that differs between
+ * elements. The choice of integrator rests on this alone, never on how a model is written.
  *
- * Method: one walk over the instructions. A sum adds forms, a product needs one side free of atoms, a select a condition
- * free of atoms; anything else that depends on an atom is not linear. Coefficients are new values of the same kernel. */
+ * Method: one walk over the instructions. A sum adds forms, a product needs one side free of atoms, a select
+ * a condition free of atoms; anything else that depends on an atom is not linear. Coefficients are new values
+ * of the same kernel. */
 #include "ir/algebra.h"
 
 #include <string.h>
@@ -38,8 +39,12 @@ static IrVal c_neg(IrBuild *b, IrVal x) { return x == IR_NONE ? IR_NONE : alg_ne
 static IrVal c_add(IrBuild *b, IrVal x, IrVal y) {
   return x == IR_NONE ? y : y == IR_NONE ? x : c_made(b, alg_add(b, x, y));
 }
-static IrVal c_mul(IrBuild *b, IrVal x, IrVal y) { return x == IR_NONE ? IR_NONE : c_made(b, alg_mul(b, x, y)); }
-static IrVal c_div(IrBuild *b, IrVal x, IrVal y) { return x == IR_NONE ? IR_NONE : c_made(b, alg_div(b, x, y)); }
+static IrVal c_mul(IrBuild *b, IrVal x, IrVal y) {
+  return x == IR_NONE ? IR_NONE : c_made(b, alg_mul(b, x, y));
+}
+static IrVal c_div(IrBuild *b, IrVal x, IrVal y) {
+  return x == IR_NONE ? IR_NONE : c_made(b, alg_div(b, x, y));
+}
 static IrVal c_select(IrBuild *b, IrVal c, IrVal x, IrVal y) {
   if (x == IR_NONE && y == IR_NONE) return IR_NONE;
   if (x == IR_NONE) x = alg_zero_like(b, y);
@@ -103,7 +108,8 @@ static IrForm *form_make(IrForms *f, IrVal v) {
   else if (ins.op == IR_NEG) set_negated(f, r, a[0]);
   else if (ins.op == IR_MUL) set_product(f, r, ins.arg[0], a[0], ins.arg[1], a[1]);
   else if (ins.op == IR_DIV && is_free(f, a[1])) set_divided(f, r, a[0], ins.arg[1]);
-  else if (ins.op == IR_SELECT && is_free(f, a[0]) && ins.type == IR_REAL) set_choice(f, r, ins.arg[0], a[1], a[2]);
+  else if (ins.op == IR_SELECT && is_free(f, a[0]) && ins.type == IR_REAL)
+    set_choice(f, r, ins.arg[0], a[1], a[2]);
   else if (ins.op == IR_SUB) {
     IrForm *n = form_new(f);
     set_negated(f, n, a[1]);
@@ -140,11 +146,13 @@ const IrForm *ir_form(IrForms *f, IrVal v) {
 }
 
 static bool op_transcendental(IrOp op) {
-  return op == IR_EXP || op == IR_LOG || op == IR_LOG1P || op == IR_EXPM1 || op == IR_EXPREL || op == IR_EXPRELR ||
-         op == IR_TANH || op == IR_SIGMOID || op == IR_SIN || op == IR_COS || op == IR_POW;
+  return op == IR_EXP || op == IR_LOG || op == IR_LOG1P || op == IR_EXPM1 || op == IR_EXPREL ||
+         op == IR_EXPRELR || op == IR_TANH || op == IR_SIGMOID || op == IR_SIN || op == IR_COS ||
+         op == IR_POW;
 }
 
-/* Only functions of what differs between elements count as transcendental: the rest is computed once, or is a drive. */
+/* Only functions of what differs between elements count as transcendental: the rest is computed once, or is a
+ * drive. */
 IrTraits ir_traits(IrBuild *b, IrVal v) {
   bool *seen = NEW_ARRAY(b->arena, bool, v + 1), *varies = NEW_ARRAY(b->arena, bool, v + 1);
   IrTraits t = {0};
@@ -154,7 +162,8 @@ IrTraits ir_traits(IrBuild *b, IrVal v) {
   for (uint32_t n = 0; n <= v; n++) {
     const IrIns *ins = &b->k->ins.at[n];
     if (!seen[n]) continue;
-    bool element = ins->op == IR_TAKE || (ins->op == IR_LOAD && b->k->slots.at[ins->slot].kind != SLOT_UNIFORM);
+    bool element = ins->op == IR_TAKE ||
+                   (ins->op == IR_LOAD && b->k->slots.at[ins->slot].kind != SLOT_UNIFORM);
     bool noise = (ir_ops[ins->op].flags & IRF_DRAW) != 0;
     varies[n] = element || noise;
     for (int i = 0; i < ir_ops[ins->op].arity; i++) varies[n] |= varies[ins->arg[i]];

@@ -1,5 +1,6 @@
-/* Copies the instructions of one kernel to the end of another, with other values for its loads: how flow, receive, test
- * and fire become parts of one step, once for each stage of an integrator. Stores are not copied; their values are kept. */
+/* Copies the instructions of one kernel to the end of another, with other values for its loads: how flow,
+ * receive, test and fire become parts of one step, once for each stage of an integrator. Stores are not
+ * copied; their values are kept. */
 #include "ir/algebra.h"
 
 #include "lang/session.h"

@@ -1,7 +1,8 @@
-/* What the compiler has chosen, and why, for `nslc explain`: for each class the integrator of every state, ports, holds,
- * the work of one step and what was hoisted out of it; for each population its size and memory; for each projection its
- * rule, the number of synapses that it comes to and how they are stored. Sizes are those of the default parameters: the
- * setup kernel is evaluated. Text for people, or one JSON object a line; both are written from the same facts. */
+/* What the compiler has chosen, and why, for `nslc explain`: for each class the integrator of every state,
+ * ports, holds, the work of one step and what was hoisted out of it; for each population its size and memory;
+ * for each projection its rule, the number of synapses that it comes to and how they are stored. Sizes are
+ * those of the default parameters: the setup kernel is evaluated. Text for people, or one JSON object a line;
+ * both are written from the same facts. */
 #include <math.h>
 #include <string.h>
 
@@ -72,7 +73,8 @@ static void explain_states(Explain *e, const IrClass *c) {
       text(e, "reason", str(e, st->reason));
       end(e);
     } else {
-      fprintf(e->out, "  state %-10s %-18s %s\n", str(e, st->var->name), str(e, st->method), str(e, st->reason));
+      fprintf(e->out, "  state %-10s %-18s %s\n", str(e, st->var->name), str(e, st->method),
+              str(e, st->reason));
     }
   }
 }
@@ -120,8 +122,10 @@ static void explain_holds(Explain *e, const IrClass *c, double *u) {
       number(e, "steps", steps);
       end(e);
     } else {
-      fprintf(e->out, "  hold  %-10s %-18s neither its equation nor any handler changes it; kept as spike masks, no counter\n", name,
-              arena_printf(e->s->arena, "%s steps", grouped(e, steps)));
+      fprintf(
+          e->out,
+          "  hold  %-10s %-18s neither its equation nor any handler changes it; kept as spike masks, no counter\n",
+          name, arena_printf(e->s->arena, "%s steps", grouped(e, steps)));
     }
   }
 }
@@ -134,7 +138,8 @@ static Work work_of(const IrKernel *k) {
   Work w = {0};
   for (uint32_t i = 0; k && i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
-    bool moves = ins->op == IR_CONST || ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_DT || ins->op == IR_TIME;
+    bool moves = ins->op == IR_CONST || ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_DT ||
+                 ins->op == IR_TIME;
     if (ir_ops[ins->op].flags & IRF_DRAW) w.draws++;
     else if (ins->op == IR_DIV || ins->op == IR_SQRT) w.divisions++;
     else if (ir_ops[ins->op].ulp && ins->op != IR_TAKE) w.functions++;
@@ -163,9 +168,12 @@ static void explain_work(Explain *e, const IrClass *c) {
     end(e);
     return;
   }
-  fprintf(e->out, "  one step of one element: %u exp and the like, %u divisions, %u random numbers, %u other operations\n", w.functions,
-          w.divisions, w.draws, w.others);
-  fprintf(e->out, "  computed once for each parameter set, in float64: %u values (propagators, reciprocals, …)\n", n);
+  fprintf(
+      e->out,
+      "  one step of one element: %u exp and the like, %u divisions, %u random numbers, %u other operations\n",
+      w.functions, w.divisions, w.draws, w.others);
+  fprintf(e->out,
+          "  computed once for each parameter set, in float64: %u values (propagators, reciprocals, …)\n", n);
 }
 
 /* In a float64 program. Masks: holds, the spike condition before, the spikes. */
@@ -208,8 +216,8 @@ static void explain_population(Explain *e, const IrPopulation *p) {
     number(e, "bytes_per_element", bytes);
     end(e);
   } else {
-    fprintf(e->out, "  %-14s %s x %s, %.4g bytes each, %s\n", str(e, p->pop->path), grouped(e, size), str(e, p->class->name), bytes,
-            memory(e, bytes * size));
+    fprintf(e->out, "  %-14s %s x %s, %.4g bytes each, %s\n", str(e, p->pop->path), grouped(e, size),
+            str(e, p->class->name), bytes, memory(e, bytes * size));
   }
 }
 
@@ -233,9 +241,10 @@ static double synapses(const Explain *e, const IrProjection *p) {
 }
 
 static const char *rule_text(Explain *e, const IrProjection *p) {
-  static const char *const rules[] = {[RULE_ALL_TO_ALL] = "all_to_all", [RULE_ONE_TO_ONE] = "one_to_one", [RULE_INDEGREE] = "indegree",
-                                      [RULE_OUTDEGREE] = "outdegree", [RULE_TOTAL_NUMBER] = "total_number",
-                                      [RULE_PROBABILITY] = "probability"};
+  static const char *const rules[] = {
+      [RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
+      [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
+      [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability"};
   const char *rule = rules[p->proj->rule];
   return p->rule_arg == IR_NONE ? rule : arena_printf(e->s->arena, "%s(%.6g)", rule, global(e, p->rule_arg));
 }
@@ -256,23 +265,25 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
     text(e, "delays", p->delay_kernel ? "drawn" : "one for all");
     end(e);
   } else {
-    fprintf(e->out, "  %-24s %s: about %s synapses, %.0f bytes each (%s), delays %s\n", str(e, p->proj->path), rule_text(e, p),
-            grouped(e, n), each, format, p->delay_kernel ? "drawn, in buckets by step" : "one for all");
+    fprintf(e->out, "  %-24s %s: about %s synapses, %.0f bytes each (%s), delays %s\n", str(e, p->proj->path),
+            rule_text(e, p), grouped(e, n), each, format,
+            p->delay_kernel ? "drawn, in buckets by step" : "one for all");
   }
 }
 
 static void explain_experiment(Explain *e) {
   double neurons = 0, total = 0;
   if (!e->json)
-    fprintf(e->out, "\nexperiment %s of %s: dt = %g ms\n", str(e, e->x->experiment->name), str(e, e->x->experiment->subject),
-            global(e, e->x->dt));
+    fprintf(e->out, "\nexperiment %s of %s: dt = %g ms\n", str(e, e->x->experiment->name),
+            str(e, e->x->experiment->subject), global(e, e->x->dt));
   for (uint32_t i = 0; i < e->x->populations.n; i++) {
     explain_population(e, &e->x->populations.at[i]);
     neurons += global(e, e->x->populations.at[i].size);
   }
   for (uint32_t i = 0; i < e->x->projections.n; i++) explain_projection(e, &e->x->projections.at[i], &total);
   if (!e->json)
-    fprintf(e->out, "  in all: %s elements, synapses about %s (bucket headers come on top)\n", grouped(e, neurons), memory(e, total));
+    fprintf(e->out, "  in all: %s elements, synapses about %s (bucket headers come on top)\n",
+            grouped(e, neurons), memory(e, total));
 }
 
 static const double *evaluated(Explain *e, const IrExperiment *x) {
@@ -292,7 +303,8 @@ void ir_explain(Session *s, const IrModule *m, FILE *out, bool json) {
     e.x = NULL;
     for (uint32_t j = m->experiments.n; j-- > 0;)
       for (uint32_t k = 0; k < m->experiments.at[j]->populations.n; k++)
-        if (m->experiments.at[j]->populations.at[k].class == m->classes.at[i]) e.x = m->experiments.at[j], e.g = g[j];
+        if (m->experiments.at[j]->populations.at[k].class == m->classes.at[i])
+          e.x = m->experiments.at[j], e.g = g[j];
     explain_class(&e, m->classes.at[i]);
   }
   for (uint32_t i = 0; i < m->experiments.n; i++) {

@@ -1,10 +1,12 @@
-/* Exponentials that share: exp(n y + c) is exp(y)^n * exp(c), so where exponents in a step are whole multiples (1 to 8) of one
- * linear form up to constants, one exponential serves all. Rates of Hodgkin-Huxley type are the case: -(V + 40)/10, -(V + 35)/10,
+/* Exponentials that share: exp(n y + c) is exp(y)^n * exp(c), so where exponents in a step are whole
+ * multiples (1 to 8) of one linear form up to constants, one exponential serves all. Rates of Hodgkin-Huxley
+ * type are the case: -(V + 40)/10, -(V + 35)/10,
  * -(V + 55)/10, -(V + 65)/20 and -(V + 65)/80 need one exponential and some products.
  *
- * exprelr(x) = x / (exp(x) - 1) takes part: by the quotient for |x| >= 1/4, else by its series to x^10 (rest 3e-17).
- * Error: at most n + 3 units in the last place for exp, 4 n + 8 for exprelr, against 1 and 2 before; not exact in the
- * sense of passes.def. Steps only, after the integrator has been chosen. Needs `cse`; gives work for `dce`. */
+ * exprelr(x) = x / (exp(x) - 1) takes part: by the quotient for |x| >= 1/4, else by its series to x^10 (rest
+ * 3e-17). Error: at most n + 3 units in the last place for exp, 4 n + 8 for exprelr, against 1 and 2 before;
+ * not exact in the sense of passes.def. Steps only, after the integrator has been chosen. Needs `cse`; gives
+ * work for `dce`. */
 #include <math.h>
 
 #include "ir/pass.h"
@@ -14,10 +16,10 @@ enum { MOST = 8 };
 
 typedef struct {
   IrVal at, arg;
-  Sum form;         /* normalized, without its constant */
-  double k, c;      /* the exponent is k * form + c */
-  uint32_t base;    /* position of the member whose exponential it uses; itself: none yet or it is the base */
-  int n;            /* times the base's exponent; 0: alone */
+  Sum form;      /* normalized, without its constant */
+  double k, c;   /* the exponent is k * form + c */
+  uint32_t base; /* position of the member whose exponential it uses; itself: none yet or it is the base */
+  int n;         /* times the base's exponent; 0: alone */
 } Member;
 
 typedef struct {
@@ -52,7 +54,8 @@ static int multiple(const Exps *z, uint32_t i, uint32_t b) {
   const Member *x = &z->members.at[i], *y = &z->members.at[b];
   double n = nearbyint(x->k / y->k);
   if (x->n || !(n >= 1 && n <= MOST) || !sum_near(x->k / y->k, n) || !sum_equal(&x->form, &y->form)) return 0;
-  return fabs(x->c - n * y->c) < 20 ? (int)n : 0; /* a large factor would overflow before its exponential does */
+  return fabs(x->c - n * y->c) < 20 ? (int)n
+                                    : 0; /* a large factor would overflow before its exponential does */
 }
 
 /* Bases, the one with most members first; each member joins one. */
@@ -136,4 +139,6 @@ static IrKernel *exps_kernel(const IrKernel *k, Arena *out, Session *s) {
   return z.r.b.k;
 }
 
-IrModule *ir_pass_exps(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, exps_kernel); }
+IrModule *ir_pass_exps(const IrModule *in, Arena *out, Session *s) {
+  return ir_map_kernels(in, out, s, exps_kernel);
+}

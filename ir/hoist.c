@@ -1,9 +1,9 @@
-/* Moves uniform work out of the step: each largest value in `step` that is the same for all elements (made of uniforms,
- * constants and dt) is computed by `derive`, once for each parameter set and in float64, and becomes a uniform "%k0", ….
- * Propagators, reciprocals and scaled parameters end here.
+/* Moves uniform work out of the step: each largest value in `step` that is the same for all elements (made of
+ * uniforms, constants and dt) is computed by `derive`, once for each parameter set and in float64, and
+ * becomes a uniform "%k0", …. Propagators, reciprocals and scaled parameters end here.
  *
- * Needs level 2. Gives: step kernels whose uniform values are loads, constants or dt. Blocks of globals grow at their end,
- * so every G slot behind a block moves; the tables and setup kernels are renumbered. */
+ * Needs level 2. Gives: step kernels whose uniform values are loads, constants or dt. Blocks of globals grow
+ * at their end, so every G slot behind a block moves; the tables and setup kernels are renumbered. */
 #include "ir/algebra.h"
 #include "ir/pass.h"
 #include "lang/session.h"
@@ -25,14 +25,16 @@ static IrVal derive_value(Hoist *h, IrVal v) {
   bool *need = NEW_ARRAY(h->derive.arena, bool, v + 1);
   need[v] = true;
   for (IrVal i = v + 1; i-- > 0;)
-    for (int j = 0; need[i] && h->derived[i] == IR_NONE && j < ir_ops[old_ins(h, i)->op].arity; j++) need[old_ins(h, i)->arg[j]] = true;
+    for (int j = 0; need[i] && h->derived[i] == IR_NONE && j < ir_ops[old_ins(h, i)->op].arity; j++)
+      need[old_ins(h, i)->arg[j]] = true;
   for (IrVal i = 0; i <= v; i++) {
     if (!need[i] || h->derived[i] != IR_NONE) continue;
     IrIns ins = *old_ins(h, i);
     h->derive.span = ins.span;
     if (ins.op == IR_LOAD) {
       const IrSlot *slot = &h->step.in->slots.at[ins.slot];
-      h->derived[i] = ir_load(&h->derive, ir_slot(&h->derive, slot->kind, slot->index, slot->name, slot->type, slot->dim));
+      h->derived[i] = ir_load(
+          &h->derive, ir_slot(&h->derive, slot->kind, slot->index, slot->name, slot->type, slot->dim));
       continue;
     }
     for (int j = 0; j < ir_ops[ins.op].arity; j++) ins.arg[j] = h->derived[ins.arg[j]];
@@ -56,7 +58,8 @@ static IrVal hoisted(Hoist *h, IrVal v) {
   vec_push(h->derive.arena, &h->c->uniforms, u);
   IrVal value = derive_value(h, v);
   h->derive.span = ins->span;
-  if (ins->type == IR_BOOL) value = ir_op3(&h->derive, IR_SELECT, value, alg_num(&h->derive, 1), alg_num(&h->derive, 0));
+  if (ins->type == IR_BOOL)
+    value = ir_op3(&h->derive, IR_SELECT, value, alg_num(&h->derive, 1), alg_num(&h->derive, 0));
   ir_store(&h->derive, ir_slot(&h->derive, SLOT_UNIFORM, index, u.name, IR_REAL, u.dim), value);
   IrBuild *b = &h->step.b;
   IrVal load = ir_load(b, ir_slot(b, SLOT_UNIFORM, index, u.name, IR_REAL, u.dim));
@@ -115,7 +118,8 @@ static void move_slice(const Moves *m, IrSlice *s) {
 static void move_projection(const Moves *m, IrProjection *p) {
   move_slice(m, &p->source);
   move_slice(m, &p->target);
-  uint32_t *const slots[] = {&p->rule_arg, &p->cond, &p->weight, &p->delay, &p->weight_lo, &p->weight_hi, &p->block};
+  uint32_t *const slots[] = {&p->rule_arg,  &p->cond,      &p->weight, &p->delay,
+                             &p->weight_lo, &p->weight_hi, &p->block};
   for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
 }
 
@@ -144,7 +148,8 @@ static void move_experiment(const Moves *m, IrExperiment *x) {
   for (uint32_t i = 0; i < x->drives.n; i++) move_drive(m, &x->drives.at[i]);
   for (uint32_t i = 0; i < x->records.n; i++) {
     move(m, &x->records.at[i].every);
-    for (uint32_t j = 0; j < x->records.at[i].items.n; j++) move_slice(m, &x->records.at[i].items.at[j].slice);
+    for (uint32_t j = 0; j < x->records.at[i].items.n; j++)
+      move_slice(m, &x->records.at[i].items.at[j].slice);
   }
   for (uint32_t i = 0; i < x->phases.n; i++) move(m, &x->phases.at[i]);
   for (uint32_t i = 0; i < x->expects.n; i++) move_expect(m, &x->expects.at[i]);

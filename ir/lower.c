@@ -1,7 +1,9 @@
-/* Model to level 1: every experiment with its setup kernel and tables, and the classes that its populations share.
+/* Model to level 1: every experiment with its setup kernel and tables, and the classes that its populations
+ * share.
  *
- * Needs: a model that was checked without errors. Gives: dynamics kernels with dimensions and spans, in which names are
- * slots. Refuses, with the place, what this version cannot run (handlers that do not only add, holds under an `if`). */
+ * Needs: a model that was checked without errors. Gives: dynamics kernels with dimensions and spans, in which
+ * names are slots. Refuses, with the place, what this version cannot run (handlers that do not only add,
+ * holds under an `if`). */
 #include "ir/lower.h"
 
 #include "ir/pass.h"

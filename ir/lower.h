@@ -17,14 +17,15 @@ void ptr_clear(PtrMap *m);
 typedef struct Lower Lower;
 typedef struct Setup Setup;
 
-/* The shape of a class: which values exist once, which once for each element. By position in component->vars. */
+/* The shape of a class: which values exist once, which once for each element. By position in component->vars.
+ */
 typedef struct {
   IrClass *c;
   const MPopulation *pop;
-  const MSetting **setting; /* or NULL */
-  bool *elem;               /* param: one value for each element */
-  bool *driven;             /* input */
-  uint32_t *index;          /* param: of uniform or elem_params; state: of states; driven input: of inputs */
+  const MSetting **setting;  /* or NULL */
+  bool *elem;                /* param: one value for each element */
+  bool *driven;              /* input */
+  uint32_t *index;           /* param: of uniform or elem_params; state: of states; driven input: of inputs */
   VEC(const MExpr *) lifted; /* uniform expressions of init, computed in setup */
   VEC(uint32_t) lifted_u;    /* their uniforms */
 } Shape;
@@ -36,18 +37,18 @@ typedef struct {
   Lower *l;
   IrBuild b;
   LeafKind leaf;
-  Shape *shape;    /* NULL: no component in sight */
-  Setup *setup;    /* LEAF_SETUP */
-  bool old;        /* states are those before the step */
-  bool noise;      /* white_noise() may stand here */
-  bool lifting;    /* uniform subexpressions become uniforms, computed in setup */
-  IrVal arg;       /* the handler's argument */
-  IrVal *state;    /* current value of each state, or IR_NONE: load it */
-  PtrMap memo;     /* MExpr and MVar -> value; cleared when a state changes */
-  PtrMap fixed;    /* the same for what does not depend on states: loads of params, draws, noise */
-  PtrMap uniform;  /* MExpr -> 1 uniform, 0 not */
-  PtrMap open;     /* MVar that is being computed: a second visit is a circle */
-  uint32_t *draws; /* next ordinal */
+  Shape *shape;              /* NULL: no component in sight */
+  Setup *setup;              /* LEAF_SETUP */
+  bool old;                  /* states are those before the step */
+  bool noise;                /* white_noise() may stand here */
+  bool lifting;              /* uniform subexpressions become uniforms, computed in setup */
+  IrVal arg;                 /* the handler's argument */
+  IrVal *state;              /* current value of each state, or IR_NONE: load it */
+  PtrMap memo;               /* MExpr and MVar -> value; cleared when a state changes */
+  PtrMap fixed;              /* the same for what does not depend on states: loads of params, draws, noise */
+  PtrMap uniform;            /* MExpr -> 1 uniform, 0 not */
+  PtrMap open;               /* MVar that is being computed: a second visit is a circle */
+  uint32_t *draws;           /* next ordinal */
   VEC(const MExpr *) lifted; /* LEAF_SYNAPSE: by uniform */
 } Scope;
 
@@ -64,13 +65,14 @@ struct Setup {
   const MExperiment *mx;
   IrExperiment *x;
   Scope scope;
-  Shape *shape;       /* of the population whose params are in sight, with its block */
+  Shape *shape; /* of the population whose params are in sight, with its block */
   uint32_t block;
-  PtrMap slots;       /* MGlobal -> its value (a load) */
-  PtrMap numbers;     /* MGlobal -> its G slot */
-  VEC(uint32_t) kernel_slots; /* by G slot: the setup kernel's slot, or IR_NONE (ir_slot would search them all) */
-  PtrMap params;      /* MVar of the population in sight -> its value */
-  VEC(IrVal) consts;  /* constants that have a slot */
+  PtrMap slots;   /* MGlobal -> its value (a load) */
+  PtrMap numbers; /* MGlobal -> its G slot */
+  VEC(uint32_t)
+  kernel_slots;      /* by G slot: the setup kernel's slot, or IR_NONE (ir_slot would search them all) */
+  PtrMap params;     /* MVar of the population in sight -> its value */
+  VEC(IrVal) consts; /* constants that have a slot */
   VEC(uint32_t) const_slots;
 };
 
@@ -84,7 +86,8 @@ bool lower_uniform(Scope *sc, const MExpr *e); /* the same for all elements, kno
 void lower_forget(Scope *sc);                  /* a state has changed */
 
 /* lower_class.c */
-Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop); /* finds or adds the class; NULL after a diagnostic */
+Shape *lower_class(Lower *l, const MExperiment *x,
+                   const MPopulation *pop); /* finds or adds the class; NULL after a diagnostic */
 /* lower_handler.c */
 void lower_receive(Lower *l, Shape *shape, uint32_t port);
 void lower_spike(Lower *l, Shape *shape, const MSpike *spike);
@@ -92,7 +95,8 @@ void lower_derive(Lower *l, Shape *shape);
 
 /* lower_setup.c */
 void setup_globals(Setup *st);
-uint32_t setup_slot(Setup *st, const MExpr *e, const char *name); /* G slot with its value; IR_NONE for NULL */
+uint32_t setup_slot(Setup *st, const MExpr *e,
+                    const char *name); /* G slot with its value; IR_NONE for NULL */
 uint32_t setup_slot_as(Setup *st, const MExpr *e, Dim dim, const char *name);
 void setup_store(Setup *st, uint32_t slot, Name name, IrVal v, bool settable);
 IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim);

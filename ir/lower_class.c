@@ -1,9 +1,9 @@
-/* A population's component to a class: what is uniform and what each element has, then the kernels of level 1. A class is
- * made for each population and compared with those that exist; equal ones are shared, so the eight populations of a
- * cortical microcircuit end in one class, one step kernel.
+/* A population's component to a class: what is uniform and what each element has, then the kernels of
+ * level 1. A class is made for each population and compared with those that exist; equal ones are shared, so
+ * the eight populations of a cortical microcircuit end in one class, one step kernel.
  *
- * A param has one value per element if its setting or default draws, or depends on one that does. Inputs that nothing
- * drives are the constant 0. */
+ * A param has one value per element if its setting or default draws, or depends on one that does. Inputs that
+ * nothing drives are the constant 0. */
 #include "ir/lower.h"
 
 #include <string.h>
@@ -13,7 +13,8 @@
 static void read_settings(Lower *l, Shape *shape, const MPopulation *pop) {
   uint32_t n = pop->component->vars.n;
   shape->setting = NEW_ARRAY(l->a, const MSetting *, n + 1);
-  for (uint32_t i = 0; i < pop->settings.n; i++) shape->setting[pop->settings.at[i].var->index] = &pop->settings.at[i];
+  for (uint32_t i = 0; i < pop->settings.n; i++)
+    shape->setting[pop->settings.at[i].var->index] = &pop->settings.at[i];
 }
 
 /* The smallest set of params per element that is closed under dependence. */
@@ -64,7 +65,9 @@ static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
   for (uint32_t i = 0; i < comp->ports.n; i++) {
     MPort *port = comp->ports.at[i];
     vec_push(l->a, &c->ports, ((IrPort){.port = port, .scale_u = c->uniforms.n}));
-    vec_push(l->a, &c->uniforms, ((IrUniform){.name = name_fmt(l->s, "%%unit.%s", name_str(l->s, port->name)), .dim = port->arg_dim}));
+    vec_push(
+        l->a, &c->uniforms,
+        ((IrUniform){.name = name_fmt(l->s, "%%unit.%s", name_str(l->s, port->name)), .dim = port->arg_dim}));
   }
 }
 
@@ -104,7 +107,9 @@ static void lower_init(Lower *l, Shape *shape) {
 
 /* ---- sharing */
 
-static bool same_kernel(const IrKernel *a, const IrKernel *b) { return a && b ? ir_kernel_equal(a, b) : a == b; }
+static bool same_kernel(const IrKernel *a, const IrKernel *b) {
+  return a && b ? ir_kernel_equal(a, b) : a == b;
+}
 
 static bool same_names(const IrClass *a, const IrClass *b) {
   if (a->states.n != b->states.n || a->elem_params.n != b->elem_params.n || a->inputs.n != b->inputs.n ||
@@ -117,21 +122,25 @@ static bool same_names(const IrClass *a, const IrClass *b) {
   for (uint32_t i = 0; i < a->inputs.n; i++)
     if (!name_eq(a->inputs.at[i]->name, b->inputs.at[i]->name)) return false;
   for (uint32_t i = 0; i < a->uniforms.n; i++)
-    if (!name_eq(a->uniforms.at[i].name, b->uniforms.at[i].name) || !dim_eq(a->uniforms.at[i].dim, b->uniforms.at[i].dim)) return false;
+    if (!name_eq(a->uniforms.at[i].name, b->uniforms.at[i].name) ||
+        !dim_eq(a->uniforms.at[i].dim, b->uniforms.at[i].dim))
+      return false;
   return true;
 }
 
 static bool same_class(const IrClass *a, const IrClass *b) {
-  if (!name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || !same_names(a, b)) return false;
+  if (!name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || !same_names(a, b))
+    return false;
   for (uint32_t i = 0; i < a->receive.n; i++)
     if (!same_kernel(a->receive.at[i], b->receive.at[i])) return false;
-  return same_kernel(a->init, b->init) && same_kernel(a->derive, b->derive) && same_kernel(a->flow, b->flow) &&
-         same_kernel(a->test, b->test) && same_kernel(a->fire, b->fire);
+  return same_kernel(a->init, b->init) && same_kernel(a->derive, b->derive) &&
+         same_kernel(a->flow, b->flow) && same_kernel(a->test, b->test) && same_kernel(a->fire, b->fire);
 }
 
 static Name class_name(Lower *l, const MComponent *comp) {
   uint32_t same = 1;
-  for (uint32_t i = 0; i < l->m->classes.n; i++) same += name_eq(l->m->classes.at[i]->component->name, comp->name);
+  for (uint32_t i = 0; i < l->m->classes.n; i++)
+    same += name_eq(l->m->classes.at[i]->component->name, comp->name);
   return same == 1 ? comp->name : name_fmt(l->s, "%s#%u", name_str(l->s, comp->name), same);
 }
 
@@ -152,7 +161,9 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   lower_derive(l, shape);
   lower_flow(l, shape);
   for (uint32_t i = 0; i < c->ports.n; i++) lower_receive(l, shape, i);
-  if (comp->spikes.n > 1) diag_not_supported(l->s, comp->spikes.at[1]->span, "a second spike condition", "Join the conditions with `or`.");
+  if (comp->spikes.n > 1)
+    diag_not_supported(l->s, comp->spikes.at[1]->span, "a second spike condition",
+                       "Join the conditions with `or`.");
   else if (comp->spikes.n == 1) lower_spike(l, shape, comp->spikes.at[0]);
   lower_init(l, shape);
   if (l->s->errors > errors) return NULL;

@@ -1,7 +1,9 @@
-/* Checked expressions to values of a kernel. Expressions are graphs, so each node is lowered once; where a name leads
- * depends on the kernel: states, params and inputs of the element, initial values, or globals of the experiment.
+/* Checked expressions to values of a kernel. Expressions are graphs, so each node is lowered once; where a
+ * name leads depends on the kernel: states, params and inputs of the element, initial values, or globals of
+ * the experiment.
  *
- * In init and synapse kernels of a setting, the largest uniform subexpressions are computed in setup and become uniforms
+ * In init and synapse kernels of a setting, the largest uniform subexpressions are computed in setup and
+ * become uniforms
  * ("%init0"), so that populations which differ only in numbers share one kernel. */
 #include "ir/lower.h"
 
@@ -70,7 +72,8 @@ void lower_forget(Scope *sc) { ptr_clear(&sc->memo); }
 static bool var_uniform(Scope *sc, const MVar *var) {
   switch (var->kind) {
     case VAR_PARAM: return !sc->shape || !sc->shape->elem[var->index];
-    case VAR_STATE: case VAR_INPUT: return false;
+    case VAR_STATE:
+    case VAR_INPUT: return false;
     case VAR_LET: return lower_uniform(sc, var->value);
   }
   return false;
@@ -81,9 +84,14 @@ bool lower_uniform(Scope *sc, const MExpr *e) {
   if (known != IR_NONE) return known;
   bool r = true;
   switch (e->kind) {
-    case MX_NUM: case MX_GLOBAL: case MX_DT: break;
+    case MX_NUM:
+    case MX_GLOBAL:
+    case MX_DT: break;
     case MX_VAR: r = var_uniform(sc, e->var); break;
-    case MX_ARG: case MX_DRAW: case MX_NOISE: case MX_TIME: r = false; break;
+    case MX_ARG:
+    case MX_DRAW:
+    case MX_NOISE:
+    case MX_TIME: r = false; break;
     case MX_CALL: break;
   }
   for (uint32_t i = 0; r && i < e->n_args; i++) r = !e->args[i] || lower_uniform(sc, e->args[i]);
@@ -101,12 +109,14 @@ static IrVal load(Scope *sc, SlotKind kind, uint32_t index, const MVar *var) {
   return v;
 }
 
-/* The initial value of a state, or a param with one value per element: its setting, or what the component says. */
+/* The initial value of a state, or a param with one value per element: its setting, or what the component
+ * says. */
 static IrVal start_value(Scope *sc, const MVar *var) {
   const MSetting *set = sc->shape->setting[var->index];
   const MExpr *e = set ? set->value : var->value;
   if (ptr_get(&sc->open, var) != IR_NONE) {
-    diag_not_supported(sc->l->s, set ? set->span : var->span, "settings that depend on each other in a circle", NULL);
+    diag_not_supported(sc->l->s, set ? set->span : var->span,
+                       "settings that depend on each other in a circle", NULL);
     return ir_const(&sc->b, 0, var->dim);
   }
   if (!e) return ir_const(&sc->b, 0, var->dim);
@@ -186,7 +196,8 @@ static IrVal lift(Scope *sc, const MExpr *e) {
 
 IrVal lower_fit(Scope *sc, IrVal v, Dim dim) {
   const IrIns *ins = &sc->b.k->ins.at[v];
-  if (ins->op == IR_CONST && !dim_eq(ins->dim, dim) && (ins->num == 0 || isinf(ins->num))) return ir_const(&sc->b, ins->num, dim);
+  if (ins->op == IR_CONST && !dim_eq(ins->dim, dim) && (ins->num == 0 || isinf(ins->num)))
+    return ir_const(&sc->b, ins->num, dim);
   return v;
 }
 
@@ -223,18 +234,23 @@ static IrVal lower_call(Scope *sc, const MExpr *e) {
   if (rule == IRD_SAME || (rule == IRD_COMPARE)) make_alike(sc, v, 0, e->n_args);
   if (rule == IRD_SELECT && e->type == M_REAL) make_alike(sc, v, 1, 3);
   if (op == IR_NEG && sc->b.k->ins.at[v[0]].op == IR_CONST) return alg_neg(&sc->b, v[0]);
-  if (op == IR_ADD && (alg_is(&sc->b, v[0], 0) || alg_is(&sc->b, v[1], 0))) return alg_add(&sc->b, v[0], v[1]);
-  if (op == IR_SUB && (alg_is(&sc->b, v[0], 0) || alg_is(&sc->b, v[1], 0))) return alg_sub(&sc->b, v[0], v[1]);
+  if (op == IR_ADD && (alg_is(&sc->b, v[0], 0) || alg_is(&sc->b, v[1], 0)))
+    return alg_add(&sc->b, v[0], v[1]);
+  if (op == IR_SUB && (alg_is(&sc->b, v[0], 0) || alg_is(&sc->b, v[1], 0)))
+    return alg_sub(&sc->b, v[0], v[1]);
   if (e->n_args == 1) return ir_op1(&sc->b, op, v[0]);
   return e->n_args == 2 ? ir_op2(&sc->b, op, v[0], v[1]) : ir_op3(&sc->b, op, v[0], v[1], v[2]);
 }
 
 static IrVal lower_draw(Scope *sc, const MExpr *e) {
-  static const uint8_t plain[DIST_COUNT] = {[DIST_UNIFORM] = IR_DRAW_UNIFORM, [DIST_NORMAL] = IR_DRAW_NORMAL,
-                                            [DIST_EXPONENTIAL] = IR_DRAW_EXPONENTIAL, [DIST_LOGNORMAL] = IR_DRAW_LOGNORMAL};
-  static const uint8_t within[DIST_COUNT] = {
-    [DIST_UNIFORM] = IR_DRAW_UNIFORM_WITHIN, [DIST_NORMAL] = IR_DRAW_NORMAL_WITHIN,
-    [DIST_EXPONENTIAL] = IR_DRAW_EXPONENTIAL_WITHIN, [DIST_LOGNORMAL] = IR_DRAW_LOGNORMAL_WITHIN};
+  static const uint8_t plain[DIST_COUNT] = {[DIST_UNIFORM] = IR_DRAW_UNIFORM,
+                                            [DIST_NORMAL] = IR_DRAW_NORMAL,
+                                            [DIST_EXPONENTIAL] = IR_DRAW_EXPONENTIAL,
+                                            [DIST_LOGNORMAL] = IR_DRAW_LOGNORMAL};
+  static const uint8_t within[DIST_COUNT] = {[DIST_UNIFORM] = IR_DRAW_UNIFORM_WITHIN,
+                                             [DIST_NORMAL] = IR_DRAW_NORMAL_WITHIN,
+                                             [DIST_EXPONENTIAL] = IR_DRAW_EXPONENTIAL_WITHIN,
+                                             [DIST_LOGNORMAL] = IR_DRAW_LOGNORMAL_WITHIN};
   IrVal v[4];
   uint32_t n = 0, params = e->dist == DIST_EXPONENTIAL ? 1 : 2;
   bool lifting = sc->lifting;
@@ -245,7 +261,8 @@ static IrVal lower_draw(Scope *sc, const MExpr *e) {
   }
   for (uint32_t i = 2; bounded && i < 4; i++) {
     bool given = i < e->n_args && e->args[i];
-    v[n++] = given ? lower_as(sc, e->args[i], e->dim) : ir_const(&sc->b, i == 2 ? -HUGE_VAL : HUGE_VAL, e->dim);
+    v[n++] = given ? lower_as(sc, e->args[i], e->dim)
+                   : ir_const(&sc->b, i == 2 ? -HUGE_VAL : HUGE_VAL, e->dim);
   }
   sc->lifting = lifting;
   sc->b.span = e->span;
@@ -254,7 +271,8 @@ static IrVal lower_draw(Scope *sc, const MExpr *e) {
 
 static IrVal lower_noise(Scope *sc, const MExpr *e) {
   if (!sc->noise) {
-    diag_not_supported(sc->l->s, e->span, "white_noise() outside of an equation", "Use it in `x' = …` alone.");
+    diag_not_supported(sc->l->s, e->span, "white_noise() outside of an equation",
+                       "Use it in `x' = …` alone.");
     return ir_const(&sc->b, 0, e->dim);
   }
   return ir_draw(&sc->b, IR_NOISE, (*sc->draws)++, NULL, e->dim);
@@ -263,7 +281,8 @@ static IrVal lower_noise(Scope *sc, const MExpr *e) {
 /* Globals are numbers; a condition is 0 or 1. */
 static IrVal global_value(Scope *sc, const MExpr *e) {
   IrVal v = ptr_get(&sc->setup->slots, e->global);
-  if (v == IR_NONE) BUG(sc->l->s, e->span, "global %s stands after its use", name_str(sc->l->s, e->global->path));
+  if (v == IR_NONE)
+    BUG(sc->l->s, e->span, "global %s stands after its use", name_str(sc->l->s, e->global->path));
   return e->type == M_BOOL ? ir_op2(&sc->b, IR_NE, v, alg_zero_like(&sc->b, v)) : v;
 }
 
@@ -292,7 +311,8 @@ IrVal lower_expr(Scope *sc, const MExpr *e) {
   if (known != IR_NONE) return known;
   Span before = sc->b.span;
   sc->b.span = e->span;
-  bool whole = sc->lifting && e->type == M_REAL && lower_uniform(sc, e) && !(e->kind == MX_VAR && e->var->kind == VAR_PARAM) &&
+  bool whole = sc->lifting && e->type == M_REAL && lower_uniform(sc, e) &&
+               !(e->kind == MX_VAR && e->var->kind == VAR_PARAM) &&
                !(e->kind == MX_NUM && (e->num == 0 || isinf(e->num)));
   IrVal v = whole ? lift(sc, e) : lower_node(sc, e);
   sc->b.span = before;

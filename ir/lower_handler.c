@@ -1,15 +1,19 @@
-/* Event handlers to kernels: receive, test, fire, and the lengths of holds. Statements run top to bottom on the current
- * values; `if` becomes selections. A receive handler must be additive, shown by data flow: each state it changes becomes
- * itself + coefficient * argument, the coefficient over params alone; then arriving weights may be summed per step. */
+/* Event handlers to kernels: receive, test, fire, and the lengths of holds. Statements run top to bottom on
+ * the current values; `if` becomes selections. A receive handler must be additive, shown by data flow: each
+ * state it changes becomes itself + coefficient * argument, the coefficient over params alone; then arriving
+ * weights may be summed per step. */
 #include "ir/lower.h"
 
 #include "lang/diag.h"
 
-static IrVal both(Scope *sc, IrVal mask, IrVal c) { return mask == IR_NONE ? c : ir_op2(&sc->b, IR_AND, mask, c); }
+static IrVal both(Scope *sc, IrVal mask, IrVal c) {
+  return mask == IR_NONE ? c : ir_op2(&sc->b, IR_AND, mask, c);
+}
 
 static void lower_assign(Scope *sc, const MStmt *st, IrVal mask) {
   IrBuild *b = &sc->b;
-  if (st->var->kind != VAR_STATE) BUG(sc->l->s, st->span, "assignment to %s", name_str(sc->l->s, st->var->name));
+  if (st->var->kind != VAR_STATE)
+    BUG(sc->l->s, st->span, "assignment to %s", name_str(sc->l->s, st->var->name));
   uint32_t i = sc->shape->index[st->var->index];
   IrVal now = lower_var(sc, st->var), v = lower_expr(sc, st->value);
   b->span = st->span;
@@ -31,8 +35,9 @@ static void lower_statements(Scope *sc, const MStmtList *list, IrVal mask, bool 
     switch (st->kind) {
       case STMT_ASSIGN: lower_assign(sc, st, mask); break;
       case STMT_HOLD:
-        if (!top) diag_not_supported(sc->l->s, st->span, "`hold` under an `if` or outside of a spike handler",
-                                     "Write `hold` as a statement of the spike handler by itself.");
+        if (!top)
+          diag_not_supported(sc->l->s, st->span, "`hold` under an `if` or outside of a spike handler",
+                             "Write `hold` as a statement of the spike handler by itself.");
         break;
       case STMT_IF: {
         IrVal c = lower_expr(sc, st->value);
@@ -60,8 +65,9 @@ static void store_states(Scope *sc) {
 /* ---- receive */
 
 static void refuse_port(Lower *l, Span span, const char *what) {
-  diag_not_supported(l->s, span, what,
-                     "Handlers of arriving events may add `coefficient * weight` to states, with coefficients made of params.");
+  diag_not_supported(
+      l->s, span, what,
+      "Handlers of arriving events may add `coefficient * weight` to states, with coefficients made of params.");
 }
 
 /* One stored value: NULL if it is state + coefficient * argument, else what is wrong. */
@@ -70,10 +76,12 @@ static const char *not_additive(IrForms *f, IrVal arg, IrVal state, IrVal v) {
   if (!form->linear) return "a handler that is not linear in states and weight";
   for (uint32_t i = 0; i < f->atoms.n; i++) {
     IrVal atom = f->atoms.at[i], c = form->coef[i];
-    if (atom == state && (c == IR_NONE || !alg_is(f->b, c, 1))) return "a handler that sets a state instead of adding to it";
+    if (atom == state && (c == IR_NONE || !alg_is(f->b, c, 1)))
+      return "a handler that sets a state instead of adding to it";
     if (atom != state && atom != arg && c != IR_NONE) return "a handler that adds one state to another";
   }
-  if (arg != IR_NONE && form->rest != IR_NONE) return "a handler that adds something other than a multiple of the weight";
+  if (arg != IR_NONE && form->rest != IR_NONE)
+    return "a handler that adds something other than a multiple of the weight";
   for (uint32_t i = 0; i < f->atoms.n; i++)
     if (form->coef[i] != IR_NONE && ir_traits(f->b, form->coef[i]).time) return "a handler that depends on t";
   if (form->rest != IR_NONE && ir_traits(f->b, form->rest).time) return "a handler that depends on t";
@@ -87,7 +95,8 @@ static void check_additive(Lower *l, IrKernel *k, const MPort *port) {
   IrVal arg = IR_NONE;
   for (uint32_t i = 0; i < n_ins; i++) {
     const IrIns *ins = &k->ins.at[i];
-    if (ir_ops[ins->op].flags & IRF_DRAW) refuse_port(l, ins->span, "random numbers in a handler of arriving events");
+    if (ir_ops[ins->op].flags & IRF_DRAW)
+      refuse_port(l, ins->span, "random numbers in a handler of arriving events");
     if (ins->op != IR_LOAD) continue;
     SlotKind kind = k->slots.at[ins->slot].kind;
     if (kind == SLOT_ARG) arg = i;
@@ -100,7 +109,8 @@ static void check_additive(Lower *l, IrKernel *k, const MPort *port) {
     IrVal state = IR_NONE;
     for (uint32_t j = 0; j < n_ins; j++)
       if (k->ins.at[j].op == IR_LOAD && k->ins.at[j].slot == ins.slot) state = j;
-    const char *wrong = state == IR_NONE ? "a handler that sets a state instead of adding to it" : not_additive(&f, arg, state, ins.arg[0]);
+    const char *wrong = state == IR_NONE ? "a handler that sets a state instead of adding to it"
+                                         : not_additive(&f, arg, state, ins.arg[0]);
     if (wrong) refuse_port(l, ins.span, wrong);
   }
   k->ins.n = n_ins;
@@ -108,8 +118,9 @@ static void check_additive(Lower *l, IrKernel *k, const MPort *port) {
 
 void lower_receive(Lower *l, Shape *shape, uint32_t port) {
   const MPort *p = shape->c->ports.at[port].port;
-  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_RECEIVE,
-                          name_fmt(l->s, "receive.%s.%s", name_str(l->s, shape->c->name), name_str(l->s, p->name)));
+  IrKernel *k =
+      ir_kernel(l->s, l->a, KERNEL_RECEIVE,
+                name_fmt(l->s, "receive.%s.%s", name_str(l->s, shape->c->name), name_str(l->s, p->name)));
   Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
   sc.b.span = p->span;
   if (p->n_args) sc.arg = ir_load(&sc.b, ir_slot(&sc.b, SLOT_ARG, 0, p->arg_name, IR_REAL, p->arg_dim));
@@ -187,7 +198,9 @@ static void lower_hold(Scope *sc, const MStmt *st) {
   IrVal steps = ir_op2(b, IR_SUB, ir_op2(b, IR_DIV, d, ir_nullary(b, IR_DT)), alg_num(b, 1e-6));
   IrVal up = ir_op1(b, IR_NEG, ir_op1(b, IR_FLOOR, ir_op1(b, IR_NEG, steps)));
   IrVal r = ir_op2(b, IR_MAX, up, alg_num(b, 0));
-  IrHold hold = {.steps_u = c->uniforms.n, .steps_name = name_fmt(sc->l->s, "%%hold.%s", name_str(sc->l->s, var->name)), .span = st->span};
+  IrHold hold = {.steps_u = c->uniforms.n,
+                 .steps_name = name_fmt(sc->l->s, "%%hold.%s", name_str(sc->l->s, var->name)),
+                 .span = st->span};
   vec_push(sc->l->a, &hold.states, sc->shape->index[var->index]);
   vec_push(sc->l->a, &c->uniforms, ((IrUniform){.name = hold.steps_name}));
   vec_push(sc->l->a, &c->holds, hold);

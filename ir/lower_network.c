@@ -1,5 +1,6 @@
-/* The rest of an experiment to tables of G slots: projections with their weight and delay kernels, drives, records,
- * phases, expectations. Kernels that come out equal are shared: the 64 projections of a cortical microcircuit need few. */
+/* The rest of an experiment to tables of G slots: projections with their weight and delay kernels, drives,
+ * records, phases, expectations. Kernels that come out equal are shared: the 64 projections of a cortical
+ * microcircuit need few. */
 #include "ir/lower.h"
 
 #include "lang/diag.h"
@@ -7,7 +8,8 @@
 static const Dim TIME = {{[DIM_TIME] = DIM_ONE}};
 
 static IrSlice slice(Setup *st, const MSlice *m) {
-  return (IrSlice){.pop = m->pop->index, .from = setup_slot(st, m->from, "from"), .to = setup_slot(st, m->to, "to")};
+  return (IrSlice){
+      .pop = m->pop->index, .from = setup_slot(st, m->from, "from"), .to = setup_slot(st, m->to, "to")};
 }
 
 /* ---- projections */
@@ -24,7 +26,8 @@ static IrKernel *share(Lower *l, IrKernel *k, bool record) {
   return k;
 }
 
-static IrKernel *synapse_kernel(Setup *st, Scope *sc, const MExpr *e, Dim dim, const char *name, uint32_t first_ordinal) {
+static IrKernel *synapse_kernel(Setup *st, Scope *sc, const MExpr *e, Dim dim, const char *name,
+                                uint32_t first_ordinal) {
   Lower *l = st->l;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_SYNAPSE, name_fmt(l->s, "%s.%u", name, l->synapse.n));
   uint32_t draws = first_ordinal;
@@ -36,7 +39,8 @@ static IrKernel *synapse_kernel(Setup *st, Scope *sc, const MExpr *e, Dim dim, c
   own.b.span = e->span;
   ir_store(&own.b, ir_slot(&own.b, SLOT_OUT, 0, name_z(l->s, name), IR_REAL, dim), v);
   sc->lifted.at = own.lifted.at, sc->lifted.n = own.lifted.n, sc->lifted.cap = own.lifted.cap;
-  if (first_ordinal < DELAY_ORDINALS && draws > DELAY_ORDINALS) diag_not_supported(l->s, e->span, "a weight of more than 64 draws", NULL);
+  if (first_ordinal < DELAY_ORDINALS && draws > DELAY_ORDINALS)
+    diag_not_supported(l->s, e->span, "a weight of more than 64 draws", NULL);
   return share(l, k, false);
 }
 
@@ -46,7 +50,11 @@ static bool draws(Setup *st, const MExpr *e) {
 }
 
 static void lower_projection(Setup *st, MProjection *m) {
-  IrProjection p = {.proj = m, .source = slice(st, &m->source), .target = slice(st, &m->target), .weight = IR_NONE, .delay = IR_NONE};
+  IrProjection p = {.proj = m,
+                    .source = slice(st, &m->source),
+                    .target = slice(st, &m->target),
+                    .weight = IR_NONE,
+                    .delay = IR_NONE};
   Dim unit = m->target.pop->component->ports.at[m->port]->arg_dim;
   p.rule_arg = setup_slot(st, m->rule_arg, "rule");
   p.cond = setup_slot(st, m->cond, "if");
@@ -55,8 +63,12 @@ static void lower_projection(Setup *st, MProjection *m) {
   else if (m->weight) p.weight = setup_slot_as(st, m->weight, unit, "weight");
   if (draws(st, m->delay)) p.delay_kernel = synapse_kernel(st, &sc, m->delay, TIME, "delay", DELAY_ORDINALS);
   else if (m->delay) p.delay = setup_slot_as(st, m->delay, TIME, "delay");
-  p.weight_lo = m->weight_domain.has && m->weight_domain.lo ? setup_slot_as(st, m->weight_domain.lo, unit, "lo") : IR_NONE;
-  p.weight_hi = m->weight_domain.has && m->weight_domain.hi ? setup_slot_as(st, m->weight_domain.hi, unit, "hi") : IR_NONE;
+  p.weight_lo = m->weight_domain.has && m->weight_domain.lo
+                  ? setup_slot_as(st, m->weight_domain.lo, unit, "lo")
+                  : IR_NONE;
+  p.weight_hi = m->weight_domain.has && m->weight_domain.hi
+                  ? setup_slot_as(st, m->weight_domain.hi, unit, "hi")
+                  : IR_NONE;
   p.block = setup_new(st, sc.lifted.n);
   for (uint32_t i = 0; i < sc.lifted.n; i++) {
     IrVal v = lower_expr(&st->scope, sc.lifted.at[i]);
@@ -70,7 +82,8 @@ static void lower_projection(Setup *st, MProjection *m) {
 
 static uint32_t fixed_slot(Setup *st, const MExpr *e, Dim dim, const char *name) {
   if (!draws(st, e)) return setup_slot_as(st, e, dim, name);
-  diag_not_supported(st->l->s, e->span, "random weights or delays of a drive", "Give every target the same value.");
+  diag_not_supported(st->l->s, e->span, "random weights or delays of a drive",
+                     "Give every target the same value.");
   return IR_NONE;
 }
 
@@ -87,7 +100,8 @@ static void lower_drive(Setup *st, MDrive *m, const Shape *shape) {
   d.weight = fixed_slot(st, m->weight, m->port >= 0 ? comp->ports.at[m->port]->arg_dim : DIM_NONE, "weight");
   d.delay = fixed_slot(st, m->delay, TIME, "delay");
   d.cond = setup_slot(st, m->cond, "if");
-  for (uint32_t i = 0; i < m->times.n; i++) vec_push(st->l->a, &d.times, setup_slot_as(st, m->times.at[i], TIME, "time"));
+  for (uint32_t i = 0; i < m->times.n; i++)
+    vec_push(st->l->a, &d.times, setup_slot_as(st, m->times.at[i], TIME, "time"));
   vec_push(st->l->a, &st->x->drives, d);
 }
 
@@ -95,8 +109,9 @@ static void lower_drive(Setup *st, MDrive *m, const Shape *shape) {
 
 static IrKernel *record_kernel(Setup *st, const MRecord *m, const MExpr *e, Shape *shape) {
   Lower *l = st->l;
-  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_RECORD,
-                          name_fmt(l->s, "record.%s.%s", name_str(l->s, m->name), name_str(l->s, shape->c->name)));
+  IrKernel *k =
+      ir_kernel(l->s, l->a, KERNEL_RECORD,
+                name_fmt(l->s, "record.%s.%s", name_str(l->s, m->name), name_str(l->s, shape->c->name)));
   Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
   IrVal v = lower_expr(&sc, e);
   sc.b.span = e->span;
@@ -136,13 +151,15 @@ void lower_network(Setup *st) {
   uint32_t errors = l->s->errors;
   Shape **shapes = NEW_ARRAY(l->a, Shape *, mx->populations.n + 1);
   for (uint32_t i = 0; i < mx->populations.n; i++) {
-    if (mx->populations.at[i]->index != i) BUG(l->s, mx->populations.at[i]->span, "population %u has index %u", i, mx->populations.at[i]->index);
+    if (mx->populations.at[i]->index != i)
+      BUG(l->s, mx->populations.at[i]->span, "population %u has index %u", i, mx->populations.at[i]->index);
     shapes[i] = lower_class(l, mx, mx->populations.at[i]);
     if (shapes[i]) setup_population(st, mx->populations.at[i], shapes[i]);
   }
   if (l->s->errors > errors) return;
   for (uint32_t i = 0; i < mx->projections.n; i++) lower_projection(st, mx->projections.at[i]);
-  for (uint32_t i = 0; i < mx->drives.n; i++) lower_drive(st, mx->drives.at[i], shapes[mx->drives.at[i]->target.pop->index]);
+  for (uint32_t i = 0; i < mx->drives.n; i++)
+    lower_drive(st, mx->drives.at[i], shapes[mx->drives.at[i]->target.pop->index]);
   for (uint32_t i = 0; i < mx->records.n; i++) lower_record(st, mx->records.at[i], shapes);
   for (uint32_t i = 0; i < mx->phases.n; i++)
     vec_push(l->a, &st->x->phases, setup_slot_as(st, mx->phases.at[i].duration, TIME, "duration"));

@@ -1,8 +1,8 @@
-/* The setup kernel of an experiment: computes every global number from what the user has set. A settable value is stored
- * under the slot's guard and loaded again, so everything after it sees what the user gave.
+/* The setup kernel of an experiment: computes every global number from what the user has set. A settable
+ * value is stored under the slot's guard and loaded again, so everything after it sees what the user gave.
  *
- * G is laid out as: params and lets of the network in order, then dt, then for each population its size and its block (the
- * uniforms of its class), then what projections, drives, records and expectations need. */
+ * G is laid out as: params and lets of the network in order, then dt, then for each population its size and
+ * its block (the uniforms of its class), then what projections, drives, records and expectations need. */
 #include "ir/lower.h"
 
 #include <math.h>
@@ -21,7 +21,8 @@ static uint32_t kernel_slot(Setup *st, uint32_t slot, Name name, Dim dim) {
   uint32_t *at = &st->kernel_slots.at[slot];
   if (*at == IR_NONE) {
     *at = k->slots.n;
-    vec_push(st->l->a, &k->slots, ((IrSlot){.kind = SLOT_GLOBAL, .index = slot, .name = name, .type = IR_REAL, .dim = dim}));
+    vec_push(st->l->a, &k->slots,
+             ((IrSlot){.kind = SLOT_GLOBAL, .index = slot, .name = name, .type = IR_REAL, .dim = dim}));
   }
   return *at;
 }
@@ -34,7 +35,9 @@ void setup_store(Setup *st, uint32_t slot, Name name, IrVal v, bool settable) {
   ir_store(b, at, v);
 }
 
-IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim) { return ir_load(&st->scope.b, kernel_slot(st, slot, name, dim)); }
+IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim) {
+  return ir_load(&st->scope.b, kernel_slot(st, slot, name, dim));
+}
 
 /* Constants are stored once for each value and dimension. */
 static uint32_t const_slot(Setup *st, IrVal v, Name name) {
@@ -42,7 +45,8 @@ static uint32_t const_slot(Setup *st, IrVal v, Name name) {
   const IrIns *ins = &k->ins.at[v];
   for (uint32_t i = 0; i < st->consts.n; i++) {
     const IrIns *other = &k->ins.at[st->consts.at[i]];
-    if (other->num == ins->num && signbit(other->num) == signbit(ins->num) && dim_eq(other->dim, ins->dim)) return st->const_slots.at[i];
+    if (other->num == ins->num && signbit(other->num) == signbit(ins->num) && dim_eq(other->dim, ins->dim))
+      return st->const_slots.at[i];
   }
   uint32_t slot = setup_new(st, 1);
   setup_store(st, slot, name, v, false);
@@ -64,7 +68,9 @@ uint32_t setup_slot_as(Setup *st, const MExpr *e, Dim dim, const char *name) {
   return slot;
 }
 
-uint32_t setup_slot(Setup *st, const MExpr *e, const char *name) { return e ? setup_slot_as(st, e, e->dim, name) : IR_NONE; }
+uint32_t setup_slot(Setup *st, const MExpr *e, const char *name) {
+  return e ? setup_slot_as(st, e, e->dim, name) : IR_NONE;
+}
 
 /* ---- what can be set */
 
@@ -95,8 +101,14 @@ void setup_globals(Setup *st) {
   for (uint32_t i = 0; i < mx->globals.n; i++) {
     const MGlobal *g = mx->globals.at[i];
     if (!g->settable) continue;
-    IrParam p = {.path = g->path, .doc = g->doc, .unit = g->unit, .unit_scale = g->unit_scale, .dim = g->dim, .span = g->span,
-                 .slot = i, .integer = g->integer_like};
+    IrParam p = {.path = g->path,
+                 .doc = g->doc,
+                 .unit = g->unit,
+                 .unit_scale = g->unit_scale,
+                 .dim = g->dim,
+                 .span = g->span,
+                 .slot = i,
+                 .integer = g->integer_like};
     add_param(st, p, &g->domain, "domain");
   }
 }
@@ -111,7 +123,8 @@ IrVal setup_param(Setup *st, const MVar *var) {
   if (known != IR_NONE) return known;
   const MSetting *set = st->shape->setting[var->index];
   if (ptr_get(&st->scope.open, var) != IR_NONE) {
-    diag_not_supported(s, set ? set->span : var->span, "settings that depend on each other in a circle", NULL);
+    diag_not_supported(s, set ? set->span : var->span, "settings that depend on each other in a circle",
+                       NULL);
     return ir_const(&st->scope.b, 0, var->dim);
   }
   ptr_set(st->l->a, &st->scope.open, var, 1);
@@ -132,8 +145,13 @@ IrVal setup_param(Setup *st, const MVar *var) {
 static void list_param(Setup *st, const MVar *var) {
   Session *s = st->l->s;
   const MPopulation *pop = st->shape->pop;
-  IrParam p = {.path = name_fmt(s, "%s.%s", name_str(s, pop->path), name_str(s, var->name)), .doc = var->doc, .unit = var->unit,
-               .unit_scale = var->unit_scale, .dim = var->dim, .span = var->span, .slot = st->block + st->shape->index[var->index]};
+  IrParam p = {.path = name_fmt(s, "%s.%s", name_str(s, pop->path), name_str(s, var->name)),
+               .doc = var->doc,
+               .unit = var->unit,
+               .unit_scale = var->unit_scale,
+               .dim = var->dim,
+               .span = var->span,
+               .slot = st->block + st->shape->index[var->index]};
   add_param(st, p, &var->domain, "domain");
 }
 
@@ -166,7 +184,10 @@ void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
     uint32_t u = shape->lifted_u.at[i];
     IrVal v = lower_expr(&st->scope, e);
     st->scope.b.span = e->span;
-    setup_store(st, p.block + u, name_fmt(st->l->s, "%s.%s", name_str(st->l->s, pop->path), name_str(st->l->s, shape->c->uniforms.at[u].name)), v, false);
+    setup_store(st, p.block + u,
+                name_fmt(st->l->s, "%s.%s", name_str(st->l->s, pop->path),
+                         name_str(st->l->s, shape->c->uniforms.at[u].name)),
+                v, false);
   }
   enter(st, NULL, 0);
   vec_push(st->l->a, &st->x->populations, p);

@@ -1,6 +1,7 @@
-/* Values as products of linear forms, by walking the instructions that make them: sums are collected term by term,
- * products and quotients factor by factor, numbers drawn out. A form is normalized so that its first coefficient is 1; atoms are
- * values that are neither sums nor products. Dimensions are not looked at: they agree wherever the forms do. */
+/* Values as products of linear forms, by walking the instructions that make them: sums are collected term by
+ * term, products and quotients factor by factor, numbers drawn out. A form is normalized so that its first
+ * coefficient is 1; atoms are values that are neither sums nor products. Dimensions are not looked at: they
+ * agree wherever the forms do. */
 #include "ir/product.h"
 
 #include <math.h>
@@ -43,7 +44,8 @@ void sum_add(const Products *z, IrVal v, double factor, Sum *s, bool *bad, int d
     Product p = {.num = 1};
     product_add(z, v, 1, &p, depth + 1);
     if (!p.bad && p.n == 1 && p.at[0].power == 1) { /* number * form: distribute */
-      for (uint32_t i = 0; i < p.at[0].form.n; i++) add_term(s, p.at[0].form.atom[i], factor * p.num * p.at[0].form.coef[i], bad);
+      for (uint32_t i = 0; i < p.at[0].form.n; i++)
+        add_term(s, p.at[0].form.atom[i], factor * p.num * p.at[0].form.coef[i], bad);
       s->constant += factor * p.num * p.at[0].form.constant;
     } else {
       add_term(s, v, factor, bad);

@@ -1,4 +1,5 @@
-/* Values as number * product of powers of normalized linear forms: what singular.c and exps.c compare. Internal to ir/. */
+/* Values as number * product of powers of normalized linear forms: what singular.c and exps.c compare.
+ * Internal to ir/. */
 #ifndef NSL_IR_PRODUCT_H
 #define NSL_IR_PRODUCT_H
 
@@ -14,7 +15,7 @@ typedef struct {
 } Sum;
 typedef struct {
   Sum form;
-  IrVal rep;    /* a value that is scale * form */
+  IrVal rep; /* a value that is scale * form */
   double scale;
   int power;
 } Factor;

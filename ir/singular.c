@@ -1,11 +1,13 @@
-/* Removable singularities: x / (exp(x) - 1) and x / (1 - exp(x)) become EXPRELR, (exp(x) - 1) / x becomes EXPREL, sin(x) / x
- * gets its limit at 0; also when x is scaled or shifted (0.1 * (V + 40) / (1 - exp(-(V + 40) / 10))), when exp(x) - 1
- * is expm1(x), and when params stand among the factors (vtrap(x, y) = x / (exp(x / y) - 1)).
+/* Removable singularities: x / (exp(x) - 1) and x / (1 - exp(x)) become EXPRELR, (exp(x) - 1) / x becomes
+ * EXPREL, sin(x) / x gets its limit at 0; also when x is scaled or shifted (0.1 * (V + 40) / (1 - exp(-(V +
+ * 40) / 10))), when exp(x) - 1 is expm1(x), and when params stand among the factors (vtrap(x, y) = x / (exp(x
+ * / y) - 1)).
  *
- * Method: a quotient is written as number * product of factors, each a normalized linear form over values that are not
- * sums or products themselves. A factor exp(u) - 1 is matched with a factor of u on the other side of the fraction; forms
- * are equal if all coefficients agree to 1e-14, which forgives the rounding of literals and nothing else.
- * Needs `cse` before it (equal values are one value). Gives: the same function, now finite and accurate at and near 0. */
+ * Method: a quotient is written as number * product of factors, each a normalized linear form over values
+ * that are not sums or products themselves. A factor exp(u) - 1 is matched with a factor of u on the other
+ * side of the fraction; forms are equal if all coefficients agree to 1e-14, which forgives the rounding of
+ * literals and nothing else. Needs `cse` before it (equal values are one value). Gives: the same function,
+ * now finite and accurate at and near 0. */
 #include <math.h>
 
 #include "ir/pass.h"
@@ -36,13 +38,17 @@ static bool varies(const Singular *z, const Sum *f) {
   return false;
 }
 
-/* A factor of u that also stands in p with the given power; both positions. One that differs between elements first. */
-static bool find_pair(const Singular *z, const Product *p, int power, const Product *u, uint32_t *ret_p, uint32_t *ret_u) {
+/* A factor of u that also stands in p with the given power; both positions. One that differs between elements
+ * first. */
+static bool find_pair(const Singular *z, const Product *p, int power, const Product *u, uint32_t *ret_p,
+                      uint32_t *ret_u) {
   bool found = false;
   for (uint32_t j = 0; j < u->n; j++)
     for (uint32_t i = 0; i < p->n; i++) {
       bool first = !found || (varies(z, &u->at[j].form) && !varies(z, &u->at[*ret_u].form));
-      if (!first || u->at[j].power != 1 || p->at[i].power != power || !sum_equal(&u->at[j].form, &p->at[i].form)) continue;
+      if (!first || u->at[j].power != 1 || p->at[i].power != power ||
+          !sum_equal(&u->at[j].form, &p->at[i].form))
+        continue;
       *ret_p = i;
       *ret_u = j;
       found = true;
@@ -52,9 +58,10 @@ static bool find_pair(const Singular *z, const Product *p, int power, const Prod
 
 static IrVal times(IrBuild *b, IrVal x, IrVal y) { return x == IR_NONE ? y : alg_mul(b, x, y); }
 
-/* number * product of the factors but `skip1` and `skip2`, times what is given; the number gets the missing dimension. */
-static IrVal rebuild(Singular *z, const Product *p, uint32_t skip1, uint32_t skip2, double num, const Product *u, uint32_t skip_u,
-                     int u_power, IrVal core, Dim dim) {
+/* number * product of the factors but `skip1` and `skip2`, times what is given; the number gets the missing
+ * dimension. */
+static IrVal rebuild(Singular *z, const Product *p, uint32_t skip1, uint32_t skip2, double num,
+                     const Product *u, uint32_t skip_u, int u_power, IrVal core, Dim dim) {
   IrBuild *b = &z->r.b;
   IrVal up = IR_NONE, down = IR_NONE;
   const Product *const both[2] = {p, u};
@@ -109,7 +116,8 @@ static IrVal rewrite(Singular *z, IrVal v) {
 
 static IrKernel *singular_kernel(const IrKernel *k, Arena *out, Session *s) {
   bool *done = NEW_ARRAY(out, bool, k->ins.n + 1);
-  Singular z = {.r = ir_rewrite(k, out, s), .uniform = ir_uniform_values(k, out), .forms = {.k = k, .opaque = done}};
+  Singular z = {
+      .r = ir_rewrite(k, out, s), .uniform = ir_uniform_values(k, out), .forms = {.k = k, .opaque = done}};
   for (IrVal i = 0; i < k->ins.n; i++) {
     ir_rewrite_at(&z.r, i);
     IrVal v = IR_NONE;
@@ -121,4 +129,6 @@ static IrKernel *singular_kernel(const IrKernel *k, Arena *out, Session *s) {
   return z.r.b.k;
 }
 
-IrModule *ir_pass_singular(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, singular_kernel); }
+IrModule *ir_pass_singular(const IrModule *in, Arena *out, Session *s) {
+  return ir_map_kernels(in, out, s, singular_kernel);
+}

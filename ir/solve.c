@@ -1,10 +1,10 @@
 /* Level 1 to level 2: one fused `step` for each class, in the order of language.md:
  *   integrate from T-dt to T, add what arrived at T, check, test the spike condition, run the handler, store.
  *
- * Needs: flow, receive (additive), test, fire of level 1; each state stored at most once in each. Gives: `step` with each
- * state loaded once and stored once, and the methods with their reasons in the class. Everything uniform still stands
- * in `step`; hoist.c moves it. A held state keeps its value whatever happens, except that the handler which starts a hold
- * still acts at its own T. */
+ * Needs: flow, receive (additive), test, fire of level 1; each state stored at most once in each. Gives:
+ * `step` with each state loaded once and stored once, and the methods with their reasons in the class.
+ * Everything uniform still stands in `step`; hoist.c moves it. A held state keeps its value whatever happens,
+ * except that the handler which starts a hold still acts at its own T. */
 #include "ir/solve.h"
 
 #include <string.h>
@@ -116,7 +116,8 @@ static void integrate(Solve *v) {
       case SOLVE_EXACT: next[i] = solve_exact(v, i, v->dt); break;
       case SOLVE_EXP_EULER: next[i] = solve_exp_euler(v, i); break;
       case SOLVE_EULER: next[i] = solve_euler(v, i); break;
-      case SOLVE_RK4: case SOLVE_NONE: break;
+      case SOLVE_RK4:
+      case SOLVE_NONE: break;
     }
   }
   if (rk4) solve_rk4(v, next);
@@ -128,8 +129,8 @@ static void receive(Solve *v, uint32_t port) {
   IrBuild *b = &v->b;
   const MPort *p = v->in->ports.at[port].port;
   b->span = p->span;
-  IrVal scale = load(v, SLOT_UNIFORM, v->in->ports.at[port].scale_u, v->in->uniforms.at[v->in->ports.at[port].scale_u].name,
-                     IR_REAL, p->arg_dim);
+  IrVal scale = load(v, SLOT_UNIFORM, v->in->ports.at[port].scale_u,
+                     v->in->uniforms.at[v->in->ports.at[port].scale_u].name, IR_REAL, p->arg_dim);
   IrVal sum = ir_take(b, ir_slot(b, SLOT_PORT, port, p->name, IR_REAL, p->arg_dim), scale);
   IrCopy body = ir_copy_of(b, v->in->receive.at[port]);
   body.state = v->now;
@@ -205,7 +206,9 @@ static void spike(Solve *v) {
 
 static void solve_class(Session *s, Arena *out, IrClass *c) {
   Solve v = {.s = s, .c = c, .in = c, .n = c->states.n};
-  v.b = (IrBuild){.s = s, .arena = out, .k = ir_kernel(s, out, KERNEL_STEP, name_fmt(s, "step.%s", name_str(s, c->name)))};
+  v.b = (IrBuild){.s = s,
+                  .arena = out,
+                  .k = ir_kernel(s, out, KERNEL_STEP, name_fmt(s, "step.%s", name_str(s, c->name)))};
   load_states(&v);
   read_flow(&v);
   solve_choose(&v);

@@ -1,4 +1,5 @@
-/* What the parts of the solver pass share: the step kernel of one class while it is being made. Internal to ir/. */
+/* What the parts of the solver pass share: the step kernel of one class while it is being made. Internal to
+ * ir/. */
 #ifndef NSL_IR_SOLVE_H
 #define NSL_IR_SOLVE_H
 
@@ -6,7 +7,8 @@
 
 typedef enum { SOLVE_NONE, SOLVE_EXACT, SOLVE_EXP_EULER, SOLVE_RK4, SOLVE_EULER } SolveMethod;
 
-/* One linear system x' = A x + s, advanced over h: its propagator, for the members that need a matrix exponential. */
+/* One linear system x' = A x + s, advanced over h: its propagator, for the members that need a matrix
+ * exponential. */
 typedef struct {
   uint32_t frozen; /* index of the hold whose states stand still, or IR_NONE */
   IrVal h;
@@ -17,29 +19,29 @@ typedef struct {
 
 typedef struct {
   Session *s;
-  IrClass *c;          /* of the new module */
-  const IrClass *in;   /* level 1 */
-  IrBuild b;           /* of the step kernel */
-  uint32_t n;          /* states */
-  IrVal *old, *now;    /* at T-dt; as the step goes on */
-  IrVal *der;          /* drift: right-hand side without noise; IR_NONE: no equation */
-  IrVal *in_force;     /* by hold: condition */
-  IrVal *held;         /* by state: any hold on it is in force; or IR_NONE */
+  IrClass *c;            /* of the new module */
+  const IrClass *in;     /* level 1 */
+  IrBuild b;             /* of the step kernel */
+  uint32_t n;            /* states */
+  IrVal *old, *now;      /* at T-dt; as the step goes on */
+  IrVal *der;            /* drift: right-hand side without noise; IR_NONE: no equation */
+  IrVal *in_force;       /* by hold: condition */
+  IrVal *held;           /* by state: any hold on it is in force; or IR_NONE */
   IrVal dt, half, begin; /* dt, dt / 2, T-dt */
-  IrForms forms;       /* over the states with an equation; atom of state i: */
-  uint32_t *atom;      /* IR_NONE: no equation */
+  IrForms forms;         /* over the states with an equation; atom of state i: */
+  uint32_t *atom;        /* IR_NONE: no equation */
   uint32_t *of_atom;
   const IrForm **form; /* of der, by state */
   SolveMethod *method;
-  VEC(IrVal) noise;    /* distinct NOISE values of the flow */
+  VEC(IrVal) noise;          /* distinct NOISE values of the flow */
   const IrForm **noise_form; /* of the whole right-hand side over `noise`, by state */
   VEC(SolveSystem) systems;
-  bool failed;         /* a diagnostic was given */
+  bool failed; /* a diagnostic was given */
 } Solve;
 
 /* solve_choose.c */
 void solve_choose(Solve *v);
-bool solve_depends(const Solve *v, uint32_t i, uint32_t j); /* der of i on state j */
+bool solve_depends(const Solve *v, uint32_t i, uint32_t j);       /* der of i on state j */
 bool solve_frozen(const Solve *v, uint32_t hold, uint32_t state); /* hold IR_NONE: none */
 
 /* solve_exact.c */

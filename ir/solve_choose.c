@@ -1,15 +1,16 @@
 /* Chooses an integrator for each state, by data flow on the right-hand sides:
  *
- *   1. The largest set of states that is closed and linear with coefficients constant over a step is solved exactly.
- *      Coefficients that differ between elements are allowed where the closed form needs no matrix exponential.
- *   2. The rest falls into groups that do not depend on each other. A group in which every equation is linear in its own
- *      state and that needs exp, tanh, … (gates and the like) is stepped by exponential Euler: there a further evaluation
- *      would cost as much as a smaller step. Any other group by RK4: without such functions its stages are cheap, and
- *      equations that are not linear in their own state leave no exponential form.
- *   3. `method = …` of the run overrides all; what it cannot do is an error with the reason.
+ * 1. The largest set of states that is closed and linear with coefficients constant over a step is solved
+ *    exactly. Coefficients that differ between elements are allowed where the closed form needs no matrix
+ *    exponential.
+ * 2. The rest falls into groups that do not depend on each other. A group in which every equation is linear in
+ *    its own state and that needs exp, tanh or the like (gates) is stepped by exponential Euler: there a further
+ *    evaluation would cost as much as a smaller step. Any other group by RK4: without such functions its
+ *    stages are cheap, and equations that are not linear in their own state leave no exponential form.
+ * 3. `method = ...` of the run overrides all; what it cannot do is an error with the reason.
  *
- * White noise must be additive. It is added after the drift: coefficient * sqrt(dt) * normal, and for a state that is
- * solved exactly and stands alone with the exact variance, sqrt(dt exprel(2 a dt)). */
+ * White noise must be additive. It is added after the drift: coefficient * sqrt(dt) * normal, and for a state
+ * that is solved exactly and stands alone with the exact variance, sqrt(dt exprel(2 a dt)). */
 #include "ir/solve.h"
 
 #include <stdlib.h>
@@ -29,7 +30,9 @@ bool solve_frozen(const Solve *v, uint32_t hold, uint32_t state) {
   return false;
 }
 
-static const char *state_name(const Solve *v, uint32_t i) { return name_str(v->s, v->in->states.at[i].var->name); }
+static const char *state_name(const Solve *v, uint32_t i) {
+  return name_str(v->s, v->in->states.at[i].var->name);
+}
 
 static void set(Solve *v, uint32_t i, SolveMethod method, const char *text, Name reason) {
   v->method[i] = method;
@@ -97,9 +100,11 @@ static Name exact_reason(Solve *v, uint32_t i) {
   bool *reach = NEW_ARRAY(v->b.arena, bool, v->n + 1);
   uint32_t n = solve_reach(v, i, IR_NONE, reach);
   if (!uniform_rows(v, reach))
-    return name_z(v->s, "linear; its coefficients differ between elements, so its factors are computed in every step");
+    return name_z(
+        v->s, "linear; its coefficients differ between elements, so its factors are computed in every step");
   if (n == 1) return name_z(v->s, "linear with constant coefficients");
-  if (solve_closed_form(v, i, IR_NONE)) return name_fmt(v->s, "linear with constant coefficients, one of %u states", n);
+  if (solve_closed_form(v, i, IR_NONE))
+    return name_fmt(v->s, "linear with constant coefficients, one of %u states", n);
   return name_fmt(v->s, "linear with constant coefficients, %u states by one matrix exponential", n);
 }
 
@@ -121,12 +126,14 @@ static void choose_group(Solve *v, const uint32_t *group, uint32_t g) {
   for (uint32_t i = 0; i < v->n; i++) {
     if (group[i] != g) continue;
     if (bent != IR_NONE)
-      set(v, i, SOLVE_RK4, "rk4", name_fmt(v->s, "the equation of %s is not linear in %s", state_name(v, bent), state_name(v, bent)));
+      set(v, i, SOLVE_RK4, "rk4",
+          name_fmt(v->s, "the equation of %s is not linear in %s", state_name(v, bent), state_name(v, bent)));
     else if (functions)
       set(v, i, SOLVE_EXP_EULER, "exponential euler",
           name_fmt(v->s, "linear in %s given the others; rates need exp or the like", state_name(v, i)));
     else
-      set(v, i, SOLVE_RK4, "rk4", name_z(v->s, "no exp or other costly function in its equations, so four evaluations are cheap"));
+      set(v, i, SOLVE_RK4, "rk4",
+          name_z(v->s, "no exp or other costly function in its equations, so four evaluations are cheap"));
   }
 }
 
@@ -135,7 +142,8 @@ static void choose_rest(Solve *v, const char *const *why) {
   for (uint32_t i = 0; i < v->n; i++) group[i] = v->form[i] && why[i] ? i : IR_NONE;
   for (uint32_t i = 0; i < v->n; i++)
     for (uint32_t j = 0; j < v->n; j++)
-      if (group[i] != IR_NONE && group[j] != IR_NONE && solve_depends(v, i, j)) group[root(group, i)] = root(group, j);
+      if (group[i] != IR_NONE && group[j] != IR_NONE && solve_depends(v, i, j))
+        group[root(group, i)] = root(group, j);
   for (uint32_t i = 0; i < v->n; i++)
     if (group[i] != IR_NONE) group[i] = root(group, i);
   for (uint32_t i = 0; i < v->n; i++)
@@ -162,25 +170,28 @@ static void choose_noise(Solve *v, uint32_t i) {
   }
   if (!any) return;
   if (!f->linear) {
-    diag_not_supported(v->s, span, "white_noise() inside a function", "Only additive noise is integrated: a constant times white_noise().");
+    diag_not_supported(v->s, span, "white_noise() inside a function",
+                       "Only additive noise is integrated: a constant times white_noise().");
     v->failed = true;
     return;
   }
   IrState *state = &v->c->states.at[i];
   bool *reach = NEW_ARRAY(v->b.arena, bool, v->n + 1);
   if (v->method[i] == SOLVE_EXACT && solve_reach(v, i, IR_NONE, reach) == 1) {
-    state->reason = name_fmt(v->s, "%s; noise with its exact variance over a step", name_str(v->s, state->reason));
+    state->reason = name_fmt(v->s, "%s; noise with its exact variance over a step",
+                             name_str(v->s, state->reason));
     return;
   }
-  state->reason = name_fmt(v->s, "additive noise, sqrt(dt) * normal for each step; drift by %s: %s", name_str(v->s, state->method),
-                           name_str(v->s, state->reason));
+  state->reason = name_fmt(v->s, "additive noise, sqrt(dt) * normal for each step; drift by %s: %s",
+                           name_str(v->s, state->method), name_str(v->s, state->reason));
   state->method = name_z(v->s, "euler-maruyama");
 }
 
 /* ---- `method = …` */
 
 static void refuse(Solve *v, uint32_t i, const char *method, const char *why) {
-  diag_method_impossible(v->s, v->in->states.at[i].var->equation_span, method, state_name(v, i), name_str(v->s, v->in->name), why);
+  diag_method_impossible(v->s, v->in->states.at[i].var->equation_span, method, state_name(v, i),
+                         name_str(v->s, v->in->name), why);
   v->failed = true;
 }
 
@@ -189,7 +200,8 @@ static void choose_asked(Solve *v, const char *asked, const char *const *why) {
   for (uint32_t i = 0; i < v->n; i++) {
     if (!v->form[i]) continue;
     if (!strcmp(asked, "rk4")) set(v, i, SOLVE_RK4, "rk4", reason);
-    else if (!strncmp(asked, "euler", 5)) set(v, i, SOLVE_EULER, "euler", reason); /* euler_maruyama: see choose_noise */
+    else if (!strncmp(asked, "euler", 5))
+      set(v, i, SOLVE_EULER, "euler", reason); /* euler_maruyama: see choose_noise */
     else if (!strcmp(asked, "exact")) {
       if (why[i]) refuse(v, i, asked, why[i]);
       set(v, i, SOLVE_EXACT, "exact", reason);

@@ -1,12 +1,14 @@
-/* Exact propagators for linear systems with coefficients that are constant over the step: x(T) = P x(T-h) + Phi c.
+/* Exact propagators for linear systems with coefficients that are constant over the step: x(T) = P x(T-h) +
+ * Phi c.
  *
- * Closed forms where a state depends directly on states that decay on their own (synaptic currents): the entry is a
- * divided difference of the exponential, exp[a, b] = h exp(max(a, b) h) exprel(-|a - b| h), which has no cancellation for
- * nearly equal a and b (relative error: a few units in the last place, for any a, b <= 0).
- * Everything else (chains such as alpha functions, coupled states) by one matrix exponential, written out as scalar
- * operations with the zeros of the structure left out: expm1 by its Taylor polynomial of degree 10 of A h / 2^10, then ten
- * squarings E <- 2 E + E E, which keep small entries accurate. Truncation: 6e-15 for |A| h = 256, 3e-8 for 1000.
- * What is uniform here moves to `derive` (hoist.c), so it is computed once, in float64. */
+ * Closed forms where a state depends directly on states that decay on their own (synaptic currents): the
+ * entry is a divided difference of the exponential, exp[a, b] = h exp(max(a, b) h) exprel(-|a - b| h), which
+ * has no cancellation for nearly equal a and b (relative error: a few units in the last place, for any a, b
+ * <= 0). Everything else (chains such as alpha functions, coupled states) by one matrix exponential, written
+ * out as scalar operations with the zeros of the structure left out: expm1 by its Taylor polynomial of degree
+ * 10 of A h / 2^10, then ten squarings E <- 2 E + E E, which keep small entries accurate. Truncation: 6e-15
+ * for |A| h = 256, 3e-8 for 1000. What is uniform here moves to `derive` (hoist.c), so it is computed once,
+ * in float64. */
 #include "ir/solve.h"
 
 #include "lang/session.h"
@@ -51,7 +53,9 @@ uint32_t solve_reach(const Solve *v, uint32_t i, uint32_t frozen, bool *ret) {
 }
 
 /* exp(a h); a may be absent */
-static IrVal decay(IrBuild *b, IrVal a, IrVal h) { return a == IR_NONE ? alg_num(b, 1) : alg_exp(b, alg_mul(b, a, h)); }
+static IrVal decay(IrBuild *b, IrVal a, IrVal h) {
+  return a == IR_NONE ? alg_num(b, 1) : alg_exp(b, alg_mul(b, a, h));
+}
 
 /* The divided difference of exp(. h) at a and b. */
 static IrVal divided(IrBuild *b, IrVal p, IrVal q, IrVal h) {
@@ -63,9 +67,12 @@ static IrVal divided(IrBuild *b, IrVal p, IrVal q, IrVal h) {
   return alg_mul(b, alg_mul(b, h, alg_exp(b, alg_mul(b, largest, h))), rel);
 }
 
-static IrVal plus(IrBuild *b, IrVal sum, IrVal x, IrVal y) { return sum == IR_NONE ? alg_mul(b, x, y) : alg_fma(b, x, y, sum); }
+static IrVal plus(IrBuild *b, IrVal sum, IrVal x, IrVal y) {
+  return sum == IR_NONE ? alg_mul(b, x, y) : alg_fma(b, x, y, sum);
+}
 
-/* sum + factor * (the constant drive `rest`), term by term of its sources, so that factor * coefficient can be hoisted */
+/* sum + factor * (the constant drive `rest`), term by term of its sources, so that factor * coefficient can
+ * be hoisted */
 static IrVal plus_drive(Solve *v, IrVal sum, IrVal factor, IrVal rest) {
   IrBuild *b = &v->b;
   IrVal sources[64];
@@ -76,7 +83,8 @@ static IrVal plus_drive(Solve *v, IrVal sum, IrVal factor, IrVal rest) {
     const IrIns *ins = &b->k->ins.at[k];
     if (!seen[k]) continue;
     for (int i = 0; i < ir_ops[ins->op].arity; i++) seen[ins->arg[i]] = true;
-    if (ins->op == IR_LOAD && b->k->slots.at[ins->slot].kind != SLOT_UNIFORM && n < COUNT_OF(sources)) sources[n++] = k;
+    if (ins->op == IR_LOAD && b->k->slots.at[ins->slot].kind != SLOT_UNIFORM && n < COUNT_OF(sources))
+      sources[n++] = k;
   }
   IrForms forms = ir_forms(b, sources, n);
   const IrForm *f = ir_form(&forms, rest);
@@ -117,7 +125,8 @@ static IrVal *matrix_mul_add(Solve *v, uint32_t n, const IrVal *start, const IrV
     for (uint32_t j = 0; j < n; j++) {
       IrVal sum = start[i * n + j];
       for (uint32_t k = 0; k < n; k++)
-        if (x[i * n + k] != IR_NONE && y[k * n + j] != IR_NONE) sum = plus(&v->b, sum, x[i * n + k], y[k * n + j]);
+        if (x[i * n + k] != IR_NONE && y[k * n + j] != IR_NONE)
+          sum = plus(&v->b, sum, x[i * n + k], y[k * n + j]);
       r[i * n + j] = sum;
     }
   return r;

@@ -1,9 +1,10 @@
-/* The schemes that evaluate the right-hand sides: classical Runge-Kutta of order 4, exponential Euler, and Euler where a
- * model asks for it. Inputs and everything that has no equation stand still within the step.
+/* The schemes that evaluate the right-hand sides: classical Runge-Kutta of order 4, exponential Euler, and
+ * Euler where a model asks for it. Inputs and everything that has no equation stand still within the step.
  *
- * RK4 sees states with an exact solution at the times of its stages (T-dt, T-dt/2, T), so the order 4 is kept when, say,
- * conductances decay exactly. Exponential Euler solves each state exactly with all others frozen at T-dt: order 1, stable
- * for any dt; x_inf + (x - x_inf) exp(a dt) where a surely is not 0, else x + f dt exprel(a dt), which holds for a = 0 too. */
+ * RK4 sees states with an exact solution at the times of its stages (T-dt, T-dt/2, T), so the order 4 is kept
+ * when, say, conductances decay exactly. Exponential Euler solves each state exactly with all others frozen
+ * at T-dt: order 1, stable for any dt; x_inf + (x - x_inf) exp(a dt) where a surely is not 0, else x + f dt
+ * exprel(a dt), which holds for a = 0 too. */
 #include "ir/solve.h"
 
 #include "lang/session.h"
@@ -59,7 +60,9 @@ static void stage(Solve *v, IrVal *at, IrVal h, IrVal time, IrVal *ret_slope) {
   for (uint32_t i = 0; i < v->n; i++) {
     if (v->method[i] != SOLVE_RK4) continue;
     IrVal k = ir_copy_stored(&flow, SLOT_DER, i);
-    ret_slope[i] = v->held[i] == IR_NONE || !is_seen(v, i) ? k : alg_select(&v->b, v->held[i], alg_zero_like(&v->b, k), k);
+    ret_slope[i] = v->held[i] == IR_NONE || !is_seen(v, i)
+                     ? k
+                     : alg_select(&v->b, v->held[i], alg_zero_like(&v->b, k), k);
   }
 }
 

@@ -1,5 +1,5 @@
-/* Exponentials that share: the step with the pass against the step without it, on a grid of voltages that meets every singular
- * point; how many exponentials are left; forms that must not share. */
+/* Exponentials that share: the step with the pass against the step without it, on a grid of voltages that
+ * meets every singular point; how many exponentials are left; forms that must not share. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,24 +10,30 @@
 
 static char text[8192];
 
-#define NEURON(rates)                                                                                                       \
-  "language 1\n" rates "neuron cell {\nparam U = -63 mV\ngate m { alpha = am(V - U); beta = bm(V - U) }\n"                     \
-  "gate h { alpha = ah(V - U); beta = bh(V - U) }\ngate n { alpha = an(V - U); beta = bn(V - U) }\nparam V0 = -65 mV\n"       \
-  "state V = V0\nV' = (10 mV/ms - 12/ms * m^3 * h * (V - 50 mV) - 3.6/ms * n^4 * (V + 77 mV))\n}\n"                           \
+#define NEURON(rates)                                                                                        \
+  "language 1\n" rates "neuron cell {\nparam U = -63 mV\ngate m { alpha = am(V - U); beta = bm(V - U) }\n"   \
+  "gate h { alpha = ah(V - U); beta = bh(V - U) }\ngate n { alpha = an(V - U); beta = bn(V - U) }\nparam "   \
+  "V0 = -65 mV\n"                                                                                            \
+  "state V = V0\nV' = (10 mV/ms - 12/ms * m^3 * h * (V - 50 mV) - 3.6/ms * n^4 * (V + 77 mV))\n}\n"          \
   "experiment x {\nneuron cell\nrecord V of cell\nrun 10 ms with dt = 0.01 ms\n}\n"
 
-static const char squid[] = NEURON(
-  "fn am(V in mV) -> 1/ms = 0.1 * (V + 40) / (1 - exp(-(V + 40) / 10))\nfn bm(V in mV) -> 1/ms = 4 * exp(-(V + 65) / 18)\n"
-  "fn ah(V in mV) -> 1/ms = 0.07 * exp(-(V + 65) / 20)\nfn bh(V in mV) -> 1/ms = 1 / (exp(-(V + 35) / 10) + 1)\n"
-  "fn an(V in mV) -> 1/ms = 0.01 * (V + 55) / (1 - exp(-(V + 55) / 10))\nfn bn(V in mV) -> 1/ms = 0.125 * exp(-(V + 65) / 80)\n");
-static const char traub[] = NEURON(
-  "fn am(U in mV) -> 1/ms = 0.32 * (13 - U) / (exp((13 - U) / 4) - 1)\nfn bm(U in mV) -> 1/ms = 0.28 * (U - 40) / (exp((U - 40) / 5) - 1)\n"
-  "fn ah(U in mV) -> 1/ms = 0.128 * exp((17 - U) / 18)\nfn bh(U in mV) -> 1/ms = 4 / (1 + exp((40 - U) / 5))\n"
-  "fn an(U in mV) -> 1/ms = 0.032 * (15 - U) / (exp((15 - U) / 5) - 1)\nfn bn(U in mV) -> 1/ms = 0.5 * exp((10 - U) / 40)\n");
+static const char squid[] = NEURON("fn am(V in mV) -> 1/ms = 0.1 * (V + 40) / (1 - exp(-(V + 40) / 10))\nfn "
+                                   "bm(V in mV) -> 1/ms = 4 * exp(-(V + 65) / 18)\n"
+                                   "fn ah(V in mV) -> 1/ms = 0.07 * exp(-(V + 65) / 20)\nfn bh(V in mV) -> "
+                                   "1/ms = 1 / (exp(-(V + 35) / 10) + 1)\n"
+                                   "fn an(V in mV) -> 1/ms = 0.01 * (V + 55) / (1 - exp(-(V + 55) / 10))\nfn "
+                                   "bn(V in mV) -> 1/ms = 0.125 * exp(-(V + 65) / 80)\n");
+static const char traub[] = NEURON("fn am(U in mV) -> 1/ms = 0.32 * (13 - U) / (exp((13 - U) / 4) - 1)\nfn "
+                                   "bm(U in mV) -> 1/ms = 0.28 * (U - 40) / (exp((U - 40) / 5) - 1)\n"
+                                   "fn ah(U in mV) -> 1/ms = 0.128 * exp((17 - U) / 18)\nfn bh(U in mV) -> "
+                                   "1/ms = 4 / (1 + exp((40 - U) / 5))\n"
+                                   "fn an(U in mV) -> 1/ms = 0.032 * (15 - U) / (exp((15 - U) / 5) - 1)\nfn "
+                                   "bn(U in mV) -> 1/ms = 0.5 * exp((10 - U) / 40)\n");
 
 static uint32_t functions(const IrKernel *k) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < k->ins.n; i++) n += k->ins.at[i].op == IR_EXP || k->ins.at[i].op == IR_EXPREL || k->ins.at[i].op == IR_EXPRELR;
+  for (uint32_t i = 0; i < k->ins.n; i++)
+    n += k->ins.at[i].op == IR_EXP || k->ins.at[i].op == IR_EXPREL || k->ins.at[i].op == IR_EXPRELR;
   return n;
 }
 
@@ -52,8 +58,8 @@ static void compare(const char *name, const char *model, uint32_t want) {
     return;
   }
   without(b);
-  tap_ok(functions(b->c->step) == 10 && functions(a->c->step) == want, "%s: %u exponentials instead of %u", name, functions(a->c->step),
-         functions(b->c->step));
+  tap_ok(functions(b->c->step) == 10 && functions(a->c->step) == want, "%s: %u exponentials instead of %u",
+         name, functions(a->c->step), functions(b->c->step));
   static const double apart[] = {0, 1e-12, -1e-9, 1e-5, 0.3};
   double worst = 0, at = 0;
   for (int i = -130; i <= 90; i++)
@@ -76,9 +82,12 @@ static void compare(const char *name, const char *model, uint32_t want) {
 }
 
 static void alone(const char *name, const char *alpha, const char *beta) {
-  snprintf(text, sizeof text, "language 1\nfn a(V in mV) -> 1/ms = %s\nfn b(V in mV) -> 1/ms = %s\nneuron cell {\nstate V = -65 mV\n"
-           "gate m { alpha = a(V); beta = b(V) }\nV' = -V / (10 ms) * m\n}\nexperiment x {\nneuron cell\nrun 1 ms with dt = 0.1 ms\n}\n",
-           alpha, beta);
+  snprintf(
+      text, sizeof text,
+      "language 1\nfn a(V in mV) -> 1/ms = %s\nfn b(V in mV) -> 1/ms = %s\nneuron cell {\nstate V = -65 mV\n"
+      "gate m { alpha = a(V); beta = b(V) }\nV' = -V / (10 ms) * m\n}\nexperiment x {\nneuron cell\nrun 1 ms "
+      "with dt = 0.1 ms\n}\n",
+      alpha, beta);
   Sim *a = sim_new_n(text, 0, 1), *b = sim_new_n(text, 0, 1);
   if (b) without(b);
   tap_ok(a && b && functions(a->c->step) == functions(b->c->step), "%s do not share", name);

@@ -79,7 +79,7 @@ Sim *sim_new_n(const char *text, uint32_t population, uint32_t n) {
   for (uint32_t i = 0; i < c->holds.n; i++) sim->held[i] = NEW_ARRAY(a, uint64_t, n / 64 + 1);
   sim->prev = NEW_ARRAY(a, uint64_t, n / 64 + 1);
   sim->spike = NEW_ARRAY(a, uint64_t, n / 64 + 1);
-  sim->left = NEW_ARRAY(a, int, (size_t)n * (c->holds.n + 1));
+  sim->left = NEW_ARRAY(a, int, (size_t)n *(c->holds.n + 1));
   sim_start(sim);
   return sim;
 }
@@ -97,7 +97,13 @@ static void *memory_of(Sim *sim, const IrSlot *slot) {
     case SLOT_HELD: return sim->held[slot->index];
     case SLOT_PREV: return sim->prev;
     case SLOT_SPIKE: return sim->spike;
-    case SLOT_OLD: case SLOT_DER: case SLOT_UNIFORM: case SLOT_ARG: case SLOT_OUT: case SLOT_GLOBAL: case SLOT_KINDS: return NULL;
+    case SLOT_OLD:
+    case SLOT_DER:
+    case SLOT_UNIFORM:
+    case SLOT_ARG:
+    case SLOT_OUT:
+    case SLOT_GLOBAL:
+    case SLOT_KINDS: return NULL;
   }
   return NULL;
 }
@@ -106,8 +112,15 @@ static uint64_t eval(Sim *sim, const IrKernel *k, double *u) {
   if (!k) return 0;
   void **slots = NEW_ARRAY(sim->s->arena, void *, k->slots.n + 1);
   for (uint32_t i = 0; i < k->slots.n; i++) slots[i] = memory_of(sim, &k->slots.at[i]);
-  IrEnv env = {.slots = slots, .u = u, .set = sim->set, .key = 12345, .step = sim->step, .first = 0, .count = sim->n,
-               .t = (double)sim->step * sim->dt, .dt = sim->dt};
+  IrEnv env = {.slots = slots,
+               .u = u,
+               .set = sim->set,
+               .key = 12345,
+               .step = sim->step,
+               .first = 0,
+               .count = sim->n,
+               .t = (double)sim->step * sim->dt,
+               .dt = sim->dt};
   return ir_eval(k, &env);
 }
 
@@ -119,7 +132,8 @@ void sim_start(Sim *sim) {
   eval(sim, sim->c->derive, sim->g + sim->p->block);
   memset(sim->prev, 0, (sim->n / 64 + 1) * sizeof *sim->prev);
   memset(sim->left, 0, sizeof *sim->left * sim->n * (sim->c->holds.n + 1));
-  for (uint32_t i = 0; i < sim->c->holds.n; i++) memset(sim->held[i], 0, (sim->n / 64 + 1) * sizeof **sim->held);
+  for (uint32_t i = 0; i < sim->c->holds.n; i++)
+    memset(sim->held[i], 0, (sim->n / 64 + 1) * sizeof **sim->held);
   eval(sim, sim->c->init, sim->g + sim->p->block);
 }
 
@@ -182,7 +196,8 @@ void sim_set(Sim *sim, const char *path, double value) {
 
 void sim_input(Sim *sim, const char *name, double value) {
   for (uint32_t i = 0; i < sim->c->inputs.n; i++)
-    for (uint32_t e = 0; named(sim, sim->c->inputs.at[i]->name, name) && e < sim->n; e++) sim->input[i][e] = value;
+    for (uint32_t e = 0; named(sim, sim->c->inputs.at[i]->name, name) && e < sim->n; e++)
+      sim->input[i][e] = value;
 }
 
 void sim_arrive(Sim *sim, const char *port, double weight) {
@@ -193,7 +208,8 @@ void sim_arrive(Sim *sim, const char *port, double weight) {
 
 const char *sim_method(const Sim *sim, const char *state) {
   for (uint32_t i = 0; i < sim->c->states.n; i++)
-    if (!strcmp(name_str(sim->s, sim->c->states.at[i].var->name), state)) return name_str(sim->s, sim->c->states.at[i].method);
+    if (!strcmp(name_str(sim->s, sim->c->states.at[i].var->name), state))
+      return name_str(sim->s, sim->c->states.at[i].method);
   return "";
 }
 

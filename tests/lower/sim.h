@@ -1,6 +1,6 @@
-/* A model text, compiled to kernels and run by the reference evaluator: one population, 64 elements, no projections.
- * The test puts arriving weights and inputs in by hand. Time semantics as in the runtime: inputs hold over a step, a hold of
- * R steps starts with the step after its spike. */
+/* A model text, compiled to kernels and run by the reference evaluator: one population, 64 elements, no
+ * projections. The test puts arriving weights and inputs in by hand. Time semantics as in the runtime: inputs
+ * hold over a step, a hold of R steps starts with the step after its spike. */
 #ifndef NSL_TESTS_LOWER_SIM_H
 #define NSL_TESTS_LOWER_SIM_H
 
@@ -12,13 +12,13 @@ typedef struct {
   const IrExperiment *x;
   const IrPopulation *p;
   IrClass *c;
-  uint32_t n;            /* elements */
-  double *g;             /* globals */
+  uint32_t n; /* elements */
+  double *g;  /* globals */
   uint8_t *set;
   double **state, **param, **input;
   int64_t **port;
   uint64_t **held, *prev, *spike;
-  int *left;             /* by hold and element: steps that remain */
+  int *left; /* by hold and element: steps that remain */
   uint64_t step, failed;
   double dt;
 } Sim;
@@ -27,7 +27,7 @@ typedef struct {
 Sim *sim_new(const char *text);
 Sim *sim_new_n(const char *text, uint32_t population, uint32_t n);
 void sim_free(Sim *sim);
-bool sim_compiles(const char *text, const char *want); /* false; or the diagnostics contain `want` */
+bool sim_compiles(const char *text, const char *want);  /* false; or the diagnostics contain `want` */
 void sim_set(Sim *sim, const char *path, double value); /* --set; then sim_start */
 void sim_start(Sim *sim);                               /* setup, derive, init; time 0 */
 void sim_step(Sim *sim);
@@ -35,7 +35,7 @@ void sim_run(Sim *sim, int steps);
 double *sim_state(Sim *sim, const char *name);
 double sim_uniform(Sim *sim, const char *name);
 double sim_global(Sim *sim, const char *path);
-void sim_input(Sim *sim, const char *name, double value); /* all elements */
+void sim_input(Sim *sim, const char *name, double value);   /* all elements */
 void sim_arrive(Sim *sim, const char *port, double weight); /* at the end of the next step; all elements */
 bool sim_spiked(const Sim *sim, uint32_t element);
 const char *sim_method(const Sim *sim, const char *state);
