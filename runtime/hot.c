@@ -86,7 +86,7 @@ static inline uint32_t index_of(uint32_t low, uint32_t high, uint32_t range) {
   return (uint32_t)(((uint64_t)high * range + ((uint64_t)low * range >> 32)) >> 32);
 }
 
-#ifdef NSLM_VECTORS
+#ifdef RT_HOT_BITCODE /* with math.bc beside it */
 /* Sixteen draws: eight blocks, of which each gives two. The same bits as below. */
 static inline void draw_sixteen(uint64_t key, uint64_t owner, uint64_t block, uint32_t range, uint32_t *out) {
   nslm_u64v blocks = block + (nslm_u64v){0, 1, 2, 3, 4, 5, 6, 7}, zero = {0};
@@ -102,7 +102,7 @@ static inline void draw_sixteen(uint64_t key, uint64_t owner, uint64_t block, ui
 
 void rt_hot_draw_index(uint64_t key, uint64_t owner, uint64_t first, uint64_t count, uint32_t range, uint32_t *out) {
   uint64_t i = 0;
-#ifdef NSLM_VECTORS
+#ifdef RT_HOT_BITCODE /* with math.bc beside it */
   for (; i + 16 <= count; i += 16) draw_sixteen(key, owner, (first + i) / 2, range, out + i);
 #endif
   for (; i < count; i += 2) {

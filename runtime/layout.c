@@ -4,6 +4,7 @@
  * work. The number of shards is a power of two, at least 2 from SHARE elements on, and so large that a shard has at most
  * 65,536 accumulators (a synapse's 16 bits). State arrays belong to the population, one after another with a few lines between
  * them (arrays that begin at the same place of a page evict each other); accumulators belong to the shard. */
+#include <math.h>
 #include <string.h>
 
 #include "math/math.h"
@@ -203,6 +204,18 @@ static int ring_make(struct rt_sim *s, struct rt_pop *p) {
   return p->ring ? 0 : NSL_EMEMORY;
 }
 
+/* Initial values that are not numbers: a draw that found nothing within its bounds, a division by 0. */
+static int pop_check(const struct rt_sim *s, const struct rt_pop *p) {
+  for (uint32_t i = 0; i < p->class->n_states; i++)
+    for (uint32_t e = 0; e < p->size; e++) {
+      double v = s->program->f32 ? (double)((const float *)p->states[i])[e] : ((const double *)p->states[i])[e];
+      if (isfinite(v)) continue;
+      return rt_fail_at(NSL_ENUMBER, p->class->states[i].place, "%s of %s[%u] begins as %s", p->class->states[i].name, p->def->path, e,
+                        isnan(v) ? "NaN" : "an infinite number");
+    }
+  return 0;
+}
+
 static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   const struct nsl_class *c = p->class;
   struct nsl_env env = {.u = p->u, .key = p->key, .count = p->padded, .dt = s->dt};
@@ -222,7 +235,7 @@ static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   if ((e = rt_slots(s, p, &c->init, &slots))) return e;
   env.slots = slots;
   rt_kernel(s, &c->init)(&env);
-  return 0;
+  return pop_check(s, p);
 }
 
 int rt_init(struct rt_sim *s) {

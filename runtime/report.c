@@ -90,14 +90,24 @@ static struct json_object *populations_json(const struct rt_sim *s) {
   return all;
 }
 
+/* Rates in Hz, as people say them; all else in the unit of the table. */
+static double expect_shown(const struct rt_expect *x, const char **ret_unit) {
+  bool rate = x->def->kind == NSL_EXPECT_RATE;
+  double scale = rate ? 1e-3 : x->def->unit_scale ? x->def->unit_scale : 1;
+  *ret_unit = rate ? "Hz" : x->def->unit && strcmp(x->def->unit, "1") != 0 && x->def->kind == NSL_EXPECT_VALUE ? x->def->unit : "";
+  return x->value / scale;
+}
+
 static struct json_object *expects_json(const struct rt_sim *s) {
   struct json_object *all = json_object_new_array();
   for (uint32_t i = 0; i < s->n_expects; i++) {
     const struct rt_expect *x = &s->expects[i];
     struct json_object *o = json_object_new_object();
+    const char *unit;
+    double value = expect_shown(x, &unit);
     add_text(o, "text", x->def->text);
-    add_number(o, "value", x->value / (x->def->unit_scale ? x->def->unit_scale : 1));
-    add_text(o, "unit", x->def->unit);
+    add_number(o, "value", value);
+    add_text(o, "unit", unit);
     json_object_object_add(o, "holds", json_object_new_boolean(x->holds));
     json_object_array_add(all, o);
   }
@@ -190,10 +200,10 @@ void rt_report_table(const struct rt_sim *s, FILE *out) {
   }
   for (uint32_t i = 0; i < s->n_expects; i++) {
     const struct rt_expect *x = &s->expects[i];
-    double v = x->value / (x->def->unit_scale ? x->def->unit_scale : 1);
-    char value[60];
-    snprintf(value, sizeof value, "%.6g%s%s", v, x->def->unit && strcmp(x->def->unit, "1") != 0 ? " " : "",
-             x->def->unit && strcmp(x->def->unit, "1") != 0 ? x->def->unit : "");
+    const char *unit;
+    double v = expect_shown(x, &unit);
+    char value[80];
+    snprintf(value, sizeof value, "%.6g%s%s", v, *unit ? " " : "", unit);
     fprintf(out, "%s  %s  (%s)\n", x->holds ? "PASS" : "FAIL", x->def->text, isnan(v) ? "no data" : value);
   }
 }

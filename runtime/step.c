@@ -46,6 +46,13 @@ static bool is_finite_at(const struct rt_sim *s, const void *array, uint32_t i) 
   return s->program->f32 ? isfinite(((const float *)array)[i]) : isfinite(((const double *)array)[i]);
 }
 
+/* Padding lanes that ran away become copies of the last real element. */
+static void padding_calm(struct rt_sim *s, const struct rt_pop *p) {
+  for (uint32_t i = 0; i < p->class->n_states; i++)
+    for (uint32_t e = p->size; e < p->padded; e++)
+      memcpy((char *)p->states[i] + (size_t)e * s->real_size, (char *)p->states[i] + (size_t)(p->size - 1) * s->real_size, s->real_size);
+}
+
 /* Who became NaN or infinite; padding lanes do not count. */
 static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step) {
   const struct rt_pop *p = c->pop;
@@ -58,6 +65,7 @@ static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step
       h->bad.step = step;
       return;
     }
+  if (c->first + c->count == p->padded) padding_calm(h->sim, p);
 }
 
 void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint32_t parity) {

@@ -160,6 +160,27 @@ static void threads(void) {
      "1, 2 and 3 threads: state_hash %016llx, %llu spikes", (unsigned long long)hash[1], (unsigned long long)spikes[1]);
 }
 
+/* More accumulators than a synapse's 16 bits reach in two shards. */
+static void many_shards(void) {
+  uint64_t hash[5] = {0};
+  uint32_t shards = 0;
+  for (uint32_t n = 1; n <= 4; n++) {
+    struct model *m = model_new(0.1, 5, 3);
+    uint32_t a = clock_add(m, "a", 70001, 7, 0.01), b = clock_add(m, "b", 30, 3, 0);
+    double u[8] = {1, 0.5, 0, 5, 0.7, 0.5, 0.1, 3};
+    draw_both(m, connect(m, a, a, NSL_OUTDEGREE, 10, 0, 0), u, true, true);
+    connect(m, b, a, NSL_PROBABILITY, 0.02, 0.25, 0.2)->port = 1;
+    struct rt_sim s;
+    if (sim_build(&s, m, n)) printf("# %s\n", rt_error());
+    rt_run(&s, s.n_steps);
+    hash[n] = rt_state_hash(&s);
+    shards = s.n_shards;
+    rt_close(&s);
+  }
+  ok(shards == 4 && hash[1] == hash[2] && hash[1] == hash[3] && hash[1] == hash[4], "%u shards on 1 to 4 threads: %016llx", shards,
+     (unsigned long long)hash[1]);
+}
+
 int main(void) {
   delays_exact();
   delays_many();
@@ -167,5 +188,6 @@ int main(void) {
   drives();
   poisson();
   threads();
+  many_shards();
   return done();
 }
