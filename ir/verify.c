@@ -35,7 +35,25 @@ static IrType slot_type(SlotKind kind) {
   return kind == SLOT_HELD || kind == SLOT_PREV || kind == SLOT_SPIKE ? IR_BOOL : IR_REAL;
 }
 
+/* Every (kind, index) once; by hashing, since a setup kernel may have a slot for each of 100,000 globals. */
+static void verify_unique(Verify *v) {
+  uint32_t size = 16;
+  while (size < 2 * v->k->slots.n) size *= 2;
+  uint32_t *at = NEW_ARRAY(v->arena, uint32_t, size); /* slot + 1, or 0 */
+  for (uint32_t i = 0; i < v->k->slots.n; i++) {
+    const IrSlot *slot = &v->k->slots.at[i];
+    uint32_t h = (slot->index * 2654435761u ^ (uint32_t)slot->kind * 40503u) & (size - 1);
+    for (; at[h]; h = (h + 1) & (size - 1)) {
+      const IrSlot *other = &v->k->slots.at[at[h] - 1];
+      if (other->kind == slot->kind && other->index == slot->index) break;
+    }
+    if (at[h]) complain(v, i, "the same slot again");
+    else at[h] = i + 1;
+  }
+}
+
 static void verify_slots(Verify *v) {
+  verify_unique(v);
   for (uint32_t i = 0; i < v->k->slots.n; i++) {
     const IrSlot *slot = &v->k->slots.at[i];
     if (slot->kind >= SLOT_KINDS) {
@@ -46,9 +64,6 @@ static void verify_slots(Verify *v) {
     if (slot->type == IR_BOOL && !dim_none(slot->dim)) complain(v, i, "a condition has a dimension");
     if (slot->settable && slot->kind != SLOT_GLOBAL) complain(v, i, "only a global can be settable");
     if (!ir_access(v->k->kind, slot->kind)) complain(v, i, "kernels of this kind have no such slots");
-    for (uint32_t j = 0; j < i; j++)
-      if (v->k->slots.at[j].kind == slot->kind && v->k->slots.at[j].index == slot->index)
-        complain(v, i, "the same slot again");
   }
 }
 
