@@ -88,7 +88,7 @@ const char *symbol_kind_text(const Checker *c, const Symbol *symbol) {
       [VAR_PARAM] = "a param", [VAR_STATE] = "a state", [VAR_LET] = "a let", [VAR_INPUT] = "an input"};
   switch (symbol->kind) {
     case SYM_VAR: return vars[symbol->var->kind];
-    case SYM_GLOBAL: return symbol->global->settable ? "a param" : "a let";
+    case SYM_GLOBAL: return !symbol->global ? "a value" : symbol->global->settable ? "a param" : "a let";
     case SYM_EXPR:
       if (symbol->ast) return "a constant";
       return symbol->context ? "an input of a part" : "an argument";
