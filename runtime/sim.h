@@ -78,6 +78,7 @@ struct rt_slice {
   uint32_t spike_slot; /* its SPIKE binding, or NSL_NONE */
   nsl_kernel_fn *step;
   uint64_t last_mask;  /* lanes of the last word that are real */
+  uint64_t again;      /* the last step at which an element spiked that was held, 0: none did */
 };
 
 /* Spikes of a shard in one interval: elements by step and slice. */

@@ -10,33 +10,40 @@
 #include "runtime/error.h"
 #include "runtime/sim.h"
 
-/* Ends the holds of those that spiked R+1 steps ago, but for who has spiked since. */
+/* Who of these 64 has spiked in the last n steps. */
+static uint64_t spiked_since(const struct rt_pop *p, uint32_t word, uint64_t step, uint32_t n) {
+  uint64_t spiked = 0;
+  for (uint32_t k = 1; k <= n; k++) spiked |= p->ring[((step - k) & p->ring_mask) * p->words + word];
+  return spiked;
+}
+
+/* Ends the holds of those that spiked R+1 steps ago; but not of who has spiked again, which only what is held in another state can. */
 static void holds_release(const struct rt_slice *c, uint64_t step) {
   struct rt_pop *p = c->pop;
   for (uint32_t i = 0; i < p->class->n_holds; i++) {
     uint32_t steps = p->hold_steps[i], w0 = c->first / 64, n = c->count / 64;
     if (!steps || step < (uint64_t)steps + 2) continue;
+    bool again = c->again && c->again + steps >= step;
     const uint64_t *ended = p->ring + ((step - steps - 1) & p->ring_mask) * p->words + w0;
     uint64_t *held = p->held[i] + w0;
-    for (uint32_t w = 0; w < n; w++) {
-      if (!ended[w]) continue;
-      uint64_t still = 0;
-      for (uint32_t k = 1; k <= steps; k++) still |= p->ring[((step - k) & p->ring_mask) * p->words + w0 + w];
-      held[w] = still;
-    }
+    for (uint32_t w = 0; w < n; w++)
+      if (ended[w]) held[w] = again ? spiked_since(p, w0 + w, step, steps) : held[w] & ~ended[w];
   }
 }
 
 /* Spikes of a slice: padding masked, holds begun, elements appended to the list; gives its new end. */
-static uint64_t spikes_collect(const struct rt_slice *c, uint64_t *mask, uint32_t *ids, uint64_t end) {
+static uint64_t spikes_collect(struct rt_slice *c, uint64_t *mask, uint32_t *ids, uint64_t end, uint64_t step) {
   struct rt_pop *p = c->pop;
   uint32_t w0 = c->first / 64, n = c->count / 64;
   mask[w0 + n - 1] &= c->last_mask;
   for (uint32_t w = w0; w < w0 + n; w++) {
     uint64_t m = mask[w];
     if (!m) continue;
-    for (uint32_t i = 0; i < p->class->n_holds; i++)
-      if (p->hold_steps[i]) p->held[i][w] |= m;
+    for (uint32_t i = 0; i < p->class->n_holds; i++) {
+      if (!p->hold_steps[i]) continue;
+      if (p->held[i][w] & m) c->again = step;
+      p->held[i][w] |= m;
+    }
     for (; m; m &= m - 1) ids[end++] = w * 64 + (uint32_t)__builtin_ctzll(m);
   }
   return end;
@@ -92,7 +99,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
     struct nsl_env env = {.slots = c->slots, .u = p->u, .key = p->key, .step = step, .first = c->first, .count = c->count,
                           .t = (double)step * s->dt, .dt = s->dt};
     if (c->step(&env)) bad_find(h, c, step);
-    if (c->spike_slot != NSL_NONE) end = spikes_collect(c, mask, out->ids, end);
+    if (c->spike_slot != NSL_NONE) end = spikes_collect(c, mask, out->ids, end, step);
     ends[i] = end;
   }
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);

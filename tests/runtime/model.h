@@ -37,7 +37,7 @@ static inline int done(void) {
 }
 
 /* ---- kernels */
-enum { LIF_TAU, LIF_TH, LIF_RESET, LIF_REF, LIF_SCALE, LIF_STEPS, LIF_DECAY, LIF_LO, LIF_HI, LIF_DRIFT, LIF_U };
+enum { LIF_TAU, LIF_TH, LIF_RESET, LIF_REF, LIF_SCALE, LIF_STEPS, LIF_DECAY, LIF_LO, LIF_HI, LIF_DRIFT, LIF_EVERY, LIF_U };
 enum { LIF_V, LIF_I, LIF_IN, LIF_HELD, LIF_SPIKE, LIF_SLOTS };
 
 static uint64_t lif_derive(const struct nsl_env *e) {
@@ -67,6 +67,7 @@ static uint64_t lif_step(const struct nsl_env *e) {
         mask |= (uint64_t)1 << k;
         v[i] = e->u[LIF_RESET];
       }
+      if (e->u[LIF_EVERY] > 0 && e->step % (uint64_t)e->u[LIF_EVERY] == (uint64_t)i % 3) mask |= (uint64_t)1 << k; /* held or not */
       bad |= !isfinite(v[i]);
     }
     spike[b / 64] = mask;

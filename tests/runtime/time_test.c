@@ -72,6 +72,28 @@ static void holds(void) {
   rt_close(&s);
 }
 
+/* Elements that spike while they are held are held on, R steps from the last spike. */
+static void holds_again(void) {
+  struct model *m = model_new(0.1, 20, 1);
+  uint32_t a = lif_add(m, "a", 100, 0);
+  m->g[m->pops[a].block + LIF_TH] = 1e9;
+  m->g[m->pops[a].block + LIF_EVERY] = 13; /* a hold of 20 steps */
+  struct rt_sim s;
+  int e = sim_build(&s, m, 1);
+  bool exact = e == 0;
+  for (uint64_t t = 1; t <= 100; t++) {
+    rt_run(&s, t);
+    for (uint32_t i = 0; i < 100; i++) exact &= (s.pops[a].held[0][i / 64] >> (i % 64) & 1) == (t >= (i % 3 ? i % 3 : 13));
+  }
+  s.pops[a].u[LIF_EVERY] = 0; /* no more: the last spikes were at 91, 92, 93 */
+  for (uint64_t t = 101; t <= 130; t++) {
+    rt_run(&s, t);
+    for (uint32_t i = 0; i < 100; i++) exact &= (s.pops[a].held[0][i / 64] >> (i % 64) & 1) == (t <= 91 + i % 3 + 20);
+  }
+  ok(exact, "a spike during a hold begins it again");
+  rt_close(&s);
+}
+
 static void drives(void) {
   struct model *m = model_new(0.1, 10, 1);
   uint32_t b = clock_add(m, "b", 100, 0, 0), v = lif_add(m, "v", 100, 0);
@@ -185,6 +207,7 @@ int main(void) {
   delays_exact();
   delays_many();
   holds();
+  holds_again();
   drives();
   poisson();
   threads();
