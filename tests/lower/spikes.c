@@ -1,6 +1,7 @@
 /* Spike conditions and holds: edges, peaks, the steps of a refractory period, what a hold does to handlers,
  * counts that peers give. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lower/sim.h"
