@@ -157,7 +157,7 @@ static int memory_check(struct rt_build *b) {
   if (b->store_bytes + lists + rows <= left) return 0;
   if (!worst) return rt_fail(NSL_EMEMORY, "the rows of synapses do not fit in memory");
   return rt_fail_at(NSL_EMEMORY, worst->def->place,
-                    "the synapses need about %.3g GB, of which %s with its %.3g synapses %.3g GB; %.3g GB are free on this machine",
+                    "the synapses need about %.3g GB of memory, of which %s with its %.3g synapses %.3g GB; %.3g GB are free on this machine",
                     (b->store_bytes + lists + rows) / 1e9, worst->def->path, worst->expected, most / 1e9, left / 1e9);
 }
 

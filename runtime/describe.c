@@ -85,19 +85,16 @@ static void param_describe(const struct rt_sim *s, const struct nsl_param *p, FI
 
 void rt_describe(const struct rt_sim *s, FILE *out) {
   const struct nsl_program *p = s->program;
-  fprintf(out, "program %s, from %s, built for %s, %s\n", p->name, p->source, p->built_for, p->f32 ? "f32" : "f64");
-  for (uint32_t i = 0; i < p->n_experiments; i++) {
-    const struct nsl_experiment *x = &p->experiments[i];
-    fprintf(out, "experiment %s of %s%s", x->name, x->subject, x == s->x && p->n_experiments > 1 ? " (described here)" : "");
-    if (x->doc && *x->doc) fprintf(out, "  ## %s", x->doc);
-    fputc('\n', out);
-  }
-  fprintf(out, "runs %.12g ms with dt = %.12g ms, seed = %llu\n", s->duration, s->dt, (unsigned long long)s->seed);
-  fprintf(out, "populations:\n");
+  const struct nsl_experiment *x = s->x;
+  if (x == p->experiments) fprintf(out, "program %s, from %s, built for %s, %s\n\n", p->name, p->source, p->built_for, p->f32 ? "f32" : "f64");
+  fprintf(out, "experiment %s of %s", x->name, x->subject);
+  if (x->doc && *x->doc) fprintf(out, "  ## %s", x->doc);
+  fprintf(out, "\n  %.12g ms with dt = %.12g ms, seed = %llu\n", s->duration, s->dt, (unsigned long long)s->seed);
+  fprintf(out, "populations\n");
   for (uint32_t i = 0; i < s->n_pops; i++)
     fprintf(out, "  %s : %s[%u]\n", s->pops[i].def->path, s->pops[i].class->name, s->pops[i].size);
-  fprintf(out, "parameters for --set:\n");
-  for (uint32_t i = 0; i < s->x->n_params; i++) param_describe(s, &s->x->params[i], out);
+  fprintf(out, "parameters for --set\n");
+  for (uint32_t i = 0; i < x->n_params; i++) param_describe(s, &x->params[i], out);
 }
 
 void rt_help(const struct nsl_program *p, FILE *out) {

@@ -91,10 +91,10 @@ int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, ui
 
 int rt_h5_text(struct rt_h5 *h, hid_t on, const char *name, const char *text) {
   hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-  H5Tset_size(type, strlen(text) + 1);
+  H5Tset_size(type, H5T_VARIABLE);
   H5Tset_cset(type, H5T_CSET_UTF8);
   hid_t a = H5Acreate2(on, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  bool ok = a >= 0 && H5Awrite(a, type, text) >= 0;
+  bool ok = a >= 0 && H5Awrite(a, type, &text) >= 0;
   if (a >= 0) H5Aclose(a);
   H5Sclose(space);
   H5Tclose(type);

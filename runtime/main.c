@@ -136,9 +136,21 @@ static void seeds_find(struct run *r, uint64_t *ret_first, uint64_t *ret_last) {
   rt_close(&r->sim);
 }
 
+/* All experiments, or the one that was named. */
+static int describe_all(struct run *r) {
+  int exit = EXIT_DONE;
+  for (uint32_t i = 0; i < r->program->n_experiments && exit == EXIT_DONE; i++) {
+    if (i) putchar('\n');
+    r->config.experiment = r->program->experiments[i].name;
+    exit = run_seed(r, "");
+  }
+  return exit;
+}
+
 static int run_all(struct run *r) {
   uint64_t first, last;
   char folder[4096], own[4200];
+  if (r->config.describe) return r->config.experiment ? run_seed(r, "") : describe_all(r);
   seeds_find(r, &first, &last);
   if (last < first) return EXIT_FAILED;
   if (r->config.out)
@@ -147,7 +159,7 @@ static int run_all(struct run *r) {
     snprintf(folder, sizeof folder, "%s.%s.out", r->program->name, r->config.experiment);
   else
     snprintf(folder, sizeof folder, "%s.out", r->program->name);
-  if (first == last || r->config.describe) return run_seed(r, folder);
+  if (first == last) return run_seed(r, folder);
   if (mkdir(folder, 0777) != 0 && access(folder, W_OK) != 0) {
     fprintf(stderr, "error: cannot make the output folder %s\n", folder);
     return EXIT_FAILED;

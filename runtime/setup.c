@@ -179,7 +179,7 @@ static int pop_size(struct rt_sim *s, uint32_t i, double *bytes) {
   double left = (double)rt_memory_left();
   if (*bytes > left || whole > 4294967040.0)
     return rt_fail_at(NSL_EMEMORY, def->place,
-                      "population %s of %.4g elements needs about %.3g GB; %.3g GB are free on this machine", def->path, whole,
+                      "population %s of %.4g elements needs about %.3g GB of memory; %.3g GB are free on this machine", def->path, whole,
                       own / 1e9, left / 1e9);
   p->def = def;
   p->class = class;
