@@ -109,34 +109,49 @@ int rt_drives_prepare(struct rt_sim *s) {
 
 static bool is_current(const struct rt_drive *d) { return d->def->kind == NSL_CONSTANT || d->def->kind == NSL_STEP; }
 
+/* The parts of one drive in a shard's slices go to the end of its list. */
+static void parts_add(struct rt_shard *h, const struct rt_drive *d) {
+  for (uint32_t i = 0; i < h->n_slices; i++) {
+    const struct rt_slice *c = &h->slices[i];
+    if (c->pop != d->target) continue;
+    uint32_t end = c->first + c->count, d_end = d->t0 + d->tn;
+    struct rt_drive_part part = {.drive = d, .slice = c, .from = d->t0 > c->first ? d->t0 : c->first, .to = d_end < end ? d_end : end};
+    if (part.from < part.to) h->drives[h->n_drives++] = part;
+  }
+}
+
+static int parts_make(struct rt_sim *s, struct rt_shard *h) {
+  h->drives = rt_alloc(&s->mem, s->n_drives, sizeof *h->drives); /* a population has one slice in a shard */
+  if (!h->drives) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < s->n_drives; i++)
+    if (!is_current(&s->drives[i])) parts_add(h, &s->drives[i]);
+  h->n_events = h->n_drives;
+  for (uint32_t i = 0; i < s->n_drives; i++)
+    if (is_current(&s->drives[i])) parts_add(h, &s->drives[i]);
+  return 0;
+}
+
 int rt_drives_units(struct rt_sim *s) {
+  int e = 0;
   for (uint32_t i = 0; i < s->n_drives; i++) {
     struct rt_drive *d = &s->drives[i];
     if (!is_current(d)) d->weight_units = llrint(d->weight / s->ports[d->target->port0 + d->def->port].unit);
   }
-  for (uint32_t i = 0; i < s->n_shards; i++) {
-    s->shards[i].times_at = rt_alloc(&s->mem, s->n_drives, sizeof(uint32_t));
-    if (!s->shards[i].times_at) return NSL_EMEMORY;
-    rt_inputs_step(&s->shards[i], 0);
+  for (uint32_t i = 0; !e && i < s->n_shards; i++) {
+    e = parts_make(s, &s->shards[i]);
+    if (!e) rt_inputs_step(&s->shards[i], 0);
   }
-  return 0;
+  return e;
 }
 
 /* ---- in the run */
 
-/* Part of a drive's target in a slice: elements [*from, *to); false if there is none. */
-static bool part_of(const struct rt_slice *c, const struct rt_drive *d, uint32_t *from, uint32_t *to) {
-  uint32_t end = c->first + c->count, d_end = d->t0 + d->tn;
-  *from = d->t0 > c->first ? d->t0 : c->first;
-  *to = d_end < end ? d_end : end;
-  return c->pop == d->target && *from < *to;
-}
-
 /* Whole blocks go straight to the accumulators; of a block that is only partly driven, the driven elements are copied. */
-static void poisson_part(struct rt_shard *h, const struct rt_slice *c, const struct rt_drive *d, uint32_t from, uint32_t to,
-                         uint64_t step) {
+static void poisson_add(struct rt_shard *h, const struct rt_drive_part *part, uint64_t step) {
+  const struct rt_slice *c = part->slice;
+  const struct rt_drive *d = part->drive;
   int64_t *acc = h->acc + c->acc0 + (size_t)d->def->port * c->count;
-  if (to == c->pop->size) to = c->first + c->count; /* padding lanes are inert */
+  uint32_t from = part->from, to = part->to == c->pop->size ? c->first + c->count : part->to; /* padding lanes are inert */
   uint32_t first = from / 64 * 64, last = (to + 63) / 64 * 64;
   while (first < last) {
     bool partly = first < from || first + 64 > to;
@@ -150,27 +165,22 @@ static void poisson_part(struct rt_shard *h, const struct rt_slice *c, const str
   }
 }
 
-static void drive_part(struct rt_shard *h, const struct rt_slice *c, const struct rt_drive *d, uint32_t times, uint64_t step) {
-  uint32_t from, to;
-  if (!part_of(c, d, &from, &to)) return;
-  if (d->def->kind == NSL_POISSON) {
-    poisson_part(h, c, d, from, to, step - d->delay_steps);
-    return;
-  }
-  int64_t *acc = h->acc + c->acc0 + (size_t)d->def->port * c->count, add = d->weight_units * times;
-  for (uint32_t i = from; i < to; i++) acc[i - c->first] += add;
+static void times_add(struct rt_shard *h, struct rt_drive_part *part, uint64_t step) {
+  const struct rt_slice *c = part->slice;
+  const struct rt_drive *d = part->drive;
+  int64_t *acc = h->acc + c->acc0 + (size_t)d->def->port * c->count;
+  for (; part->at < d->n_times && d->times[part->at] <= step; part->at++)
+    for (uint32_t i = part->from; i < part->to; i++) acc[i - c->first] += d->weight_units;
 }
 
 void rt_drives_step(struct rt_shard *h, uint64_t step) {
-  for (uint32_t i = 0; i < h->sim->n_drives; i++) {
-    const struct rt_drive *d = &h->sim->drives[i];
-    uint32_t times = 0;
-    if (d->def->kind == NSL_POISSON) times = d->mean > 0 && step > d->delay_steps;
-    while (d->times && h->times_at[i] < d->n_times && d->times[h->times_at[i]] <= step) {
-      h->times_at[i]++;
-      times++;
-    }
-    for (uint32_t k = 0; times && k < h->n_slices; k++) drive_part(h, &h->slices[k], d, times, step);
+  for (uint32_t i = 0; i < h->n_events; i++) {
+    struct rt_drive_part *part = &h->drives[i];
+    const struct rt_drive *d = part->drive;
+    if (d->def->kind == NSL_TIMES)
+      times_add(h, part, step);
+    else if (d->mean > 0 && step > d->delay_steps)
+      poisson_add(h, part, step - d->delay_steps);
   }
 }
 
@@ -189,15 +199,12 @@ void rt_inputs_step(struct rt_shard *h, uint64_t step) {
       memset((char *)c->pop->inputs[i] + (size_t)c->first * s->real_size, 0, (size_t)c->count * s->real_size);
   }
   h->next_input = RT_NO_STEP;
-  for (uint32_t i = 0; i < s->n_drives; i++) {
-    const struct rt_drive *d = &s->drives[i];
-    if (!is_current(d)) continue;
-    bool step_kind = d->def->kind == NSL_STEP;
-    bool acts = !step_kind || (step > d->from && step <= d->to);
-    for (uint32_t k = 0, from, to; acts && k < h->n_slices; k++)
-      if (part_of(&h->slices[k], d, &from, &to)) input_add(s, d->target->inputs[d->def->input], from, to, d->value);
+  for (uint32_t i = h->n_events; i < h->n_drives; i++) {
+    const struct rt_drive *d = h->drives[i].drive;
+    bool from_to = d->def->kind == NSL_STEP, acts = !from_to || (step > d->from && step <= d->to);
+    if (acts) input_add(s, d->target->inputs[d->def->input], h->drives[i].from, h->drives[i].to, d->value);
     uint64_t changes[] = {d->from + 1, d->to + 1};
-    for (int j = 0; step_kind && j < 2; j++)
+    for (int j = 0; from_to && j < 2; j++)
       if (changes[j] > step && changes[j] < h->next_input) h->next_input = changes[j];
   }
 }

@@ -76,8 +76,7 @@ static int shard_make(struct rt_sim *s, struct rt_shard *h) {
   h->sim = s;
   h->bad.step = RT_NO_STEP;
   h->slices = rt_alloc(&s->mem, s->n_pops, sizeof *h->slices);
-  h->times_at = rt_alloc(&s->mem, s->n_drives, sizeof *h->times_at);
-  if (!h->slices || !h->times_at) return NSL_EMEMORY;
+  if (!h->slices) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     struct rt_pop *p = &s->pops[i];
     uint32_t part = part_of(p, h->index, s->n_shards);

@@ -105,7 +105,8 @@ struct rt_shard {
   size_t events_cap;
   struct rt_spikes spikes[2];     /* by interval & 1 */
   uint64_t next_input;            /* the next step at which an input changes */
-  uint32_t *times_at;             /* by drive: next of its times */
+  struct rt_drive_part *drives;   /* what is driven here: events first, then currents */
+  uint32_t n_events, n_drives;
   uint64_t next_record;           /* the next step at which a variable is recorded */
   void *record_scratch;           /* one slice of OUT */
   struct rt_error_at bad;
@@ -157,9 +158,11 @@ struct rt_drive {
   uint64_t from, to;              /* step: acts on steps (from, to] */
 };
 
-struct rt_interval { /* of a value; NSL_NONE slots are infinite */
-  double lo, hi;
-  bool open_lo, open_hi;
+struct rt_drive_part { /* a drive's elements in one slice: [from, to) */
+  const struct rt_drive *drive;
+  const struct rt_slice *slice;
+  uint32_t from, to;
+  uint32_t at;                    /* times: the next of them */
 };
 
 /* Counts and intervals between spikes in a window of time, over slices of populations. */

@@ -87,7 +87,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
   struct rt_delivery *d = &h->delivery;
   if (d->const_lists[step & d->mask]) s->hot.deliver_const(d, step);
   if (d->wide_lists[step & d->mask]) s->hot.deliver_wide(d, step);
-  if (s->n_drives) rt_drives_step(h, step);
+  if (h->n_events) rt_drives_step(h, step);
   for (uint32_t i = 0; i < h->n_slices; i++) {
     struct rt_slice *c = &h->slices[i];
     struct rt_pop *p = c->pop;
