@@ -452,6 +452,7 @@ static void resolve_component(Checker *c, Symbol *symbol) {
       .name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span};
   check_body(&k);
   k.m->failed = c->s->errors > errors;
+  k.m->scope = k.scope;
   c->fallback = fallback;
   c->depth = depth;
   c->fn_depth = fn_depth;

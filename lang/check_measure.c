@@ -8,51 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- the variables of a component as a scope */
-
-typedef struct {
-  Checker *c;
-  const MComponent *component;
-} VarNames;
-
-static Name subscript_name(Checker *c, const Ast *ast) {
-  const AstSubscript *sub = AST_AS(Subscript, ast);
-  Name base = path_name(c, sub->base);
-  if (name_none(base) || sub->indices.n != 1) return (Name){0};
-  return name_fmt(c->s, "%s[%s]", name_str(c->s, base),
-                  source_span_text(c->s, sub->indices.at[0]->span, c->arena));
-}
-
-static MExpr *var_value(void *context, Scope *scope, const Ast *ast, bool *ret_known) {
-  const VarNames *v = context;
-  (void)scope;
-  Name name = ast->kind == AST_SUBSCRIPT ? subscript_name(v->c, ast) : path_name(v->c, ast);
-  MVar *var = name_none(name) ? NULL : component_var(v->component, name);
-  *ret_known = var != NULL;
-  return expr_var(v->c, var, ast->span);
-}
-
-static bool var_visible(void *context, Name name) {
-  const VarNames *v = context;
-  return component_var(v->component, name) != NULL;
-}
-
-static void var_names(void *context, TextList *ret) {
-  const VarNames *v = context;
-  for (uint32_t i = 0; i < v->component->vars.n; i++)
-    vec_push(v->c->arena, ret, name_str(v->c->s, v->component->vars.at[i]->name));
-}
-
-static Scope *scope_of_vars(Net *n, const MComponent *component) {
-  VarNames *v = NEW(n->c->arena, VarNames);
-  ScopeHook *hook = NEW(n->c->arena, ScopeHook);
-  *v = (VarNames){n->c, component};
-  *hook = (ScopeHook){v, var_value, var_visible, var_names};
-  Scope *scope = scope_new(n->c, n->scope);
-  scope->hook = hook;
-  return scope;
-}
-
 /* ---- record */
 
 static bool named(const Net *n, const Ast *ast, const char *text) {
@@ -81,7 +36,7 @@ static bool record_values(Net *n, const Ast *value, const MSliceList *slices, MR
     const MComponent *component = slices->at[i].pop->component;
     if (component->failed) return false;
     Want want = {.has_dim = i > 0, .dim = *ret_dim, .who = "what is recorded", .allow = ALLOW_CHANGING};
-    if (component != last) e = check_expr(n->c, scope_of_vars(n, component), value, &want);
+    if (component != last) e = check_expr(n->c, component->scope, value, &want);
     if (!e) return false;
     last = component;
     *ret_dim = e->dim;

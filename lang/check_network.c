@@ -178,7 +178,9 @@ static void override_all(Net *n, const AstList *settings, bool values) {
       continue;
     }
     const AstAssign *assign = AST_AS(Assign, st);
-    bool member = assign->target->kind == AST_MEMBER;
+    const Ast *target = assign->target; /* `g`, `w[2]`, or of a population: `E.tau`, `E.w[2]` */
+    if (target->kind == AST_SUBSCRIPT) target = AST_AS(Subscript, target)->base;
+    bool member = target->kind == AST_MEMBER;
     if (values && !member) net_override(n, assign);
     if (!values && member) net_override_setting(n, assign);
   }

@@ -127,8 +127,16 @@ void net_lone_population(Net *n, MComponent *component, Span span, const AstList
 
 /* ---- what an experiment sets in a population: `cell[L4e].na.g = 3 mS/cm^2` */
 
-/* `cell[L4e].na.g` -> `cell[L4e]`, and the rest as a tree of its own. */
+/* `cell[L4e].na.w[2]` -> `cell[L4e]`, and the rest as a tree of its own. */
 static const Ast *split_target(Net *n, const Ast *ast, Ast **ret_rest) {
+  if (ast->kind == AST_SUBSCRIPT) {
+    Ast *inner;
+    const Ast *base = split_target(n, AST_AS(Subscript, ast)->base, &inner);
+    *ret_rest = ast_new(n->s, AST_SUBSCRIPT, (Span){inner->span.from, ast->span.to});
+    AST_AS(Subscript, *ret_rest)->base = inner;
+    AST_AS(Subscript, *ret_rest)->indices = AST_AS(Subscript, ast)->indices;
+    return base;
+  }
   const AstMember *m = AST_AS(Member, ast);
   if (m->base->kind != AST_MEMBER) {
     *ret_rest = ast_new(n->s, AST_NAME, m->name.span);

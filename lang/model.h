@@ -129,6 +129,7 @@ struct MComponent {
   Name name;
   Name what; /* keyword: neuron, … */
   bool failed; /* checked with errors: what is missing in it is no error of its users */
+  void *scope; /* in the checker only: the names that its expressions see */
   Name doc;
   Span span;
   VEC(MVar *) vars;  /* in order of declaration, parts first where they are used */
