@@ -1,4 +1,5 @@
-/* nslc check: diagnostics only. Several files are checked one after the other, each in a session of its own. */
+/* nslc check: diagnostics only, of every stage up to the kernels: what a run would refuse is refused here. Several files are
+ * checked one after the other, each in a session of its own. */
 #include "tools/tool.h"
 
 int cmd_check(int argc, char **argv) {
@@ -8,7 +9,7 @@ int cmd_check(int argc, char **argv) {
   for (uint32_t i = 0; i < options.files.n; i++) {
     Compilation c;
     tool_begin(&c, &options);
-    good &= tool_check(&c, options.files.at[i]);
+    good &= tool_compile(&c, options.files.at[i]);
     tool_end(&c);
   }
   return good ? EXIT_OK : EXIT_ERRORS;
