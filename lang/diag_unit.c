@@ -39,6 +39,10 @@ Diag *diag_unit_mismatch(Session *s, Span span, const char *op, Dim left, Dim ri
 
 void diag_hint_add_unit(Session *s, Diag *d, Span span, const char *digits, const char *unit) {
   bool over = strncmp(unit, "1/", 2) == 0;
+  if (strcmp(unit, "1/ms") == 0) { /* a rate of a membrane or of spikes: not for us to choose */
+    diag_hint(s, d, "A quantity needs its unit: write `%s Hz` or `%s/ms`.", digits, digits);
+    return;
+  }
   const char *fix = arena_printf(s->arena, "%s%s%s", digits, over ? "" : " ", over ? unit + 1 : unit);
   diag_hint(s, d, "A quantity needs its unit: write `%s`.", fix);
   diag_fix(d, span, fix);
