@@ -861,7 +861,7 @@ experiment two { neuron n { tau = 7 ms }
     base = [decay(3 + 1 + 2)] * 2 + [decay(3 + 2 + 4)] * 2 + [decay(2)]
     cases = [([], base), (["net.start=10"], [decay(13)] * 2 + [decay(16)] * 2 + [decay(2)]), (["net.w[b]=7"], base[:2] + [decay(14)] * 2 + base[4:]),
              (["net.m[a,b]=-1"], [decay(3)] * 2 + base[2:]), (["c[a].tau=2ms"], [decay(6, 2)] * 2 + base[2:]),
-             (["s.k=-4"], base[:4] + [decay(-4)]), (["s.x=9"], base[:4] + [decay(9)]),
+             (["s.k=-4"], base[:4] + [decay(-4)]),
              (["c[b].k=1"], base[:2] + [decay(1)] * 2 + base[4:]), (["s.T=12degC"], base[:4] + [decay(2, s=2)]), (["s.T=284.15K"], base[:4] + [decay(2, s=1)]),
              (["s.mode=fast"], base[:4] + [decay(2, f=2)]), (["net.N=1"], [base[0], base[2], base[4]]),
              (["s.k=5", "s.tau=0.01s", "net.start=0"], [decay(3)] * 2 + [decay(6)] * 2 + [decay(5, 10)])]
