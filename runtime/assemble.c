@@ -310,9 +310,9 @@ static int pop_rows(struct packer *k, const struct rt_pop *pop) {
 /* Between two stages: nobody may still take work of the last when the counter is set back. */
 static void stage_end(struct packer *k, uint32_t thread, int e) {
   if (e) k->b->failed = 1;
-  rt_barrier(k->s->team);
+  rt_barrier(k->s->team, thread);
   if (!thread) k->b->next = 0;
-  rt_barrier(k->s->team);
+  rt_barrier(k->s->team, thread);
 }
 
 static int packer_work(struct packer *k, uint32_t thread) {
@@ -350,9 +350,9 @@ static int packer_job(void *context, uint32_t thread) {
   for (uint32_t h = 0; !e && h < b->s->n_shards; h++)
     if (!(k.fan[h] = rt_alloc(&k.mem, b->s->shards[h].n_acc, sizeof **k.fan))) e = NSL_EMEMORY;
   if (e) b->failed = 1;
-  rt_barrier(b->s->team);
+  rt_barrier(b->s->team, thread);
   bool all = !b->failed;
-  rt_barrier(b->s->team);
+  rt_barrier(b->s->team, thread);
   if (all) e = packer_work(&k, thread);
   if (!e && all) packer_merge(&k);
   rt_drawer_drop(&k.drawer);

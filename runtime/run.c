@@ -78,6 +78,7 @@ struct loop {
   _Atomic uint64_t stop_at; /* all stop at the end of the interval that holds this step */
   _Atomic int failed;       /* writing failed */
   int why;
+  _Alignas(64) uint64_t reached; /* written by the first thread */
 };
 
 /* The first step at which a state was not finite, of all shards; those of later intervals do not count. */
@@ -112,7 +113,7 @@ static int interval_end(struct loop *l, uint64_t from, uint32_t n, uint32_t pari
 
 static int samples_write(struct loop *l, uint64_t end, uint32_t thread) {
   struct rt_sim *s = l->s;
-  rt_barrier(s->team);
+  rt_barrier(s->team, thread);
   if (!thread) {
     int e = rt_record_flush(s, end);
     if (e) {
@@ -120,7 +121,7 @@ static int samples_write(struct loop *l, uint64_t end, uint32_t thread) {
       l->failed = 1;
     }
   }
-  rt_barrier(s->team);
+  rt_barrier(s->team, thread);
   return l->failed;
 }
 
@@ -133,7 +134,7 @@ static int loop_job(void *context, uint32_t thread) {
     uint32_t n = l->until - step < s->interval ? (uint32_t)(l->until - step) : s->interval;
     for (uint32_t h = h0; h < h1; h++)
       for (uint32_t j = 0; j < n; j++) rt_shard_step(&s->shards[h], step + 1 + j, j, parity);
-    rt_barrier(s->team);
+    rt_barrier(s->team, thread);
     uint64_t end = step + n, bad = bad_step(s, end);
     uint32_t good = bad <= end ? (uint32_t)(bad - step - 1) : n;
     for (uint32_t h = h0; !e && h < h1; h++) e = rt_exchange(&s->shards[h], step + 1, good, parity);
@@ -141,7 +142,7 @@ static int loop_job(void *context, uint32_t thread) {
     if (!thread) {
       int own = interval_end(l, step + 1, good, parity);
       e = e ? e : own;
-      s->reached = step + good;
+      l->reached = step + good;
     }
     if (good < n || end >= l->stop_at) break;
     if (rt_record_full(s, end) && samples_write(l, end, thread)) break;
@@ -172,7 +173,7 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   unsigned mode = rt_float_mode_flush();
   int e = rt_team_run(s->team, loop_job, &l);
   rt_float_mode_restore(mode);
-  s->step = s->reached;
+  s->step = l.reached;
   s->simulate_s += rt_clock() - began - (s->output_s - output);
   uint64_t bad = bad_step(s, RT_NO_STEP - 1);
   if (!e && bad != RT_NO_STEP) return bad_report(s, bad);

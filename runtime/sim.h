@@ -92,8 +92,8 @@ struct rt_error_at { /* a state that is not finite */
   uint32_t pop, element, state;
 };
 
-struct rt_shard {
-  struct rt_sim *sim;
+struct rt_shard { /* on cache lines of its own: its thread writes it in every step */
+  _Alignas(64) struct rt_sim *sim;
   uint32_t index, n_slices, n_acc;
   struct rt_slice *slices;
   int64_t *acc;
@@ -109,7 +109,7 @@ struct rt_shard {
   uint32_t n_events, n_drives;
   uint64_t next_record;           /* the next step at which a variable is recorded */
   void *record_scratch;           /* one slice of OUT */
-  struct rt_error_at bad;
+  _Alignas(64) struct rt_error_at bad; /* read by all threads after every interval */
 };
 
 struct rt_csr { /* synapses made owner by owner, as lists by source */
@@ -209,7 +209,6 @@ struct rt_sim {
   uint8_t *set;
   double dt, duration;
   uint64_t seed, n_steps, step;   /* step: the last one done */
-  uint64_t reached;               /* the same, while a run is going on */
   uint32_t real_size;
   uint32_t n_pops, n_shards, n_ports, n_projs, n_drives, n_groups, n_expects, n_watches;
   struct rt_pop *pops;

@@ -1,8 +1,9 @@
 /* Threads that wait for jobs, and a barrier for the step loop.
  *
- * The barrier spins for a few microseconds, since the threads' shares of an interval are nearly equal, and then sleeps on a futex: on a busy
- * machine, spinning would keep the one that is awaited from running. With more threads than processors it does not spin at
- * all. Who comes last makes a system call only if someone sleeps. */
+ * The barrier spins, since the threads' shares of an interval are nearly equal, and then sleeps on a futex. How long it spins is learnt: longer
+ * than a sleeper takes to wake while that succeeds (else two threads could take turns sleeping for ever), hardly at all while it
+ * fails, since on a busy machine spinning keeps the one that is awaited from running; every so often the long spin is tried again. With
+ * more threads than processors it does not spin. Who comes last makes a system call only if someone sleeps. */
 #include "runtime/threads.h"
 
 #include <linux/futex.h>
@@ -21,11 +22,12 @@
 #include "runtime/error.h"
 #include "runtime/mem.h"
 
-enum { SPINS = 300 };
+enum { SPINS_LEAST = 64, SPINS_MOST = 2048, TRY_AGAIN = 64 };
 
 struct worker {
-  struct rt_team *team;
+  _Alignas(64) struct rt_team *team;
   uint32_t number;
+  uint32_t spins, waits; /* the barrier's patience */
   pthread_t thread;
   int result;
   char message[1024];
@@ -33,7 +35,8 @@ struct worker {
 
 struct rt_team {
   struct rt_mem mem;
-  uint32_t n, spins;
+  uint32_t n;
+  bool spin;
   struct worker *workers;
   int (*job)(void *, uint32_t);
   void *context;
@@ -68,7 +71,23 @@ void rt_float_mode_restore(unsigned mode) {
 #endif
 }
 
-void rt_barrier(struct rt_team *t) {
+/* true: the others have come. */
+static bool spin_until(struct rt_team *t, struct worker *w, uint32_t round) {
+  uint32_t most = ++w->waits % TRY_AGAIN ? w->spins : SPINS_MOST;
+  for (uint32_t i = 0; i < most; i++) {
+    if (atomic_load_explicit(&t->round, memory_order_acquire) != round) {
+      w->spins = w->spins < SPINS_MOST ? w->spins * 2 : SPINS_MOST;
+      return true;
+    }
+#if defined(__x86_64__)
+    _mm_pause();
+#endif
+  }
+  w->spins = SPINS_LEAST;
+  return false;
+}
+
+void rt_barrier(struct rt_team *t, uint32_t thread) {
   if (t->n == 1) return;
   uint32_t round = atomic_load_explicit(&t->round, memory_order_acquire);
   if (atomic_fetch_add_explicit(&t->arrived, 1, memory_order_acq_rel) + 1 == t->n) {
@@ -77,12 +96,7 @@ void rt_barrier(struct rt_team *t) {
     if (atomic_load(&t->sleeping)) syscall(SYS_futex, (void *)&t->round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
     return;
   }
-  for (uint32_t i = 0; i < t->spins; i++) {
-    if (atomic_load_explicit(&t->round, memory_order_acquire) != round) return;
-#if defined(__x86_64__)
-    _mm_pause();
-#endif
-  }
+  if (t->spin && spin_until(t, &t->workers[thread], round)) return;
   atomic_fetch_add(&t->sleeping, 1); /* before round is read again: who comes last sees it, or we see the new round */
   while (atomic_load(&t->round) == round) syscall(SYS_futex, (void *)&t->round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
   atomic_fetch_sub(&t->sleeping, 1);
@@ -93,11 +107,11 @@ static void *worker_main(void *arg) {
   struct rt_team *t = w->team;
   rt_float_mode_flush();
   for (;;) {
-    rt_barrier(t); /* a job is there */
+    rt_barrier(t, w->number); /* a job is there */
     if (t->quit) return NULL;
     w->result = t->job(t->context, w->number);
     if (w->result) snprintf(w->message, sizeof w->message, "%s", rt_error());
-    rt_barrier(t); /* it is done */
+    rt_barrier(t, w->number); /* it is done */
   }
 }
 
@@ -111,8 +125,9 @@ struct rt_team *rt_team_new(uint32_t n) {
   }
   t->mem = mem;
   t->n = n;
-  t->spins = n <= rt_processors() ? SPINS : 0;
+  t->spin = n <= rt_processors();
   t->workers = workers;
+  for (uint32_t i = 0; i < n; i++) workers[i].spins = SPINS_MOST;
   for (uint32_t i = 1; i < n; i++) {
     workers[i].team = t;
     workers[i].number = i;
@@ -132,7 +147,7 @@ struct rt_team *rt_team_new(uint32_t n) {
 void rt_team_free(struct rt_team *t) {
   if (!t) return;
   t->quit = true;
-  rt_barrier(t);
+  rt_barrier(t, 0);
   for (uint32_t i = 1; i < t->n; i++) pthread_join(t->workers[i].thread, NULL);
   struct rt_mem mem = t->mem;
   rt_mem_free(&mem);
@@ -143,9 +158,9 @@ uint32_t rt_team_size(const struct rt_team *t) { return t->n; }
 int rt_team_run(struct rt_team *t, int (*job)(void *context, uint32_t thread), void *context) {
   t->job = job;
   t->context = context;
-  rt_barrier(t);
+  rt_barrier(t, 0);
   int e = job(context, 0);
-  rt_barrier(t);
+  rt_barrier(t, 0);
   for (uint32_t i = 1; !e && i < t->n; i++)
     if (t->workers[i].result) e = rt_fail_again(t->workers[i].result, t->workers[i].message);
   return e;
