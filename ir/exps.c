@@ -1,12 +1,11 @@
-/* Exponentials that share: exp(n y + c) is exp(y)^n * exp(c), so where exponents in a step are whole
- * multiples (1 to 8) of one linear form up to constants, one exponential serves all. Rates of Hodgkin-Huxley
- * type are the case: -(V + 40)/10, -(V + 35)/10,
- * -(V + 55)/10, -(V + 65)/20 and -(V + 65)/80 need one exponential and some products.
+/* Exponentials that share: exp(n y + c) is exp(y)^n * exp(c), so where exponents in a step are whole multiples
+ * (1 to 8) of one linear form up to constants, one exponential serves all. Rates of Hodgkin-Huxley type are the
+ * case: -(V + 40)/10, -(V + 35)/10, -(V + 55)/10, -(V + 65)/20 and -(V + 65)/80 need one, and some products.
+ * exprelr(x) = x / (exp(x) - 1) takes part: by the quotient for |x| >= 1/4, else by its series to x^10.
+ * Every exponent, shared or not, becomes what is uniform in it and one fma for each other value.
  *
- * exprelr(x) = x / (exp(x) - 1) takes part: by the quotient for |x| >= 1/4, else by its series to x^10 (rest
- * 3e-17). Error: at most n + 3 units in the last place for exp, 4 n + 8 for exprelr, against 1 and 2 before;
- * not exact in the sense of passes.def. Steps only, after the integrator has been chosen. Needs `cse`; gives
- * work for `dce`. */
+ * Error: at most n + 3 units in the last place for exp, 4 n + 8 for exprelr, against 1 and 2 before; not exact in
+ * the sense of passes.def. Steps only, after the integrator has been chosen. Needs `cse`; gives work for `dce`. */
 #include <math.h>
 
 #include "ir/pass.h"
@@ -24,18 +23,19 @@ typedef struct {
 
 typedef struct {
   IrRewrite r;
+  const bool *uniform; /* by instruction */
   VEC(Member) members;
   uint32_t *member; /* by instruction, or IR_NONE */
+  IrVal *exponent;  /* new value of a member's exponent, by member */
   IrVal *power;     /* new value of exp(base)^n: [base * (MOST + 1) + n] */
 } Exps;
 
 static void find_members(Exps *z, const IrKernel *k, Arena *a) {
-  const bool *uniform = ir_uniform_values(k, a);
   const Products forms = {.k = k};
   for (IrVal i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
     z->member[i] = IR_NONE;
-    if ((ins->op != IR_EXP && ins->op != IR_EXPRELR) || uniform[i]) continue;
+    if ((ins->op != IR_EXP && ins->op != IR_EXPRELR) || z->uniform[i]) continue;
     Member m = {.at = i, .arg = ins->arg[0], .base = z->members.n};
     bool bad = false;
     sum_add(&forms, ins->arg[0], 1, &m.form, &bad, 0);
@@ -80,60 +80,82 @@ static IrVal num(Exps *z, double x) { return ir_const(&z->r.b, x, DIM_NONE); }
 
 static IrVal make(Exps *z, IrVal i);
 
+/* The exponent as few operations: what is uniform in it, to be hoisted, and one fma for each other atom. */
+static IrVal exponent(Exps *z, const Member *m) {
+  IrBuild *b = &z->r.b;
+  IrVal *at = &z->exponent[z->member[m->at]];
+  if (*at != IR_NONE) return *at;
+  IrVal sum = num(z, m->c);
+  for (int varying = 0; varying < 2; varying++)
+    for (uint32_t i = 0; i < m->form.n; i++) {
+      IrVal atom = m->form.atom[i];
+      if (z->uniform[atom] == (varying != 0)) continue;
+      IrVal value = make(z, atom);
+      IrVal k = ir_const(b, m->k * m->form.coef[i], dim_div(DIM_NONE, b->k->ins.at[value].dim));
+      sum = alg_fma(b, k, value, sum);
+    }
+  return *at = sum;
+}
+
 /* exp(exponent of the base)^n */
 static IrVal power(Exps *z, uint32_t base, int n) {
   IrVal *at = &z->power[base * (MOST + 1) + (uint32_t)n];
   if (*at != IR_NONE) return *at;
-  if (n == 1) *at = ir_op1(&z->r.b, IR_EXP, make(z, z->members.at[base].arg));
+  if (n == 1) *at = ir_op1(&z->r.b, IR_EXP, exponent(z, &z->members.at[base]));
   else if (n % 2 == 0) *at = ir_op2(&z->r.b, IR_MUL, power(z, base, n / 2), power(z, base, n / 2));
   else *at = ir_op2(&z->r.b, IR_MUL, power(z, base, n - 1), power(z, base, 1));
   return *at;
 }
 
-/* x / (e - 1) where e = exp(x) to some units in the last place */
-static IrVal quotient(Exps *z, IrVal x, IrVal e) {
+/* x / (e factor - 1) where e factor = exp(x) to some units in the last place */
+static IrVal quotient(Exps *z, IrVal x, IrVal e, IrVal factor) {
   static const double series[] = {1.0 / 47900160, -1.0 / 1209600, 1.0 / 30240, -1.0 / 720, 1.0 / 12};
   IrBuild *b = &z->r.b;
   IrVal square = ir_op2(b, IR_MUL, x, x), p = num(z, series[0]);
   for (size_t i = 1; i < COUNT_OF(series); i++) p = ir_op3(b, IR_FMA, p, square, num(z, series[i]));
   IrVal linear = ir_op3(b, IR_FMA, num(z, -0.5), x, num(z, 1));
   IrVal near = ir_op3(b, IR_FMA, p, square, linear);
-  IrVal far = ir_op2(b, IR_DIV, x, ir_op2(b, IR_SUB, e, num(z, 1)));
+  IrVal far = ir_op2(b, IR_DIV, x, alg_fma(b, e, factor, num(z, -1)));
   return ir_op3(b, IR_SELECT, ir_op2(b, IR_LT, ir_op1(b, IR_ABS, x), num(z, 0.25)), near, far);
 }
 
 static IrVal shared(Exps *z, const Member *m) {
   const Member *base = &z->members.at[m->base];
   IrVal e = power(z, m->base, m->n);
-  double factor = exp(m->c - m->n * base->c);
-  if (fabs(factor - 1) > 1e-15) e = ir_op2(&z->r.b, IR_MUL, e, num(z, factor));
-  if (z->r.in->ins.at[m->at].op == IR_EXP) return e;
-  return quotient(z, z->r.map[m->arg], e);
+  double ratio = exp(m->c - m->n * base->c);
+  IrVal factor = num(z, fabs(ratio - 1) > 1e-15 ? ratio : 1);
+  if (z->r.in->ins.at[m->at].op == IR_EXP) return alg_mul(&z->r.b, e, factor);
+  return quotient(z, exponent(z, m), e, factor);
 }
 
 /* The new value of old instruction i; what it needs first, since a base may stand below its first user. */
 static IrVal make(Exps *z, IrVal i) {
   if (z->r.map[i] != IR_NONE) return z->r.map[i];
   const IrIns *ins = &z->r.in->ins.at[i];
-  for (int j = 0; j < ir_ops[ins->op].arity; j++) make(z, ins->arg[j]);
   const Member *m = z->member[i] == IR_NONE ? NULL : &z->members.at[z->member[i]];
-  if (m && m->n) {
-    IrVal e = shared(z, m);
-    return z->r.map[i] = e;
+  IrVal made;
+  if (m) {
+    ir_rewrite_at(&z->r, i);
+    made = m->n ? shared(z, m) : ir_op1(&z->r.b, (IrOp)ins->op, exponent(z, m));
+  } else {
+    for (int j = 0; j < ir_ops[ins->op].arity; j++) make(z, ins->arg[j]);
+    ir_rewrite_at(&z->r, i);
+    made = ir_rewrite_copy(&z->r, i);
   }
-  ir_rewrite_at(&z->r, i);
-  return ir_rewrite_copy(&z->r, i);
+  return z->r.map[i] = made;
 }
 
 static IrKernel *exps_kernel(const IrKernel *k, Arena *out, Session *s) {
   if (k->kind != KERNEL_STEP) return ir_kernel_copy(k, out);
   Exps z = {.r = ir_rewrite(k, out, s), .member = NEW_ARRAY(out, uint32_t, k->ins.n + 1)};
+  z.uniform = ir_uniform_values(k, out);
   find_members(&z, k, out);
   find_bases(&z);
+  z.exponent = NEW_ARRAY(out, IrVal, z.members.n + 1);
+  for (uint32_t i = 0; i < z.members.n; i++) z.exponent[i] = IR_NONE;
   z.power = NEW_ARRAY(out, IrVal, (size_t)(z.members.n + 1) * (MOST + 1));
   for (uint32_t i = 0; i < z.members.n * (MOST + 1); i++) z.power[i] = IR_NONE;
   for (IrVal i = 0; i < k->ins.n; i++) {
-    ir_rewrite_at(&z.r, i);
     make(&z, i);
   }
   return z.r.b.k;
