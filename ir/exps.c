@@ -1,11 +1,12 @@
 /* Exponentials that share: exp(n y + c) is exp(y)^n * exp(c), so where exponents in a step are whole multiples
- * (1 to 8) of one linear form up to constants, one exponential serves all. Rates of Hodgkin-Huxley type are the
- * case: -(V + 40)/10, -(V + 35)/10, -(V + 55)/10, -(V + 65)/20 and -(V + 65)/80 need one, and some products.
+ * (1 to 8) of one linear form up to constants, one exponential serves all. Rates of Hodgkin-Huxley type are
+ * the case: -(V + 40)/10, -(V + 35)/10, -(V + 55)/10, -(V + 65)/20 and -(V + 65)/80 need one, and products.
  * exprelr(x) = x / (exp(x) - 1) takes part: by the quotient for |x| >= 1/4, else by its series to x^10.
  * Every exponent, shared or not, becomes what is uniform in it and one fma for each other value.
  *
- * Error: at most n + 3 units in the last place for exp, 4 n + 8 for exprelr, against 1 and 2 before; not exact in
- * the sense of passes.def. Steps only, after the integrator has been chosen. Needs `cse`; gives work for `dce`. */
+ * Error: at most n + 3 units in the last place for exp, 4 n + 8 for exprelr, against 1 and 2 before; not
+ * exact in the sense of passes.def. Steps only, after the integrator has been chosen. Needs `cse`; gives work
+ * for `dce`. */
 #include <math.h>
 
 #include "ir/pass.h"
