@@ -62,7 +62,9 @@ static int setting_add(struct nsl_sim *n, const char *path, const char *text, do
   return rt_fail(NSL_EINPUT, "no parameter `%s`", path);
 }
 
-int nsl_set_text(struct nsl_sim *n, const char *path, const char *value) { return setting_add(n, path, value, 0); }
+int nsl_set_text(struct nsl_sim *n, const char *path, const char *value) {
+  return setting_add(n, path, value, 0);
+}
 
 int nsl_set(struct nsl_sim *n, const char *path, double value) {
   if (!isfinite(value)) return rt_fail(NSL_EINPUT, "%s: the value is not a finite number", path);
@@ -93,7 +95,8 @@ int nsl_run(struct nsl_sim *n, double ms) {
   int e = built(n);
   if (e) return e;
   double steps = rt_steps(ms, n->sim.dt);
-  if (!(steps >= 0 && steps + (double)n->sim.step < 4294967295.0)) return rt_fail(NSL_EINPUT, "cannot run for %g ms", ms);
+  if (!(steps >= 0 && steps + (double)n->sim.step < 4294967295.0))
+    return rt_fail(NSL_EINPUT, "cannot run for %g ms", ms);
   return rt_run(&n->sim, n->sim.step + (uint64_t)steps);
 }
 
@@ -110,17 +113,20 @@ int nsl_population(struct nsl_sim *n, const char *path, uint32_t *ret_index, uin
   return e ? e : rt_fail(NSL_EINPUT, "no population `%s`", path);
 }
 
-int nsl_read(struct nsl_sim *n, uint32_t population, const char *name, uint32_t first, uint32_t count, double *ret) {
+int nsl_read(struct nsl_sim *n, uint32_t population, const char *name, uint32_t first, uint32_t count,
+             double *ret) {
   int e = built(n);
   if (e) return e;
   const struct rt_sim *s = &n->sim;
   if (population >= s->n_pops) return rt_fail(NSL_EINPUT, "there is no population number %u", population);
   const struct rt_pop *p = &s->pops[population];
-  if (first > p->size || count > p->size - first) return rt_fail(NSL_EINPUT, "%s has only %u elements", p->def->path, p->size);
+  if (first > p->size || count > p->size - first)
+    return rt_fail(NSL_EINPUT, "%s has only %u elements", p->def->path, p->size);
   for (uint32_t i = 0; i < p->class->n_states; i++) {
     if (strcmp(p->class->states[i].name, name) != 0) continue;
     for (uint32_t k = 0; k < count; k++)
-      ret[k] = s->program->f32 ? (double)((const float *)p->states[i])[first + k] : ((const double *)p->states[i])[first + k];
+      ret[k] = s->program->f32 ? (double)((const float *)p->states[i])[first + k]
+                               : ((const double *)p->states[i])[first + k];
     return NSL_OK;
   }
   return rt_fail(NSL_EINPUT, "%s has no state `%s`", p->def->path, name);

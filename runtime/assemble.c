@@ -1,8 +1,10 @@
-/* Synapses as packed rows. For each source population in turn: lists by source of what is drawn by target; then, source by source, the
- * synapses of all its projections, sorted by shard, group and delay, and written as buckets (hot.h) to the shards' stores.
+/* Synapses as packed rows. For each source population in turn: lists by source of what is drawn by target;
+ * then, source by source, the synapses of all its projections, sorted by shard, group and delay, and written
+ * as buckets (hot.h) to the shards' stores.
  *
- * Threads take blocks of sources; each appends to segments of its own in every store, so where a row lies depends on the threads but what
- * is in it does not. Fan-in is counted in whole quanta, so that the bound on sums is exact and independent of order. */
+ * Threads take blocks of sources; each appends to segments of its own in every store, so where a row lies
+ * depends on the threads but what is in it does not. Fan-in is counted in whole quanta, so that the bound on
+ * sums is exact and independent of order. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +65,9 @@ static int values_draw(struct packer *k, const struct rt_proj *p, uint32_t owner
   for (uint64_t i = 0; i < n; i++) {
     k->weights[i] = rt_weight_clip(p, k->weights[i]);
     if (!isfinite(k->weights[i]))
-      return rt_fail_at(NSL_EMODEL, p->def->place, "%s: a weight is not a finite number (owner %u, synapse %llu)", p->def->path,
-                        owner, (unsigned long long)i);
+      return rt_fail_at(NSL_EMODEL, p->def->place,
+                        "%s: a weight is not a finite number (owner %u, synapse %llu)", p->def->path, owner,
+                        (unsigned long long)i);
   }
   return 0;
 }
@@ -101,7 +104,8 @@ static int csr_alloc(struct packer *k, struct rt_proj *p, uint64_t n) {
   c->target = rt_alloc(&k->lists, n, sizeof *c->target);
   c->delay = p->drawn_delay && by_target ? rt_alloc(&k->lists, n, sizeof *c->delay) : NULL;
   c->weight = p->drawn_weight && by_target ? rt_alloc(&k->lists, n, sizeof *c->weight) : NULL;
-  bool whole = c->begin && c->target && (!by_target || ((!p->drawn_delay || c->delay) && (!p->drawn_weight || c->weight)));
+  bool whole = c->begin && c->target &&
+               (!by_target || ((!p->drawn_delay || c->delay) && (!p->drawn_weight || c->weight)));
   return whole ? 0 : NSL_EMEMORY;
 }
 
@@ -140,13 +144,16 @@ static int lists_make(struct packer *k, struct rt_proj *p) {
 
 static int row_room(struct packer *k, uint64_t n) {
   n += k->n;
-  return rt_grow(&k->cell, &k->cell_cap, n, sizeof *k->cell) || rt_grow(&k->delay, &k->delay_cap, n, sizeof *k->delay) ||
-                 rt_grow(&k->acc, &k->acc_cap, n, sizeof *k->acc) || rt_grow(&k->units, &k->units_cap, n, sizeof *k->units)
-             ? NSL_EMEMORY : 0;
+  return rt_grow(&k->cell, &k->cell_cap, n, sizeof *k->cell) ||
+                 rt_grow(&k->delay, &k->delay_cap, n, sizeof *k->delay) ||
+                 rt_grow(&k->acc, &k->acc_cap, n, sizeof *k->acc) ||
+                 rt_grow(&k->units, &k->units_cap, n, sizeof *k->units)
+             ? NSL_EMEMORY
+             : 0;
 }
 
-static int row_append(struct packer *k, const struct rt_proj *p, const uint32_t *targets, const uint32_t *steps,
-                      const double *weights, uint64_t n) {
+static int row_append(struct packer *k, const struct rt_proj *p, const uint32_t *targets,
+                      const uint32_t *steps, const double *weights, uint64_t n) {
   if (row_room(k, n)) return NSL_EMEMORY;
   const struct rt_unit *unit = &k->b->units[rt_same(k->s, p->port)];
   const struct rt_lane *lanes = p->target->lanes[p->def->port];
@@ -181,7 +188,8 @@ static int row_projection(struct packer *k, struct rt_proj *p, uint32_t source) 
   const struct rt_csr *c = &p->csr;
   if (rt_rule_by_target(p)) {
     uint64_t at = c->begin[i];
-    return row_append(k, p, c->target + at, c->delay ? c->delay + at : NULL, c->weight ? c->weight + at : NULL, c->begin[i + 1] - at);
+    return row_append(k, p, c->target + at, c->delay ? c->delay + at : NULL,
+                      c->weight ? c->weight + at : NULL, c->begin[i + 1] - at);
   }
   uint64_t n = p->max_row;
   const uint32_t *targets = k->partners;
@@ -196,7 +204,9 @@ static int row_projection(struct packer *k, struct rt_proj *p, uint32_t source) 
     if (!e) e = rt_rule_partners(k->s, p, &k->drawer, source, n, k->partners, &n);
   }
   if (!e) e = values_draw(k, p, source, n);
-  return e ? e : row_append(k, p, targets, p->drawn_delay ? k->steps : NULL, p->drawn_weight ? k->weights : NULL, n);
+  return e ? e
+           : row_append(k, p, targets, p->drawn_delay ? k->steps : NULL, p->drawn_weight ? k->weights : NULL,
+                        n);
 }
 
 /* ---- packing */
@@ -211,7 +221,8 @@ static uint64_t store_take(struct packer *k, uint32_t shard, uint64_t units) {
     g->at = atomic_fetch_add(&h->store_used, size);
     g->end = g->at + size;
     if (g->end > h->store_cap) {
-      rt_fail(NSL_EMEMORY, "the synapses of one shard do not fit (%.3g GB are reserved)", (double)h->store_cap * 8e-9);
+      rt_fail(NSL_EMEMORY, "the synapses of one shard do not fit (%.3g GB are reserved)",
+              (double)h->store_cap * 8e-9);
       return 0;
     }
   }
@@ -220,10 +231,13 @@ static uint64_t store_take(struct packer *k, uint32_t shard, uint64_t units) {
   return at;
 }
 
-static uint64_t bucket_units(bool wide, uint32_t n) { return wide ? 1 + (uint64_t)n : 1 + ((uint64_t)n + 3) / 4; }
+static uint64_t bucket_units(bool wide, uint32_t n) {
+  return wide ? 1 + (uint64_t)n : 1 + ((uint64_t)n + 3) / 4;
+}
 
 /* Headers of one row's buckets; fills `place`, where each bucket's synapses go. */
-static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t cell, uint32_t source, uint32_t span) {
+static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t cell, uint32_t source,
+                       uint32_t span) {
   const uint32_t *count = k->count + (uint64_t)cell * span;
   uint32_t shard = cell / pop->n_groups, group = cell % pop->n_groups;
   bool wide = pop->groups[group].wide;
@@ -240,8 +254,8 @@ static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t cell
     if (header)
       *header = count[d] | (uint64_t)(d - last) << 32;
     else
-      k->s->shards[shard].rows[pop->row0 + (uint64_t)group * pop->size + source] =
-          (struct rt_row){(uint32_t)at, count[d], k->shortest + d};
+      k->s->shards[shard].rows[pop->row0 + (uint64_t)group * pop->size + source] = (struct rt_row){
+          (uint32_t)at, count[d], k->shortest + d};
     header = &store[at];
     *header = 0;
     k->place[(uint64_t)cell * span + d] = wide ? at + 1 : (at + 1) * 4;
@@ -254,7 +268,8 @@ static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t cell
 static int row_pack(struct packer *k, const struct rt_pop *pop, uint32_t source) {
   uint32_t span = k->longest - k->shortest + 1, cells = k->s->n_shards * pop->n_groups;
   uint64_t table = (uint64_t)cells * span;
-  if (rt_grow(&k->count, &k->count_cap, table, sizeof *k->count) || rt_grow(&k->place, &k->place_cap, table, sizeof *k->place))
+  if (rt_grow(&k->count, &k->count_cap, table, sizeof *k->count) ||
+      rt_grow(&k->place, &k->place_cap, table, sizeof *k->place))
     return NSL_EMEMORY;
   memset(k->count, 0, table * sizeof *k->count);
   for (uint64_t i = 0; i < k->n; i++) k->count[(uint64_t)k->cell[i] * span + k->delay[i] - k->shortest]++;
@@ -299,7 +314,8 @@ static int pop_lists(struct packer *k, const struct rt_pop *pop) {
 }
 
 static int pop_rows(struct packer *k, const struct rt_pop *pop) {
-  for (uint64_t from; !stopped(k->b) && (from = (uint64_t)atomic_fetch_add(&k->b->next, 1) * SOURCES) < pop->size;)
+  for (uint64_t from;
+       !stopped(k->b) && (from = (uint64_t)atomic_fetch_add(&k->b->next, 1) * SOURCES) < pop->size;)
     for (uint64_t i = from; i < from + SOURCES && i < pop->size; i++) {
       int e = row_make(k, pop, (uint32_t)i);
       if (e) return e;
@@ -332,7 +348,8 @@ static int packer_work(struct packer *k, uint32_t thread) {
 
 static void packer_merge(struct packer *k) {
   struct rt_build *b = k->b;
-  for (uint32_t free_now = 0; !atomic_compare_exchange_weak(&b->merging, &free_now, 1); free_now = 0) continue;
+  for (uint32_t free_now = 0; !atomic_compare_exchange_weak(&b->merging, &free_now, 1); free_now = 0)
+    continue;
   for (uint32_t h = 0; h < k->s->n_shards; h++)
     for (uint32_t i = 0; i < k->s->shards[h].n_acc; i++) b->fan[h][i] += k->fan[h][i];
   b->min_delay = k->min_delay < b->min_delay ? k->min_delay : b->min_delay;
@@ -356,7 +373,8 @@ static int packer_job(void *context, uint32_t thread) {
   if (all) e = packer_work(&k, thread);
   if (!e && all) packer_merge(&k);
   rt_drawer_drop(&k.drawer);
-  void *scratch[] = {&k.partners, &k.steps, &k.weights, &k.cell, &k.delay, &k.acc, &k.units, &k.count, &k.place};
+  void *scratch[] = {&k.partners, &k.steps, &k.weights, &k.cell, &k.delay,
+                     &k.acc,      &k.units, &k.count,   &k.place};
   for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) rt_drop(scratch[i]);
   rt_mem_free(&k.mem);
   return e;

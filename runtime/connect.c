@@ -1,9 +1,11 @@
-/* Projections before and after their synapses are made: slices, rules, groups, memory, units of the accumulators.
+/* Projections before and after their synapses are made: slices, rules, groups, memory, units of the
+ * accumulators.
  *
- * Accumulators are 64-bit integers, so that no order of additions matters. One unit is a power of two for each port, as fine as the exact
- * bound of a sum in one step allows: all synapses onto one element, plus what drives may add. Rows with one weight
- * keep it apart from the synapses, so their unit is chosen when the fan-in has been counted. Rows with a weight for each synapse hold
- * 48 bits, so their unit is fixed before, from a sample of the weights; should one not fit, all is built again, coarser. */
+ * Accumulators are 64-bit integers, so that no order of additions matters. One unit is a power of two for
+ * each port, as fine as the exact bound of a sum in one step allows: all synapses onto one element, plus what
+ * drives may add. Rows with one weight keep it apart from the synapses, so their unit is chosen when the
+ * fan-in has been counted. Rows with a weight for each synapse hold 48 bits, so their unit is fixed before,
+ * from a sample of the weights; should one not fit, all is built again, coarser. */
 #include "runtime/connect.h"
 
 #include <math.h>
@@ -13,17 +15,27 @@
 #include "runtime/error.h"
 #include "runtime/threads.h"
 
-enum { CONST_GROUPS = 4, SAMPLE_OWNERS = 16, SAMPLE_EACH = 256, HEADROOM = 3, HEADROOM_MORE = 8, ATTEMPTS = 8, MOST_DELAY = 1 << 24 };
+enum {
+  CONST_GROUPS = 4,
+  SAMPLE_OWNERS = 16,
+  SAMPLE_EACH = 256,
+  HEADROOM = 3,
+  HEADROOM_MORE = 8,
+  ATTEMPTS = 8,
+  MOST_DELAY = 1 << 24
+};
 
 /* ---- values of synapses */
 
-void rt_synapse_values(const struct rt_sim *s, const struct rt_proj *p, const struct nsl_code *code, uint32_t owner,
-                       uint64_t n, double *out) {
+void rt_synapse_values(const struct rt_sim *s, const struct rt_proj *p, const struct nsl_code *code,
+                       uint32_t owner, uint64_t n, double *out) {
   void *few[8], **slots = few;
   struct rt_mem mem = {0};
   if (code->n_bindings > 8 && !(slots = rt_alloc(&mem, code->n_bindings, sizeof *slots))) return;
-  for (uint32_t i = 0; i < code->n_bindings; i++) slots[i] = code->bindings[i].kind == NSL_SLOT_OUT ? out : NULL;
-  struct nsl_env env = {.slots = slots, .u = p->u, .key = p->key, .step = owner, .count = (int64_t)n, .dt = s->dt};
+  for (uint32_t i = 0; i < code->n_bindings; i++)
+    slots[i] = code->bindings[i].kind == NSL_SLOT_OUT ? out : NULL;
+  struct nsl_env env = {
+      .slots = slots, .u = p->u, .key = p->key, .step = owner, .count = (int64_t)n, .dt = s->dt};
   if (n) rt_kernel(s, code)(&env);
   rt_mem_free(&mem);
 }
@@ -34,11 +46,11 @@ uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double 
   double steps = rt_steps(delay, s->dt);
   if (steps >= 1 && steps <= MOST_DELAY) return (uint32_t)steps;
   if (steps > MOST_DELAY)
-    rt_fail_at(NSL_EMODEL, p->def->place, "%s: a delay of %g ms is more than %d steps of %g ms", p->def->path, delay,
-               MOST_DELAY, s->dt);
+    rt_fail_at(NSL_EMODEL, p->def->place, "%s: a delay of %g ms is more than %d steps of %g ms", p->def->path,
+               delay, MOST_DELAY, s->dt);
   else
-    rt_fail_at(NSL_EMODEL, p->def->place, "%s: a delay of %g ms is less than one step of %g ms%s", p->def->path, delay, s->dt,
-               p->drawn_delay ? "; draw it `within [dt, inf)`" : "");
+    rt_fail_at(NSL_EMODEL, p->def->place, "%s: a delay of %g ms is less than one step of %g ms%s",
+               p->def->path, delay, s->dt, p->drawn_delay ? "; draw it `within [dt, inf)`" : "");
   return 0;
 }
 
@@ -60,7 +72,8 @@ static int proj_values(struct rt_sim *s, struct rt_proj *p) {
 }
 
 static int proj_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_projection *d, uint32_t index) {
-  *p = (struct rt_proj){.def = d, .index = index, .source = &s->pops[d->source.pop], .target = &s->pops[d->target.pop]};
+  *p = (struct rt_proj){
+      .def = d, .index = index, .source = &s->pops[d->source.pop], .target = &s->pops[d->target.pop]};
   int e = rt_slice_range(s, &d->source, d->place, &p->s0, &p->sn);
   if (!e) e = rt_slice_range(s, &d->target, d->place, &p->t0, &p->tn);
   if (e) return e;
@@ -135,19 +148,22 @@ static int groups_make(struct rt_sim *s) {
 
 static double proj_bytes(const struct rt_sim *s, const struct rt_proj *p) {
   bool wide = p->source->groups[p->group].wide;
-  double row_parts = (double)p->sn * s->n_shards, buckets = p->drawn_delay ? fmin(p->expected, row_parts * 50) : row_parts;
+  double row_parts = (double)p->sn * s->n_shards,
+         buckets = p->drawn_delay ? fmin(p->expected, row_parts * 50) : row_parts;
   return p->expected * (wide ? 8 : 2) + buckets * (wide ? 8 : 14);
 }
 
 static double lists_bytes(const struct rt_proj *p) {
   if (!rt_rule_lists(p)) return 0;
-  return p->expected * (4.0 + (p->drawn_weight ? 8 : 0) + (p->drawn_delay ? 4 : 0) + (rt_rule_by_target(p) ? 0 : 16));
+  return p->expected *
+         (4.0 + (p->drawn_weight ? 8 : 0) + (p->drawn_delay ? 4 : 0) + (rt_rule_by_target(p) ? 0 : 16));
 }
 
 static int memory_check(struct rt_build *b) {
   struct rt_sim *s = b->s;
   const struct rt_proj *worst = NULL;
-  double most = 0, lists = 0, rows = (double)s->n_rows * s->n_shards * sizeof(struct rt_row), left = (double)rt_memory_left();
+  double most = 0, lists = 0, rows = (double)s->n_rows * s->n_shards * sizeof(struct rt_row),
+         left = (double)rt_memory_left();
   for (uint32_t i = 0; i < s->n_projs; i++) {
     double own = proj_bytes(s, &s->projs[i]);
     b->store_bytes += own;
@@ -157,8 +173,10 @@ static int memory_check(struct rt_build *b) {
   if (b->store_bytes + lists + rows <= left) return 0;
   if (!worst) return rt_fail(NSL_EMEMORY, "the rows of synapses do not fit in memory");
   return rt_fail_at(NSL_EMEMORY, worst->def->place,
-                    "the synapses need about %.3g GB of memory, of which %s with its %.3g synapses %.3g GB; %.3g GB are free on this machine",
-                    (b->store_bytes + lists + rows) / 1e9, worst->def->path, worst->expected, most / 1e9, left / 1e9);
+                    "the synapses need about %.3g GB of memory, of which %s with its %.3g synapses %.3g GB; "
+                    "%.3g GB are free on this machine",
+                    (b->store_bytes + lists + rows) / 1e9, worst->def->path, worst->expected, most / 1e9,
+                    left / 1e9);
 }
 
 static int stores_reserve(struct rt_build *b) {
@@ -182,7 +200,8 @@ static double sample_largest(struct rt_sim *s, const struct rt_proj *p) {
   uint32_t n = rt_rule_by_target(p) ? p->tn : p->sn, first = rt_rule_by_target(p) ? p->t0 : p->s0;
   uint32_t owners = n < SAMPLE_OWNERS ? n : SAMPLE_OWNERS;
   for (uint32_t i = 0; i < owners; i++) {
-    rt_synapse_values(s, p, &p->def->weight_code, first + (uint32_t)((uint64_t)n * i / owners), SAMPLE_EACH, w);
+    rt_synapse_values(s, p, &p->def->weight_code, first + (uint32_t)((uint64_t)n * i / owners), SAMPLE_EACH,
+                      w);
     for (uint32_t k = 0; k < SAMPLE_EACH; k++) {
       double a = fabs(rt_weight_clip(p, w[k]));
       if (isfinite(a) && a > largest) largest = a;
@@ -204,8 +223,9 @@ static int units_before(struct rt_build *b, int headroom) {
   for (uint32_t i = 0; i < s->n_ports; i++) {
     struct rt_unit *u = &b->units[i];
     int e = (u->largest > 0 ? ilogb(u->largest) + 1 : 0) + headroom;
-    if (e > 900 || e < -900) return rt_fail(NSL_EMODEL, "population %s: weights of %g cannot be summed",
-                                            s->pops[s->ports[i].pop].def->path, u->largest);
+    if (e > 900 || e < -900)
+      return rt_fail(NSL_EMODEL, "population %s: weights of %g cannot be summed",
+                     s->pops[s->ports[i].pop].def->path, u->largest);
     u->unit = ldexp(1, e - RT_WIDE_BITS);
     u->quantum = ldexp(1, e - RT_WIDE_BITS + RT_FAN_SHIFT);
   }

@@ -1,4 +1,5 @@
-/* What a program says about itself: --help, --describe, the nearest name to a wrong one, domains in the user's units. */
+/* What a program says about itself: --help, --describe, the nearest name to a wrong one, domains in the
+ * user's units. */
 #include "runtime/describe.h"
 
 #include <math.h>
@@ -41,7 +42,8 @@ const char *rt_nearest_path(const struct nsl_experiment *x, const char *path) {
   return near;
 }
 
-static void bound_text(const double *G, uint32_t slot, double without, const struct nsl_param *p, char *text, size_t size) {
+static void bound_text(const double *G, uint32_t slot, double without, const struct nsl_param *p, char *text,
+                       size_t size) {
   double v = slot == NSL_NONE ? without : G[slot];
   if (isinf(v))
     snprintf(text, size, "%s", v < 0 ? "-inf" : "inf");
@@ -86,10 +88,13 @@ static void param_describe(const struct rt_sim *s, const struct nsl_param *p, FI
 void rt_describe(const struct rt_sim *s, FILE *out) {
   const struct nsl_program *p = s->program;
   const struct nsl_experiment *x = s->x;
-  if (x == p->experiments) fprintf(out, "program %s, from %s, built for %s, %s\n\n", p->name, p->source, p->built_for, p->f32 ? "f32" : "f64");
+  if (x == p->experiments)
+    fprintf(out, "program %s, from %s, built for %s, %s\n\n", p->name, p->source, p->built_for,
+            p->f32 ? "f32" : "f64");
   fprintf(out, "experiment %s of %s", x->name, x->subject);
   if (x->doc && *x->doc) fprintf(out, "  ## %s", x->doc);
-  fprintf(out, "\n  %.12g ms with dt = %.12g ms, seed = %llu\n", s->duration, s->dt, (unsigned long long)s->seed);
+  fprintf(out, "\n  %.12g ms with dt = %.12g ms, seed = %llu\n", s->duration, s->dt,
+          (unsigned long long)s->seed);
   fprintf(out, "populations\n");
   for (uint32_t i = 0; i < s->n_pops; i++)
     fprintf(out, "  %s : %s[%u]\n", s->pops[i].def->path, s->pops[i].class->name, s->pops[i].size);
@@ -102,5 +107,6 @@ void rt_help(const struct nsl_program *p, FILE *out) {
 #define OPTION(text, argument, function, doc) fprintf(out, "  %-14s%-20s%s\n", text, argument, doc);
 #include "runtime/options.def"
 #undef OPTION
-  fprintf(out, "\nExit status: 0 if everything asked for was done and every `expect` holds, 1 if not, 130 after Ctrl-C.\n");
+  fprintf(out, "\nExit status: 0 if everything asked for was done and every `expect` holds, 1 if not, 130 "
+               "after Ctrl-C.\n");
 }

@@ -1,8 +1,8 @@
-/* Drives: what comes from outside of the network. Poisson trains and given times add to accumulators; constant and step currents
- * fill input arrays, which are rewritten only at the steps where a value changes.
+/* Drives: what comes from outside of the network. Poisson trains and given times add to accumulators;
+ * constant and step currents fill input arrays, which are rewritten only at the steps where a value changes.
  *
- * Poisson events are counted in (T-dt, T] and handled at T + delay: in step n the draw of step n - delay is used, so nothing is stored.
- * A current given from a to b acts on the steps that end in (a, b]. */
+ * Poisson events are counted in (T-dt, T] and handled at T + delay: in step n the draw of step n - delay is
+ * used, so nothing is stored. A current given from a to b acts on the steps that end in (a, b]. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +19,16 @@ static int poisson_prepare(struct rt_sim *s, struct rt_drive *d) {
   double rate = rt_value(s, d->def->arg0, NAN);
   d->mean = rate * s->dt;
   if (!(rate >= 0) || !(d->mean < 1e9))
-    return rt_fail_at(NSL_EMODEL, d->def->place, "%s: a rate of %g Hz cannot be drawn", d->def->path, rate * 1000);
+    return rt_fail_at(NSL_EMODEL, d->def->place, "%s: a rate of %g Hz cannot be drawn", d->def->path,
+                      rate * 1000);
   if (d->mean == 0) return 0;
   d->parts = nslm_poisson_parts(d->mean);
   d->table = rt_alloc(&s->mem, NSLM_POISSON_TABLE, sizeof *d->table);
   if (!d->table) return NSL_EMEMORY;
   d->table_n = nslm_poisson_table(d->mean / d->parts, d->table, NSLM_POISSON_TABLE);
-  if (!d->table_n) return rt_fail_at(NSL_EMODEL, d->def->place, "%s: a rate of %g Hz cannot be drawn", d->def->path, rate * 1000);
+  if (!d->table_n)
+    return rt_fail_at(NSL_EMODEL, d->def->place, "%s: a rate of %g Hz cannot be drawn", d->def->path,
+                      rate * 1000);
   return 0;
 }
 
@@ -41,7 +44,8 @@ static int times_prepare(struct rt_sim *s, struct rt_drive *d) {
   for (uint32_t i = 0; i < d->n_times; i++) {
     double t = s->G[d->def->times[i]], step = rt_steps(t, s->dt) + d->delay_steps;
     if (!(step >= 1))
-      return rt_fail_at(NSL_EMODEL, d->def->place, "%s: an event at %g ms would arrive before the first step ends", d->def->path, t);
+      return rt_fail_at(NSL_EMODEL, d->def->place,
+                        "%s: an event at %g ms would arrive before the first step ends", d->def->path, t);
     d->times[i] = step < 0x1p63 ? (uint64_t)step : RT_NO_STEP;
   }
   qsort(d->times, d->n_times, sizeof *d->times, step_order);
@@ -56,11 +60,13 @@ static uint64_t step_before(double t, double dt) {
 
 static int current_prepare(struct rt_sim *s, struct rt_drive *d) {
   d->value = rt_value(s, d->def->arg0, NAN);
-  if (!isfinite(d->value)) return rt_fail_at(NSL_EMODEL, d->def->place, "%s: the value is not a finite number", d->def->path);
+  if (!isfinite(d->value))
+    return rt_fail_at(NSL_EMODEL, d->def->place, "%s: the value is not a finite number", d->def->path);
   d->to = RT_NO_STEP - 1;
   if (d->def->kind == NSL_CONSTANT) return 0;
   double from = rt_value(s, d->def->arg1, 0), to = rt_value(s, d->def->arg2, INFINITY);
-  if (isnan(from) || isnan(to)) return rt_fail_at(NSL_EMODEL, d->def->place, "%s: from and to must be times", d->def->path);
+  if (isnan(from) || isnan(to))
+    return rt_fail_at(NSL_EMODEL, d->def->place, "%s: from and to must be times", d->def->path);
   d->from = step_before(from, s->dt);
   d->to = step_before(to, s->dt);
   return 0;
@@ -77,13 +83,16 @@ static double drive_bound(const struct rt_drive *d) {
 }
 
 static int drive_prepare(struct rt_sim *s, struct rt_drive *d, const struct nsl_drive *def, uint32_t index) {
-  *d = (struct rt_drive){.def = def, .index = index, .target = &s->pops[def->target.pop], .weight = rt_value(s, def->weight, 1)};
+  *d = (struct rt_drive){
+      .def = def, .index = index, .target = &s->pops[def->target.pop], .weight = rt_value(s, def->weight, 1)};
   int e = rt_slice_range(s, &def->target, def->place, &d->t0, &d->tn);
   if (e) return e;
   d->key = nslm_key(s->seed, def->path_hash);
   double delay = rt_steps(rt_value(s, def->delay, 0), s->dt);
-  if (!(delay >= 0 && delay < 1e9)) return rt_fail_at(NSL_EMODEL, def->place, "%s: the delay must be a time from 0", def->path);
-  if (!isfinite(d->weight)) return rt_fail_at(NSL_EMODEL, def->place, "%s: the weight is not a finite number", def->path);
+  if (!(delay >= 0 && delay < 1e9))
+    return rt_fail_at(NSL_EMODEL, def->place, "%s: the delay must be a time from 0", def->path);
+  if (!isfinite(d->weight))
+    return rt_fail_at(NSL_EMODEL, def->place, "%s: the weight is not a finite number", def->path);
   d->delay_steps = (uint32_t)delay;
   switch ((enum nsl_drive_kind)def->kind) {
     case NSL_POISSON: e = poisson_prepare(s, d); break;
@@ -107,7 +116,9 @@ int rt_drives_prepare(struct rt_sim *s) {
   return 0;
 }
 
-static bool is_current(const struct rt_drive *d) { return d->def->kind == NSL_CONSTANT || d->def->kind == NSL_STEP; }
+static bool is_current(const struct rt_drive *d) {
+  return d->def->kind == NSL_CONSTANT || d->def->kind == NSL_STEP;
+}
 
 /* The parts of one drive in a shard's slices go to the end of its list. */
 static void parts_add(struct rt_shard *h, const struct rt_drive *d) {
@@ -115,7 +126,8 @@ static void parts_add(struct rt_shard *h, const struct rt_drive *d) {
     const struct rt_slice *c = &h->slices[i];
     if (c->pop != d->target) continue;
     uint32_t end = c->first + c->count, d_end = d->t0 + d->tn;
-    struct rt_drive_part part = {.drive = d, .slice = c, .from = d->t0 > c->first ? d->t0 : c->first, .to = d_end < end ? d_end : end};
+    struct rt_drive_part part = {
+        .drive = d, .slice = c, .from = d->t0 > c->first ? d->t0 : c->first, .to = d_end < end ? d_end : end};
     if (part.from < part.to) h->drives[h->n_drives++] = part;
   }
 }
@@ -146,19 +158,21 @@ int rt_drives_units(struct rt_sim *s) {
 
 /* ---- in the run */
 
-/* Whole blocks go straight to the accumulators; of a block that is only partly driven, the driven elements are copied. */
+/* Whole blocks go straight to the accumulators; of a block that is only partly driven, the driven elements
+ * are copied. */
 static void poisson_add(struct rt_shard *h, const struct rt_drive_part *part, uint64_t step) {
   const struct rt_slice *c = part->slice;
   const struct rt_drive *d = part->drive;
   int64_t *acc = h->acc + c->acc0 + (size_t)d->def->port * c->count;
-  uint32_t from = part->from, to = part->to == c->pop->size ? c->first + c->count : part->to; /* padding lanes are inert */
+  uint32_t from = part->from,
+           to = part->to == c->pop->size ? c->first + c->count : part->to; /* padding lanes are inert */
   uint32_t first = from / 64 * 64, last = (to + 63) / 64 * 64;
   while (first < last) {
     bool partly = first < from || first + 64 > to;
     uint32_t n = partly ? 64 : (to / 64 * 64) - first;
     int64_t block[64] = {0}, *at = partly ? block : acc + (first - c->first);
-    h->sim->hot.poisson((int64_t *)((uintptr_t)at - (uintptr_t)first * sizeof *at), first, n, d->weight_units, d->key, step,
-                        d->table, d->table_n, d->parts);
+    h->sim->hot.poisson((int64_t *)((uintptr_t)at - (uintptr_t)first * sizeof *at), first, n, d->weight_units,
+                        d->key, step, d->table, d->table_n, d->parts);
     for (uint32_t i = first; partly && i < first + 64; i++)
       if (i >= from && i < to) acc[i - c->first] += block[i - first];
     first += n;

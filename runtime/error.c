@@ -1,4 +1,5 @@
-/* The message of the last failure, in thread-local storage, so that `int` results are enough everywhere else. */
+/* The message of the last failure, in thread-local storage, so that `int` results are enough everywhere else.
+ */
 #include "runtime/error.h"
 
 #include <stdarg.h>

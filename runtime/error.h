@@ -1,4 +1,5 @@
-/* How the runtime fails: a function returns 0 or a negative NSL_E* code (nsl.h) after rt_fail has kept the message, one for each thread. */
+/* How the runtime fails: a function returns 0 or a negative NSL_E* code (nsl.h) after rt_fail has kept the
+ * message, one for each thread. */
 #ifndef NSL_RUNTIME_ERROR_H
 #define NSL_RUNTIME_ERROR_H
 

@@ -1,8 +1,8 @@
-/* What a run is judged by: counts and intervals between spikes, in windows of time over parts of populations; the table's columns; the
- * experiment's `expect`s.
+/* What a run is judged by: counts and intervals between spikes, in windows of time over parts of populations;
+ * the table's columns; the experiment's `expect`s.
  *
- * The coefficient of variation is the mean over elements with at least CV_SPIKES spikes of the standard deviation of their intervals
- * (over n) by their mean: the convention of the field's network papers. */
+ * The coefficient of variation is the mean over elements with at least CV_SPIKES spikes of the standard
+ * deviation of their intervals (over n) by their mean: the convention of the field's network papers. */
 #include <math.h>
 
 #include "runtime/error.h"
@@ -20,7 +20,8 @@ static struct rt_meter *meter_new(struct rt_sim *s, double after, double until, 
   return isi && !m->isi ? NULL : m;
 }
 
-static void watch_add(struct rt_sim *s, struct rt_meter *m, uint32_t pop, uint32_t first, uint32_t n, uint64_t isi0) {
+static void watch_add(struct rt_sim *s, struct rt_meter *m, uint32_t pop, uint32_t first, uint32_t n,
+                      uint64_t isi0) {
   if (n) s->watches[s->n_watches++] = (struct rt_watch){pop, first, first + n - 1, m, isi0};
 }
 
@@ -74,7 +75,8 @@ static void isi_add(struct rt_isi *isi, uint32_t step) {
   isi->last = step;
 }
 
-static void meter_add(struct rt_sim *s, const struct rt_watch *w, const uint32_t *ids, uint64_t n, uint64_t step) {
+static void meter_add(struct rt_sim *s, const struct rt_watch *w, const uint32_t *ids, uint64_t n,
+                      uint64_t step) {
   struct rt_meter *m = w->meter;
   if (step <= m->after || step > m->until) return;
   bool all = w->from == 0 && w->to == s->pops[w->pop].size - 1;

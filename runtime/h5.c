@@ -1,5 +1,6 @@
-/* HDF5 behind int results. The library prints nothing, and its clean-up at exit is switched off: after a full disk it would try to write
- * again, and loop. A file that failed once is only closed, and its caller removes it. */
+/* HDF5 behind int results. The library prints nothing, and its clean-up at exit is switched off: after a full
+ * disk it would try to write again, and loop. A file that failed once is only closed, and its caller removes
+ * it. */
 #include "runtime/h5.h"
 
 #include <errno.h>
@@ -34,7 +35,8 @@ int rt_h5_create(struct rt_h5 *h, const char *path) {
   hid_t one = H5Screate(H5S_SCALAR), pair = H5Screate_simple(1, &two, NULL);
   hid_t a = H5Acreate2(h->file, "magic", H5T_STD_U32LE, one, H5P_DEFAULT, H5P_DEFAULT);
   hid_t b = H5Acreate2(h->file, "version", H5T_STD_U32LE, pair, H5P_DEFAULT, H5P_DEFAULT);
-  bool ok = a >= 0 && b >= 0 && H5Awrite(a, H5T_NATIVE_UINT32, &magic) >= 0 && H5Awrite(b, H5T_NATIVE_UINT32, version) >= 0;
+  bool ok = a >= 0 && b >= 0 && H5Awrite(a, H5T_NATIVE_UINT32, &magic) >= 0 &&
+            H5Awrite(b, H5T_NATIVE_UINT32, version) >= 0;
   H5Aclose(a);
   H5Aclose(b);
   H5Sclose(one);
@@ -75,7 +77,8 @@ hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uin
   return set;
 }
 
-int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols, const void *data) {
+int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols,
+                 const void *data) {
   if (!rows || h->failed) return h->failed ? NSL_EIO : 0;
   hsize_t size[2] = {had + rows, cols}, start[2] = {had, 0}, count[2] = {rows, cols};
   int rank = cols ? 2 : 1;
@@ -101,7 +104,8 @@ int rt_h5_text(struct rt_h5 *h, hid_t on, const char *name, const char *text) {
   return ok ? 0 : h5_fail(h);
 }
 
-int rt_h5_array(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t n, const void *data, const char *units) {
+int rt_h5_array(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t n, const void *data,
+                const char *units) {
   hsize_t size = n;
   hid_t space = H5Screate_simple(1, &size, NULL);
   hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);

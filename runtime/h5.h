@@ -17,8 +17,10 @@ int rt_h5_close(struct rt_h5 *h);
 hid_t rt_h5_group(struct rt_h5 *h, hid_t in, const char *name);
 /* A dataset that grows along its first dimension; cols 0: one-dimensional. type: what is stored. */
 hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t cols);
-int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols, const void *data);
-int rt_h5_array(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t n, const void *data, const char *units);
+int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols,
+                 const void *data);
+int rt_h5_array(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t n, const void *data,
+                const char *units);
 int rt_h5_text(struct rt_h5 *h, hid_t on, const char *name, const char *text); /* an attribute */
 int rt_h5_sorting(struct rt_h5 *h, hid_t group);
 

@@ -1,7 +1,9 @@
-/* The hash of a simulation's full state: equal for equal model, parameters, seed and time, whatever the threads, shards and CPU.
+/* The hash of a simulation's full state: equal for equal model, parameters, seed and time, whatever the
+ * threads, shards and CPU.
  *
- * States, parameters of elements and masks are hashed in the order of populations and elements, real lanes only. Spikes under way are a
- * sum over their synapses of the hash of (port, element, arrival, weight), so that neither order nor packing shows. */
+ * States, parameters of elements and masks are hashed in the order of populations and elements, real lanes
+ * only. Spikes under way are a sum over their synapses of the hash of (port, element, arrival, weight), so
+ * that neither order nor packing shows. */
 #include <string.h>
 
 #include "runtime/sim.h"
@@ -13,7 +15,8 @@ static uint64_t mix(uint64_t h, uint64_t x) {
   return h ^ h >> 29;
 }
 
-static uint64_t hash_reals(uint64_t h, const struct rt_sim *s, const struct rt_pop *p, void *const *arrays, uint32_t n) {
+static uint64_t hash_reals(uint64_t h, const struct rt_sim *s, const struct rt_pop *p, void *const *arrays,
+                           uint32_t n) {
   for (uint32_t k = 0; k < n; k++)
     for (uint32_t i = 0; i < p->size; i++) {
       uint64_t bits = 0;
@@ -75,8 +78,10 @@ static uint64_t hash_under_way(const struct rt_sim *s, const struct rt_shard *h)
   const struct rt_delivery *d = &h->delivery;
   uint64_t sum = 0;
   for (uint64_t step = s->step + 1; step <= s->step + d->mask + 1; step++) {
-    for (uint32_t i = d->const_lists[step & d->mask]; i; i = d->events[i].next) sum += hash_event(h, d->events[i], step, false);
-    for (uint32_t i = d->wide_lists[step & d->mask]; i; i = d->events[i].next) sum += hash_event(h, d->events[i], step, true);
+    for (uint32_t i = d->const_lists[step & d->mask]; i; i = d->events[i].next)
+      sum += hash_event(h, d->events[i], step, false);
+    for (uint32_t i = d->wide_lists[step & d->mask]; i; i = d->events[i].next)
+      sum += hash_event(h, d->events[i], step, true);
   }
   return sum;
 }

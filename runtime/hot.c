@@ -1,7 +1,7 @@
-/* The loops that a run spends its time in, apart from the generated kernels: delivery of spikes, Poisson input, index draws of the
- * connection rules. Compiled to bitcode and, by codegen/, to machine code of every x86 level; the same bits in each, since
- * all arithmetic is on integers. Delivery is scalar (gather and scatter lose) and prefetches PREFETCH events ahead, since latency,
- * not bandwidth, bounds it. */
+/* The loops that a run spends its time in, apart from the generated kernels: delivery of spikes, Poisson
+ * input, index draws of the connection rules. Compiled to bitcode and, by codegen/, to machine code of every
+ * x86 level; the same bits in each, since all arithmetic is on integers. Delivery is scalar (gather and
+ * scatter lose) and prefetches PREFETCH events ahead, since latency, not bandwidth, bounds it. */
 #include "runtime/hot.h"
 
 #include "math/math.h"
@@ -9,7 +9,8 @@
 enum { PREFETCH = 4, LINES = 24 };
 
 static inline void bucket_prefetch(const uint64_t *bucket, uint32_t units) {
-  const char *line = (const char *)((uintptr_t)bucket & ~(uintptr_t)63), *end = (const char *)(bucket + units);
+  const char *line = (const char *)((uintptr_t)bucket & ~(uintptr_t)63),
+             *end = (const char *)(bucket + units);
   for (int i = 0; i < LINES && line < end; i++, line += 64) __builtin_prefetch(line, 0, 3);
 }
 
@@ -17,8 +18,8 @@ static inline uint32_t units_const(uint32_t n) { return 1 + (n + 3) / 4; }
 static inline uint32_t units_wide(uint32_t n) { return 1 + n; }
 
 /* Hangs the event into the list of its next bucket, or frees it. */
-static inline void event_go_on(struct rt_delivery *d, uint32_t *lists, uint32_t i, uint32_t units, uint64_t header,
-                               uint64_t step) {
+static inline void event_go_on(struct rt_delivery *d, uint32_t *lists, uint32_t i, uint32_t units,
+                               uint64_t header, uint64_t step) {
   struct rt_event *e = &d->events[i];
   uint32_t n = (uint32_t)header, *list = &d->free;
   if (n) {
@@ -52,32 +53,32 @@ static inline void add_wide(int64_t *acc, const uint64_t *s, uint32_t n) {
   for (; i < n; i++) acc[(uint16_t)s[i]] += (int64_t)s[i] >> 16;
 }
 
-#define DELIVER(form, ADD)                                                                              \
-  void rt_hot_deliver_##form(struct rt_delivery *d, uint64_t step) {                                    \
-    const uint64_t *store = d->store;                                                                   \
-    struct rt_event *events = d->events;                                                                \
-    uint32_t *list = &d->form##_lists[step & d->mask];                                                  \
-    uint32_t i = *list, ahead = i;                                                                      \
-    *list = 0;                                                                                          \
-    for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next)                             \
-      bucket_prefetch(store + events[ahead].at, units_##form(events[ahead].n));                         \
-    while (i) {                                                                                         \
-      uint32_t next = events[i].next, n = events[i].n;                                                  \
-      if (ahead) {                                                                                      \
-        bucket_prefetch(store + events[ahead].at, units_##form(events[ahead].n));                       \
-        ahead = events[ahead].next;                                                                     \
-      }                                                                                                 \
-      const uint64_t *bucket = store + events[i].at;                                                    \
-      ADD;                                                                                              \
-      event_go_on(d, d->form##_lists, i, units_##form(n), bucket[0], step);                             \
-      i = next;                                                                                         \
-    }                                                                                                   \
+#define DELIVER(form, ADD)                                                        \
+  void rt_hot_deliver_##form(struct rt_delivery *d, uint64_t step) {              \
+    const uint64_t *store = d->store;                                             \
+    struct rt_event *events = d->events;                                          \
+    uint32_t *list = &d->form##_lists[step & d->mask];                            \
+    uint32_t i = *list, ahead = i;                                                \
+    *list = 0;                                                                    \
+    for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next)       \
+      bucket_prefetch(store + events[ahead].at, units_##form(events[ahead].n));   \
+    while (i) {                                                                   \
+      uint32_t next = events[i].next, n = events[i].n;                            \
+      if (ahead) {                                                                \
+        bucket_prefetch(store + events[ahead].at, units_##form(events[ahead].n)); \
+        ahead = events[ahead].next;                                               \
+      }                                                                           \
+      const uint64_t *bucket = store + events[i].at;                              \
+      ADD;                                                                        \
+      event_go_on(d, d->form##_lists, i, units_##form(n), bucket[0], step);       \
+      i = next;                                                                   \
+    }                                                                             \
   }
 DELIVER(const, add_const(d->acc, (const uint16_t *)(bucket + 1), n, d->weights[events[i].weight]))
 DELIVER(wide, add_wide(d->acc, bucket + 1, n))
 
-void rt_hot_poisson(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step, const uint64_t *table,
-                    uint32_t table_n, uint32_t parts) {
+void rt_hot_poisson(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
+                    const uint64_t *table, uint32_t table_n, uint32_t parts) {
   nslm_poisson_add_i64(acc, first, n, weight, key, step, table, table_n, parts);
 }
 
@@ -100,14 +101,16 @@ static inline void draw_sixteen(uint64_t key, uint64_t owner, uint64_t block, ui
 }
 #endif
 
-void rt_hot_draw_index(uint64_t key, uint64_t owner, uint64_t first, uint64_t count, uint32_t range, uint32_t *out) {
+void rt_hot_draw_index(uint64_t key, uint64_t owner, uint64_t first, uint64_t count, uint32_t range,
+                       uint32_t *out) {
   uint64_t i = 0;
 #ifdef RT_HOT_BITCODE /* with math.bc beside it */
   for (; i + 16 <= count; i += 16) draw_sixteen(key, owner, (first + i) / 2, range, out + i);
 #endif
   for (; i < count; i += 2) {
     uint64_t block = (first + i) / 2;
-    NslmWords r = nslm_philox(key, (uint32_t)owner, (uint32_t)(owner >> 32), (uint32_t)block, (uint32_t)(block >> 32));
+    NslmWords r = nslm_philox(key, (uint32_t)owner, (uint32_t)(owner >> 32), (uint32_t)block,
+                              (uint32_t)(block >> 32));
     out[i] = index_of(r.w[0], r.w[1], range);
     out[i + 1] = index_of(r.w[2], r.w[3], range);
   }

@@ -1,11 +1,12 @@
 /* The hot loops' data: a shard's synapses and the spikes under way to them.
  *
- * Row of a source in a shard: buckets in delay order, back to back in `store` (units of 8 bytes). A bucket is a header
- * (low 32 bits: number of synapses of the next bucket, 0 at the row's end; high: steps until it is due) and the
- * synapses: 16-bit accumulator numbers (rows with one weight), or words of accumulator | weight << 16.
- * A spike under way is one rt_event; it hangs in the list of the step at which its next bucket is due. Delivery walks the step's
- * list, adds the bucket's weights and hangs the event into the list of its next bucket: nothing is allocated, and no
- * empty bucket is ever visited. All sums are of integers, so no order matters. */
+ * Row of a source in a shard: buckets in delay order, back to back in `store` (units of 8 bytes). A bucket is
+ * a header (low 32 bits: number of synapses of the next bucket, 0 at the row's end; high: steps until it is
+ * due) and the synapses: 16-bit accumulator numbers (rows with one weight), or words of accumulator | weight
+ * << 16. A spike under way is one rt_event; it hangs in the list of the step at which its next bucket is due.
+ * Delivery walks the step's list, adds the bucket's weights and hangs the event into the list of its next
+ * bucket: nothing is allocated, and no empty bucket is ever visited. All sums are of integers, so no order
+ * matters. */
 #ifndef NSL_RUNTIME_HOT_H
 #define NSL_RUNTIME_HOT_H
 
@@ -19,9 +20,9 @@ struct rt_event {
 
 struct rt_delivery {
   const uint64_t *store;
-  struct rt_event *events;           /* [0] is not used */
+  struct rt_event *events;            /* [0] is not used */
   uint32_t *const_lists, *wide_lists; /* by step & mask: the first event, or 0 */
-  uint32_t mask, free;               /* free: events not in use, linked by next */
+  uint32_t mask, free;                /* free: events not in use, linked by next */
   int64_t *acc;
   const int64_t *weights;
 };

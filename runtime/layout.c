@@ -1,9 +1,10 @@
 /* Shards and arrays: where every element, state and accumulator lies.
  *
- * Each population is cut into as many slices of whole 64-element blocks as there are shards, so that all shards have the same mixture of
- * work. The number of shards is a power of two, at least 2 from SHARE elements on, and so large that a shard has at most
- * 65,536 accumulators (a synapse's 16 bits). State arrays belong to the population, one after another with a few lines between
- * them (arrays that begin at the same place of a page evict each other); accumulators belong to the shard. */
+ * Each population is cut into as many slices of whole 64-element blocks as there are shards, so that all
+ * shards have the same mixture of work. The number of shards is a power of two, at least 2 from SHARE
+ * elements on, and so large that a shard has at most 65,536 accumulators (a synapse's 16 bits). State arrays
+ * belong to the population, one after another with a few lines between them (arrays that begin at the same
+ * place of a page evict each other); accumulators belong to the shard. */
 #include <math.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@ static uint32_t block_from(const struct rt_pop *p, uint32_t part, uint32_t n_sha
   return (uint32_t)((uint64_t)p->words * part / n_shards);
 }
 
-/* Which part of a population a shard gets; rotated, so that small populations do not all fall to one shard. */
+/* Which part of a population a shard gets; rotated, so that small populations do not all fall to one shard.
+ */
 static uint32_t part_of(const struct rt_pop *p, uint32_t shard, uint32_t n_shards) {
   return (uint32_t)((shard + p->first / NSL_LANES) % n_shards);
 }
@@ -29,7 +31,8 @@ static uint64_t accumulators(const struct rt_sim *s, uint32_t shard, uint32_t n_
   for (uint32_t i = 0; i < s->n_pops; i++) {
     const struct rt_pop *p = &s->pops[i];
     uint32_t part = part_of(p, shard, n_shards);
-    n += (uint64_t)(block_from(p, part + 1, n_shards) - block_from(p, part, n_shards)) * 64 * p->class->n_ports;
+    n += (uint64_t)(block_from(p, part + 1, n_shards) - block_from(p, part, n_shards)) * 64 *
+         p->class->n_ports;
   }
   return n;
 }
@@ -40,7 +43,8 @@ static int shards_count(struct rt_sim *s) {
   s->n_shards = elements >= SHARE ? 2 : 1;
   for (uint32_t h = 0; h < s->n_shards; h++)
     while (accumulators(s, h, s->n_shards) > ACCUMULATORS) {
-      if (s->n_shards == MOST_SHARDS) return rt_fail(NSL_EMEMORY, "the model has too many ports: more than %u shards", MOST_SHARDS);
+      if (s->n_shards == MOST_SHARDS)
+        return rt_fail(NSL_EMEMORY, "the model has too many ports: more than %u shards", MOST_SHARDS);
       s->n_shards *= 2;
       h = 0;
     }
@@ -58,7 +62,8 @@ static void slice_make(struct rt_shard *h, struct rt_pop *p, uint32_t from, uint
   c->last_mask = to == p->words && real ? ((uint64_t)1 << real) - 1 : ~(uint64_t)0;
   for (uint32_t q = 0; q < p->class->n_ports; q++)
     for (uint32_t b = from; b < to; b++)
-      p->lanes[q][b] = (struct rt_lane){(uint16_t)h->index, (uint16_t)(c->acc0 + q * c->count + (b - from) * 64)};
+      p->lanes[q][b] = (struct rt_lane){(uint16_t)h->index,
+                                        (uint16_t)(c->acc0 + q * c->count + (b - from) * 64)};
   p->parts[p->n_parts++] = (struct rt_part){h->index, h->n_slices - 1};
 }
 
@@ -142,7 +147,9 @@ int rt_layout(struct rt_sim *s) {
 
 /* ---- kernels */
 
-nsl_kernel_fn *rt_kernel(const struct rt_sim *s, const struct nsl_code *code) { return s->level->kernels[code->kernel]; }
+nsl_kernel_fn *rt_kernel(const struct rt_sim *s, const struct nsl_code *code) {
+  return s->level->kernels[code->kernel];
+}
 
 int rt_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *code, void ***ret_slots) {
   void **slots = rt_alloc(&s->mem, code->n_bindings + 1, sizeof *slots);
@@ -180,7 +187,8 @@ static int slice_kernel(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c
     uint32_t at = code->bindings[i].index;
     if (code->bindings[i].kind == NSL_SLOT_SPIKE) c->spike_slot = i;
     if (code->bindings[i].kind == NSL_SLOT_PORT) /* so that [first + i] is the slice's element i */
-      c->slots[i] = (void *)((uintptr_t)(h->acc + c->acc0 + (size_t)at * c->count) - (uintptr_t)c->first * sizeof *h->acc);
+      c->slots[i] = (void *)((uintptr_t)(h->acc + c->acc0 + (size_t)at * c->count) -
+                             (uintptr_t)c->first * sizeof *h->acc);
   }
   return 0;
 }
@@ -189,14 +197,16 @@ static int ring_make(struct rt_sim *s, struct rt_pop *p) {
   uint64_t longest = 0;
   for (uint32_t i = 0; i < p->class->n_holds; i++) {
     double steps = p->u[p->class->holds[i].steps_u];
-    if (!(steps >= 0 && steps < 1e9)) return rt_fail_at(NSL_EMODEL, p->def->place, "population %s: a hold of %g steps", p->def->path, steps);
+    if (!(steps >= 0 && steps < 1e9))
+      return rt_fail_at(NSL_EMODEL, p->def->place, "population %s: a hold of %g steps", p->def->path, steps);
     p->hold_steps[i] = (uint32_t)steps;
     if (p->hold_steps[i] > longest) longest = p->hold_steps[i];
   }
   uint64_t length = 2;
   while (length < longest + 2) length *= 2;
   if ((double)length * p->words * 8 > 0.5 * (double)rt_memory_left())
-    return rt_fail_at(NSL_EMEMORY, p->def->place, "population %s: a hold of %llu steps does not fit in memory", p->def->path,
+    return rt_fail_at(NSL_EMEMORY, p->def->place,
+                      "population %s: a hold of %llu steps does not fit in memory", p->def->path,
                       (unsigned long long)longest);
   p->ring_mask = (uint32_t)(length - 1);
   p->ring = rt_alloc(&s->mem, length * p->words, sizeof *p->ring);
@@ -207,10 +217,11 @@ static int ring_make(struct rt_sim *s, struct rt_pop *p) {
 static int pop_check(const struct rt_sim *s, const struct rt_pop *p) {
   for (uint32_t i = 0; i < p->class->n_states; i++)
     for (uint32_t e = 0; e < p->size; e++) {
-      double v = s->program->f32 ? (double)((const float *)p->states[i])[e] : ((const double *)p->states[i])[e];
+      double v = s->program->f32 ? (double)((const float *)p->states[i])[e]
+                                 : ((const double *)p->states[i])[e];
       if (isfinite(v)) continue;
-      return rt_fail_at(NSL_ENUMBER, p->class->states[i].place, "%s of %s[%u] begins as %s", p->class->states[i].name, p->def->path, e,
-                        isnan(v) ? "NaN" : "an infinite number");
+      return rt_fail_at(NSL_ENUMBER, p->class->states[i].place, "%s of %s[%u] begins as %s",
+                        p->class->states[i].name, p->def->path, e, isnan(v) ? "NaN" : "an infinite number");
     }
   return 0;
 }
@@ -241,6 +252,7 @@ int rt_init(struct rt_sim *s) {
   int e = 0;
   for (uint32_t i = 0; !e && i < s->n_pops; i++) e = pop_init(s, &s->pops[i]);
   for (uint32_t h = 0; !e && h < s->n_shards; h++)
-    for (uint32_t i = 0; !e && i < s->shards[h].n_slices; i++) e = slice_kernel(s, &s->shards[h], &s->shards[h].slices[i]);
+    for (uint32_t i = 0; !e && i < s->shards[h].n_slices; i++)
+      e = slice_kernel(s, &s->shards[h], &s->shards[h].slices[i]);
   return e;
 }

@@ -1,7 +1,9 @@
-/* The command line of a compiled program, as a list of calls: options, set-up, output folder, build, run, files, report.
+/* The command line of a compiled program, as a list of calls: options, set-up, output folder, build, run,
+ * files, report.
  *
- * Exit status 0 only if everything asked for was done and every `expect` holds, 1 if not, 130 after Ctrl-C. Ctrl-C ends the run after an
- * interval; what was simulated so far is written and valid. A second one ends the process at once. */
+ * Exit status 0 only if everything asked for was done and every `expect` holds, 1 if not, 130 after Ctrl-C.
+ * Ctrl-C ends the run after an interval; what was simulated so far is written and valid. A second one ends
+ * the process at once. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +30,8 @@ struct signals {
 };
 
 static void signals_take(struct signals *old) {
-  struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND}, ignore = {.sa_handler = SIG_IGN};
+  struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND},
+                   ignore = {.sa_handler = SIG_IGN};
   interrupted = 0;
   sigaction(SIGINT, &stop, &old->interrupt);
   sigaction(SIGTERM, &stop, &old->terminate);
@@ -79,8 +82,9 @@ static int run_end(struct run *r, int e) {
   if (!r->config.quiet) {
     rt_report_table(s, stdout);
     if (fflush(stdout) != 0) end.exit = end.exit ? end.exit : EXIT_FAILED;
-    fprintf(stderr, "%s: %.12g ms of %s, %llu synapses, built in %.2f s, simulated in %.3f s; files in %s\n", r->program->name,
-            (double)s->step * s->dt, s->x->name, (unsigned long long)s->n_synapses, s->build_s, s->simulate_s, r->out.folder);
+    fprintf(stderr, "%s: %.12g ms of %s, %llu synapses, built in %.2f s, simulated in %.3f s; files in %s\n",
+            r->program->name, (double)s->step * s->dt, s->x->name, (unsigned long long)s->n_synapses,
+            s->build_s, s->simulate_s, r->out.folder);
   }
   return end.exit;
 }

@@ -1,5 +1,6 @@
-/* The only file that allocates. Pools keep a list of their blocks and are freed whole; blocks of 1 MiB and more are mapped, with
- * huge pages (measured: 10 % of a large network's run time) where several are filled: to clear one takes as long as a small model's set-up. Everything is zeroed and aligned to 64 bytes. */
+/* The only file that allocates. Pools keep a list of their blocks and are freed whole; blocks of 1 MiB and
+ * more are mapped, with huge pages (measured: 10 % of a large network's run time) where several are filled:
+ * to clear one takes as long as a small model's set-up. Everything is zeroed and aligned to 64 bytes. */
 #include "runtime/mem.h"
 
 #include <stdio.h>
@@ -127,7 +128,8 @@ uint64_t rt_memory_left(void) {
   uint64_t used = file_number("/sys/fs/cgroup/memory.current", NULL);
   if (limit && limit > used && limit - used < left) left = limit - used;
   struct rlimit space;
-  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY && space.rlim_cur < left) left = space.rlim_cur;
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY && space.rlim_cur < left)
+    left = space.rlim_cur;
   return left;
 }
 

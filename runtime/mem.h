@@ -14,15 +14,16 @@ void *rt_alloc(struct rt_mem *m, uint64_t n, uint64_t size);
 char *rt_text(struct rt_mem *m, const char *text);
 void rt_mem_free(struct rt_mem *m);
 
-/* Address space that costs memory only where it is touched; zeroed. `used`: how much of it will be, about: with huge pages if that is
- * many of them. NULL after rt_fail. */
+/* Address space that costs memory only where it is touched; zeroed. `used`: how much of it will be, about:
+ * with huge pages if that is many of them. NULL after rt_fail. */
 void *rt_reserve(struct rt_mem *m, uint64_t bytes, uint64_t used);
 
 /* A growing array outside of any pool: room for `want` items, contents kept. 0 or NSL_EMEMORY. */
 int rt_grow(void *array, size_t *cap, size_t want, size_t size);
 void rt_drop(void *array); /* frees *(void **)array and clears it */
 
-/* Bytes that this process may still use: what is free on the machine, or what its group of processes is limited to. */
+/* Bytes that this process may still use: what is free on the machine, or what its group of processes is
+ * limited to. */
 uint64_t rt_memory_left(void);
 uint64_t rt_memory_peak(void);
 

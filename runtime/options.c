@@ -1,5 +1,5 @@
-/* Reads the command line by the rows of options.def. `--name value` and `--name=value` are the same. What this program cannot do is
- * refused with the reason, never ignored. */
+/* Reads the command line by the rows of options.def. `--name value` and `--name=value` are the same. What
+ * this program cannot do is refused with the reason, never ignored. */
 #include "runtime/options.h"
 
 #include <errno.h>
@@ -41,7 +41,8 @@ static int whole_read(const char *option, const char *v, unsigned long long *ret
   char *end;
   errno = 0;
   *ret = strtoull(v, &end, 10);
-  if (*v < '0' || *v > '9' || *end || errno) return rt_fail(NSL_EINPUT, "%s %s: a whole number from 0 is expected", option, v);
+  if (*v < '0' || *v > '9' || *end || errno)
+    return rt_fail(NSL_EINPUT, "%s %s: a whole number from 0 is expected", option, v);
   return 0;
 }
 
@@ -60,7 +61,8 @@ static int take_duration(struct reading *r, const char *v) {
   if (wrong) return rt_fail(NSL_EINPUT, "--duration %s: %s", v, wrong);
   bool time = rt_dim_equal(q.dim, rt_dim_read("12 0 0 0 0 0")) || (!q.has_unit && q.value == 0);
   if (!time) return rt_fail(NSL_EINPUT, "--duration %s: a time with its unit is expected, such as 500ms", v);
-  if (!(q.value >= 0 && q.value < 1e300)) return rt_fail(NSL_EINPUT, "--duration %s: it must be a time from 0", v);
+  if (!(q.value >= 0 && q.value < 1e300))
+    return rt_fail(NSL_EINPUT, "--duration %s: it must be a time from 0", v);
   r->c->has_duration = true;
   r->c->duration = q.value;
   return 0;
@@ -78,22 +80,26 @@ static int take_threads(struct reading *r, const char *v) {
 static int take_precision(struct reading *r, const char *v) {
   const char *built = r->p->f32 ? "f32" : "f64";
   if (strcmp(v, built) == 0) return 0;
-  if (strcmp(v, "f32") != 0 && strcmp(v, "f64") != 0) return rt_fail(NSL_EINPUT, "--precision %s: f64 or f32 is expected", v);
+  if (strcmp(v, "f32") != 0 && strcmp(v, "f64") != 0)
+    return rt_fail(NSL_EINPUT, "--precision %s: f64 or f32 is expected", v);
   return rt_fail(NSL_ECANNOT, "this program was built for %s; build it with --precision %s", built, v);
 }
 
 static int take_device(struct reading *r, const char *v) {
   (void)r;
   if (strcmp(v, "cpu") == 0) return 0;
-  if (strcmp(v, "gpu") != 0 && strcmp(v, "emulated") != 0) return rt_fail(NSL_EINPUT, "--device %s: cpu, gpu or emulated is expected", v);
+  if (strcmp(v, "gpu") != 0 && strcmp(v, "emulated") != 0)
+    return rt_fail(NSL_EINPUT, "--device %s: cpu, gpu or emulated is expected", v);
   return rt_fail(NSL_ECANNOT, "this program holds no code for a GPU; --device %s is not supported yet", v);
 }
 
 static int take_connectivity(struct reading *r, const char *v) {
   (void)r;
   if (strcmp(v, "stored") == 0) return 0;
-  if (strcmp(v, "procedural") != 0) return rt_fail(NSL_EINPUT, "--connectivity %s: stored or procedural is expected", v);
-  return rt_fail(NSL_ECANNOT, "--connectivity procedural is not supported yet; leave it out to store the synapses");
+  if (strcmp(v, "procedural") != 0)
+    return rt_fail(NSL_EINPUT, "--connectivity %s: stored or procedural is expected", v);
+  return rt_fail(NSL_ECANNOT,
+                 "--connectivity procedural is not supported yet; leave it out to store the synapses");
 }
 
 static int take_csv(struct reading *r, const char *v) {
@@ -173,7 +179,8 @@ static int option_unknown(const char *arg, size_t n) {
   return rt_fail(NSL_EINPUT, "no option %s; --help lists them", name);
 }
 
-int rt_options_read(const struct nsl_program *p, int argc, char **argv, struct rt_mem *mem, struct rt_config *config) {
+int rt_options_read(const struct nsl_program *p, int argc, char **argv, struct rt_mem *mem,
+                    struct rt_config *config) {
   struct reading r = {.p = p, .c = config};
   config->sets = rt_alloc(mem, (uint64_t)argc + 1, sizeof *config->sets);
   if (!config->sets) return NSL_EMEMORY;
@@ -186,7 +193,8 @@ int rt_options_read(const struct nsl_program *p, int argc, char **argv, struct r
     if (!o) return option_unknown(arg, n);
     bool inside = arg[n] == '=';
     if (!*o->argument && inside) return rt_fail(NSL_EINPUT, "%s takes no value", o->text);
-    if (*o->argument && !inside && i + 1 == argc) return rt_fail(NSL_EINPUT, "%s needs a value: %s", o->text, o->argument);
+    if (*o->argument && !inside && i + 1 == argc)
+      return rt_fail(NSL_EINPUT, "%s needs a value: %s", o->text, o->argument);
     const char *value = !*o->argument ? "" : inside ? arg + n + 1 : argv[++i];
     char *own = rt_text(mem, value);
     int e = own ? o->take(&r, own) : NSL_EMEMORY;

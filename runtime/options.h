@@ -5,6 +5,7 @@
 #include "runtime/sim.h"
 
 /* 0 or a negative code after rt_fail. `config->sets` lives in mem. */
-int rt_options_read(const struct nsl_program *p, int argc, char **argv, struct rt_mem *mem, struct rt_config *config);
+int rt_options_read(const struct nsl_program *p, int argc, char **argv, struct rt_mem *mem,
+                    struct rt_config *config);
 
 #endif

@@ -1,5 +1,5 @@
-/* The output folder. A run is complete when its run.json has its final name: it is the last to be renamed, and what `--force` looks for
- * to remove the files of the run before, whose names it holds. */
+/* The output folder. A run is complete when its run.json has its final name: it is the last to be renamed,
+ * and what `--force` looks for to remove the files of the run before, whose names it holds. */
 #include "runtime/out.h"
 
 #include <errno.h>
@@ -11,7 +11,8 @@
 
 #include "runtime/error.h"
 
-static char *path_join(struct rt_mem *m, const char *folder, const char *before, const char *name, const char *after) {
+static char *path_join(struct rt_mem *m, const char *folder, const char *before, const char *name,
+                       const char *after) {
   size_t n = strlen(folder) + strlen(before) + strlen(name) + strlen(after) + 2;
   char *path = rt_alloc(m, n, 1);
   if (path) snprintf(path, n, "%s/%s%s%s", folder, before, name, after);
@@ -38,9 +39,11 @@ static int folder_make(struct rt_out *o) {
     o->made = true;
     return 0;
   }
-  if (errno != EEXIST) return rt_fail(NSL_EIO, "cannot make the output folder %s: %s", o->folder, strerror(errno));
+  if (errno != EEXIST)
+    return rt_fail(NSL_EIO, "cannot make the output folder %s: %s", o->folder, strerror(errno));
   struct stat st;
-  if (stat(o->folder, &st) != 0 || !S_ISDIR(st.st_mode)) return rt_fail(NSL_EIO, "the output %s exists and is not a folder", o->folder);
+  if (stat(o->folder, &st) != 0 || !S_ISDIR(st.st_mode))
+    return rt_fail(NSL_EIO, "the output %s exists and is not a folder", o->folder);
   return 0;
 }
 
@@ -56,7 +59,10 @@ int rt_out_open(struct rt_out *o, const char *folder, bool force) {
   char *json = path_join(&o->mem, o->folder, "", "run.json", "");
   if (!json) return NSL_EMEMORY;
   if (access(json, F_OK) != 0) return 0;
-  if (!force) return rt_fail(NSL_EIO, "%s already holds a run; choose another folder with --out, or --force to replace it", o->folder);
+  if (!force)
+    return rt_fail(NSL_EIO,
+                   "%s already holds a run; choose another folder with --out, or --force to replace it",
+                   o->folder);
   o->earlier = json;
   return 0;
 }

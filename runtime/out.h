@@ -1,4 +1,5 @@
-/* The output folder: files are written under temporary names beside their final ones and renamed when all are complete. */
+/* The output folder: files are written under temporary names beside their final ones and renamed when all are
+ * complete. */
 #ifndef NSL_RUNTIME_OUT_H
 #define NSL_RUNTIME_OUT_H
 
@@ -10,15 +11,19 @@
 #include "runtime/mem.h"
 
 enum { RT_OUT_FILES = 1024 };
+struct rt_out_file {
+  char *name, *temporary, *final;
+};
 struct rt_out {
   struct rt_mem mem;
   char *folder;
-  bool made;             /* by us: removed again if nothing comes of it */
-  char *earlier;         /* the run.json of the run that is replaced */
+  bool made;     /* by us: removed again if nothing comes of it */
+  char *earlier; /* the run.json of the run that is replaced */
   uint32_t n_files;
-  struct rt_out_file { char *name, *temporary, *final; } *files;
+  struct rt_out_file *files;
 };
-/* Makes the folder or takes an existing one; refuses one with a run in it unless `force`: then that run's files go at commit. */
+/* Makes the folder or takes an existing one; refuses one with a run in it unless `force`: then that run's
+ * files go at commit. */
 int rt_out_open(struct rt_out *o, const char *folder, bool force);
 /* Registers a file; gives its temporary path. NULL after rt_fail. */
 const char *rt_out_file(struct rt_out *o, const char *name);

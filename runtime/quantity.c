@@ -1,8 +1,10 @@
-/* Reads quantities of the command line with the language's own unit table (lang/units.def, which includes nothing).
+/* Reads quantities of the command line with the language's own unit table (lang/units.def, which includes
+ * nothing).
  *
- * Grammar: number, then factors `unit[^power]` joined by `*` or `/`; a unit is one of the table, maybe with a prefix; powers may be broken
- * (`s^0.5`). All scales are powers of ten, so the decimal exponent is moved before the one rounding: `10ms` and `0.01s`
- * are the same double, as they are in a model. */
+ * Grammar: number, then factors `unit[^power]` joined by `*` or `/`; a unit is one of the table, maybe with a
+ * prefix; powers may be broken
+ * (`s^0.5`). All scales are powers of ten, so the decimal exponent is moved before the one rounding: `10ms`
+ * and `0.01s` are the same double, as they are in a model. */
 #include "runtime/quantity.h"
 
 #include <ctype.h>
@@ -39,7 +41,9 @@ static const struct prefix prefixes[] = {
 };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static bool unit_is(const char *text, size_t n, const char *name) { return strlen(name) == n && memcmp(text, name, n) == 0; }
+static bool unit_is(const char *text, size_t n, const char *name) {
+  return strlen(name) == n && memcmp(text, name, n) == 0;
+}
 
 /* The unit of these n bytes and the exponent of its prefix; NULL: none. */
 static const struct unit *unit_find(const char *text, size_t n, int *exp10) {
@@ -117,7 +121,8 @@ const char *rt_quantity_read(const char *text, struct rt_quantity *ret) {
   } else {
     for (; isdigit((unsigned char)*p) || *p == '.'; p++) digits += *p != '.';
     if (!digits) return "a number is expected";
-    if ((*p == 'e' || *p == 'E') && (isdigit((unsigned char)p[1]) || ((p[1] == '-' || p[1] == '+') && isdigit((unsigned char)p[2]))))
+    if ((*p == 'e' || *p == 'E') &&
+        (isdigit((unsigned char)p[1]) || ((p[1] == '-' || p[1] == '+') && isdigit((unsigned char)p[2]))))
       for (p += 2; isdigit((unsigned char)*p); p++) continue;
   }
   size_t n = (size_t)(p - text);

@@ -1,8 +1,9 @@
-/* Recorded variables: record kernels run by the shards at the steps that are due, into rows that one thread writes between intervals as
- * SONATA reports (<record>.h5) and CSV.
+/* Recorded variables: record kernels run by the shards at the steps that are due, into rows that one thread
+ * writes between intervals as SONATA reports (<record>.h5) and CSV.
  *
- * Each shard fills its own columns of a row, so no order shows. Of a sum or mean, shards write the sums of 64-element blocks in the order
- * of elements, and the blocks are added in order when the row is written: the same bits for any number of shards and threads. */
+ * Each shard fills its own columns of a row, so no order shows. Of a sum or mean, shards write the sums of
+ * 64-element blocks in the order of elements, and the blocks are added in order when the row is written: the
+ * same bits for any number of shards and threads. */
 #include "runtime/record.h"
 
 #include <math.h>
@@ -33,7 +34,9 @@ static double sample_time(const struct rt_sim *s, const struct rt_variable *v, u
 static int variable_every(struct rt_sim *s, struct rt_variable *v) {
   double d = rt_value(s, v->def->every, s->dt), steps = rt_steps(d, s->dt);
   if (!(steps >= 1 && steps < 4e9) || fabs(d / s->dt - steps) > 1e-6 * steps)
-    return rt_fail_at(NSL_EMODEL, v->def->place, "record %s: `every %g ms` is not a whole number of steps of %g ms", v->def->name, d, s->dt);
+    return rt_fail_at(NSL_EMODEL, v->def->place,
+                      "record %s: `every %g ms` is not a whole number of steps of %g ms", v->def->name, d,
+                      s->dt);
   v->every = (uint64_t)steps;
   return 0;
 }
@@ -77,7 +80,8 @@ static int buffers_make(struct rt_sim *s, struct rt_recorder *r, struct rt_varia
     if (!group->rows || !group->ids) return NSL_EMEMORY;
   }
   for (uint32_t i = 0; !v->reduced && i < v->n_items; i++)
-    for (uint32_t k = 0; k < v->items[i].n; k++) v->groups[v->items[i].group].ids[v->items[i].column + k] = v->items[i].first + k;
+    for (uint32_t k = 0; k < v->items[i].n; k++)
+      v->groups[v->items[i].group].ids[v->items[i].column + k] = v->items[i].first + k;
   return 0;
 }
 
@@ -96,7 +100,8 @@ static int parts_make(struct rt_sim *s, struct rt_recorder *r, struct rt_variabl
         uint32_t to = end < c->first + c->count ? end : c->first + c->count;
         if (item->pop != c->pop || from >= to) continue;
         struct rt_column_part *part = &v->parts[h][v->n_parts[h]++];
-        *part = (struct rt_column_part){.item = i, .from = from, .to = to, .kernel = rt_kernel(s, &item->def->code)};
+        *part = (struct rt_column_part){
+            .item = i, .from = from, .to = to, .kernel = rt_kernel(s, &item->def->code)};
         int e = rt_slots(s, c->pop, &item->def->code, &part->slots);
         if (e) return e;
         for (uint32_t b = 0; b < item->def->code.n_bindings; b++)
@@ -139,7 +144,8 @@ static int report_open(struct rt_sim *s, struct rt_recorder *r, struct rt_variab
     hid_t in = rt_h5_group(&v->h5, v->h5.file, name);
     if (in < 0) return NSL_EIO;
     bool f32 = s->program->f32 && !v->reduced;
-    group->set = rt_h5_growing(&v->h5, in, "data", f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, v->reduced ? 1 : group->cols);
+    group->set = rt_h5_growing(&v->h5, in, "data", f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE,
+                               v->reduced ? 1 : group->cols);
     if (group->set < 0) return NSL_EIO;
     e = rt_h5_text(&v->h5, group->set, "units", v->def->unit ? v->def->unit : "1");
     if (!e) e = mapping_write(v, group, in);
@@ -172,7 +178,8 @@ static int csv_open(struct rt_recorder *r, struct rt_variable *v) {
 
 static int variable_open(struct rt_sim *s, struct rt_recorder *r, const struct nsl_record *def) {
   struct rt_variable *v = &r->variables[r->n_variables++];
-  *v = (struct rt_variable){.def = def, .reduced = def->kind == NSL_RECORD_SUM || def->kind == NSL_RECORD_MEAN, .h5.file = -1};
+  *v = (struct rt_variable){
+      .def = def, .reduced = def->kind == NSL_RECORD_SUM || def->kind == NSL_RECORD_MEAN, .h5.file = -1};
   int e = variable_every(s, v);
   if (!e) e = items_make(s, r, v);
   if (!e) e = buffers_make(s, r, v);
@@ -211,27 +218,37 @@ int rt_record_open(struct rt_sim *s, struct rt_out *out, bool csv) {
 
 /* ---- sampling, by the shards */
 
-static void block_sums(const struct rt_sim *s, const struct rt_column_part *part, const void *out, uint32_t first, double *sums) {
+static void block_sums(const struct rt_sim *s, const struct rt_column_part *part, const void *out,
+                       uint32_t first, double *sums) {
   for (uint32_t i = part->from; i < part->to; i++) {
     double x = s->program->f32 ? ((const float *)out)[i - first] : ((const double *)out)[i - first];
     sums[i / 64] = (i % 64 == 0 || i == part->from ? 0 : sums[i / 64]) + x;
   }
 }
 
-static void part_sample(struct rt_shard *h, const struct rt_variable *v, const struct rt_column_part *part, uint64_t row, uint64_t step) {
+static void part_sample(struct rt_shard *h, const struct rt_variable *v, const struct rt_column_part *part,
+                        uint64_t row, uint64_t step) {
   struct rt_sim *s = h->sim;
   const struct rt_column_item *item = &v->items[part->item];
   const struct rt_column_group *group = &v->groups[item->group];
   uint32_t first = part->from / 64 * 64, last = (part->to + 63) / 64 * 64;
-  struct nsl_env env = {.slots = part->slots, .u = item->pop->u, .key = item->pop->key, .step = step, .first = first,
-                        .count = last - first, .t = (double)step * s->dt, .dt = s->dt};
+  struct nsl_env env = {.slots = part->slots,
+                        .u = item->pop->u,
+                        .key = item->pop->key,
+                        .step = step,
+                        .first = first,
+                        .count = last - first,
+                        .t = (double)step * s->dt,
+                        .dt = s->dt};
   part->kernel(&env);
   if (v->reduced) {
     block_sums(s, part, h->record_scratch, first, (double *)group->rows + row * group->cols + item->column);
     return;
   }
-  char *to = (char *)group->rows + (row * group->cols + item->column + (part->from - item->first)) * s->real_size;
-  memcpy(to, (char *)h->record_scratch + (size_t)(part->from - first) * s->real_size, (size_t)(part->to - part->from) * s->real_size);
+  char *to = (char *)group->rows +
+             (row * group->cols + item->column + (part->from - item->first)) * s->real_size;
+  memcpy(to, (char *)h->record_scratch + (size_t)(part->from - first) * s->real_size,
+         (size_t)(part->to - part->from) * s->real_size);
 }
 
 void rt_record_step(struct rt_shard *h, uint64_t step) {
@@ -242,7 +259,8 @@ void rt_record_step(struct rt_shard *h, uint64_t step) {
     const struct rt_variable *v = &r->variables[i];
     if (is_due(s, v, step)) {
       uint64_t row = samples_until(s, v, step) - 1 - v->flushed;
-      for (uint32_t k = 0; k < v->n_parts[h->index]; k++) part_sample(h, v, &v->parts[h->index][k], row, step);
+      for (uint32_t k = 0; k < v->n_parts[h->index]; k++)
+        part_sample(h, v, &v->parts[h->index][k], row, step);
     }
     uint64_t next = (step / v->every + 1) * v->every;
     if (next > s->n_steps && step < s->n_steps) next = s->n_steps;
@@ -261,8 +279,10 @@ bool rt_record_full(const struct rt_sim *s, uint64_t step) {
   return false;
 }
 
-/* Rows in the unit of the report; sums are completed in place, at the row's first column of a narrower table. */
-static void rows_finish(const struct rt_sim *s, const struct rt_variable *v, struct rt_column_group *group, uint64_t n) {
+/* Rows in the unit of the report; sums are completed in place, at the row's first column of a narrower table.
+ */
+static void rows_finish(const struct rt_sim *s, const struct rt_variable *v, struct rt_column_group *group,
+                        uint64_t n) {
   double scale = v->def->unit_scale ? v->def->unit_scale : 1;
   double *wide = group->rows;
   float *narrow = group->rows;
@@ -305,7 +325,8 @@ static int variable_flush(struct rt_sim *s, struct rt_variable *v, uint64_t step
     rows_finish(s, v, group, n);
     bool f32 = s->program->f32 && !v->reduced;
     if (group->cols)
-      e = rt_h5_append(&v->h5, group->set, f32 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE, v->flushed, n, v->reduced ? 1 : group->cols, group->rows);
+      e = rt_h5_append(&v->h5, group->set, f32 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE, v->flushed, n,
+                       v->reduced ? 1 : group->cols, group->rows);
   }
   csv_rows(s, v, n);
   for (uint32_t g = 0; v->reduced && g < v->n_groups; g++) /* blocks outside of a part stay 0 */
@@ -328,7 +349,8 @@ static int times_write(struct rt_sim *s, struct rt_variable *v) {
   int e = 0;
   for (uint32_t g = 0; !e && g < v->n_groups; g++) {
     char name[300];
-    snprintf(name, sizeof name, "report/%.250s/mapping/time", v->reduced ? v->def->name : v->groups[g].pop->def->path);
+    snprintf(name, sizeof name, "report/%.250s/mapping/time",
+             v->reduced ? v->def->name : v->groups[g].pop->def->path);
     e = rt_h5_array(&v->h5, v->h5.file, name, H5T_NATIVE_DOUBLE, 3, time, "ms");
   }
   return e;

@@ -26,7 +26,7 @@ struct rt_spike_file {
   struct rt_spike_pop *pops; /* by population */
   struct rt_h5 h5;
   struct rt_text_file csv;
-  double *times;             /* scratch of a flush */
+  double *times; /* scratch of a flush */
   uint64_t *ids;
   size_t times_cap, ids_cap;
 };
@@ -45,7 +45,7 @@ struct rt_column_item {
   uint32_t first, n, group;
   uint64_t column;
 };
-struct rt_column_part { /* an item in a slice of a shard */
+struct rt_column_part {    /* an item in a slice of a shard */
   uint32_t item, from, to; /* elements [from, to) */
   void **slots;
   nsl_kernel_fn *kernel;
@@ -56,9 +56,9 @@ struct rt_variable {
   uint32_t n_items, n_groups;
   struct rt_column_item *items;
   struct rt_column_group *groups;
-  struct rt_column_part **parts;    /* by shard */
+  struct rt_column_part **parts; /* by shard */
   uint32_t *n_parts;
-  bool reduced;                     /* sum or mean */
+  bool reduced; /* sum or mean */
   double elements;
   struct rt_h5 h5;
   struct rt_text_file csv;
@@ -75,7 +75,7 @@ struct rt_recorder {
 
 int rt_spikes_open(struct rt_sim *s, struct rt_recorder *r);
 int rt_spikes_flush(struct rt_sim *s, struct rt_recorder *r);
-int rt_spikes_close(struct rt_recorder *r); /* errors of the files come out here */
+int rt_spikes_close(struct rt_recorder *r);               /* errors of the files come out here */
 void rt_spikes_cut(struct rt_recorder *r, uint64_t step); /* forgets those after the step */
 /* A field of a CSV file, quoted if it must be. */
 void rt_csv_text(FILE *f, const char *text);

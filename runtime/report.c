@@ -1,4 +1,5 @@
-/* run.json with every key of the command line's reference, the table of populations, the expects, progress. */
+/* run.json with every key of the command line's reference, the table of populations, the expects, progress.
+ */
 #include "runtime/report.h"
 
 #include <json-c/json.h>
@@ -32,7 +33,8 @@ static void cpu_name(char *text, size_t size) {
 #if defined(__x86_64__)
   unsigned r[12] = {0};
   if (__get_cpuid_max(0x80000000, NULL) < 0x80000004) return;
-  for (unsigned i = 0; i < 3; i++) __get_cpuid(0x80000002 + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3]);
+  for (unsigned i = 0; i < 3; i++)
+    __get_cpuid(0x80000002 + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3]);
   char name[49] = "";
   memcpy(name, r, 48);
   const char *begin = name + strspn(name, " ");
@@ -73,7 +75,8 @@ static struct json_object *parameters_json(const struct rt_sim *s) {
 
 static double pop_rate(const struct rt_sim *s, uint32_t pop) { /* Hz */
   double window = (double)s->step * s->dt / 1000;
-  return s->pops[pop].size && window > 0 ? (double)s->pop_meters[pop]->spikes / s->pops[pop].size / window : 0;
+  return s->pops[pop].size && window > 0 ? (double)s->pop_meters[pop]->spikes / s->pops[pop].size / window
+                                         : 0;
 }
 
 static struct json_object *populations_json(const struct rt_sim *s) {
@@ -94,7 +97,10 @@ static struct json_object *populations_json(const struct rt_sim *s) {
 static double expect_shown(const struct rt_expect *x, const char **ret_unit) {
   bool rate = x->def->kind == NSL_EXPECT_RATE;
   double scale = rate ? 1e-3 : x->def->unit_scale ? x->def->unit_scale : 1;
-  *ret_unit = rate ? "Hz" : x->def->unit && strcmp(x->def->unit, "1") != 0 && x->def->kind == NSL_EXPECT_VALUE ? x->def->unit : "";
+  *ret_unit = rate ? "Hz"
+              : x->def->unit && strcmp(x->def->unit, "1") != 0 && x->def->kind == NSL_EXPECT_VALUE
+                  ? x->def->unit
+                  : "";
   return x->value / scale;
 }
 
@@ -117,7 +123,8 @@ static struct json_object *expects_json(const struct rt_sim *s) {
 static struct json_object *files_json(const struct rt_out *out) {
   struct json_object *all = json_object_new_array();
   for (uint32_t i = 0; i < out->n_files; i++)
-    if (strcmp(out->files[i].name, "run.json") != 0) json_object_array_add(all, json_object_new_string(out->files[i].name));
+    if (strcmp(out->files[i].name, "run.json") != 0)
+      json_object_array_add(all, json_object_new_string(out->files[i].name));
   return all;
 }
 
@@ -176,7 +183,9 @@ int rt_report_json(const struct rt_sim *s, struct rt_out *out, const struct rt_e
   add_result(o, s, out);
   int e = path ? rt_text_open(&file, path) : NSL_EIO;
   if (!e) {
-    fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE), file.f);
+    fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                JSON_C_TO_STRING_NOSLASHESCAPE),
+          file.f);
     fputc('\n', file.f);
     e = rt_text_close(&file);
   }
@@ -215,8 +224,8 @@ void rt_progress(struct rt_sim *s, uint64_t step) {
   s->progress_last = now;
   double wall = now - s->progress_began, model = (double)step * s->dt;
   double left = step ? wall * (double)(s->n_steps - step) / (double)step : 0;
-  fprintf(stderr, "\r%.0f of %.0f ms, %.1f s, real-time factor %.3g, %.0f s left \033[K", model, s->duration, wall,
-          model > 0 ? wall * 1000 / model : 0, left);
+  fprintf(stderr, "\r%.0f of %.0f ms, %.1f s, real-time factor %.3g, %.0f s left \033[K", model, s->duration,
+          wall, model > 0 ? wall * 1000 / model : 0, left);
   fflush(stderr);
 }
 

@@ -1,4 +1,5 @@
-/* What a run says when it is over: run.json, the table and the expects on standard output; progress while it goes on. */
+/* What a run says when it is over: run.json, the table and the expects on standard output; progress while it
+ * goes on. */
 #ifndef NSL_RUNTIME_REPORT_H
 #define NSL_RUNTIME_REPORT_H
 

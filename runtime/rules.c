@@ -1,10 +1,11 @@
-/* The connection rules. What is drawn is a function of (seed, projection, owner, ordinal) alone, so rows can be made by any thread, in any
- * order, for any number of shards.
+/* The connection rules. What is drawn is a function of (seed, projection, owner, ordinal) alone, so rows can
+ * be made by any thread, in any order, for any number of shards.
  *
- * Without repetition, partners are drawn until enough different ones are there; when more than half of all are wanted, those left
- * out are drawn instead. Every set of that size is equally likely, since the procedure treats all partners alike. total_number throws
- * its n balls on the sources, then each source draws as many targets: the same as n independent pairs.
- * probability walks over the pairs of a source with geometric jumps. */
+ * Without repetition, partners are drawn until enough different ones are there; when more than half of all
+ * are wanted, those left out are drawn instead. Every set of that size is equally likely, since the procedure
+ * treats all partners alike. total_number throws its n balls on the sources, then each source draws as many
+ * targets: the same as n independent pairs. probability walks over the pairs of a source with geometric
+ * jumps. */
 #include "runtime/rules.h"
 
 #include <math.h>
@@ -44,14 +45,15 @@ static uint32_t partner(const struct rt_proj *p, uint32_t owner, uint32_t positi
 
 /* ---- n partners, with and without repetition */
 
-static int draws_some(struct rt_sim *s, struct rt_drawer *d, uint64_t key, uint64_t owner, uint64_t first, uint64_t n, uint32_t range) {
+static int draws_some(struct rt_sim *s, struct rt_drawer *d, uint64_t key, uint64_t owner, uint64_t first,
+                      uint64_t n, uint32_t range) {
   if (rt_grow(&d->draws, &d->draws_cap, n + 2, sizeof *d->draws)) return NSL_EMEMORY;
   s->hot.draw_index(key, owner, first, n, range, d->draws);
   return 0;
 }
 
-static int draw_repeated(struct rt_sim *s, const struct rt_proj *p, struct rt_drawer *d, uint32_t owner, uint64_t n,
-                         uint32_t range, uint32_t *out) {
+static int draw_repeated(struct rt_sim *s, const struct rt_proj *p, struct rt_drawer *d, uint32_t owner,
+                         uint64_t n, uint32_t range, uint32_t *out) {
   for (uint64_t done = 0; done < n; done += BATCH) {
     uint64_t now = n - done < BATCH ? n - done : BATCH;
     if (draws_some(s, d, p->rule_key, owner, done, now, range)) return NSL_EMEMORY;
@@ -60,8 +62,8 @@ static int draw_repeated(struct rt_sim *s, const struct rt_proj *p, struct rt_dr
   return 0;
 }
 
-static int draw_distinct(struct rt_sim *s, const struct rt_proj *p, struct rt_drawer *d, uint32_t owner, uint64_t n,
-                         uint32_t range, uint32_t *out) {
+static int draw_distinct(struct rt_sim *s, const struct rt_proj *p, struct rt_drawer *d, uint32_t owner,
+                         uint64_t n, uint32_t range, uint32_t *out) {
   bool complement = n > range / 2;
   uint64_t want = complement ? range - n : n, got = 0, used = 0, k = 0;
   if (rt_grow(&d->marks, &d->marks_cap, range / 64 + 1, sizeof *d->marks)) return NSL_EMEMORY;
@@ -97,8 +99,8 @@ static uint64_t draw_probable(const struct rt_proj *p, uint32_t owner, uint32_t 
   return n;
 }
 
-int rt_rule_partners(struct rt_sim *s, const struct rt_proj *p, struct rt_drawer *d, uint32_t owner, uint64_t n,
-                     uint32_t *out, uint64_t *ret_n) {
+int rt_rule_partners(struct rt_sim *s, const struct rt_proj *p, struct rt_drawer *d, uint32_t owner,
+                     uint64_t n, uint32_t *out, uint64_t *ret_n) {
   uint32_t range = eligible(p, owner);
   switch ((enum nsl_rule)p->def->rule) {
     case NSL_ALL_TO_ALL:
@@ -133,9 +135,11 @@ int rt_rule_total(struct rt_sim *s, const struct rt_proj *p, uint64_t *counts) {
       done += now;
       continue;
     }
-    for (uint64_t i = 0; i < BATCH && done < p->n; i++) { /* a source with fewer eligible targets is that much rarer */
+    for (uint64_t i = 0; i < BATCH && done < p->n;
+         i++) { /* a source with fewer eligible targets is that much rarer */
       uint32_t fits = eligible(p, p->s0 + d.draws[i]);
-      if (fits < most && nslm_draw_index_u64(p->rule_key, UINT64_MAX - 1, used + i, 0, most) >= fits) continue;
+      if (fits < most && nslm_draw_index_u64(p->rule_key, UINT64_MAX - 1, used + i, 0, most) >= fits)
+        continue;
       counts[d.draws[i]]++;
       done++;
     }
@@ -196,7 +200,8 @@ int rt_rule_distinct(struct rt_sim *s, const struct rt_proj *p, uint64_t *pairs)
 static int count_read(struct rt_sim *s, struct rt_proj *p, const char *rule) {
   double n = rt_value(s, p->def->rule_arg, NAN);
   if (!(n >= 0) || n != floor(n) || n >= 0x1p53)
-    return rt_fail_at(NSL_EMODEL, p->def->place, "%s: %s(%g) needs a whole number from 0", p->def->path, rule, n);
+    return rt_fail_at(NSL_EMODEL, p->def->place, "%s: %s(%g) needs a whole number from 0", p->def->path, rule,
+                      n);
   p->n = (uint64_t)n;
   return 0;
 }
@@ -207,7 +212,8 @@ static int partners_check(const struct rt_proj *p, const char *rule, uint64_t ea
   if (each && !fewest)
     return rt_fail_at(NSL_EMODEL, p->def->place, "%s: %s has nobody to connect with", p->def->path, rule);
   if (p->def->no_multiple && each > fewest)
-    return rt_fail_at(NSL_EMODEL, p->def->place, "%s: %s(%llu) with `no multiple` needs more partners than the %u there are",
+    return rt_fail_at(NSL_EMODEL, p->def->place,
+                      "%s: %s(%llu) with `no multiple` needs more partners than the %u there are",
                       p->def->path, rule, (unsigned long long)each, fewest);
   return 0;
 }
@@ -222,12 +228,14 @@ int rt_rule_prepare(struct rt_sim *s, struct rt_proj *p) {
       p->expected = sn;
       p->max_row = 1;
       if (p->sn == p->tn) return 0;
-      return rt_fail_at(NSL_EMODEL, p->def->place, "%s: one_to_one needs two sides of equal size, not %u and %u",
-                        p->def->path, p->sn, p->tn);
+      return rt_fail_at(NSL_EMODEL, p->def->place,
+                        "%s: one_to_one needs two sides of equal size, not %u and %u", p->def->path, p->sn,
+                        p->tn);
     case NSL_PROBABILITY:
       p->p = rt_value(s, p->def->rule_arg, NAN);
       if (!(p->p >= 0 && p->p <= 1))
-        return rt_fail_at(NSL_EMODEL, p->def->place, "%s: probability(%g) is not from 0 to 1", p->def->path, p->p);
+        return rt_fail_at(NSL_EMODEL, p->def->place, "%s: probability(%g) is not from 0 to 1", p->def->path,
+                          p->p);
       p->expected = sn * tn * p->p;
       return 0;
     case NSL_INDEGREE:
@@ -247,7 +255,8 @@ int rt_rule_prepare(struct rt_sim *s, struct rt_proj *p) {
   if (p->n && !(pairs > 0))
     return rt_fail_at(NSL_EMODEL, p->def->place, "%s: total_number has nobody to connect with", p->def->path);
   if (p->def->no_multiple && (double)p->n > pairs)
-    return rt_fail_at(NSL_EMODEL, p->def->place, "%s: total_number(%llu) with `no multiple` is more than the %.0f pairs there are",
+    return rt_fail_at(NSL_EMODEL, p->def->place,
+                      "%s: total_number(%llu) with `no multiple` is more than the %.0f pairs there are",
                       p->def->path, (unsigned long long)p->n, pairs);
   return 0;
 }

@@ -1,8 +1,9 @@
 /* Building a simulation and running it: the loop of intervals over all threads.
  *
- * In an interval, no spike can arrive that is emitted in it (it is no longer than the shortest delay), so every thread runs all its shards
- * through all its steps without asking anyone. Then all meet, take each other's spikes, and the first thread records. Lists of
- * spikes exist twice, so one meeting for each interval is enough: whoever writes a list again has met all who read it. */
+ * In an interval, no spike can arrive that is emitted in it (it is no longer than the shortest delay), so
+ * every thread runs all its shards through all its steps without asking anyone. Then all meet, take each
+ * other's spikes, and the first thread records. Lists of spikes exist twice, so one meeting for each interval
+ * is enough: whoever writes a list again has met all who read it. */
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -91,7 +92,8 @@ static uint64_t bad_step(const struct rt_sim *s, uint64_t until) {
   return first;
 }
 
-/* All stop after the interval that follows this one: not now, since some may already be past this meeting. Never later than was said. */
+/* All stop after the interval that follows this one: not now, since some may already be past this meeting.
+ * Never later than was said. */
 static void stop_after(struct loop *l, uint64_t end) {
   uint64_t said = l->stop_at;
   while (end + 1 < said && !atomic_compare_exchange_weak(&l->stop_at, &said, end + 1)) continue;
@@ -161,9 +163,14 @@ static int bad_report(const struct rt_sim *s, uint64_t step) {
   const struct rt_pop *p = &s->pops[bad->pop];
   const struct nsl_state *state = &p->class->states[bad->state];
   const void *array = p->states[bad->state];
-  double v = s->program->f32 ? (double)((const float *)array)[bad->element] : ((const double *)array)[bad->element];
-  return rt_fail_at(NSL_ENUMBER, state->place, "%s of %s[%u] became %s at t = %.12g ms", state->name, p->def->path, bad->element,
-                    isnan(v) ? "NaN" : v > 0 ? "infinite" : "minus infinite", (double)step * s->dt);
+  double v = s->program->f32 ? (double)((const float *)array)[bad->element]
+                             : ((const double *)array)[bad->element];
+  return rt_fail_at(NSL_ENUMBER, state->place, "%s of %s[%u] became %s at t = %.12g ms", state->name,
+                    p->def->path, bad->element,
+                    isnan(v) ? "NaN"
+                    : v > 0  ? "infinite"
+                             : "minus infinite",
+                    (double)step * s->dt);
 }
 
 int rt_run(struct rt_sim *s, uint64_t until) {
@@ -177,6 +184,7 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   s->simulate_s += rt_clock() - began - (s->output_s - output);
   uint64_t bad = bad_step(s, RT_NO_STEP - 1);
   if (!e && bad != RT_NO_STEP) return bad_report(s, bad);
-  if (!e && l.why == NSL_ESTOPPED && s->step < until) rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);
+  if (!e && l.why == NSL_ESTOPPED && s->step < until)
+    rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);
   return e ? e : l.why;
 }

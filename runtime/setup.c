@@ -1,7 +1,9 @@
-/* From the tables and what the user has set to the numbers of the run: G, time step, seed, duration, sizes of populations.
+/* From the tables and what the user has set to the numbers of the run: G, time step, seed, duration, sizes of
+ * populations.
  *
- * G is computed by the setup kernel, which keeps values that the user has set. Domains are checked after that, for defaults too, since
- * a default may depend on what was set. Nothing large is allocated before the sizes are known to fit. */
+ * G is computed by the setup kernel, which keeps values that the user has set. Domains are checked after
+ * that, for defaults too, since a default may depend on what was set. Nothing large is allocated before the
+ * sizes are known to fit. */
 #include "runtime/setup.h"
 
 #include <math.h>
@@ -15,11 +17,13 @@
 static uint32_t host_level(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("ssse3");
-  bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-            __builtin_cpu_supports("fma");
+  bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt") &&
+            __builtin_cpu_supports("ssse3");
+  bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+            __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
   bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+            __builtin_cpu_supports("avx512vl");
   return v4 ? 4 : v3 ? 3 : v2 ? 2 : 1;
 #else
   return 0;
@@ -29,13 +33,15 @@ static uint32_t host_level(void) {
 int rt_level_choose(struct rt_sim *s) {
   const struct nsl_program *p = s->program;
   if (p->abi != NSL_ABI)
-    return rt_fail(NSL_EINPUT, "this program has tables of version %u, its runtime is of version %u", p->abi, NSL_ABI);
+    return rt_fail(NSL_EINPUT, "this program has tables of version %u, its runtime is of version %u", p->abi,
+                   NSL_ABI);
   uint32_t host = host_level();
   for (uint32_t i = 0; i < p->n_levels; i++)
     if (p->levels[i].x86_level <= host && (!s->level || p->levels[i].x86_level > s->level->x86_level))
       s->level = &p->levels[i];
   if (!s->level)
-    return rt_fail(NSL_ECANNOT, "this program was built for %s, which this processor is not; build it with --cpu portable",
+    return rt_fail(NSL_ECANNOT,
+                   "this program was built for %s, which this processor is not; build it with --cpu portable",
                    p->n_levels ? p->levels[0].cpu : "no processor");
   uint32_t i = 0;
 #define HOT(name, arguments, doc) memcpy(&s->hot.name, &s->level->hot[i++], sizeof s->hot.name);
@@ -52,13 +58,17 @@ int rt_experiment_choose(struct rt_sim *s, const char *name) {
   if (s->x) return 0;
   char names[600] = "";
   for (uint32_t i = 0; i < p->n_experiments && strlen(names) < 500; i++)
-    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%.64s", i ? ", " : "", p->experiments[i].name);
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%.64s", i ? ", " : "",
+             p->experiments[i].name);
   if (!p->n_experiments) return rt_fail(NSL_EINPUT, "this program holds no experiment");
   if (name) return rt_fail(NSL_EINPUT, "no experiment `%s`; this program holds: %s", name, names);
-  return rt_fail(NSL_EINPUT, "this program holds several experiments; choose one with --experiment: %s", names);
+  return rt_fail(NSL_EINPUT, "this program holds several experiments; choose one with --experiment: %s",
+                 names);
 }
 
-double rt_value(const struct rt_sim *s, uint32_t slot, double without) { return slot == NSL_NONE ? without : s->G[slot]; }
+double rt_value(const struct rt_sim *s, uint32_t slot, double without) {
+  return slot == NSL_NONE ? without : s->G[slot];
+}
 
 double rt_steps(double time, double dt) { return floor(time / dt + 0.5 + 1e-9); }
 
@@ -83,7 +93,8 @@ static int param_set(struct rt_sim *s, const struct nsl_param *p, const char *te
   struct rt_dim dim = rt_dim_read(p->dim);
   bool any = !q.has_unit && (q.value == 0 || isinf(q.value)); /* 0 and inf fit any dimension */
   if (!any && !rt_dim_equal(dim, q.dim)) {
-    if (!q.has_unit) return rt_fail(NSL_EINPUT, "--set %s=%s: a unit is missing, as in %s%s", p->path, text, text, p->unit);
+    if (!q.has_unit)
+      return rt_fail(NSL_EINPUT, "--set %s=%s: a unit is missing, as in %s%s", p->path, text, text, p->unit);
     return rt_fail(NSL_EINPUT, "--set %s=%s: the unit does not fit; it must be one like %s", p->path, text,
                    rt_dim_none(dim) ? "none (a bare number)" : p->unit);
   }
@@ -123,8 +134,10 @@ static int param_check(const struct rt_sim *s, const struct nsl_param *p) {
     if (v == floor(v) && v >= 0 && v < p->n_labels) return 0;
     return rt_fail_at(NSL_EINPUT, place, "`%s` is none of its labels", p->path);
   }
-  if (p->integer && v != floor(v)) return rt_fail_at(NSL_EINPUT, place, "`%s` is %s, but it must be whole", p->path, value);
-  if (inside(v, rt_value(s, p->lo, -INFINITY), rt_value(s, p->hi, INFINITY), p->open_lo, p->open_hi)) return 0;
+  if (p->integer && v != floor(v))
+    return rt_fail_at(NSL_EINPUT, place, "`%s` is %s, but it must be whole", p->path, value);
+  if (inside(v, rt_value(s, p->lo, -INFINITY), rt_value(s, p->hi, INFINITY), p->open_lo, p->open_hi))
+    return 0;
   rt_domain_text(s->G, p, domain, sizeof domain);
   return rt_fail_at(NSL_EINPUT, place, "`%s` is %s, outside of its domain %s", p->path, value, domain);
 }
@@ -144,14 +157,17 @@ static int setup_kernel(struct rt_sim *s) {
 static int time_read(struct rt_sim *s, const struct rt_config *config) {
   const struct nsl_experiment *x = s->x;
   s->dt = rt_value(s, x->dt, NAN);
-  if (!(s->dt > 0) || isinf(s->dt)) return rt_fail(NSL_EMODEL, "experiment %s: dt must be a positive time", x->name);
+  if (!(s->dt > 0) || isinf(s->dt))
+    return rt_fail(NSL_EMODEL, "experiment %s: dt must be a positive time", x->name);
   s->duration = 0;
   for (uint32_t i = 0; i < x->n_phases; i++) s->duration += s->G[x->phases[i].duration];
   if (config->has_duration) s->duration = config->duration;
-  if (!(s->duration >= 0)) return rt_fail(NSL_EMODEL, "experiment %s: the duration must not be negative", x->name);
+  if (!(s->duration >= 0))
+    return rt_fail(NSL_EMODEL, "experiment %s: the duration must not be negative", x->name);
   double steps = rt_steps(s->duration, s->dt);
   if (!(steps < 4294967295.0))
-    return rt_fail(NSL_EMODEL, "experiment %s: %.3g steps of %g ms are too many (at most 4.29e9)", x->name, steps, s->dt);
+    return rt_fail(NSL_EMODEL, "experiment %s: %.3g steps of %g ms are too many (at most 4.29e9)", x->name,
+                   steps, s->dt);
   s->n_steps = (uint64_t)steps;
   double seed = rt_value(s, x->seed, 1);
   if (!config->has_seed && !(seed >= 0 && seed < 0x1p64 && seed == floor(seed)))
@@ -162,25 +178,31 @@ static int time_read(struct rt_sim *s, const struct rt_config *config) {
 
 static double element_bytes(const struct rt_sim *s, const struct nsl_class *c) {
   double arrays = (double)c->n_states + c->n_params + c->n_inputs;
-  return arrays * s->real_size + 8.0 * c->n_ports + (c->n_holds + 4) / 8.0 + 40; /* intervals between spikes, lists */
+  return arrays * s->real_size + 8.0 * c->n_ports + (c->n_holds + 4) / 8.0 +
+         40; /* intervals between spikes, lists */
 }
 
 static int pop_size(struct rt_sim *s, uint32_t i, double *bytes) {
   const struct nsl_population *def = &s->x->populations[i];
   struct rt_pop *p = &s->pops[i];
   double size = s->G[def->size], whole = floor(size + 0.5);
-  if (!(size >= 0)) return rt_fail_at(NSL_EMODEL, def->place, "the size of population %s is negative or not a number", def->path);
+  if (!(size >= 0))
+    return rt_fail_at(NSL_EMODEL, def->place, "the size of population %s is negative or not a number",
+                      def->path);
   if (fabs(size - whole) > 1e-9 * fmax(1, size))
-    return rt_fail_at(NSL_EMODEL, def->place, "the size of population %s is %.12g, but it must be whole", def->path, size);
-  if (def->class_index >= s->program->n_classes) return rt_fail(NSL_EINPUT, "population %s has no class", def->path);
+    return rt_fail_at(NSL_EMODEL, def->place, "the size of population %s is %.12g, but it must be whole",
+                      def->path, size);
+  if (def->class_index >= s->program->n_classes)
+    return rt_fail(NSL_EINPUT, "population %s has no class", def->path);
   const struct nsl_class *class = &s->program->classes[def->class_index];
   double own = whole * element_bytes(s, class);
   *bytes += own;
   double left = (double)rt_memory_left();
   if (*bytes > left || whole > 4294967040.0)
-    return rt_fail_at(NSL_EMEMORY, def->place,
-                      "population %s of %.4g elements needs about %.3g GB of memory; %.3g GB are free on this machine", def->path, whole,
-                      own / 1e9, left / 1e9);
+    return rt_fail_at(
+        NSL_EMEMORY, def->place,
+        "population %s of %.4g elements needs about %.3g GB of memory; %.3g GB are free on this machine",
+        def->path, whole, own / 1e9, left / 1e9);
   p->def = def;
   p->class = class;
   p->index = i;
@@ -204,11 +226,13 @@ static int pops_size(struct rt_sim *s) {
     int e = pop_size(s, i, &bytes);
     if (e) return e;
   }
-  if (s->n_elements > UINT32_MAX) return rt_fail(NSL_EMEMORY, "%llu elements are too many", (unsigned long long)s->n_elements);
+  if (s->n_elements > UINT32_MAX)
+    return rt_fail(NSL_EMEMORY, "%llu elements are too many", (unsigned long long)s->n_elements);
   return 0;
 }
 
-int rt_slice_range(struct rt_sim *s, const struct nsl_slice *slice, const char *place, uint32_t *ret_first, uint32_t *ret_n) {
+int rt_slice_range(struct rt_sim *s, const struct nsl_slice *slice, const char *place, uint32_t *ret_first,
+                   uint32_t *ret_n) {
   const struct rt_pop *p = &s->pops[slice->pop];
   double from = rt_value(s, slice->from, 0), to = rt_value(s, slice->to, (double)p->size - 1);
   if (slice->from == NSL_NONE && slice->to == NSL_NONE) {
@@ -217,8 +241,8 @@ int rt_slice_range(struct rt_sim *s, const struct nsl_slice *slice, const char *
     return 0;
   }
   if (!(from >= 0) || !(to < p->size) || !(from <= to) || from != floor(from) || to != floor(to))
-    return rt_fail_at(NSL_EMODEL, place, "%s[%g..%g] is not a part of %s, which has elements 0..%g", p->def->path, from, to,
-                      p->def->path, (double)p->size - 1);
+    return rt_fail_at(NSL_EMODEL, place, "%s[%g..%g] is not a part of %s, which has elements 0..%g",
+                      p->def->path, from, to, p->def->path, (double)p->size - 1);
   *ret_first = (uint32_t)from;
   *ret_n = (uint32_t)(to - from + 1);
   return 0;

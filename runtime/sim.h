@@ -1,7 +1,8 @@
 /* One simulation: what setup.c, layout.c and connect.c make of a program's tables, and run.c runs.
  *
- * Elements are numbered in their population. A shard is a set of slices of populations with their accumulators and the synapses onto
- * them; it is the unit of work, owned by one thread. Shards are a property of the model, never of the threads. */
+ * Elements are numbered in their population. A shard is a set of slices of populations with their
+ * accumulators and the synapses onto them; it is the unit of work, owned by one thread. Shards are a property
+ * of the model, never of the threads. */
 #ifndef NSL_RUNTIME_SIM_H
 #define NSL_RUNTIME_SIM_H
 
@@ -32,9 +33,13 @@ struct rt_lane {
 /* Projections of one source population that share rows: one weight for all, or one for each synapse. */
 struct rt_group {
   bool wide;
-  double weight;     /* of a group with one weight */
-  uint32_t index;    /* in the sim's groups: index of weights in rt_delivery */
-  uint32_t port;     /* const: any port that it reaches (all have the same unit) */
+  double weight;  /* of a group with one weight */
+  uint32_t index; /* in the sim's groups: index of weights in rt_delivery */
+  uint32_t port;  /* const: any port that it reaches (all have the same unit) */
+};
+
+struct rt_part {
+  uint32_t shard, slice;
 };
 
 struct rt_pop {
@@ -45,24 +50,24 @@ struct rt_pop {
   double *u;
   void **states, **params, **inputs;
   uint64_t **held, *prev;
-  uint64_t *ring;      /* spike masks of recent steps: ring_len times words */
-  uint32_t ring_mask;  /* ring_len - 1; a power of two minus 1 */
-  uint32_t *hold_steps; /* by hold */
-  uint32_t port0;      /* number of port 0 among all ports of the model */
-  struct rt_lane **lanes; /* by port, by block of 64 elements */
+  uint64_t *ring;          /* spike masks of recent steps: ring_len times words */
+  uint32_t ring_mask;      /* ring_len - 1; a power of two minus 1 */
+  uint32_t *hold_steps;    /* by hold */
+  uint32_t port0;          /* number of port 0 among all ports of the model */
+  struct rt_lane **lanes;  /* by port, by block of 64 elements */
   struct rt_group *groups; /* outgoing */
   uint32_t n_groups;
-  uint64_t row0;       /* of source 0, group 0 in a shard's rows; group g begins at row0 + g * size */
-  struct rt_part { uint32_t shard, slice; } *parts; /* its slices in the order of elements */
+  uint64_t row0;         /* of source 0, group 0 in a shard's rows; group g begins at row0 + g * size */
+  struct rt_part *parts; /* its slices in the order of elements */
   uint32_t n_parts;
 };
 
 /* One (population, port): the unit of its accumulators. */
 struct rt_port {
   uint32_t pop, port;
-  uint32_t same;       /* union-find: ports that share a unit */
-  double unit;         /* value of 1 in its accumulators, a power of two */
-  double drive_sum;    /* bound of what drives may add in one step */
+  uint32_t same;    /* union-find: ports that share a unit */
+  double unit;      /* value of 1 in its accumulators, a power of two */
+  double drive_sum; /* bound of what drives may add in one step */
 };
 
 struct rt_row {
@@ -77,8 +82,8 @@ struct rt_slice {
   void **slots;        /* of the step kernel */
   uint32_t spike_slot; /* its SPIKE binding, or NSL_NONE */
   nsl_kernel_fn *step;
-  uint64_t last_mask;  /* lanes of the last word that are real */
-  uint64_t again;      /* the last step at which an element spiked that was held, 0: none did */
+  uint64_t last_mask; /* lanes of the last word that are real */
+  uint64_t again;     /* the last step at which an element spiked that was held, 0: none did */
 };
 
 /* Spikes of a shard in one interval: elements by step and slice. */
@@ -87,7 +92,7 @@ struct rt_spikes {
   uint64_t *ends; /* of (step in the interval, slice): end in ids */
 };
 
-struct rt_error_at { /* a state that is not finite */
+struct rt_error_at {     /* a state that is not finite */
   _Atomic uint64_t step; /* RT_NO_STEP: none */
   uint32_t pop, element, state;
 };
@@ -98,45 +103,45 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   struct rt_slice *slices;
   int64_t *acc;
   uint64_t *store;
-  uint64_t store_cap;             /* in units */
+  uint64_t store_cap; /* in units */
   _Atomic uint64_t store_used;
   struct rt_row *rows;
   struct rt_delivery delivery;
   size_t events_cap;
-  struct rt_spikes spikes[2];     /* by interval & 1 */
-  uint64_t next_input;            /* the next step at which an input changes */
-  struct rt_drive_part *drives;   /* what is driven here: events first, then currents */
+  struct rt_spikes spikes[2];   /* by interval & 1 */
+  uint64_t next_input;          /* the next step at which an input changes */
+  struct rt_drive_part *drives; /* what is driven here: events first, then currents */
   uint32_t n_events, n_drives;
-  uint64_t next_record;           /* the next step at which a variable is recorded */
-  void *record_scratch;           /* one slice of OUT */
+  uint64_t next_record;                /* the next step at which a variable is recorded */
+  void *record_scratch;                /* one slice of OUT */
   _Alignas(64) struct rt_error_at bad; /* read by all threads after every interval */
 };
 
-struct rt_csr { /* synapses made owner by owner, as lists by source */
-  uint64_t *begin;                /* by source, and the end */
+struct rt_csr {    /* synapses made owner by owner, as lists by source */
+  uint64_t *begin; /* by source, and the end */
   uint32_t *target;
-  uint32_t *delay;                /* NULL: one delay for all */
-  double *weight;                 /* NULL: one weight for all */
+  uint32_t *delay; /* NULL: one delay for all */
+  double *weight;  /* NULL: one weight for all */
 };
 
 struct rt_proj {
   const struct nsl_projection *def;
   uint32_t index;
   struct rt_pop *source, *target;
-  uint32_t s0, sn, t0, tn;        /* slices: first element and number */
-  bool self;                      /* `no self` matters: both sides are the same population */
-  uint64_t n;                     /* indegree, outdegree, total_number */
+  uint32_t s0, sn, t0, tn; /* slices: first element and number */
+  bool self;               /* `no self` matters: both sides are the same population */
+  uint64_t n;              /* indegree, outdegree, total_number */
   double p;
-  double weight, delay;           /* when they are not drawn */
+  double weight, delay; /* when they are not drawn */
   uint32_t delay_steps;
   bool drawn_weight, drawn_delay;
-  double lo, hi;                  /* of the weight */
-  uint32_t group;                 /* of the source's groups */
-  uint32_t port;                  /* number among the ports of the model */
+  double lo, hi;  /* of the weight */
+  uint32_t group; /* of the source's groups */
+  uint32_t port;  /* number among the ports of the model */
   uint64_t key, rule_key;
   double *u;
-  double expected;                /* number of synapses, roughly */
-  uint64_t max_row;               /* most synapses of one source */
+  double expected;  /* number of synapses, roughly */
+  uint64_t max_row; /* most synapses of one source */
   struct rt_csr csr;
 };
 
@@ -149,55 +154,63 @@ struct rt_drive {
   double weight;
   int64_t weight_units;
   uint32_t delay_steps;
-  uint64_t *table;                /* poisson */
+  uint64_t *table; /* poisson */
   uint32_t table_n, parts;
-  double mean;                    /* events in a step */
-  uint64_t *times;                /* steps, sorted */
+  double mean;     /* events in a step */
+  uint64_t *times; /* steps, sorted */
   uint32_t n_times;
-  double value;                   /* constant, step */
-  uint64_t from, to;              /* step: acts on steps (from, to] */
+  double value;      /* constant, step */
+  uint64_t from, to; /* step: acts on steps (from, to] */
 };
 
 struct rt_drive_part { /* a drive's elements in one slice: [from, to) */
   const struct rt_drive *drive;
   const struct rt_slice *slice;
   uint32_t from, to;
-  uint32_t at;                    /* times: the next of them */
+  uint32_t at; /* times: the next of them */
 };
 
 /* Counts and intervals between spikes in a window of time, over slices of populations. */
+struct rt_isi {
+  uint32_t last, n;
+  double sum, squares;
+};
 struct rt_meter {
-  uint64_t after, until;          /* steps in (after, until] */
+  uint64_t after, until; /* steps in (after, until] */
   uint64_t spikes;
-  struct rt_isi { uint32_t last, n; double sum, squares; } *isi; /* by element; NULL: only counted */
+  struct rt_isi *isi; /* by element; NULL: only counted */
 };
 struct rt_watch { /* a part of a population that a meter looks at */
   uint32_t pop, from, to;
   struct rt_meter *meter;
-  uint64_t isi0;                  /* of element `from` */
+  uint64_t isi0; /* of element `from` */
 };
 
 struct rt_expect {
   const struct nsl_expect *def;
   struct rt_meter *meter;
   double elements;
-  double value;                   /* coherent units; NaN: no data */
+  double value; /* coherent units; NaN: no data */
   bool holds;
 };
 
+struct rt_setting {
+  const char *path, *text; /* text NULL: the number, in coherent units */
+  double number;
+};
 struct rt_config { /* what the command line or nsl.h asks for */
   const char *experiment, *out;
-  struct rt_setting { const char *path, *text; double number; } *sets; /* text NULL: the number, in coherent units */
+  struct rt_setting *sets; /* text NULL: the number, in coherent units */
   uint32_t n_sets;
   bool has_seed, has_duration, csv, force, quiet, describe, help;
   uint64_t seed;
   double duration;
-  uint32_t threads;               /* 0: as many as there are processors */
+  uint32_t threads; /* 0: as many as there are processors */
 };
 
-struct rt_team;                   /* threads.h */
-struct rt_recorder;               /* record.c */
-struct rt_out;                    /* out.h */
+struct rt_team;     /* threads.h */
+struct rt_recorder; /* record.c */
+struct rt_out;      /* out.h */
 
 struct rt_sim {
   const struct nsl_program *program;
@@ -208,7 +221,7 @@ struct rt_sim {
   double *G;
   uint8_t *set;
   double dt, duration;
-  uint64_t seed, n_steps, step;   /* step: the last one done */
+  uint64_t seed, n_steps, step; /* step: the last one done */
   uint32_t real_size;
   uint32_t n_pops, n_shards, n_ports, n_projs, n_drives, n_groups, n_expects, n_watches;
   struct rt_pop *pops;
@@ -219,25 +232,28 @@ struct rt_sim {
   struct rt_expect *expects;
   struct rt_watch *watches;
   struct rt_meter **pop_meters;
-  int64_t *weights;               /* by group */
+  int64_t *weights; /* by group */
   uint64_t n_elements, n_rows, n_synapses;
-  uint32_t min_delay, max_delay;  /* steps, over what was built; 0: nothing was */
-  uint32_t interval;              /* steps between exchanges */
+  uint32_t min_delay, max_delay; /* steps, over what was built; 0: nothing was */
+  uint32_t interval;             /* steps between exchanges */
   uint32_t threads;
   struct rt_team *team;
-  struct rt_recorder *recorder;   /* NULL: nothing is recorded */
+  struct rt_recorder *recorder; /* NULL: nothing is recorded */
   double build_s, simulate_s, output_s;
-  const volatile int *interrupt;  /* NULL: cannot be interrupted */
-  void (*progress)(struct rt_sim *s, uint64_t step); /* NULL: none; called by the first thread after an interval */
+  const volatile int *interrupt; /* NULL: cannot be interrupted */
+  void (*progress)(struct rt_sim *s,
+                   uint64_t step); /* NULL: none; called by the first thread after an interval */
   double progress_began, progress_last;
 };
 
 /* ---- setup.c */
 int rt_level_choose(struct rt_sim *s);
-int rt_setup(struct rt_sim *s, const struct rt_config *config); /* G, dt, seed, duration, sizes of populations */
+int rt_setup(struct rt_sim *s,
+             const struct rt_config *config); /* G, dt, seed, duration, sizes of populations */
 double rt_value(const struct rt_sim *s, uint32_t slot, double without);
 /* Slice of a table entry as first element and number; `what` and place are for messages. */
-int rt_slice_range(struct rt_sim *s, const struct nsl_slice *slice, const char *place, uint32_t *ret_first, uint32_t *ret_n);
+int rt_slice_range(struct rt_sim *s, const struct nsl_slice *slice, const char *place, uint32_t *ret_first,
+                   uint32_t *ret_n);
 /* Rounds a time to steps, to the nearest, half up. */
 double rt_steps(double time, double dt);
 /* ---- layout.c */
@@ -246,13 +262,16 @@ int rt_init(struct rt_sim *s);   /* derive and init kernels, hold rings: after t
 nsl_kernel_fn *rt_kernel(const struct rt_sim *s, const struct nsl_code *code);
 /* The pointers that a code's bindings mean for a population; port pointers stay NULL. */
 int rt_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *code, void ***ret_slots);
-/* ---- record.c: opened before the run; spikes and samples are taken from the shards, files are written between intervals */
-int rt_record_open(struct rt_sim *s, struct rt_out *out, bool csv); /* out NULL: keep spikes of all populations in memory */
-void rt_record_step(struct rt_shard *h, uint64_t step);             /* samples due at this step */
+/* ---- record.c: opened before the run; spikes and samples are taken from the shards, files are written
+ * between intervals */
+int rt_record_open(struct rt_sim *s, struct rt_out *out,
+                   bool csv); /* out NULL: keep spikes of all populations in memory */
+void rt_record_step(struct rt_shard *h, uint64_t step); /* samples due at this step */
 int rt_record_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity);
-bool rt_record_full(const struct rt_sim *s, uint64_t step);         /* the samples must be written before the next interval */
-int rt_record_flush(struct rt_sim *s, uint64_t step);               /* samples up to this step */
-int rt_record_close(struct rt_sim *s);                              /* all written up to s->step; files closed, not renamed */
+bool rt_record_full(const struct rt_sim *s,
+                    uint64_t step); /* the samples must be written before the next interval */
+int rt_record_flush(struct rt_sim *s, uint64_t step); /* samples up to this step */
+int rt_record_close(struct rt_sim *s); /* all written up to s->step; files closed, not renamed */
 void rt_record_drop(struct rt_sim *s);
 /* ---- connect.c */
 int rt_connect(struct rt_sim *s);
@@ -263,8 +282,8 @@ void rt_drives_step(struct rt_shard *h, uint64_t step);
 void rt_inputs_step(struct rt_shard *h, uint64_t step);
 /* ---- run.c */
 int rt_open(struct rt_sim *s, const struct rt_config *config); /* everything up to the first step */
-int rt_build(struct rt_sim *s, uint32_t threads); /* 0: as many as there are processors */
-int rt_run(struct rt_sim *s, uint64_t until); /* NSL_ENUMBER, NSL_ESTOPPED, … */
+int rt_build(struct rt_sim *s, uint32_t threads);              /* 0: as many as there are processors */
+int rt_run(struct rt_sim *s, uint64_t until);                  /* NSL_ENUMBER, NSL_ESTOPPED, … */
 void rt_close(struct rt_sim *s);
 double rt_clock(void);
 /* ---- step.c */

@@ -1,5 +1,6 @@
-/* Recorded spikes: gathered from the shards' lists after every interval in the order (step, population, element), and written in large
- * pieces to spikes.h5 (SONATA, one group for each population) and spikes.csv. */
+/* Recorded spikes: gathered from the shards' lists after every interval in the order (step, population,
+ * element), and written in large pieces to spikes.h5 (SONATA, one group for each population) and spikes.csv.
+ */
 #include <string.h>
 
 #include "runtime/error.h"
@@ -102,7 +103,8 @@ static bool is_recorded(const struct rt_spike_pop *p, uint32_t id) {
   return p->all;
 }
 
-static int part_take(struct rt_spike_file *f, const struct rt_spike_pop *p, uint32_t pop, const uint32_t *ids, uint64_t n, uint64_t step) {
+static int part_take(struct rt_spike_file *f, const struct rt_spike_pop *p, uint32_t pop, const uint32_t *ids,
+                     uint64_t n, uint64_t step) {
   int e = rt_grow(&f->marks, &f->cap, f->n + n, sizeof *f->marks);
   for (uint64_t i = 0; !e && i < n; i++)
     if (p->all || is_recorded(p, ids[i])) f->marks[f->n++] = (struct rt_mark){(uint32_t)step, pop, ids[i]};
@@ -136,7 +138,8 @@ void rt_spikes_cut(struct rt_recorder *r, uint64_t step) {
 
 static int pop_flush(struct rt_sim *s, struct rt_spike_file *f, uint32_t pop) {
   struct rt_spike_pop *p = &f->pops[pop];
-  if (rt_grow(&f->times, &f->times_cap, f->n, sizeof *f->times) || rt_grow(&f->ids, &f->ids_cap, f->n, sizeof *f->ids))
+  if (rt_grow(&f->times, &f->times_cap, f->n, sizeof *f->times) ||
+      rt_grow(&f->ids, &f->ids_cap, f->n, sizeof *f->ids))
     return NSL_EMEMORY;
   uint64_t n = 0;
   for (size_t i = 0; i < f->n; i++)
@@ -160,7 +163,8 @@ int rt_spikes_flush(struct rt_sim *s, struct rt_recorder *r) {
   char time[40] = "";
   uint32_t last = 0;
   for (size_t i = 0; !e && f->csv.f && i < f->n; i++) {
-    if (!i || f->marks[i].step != last) snprintf(time, sizeof time, "%.12g", (double)f->marks[i].step * s->dt);
+    if (!i || f->marks[i].step != last)
+      snprintf(time, sizeof time, "%.12g", (double)f->marks[i].step * s->dt);
     last = f->marks[i].step;
     fprintf(f->csv.f, "%s,", time);
     rt_csv_text(f->csv.f, s->pops[f->marks[i].pop].def->path);

@@ -1,9 +1,10 @@
 /* One step of one shard, and what shards tell each other after an interval.
  *
- * Order of a step (language.md, time): inputs change, holds end, arrivals and drives are added to the accumulators, the step kernel
- * integrates to T, takes the accumulators, tests, fires; its spike mask becomes holds and a list. A hold of R steps after a spike
- * at T is in force at T+1 … T+R: the masks of the last R+1 steps are kept in a ring, so there is no counter for each element.
- * Nothing here allocates but rt_exchange, which lets the table of spikes under way grow. */
+ * Order of a step (language.md, time): inputs change, holds end, arrivals and drives are added to the
+ * accumulators, the step kernel integrates to T, takes the accumulators, tests, fires; its spike mask becomes
+ * holds and a list. A hold of R steps after a spike at T is in force at T+1 … T+R: the masks of the last R+1
+ * steps are kept in a ring, so there is no counter for each element. Nothing here allocates but rt_exchange,
+ * which lets the table of spikes under way grow. */
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@ static uint64_t spiked_since(const struct rt_pop *p, uint32_t word, uint64_t ste
   return spiked;
 }
 
-/* Ends the holds of those that spiked R+1 steps ago; but not of who has spiked again, which only what is held in another state can. */
+/* Ends the holds of those that spiked R+1 steps ago; but not of who has spiked again, which only what is held
+ * in another state can. */
 static void holds_release(const struct rt_slice *c, uint64_t step) {
   struct rt_pop *p = c->pop;
   for (uint32_t i = 0; i < p->class->n_holds; i++) {
@@ -32,7 +34,8 @@ static void holds_release(const struct rt_slice *c, uint64_t step) {
 }
 
 /* Spikes of a slice: padding masked, holds begun, elements appended to the list; gives its new end. */
-static uint64_t spikes_collect(struct rt_slice *c, uint64_t *mask, uint32_t *ids, uint64_t end, uint64_t step) {
+static uint64_t spikes_collect(struct rt_slice *c, uint64_t *mask, uint32_t *ids, uint64_t end,
+                               uint64_t step) {
   struct rt_pop *p = c->pop;
   uint32_t w0 = c->first / 64, n = c->count / 64;
   mask[w0 + n - 1] &= c->last_mask;
@@ -57,7 +60,8 @@ static bool is_finite_at(const struct rt_sim *s, const void *array, uint32_t i) 
 static void padding_calm(struct rt_sim *s, const struct rt_pop *p) {
   for (uint32_t i = 0; i < p->class->n_states; i++)
     for (uint32_t e = p->size; e < p->padded; e++)
-      memcpy((char *)p->states[i] + (size_t)e * s->real_size, (char *)p->states[i] + (size_t)(p->size - 1) * s->real_size, s->real_size);
+      memcpy((char *)p->states[i] + (size_t)e * s->real_size,
+             (char *)p->states[i] + (size_t)(p->size - 1) * s->real_size, s->real_size);
 }
 
 /* Who became NaN or infinite; padding lanes do not count. */
@@ -78,7 +82,8 @@ static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step
 void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint32_t parity) {
   struct rt_sim *s = h->sim;
   struct rt_spikes *out = &h->spikes[parity];
-  uint64_t *ends = out->ends + (size_t)in_interval * h->n_slices, end = in_interval && h->n_slices ? ends[-1] : 0;
+  uint64_t *ends = out->ends + (size_t)in_interval * h->n_slices,
+           end = in_interval && h->n_slices ? ends[-1] : 0;
   if (h->bad.step != RT_NO_STEP) {
     for (uint32_t i = 0; i < h->n_slices; i++) ends[i] = end;
     return;
@@ -96,8 +101,14 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
     if (p->class->n_holds) holds_release(c, step);
     uint64_t *mask = p->ring + (step & p->ring_mask) * p->words;
     if (c->spike_slot != NSL_NONE) c->slots[c->spike_slot] = mask;
-    struct nsl_env env = {.slots = c->slots, .u = p->u, .key = p->key, .step = step, .first = c->first, .count = c->count,
-                          .t = (double)step * s->dt, .dt = s->dt};
+    struct nsl_env env = {.slots = c->slots,
+                          .u = p->u,
+                          .key = p->key,
+                          .step = step,
+                          .first = c->first,
+                          .count = c->count,
+                          .t = (double)step * s->dt,
+                          .dt = s->dt};
     if (c->step(&env)) bad_find(h, c, step);
     if (c->spike_slot != NSL_NONE) end = spikes_collect(c, mask, out->ids, end, step);
     ends[i] = end;
@@ -120,7 +131,8 @@ static int events_more(struct rt_shard *h) {
 }
 
 /* The spikes of one population in one step go under way to the synapses in shard h. */
-static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_t *ids, uint64_t n, uint64_t step) {
+static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_t *ids, uint64_t n,
+                       uint64_t step) {
   struct rt_delivery *d = &h->delivery;
   for (uint32_t g = 0; g < p->n_groups; g++) {
     const struct rt_row *rows = h->rows + p->row0 + (uint64_t)g * p->size;

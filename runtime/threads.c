@@ -1,9 +1,10 @@
 /* Threads that wait for jobs, and a barrier for the step loop.
  *
- * The barrier spins, since the threads' shares of an interval are nearly equal, and then sleeps on a futex. How long it spins is learnt: longer
- * than a sleeper takes to wake while that succeeds (else two threads could take turns sleeping for ever), hardly at all while it
- * fails, since on a busy machine spinning keeps the one that is awaited from running; every so often the long spin is tried again. With
- * more threads than processors it does not spin. Who comes last makes a system call only if someone sleeps. */
+ * The barrier spins, since the threads' shares of an interval are nearly equal, and then sleeps on a futex.
+ * How long it spins is learnt: longer than a sleeper takes to wake while that succeeds (else two threads
+ * could take turns sleeping for ever), hardly at all while it fails, since on a busy machine spinning keeps
+ * the one that is awaited from running; every so often the long spin is tried again. With more threads than
+ * processors it does not spin. Who comes last makes a system call only if someone sleeps. */
 #include "runtime/threads.h"
 
 #include <linux/futex.h>
@@ -93,12 +94,15 @@ void rt_barrier(struct rt_team *t, uint32_t thread) {
   if (atomic_fetch_add_explicit(&t->arrived, 1, memory_order_acq_rel) + 1 == t->n) {
     atomic_store_explicit(&t->arrived, 0, memory_order_relaxed);
     atomic_store(&t->round, round + 1);
-    if (atomic_load(&t->sleeping)) syscall(SYS_futex, (void *)&t->round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    if (atomic_load(&t->sleeping))
+      syscall(SYS_futex, (void *)&t->round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
     return;
   }
   if (t->spin && spin_until(t, &t->workers[thread], round)) return;
-  atomic_fetch_add(&t->sleeping, 1); /* before round is read again: who comes last sees it, or we see the new round */
-  while (atomic_load(&t->round) == round) syscall(SYS_futex, (void *)&t->round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+  atomic_fetch_add(&t->sleeping,
+                   1); /* before round is read again: who comes last sees it, or we see the new round */
+  while (atomic_load(&t->round) == round)
+    syscall(SYS_futex, (void *)&t->round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
   atomic_fetch_sub(&t->sleeping, 1);
 }
 

@@ -9,7 +9,8 @@ struct rt_team;
 struct rt_team *rt_team_new(uint32_t n);
 void rt_team_free(struct rt_team *t);
 uint32_t rt_team_size(const struct rt_team *t);
-/* Runs job(context, thread) on all threads and waits for the last. The first failure (by thread) is the result. */
+/* Runs job(context, thread) on all threads and waits for the last. The first failure (by thread) is the
+ * result. */
 int rt_team_run(struct rt_team *t, int (*job)(void *context, uint32_t thread), void *context);
 /* All threads of the job meet here; each gives its number. */
 void rt_barrier(struct rt_team *t, uint32_t thread);

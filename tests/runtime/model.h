@@ -1,7 +1,9 @@
-/* Programs written by hand for the runtime's tests: tables as the compiler would write them, with kernels in C.
+/* Programs written by hand for the runtime's tests: tables as the compiler would write them, with kernels in
+ * C.
  *
- * Classes: "lif" (leak, threshold, reset, hold; port `in` adds its weight to V; input I), "clock" (element e spikes at every step that is
- * a multiple of its period; also counts what arrives), used as source with known spikes and as target that remembers. */
+ * Classes: "lif" (leak, threshold, reset, hold; port `in` adds its weight to V; input I), "clock" (element e
+ * spikes at every step that is a multiple of its period; also counts what arrives), used as source with known
+ * spikes and as target that remembers. */
 #ifndef NSL_TESTS_RUNTIME_MODEL_H
 #define NSL_TESTS_RUNTIME_MODEL_H
 
@@ -37,7 +39,20 @@ static inline int done(void) {
 }
 
 /* ---- kernels */
-enum { LIF_TAU, LIF_TH, LIF_RESET, LIF_REF, LIF_SCALE, LIF_STEPS, LIF_DECAY, LIF_LO, LIF_HI, LIF_DRIFT, LIF_EVERY, LIF_U };
+enum {
+  LIF_TAU,
+  LIF_TH,
+  LIF_RESET,
+  LIF_REF,
+  LIF_SCALE,
+  LIF_STEPS,
+  LIF_DECAY,
+  LIF_LO,
+  LIF_HI,
+  LIF_DRIFT,
+  LIF_EVERY,
+  LIF_U
+};
 enum { LIF_V, LIF_I, LIF_IN, LIF_HELD, LIF_SPIKE, LIF_SLOTS };
 
 static uint64_t lif_derive(const struct nsl_env *e) {
@@ -60,14 +75,16 @@ static uint64_t lif_step(const struct nsl_env *e) {
     for (int64_t k = 0; k < 64; k++) {
       int64_t i = b + k;
       bool hold = held[b / 64] >> k & 1;
-      double next = v[i] * e->u[LIF_DECAY] + input[i] * e->dt + e->u[LIF_DRIFT] * e->dt + (double)acc[i] * e->u[LIF_SCALE];
+      double next = v[i] * e->u[LIF_DECAY] + input[i] * e->dt + e->u[LIF_DRIFT] * e->dt +
+                    (double)acc[i] * e->u[LIF_SCALE];
       acc[i] = 0;
       if (!hold) v[i] = next;
       if (!hold && v[i] >= e->u[LIF_TH]) {
         mask |= (uint64_t)1 << k;
         v[i] = e->u[LIF_RESET];
       }
-      if (e->u[LIF_EVERY] > 0 && e->step % (uint64_t)e->u[LIF_EVERY] == (uint64_t)i % 3) mask |= (uint64_t)1 << k; /* held or not */
+      if (e->u[LIF_EVERY] > 0 && e->step % (uint64_t)e->u[LIF_EVERY] == (uint64_t)i % 3)
+        mask |= (uint64_t)1 << k; /* held or not */
       bad |= !isfinite(v[i]);
     }
     spike[b / 64] = mask;
@@ -81,7 +98,8 @@ static uint64_t lif_record(const struct nsl_env *e) {
   return 0;
 }
 
-/* clock: state got (what arrived so far), last (step of the last arrival), period in u[0] + element * u[1]. */
+/* clock: state got (what arrived so far), last (step of the last arrival), period in u[0] + element * u[1].
+ */
 enum { CLOCK_PERIOD, CLOCK_MORE, CLOCK_SCALE_A, CLOCK_SCALE_B, CLOCK_U };
 enum { CLOCK_GOT, CLOCK_LAST, CLOCK_A, CLOCK_B, CLOCK_SPIKE };
 static uint64_t clock_step(const struct nsl_env *e) {
@@ -93,7 +111,8 @@ static uint64_t clock_step(const struct nsl_env *e) {
     a[i] = b[i] = 0;
     got[i] += x;
     if (x != 0) last[i] = (double)e->step;
-    uint64_t period = (uint64_t)(e->u[CLOCK_PERIOD] + (double)i * e->u[CLOCK_MORE]), bit = (uint64_t)1 << (i % 64);
+    uint64_t period = (uint64_t)(e->u[CLOCK_PERIOD] + (double)i * e->u[CLOCK_MORE]),
+             bit = (uint64_t)1 << (i % 64);
     spike[i / 64] = (i % 64 ? spike[i / 64] & ~bit : 0) | (period && e->step % period == 0 ? bit : 0);
   }
   return 0;
@@ -103,13 +122,15 @@ static uint64_t clock_step(const struct nsl_env *e) {
 static uint64_t synapse_normal(const struct nsl_env *e) {
   double *out = e->slots[0];
   for (int64_t i = 0; i < e->count; i++)
-    out[i] = nslm_draw_normal_within_f64(e->key, (uint64_t)(e->first + i), e->step, 0, e->u[0], e->u[1], e->u[2], e->u[3]);
+    out[i] = nslm_draw_normal_within_f64(e->key, (uint64_t)(e->first + i), e->step, 0, e->u[0], e->u[1],
+                                         e->u[2], e->u[3]);
   return 0;
 }
 static uint64_t synapse_normal_delay(const struct nsl_env *e) {
   double *out = e->slots[0];
   for (int64_t i = 0; i < e->count; i++)
-    out[i] = nslm_draw_normal_within_f64(e->key, (uint64_t)(e->first + i), e->step, 1, e->u[4], e->u[5], e->u[6], e->u[7]);
+    out[i] = nslm_draw_normal_within_f64(e->key, (uint64_t)(e->first + i), e->step, 1, e->u[4], e->u[5],
+                                         e->u[6], e->u[7]);
   return 0;
 }
 
@@ -121,8 +142,19 @@ static uint64_t setup_kernel_c(const struct nsl_env *e) {
   return 0;
 }
 
-enum { K_SETUP, K_LIF_DERIVE, K_LIF_INIT, K_LIF_STEP, K_LIF_RECORD, K_CLOCK_STEP, K_WEIGHT, K_DELAY, K_COUNT };
-static nsl_kernel_fn *const kernels_c[K_COUNT] = {setup_kernel_c, lif_derive, lif_init, lif_step, lif_record, clock_step,
+enum {
+  K_SETUP,
+  K_LIF_DERIVE,
+  K_LIF_INIT,
+  K_LIF_STEP,
+  K_LIF_RECORD,
+  K_CLOCK_STEP,
+  K_WEIGHT,
+  K_DELAY,
+  K_COUNT
+};
+static nsl_kernel_fn *const kernels_c[K_COUNT] = {setup_kernel_c, lif_derive,          lif_init,
+                                                  lif_step,       lif_record,          clock_step,
                                                   synapse_normal, synapse_normal_delay};
 static void *hot_c[8];
 static struct nsl_level level_c = {.cpu = "x86-64", .x86_level = 1, .kernels = kernels_c, .hot = hot_c};
@@ -147,20 +179,27 @@ struct model {
   uint32_t n_items, n_slices;
 };
 
-static const struct nsl_state lif_states[] = {{.name = "V", .unit = "mV", .unit_scale = 1, .place = "lif.nsl:7:3", .method = "exact"}};
-static const struct nsl_port lif_ports[] = {{.name = "in", .unit = "mV", .unit_scale = 1, .has_weight = 1, .scale_u = LIF_SCALE}};
+static const struct nsl_state lif_states[] = {
+    {.name = "V", .unit = "mV", .unit_scale = 1, .place = "lif.nsl:7:3", .method = "exact"}};
+static const struct nsl_port lif_ports[] = {
+    {.name = "in", .unit = "mV", .unit_scale = 1, .has_weight = 1, .scale_u = LIF_SCALE}};
 static const struct nsl_hold lif_holds[] = {{LIF_STEPS}};
 static const char *const lif_inputs[] = {"I"};
-static const struct nsl_binding lif_step_b[] = {{NSL_SLOT_STATE, 0}, {NSL_SLOT_INPUT, 0}, {NSL_SLOT_PORT, 0}, {NSL_SLOT_HELD, 0}, {NSL_SLOT_SPIKE, 0}};
+static const struct nsl_binding lif_step_b[] = {
+    {NSL_SLOT_STATE, 0}, {NSL_SLOT_INPUT, 0}, {NSL_SLOT_PORT, 0}, {NSL_SLOT_HELD, 0}, {NSL_SLOT_SPIKE, 0}};
 static const struct nsl_binding lif_init_b[] = {{NSL_SLOT_STATE, 0}};
 static const struct nsl_binding lif_record_b[] = {{NSL_SLOT_STATE, 0}, {NSL_SLOT_OUT, 0}};
-static const struct nsl_state clock_states[] = {{.name = "got", .unit = "mV", .unit_scale = 1, .place = "clock.nsl:1:1", .method = "none"},
-                                                {.name = "last", .unit = "1", .unit_scale = 1, .place = "clock.nsl:2:1", .method = "none"}};
-static const struct nsl_port clock_ports[] = {{.name = "a", .unit = "mV", .unit_scale = 1, .has_weight = 1, .scale_u = CLOCK_SCALE_A},
-                                              {.name = "b", .unit = "mV", .unit_scale = 1, .has_weight = 1, .scale_u = CLOCK_SCALE_B}};
-static const struct nsl_binding clock_step_b[] = {{NSL_SLOT_STATE, 0}, {NSL_SLOT_STATE, 1}, {NSL_SLOT_PORT, 0}, {NSL_SLOT_PORT, 1}, {NSL_SLOT_SPIKE, 0}};
+static const struct nsl_state clock_states[] = {
+    {.name = "got", .unit = "mV", .unit_scale = 1, .place = "clock.nsl:1:1", .method = "none"},
+    {.name = "last", .unit = "1", .unit_scale = 1, .place = "clock.nsl:2:1", .method = "none"}};
+static const struct nsl_port clock_ports[] = {
+    {.name = "a", .unit = "mV", .unit_scale = 1, .has_weight = 1, .scale_u = CLOCK_SCALE_A},
+    {.name = "b", .unit = "mV", .unit_scale = 1, .has_weight = 1, .scale_u = CLOCK_SCALE_B}};
+static const struct nsl_binding clock_step_b[] = {
+    {NSL_SLOT_STATE, 0}, {NSL_SLOT_STATE, 1}, {NSL_SLOT_PORT, 0}, {NSL_SLOT_PORT, 1}, {NSL_SLOT_SPIKE, 0}};
 static const struct nsl_binding out_b[] = {{NSL_SLOT_OUT, 0}};
-#define NO_CODE {.kernel = NSL_NONE}
+#define NO_CODE \
+  { .kernel = NSL_NONE }
 
 static inline uint32_t number(struct model *m, double v) {
   m->g[m->n_g] = v;
@@ -173,31 +212,69 @@ static inline struct model *model_new(double dt, double duration, double seed) {
 #define HOT(name, arguments, doc) hot_c[k++] = (void *)(uintptr_t)rt_hot_##name;
 #include "runtime/hot.def"
 #undef HOT
-  m->classes[0] = (struct nsl_class){.name = "lif", .n_states = 1, .states = lif_states, .n_inputs = 1, .inputs = lif_inputs, .n_ports = 1,
-    .ports = lif_ports, .n_holds = 1, .holds = lif_holds, .n_uniforms = LIF_U, .has_spike = 1, .init = {K_LIF_INIT, 1, lif_init_b},
-    .derive = {K_LIF_DERIVE, 0, NULL}, .step = {K_LIF_STEP, 5, lif_step_b}};
-  m->classes[1] = (struct nsl_class){.name = "clock", .n_states = 2, .states = clock_states, .n_ports = 2, .ports = clock_ports,
-    .n_uniforms = CLOCK_U, .has_spike = 1, .init = NO_CODE, .derive = NO_CODE, .step = {K_CLOCK_STEP, 5, clock_step_b}};
-  m->x = (struct nsl_experiment){.name = "test", .subject = "test", .dt = number(m, dt), .seed = number(m, seed), .seed_last = NSL_NONE};
+  m->classes[0] = (struct nsl_class){.name = "lif",
+                                     .n_states = 1,
+                                     .states = lif_states,
+                                     .n_inputs = 1,
+                                     .inputs = lif_inputs,
+                                     .n_ports = 1,
+                                     .ports = lif_ports,
+                                     .n_holds = 1,
+                                     .holds = lif_holds,
+                                     .n_uniforms = LIF_U,
+                                     .has_spike = 1,
+                                     .init = {K_LIF_INIT, 1, lif_init_b},
+                                     .derive = {K_LIF_DERIVE, 0, NULL},
+                                     .step = {K_LIF_STEP, 5, lif_step_b}};
+  m->classes[1] = (struct nsl_class){.name = "clock",
+                                     .n_states = 2,
+                                     .states = clock_states,
+                                     .n_ports = 2,
+                                     .ports = clock_ports,
+                                     .n_uniforms = CLOCK_U,
+                                     .has_spike = 1,
+                                     .init = NO_CODE,
+                                     .derive = NO_CODE,
+                                     .step = {K_CLOCK_STEP, 5, clock_step_b}};
+  m->x = (struct nsl_experiment){
+      .name = "test", .subject = "test", .dt = number(m, dt), .seed = number(m, seed), .seed_last = NSL_NONE};
   m->phase = (struct nsl_phase){"", number(m, duration)};
   m->x.n_phases = 1;
   m->x.phases = &m->phase;
   m->x.setup = (struct nsl_code){.kernel = K_SETUP};
-  m->p = (struct nsl_program){.abi = NSL_ABI, .name = "test", .source = "test.nsl", .model_hash = "m", .source_hash = "s", .compiler = "none",
-    .built_for = "cpu", .n_classes = 2, .classes = m->classes, .n_experiments = 1, .experiments = &m->x, .n_kernels = K_COUNT,
-    .n_levels = 1, .levels = &level_c};
+  m->p = (struct nsl_program){.abi = NSL_ABI,
+                              .name = "test",
+                              .source = "test.nsl",
+                              .model_hash = "m",
+                              .source_hash = "s",
+                              .compiler = "none",
+                              .built_for = "cpu",
+                              .n_classes = 2,
+                              .classes = m->classes,
+                              .n_experiments = 1,
+                              .experiments = &m->x,
+                              .n_kernels = K_COUNT,
+                              .n_levels = 1,
+                              .levels = &level_c};
   return m;
 }
 
-static inline uint32_t pop_add(struct model *m, const char *path, uint32_t class_index, double size, const double *u, uint32_t n_u) {
+static inline uint32_t pop_add(struct model *m, const char *path, uint32_t class_index, double size,
+                               const double *u, uint32_t n_u) {
   uint32_t i = m->x.n_populations++, slot = number(m, size), block = m->n_g;
   for (uint32_t k = 0; k < n_u; k++) number(m, u[k]);
-  m->pops[i] = (struct nsl_population){.path = path, .base = path, .class_index = class_index, .size = slot, .block = block,
-    .path_hash = nslm_hash(path, strlen(path), 0), .place = "net.nsl:3:1"};
+  m->pops[i] = (struct nsl_population){.path = path,
+                                       .base = path,
+                                       .class_index = class_index,
+                                       .size = slot,
+                                       .block = block,
+                                       .path_hash = nslm_hash(path, strlen(path), 0),
+                                       .place = "net.nsl:3:1"};
   return i;
 }
 static inline uint32_t lif_add(struct model *m, const char *path, double size, double drift) {
-  double u[LIF_U] = {[LIF_TAU] = 10, [LIF_TH] = 15, [LIF_RESET] = 0, [LIF_REF] = 2, [LIF_LO] = 0, [LIF_HI] = 14, [LIF_DRIFT] = drift};
+  double u[LIF_U] = {[LIF_TAU] = 10, [LIF_TH] = 15, [LIF_RESET] = 0,    [LIF_REF] = 2,
+                     [LIF_LO] = 0,   [LIF_HI] = 14, [LIF_DRIFT] = drift};
   return pop_add(m, path, 0, size, u, LIF_U);
 }
 static inline uint32_t clock_add(struct model *m, const char *path, double size, double period, double more) {
@@ -205,52 +282,107 @@ static inline uint32_t clock_add(struct model *m, const char *path, double size,
   return pop_add(m, path, 1, size, u, CLOCK_U);
 }
 static inline struct nsl_slice all(uint32_t pop) { return (struct nsl_slice){pop, NSL_NONE, NSL_NONE}; }
-static inline struct nsl_projection *connect(struct model *m, uint32_t from, uint32_t to, uint32_t rule, double arg, double weight, double delay) {
+static inline struct nsl_projection *connect(struct model *m, uint32_t from, uint32_t to, uint32_t rule,
+                                             double arg, double weight, double delay) {
   struct nsl_projection *p = &m->projs[m->x.n_projections];
   char *path = malloc(40);
   snprintf(path, 40, "c%u", m->x.n_projections++);
-  *p = (struct nsl_projection){.path = path, .place = "net.nsl:9:3", .path_hash = nslm_hash(path, strlen(path), 0), .source = all(from),
-    .target = all(to), .rule = rule, .rule_arg = number(m, arg), .cond = NSL_NONE, .weight = number(m, weight), .delay = number(m, delay),
-    .weight_lo = NSL_NONE, .weight_hi = NSL_NONE, .block = NSL_NONE, .weight_code = NO_CODE, .delay_code = NO_CODE};
+  *p = (struct nsl_projection){.path = path,
+                               .place = "net.nsl:9:3",
+                               .path_hash = nslm_hash(path, strlen(path), 0),
+                               .source = all(from),
+                               .target = all(to),
+                               .rule = rule,
+                               .rule_arg = number(m, arg),
+                               .cond = NSL_NONE,
+                               .weight = number(m, weight),
+                               .delay = number(m, delay),
+                               .weight_lo = NSL_NONE,
+                               .weight_hi = NSL_NONE,
+                               .block = NSL_NONE,
+                               .weight_code = NO_CODE,
+                               .delay_code = NO_CODE};
   return p;
 }
 /* Weights normal(mean, sd) within [lo, hi], delays likewise. */
-static inline void draw_both(struct model *m, struct nsl_projection *p, const double u[8], bool weight, bool delay) {
+static inline void draw_both(struct model *m, struct nsl_projection *p, const double u[8], bool weight,
+                             bool delay) {
   p->block = m->n_g;
   for (int i = 0; i < 8; i++) number(m, u[i]);
   if (weight) p->weight = NSL_NONE, p->weight_code = (struct nsl_code){K_WEIGHT, 1, out_b};
   if (delay) p->delay = NSL_NONE, p->delay_code = (struct nsl_code){K_DELAY, 1, out_b};
 }
-static inline struct nsl_drive *drive(struct model *m, uint32_t kind, uint32_t to, double a0, double a1, double a2, double weight, double delay) {
+static inline struct nsl_drive *drive(struct model *m, uint32_t kind, uint32_t to, double a0, double a1,
+                                      double a2, double weight, double delay) {
   struct nsl_drive *d = &m->drives[m->x.n_drives];
   char *path = malloc(40);
   snprintf(path, 40, "d%u", m->x.n_drives++);
-  *d = (struct nsl_drive){.path = path, .place = "net.nsl:12:3", .path_hash = nslm_hash(path, strlen(path), 0), .kind = kind, .target = all(to),
-    .input = 0, .arg0 = number(m, a0), .arg1 = number(m, a1), .arg2 = number(m, a2), .weight = number(m, weight), .delay = number(m, delay),
-    .cond = NSL_NONE};
+  *d = (struct nsl_drive){.path = path,
+                          .place = "net.nsl:12:3",
+                          .path_hash = nslm_hash(path, strlen(path), 0),
+                          .kind = kind,
+                          .target = all(to),
+                          .input = 0,
+                          .arg0 = number(m, a0),
+                          .arg1 = number(m, a1),
+                          .arg2 = number(m, a2),
+                          .weight = number(m, weight),
+                          .delay = number(m, delay),
+                          .cond = NSL_NONE};
   return d;
 }
 static inline void record_spikes(struct model *m, uint32_t pop) {
   struct nsl_record_item *item = &m->items[m->n_items++];
   *item = (struct nsl_record_item){all(pop), NO_CODE};
-  m->records[m->x.n_records++] = (struct nsl_record){.name = "spikes", .place = "e:1", .kind = NSL_RECORD_SPIKES, .every = NSL_NONE, .n_items = 1, .items = item};
+  m->records[m->x.n_records++] = (struct nsl_record){.name = "spikes",
+                                                     .place = "e:1",
+                                                     .kind = NSL_RECORD_SPIKES,
+                                                     .every = NSL_NONE,
+                                                     .n_items = 1,
+                                                     .items = item};
 }
-static inline void record_V(struct model *m, const char *name, uint32_t kind, uint32_t pop, double from, double to, double every) {
+static inline void record_V(struct model *m, const char *name, uint32_t kind, uint32_t pop, double from,
+                            double to, double every) {
   struct nsl_record_item *item = &m->items[m->n_items++];
   *item = (struct nsl_record_item){{pop, number(m, from), number(m, to)}, {K_LIF_RECORD, 2, lif_record_b}};
-  m->records[m->x.n_records++] = (struct nsl_record){.name = name, .place = "e:2", .kind = kind, .unit = "mV", .unit_scale = 1,
-    .every = every > 0 ? number(m, every) : NSL_NONE, .n_items = 1, .items = item};
+  m->records[m->x.n_records++] = (struct nsl_record){.name = name,
+                                                     .place = "e:2",
+                                                     .kind = kind,
+                                                     .unit = "mV",
+                                                     .unit_scale = 1,
+                                                     .every = every > 0 ? number(m, every) : NSL_NONE,
+                                                     .n_items = 1,
+                                                     .items = item};
 }
-static inline void expect(struct model *m, uint32_t kind, uint32_t pop, double lo, double hi, const char *text, double scale) {
+static inline void expect(struct model *m, uint32_t kind, uint32_t pop, double lo, double hi,
+                          const char *text, double scale) {
   struct nsl_slice *slice = &m->slices[m->n_slices++];
   *slice = all(pop);
-  m->expects[m->x.n_expects++] = (struct nsl_expect){.text = text, .place = "e:3", .kind = kind, .n_slices = 1, .slices = slice,
-    .value = number(m, 7), .lo = number(m, lo), .hi = number(m, hi), .after = NSL_NONE, .until = NSL_NONE, .unit = "Hz", .unit_scale = scale};
+  m->expects[m->x.n_expects++] = (struct nsl_expect){.text = text,
+                                                     .place = "e:3",
+                                                     .kind = kind,
+                                                     .n_slices = 1,
+                                                     .slices = slice,
+                                                     .value = number(m, 7),
+                                                     .lo = number(m, lo),
+                                                     .hi = number(m, hi),
+                                                     .after = NSL_NONE,
+                                                     .until = NSL_NONE,
+                                                     .unit = "Hz",
+                                                     .unit_scale = scale};
 }
-static inline struct nsl_param *param_add(struct model *m, const char *path, uint32_t slot, const char *unit, double scale, const char *dim, double lo, double hi) {
+static inline struct nsl_param *param_add(struct model *m, const char *path, uint32_t slot, const char *unit,
+                                          double scale, const char *dim, double lo, double hi) {
   struct nsl_param *p = &m->params[m->x.n_params++];
-  *p = (struct nsl_param){.path = path, .doc = "a parameter", .unit = unit, .unit_scale = scale, .place = "net.nsl:2:3", .slot = slot,
-    .lo = isinf(lo) ? NSL_NONE : number(m, lo), .hi = isinf(hi) ? NSL_NONE : number(m, hi), .dim = dim};
+  *p = (struct nsl_param){.path = path,
+                          .doc = "a parameter",
+                          .unit = unit,
+                          .unit_scale = scale,
+                          .place = "net.nsl:2:3",
+                          .slot = slot,
+                          .lo = isinf(lo) ? NSL_NONE : number(m, lo),
+                          .hi = isinf(hi) ? NSL_NONE : number(m, hi),
+                          .dim = dim};
   return p;
 }
 static inline const struct nsl_program *model_end(struct model *m) {
@@ -301,7 +433,12 @@ static inline struct synapse *synapses(const struct rt_sim *s, size_t *ret_n) {
               while (acc >= c->acc0 + c->count * c->pop->class->n_ports || !c->pop->class->n_ports) c++;
               uint32_t port = (acc - c->acc0) / c->count;
               int64_t w = group->wide ? (int64_t)bucket[1 + j] >> 16 : s->weights[group->index];
-              all_of[n++] = (struct synapse){i, e, c->pop->index, c->first + (acc - c->acc0) % c->count, port, delay,
+              all_of[n++] = (struct synapse){i,
+                                             e,
+                                             c->pop->index,
+                                             c->first + (acc - c->acc0) % c->count,
+                                             port,
+                                             delay,
                                              (double)w * s->ports[c->pop->port0 + port].unit};
             }
             at += group->wide ? 1 + (uint64_t)k : 1 + ((uint64_t)k + 3) / 4;

@@ -1,4 +1,5 @@
-/* The connection rules: exact numbers, distributions (chi-square), `no self`, `no multiple`, parts, drawn weights and delays, units. */
+/* The connection rules: exact numbers, distributions (chi-square), `no self`, `no multiple`, parts, drawn
+ * weights and delays, units. */
 #include "runtime/connect.h"
 #include "tests/runtime/model.h"
 
@@ -28,7 +29,8 @@ static double chi2_even(const uint32_t *counts, uint32_t n, double want) {
   return sum;
 }
 
-static struct degrees rule_degrees(uint32_t rule, double arg, uint32_t sources, uint32_t targets, bool same, bool no_self, bool no_multiple) {
+static struct degrees rule_degrees(uint32_t rule, double arg, uint32_t sources, uint32_t targets, bool same,
+                                   bool no_self, bool no_multiple) {
   struct model *m = model_new(0.1, 1, 7);
   uint32_t a = clock_add(m, "a", sources, 0, 0), b = same ? a : clock_add(m, "b", targets, 0, 0);
   struct nsl_projection *p = connect(m, a, b, rule, arg, 1, 1.5);
@@ -61,12 +63,15 @@ static void counts(void) {
 
   d = rule_degrees(NSL_INDEGREE, 100, 1000, 2000, false, false, false);
   double chi2 = chi2_even(d.out, 1000, 200);
-  ok(d.n == 200000 && even(d.in, 2000, 100) && plausible(chi2, 999), "indegree: every target has 100; sources chi2 %.0f of 999", chi2);
+  ok(d.n == 200000 && even(d.in, 2000, 100) && plausible(chi2, 999),
+     "indegree: every target has 100; sources chi2 %.0f of 999", chi2);
   /* of 4950 pairs of one target's synapses, 1/1000 fall on the same source */
-  ok(fabs((double)d.multiple / 2000 - 4.95) < 0.3, "indegree with repetition: %.2f repetitions a target (want about 4.8)", (double)d.multiple / 2000);
+  ok(fabs((double)d.multiple / 2000 - 4.95) < 0.3,
+     "indegree with repetition: %.2f repetitions a target (want about 4.8)", (double)d.multiple / 2000);
   d = rule_degrees(NSL_INDEGREE, 100, 300, 300, true, true, true);
   chi2 = chi2_even(d.out, 300, 100);
-  ok(d.n == 30000 && even(d.in, 300, 100) && !d.self && !d.multiple && chi2 < 299, "indegree, no self, no multiple: chi2 %.0f", chi2);
+  ok(d.n == 30000 && even(d.in, 300, 100) && !d.self && !d.multiple && chi2 < 299,
+     "indegree, no self, no multiple: chi2 %.0f", chi2);
   d = rule_degrees(NSL_INDEGREE, 250, 300, 300, true, true, true);
   ok(d.n == 75000 && even(d.in, 300, 250) && !d.self && !d.multiple, "the same, most partners taken");
 
@@ -79,10 +84,12 @@ static void counts(void) {
   d = rule_degrees(NSL_TOTAL_NUMBER, 300000, 1000, 1500, false, false, false);
   chi2 = chi2_even(d.out, 1000, 300);
   double chi2_in = chi2_even(d.in, 1500, 200);
-  ok(d.n == 300000 && plausible(chi2, 999) && plausible(chi2_in, 1499), "total_number: chi2 %.0f of 999, %.0f of 1499", chi2, chi2_in);
+  ok(d.n == 300000 && plausible(chi2, 999) && plausible(chi2_in, 1499),
+     "total_number: chi2 %.0f of 999, %.0f of 1499", chi2, chi2_in);
   d = rule_degrees(NSL_TOTAL_NUMBER, 50000, 200, 200, true, true, false);
   chi2 = chi2_even(d.out, 200, 250);
-  ok(d.n == 50000 && !d.self && d.multiple && plausible(chi2, 199), "total_number, no self: chi2 %.0f of 199", chi2);
+  ok(d.n == 50000 && !d.self && d.multiple && plausible(chi2, 199), "total_number, no self: chi2 %.0f of 199",
+     chi2);
   d = rule_degrees(NSL_TOTAL_NUMBER, 10000, 200, 300, false, false, true);
   ok(d.n == 10000 && !d.multiple, "total_number, no multiple");
   d = rule_degrees(NSL_TOTAL_NUMBER, 39000, 200, 200, true, true, true);
@@ -91,8 +98,8 @@ static void counts(void) {
   d = rule_degrees(NSL_PROBABILITY, 0.1, 2000, 1500, false, false, false);
   double want = 2000 * 1500 * 0.1;
   chi2 = chi2_even(d.out, 2000, 150) / 0.9;
-  ok(fabs((double)d.n - want) < 4 * sqrt(want * 0.9) && plausible(chi2, 1999) && !d.multiple, "probability: %.0f synapses (want %.0f), chi2 %.0f of 1999",
-     (double)d.n, want, chi2);
+  ok(fabs((double)d.n - want) < 4 * sqrt(want * 0.9) && plausible(chi2, 1999) && !d.multiple,
+     "probability: %.0f synapses (want %.0f), chi2 %.0f of 1999", (double)d.n, want, chi2);
   d = rule_degrees(NSL_PROBABILITY, 1, 100, 100, true, true, false);
   ok(d.n == 9900 && !d.self, "probability(1), no self");
   d = rule_degrees(NSL_PROBABILITY, 0, 100, 100, true, true, false);
@@ -100,13 +107,18 @@ static void counts(void) {
 }
 
 static void refusals(void) {
-  static const struct { uint32_t rule; double arg; bool no_multiple; const char *text; } cases[] = {
-    {NSL_INDEGREE, 101, true, "indegree(101) with `no multiple` needs more partners than the 100"},
-    {NSL_OUTDEGREE, 2.5, false, "outdegree(2.5) needs a whole number"},
-    {NSL_PROBABILITY, 1.5, false, "probability(1.5) is not from 0 to 1"},
-    {NSL_ONE_TO_ONE, 0, false, "one_to_one needs two sides of equal size, not 100 and 50"},
-    {NSL_TOTAL_NUMBER, 5001, true, "total_number(5001) with `no multiple` is more than the 5000 pairs"},
-    {NSL_TOTAL_NUMBER, 1e15, false, "GB"},
+  static const struct {
+    uint32_t rule;
+    double arg;
+    bool no_multiple;
+    const char *text;
+  } cases[] = {
+      {NSL_INDEGREE, 101, true, "indegree(101) with `no multiple` needs more partners than the 100"},
+      {NSL_OUTDEGREE, 2.5, false, "outdegree(2.5) needs a whole number"},
+      {NSL_PROBABILITY, 1.5, false, "probability(1.5) is not from 0 to 1"},
+      {NSL_ONE_TO_ONE, 0, false, "one_to_one needs two sides of equal size, not 100 and 50"},
+      {NSL_TOTAL_NUMBER, 5001, true, "total_number(5001) with `no multiple` is more than the 5000 pairs"},
+      {NSL_TOTAL_NUMBER, 1e15, false, "GB"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct model *m = model_new(0.1, 1, 7);
@@ -114,7 +126,8 @@ static void refusals(void) {
     connect(m, a, b, cases[i].rule, cases[i].arg, 1, 1)->no_multiple = cases[i].no_multiple;
     struct rt_sim s;
     int e = sim_build(&s, m, 2);
-    ok(e < 0 && strstr(rt_error(), cases[i].text) && strncmp(rt_error(), "net.nsl:9:3: error: ", 20) == 0, "refused: %s", e ? rt_error() : "nothing");
+    ok(e < 0 && strstr(rt_error(), cases[i].text) && strncmp(rt_error(), "net.nsl:9:3: error: ", 20) == 0,
+       "refused: %s", e ? rt_error() : "nothing");
     rt_close(&s);
   }
 }
@@ -134,14 +147,16 @@ static void parts(void) {
   struct synapse *all_of = synapses(&s, &n);
   bool inside = n == 60000;
   for (size_t i = 0; i < n; i++)
-    inside &= all_of[i].source >= 100 && all_of[i].source < 200 && all_of[i].target >= 150 && all_of[i].target < 2150 && all_of[i].source != all_of[i].target;
+    inside &= all_of[i].source >= 100 && all_of[i].source < 200 && all_of[i].target >= 150 &&
+              all_of[i].target < 2150 && all_of[i].source != all_of[i].target;
   struct degrees d = degrees_of(all_of, n);
   ok(inside && even(d.in + 150, 2000, 30), "parts of a population on both sides");
   free(all_of);
   rt_close(&s);
 }
 
-/* Weights and delays of synapses are those of the kernels, rounded to units and steps; the same for any threads and shards. */
+/* Weights and delays of synapses are those of the kernels, rounded to units and steps; the same for any
+ * threads and shards. */
 static void drawn(void) {
   double u[8] = {87.8, 8.78, 0, INFINITY, 1.5, 0.75, 0.05, INFINITY};
   for (int form = 0; form < 3; form++) {
@@ -163,17 +178,24 @@ static void drawn(void) {
       delay += all_of[i].delay;
       least = fmin(least, all_of[i].delay);
     }
-    double mean = sum / (double)n, sd = sqrt(fmax(squares / (double)n - mean * mean, 0)), d = delay / (double)n;
-    if (form == 0) ok(most == 90 && all_of[0].delay == 15, "weights saturate at their bound (mean %.2f)", mean);
-    if (form == 1) ok(all_of[n / 2].weight == 87.8 && least == 1 && fabs(d - 15.42) < 0.1, "one weight, drawn delays: mean %.2f steps", d);
-    if (form == 2) ok(fabs(mean - 87.8) < 0.1 && fabs(sd - 8.78) < 0.1 && least == 1 && fabs(d - 15.42) < 0.1, "both drawn by target: %.2f +- %.2f", mean, sd);
+    double mean = sum / (double)n, sd = sqrt(fmax(squares / (double)n - mean * mean, 0)),
+           d = delay / (double)n;
+    if (form == 0)
+      ok(most == 90 && all_of[0].delay == 15, "weights saturate at their bound (mean %.2f)", mean);
+    if (form == 1)
+      ok(all_of[n / 2].weight == 87.8 && least == 1 && fabs(d - 15.42) < 0.1,
+         "one weight, drawn delays: mean %.2f steps", d);
+    if (form == 2)
+      ok(fabs(mean - 87.8) < 0.1 && fabs(sd - 8.78) < 0.1 && least == 1 && fabs(d - 15.42) < 0.1,
+         "both drawn by target: %.2f +- %.2f", mean, sd);
     double w[256];
     if (form != 1) rt_synapse_values(&s, &s.projs[0], &s.projs[0].def->weight_code, 0, 200, w);
     if (form == 2) {
       bool found = false;
       for (size_t i = 0; i < n; i++)
         if (all_of[i].target == 0 && fabs(all_of[i].weight / w[0] - 1) < 1e-12) found = true;
-      ok(found && s.ports[s.pops[b].port0].unit <= ldexp(1, 7 + 3 - 47), "8-byte synapses keep weights to 2^-41 of the largest");
+      ok(found && s.ports[s.pops[b].port0].unit <= ldexp(1, 7 + 3 - 47),
+         "8-byte synapses keep weights to 2^-41 of the largest");
     }
     free(all_of);
     rt_close(&s);
@@ -194,7 +216,8 @@ static void units(void) {
   m = model_new(0.1, 1, 7); /* a heavy tail: the first sample does not show the largest weight */
   a = clock_add(m, "a", 1500, 0, 0);
   double u[8] = {0, 1e-3, -INFINITY, INFINITY, 1, 0, 0, 9};
-  struct nsl_projection *p = connect(m, a, a, NSL_OUTDEGREE, 100, 0, 1.5), *q = connect(m, a, a, NSL_ONE_TO_ONE, 0, 0, 1.5);
+  struct nsl_projection *p = connect(m, a, a, NSL_OUTDEGREE, 100, 0, 1.5),
+                        *q = connect(m, a, a, NSL_ONE_TO_ONE, 0, 0, 1.5);
   draw_both(m, p, u, true, false);
   u[0] = 1e6;
   draw_both(m, q, u, true, false);

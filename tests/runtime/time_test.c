@@ -1,7 +1,9 @@
 /* Time to the step: delays, holds, drives, inputs; the same results for any number of threads. */
 #include "tests/runtime/model.h"
 
-static double state(const struct rt_sim *s, uint32_t pop, uint32_t k, uint32_t i) { return ((double *)s->pops[pop].states[k])[i]; }
+static double state(const struct rt_sim *s, uint32_t pop, uint32_t k, uint32_t i) {
+  return ((double *)s->pops[pop].states[k])[i];
+}
 
 /* A source that spikes at step 40 only (period 40, 60 steps), through each delay. */
 static void delays_exact(void) {
@@ -22,7 +24,8 @@ static void delays_exact(void) {
   uint32_t a = clock_add(m, "a", 3, 40, 0);
   connect(m, a, a, NSL_ONE_TO_ONE, 0, 2.5, 0.04);
   struct rt_sim s;
-  ok(sim_build(&s, m, 1) == NSL_EMODEL && strstr(rt_error(), "net.nsl:9:3: error: c0: a delay of 0.04 ms is less than one step"),
+  ok(sim_build(&s, m, 1) == NSL_EMODEL &&
+         strstr(rt_error(), "net.nsl:9:3: error: c0: a delay of 0.04 ms is less than one step"),
      "a delay below half a step: %s", rt_error());
   rt_close(&s);
 }
@@ -34,7 +37,8 @@ static void delays_many(void) {
   for (int k = 0; k < 20; k++) connect(m, a, b, NSL_ONE_TO_ONE, 0, ldexp(1, k), 0.1 * (1 + k * 3));
   struct rt_sim s;
   int e = sim_build(&s, m, 2);
-  ok(e == 0 && s.min_delay == 1 && s.max_delay == 58 && s.n_synapses == 40000, "20 delays in each row: %llu synapses", (unsigned long long)s.n_synapses);
+  ok(e == 0 && s.min_delay == 1 && s.max_delay == 58 && s.n_synapses == 40000,
+     "20 delays in each row: %llu synapses", (unsigned long long)s.n_synapses);
   bool exact = e == 0;
   for (uint64_t t = 1; e == 0 && t <= 100; t++) {
     rt_run(&s, t);
@@ -64,7 +68,8 @@ static void holds(void) {
     rt_run(&s, t);
     uint64_t spikes = s.pops[a].ring[(t & s.pops[a].ring_mask) * s.pops[a].words];
     if (!spikes) continue;
-    exact &= spikes == (1u << 10) - 1 && (last == 0 ? t == 2 : t - last == 22); /* R = 20 held steps, then 2 to threshold */
+    exact &= spikes == (1u << 10) - 1 &&
+             (last == 0 ? t == 2 : t - last == 22); /* R = 20 held steps, then 2 to threshold */
     last = t;
     n++;
   }
@@ -83,12 +88,14 @@ static void holds_again(void) {
   bool exact = e == 0;
   for (uint64_t t = 1; t <= 100; t++) {
     rt_run(&s, t);
-    for (uint32_t i = 0; i < 100; i++) exact &= (s.pops[a].held[0][i / 64] >> (i % 64) & 1) == (t >= (i % 3 ? i % 3 : 13));
+    for (uint32_t i = 0; i < 100; i++)
+      exact &= (s.pops[a].held[0][i / 64] >> (i % 64) & 1) == (t >= (i % 3 ? i % 3 : 13));
   }
   s.pops[a].u[LIF_EVERY] = 0; /* no more: the last spikes were at 91, 92, 93 */
   for (uint64_t t = 101; t <= 130; t++) {
     rt_run(&s, t);
-    for (uint32_t i = 0; i < 100; i++) exact &= (s.pops[a].held[0][i / 64] >> (i % 64) & 1) == (t <= 91 + i % 3 + 20);
+    for (uint32_t i = 0; i < 100; i++)
+      exact &= (s.pops[a].held[0][i / 64] >> (i % 64) & 1) == (t <= 91 + i % 3 + 20);
   }
   ok(exact, "a spike during a hold begins it again");
   rt_close(&s);
@@ -113,13 +120,14 @@ static void drives(void) {
   int e = sim_build(&s, m, 1);
   if (e) printf("# %s\n", rt_error());
   rt_run(&s, 25);
-  ok(e == 0 && state(&s, b, 0, 10) == 6 && state(&s, b, 1, 12) == 25 && state(&s, b, 0, 9) == 0, "given times, twice the same, to a part");
+  ok(e == 0 && state(&s, b, 0, 10) == 6 && state(&s, b, 1, 12) == 25 && state(&s, b, 0, 9) == 0,
+     "given times, twice the same, to a part");
   rt_run(&s, 64);
   ok(state(&s, b, 0, 12) == 9 && state(&s, b, 1, 11) == 64 && state(&s, b, 0, 13) == 0, "a later one");
   rt_run(&s, 100);
   /* 0.5 over 10 ms, 2 over (2, 5], and for element 0 -1 over (3, 10] */
-  ok(fabs(state(&s, v, 0, 1) - 11) < 1e-9 && fabs(state(&s, v, 0, 0) - 4) < 1e-9, "step currents act on (a, b] and sum: %g %g",
-     state(&s, v, 0, 1), state(&s, v, 0, 0));
+  ok(fabs(state(&s, v, 0, 1) - 11) < 1e-9 && fabs(state(&s, v, 0, 0) - 4) < 1e-9,
+     "step currents act on (a, b] and sum: %g %g", state(&s, v, 0, 1), state(&s, v, 0, 0));
   rt_close(&s);
 }
 
@@ -143,7 +151,8 @@ static void poisson(void) {
       squares += x * x;
     }
     double n = 1830, mean = sum / n, variance = squares / n - mean * mean, want = rates[r] * 0.1 * 995;
-    ok(e == 0 && !early && outside == 0 && fabs(mean - want) < 4 * sqrt(want / n) && fabs(variance / want - 1) < 4 * sqrt(2 / n) + 0.01,
+    ok(e == 0 && !early && outside == 0 && fabs(mean - want) < 4 * sqrt(want / n) &&
+           fabs(variance / want - 1) < 4 * sqrt(2 / n) + 0.01,
        "poisson(%g kHz): mean %.3f (want %.3f), variance %.3f", rates[r], mean, want, variance);
     rt_close(&s);
   }
@@ -175,11 +184,14 @@ static void threads(void) {
     hash[n] = rt_state_hash(&s);
     spikes[n] = s.pop_meters[0]->spikes + s.pop_meters[1]->spikes;
     for (uint32_t h = 0; h < s.n_shards; h++)
-      for (uint32_t i = 0; i <= s.shards[h].delivery.mask; i++) under_way += s.shards[h].delivery.wide_lists[i] != 0;
+      for (uint32_t i = 0; i <= s.shards[h].delivery.mask; i++)
+        under_way += s.shards[h].delivery.wide_lists[i] != 0;
     rt_close(&s);
   }
-  ok(spikes[1] > 5000 && under_way && hash[1] == hash[2] && hash[1] == hash[3] && spikes[1] == spikes[2] && spikes[1] == spikes[3],
-     "1, 2 and 3 threads: state_hash %016llx, %llu spikes", (unsigned long long)hash[1], (unsigned long long)spikes[1]);
+  ok(spikes[1] > 5000 && under_way && hash[1] == hash[2] && hash[1] == hash[3] && spikes[1] == spikes[2] &&
+         spikes[1] == spikes[3],
+     "1, 2 and 3 threads: state_hash %016llx, %llu spikes", (unsigned long long)hash[1],
+     (unsigned long long)spikes[1]);
 }
 
 /* More accumulators than a synapse's 16 bits reach in two shards. */
@@ -199,8 +211,8 @@ static void many_shards(void) {
     shards = s.n_shards;
     rt_close(&s);
   }
-  ok(shards == 4 && hash[1] == hash[2] && hash[1] == hash[3] && hash[1] == hash[4], "%u shards on 1 to 4 threads: %016llx", shards,
-     (unsigned long long)hash[1]);
+  ok(shards == 4 && hash[1] == hash[2] && hash[1] == hash[3] && hash[1] == hash[4],
+     "%u shards on 1 to 4 threads: %016llx", shards, (unsigned long long)hash[1]);
 }
 
 int main(void) {
