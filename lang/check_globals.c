@@ -300,15 +300,13 @@ static bool value_dim(Net *n, const NetValue *v, const Ast *const *asts, Dim *re
     }
   }
   /* what is declared says it, not what an experiment puts in its place */
-  if (v->item->value && v->overrides.n && v->item->value->kind != AST_LIST &&
-      !literal_fits_any(n, v->item->value)) {
-    MExpr *e = element_expr(n, v, v->item->value, 0, &any);
-    if (e) *ret = e->dim;
-    return e != NULL;
-  }
-  for (uint32_t i = 0; i < v->axes.count; i++) {
-    if (literal_fits_any(n, asts[i])) continue;
-    MExpr *e = element_expr(n, v, asts[i], i, &any);
+  const Ast **declared = NEW_ARRAY(n->s->arena, const Ast *, v->axes.count);
+  if (v->overrides.n && !fill_expressions(n, v, v->item->value, declared)) return false;
+  for (uint32_t i = 0; i < 2 * v->axes.count; i++) {
+    uint32_t at = i % v->axes.count;
+    const Ast *ast = i < v->axes.count ? declared[at] : asts[at];
+    if (!ast || literal_fits_any(n, ast)) continue;
+    MExpr *e = element_expr(n, v, ast, at, &any);
     if (e) *ret = e->dim;
     return e != NULL;
   }

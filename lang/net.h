@@ -8,7 +8,7 @@
 
 #include "lang/check.h"
 
-enum { NET_MAX_ELEMENTS = 1000000, NET_MAX_PATH = 200 };
+enum { NET_MAX_ELEMENTS = 1000000 };
 
 typedef struct {
   bool known;
@@ -133,7 +133,7 @@ bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_
 void net_record(Net *n, const AstRecord *ast);
 void net_expect(Net *n, const AstExpect *ast);
 Dim dim_time(int power); /* ms^power */
-/* A time that is not negative, as far as it is known; least: 0, or what it must be greater than (open). */
+/* A time, not negative (or even positive) as far as it is known. NULL after a message. */
 MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive);
 void check_experiment(Checker *c, Symbol *experiment);
 
