@@ -1,6 +1,7 @@
 /* Exponentials that share: exp(n y + c) is exp(y)^n * exp(c), so where exponents in a step are whole
- * multiples (1 to 8) of one linear form up to constants, one exponential serves all. Rates of Hodgkin-Huxley type are
- * the case: -(V + 40)/10, -(V + 35)/10, -(V + 55)/10, -(V + 65)/20 and -(V + 65)/80 need one, and products.
+ * multiples (1 to 8) of one linear form up to constants, one exponential serves all. Rates of Hodgkin-Huxley
+ * type are the case: -(V + 40)/10, -(V + 35)/10, -(V + 55)/10, -(V + 65)/20 and -(V + 65)/80 need one, and
+ * products.
  * exprelr(x) = x / (exp(x) - 1) takes part: by the quotient for |x| >= 1/4, else by its series to x^10.
  * Every exponent, shared or not, becomes what is uniform in it and one fma for each other value.
  *
