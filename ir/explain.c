@@ -124,7 +124,7 @@ static void explain_holds(Explain *e, const IrClass *c, double *u) {
     } else {
       fprintf(
           e->out,
-          "  hold  %-10s %-18s neither its equation nor any handler changes it; kept as spike masks, no counter\n",
+          "  hold  %-10s %-18s no equation or handler changes it; kept as spike masks, no counter\n",
           name, arena_printf(e->s->arena, "%s steps", grouped(e, steps)));
     }
   }
@@ -170,7 +170,7 @@ static void explain_work(Explain *e, const IrClass *c) {
   }
   fprintf(
       e->out,
-      "  one step of one element: %u exp and the like, %u divisions, %u random numbers, %u other operations\n",
+      "  one step of one element: %u exp and the like, %u divisions, %u random numbers, %u others\n",
       w.functions, w.divisions, w.draws, w.others);
   fprintf(e->out,
           "  computed once for each parameter set, in float64: %u values (propagators, reciprocals, …)\n", n);

@@ -67,7 +67,7 @@ static void store_states(Scope *sc) {
 static void refuse_port(Lower *l, Span span, const char *what) {
   diag_not_supported(
       l->s, span, what,
-      "Handlers of arriving events may add `coefficient * weight` to states, with coefficients made of params.");
+      "Handlers of arriving events may add `coefficient * weight` to states, coefficients made of params.");
 }
 
 /* One stored value: NULL if it is state + coefficient * argument, else what is wrong. */

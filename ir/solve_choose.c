@@ -3,10 +3,10 @@
  * 1. The largest set of states that is closed and linear with coefficients constant over a step is solved
  *    exactly. Coefficients that differ between elements are allowed where the closed form needs no matrix
  *    exponential.
- * 2. The rest falls into groups that do not depend on each other. A group in which every equation is linear in
- *    its own state and that needs exp, tanh or the like (gates) is stepped by exponential Euler: there a further
- *    evaluation would cost as much as a smaller step. Any other group by RK4: without such functions its
- *    stages are cheap, and equations that are not linear in their own state leave no exponential form.
+ * 2. The rest falls into groups that do not depend on each other. A group in which every equation is linear
+ *    in its own state and that needs exp, tanh or the like (gates) is stepped by exponential Euler: there a
+ *    further evaluation would cost as much as a smaller step. Any other group by RK4: without such functions
+ *    its stages are cheap, and equations that are not linear in their own state leave no exponential form.
  * 3. `method = ...` of the run overrides all; what it cannot do is an error with the reason.
  *
  * White noise must be additive. It is added after the drift: coefficient * sqrt(dt) * normal, and for a state
