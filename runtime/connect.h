@@ -5,7 +5,7 @@
 #include "runtime/rules.h"
 #include "runtime/sim.h"
 
-enum { RT_WIDE_BITS = 47, RT_FAN_SHIFT = 16, RT_SUM_BITS = 61 };
+enum { RT_WIDE_BITS = 47, RT_FAN_SHIFT = 16, RT_SUM_BITS = 62 };
 
 /* Units of a set of ports that must be equal; at the index of its first port. */
 struct rt_unit {
