@@ -280,10 +280,35 @@ static int word_distance(const char *a, int n, const char *b, int m) {
   return row[n % 3][m];
 }
 
+/* Words of other simulators and what is meant here: no distance finds these, or it finds something else. */
+static const struct habit {
+  const char *theirs, *ours;
+} habits[] = {
+    {"V_m", "V"}, {"Vm", "V"}, {"I_e", "I"}, {"I_ext", "I"}, {"Iext", "I"}, {"C_m", "C"}, {"Cm", "C"},
+    {"V_reset", "V_r"}, {"V_rest", "E_L"}, {"E_rest", "E_L"}, {"g_leak", "g_L"}, {"tau_syn_ex", "tau_ex"},
+    {"t_refrac", "t_ref"}, {"tau_syn_in", "tau_in"}, {"refractory", "t_ref"}, {"tau_ref", "t_ref"},
+    {"gauss", "normal"}, {"gaussian", "normal"}, {"randn", "normal"}, {"rand", "uniform"}, {"ln", "log"},
+    {"fixed_indegree", "indegree"}, {"fixed_outdegree", "outdegree"},
+    {"fixed_total_number", "total_number"}, {"pairwise_bernoulli", "probability"},
+    {"poisson_generator", "poisson"}, {"dc_generator", "constant"}, {"spike_generator", "times"},
+    {"step_current_generator", "step"},
+};
+
+static const struct habit *habit_of(const char *word) {
+  for (size_t i = 0; i < COUNT_OF(habits); i++)
+    if (strcmp(habits[i].theirs, word) == 0) return &habits[i];
+  return NULL;
+}
+
+/* At most a third of the word may differ, of one letter its case; nothing far is offered for a word of another
+ * simulator. */
 const char *diag_nearest(const char *word, const char *const *candidates, size_t n) {
   size_t len = strlen(word);
   if (len == 0 || len > LONGEST_WORD) return NULL;
-  int best = 2 * (int)(len < 3 ? 1 : (len + 2) / 3) + 1;
+  const struct habit *habit = habit_of(word);
+  for (size_t i = 0; habit && i < n; i++)
+    if (strcmp(candidates[i], habit->ours) == 0) return candidates[i];
+  int best = habit ? 0 : len == 1 ? 2 : 2 * (int)(len < 3 ? 1 : (len + 1) / 3) + 1;
   const char *found = NULL;
   for (size_t i = 0; i < n; i++) {
     size_t other = strlen(candidates[i]);

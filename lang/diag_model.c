@@ -1,4 +1,6 @@
 /* Messages about names (2xxx) and dynamics (4xxx). */
+#include <string.h>
+
 #include "lang/diag.h"
 
 static void did_you_mean(Session *s, Diag *d, Span span, const char *nearest) {
@@ -91,7 +93,10 @@ void diag_fn_recursive(Session *s, Span span, const char *name, Span decl) {
 void diag_name_wanted(Session *s, Span span) { diag_new(s, DIAG_NAME_WANTED, span, "a name is wanted here"); }
 
 void diag_statement_misplaced(Session *s, Span span, const char *what, const char *where) {
-  diag_new(s, DIAG_STATEMENT_MISPLACED, span, "%s cannot stand in %s", what, where);
+  Diag *d = diag_new(s, DIAG_STATEMENT_MISPLACED, span, "%s cannot stand in %s", what, where);
+  if (strncmp(what, "an assignment", strlen("an assignment")) == 0)
+    diag_hint(s, d,
+              "A constant is declared as `param tau = 10 ms`, an expression as `let x = …`, a state as `state x = …`.");
 }
 
 void diag_setting_target(Session *s, Span span, const char *name, const char *component, const char *kind,

@@ -36,9 +36,10 @@ void diag_syntax_statement(Session *s, Span word_span, const char *word, const c
   }
 }
 
-void diag_syntax_reserved(Session *s, Span span, const char *word) {
+void diag_syntax_reserved(Session *s, Span span, const char *word, const char *nearest) {
   Diag *d = diag_new(s, DIAG_SYNTAX_RESERVED, span, "`%s` is a word of the language and cannot be a name", word);
-  diag_hint(s, d, "Choose another name, for example `%s_`.", word);
+  if (nearest) diag_hint(s, d, "Did you mean `%s`?", nearest);
+  else diag_hint(s, d, "Choose another name, for example `%s_`.", word);
 }
 
 void diag_syntax_unclosed(Session *s, Span bracket_span, const char *bracket, Span where) {
@@ -100,10 +101,20 @@ void diag_syntax_language_version(Session *s, Span span, double version) {
   diag_hint(s, d, "It knows version 1.");
 }
 
+/* dV/dt */
+static bool is_quotient_of_dt(const char *text) {
+  const char *slash = strchr(text, '/');
+  if (text[0] != 'd' || !slash) return false;
+  for (slash++; *slash == ' ';) slash++;
+  return strcmp(slash, "dt") == 0;
+}
+
 void diag_syntax_target(Session *s, Span span, const char *op) {
   const char *verb = strcmp(op, "'") == 0 ? "belongs to" : "gives a value to";
   Diag *d = diag_new(s, DIAG_SYNTAX_TARGET, span, "`%s` %s a name, not to an expression", op, verb);
-  diag_hint(s, d, "Left of `%s` stands a name: `V`, `w[k]`, `na.g`, `x(0)`.", op);
+  const char *text = source_span_text(s, span, s->arena);
+  if (is_quotient_of_dt(text)) diag_hint(s, d, "A derivative is written with a stroke: `V' = …`.");
+  else diag_hint(s, d, "Left of `%s` stands a name: `V`, `w[k]`, `na.g`, `x(0)`.", op);
 }
 
 void diag_syntax_compare(Session *s, Span span) {

@@ -14,7 +14,7 @@ void diag_not_supported(Session *s, Span span, const char *what, const char *nea
 void diag_syntax_unexpected(Session *s, Span span, const char *found, const char *const *expected, size_t n,
                             const char *nearest, const char *hint);
 void diag_syntax_statement(Session *s, Span word_span, const char *word, const char *nearest);
-void diag_syntax_reserved(Session *s, Span span, const char *word);
+void diag_syntax_reserved(Session *s, Span span, const char *word, const char *nearest);
 /* bracket: its text; where: the place at which it was noticed. */
 void diag_syntax_unclosed(Session *s, Span bracket_span, const char *bracket, Span where);
 /* found: what the line begins with; gap: from the end of the line before to it. */

@@ -50,6 +50,7 @@ void diag_hint_add_unit(Session *s, Diag *d, Span span, const char *digits, cons
 
 void diag_unit_unknown(Session *s, Span span, const char *unit, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNIT_UNKNOWN, span, "unknown unit `%s`", unit);
+  if (strcmp(unit, "%") == 0) diag_hint(s, d, "A part of a whole is a plain number: 10 percent is `0.1`.");
   if (!nearest) return;
   diag_hint(s, d, "Did you mean `%s`?", nearest);
   diag_fix(d, span, nearest);

@@ -146,8 +146,26 @@ static bool unclosed_before(const Parser *p) {
   return *c == '~' || (*c == '=' && c[1] != '=');
 }
 
+/* What people write who come from other tools. */
+static const char *hint_of_habit(const Parser *p, const Expected *e) {
+  const Token *t = &p->last;
+  int first = p->first.code;
+  if (first == T_CONNECT && t->code == T_TO)
+    return "The target follows an arrow: `connect A -> B.port by …`.";
+  if (first == T_CONNECT && t->code == T_WITH && expects(e, "by"))
+    return "The rule comes first, for example `by all_to_all`.";
+  if (first == T_POPULATION && t->code == T_LPAREN) return "The size stands in square brackets, as in `iaf_psc_exp[100]`.";
+  if (first == T_SPIKE && t->code == T_IF) return "Write `spike when …`.";
+  if (t->code != T_COMMA || !expects(e, "the end of the line")) return NULL;
+  if (first == T_RUN) return "Settings follow `with`: `run 1 s with dt = 0.1 ms, seed = 1`.";
+  if (first == T_RECORD) return "Each variable has a `record` of its own.";
+  return "Statements are separated by `;` or by the end of the line.";
+}
+
 static const char *hint_for(const Parser *p, const Expected *e) {
   const Token *t = &p->last;
+  const char *habit = hint_of_habit(p, e);
+  if (habit) return habit;
   bool compares = t->code == T_LT || t->code == T_LE || t->code == T_GT || t->code == T_GE || t->code == T_EQ ||
                   t->code == T_NE;
   if (compares && expects(e, "and")) return "Join two comparisons with `and`.";
@@ -186,7 +204,8 @@ static bool special(Parser *p, const Expected *e) {
   }
   bool reserved = (file_level || role == ROLE_STMT || role == ROLE_LATER) && p->word_of_token[t->code]->hard;
   if (reserved && expects(e, "a name") && !t->first_on_line) {
-    diag_syntax_reserved(p->s, t->span, text);
+    nearest = p->first.code == T_RECORD && t->code == T_SPIKE ? "spikes" : NULL;
+    diag_syntax_reserved(p->s, t->span, text, nearest);
     return true;
   }
   if (t->code == T_SET && expects(e, "==") && !expects(e, "=") && !expects(e, ")")) {
@@ -203,7 +222,13 @@ static void complain(Parser *p, Span span, const Expected *e) {
   size_t n = expected_words(p, e, words);
   bool word = t->code == T_NAME || (token_role(p, t->code) != ROLE_NONE && !p->word_of_token[t->code]->hard);
   const char *nearest = word ? nearest_expected(e, token_text(p, t)) : NULL;
-  diag_syntax_unexpected(p->s, span, token_shown(p, t), words, n, nearest, hint_for(p, e));
+  const char *found = token_shown(p, t);
+  bool early = t->code == T_RBRACE && t->first_on_line && !tokens_goes_on_after(p->before.code);
+  if (early && p->before.span.to < span.from) {
+    span = (Span){p->before.span.to, p->before.span.to + 1};
+    found = "end of the line";
+  }
+  diag_syntax_unexpected(p->s, span, found, words, n, nearest, hint_for(p, e));
 }
 
 /* `expected`: the tokens that fit in the place of p->last. */
