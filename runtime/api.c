@@ -5,12 +5,13 @@
 #include "runtime/error.h"
 #include "runtime/record.h"
 #include "runtime/setup.h"
+#include "runtime/threads.h"
 
 struct nsl_sim {
   struct rt_sim sim;
   struct rt_mem mem;
   struct rt_config config;
-  bool built;
+  bool built, broken;
   struct nsl_spike *spikes;
   size_t n_spikes, cap_spikes;
 };
@@ -83,11 +84,14 @@ int nsl_set_threads(struct nsl_sim *n, unsigned threads) {
 }
 
 static int built(struct nsl_sim *n) {
-  if (n->built) return NSL_OK;
+  if (n->built) return n->broken ? rt_fail(NSL_EINPUT, "the simulation could not be built") : NSL_OK;
+  unsigned mode = rt_float_mode_flush();
   int e = rt_setup(&n->sim, &n->config);
   if (!e) e = rt_build(&n->sim, n->config.threads);
   if (!e) e = rt_record_open(&n->sim, NULL, false);
+  rt_float_mode_restore(mode);
   n->built = true;
+  n->broken = e != 0;
   return e;
 }
 

@@ -15,6 +15,7 @@
 #include "runtime/options.h"
 #include "runtime/report.h"
 #include "runtime/setup.h"
+#include "runtime/threads.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_INTERRUPTED = 130 };
 
@@ -191,9 +192,11 @@ int nsl_main(const struct nsl_program *program, int argc, char **argv) {
     rt_help(program, stdout);
     exit = fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
   } else {
+    unsigned mode = rt_float_mode_flush(); /* kernels of set-up and start run in this thread too */
     signals_take(&old);
     exit = run_all(&r);
     signals_restore(&old);
+    rt_float_mode_restore(mode);
   }
   rt_mem_free(&mem);
   return exit;

@@ -54,6 +54,11 @@ int main(void) {
   ok(nsl_spikes(a, &sa, &na) == 0 && na == 0 && nsl_run(a, -1) == NSL_EINPUT, "cleared; no time backwards");
   nsl_close(a);
   nsl_close(b);
+  nsl_open(p, NULL, &a);
+  nsl_set(a, "net.w", 11);
+  ok(nsl_run(a, 1) == NSL_EINPUT && nsl_run(a, 1) == NSL_EINPUT && nsl_spikes(a, &sa, &na) == NSL_EINPUT,
+     "a value outside of its domain: nothing is built, nothing crashes");
+  nsl_close(a);
   nsl_close(NULL);
   return done();
 }
