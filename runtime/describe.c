@@ -97,14 +97,15 @@ void rt_describe(const struct rt_sim *s, FILE *out) {
           (unsigned long long)s->seed);
   fprintf(out, "populations\n");
   for (uint32_t i = 0; i < s->n_pops; i++)
-    fprintf(out, "  %s : %s[%u]\n", s->pops[i].def->path, s->pops[i].class->name, s->pops[i].size);
+    const char *name = s->pops[i].class->name; /* the kernels of one neuron with other settings are called `name#2` */
+    fprintf(out, "  %s : %.*s[%u]\n", s->pops[i].def->path, (int)strcspn(name, "#"), name, s->pops[i].size);
   fprintf(out, "parameters for --set\n");
   for (uint32_t i = 0; i < x->n_params; i++) param_describe(s, &x->params[i], out);
 }
 
 void rt_help(const struct nsl_program *p, FILE *out) {
   fprintf(out, "usage: %s [option]...\nRuns the model %s.\n\n", p->name, p->source);
-#define OPTION(text, argument, function, doc) fprintf(out, "  %-14s%-20s%s\n", text, argument, doc);
+#define OPTION(text, argument, function, doc) fprintf(out, "  %-16s%-20s%s\n", text, argument, doc);
 #include "runtime/options.def"
 #undef OPTION
   fprintf(out, "\nExit status: 0 if everything asked for was done and every `expect` holds, 1 if not, 130 "

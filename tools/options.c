@@ -83,6 +83,8 @@ bool tool_options(int argc, char **argv, const char *usage, ToolOptions *ret) {
     if (take_flag(argv[i], ret) || take_value(argc, argv, &i, ret, arena, &bad) || bad) continue;
     if (argv[i][0] == '-' && argv[i][1]) {
       fprintf(stderr, "nslc: there is no option `%s` here\nusage: %s\n", argv[i], usage);
+      if (strstr(usage, "PROGRAM OPTIONS"))
+        fprintf(stderr, "options of the program stand behind `--`: nslc run FILE -- %s\n", argv[i]);
       return false;
     }
     vec_push(arena, &ret->files, argv[i]);

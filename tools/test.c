@@ -34,7 +34,8 @@ static void report_expects(const char *folder) {
     json_object_object_get_ex(one, "holds", &holds);
     const char *u = unit ? json_object_get_string(unit) : "";
     printf("  %s  expect %s: ", json_object_get_boolean(holds) ? "holds" : "FAILS", json_object_get_string(text));
-    if (value) printf("%.6g %s\n", json_object_get_double(value), strcmp(u, "1") ? u : "");
+    bool bare = !*u || !strcmp(u, "1");
+    if (value) printf("%.6g%s%s\n", json_object_get_double(value), bare ? "" : " ", bare ? "" : u);
     else printf("no value (too few spikes)\n");
   }
   json_object_put(run);
@@ -59,10 +60,10 @@ static bool run_experiment(const Backend *backend, const struct nsl_program *pro
   }
   int status = 1;
   if (child > 0) waitpid(child, &status, 0);
-  report_expects(out);
-  nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
   bool good = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
   printf("%s: %s: %s\n", file, name, good ? "passed" : "FAILED");
+  report_expects(out);
+  nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
   return good;
 }
 
