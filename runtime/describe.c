@@ -85,6 +85,9 @@ static void param_describe(const struct rt_sim *s, const struct nsl_param *p, FI
   fputc('\n', out);
 }
 
+/* The kernels of one neuron with other settings are called `name#2`. */
+static int class_name_length(const struct nsl_class *c) { return (int)strcspn(c->name, "#"); }
+
 void rt_describe(const struct rt_sim *s, FILE *out) {
   const struct nsl_program *p = s->program;
   const struct nsl_experiment *x = s->x;
@@ -97,8 +100,8 @@ void rt_describe(const struct rt_sim *s, FILE *out) {
           (unsigned long long)s->seed);
   fprintf(out, "populations\n");
   for (uint32_t i = 0; i < s->n_pops; i++)
-    const char *name = s->pops[i].class->name; /* the kernels of one neuron with other settings are called `name#2` */
-    fprintf(out, "  %s : %.*s[%u]\n", s->pops[i].def->path, (int)strcspn(name, "#"), name, s->pops[i].size);
+    fprintf(out, "  %s : %.*s[%u]\n", s->pops[i].def->path, class_name_length(s->pops[i].class),
+            s->pops[i].class->name, s->pops[i].size);
   fprintf(out, "parameters for --set\n");
   for (uint32_t i = 0; i < x->n_params; i++) param_describe(s, &x->params[i], out);
 }
