@@ -944,9 +944,118 @@ experiment e { network net
                 f"{run.process.returncode} {listed} {run.process.stderr}")
 
 
+# ---- larger networks and longer delays
+
+def chains(t):
+    n, seconds = 3000, 200
+    model = f"""
+neuron relay {{ state n = 0
+  n' = 0
+  receive ev(w) {{ n += w }}
+  spike when n >= 1 {{ n = 0 }} }}
+neuron sink {{ state x = 0
+  x' = 0
+  receive ev(w) {{ x += w }} }}
+network net {{
+  population A : relay[{n}]
+  population B : relay[{n}]
+  population S : relay[1]
+  population T : sink[2000]
+  drive A[0].ev with times([0.7 ms, 50.3 ms]) {{ weight = 1;  delay = 0.1 ms }}
+  drive S.ev with times([4.9 ms]) {{ weight = 1;  delay = 0.1 ms }}
+  connect A[0..{n - 2}] -> A[1..{n - 1}].ev by one_to_one {{ weight = 1;  delay = 1.7 ms }}
+  connect A -> B.ev by one_to_one {{ weight = 1;  delay = 64.3 ms }}
+  connect S -> T.ev by all_to_all {{ weight ~ 10 * (normal(1, 0.3) within [0.5, inf));  delay ~ normal(1.5 ms, 0.75 ms) within [dt / 2, inf) }}
+}}
+experiment e {{ network net
+  record spikes of (A, B)
+  record x of T every 0.1 ms
+  run {seconds} ms with dt = 0.1 ms, seed = 8 }}
+"""
+    run = Run(t, model, "--threads", "2")
+    if not run.good:
+        t.check(False, "chains", run.process.stderr)
+        return
+    steps_ = seconds * 10
+    a = [(s, "A", i) for i in range(n) for s in (8 + 17 * i, 504 + 17 * i) if s <= steps_]
+    b = [(s + 643, "B", i) for s, _, i in a if s + 643 <= steps_]
+    t.check(run.spikes() == sorted(a + b), "a chain through all cells, delays of 17 and 643 steps, on two threads: every spike", f"{len(run.spikes())} {len(a + b)}")
+    columns = list(zip(*run.rows("x")))
+    arrived = [next((i - 50 for i, v in enumerate(c) if v), None) for c in columns]
+    weight = [c[-1] for c in columns]
+
+    def part(z):
+        return 0.5 * math.erfc(-z / math.sqrt(2))
+    probability = [(part((0.1 * k + 0.05 - 1.5) / 0.75) - part((0.1 * k - 0.05 - 1.5) / 0.75)) / (1 - part((0.05 - 1.5) / 0.75)) for k in range(1, 60)]
+    mean = sum(k * p for k, p in enumerate(probability, 1))
+    var = sum(k * k * p for k, p in enumerate(probability, 1)) - mean ** 2
+    good = None not in arrived and min(arrived) == 1 and abs(mean_of(arrived) - mean) < 4.5 * math.sqrt(var / 2000)
+    t.check(good and abs(variance(arrived) / var - 1) < 0.15, "delay ~ normal within [dt / 2, inf), rounded: one step at least, mean and variance",
+            f"{min(x for x in arrived if x)} {mean_of(arrived)} {mean} {variance(arrived)} {var}")
+    z = (0.5 - 1) / 0.3
+    lam = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) / (1 - part(z))
+    mean, var = 10 * (1 + 0.3 * lam), 9 * (1 + z * lam - lam * lam)
+    t.check(min(weight) >= 5 and abs(mean_of(weight) - mean) < 4.5 * math.sqrt(var / 2000) and abs(variance(weight) / var - 1) < 0.15 and
+            len(set(weight)) > 1990, "weight ~ 10 * (normal within …): one value for each synapse, mean and variance", f"{mean_of(weight)} {mean} {variance(weight)} {var}")
+    rank = sum((a - mean_of(arrived)) * (b - mean_of(weight)) for a, b in zip(arrived, weight)) / 2000 / math.sqrt(variance(arrived) * variance(weight))
+    t.check(abs(rank) < 4.5 / math.sqrt(2000), "weights and delays are independent draws", rank)
+
+
+def expressions(t):
+    x, y, v = 0.7, -1.3, -65.0
+    cases = [
+        ("-x^2", -x ** 2), ("2^3^2", 2 ** 3 ** 2), ("x^-2", x ** -2), ("1 - -y", 1 + y), ("8 / 4 / 2", 1), ("8 - 4 - 2", 2), ("2 * x / 3 * y", 2 * x / 3 * y),
+        ("-x * -y", x * y), ("x^0.5", x ** 0.5), ("exp(y)", math.exp(y)), ("log(x)", math.log(x)), ("log1p(x)", math.log1p(x)),
+        ("expm1(y)", math.expm1(y)), ("exprel(x)", math.expm1(x) / x), ("exprel(x - 0.7)", 1), ("pow(x, 3)", x ** 3), ("sqrt(x)", math.sqrt(x)),
+        ("tanh(y)", math.tanh(y)), ("sigmoid(y)", 1 / (1 + math.exp(-y))), ("sin(y)", math.sin(y)), ("cos(y)", math.cos(y)), ("abs(y)", 1.3),
+        ("min(x, y)", y), ("max(x, y)", x), ("clip(y, -1, 1)", -1), ("clip(x, -1, 1)", x), ("floor(y)", -2), ("floor(x)", 0), ("heaviside(x)", 1),
+        ("heaviside(y)", 0), ("if x > y then 3 else 4", 3), ("if x > 0 and not (y > 0) then 3 else 4", 3), ("if x < 0 or y < -2 then 3 else 4", 4),
+        ("V / 1 mV", v), ("V / (1 mV)", v), ("1 V / V", 1000 / v), ("(250 pF) * V / (1 pA) / (1 ms)", 250 * v), ("1/ms / 1 Hz", 1000),
+        ("1 uF/cm^2 * 100 um^2 / (1 pF)", 1), ("0.2 mM/ms * 5 ms / (1 mM)", 1), ("(36 degC - 26 degC) / (1 K)", 10), ("(36 degC) / (1 K)", 309.15),
+        ("1 mV / m", 0.25), ("4 mV/ms * (2 ms) / (8 mV)", 1), ("100 Mohm * (1 nA) / (100 mV)", 1), ("1 nS * (1 mV) / (1 pA)", 1),
+        ("(1/s^0.5)^2 / (1 Hz)", 1), ("mine(V in_) ", None), ("rise(V)* (1 ms)", 1 / (1 + math.exp((v + 60) / 5))), ("half(V) / (1 mV)", v / 2), ("half(3)", 1.5),
+        ("x / (exp(x) - 1)", x / math.expm1(x)), ("zero / (exp(zero) - 1)", 1), ("sin(zero) / zero", 1), ("zero / (1 - exp(-zero / 3))", 3),
+        ("(exp(2 * zero) - 1) / zero", 2), ("pi", math.pi), ("1e3 * x", 700), ("1.5e-2", 0.015), ("x == 0.7 and_", None), ("if x != y then 1 else 0", 1),
+        ("if x >= 0.7 then 1 else 0", 1), ("if V <= -65 mV then 1 else 0", 1), ("a - b - c", -4), ("sum3(1, 2, 3)", 6)]
+    cases = [c for c in cases if c[1] is not None]
+    model = """
+fn rise(V in mV) -> 1/ms = 1 / (1 + exp((V + 60) / 5))
+fn half(x) = x / 2
+fn sum3(a, b, c) = a + b + c
+neuron n {
+  state x = 0.7, y = -1.3, V = -65 mV, zero = 0
+  state m = 4 mV, a = 1, b = 2, c = 3
+  x' = 0;  y' = 0;  V' = 0;  zero' = 0
+""" + "".join(f"  let l{i} = {text}\n" for i, (text, _) in enumerate(cases)) + "}\nexperiment e { neuron n\n" + \
+        "".join(f"  record l{i} every 1 ms\n" for i in range(len(cases))) + "  run 1 ms with dt = 0.5 ms }\n"
+    run = Run(t, model)
+    if not run.good:
+        t.check(False, "expressions", run.process.stderr)
+        return
+    wrong = [(text, run.column(f"l{i}")[-1], value) for i, (text, value) in enumerate(cases) if not same(run.column(f"l{i}"), [value] * 2, 1e-13)]
+    t.check(not wrong, f"{len(cases)} expressions: functions, precedence, units, removable singularities", "\n".join(map(str, wrong)))
+
+    second = """
+neuron n {
+  state x = 0, x' = 1/ms
+  state y = 2
+  x'' = -x * (0.5/ms)^2
+  y'' = -(0.2/ms)^2 * y - 0.1/ms * y'
+}
+experiment e { neuron n
+  record x every 1 ms
+  record y every 1 ms
+  run 20 ms with dt = 0.1 ms }
+"""
+    w = math.sqrt(0.04 - 0.0025)
+    compare(t, Run(t, second), "equations of second order; x' starts at 0 unless given",
+            lambda r: [(r.column("x"), [2 * math.sin(0.5 * s) for s in range(21)]),
+                       (r.column("y"), [2 * math.exp(-0.05 * s) * (math.cos(w * s) + 0.05 / w * math.sin(w * s)) for s in range(21)])], 1e-6)
+
+
 def main():
     t = Tap()
-    for part in (events, holds, edges, network, poisson, processes, rules, starts, networks, methods, settings, runs):
+    for part in (events, holds, edges, network, poisson, processes, rules, starts, networks, methods, settings, runs, chains, expressions):
         part(t)
     t.done()
 
