@@ -23,12 +23,12 @@
 #include "runtime/error.h"
 #include "runtime/mem.h"
 
-enum { SPINS_LEAST = 64, SPINS_MOST = 2048, TRY_AGAIN = 64 };
+enum { SPINS_FEW = 64, SPINS_MANY = 2048, GIVE_UP = 4, TRY_AGAIN = 16 };
 
 struct worker {
   _Alignas(64) struct rt_team *team;
   uint32_t number;
-  uint32_t spins, waits; /* the barrier's patience */
+  uint32_t failed, waits; /* long spins that failed, one after the other; barriers since */
   pthread_t thread;
   int result;
   char message[1024];
@@ -74,17 +74,17 @@ void rt_float_mode_restore(unsigned mode) {
 
 /* true: the others have come. */
 static bool spin_until(struct rt_team *t, struct worker *w, uint32_t round) {
-  uint32_t most = ++w->waits % TRY_AGAIN ? w->spins : SPINS_MOST;
-  for (uint32_t i = 0; i < most; i++) {
+  bool patient = w->failed < GIVE_UP || ++w->waits % TRY_AGAIN == 0;
+  for (uint32_t i = 0; i < (patient ? SPINS_MANY : SPINS_FEW); i++) {
     if (atomic_load_explicit(&t->round, memory_order_acquire) != round) {
-      w->spins = w->spins < SPINS_MOST ? w->spins * 2 : SPINS_MOST;
+      if (patient) w->failed = 0;
       return true;
     }
 #if defined(__x86_64__)
     _mm_pause();
 #endif
   }
-  w->spins = SPINS_LEAST;
+  if (patient && w->failed < GIVE_UP) w->failed++;
   return false;
 }
 
@@ -131,7 +131,6 @@ struct rt_team *rt_team_new(uint32_t n) {
   t->n = n;
   t->spin = n <= rt_processors();
   t->workers = workers;
-  for (uint32_t i = 0; i < n; i++) workers[i].spins = SPINS_MOST;
   for (uint32_t i = 1; i < n; i++) {
     workers[i].team = t;
     workers[i].number = i;
