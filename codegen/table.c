@@ -69,10 +69,14 @@ static void class_ports(Table *t, const IrClass *c, struct nsl_class *out) {
 }
 
 static struct nsl_class class_of(Table *t, const IrClass *c) {
-  struct nsl_class out = {.name = name_str(t->s, c->name), .n_params = c->elem_params.n, .n_uniforms = c->uniforms.n,
-                          .has_spike = c->has_spike, .has_prev = c->has_prev};
+  struct nsl_class out = {.name = name_str(t->s, c->name), .n_uniforms = c->uniforms.n, .has_spike = c->has_spike,
+                          .has_prev = c->has_prev};
   class_states(t, c, &out);
   class_ports(t, c, &out);
+  Name *params = NEW_ARRAY(t->a, Name, c->elem_params.n + 1);
+  for (uint32_t i = 0; i < c->elem_params.n; i++) params[i] = c->elem_params.at[i]->name;
+  out.n_params = c->elem_params.n;
+  out.params = texts_of(t, params, c->elem_params.n);
   Name *inputs = NEW_ARRAY(t->a, Name, c->inputs.n + 1);
   for (uint32_t i = 0; i < c->inputs.n; i++) inputs[i] = c->inputs.at[i]->name;
   out.n_inputs = c->inputs.n;

@@ -6,6 +6,7 @@
  * nothing drives are the constant 0. */
 #include "ir/lower.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "lang/diag.h"
@@ -89,6 +90,22 @@ static void lower_flow(Lower *l, Shape *shape) {
   if (k->ins.n) c->flow = k;
 }
 
+/* A drawn param outside of its domain is NaN, which the runtime refuses to begin with. */
+static IrVal within_domain(Scope *sc, const MVar *var, IrVal v) {
+  const MDomain *d = &var->domain;
+  if (!d->has || d->labels.n) return v;
+  IrVal nan = ir_const(&sc->b, NAN, var->dim);
+  if (d->lo) {
+    IrVal in = ir_op2(&sc->b, d->open_lo ? IR_GT : IR_GE, v, lower_as(sc, d->lo, var->dim));
+    v = ir_op3(&sc->b, IR_SELECT, in, v, nan);
+  }
+  if (d->hi) {
+    IrVal in = ir_op2(&sc->b, d->open_hi ? IR_LT : IR_LE, v, lower_as(sc, d->hi, var->dim));
+    v = ir_op3(&sc->b, IR_SELECT, in, v, nan);
+  }
+  return v;
+}
+
 static void lower_init(Lower *l, Shape *shape) {
   IrClass *c = shape->c;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_INIT, name_fmt(l->s, "init.%s", name_str(l->s, c->name)));
@@ -99,6 +116,7 @@ static void lower_init(Lower *l, Shape *shape) {
     uint32_t index = param ? i : i - c->elem_params.n;
     sc.b.span = var->span;
     IrVal v = lower_var(&sc, var);
+    if (param) v = within_domain(&sc, var, v);
     sc.b.span = var->span;
     ir_store(&sc.b, ir_slot(&sc.b, param ? SLOT_PARAM : SLOT_STATE, index, var->name, IR_REAL, var->dim), v);
   }

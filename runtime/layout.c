@@ -213,12 +213,35 @@ static int ring_make(struct rt_sim *s, struct rt_pop *p) {
   return p->ring ? 0 : NSL_EMEMORY;
 }
 
+static double array_at(const struct rt_sim *s, const void *array, uint32_t e) {
+  return s->program->f32 ? (double)((const float *)array)[e] : ((const double *)array)[e];
+}
+
+static void array_set(const struct rt_sim *s, void *array, uint32_t e, double v) {
+  if (s->program->f32) ((float *)array)[e] = (float)v;
+  else ((double *)array)[e] = v;
+}
+
+/* Params with a value for each element: NaN is what lies outside of the domain. Padding lanes take that of the
+ * first element. */
+static int params_check(const struct rt_sim *s, const struct rt_pop *p) {
+  for (uint32_t i = 0; i < p->class->n_params; i++)
+    for (uint32_t e = 0; e < p->padded; e++) {
+      if (!isnan(array_at(s, p->params[i], e))) continue;
+      if (e < p->size)
+        return rt_fail_at(NSL_EINPUT, p->def->place,
+                          "%s of %s[%u] is not within its domain (`within [a, b]` behind a draw keeps it inside)",
+                          p->class->params[i], p->def->path, e);
+      array_set(s, p->params[i], e, array_at(s, p->params[i], 0));
+    }
+  return 0;
+}
+
 /* Initial values that are not numbers: a draw that found nothing within its bounds, a division by 0. */
 static int pop_check(const struct rt_sim *s, const struct rt_pop *p) {
   for (uint32_t i = 0; i < p->class->n_states; i++)
     for (uint32_t e = 0; e < p->size; e++) {
-      double v = s->program->f32 ? (double)((const float *)p->states[i])[e]
-                                 : ((const double *)p->states[i])[e];
+      double v = array_at(s, p->states[i], e);
       if (isfinite(v)) continue;
       return rt_fail_at(NSL_ENUMBER, p->class->states[i].place, "%s of %s[%u] begins as %s",
                         p->class->states[i].name, p->def->path, e, isnan(v) ? "NaN" : "an infinite number");
@@ -245,6 +268,7 @@ static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   if ((e = rt_slots(s, p, &c->init, &slots))) return e;
   env.slots = slots;
   rt_kernel(s, &c->init)(&env);
+  if ((e = params_check(s, p))) return e;
   return pop_check(s, p);
 }
 

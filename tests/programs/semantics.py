@@ -643,6 +643,21 @@ experiment e { network net
         t.check(min(k) >= 4 and max(k) <= 6 and abs(mean_of(k) - 5) < 0.12 and abs(variance(k) - 0.291) < 0.07, "normal within: drawn again until inside",
                 (min(k), max(k), mean_of(k), variance(k)))
 
+    drawn = """
+neuron n { param q = 3 in (0, 10]
+  state x = 0
+  x' = q / (1 ms) }
+network net { population P : n[300] { q ~ %s } }
+experiment e { network net
+  record x of P every 1 ms
+  run 1 ms with dt = 0.1 ms }
+"""
+    for draw, inside in (("uniform(9, 9.9)", True), ("normal(9, 3) within [1, 10]", True), ("normal(9, 3)", False), ("uniform(-2, -1)", False)):
+        for precision in ("f64", "f32"):
+            run = Run(t, drawn % draw, "--precision", precision)
+            t.check(run.good == inside and (inside or "q of P[" in run.process.stderr and not os.path.exists(run.out)),
+                    f"q ~ {draw} in its domain (0, 10], {precision}: {'runs' if inside else 'refused'}", run.process.stderr)
+
     handlers = """
 neuron n {
   param a = 2, b = 0.5
