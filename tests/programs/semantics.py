@@ -1068,9 +1068,39 @@ experiment e { neuron n
                        (r.column("y"), [2 * math.exp(-0.05 * s) * (math.cos(w * s) + 0.05 / w * math.sin(w * s)) for s in range(21)])], 1e-6)
 
 
+def randomness(t):
+    """A draw depends on the seed, the path and the element: not on what else the network holds."""
+    def model(more_populations="", more_links="", size=60, seconds=0.2):
+        return f"""
+network net {{
+{more_populations}
+  population P : iaf_psc_exp[{size}] {{ V ~ normal(-60 mV, 2 mV) }}
+  population R : iaf_psc_exp[30]
+  drive P.exc with poisson(9 kHz) {{ weight = 100 pA;  delay = 1 ms }}
+  connect P -> R.exc by indegree(9) {{ weight ~ uniform(100 pA, 900 pA);  delay ~ uniform(1 ms, 5 ms) }}
+{more_links}
+}}
+experiment e {{ network net
+  record V of P[0..39] every 1 ms
+  record spikes of (P, R)
+  run {seconds} s with dt = 0.1 ms, seed = 11 }}
+"""
+    base = Run(t, model())
+    more = Run(t, model("  population A : iaf_psc_exp[7] { V ~ normal(-60 mV, 2 mV) }",
+                        "  drive A.exc with poisson(9 kHz) { weight = 100 pA;  delay = 0.3 ms }\n"
+                        "  connect A -> A.inh by indegree(3) { weight ~ normal(0 pA, 1 pA);  delay = 0.2 ms }"))
+    if t.check(base.good and more.good, "networks with and without another population", base.process.stderr + more.process.stderr):
+        t.check(len(base.spikes()) > 100 and base.spikes() == more.spikes() and base.rows("V") == more.rows("V"),
+                "another population with its own draws changes nothing elsewhere")
+    grown = Run(t, model(size=90))
+    t.check(grown.good and grown.rows("V") == base.rows("V"), "more elements change no draw of those before", grown.process.stderr)
+    longer = Run(t, model(seconds=0.4))
+    t.check(longer.good and longer.rows("V")[:201] == base.rows("V"), "a longer run begins like a shorter one", longer.process.stderr)
+
+
 def main():
     t = Tap()
-    for part in (events, holds, edges, network, poisson, processes, rules, starts, networks, methods, settings, runs, chains, expressions):
+    for part in (events, holds, edges, network, poisson, processes, rules, starts, networks, methods, settings, runs, chains, expressions, randomness):
         part(t)
     t.done()
 
