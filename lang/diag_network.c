@@ -1,4 +1,6 @@
 /* Messages about networks, experiments and imports (5xxx). Numbers that are times come in ms. */
+#include <string.h>
+
 #include "lang/diag.h"
 
 static void declared_here(Session *s, Diag *d, const char *name, Span decl) {
@@ -175,7 +177,7 @@ void diag_unknown_link_setting(Session *s, Span span, const char *name, const ch
 void diag_weight_missing(Session *s, Span span, const char *port, const char *unit, Span decl) {
   Diag *d = diag_new(s, DIAG_WEIGHT_MISSING, span, "port `%s` wants a weight", port);
   declared_here(s, d, port, decl);
-  diag_hint(s, d, "Add `weight = …` in braces (in %s).", unit);
+  diag_hint(s, d, "Add `weight = …` in braces (%s%s).", strcmp(unit, "a number") ? "in " : "", unit);
 }
 
 void diag_weight_not_taken(Session *s, Span span, const char *port, Span decl) {

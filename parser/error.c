@@ -155,6 +155,7 @@ static const char *hint_of_habit(const Parser *p, const Expected *e) {
   if (first == T_CONNECT && t->code == T_WITH && expects(e, "by"))
     return "The rule comes first, for example `by all_to_all`.";
   if (first == T_POPULATION && t->code == T_LPAREN) return "The size stands in square brackets, as in `iaf_psc_exp[100]`.";
+  if (first == T_LET && t->code == T_LPAREN) return "A function is declared at file level: `fn f(x) = …`.";
   if (first == T_SPIKE && t->code == T_IF) return "Write `spike when …`.";
   if (t->code != T_COMMA || !expects(e, "the end of the line")) return NULL;
   if (first == T_RUN) return "Settings follow `with`: `run 1 s with dt = 0.1 ms, seed = 1`.";
