@@ -40,7 +40,7 @@ static uint64_t hash_pop(uint64_t h, const struct rt_sim *s, const struct rt_pop
   h = hash_reals(h, s, p, p->params, p->class->n_params);
   for (uint32_t i = 0; i < p->class->n_holds; i++) h = hash_mask(h, p, p->held[i]);
   h = hash_mask(h, p, p->prev);
-  return p->class->has_spike ? hash_mask(h, p, p->ring + (s->step & p->ring_mask) * p->words) : h;
+  return p->class->has_spike ? hash_mask(h, p, p->ring + (s->step & p->ring_mask) * p->stride) : h;
 }
 
 /* What an accumulator of a shard stands for: (port of the model) << 32 | element. */

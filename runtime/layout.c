@@ -12,12 +12,16 @@
 #include "runtime/error.h"
 #include "runtime/sim.h"
 
-enum { SHARE = 1024, ACCUMULATORS = 65536, MOST_SHARDS = 32768, STAGGER = 5 * 64 };
+enum { SHARE = 1024, ACCUMULATORS = 65536, MOST_SHARDS = 32768 };
+enum { PAGE = 4096, CUT_AT_PAGES = 24, WAYS = 8, STAGGER = 5 * 64 };
 
 /* ---- shards */
 
+/* Where a part begins. In large populations at a page of a state's array (in float64) and a cache line of its
+ * masks: threads that write the same line, or read ahead into each other's, slow each other down. */
 static uint32_t block_from(const struct rt_pop *p, uint32_t part, uint32_t n_shards) {
-  return (uint32_t)((uint64_t)p->words * part / n_shards);
+  uint32_t word = (uint32_t)((uint64_t)p->words * part / n_shards);
+  return part < n_shards && p->words / n_shards >= CUT_AT_PAGES ? (word + 4) / 8 * 8 : word;
 }
 
 /* Which part of a population a shard gets; rotated, so that small populations do not all fall to one shard.
@@ -94,9 +98,12 @@ static int shard_make(struct rt_sim *s, struct rt_shard *h) {
 
 /* ---- arrays of a population */
 
-static void *carve(char **at, uint64_t bytes) {
+/* Large arrays begin at a page, so that slices do (block_from); where there are so many that they would evict
+ * each other from the first cache, they begin some lines apart instead. */
+static void *carve(char **at, uint64_t bytes, bool pages) {
+  if (pages && bytes >= 2 * PAGE) *at += -(uintptr_t)*at & (PAGE - 1);
   void *here = *at;
-  *at += ((bytes + 63) & ~(uint64_t)63) + STAGGER;
+  *at += ((bytes + 63) & ~(uint64_t)63) + (pages ? 0 : STAGGER);
   return here;
 }
 
@@ -104,12 +111,12 @@ static int pop_arrays(struct rt_sim *s, struct rt_pop *p) {
   const struct nsl_class *c = p->class;
   uint32_t reals = c->n_states + c->n_params + c->n_inputs, masks = c->n_holds + 1;
   uint64_t real_bytes = (uint64_t)p->padded * s->real_size, mask_bytes = (uint64_t)p->words * 8;
-  char *at = rt_alloc(&s->mem, reals * (real_bytes + 64 + STAGGER) + masks * (mask_bytes + 64 + STAGGER), 1);
+  char *at = rt_alloc(&s->mem, reals * (real_bytes + PAGE + 64) + masks * (mask_bytes + PAGE + 64), 1);
   void **tables = rt_alloc(&s->mem, reals + masks + c->n_ports, sizeof *tables);
   p->hold_steps = rt_alloc(&s->mem, c->n_holds, sizeof *p->hold_steps);
   if (!at || !tables || !p->hold_steps) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < reals; i++) tables[i] = carve(&at, real_bytes);
-  for (uint32_t i = 0; i < masks; i++) tables[reals + i] = carve(&at, mask_bytes);
+  for (uint32_t i = 0; i < reals; i++) tables[i] = carve(&at, real_bytes, reals + c->n_ports <= WAYS);
+  for (uint32_t i = 0; i < masks; i++) tables[reals + i] = carve(&at, mask_bytes, false);
   p->states = tables;
   p->params = p->states + c->n_states;
   p->inputs = p->params + c->n_params;
@@ -209,7 +216,8 @@ static int ring_make(struct rt_sim *s, struct rt_pop *p) {
                       "population %s: a hold of %llu steps does not fit in memory", p->def->path,
                       (unsigned long long)longest);
   p->ring_mask = (uint32_t)(length - 1);
-  p->ring = rt_alloc(&s->mem, length * p->words, sizeof *p->ring);
+  p->stride = (p->words + 7) / 8 * 8; /* each mask on cache lines of its own */
+  p->ring = rt_alloc(&s->mem, length * p->stride, sizeof *p->ring);
   return p->ring ? 0 : NSL_EMEMORY;
 }
 

@@ -46,11 +46,12 @@ struct rt_pop {
   const struct nsl_population *def;
   const struct nsl_class *class;
   uint32_t index, size, padded, words;
+  uint32_t stride; /* words from one mask of the ring to the next */
   uint64_t first, key; /* first: number of element 0 among all elements of the model */
   double *u;
   void **states, **params, **inputs;
   uint64_t **held, *prev;
-  uint64_t *ring;          /* spike masks of recent steps: ring_len times words */
+  uint64_t *ring;          /* spike masks of recent steps: ring_len times stride */
   uint32_t ring_mask;      /* ring_len - 1; a power of two minus 1 */
   uint32_t *hold_steps;    /* by hold */
   uint32_t port0;          /* number of port 0 among all ports of the model */

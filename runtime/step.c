@@ -14,7 +14,7 @@
 /* Who of these 64 has spiked in the last n steps. */
 static uint64_t spiked_since(const struct rt_pop *p, uint32_t word, uint64_t step, uint32_t n) {
   uint64_t spiked = 0;
-  for (uint32_t k = 1; k <= n; k++) spiked |= p->ring[((step - k) & p->ring_mask) * p->words + word];
+  for (uint32_t k = 1; k <= n; k++) spiked |= p->ring[((step - k) & p->ring_mask) * p->stride + word];
   return spiked;
 }
 
@@ -26,7 +26,7 @@ static void holds_release(const struct rt_slice *c, uint64_t step) {
     uint32_t steps = p->hold_steps[i], w0 = c->first / 64, n = c->count / 64;
     if (!steps || step < (uint64_t)steps + 2) continue;
     bool again = c->again && c->again + steps >= step;
-    const uint64_t *ended = p->ring + ((step - steps - 1) & p->ring_mask) * p->words + w0;
+    const uint64_t *ended = p->ring + ((step - steps - 1) & p->ring_mask) * p->stride + w0;
     uint64_t *held = p->held[i] + w0;
     for (uint32_t w = 0; w < n; w++)
       if (ended[w]) held[w] = again ? spiked_since(p, w0 + w, step, steps) : held[w] & ~ended[w];
@@ -99,7 +99,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
     ends[i] = end;
     if (!c->step) continue;
     if (p->class->n_holds) holds_release(c, step);
-    uint64_t *mask = p->ring + (step & p->ring_mask) * p->words;
+    uint64_t *mask = p->ring + (step & p->ring_mask) * p->stride;
     if (c->spike_slot != NSL_NONE) c->slots[c->spike_slot] = mask;
     struct nsl_env env = {.slots = c->slots,
                           .u = p->u,

@@ -66,7 +66,7 @@ static void holds(void) {
   int n = 0;
   for (uint64_t t = 1; t <= 200; t++) {
     rt_run(&s, t);
-    uint64_t spikes = s.pops[a].ring[(t & s.pops[a].ring_mask) * s.pops[a].words];
+    uint64_t spikes = s.pops[a].ring[(t & s.pops[a].ring_mask) * s.pops[a].stride];
     if (!spikes) continue;
     exact &= spikes == (1u << 10) - 1 &&
              (last == 0 ? t == 2 : t - last == 22); /* R = 20 held steps, then 2 to threshold */
