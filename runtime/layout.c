@@ -101,7 +101,7 @@ static int shard_make(struct rt_sim *s, struct rt_shard *h) {
 /* Large arrays begin at a page, so that slices do (block_from); where there are so many that they would evict
  * each other from the first cache, they begin some lines apart instead. */
 static void *carve(char **at, uint64_t bytes, bool pages) {
-  if (pages && bytes >= 2 * PAGE) *at += -(uintptr_t)*at & (PAGE - 1);
+  if (pages) *at += -(uintptr_t)*at & (PAGE - 1);
   void *here = *at;
   *at += ((bytes + 63) & ~(uint64_t)63) + (pages ? 0 : STAGGER);
   return here;
@@ -111,11 +111,13 @@ static int pop_arrays(struct rt_sim *s, struct rt_pop *p) {
   const struct nsl_class *c = p->class;
   uint32_t reals = c->n_states + c->n_params + c->n_inputs, masks = c->n_holds + 1;
   uint64_t real_bytes = (uint64_t)p->padded * s->real_size, mask_bytes = (uint64_t)p->words * 8;
-  char *at = rt_alloc(&s->mem, reals * (real_bytes + PAGE + 64) + masks * (mask_bytes + PAGE + 64), 1);
+  bool pages = real_bytes >= 2 * PAGE && reals + c->n_ports <= WAYS;
+  uint64_t apart = 64 + (pages ? PAGE : STAGGER);
+  char *at = rt_alloc(&s->mem, reals * (real_bytes + apart) + masks * (mask_bytes + apart), 1);
   void **tables = rt_alloc(&s->mem, reals + masks + c->n_ports, sizeof *tables);
   p->hold_steps = rt_alloc(&s->mem, c->n_holds, sizeof *p->hold_steps);
   if (!at || !tables || !p->hold_steps) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < reals; i++) tables[i] = carve(&at, real_bytes, reals + c->n_ports <= WAYS);
+  for (uint32_t i = 0; i < reals; i++) tables[i] = carve(&at, real_bytes, pages);
   for (uint32_t i = 0; i < masks; i++) tables[reals + i] = carve(&at, mask_bytes, false);
   p->states = tables;
   p->params = p->states + c->n_states;
