@@ -186,11 +186,8 @@ static int pop_size(struct rt_sim *s, uint32_t i, double *bytes) {
   const struct nsl_population *def = &s->x->populations[i];
   struct rt_pop *p = &s->pops[i];
   double size = s->G[def->size], whole = floor(size + 0.5);
-  if (!(size >= 0))
-    return rt_fail_at(NSL_EMODEL, def->place, "the size of population %s is negative or not a number",
-                      def->path);
-  if (fabs(size - whole) > 1e-9 * fmax(1, size))
-    return rt_fail_at(NSL_EMODEL, def->place, "the size of population %s is %.12g, but it must be whole",
+  if (!(size >= 1) || fabs(size - whole) > 1e-9 * size)
+    return rt_fail_at(NSL_EMODEL, def->place, "the size of population %s must be a whole number from 1, this is %.12g",
                       def->path, size);
   if (def->class_index >= s->program->n_classes)
     return rt_fail(NSL_EINPUT, "population %s has no class", def->path);
