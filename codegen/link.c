@@ -28,6 +28,7 @@ typedef struct {
   CgProgram *p;
   const CgLink *options;
   const char *path; /* the result */
+  const char *exports; /* LINK_LIB: a file that says what the library offers */
   LinkKind kind;
   VEC(const char *) temporary; /* to be removed */
   VEC(const char *) objects;
@@ -70,7 +71,9 @@ static bool write_objects(Link *l) {
     if (!file_write(l, name, o.data, o.size)) return false;
     vec_push(l->a, &l->objects, name);
   }
-  return true;
+  static const char exports[] = "{ global: nsl_*; local: *; };\n";
+  l->exports = temporary_name(l, l->path, ".exports");
+  return l->kind != LINK_LIB || file_write(l, l->exports, exports, sizeof exports - 1);
 }
 
 static bool rename_into(Link *l, const char *from, const char *to) {
@@ -168,6 +171,7 @@ static bool ld_args(Link *l, const char *out) {
     arg(l, start);
   } else {
     arg(l, "-shared");
+    arg(l, arena_printf(l->a, "--version-script=%s", l->exports));
   }
   arg(l, begin);
   for (size_t i = 0; i < COUNT_OF(lib_dirs); i++) arg(l, arena_printf(l->a, "-L%s", lib_dirs[i]));
@@ -187,6 +191,7 @@ static void cc_args(Link *l, const char *out) {
   if (l->kind == LINK_OBJECT) arg(l, "-nostdlib");
   if (l->kind == LINK_EXE) arg(l, "-pie");
   if (l->kind == LINK_LIB) arg(l, "-shared");
+  if (l->kind == LINK_LIB) arg(l, arena_printf(l->a, "-Wl,--version-script=%s", l->exports));
   uint32_t from = l->args.n;
   runtime_args(l);
   for (uint32_t i = from; i < l->args.n; i++)

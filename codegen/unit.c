@@ -61,6 +61,8 @@ void cg_function_target(CgUnit *u, LLVMValueRef f) {
   set_text_attribute(u, f, "target-cpu", u->target->text);
   set_text_attribute(u, f, "tune-cpu", u->tune ? u->tune : u->target->text);
   if (u->target->vector_width) set_text_attribute(u, f, "prefer-vector-width", u->target->vector_width);
+  /* vectors that do not fit in registers go to the stack: there they must not cross cache lines */
+  if (u->kind == UNIT_KERNELS) set_text_attribute(u, f, "stackrealign", "");
   set_attribute(u, f, "nounwind");
 }
 
