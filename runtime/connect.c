@@ -22,7 +22,7 @@ enum {
   HEADROOM = 3,
   HEADROOM_MORE = 8,
   ATTEMPTS = 8,
-  MOST_DELAY = 1 << 24
+  MOST_DELAY = 1 << 20
 };
 
 /* ---- values of synapses */

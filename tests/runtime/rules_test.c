@@ -225,11 +225,39 @@ static void units(void) {
   rt_close(&s);
 }
 
+/* What goes wrong in a synapse, on whichever thread, is told with its projection. */
+static void bad_synapses(void) {
+  static const struct {
+    double u[8];
+    const char *text;
+  } cases[] = {
+      {{1, 0, -9, 9, 0.04, 0.001, 0, 9},
+       "a delay of 0.04 ms is less than one step of 0.1 ms; draw it `within [dt, inf)`"},
+      {{1, 0, -9, 9, 1e9, 1, 0, 1e10}, "is more than 1048576 steps"},
+      {{1, 0, 5, 9, 1, 0.1, 0, 9}, "a weight is not a finite number"}, /* nothing is within the bounds */
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (uint32_t rule = NSL_INDEGREE; rule <= NSL_OUTDEGREE; rule++) {
+      struct model *m = model_new(0.1, 1, 7);
+      uint32_t a = clock_add(m, "a", 1500, 0, 0);
+      draw_both(m, connect(m, a, a, rule, 10, 0, 0), cases[i].u, true, true);
+      struct rt_sim s;
+      int e = sim_build(&s, m, 2);
+      const char *text = cases[i].text;
+      bool same = strstr(rt_error(), text) ||
+                  (i == 0 && strstr(rt_error(), "is less than one step of 0.1 ms; draw"));
+      ok(e == NSL_EMODEL && same && strncmp(rt_error(), "net.nsl:9:3: error: c0: ", 24) == 0, "%s",
+         rt_error());
+      rt_close(&s);
+    }
+}
+
 int main(void) {
   counts();
   refusals();
   parts();
   drawn();
   units();
+  bad_synapses();
   return done();
 }

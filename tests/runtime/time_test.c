@@ -215,6 +215,16 @@ static void many_shards(void) {
      "%u shards on 1 to 4 threads: %016llx", shards, (unsigned long long)hash[1]);
 }
 
+static void begins_wrong(void) {
+  struct model *m = model_new(0.1, 1, 3);
+  uint32_t a = lif_add(m, "a", 100, 0);
+  m->g[m->pops[a].block + LIF_HI] = NAN;
+  struct rt_sim s;
+  ok(sim_build(&s, m, 1) == NSL_ENUMBER && strstr(rt_error(), "lif.nsl:7:3: error: V of a[0]"), "%s",
+     rt_error());
+  rt_close(&s);
+}
+
 int main(void) {
   delays_exact();
   delays_many();
@@ -224,5 +234,6 @@ int main(void) {
   poisson();
   threads();
   many_shards();
+  begins_wrong();
   return done();
 }
