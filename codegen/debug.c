@@ -12,6 +12,7 @@
 typedef struct {
   const Source *source;
   LLVMMetadataRef file, scope; /* scope: in the current function */
+  VEC(uint32_t) lines;         /* offset in the text of each line's first byte: source_place would count from the start */
 } DebugFile;
 typedef struct {
   Name name;
@@ -35,8 +36,28 @@ static DebugFile *debug_source(CgUnit *u, const Source *source) {
   CgDebug *d = u->debug;
   for (uint32_t i = 0; i < d->files.n; i++)
     if (d->files.at[i].source == source) return &d->files.at[i];
-  vec_push(u->arena, &d->files, ((DebugFile){source, debug_file_of(u, source->path), NULL}));
-  return &d->files.at[d->files.n - 1];
+  vec_push(u->arena, &d->files, ((DebugFile){.source = source, .file = debug_file_of(u, source->path)}));
+  DebugFile *file = &d->files.at[d->files.n - 1];
+  vec_push(u->arena, &file->lines, 0);
+  for (uint32_t i = 0; i < source->len; i++)
+    if (source->text[i] == '\n') vec_push(u->arena, &file->lines, i + 1);
+  return file;
+}
+
+/* What source_place gives, in the time of a binary search. */
+static Place debug_place(CgUnit *u, uint32_t offset) {
+  Place place = {source_at(u->s, offset), 1, 1};
+  if (!place.source) return place;
+  const DebugFile *file = debug_source(u, place.source);
+  uint32_t at = offset - place.source->base, low = 0, high = file->lines.n;
+  while (high - low > 1) {
+    uint32_t middle = low + (high - low) / 2;
+    if (file->lines.at[middle] <= at) low = middle;
+    else high = middle;
+  }
+  place.line = low + 1;
+  for (uint32_t i = file->lines.at[low]; i < at; i++) place.column += ((unsigned char)place.source->text[i] & 0xC0) != 0x80;
+  return place;
 }
 
 static void module_flag(CgUnit *u, const char *key, unsigned value) {
@@ -73,7 +94,7 @@ void cg_debug_kernel(CgUnit *u, const IrKernel *k, LLVMValueRef function, unsign
   const Source *source = u->main_source;
   uint32_t line = 1;
   for (uint32_t i = 0; i < k->ins.n; i++) {
-    Place place = source_place(u->s, k->ins.at[i].span.from);
+    Place place = debug_place(u, k->ins.at[i].span.from);
     if (!place.source) continue;
     source = place.source;
     line = place.line;
@@ -96,7 +117,7 @@ void cg_debug_kernel(CgUnit *u, const IrKernel *k, LLVMValueRef function, unsign
 void cg_debug_at(CgUnit *u, Span span) {
   CgDebug *d = u->debug;
   if (!d || span.to == 0) return;
-  Place place = source_place(u->s, span.from);
+  Place place = debug_place(u, span.from);
   if (!place.source) return;
   DebugFile *file = debug_source(u, place.source);
   if (!file->scope) file->scope = LLVMDIBuilderCreateLexicalBlockFile(d->builder, d->function, file->file, 0);
@@ -108,7 +129,7 @@ static LLVMMetadataRef debug_variable(CgUnit *u, Name name, Span span) {
   CgDebug *d = u->debug;
   for (uint32_t i = 0; i < d->variables.n; i++)
     if (name_eq(d->variables.at[i].name, name)) return d->variables.at[i].variable;
-  Place place = source_place(u->s, span.from);
+  Place place = debug_place(u, span.from);
   const char *text = name_str(u->s, name);
   LLVMMetadataRef file = debug_source(u, place.source ? place.source : u->main_source)->file;
   LLVMMetadataRef v = LLVMDIBuilderCreateAutoVariable(d->builder, d->function, text, strlen(text), file, place.line, d->real,
