@@ -152,10 +152,10 @@ static LLVMValueRef lower(Emit *e, const IrIns *ins, LLVMValueRef *arg) {
     case LOW_TIME: return e->t;
     case LOW_DT: return e->dt;
     case LOW_BIN: return LLVMBuildBinOp(b, (LLVMOpcode)low->code, arg[0], arg[1], "");
-    case LOW_FCMP: return LLVMBuildFCmp(b, (LLVMRealPredicate)low->code, arg[0], arg[1], "");
+    case LOW_FCMP: return emit_cond(e, LLVMBuildFCmp(b, (LLVMRealPredicate)low->code, arg[0], arg[1], ""));
     case LOW_FNEG: return LLVMBuildFNeg(b, arg[0], "");
     case LOW_NOT: return LLVMBuildNot(b, arg[0], "");
-    case LOW_SELECT: return LLVMBuildSelect(b, arg[0], arg[1], arg[2], "");
+    case LOW_SELECT: return LLVMBuildSelect(b, emit_bits(e, arg[0]), arg[1], arg[2], "");
     case LOW_PICK: return pick(e, (LLVMRealPredicate)low->code, arg[0], arg[1]);
     case LOW_CLIP: return pick(e, LLVMRealOLT, arg[2], pick(e, LLVMRealOGT, arg[1], arg[0]));
     case LOW_HEAVISIDE: return heaviside(e, arg[0]);

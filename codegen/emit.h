@@ -11,7 +11,8 @@ typedef struct {
   unsigned lanes;     /* elements at once; 1: scalar */
   bool f32;           /* this kernel's reals are floats */
   bool f32_arrays;    /* the program's arrays of reals are floats */
-  LLVMTypeRef real, cond, lane; /* lane: one element of real */
+  LLVMTypeRef real, cond, lane; /* lane: one element of real. cond: <lanes x i1>, or integers as wide as real, 0 or -1 */
+  bool wide;                    /* the latter */
   LLVMValueRef function, env;
   LLVMValueRef key, step, first, t, dt, globals, set; /* from env, made where first asked for in the entry block */
   LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
@@ -30,5 +31,7 @@ LLVMValueRef emit_array_at(Emit *e, uint32_t slot, LLVMTypeRef element); /* poin
 LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
 LLVMTypeRef emit_vector(const Emit *e, LLVMTypeRef element); /* <lanes x element>, or element */
 LLVMValueRef emit_real(const Emit *e, double number);
+LLVMValueRef emit_cond(Emit *e, LLVMValueRef bits); /* i1 in each lane -> cond */
+LLVMValueRef emit_bits(Emit *e, LLVMValueRef cond); /* and back */
 
 #endif

@@ -34,6 +34,25 @@ LLVMValueRef emit_real(const Emit *e, double number) {
   return e->lanes == 1 ? lane : LLVMConstVector(all, e->lanes);
 }
 
+LLVMValueRef emit_cond(Emit *e, LLVMValueRef bits) {
+  return e->wide ? LLVMBuildSExt(e->u->builder, bits, e->cond, "") : bits;
+}
+
+LLVMValueRef emit_bits(Emit *e, LLVMValueRef cond) {
+  return e->wide ? LLVMBuildICmp(e->u->builder, LLVMIntSLT, cond, LLVMConstNull(e->cond), "") : cond;
+}
+
+/* The bits of a mask, one for each lane, as a condition. */
+static LLVMValueRef mask_spread(Emit *e, LLVMValueRef mask) {
+  LLVMBuilderRef b = e->u->builder;
+  if (!e->wide) return LLVMBuildBitCast(b, mask, e->cond, "");
+  LLVMTypeRef lane = LLVMGetElementType(e->cond);
+  LLVMValueRef bit[16];
+  for (unsigned i = 0; i < e->lanes; i++) bit[i] = LLVMConstInt(lane, 1u << i, false);
+  LLVMValueRef bits = LLVMConstVector(bit, e->lanes), all = emit_splat(e, LLVMBuildZExt(b, mask, lane, ""));
+  return emit_cond(e, LLVMBuildICmp(b, LLVMIntEQ, LLVMBuildAnd(b, all, bits, ""), bits, ""));
+}
+
 static LLVMValueRef byte_offset(Emit *e, LLVMValueRef base, LLVMValueRef bytes) {
   return LLVMBuildGEP2(e->u->builder, e->u->i8, base, &bytes, 1, "");
 }
@@ -113,7 +132,7 @@ LLVMValueRef emit_load(Emit *e, uint32_t slot) {
     case MEMORY_NUMBER: return e->lanes == 1 ? number_load(e, p) : e->shared[slot];
     case MEMORY_MASK: {
       LLVMTypeRef bits = LLVMIntTypeInContext(e->u->ctx, e->lanes);
-      return LLVMBuildBitCast(e->u->builder, load_aligned(e, bits, mask_at(e, slot), 1), e->cond, "");
+      return mask_spread(e, load_aligned(e, bits, mask_at(e, slot), 1));
     }
     case MEMORY_ARRAY: break;
   }
@@ -140,7 +159,7 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
     case MEMORY_NUMBER: number_store(e, p, v); return;
     case MEMORY_MASK: {
       LLVMTypeRef bits = LLVMIntTypeInContext(e->u->ctx, e->lanes);
-      LLVMSetAlignment(LLVMBuildStore(b, LLVMBuildBitCast(b, v, bits, ""), mask_at(e, slot)), 1);
+      LLVMSetAlignment(LLVMBuildStore(b, LLVMBuildBitCast(b, emit_bits(e, v), bits, ""), mask_at(e, slot)), 1);
       return;
     }
     case MEMORY_ARRAY: break;
@@ -244,7 +263,8 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   Emit e = {.u = u, .k = k, .lanes = lanes, .f32 = f32, .f32_arrays = u->options->f32};
   e.lane = f32 ? u->f32 : u->f64;
   e.real = emit_vector(&e, e.lane);
-  e.cond = emit_vector(&e, u->i1);
+  e.wide = lanes > 1 && !u->target->masks;
+  e.cond = emit_vector(&e, !e.wide ? u->i1 : f32 ? u->i32 : u->i64);
   e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.shared = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.value = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);

@@ -18,7 +18,7 @@ typedef struct {
   unsigned x86_level;
   unsigned f64_lanes, f32_lanes;
   const char *vector_width; /* NULL: LLVM's choice */
-  bool fma, i64_to_f64;
+  bool fma, i64_to_f64, masks;
 } CgTarget;
 
 extern const CgTarget cg_targets[TARGETS];

@@ -12,8 +12,8 @@
 #include "codegen/unit.h"
 
 const CgTarget cg_targets[TARGETS] = {
-#define TARGET(id, text, level, lanes64, lanes32, width, fma, i64) \
-  {TARGET_##id, text, level, lanes64, lanes32, width, fma, i64},
+#define TARGET(id, text, level, lanes64, lanes32, width, fma, i64, masks) \
+  {TARGET_##id, text, level, lanes64, lanes32, width, fma, i64, masks},
 #include "codegen/targets.def"
 #undef TARGET
 };
