@@ -114,10 +114,15 @@ static void verify(CgUnit *u, const char *when) {
 }
 
 static void optimize(CgUnit *u) {
-  const char *passes = u->kind == UNIT_ONCE ? "globaldce"
-                       : u->options->opt == 0
-                           ? "always-inline,globaldce"
-                           : "always-inline,globaldce,function(early-cse,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)";
+  /* no instcombine for kernels: where conditions are wide lanes it makes single bits of them, which LLVM then takes apart
+   * one by one; and it gains nothing, since the IR is folded and math.bc has been through it */
+  static const char *const lists[] = {
+      [UNIT_KERNELS] = "always-inline,globaldce,function(early-cse,simplifycfg,early-cse)",
+      [UNIT_HOT] = "always-inline,globaldce,function(early-cse,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)",
+      [UNIT_ONCE] = "globaldce",
+  };
+  bool quick = u->options->opt == 0 && u->kind != UNIT_ONCE;
+  const char *passes = quick ? "always-inline,globaldce" : lists[u->kind];
   LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
   LLVMErrorRef error = LLVMRunPasses(u->module, passes, u->machine, o);
   LLVMDisposePassBuilderOptions(o);
