@@ -1,6 +1,6 @@
-/* The embedded bitcode (math.bc, hot.bc) -> functions of a unit. Math is parsed lazily and its functions are made
- * `linkonce`, so that linking copies those that something calls and never reads the bodies of the others.
- * Needs: bitcode of the same LLVM release, its vectors passed as values. */
+/* The embedded bitcode (math.bc, hot.bc) -> functions of a unit. Math is parsed lazily and its functions are
+ * made `linkonce`, so that linking copies those that something calls and never reads the bodies of the
+ * others. Needs: bitcode of the same LLVM release, its vectors passed as values. */
 #include <string.h>
 
 #include <llvm-c/BitReader.h>
@@ -24,7 +24,8 @@ const char *cg_hot_symbol(Arena *a, const char *name, const CgTarget *target) {
 static LLVMModuleRef bitcode_open(CgUnit *u, const char *from, const char *to, const char *name, bool lazy) {
   LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange(from, (size_t)(to - from), name, false);
   LLVMModuleRef m = NULL;
-  if (lazy ? LLVMGetBitcodeModuleInContext2(u->ctx, buffer, &m) : LLVMParseBitcodeInContext2(u->ctx, buffer, &m))
+  if (lazy ? LLVMGetBitcodeModuleInContext2(u->ctx, buffer, &m)
+           : LLVMParseBitcodeInContext2(u->ctx, buffer, &m))
     BUG(u->s, ((Span){0, 0}), "the embedded %s cannot be read", name);
   if (!lazy) LLVMDisposeMemoryBuffer(buffer);
   LLVMSetTarget(m, LLVMGetTarget(u->module));
@@ -50,7 +51,8 @@ void cg_math_link(CgUnit *u) {
   u->math = NULL;
 }
 
-/* Hot functions keep a name of their level and stay visible to the table; all else becomes private in helpers_end. */
+/* Hot functions keep a name of their level and stay visible to the table; all else becomes private in
+ * helpers_end. */
 void cg_hot_link(CgUnit *u) {
   LLVMModuleRef hot = bitcode_open(u, cg_embedded_hot, cg_embedded_hot_end, "hot.bc", false);
   for (LLVMValueRef f = LLVMGetFirstFunction(hot); f; f = LLVMGetNextFunction(f))

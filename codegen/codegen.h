@@ -1,5 +1,5 @@
-/* Level-2 IrModule -> machine code: objects, programs, shared libraries, code in memory. What stands here is all that
- * other folders may use of codegen/. */
+/* Level-2 IrModule -> machine code: objects, programs, shared libraries, code in memory. What stands here is
+ * all that other folders may use of codegen/. */
 #ifndef NSL_CODEGEN_CODEGEN_H
 #define NSL_CODEGEN_CODEGEN_H
 
@@ -8,7 +8,7 @@
 
 typedef struct {
   const char *cpu; /* "native" (also NULL), "portable", "x86-64-v2", "x86-64-v3", "x86-64-v4" */
-  int opt;         /* 0: quick to compile; 1..3: the same full set of passes. The bits that come out are the same */
+  int opt; /* 0: quick to compile; 1..3: the same full set of passes. The bits that come out are the same */
   bool f32;        /* states and step kernels in float32 */
   bool debug;      /* states as variables in the debug information; .nsl lines are always there */
   bool kernels_only; /* tests: an IrModule without model; no hot functions, no table */
@@ -21,7 +21,8 @@ typedef struct CgProgram CgProgram;
 /* NULL after a diagnostic (unknown cpu, a cpu that this machine is not when "native" is asked for, …). */
 CgProgram *cg_compile(Session *s, const IrModule *m, const CgOptions *options);
 
-/* The program's table as the runtime sees it, without kernels (levels); what objects carry and the JIT completes. */
+/* The program's table as the runtime sees it, without kernels (levels); what objects carry and the JIT
+ * completes. */
 struct nsl_program *cg_table(Session *s, const IrModule *m, const CgOptions *options, Arena *a);
 
 /* ---- code as text or objects */
@@ -29,11 +30,11 @@ typedef enum { CG_LLVM, CG_ASM } CgText;
 /* All kernels after optimization, one module after another. */
 bool cg_print(Session *s, const IrModule *m, const CgOptions *options, CgText form, FILE *out);
 
-/* ---- files; false after a diagnostic. Written under a temporary name beside `path` and renamed when whole. */
+/* ---- files; false after a diagnostic. Written beside `path` under a temporary name, renamed when whole. */
 typedef struct {
   const char *runtime;      /* path of libnslrt.a */
   const char *const *libs;  /* further arguments of the link: paths, -l…, -L…; NULL at the end */
-  const char *header;       /* cg_link_lib: path of the runtime's nsl.h, copied beside the library; NULL: none */
+  const char *header; /* cg_link_lib: path of the runtime's nsl.h, copied beside the library; NULL: none */
 } CgLink;
 bool cg_write_object(Session *s, CgProgram *p, const char *path);             /* one relocatable object */
 bool cg_link_exe(Session *s, CgProgram *p, const CgLink *link, const char *path);

@@ -1,13 +1,22 @@
-/* struct nsl_program -> constants of an object, by walking the rows of runtime/abi.def: C structs in memory are read at their
- * offsets and written as LLVM constants of the same layout. The level arrays refer to the kernels' symbols.
- * Also `main` of a program, and what a shared library exports. */
+/* struct nsl_program -> constants of an object, by walking the rows of runtime/abi.def: C structs in memory
+ * are read at their offsets and written as LLVM constants of the same layout. The level arrays refer to the
+ * kernels' symbols. Also `main` of a program, and what a shared library exports. */
 #include <stddef.h>
 #include <string.h>
 
 #include "codegen/unit.h"
 
 /* ---- abi.def as data */
-typedef enum { FIELD_STR, FIELD_U32, FIELD_U64, FIELD_F64, FIELD_ONE, FIELD_ARR, FIELD_STRS, FIELD_NUMS } FieldKind;
+typedef enum {
+  FIELD_STR,
+  FIELD_U32,
+  FIELD_U64,
+  FIELD_F64,
+  FIELD_ONE,
+  FIELD_ARR,
+  FIELD_STRS,
+  FIELD_NUMS
+} FieldKind;
 typedef enum {
 #define STRUCT(name, fields) STRUCT_##name,
 #include "runtime/abi.def"
@@ -75,7 +84,8 @@ static LLVMValueRef global(Constants *c, const char *name, LLVMValueRef value) {
 }
 
 static LLVMValueRef text(Constants *c, const char *t) {
-  return t ? global(c, "text", LLVMConstStringInContext2(c->ctx, t, strlen(t), false)) : LLVMConstNull(c->ptr);
+  return t ? global(c, "text", LLVMConstStringInContext2(c->ctx, t, strlen(t), false))
+           : LLVMConstNull(c->ptr);
 }
 
 static LLVMValueRef u32_constant(Constants *c, uint32_t n) { return LLVMConstInt(c->i32, n, false); }
@@ -139,7 +149,8 @@ static LLVMValueRef level(Constants *c, const CgTarget *target) {
     kernels[i] = k ? external_function(c, cg_kernel_symbol(c->s, c->a, k, target)) : LLVMConstNull(c->ptr);
   }
   LLVMValueRef *hot = NEW_ARRAY(c->a, LLVMValueRef, cg_n_hot + 1);
-  for (uint32_t i = 0; i < cg_n_hot; i++) hot[i] = external_function(c, cg_hot_symbol(c->a, cg_hot_names[i], target));
+  for (uint32_t i = 0; i < cg_n_hot; i++)
+    hot[i] = external_function(c, cg_hot_symbol(c->a, cg_hot_names[i], target));
   LLVMValueRef fields[] = {text(c, target->text), u32_constant(c, target->x86_level),
                            global(c, "kernels", LLVMConstArray2(c->ptr, kernels, n)),
                            global(c, "hot", LLVMConstArray2(c->ptr, hot, cg_n_hot))};
@@ -170,7 +181,8 @@ static LLVMValueRef structure(Constants *c, StructId id, const char *from) {
 
 /* LLVM's struct types by the same rows; a struct is used only by rows below its own. */
 static void struct_types(Constants *c) {
-  c->struct_types[STRUCT_level] = LLVMStructTypeInContext(c->ctx, (LLVMTypeRef[]){c->ptr, c->i32, c->ptr, c->ptr}, 4, false);
+  c->struct_types[STRUCT_level] =
+      LLVMStructTypeInContext(c->ctx, (LLVMTypeRef[]){c->ptr, c->i32, c->ptr, c->ptr}, 4, false);
   for (int id = 0; id < STRUCT_level; id++) {
     LLVMTypeRef types[64];
     uint32_t n = 0;
@@ -195,7 +207,8 @@ static void struct_types(Constants *c) {
 static void main_function(Constants *c, const char *name, LLVMValueRef program) {
   LLVMTypeRef main_type = LLVMFunctionType(c->i32, (LLVMTypeRef[]){c->i32, c->ptr}, 2, false);
   LLVMTypeRef run_type = LLVMFunctionType(c->i32, (LLVMTypeRef[]){c->ptr, c->i32, c->ptr}, 3, false);
-  LLVMValueRef run = LLVMAddFunction(c->module, "nsl_main", run_type), f = LLVMAddFunction(c->module, name, main_type);
+  LLVMValueRef run = LLVMAddFunction(c->module, "nsl_main", run_type),
+               f = LLVMAddFunction(c->module, name, main_type);
   LLVMBuilderRef b = LLVMCreateBuilderInContext(c->ctx);
   LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(c->ctx, f, "entry"));
   LLVMValueRef args[] = {program, LLVMGetParam(f, 0), LLVMGetParam(f, 1)};

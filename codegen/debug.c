@@ -1,7 +1,7 @@
-/* Spans of IR instructions -> lines of the .nsl text in the debug information, always; with `debug` also states as
- * variables: gdb stops at `model.nsl:12`, prints V (all lanes of the pass), and perf shows the model's own text.
- * Code inlined from math/ takes the place of its call. A kernel may come from several files (parts of the standard library):
- * each has a scope of its own inside the function. */
+/* Spans of IR instructions -> lines of the .nsl text in the debug information, always; with `debug` also
+ * states as variables: gdb stops at `model.nsl:12`, prints V (all lanes of the pass), and perf shows the
+ * model's own text. Code inlined from math/ takes the place of its call. A kernel may come from several files
+ * (parts of the standard library): each has a scope of its own inside of the function. */
 #include <string.h>
 #include <unistd.h>
 
@@ -12,7 +12,7 @@
 typedef struct {
   const Source *source;
   LLVMMetadataRef file, scope; /* scope: in the current function */
-  VEC(uint32_t) lines;         /* offset in the text of each line's first byte: source_place would count from the start */
+  VEC(uint32_t) lines;         /* where each line begins: source_place would count from the start */
 } DebugFile;
 typedef struct {
   Name name;
@@ -56,7 +56,8 @@ static Place debug_place(CgUnit *u, uint32_t offset) {
     else high = middle;
   }
   place.line = low + 1;
-  for (uint32_t i = file->lines.at[low]; i < at; i++) place.column += ((unsigned char)place.source->text[i] & 0xC0) != 0x80;
+  for (uint32_t i = file->lines.at[low]; i < at; i++)
+    place.column += ((unsigned char)place.source->text[i] & 0xC0) != 0x80;
   return place;
 }
 
@@ -70,11 +71,13 @@ void cg_debug_begin(CgUnit *u) {
   CgDebug *d = u->debug = NEW(u->arena, CgDebug);
   d->builder = LLVMCreateDIBuilder(u->module);
   module_flag(u, "Debug Info Version", LLVMDebugMetadataVersion());
-  module_flag(u, "Dwarf Version", 4); /* 5 brings .debug_names, which ld puts one after the other and gdb refuses */
+  /* not 5: that brings .debug_names, which ld puts one after the other and gdb refuses */
+  module_flag(u, "Dwarf Version", 4);
   static const char producer[] = "nslc " NSL_VERSION;
-  d->unit = LLVMDIBuilderCreateCompileUnit(d->builder, LLVMDWARFSourceLanguageC, debug_source(u, u->main_source)->file, producer,
-                                           sizeof producer - 1, u->options->opt > 0, "", 0, 0, "", 0, LLVMDWARFEmissionFull,
-                                           0, false, false, "", 0, "", 0);
+  d->unit = LLVMDIBuilderCreateCompileUnit(d->builder, LLVMDWARFSourceLanguageC,
+                                           debug_source(u, u->main_source)->file, producer,
+                                           sizeof producer - 1, u->options->opt > 0, "", 0, 0, "", 0,
+                                           LLVMDWARFEmissionFull, 0, false, false, "", 0, "", 0);
   d->expression = LLVMDIBuilderCreateExpression(d->builder, NULL, 0);
 }
 
@@ -82,7 +85,8 @@ static LLVMMetadataRef real_type(CgUnit *u, unsigned lanes, bool f32) {
   LLVMDIBuilderRef b = u->debug->builder;
   const char *name = f32 ? "float" : "double";
   unsigned bits = f32 ? 32 : 64;
-  LLVMMetadataRef lane = LLVMDIBuilderCreateBasicType(b, name, strlen(name), bits, 4 /* DW_ATE_float */, LLVMDIFlagZero);
+  LLVMMetadataRef lane =
+      LLVMDIBuilderCreateBasicType(b, name, strlen(name), bits, 4 /* DW_ATE_float */, LLVMDIFlagZero);
   if (lanes == 1) return lane;
   LLVMMetadataRef range = LLVMDIBuilderGetOrCreateSubrange(b, 0, lanes);
   return LLVMDIBuilderCreateVectorType(b, (uint64_t)bits * lanes, bits * lanes, lane, &range, 1);
@@ -103,8 +107,8 @@ void cg_debug_kernel(CgUnit *u, const IrKernel *k, LLVMValueRef function, unsign
   LLVMMetadataRef file = debug_source(u, source)->file;
   LLVMMetadataRef type = LLVMDIBuilderCreateSubroutineType(d->builder, file, NULL, 0, LLVMDIFlagZero);
   const char *name = name_str(u->s, k->name);
-  d->function = LLVMDIBuilderCreateFunction(d->builder, file, name, strlen(name), "", 0, file, line, type, false, true,
-                                            line, LLVMDIFlagZero, u->options->opt > 0);
+  d->function = LLVMDIBuilderCreateFunction(d->builder, file, name, strlen(name), "", 0, file, line, type,
+                                            false, true, line, LLVMDIFlagZero, u->options->opt > 0);
   LLVMSetSubprogram(function, d->function);
   d->real = real_type(u, lanes, f32);
   d->variables.n = 0;
@@ -132,8 +136,8 @@ static LLVMMetadataRef debug_variable(CgUnit *u, Name name, Span span) {
   Place place = debug_place(u, span.from);
   const char *text = name_str(u->s, name);
   LLVMMetadataRef file = debug_source(u, place.source ? place.source : u->main_source)->file;
-  LLVMMetadataRef v = LLVMDIBuilderCreateAutoVariable(d->builder, d->function, text, strlen(text), file, place.line, d->real,
-                                                      false, LLVMDIFlagZero, 0);
+  LLVMMetadataRef v = LLVMDIBuilderCreateAutoVariable(d->builder, d->function, text, strlen(text), file,
+                                                      place.line, d->real, false, LLVMDIFlagZero, 0);
   vec_push(u->arena, &d->variables, ((DebugVariable){name, v}));
   return v;
 }
@@ -141,8 +145,8 @@ static LLVMMetadataRef debug_variable(CgUnit *u, Name name, Span span) {
 void cg_debug_value(CgUnit *u, Name name, Span span, LLVMValueRef value) {
   CgDebug *d = u->debug;
   if (!d || !u->options->debug || name_none(name)) return;
-  LLVMDIBuilderInsertDbgValueRecordAtEnd(d->builder, value, debug_variable(u, name, span), d->expression, d->place,
-                                         LLVMGetInsertBlock(u->builder));
+  LLVMDIBuilderInsertDbgValueRecordAtEnd(d->builder, value, debug_variable(u, name, span), d->expression,
+                                         d->place, LLVMGetInsertBlock(u->builder));
 }
 
 void cg_debug_end(CgUnit *u) {

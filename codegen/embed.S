@@ -1,4 +1,5 @@
-/* The bitcode of math/ and of the runtime's hot functions, as bytes of the compiler. MATH_BC and HOT_BC are file names. */
+/* The bitcode of math/ and of the runtime's hot functions, as bytes of the compiler. MATH_BC and HOT_BC are
+ * file names. */
   .section .rodata
   .global cg_embedded_math, cg_embedded_math_end, cg_embedded_hot, cg_embedded_hot_end
   .hidden cg_embedded_math, cg_embedded_math_end, cg_embedded_hot, cg_embedded_hot_end

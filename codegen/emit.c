@@ -1,6 +1,6 @@
-/* IR instructions -> LLVM values, by the cpu column of ir/ops.def. No semantics here: a row's emitter builds the
- * operation that the row's eval column states, and nothing is contracted or reordered after it (no fast-math flags).
- * To add an emitter: a LOW_ kind, its L_ macro, a case. */
+/* IR instructions -> LLVM values, by the cpu column of ir/ops.def. No semantics here: a row's emitter builds
+ * the operation that the row's eval column states, and nothing is contracted or reordered after it (no
+ * fast-math flags). To add an emitter: a LOW_ kind, its L_ macro, a case. */
 #include <string.h>
 
 #include "codegen/emit.h"
@@ -50,7 +50,8 @@ static LLVMValueRef pick(Emit *e, LLVMRealPredicate p, LLVMValueRef a, LLVMValue
 static LLVMValueRef intrinsic(Emit *e, const char *name, LLVMValueRef *args, unsigned n) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   LLVMTypeRef type = LLVMIntrinsicGetType(e->u->ctx, id, &e->real, 1);
-  return LLVMBuildCall2(e->u->builder, type, LLVMGetIntrinsicDeclaration(e->u->module, id, &e->real, 1), args, n, "");
+  return LLVMBuildCall2(e->u->builder, type, LLVMGetIntrinsicDeclaration(e->u->module, id, &e->real, 1), args,
+                        n, "");
 }
 
 static LLVMValueRef math_call(Emit *e, const char *name, LLVMValueRef *args, unsigned n) {
@@ -68,14 +69,16 @@ static LLVMValueRef element_numbers(Emit *e, unsigned from) {
   LLVMValueRef lane[8];
   for (unsigned i = 0; i < 8; i++) lane[i] = LLVMConstInt(u->i64, from + i, false);
   LLVMTypeRef type = LLVMVectorType(u->i64, 8);
-  LLVMValueRef one = LLVMBuildInsertElement(u->builder, LLVMGetPoison(type), at, LLVMConstInt(u->i32, 0, false), "");
-  LLVMValueRef all =
-      LLVMBuildShuffleVector(u->builder, one, LLVMGetPoison(type), LLVMConstNull(LLVMVectorType(u->i32, 8)), "");
+  LLVMValueRef one =
+      LLVMBuildInsertElement(u->builder, LLVMGetPoison(type), at, LLVMConstInt(u->i32, 0, false), "");
+  LLVMValueRef all = LLVMBuildShuffleVector(u->builder, one, LLVMGetPoison(type),
+                                            LLVMConstNull(LLVMVectorType(u->i32, 8)), "");
   return LLVMBuildAdd(u->builder, all, LLVMConstVector(lane, 8), "");
 }
 
 /* A draw: math/ wants the number (key, element, step, ordinal) before the parameters. */
-static LLVMValueRef draw_call(Emit *e, const char *name, uint32_t ordinal, const LLVMValueRef *args, unsigned n) {
+static LLVMValueRef draw_call(Emit *e, const char *name, uint32_t ordinal, const LLVMValueRef *args,
+                              unsigned n) {
   LLVMValueRef all[9];
   unsigned count = 0;
   all[count++] = e->key;
@@ -87,8 +90,9 @@ static LLVMValueRef draw_call(Emit *e, const char *name, uint32_t ordinal, const
   return math_call(e, name, all, count);
 }
 
-/* int64 -> double where the processor has no such vector conversion: x = high * 2^32 + low, both put by their bits into
- * doubles of known exponent; the last addition is the only rounding, so the bits are those of the conversion. */
+/* int64 -> double where the processor has no such vector conversion: x = high * 2^32 + low, both put by their
+ * bits into doubles of known exponent; the last addition is the only rounding, so the bits are those of the
+ * conversion. */
 static LLVMValueRef to_double_by_halves(Emit *e, LLVMValueRef x) {
   LLVMBuilderRef b = e->u->builder;
   LLVMTypeRef reals = emit_vector(e, e->u->f64);
@@ -99,8 +103,10 @@ static LLVMValueRef to_double_by_halves(Emit *e, LLVMValueRef x) {
     word[i] = e->lanes == 1 ? all[0] : LLVMConstVector(all, e->lanes);
   }
   LLVMValueRef low = LLVMBuildOr(b, LLVMBuildAnd(b, x, word[0], ""), word[1], "");        /* 2^52 + low */
-  LLVMValueRef high = LLVMBuildXor(b, LLVMBuildLShr(b, x, word[2], ""), word[3], "");     /* 2^84 + 2^63 + high 2^32 */
-  LLVMValueRef both = LLVMBuildFSub(b, LLVMBuildBitCast(b, high, reals, ""), LLVMBuildBitCast(b, word[4], reals, ""), "");
+  LLVMValueRef high =
+      LLVMBuildXor(b, LLVMBuildLShr(b, x, word[2], ""), word[3], ""); /* 2^84 + 2^63 + high 2^32 */
+  LLVMValueRef both =
+      LLVMBuildFSub(b, LLVMBuildBitCast(b, high, reals, ""), LLVMBuildBitCast(b, word[4], reals, ""), "");
   return LLVMBuildFAdd(b, both, LLVMBuildBitCast(b, low, reals, ""), "");
 }
 
@@ -162,7 +168,8 @@ static LLVMValueRef lower(Emit *e, const IrIns *ins, LLVMValueRef *arg) {
     case LOW_INTRIN: return intrinsic(e, low->name, arg, n);
     case LOW_CALL: return math_call(e, low->name, arg, n);
     case LOW_DRAW: return draw_call(e, low->name, ins->slot, arg, n);
-    case LOW_NOISE: return draw_call(e, low->name, ins->slot, (LLVMValueRef[]){emit_real(e, 0), emit_real(e, 1)}, 2);
+    case LOW_NOISE:
+      return draw_call(e, low->name, ins->slot, (LLVMValueRef[]){emit_real(e, 0), emit_real(e, 1)}, 2);
   }
   return NULL;
 }

@@ -1,5 +1,5 @@
-/* Inside codegen/: one kernel on its way to LLVM values. kernel.c makes the frame (arguments, loop, slots), emit.c the
- * instructions, by the lowering column of ir/ops.def. */
+/* Inside codegen/: one kernel on its way to LLVM values. kernel.c makes the frame (arguments, loop, slots),
+ * emit.c the instructions, by the lowering column of ir/ops.def. */
 #ifndef NSL_CODEGEN_EMIT_H
 #define NSL_CODEGEN_EMIT_H
 
@@ -11,10 +11,11 @@ typedef struct {
   unsigned lanes;     /* elements at once; 1: scalar */
   bool f32;           /* this kernel's reals are floats */
   bool f32_arrays;    /* the program's arrays of reals are floats */
-  LLVMTypeRef real, cond, lane; /* lane: one element of real. cond: <lanes x i1>, or integers as wide as real, 0 or -1 */
-  bool wide;                    /* the latter */
+  LLVMTypeRef real, lane; /* lane: one element of real */
+  LLVMTypeRef cond;       /* <lanes x i1>, or */
+  bool wide;              /* integers as wide as real, 0 or -1 */
   LLVMValueRef function, env;
-  LLVMValueRef key, step, first, t, dt, globals, set; /* from env, made where first asked for in the entry block */
+  LLVMValueRef key, step, first, t, dt, globals, set; /* from env */
   LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
   LLVMValueRef *shared; /* uniform slots: value in all lanes */
   LLVMValueRef at;      /* i64: element - first, of lane 0 */
@@ -27,7 +28,8 @@ void emit_instruction(Emit *e, IrVal i);
 /* kernel.c */
 LLVMValueRef emit_load(Emit *e, uint32_t slot);
 void emit_store(Emit *e, uint32_t slot, LLVMValueRef v);
-LLVMValueRef emit_array_at(Emit *e, uint32_t slot, LLVMTypeRef element); /* pointer to the array's element of lane 0 */
+/* Pointer to the array's element of lane 0. */
+LLVMValueRef emit_array_at(Emit *e, uint32_t slot, LLVMTypeRef element);
 LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
 LLVMTypeRef emit_vector(const Emit *e, LLVMTypeRef element); /* <lanes x element>, or element */
 LLVMValueRef emit_real(const Emit *e, double number);

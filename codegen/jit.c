@@ -1,6 +1,6 @@
-/* CgProgram -> code in this process: the units' objects go into LLVM's ORC linker, the table is the one in memory
- * with the addresses filled in. What kernels call outside (libm's fma on old processors) is found in the process.
- * Needs: a program whose first level this processor can run. */
+/* CgProgram -> code in this process: the units' objects go into LLVM's ORC linker, the table is the one in
+ * memory with the addresses filled in. What kernels call outside (libm's fma on old processors) is found in
+ * the process. Needs: a program whose first level this processor can run. */
 #include <string.h>
 
 #include <llvm-c/LLJIT.h>
@@ -47,14 +47,16 @@ static void jit_kernels(Session *s, CgJit *j, const CgProgram *p) {
   for (uint32_t i = 0; i < p->kernels.n; i++) {
     const IrKernel *k = p->kernels.at[i];
     if (!k) continue;
-    void *at = k->index < i ? (void *)j->kernels[k->index] : jit_find(s, j, cg_kernel_symbol(s, j->arena, k, p->levels.at[0]));
+    void *at = k->index < i ? (void *)j->kernels[k->index]
+                            : jit_find(s, j, cg_kernel_symbol(s, j->arena, k, p->levels.at[0]));
     memcpy(&j->kernels[i], &at, sizeof at);
   }
 }
 
 static void jit_table(Session *s, CgJit *j, const CgProgram *p) {
   void **hot = NEW_ARRAY(j->arena, void *, cg_n_hot + 1);
-  for (uint32_t i = 0; i < cg_n_hot; i++) hot[i] = jit_find(s, j, cg_hot_symbol(j->arena, cg_hot_names[i], p->levels.at[0]));
+  for (uint32_t i = 0; i < cg_n_hot; i++)
+    hot[i] = jit_find(s, j, cg_hot_symbol(j->arena, cg_hot_names[i], p->levels.at[0]));
   struct nsl_level *level = NEW(j->arena, struct nsl_level);
   *level = (struct nsl_level){p->levels.at[0]->text, p->levels.at[0]->x86_level, j->kernels, hot};
   j->table = *p->table;
@@ -73,7 +75,9 @@ CgJit *cg_jit(Session *s, CgProgram *p) {
 }
 
 const struct nsl_program *cg_jit_program(const CgJit *j) { return &j->table; }
-nsl_kernel_fn *cg_jit_kernel(const CgJit *j, uint32_t index) { return index < j->n_kernels ? j->kernels[index] : NULL; }
+nsl_kernel_fn *cg_jit_kernel(const CgJit *j, uint32_t index) {
+  return index < j->n_kernels ? j->kernels[index] : NULL;
+}
 
 void cg_jit_free(CgJit *j) {
   if (j && j->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(j->jit));

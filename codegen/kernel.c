@@ -1,11 +1,11 @@
 /* One IrKernel -> one LLVM function uint64_t (const struct nsl_env *): the frame around the instructions.
  *
- * Per-element kernels are emitted as vector code, a fixed number of elements a pass (targets.def), so that no loop
- * vectorizer has to be trusted and the same operations run at every x86 level. What is uniform is loaded and spread
- * over the lanes before the loop; masks are read and written as the bytes of their words (x86 and PTX are little-endian).
- * Scalar kernels are the same with one lane and no loop.
- * Needs: a kernel that passed ir_verify, of level 2; arrays with room up to the next multiple of 64 elements.
- * Gives: nonzero if a checked value was not finite in some lane, padding lanes included (the runtime looks who it was). */
+ * Per-element kernels are emitted as vector code, a fixed number of elements a pass (targets.def), so that no
+ * loop vectorizer has to be trusted and the same operations run at every x86 level. What is uniform is loaded
+ * and spread over the lanes before the loop; masks are read and written as the bytes of their words (x86 and
+ * PTX are little-endian). Scalar kernels are the same with one lane and no loop. Needs: a kernel that passed
+ * ir_verify, of level 2; arrays with room up to the next multiple of 64 elements. Gives: nonzero if a checked
+ * value was not finite in some lane, padding lanes included (the runtime looks who it was). */
 #include <stddef.h>
 #include <string.h>
 
@@ -25,7 +25,8 @@ LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar) {
   LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(scalar), e->lanes);
   LLVMValueRef zero = LLVMConstInt(e->u->i32, 0, false);
   LLVMValueRef one = LLVMBuildInsertElement(b, LLVMGetPoison(type), scalar, zero, "");
-  return LLVMBuildShuffleVector(b, one, LLVMGetPoison(type), LLVMConstNull(LLVMVectorType(e->u->i32, e->lanes)), "");
+  return LLVMBuildShuffleVector(b, one, LLVMGetPoison(type),
+                                LLVMConstNull(LLVMVectorType(e->u->i32, e->lanes)), "");
 }
 
 LLVMValueRef emit_real(const Emit *e, double number) {
@@ -146,7 +147,8 @@ static void number_store(Emit *e, const IrSlot *slot, LLVMValueRef v) {
   LLVMValueRef p = number_pointer(e, slot);
   if (slot->settable) {
     LLVMValueRef flag = byte_offset(e, e->set, LLVMConstInt(e->u->i64, slot->index, false));
-    LLVMValueRef is_set = LLVMBuildICmp(b, LLVMIntNE, load_aligned(e, e->u->i8, flag, 1), LLVMConstNull(e->u->i8), "");
+    LLVMValueRef is_set =
+        LLVMBuildICmp(b, LLVMIntNE, load_aligned(e, e->u->i8, flag, 1), LLVMConstNull(e->u->i8), "");
     v = LLVMBuildSelect(b, is_set, load_aligned(e, e->u->f64, p, 8), v, "");
   }
   LLVMSetAlignment(LLVMBuildStore(b, v, p), 8);
@@ -159,7 +161,8 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
     case MEMORY_NUMBER: number_store(e, p, v); return;
     case MEMORY_MASK: {
       LLVMTypeRef bits = LLVMIntTypeInContext(e->u->ctx, e->lanes);
-      LLVMSetAlignment(LLVMBuildStore(b, LLVMBuildBitCast(b, emit_bits(e, v), bits, ""), mask_at(e, slot)), 1);
+      LLVMSetAlignment(LLVMBuildStore(b, LLVMBuildBitCast(b, emit_bits(e, v), bits, ""), mask_at(e, slot)),
+                       1);
       return;
     }
     case MEMORY_ARRAY: break;
@@ -174,7 +177,8 @@ static LLVMValueRef slot_begin(Emit *e, uint32_t slot) {
   const IrSlot *p = &e->k->slots.at[slot];
   LLVMBuilderRef b = e->u->builder;
   LLVMValueRef arrays = env_field(e, offsetof(struct nsl_env, slots), e->u->ptr, "slots");
-  LLVMValueRef array = load_aligned(e, e->u->ptr, byte_offset(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
+  LLVMValueRef array =
+      load_aligned(e, e->u->ptr, byte_offset(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
   const char *name = name_str(e->u->s, p->name);
   LLVMSetValueName2(array, name, strlen(name));
   if (p->kind == SLOT_OUT) return array;
@@ -188,7 +192,8 @@ static void frame_begin(Emit *e) {
   CgUnit *u = e->u;
   e->key = env_field(e, offsetof(struct nsl_env, key), u->i64, "key");
   e->step = env_field(e, offsetof(struct nsl_env, step), u->i64, "step");
-  e->first = e->lanes == 1 ? LLVMConstNull(u->i64) : env_field(e, offsetof(struct nsl_env, first), u->i64, "first");
+  e->first =
+      e->lanes == 1 ? LLVMConstNull(u->i64) : env_field(e, offsetof(struct nsl_env, first), u->i64, "first");
   e->t = env_field(e, offsetof(struct nsl_env, t), u->f64, "t");
   e->dt = env_field(e, offsetof(struct nsl_env, dt), u->f64, "dt");
   e->globals = env_field(e, offsetof(struct nsl_env, u), u->ptr, "u");

@@ -1,6 +1,6 @@
-/* Objects -> executable, shared library, or one relocatable object, by the system's `ld` as a child process; by `cc` where
- * there is no ld. Everything is written beside the result under temporary names and renamed at the end, so that a
- * failure leaves nothing half-written under the final name. */
+/* Objects -> executable, shared library, or one relocatable object, by the system's `ld` as a child process;
+ * by `cc` where there is no ld. Everything is written beside the result under temporary names and renamed at
+ * the end, so that a failure leaves nothing half-written under the final name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -16,7 +16,11 @@
 
 extern char **environ;
 
-static const char *const lib_dirs[] = {"/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64", "/lib64", "/usr/lib",
+static const char *const lib_dirs[] = {"/usr/lib/x86_64-linux-gnu",
+                                       "/lib/x86_64-linux-gnu",
+                                       "/usr/lib64",
+                                       "/lib64",
+                                       "/usr/lib",
                                        "/usr/local/lib"};
 static const char loader[] = "/lib64/ld-linux-x86-64.so.2";
 
@@ -115,7 +119,9 @@ static int run(Link *l, char *const *argv, const char **ret_said) {
   if (!error) {
     *ret_said = read_all(l->a, pipes[0]);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-    status = WIFEXITED(status) && WEXITSTATUS(status) != 127 ? WEXITSTATUS(status) : WIFSIGNALED(status) ? 128 : -1;
+    status = WIFEXITED(status) && WEXITSTATUS(status) != 127 ? WEXITSTATUS(status)
+             : WIFSIGNALED(status)                           ? 128
+                                                             : -1;
   }
   close(pipes[0]);
   return status;
@@ -160,9 +166,11 @@ static bool ld_args(Link *l, const char *out) {
     runtime_args(l);
     return true;
   }
-  const char *start = find_library_file(l, "Scrt1.o"), *begin = find_library_file(l, "crti.o"), *end = find_library_file(l, "crtn.o");
+  const char *start = find_library_file(l, "Scrt1.o"), *begin = find_library_file(l, "crti.o"),
+             *end = find_library_file(l, "crtn.o");
   if (!start || !begin || !end) return false;
-  static const char *const common[] = {"--eh-frame-hdr", "--as-needed", "-z", "relro", "-z", "now", "-z", "noexecstack"};
+  static const char *const common[] = {"--eh-frame-hdr", "--as-needed", "-z", "relro", "-z", "now", "-z",
+                                       "noexecstack"};
   for (size_t i = 0; i < COUNT_OF(common); i++) arg(l, common[i]);
   if (l->kind == LINK_EXE) {
     arg(l, "-pie");
@@ -240,7 +248,9 @@ static bool link_to(Session *s, CgProgram *p, const CgLink *options, const char 
   return good;
 }
 
-bool cg_write_object(Session *s, CgProgram *p, const char *path) { return link_to(s, p, NULL, path, LINK_OBJECT); }
+bool cg_write_object(Session *s, CgProgram *p, const char *path) {
+  return link_to(s, p, NULL, path, LINK_OBJECT);
+}
 
 bool cg_link_exe(Session *s, CgProgram *p, const CgLink *options, const char *path) {
   return link_to(s, p, options, path, LINK_EXE);
@@ -252,17 +262,19 @@ static bool write_header(Session *s, CgProgram *p, const CgLink *options, const 
   const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
   size_t stem = strlen(path);
   if (stem > 3 && !strcmp(path + stem - 3, ".so")) stem -= 3;
-  const char *header = arena_printf(l->a, "%.*s.h", (int)stem, path), *tmp = temporary_name(l, header, ".tmp");
+  const char *header = arena_printf(l->a, "%.*s.h", (int)stem, path),
+             *tmp = temporary_name(l, header, ".tmp");
   const char *guard = cg_program_symbol(p, l->a, "h");
   const char *text = arena_printf(
       l->a,
       "/* %s: made by nslc from %s. nsl.h says what can be done with the program. */\n"
       "#ifndef %s\n#define %s\n#include \"nsl.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
       "/* The model: nsl_open(&%s, ...). */\nextern const struct nsl_program %s;\n"
-      "/* The whole command line of the program, as `nslc build` without --lib makes it. Returns its exit status. */\n"
+      "/* The whole command line of the program, as `nslc build` without --lib makes it. Returns its exit "
+      "status. */\n"
       "int %s(int argc, char **argv);\n\n#ifdef __cplusplus\n}\n#endif\n#endif\n",
-      base, p->table->source, guard, guard, cg_program_symbol(p, l->a, "program"), cg_program_symbol(p, l->a, "program"),
-      cg_program_symbol(p, l->a, "main"));
+      base, p->table->source, guard, guard, cg_program_symbol(p, l->a, "program"),
+      cg_program_symbol(p, l->a, "program"), cg_program_symbol(p, l->a, "main"));
   l->path = header;
   bool good = file_write(l, tmp, text, strlen(text)) && rename_into(l, tmp, header);
   link_end(l);
@@ -274,7 +286,8 @@ static bool copy_header(Session *s, CgProgram *p, const CgLink *options, const c
   if (!options->header) return true;
   Link link = {.s = s, .a = arena_new(), .p = p, .options = options, .path = path}, *l = &link;
   const char *slash = strrchr(path, '/');
-  const char *to = arena_printf(l->a, "%.*snsl.h", slash ? (int)(slash + 1 - path) : 0, path), *tmp = temporary_name(l, to, ".tmp");
+  const char *to = arena_printf(l->a, "%.*snsl.h", slash ? (int)(slash + 1 - path) : 0, path),
+             *tmp = temporary_name(l, to, ".tmp");
   bool good = false;
   FILE *f = fopen(options->header, "rbe");
   if (!f) {
@@ -291,5 +304,6 @@ static bool copy_header(Session *s, CgProgram *p, const CgLink *options, const c
 }
 
 bool cg_link_lib(Session *s, CgProgram *p, const CgLink *options, const char *path) {
-  return link_to(s, p, options, path, LINK_LIB) && write_header(s, p, options, path) && copy_header(s, p, options, path);
+  return link_to(s, p, options, path, LINK_LIB) && write_header(s, p, options, path) &&
+         copy_header(s, p, options, path);
 }

@@ -1,7 +1,8 @@
 /* IrModule -> CgProgram: which levels, which kernels in which unit, units compiled side by side, the table.
  *
- * Kernels that are equal but for names are compiled once (the synapse kernels of a large network are few). The cut into units
- * depends on the kernels alone, never on the number of threads, so objects are the same wherever they are made. */
+ * Kernels that are equal but for names are compiled once (the synapse kernels of a large network are few).
+ * The cut into units depends on the kernels alone, never on the number of threads, so objects are the same
+ * wherever they are made. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -38,7 +39,8 @@ static bool choose_levels(Session *s, CgProgram *p, const char *cpu) {
     return host != NULL;
   }
   for (int i = 0; i < TARGETS; i++)
-    if (!strcmp(cpu, "portable") || !strcmp(cpu, cg_targets[i].text)) vec_push(p->arena, &p->levels, &cg_targets[i]);
+    if (!strcmp(cpu, "portable") || !strcmp(cpu, cg_targets[i].text))
+      vec_push(p->arena, &p->levels, &cg_targets[i]);
   if (p->levels.n == 0) diag_cpu_unknown(s, cpu, diag_nearest(cpu, names, COUNT_OF(names)));
   return p->levels.n > 0;
 }
@@ -46,7 +48,8 @@ static bool choose_levels(Session *s, CgProgram *p, const char *cpu) {
 /* ---- kernels by number, equal ones as one */
 static void choose_kernels(CgProgram *p, const IrModule *m) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < m->kernels.n; i++) n = m->kernels.at[i]->index >= n ? m->kernels.at[i]->index + 1 : n;
+  for (uint32_t i = 0; i < m->kernels.n; i++)
+    n = m->kernels.at[i]->index >= n ? m->kernels.at[i]->index + 1 : n;
   p->kernels.at = NEW_ARRAY(p->arena, const IrKernel *, n + 1);
   p->kernels.n = p->kernels.cap = n;
   for (uint32_t i = 0; i < m->kernels.n; i++) {
@@ -63,7 +66,9 @@ static void choose_kernels(CgProgram *p, const IrModule *m) {
   }
 }
 
-static bool is_own(const CgProgram *p, uint32_t i) { return p->kernels.at[i] && p->kernels.at[i]->index == i; }
+static bool is_own(const CgProgram *p, uint32_t i) {
+  return p->kernels.at[i] && p->kernels.at[i]->index == i;
+}
 
 /* ---- units */
 static CgUnit *unit_add(Session *s, CgProgram *p, const CgTarget *target, CgUnitKind kind) {
@@ -106,12 +111,17 @@ static void *work(void *arg) {
 static void compile_units(CgProgram *p) {
   for (uint32_t i = 0; i < p->units.n; i++) p->units.at[i].arena = arena_new();
   long processors = sysconf(_SC_NPROCESSORS_ONLN);
-  unsigned threads = p->options.threads ? p->options.threads : processors > 4 ? 4 : processors < 1 ? 1 : (unsigned)processors;
+  unsigned threads = p->options.threads ? p->options.threads
+                     : processors > 4   ? 4
+                     : processors < 1   ? 1
+                                        : (unsigned)processors;
   if (threads > 16) threads = 16;
   Work w = {.p = p, .next = 0};
   pthread_t thread[16];
   unsigned started = 0;
-  while (started + 1 < threads && started + 1 < p->units.n && !pthread_create(&thread[started], NULL, work, &w)) started++;
+  while (started + 1 < threads && started + 1 < p->units.n &&
+         !pthread_create(&thread[started], NULL, work, &w))
+    started++;
   work(&w);
   for (unsigned i = 0; i < started; i++) pthread_join(thread[i], NULL);
   for (uint32_t i = 0; i < p->units.n; i++) {

@@ -1,5 +1,6 @@
-/* IrModule -> struct nsl_program (runtime/abi.def): what the runtime must know of a model, as plain C structs in an arena.
- * Kernel and hot pointers (`levels`) are not filled in here: objects get them by relocation (constant.c), the JIT by look-up. */
+/* IrModule -> struct nsl_program (runtime/abi.def): what the runtime must know of a model, as plain C structs
+ * in an arena. Kernel and hot pointers (`levels`) are not filled in here: objects get them by relocation
+ * (constant.c), the JIT by look-up. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -52,8 +53,12 @@ static void class_states(Table *t, const IrClass *c, struct nsl_class *out) {
   FILL(t, out->n_states, states, state, c->states.n);
   for (uint32_t i = 0; i < c->states.n; i++) {
     const MVar *v = c->states.at[i].var;
-    states[i] = (struct nsl_state){name_str(t->s, v->name), text_of(t, v->doc), text_of(t, v->unit), v->unit_scale,
-                                   place_of(t, v->equation ? v->equation_span : v->span), text_of(t, c->states.at[i].method)};
+    states[i] = (struct nsl_state){name_str(t->s, v->name),
+                                   text_of(t, v->doc),
+                                   text_of(t, v->unit),
+                                   v->unit_scale,
+                                   place_of(t, v->equation ? v->equation_span : v->span),
+                                   text_of(t, c->states.at[i].method)};
   }
   out->states = states;
 }
@@ -69,7 +74,9 @@ static void class_ports(Table *t, const IrClass *c, struct nsl_class *out) {
 }
 
 static struct nsl_class class_of(Table *t, const IrClass *c) {
-  struct nsl_class out = {.name = name_str(t->s, c->name), .n_uniforms = c->uniforms.n, .has_spike = c->has_spike,
+  struct nsl_class out = {.name = name_str(t->s, c->name),
+                          .n_uniforms = c->uniforms.n,
+                          .has_spike = c->has_spike,
                           .has_prev = c->has_prev};
   class_states(t, c, &out);
   class_ports(t, c, &out);
@@ -92,9 +99,18 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
 
 /* ---- experiments */
 static struct nsl_param param_of(Table *t, const IrParam *p) {
-  struct nsl_param out = {.path = name_str(t->s, p->path), .doc = text_of(t, p->doc), .unit = text_of(t, p->unit),
-                          .unit_scale = p->unit_scale, .place = place_of(t, p->span), .slot = p->slot, .lo = p->lo, .hi = p->hi,
-                          .open_lo = p->open_lo, .open_hi = p->open_hi, .integer = p->integer, .n_labels = p->labels.n,
+  struct nsl_param out = {.path = name_str(t->s, p->path),
+                          .doc = text_of(t, p->doc),
+                          .unit = text_of(t, p->unit),
+                          .unit_scale = p->unit_scale,
+                          .place = place_of(t, p->span),
+                          .slot = p->slot,
+                          .lo = p->lo,
+                          .hi = p->hi,
+                          .open_lo = p->open_lo,
+                          .open_hi = p->open_hi,
+                          .integer = p->integer,
+                          .n_labels = p->labels.n,
                           .labels = texts_of(t, p->labels.at, p->labels.n)};
   const int16_t *e = p->dim.e;
   out.dim = arena_printf(t->a, "%d %d %d %d %d %d", e[0], e[1], e[2], e[3], e[4], e[5]);
@@ -104,33 +120,60 @@ static struct nsl_param param_of(Table *t, const IrParam *p) {
 static struct nsl_slice slice_of(const IrSlice *s) { return (struct nsl_slice){s->pop, s->from, s->to}; }
 
 static struct nsl_population population_of(Table *t, const IrPopulation *p) {
-  return (struct nsl_population){name_str(t->s, p->pop->path), text_of(t, p->pop->base), p->class->index, p->size, p->block,
-                                 path_hash(t, p->pop->path), place_of(t, p->pop->span)};
+  return (struct nsl_population){
+      name_str(t->s, p->pop->path), text_of(t, p->pop->base), p->class->index, p->size, p->block,
+      path_hash(t, p->pop->path),   place_of(t, p->pop->span)};
 }
 
 static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
   const MProjection *m = p->proj;
-  return (struct nsl_projection){
-      .path = name_str(t->s, m->path), .place = place_of(t, m->span), .path_hash = path_hash(t, m->path),
-      .source = slice_of(&p->source), .target = slice_of(&p->target), .port = m->port, .rule = (uint32_t)m->rule,
-      .rule_arg = p->rule_arg, .no_self = m->no_self, .no_multiple = m->no_multiple, .cond = p->cond, .weight = p->weight,
-      .delay = p->delay, .weight_lo = p->weight_lo, .weight_hi = p->weight_hi, .block = p->block,
-      .weight_code = code_of(t, p->weight_kernel), .delay_code = code_of(t, p->delay_kernel)};
+  return (struct nsl_projection){.path = name_str(t->s, m->path),
+                                 .place = place_of(t, m->span),
+                                 .path_hash = path_hash(t, m->path),
+                                 .source = slice_of(&p->source),
+                                 .target = slice_of(&p->target),
+                                 .port = m->port,
+                                 .rule = (uint32_t)m->rule,
+                                 .rule_arg = p->rule_arg,
+                                 .no_self = m->no_self,
+                                 .no_multiple = m->no_multiple,
+                                 .cond = p->cond,
+                                 .weight = p->weight,
+                                 .delay = p->delay,
+                                 .weight_lo = p->weight_lo,
+                                 .weight_hi = p->weight_hi,
+                                 .block = p->block,
+                                 .weight_code = code_of(t, p->weight_kernel),
+                                 .delay_code = code_of(t, p->delay_kernel)};
 }
 
 static struct nsl_drive drive_of(Table *t, const IrDrive *d) {
   const MDrive *m = d->drive;
-  return (struct nsl_drive){
-      .path = name_str(t->s, m->path), .place = place_of(t, m->span), .path_hash = path_hash(t, m->path),
-      .kind = (uint32_t)m->kind, .target = slice_of(&d->target), .port = m->port < 0 ? NSL_NONE : (uint32_t)m->port,
-      .input = d->input, .arg0 = d->args[0], .arg1 = d->args[1], .arg2 = d->args[2], .n_times = d->times.n,
-      .times = d->times.at, .weight = d->weight, .delay = d->delay, .cond = d->cond};
+  return (struct nsl_drive){.path = name_str(t->s, m->path),
+                            .place = place_of(t, m->span),
+                            .path_hash = path_hash(t, m->path),
+                            .kind = (uint32_t)m->kind,
+                            .target = slice_of(&d->target),
+                            .port = m->port < 0 ? NSL_NONE : (uint32_t)m->port,
+                            .input = d->input,
+                            .arg0 = d->args[0],
+                            .arg1 = d->args[1],
+                            .arg2 = d->args[2],
+                            .n_times = d->times.n,
+                            .times = d->times.at,
+                            .weight = d->weight,
+                            .delay = d->delay,
+                            .cond = d->cond};
 }
 
 static struct nsl_record record_of(Table *t, const IrRecord *r) {
   const MRecord *m = r->record;
-  struct nsl_record out = {.name = name_str(t->s, m->name), .place = place_of(t, m->span), .kind = (uint32_t)m->kind,
-                           .unit = text_of(t, m->unit), .unit_scale = m->unit_scale, .every = r->every};
+  struct nsl_record out = {.name = name_str(t->s, m->name),
+                           .place = place_of(t, m->span),
+                           .kind = (uint32_t)m->kind,
+                           .unit = text_of(t, m->unit),
+                           .unit_scale = m->unit_scale,
+                           .every = r->every};
   FILL(t, out.n_items, items, record_item, r->items.n);
   for (uint32_t i = 0; i < r->items.n; i++)
     items[i] = (struct nsl_record_item){slice_of(&r->items.at[i].slice), code_of(t, r->items.at[i].kernel)};
@@ -141,10 +184,18 @@ static struct nsl_record record_of(Table *t, const IrRecord *r) {
 static struct nsl_expect expect_of(Table *t, const IrExpect *x) {
   const MExpect *m = x->expect;
   bool is_rate = m->kind == EXPECT_RATE;
-  struct nsl_expect out = {.text = name_str(t->s, m->text), .place = place_of(t, m->span), .kind = (uint32_t)m->kind,
-                           .value = x->value, .lo = x->lo, .hi = x->hi, .open_lo = m->interval.open_lo,
-                           .open_hi = m->interval.open_hi, .after = x->after, .until = x->until,
-                           .unit = is_rate ? "Hz" : dim_coherent_unit(t->s, m->dim), .unit_scale = is_rate ? 1e-3 : 1};
+  struct nsl_expect out = {.text = name_str(t->s, m->text),
+                           .place = place_of(t, m->span),
+                           .kind = (uint32_t)m->kind,
+                           .value = x->value,
+                           .lo = x->lo,
+                           .hi = x->hi,
+                           .open_lo = m->interval.open_lo,
+                           .open_hi = m->interval.open_hi,
+                           .after = x->after,
+                           .until = x->until,
+                           .unit = is_rate ? "Hz" : dim_coherent_unit(t->s, m->dim),
+                           .unit_scale = is_rate ? 1e-3 : 1};
   FILL(t, out.n_slices, slices, slice, x->slices.n);
   for (uint32_t i = 0; i < x->slices.n; i++) slices[i] = slice_of(&x->slices.at[i]);
   out.slices = slices;
@@ -159,12 +210,19 @@ static struct nsl_expect expect_of(Table *t, const IrExpect *x) {
     (out)->field = all_##field;                                             \
   } while (0)
 
-static struct nsl_phase phase_of(Table *t, const MPhase *p) { return (struct nsl_phase){text_of(t, p->name), IR_NONE}; }
+static struct nsl_phase phase_of(Table *t, const MPhase *p) {
+  return (struct nsl_phase){text_of(t, p->name), IR_NONE};
+}
 
 static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
   const MExperiment *m = x->experiment;
-  struct nsl_experiment out = {.name = name_str(t->s, m->name), .subject = name_str(t->s, m->subject), .doc = text_of(t, m->doc),
-                               .n_globals = x->n_globals, .setup = code_of(t, x->setup), .dt = x->dt, .seed = x->seed,
+  struct nsl_experiment out = {.name = name_str(t->s, m->name),
+                               .subject = name_str(t->s, m->subject),
+                               .doc = text_of(t, m->doc),
+                               .n_globals = x->n_globals,
+                               .setup = code_of(t, x->setup),
+                               .dt = x->dt,
+                               .seed = x->seed,
                                .seed_last = x->seed_last};
   EACH(t, &out, params, param, x->params, param_of);
   EACH(t, &out, populations, population, x->populations, population_of);

@@ -1,5 +1,6 @@
-/* What differs between the machines that kernels are compiled for: constants, read by the one emitter. A new machine is
- * a row of targets.def (and for what is no x86, its own sizes of a pass and ways to name an element here). */
+/* What differs between the machines that kernels are compiled for: constants, read by the one emitter. A new
+ * machine is a row of targets.def (and for what is no x86, its own sizes of a pass and ways to name an
+ * element here). */
 #ifndef NSL_CODEGEN_TARGET_H
 #define NSL_CODEGEN_TARGET_H
 

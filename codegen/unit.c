@@ -1,8 +1,10 @@
-/* A unit's kernels -> LLVM module -> object. The passes are our own short list: the code is vector code already, so what
- * is left to do is to inline the functions of math/, to fold, and to remove what became equal or dead.
- * Objects depend on nothing but kernels, target and options: two compilations give the same bytes.
+/* A unit's kernels -> LLVM module -> object. The passes are our own short list: the code is vector code
+ * already, so what is left to do is to inline the functions of math/, to fold, and to remove what became
+ * equal or dead. Objects depend on nothing but kernels, target and options: two compilations give the same
+ * bytes.
  *
- * Nothing here allows reassociation, contraction or reciprocals: the bits at opt 0 and 2 and at all levels are the same. */
+ * Nothing here allows reassociation, contraction or reciprocals: the bits at opt 0 and 2 and at all levels
+ * are the same. */
 #include <string.h>
 
 #include <llvm-c/Analysis.h>
@@ -49,13 +51,14 @@ static void set_attribute(CgUnit *u, LLVMValueRef f, const char *name) {
 }
 
 static void remove_attribute(LLVMValueRef f, const char *name) {
-  LLVMRemoveEnumAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMGetEnumAttributeKindForName(name, strlen(name)));
+  LLVMRemoveEnumAttributeAtIndex(f, LLVMAttributeFunctionIndex,
+                                 LLVMGetEnumAttributeKindForName(name, strlen(name)));
 }
 
 /* Whatever the function was compiled for: now it is for the unit's target. */
 void cg_function_target(CgUnit *u, LLVMValueRef f) {
-  static const char *const foreign[] = {"target-features", "min-legal-vector-width", "stack-protector-buffer-size",
-                                        "no-trapping-math", "frame-pointer"};
+  static const char *const foreign[] = {"target-features", "min-legal-vector-width",
+                                        "stack-protector-buffer-size", "no-trapping-math", "frame-pointer"};
   for (size_t i = 0; i < COUNT_OF(foreign); i++)
     LLVMRemoveStringAttributeAtIndex(f, LLVMAttributeFunctionIndex, foreign[i], (unsigned)strlen(foreign[i]));
   set_text_attribute(u, f, "target-cpu", u->target->text);
@@ -114,11 +117,12 @@ static void verify(CgUnit *u, const char *when) {
 }
 
 static void optimize(CgUnit *u) {
-  /* no instcombine for kernels: where conditions are wide lanes it makes single bits of them, which LLVM then takes apart
-   * one by one; and it gains nothing, since the IR is folded and math.bc has been through it */
+  /* no instcombine for kernels: where conditions are wide lanes it makes single bits of them, which LLVM then
+   * takes apart one by one; and it gains nothing, since the IR is folded and math.bc has been through it */
   static const char *const lists[] = {
       [UNIT_KERNELS] = "always-inline,globaldce,function(early-cse,simplifycfg,early-cse)",
-      [UNIT_HOT] = "always-inline,globaldce,function(early-cse,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)",
+      [UNIT_HOT] =
+          "always-inline,globaldce,function(early-cse,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)",
       [UNIT_ONCE] = "globaldce",
   };
   bool quick = u->options->opt == 0 && u->kind != UNIT_ONCE;

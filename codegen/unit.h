@@ -1,5 +1,6 @@
-/* Inside codegen/: one LLVM module in the making. A unit holds some kernels of one target, or its hot functions, in an LLVM
- * context of its own, so that units are compiled side by side in threads; nothing is shared but what is only read. */
+/* Inside codegen/: one LLVM module in the making. A unit holds some kernels of one target, or its hot
+ * functions, in an LLVM context of its own, so that units are compiled side by side in threads; nothing is
+ * shared but what is only read. */
 #ifndef NSL_CODEGEN_UNIT_H
 #define NSL_CODEGEN_UNIT_H
 
@@ -61,7 +62,8 @@ const char *cg_hot_symbol(Arena *a, const char *name, const CgTarget *target);
 
 /* bitcode.c: the embedded math.bc and hot.bc */
 void cg_math_open(CgUnit *u);
-LLVMValueRef cg_math_function(CgUnit *u, const char *name, LLVMTypeRef *ret_type); /* declares it in the unit */
+/* Declares it in the unit. */
+LLVMValueRef cg_math_function(CgUnit *u, const char *name, LLVMTypeRef *ret_type);
 void cg_hot_link(CgUnit *u);
 void cg_math_link(CgUnit *u); /* after the last cg_math_function */
 extern const char *const cg_hot_names[]; /* rows of runtime/hot.def */

@@ -1,5 +1,5 @@
-/* ns per neuron and step of a model's first experiment, compiled here and run by nsl.h on one thread: the smallest of many
- * short runs, so that other load on the machine counts little.
+/* ns per neuron and step of a model's first experiment, compiled here and run by nsl.h on one thread: the
+ * smallest of many short runs, so that other load on the machine counts little.
  *
  * usage: bench STDLIB MODEL.nsl [f32|f64] [cpu] [MS PER RUN] */
 #include <stdlib.h>
@@ -49,8 +49,8 @@ static int measure(const struct nsl_program *p, double ms) {
   }
   uint64_t hash = 0;
   nsl_state_hash(sim, &hash);
-  printf("%.0f neurons, %.4f ms of CPU time per model ms: %.3f ns per neuron and 0.1 ms; hash %016llx\n", neurons, best / ms,
-         best * 1e6 / neurons / (ms / 0.1), (unsigned long long)hash);
+  printf("%.0f neurons, %.4f ms of CPU time per model ms: %.3f ns per neuron and 0.1 ms; hash %016llx\n",
+         neurons, best / ms, best * 1e6 / neurons / (ms / 0.1), (unsigned long long)hash);
   nsl_close(sim);
   return 0;
 }
@@ -65,7 +65,8 @@ int main(int argc, char **argv) {
   IrModule *m = module_of(s, argv[2]);
   diag_print(s, stderr, false, false);
   if (!m) return 1;
-  CgOptions options = {.opt = 2, .f32 = argc > 3 && !strcmp(argv[3], "f32"), .cpu = argc > 4 ? argv[4] : "native"};
+  CgOptions options = {
+      .opt = 2, .f32 = argc > 3 && !strcmp(argv[3], "f32"), .cpu = argc > 4 ? argv[4] : "native"};
   double start = now();
   CgProgram *p = cg_compile(s, m, &options);
   CgJit *jit = p ? cg_jit(s, p) : NULL;

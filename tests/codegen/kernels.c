@@ -1,6 +1,6 @@
-/* Compiled kernels against the reference evaluator: thousands of random well-typed kernels, float64 and float32, at every
- * x86 level that this machine has, quick and full compilation: the same bits in every array, the same verdict of
- * the checks. A difference is shrunk and printed.
+/* Compiled kernels against the reference evaluator: thousands of random well-typed kernels, float64 and
+ * float32, at every x86 level that this machine has, quick and full compilation: the same bits in every
+ * array, the same verdict of the checks. A difference is shrunk and printed.
  *
  * usage: kernels [PERCENT OF THE USUAL NUMBER [FIRST SEED]] */
 #include <immintrin.h>
@@ -33,7 +33,8 @@ static uint64_t call(nsl_kernel_fn *f, const IrEnv *e) {
 }
 
 /* NULL or what differs. */
-static const char *compare(Session *s, Arena *a, const IrKernel *k, nsl_kernel_fn *f, uint64_t seed, bool f32) {
+static const char *compare(Session *s, Arena *a, const IrKernel *k, nsl_kernel_fn *f, uint64_t seed,
+                           bool f32) {
   RandomMemory *want = random_memory(a, k, seed, f32), *got = random_memory(a, k, seed, f32);
   uint64_t bad = ir_eval(k, &want->env), bad_got = call(f, &got->env);
   /* a synapse row that ends inside of a vector computes some elements more, but checks nothing */
@@ -65,7 +66,8 @@ static bool still_fails(const IrKernel *k, void *ctx) {
   return differs;
 }
 
-static void report(Session *s, const IrKernel *k, uint64_t seed, const CgOptions *options, const char *difference) {
+static void report(Session *s, const IrKernel *k, uint64_t seed, const CgOptions *options,
+                   const char *difference) {
   One one = {s, seed, *options};
   printf("# seed %d: %s\n", (int)seed, difference);
   const IrKernel *small = random_shrink(s, s->arena, k, still_fails, &one);
@@ -83,7 +85,8 @@ static void batch(const Way *way, uint64_t first, uint32_t n) {
   m->level = 2;
   for (uint32_t i = 0; i < n; i++) {
     uint64_t seed = first + i;
-    ir_module_add(m, s->arena, random_kernel(s, s->arena, seed, random_kind(seed), 5 + (uint32_t)(seed % 90)));
+    ir_module_add(m, s->arena,
+                  random_kernel(s, s->arena, seed, random_kind(seed), 5 + (uint32_t)(seed % 90)));
   }
   CgOptions options = {.cpu = way->cpu, .opt = way->opt, .f32 = way->f32, .kernels_only = true};
   CgJit *jit = compile(s, m, &options);
@@ -96,8 +99,8 @@ static void batch(const Way *way, uint64_t first, uint32_t n) {
     same += difference == NULL;
     arena_free(a);
   }
-  tap_ok(same == n, "%s at %s, opt %d: %u of %u kernels as the reference evaluator", way->f32 ? "float32" : "float64", way->cpu,
-         way->opt, same, n);
+  tap_ok(same == n, "%s at %s, opt %d: %u of %u kernels as the reference evaluator",
+         way->f32 ? "float32" : "float64", way->cpu, way->opt, same, n);
   cg_jit_free(jit);
   session_free(s);
 }

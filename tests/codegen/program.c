@@ -1,6 +1,6 @@
-/* Whole programs from one model: objects that repeat byte for byte, the table read back from a shared library field by field,
- * the same final state from code in memory, from the library and at every level, an executable that runs, files that are
- * never half-written, debug information that LLVM's own checker accepts.
+/* Whole programs from one model: objects that repeat byte for byte, the table read back from a shared library
+ * field by field, the same final state from code in memory, from the library and at every level, an
+ * executable that runs, files that are never half-written, debug information that LLVM's own checker accepts.
  *
  * usage: program STDLIB LIBNSLRT.A NSL.H LIBRARY ARGUMENTS… */
 #include <dirent.h>
@@ -90,7 +90,8 @@ static void empty(const char *dir) {
 static void test_objects(const Setup *setup) {
   size_t size[3];
   const char *bytes[3];
-  const CgOptions ways[3] = {{.cpu = "portable", .opt = 2, .threads = 1}, {.cpu = "portable", .opt = 2, .threads = 3},
+  const CgOptions ways[3] = {{.cpu = "portable", .opt = 2, .threads = 1},
+                             {.cpu = "portable", .opt = 2, .threads = 3},
                              {.cpu = "portable", .opt = 2, .f32 = true}};
   Session *s = session_new();
   for (int i = 0; i < 3; i++) {
@@ -159,9 +160,10 @@ static void differs(bool different, const char *what) {
 #define ARR(S, T, f)                               \
   differs(a->n_##f != b->n_##f, #S ".n_" #f);      \
   for (uint32_t i = 0; i < a->n_##f && a->n_##f == b->n_##f; i++) same_##T(&a->f[i], &b->f[i]);
-#define STRS(S, f)                                 \
-  differs(a->n_##f != b->n_##f, #S ".n_" #f);      \
-  for (uint32_t i = 0; i < a->n_##f && a->n_##f == b->n_##f; i++) differs(!same_text(a->f[i], b->f[i]), #S "." #f);
+#define STRS(S, f)                                                \
+  differs(a->n_##f != b->n_##f, #S ".n_" #f);                     \
+  for (uint32_t i = 0; i < a->n_##f && a->n_##f == b->n_##f; i++) \
+    differs(!same_text(a->f[i], b->f[i]), #S "." #f);
 #define NUMS(S, f)                                 \
   differs(a->n_##f != b->n_##f, #S ".n_" #f);      \
   for (uint32_t i = 0; i < a->n_##f && a->n_##f == b->n_##f; i++) differs(a->f[i] != b->f[i], #S "." #f);
@@ -179,7 +181,8 @@ static void test_library(const Setup *setup, uint64_t want_hash) {
   CgProgram *p = cg_compile(s, m, &options);
   bool linked = p && cg_link_lib(s, p, &setup->link, path);
   diag_print(s, stderr, false, false);
-  tap_ok(linked && files_in(setup->dir) == 3, "a shared library with model.h and nsl.h beside it, and nothing else");
+  tap_ok(linked && files_in(setup->dir) == 3,
+         "a shared library with model.h and nsl.h beside it, and nothing else");
   void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   const struct nsl_program *got = lib ? dlsym(lib, "nsl_model_program") : NULL;
   if (!got) {
@@ -187,23 +190,28 @@ static void test_library(const Setup *setup, uint64_t want_hash) {
     return;
   }
   struct nsl_program want = *cg_table(s, m, &options, s->arena);
-  tap_ok(got->n_levels == 3 && got->levels[0].x86_level == 2 && got->levels[2].x86_level == 4, "portable: three levels");
+  tap_ok(got->n_levels == 3 && got->levels[0].x86_level == 2 && got->levels[2].x86_level == 4,
+         "portable: three levels");
   int missing = 0;
   for (uint32_t l = 0; l < got->n_levels; l++)
     for (uint32_t i = 0; i < m->kernels.n; i++)
-      missing += (ir_kernel_levels(m->kernels.at[i]->kind) & 2) && !got->levels[l].kernels[m->kernels.at[i]->index];
+      missing +=
+          (ir_kernel_levels(m->kernels.at[i]->kind) & 2) && !got->levels[l].kernels[m->kernels.at[i]->index];
   tap_ok(missing == 0, "every kernel at every level");
   want.n_levels = got->n_levels;
   want.levels = got->levels;
   same_program(&want, got);
   tap_ok(differences == 0, "the table that was compiled is the one that was made");
   tap_ok(!dlsym(lib, "nslm_exp_f64") && !dlsym(lib, "rt_steps"), "the library offers nothing but nsl_*");
-  int (*open_sim)(const struct nsl_program *, const char *, struct nsl_sim **) = (int (*)(const struct nsl_program *, const char *, struct nsl_sim **))dlsym(lib, "nsl_open");
+  int (*open_sim)(const struct nsl_program *, const char *, struct nsl_sim **) =
+      (int (*)(const struct nsl_program *, const char *, struct nsl_sim **))dlsym(lib, "nsl_open");
   int (*run)(struct nsl_sim *, double) = (int (*)(struct nsl_sim *, double))dlsym(lib, "nsl_run");
-  int (*hash)(struct nsl_sim *, uint64_t *) = (int (*)(struct nsl_sim *, uint64_t *))dlsym(lib, "nsl_state_hash");
+  int (*hash)(struct nsl_sim *, uint64_t *) =
+      (int (*)(struct nsl_sim *, uint64_t *))dlsym(lib, "nsl_state_hash");
   struct nsl_sim *sim;
   uint64_t h = 0;
-  bool ran = open_sim && run && hash && open_sim(got, NULL, &sim) == 0 && run(sim, 50) == 0 && hash(sim, &h) == 0;
+  bool ran =
+      open_sim && run && hash && open_sim(got, NULL, &sim) == 0 && run(sim, 50) == 0 && hash(sim, &h) == 0;
   tap_ok(ran && h == want_hash, "50 ms in the library end in the state of the code in memory");
   dlclose(lib);
   session_free(s);
@@ -217,7 +225,8 @@ static uint64_t jit_hash(const Setup *setup, CgOptions options) {
   CgJit *jit = p ? cg_jit(s, p) : NULL;
   struct nsl_sim *sim;
   uint64_t h = 0;
-  if (!jit || nsl_open(cg_jit_program(jit), NULL, &sim) < 0 || nsl_run(sim, 50) < 0 || nsl_state_hash(sim, &h) < 0)
+  if (!jit || nsl_open(cg_jit_program(jit), NULL, &sim) < 0 || nsl_run(sim, 50) < 0 ||
+      nsl_state_hash(sim, &h) < 0)
     printf("# %s\n", nsl_error());
   else
     nsl_close(sim);
@@ -230,15 +239,18 @@ static uint64_t test_memory(const Setup *setup) {
   uint64_t want = jit_hash(setup, (CgOptions){.opt = 2});
   tap_ok(want != 0, "code in memory runs");
   __builtin_cpu_init();
-  const bool here[3] = {__builtin_cpu_supports("x86-64-v2"), __builtin_cpu_supports("x86-64-v3"), __builtin_cpu_supports("x86-64-v4")};
+  const bool here[3] = {__builtin_cpu_supports("x86-64-v2"), __builtin_cpu_supports("x86-64-v3"),
+                        __builtin_cpu_supports("x86-64-v4")};
   static const char *const levels[3] = {"x86-64-v2", "x86-64-v3", "x86-64-v4"};
   for (int i = 0; i < 3; i++)
     for (int opt = 0; opt <= 2; opt += 2)
       if (here[i])
-        tap_ok(jit_hash(setup, (CgOptions){.cpu = levels[i], .opt = opt}) == want, "the same state at %s, opt %d", levels[i], opt);
+        tap_ok(jit_hash(setup, (CgOptions){.cpu = levels[i], .opt = opt}) == want,
+               "the same state at %s, opt %d", levels[i], opt);
       else
         tap_ok(1, "%s # SKIP this processor is older", levels[i]);
-  tap_ok(jit_hash(setup, (CgOptions){.opt = 2, .debug = true}) == want, "the same state with debug information");
+  tap_ok(jit_hash(setup, (CgOptions){.opt = 2, .debug = true}) == want,
+         "the same state with debug information");
   return want;
 }
 
@@ -249,23 +261,29 @@ static void test_executable(const Setup *setup, uint64_t want_hash) {
   IrModule *m = module_of(s, setup);
   CgProgram *p = cg_compile(s, m, &options);
   const char *path = in_dir(s, setup, "model");
-  tap_ok(p && cg_link_exe(s, p, &setup->link, path) && files_in(setup->dir) == 1, "an executable, and nothing beside it");
-  int status = system(arena_printf(s->arena, "'%s' --quiet --threads 2 --out '%s/out' > /dev/null", path, setup->dir));
+  tap_ok(p && cg_link_exe(s, p, &setup->link, path) && files_in(setup->dir) == 1,
+         "an executable, and nothing beside it");
+  int status =
+      system(arena_printf(s->arena, "'%s' --quiet --threads 2 --out '%s/out' > /dev/null", path, setup->dir));
   tap_ok(status == 0, "it runs");
   size_t size;
   const char *json = file_text(s, in_dir(s, setup, "out/run.json"), &size);
-  tap_ok(strstr(json, arena_printf(s->arena, "%016llx", (unsigned long long)want_hash)) != NULL, "to the same state");
+  tap_ok(strstr(json, arena_printf(s->arena, "%016llx", (unsigned long long)want_hash)) != NULL,
+         "to the same state");
   empty(setup->dir);
 
   uint32_t errors = s->errors;
-  tap_ok(!cg_link_exe(s, p, &setup->link, in_dir(s, setup, "no/such/folder/model")) && s->errors == errors + 1,
-         "a folder that does not exist: one message");
+  tap_ok(
+      !cg_link_exe(s, p, &setup->link, in_dir(s, setup, "no/such/folder/model")) && s->errors == errors + 1,
+      "a folder that does not exist: one message");
   CgLink broken = setup->link;
   broken.runtime = "/nonexistent/libnslrt.a";
-  tap_ok(!cg_link_exe(s, p, &broken, in_dir(s, setup, "broken")) && s->errors == errors + 2 && files_in(setup->dir) == 0,
+  tap_ok(!cg_link_exe(s, p, &broken, in_dir(s, setup, "broken")) && s->errors == errors + 2 &&
+             files_in(setup->dir) == 0,
          "a link that fails: one message, no file left");
   mkdir(in_dir(s, setup, "folder"), 0777);
-  tap_ok(!cg_link_exe(s, p, &setup->link, in_dir(s, setup, "folder")) && s->errors == errors + 3 && files_in(setup->dir) == 1,
+  tap_ok(!cg_link_exe(s, p, &setup->link, in_dir(s, setup, "folder")) && s->errors == errors + 3 &&
+             files_in(setup->dir) == 1,
          "a folder in the place of the program: one message");
   options.cpu = "x86-64-v5";
   tap_ok(!cg_compile(s, m, &options) && s->errors == errors + 4, "an unknown processor: one message");
