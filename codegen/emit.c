@@ -122,16 +122,18 @@ static LLVMValueRef take(Emit *e, uint32_t slot, LLVMValueRef scale) {
   return LLVMBuildFMul(b, real, scale, "");
 }
 
-/* Adds 0 * v to `bad`: NaN if v is not finite. */
+/* What is checked is summed up: the sum is not finite if one of them is not. (It may also overflow by itself; the runtime
+ * then looks at the states, finds them finite and goes on.) */
 static void check(Emit *e, LLVMValueRef v) {
+  e->checked = e->checked ? LLVMBuildFAdd(e->u->builder, e->checked, v, "") : v;
+}
+
+/* bad + 0 * checked: NaN where a check failed, in this pass or before. */
+LLVMValueRef emit_bad(Emit *e, LLVMValueRef bad) {
   LLVMBuilderRef b = e->u->builder;
   LLVMValueRef zero = LLVMConstNull(e->real);
-  if (!e->bad)
-    e->bad = LLVMBuildFMul(b, v, zero, "");
-  else if (e->u->target->fma)
-    e->bad = intrinsic(e, "llvm.fma", (LLVMValueRef[]){v, zero, e->bad}, 3);
-  else
-    e->bad = LLVMBuildFAdd(b, e->bad, LLVMBuildFMul(b, v, zero, ""), "");
+  if (e->u->target->fma) return intrinsic(e, "llvm.fma", (LLVMValueRef[]){e->checked, zero, bad}, 3);
+  return LLVMBuildFAdd(b, bad, LLVMBuildFMul(b, e->checked, zero, ""), "");
 }
 
 static LLVMValueRef heaviside(Emit *e, LLVMValueRef a) {

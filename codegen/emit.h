@@ -19,7 +19,7 @@ typedef struct {
   LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
   LLVMValueRef *shared; /* uniform slots: value in all lanes */
   LLVMValueRef at;      /* i64: element - first, of lane 0 */
-  LLVMValueRef bad;     /* NaN in lanes where a check failed in this pass, else 0; NULL: no check yet */
+  LLVMValueRef checked; /* sum of what is checked in this pass; NULL: no check yet */
   LLVMValueRef *value;  /* by instruction */
 } Emit;
 
@@ -35,5 +35,7 @@ LLVMTypeRef emit_vector(const Emit *e, LLVMTypeRef element); /* <lanes x element
 LLVMValueRef emit_real(const Emit *e, double number);
 LLVMValueRef emit_cond(Emit *e, LLVMValueRef bits); /* i1 in each lane -> cond */
 LLVMValueRef emit_bits(Emit *e, LLVMValueRef cond); /* and back */
+
+LLVMValueRef emit_bad(Emit *e, LLVMValueRef bad); /* adds NaN to lanes where a check failed; only if e->checked */
 
 #endif

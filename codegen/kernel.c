@@ -250,7 +250,7 @@ static void frame_loop(Emit *e) {
   e->at = LLVMBuildPhi(b, u->i64, "at");
   LLVMValueRef bad = LLVMBuildPhi(b, e->real, "bad");
   emit_all(e);
-  LLVMValueRef next_bad = e->bad ? LLVMBuildFAdd(b, bad, e->bad, "") : bad;
+  LLVMValueRef next_bad = e->checked ? emit_bad(e, bad) : bad;
   LLVMValueRef next = LLVMBuildAdd(b, e->at, LLVMConstInt(u->i64, e->lanes, false), "next");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, count, ""), loop, exit);
@@ -259,7 +259,7 @@ static void frame_loop(Emit *e) {
   LLVMPositionBuilderAtEnd(b, exit);
   LLVMValueRef all = LLVMBuildPhi(b, e->real, "");
   LLVMAddIncoming(all, (LLVMValueRef[]){no_bad, next_bad}, (LLVMBasicBlockRef[]){entry, last}, 2);
-  return_bad(e, e->bad ? all : NULL);
+  return_bad(e, e->checked ? all : NULL);
 }
 
 void cg_kernel(CgUnit *u, const IrKernel *k) {
@@ -285,7 +285,7 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   if (lanes == 1) {
     e.at = LLVMConstNull(u->i64);
     emit_all(&e);
-    return_bad(&e, e.bad);
+    return_bad(&e, e.checked ? emit_bad(&e, LLVMConstNull(e.real)) : NULL);
   } else {
     frame_loop(&e);
   }

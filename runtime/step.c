@@ -18,6 +18,13 @@ static uint64_t spiked_since(const struct rt_pop *p, uint32_t word, uint64_t ste
   return spiked;
 }
 
+/* How many words to pass over: blocks of eight without a bit. Spikes are rare, and most steps pass over all. */
+static inline uint32_t zero_words(const uint64_t *m, uint32_t n) {
+  uint32_t w = 0;
+  while (w + 8 <= n && !(m[w] | m[w + 1] | m[w + 2] | m[w + 3] | m[w + 4] | m[w + 5] | m[w + 6] | m[w + 7])) w += 8;
+  return w;
+}
+
 /* Ends the holds of those that spiked R+1 steps ago; but not of who has spiked again, which only what is held
  * in another state can. */
 static void holds_release(const struct rt_slice *c, uint64_t step) {
@@ -40,6 +47,8 @@ static uint64_t spikes_collect(struct rt_slice *c, uint64_t *mask, uint32_t *ids
   uint32_t w0 = c->first / 64, n = c->count / 64;
   mask[w0 + n - 1] &= c->last_mask;
   for (uint32_t w = w0; w < w0 + n; w++) {
+    w += zero_words(mask + w, w0 + n - w);
+    if (w == w0 + n) break;
     uint64_t m = mask[w];
     if (!m) continue;
     for (uint32_t i = 0; i < p->class->n_holds; i++) {
