@@ -36,68 +36,14 @@ static bool is_minus(const IrBuild *b, IrVal x) {
 
 IrVal alg_neg(IrBuild *b, IrVal x) {
   const IrIns i = *ins_of(b, x);
-  switch ((IrOp)i.op) {
-    case IR_CONST: return ir_const(b, -i.num, i.dim);
-    case IR_NEG: return i.arg[0];
-    case IR_SUB: return alg_sub(b, i.arg[1], i.arg[0]);
-    case IR_DIV:
-      if (is_op(b, i.arg[0], IR_CONST)) return alg_div(b, alg_neg(b, i.arg[0]), i.arg[1]);
-      break;
-    case IR_ADD:
-      if (is_op(b, i.arg[0], IR_NEG) && is_op(b, i.arg[1], IR_NEG))
-        return alg_add(b, alg_neg(b, i.arg[0]), alg_neg(b, i.arg[1]));
-      break;
-    case IR_MUL:
-      if (is_minus(b, i.arg[0])) return alg_mul(b, alg_neg(b, i.arg[0]), i.arg[1]);
-      if (is_minus(b, i.arg[1])) return alg_mul(b, i.arg[0], alg_neg(b, i.arg[1]));
-      break;
-    case IR_LOAD:
-    case IR_TAKE:
-    case IR_STORE:
-    case IR_CHECK:
-    case IR_TIME:
-    case IR_DT:
-    case IR_FMA:
-    case IR_LT:
-    case IR_LE:
-    case IR_GT:
-    case IR_GE:
-    case IR_EQ:
-    case IR_NE:
-    case IR_AND:
-    case IR_OR:
-    case IR_NOT:
-    case IR_SELECT:
-    case IR_EXP:
-    case IR_LOG:
-    case IR_LOG1P:
-    case IR_EXPM1:
-    case IR_EXPREL:
-    case IR_EXPRELR:
-    case IR_SQRT:
-    case IR_TANH:
-    case IR_SIGMOID:
-    case IR_SIN:
-    case IR_COS:
-    case IR_POW:
-    case IR_ABS:
-    case IR_MIN:
-    case IR_MAX:
-    case IR_CLIP:
-    case IR_FLOOR:
-    case IR_ROUND:
-    case IR_HEAVISIDE:
-    case IR_NOISE:
-    case IR_DRAW_UNIFORM:
-    case IR_DRAW_NORMAL:
-    case IR_DRAW_EXPONENTIAL:
-    case IR_DRAW_LOGNORMAL:
-    case IR_DRAW_UNIFORM_WITHIN:
-    case IR_DRAW_NORMAL_WITHIN:
-    case IR_DRAW_EXPONENTIAL_WITHIN:
-    case IR_DRAW_LOGNORMAL_WITHIN:
-    case IR_OPS: break;
-  }
+  if (i.op == IR_CONST) return ir_const(b, -i.num, i.dim);
+  if (i.op == IR_NEG) return i.arg[0];
+  if (i.op == IR_SUB) return alg_sub(b, i.arg[1], i.arg[0]);
+  if (i.op == IR_DIV && is_op(b, i.arg[0], IR_CONST)) return alg_div(b, alg_neg(b, i.arg[0]), i.arg[1]);
+  if (i.op == IR_ADD && is_op(b, i.arg[0], IR_NEG) && is_op(b, i.arg[1], IR_NEG))
+    return alg_add(b, alg_neg(b, i.arg[0]), alg_neg(b, i.arg[1]));
+  if (i.op == IR_MUL && is_minus(b, i.arg[0])) return alg_mul(b, alg_neg(b, i.arg[0]), i.arg[1]);
+  if (i.op == IR_MUL && is_minus(b, i.arg[1])) return alg_mul(b, i.arg[0], alg_neg(b, i.arg[1]));
   return ir_op1(b, IR_NEG, x);
 }
 
@@ -185,62 +131,14 @@ IrVal alg_exprel(IrBuild *b, IrVal x) { return alg_is(b, x, 0) ? alg_num(b, 1) :
 
 bool alg_positive(const IrBuild *b, IrVal v) {
   const IrIns *i = ins_of(b, v);
-  switch ((IrOp)i->op) {
-    case IR_CONST: return i->num > 0;
-    case IR_EXP:
-    case IR_EXPREL:
-    case IR_EXPRELR:
-    case IR_SIGMOID:
-    case IR_DT: return true;
-    case IR_ADD:
-    case IR_MUL:
-    case IR_DIV:
-    case IR_MIN: return alg_positive(b, i->arg[0]) && alg_positive(b, i->arg[1]);
-    case IR_MAX: return alg_positive(b, i->arg[0]) && alg_positive(b, i->arg[1]);
-    case IR_SELECT: return alg_positive(b, i->arg[1]) && alg_positive(b, i->arg[2]);
-    case IR_FMA:
-      return alg_positive(b, i->arg[0]) && alg_positive(b, i->arg[1]) && alg_positive(b, i->arg[2]);
-    case IR_SQRT:
-    case IR_POW: return alg_positive(b, i->arg[0]);
-    case IR_LOAD:
-    case IR_TAKE:
-    case IR_STORE:
-    case IR_CHECK:
-    case IR_TIME:
-    case IR_SUB:
-    case IR_NEG:
-    case IR_LT:
-    case IR_LE:
-    case IR_GT:
-    case IR_GE:
-    case IR_EQ:
-    case IR_NE:
-    case IR_AND:
-    case IR_OR:
-    case IR_NOT:
-    case IR_LOG:
-    case IR_LOG1P:
-    case IR_EXPM1:
-    case IR_TANH:
-    case IR_SIN:
-    case IR_COS:
-    case IR_ABS:
-    case IR_CLIP:
-    case IR_FLOOR:
-    case IR_ROUND:
-    case IR_HEAVISIDE:
-    case IR_NOISE:
-    case IR_DRAW_UNIFORM:
-    case IR_DRAW_NORMAL:
-    case IR_DRAW_EXPONENTIAL:
-    case IR_DRAW_LOGNORMAL:
-    case IR_DRAW_UNIFORM_WITHIN:
-    case IR_DRAW_NORMAL_WITHIN:
-    case IR_DRAW_EXPONENTIAL_WITHIN:
-    case IR_DRAW_LOGNORMAL_WITHIN:
-    case IR_OPS: return false;
-  }
-  return false;
+  if (i->op == IR_CONST) return i->num > 0;
+  uint32_t flags = ir_ops[i->op].flags;
+  if (flags & IRF_POSITIVE) return true;
+  if (flags & IRF_POSITIVE_BASE) return alg_positive(b, i->arg[0]);
+  if (!(flags & IRF_KEEPS_POSITIVE)) return false;
+  for (uint32_t k = 0; k < ir_ops[i->op].arity; k++)
+    if (ins_of(b, i->arg[k])->type == IR_REAL && !alg_positive(b, i->arg[k])) return false;
+  return true;
 }
 
 bool alg_nonzero(const IrBuild *b, IrVal v) {

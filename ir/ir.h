@@ -216,7 +216,10 @@ IrVal ir_nullary(IrBuild *b, IrOp op); /* TIME, DT */
 void ir_check(IrBuild *b, uint32_t state, IrVal v); /* a non-finite v stops the run, blaming the state */
 
 /* ---- the op table at run time */
-enum { IRF_PURE = 1, IRF_COMMUTES = 2, IRF_DRAW = 4, IRF_MEMORY = 8, IRF_EFFECT = 16 }; /* see ops.def */
+enum { /* see ops.def */
+  IRF_PURE = 1, IRF_COMMUTES = 2, IRF_DRAW = 4, IRF_MEMORY = 8, IRF_EFFECT = 16,
+  IRF_POSITIVE = 32, IRF_KEEPS_POSITIVE = 64, IRF_POSITIVE_BASE = 128
+};
 #define TYPE(id, text, doc)
 typedef enum {
 #define DIM_RULE(id, doc)

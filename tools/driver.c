@@ -10,9 +10,8 @@ void tool_begin(Compilation *c, ToolOptions *options) {
   c->options = options;
   c->s = session_new();
   c->arena = arena_new();
-  static Home home; /* constant once found */
-  if (!home.stdlib[0]) (void)home_find(&home);
-  c->s->stdlib_path = home.stdlib[0] ? home.stdlib : NULL;
+  Home home;
+  c->s->stdlib_path = home_find(&home) ? NULL : arena_printf(c->s->arena, "%s", home.stdlib);
   for (uint32_t i = 0; i < options->allow_read.n; i++) vec_push(c->s->arena, &c->s->allow_read, options->allow_read.at[i]);
 }
 
