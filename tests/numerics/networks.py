@@ -48,7 +48,7 @@ experiment case {{
         t0, t1 = case["protocol"]["statistics_from_ms"], case["protocol"]["duration_ms"]
         own = [{"rate_exc_hz": r.rate(["E"], t0, t1), "rate_inh_hz": r.rate(["I"], t0, t1),
                 "mean_isi_cv": r.cv(["E", "I"], t0, t1),
-                "fano_of_population_count_5ms": r.fano(["E"], t0, t1, 5.0)} for r in runs.values()]
+                "fano_of_population_count_5ms": r.fano(["E", "I"], t0, t1, 5.0)} for r in runs.values()]
         yield from compare.statistics(case, own)
 
 
