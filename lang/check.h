@@ -68,6 +68,12 @@ MExpr *expr_replace(Checker *c, const MExpr *e, MExpr *const *map);
 
 /* The name of a declared thing written `a`, `a.b`, `a.b.c` (id 0 if the expression is none of these). */
 Name path_name(Checker *c, const Ast *ast);
+/* "x''": the name with its primes. */
+Name primed_name(Checker *c, Name base, int primes);
+/* The indices of `w[k]` or `x[k]'`; an empty list for the rest. */
+const AstList *path_indices(const Ast *ast);
+/* An assignment or setting; `x' = …` reads as an equation and is one of a state here. NULL: neither. */
+const AstAssign *check_assignment(Checker *c, const Ast *st);
 /* The symbol of NAME, MEMBER, SUBSCRIPT (indices must be known elements). NULL after a message. */
 Symbol *check_path(Checker *c, Scope *scope, const Ast *ast);
 /* An element of a set: a label, an index variable, or a whole number. */
@@ -102,8 +108,8 @@ MComponent *check_component_ref(Checker *c, Scope *scope, const Ast *ref);
 bool block_is_component(const AstBlock *block, const Session *s);
 MVar *component_var(const MComponent *component, Name name); /* "V", "na.g"; NULL: none */
 MPort *component_port(const MComponent *component, Name name, uint32_t *ret_index);
-/* `V ~ normal(…)`, `na.g = 3 mS/cm^2`: one setting of a use or population. The values see `scope`, then the
+/* `V ~ normal(…)`, `na.g = 3 mS/cm^2`: settings of a use or population; several for a free index or a table. The values see `scope`, then the
  * component's own params. false after a message. */
-bool check_setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign, MSetting *ret);
+bool check_setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign, MSettingList *ret);
 
 #endif

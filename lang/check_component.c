@@ -208,6 +208,7 @@ static bool family_axes(Comp *k, const AstItem *item, Family *family, Name *name
     return false;
   }
   for (uint32_t i = 0; i < item->binders.n; i++) {
+    names[i] = (Name){0};
     family->axes[i] = binder_set(k->c, k->scope, AST_AS(Binder, item->binders.at[i]), &names[i]);
     if (!family->axes[i]) return false;
     count *= family->axes[i]->n;
@@ -235,12 +236,31 @@ static const Ast *list_element(Comp *k, const Ast *value, const Family *family, 
   return value;
 }
 
+/* The family whose derivatives are declared: `x[k]` of `x[k]'`, with the same index sets. NULL after a message. */
+static const Family *family_below(Comp *k, const AstItem *item, const Family *family) {
+  Symbol *base = scope_find_here(k->scope, primed_name(k->c, item->name.name, item->primes - 1));
+  const Family *below = base && base->kind == SYM_FAMILY ? base->family : NULL;
+  if (base && base->failed) return NULL;
+  bool same = below && below->n_axes == family->n_axes;
+  for (uint32_t i = 0; same && i < below->n_axes; i++)
+    same = below->axes[i]->root == family->axes[i]->root && below->axes[i]->n == family->axes[i]->n;
+  for (uint32_t i = 0; same && i < below->members.n; i++) same = below->members.at[i]->var->kind == VAR_STATE;
+  if (same) return below;
+  diag_equation_order(k->s, item->head.span, name_str(k->s, item->name.name), item->primes,
+                      "the state below it is not declared before it with the same indices",
+                      base ? base->span : (Span){0, 0});
+  return NULL;
+}
+
 static void declare_family(Comp *k, VarKind kind, const AstItem *item) {
-  Symbol *symbol = scope_declare(k->c, k->scope, SYM_FAMILY, item->name.name, item->name.span);
+  Symbol *symbol = scope_declare(k->c, k->scope, SYM_FAMILY, primed_name(k->c, item->name.name, item->primes),
+                                 item->name.span);
   Family *family = symbol->family = NEW(k->c->arena, Family);
   Name names[FAMILY_AXES];
+  const Family *below = NULL;
   symbol->failed = true;
   if (!family_axes(k, item, family, names)) return;
+  if (item->primes > 0 && !(below = family_below(k, item, family))) return;
   uint32_t count = 1, position[FAMILY_AXES];
   for (uint32_t i = 0; i < family->n_axes; i++) count *= family->axes[i]->n;
   for (uint32_t at = 0; at < count; at++) {
@@ -253,8 +273,10 @@ static void declare_family(Comp *k, VarKind kind, const AstItem *item) {
     }
     const Ast *value = list_element(k, item->value, family, position);
     if (item->value && !value) return;
-    Name name = family_member_name(k->c, item->name.name, family, at);
-    vec_push(k->c->arena, &family->members, declare_var(k, scope, kind, name, item, value, false));
+    Name name = primed_name(k->c, family_member_name(k->c, item->name.name, family, at), item->primes);
+    Symbol *member = declare_var(k, scope, kind, name, item, value, false);
+    if (below) ((VarDecl *)member->context)->base = below->members.at[at];
+    vec_push(k->c->arena, &family->members, member);
   }
   symbol->failed = false;
 }
@@ -276,23 +298,18 @@ void comp_each_index(Comp *k, Scope *scope, const AstList *indices, FreeIndexFn 
 
 /* ---- declarations */
 
-static Name primed_name(Comp *k, Name base, int primes) {
-  static const char marks[] = "''''''''";
-  return name_fmt(k->s, "%s%.*s", name_str(k->s, base), primes, marks);
-}
-
 enum { HIGHEST_ORDER = 8 };
 
 /* `state x' = 1/ms`: the derivative of x as a state of its own. */
 static void declare_primed(Comp *k, const AstItem *item) {
-  Name below = primed_name(k, item->name.name, item->primes - 1);
+  Name below = primed_name(k->c, item->name.name, item->primes - 1);
   Symbol *base = scope_find_here(k->scope, below);
   if (!base || base->kind != SYM_VAR || base->var->kind != VAR_STATE) {
     diag_equation_order(k->s, item->head.span, name_str(k->s, item->name.name), item->primes,
                         "the state below it is not declared before it", base ? base->span : (Span){0, 0});
     return;
   }
-  Symbol *symbol = declare_var(k, k->scope, VAR_STATE, primed_name(k, item->name.name, item->primes), item,
+  Symbol *symbol = declare_var(k, k->scope, VAR_STATE, primed_name(k->c, item->name.name, item->primes), item,
                                item->value, true);
   ((VarDecl *)symbol->context)->base = base;
 }
@@ -306,9 +323,11 @@ static void declare_item(Comp *k, VarKind kind, const AstItem *item) {
     return;
   }
   if (item->primes > 0) {
-    if (kind != VAR_STATE || item->binders.n > 0 || item->primes > HIGHEST_ORDER)
-      diag_not_supported(k->s, item->head.span, "this derivative as a declaration",
-                         "Only states without indices have them.");
+    if (kind != VAR_STATE || item->primes > HIGHEST_ORDER)
+      diag_derivative_declared(k->s, item->head.span, name_str(k->s, item->name.name), kind != VAR_STATE,
+                               HIGHEST_ORDER);
+    else if (item->binders.n > 0)
+      declare_family(k, kind, item);
     else
       declare_primed(k, item);
   } else if (item->binders.n > 0) {
@@ -340,25 +359,46 @@ static void declare_decl(Comp *k, const AstDecl *decl) {
 }
 
 /* `x'' = …` makes x' a state; it starts at 0 unless `state x' = …` says otherwise. */
+static void derivative_of(Comp *k, Symbol *symbol, Symbol *base, Name name, Span span) {
+  VarDecl *decl = NEW(k->c->arena, VarDecl);
+  *decl = (VarDecl){k, NULL, NULL, base};
+  symbol->kind = SYM_VAR;
+  symbol->name = name;
+  symbol->span = span;
+  symbol->var = comp_var_new(k, VAR_STATE, name, span);
+  symbol->status = SYM_NEW;
+  symbol->resolve = resolve_var;
+  symbol->context = decl;
+  vec_push(k->c->arena, &k->declared, symbol);
+}
+
+static void derivatives_of_family(Comp *k, const Family *below, Name name, Span span) {
+  Symbol *symbol = scope_declare(k->c, k->scope, SYM_FAMILY, name, span);
+  Family *family = symbol->family = NEW(k->c->arena, Family);
+  *family = *below;
+  memset(&family->members, 0, sizeof family->members);
+  for (uint32_t i = 0; i < below->members.n; i++) {
+    Symbol *member = NEW(k->c->arena, Symbol), *base = below->members.at[i];
+    derivative_of(k, member, base, primed_name(k->c, base->name, 1), span);
+    vec_push(k->c->arena, &family->members, member);
+  }
+}
+
 static void declare_derivatives(Comp *k, const AstEquation *eq) {
-  if (eq->indices.n > 0 || eq->primes > HIGHEST_ORDER) {
-    diag_not_supported(k->s, eq->head.span, "this equation of higher order",
-                       "Write it as several equations of first order.");
+  Span span = eq->name.span;
+  if (eq->primes > HIGHEST_ORDER) {
+    diag_derivative_declared(k->s, eq->head.span, name_str(k->s, eq->name.name), false, HIGHEST_ORDER);
     return;
   }
   for (int n = 1; n < eq->primes; n++) {
-    Name name = primed_name(k, eq->name.name, n);
-    Symbol *base = scope_find_here(k->scope, primed_name(k, eq->name.name, n - 1));
-    if (scope_find_here(k->scope, name) || !base || base->kind != SYM_VAR || base->var->kind != VAR_STATE)
-      continue;
-    Symbol *symbol = scope_declare(k->c, k->scope, SYM_VAR, name, eq->name.span);
-    VarDecl *decl = NEW(k->c->arena, VarDecl);
-    *decl = (VarDecl){k, NULL, NULL, base};
-    symbol->var = comp_var_new(k, VAR_STATE, name, eq->name.span);
-    symbol->status = SYM_NEW;
-    symbol->resolve = resolve_var;
-    symbol->context = decl;
-    vec_push(k->c->arena, &k->declared, symbol);
+    Name name = primed_name(k->c, eq->name.name, n);
+    Symbol *base = scope_find_here(k->scope, primed_name(k->c, eq->name.name, n - 1));
+    if (scope_find_here(k->scope, name) || !base || base->failed) continue;
+    bool family = base->kind == SYM_FAMILY && base->family->members.n;
+    const Symbol *first = family ? base->family->members.at[0] : base;
+    if (first->kind != SYM_VAR || first->var->kind != VAR_STATE || first->var->gate) continue;
+    if (family) derivatives_of_family(k, base->family, name, span);
+    else derivative_of(k, scope_declare(k->c, k->scope, SYM_VAR, name, span), base, name, span);
   }
 }
 

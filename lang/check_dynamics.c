@@ -87,8 +87,6 @@ void comp_check_gates(Comp *k) {
 
 /* ---- equations */
 
-static const char *const primes_text = "''''''''";
-
 static Symbol *equation_symbol(Comp *k, Scope *scope, const AstEquation *eq, Name name) {
   const char *word = name_str(k->s, name);
   Symbol *symbol = scope_find_here(k->scope, name), *base = scope_find_here(k->scope, eq->name.name);
@@ -119,13 +117,9 @@ static Symbol *equation_symbol(Comp *k, Scope *scope, const AstEquation *eq, Nam
   return symbol && symbol_resolve(k->c, symbol, eq->name.span) ? symbol : NULL;
 }
 
-static Name derivative_name(Comp *k, Name base, int primes) {
-  return name_fmt(k->s, "%s%.*s", name_str(k->s, base), primes, primes_text);
-}
-
 static void check_equation_at(Comp *k, Scope *scope, const void *what) {
   const AstEquation *eq = what;
-  Symbol *symbol = equation_symbol(k, scope, eq, derivative_name(k, eq->name.name, eq->primes - 1));
+  Symbol *symbol = equation_symbol(k, scope, eq, primed_name(k->c, eq->name.name, eq->primes - 1));
   Want want = {.allow = ALLOW_CHANGING | ALLOW_TIME | ALLOW_NOISE};
   if (!symbol) {
     check_expr(k->c, scope, eq->value, &want); /* for its own mistakes */
@@ -137,8 +131,8 @@ static void check_equation_at(Comp *k, Scope *scope, const void *what) {
     return;
   }
   MVar *var = symbol->var;
-  Symbol *above = scope_find_here(k->scope, derivative_name(k, eq->name.name, eq->primes));
-  if (above && above->kind == SYM_VAR) {
+  Symbol *above = scope_find_here(k->scope, primed_name(k->c, eq->name.name, eq->primes));
+  if (above && (above->kind == SYM_VAR || above->kind == SYM_FAMILY)) {
     diag_equation_order(k->s, eq->name.span, name_str(k->s, eq->name.name), eq->primes,
                         "its derivative is a state of its own", above->span);
     return;
@@ -243,20 +237,17 @@ static void check_if(Comp *k, Scope *scope, const AstIfStmt *f, MStmtList *list)
   if (st->value) vec_push(k->c->arena, list, st);
 }
 
-static const AstList *target_indices(const Ast *target) {
-  static const AstList none = {0};
-  return target->kind == AST_SUBSCRIPT ? &AST_AS(Subscript, target)->indices : &none;
-}
-
 static void check_stmt(Comp *k, Scope *scope, const Ast *st, MStmtList *list) {
+  const AstAssign *assign = check_assignment(k->c, st);
+  if (assign) st = &assign->head;
   StmtAt at = {st, list};
   if (st->kind == AST_ASSIGN && AST_AS(Assign, st)->op == ASSIGN_DRAW)
     diag_not_supported(k->s, st->span, "draws in handlers",
                        "Draw the value at the start, into a state of its own.");
-  else if (st->kind == AST_ASSIGN)
-    comp_each_index(k, scope, target_indices(AST_AS(Assign, st)->target), check_assign_at, &at);
+  else if (assign)
+    comp_each_index(k, scope, path_indices(assign->target), check_assign_at, &at);
   else if (st->kind == AST_HOLD)
-    comp_each_index(k, scope, target_indices(AST_AS(Hold, st)->target), check_hold_at, &at);
+    comp_each_index(k, scope, path_indices(AST_AS(Hold, st)->target), check_hold_at, &at);
   else if (st->kind == AST_IF_STMT)
     check_if(k, scope, AST_AS(IfStmt, st), list);
   else if (st->kind == AST_SEND)

@@ -241,51 +241,9 @@ static MExpr *name_value(Checker *c, Scope *scope, const Ast *ast, Name name, co
   return NULL;
 }
 
-Name path_name(Checker *c, const Ast *ast) {
-  if (!ast) return (Name){0};
-  if (ast->kind == AST_NAME) return AST_AS(NameRef, ast)->name.name;
-  if (ast->kind == AST_PRIMED) {
-    const AstPrimed *p = AST_AS(Primed, ast);
-    static const char primes[] = "''''''''";
-    return name_fmt(c->s, "%s%.*s", name_str(c->s, p->name.name), p->primes, primes);
-  }
-  if (ast->kind != AST_MEMBER) return (Name){0};
-  Name base = path_name(c, AST_AS(Member, ast)->base);
-  if (name_none(base)) return base;
-  return name_fmt(c->s, "%s.%s", name_str(c->s, base), name_str(c->s, AST_AS(Member, ast)->name.name));
-}
-
-/* `na.g`: a part's name stands dotted in the scope; `lab.f`: a name of an imported file. */
-static Symbol *member_symbol(Checker *c, Scope *scope, const AstMember *m, bool *ret_reported) {
-  *ret_reported = false;
-  Name path = path_name(c, &m->head);
-  Symbol *symbol = name_none(path) ? NULL : scope_find(scope, path);
-  if (symbol) return symbol;
-  Name base_name = path_name(c, m->base);
-  Symbol *base = name_none(base_name) ? NULL : scope_find(scope, base_name);
-  if (!base) return NULL;
-  const char *word = name_str(c->s, m->name.name);
-  *ret_reported = true;
-  TextList names = {0};
-  if (base->kind == SYM_MODULE && base->failed) return NULL;
-  if (base->kind == SYM_MODULE) {
-    symbol = scope_find_here(base->module, m->name.name);
-    if (symbol) return symbol;
-    scope_names(c, base->module, &names);
-  } else if (base->kind == SYM_PART && base->part) {
-    for (uint32_t i = 0; i < base->part->vars.n; i++)
-      vec_push(c->arena, &names, name_str(c->s, base->part->vars.at[i]->name));
-  } else if (base->kind == SYM_PART) {
-    return NULL;
-  }
-  diag_unknown_member(c->s, m->name.span, name_str(c->s, base_name), symbol_kind_text(c, base), word,
-                      diag_nearest(word, names.at, names.n), base->span);
-  return NULL;
-}
-
 static MExpr *member_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
   bool reported;
-  Symbol *symbol = member_symbol(c, scope, AST_AS(Member, ast), &reported);
+  Symbol *symbol = path_member(c, scope, AST_AS(Member, ast), &reported);
   if (symbol) return symbol_value(c, symbol, ast->span, want);
   if (reported) return NULL;
   Name path = path_name(c, ast);
@@ -304,72 +262,8 @@ static MExpr *member_value(Checker *c, Scope *scope, const Ast *ast, const Want 
 }
 
 static MExpr *primed_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
-  Symbol *symbol = scope_find(scope, path_name(c, ast));
-  if (symbol) return symbol_value(c, symbol, ast->span, want);
-  const char *base = name_str(c->s, AST_AS(Primed, ast)->name.name);
-  diag_primed_not_state(c->s, ast->span, base, AST_AS(Primed, ast)->primes);
-  return NULL;
-}
-
-/* ---- subscripts */
-
-bool check_element(Checker *c, Scope *scope, const Ast *ast, const IndexSet *set, int32_t *ret_value) {
-  Name name = path_name(c, ast);
-  Symbol *symbol = ast->kind == AST_NAME ? scope_find(scope, name) : NULL;
-  if (symbol && symbol->kind == SYM_ELEMENT && symbol->set->root == set->root) {
-    *ret_value = symbol->value;
-  } else if (!set->range) {
-    const char *word = source_span_text(c->s, ast->span, c->arena);
-    TextList labels = {0};
-    for (uint32_t i = 0; i < set->n; i++) vec_push(c->arena, &labels, name_str(c->s, set->labels[i]));
-    diag_unknown_label(c->s, ast->span, word, name_str(c->s, set->name),
-                       diag_nearest(word, labels.at, labels.n), set->span);
-    return false;
-  } else {
-    Want want = {.has_dim = true, .who = "an index"};
-    double value;
-    MExpr *e = check_expr(c, scope, ast, &want);
-    if (!e) return false;
-    if (!expr_constant(e, false, &value) || value != (double)(int32_t)value) {
-      diag_constant_wanted(c->s, ast->span, "an index", true);
-      return false;
-    }
-    *ret_value = (int32_t)value;
-  }
-  if (index_position(set, *ret_value) >= 0) return true;
-  const char *text = source_span_text(c->s, ast->span, c->arena);
-  diag_not_in_set(c->s, ast->span, text, name_str(c->s, set->name), set->span);
-  return false;
-}
-
-Symbol *check_path(Checker *c, Scope *scope, const Ast *ast) {
-  const AstSubscript *sub = ast->kind == AST_SUBSCRIPT ? AST_AS(Subscript, ast) : NULL;
-  const Ast *base = sub ? sub->base : ast;
-  bool reported = false;
-  Symbol *symbol = base->kind == AST_MEMBER ? member_symbol(c, scope, AST_AS(Member, base), &reported)
-                                            : scope_find(scope, path_name(c, base));
-  if (!symbol) {
-    if (!reported && (base->kind == AST_NAME || base->kind == AST_MEMBER))
-      unknown_name(c, scope, path_name(c, base), base->span, NULL);
-    else if (!reported && base->kind == AST_PRIMED)
-      diag_primed_not_state(c->s, base->span, name_str(c->s, AST_AS(Primed, base)->name.name),
-                            AST_AS(Primed, base)->primes);
-    else if (!reported)
-      diag_name_wanted(c->s, ast->span);
-    return NULL;
-  }
-  if (!sub) return symbol_resolve(c, symbol, ast->span) ? symbol : NULL;
-  if (symbol->kind != SYM_FAMILY) {
-    diag_not_indexed(c->s, ast->span, name_str(c->s, symbol->name), symbol->span);
-    return NULL;
-  }
-  if (symbol->failed || !symbol->family) return NULL;
-  int32_t values[FAMILY_AXES] = {0};
-  uint32_t n = sub->indices.n;
-  for (uint32_t i = 0; i < n && i < symbol->family->n_axes; i++)
-    if (!check_element(c, scope, sub->indices.at[i], symbol->family->axes[i], &values[i])) return NULL;
-  Symbol *member = family_member(c, symbol, values, n, ast->span);
-  return member && symbol_resolve(c, member, ast->span) ? member : NULL;
+  Symbol *symbol = check_path(c, scope, ast);
+  return symbol ? symbol_value(c, symbol, ast->span, want) : NULL;
 }
 
 static MExpr *subscript_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {

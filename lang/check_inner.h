@@ -17,6 +17,8 @@ bool same_dims(Checker *c, const Want *want, const char *op, Span span, MExpr **
 void blame(Checker *c, const MExpr *e, const Want *want);
 /* No condition, no label. */
 bool arithmetic_operand(Checker *c, const MExpr *e, const char *op);
+/* `na.g`, `lab.f`; *ret_reported: a message was given. */
+Symbol *path_member(Checker *c, Scope *scope, const AstMember *m, bool *ret_reported);
 void unknown_name(Checker *c, Scope *scope, Name name, Span span, const MDomain *labels);
 void unknown_function(Checker *c, Scope *scope, Name name, Span span);
 

@@ -113,7 +113,7 @@ static bool record_total(Net *n, const AstRecord *ast, MRecord *r, Dim *dim) {
 static bool record_name(Net *n, const AstRecord *ast, MRecord *r) {
   Session *s = n->s;
   r->name = !name_none(ast->alias.name) ? ast->alias.name
-            : r->kind == RECORD_VALUE   ? path_name(n->c, ast->value)
+            : r->kind == RECORD_VALUE && !path_indices(ast->value)->n ? path_name(n->c, ast->value)
                                         : (Name){0};
   Span span = name_none(ast->alias.name) ? ast->value->span : ast->alias.span;
   if (name_none(r->name)) {

@@ -172,15 +172,16 @@ static Net *net_new(Checker *c, Scope *parent, Name name, MExperiment *x) {
 static void override_all(Net *n, const AstList *settings, bool values) {
   for (uint32_t i = 0; settings && i < settings->n; i++) {
     const Ast *st = settings->at[i];
-    if (st->kind != AST_ASSIGN) {
+    const AstAssign *assign = check_assignment(n->c, st);
+    if (!assign) {
       if (values)
         net_misplaced(n, st, "the settings of a network", "Settings look like `g = 4.5` or `N[L4e] = 100`.");
       continue;
     }
-    const AstAssign *assign = AST_AS(Assign, st);
     const Ast *target = assign->target; /* `g`, `w[2]`, or of a population: `E.tau`, `E.w[2]` */
+    if (target->kind == AST_CALL) target = AST_AS(Call, target)->callee;
     if (target->kind == AST_SUBSCRIPT) target = AST_AS(Subscript, target)->base;
-    bool member = target->kind == AST_MEMBER;
+    bool member = target->kind == AST_MEMBER || (target->kind == AST_PRIMED && AST_AS(Primed, target)->base);
     if (values && !member) net_override(n, assign);
     if (!values && member) net_override_setting(n, assign);
   }

@@ -18,11 +18,17 @@ static Name last_word(const Ast *path, Span *ret_span) {
   return word.name;
 }
 
+/* `V`, or `I[2]` as it is written: the name of an input, or of one of a family. */
+static Name input_name(Comp *k, const Ast *target) {
+  if (target->kind != AST_SUBSCRIPT) return path_name(k->c, target);
+  return name_z(k->s, source_span_text(k->s, target->span, k->c->arena));
+}
+
 static const AstAssign *binding_of(Comp *k, const AstUse *use, Name input) {
   for (uint32_t i = 0; i < use->settings.n; i++) {
     if (use->settings.at[i]->kind != AST_ASSIGN) continue;
     const AstAssign *a = AST_AS(Assign, use->settings.at[i]);
-    if (name_eq(path_name(k->c, a->target), input)) return a;
+    if (name_eq(input_name(k, a->target), input)) return a;
   }
   return NULL;
 }
@@ -89,6 +95,22 @@ static void declare_copy(Comp *k, PartUse *u, const MVar *of, Span span) {
   symbol->var = var;
 }
 
+/* The part's families under dotted names; their members are declared already. */
+static void declare_families(Comp *k, const PartUse *u, Span span) {
+  const Scope *own = u->part->scope;
+  for (uint32_t i = 0; own && i < own->symbols.n; i++) {
+    const Symbol *of = own->symbols.at[i];
+    if (of->kind != SYM_FAMILY || of->failed) continue;
+    Symbol *symbol = scope_declare(k->c, k->scope, SYM_FAMILY, dotted(k, u->alias, of->name), span);
+    Family *family = symbol->family = NEW(k->c->arena, Family);
+    *family = *of->family;
+    memset(&family->members, 0, sizeof family->members);
+    for (uint32_t m = 0; m < of->family->members.n; m++)
+      vec_push(k->c->arena, &family->members,
+               scope_find_here(k->scope, dotted(k, u->alias, of->family->members.at[m]->name)));
+  }
+}
+
 enum { LARGEST_COMPONENT = 100000 };
 
 void comp_declare_use(Comp *k, const AstUse *use) {
@@ -128,6 +150,7 @@ void comp_declare_use(Comp *k, const AstUse *use) {
     else
       declare_copy(k, u, var, span);
   }
+  declare_families(k, u, span);
 }
 
 /* ---- binding: the part's expressions */
@@ -191,30 +214,29 @@ static bool is_input(const MComponent *part, Name name) {
   return var && var->kind == VAR_INPUT;
 }
 
-static bool setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign,
-                    const MComponent *fallback, MSetting *ret);
+static bool settings_of(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign,
+                        const MComponent *fallback, MSettingList *ret);
 
 static void settings_apply(Comp *k, const PartUse *u) {
-  const MComponent *part = u->part;
-  MSetting *done = NEW_ARRAY(k->c->arena, MSetting, u->ast->settings.n);
-  uint32_t n = 0;
+  MSettingList done = {0};
   for (uint32_t i = 0; i < u->ast->settings.n; i++) {
-    const Ast *st = u->ast->settings.at[i];
-    if (st->kind != AST_ASSIGN) {
-      diag_setting_form(k->s, st->span);
+    const AstAssign *assign = check_assignment(k->c, u->ast->settings.at[i]);
+    if (!assign) {
+      diag_setting_form(k->s, u->ast->settings.at[i]->span);
       continue;
     }
-    const AstAssign *assign = AST_AS(Assign, st);
-    if (is_input(part, path_name(k->c, assign->target))) continue;
-    MSetting *set = &done[n];
-    if (!setting(k->c, k->scope, u->part, assign, NULL, set)) continue;
-    for (uint32_t j = 0; j < n; j++)
-      if (done[j].var == set->var)
-        diag_setting_twice(k->s, set->span, name_str(k->s, set->var->name), done[j].span);
-    n++;
-    MVar *var = u->map[set->var->index]->var;
-    var->value = set->value;
-    var->draw = set->draw;
+    if (is_input(u->part, input_name(k, assign->target))) continue;
+    uint32_t from = done.n;
+    settings_of(k->c, k->scope, u->part, assign, NULL, &done);
+    for (uint32_t n = from; n < done.n; n++) {
+      const MSetting *set = &done.at[n];
+      for (uint32_t j = 0; j < from; j++)
+        if (done.at[j].var == set->var)
+          diag_setting_twice(k->s, set->span, name_str(k->s, set->var->name), done.at[j].span);
+      MVar *var = u->map[set->var->index]->var;
+      var->value = set->value;
+      var->draw = set->draw;
+    }
   }
 }
 
@@ -249,38 +271,57 @@ void comp_bind_parts(Comp *k) {
 
 /* ---- settings */
 
-static Name setting_name(Checker *c, const Ast *target) {
-  if (target->kind == AST_SUBSCRIPT) {
-    const AstSubscript *sub = AST_AS(Subscript, target);
-    char *inside = arena_text(c->arena, "", 0);
-    for (uint32_t i = 0; i < sub->indices.n; i++)
-      inside = arena_printf(c->arena, "%s%s%s", inside, i ? "," : "",
-                            source_span_text(c->s, sub->indices.at[i]->span, c->arena));
-    return name_fmt(c->s, "%s[%s]", name_str(c->s, path_name(c, sub->base)), inside);
-  }
-  return path_name(c, target);
+/* The family that a target names, `w[1]`, `o.w[k]`, `x[k]'`; NULL: none. */
+static const Family *setting_family(Checker *c, const MComponent *component, const Ast *target) {
+  const Ast *base = target->kind == AST_SUBSCRIPT ? AST_AS(Subscript, target)->base : target;
+  Name name = path_name(c, base);
+  Symbol *symbol = component->scope && !name_none(name) ? scope_find_here(component->scope, name) : NULL;
+  return symbol && symbol->kind == SYM_FAMILY && !symbol->failed ? symbol->family : NULL;
 }
 
-static MVar *setting_var(Checker *c, MComponent *component, const Ast *target) {
-  if (target->kind == AST_CALL) {
-    diag_not_supported(c->s, target->span, "`x(0) = …`",
-                       "Write `x = …`: a state is set to its value at the start.");
-    return NULL;
-  }
-  Name name = setting_name(c, target);
+static void unknown_setting(Checker *c, const MComponent *component, const Ast *target, const char *word) {
+  TextList names = {0};
+  for (uint32_t i = 0; i < component->vars.n; i++)
+    if (component->vars.at[i]->kind == VAR_PARAM || component->vars.at[i]->kind == VAR_STATE)
+      vec_push(c->arena, &names, name_str(c->s, component->vars.at[i]->name));
+  diag_setting_unknown(c->s, target->span, word, name_str(c->s, component->name),
+                       diag_nearest(word, names.at, names.n), component->span);
+}
+
+/* The one variable that a target names, its indices known. NULL after a message. */
+static MVar *setting_var(Checker *c, Scope *scope, const MComponent *component, const Ast *target) {
+  const AstList *indices = path_indices(target);
+  const Family *family = setting_family(c, component, target);
+  Name name = path_name(c, target->kind == AST_SUBSCRIPT ? AST_AS(Subscript, target)->base : target);
+  MVar *var = NULL;
   if (name_none(name)) {
     diag_setting_form(c->s, target->span);
     return NULL;
   }
-  MVar *var = component_var(component, name);
   const char *word = name_str(c->s, name), *of = name_str(c->s, component->name);
+  if (family) {
+    int32_t values[FAMILY_AXES] = {0};
+    Symbol *symbol = scope_find_here(component->scope, name);
+    if (indices->n == 0) {
+      diag_index_missing(c->s, target->span, word, family->n_axes, symbol->span);
+      return NULL;
+    }
+    for (uint32_t i = 0; i < indices->n && i < family->n_axes; i++)
+      if (!check_element(c, scope, indices->at[i], family->axes[i], &values[i])) return NULL;
+    symbol = family_member(c, symbol, values, indices->n, target->span);
+    if (!symbol) return NULL;
+    var = symbol->kind == SYM_VAR ? symbol->var : NULL;
+    word = name_str(c->s, symbol->name);
+  } else if (indices->n == 0) {
+    var = component_var(component, name);
+  } else {
+    MVar *plain = component_var(component, name);
+    if (plain) diag_not_indexed(c->s, target->span, word, plain->span);
+    else unknown_setting(c, component, target, source_span_text(c->s, target->span, c->arena));
+    return NULL;
+  }
   if (!var) {
-    TextList names = {0};
-    for (uint32_t i = 0; i < component->vars.n; i++)
-      if (component->vars.at[i]->kind == VAR_PARAM || component->vars.at[i]->kind == VAR_STATE)
-        vec_push(c->arena, &names, name_str(c->s, component->vars.at[i]->name));
-    diag_setting_unknown(c->s, target->span, word, of, diag_nearest(word, names.at, names.n),
-                         component->span);
+    unknown_setting(c, component, target, word);
     return NULL;
   }
   if (var->kind == VAR_PARAM || var->kind == VAR_STATE) return var;
@@ -288,25 +329,35 @@ static MVar *setting_var(Checker *c, MComponent *component, const Ast *target) {
   return NULL;
 }
 
-/* fallback: the component whose params the value may use beside the names in scope; NULL: a part's setting,
- * whose value is the host's and, for a state, may depend on other states at the start. */
-static bool setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign,
-                    const MComponent *fallback, MSetting *ret) {
-  if (assign->op != ASSIGN_SET && assign->op != ASSIGN_DRAW) {
-    diag_setting_form(c->s, assign->head.span);
+/* What the settings of one statement share. fallback: the component whose params the value may use beside the
+ * names in scope; NULL: a part's setting, whose value is the host's and, for a state, may depend on other
+ * states at the start. */
+typedef struct {
+  Checker *c;
+  MComponent *component;
+  const MComponent *fallback;
+  const AstAssign *assign;
+  const Ast *target; /* without `(0)` */
+  bool start;        /* written `x(0) = …` */
+  MSettingList *ret;
+} Setting;
+
+static bool setting_at(const Setting *st, Scope *scope, MVar *var, const Ast *ast) {
+  Checker *c = st->c;
+  const AstAssign *assign = st->assign;
+  const char *word = name_str(c->s, var->name);
+  if (st->start && var->kind != VAR_STATE) {
+    diag_start_of(c->s, assign->target->span, word, "a param", var->span);
     return false;
   }
-  MVar *var = setting_var(c, component, assign->target);
-  if (!var) return false;
   bool draw = assign->op == ASSIGN_DRAW;
   Want want = {.has_dim = true, .dim = var->dim, .allow = draw ? ALLOW_DRAW : 0};
-  want.who =
-      arena_printf(c->arena, "`%s` of `%s`", name_str(c->s, var->name), name_str(c->s, component->name));
+  want.who = arena_printf(c->arena, "`%s` of `%s`", word, name_str(c->s, st->component->name));
   if (var->domain.labels.n) want.labels = &var->domain;
-  if (!fallback && var->kind == VAR_STATE) want.allow |= ALLOW_CHANGING;
+  if (!st->fallback && var->kind == VAR_STATE) want.allow |= ALLOW_CHANGING;
   const MComponent *before = c->fallback;
-  c->fallback = fallback;
-  MExpr *value = check_expr(c, scope, assign->value, &want);
+  c->fallback = st->fallback;
+  MExpr *value = check_expr(c, scope, ast, &want);
   c->fallback = before;
   if (!value) return false;
   if (draw && !expr_has(value, MX_DRAW)) {
@@ -314,10 +365,86 @@ static bool setting(Checker *c, Scope *scope, MComponent *component, const AstAs
     return false;
   }
   if (!draw) check_in_domain(c, &var->domain, var->name, value);
-  *ret = (MSetting){.var = var, .value = value, .draw = draw, .span = assign->head.span};
+  MSetting set = {.var = var, .value = value, .draw = draw, .span = assign->head.span};
+  vec_push(c->arena, st->ret, set);
   return true;
 }
 
-bool check_setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign, MSetting *ret) {
-  return setting(c, scope, component, assign, component, ret);
+/* A free index means "for all": the names that stand for an index set and not for an element. */
+static bool setting_each(const Setting *st, Scope *scope) {
+  Checker *c = st->c;
+  const AstList *indices = path_indices(st->target);
+  const Scope *own = st->component->scope;
+  for (uint32_t i = 0; i < indices->n; i++) {
+    Name name = indices->at[i]->kind == AST_NAME ? path_name(c, indices->at[i]) : (Name){0};
+    Symbol *symbol = name_none(name) ? NULL : scope_find(scope, name);
+    if (!symbol && !name_none(name) && own) symbol = scope_find_here(own, name);
+    if (!symbol || symbol->kind != SYM_SET || symbol->failed) continue;
+    for (uint32_t at = 0; at < symbol->set->n; at++) {
+      Scope *inner = scope_new(c, scope);
+      scope_bind(c, inner, name, indices->at[i]->span, symbol->set, at);
+      if (!setting_each(st, inner)) return false;
+    }
+    return true;
+  }
+  MVar *var = setting_var(c, scope, st->component, st->target);
+  return var && setting_at(st, scope, var, st->assign->value);
+}
+
+/* `w = [1 pA, 2 pA]`: the elements of a family in order, lists in lists for several indices; first: member. */
+static bool setting_table(const Setting *st, Scope *scope, const Family *family, const Ast *ast, uint32_t axis,
+                          uint32_t first) {
+  Checker *c = st->c;
+  const IndexSet *set = family->axes[axis];
+  const AstListExpr *list = ast->kind == AST_LIST ? AST_AS(ListExpr, ast) : NULL;
+  if (!list || list->items.n != set->n) {
+    diag_list_length(c->s, ast->span, set->n, list ? list->items.n : 1, name_str(c->s, set->name), set->span);
+    return false;
+  }
+  for (uint32_t i = 0; i < list->items.n; i++) {
+    uint32_t at = first * set->n + i;
+    if (axis + 1 < family->n_axes) {
+      if (!setting_table(st, scope, family, list->items.at[i], axis + 1, at)) return false;
+      continue;
+    }
+    Symbol *member = family->members.at[at];
+    MVar *var = member->kind == SYM_VAR ? member->var : NULL;
+    if (!var || (var->kind != VAR_PARAM && var->kind != VAR_STATE)) {
+      diag_setting_target(c->s, st->target->span, name_str(c->s, member->name), name_str(c->s, st->component->name),
+                          var && var->kind == VAR_LET ? "a let" : "an input", member->span);
+      return false;
+    }
+    if (!setting_at(st, scope, var, list->items.at[i])) return false;
+  }
+  return true;
+}
+
+/* `x(0)` -> `x`. NULL after a message. */
+static const Ast *start_target(Checker *c, const Ast *target, bool *ret_start) {
+  *ret_start = target->kind == AST_CALL;
+  if (!*ret_start) return target;
+  const AstCall *call = AST_AS(Call, target);
+  const Ast *at = call->args.n == 1 ? call->args.at[0] : NULL;
+  if (at && at->kind == AST_NUMBER && !AST_AS(Number, at)->unit && AST_AS(Number, at)->value == 0) return call->callee;
+  diag_start_of(c->s, target->span, source_span_text(c->s, call->callee->span, c->arena), NULL, (Span){0, 0});
+  return NULL;
+}
+
+static bool settings_of(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign,
+                        const MComponent *fallback, MSettingList *ret) {
+  if (assign->op != ASSIGN_SET && assign->op != ASSIGN_DRAW) {
+    diag_setting_form(c->s, assign->head.span);
+    return false;
+  }
+  Setting st = {c, component, fallback, assign, NULL, false, ret};
+  st.target = start_target(c, assign->target, &st.start);
+  if (!st.target) return false;
+  const Family *family = setting_family(c, component, st.target);
+  if (family && path_indices(st.target)->n == 0 && assign->value && assign->value->kind == AST_LIST)
+    return setting_table(&st, scope, family, assign->value, 0, 0);
+  return setting_each(&st, scope);
+}
+
+bool check_setting(Checker *c, Scope *scope, MComponent *component, const AstAssign *assign, MSettingList *ret) {
+  return settings_of(c, scope, component, assign, component, ret);
 }

@@ -54,18 +54,18 @@ static bool population_settings(Net *n, Scope *scope, MPopulation *p, const AstL
   bool good = true;
   for (uint32_t i = 0; i < settings->n; i++) {
     const Ast *st = settings->at[i];
-    MSetting set = {0};
-    if (st->kind != AST_ASSIGN) {
+    const AstAssign *assign = check_assignment(n->c, st);
+    MSettingList sets = {0};
+    if (!assign) {
       net_misplaced(n, st, "the settings of a population",
                     "Settings look like `tau_m = 12 ms` or `V ~ normal(a, b)`.");
       return false;
     }
-    if (!check_setting(n->c, scope, p->component, AST_AS(Assign, st), &set) || !setting_fits(n, &set) ||
-        same_setting(n, p, &set, st->span)) {
-      good = false;
-      continue;
+    good &= check_setting(n->c, scope, p->component, assign, &sets);
+    for (uint32_t k = 0; k < sets.n; k++) {
+      if (!setting_fits(n, &sets.at[k]) || same_setting(n, p, &sets.at[k], st->span)) good = false;
+      else vec_push(n->s->arena, &p->settings, sets.at[k]);
     }
-    vec_push(n->s->arena, &p->settings, set);
   }
   return good;
 }
@@ -127,8 +127,33 @@ void net_lone_population(Net *n, MComponent *component, Span span, const AstList
 
 /* ---- what an experiment sets in a population: `cell[L4e].na.g = 3 mS/cm^2` */
 
+static const Ast *split_target(Net *n, const Ast *ast, Ast **ret_rest);
+
+/* `E.o.x'`: as of `E.o`, with the primes at the end. */
+static const Ast *split_primed(Net *n, const AstPrimed *p, Ast **ret_rest) {
+  Ast *rest = ast_new(n->s, AST_PRIMED, (Span){p->name.span.from, p->head.span.to});
+  const Ast *base = p->base;
+  Ast *inner = NULL;
+  if (base->kind == AST_MEMBER) base = split_target(n, base, &inner);
+  AST_AS(Primed, rest)->base = inner;
+  AST_AS(Primed, rest)->name = p->name;
+  AST_AS(Primed, rest)->indices = p->indices;
+  AST_AS(Primed, rest)->primes = p->primes;
+  *ret_rest = rest;
+  return base;
+}
+
 /* `cell[L4e].na.w[2]` -> `cell[L4e]`, and the rest as a tree of its own. */
 static const Ast *split_target(Net *n, const Ast *ast, Ast **ret_rest) {
+  if (ast->kind == AST_CALL) {
+    Ast *inner;
+    const Ast *base = split_target(n, AST_AS(Call, ast)->callee, &inner);
+    *ret_rest = ast_new(n->s, AST_CALL, (Span){inner->span.from, ast->span.to});
+    AST_AS(Call, *ret_rest)->callee = inner;
+    AST_AS(Call, *ret_rest)->args = AST_AS(Call, ast)->args;
+    return base;
+  }
+  if (ast->kind == AST_PRIMED) return split_primed(n, AST_AS(Primed, ast), ret_rest);
   if (ast->kind == AST_SUBSCRIPT) {
     Ast *inner;
     const Ast *base = split_target(n, AST_AS(Subscript, ast)->base, &inner);
@@ -166,14 +191,16 @@ void net_override_setting(Net *n, const AstAssign *assign) {
   const Ast *base = split_target(n, assign->target, &inner.target);
   if (!net_slices(n, n->scope, base, &slices, NULL)) return;
   for (uint32_t i = 0; i < slices.n; i++) {
-    MSetting set = {0};
+    MSettingList sets = {0};
     if (slices.at[i].from) {
       diag_not_supported(n->s, base->span, "settings for a part of a population",
                          "Make it a population of its own, or give the setting to all of it.");
       return;
     }
-    if (!check_setting(n->c, n->scope, slices.at[i].pop->component, &inner, &set) || !setting_fits(n, &set))
-      return;
-    replace_setting(n, slices.at[i].pop, &set);
+    if (!check_setting(n->c, n->scope, slices.at[i].pop->component, &inner, &sets)) return;
+    for (uint32_t k = 0; k < sets.n; k++) {
+      if (!setting_fits(n, &sets.at[k])) return;
+      replace_setting(n, slices.at[i].pop, &sets.at[k]);
+    }
   }
 }

@@ -219,4 +219,10 @@ void diag_link_failed(Session *s, const char *path, const char *linker, const ch
 void diag_linker_missing(Session *s, const char *path);
 void diag_file_unwritable(Session *s, const char *path, const char *reason);
 
+/* ---- equations, expressions and settings (diag_equations.c) */
+/* `param x'` (not_state), or more primes than `most`. */
+void diag_derivative_declared(Session *s, Span span, const char *name, bool not_state, int most);
+/* `x(0) = …` where x is no state (kind: "a param"), or another time than 0 (kind NULL). */
+void diag_start_of(Session *s, Span span, const char *name, const char *kind, Span decl);
+
 #endif

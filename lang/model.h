@@ -160,13 +160,15 @@ typedef struct {
   Span span;
 } MSetting;
 
+typedef VEC(MSetting) MSettingList;
+
 struct MPopulation {
   Name path; /* "E", "cell[L4e]", "squid" */
   Name base; /* "cell" */
   uint32_t index;
   MComponent *component;
   MExpr *size; /* over globals */
-  VEC(MSetting) settings;
+  MSettingList settings;
   Span span;
 };
 

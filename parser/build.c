@@ -64,25 +64,27 @@ static const char *assign_text(AssignOp op) {
 
 /* x' = … is an equation, everything else an assignment or a setting. */
 Ast *build_assign(Parser *p, Span span, Ast *target, AssignOp op, Ast *value) {
-  if (target->kind == AST_PRIMED && op == ASSIGN_SET) {
-    const AstPrimed *t = AST_AS(Primed, target);
+  const AstPrimed *t = target->kind == AST_PRIMED ? AST_AS(Primed, target) : NULL;
+  if (t && !t->base && op == ASSIGN_SET)
     return MAKE(EQUATION, Equation, .name = t->name, .indices = t->indices, .primes = t->primes, .value = value);
-  }
   if (target->kind != AST_NAME && target->kind != AST_MEMBER && target->kind != AST_SUBSCRIPT &&
-      target->kind != AST_CALL) {
+      target->kind != AST_CALL && !t) {
     if (!p->mute) diag_syntax_target(p->s, target->span, assign_text(op));
     return NULL;
   }
   return MAKE(ASSIGN, Assign, .target = target, .op = (int)op, .value = value);
 }
 
-/* x' or w[k]' */
+/* x' or w[k]' or o.x' */
 Ast *build_primed(Parser *p, Span span, Ast *base, int primes) {
   const Ast *name = base->kind == AST_SUBSCRIPT ? AST_AS(Subscript, base)->base : base;
   AstList indices = {0};
   if (base->kind == AST_SUBSCRIPT) indices = AST_AS(Subscript, base)->indices;
   if (name->kind == AST_NAME)
     return MAKE(PRIMED, Primed, .name = AST_AS(NameRef, name)->name, .indices = indices, .primes = primes);
+  if (name->kind == AST_MEMBER)
+    return MAKE(PRIMED, Primed, .base = AST_AS(Member, name)->base, .name = AST_AS(Member, name)->name,
+                .indices = indices, .primes = primes);
   if (!p->mute) diag_syntax_target(p->s, base->span, "'");
   return base;
 }

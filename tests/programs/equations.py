@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Equations, tables, settings and signals: models run through `nslc run … --csv`, against closed forms and plain Python written from the
+language's page alone."""
+import cmath
+import math
+
+from semantics import Run, compare, mean_of, same, variance
+from tap import Tap
+
+PAIRS = """
+component pair {
+  index k = 1..2
+  param w = 0.5/ms
+  state z[k] = 1 mV, z[k]' = 0 mV/ms
+  z[k]'' = -w^2 * z[k] * k^2
+}
+neuron osc {
+  index k = 1..3
+  param w[k] = [1/ms, 2/ms, 3/ms]
+  param d = 0.2/ms
+  state x[k] = k * 1 mV
+  state y = 0, y' = 1/ms
+  state q = 1 mV, q' = 0.5 mV/ms, q'' = 0 mV/ms^2
+  use o = pair { z[1] = 3 mV;  z[2]' = 2 mV/ms }
+  let energy[k] = x[k]'^2 / 2 + w[k]^2 * x[k]^2 / 2
+  x[k]'' = -w[k]^2 * x[k]
+  y'' = -2 * d * y' - (1/ms)^2 * y
+  q''' = -q * (1/ms)^3
+  receive kick(a : mV/ms) { x[k]' += a;  y' += a / (1 mV) }
+}
+"""
+
+
+# ---- equations of higher order
+
+def damped(t, x, v, w, d):
+    """x'' = -2 d x' - w^2 x"""
+    r = cmath.sqrt(d * d - w * w)
+    a, b = -d + r, -d - r
+    c = (v - b * x) / (a - b)
+    e = x - c
+    return (c * cmath.exp(a * t) + e * cmath.exp(b * t)).real, (a * c * cmath.exp(a * t) + b * e * cmath.exp(b * t)).real
+
+
+def third(t, x, v, u):
+    """q''' = -q: a sum of exponentials of the cube roots of -1"""
+    roots = [complex(-1, 0), cmath.exp(1j * math.pi / 3), cmath.exp(-1j * math.pi / 3)]
+    a, b, c = roots
+    # Lagrange's form of the interpolating polynomial in d/dt
+    total = 0
+    for r, s, w in ((a, b, c), (b, a, c), (c, a, b)):
+        total += cmath.exp(r * t) * (u - (s + w) * v + s * w * x) / ((r - s) * (r - w))
+    return total.real
+
+
+def higher_order(t):
+    experiment = """
+network n {
+  population P : osc[2] { x[k]' = k * 0.1 mV/ms;  y'(0) = 0.5/ms;  w[k] = 1/ms * k;  x(0) = [1 mV, 2 mV, 4 mV];  o.w = 1/ms }
+  population Q : osc[1]
+  drive P.kick with times([5 ms]) { weight = 1 mV/ms }
+}
+experiment e {
+  network n { P.y' = 0.25/ms;  P.x[2]' = 3 mV/ms;  P.o.z[2]' = 1 mV/ms }
+  record x[1] of P as x1 every 1 ms
+  record x[2]' of P as v2 every 1 ms
+  record x[3] of Q as x3 every 1 ms
+  record y of P every 1 ms
+  record y' of P as vy every 1 ms
+  record o.z[2] of P as z every 1 ms
+  record o.z[1]' of Q as zv every 1 ms
+  record energy[2] of Q as e2 every 1 ms
+  record q of Q every 1 ms
+  run 20 ms with dt = 0.1 ms
+}
+"""
+    grid = range(21)
+
+    def kicked(x, v, w, d, part):
+        values = []
+        for s in grid:
+            if s < 5:
+                values.append(damped(s, x, v, w, d)[part])
+            else:
+                a, b = damped(5, x, v, w, d)
+                values.append(damped(s - 5, a, b + 1, w, d)[part])
+        return values
+
+    run = Run(t, PAIRS + experiment)
+    compare(t, run, "x'': settings of states, derivatives and tables, free indices, x(0), kicks of x', all exact",
+            lambda r: [(r.column("x1"), kicked(1, 0.1, 1, 0, 0)), (r.column("v2"), kicked(2, 3, 2, 0, 1)),
+                       (r.column("x3"), [3 * math.cos(3 * s) for s in grid]), (r.column("y"), kicked(0, 0.25, 1, 0.2, 0)),
+                       (r.column("vy"), kicked(0, 0.25, 1, 0.2, 1))])
+    compare(t, run, "x'' in a part with a family: o.z[2], o.z[1]', and a let over x[k]'",
+            lambda r: [(r.column("z"), [math.cos(2 * s) + math.sin(2 * s) / 2 for s in grid]),
+                       (r.column("zv"), [-1.5 * math.sin(s / 2) for s in grid]), (r.column("e2"), [8] * 21)])
+    compare(t, run, "an equation of third order", lambda r: [(r.column("q"), [third(s, 1, 0.5, 0) for s in grid])], 1e-8)
+
+
+def main():
+    t = Tap()
+    for part in (higher_order,):
+        part(t)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
