@@ -134,14 +134,33 @@ static Scope *import_scope(Loader *l, const AstImport *import, const char *impor
   return file->broken ? NULL : scope; /* what is missing from it is not its users' fault */
 }
 
-static void declare_import(Loader *l, Scope *scope, const AstImport *import, const char *importer) {
-  Session *s = l->c->s;
+/* `import "cells.nsl"`: the names that the file itself declares, as if they stood here. */
+static void import_all(Checker *c, Scope *around, const Scope *module, const AstImport *import) {
+  for (uint32_t i = 0; i < module->symbols.n; i++) {
+    Symbol *symbol = module->symbols.at[i];
+    if (symbol->kind == SYM_MODULE) continue;
+    const Symbol *before = scope_find_here(around, symbol->name);
+    if (!before) scope_enter(c, around, symbol);
+    else if (before != symbol)
+      diag_two_candidates(c->s, import->head.span, name_str(c->s, symbol->name), before->span, symbol->span, true);
+  }
+}
+
+/* A name of the file's own that an import without a name brings as well. */
+static void refuse_doubles(Checker *c, const Scope *scope, const Scope *around) {
+  for (uint32_t i = 0; i < scope->symbols.n; i++) {
+    const Symbol *own = scope->symbols.at[i], *other = scope_find_here(around, own->name);
+    if (other) diag_two_candidates(c->s, own->span, name_str(c->s, own->name), own->span, other->span, false);
+  }
+}
+
+static void declare_import(Loader *l, Scope *around, Scope *scope, const AstImport *import, const char *importer) {
   if (name_none(import->path)) return;
+  Scope *module = import_scope(l, import, importer);
   if (name_none(import->alias.name)) {
-    diag_import_alias(s, import->head.span);
+    if (module) import_all(l->c, around, module, import);
     return;
   }
-  Scope *module = import_scope(l, import, importer);
   Symbol *symbol = scope_declare(l->c, scope, SYM_MODULE, import->alias.name, import->alias.span);
   symbol->module = module;
   symbol->failed = !module;
@@ -155,13 +174,14 @@ static Scope *file_scope(Loader *l, const AstFile *file, const char *path) {
   if (realpath(path, real)) made.path = arena_text(c->arena, real, strlen(real));
   vec_push(c->arena, &l->files, made);
   uint32_t at = l->files.n - 1;
-  Scope *scope = scope_new(c, c->library);
+  Scope *around = scope_new(c, c->library), *scope = scope_new(c, around);
   l->depth++;
   for (uint32_t i = 0; i < file->items.n; i++)
     if (file->items.at[i]->kind == AST_IMPORT)
-      declare_import(l, scope, AST_AS(Import, file->items.at[i]), path);
+      declare_import(l, around, scope, AST_AS(Import, file->items.at[i]), path);
   l->depth--;
   check_declare_file(c, scope, file);
+  refuse_doubles(c, scope, around);
   l->files.at[at].scope = scope;
   l->files.at[at].busy = false;
   return scope;

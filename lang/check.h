@@ -94,6 +94,13 @@ void check_fn(Checker *c, Scope *scope, const AstFn *fn);
 /* fn, blocks and constants (`let` at file level) of one file into a scope; messages for what cannot stand
  * there. Nothing is checked yet. */
 void check_declare_file(Checker *c, Scope *scope, const AstFile *file);
+/* Only its constants and index sets (check_constant.c). */
+void constants_declare(Checker *c, Scope *scope, const AstFile *file);
+/* The element of a value written as a (nested) list, the value itself if it is none, NULL after a message. */
+const Ast *family_list_element(Checker *c, const Ast *value, const Family *family, const uint32_t *position);
+/* An element that says what the whole family is measured in: completed, with a value of its own that is no literal 0 or
+ * inf. NULL: none but `member` itself, or none yet. */
+const Symbol *family_model(Checker *c, const Family *family, const Symbol *member, const Ast *(*value)(const Symbol *));
 /* The values of a file's constants, used or not. */
 void check_constants(Checker *c, Scope *scope, const AstDecl *decl);
 /* The unit written after a `:`; no unit: a plain number (false). */

@@ -270,7 +270,7 @@ static MExpr *fn_call(Checker *c, Scope *scope, Symbol *symbol, const AstCall *c
 
 /* ---- functions with a meaning of their own */
 
-static bool reserved_call(Checker *c, const AstCall *call, const char *name, const Want *want, MExpr **ret) {
+static bool reserved_call(Checker *c, Scope *scope, const AstCall *call, const char *name, const Want *want, MExpr **ret) {
   static const Dim per_root_time = {{-DIM_ONE / 2}};
   Span span = call->head.span;
   *ret = NULL;
@@ -288,8 +288,7 @@ static bool reserved_call(Checker *c, const AstCall *call, const char *name, con
     return true;
   }
   if (strcmp(name, "sum") == 0 || strcmp(name, "mean") == 0) {
-    diag_not_supported(c->s, span, arena_printf(c->arena, "`%s` inside an expression", name),
-                       "In an experiment, `record sum(E.V) as lfp` and `record mean(E.V)` work.");
+    *ret = total_value(c, scope, call, want);
     return true;
   }
   if (strcmp(name, "choice") == 0) {
@@ -333,7 +332,7 @@ MExpr *call_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
   for (size_t i = 0; i < COUNT_OF(dists); i++)
     if (strcmp(dists[i].text, text) == 0) return draw_call(c, scope, call, i, want);
   MExpr *value;
-  if (reserved_call(c, call, text, want, &value)) return value;
+  if (reserved_call(c, scope, call, text, want, &value)) return value;
   if (symbol)
     diag_not_a_function(c->s, call->callee->span, text, symbol_kind_text(c, symbol), symbol->span);
   else
@@ -369,7 +368,10 @@ static void names_known(Ast *ast, void *context) {
   if (ast->kind == AST_NAME) {
     Name name = AST_AS(NameRef, ast)->name.name;
     const char *text = name_str(w->c->s, name);
-    if (!scope_find(w->scope, name) && strcmp(text, "inf") != 0)
+    bool known = scope_find(w->scope, name) || strcmp(text, "inf") == 0;
+    if (!known && (strcmp(text, "t") == 0 || strcmp(text, "dt") == 0))
+      diag_time_misplaced(w->c->s, ast->span, text);
+    else if (!known)
       unknown_name(w->c, w->scope, name, ast->span, NULL);
   } else if (ast->kind == AST_CALL) {
     const AstCall *call = AST_AS(Call, ast);

@@ -101,12 +101,19 @@ static bool derivative_dim(Comp *k, const VarDecl *decl, Dim *ret) {
   return true;
 }
 
+static const Ast *var_ast(const Symbol *symbol) { return ((const VarDecl *)symbol->context)->value; }
+
 /* The dimension that is known without the value: declared, or of a derivative. false after a message. */
 static bool declared_dim(Comp *k, const VarDecl *decl, const MVar *var, Want *want) {
   const AstItem *item = decl->item;
   if (decl->base) {
     want->has_dim = true;
     if (!derivative_dim(k, decl, &want->dim)) return false;
+  }
+  const Symbol *model = decl->family && !item->unit ? family_model(k->c, decl->family, decl->self, var_ast) : NULL;
+  if (model) {
+    want->has_dim = true;
+    want->dim = model->var->dim;
   }
   if (item && item->unit) {
     Unit unit;
@@ -181,7 +188,7 @@ static Symbol *declare_var(Comp *k, Scope *scope, VarKind kind, Name name, const
   Span span = item->name.span;
   Symbol *symbol = enter ? scope_declare(k->c, k->scope, SYM_VAR, name, span) : NEW(k->c->arena, Symbol);
   VarDecl *decl = NEW(k->c->arena, VarDecl);
-  *decl = (VarDecl){k, item, value, NULL};
+  *decl = (VarDecl){.comp = k, .item = item, .value = value};
   symbol->kind = SYM_VAR;
   symbol->name = name;
   symbol->span = span;
@@ -221,21 +228,6 @@ static bool family_axes(Comp *k, const AstItem *item, Family *family, Name *name
   return false;
 }
 
-/* The element of a value written as a (nested) list, the value itself if it is none, NULL after a message. */
-static const Ast *list_element(Comp *k, const Ast *value, const Family *family, const uint32_t *position) {
-  if (!value || value->kind != AST_LIST) return value;
-  for (uint32_t axis = 0; axis < family->n_axes; axis++) {
-    if (value->kind != AST_LIST || AST_AS(ListExpr, value)->items.n != family->axes[axis]->n) {
-      uint32_t got = value->kind == AST_LIST ? AST_AS(ListExpr, value)->items.n : 1;
-      diag_list_length(k->s, value->span, family->axes[axis]->n, got,
-                       name_str(k->s, family->axes[axis]->name), family->axes[axis]->span);
-      return NULL;
-    }
-    value = AST_AS(ListExpr, value)->items.at[position[axis]];
-  }
-  return value;
-}
-
 /* The family whose derivatives are declared: `x[k]` of `x[k]'`, with the same index sets. NULL after a message. */
 static const Family *family_below(Comp *k, const AstItem *item, const Family *family) {
   Symbol *base = scope_find_here(k->scope, primed_name(k->c, item->name.name, item->primes - 1));
@@ -271,11 +263,13 @@ static void declare_family(Comp *k, VarKind kind, const AstItem *item) {
       rest /= family->axes[i]->n;
       scope_bind(k->c, scope, names[i], item->name.span, family->axes[i], position[i]);
     }
-    const Ast *value = list_element(k, item->value, family, position);
+    const Ast *value = family_list_element(k->c, item->value, family, position);
     if (item->value && !value) return;
     Name name = primed_name(k->c, family_member_name(k->c, item->name.name, family, at), item->primes);
     Symbol *member = declare_var(k, scope, kind, name, item, value, false);
     if (below) ((VarDecl *)member->context)->base = below->members.at[at];
+    ((VarDecl *)member->context)->family = below ? NULL : family;
+    ((VarDecl *)member->context)->self = member;
     vec_push(k->c->arena, &family->members, member);
   }
   symbol->failed = false;
@@ -361,7 +355,7 @@ static void declare_decl(Comp *k, const AstDecl *decl) {
 /* `x'' = …` makes x' a state; it starts at 0 unless `state x' = …` says otherwise. */
 static void derivative_of(Comp *k, Symbol *symbol, Symbol *base, Name name, Span span) {
   VarDecl *decl = NEW(k->c->arena, VarDecl);
-  *decl = (VarDecl){k, NULL, NULL, base};
+  *decl = (VarDecl){.comp = k, .base = base};
   symbol->kind = SYM_VAR;
   symbol->name = name;
   symbol->span = span;
@@ -562,64 +556,11 @@ MComponent *check_component_ref(Checker *c, Scope *scope, const Ast *ref) {
 
 /* ---- files */
 
-static void resolve_constant(Checker *c, Symbol *symbol) {
-  const AstItem *item = AST_AS(Item, symbol->ast);
-  Want want = {.who = arena_printf(c->arena, "the constant `%s`", name_str(c->s, symbol->name))};
-  Unit unit;
-  double value;
-  symbol->failed = true;
-  if (item->unit) {
-    if (!check_unit(c, item->unit, &unit)) return;
-    want.has_dim = true;
-    want.dim = unit.dim;
-  }
-  if (!item->value) {
-    diag_value_missing(c->s, item->name.span, "let", name_str(c->s, symbol->name));
-    return;
-  }
-  MExpr *e = check_expr(c, symbol->scope, item->value, &want);
-  if (!e) return;
-  if (!expr_constant(e, false, &value)) {
-    diag_constant_wanted(c->s, e->span, want.who, false);
-    return;
-  }
-  symbol->expr = expr_number(c, value, e->dim, item->name.span);
-  symbol->failed = false;
-}
-
-static void declare_constants(Checker *c, Scope *scope, const AstDecl *decl) {
-  const char *what = name_str(c->s, decl->what.name);
-  if (strcmp(what, "let") != 0) {
-    diag_statement_misplaced(c->s, decl->what.span, arena_printf(c->arena, "`%s`", what),
-                             "a file outside of all blocks: only `let` and `fn` can");
-    return;
-  }
-  for (uint32_t i = 0; i < decl->items.n; i++) {
-    const AstItem *item = AST_AS(Item, decl->items.at[i]);
-    if (item->binders.n > 0 || item->primes > 0) {
-      diag_not_supported(c->s, item->head.span, "constants with indices", NULL);
-      continue;
-    }
-    Symbol *symbol = scope_declare(c, scope, SYM_EXPR, item->name.name, item->name.span);
-    symbol->ast = &item->head;
-    symbol->status = SYM_NEW;
-    symbol->resolve = resolve_constant;
-  }
-}
-
-void check_constants(Checker *c, Scope *scope, const AstDecl *decl) {
-  for (uint32_t i = 0; i < decl->items.n; i++) {
-    Symbol *symbol = scope_find_here(scope, AST_AS(Item, decl->items.at[i])->name.name);
-    if (symbol && symbol->ast == decl->items.at[i]) symbol_resolve(c, symbol, symbol->span);
-  }
-}
-
 void check_declare_file(Checker *c, Scope *scope, const AstFile *file) {
+  constants_declare(c, scope, file);
   for (uint32_t i = 0; file && i < file->items.n; i++) {
     const Ast *item = file->items.at[i];
-    if (item->kind == AST_DECL) {
-      declare_constants(c, scope, AST_AS(Decl, item));
-    } else if (item->kind == AST_FN) {
+    if (item->kind == AST_FN) {
       Symbol *symbol =
           scope_declare(c, scope, SYM_FN, AST_AS(Fn, item)->name.name, AST_AS(Fn, item)->name.span);
       symbol->ast = item;

@@ -104,6 +104,17 @@ bool same_dims(Checker *c, const Want *want, const char *op, Span span, MExpr **
   return false;
 }
 
+bool same_dims_all(Checker *c, const Want *want, const char *op, Span span, MExpr **args, uint32_t n) {
+  uint32_t first = 0;
+  while (first < n && expr_fits_any(args[first])) first++;
+  for (uint32_t i = 0; first < n && i < n; i++) {
+    MExpr *two[2] = {args[first], args[i]};
+    if (!same_dims(c, want, op, span, two, 2)) return false;
+    args[i] = two[1];
+  }
+  return true;
+}
+
 /* What the operands of an operator are asked for: nothing of the dimension unless they are alike. */
 static Want operand_want(const Want *want, bool alike) {
   Want w = {.allow = want->allow};

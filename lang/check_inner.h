@@ -13,6 +13,11 @@ MExpr *power_value(Checker *c, Span span, MExpr *base, MExpr *exponent);
 bool expr_fits_any(const MExpr *e);
 /* Makes literals 0 and inf fit; false after a message when the dimensions differ. */
 bool same_dims(Checker *c, const Want *want, const char *op, Span span, MExpr **args, uint32_t n);
+/* The same for any number. */
+bool same_dims_all(Checker *c, const Want *want, const char *op, Span span, MExpr **args, uint32_t n);
+/* `sum(…)` or `mean(…)` (check_sum.c). */
+bool is_total(Checker *c, const Ast *ast);
+MExpr *total_value(Checker *c, Scope *scope, const AstCall *call, const Want *want);
 /* Reports that e has not the wanted dimension. */
 void blame(Checker *c, const MExpr *e, const Want *want);
 /* No condition, no label. */

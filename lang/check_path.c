@@ -80,11 +80,23 @@ Symbol *path_member(Checker *c, Scope *scope, const AstMember *m, bool *ret_repo
 
 /* ---- subscripts */
 
+/* A label by its own set: settings name the labels of a component that the network does not see. */
+static bool own_label(const IndexSet *set, Name name, int32_t *ret_value) {
+  for (uint32_t i = 0; !set->range && i < set->n; i++) {
+    if (!name_eq(set->labels[i], name)) continue;
+    *ret_value = set->values[i];
+    return true;
+  }
+  return false;
+}
+
 bool check_element(Checker *c, Scope *scope, const Ast *ast, const IndexSet *set, int32_t *ret_value) {
   Name name = path_name(c, ast);
   Symbol *symbol = ast->kind == AST_NAME ? scope_find(scope, name) : NULL;
   if (symbol && symbol->kind == SYM_ELEMENT && symbol->set->root == set->root) {
     *ret_value = symbol->value;
+  } else if (ast->kind == AST_NAME && own_label(set, name, ret_value)) {
+    return true;
   } else if (!set->range) {
     const char *word = source_span_text(c->s, ast->span, c->arena);
     TextList labels = {0};

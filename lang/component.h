@@ -34,6 +34,8 @@ typedef struct {
   const AstItem *item; /* NULL: the derivative x' of an equation of higher order, starting at 0 */
   const Ast *value;    /* item's, or the element of its list */
   Symbol *base;        /* of a derivative: the state below it */
+  const Symbol *self;
+  const Family *family; /* of a member: all are of one dimension */
 } VarDecl;
 
 MVar *comp_var_new(Comp *k, VarKind kind, Name name, Span span);

@@ -27,3 +27,23 @@ void diag_start_of(Session *s, Span span, const char *name, const char *kind, Sp
   declared_here(s, d, name, decl);
   diag_hint(s, d, "Write `%s = …`.", name);
 }
+
+void diag_total_over(Session *s, Span span, const char *name, const char *bound, bool nothing, double count) {
+  if (!nothing) {
+    diag_new(s, DIAG_TOTAL_OVER, span, "`%s` over %.0f elements: an expression may have 65536 and 4 indices", name, count);
+    return;
+  }
+  Diag *d = diag_new(s, DIAG_TOTAL_OVER, span, "nothing to take the `%s` over: no index is free here", name);
+  if (bound)
+    diag_hint(s, d, "`%s` stands for one element here: take the %s in a `let` of its own.", bound, name);
+  else diag_hint(s, d, "`%s(g[k] * x[k])` goes over all of `index k = 1..3`; over the cells of a population: `record %s(E.V) as m`.",
+            name, name);
+}
+
+void diag_two_candidates(Session *s, Span span, const char *name, Span first, Span second, bool import) {
+  Diag *d = diag_new(s, DIAG_TWO_CANDIDATES, span,
+                     import ? "two imports bring `%s`" : "`%s` is declared here, and an import brings it as well", name);
+  if (import) diag_note(s, d, first, "one `%s`", name);
+  diag_note(s, d, second, import ? "the other" : "the imported `%s`", name);
+  diag_hint(s, d, "Give the import a name, and the file's names are `lab.%s`: `import \"…\" as lab`.", name);
+}

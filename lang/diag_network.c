@@ -430,11 +430,6 @@ void diag_window_empty(Session *s, Span span, double from, double to) {
 
 /* ---- imports */
 
-void diag_import_alias(Session *s, Span span) {
-  Diag *d = diag_new(s, DIAG_IMPORT_ALIAS, span, "an import needs a name");
-  diag_hint(s, d, "Write `import \"lab/cells.nsl\" as lab`, and `lab.NAME` for what it declares.");
-}
-
 void diag_import_outside(Session *s, Span span, const char *path) {
   Diag *d = diag_new(s, DIAG_IMPORT_OUTSIDE, span, "`%s` is outside of this file's folder", path);
   diag_hint(s, d, "Move it into the folder, or allow its folder with --allow-read DIR.");

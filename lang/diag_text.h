@@ -199,7 +199,6 @@ void diag_unknown_measure(Session *s, Span span, const char *name, const char *n
 void diag_measure_arguments(Session *s, Span span, const char *name);
 void diag_during_form(Session *s, Span span);
 void diag_window_empty(Session *s, Span span, double from, double to);
-void diag_import_alias(Session *s, Span span);
 void diag_import_outside(Session *s, Span span, const char *path);
 void diag_import_cycle(Session *s, Span span, const char *path);
 void diag_import_depth(Session *s, Span span, int limit);
@@ -222,6 +221,11 @@ void diag_file_unwritable(Session *s, const char *path, const char *reason);
 /* ---- equations, expressions and settings (diag_equations.c) */
 /* `param x'` (not_state), or more primes than `most`. */
 void diag_derivative_declared(Session *s, Span span, const char *name, bool not_state, int most);
+/* sum or mean (name) of what has no free index (bound: one that stands for one element there, or NULL), or of too
+ * many elements. */
+void diag_total_over(Session *s, Span span, const char *name, const char *bound, bool nothing, double count);
+/* A name that two imports bring (import: at the second), or an import and the file itself (at the declaration). */
+void diag_two_candidates(Session *s, Span span, const char *name, Span first, Span second, bool import);
 /* `x(0) = …` where x is no state (kind: "a param"), or another time than 0 (kind NULL). */
 void diag_start_of(Session *s, Span span, const char *name, const char *kind, Span decl);
 

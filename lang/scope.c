@@ -26,7 +26,7 @@ static void slots_enter(Scope *scope, uint32_t index) {
   scope->slots[i] = index + 1;
 }
 
-static void scope_enter(Checker *c, Scope *scope, Symbol *symbol) {
+void scope_enter(Checker *c, Scope *scope, Symbol *symbol) {
   vec_push(c->arena, &scope->symbols, symbol);
   if (scope->symbols.n <= LINEAR_UP_TO) return;
   if (scope->symbols.n * 2 <= scope->n_slots) {

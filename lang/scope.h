@@ -102,6 +102,8 @@ Scope *scope_new(Checker *c, Scope *parent);
 /* Declares a name in this scope. After a message (declared twice) the symbol is made but not entered. Never
  * NULL. */
 Symbol *scope_declare(Checker *c, Scope *scope, SymKind kind, Name name, Span span);
+/* A symbol of another scope under its name, which must be free here. */
+void scope_enter(Checker *c, Scope *scope, Symbol *symbol);
 /* Here only, or here and outwards. NULL: none. No message. */
 Symbol *scope_find_here(const Scope *scope, Name name);
 Symbol *scope_find(const Scope *scope, Name name);

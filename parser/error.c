@@ -199,7 +199,7 @@ static bool special(Parser *p, const Expected *e) {
     diag_syntax_level(p->s, t->span, text, true);
     return true;
   }
-  if (begins && p->n_bodies == 0 && ((role == ROLE_STMT && t->code != T_LET) || t->code == T_IF)) {
+  if (begins && p->n_bodies == 0 && ((role == ROLE_STMT && t->code != T_LET && t->code != T_INDEX) || t->code == T_IF)) {
     diag_syntax_level(p->s, t->span, text, false);
     return true;
   }

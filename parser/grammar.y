@@ -112,6 +112,7 @@ item: "language" NUMBER           { $$ = MAKE(LANGUAGE, Language, .version = $2)
     | fn
     | LATER                       { $$ = MAKE(LATER, Later, .what = $1); }
     | "let" decl_items            { $$ = MAKE(DECL, Decl, .what = $1, .items = $2); }
+    | "index" decl_items          { $$ = MAKE(DECL, Decl, .what = $1, .items = $2); }
     | error                       { FORGIVE; $$ = NULL; }
     ;
 block_word: "neuron" | "channel" | "component" | "receptor" | "synapse" | "glia" | "mass" | "network" | "experiment"

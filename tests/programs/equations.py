@@ -97,9 +97,67 @@ experiment e {
     compare(t, run, "an equation of third order", lambda r: [(r.column("q"), [third(s, 1, 0.5, 0) for s in grid])], 1e-8)
 
 
+# ---- tables, sums over indices, imports
+
+def tables(t):
+    t.write("cells.nsl", """language 1
+index layer = { L4, L5, L6 }
+let g0[l in layer] = [1 nS, 0, 3 nS]
+let n = 2
+let m[i in 1..n, l in layer] = [[1, 2, 3], [4, 5, 6]]
+fn half(x) = x / 2
+neuron cell {
+  index k = 1..3
+  param g[layer] = g0[layer]
+  param w[k] = [2, 3, 5]
+  state x[k] = k * 1 mV
+  state V = 0 mV
+  let total = sum(g[layer])
+  let q = mean(m[1, layer]) + sum(w[k] * sum(g[layer] / k) / (1 nS)) + mean(half(x[k])) / (1 mV)
+  let pick = sum(if k == 2 then x[k] else 0)
+  let all = sum(w[k])
+  x[k]' = -x[k] * all / (100 ms)
+  V' = (g[L4] + sum(g[layer])) * (1 mV) / (1 pF)
+}
+""")
+    model = """import "cells.nsl"
+import "cells.nsl" as lab
+network net {
+  index ends = { L4, L6 } of layer
+  param N[layer] = [1, 2, 3]
+  param K[to: layer, from: layer] = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+  let cells = sum(N[layer]) + lab.half(sum(N[ends])) + half(m[2, L6])
+  let rows[i: layer] = sum(K[i, layer] * N[layer])
+  let trace = sum(K[layer, layer])
+  let both = mean(K[layer, L5] - K[L5, layer])
+  population P[l in layer] : cell[N[l]] { g[layer] = g0[layer] * 2;  w[k] = k * N[l];  x = [4 mV, 5 mV, 6 mV] }
+  population Q : lab.cell[1]
+}
+experiment e {
+  network net
+  record q of Q
+  record total of P[L5] as total
+  record pick of P[L4] as pick
+  record V of P[L6] as V every 1 ms
+  record x[3] of P[L5] as x3 every 1 ms
+  run 3 ms with dt = 0.1 ms
+  expect cells in [10.999, 11.001]
+  expect trace in [15, 15]
+  expect rows[L6] in [50, 50]
+  expect both in [0, 0]
+}
+"""
+    q = (1 + 2 + 3) / 3 + sum(w * sum(g / k for g in (1, 0, 3)) for k, w in zip((1, 2, 3), (2, 3, 5))) + (1 + 2 + 3) / 3 / 2
+    compare(t, Run(t, model), "sum and mean over indices, tables of a file, imports with and without a name, free indices in settings",
+            lambda r: [(r.column("q"), [q] * 31), (r.column("total"), [8] * 31), (r.column("pick")[:1], [5]),
+                       (r.column("V"), [s * (2 + 8) for s in range(4)]), (r.column("x3"), [6 * math.exp(-s * 12 / 100) for s in range(4)])])
+    compare(t, Run(t, model.replace("+ lab.half", "+ 1000 * lab.half").replace("in [10.999", "in [2008.99").replace("11.001]", "2009.01]")),
+            "the expects of the network hold as well", lambda r: [(r.column("pick")[:1], [5])])
+
+
 def main():
     t = Tap()
-    for part in (higher_order,):
+    for part in (higher_order, tables):
         part(t)
     t.done()
 
