@@ -149,7 +149,7 @@ experiment e {
 """
     q = (1 + 2 + 3) / 3 + sum(w * sum(g / k for g in (1, 0, 3)) for k, w in zip((1, 2, 3), (2, 3, 5))) + (1 + 2 + 3) / 3 / 2
     compare(t, Run(t, model), "sum and mean over indices, tables of a file, imports with and without a name, free indices in settings",
-            lambda r: [(r.column("q"), [q] * 31), (r.column("total"), [8] * 31), (r.column("pick")[:1], [5]),
+            lambda r: [(r.column("q")[:1], [q]), (r.column("total"), [8] * 31), (r.column("pick")[:1], [5]),
                        (r.column("V"), [s * (2 + 8) for s in range(4)]), (r.column("x3"), [6 * math.exp(-s * 12 / 100) for s in range(4)])])
     compare(t, Run(t, model.replace("+ lab.half", "+ 1000 * lab.half").replace("in [10.999", "in [2008.99").replace("11.001]", "2009.01]")),
             "the expects of the network hold as well", lambda r: [(r.column("pick")[:1], [5])])
