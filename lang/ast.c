@@ -168,31 +168,37 @@ void ast_print_spans(const Session *s, const Ast *node, FILE *out) {
   fputc('\n', out);
 }
 
-static bool list_equal(const AstList *a, const AstList *b) {
+static bool node_equal(const Ast *a, const Ast *b, bool docs);
+
+static bool list_equal(const AstList *a, const AstList *b, bool docs) {
   if (a->n != b->n) return false;
   for (uint32_t i = 0; i < a->n; i++)
-    if (!ast_equal(a->at[i], b->at[i])) return false;
+    if (!node_equal(a->at[i], b->at[i], docs)) return false;
   return true;
 }
 
-static bool field_equal(const Ast *a, const Ast *b, const AstField *f) {
+static bool field_equal(const Ast *a, const Ast *b, const AstField *f, bool docs) {
   const void *x = field_at(a, f), *y = field_at(b, f);
   switch (f->type) {
-  case ASTF_KID: return ast_equal(*(Ast *const *)x, *(Ast *const *)y);
-  case ASTF_LIST: return list_equal(x, y);
+  case ASTF_KID: return node_equal(*(Ast *const *)x, *(Ast *const *)y, docs);
+  case ASTF_LIST: return list_equal(x, y, docs);
   case ASTF_WORD: return name_eq(((const AstWord *)x)->name, ((const AstWord *)y)->name);
   case ASTF_NUM: return memcmp(x, y, sizeof(double)) == 0;
-  case ASTF_TEXT: return name_eq(*(const Name *)x, *(const Name *)y);
+  case ASTF_TEXT: return name_eq(*(const Name *)x, *(const Name *)y) || (!docs && strcmp(f->name, "doc") == 0);
   case ASTF_FLAG: return *(const int *)x == *(const int *)y;
   }
   return false;
 }
 
-bool ast_equal(const Ast *a, const Ast *b) {
+static bool node_equal(const Ast *a, const Ast *b, bool docs) {
   if (a == b) return true;
   if (!a || !b || a->kind != b->kind) return false;
   const AstKindInfo *info = &ast_kinds[a->kind];
   for (uint32_t i = 0; i < info->n_fields; i++)
-    if (!field_equal(a, b, &info->fields[i])) return false;
+    if (!field_equal(a, b, &info->fields[i], docs)) return false;
   return true;
 }
+
+bool ast_equal(const Ast *a, const Ast *b) { return node_equal(a, b, true); }
+
+bool ast_equal_but_docs(const Ast *a, const Ast *b) { return node_equal(a, b, false); }

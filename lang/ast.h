@@ -73,6 +73,7 @@ void ast_each_child(const Ast *node, void (*visit)(Ast *child, void *ctx), void 
 void ast_print(const Session *s, const Ast *node, FILE *out);
 void ast_print_spans(const Session *s, const Ast *node, FILE *out);
 bool ast_equal(const Ast *a, const Ast *b);                   /* spans not counted */
+bool ast_equal_but_docs(const Ast *a, const Ast *b);          /* nor `##` comments */
 const char *ast_op_text(AstOp op);
 
 #endif

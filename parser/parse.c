@@ -18,9 +18,12 @@ static void check_language(Parser *p, const AstFile *file) {
   }
 }
 
-AstFile *parse_source(Session *s, const Source *source) {
+AstFile *parse_source(Session *s, const Source *source) { return parse_source_tape(s, source, NULL); }
+
+AstFile *parse_source_tape(Session *s, const Source *source, Tape *tape) {
   Parser *p = NEW(s->arena, Parser);
   p->s = s;
+  p->tape = tape;
   p->source = source;
   p->held.code = RAW_NONE;
   p->last.code = p->before.code = T_SEP; /* as if a line had ended: a statement may begin */

@@ -5,7 +5,7 @@
 #ifndef NSL_PARSER_PARSER_H
 #define NSL_PARSER_PARSER_H
 
-#include "lang/ast.h"
+#include "parser/parse.h"
 
 enum { MAX_NESTING = 256, MAX_TOKEN = 64 << 10, MAX_TOKEN_CODES = 512 };
 
@@ -66,6 +66,7 @@ typedef struct Parser {
   const Source *source;
   void *scanner;
   AstFile *file;
+  Tape *tape;        /* what was read, for the formatter; or NULL */
   uint32_t harmless; /* errors about text whose meaning is clear: nothing is missing from the tree */
 
   /* words: token table and the keyword of each name (0: none, else index + 1) */

@@ -201,6 +201,7 @@ int scan_string(Parser *p, const char *text, size_t len, Value *value, Span *spa
 
 /* `## text` is kept for a declaration; `# text` and rows of `####` are not. */
 void scan_comment(Parser *p, const char *text, size_t len, Span span) {
+  if (p->tape) vec_push(p->s->arena, &p->tape->comments, ((TapeComment){span, p->line_used}));
   if (len < 2 || text[1] != '#' || (len > 2 && text[2] == '#')) return;
   const char *from = text + 2, *to = text + len;
   while (from < to && (*from == ' ' || *from == '\t')) from++;

@@ -282,7 +282,13 @@ static Token later_statement(Parser *p, Token first) {
                                        first.span.to - first.span.from), first.span};
   uint32_t bodies = p->n_bodies;
   if (first.code == T_LBRACE) bodies--;
-  p->held = statement_end(p, bodies, &later.span.to);
+  Token end = statement_end(p, bodies, &later.span.to);
+  if (p->held.code == RAW_NONE) {
+    p->held = end;
+  } else { /* the next statement has begun */
+    p->sep = true;
+    p->sep_span = end.span;
+  }
   return later;
 }
 
@@ -397,6 +403,7 @@ int syntax_lex(Value *value, Span *span, Parser *p) {
   p->before = p->last;
   p->last = t;
   p->mute |= t.bad;
+  if (p->tape) vec_push(p->s->arena, &p->tape->tokens, ((TapeToken){t.code, t.span, t.body}));
   *value = t.value;
   *span = t.span;
   return t.code;

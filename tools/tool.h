@@ -10,7 +10,7 @@
 enum { EXIT_OK = 0, EXIT_ERRORS = 1, EXIT_USAGE = 2 };
 
 typedef struct {
-  bool json, colour, f32, debug, lib, force;
+  bool json, colour, f32, debug, lib, force, check;
   const char *out, *cpu, *target, *emit, *after;
   int opt;
   VEC(const char *) files;
@@ -55,5 +55,6 @@ int cmd_build(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_ir(int argc, char **argv);
+int cmd_fmt(int argc, char **argv);
 
 #endif

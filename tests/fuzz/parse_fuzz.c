@@ -1,12 +1,5 @@
-/* Fuzz target of the parser: any bytes -> a tree whose spans and heights are sound, or messages; never a crash or a hang.
- *
- * With libFuzzer see meson.build; otherwise replay.c reads files. */
-#include <stdlib.h>
-
-#include "lang/diag.h"
-#include "parser/parse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Fuzz target of the parser: any bytes -> a tree whose spans and heights are sound, or messages; never a crash or a hang. */
+#include "tests/fuzz/fuzz.h"
 
 typedef struct {
   const Source *source;
@@ -16,8 +9,8 @@ typedef struct {
 static void check_node(Ast *node, void *ctx) {
   const Above *above = ctx;
   uint32_t from = above->source->base, to = from + above->source->len;
-  if (node->span.from < from || node->span.to > to || node->span.from > node->span.to) abort();
-  if (node->height >= above->height) abort();
+  MUST(node->span.from >= from && node->span.to <= to && node->span.from <= node->span.to);
+  MUST(node->height < above->height);
   ast_each_child(node, check_node, &(Above){above->source, node->height});
 }
 
@@ -28,12 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const AstFile *file = parse_source(s, source);
     ast_each_child(&file->head, check_node, &(Above){source, AST_MAX_HEIGHT + 2});
   }
-  char *text = NULL;
-  size_t len = 0;
-  FILE *out = open_memstream(&text, &len);
-  diag_print(s, out, false, false);
-  fclose(out);
-  free(text);
+  print_messages(s);
   session_free(s);
   return 0;
 }
