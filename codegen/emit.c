@@ -55,7 +55,7 @@ static LLVMValueRef intrinsic(Emit *e, const char *name, LLVMValueRef *args, uns
 }
 
 static LLVMValueRef math_call(Emit *e, const char *name, LLVMValueRef *args, unsigned n) {
-  const char *form = e->lanes == 1 ? "f64" : e->f32 ? "f32v" : "f64v";
+  const char *form = e->lanes == 1 ? (e->f32 ? "f32" : "f64") : e->f32 ? "f32v" : "f64v";
   LLVMTypeRef type;
   LLVMValueRef f = cg_math_function(e->u, arena_printf(e->u->arena, "%s_%s", name, form), &type);
   return LLVMBuildCall2(e->u->builder, type, f, args, n, "");

@@ -9,6 +9,7 @@ typedef struct {
   CgUnit *u;
   const IrKernel *k;
   unsigned lanes;     /* elements at once; 1: scalar */
+  bool once;          /* runs once, not for elements */
   bool f32;           /* this kernel's reals are floats */
   bool f32_arrays;    /* the program's arrays of reals are floats */
   LLVMTypeRef real, lane; /* lane: one element of real */
@@ -19,6 +20,7 @@ typedef struct {
   LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
   LLVMValueRef *shared; /* uniform slots: value in all lanes */
   LLVMValueRef at;      /* i64: element - first, of lane 0 */
+  LLVMValueRef arg;     /* receive: the event's weight */
   LLVMValueRef checked; /* sum of what is checked in this pass; NULL: no check yet */
   LLVMValueRef *value;  /* by instruction */
 } Emit;

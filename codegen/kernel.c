@@ -3,7 +3,8 @@
  * Per-element kernels are emitted as vector code, a fixed number of elements a pass (targets.def), so that no
  * loop vectorizer has to be trusted and the same operations run at every x86 level. What is uniform is loaded
  * and spread over the lanes before the loop; masks are read and written as the bytes of their words (x86 and
- * PTX are little-endian). Scalar kernels are the same with one lane and no loop. Needs: a kernel that passed
+ * PTX are little-endian). Scalar kernels are the same with one lane and no loop; `receive` has one lane and loops
+ * over events, each with its element, since one element may have several. Needs: a kernel that passed
  * ir_verify, of level 2; arrays with room up to the next multiple of 64 elements. Gives: nonzero if a checked
  * value was not finite in some lane, padding lanes included (the runtime looks who it was). */
 #include <stddef.h>
@@ -46,6 +47,10 @@ LLVMValueRef emit_bits(Emit *e, LLVMValueRef cond) {
 /* The bits of a mask, one for each lane, as a condition. */
 static LLVMValueRef mask_spread(Emit *e, LLVMValueRef mask) {
   LLVMBuilderRef b = e->u->builder;
+  if (e->lanes == 1) {
+    LLVMValueRef bit = LLVMBuildAnd(b, e->at, LLVMConstInt(e->u->i64, 7, false), "");
+    return LLVMBuildTrunc(b, LLVMBuildLShr(b, mask, LLVMBuildTrunc(b, bit, e->u->i8, ""), ""), e->cond, "");
+  }
   if (!e->wide) return LLVMBuildBitCast(b, mask, e->cond, "");
   LLVMTypeRef lane = LLVMGetElementType(e->cond);
   LLVMValueRef bit[16];
@@ -130,13 +135,14 @@ static LLVMValueRef mask_at(Emit *e, uint32_t slot) {
 LLVMValueRef emit_load(Emit *e, uint32_t slot) {
   const IrSlot *p = &e->k->slots.at[slot];
   switch (slot_memory(p->kind)) {
-    case MEMORY_NUMBER: return e->lanes == 1 ? number_load(e, p) : e->shared[slot];
+    case MEMORY_NUMBER: return e->once ? number_load(e, p) : e->shared[slot];
     case MEMORY_MASK: {
-      LLVMTypeRef bits = LLVMIntTypeInContext(e->u->ctx, e->lanes);
+      LLVMTypeRef bits = LLVMIntTypeInContext(e->u->ctx, e->lanes == 1 ? 8 : e->lanes);
       return mask_spread(e, load_aligned(e, bits, mask_at(e, slot), 1));
     }
     case MEMORY_ARRAY: break;
   }
+  if (p->kind == SLOT_ARG) return e->arg;
   LLVMTypeRef element = slot_element(e, p);
   LLVMValueRef at = emit_array_at(e, slot, element);
   return real_convert(e, load_aligned(e, emit_vector(e, element), at, element_bytes(e, element)), e->lane);
@@ -204,7 +210,7 @@ static void frame_begin(Emit *e) {
   }
   e->t = emit_splat(e, e->t);
   e->dt = emit_splat(e, e->dt);
-  if (e->lanes == 1) return;
+  if (e->once) return;
   for (uint32_t i = 0; i < e->k->slots.n; i++)
     if (slot_memory(e->k->slots.at[i].kind) == MEMORY_NUMBER)
       e->shared[i] = number_load(e, &e->k->slots.at[i]);
@@ -237,6 +243,46 @@ static void return_bad(Emit *e, LLVMValueRef bad) {
   LLVMBuildRet(b, LLVMBuildZExt(b, any, u->i64, ""));
 }
 
+static LLVMValueRef event_field(Emit *e, LLVMValueRef event, size_t offset, LLVMTypeRef type) {
+  LLVMValueRef at = byte_offset(e, event, LLVMConstInt(e->u->i64, offset, false));
+  return load_aligned(e, type, at, type == e->u->i32 ? 4 : 8);
+}
+
+/* One event: its element, weight and key of draws (ir_event_key), then the handler. */
+static void emit_event(Emit *e, LLVMValueRef event, LLVMValueRef key) {
+  CgUnit *u = e->u;
+  LLVMBuilderRef b = u->builder;
+  LLVMValueRef ordinal = event_field(e, event, offsetof(struct nsl_event, ordinal), u->i32);
+  LLVMValueRef apart = LLVMBuildMul(b, LLVMBuildZExt(b, ordinal, u->i64, ""),
+                                    LLVMConstInt(u->i64, ir_event_key(0, 1), false), "");
+  e->key = LLVMBuildAdd(b, key, apart, "");
+  e->at = LLVMBuildZExt(b, event_field(e, event, offsetof(struct nsl_event, element), u->i32), u->i64, "");
+  e->arg = real_convert(e, event_field(e, event, offsetof(struct nsl_event, weight), u->f64), e->lane);
+  emit_all(e);
+}
+
+static void frame_events(Emit *e) {
+  CgUnit *u = e->u;
+  LLVMBuilderRef b = u->builder;
+  LLVMBasicBlockRef entry = LLVMGetInsertBlock(b);
+  LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(u->ctx, e->function, "events");
+  LLVMBasicBlockRef exit = LLVMAppendBasicBlockInContext(u->ctx, e->function, "done");
+  LLVMValueRef zero = LLVMConstNull(u->i64), key = e->key;
+  LLVMValueRef count = env_field(e, offsetof(struct nsl_env, count), u->i64, "count");
+  LLVMValueRef events = env_field(e, offsetof(struct nsl_env, events), u->ptr, "events");
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSGT, count, zero, ""), loop, exit);
+  LLVMPositionBuilderAtEnd(b, loop);
+  LLVMValueRef i = LLVMBuildPhi(b, u->i64, "i");
+  LLVMValueRef bytes = LLVMBuildMul(b, i, LLVMConstInt(u->i64, sizeof(struct nsl_event), false), "");
+  emit_event(e, byte_offset(e, events, bytes), key);
+  LLVMValueRef next = LLVMBuildAdd(b, i, LLVMConstInt(u->i64, 1, false), "next");
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, count, ""), loop, exit);
+  LLVMAddIncoming(i, (LLVMValueRef[]){zero, next}, (LLVMBasicBlockRef[]){entry, last}, 2);
+  LLVMPositionBuilderAtEnd(b, exit);
+  return_bad(e, NULL);
+}
+
 static void frame_loop(Emit *e) {
   CgUnit *u = e->u;
   LLVMBuilderRef b = u->builder;
@@ -264,8 +310,9 @@ static void frame_loop(Emit *e) {
 
 void cg_kernel(CgUnit *u, const IrKernel *k) {
   bool f32 = u->options->f32 && !ir_kernel_f64(k->kind);
-  unsigned lanes = ir_kernel_scalar(k->kind) ? 1 : f32 ? u->target->f32_lanes : u->target->f64_lanes;
-  Emit e = {.u = u, .k = k, .lanes = lanes, .f32 = f32, .f32_arrays = u->options->f32};
+  bool once = ir_kernel_scalar(k->kind), events = k->kind == KERNEL_RECEIVE;
+  unsigned lanes = once || events ? 1 : f32 ? u->target->f32_lanes : u->target->f64_lanes;
+  Emit e = {.u = u, .k = k, .lanes = lanes, .once = once, .f32 = f32, .f32_arrays = u->options->f32};
   e.lane = f32 ? u->f32 : u->f64;
   e.real = emit_vector(&e, e.lane);
   e.wide = lanes > 1 && !u->target->masks;
@@ -282,7 +329,9 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   LLVMPositionBuilderAtEnd(u->builder, LLVMAppendBasicBlockInContext(u->ctx, e.function, "entry"));
   cg_debug_kernel(u, k, e.function, lanes, f32);
   frame_begin(&e);
-  if (lanes == 1) {
+  if (events) {
+    frame_events(&e);
+  } else if (once) {
     e.at = LLVMConstNull(u->i64);
     emit_all(&e);
     return_bad(&e, e.checked ? emit_bad(&e, LLVMConstNull(e.real)) : NULL);

@@ -68,9 +68,16 @@ static void class_ports(Table *t, const IrClass *c, struct nsl_class *out) {
   for (uint32_t i = 0; i < c->ports.n; i++) {
     const MPort *p = c->ports.at[i].port;
     ports[i] = (struct nsl_port){name_str(t->s, p->name), p->n_args ? text_of(t, p->arg_unit) : NULL,
-                                 p->n_args ? p->arg_unit_scale : 1, p->n_args, c->ports.at[i].scale_u};
+                                 p->n_args ? p->arg_unit_scale : 1, p->n_args, c->ports.at[i].scale_u,
+                                 !c->ports.at[i].additive, code_of(t, c->receive.at[i])};
   }
   out->ports = ports;
+}
+
+static bool draws(const IrKernel *k) {
+  for (uint32_t i = 0; i < k->ins.n; i++)
+    if (ir_ops[k->ins.at[i].op].flags & IRF_DRAW) return true;
+  return false;
 }
 
 static struct nsl_class class_of(Table *t, const IrClass *c) {
@@ -94,6 +101,9 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   out.init = code_of(t, c->init);
   out.derive = code_of(t, c->derive);
   out.step = code_of(t, c->step);
+  out.finish = code_of(t, c->finish);
+  out.has_finish = c->finish != NULL;
+  for (uint32_t i = 0; i < c->receive.n; i++) out.numbered |= c->receive.at[i] && draws(c->receive.at[i]);
   return out;
 }
 

@@ -28,6 +28,7 @@ typedef struct {
   IrBuild *b;
   const IrKernel *k;
   const IrVal *state, *old; /* by index, for LOADs of those slots; NULL: load the same slot in b->k */
+  const IrVal *held;        /* by hold, for LOADs of HELD */
   IrVal arg;                /* the handler's argument; IR_NONE: none */
   IrVal time;               /* for TIME; IR_NONE: copied */
   bool quiet;               /* NOISE becomes 0 */

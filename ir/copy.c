@@ -21,6 +21,7 @@ static IrVal copy_load(IrCopy *c, const IrIns *ins) {
   const IrSlot *slot = &c->k->slots.at[ins->slot];
   if (slot->kind == SLOT_STATE && c->state) return c->state[slot->index];
   if (slot->kind == SLOT_OLD && c->old) return c->old[slot->index];
+  if (slot->kind == SLOT_HELD && c->held) return c->held[slot->index];
   if (slot->kind == SLOT_ARG && c->arg != IR_NONE) return c->arg;
   return ir_load(c->b, ir_slot(c->b, slot->kind, slot->index, slot->name, slot->type, slot->dim));
 }

@@ -23,7 +23,7 @@ static IrVal reciprocal(Divide *d, IrVal u) {
 }
 
 static IrKernel *divide_kernel(const IrKernel *k, Arena *out, Session *s) {
-  if (k->kind != KERNEL_STEP) return ir_kernel_copy(k, out);
+  if (!ir_in_step(k->kind)) return ir_kernel_copy(k, out);
   Divide d = {.r = ir_rewrite(k, out, s),
               .uniform = ir_uniform_values(k, out),
               .reciprocal = NEW_ARRAY(out, IrVal, k->ins.n + 1)};

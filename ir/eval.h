@@ -35,7 +35,8 @@ static real S(value)(IrOp op, const real arg[4], DrawAt at) {
   return 0;
 }
 
-static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t e) {
+static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const EvalAt *at) {
+  int64_t e = at->elem;
   const IrSlot *p = &k->slots.at[slot];
   const void *array = env->slots ? env->slots[slot] : NULL;
   switch (p->kind) {
@@ -48,8 +49,8 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t 
     case SLOT_OLD:
     case SLOT_DER:
     case SLOT_PARAM:
-    case SLOT_INPUT:
-    case SLOT_ARG: return (real)(env->f32 ? ((const float *)array)[e] : ((const double *)array)[e]);
+    case SLOT_INPUT: return (real)(env->f32 ? ((const float *)array)[e] : ((const double *)array)[e]);
+    case SLOT_ARG: return (real)at->arg;
     case SLOT_PORT:
     case SLOT_OUT:
     case SLOT_KINDS: break;
@@ -75,8 +76,10 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t
       return;
     case SLOT_UNIFORM: env->u[p->index] = (double)v; return;
     case SLOT_PREV:
+    case SLOT_HELD:
     case SLOT_SPIKE: store_bit(array, e, v != 0); return;
     case SLOT_STATE:
+    case SLOT_OLD:
     case SLOT_DER:
     case SLOT_PARAM:
     case SLOT_OUT:
@@ -85,17 +88,16 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t
       else
         ((double *)array)[at] = (double)v;
       return;
-    case SLOT_OLD:
     case SLOT_INPUT:
     case SLOT_PORT:
     case SLOT_ARG:
-    case SLOT_HELD:
     case SLOT_KINDS: return;
   }
 }
 
-/* One element: every instruction in order. */
-static uint64_t S(element)(const IrKernel *k, const IrEnv *env, int64_t e, real *v) {
+/* One element, or one event at it: every instruction in order. */
+static uint64_t S(element)(const IrKernel *k, const IrEnv *env, EvalAt at, real *v) {
+  int64_t e = at.elem;
   uint64_t failed = 0;
   for (uint32_t i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
@@ -108,7 +110,7 @@ static uint64_t S(element)(const IrKernel *k, const IrEnv *env, int64_t e, real 
     else if (ins->op == IR_DT)
       v[i] = (real)env->dt;
     else if (ins->op == IR_LOAD)
-      v[i] = S(load)(k, env, ins->slot, e);
+      v[i] = S(load)(k, env, ins->slot, &at);
     else if (ins->op == IR_TAKE)
       v[i] = S(take)(env, ins->slot, e, arg[0]);
     else if (ins->op == IR_STORE)
@@ -116,7 +118,7 @@ static uint64_t S(element)(const IrKernel *k, const IrEnv *env, int64_t e, real 
     else if (ins->op == IR_CHECK)
       failed |= !isfinite(arg[0]);
     else
-      v[i] = S(value)((IrOp)ins->op, arg, (DrawAt){env->key, e, env->step, ins->slot});
+      v[i] = S(value)((IrOp)ins->op, arg, (DrawAt){at.key, e, env->step, ins->slot});
   }
   return failed;
 }

@@ -65,6 +65,7 @@ static const char *memory(Explain *e, double bytes) {
 static void explain_states(Explain *e, const IrClass *c) {
   for (uint32_t i = 0; i < c->states.n; i++) {
     const IrState *st = &c->states.at[i];
+    if (st->counter) continue;
     if (e->json) {
       begin(e, "state");
       text(e, "class", str(e, c->name));
@@ -95,17 +96,18 @@ static void explain_params(Explain *e, const IrClass *c) {
 }
 
 static void explain_ports(Explain *e, const IrClass *c) {
-  const char *why = "its handler only adds coefficient * weight to states";
   for (uint32_t i = 0; i < c->ports.n; i++) {
+    const char *why = str(e, c->ports.at[i].reason);
+    const char *how = c->ports.at[i].additive ? "summed per step" : "each event";
     if (e->json) {
       begin(e, "port");
       text(e, "class", str(e, c->name));
       text(e, "port", str(e, c->ports.at[i].port->name));
-      text(e, "method", "summed per step");
+      text(e, "method", how);
       text(e, "reason", why);
       end(e);
     } else {
-      fprintf(e->out, "  port  %-10s %-18s %s\n", str(e, c->ports.at[i].port->name), "summed per step", why);
+      fprintf(e->out, "  port  %-10s %-18s %s\n", str(e, c->ports.at[i].port->name), how, why);
     }
   }
 }
@@ -113,19 +115,20 @@ static void explain_ports(Explain *e, const IrClass *c) {
 static void explain_holds(Explain *e, const IrClass *c, double *u) {
   for (uint32_t i = 0; i < c->holds.n; i++) {
     const IrHold *h = &c->holds.at[i];
-    double steps = u ? u[h->steps_u] : NAN;
+    bool counted = h->left != IR_NONE;
+    double steps = u && !counted ? u[h->steps_u] : NAN;
+    const char *how = counted ? "steps left are counted for each element" : "kept as spike masks, no counter";
     const char *name = str(e, c->states.at[h->states.at[0]].var->name);
     if (e->json) {
       begin(e, "hold");
       text(e, "class", str(e, c->name));
       text(e, "state", name);
       number(e, "steps", steps);
+      text(e, "method", how);
       end(e);
     } else {
-      fprintf(
-          e->out,
-          "  hold  %-10s %-18s no equation or handler changes it; kept as spike masks, no counter\n",
-          name, arena_printf(e->s->arena, "%s steps", grouped(e, steps)));
+      const char *n = counted ? "each its own" : arena_printf(e->s->arena, "%s steps", grouped(e, steps));
+      fprintf(e->out, "  hold  %-10s %-18s no equation or handler changes it; %s\n", name, n, how);
     }
   }
 }
@@ -134,8 +137,7 @@ typedef struct {
   uint32_t functions, divisions, draws, others;
 } Work;
 
-static Work work_of(const IrKernel *k) {
-  Work w = {0};
+static Work work_of(Work w, const IrKernel *k) {
   for (uint32_t i = 0; k && i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
     bool moves = ins->op == IR_CONST || ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_DT ||
@@ -154,8 +156,28 @@ static uint32_t hoisted(const Explain *e, const IrClass *c) {
   return n;
 }
 
+static void explain_events(Explain *e, const IrClass *c) {
+  for (uint32_t i = 0; i < c->receive.n; i++) {
+    if (!c->receive.at[i]) continue;
+    Work w = work_of((Work){0}, c->receive.at[i]);
+    if (e->json) {
+      begin(e, "event");
+      text(e, "class", str(e, c->name));
+      text(e, "port", str(e, c->ports.at[i].port->name));
+      number(e, "functions", w.functions);
+      number(e, "divisions", w.divisions);
+      number(e, "draws", w.draws);
+      number(e, "others", w.others);
+      end(e);
+    } else {
+      fprintf(e->out, "  one event at %s: %u exp and the like, %u divisions, %u random numbers, %u others\n",
+              str(e, c->ports.at[i].port->name), w.functions, w.divisions, w.draws, w.others);
+    }
+  }
+}
+
 static void explain_work(Explain *e, const IrClass *c) {
-  Work w = work_of(c->step);
+  Work w = work_of(work_of((Work){0}, c->step), c->finish);
   uint32_t n = hoisted(e, c);
   if (e->json) {
     begin(e, "work");
@@ -199,6 +221,7 @@ static void explain_class(Explain *e, const IrClass *c) {
   explain_ports(e, c);
   explain_holds(e, c, u);
   explain_work(e, c);
+  explain_events(e, c);
 }
 
 /* ---- an experiment */
@@ -251,8 +274,11 @@ static const char *rule_text(Explain *e, const IrProjection *p) {
 
 static void explain_projection(Explain *e, const IrProjection *p, double *total) {
   bool drawn = p->weight_kernel != NULL;
-  double n = synapses(e, p), each = drawn ? 8 : 2;
-  const char *format = drawn ? "16-bit target and 48-bit weight" : "16-bit target, one weight for all";
+  bool apart = !e->x->populations.at[p->target.pop].class->ports.at[p->proj->port].additive;
+  double n = synapses(e, p), each = apart ? 16 : drawn ? 8 : 2;
+  const char *format = apart   ? "16-bit target, place in the row, weight in float64"
+                       : drawn ? "16-bit target and 48-bit weight"
+                               : "16-bit target, one weight for all";
   *total += n * each;
   if (e->json) {
     begin(e, "projection");

@@ -148,7 +148,7 @@ static IrVal make(Exps *z, IrVal i) {
 }
 
 static IrKernel *exps_kernel(const IrKernel *k, Arena *out, Session *s) {
-  if (k->kind != KERNEL_STEP) return ir_kernel_copy(k, out);
+  if (!ir_in_step(k->kind)) return ir_kernel_copy(k, out);
   Exps z = {.r = ir_rewrite(k, out, s), .member = NEW_ARRAY(out, uint32_t, k->ins.n + 1)};
   z.uniform = ir_uniform_values(k, out);
   find_members(&z, k, out);

@@ -1,4 +1,4 @@
-/* Moves uniform work out of the step: each largest value in `step` that is the same for all elements (made of
+/* Moves uniform work out of the step: each largest value in `step`, `receive` and `finish` that is the same for all elements (made of
  * uniforms, constants and dt) is computed by `derive`, once for each parameter set and in float64, and
  * becomes a uniform "%k0", …. Propagators, reciprocals and scaled parameters end here.
  *
@@ -66,12 +66,12 @@ static IrVal hoisted(Hoist *h, IrVal v) {
   return h->loaded[v] = ins->type == IR_BOOL ? ir_op2(b, IR_GT, load, alg_num(b, 0.5)) : load;
 }
 
-static void hoist_class(Session *s, Arena *out, IrModule *m, IrClass *c) {
-  if (!c->step || !c->derive) return;
-  Hoist h = {.c = c, .step = ir_rewrite(c->step, out, s)};
+static IrKernel *hoist_kernel(Session *s, Arena *out, IrModule *m, IrClass *c, IrKernel *k) {
+  if (!k || !c->derive) return k;
+  Hoist h = {.c = c, .step = ir_rewrite(k, out, s)};
   h.derive = (IrBuild){.s = s, .arena = out, .k = c->derive};
-  h.uniform = ir_uniform_values(c->step, out);
-  uint32_t n = c->step->ins.n;
+  h.uniform = ir_uniform_values(k, out);
+  uint32_t n = k->ins.n;
   h.derived = NEW_ARRAY(out, IrVal, n + 1);
   h.loaded = NEW_ARRAY(out, IrVal, n + 1);
   for (IrVal i = 0; i < n; i++) h.derived[i] = h.loaded[i] = IR_NONE;
@@ -85,8 +85,15 @@ static void hoist_class(Session *s, Arena *out, IrModule *m, IrClass *c) {
     ir_rewrite_at(&h.step, i);
     ir_rewrite_copy(&h.step, i);
   }
-  m->kernels.at[c->step->index] = h.step.b.k;
-  c->step = h.step.b.k;
+  m->kernels.at[k->index] = h.step.b.k;
+  return h.step.b.k;
+}
+
+static void hoist_class(Session *s, Arena *out, IrModule *m, IrClass *c) {
+  c->step = hoist_kernel(s, out, m, c, c->step);
+  for (uint32_t i = 0; i < c->receive.n; i++)
+    c->receive.at[i] = hoist_kernel(s, out, m, c, c->receive.at[i]);
+  c->finish = hoist_kernel(s, out, m, c, c->finish);
 }
 
 /* ---- G after its blocks have grown */

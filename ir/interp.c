@@ -33,6 +33,12 @@ typedef struct {
   uint32_t ordinal;
 } DrawAt;
 
+typedef struct {
+  uint64_t key;
+  int64_t elem;
+  double arg; /* receive: the event's weight */
+} EvalAt;
+
 static void store_bit(uint64_t *words, int64_t e, bool bit) {
   uint64_t one = (uint64_t)1 << (e % 64);
   words[e / 64] = bit ? words[e / 64] | one : words[e / 64] & ~one;
@@ -45,15 +51,21 @@ static void store_bit(uint64_t *words, int64_t e, bool bit) {
 #include "ir/eval.h"
 
 uint64_t ir_eval(const IrKernel *k, const IrEnv *env) {
-  bool once = ir_kernel_scalar(k->kind);
-  int64_t from = once ? 0 : env->first, to = once ? 1 : env->first + env->count;
+  bool once = ir_kernel_scalar(k->kind), events = k->kind == KERNEL_RECEIVE;
+  int64_t from = once || events ? 0 : env->first, to = once ? 1 : from + env->count;
   Arena *arena = arena_new();
   void *values = NEW_ARRAY(arena, double, k->ins.n + 1);
   unsigned mode = mode_begin();
   uint64_t failed = 0;
-  for (int64_t e = from; e < to; e++)
+  for (int64_t e = from; e < to; e++) {
+    EvalAt at = {.key = env->key, .elem = e};
+    if (events) {
+      const IrEvent *event = &env->events[e];
+      at = (EvalAt){ir_event_key(env->key, event->ordinal), event->element, event->weight};
+    }
     failed |=
-        env->f32 && !ir_kernel_f64(k->kind) ? element_f32(k, env, e, values) : element_f64(k, env, e, values);
+        env->f32 && !ir_kernel_f64(k->kind) ? element_f32(k, env, at, values) : element_f64(k, env, at, values);
+  }
   mode_end(mode);
   arena_free(arena);
   return failed;

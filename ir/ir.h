@@ -9,7 +9,8 @@
  * flow + receive + test + fire by one fused `step`, and hoisting has moved all uniform work into `derive`.
  *
  * Time semantics of `step` (language.md): old state at T-dt -> integrate to T -> add what arrived at T (ports) -> test
- * -> fire -> store. */
+ * -> fire -> store. A class some of whose handlers do more than add is cut there: `step` integrates, `receive` runs
+ * once for each event, in order, and `finish` does the rest. */
 #ifndef NSL_IR_IR_H
 #define NSL_IR_IR_H
 
@@ -83,14 +84,19 @@ typedef struct {
   MVar *var;
   Name method;        /* "exact", "exponential euler", "rk4", "euler-maruyama", "none" */
   Name reason;        /* for explain */
+  bool counter;       /* the compiler's own, "%left.V": steps that are left of the holds on V */
 } IrState;
 typedef struct {
   MPort *port;
-  bool additive;      /* the handler only adds coefficient * w to states: arriving weights may be summed per step */
+  bool additive;      /* the handler only adds coefficient * w to states: arriving weights may be summed per step.
+                         Else each event runs the handler, in order */
+  Name reason;        /* for explain: why it is or is not */
   uint32_t scale_u;   /* uniform: value of one integer unit of the accumulator; written by the runtime */
 } IrPort;
+/* Either all who spike hold for the same time (masks, kept by the runtime), or each element counts for itself. */
 typedef struct {
-  uint32_t steps_u;   /* uniform: R = ceil(d/dt - 1e-6) */
+  uint32_t steps_u;   /* uniform: R = ceil(d/dt - 1e-6); IR_NONE: counted */
+  uint32_t left;      /* counted: the state with the steps that are left; else IR_NONE */
   Name steps_name;
   VEC(uint32_t) states;
   Span span;
@@ -116,8 +122,9 @@ typedef struct {
   uint32_t draws;              /* ordinals used so far */
   IrKernel *init;              /* stores params per element and states */
   IrKernel *flow, *test, *fire;/* level 1; NULL where there is none */
-  VEC(IrKernel *) receive;     /* level 1: by port */
+  VEC(IrKernel *) receive;     /* by port; level 2: NULL where arriving weights are summed */
   IrKernel *derive, *step;     /* level 2 */
+  IrKernel *finish;            /* level 2: what follows on the events; NULL: all stands in `step` */
 } IrClass;
 
 /* ---- an experiment: everything the runtime needs, as numbers of globals ("slots of G").
@@ -266,6 +273,10 @@ IrModule *ir_read(Session *s, Arena *a, const char *text, const char **ret_error
 bool ir_kernel_equal(const IrKernel *a, const IrKernel *b); /* names and spans not counted */
 
 /* ---- interp.c: the reference evaluator, slow and obvious; same operations in the same order as compiled code */
+typedef struct {      /* as struct nsl_event */
+  uint32_t element, ordinal; /* the how manieth of this element in this step, from 0: draws depend on it */
+  double weight;
+} IrEvent;
 typedef struct {
   void *const *slots;   /* by the kernel's slot number: double* or float* (f32), int64_t* (port), uint64_t* masks (bool) */
   double *u;            /* uniform block or G */
@@ -274,8 +285,13 @@ typedef struct {
   int64_t first, count;
   double t, dt;
   bool f32;
+  const IrEvent *events; /* receive: `count` of them, instead of elements */
 } IrEnv;
-/* Runs the kernel for elements [first, first + count). Returns nonzero if a check failed. */
+/* The key of draws for the event with that ordinal. */
+static inline uint64_t ir_event_key(uint64_t key, uint32_t ordinal) {
+  return key + ordinal * 0xd1b54a32d192ed03u;
+}
+/* Runs the kernel for elements [first, first + count), or for events [0, count). Returns nonzero if a check failed. */
 uint64_t ir_eval(const IrKernel *k, const IrEnv *env);
 double ir_eval_op(IrOp op, const double *args); /* one PURE op with arguments in float64, conditions as 0 and 1 */
 

@@ -2,8 +2,7 @@
  * share.
  *
  * Needs: a model that was checked without errors. Gives: dynamics kernels with dimensions and spans, in which
- * names are slots. Refuses, with the place, what this version cannot run (handlers that do not only add,
- * holds under an `if`). */
+ * names are slots. Refuses, with the place, what this version cannot run. */
 #include "ir/lower.h"
 
 #include "ir/pass.h"

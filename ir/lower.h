@@ -26,6 +26,7 @@ typedef struct {
   bool *elem;                /* param: one value for each element */
   bool *driven;              /* input */
   uint32_t *index;           /* param: of uniform or elem_params; state: of states; driven input: of inputs */
+  const MVar **left;         /* state with counted holds: its counter (IrHold.left) */
   VEC(const MExpr *) lifted; /* uniform expressions of init, computed in setup */
   VEC(uint32_t) lifted_u;    /* their uniforms */
 } Shape;
@@ -43,6 +44,8 @@ typedef struct {
   bool noise;                /* white_noise() may stand here */
   bool lifting;              /* uniform subexpressions become uniforms, computed in setup */
   IrVal arg;                 /* the handler's argument */
+  bool guarded;              /* assignments leave what is held as it is; but for the holds in */
+  const bool *idle;          /* by hold: cannot be in force here */
   IrVal *state;              /* current value of each state, or IR_NONE: load it */
   PtrMap memo;               /* MExpr and MVar -> value; cleared when a state changes */
   PtrMap fixed;              /* the same for what does not depend on states: loads of params, draws, noise */
@@ -89,9 +92,17 @@ void lower_forget(Scope *sc);                  /* a state has changed */
 Shape *lower_class(Lower *l, const MExperiment *x,
                    const MPopulation *pop); /* finds or adds the class; NULL after a diagnostic */
 /* lower_handler.c */
-void lower_receive(Lower *l, Shape *shape, uint32_t port);
+void lower_body(Scope *sc, const MStmtList *body); /* the statements; then stores what has changed */
 void lower_spike(Lower *l, Shape *shape, const MSpike *spike);
-void lower_derive(Lower *l, Shape *shape);
+
+/* lower_receive.c */
+void lower_ports(Lower *l, Shape *shape); /* a kernel for each port, and whether weights may be summed */
+
+/* lower_hold.c */
+void lower_holds(Lower *l, Shape *shape); /* which holds there are: before the handlers; makes `derive` */
+void lower_hold_begin(Scope *sc, const MStmt *st, IrVal mask);
+/* A hold on this state is in force, so a handler must leave it; IR_NONE: none can be. */
+IrVal lower_hold_guard(Scope *sc, uint32_t state);
 
 /* lower_setup.c */
 void setup_globals(Setup *st);

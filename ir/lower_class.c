@@ -9,18 +9,17 @@
 #include <math.h>
 #include <string.h>
 
-#include "lang/diag.h"
 
 static void read_settings(Lower *l, Shape *shape, const MPopulation *pop) {
   uint32_t n = pop->component->vars.n;
-  shape->setting = NEW_ARRAY(l->a, const MSetting *, n + 1);
+  shape->setting = NEW_ARRAY(l->a, const MSetting *, 2 * n + 1); /* and counters of holds (lower_hold.c) */
   for (uint32_t i = 0; i < pop->settings.n; i++)
     shape->setting[pop->settings.at[i].var->index] = &pop->settings.at[i];
 }
 
 /* The smallest set of params per element that is closed under dependence. */
 static void find_elem(Lower *l, Shape *shape, const MComponent *comp) {
-  shape->elem = NEW_ARRAY(l->a, bool, comp->vars.n + 1);
+  shape->elem = NEW_ARRAY(l->a, bool, 2 * comp->vars.n + 1);
   for (bool changed = true; changed;) {
     Scope sc = {.l = l, .shape = shape};
     changed = false;
@@ -43,7 +42,7 @@ static void find_driven(Lower *l, Shape *shape, const MExperiment *x, const MPop
 
 static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
   IrClass *c = shape->c;
-  shape->index = NEW_ARRAY(l->a, uint32_t, comp->vars.n + 1);
+  shape->index = NEW_ARRAY(l->a, uint32_t, 2 * comp->vars.n + 1);
   for (uint32_t i = 0; i < comp->vars.n; i++) {
     MVar *var = comp->vars.at[i];
     switch (var->kind) {
@@ -176,13 +175,10 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   find_elem(l, shape, comp);
   find_driven(l, shape, x, pop);
   lay_out(l, shape, comp);
-  lower_derive(l, shape);
+  lower_holds(l, shape);
   lower_flow(l, shape);
-  for (uint32_t i = 0; i < c->ports.n; i++) lower_receive(l, shape, i);
-  if (comp->spikes.n > 1)
-    diag_not_supported(l->s, comp->spikes.at[1]->span, "a second spike condition",
-                       "Join the conditions with `or`.");
-  else if (comp->spikes.n == 1) lower_spike(l, shape, comp->spikes.at[0]);
+  lower_ports(l, shape);
+  if (comp->spikes.n) lower_spike(l, shape, comp->spikes.at[0]);
   lower_init(l, shape);
   if (l->s->errors > errors) return NULL;
   for (uint32_t i = 0; i < l->m->classes.n; i++) {

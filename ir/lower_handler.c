@@ -1,10 +1,6 @@
-/* Event handlers to kernels: receive, test, fire, and the lengths of holds. Statements run top to bottom on
- * the current values; `if` becomes selections. A receive handler must be additive, shown by data flow: each
- * state it changes becomes itself + coefficient * argument, the coefficient over params alone; then arriving
- * weights may be summed per step. */
+/* Statements of handlers, the spike condition and its handler to kernels. Statements run top to bottom on the
+ * current values; `if` becomes selections. What is held keeps its value through all of it. */
 #include "ir/lower.h"
-
-#include "lang/diag.h"
 
 static IrVal both(Scope *sc, IrVal mask, IrVal c) {
   return mask == IR_NONE ? c : ir_op2(&sc->b, IR_AND, mask, c);
@@ -22,30 +18,28 @@ static void lower_assign(Scope *sc, const MStmt *st, IrVal mask) {
     case ASSIGN_ADD: v = ir_op2(b, IR_ADD, now, lower_fit(sc, v, st->var->dim)); break;
     case ASSIGN_SUB: v = ir_op2(b, IR_SUB, now, lower_fit(sc, v, st->var->dim)); break;
     case ASSIGN_MUL: v = ir_op2(b, IR_MUL, now, v); break;
-    case ASSIGN_DRAW: break; /* the value is a draw */
+    case ASSIGN_DRAW: v = lower_fit(sc, v, st->var->dim); break; /* the value is a draw */
   }
+  IrVal held = lower_hold_guard(sc, i);
+  if (held != IR_NONE) v = ir_op3(b, IR_SELECT, held, now, v);
   sc->state[i] = mask == IR_NONE ? v : ir_op3(b, IR_SELECT, mask, v, now);
   lower_forget(sc);
 }
 
-static void lower_statements(Scope *sc, const MStmtList *list, IrVal mask, bool top) {
+static void lower_statements(Scope *sc, const MStmtList *list, IrVal mask) {
   for (uint32_t i = 0; i < list->n; i++) {
     const MStmt *st = list->at[i];
     sc->b.span = st->span;
     switch (st->kind) {
       case STMT_ASSIGN: lower_assign(sc, st, mask); break;
-      case STMT_HOLD:
-        if (!top)
-          diag_not_supported(sc->l->s, st->span, "`hold` under an `if` or outside of a spike handler",
-                             "Write `hold` as a statement of the spike handler by itself.");
-        break;
+      case STMT_HOLD: lower_hold_begin(sc, st, mask); break;
       case STMT_IF: {
         IrVal c = lower_expr(sc, st->value);
         MStmtList then = {.at = st->then.at, .n = st->then.n}, other = {.at = st->other.at, .n = st->other.n};
         sc->b.span = st->span;
         IrVal yes = both(sc, mask, c), no = other.n ? both(sc, mask, ir_op1(&sc->b, IR_NOT, c)) : IR_NONE;
-        lower_statements(sc, &then, yes, false);
-        if (other.n) lower_statements(sc, &other, no, false);
+        lower_statements(sc, &then, yes);
+        if (other.n) lower_statements(sc, &other, no);
         break;
       }
     }
@@ -62,74 +56,9 @@ static void store_states(Scope *sc) {
   }
 }
 
-/* ---- receive */
-
-static void refuse_port(Lower *l, Span span, const char *what) {
-  diag_not_supported(
-      l->s, span, what,
-      "Handlers of arriving events may add `coefficient * weight` to states, coefficients made of params.");
-}
-
-/* One stored value: NULL if it is state + coefficient * argument, else what is wrong. */
-static const char *not_additive(IrForms *f, IrVal arg, IrVal state, IrVal v) {
-  const IrForm *form = ir_form(f, v);
-  if (!form->linear) return "a handler that is not linear in states and weight";
-  for (uint32_t i = 0; i < f->atoms.n; i++) {
-    IrVal atom = f->atoms.at[i], c = form->coef[i];
-    if (atom == state && (c == IR_NONE || !alg_is(f->b, c, 1)))
-      return "a handler that sets a state instead of adding to it";
-    if (atom != state && atom != arg && c != IR_NONE) return "a handler that adds one state to another";
-  }
-  if (arg != IR_NONE && form->rest != IR_NONE)
-    return "a handler that adds something other than a multiple of the weight";
-  for (uint32_t i = 0; i < f->atoms.n; i++)
-    if (form->coef[i] != IR_NONE && ir_traits(f->b, form->coef[i]).time) return "a handler that depends on t";
-  if (form->rest != IR_NONE && ir_traits(f->b, form->rest).time) return "a handler that depends on t";
-  return NULL;
-}
-
-static void check_additive(Lower *l, IrKernel *k, const MPort *port) {
-  IrBuild b = {.s = l->s, .arena = l->a, .k = k, .span = port->span};
-  uint32_t n_ins = k->ins.n; /* forms make values; they are dropped again */
-  VEC(IrVal) atoms = {0};
-  IrVal arg = IR_NONE;
-  for (uint32_t i = 0; i < n_ins; i++) {
-    const IrIns *ins = &k->ins.at[i];
-    if (ir_ops[ins->op].flags & IRF_DRAW)
-      refuse_port(l, ins->span, "random numbers in a handler of arriving events");
-    if (ins->op != IR_LOAD) continue;
-    SlotKind kind = k->slots.at[ins->slot].kind;
-    if (kind == SLOT_ARG) arg = i;
-    if (kind == SLOT_ARG || kind == SLOT_STATE || kind == SLOT_INPUT) vec_push(l->a, &atoms, i);
-  }
-  IrForms f = ir_forms(&b, atoms.at, atoms.n);
-  for (uint32_t i = 0; i < n_ins; i++) {
-    const IrIns ins = k->ins.at[i];
-    if (ins.op != IR_STORE) continue;
-    IrVal state = IR_NONE;
-    for (uint32_t j = 0; j < n_ins; j++)
-      if (k->ins.at[j].op == IR_LOAD && k->ins.at[j].slot == ins.slot) state = j;
-    const char *wrong = state == IR_NONE ? "a handler that sets a state instead of adding to it"
-                                         : not_additive(&f, arg, state, ins.arg[0]);
-    if (wrong) refuse_port(l, ins.span, wrong);
-  }
-  k->ins.n = n_ins;
-}
-
-void lower_receive(Lower *l, Shape *shape, uint32_t port) {
-  const MPort *p = shape->c->ports.at[port].port;
-  IrKernel *k =
-      ir_kernel(l->s, l->a, KERNEL_RECEIVE,
-                name_fmt(l->s, "receive.%s.%s", name_str(l->s, shape->c->name), name_str(l->s, p->name)));
-  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
-  sc.b.span = p->span;
-  if (p->n_args) sc.arg = ir_load(&sc.b, ir_slot(&sc.b, SLOT_ARG, 0, p->arg_name, IR_REAL, p->arg_dim));
-  uint32_t errors = l->s->errors;
-  lower_statements(&sc, &p->body, IR_NONE, false);
-  store_states(&sc);
-  if (l->s->errors == errors) check_additive(l, k, p);
-  shape->c->ports.at[port].additive = true;
-  vec_push(l->a, &shape->c->receive, k);
+void lower_body(Scope *sc, const MStmtList *body) {
+  lower_statements(sc, body, IR_NONE);
+  store_states(sc);
 }
 
 /* ---- spike */
@@ -171,50 +100,25 @@ static void lower_test(Lower *l, Shape *shape, const MSpike *spike) {
   shape->c->has_prev = spike->form != SPIKE_RATE;
 }
 
+/* Holds on what the condition reads: while one is in force there is no spike. */
+static const bool *idle_holds(Lower *l, const IrClass *c) {
+  bool *idle = NEW_ARRAY(l->a, bool, c->holds.n + 1);
+  for (uint32_t i = 0; i < c->test->slots.n; i++) {
+    const IrSlot *slot = &c->test->slots.at[i];
+    if (slot->kind != SLOT_STATE && slot->kind != SLOT_OLD) continue;
+    for (uint32_t k = 0; k < c->holds.n; k++)
+      for (uint32_t j = 0; j < c->holds.at[k].states.n; j++)
+        idle[k] |= c->holds.at[k].states.at[j] == slot->index;
+  }
+  return idle;
+}
+
 void lower_spike(Lower *l, Shape *shape, const MSpike *spike) {
   lower_test(l, shape, spike);
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_FIRE, name_fmt(l->s, "fire.%s", name_str(l->s, shape->c->name)));
   Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
-  lower_statements(&sc, &spike->body, IR_NONE, true);
-  store_states(&sc);
+  sc.guarded = true;
+  sc.idle = idle_holds(l, shape->c);
+  lower_body(&sc, &spike->body);
   if (k->ins.n) shape->c->fire = k;
-}
-
-/* ---- lengths of holds: R = ceil(d/dt - 1e-6) */
-
-static void lower_hold(Scope *sc, const MStmt *st) {
-  IrBuild *b = &sc->b;
-  IrClass *c = sc->shape->c;
-  if (!lower_uniform(sc, st->value)) {
-    diag_not_supported(sc->l->s, st->value->span, "a hold whose length differs between elements",
-                       "Use a duration that is the same for the whole population.");
-    return;
-  }
-  const MVar *var = st->var;
-  Dim time = {{0}};
-  time.e[DIM_TIME] = DIM_ONE;
-  IrVal d = lower_as(sc, st->value, time);
-  b->span = st->span;
-  IrVal steps = ir_op2(b, IR_SUB, ir_op2(b, IR_DIV, d, ir_nullary(b, IR_DT)), alg_num(b, 1e-6));
-  IrVal up = ir_op1(b, IR_NEG, ir_op1(b, IR_FLOOR, ir_op1(b, IR_NEG, steps)));
-  IrVal r = ir_op2(b, IR_MAX, up, alg_num(b, 0));
-  IrHold hold = {.steps_u = c->uniforms.n,
-                 .steps_name = name_fmt(sc->l->s, "%%hold.%s", name_str(sc->l->s, var->name)),
-                 .span = st->span};
-  vec_push(sc->l->a, &hold.states, sc->shape->index[var->index]);
-  vec_push(sc->l->a, &c->uniforms, ((IrUniform){.name = hold.steps_name}));
-  vec_push(sc->l->a, &c->holds, hold);
-  ir_store(b, ir_slot(b, SLOT_UNIFORM, hold.steps_u, hold.steps_name, IR_REAL, DIM_NONE), r);
-}
-
-void lower_derive(Lower *l, Shape *shape) {
-  IrClass *c = shape->c;
-  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_DERIVE, name_fmt(l->s, "derive.%s", name_str(l->s, c->name)));
-  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
-  for (uint32_t i = 0; i < c->component->spikes.n; i++) {
-    const MStmtList *body = &c->component->spikes.at[i]->body;
-    for (uint32_t j = 0; j < body->n; j++)
-      if (body->at[j]->kind == STMT_HOLD) lower_hold(&sc, body->at[j]);
-  }
-  c->derive = k;
 }

@@ -50,6 +50,7 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   copy->fire = stand_in(s, in, made, c->fire);
   copy->derive = stand_in(s, in, made, c->derive);
   copy->step = stand_in(s, in, made, c->step);
+  copy->finish = stand_in(s, in, made, c->finish);
   return copy;
 }
 
@@ -137,6 +138,7 @@ void ir_module_renumber(IrModule *m, Arena *a) {
     add_used(m, a, c->fire);
     add_used(m, a, c->derive);
     add_used(m, a, c->step);
+    add_used(m, a, c->finish);
   }
   for (uint32_t i = 0; i < m->experiments.n; i++) {
     IrExperiment *x = m->experiments.at[i];

@@ -32,6 +32,11 @@ IrModule *ir_map_kernels(const IrModule *in, Arena *out, Session *s,
 void ir_module_add(IrModule *m, Arena *a, IrKernel *k); /* appends, and sets the index */
 void ir_module_renumber(IrModule *m, Arena *a); /* the list anew: what tables refer to, in their order */
 
+/* What runs in every step, or for every event (level 2): worth making cheap. */
+static inline bool ir_in_step(KernelKind kind) {
+  return kind == KERNEL_STEP || kind == KERNEL_RECEIVE || kind == KERNEL_FINISH;
+}
+
 /* Values that are the same for all elements of a population: computed from uniforms, globals, constants and
  * dt alone. One entry for each instruction of k. */
 bool *ir_uniform_values(const IrKernel *k, Arena *a);

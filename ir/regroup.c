@@ -87,7 +87,7 @@ static uint32_t *count_uses(const IrKernel *k, Arena *a) {
 }
 
 static IrKernel *regroup_kernel(const IrKernel *k, Arena *out, Session *s) {
-  if (k->kind != KERNEL_STEP) return ir_kernel_copy(k, out);
+  if (!ir_in_step(k->kind)) return ir_kernel_copy(k, out);
   Regroup g = {.r = ir_rewrite(k, out, s), .uniform = ir_uniform_values(k, out), .uses = count_uses(k, out)};
   g.inner = NEW_ARRAY(out, bool, k->ins.n + 1);
   g.anew = NEW_ARRAY(out, bool, k->ins.n + 1);

@@ -1,10 +1,14 @@
 /* Level 1 to level 2: one fused `step` for each class, in the order of language.md:
  *   integrate from T-dt to T, add what arrived at T, check, test the spike condition, run the handler, store.
+ * In a class with handlers that do more than add, these run between two kernels: `step` integrates and adds what
+ * the ports before them have summed, `finish` adds what those behind them have, checks, tests, fires. What `finish`
+ * needs of the time before goes through memory: which counted holds are in force (HELD), and of states that a
+ * test compares with their value at T-dt, that value (OLD).
  *
- * Needs: flow, receive (additive), test, fire of level 1; each state stored at most once in each. Gives:
- * `step` with each state loaded once and stored once, and the methods with their reasons in the class.
- * Everything uniform still stands in `step`; hoist.c moves it. A held state keeps its value whatever happens,
- * except that the handler which starts a hold still acts at its own T. */
+ * Needs: flow, receive, test, fire of level 1; each state stored at most once in each. Gives: kernels with each
+ * state loaded once and stored once, and the methods with their reasons in the class. Everything uniform still
+ * stands in them; hoist.c moves it. A held state keeps its value whatever happens, except that the handler which
+ * starts a hold still acts at its own T. */
 #include "ir/solve.h"
 
 #include <string.h>
@@ -25,27 +29,39 @@ static Name hold_name(Solve *v, uint32_t k) {
   return v->in->states.at[h->states.at[0]].var->name;
 }
 
+/* In `finish` every hold is a mask. */
+static IrVal in_force(Solve *v, uint32_t k) {
+  const IrHold *h = &v->in->holds.at[k];
+  v->b.span = h->span;
+  if (h->left == IR_NONE || v->b.k->kind == KERNEL_FINISH)
+    return load(v, SLOT_HELD, k, hold_name(v, k), IR_BOOL, DIM_NONE);
+  return ir_op2(&v->b, IR_GE, v->old[h->left], alg_num(&v->b, 1));
+}
+
 static void load_states(Solve *v) {
   Arena *a = v->b.arena;
-  v->old = NEW_ARRAY(a, IrVal, v->n + 1);
+  v->first = NEW_ARRAY(a, IrVal, v->n + 1);
   v->now = NEW_ARRAY(a, IrVal, v->n + 1);
   v->held = NEW_ARRAY(a, IrVal, v->n + 1);
   v->in_force = NEW_ARRAY(a, IrVal, v->in->holds.n + 1);
+  v->old = v->b.k->kind == KERNEL_FINISH ? NULL : v->first;
   for (uint32_t i = 0; i < v->n; i++) {
     const MVar *var = v->in->states.at[i].var;
     v->b.span = var->equation ? var->equation_span : var->span;
-    v->old[i] = v->now[i] = load(v, SLOT_STATE, i, var->name, IR_REAL, var->dim);
+    v->first[i] = v->now[i] = load(v, SLOT_STATE, i, var->name, IR_REAL, var->dim);
     v->held[i] = IR_NONE;
   }
   for (uint32_t k = 0; k < v->in->holds.n; k++) {
     const IrHold *h = &v->in->holds.at[k];
-    v->b.span = h->span;
-    v->in_force[k] = load(v, SLOT_HELD, k, hold_name(v, k), IR_BOOL, DIM_NONE);
+    v->in_force[k] = in_force(v, k);
     for (uint32_t j = 0; j < h->states.n; j++) {
       IrVal *held = &v->held[h->states.at[j]];
       *held = either(&v->b, *held, v->in_force[k]);
     }
   }
+}
+
+static void load_times(Solve *v) {
   v->dt = ir_nullary(&v->b, IR_DT);
   v->half = alg_mul(&v->b, v->dt, alg_num(&v->b, 0.5));
   v->begin = alg_sub(&v->b, ir_nullary(&v->b, IR_TIME), v->dt);
@@ -124,7 +140,19 @@ static void integrate(Solve *v) {
   for (uint32_t i = 0; i < v->n; i++) v->now[i] = v->form[i] ? add_noise(v, i, next[i]) : next[i];
 }
 
-/* Handlers are additive (lower_class.c): each stored value is state + coefficient * argument. */
+/* Counted holds lose a step. */
+static void count_down(Solve *v) {
+  IrBuild *b = &v->b;
+  for (uint32_t k = 0; k < v->in->holds.n; k++) {
+    const IrHold *h = &v->in->holds.at[k];
+    if (h->left == IR_NONE) continue;
+    b->span = h->span;
+    IrVal less = ir_op2(b, IR_SUB, v->now[h->left], alg_num(b, 1));
+    v->now[h->left] = ir_op2(b, IR_MAX, less, alg_num(b, 0));
+  }
+}
+
+/* A handler that only adds: each stored value is state + coefficient * argument. */
 static void receive(Solve *v, uint32_t port) {
   IrBuild *b = &v->b;
   const MPort *p = v->in->ports.at[port].port;
@@ -151,6 +179,7 @@ static IrVal condition(Solve *v, const IrVal *states) {
   IrCopy test = ir_copy_of(&v->b, v->in->test);
   test.state = states;
   test.old = v->old;
+  test.held = v->in_force;
   ir_copy_run(&test);
   return ir_copy_stored(&test, SLOT_SPIKE, 0);
 }
@@ -169,10 +198,12 @@ static IrVal but_not(IrBuild *b, IrVal x, IrVal never) {
   return never == IR_NONE ? x : ir_op2(b, IR_AND, x, ir_op1(b, IR_NOT, never));
 }
 
-static void fire(Solve *v, IrVal spike, IrVal never) {
+/* The handler itself leaves what is held (lower_hold.c). */
+static void fire(Solve *v, IrVal spike) {
   if (!v->in->fire) return;
   IrCopy body = ir_copy_of(&v->b, v->in->fire);
   body.state = v->now;
+  body.held = v->in_force;
   ir_copy_run(&body);
   IrVal *after = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
   for (uint32_t i = 0; i < v->n; i++) {
@@ -180,9 +211,7 @@ static void fire(Solve *v, IrVal spike, IrVal never) {
     after[i] = v->now[i];
     if (to == IR_NONE) continue;
     v->b.span = v->b.k->ins.at[to].span;
-    /* a spike is impossible while `never`; another hold on this state needs its own guard */
-    IrVal when = v->held[i] == IR_NONE || v->held[i] == never ? spike : but_not(&v->b, spike, v->held[i]);
-    after[i] = alg_select(&v->b, when, to, v->now[i]);
+    after[i] = alg_select(&v->b, spike, to, v->now[i]);
   }
   v->now = after;
 }
@@ -198,10 +227,87 @@ static void spike(Solve *v) {
     prev = ir_slot(b, SLOT_PREV, 0, (Name){0}, IR_BOOL, DIM_NONE);
     spikes = but_not(b, now, ir_load(b, prev));
   }
-  fire(v, spikes, never);
+  fire(v, spikes);
   if (prev != IR_NONE) ir_store(b, prev, but_not(b, condition(v, v->now), never));
   b->span = span;
   ir_store(b, ir_slot(b, SLOT_SPIKE, 0, (Name){0}, IR_BOOL, DIM_NONE), spikes);
+}
+
+static Span span_of(const MVar *var) { return var->equation ? var->equation_span : var->span; }
+
+static void store_states(Solve *v) {
+  for (uint32_t i = 0; i < v->n; i++) {
+    if (v->now[i] == v->first[i]) continue;
+    const MVar *var = v->in->states.at[i].var;
+    v->b.span = span_of(var);
+    ir_store(&v->b, ir_slot(&v->b, SLOT_STATE, i, var->name, IR_REAL, var->dim), v->now[i]);
+  }
+}
+
+static bool changed(const Solve *v, uint32_t i) {
+  bool by_event = false;
+  for (uint32_t p = v->each_from; p < v->each_to; p++) {
+    const IrKernel *k = v->in->receive.at[p];
+    for (uint32_t j = 0; j < k->ins.n; j++) {
+      const IrSlot *slot = k->ins.at[j].op == IR_STORE ? &k->slots.at[k->ins.at[j].slot] : NULL;
+      by_event |= slot && slot->kind == SLOT_STATE && slot->index == i;
+    }
+  }
+  return by_event || v->now[i] != v->first[i] ||
+         (v->b.k->kind == KERNEL_FINISH && v->in->states.at[i].var->equation);
+}
+
+static void check_states(Solve *v) {
+  for (uint32_t i = 0; i < v->n; i++) {
+    if (v->in->states.at[i].counter || !changed(v, i)) continue;
+    v->b.span = span_of(v->in->states.at[i].var);
+    ir_check(&v->b, i, v->now[i]);
+  }
+}
+
+/* What `finish` and handlers of events need of the step, through memory. */
+static void keep(Solve *v) {
+  IrBuild *b = &v->b;
+  for (uint32_t k = 0; k < v->in->holds.n; k++) {
+    if (v->in->holds.at[k].left == IR_NONE) continue;
+    b->span = v->in->holds.at[k].span;
+    ir_store(b, ir_slot(b, SLOT_HELD, k, hold_name(v, k), IR_BOOL, DIM_NONE), v->in_force[k]);
+  }
+  for (uint32_t i = 0; v->in->test && i < v->in->test->slots.n; i++) {
+    const IrSlot *slot = &v->in->test->slots.at[i];
+    if (slot->kind != SLOT_OLD) continue;
+    b->span = v->in->component->spikes.at[0]->span;
+    ir_store(b, ir_slot(b, SLOT_OLD, slot->index, slot->name, IR_REAL, slot->dim), v->old[slot->index]);
+  }
+}
+
+static void finish(Solve *v) {
+  for (uint32_t i = v->each_to; i < v->in->ports.n; i++) receive(v, i);
+  check_states(v);
+  if (v->in->test) spike(v);
+  store_states(v);
+}
+
+/* The kernel behind the events of each_from .. each_to. */
+static IrKernel *finish_apart(const Solve *step) {
+  Solve v = {.s = step->s, .c = step->c, .in = step->in, .n = step->n};
+  v.each_from = step->each_from;
+  v.each_to = step->each_to;
+  v.b = (IrBuild){.s = v.s, .arena = step->b.arena};
+  v.b.k = ir_kernel(v.s, v.b.arena, KERNEL_FINISH, name_fmt(v.s, "finish.%s", name_str(v.s, v.c->name)));
+  load_states(&v);
+  finish(&v);
+  return v.b.k;
+}
+
+static void find_each(Solve *v) {
+  const IrClass *c = v->in;
+  v->each_from = v->each_to = c->ports.n;
+  for (uint32_t i = c->ports.n; i-- > 0;) {
+    if (c->ports.at[i].additive) continue;
+    if (v->each_from == c->ports.n) v->each_to = i + 1;
+    v->each_from = i;
+  }
 }
 
 static void solve_class(Session *s, Arena *out, IrClass *c) {
@@ -209,24 +315,21 @@ static void solve_class(Session *s, Arena *out, IrClass *c) {
   v.b = (IrBuild){.s = s,
                   .arena = out,
                   .k = ir_kernel(s, out, KERNEL_STEP, name_fmt(s, "step.%s", name_str(s, c->name)))};
+  find_each(&v);
   load_states(&v);
+  load_times(&v);
   read_flow(&v);
   solve_choose(&v);
   if (v.failed) return;
   integrate(&v);
-  for (uint32_t i = 0; i < c->ports.n; i++) receive(&v, i);
-  for (uint32_t i = 0; i < v.n; i++) {
-    if (v.now[i] == v.old[i]) continue;
-    const MVar *var = c->states.at[i].var;
-    v.b.span = var->equation ? var->equation_span : var->span;
-    ir_check(&v.b, i, v.now[i]);
-  }
-  if (c->test) spike(&v);
-  for (uint32_t i = 0; i < v.n; i++) {
-    if (v.now[i] == v.old[i]) continue;
-    const MVar *var = c->states.at[i].var;
-    v.b.span = var->equation ? var->equation_span : var->span;
-    ir_store(&v.b, ir_slot(&v.b, SLOT_STATE, i, var->name, IR_REAL, var->dim), v.now[i]);
+  count_down(&v);
+  for (uint32_t i = 0; i < v.each_from; i++) receive(&v, i);
+  if (v.each_from == v.each_to) {
+    finish(&v);
+  } else {
+    store_states(&v);
+    keep(&v);
+    c->finish = finish_apart(&v);
   }
   c->step = v.b.k;
 }
@@ -236,9 +339,15 @@ static void replace_kernels(IrModule *m, Arena *out) {
   const IrModule before = *m;
   memset(&m->kernels, 0, sizeof m->kernels);
   for (uint32_t i = 0; i < before.kernels.n; i++)
-    if (ir_kernel_levels(before.kernels.at[i]->kind) & 2) ir_module_add(m, out, before.kernels.at[i]);
-  for (uint32_t i = 0; i < m->classes.n; i++)
-    if (m->classes.at[i]->step) ir_module_add(m, out, m->classes.at[i]->step);
+    if (before.kernels.at[i]->kind != KERNEL_RECEIVE && (ir_kernel_levels(before.kernels.at[i]->kind) & 2))
+      ir_module_add(m, out, before.kernels.at[i]);
+  for (uint32_t i = 0; i < m->classes.n; i++) {
+    IrClass *c = m->classes.at[i];
+    if (c->step) ir_module_add(m, out, c->step);
+    for (uint32_t j = 0; j < c->receive.n; j++)
+      if (c->receive.at[j]) ir_module_add(m, out, c->receive.at[j]);
+    if (c->finish) ir_module_add(m, out, c->finish);
+  }
 }
 
 IrModule *ir_pass_solve(const IrModule *in, Arena *out, Session *s) {
@@ -247,7 +356,8 @@ IrModule *ir_pass_solve(const IrModule *in, Arena *out, Session *s) {
     IrClass *c = m->classes.at[i];
     solve_class(s, out, c);
     c->flow = c->test = c->fire = NULL;
-    memset(&c->receive, 0, sizeof c->receive);
+    for (uint32_t j = 0; j < c->receive.n; j++)
+      if (c->ports.at[j].additive) c->receive.at[j] = NULL;
   }
   if (m->level == 1) replace_kernels(m, out);
   m->level = 2;

@@ -24,8 +24,10 @@ typedef struct {
   IrBuild b;             /* of the step kernel */
   uint32_t n;            /* states */
   IrVal *old, *now;      /* at T-dt; as the step goes on */
+  IrVal *first;          /* as the kernel has loaded them; old, but in `finish` */
   IrVal *der;            /* drift: right-hand side without noise; IR_NONE: no equation */
   IrVal *in_force;       /* by hold: condition */
+  uint32_t each_from, each_to; /* the ports whose events are handled one by one; from = to: none */
   IrVal *held;           /* by state: any hold on it is in force; or IR_NONE */
   IrVal dt, half, begin; /* dt, dt / 2, T-dt */
   IrForms forms;         /* over the states with an equation; atom of state i: */

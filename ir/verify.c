@@ -108,7 +108,8 @@ static void verify_kind(Verify *v, uint32_t at) {
   if (ins->op == IR_DT && kind == KERNEL_SETUP) complain_ins(v, at, "no dt in setup: it computes dt");
   if ((ir_ops[ins->op].flags & IRF_DRAW) && ir_kernel_scalar(kind))
     complain_ins(v, at, "no draws in a kernel that runs once");
-  if (ins->op == IR_CHECK && kind != KERNEL_STEP) complain_ins(v, at, "checks belong into step kernels");
+  if (ins->op == IR_CHECK && kind != KERNEL_STEP && kind != KERNEL_FINISH)
+    complain_ins(v, at, "checks belong into step kernels");
 }
 
 /* One ordinal, one kind of draw: two kinds would be made of the same random bits. */
@@ -274,6 +275,7 @@ static void verify_class(VerifyModule *vm, const IrClass *c) {
   for (uint32_t i = 0; i < c->receive.n; i++) verify_use(vm, c->receive.at[i], KERNEL_RECEIVE, c);
   verify_use(vm, c->derive, KERNEL_DERIVE, c);
   verify_use(vm, c->step, KERNEL_STEP, c);
+  verify_use(vm, c->finish, KERNEL_FINISH, c);
 }
 
 static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {

@@ -196,17 +196,22 @@ static MStmt *stmt_new(Comp *k, MStmtKind kind, Span span) {
 static void check_assign_at(Comp *k, Scope *scope, const void *what) {
   const StmtAt *at = what;
   const AstAssign *a = AST_AS(Assign, at->st);
+  bool draw = a->op == ASSIGN_DRAW;
   MVar *var = changed_var(k, scope, a->target, diag_assign_target);
   if (!var) return;
   Want want = {.has_dim = true,
                .dim = a->op == ASSIGN_MUL ? DIM_NONE : var->dim,
-               .allow = ALLOW_CHANGING | ALLOW_TIME};
+               .allow = ALLOW_CHANGING | ALLOW_TIME | (draw ? ALLOW_DRAW : 0)};
   want.who =
       arena_printf(k->c->arena, a->op == ASSIGN_MUL ? "a factor of `%s`" : "`%s`", name_str(k->s, var->name));
   MStmt *st = stmt_new(k, STMT_ASSIGN, at->st->span);
   st->var = var;
   st->op = a->op;
   st->value = check_expr(k->c, scope, a->value, &want);
+  if (st->value && draw && !expr_has(st->value, MX_DRAW)) {
+    diag_draw_missing(k->s, a->value->span);
+    return;
+  }
   if (st->value) vec_push(k->c->arena, at->list, st);
 }
 
@@ -241,10 +246,7 @@ static void check_stmt(Comp *k, Scope *scope, const Ast *st, MStmtList *list) {
   const AstAssign *assign = check_assignment(k->c, st);
   if (assign) st = &assign->head;
   StmtAt at = {st, list};
-  if (st->kind == AST_ASSIGN && AST_AS(Assign, st)->op == ASSIGN_DRAW)
-    diag_not_supported(k->s, st->span, "draws in handlers",
-                       "Draw the value at the start, into a state of its own.");
-  else if (assign)
+  if (assign)
     comp_each_index(k, scope, path_indices(assign->target), check_assign_at, &at);
   else if (st->kind == AST_HOLD)
     comp_each_index(k, scope, path_indices(AST_AS(Hold, st)->target), check_hold_at, &at);

@@ -182,7 +182,7 @@ void diag_noise_misplaced(Session *s, Span span) {
 
 void diag_draw_misplaced(Session *s, Span span, const char *dist) {
   Diag *d = diag_new(s, DIAG_DRAW_MISPLACED, span, "`%s` is a draw: it needs `~` instead of `=`", dist);
-  diag_hint(s, d, "Draws stand in initial values, settings, weights and delays: `V ~ %s(…)`.", dist);
+  diag_hint(s, d, "Draws stand in initial values, settings, handlers, weights and delays: `V ~ %s(…)`.", dist);
 }
 
 void diag_draw_arguments(Session *s, Span span, const char *dist) {

@@ -12,6 +12,12 @@
 #define NSL_NONE UINT32_MAX
 #define NSL_LANES 64 /* arrays are padded to, and kernels run over, multiples of this many elements */
 
+/* One event for a handler that does more than add. */
+struct nsl_event {
+  uint32_t element, ordinal; /* the how manieth of this element in this step, from 0: draws depend on it */
+  double weight;
+};
+
 /* The arguments of every kernel. Array pointers are those of element 0 of the population (masks: of word 0), except OUT,
  * whose position 0 is element `first`. */
 struct nsl_env {
@@ -24,6 +30,7 @@ struct nsl_env {
   int64_t first, count; /* elements [first, first + count), multiples of 64; synapse: ordinals in the row, any numbers
                            (OUT has room up to the next multiple of 64) */
   double t, dt;         /* t = T, the end of the step; kernels that want T-dt compute it */
+  const struct nsl_event *events; /* receive: `count` of them, handled one after the other; arrays as for first = 0 */
 };
 /* Nonzero: a checked state became NaN or infinite in this range (step), else 0. */
 typedef uint64_t nsl_kernel_fn(const struct nsl_env *env);

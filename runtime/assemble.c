@@ -30,8 +30,9 @@ struct packer { /* one thread's scratch */
   /* of the row being made, by synapse; cell: shard and group */
   uint32_t *cell, *delay;
   uint16_t *acc;
-  int64_t *units;
-  size_t cell_cap, delay_cap, acc_cap, units_cap;
+  int64_t *units;   /* rows apart: the weight's bits */
+  uint32_t *number; /* rows apart: in the row of the projection */
+  size_t cell_cap, delay_cap, acc_cap, units_cap, number_cap;
   uint64_t n;
   uint32_t shortest, longest;
   /* by cell and delay: how many, and where the next goes (2-byte or 8-byte units) */
@@ -147,7 +148,8 @@ static int row_room(struct packer *k, uint64_t n) {
   return rt_grow(&k->cell, &k->cell_cap, n, sizeof *k->cell) ||
                  rt_grow(&k->delay, &k->delay_cap, n, sizeof *k->delay) ||
                  rt_grow(&k->acc, &k->acc_cap, n, sizeof *k->acc) ||
-                 rt_grow(&k->units, &k->units_cap, n, sizeof *k->units)
+                 rt_grow(&k->units, &k->units_cap, n, sizeof *k->units) ||
+                 rt_grow(&k->number, &k->number_cap, n, sizeof *k->number)
              ? NSL_EMEMORY
              : 0;
 }
@@ -158,7 +160,7 @@ static int row_append(struct packer *k, const struct rt_proj *p, const uint32_t 
   const struct rt_unit *unit = &k->b->units[rt_same(k->s, p->port)];
   const struct rt_lane *lanes = p->target->lanes[p->def->port];
   uint32_t n_groups = p->source->n_groups;
-  bool wide = p->source->groups[p->group].wide;
+  bool wide = p->source->groups[p->group].wide, apart = p->source->groups[p->group].apart;
   double per_unit = 1 / unit->unit, limit = ldexp(1, RT_WIDE_BITS);
   uint64_t fan = (uint64_t)ceil(fabs(p->weight) / unit->quantum);
   int64_t same = wide && !weights ? llrint(p->weight * per_unit) : 0;
@@ -177,7 +179,12 @@ static int row_append(struct packer *k, const struct rt_proj *p, const uint32_t 
       k->units[at] = !weights ? same : fits ? llrint(units) : 0;
       fan = ((uint64_t)llabs(k->units[at]) >> RT_FAN_SHIFT) + 1;
     }
-    k->fan[lane.shard][k->acc[at]] += fan;
+    if (apart) {
+      memcpy(&k->units[at], weights ? &weights[i] : &p->weight, sizeof *k->units);
+      k->number[at] = (uint32_t)i;
+    } else {
+      k->fan[lane.shard][k->acc[at]] += fan;
+    }
   }
   k->n += n;
   return 0;
@@ -231,8 +238,9 @@ static uint64_t store_take(struct packer *k, uint32_t shard, uint64_t units) {
   return at;
 }
 
-static uint64_t bucket_units(bool wide, uint32_t n) {
-  return wide ? 1 + (uint64_t)n : 1 + ((uint64_t)n + 3) / 4;
+static uint64_t bucket_units(const struct rt_group *group, uint32_t n) {
+  if (group->apart) return RT_UNITS_APART(n);
+  return group->wide ? 1 + (uint64_t)n : 1 + ((uint64_t)n + 3) / 4;
 }
 
 /* Headers of one row's buckets; fills `place`, where each bucket's synapses go. */
@@ -240,10 +248,10 @@ static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t cell
                        uint32_t span) {
   const uint32_t *count = k->count + (uint64_t)cell * span;
   uint32_t shard = cell / pop->n_groups, group = cell % pop->n_groups;
-  bool wide = pop->groups[group].wide;
+  const struct rt_group *form = &pop->groups[group];
   uint64_t units = 0;
   for (uint32_t d = 0; d < span; d++)
-    if (count[d]) units += bucket_units(wide, count[d]);
+    if (count[d]) units += bucket_units(form, count[d]);
   if (!units) return 0;
   uint64_t at = store_take(k, shard, units);
   if (!at) return NSL_EMEMORY;
@@ -258,8 +266,9 @@ static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t cell
           (uint32_t)at, count[d], k->shortest + d};
     header = &store[at];
     *header = 0;
-    k->place[(uint64_t)cell * span + d] = wide ? at + 1 : (at + 1) * 4;
-    at += bucket_units(wide, count[d]);
+    if (form->apart) header[1] = source;
+    k->place[(uint64_t)cell * span + d] = form->apart ? at + 2 : form->wide ? at + 1 : (at + 1) * 4;
+    at += bucket_units(form, count[d]);
     last = d;
   }
   return 0;
@@ -278,7 +287,12 @@ static int row_pack(struct packer *k, const struct rt_pop *pop, uint32_t source)
   for (uint64_t i = 0; i < k->n; i++) {
     uint64_t *store = k->s->shards[k->cell[i] / pop->n_groups].store;
     uint64_t at = k->place[(uint64_t)k->cell[i] * span + k->delay[i] - k->shortest]++;
-    if (pop->groups[k->cell[i] % pop->n_groups].wide)
+    const struct rt_group *form = &pop->groups[k->cell[i] % pop->n_groups];
+    if (form->apart) {
+      store[at] = (uint64_t)k->number[i] << 16 | k->acc[i];
+      store[at + 1] = (uint64_t)k->units[i];
+      k->place[(uint64_t)k->cell[i] * span + k->delay[i] - k->shortest]++;
+    } else if (form->wide)
       store[at] = (uint64_t)k->units[i] << 16 | k->acc[i];
     else
       ((uint16_t *)store)[at] = k->acc[i];
@@ -374,7 +388,7 @@ static int packer_job(void *context, uint32_t thread) {
   if (!e && all) packer_merge(&k);
   rt_drawer_drop(&k.drawer);
   void *scratch[] = {&k.partners, &k.steps, &k.weights, &k.cell, &k.delay,
-                     &k.acc,      &k.units, &k.count,   &k.place};
+                     &k.acc,      &k.units, &k.number,  &k.count, &k.place};
   for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) rt_drop(scratch[i]);
   rt_mem_free(&k.mem);
   return e;

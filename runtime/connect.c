@@ -13,6 +13,7 @@
 
 #include "math/math.h"
 #include "runtime/error.h"
+#include "runtime/events.h"
 #include "runtime/threads.h"
 
 enum {
@@ -112,14 +113,23 @@ static void ports_join(struct rt_sim *s, uint32_t a, uint32_t b) {
   s->ports[a > b ? a : b].same = a > b ? b : a;
 }
 
+static void group_apart(struct rt_proj *p) {
+  p->group = p->source->n_groups++;
+  p->source->groups[p->group] = (struct rt_group){.apart = true, .rank = p->rank, .port = p->port};
+}
+
 static void group_find(struct rt_sim *s, struct rt_proj *p) {
   struct rt_pop *pop = p->source;
   uint32_t n_const = 0;
-  for (uint32_t i = 0; i < pop->n_groups; i++) n_const += !pop->groups[i].wide;
+  if (rt_port_each(p->target, p->def->port)) {
+    group_apart(p);
+    return;
+  }
+  for (uint32_t i = 0; i < pop->n_groups; i++) n_const += !pop->groups[i].wide && !pop->groups[i].apart;
   for (int wide = p->drawn_weight; wide < 2; wide++) {
     for (p->group = 0; p->group < pop->n_groups; p->group++) {
       struct rt_group *g = &pop->groups[p->group];
-      if (g->wide != wide || (!wide && g->weight != p->weight)) continue;
+      if (g->apart || g->wide != wide || (!wide && g->weight != p->weight)) continue;
       if (!wide) ports_join(s, g->port, p->port);
       return;
     }
@@ -131,7 +141,10 @@ static void group_find(struct rt_sim *s, struct rt_proj *p) {
 
 static int groups_make(struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_pops; i++) {
-    s->pops[i].groups = rt_alloc(&s->mem, CONST_GROUPS + 1, sizeof *s->pops[i].groups);
+    uint32_t apart = 0;
+    for (uint32_t k = 0; k < s->n_projs; k++)
+      apart += s->projs[k].source == &s->pops[i] && rt_port_each(s->projs[k].target, s->projs[k].def->port);
+    s->pops[i].groups = rt_alloc(&s->mem, CONST_GROUPS + 1 + (uint64_t)apart, sizeof *s->pops[i].groups);
     if (!s->pops[i].groups) return NSL_EMEMORY;
   }
   for (uint32_t i = 0; i < s->n_projs; i++) group_find(s, &s->projs[i]);
@@ -147,9 +160,11 @@ static int groups_make(struct rt_sim *s) {
 /* ---- memory */
 
 static double proj_bytes(const struct rt_sim *s, const struct rt_proj *p) {
-  bool wide = p->source->groups[p->group].wide;
+  const struct rt_group *group = &p->source->groups[p->group];
+  bool wide = group->wide;
   double row_parts = (double)p->sn * s->n_shards,
          buckets = p->drawn_delay ? fmin(p->expected, row_parts * 50) : row_parts;
+  if (group->apart) return p->expected * 16 + buckets * 16;
   return p->expected * (wide ? 8 : 2) + buckets * (wide ? 8 : 14);
 }
 
@@ -216,6 +231,7 @@ static int units_before(struct rt_build *b, int headroom) {
   for (uint32_t i = 0; i < s->n_projs; i++) {
     struct rt_proj *p = &s->projs[i];
     struct rt_unit *u = &b->units[rt_same(s, p->port)];
+    if (p->source->groups[p->group].apart) continue;
     double largest = p->drawn_weight ? sample_largest(s, p) : fabs(p->weight);
     u->wide |= p->source->groups[p->group].wide;
     u->largest = fmax(u->largest, largest);
@@ -291,6 +307,7 @@ static int events_prepare(struct rt_sim *s, struct rt_shard *h) {
   d->weights = s->weights;
   d->const_lists = rt_alloc(&s->mem, n, sizeof *d->const_lists);
   d->wide_lists = rt_alloc(&s->mem, n, sizeof *d->wide_lists);
+  if (s->n_ranks && !(d->apart_lists = rt_alloc(&s->mem, n, sizeof *d->apart_lists))) return NSL_EMEMORY;
   return d->const_lists && d->wide_lists ? 0 : NSL_EMEMORY;
 }
 
@@ -304,7 +321,7 @@ static int finish(struct rt_build *b) {
   for (uint32_t i = 0; i < s->n_pops; i++)
     for (uint32_t g = 0; g < s->pops[i].n_groups; g++) {
       const struct rt_group *group = &s->pops[i].groups[g];
-      if (!group->wide) s->weights[group->index] = llrint(group->weight / s->ports[group->port].unit);
+      if (!group->wide && !group->apart) s->weights[group->index] = llrint(group->weight / s->ports[group->port].unit);
     }
   int e = 0;
   for (uint32_t i = 0; !e && i < s->n_shards; i++) e = events_prepare(s, &s->shards[i]);
@@ -314,6 +331,7 @@ static int finish(struct rt_build *b) {
 int rt_connect(struct rt_sim *s) {
   struct rt_build b = {.s = s};
   int e = projs_prepare(s);
+  if (!e) rt_events_rank(s);
   if (!e) e = groups_make(s);
   if (!e) e = memory_check(&b);
   if (e) return e;

@@ -9,7 +9,7 @@
 
 #include "math/math.h"
 #include "runtime/error.h"
-#include "runtime/sim.h"
+#include "runtime/events.h"
 
 static const double on_grid = 1e-6; /* of a step: times this near to a grid point are on it */
 
@@ -100,7 +100,8 @@ static int drive_prepare(struct rt_sim *s, struct rt_drive *d, const struct nsl_
     case NSL_CONSTANT:
     case NSL_STEP: return current_prepare(s, d);
   }
-  if (!e) s->ports[d->target->port0 + def->port].drive_sum += drive_bound(d);
+  d->each = rt_port_each(d->target, def->port);
+  if (!e && !d->each) s->ports[d->target->port0 + def->port].drive_sum += drive_bound(d);
   return e;
 }
 
@@ -191,6 +192,7 @@ void rt_drives_step(struct rt_shard *h, uint64_t step) {
   for (uint32_t i = 0; i < h->n_events; i++) {
     struct rt_drive_part *part = &h->drives[i];
     const struct rt_drive *d = part->drive;
+    if (d->each) continue; /* events.c */
     if (d->def->kind == NSL_TIMES)
       times_add(h, part, step);
     else if (d->mean > 0 && step > d->delay_steps)

@@ -55,6 +55,22 @@ static uint64_t target_of(const struct rt_shard *h, uint32_t acc) {
   return UINT64_MAX;
 }
 
+static uint64_t hash_apart(const struct rt_shard *h, struct rt_event e, uint64_t step) {
+  const struct rt_delivery *d = &h->delivery;
+  uint64_t sum = 0, at = e.at;
+  for (uint32_t n = e.n; n;) {
+    const uint64_t *bucket = d->store + at;
+    for (uint32_t i = 0; i < n; i++) {
+      uint64_t target = target_of(h, (uint16_t)bucket[2 + 2 * i]), which = bucket[2 + 2 * i] >> 16;
+      sum += mix(mix(mix(mix(mix(2, target), step), which), bucket[1]), bucket[3 + 2 * i]);
+    }
+    at += RT_UNITS_APART(n);
+    n = (uint32_t)bucket[0];
+    step += bucket[0] >> 32;
+  }
+  return sum;
+}
+
 /* All buckets that a spike has still to visit. */
 static uint64_t hash_event(const struct rt_shard *h, struct rt_event e, uint64_t step, bool wide) {
   const struct rt_delivery *d = &h->delivery;
@@ -82,6 +98,8 @@ static uint64_t hash_under_way(const struct rt_sim *s, const struct rt_shard *h)
       sum += hash_event(h, d->events[i], step, false);
     for (uint32_t i = d->wide_lists[step & d->mask]; i; i = d->events[i].next)
       sum += hash_event(h, d->events[i], step, true);
+    for (uint32_t i = d->apart_lists ? d->apart_lists[step & d->mask] : 0; i; i = d->events[i].next)
+      sum += hash_apart(h, d->events[i], step);
   }
   return sum;
 }

@@ -10,7 +10,7 @@
 
 #include "math/math.h"
 #include "runtime/error.h"
-#include "runtime/sim.h"
+#include "runtime/events.h"
 
 enum { SHARE = 1024, ACCUMULATORS = 65536, MOST_SHARDS = 32768 };
 enum { PAGE = 4096, CUT_AT_PAGES = 24, WAYS = 8, STAGGER = 5 * 64 };
@@ -132,7 +132,7 @@ static int pop_arrays(struct rt_sim *s, struct rt_pop *p) {
     if (!p->lanes[q]) return NSL_EMEMORY;
     s->ports[p->port0 + q] = (struct rt_port){.pop = p->index, .port = q, .same = p->port0 + q, .unit = 1};
   }
-  return 0;
+  return rt_events_pop(s, p);
 }
 
 int rt_layout(struct rt_sim *s) {
@@ -171,12 +171,12 @@ int rt_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *co
       case NSL_SLOT_INPUT: slots[i] = p->inputs[at]; break;
       case NSL_SLOT_HELD: slots[i] = p->held[at]; break;
       case NSL_SLOT_PREV: slots[i] = p->prev; break;
+      case NSL_SLOT_OLD: slots[i] = p->olds ? p->olds[at] : NULL; break;
       case NSL_SLOT_SPIKE: /* the ring's mask of the step */
       case NSL_SLOT_PORT:  /* the shard's */
       case NSL_SLOT_OUT:
       case NSL_SLOT_UNIFORM:
       case NSL_SLOT_GLOBAL:
-      case NSL_SLOT_OLD:
       case NSL_SLOT_DER:
       case NSL_SLOT_ARG: break;
     }
@@ -185,26 +185,35 @@ int rt_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *co
   return 0;
 }
 
-static int slice_kernel(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c) {
-  const struct nsl_code *code = &c->pop->class->step;
-  c->spike_slot = NSL_NONE;
-  if (code->kernel == NSL_NONE) return 0;
-  c->step = rt_kernel(s, code);
-  int e = rt_slots(s, c->pop, code, &c->slots);
+static int slice_slots(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c, const struct nsl_code *code,
+                       void ***ret_slots) {
+  int e = rt_slots(s, c->pop, code, ret_slots);
   if (e) return e;
   for (uint32_t i = 0; i < code->n_bindings; i++) {
     uint32_t at = code->bindings[i].index;
-    if (code->bindings[i].kind == NSL_SLOT_SPIKE) c->spike_slot = i;
+    if (code->bindings[i].kind == NSL_SLOT_SPIKE) c->spike_at = &(*ret_slots)[i];
     if (code->bindings[i].kind == NSL_SLOT_PORT) /* so that [first + i] is the slice's element i */
-      c->slots[i] = (void *)((uintptr_t)(h->acc + c->acc0 + (size_t)at * c->count) -
-                             (uintptr_t)c->first * sizeof *h->acc);
+      (*ret_slots)[i] = (void *)((uintptr_t)(h->acc + c->acc0 + (size_t)at * c->count) -
+                                 (uintptr_t)c->first * sizeof *h->acc);
   }
   return 0;
+}
+
+static int slice_kernel(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c) {
+  const struct nsl_class *k = c->pop->class;
+  if (k->step.kernel == NSL_NONE) return 0;
+  c->step = rt_kernel(s, &k->step);
+  int e = slice_slots(s, h, c, &k->step, &c->slots);
+  if (e || !k->has_finish) return e;
+  c->finish = rt_kernel(s, &k->finish);
+  e = slice_slots(s, h, c, &k->finish, &c->finish_slots);
+  return e ? e : rt_events_slice(s, h, c);
 }
 
 static int ring_make(struct rt_sim *s, struct rt_pop *p) {
   uint64_t longest = 0;
   for (uint32_t i = 0; i < p->class->n_holds; i++) {
+    if (p->class->holds[i].steps_u == NSL_NONE) continue; /* counted by the kernels */
     double steps = p->u[p->class->holds[i].steps_u];
     if (!(steps >= 0 && steps < 1e9))
       return rt_fail_at(NSL_EMODEL, p->def->place, "population %s: a hold of %g steps", p->def->path, steps);

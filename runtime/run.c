@@ -65,7 +65,10 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
 void rt_close(struct rt_sim *s) {
   rt_record_drop(s);
   rt_team_free(s->team);
-  for (uint32_t i = 0; s->shards && i < s->n_shards; i++) rt_drop(&s->shards[i].delivery.events);
+  for (uint32_t i = 0; s->shards && i < s->n_shards; i++) {
+    rt_drop(&s->shards[i].delivery.events);
+    rt_drop(&s->shards[i].due);
+  }
   rt_mem_free(&s->build_mem);
   rt_mem_free(&s->mem);
   *s = (struct rt_sim){0};

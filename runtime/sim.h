@@ -32,6 +32,8 @@ struct rt_lane {
 
 /* Projections of one source population that share rows: one weight for all, or one for each synapse. */
 struct rt_group {
+  bool apart; /* one projection onto a handler that does more than add (events.h), `rank` */
+  uint32_t rank;
   bool wide;
   double weight;  /* of a group with one weight */
   uint32_t index; /* in the sim's groups: index of weights in rt_delivery */
@@ -50,6 +52,8 @@ struct rt_pop {
   uint64_t first, key; /* first: number of element 0 among all elements of the model */
   double *u;
   void **states, **params, **inputs;
+  void **olds;              /* by state: its value at T-dt, or NULL (class->has_finish) */
+  struct rt_count *counts;  /* by element: its events in this step; NULL: nobody asks */
   uint64_t **held, *prev;
   uint64_t *ring;          /* spike masks of recent steps: ring_len times stride */
   uint32_t ring_mask;      /* ring_len - 1; a power of two minus 1 */
@@ -63,16 +67,34 @@ struct rt_pop {
   uint32_t n_parts;
 };
 
+struct rt_count {
+  uint32_t step, n;
+};
+
 /* One (population, port): the unit of its accumulators. */
 struct rt_port {
   uint32_t pop, port;
   uint32_t same;    /* union-find: ports that share a unit */
   double unit;      /* value of 1 in its accumulators, a power of two */
   double drive_sum; /* bound of what drives may add in one step */
+  uint32_t rank0, n_ranks; /* of the projections onto it, if its handler does more than add */
 };
 
 struct rt_row {
   uint32_t at, n, delay; /* first bucket, its synapses, its delay; at 0: no synapses here */
+};
+
+/* A handler that does more than add. */
+struct rt_receive {
+  nsl_kernel_fn *kernel;
+  void **slots;
+};
+
+/* Spikes of one row that are due in a step. */
+struct rt_due {
+  uint64_t key;   /* rank of the projection << 32 | source */
+  uint32_t event; /* in the table of spikes under way */
+  uint32_t at;    /* synapses done */
 };
 
 /* Part of a population that a shard owns: elements [first, first + count), count a multiple of 64. */
@@ -81,8 +103,10 @@ struct rt_slice {
   uint32_t first, count;
   uint32_t acc0;       /* accumulators of port p: acc0 + p * count */
   void **slots;        /* of the step kernel */
-  uint32_t spike_slot; /* its SPIKE binding, or NSL_NONE */
-  nsl_kernel_fn *step;
+  void **finish_slots;
+  void **spike_at;     /* the pointer to the mask of spikes among the slots, or NULL */
+  nsl_kernel_fn *step, *finish; /* finish: behind the events, or NULL */
+  struct rt_receive *receive;   /* by port */
   uint64_t last_mask; /* lanes of the last word that are real */
   uint64_t again;     /* the last step at which an element spiked that was held, 0: none did */
 };
@@ -115,6 +139,10 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   uint32_t n_events, n_drives;
   uint64_t next_record;                /* the next step at which a variable is recorded */
   void *record_scratch;                /* one slice of OUT */
+  struct rt_due *due;                  /* of this step, sorted; [0, at_due) are handled */
+  size_t due_cap;
+  uint32_t n_due, at_due;
+  struct nsl_event *batch; /* NULL: no handler does more than add */
   _Alignas(64) struct rt_error_at bad; /* read by all threads after every interval */
 };
 
@@ -138,6 +166,7 @@ struct rt_proj {
   bool drawn_weight, drawn_delay;
   double lo, hi;  /* of the weight */
   uint32_t group; /* of the source's groups */
+  uint32_t rank;  /* if the handler does more than add: in what order */
   uint32_t port;  /* number among the ports of the model */
   uint64_t key, rule_key;
   double *u;
@@ -154,6 +183,7 @@ struct rt_drive {
   uint64_t key;
   double weight;
   int64_t weight_units;
+  bool each; /* onto a handler that does more than add */
   uint32_t delay_steps;
   uint64_t *table; /* poisson */
   uint32_t table_n, parts;
@@ -224,7 +254,7 @@ struct rt_sim {
   double dt, duration;
   uint64_t seed, n_steps, step; /* step: the last one done */
   uint32_t real_size;
-  uint32_t n_pops, n_shards, n_ports, n_projs, n_drives, n_groups, n_expects, n_watches;
+  uint32_t n_pops, n_shards, n_ports, n_projs, n_drives, n_groups, n_ranks, n_expects, n_watches;
   struct rt_pop *pops;
   struct rt_port *ports;
   struct rt_shard *shards;

@@ -2,14 +2,15 @@
  *
  * Order of a step (language.md, time): inputs change, holds end, arrivals and drives are added to the
  * accumulators, the step kernel integrates to T, takes the accumulators, tests, fires; its spike mask becomes
- * holds and a list. A hold of R steps after a spike at T is in force at T+1 … T+R: the masks of the last R+1
+ * holds and a list. Where handlers do more than add, they run behind the step kernel (events.c), and a second
+ * kernel tests and fires. A hold of R steps after a spike at T is in force at T+1 … T+R: the masks of the last R+1
  * steps are kept in a ring, so there is no counter for each element. Nothing here allocates but rt_exchange,
  * which lets the table of spikes under way grow. */
 #include <math.h>
 #include <string.h>
 
 #include "runtime/error.h"
-#include "runtime/sim.h"
+#include "runtime/events.h"
 
 /* Who of these 64 has spiked in the last n steps. */
 static uint64_t spiked_since(const struct rt_pop *p, uint32_t word, uint64_t step, uint32_t n) {
@@ -102,6 +103,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
   if (d->const_lists[step & d->mask]) s->hot.deliver_const(d, step);
   if (d->wide_lists[step & d->mask]) s->hot.deliver_wide(d, step);
   if (h->n_events) rt_drives_step(h, step);
+  if (h->batch) rt_events_gather(h, step);
   for (uint32_t i = 0; i < h->n_slices; i++) {
     struct rt_slice *c = &h->slices[i];
     struct rt_pop *p = c->pop;
@@ -109,7 +111,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
     if (!c->step) continue;
     if (p->class->n_holds) holds_release(c, step);
     uint64_t *mask = p->ring + (step & p->ring_mask) * p->stride;
-    if (c->spike_slot != NSL_NONE) c->slots[c->spike_slot] = mask;
+    if (c->spike_at) *c->spike_at = mask;
     struct nsl_env env = {.slots = c->slots,
                           .u = p->u,
                           .key = p->key,
@@ -119,9 +121,15 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
                           .t = (double)step * s->dt,
                           .dt = s->dt};
     if (c->step(&env)) bad_find(h, c, step);
-    if (c->spike_slot != NSL_NONE) end = spikes_collect(c, mask, out->ids, end, step);
+    if (c->finish) {
+      rt_events_handle(h, c, &env);
+      env.slots = c->finish_slots;
+      if (c->finish(&env)) bad_find(h, c, step);
+    }
+    if (c->spike_at) end = spikes_collect(c, mask, out->ids, end, step);
     ends[i] = end;
   }
+  if (h->batch) rt_events_go_on(h, step);
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);
 }
 
@@ -136,7 +144,7 @@ static int events_more(struct rt_shard *h) {
     d->events[i].next = d->free;
     d->free = (uint32_t)i;
   }
-  return 0;
+  return rt_events_room(h);
 }
 
 /* The spikes of one population in one step go under way to the synapses in shard h. */
@@ -145,7 +153,9 @@ static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_
   struct rt_delivery *d = &h->delivery;
   for (uint32_t g = 0; g < p->n_groups; g++) {
     const struct rt_row *rows = h->rows + p->row0 + (uint64_t)g * p->size;
-    uint32_t *lists = p->groups[g].wide ? d->wide_lists : d->const_lists;
+    const struct rt_group *group = &p->groups[g];
+    uint32_t *lists = group->apart ? d->apart_lists : group->wide ? d->wide_lists : d->const_lists;
+    uint32_t weight = group->apart ? group->rank : group->index;
     for (uint64_t i = 0; i < n; i++) {
       if (i + 8 < n) __builtin_prefetch(&rows[ids[i + 8]]);
       struct rt_row row = rows[ids[i]];
@@ -156,7 +166,7 @@ static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_
       }
       uint32_t at = d->free, *list = &lists[(step + row.delay) & d->mask];
       d->free = d->events[at].next;
-      d->events[at] = (struct rt_event){row.at, row.n, *list, p->groups[g].index};
+      d->events[at] = (struct rt_event){row.at, row.n, *list, weight};
       *list = at;
     }
   }

@@ -20,7 +20,9 @@ typedef struct {
 } Way;
 
 static struct nsl_env env_of(const IrEnv *e) {
-  return (struct nsl_env){e->slots, e->u, e->set, e->key, e->step, e->first, e->count, e->t, e->dt};
+  _Static_assert(sizeof(IrEvent) == sizeof(struct nsl_event), "events are alike on both sides");
+  return (struct nsl_env){e->slots, e->u, e->set, e->key, e->step,
+                          e->first, e->count, e->t, e->dt, (const struct nsl_event *)(const void *)e->events};
 }
 
 static uint64_t call(nsl_kernel_fn *f, const IrEnv *e) {

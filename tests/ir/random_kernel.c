@@ -141,13 +141,14 @@ static void store_reals(Gen *g, SlotKind kind, uint32_t n) {
     uint32_t to = real_slot(g, kind, i);
     IrVal v = of_dim(g, g->b.k->slots.at[to].dim);
     ir_store(&g->b, to, v);
-    if (kind == SLOT_STATE && g->b.k->kind == KERNEL_STEP && chance(g, 50)) ir_check(&g->b, i, v);
+    bool checks = g->b.k->kind == KERNEL_STEP || g->b.k->kind == KERNEL_FINISH;
+    if (kind == SLOT_STATE && checks && chance(g, 50)) ir_check(&g->b, i, v);
   }
 }
 
-static void store_mask(Gen *g, SlotKind kind) {
+static void store_mask(Gen *g, SlotKind kind, uint32_t index) {
   if (!(ir_access(g->b.k->kind, kind) & IRA_STORE) || chance(g, 20)) return;
-  ir_store(&g->b, slot(g, kind, 0, IR_BOOL, DIM_NONE), some_bool(g));
+  ir_store(&g->b, slot(g, kind, index, IR_BOOL, DIM_NONE), some_bool(g));
 }
 
 /* setup and derive: store, then perhaps load again */
@@ -266,8 +267,9 @@ static void add_something(Gen *g) {
 }
 
 KernelKind random_kind(uint64_t seed) {
-  static const KernelKind kinds[] = {KERNEL_STEP,   KERNEL_STEP,    KERNEL_STEP,   KERNEL_STEP, KERNEL_INIT,
-                                     KERNEL_RECORD, KERNEL_SYNAPSE, KERNEL_DERIVE, KERNEL_SETUP};
+  static const KernelKind kinds[] = {KERNEL_STEP,   KERNEL_STEP,    KERNEL_STEP,    KERNEL_STEP,
+                                     KERNEL_INIT,   KERNEL_RECORD,  KERNEL_SYNAPSE, KERNEL_DERIVE,
+                                     KERNEL_SETUP,  KERNEL_RECEIVE, KERNEL_RECEIVE, KERNEL_FINISH};
   return kinds[next(&seed) % COUNT_OF(kinds)];
 }
 
@@ -287,7 +289,9 @@ IrKernel *random_kernel(Session *s, Arena *a, uint64_t seed, KernelKind kind, ui
   load_reals(&g, SLOT_INPUT, below(&g, 3));
   load_masks(&g, SLOT_HELD, below(&g, 3));
   load_masks(&g, SLOT_PREV, below(&g, 2));
-  if (kind == KERNEL_STEP) take_ports(&g, below(&g, 3));
+  load_reals(&g, SLOT_ARG, 1);
+  load_reals(&g, SLOT_OLD, below(&g, 2));
+  if (ir_access(kind, SLOT_PORT)) take_ports(&g, below(&g, 3));
   while (g.b.k->ins.n < size) add_something(&g);
   g.b.span = (Span){0};
   if (ir_kernel_scalar(kind)) store_scalar(&g, kind == KERNEL_SETUP ? SLOT_GLOBAL : SLOT_UNIFORM, 19);
@@ -295,8 +299,10 @@ IrKernel *random_kernel(Session *s, Arena *a, uint64_t seed, KernelKind kind, ui
   store_reals(&g, SLOT_STATE, states);
   store_reals(&g, SLOT_PARAM, 2);
   store_reals(&g, SLOT_OUT, 1);
-  store_mask(&g, SLOT_PREV);
-  store_mask(&g, SLOT_SPIKE);
+  store_reals(&g, SLOT_OLD, 1);
+  store_mask(&g, SLOT_PREV, 0);
+  store_mask(&g, SLOT_SPIKE, 0);
+  store_mask(&g, SLOT_HELD, 5);
   return g.b.k;
 }
 
@@ -366,7 +372,12 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
     slots[i] = aligned(a, m->bytes[i]);
     fill(slot, slots[i], padded, seed, element_bits(k, slot, f32) == 32);
   }
+  IrEvent *events = NEW_ARRAY(a, IrEvent, (size_t)count);
+  for (int64_t i = 0; i < count; i++)
+    events[i] = (IrEvent){(uint32_t)(next(&rng) % (uint64_t)padded), (uint32_t)(next(&rng) % 5),
+                          cell_real(seed, SLOT_ARG, 0, (uint64_t)i)};
   m->env = (IrEnv){.slots = slots,
+                   .events = events,
                    .u = u,
                    .set = set,
                    .key = next(&rng),

@@ -79,6 +79,9 @@ Sim *sim_new_n(const char *text, uint32_t population, uint32_t n) {
   for (uint32_t i = 0; i < c->holds.n; i++) sim->held[i] = NEW_ARRAY(a, uint64_t, n / 64 + 1);
   sim->prev = NEW_ARRAY(a, uint64_t, n / 64 + 1);
   sim->spike = NEW_ARRAY(a, uint64_t, n / 64 + 1);
+  sim->old = NEW_ARRAY(a, double *, c->states.n + 1);
+  for (uint32_t i = 0; i < c->states.n; i++) sim->old[i] = NEW_ARRAY(a, double, n);
+  sim->arrived = (void *)arena_array(a, c->ports.n + 1, sizeof *sim->arrived);
   sim->left = NEW_ARRAY(a, int, (size_t)n *(c->holds.n + 1));
   sim_start(sim);
   return sim;
@@ -97,7 +100,7 @@ static void *memory_of(Sim *sim, const IrSlot *slot) {
     case SLOT_HELD: return sim->held[slot->index];
     case SLOT_PREV: return sim->prev;
     case SLOT_SPIKE: return sim->spike;
-    case SLOT_OLD:
+    case SLOT_OLD: return sim->old[slot->index];
     case SLOT_DER:
     case SLOT_UNIFORM:
     case SLOT_ARG:
@@ -108,7 +111,7 @@ static void *memory_of(Sim *sim, const IrSlot *slot) {
   return NULL;
 }
 
-static uint64_t eval(Sim *sim, const IrKernel *k, double *u) {
+static uint64_t eval_events(Sim *sim, const IrKernel *k, double *u, const IrEvent *events, uint32_t n) {
   if (!k) return 0;
   void **slots = NEW_ARRAY(sim->s->arena, void *, k->slots.n + 1);
   for (uint32_t i = 0; i < k->slots.n; i++) slots[i] = memory_of(sim, &k->slots.at[i]);
@@ -118,11 +121,14 @@ static uint64_t eval(Sim *sim, const IrKernel *k, double *u) {
                .key = 12345,
                .step = sim->step,
                .first = 0,
-               .count = sim->n,
+               .count = n,
+               .events = events,
                .t = (double)sim->step * sim->dt,
                .dt = sim->dt};
   return ir_eval(k, &env);
 }
+
+static uint64_t eval(Sim *sim, const IrKernel *k, double *u) { return eval_events(sim, k, u, NULL, sim->n); }
 
 void sim_start(Sim *sim) {
   sim->step = sim->failed = 0;
@@ -141,6 +147,7 @@ bool sim_spiked(const Sim *sim, uint32_t element) { return sim->spike[element / 
 
 static void age_holds(Sim *sim) {
   for (uint32_t k = 0; k < sim->c->holds.n; k++) {
+    if (sim->c->holds.at[k].left != IR_NONE) continue; /* the kernels count */
     int steps = (int)sim->g[sim->p->block + sim->c->holds.at[k].steps_u];
     for (uint32_t e = 0; e < sim->n; e++) {
       int *left = &sim->left[k * sim->n + e];
@@ -155,7 +162,13 @@ static void age_holds(Sim *sim) {
 void sim_step(Sim *sim) {
   sim->step++;
   memset(sim->spike, 0, (sim->n / 64 + 1) * sizeof *sim->spike);
-  sim->failed |= eval(sim, sim->c->step, sim->g + sim->p->block);
+  double *u = sim->g + sim->p->block;
+  sim->failed |= eval(sim, sim->c->step, u);
+  for (uint32_t i = 0; i < sim->c->ports.n; i++) {
+    if (sim->arrived[i].n) eval_events(sim, sim->c->receive.at[i], u, sim->arrived[i].at, sim->arrived[i].n);
+    sim->arrived[i].n = 0;
+  }
+  sim->failed |= eval(sim, sim->c->finish, u);
   age_holds(sim);
 }
 
@@ -200,10 +213,24 @@ void sim_input(Sim *sim, const char *name, double value) {
       sim->input[i][e] = value;
 }
 
-void sim_arrive(Sim *sim, const char *port, double weight) {
+static uint32_t arrived_at(const Sim *sim, uint32_t element) {
+  uint32_t n = 0;
   for (uint32_t i = 0; i < sim->c->ports.n; i++)
-    for (uint32_t e = 0; named(sim, sim->c->ports.at[i].port->name, port) && e < sim->n; e++)
-      sim->port[i][e] += (int64_t)nearbyint(weight / UNIT);
+    for (uint32_t j = 0; j < sim->arrived[i].n; j++) n += sim->arrived[i].at[j].element == element;
+  return n;
+}
+
+void sim_arrive_at(Sim *sim, const char *port, uint32_t element, double weight) {
+  for (uint32_t i = 0; i < sim->c->ports.n; i++) {
+    if (!named(sim, sim->c->ports.at[i].port->name, port)) continue;
+    IrEvent event = {element, arrived_at(sim, element), weight};
+    if (sim->c->ports.at[i].additive) sim->port[i][element] += (int64_t)nearbyint(weight / UNIT);
+    else vec_push(sim->s->arena, &sim->arrived[i], event);
+  }
+}
+
+void sim_arrive(Sim *sim, const char *port, double weight) {
+  for (uint32_t e = 0; e < sim->n; e++) sim_arrive_at(sim, port, e, weight);
 }
 
 const char *sim_method(const Sim *sim, const char *state) {

@@ -17,8 +17,10 @@ typedef struct {
   uint8_t *set;
   double **state, **param, **input;
   int64_t **port;
+  double **old; /* states at T-dt that a test compares with */
+  VEC(IrEvent) *arrived; /* by port: events for handlers that do more than add, in order */
   uint64_t **held, *prev, *spike;
-  int *left; /* by hold and element: steps that remain */
+  int *left; /* by hold and element: steps that remain; not of counted holds */
   uint64_t step, failed;
   double dt;
 } Sim;
@@ -37,6 +39,7 @@ double sim_uniform(Sim *sim, const char *name);
 double sim_global(Sim *sim, const char *path);
 void sim_input(Sim *sim, const char *name, double value);   /* all elements */
 void sim_arrive(Sim *sim, const char *port, double weight); /* at the end of the next step; all elements */
+void sim_arrive_at(Sim *sim, const char *port, uint32_t element, double weight); /* in the order of ports */
 bool sim_spiked(const Sim *sim, uint32_t element);
 const char *sim_method(const Sim *sim, const char *state);
 /* The level-2 kernels as text; in the session's arena. */
