@@ -41,6 +41,14 @@ void diag_fix(Diag *d, Span span, const char *replacement);
 void diag_print(Session *s, FILE *out, bool json, bool colour);
 const char *diag_title(DiagCode code);
 
+/* The pages of explain/: cause, a wrong example and a right one, what to do. */
+typedef struct {
+  int code;
+  const char *text;
+} DiagPage;
+extern const DiagPage diag_pages[];
+extern const size_t diag_n_pages;
+
 /* "Did you mean": the nearest of n candidates by edit distance, or NULL if none is near. */
 const char *diag_nearest(const char *word, const char *const *candidates, size_t n);
 

@@ -42,18 +42,25 @@ static int unknown_command(const char *word) {
   return EXIT_USAGE;
 }
 
+/* NSL3001, nsl3001 or 3001, and nothing behind it; -1 if it is no code. */
+static int code_of(const char *text) {
+  if (!strncasecmp(text, "NSL", 3)) text += 3;
+  int code = 0, n = 0;
+  for (; text[n] >= '0' && text[n] <= '9' && n < 6; n++) code = 10 * code + (text[n] - '0');
+  return n == 0 || text[n] ? -1 : code;
+}
+
 static int explain_code(const char *text) {
-  int code = 0;
-  if (!strncmp(text, "NSL", 3)) text += 3;
-  if (sscanf(text, "%d", &code) == 1) {
-    const char *title = diag_title((DiagCode)code);
-    if (title[0]) {
-      printf("NSL%04d: %s\n", code, title);
-      return EXIT_OK;
-    }
+  int code = code_of(text);
+  const char *title = code < 0 ? "" : diag_title((DiagCode)code);
+  if (!title[0]) {
+    fprintf(stderr, "nslc: there is no diagnostic `%s`\n", text);
+    return EXIT_USAGE;
   }
-  fprintf(stderr, "nslc: there is no diagnostic `%s`\n", text);
-  return EXIT_USAGE;
+  printf("NSL%04d: %s\n", code, title);
+  for (size_t i = 0; i < diag_n_pages; i++)
+    if (diag_pages[i].code == code) printf("\n%s", diag_pages[i].text);
+  return EXIT_OK;
 }
 
 int main(int argc, char **argv) {
@@ -70,7 +77,11 @@ int main(int argc, char **argv) {
     printf("nslc %s\n", NSL_VERSION);
     return EXIT_OK;
   }
-  if (!strcmp(word, "--explain") && argc == 3) return explain_code(argv[2]);
+  if (!strcmp(word, "--explain")) {
+    if (argc == 3) return explain_code(argv[2]);
+    fprintf(stderr, "nslc: --explain takes one code, as in nslc --explain NSL3001\n");
+    return EXIT_USAGE;
+  }
   for (size_t i = 0; i < COUNT_OF(commands); i++)
     if (!strcmp(word, commands[i].name)) {
       if (argc == 3 && !strcmp(argv[2], "--help")) {

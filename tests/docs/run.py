@@ -34,7 +34,7 @@ SKELETON = {
 def pages():
     skip = {".git", "build", "subprojects"}
     for path in sorted(ROOT.rglob("*.md")):
-        if not skip & {p.split("-")[0] for p in path.relative_to(ROOT).parts}:
+        if not skip & {p.split("-")[0] for p in path.relative_to(ROOT).parts} and path.parent.name != "explain":
             yield path
 
 
