@@ -69,7 +69,8 @@ static void class_ports(Table *t, const IrClass *c, struct nsl_class *out) {
     const MPort *p = c->ports.at[i].port;
     ports[i] = (struct nsl_port){name_str(t->s, p->name), p->n_args ? text_of(t, p->arg_unit) : NULL,
                                  p->n_args ? p->arg_unit_scale : 1, p->n_args, c->ports.at[i].scale_u,
-                                 !c->ports.at[i].additive, code_of(t, c->receive.at[i])};
+                                 !c->ports.at[i].additive, code_of(t, c->receive.at[i]),
+                                 c->ports.at[i].straight + 1};
   }
   out->ports = ports;
 }

@@ -97,8 +97,12 @@ static void explain_params(Explain *e, const IrClass *c) {
 
 static void explain_ports(Explain *e, const IrClass *c) {
   for (uint32_t i = 0; i < c->ports.n; i++) {
+    bool straight = c->ports.at[i].straight != IR_NONE;
     const char *why = str(e, c->ports.at[i].reason);
-    const char *how = c->ports.at[i].additive ? "summed per step" : "each event";
+    const char *how = straight ? "no accumulator" : c->ports.at[i].additive ? "summed per step" : "each event";
+    if (straight)
+      why = arena_printf(e->s->arena, "all weights are equal and only %s reads them: each event adds to it",
+                         str(e, c->states.at[c->ports.at[i].straight].var->name));
     if (e->json) {
       begin(e, "port");
       text(e, "class", str(e, c->name));

@@ -92,6 +92,7 @@ typedef struct {
                          Else each event runs the handler, in order */
   Name reason;        /* for explain: why it is or is not */
   uint32_t scale_u;   /* uniform: value of one integer unit of the accumulator; written by the runtime */
+  uint32_t straight;  /* the state to which each event adds its weight, after the step; IR_NONE: accumulators */
 } IrPort;
 /* Either all who spike hold for the same time (masks, kept by the runtime), or each element counts for itself. */
 typedef struct {

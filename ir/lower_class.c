@@ -64,7 +64,7 @@ static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
   }
   for (uint32_t i = 0; i < comp->ports.n; i++) {
     MPort *port = comp->ports.at[i];
-    vec_push(l->a, &c->ports, ((IrPort){.port = port, .scale_u = c->uniforms.n}));
+    vec_push(l->a, &c->ports, ((IrPort){.port = port, .scale_u = c->uniforms.n, .straight = IR_NONE}));
     vec_push(
         l->a, &c->uniforms,
         ((IrUniform){.name = name_fmt(l->s, "%%unit.%s", name_str(l->s, port->name)), .dim = port->arg_dim}));

@@ -128,8 +128,12 @@ static void print_class(Session *s, const IrClass *c, FILE *out) {
   for (uint32_t i = 0; i < c->uniforms.n; i++)
     fprintf(out, ";   uniform %u %s\n", i, name_str(s, c->uniforms.at[i].name));
   for (uint32_t i = 0; i < c->ports.n; i++)
-    fprintf(out, ";   port %u %s%s, unit in uniform %u\n", i, name_str(s, c->ports.at[i].port->name),
-            c->ports.at[i].additive ? " only adds" : "", c->ports.at[i].scale_u);
+    if (c->ports.at[i].straight != IR_NONE)
+      fprintf(out, ";   port %u %s straight to state %u\n", i, name_str(s, c->ports.at[i].port->name),
+              c->ports.at[i].straight);
+    else
+      fprintf(out, ";   port %u %s%s, unit in uniform %u\n", i, name_str(s, c->ports.at[i].port->name),
+              c->ports.at[i].additive ? " only adds" : "", c->ports.at[i].scale_u);
 }
 
 void ir_print(Session *s, const IrModule *m, FILE *out) {

@@ -118,6 +118,16 @@ static void group_apart(struct rt_proj *p) {
   p->source->groups[p->group] = (struct rt_group){.apart = true, .rank = p->rank, .port = p->port};
 }
 
+static bool is_straight(const struct rt_proj *p) { return p->target->class->ports[p->def->port].straight; }
+
+/* Its own group for each port; the weight is that of all others there. */
+static void group_straight(struct rt_proj *p) {
+  struct rt_pop *pop = p->source;
+  for (p->group = 0; p->group < pop->n_groups; p->group++)
+    if (pop->groups[p->group].straight && pop->groups[p->group].port == p->port) return;
+  pop->groups[pop->n_groups++] = (struct rt_group){.straight = true, .weight = p->weight, .port = p->port};
+}
+
 static void group_find(struct rt_sim *s, struct rt_proj *p) {
   struct rt_pop *pop = p->source;
   uint32_t n_const = 0;
@@ -125,11 +135,16 @@ static void group_find(struct rt_sim *s, struct rt_proj *p) {
     group_apart(p);
     return;
   }
-  for (uint32_t i = 0; i < pop->n_groups; i++) n_const += !pop->groups[i].wide && !pop->groups[i].apart;
+  if (is_straight(p)) {
+    group_straight(p);
+    return;
+  }
+  for (uint32_t i = 0; i < pop->n_groups; i++)
+    n_const += !pop->groups[i].wide && !pop->groups[i].apart && !pop->groups[i].straight;
   for (int wide = p->drawn_weight; wide < 2; wide++) {
     for (p->group = 0; p->group < pop->n_groups; p->group++) {
       struct rt_group *g = &pop->groups[p->group];
-      if (g->apart || g->wide != wide || (!wide && g->weight != p->weight)) continue;
+      if (g->apart || g->straight || g->wide != wide || (!wide && g->weight != p->weight)) continue;
       if (!wide) ports_join(s, g->port, p->port);
       return;
     }
@@ -140,14 +155,22 @@ static void group_find(struct rt_sim *s, struct rt_proj *p) {
 }
 
 static int groups_make(struct rt_sim *s) {
-  for (uint32_t i = 0; i < s->n_pops; i++) {
-    uint32_t apart = 0;
-    for (uint32_t k = 0; k < s->n_projs; k++)
-      apart += s->projs[k].source == &s->pops[i] && rt_port_each(s->projs[k].target, s->projs[k].def->port);
-    s->pops[i].groups = rt_alloc(&s->mem, CONST_GROUPS + 1 + (uint64_t)apart, sizeof *s->pops[i].groups);
-    if (!s->pops[i].groups) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    struct rt_proj *p = &s->projs[i];
+    p->source->n_groups += rt_port_each(p->target, p->def->port) || is_straight(p);
   }
-  for (uint32_t i = 0; i < s->n_projs; i++) group_find(s, &s->projs[i]);
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    uint64_t most = CONST_GROUPS + 1 + (uint64_t)s->pops[i].n_groups;
+    s->pops[i].groups = rt_alloc(&s->mem, most, sizeof *s->pops[i].groups);
+    if (!s->pops[i].groups) return NSL_EMEMORY;
+    s->pops[i].n_groups = 0;
+  }
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    if (is_straight(&s->projs[i]) && s->projs[i].drawn_weight)
+      return rt_fail_at(NSL_EINPUT, s->projs[i].def->place, "%s: the program has no accumulators for this port",
+                        s->projs[i].def->path);
+    group_find(s, &s->projs[i]);
+  }
   for (uint32_t i = 0; i < s->n_pops; i++) {
     struct rt_pop *p = &s->pops[i];
     p->row0 = s->n_rows;
@@ -307,8 +330,35 @@ static int events_prepare(struct rt_sim *s, struct rt_shard *h) {
   d->weights = s->weights;
   d->const_lists = rt_alloc(&s->mem, n, sizeof *d->const_lists);
   d->wide_lists = rt_alloc(&s->mem, n, sizeof *d->wide_lists);
+  d->straight_lists = rt_alloc(&s->mem, n, sizeof *d->straight_lists);
   if (s->n_ranks && !(d->apart_lists = rt_alloc(&s->mem, n, sizeof *d->apart_lists))) return NSL_EMEMORY;
-  return d->const_lists && d->wide_lists ? 0 : NSL_EMEMORY;
+  return d->const_lists && d->wide_lists && d->straight_lists ? 0 : NSL_EMEMORY;
+}
+
+/* Where the numbers of a straight port's synapses lead in this shard; NULL: to none of its elements. */
+static void *straight_to(const struct rt_sim *s, const struct rt_shard *h, uint32_t port) {
+  const struct rt_pop *pop = &s->pops[s->ports[port].pop];
+  uint32_t q = s->ports[port].port;
+  for (uint32_t i = 0; i < h->n_slices; i++) {
+    const struct rt_slice *c = &h->slices[i];
+    if (c->pop != pop) continue;
+    uintptr_t state = (uintptr_t)pop->states[pop->class->ports[q].straight - 1];
+    return (void *)(state + ((size_t)c->first - c->acc0 - (size_t)q * c->count) * s->real_size);
+  }
+  return NULL;
+}
+
+static int straight_prepare(struct rt_sim *s, struct rt_shard *h) {
+  struct rt_straight *to = rt_alloc(&s->mem, s->n_groups, sizeof *to);
+  if (!to) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < s->n_pops; i++)
+    for (uint32_t g = 0; g < s->pops[i].n_groups; g++) {
+      const struct rt_group *group = &s->pops[i].groups[g];
+      if (group->straight)
+        to[group->index] = (struct rt_straight){straight_to(s, h, group->port), group->weight};
+    }
+  h->delivery.straight = to;
+  return 0;
 }
 
 static int finish(struct rt_build *b) {
@@ -324,7 +374,10 @@ static int finish(struct rt_build *b) {
       if (!group->wide && !group->apart) s->weights[group->index] = llrint(group->weight / s->ports[group->port].unit);
     }
   int e = 0;
-  for (uint32_t i = 0; !e && i < s->n_shards; i++) e = events_prepare(s, &s->shards[i]);
+  for (uint32_t i = 0; !e && i < s->n_shards; i++) {
+    e = events_prepare(s, &s->shards[i]);
+    if (!e) e = straight_prepare(s, &s->shards[i]);
+  }
   return e;
 }
 

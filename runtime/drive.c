@@ -101,6 +101,8 @@ static int drive_prepare(struct rt_sim *s, struct rt_drive *d, const struct nsl_
     case NSL_STEP: return current_prepare(s, d);
   }
   d->each = rt_port_each(d->target, def->port);
+  if (!e && d->target->class->ports[def->port].straight)
+    e = rt_fail_at(NSL_EINPUT, def->place, "%s: the program has no accumulators for this port", def->path);
   if (!e && !d->each) s->ports[d->target->port0 + def->port].drive_sum += drive_bound(d);
   return e;
 }

@@ -96,6 +96,8 @@ static uint64_t hash_under_way(const struct rt_sim *s, const struct rt_shard *h)
   for (uint64_t step = s->step + 1; step <= s->step + d->mask + 1; step++) {
     for (uint32_t i = d->const_lists[step & d->mask]; i; i = d->events[i].next)
       sum += hash_event(h, d->events[i], step, false);
+    for (uint32_t i = d->straight_lists[step & d->mask]; i; i = d->events[i].next)
+      sum += hash_event(h, d->events[i], step, false);
     for (uint32_t i = d->wide_lists[step & d->mask]; i; i = d->events[i].next)
       sum += hash_event(h, d->events[i], step, true);
     for (uint32_t i = d->apart_lists ? d->apart_lists[step & d->mask] : 0; i; i = d->events[i].next)

@@ -53,29 +53,49 @@ static inline void add_wide(int64_t *acc, const uint64_t *s, uint32_t n) {
   for (; i < n; i++) acc[(uint16_t)s[i]] += (int64_t)s[i] >> 16;
 }
 
-#define DELIVER(form, ADD)                                                        \
-  void rt_hot_deliver_##form(struct rt_delivery *d, uint64_t step) {              \
-    const uint64_t *store = d->store;                                             \
-    struct rt_event *events = d->events;                                          \
-    uint32_t *list = &d->form##_lists[step & d->mask];                            \
-    uint32_t i = *list, ahead = i;                                                \
-    *list = 0;                                                                    \
-    for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next)       \
-      bucket_prefetch(store + events[ahead].at, units_##form(events[ahead].n));   \
-    while (i) {                                                                   \
-      uint32_t next = events[i].next, n = events[i].n;                            \
-      if (ahead) {                                                                \
-        bucket_prefetch(store + events[ahead].at, units_##form(events[ahead].n)); \
-        ahead = events[ahead].next;                                               \
-      }                                                                           \
-      const uint64_t *bucket = store + events[i].at;                              \
-      ADD;                                                                        \
-      event_go_on(d, d->form##_lists, i, units_##form(n), bucket[0], step);       \
-      i = next;                                                                   \
-    }                                                                             \
+/* Equal numbers: whatever the order, the bits are the same. */
+#define ADD_STRAIGHT(real, name)                                                     \
+  static inline void name(const struct rt_straight *s, const uint16_t *t, uint32_t n) { \
+    real *to = s->to, w = (real)s->weight;                                           \
+    uint32_t i = 0;                                                                  \
+    for (; i + 4 <= n; i += 4) {                                                     \
+      to[t[i]] += w;                                                                 \
+      to[t[i + 1]] += w;                                                             \
+      to[t[i + 2]] += w;                                                             \
+      to[t[i + 3]] += w;                                                             \
+    }                                                                                \
+    for (; i < n; i++) to[t[i]] += w;                                                \
   }
-DELIVER(const, add_const(d->acc, (const uint16_t *)(bucket + 1), n, d->weights[events[i].weight]))
-DELIVER(wide, add_wide(d->acc, bucket + 1, n))
+ADD_STRAIGHT(double, add_f64)
+ADD_STRAIGHT(float, add_f32)
+
+#define DELIVER(form, lists, units, ADD)                                   \
+  void rt_hot_deliver_##form(struct rt_delivery *d, uint64_t step) {       \
+    const uint64_t *store = d->store;                                      \
+    struct rt_event *events = d->events;                                   \
+    uint32_t *list = &d->lists[step & d->mask];                            \
+    uint32_t i = *list, ahead = i;                                         \
+    *list = 0;                                                             \
+    for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next) \
+      bucket_prefetch(store + events[ahead].at, units(events[ahead].n));   \
+    while (i) {                                                            \
+      uint32_t next = events[i].next, n = events[i].n;                     \
+      if (ahead) {                                                         \
+        bucket_prefetch(store + events[ahead].at, units(events[ahead].n)); \
+        ahead = events[ahead].next;                                        \
+      }                                                                    \
+      const uint64_t *bucket = store + events[i].at;                       \
+      const uint16_t *targets = (const uint16_t *)(bucket + 1);            \
+      (void)targets;                                                       \
+      ADD;                                                                 \
+      event_go_on(d, d->lists, i, units(n), bucket[0], step);              \
+      i = next;                                                            \
+    }                                                                      \
+  }
+DELIVER(const, const_lists, units_const, add_const(d->acc, targets, n, d->weights[events[i].weight]))
+DELIVER(wide, wide_lists, units_wide, add_wide(d->acc, bucket + 1, n))
+DELIVER(straight_f64, straight_lists, units_const, add_f64(&d->straight[events[i].weight], targets, n))
+DELIVER(straight_f32, straight_lists, units_const, add_f32(&d->straight[events[i].weight], targets, n))
 
 void rt_hot_poisson(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
                     const uint64_t *table, uint32_t table_n, uint32_t parts) {

@@ -30,14 +30,15 @@ struct rt_lane {
   uint16_t shard, base;
 };
 
-/* Projections of one source population that share rows: one weight for all, or one for each synapse. */
+/* Projections of one source population that share rows: one weight for all, or one for each synapse, or the
+ * events go straight to a state of one target population. */
 struct rt_group {
   bool apart; /* one projection onto a handler that does more than add (events.h), `rank` */
   uint32_t rank;
-  bool wide;
+  bool wide, straight;
   double weight;  /* of a group with one weight */
   uint32_t index; /* in the sim's groups: index of weights in rt_delivery */
-  uint32_t port;  /* const: any port that it reaches (all have the same unit) */
+  uint32_t port;  /* const: any port that it reaches (all have the same unit); straight: the port */
 };
 
 struct rt_part {

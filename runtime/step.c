@@ -2,7 +2,8 @@
  *
  * Order of a step (language.md, time): inputs change, holds end, arrivals and drives are added to the
  * accumulators, the step kernel integrates to T, takes the accumulators, tests, fires; its spike mask becomes
- * holds and a list. Where handlers do more than add, they run behind the step kernel (events.c), and a second
+ * holds and a list; then arrivals that no condition and no handler sees are added to their states. Where handlers
+ * do more than add, they run behind the step kernel (events.c), and a second
  * kernel tests and fires. A hold of R steps after a spike at T is in force at T+1 … T+R: the masks of the last R+1
  * steps are kept in a ring, so there is no counter for each element. Nothing here allocates but rt_exchange,
  * which lets the table of spikes under way grow. */
@@ -130,6 +131,10 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
     ends[i] = end;
   }
   if (h->batch) rt_events_go_on(h, step);
+  if (d->straight_lists[step & d->mask]) {
+    if (s->program->f32) s->hot.deliver_straight_f32(d, step);
+    else s->hot.deliver_straight_f64(d, step);
+  }
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);
 }
 
@@ -154,7 +159,10 @@ static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_
   for (uint32_t g = 0; g < p->n_groups; g++) {
     const struct rt_row *rows = h->rows + p->row0 + (uint64_t)g * p->size;
     const struct rt_group *group = &p->groups[g];
-    uint32_t *lists = group->apart ? d->apart_lists : group->wide ? d->wide_lists : d->const_lists;
+    uint32_t *lists = group->apart      ? d->apart_lists
+                      : group->wide     ? d->wide_lists
+                      : group->straight ? d->straight_lists
+                                        : d->const_lists;
     uint32_t weight = group->apart ? group->rank : group->index;
     for (uint64_t i = 0; i < n; i++) {
       if (i + 8 < n) __builtin_prefetch(&rows[ids[i + 8]]);

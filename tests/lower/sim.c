@@ -159,13 +159,24 @@ static void age_holds(Sim *sim) {
   }
 }
 
+/* The events of one port: added to a state (IrPort.straight), or each by its handler. */
+static void eval_arrived(Sim *sim, uint32_t port, double *u) {
+  uint32_t state = sim->c->ports.at[port].straight;
+  const IrEvent *events = sim->arrived[port].at;
+  if (state == IR_NONE) {
+    eval_events(sim, sim->c->receive.at[port], u, events, sim->arrived[port].n);
+    return;
+  }
+  for (uint32_t i = 0; i < sim->arrived[port].n; i++) sim->state[state][events[i].element] += events[i].weight;
+}
+
 void sim_step(Sim *sim) {
   sim->step++;
   memset(sim->spike, 0, (sim->n / 64 + 1) * sizeof *sim->spike);
   double *u = sim->g + sim->p->block;
   sim->failed |= eval(sim, sim->c->step, u);
   for (uint32_t i = 0; i < sim->c->ports.n; i++) {
-    if (sim->arrived[i].n) eval_events(sim, sim->c->receive.at[i], u, sim->arrived[i].at, sim->arrived[i].n);
+    if (sim->arrived[i].n) eval_arrived(sim, i, u);
     sim->arrived[i].n = 0;
   }
   sim->failed |= eval(sim, sim->c->finish, u);
@@ -222,9 +233,10 @@ static uint32_t arrived_at(const Sim *sim, uint32_t element) {
 
 void sim_arrive_at(Sim *sim, const char *port, uint32_t element, double weight) {
   for (uint32_t i = 0; i < sim->c->ports.n; i++) {
-    if (!named(sim, sim->c->ports.at[i].port->name, port)) continue;
+    const IrPort *p = &sim->c->ports.at[i];
+    if (!named(sim, p->port->name, port)) continue;
     IrEvent event = {element, arrived_at(sim, element), weight};
-    if (sim->c->ports.at[i].additive) sim->port[i][element] += (int64_t)nearbyint(weight / UNIT);
+    if (p->additive && p->straight == IR_NONE) sim->port[i][element] += (int64_t)nearbyint(weight / UNIT);
     else vec_push(sim->s->arena, &sim->arrived[i], event);
   }
 }

@@ -1098,9 +1098,82 @@ experiment e {{ network net
     t.check(longer.good and longer.rows("V")[:201] == base.rows("V"), "a longer run begins like a shorter one", longer.process.stderr)
 
 
+# ---- arrivals without accumulators
+
+STRAIGHT = '''neuron box {{ state q = 0 mV
+  receive ev(w : mV) {{ q += w }} }}
+neuron cell {{ param tau = 20 ms
+  state V = -65 mV, g = 0 mV
+  V' = (g - (V + 65 mV)) / tau
+  g' = -g / (5 ms)
+  receive ev(w : mV) {{ g += w }}
+  spike when V > -50 mV {{ V = -65 mV }} }}
+neuron clock {{ param every = 1 ms
+  state x = 0
+  x' = 1 / every
+  spike when x >= 1 {{ x = 0 }} }}
+network net {{
+  param J = 0.1 mV, k = 4
+  population S : clock[60] {{ x ~ uniform(0, 1) }}
+  population T : clock[60] {{ x ~ uniform(0, 1) }}
+  population B : box[7]
+  population C : cell[2000] {{ tau ~ uniform(15 ms, 25 ms) }}
+  connect S -> B.ev by all_to_all {{ weight = J;  delay = 0.3 ms }}
+  connect S -> C.ev by probability(0.5) {{ weight = J;  delay ~ uniform(0.1 ms, 3 ms) }}
+  {more}
+}}
+experiment e {{
+  network net
+  record spikes of (S, C)
+  record q of B[0] every 0.1 ms
+  record V of C[0..9] every 1 ms
+  run 40 ms with dt = 0.1 ms, seed = 3
+}}
+'''
+
+
+def one_by_one(arrivals, w, n):
+    q, out = 0.0, [0.0]
+    for s in range(1, n + 1):
+        for _ in range(arrivals.get(s, 0)):
+            q += w
+        out.append(q)
+    return out
+
+
+def straight(t):
+    """Events of one weight that only add to a state are added one by one: to the bit."""
+    run = Run(t, STRAIGHT.format(more=""))
+    asleep = Run(t, STRAIGHT.format(more="drive C.ev with poisson(0 Hz) { weight = 3 mV;  delay = 1 ms }"))
+    if not t.check(run.good and asleep.good, "straight: models run", run.process.stderr + asleep.process.stderr):
+        return
+    arrivals = {}
+    for step, population, _ in run.spikes():
+        if population == "S":
+            arrivals[step + 3] = arrivals.get(step + 3, 0) + 1
+    q = run.column("q")
+    t.check(max(arrivals.values()) > 5 and q == one_by_one(arrivals, 0.1, 400),
+            "events of one weight are added one by one, to the bit", q[-3:])
+    explained = call(NSLC, "explain", t.write("straight.nsl", "language 1\n" + STRAIGHT.format(more=""))).stdout
+    t.check(explained.count("no accumulator") == 2, "straight: nslc explain says so", explained)
+    t.check(run.spikes() == asleep.spikes(), f"straight: the same spikes as with accumulators ({len(run.spikes())})")
+    near = all(abs(a - b) <= 1e-11 for x, y in zip(run.rows("V"), asleep.rows("V")) for a, b in zip(x, y))
+    t.check(near and any(v[0] > -64 for v in run.rows("V")), "straight: the same potentials but for the last bits")
+    two = STRAIGHT.format(more="connect T -> C.ev by probability(0.5) { weight = -k * J;  delay = 0.3 ms }")
+    path = t.write("two.nsl", "language 1\n" + two)
+    t.check("ev         summed per step" in call(NSLC, "explain", path).stdout, "straight: two weights are summed as integers")
+    for precision in ("f64", "f32"):
+        for name, text in (("one weight", STRAIGHT.format(more="")), ("two", two)):
+            runs = [Run(t, text, "--threads", n, "--precision", precision) for n in ("1", "2", "3")]
+            hashes = {run_json(r.out)["state_hash"] for r in runs if r.good}
+            t.check(all(r.good for r in runs) and len(hashes) == 1, f"straight: {name}, {precision}: the same on 1, 2, 3 threads")
+    again = Run(t, STRAIGHT.format(more=""), "--set", "net.J=0.2mV")
+    t.check(again.good and again.column("q") == one_by_one(arrivals, 0.2, 400), "straight: --set moves the weight")
+
+
 def main():
     t = Tap()
-    for part in (events, holds, edges, network, poisson, processes, rules, starts, networks, methods, settings, runs, chains, expressions, randomness):
+    for part in (events, holds, edges, network, poisson, processes, rules, starts, networks, methods, settings, runs, chains, expressions, randomness, straight):
         part(t)
     t.done()
 
