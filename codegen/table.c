@@ -92,10 +92,14 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   for (uint32_t i = 0; i < c->elem_params.n; i++) params[i] = c->elem_params.at[i]->name;
   out.n_params = c->elem_params.n;
   out.params = texts_of(t, params, c->elem_params.n);
-  Name *inputs = NEW_ARRAY(t->a, Name, c->inputs.n + 1);
-  for (uint32_t i = 0; i < c->inputs.n; i++) inputs[i] = c->inputs.at[i]->name;
-  out.n_inputs = c->inputs.n;
+  Name *inputs = NEW_ARRAY(t->a, Name, c->inputs.n + 1), *units = NEW_ARRAY(t->a, Name, c->inputs.n + 1);
+  for (uint32_t i = 0; i < c->inputs.n; i++) {
+    inputs[i] = c->inputs.at[i]->name;
+    units[i] = c->inputs.at[i]->unit;
+  }
+  out.n_inputs = out.n_input_units = c->inputs.n;
   out.inputs = texts_of(t, inputs, c->inputs.n);
+  out.input_units = texts_of(t, units, c->inputs.n);
   FILL(t, out.n_holds, holds, hold, c->holds.n);
   for (uint32_t i = 0; i < c->holds.n; i++) holds[i].steps_u = c->holds.at[i].steps_u;
   out.holds = holds;
@@ -230,6 +234,7 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
   struct nsl_experiment out = {.name = name_str(t->s, m->name),
                                .subject = name_str(t->s, m->subject),
                                .doc = text_of(t, m->doc),
+                               .subject_doc = text_of(t, m->subject_doc),
                                .n_globals = x->n_globals,
                                .setup = code_of(t, x->setup),
                                .dt = x->dt,

@@ -76,6 +76,7 @@ static Net *check_subject(Checker *c, Scope *scope, const AstBlock *block, MExpe
   if (strcmp(name_str(c->s, subject->what.name), "neuron") == 0)
     return net_check_neuron(c, scope, subject->component, x, &subject->settings);
   Symbol *network = find_network(c, scope, subject->component);
+  if (network) x->subject_doc = AST_AS(Block, network->ast)->doc;
   return network ? net_check(c, network, x, &subject->settings) : NULL;
 }
 
@@ -218,6 +219,7 @@ void check_experiment(Checker *c, Symbol *experiment) {
   vec_push(c->arena, &c->model->experiments, x);
   Net *n = check_subject(c, experiment->scope, block, x);
   if (!n) return;
+  if (n->neuron && x->populations.n) x->subject_doc = x->populations.at[0]->component->doc;
   for (int pass = 0; pass < 2; pass++)
     for (uint32_t i = 0; i < block->body.n; i++) experiment_statement(n, block->body.at[i], &seen, pass);
   bool runs = false;

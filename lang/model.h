@@ -246,7 +246,7 @@ typedef struct {
 typedef struct {
   Name name;
   Name subject; /* "brunel", "squid" */
-  Name doc;
+  Name doc, subject_doc;
   Span span;
   VEC(MGlobal *) globals; /* in order of dependence */
   VEC(MPopulation *) populations;

@@ -1,14 +1,12 @@
 /* What a run is judged by: counts and intervals between spikes, in windows of time over parts of populations;
  * the table's columns; the experiment's `expect`s.
  *
- * The coefficient of variation is the mean over elements with at least CV_SPIKES spikes of the standard
+ * The coefficient of variation is the mean over elements with at least RT_CV_SPIKES spikes of the standard
  * deviation of their intervals (over n) by their mean: the convention of the field's network papers. */
 #include <math.h>
 
 #include "runtime/error.h"
 #include "runtime/sim.h"
-
-enum { CV_SPIKES = 4 };
 
 static struct rt_meter *meter_new(struct rt_sim *s, double after, double until, uint64_t elements, bool isi) {
   struct rt_meter *m = rt_alloc(&s->mem, 1, sizeof *m);
@@ -103,14 +101,19 @@ void rt_meters_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_
   }
 }
 
+double rt_isi_cv(const struct rt_isi *isi) {
+  if (isi->n < RT_CV_SPIKES || isi->sum <= 0) return NAN;
+  double k = isi->n - 1, mean = isi->sum / k, variance = isi->squares / k - mean * mean;
+  return variance > 0 ? sqrt(variance) / mean : 0;
+}
+
 double rt_meter_cv(const struct rt_meter *m, uint64_t n) {
   double sum = 0;
   uint64_t counted = 0;
   for (uint64_t i = 0; m->isi && i < n; i++) {
-    const struct rt_isi *isi = &m->isi[i];
-    if (isi->n < CV_SPIKES || isi->sum <= 0) continue;
-    double k = isi->n - 1, mean = isi->sum / k, variance = isi->squares / k - mean * mean;
-    sum += variance > 0 ? sqrt(variance) / mean : 0;
+    double cv = rt_isi_cv(&m->isi[i]);
+    if (isnan(cv)) continue;
+    sum += cv;
     counted++;
   }
   return counted ? sum / (double)counted : NAN;

@@ -12,6 +12,7 @@
 
 #include "runtime/describe.h"
 #include "runtime/error.h"
+#include "runtime/gather.h"
 #include "runtime/options.h"
 #include "runtime/report.h"
 #include "runtime/setup.h"
@@ -74,7 +75,8 @@ static int run_end(struct run *r, int e) {
   for (uint32_t i = 0; !e && i < s->n_expects; i++)
     if (!s->expects[i].holds) end.exit = EXIT_FAILED;
   int bad = rt_record_close(s);
-  if (!bad) bad = rt_report_json(s, &r->out, &end);
+  if (e == NSL_ENUMBER) rt_gather_drop(s); /* numbers that mean nothing are not drawn */
+  if (!bad) bad = rt_report_write(s, &r->out, &end);
   if (!bad) bad = rt_out_commit(&r->out);
   if (bad) {
     say_error(s);
@@ -97,6 +99,7 @@ static int run_experiment(struct run *r, const char *folder) {
   int e = rt_out_open(&r->out, folder, r->config.force);
   if (!e) e = rt_build(s, r->config.threads);
   if (!e) e = rt_record_open(s, &r->out, r->config.csv);
+  if (!e && !r->config.no_report) e = rt_gather_open(s);
   if (e) {
     say_error(s);
     return e == NSL_ESTOPPED ? EXIT_INTERRUPTED : EXIT_FAILED;

@@ -102,6 +102,12 @@ static int take_connectivity(struct reading *r, const char *v) {
                  "--connectivity procedural is not supported yet; leave it out to store the synapses");
 }
 
+static int take_no_report(struct reading *r, const char *v) {
+  (void)v;
+  r->c->no_report = true;
+  return 0;
+}
+
 static int take_csv(struct reading *r, const char *v) {
   (void)v;
   r->c->csv = true;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/gather.h"
 #include "runtime/quantity.h"
 
 enum { BUFFER_BYTES = 1 << 22 };
@@ -329,6 +330,7 @@ static int variable_flush(struct rt_sim *s, struct rt_variable *v, uint64_t step
                        v->reduced ? 1 : group->cols, group->rows);
   }
   csv_rows(s, v, n);
+  rt_gather_rows(s, v, n);
   for (uint32_t g = 0; v->reduced && g < v->n_groups; g++) /* blocks outside of a part stay 0 */
     memset(v->groups[g].rows, 0, v->row_cap * v->groups[g].cols * sizeof(double));
   v->flushed += n;

@@ -1,5 +1,5 @@
-/* run.json with every key of the command line's reference, the table of populations, the expects, progress.
- */
+/* run.json with every key of the command line's reference, report.html, the table of populations, the expects,
+ * progress. */
 #include "runtime/report.h"
 
 #include <json-c/json.h>
@@ -10,6 +10,7 @@
 #endif
 
 #include "runtime/error.h"
+#include "runtime/html.h"
 #include "runtime/quantity.h"
 
 /* ---- json */
@@ -94,14 +95,17 @@ static struct json_object *populations_json(const struct rt_sim *s) {
 }
 
 /* Rates in Hz, as people say them; all else in the unit of the table. */
-static double expect_shown(const struct rt_expect *x, const char **ret_unit) {
+double rt_expect_unit(const struct rt_expect *x, const char **ret_unit) {
   bool rate = x->def->kind == NSL_EXPECT_RATE;
-  double scale = rate ? 1e-3 : x->def->unit_scale ? x->def->unit_scale : 1;
   *ret_unit = rate ? "Hz"
               : x->def->unit && strcmp(x->def->unit, "1") != 0 && x->def->kind == NSL_EXPECT_VALUE
                   ? x->def->unit
                   : "";
-  return x->value / scale;
+  return rate ? 1e-3 : x->def->unit_scale ? x->def->unit_scale : 1;
+}
+
+static double expect_shown(const struct rt_expect *x, const char **ret_unit) {
+  return x->value / rt_expect_unit(x, ret_unit);
 }
 
 static struct json_object *expects_json(const struct rt_sim *s) {
@@ -175,21 +179,57 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   json_object_object_add(o, "files", files_json(out));
 }
 
-int rt_report_json(const struct rt_sim *s, struct rt_out *out, const struct rt_end *end) {
-  struct json_object *o = json_object_new_object();
-  const char *path = rt_out_file(out, "run.json");
+static int json_write(struct json_object *facts, const char *path) {
   struct rt_text_file file = {0};
-  add_what(o, s, end);
-  add_result(o, s, out);
-  int e = path ? rt_text_open(&file, path) : NSL_EIO;
+  int e = rt_text_open(&file, path);
+  if (e) return e;
+  fputs(json_object_to_json_string_ext(facts, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                  JSON_C_TO_STRING_NOSLASHESCAPE),
+        file.f);
+  fputc('\n', file.f);
+  return rt_text_close(&file);
+}
+
+static int html_write(const struct rt_sim *s, const struct rt_page *figures, struct json_object *facts,
+                      const char *path) {
+  struct rt_page page = {0};
+  struct rt_text_file file = {0};
+  rt_html_page(s, figures, facts, &page);
+  int e = page.failed ? rt_fail(NSL_EMEMORY, "not enough memory for the report") : rt_text_open(&file, path);
   if (!e) {
-    fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                JSON_C_TO_STRING_NOSLASHESCAPE),
-          file.f);
-    fputc('\n', file.f);
+    fwrite(page.at, 1, page.n, file.f);
     e = rt_text_close(&file);
   }
-  json_object_put(o);
+  rt_page_drop(&page);
+  return e;
+}
+
+/* The figures come first, since the time that they take is one of the facts. Without what draws them the run is as
+ * good as before: it says why there is no report. */
+int rt_report_write(struct rt_sim *s, struct rt_out *out, const struct rt_end *end) {
+  struct rt_page figures = {0};
+  const char *html = NULL;
+  char missing[256] = "";
+  double began = rt_clock();
+  int e = s->gather ? rt_html_figures(s, &figures) : 0;
+  if (e == NSL_ECANNOT) {
+    snprintf(missing, sizeof missing, "%s", rt_error());
+    fprintf(stderr, "no report.html: %s\n", missing);
+    e = 0;
+  } else if (!e && s->gather && !(html = rt_out_file(out, "report.html"))) {
+    e = NSL_EIO;
+  }
+  const char *json = e ? NULL : rt_out_file(out, "run.json");
+  if (!e && !json) e = NSL_EIO;
+  s->output_s += rt_clock() - began;
+  struct json_object *facts = json_object_new_object();
+  add_what(facts, s, end);
+  add_result(facts, s, out);
+  if (missing[0]) add_text(facts, "no_report", missing);
+  if (html && !e) e = html_write(s, &figures, facts, html);
+  if (!e) e = json_write(facts, json);
+  json_object_put(facts);
+  rt_page_drop(&figures);
   return e;
 }
 

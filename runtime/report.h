@@ -1,4 +1,4 @@
-/* What a run says when it is over: run.json, the table and the expects on standard output; progress while it
+/* What a run says when it is over: run.json, report.html, the table and the expects on standard output; progress while it
  * goes on. */
 #ifndef NSL_RUNTIME_REPORT_H
 #define NSL_RUNTIME_REPORT_H
@@ -14,7 +14,10 @@ struct rt_end {
   int exit;
   const char *error; /* NULL: none */
 };
-int rt_report_json(const struct rt_sim *s, struct rt_out *out, const struct rt_end *end);
+/* run.json, and report.html if s->gather holds what it shows. */
+int rt_report_write(struct rt_sim *s, struct rt_out *out, const struct rt_end *end);
+/* The unit in which an expect's value is shown: divide by it. */
+double rt_expect_unit(const struct rt_expect *x, const char **ret_unit);
 void rt_report_table(const struct rt_sim *s, FILE *out);
 void rt_progress(struct rt_sim *s, uint64_t step); /* to standard error, a few times a second */
 void rt_progress_end(struct rt_sim *s);

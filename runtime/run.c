@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "runtime/error.h"
+#include "runtime/gather.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
 
@@ -63,6 +64,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
 }
 
 void rt_close(struct rt_sim *s) {
+  rt_gather_drop(s);
   rt_record_drop(s);
   rt_team_free(s->team);
   for (uint32_t i = 0; s->shards && i < s->n_shards; i++) {
@@ -106,6 +108,7 @@ static void stop_after(struct loop *l, uint64_t end) {
 static int interval_end(struct loop *l, uint64_t from, uint32_t n, uint32_t parity) {
   struct rt_sim *s = l->s;
   rt_meters_spikes(s, from, n, parity);
+  rt_gather_spikes(s, from, n, parity);
   int e = rt_record_spikes(s, from, n, parity);
   uint64_t end = from + n - 1;
   if (s->progress) s->progress(s, end);

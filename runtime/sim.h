@@ -203,6 +203,7 @@ struct rt_drive_part { /* a drive's elements in one slice: [from, to) */
 };
 
 /* Counts and intervals between spikes in a window of time, over slices of populations. */
+enum { RT_CV_SPIKES = 4 }; /* a coefficient of variation of fewer says nothing */
 struct rt_isi {
   uint32_t last, n;
   double sum, squares;
@@ -234,7 +235,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
   const char *experiment, *out;
   struct rt_setting *sets; /* text NULL: the number, in coherent units */
   uint32_t n_sets;
-  bool has_seed, has_duration, csv, force, quiet, describe, help;
+  bool has_seed, has_duration, csv, force, quiet, describe, help, no_report;
   uint64_t seed;
   double duration;
   uint32_t threads; /* 0: as many as there are processors */
@@ -242,6 +243,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
 
 struct rt_team;     /* threads.h */
 struct rt_recorder; /* record.c */
+struct rt_gather;   /* gather.h */
 struct rt_out;      /* out.h */
 
 struct rt_sim {
@@ -271,6 +273,7 @@ struct rt_sim {
   uint32_t threads;
   struct rt_team *team;
   struct rt_recorder *recorder; /* NULL: nothing is recorded */
+  struct rt_gather *gather;     /* NULL: no report will be written */
   double build_s, simulate_s, output_s;
   const volatile int *interrupt; /* NULL: cannot be interrupted */
   void (*progress)(struct rt_sim *s,
@@ -326,6 +329,7 @@ uint64_t rt_state_hash(const struct rt_sim *s);
 /* ---- expect.c */
 int rt_meters_make(struct rt_sim *s);
 void rt_meters_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity);
+double rt_isi_cv(const struct rt_isi *isi); /* NaN: less than RT_CV_SPIKES spikes */
 double rt_meter_cv(const struct rt_meter *m, uint64_t n);
 void rt_expects_value(struct rt_sim *s);
 

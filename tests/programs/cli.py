@@ -57,7 +57,7 @@ def good_run(t):
     t.check(v[0] == "t_ms,0,1,2" and len(v) == 102, "V.csv: a column for each recorded cell, a row each ms from 0 to the end",
             f"{v[0]} {len(v)}")
     files = sorted(os.listdir(out))
-    t.check(files == ["V.csv", "V.h5", "run.json", "spikes.csv", "spikes.h5"], "the folder holds the files and nothing else", files)
+    t.check(files == ["V.csv", "V.h5", "report.html", "run.json", "spikes.csv", "spikes.h5"], "the folder holds the files and nothing else", files)
     hdf5(t, out, rows)
     again = call(NSLC, "run", path, "--", "--out", out)
     t.check(again.returncode == 1 and "--force" in again.stderr, "a folder that holds a run is refused without --force", again.stderr)
@@ -202,6 +202,8 @@ experiment blow_up {
     p = call(NSLC, "run", nan, "--", "--out", t.path("nan.out"))
     words = ["bad", "x", "ms", "nan.nsl:5"]
     t.check(p.returncode == 1 and all(w in p.stderr for w in words), f"an overflow stops the run and names {words}", p.stderr)
+    left = os.listdir(t.path("nan.out"))
+    t.check("run.json" in left and "report.html" not in left, "an overflow leaves no report", left)
     path = t.write("lif.nsl", lif())
     with open(t.path("file"), "w"):
         pass
@@ -232,6 +234,8 @@ def interrupt(t):
     if os.path.exists(os.path.join(out, "run.json")):
         info = run_json(out)
         t.check(info["exit"] == 130 and 0 < info["duration_ms"] < 1e6, "Ctrl-C: run.json says how far it came", info.get("duration_ms"))
+        with open(os.path.join(out, "report.html")) as f:
+            t.check("Not the whole experiment" in f.read(), "Ctrl-C: the report says that it is not whole")
         t.check(os.path.getsize(os.path.join(out, "spikes.csv")) > 30, "Ctrl-C: the spikes so far are there")
     else:
         t.check(False, "Ctrl-C: run.json is there", os.listdir(out) if os.path.isdir(out) else "no folder")

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""report.html of runs: well-formed, complete in itself, with the numbers of run.json and the points of the CSV files of the same
+run; and runs that leave little or nothing to show."""
+import csv
+import html.parser
+import os
+import re
+import shutil
+import xml.etree.ElementTree as xml
+
+from tap import EXAMPLES, NSLC, Tap, call, run_json
+
+NET = """language 1
+## A network of <two> populations & "quotes".
+network net {
+  param J = 0.2 mV in [0 mV, 1 mV]   ## weight, a < b & c
+  population E : iaf_psc_delta[N] { V ~ uniform(-70 mV, -56 mV) }
+  population I : iaf_psc_delta[20] { V ~ uniform(-70 mV, -56 mV) }
+  connect E -> I.psp by probability(0.1) { weight = J;  delay = 1 ms }
+  connect I -> E.psp by probability(0.1) { weight = -J;  delay = 1 ms }
+  drive (E, I).psp with poisson(12 kHz) { weight = 0.2 mV;  delay = 1 ms }
+}
+## What it does. Someone A (2000) J Things 1:2, doi 10.1000/x-y_1.
+experiment main {
+  network net
+  record spikes of (E, I)
+  record V of E[0..1] every 1 ms
+  record V of I[0..9] as many every 0.5 ms
+  record mean(E.V) as mean_V every 1 ms
+  run 200 ms with dt = 0.1 ms, seed = 7
+  expect rate(E) in [0 Hz, 1 kHz]
+  expect spikes(I) in [100000, inf)
+}
+"""
+VOID = {"meta", "br", "img", "hr", "link", "input"}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+class Balance(html.parser.HTMLParser):
+    """Every tag that opens closes, in order."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.open, self.wrong = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}> at {self.getpos()}")
+
+
+def read_page(t, path, what):
+    """The page as XML, after the checks that every page must pass."""
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    b = Balance()
+    b.feed(text)
+    b.close()
+    t.check(not b.open and not b.wrong, f"{what}: tags are balanced", f"{b.open} {b.wrong}")
+    outside = re.findall(r"<script|<link|@import|url\(|\bsrc=|srcset|<iframe|<object", text)
+    links = [h for h in re.findall(r'href="([^"]{0,80})', text) if not h.startswith(("data:image/png;base64,", "https://doi.org/", "#"))]
+    t.check(not outside and not links, f"{what}: nothing is fetched from elsewhere", f"{outside} {links}")
+    try:
+        return xml.fromstring(text.replace("<!DOCTYPE html>", ""))
+    except xml.ParseError as e:
+        t.check(False, f"{what}: XML", e)
+        return None
+
+
+def text_of(element):
+    return " ".join("".join(element.itertext()).split())
+
+
+def figure(page, **attributes):
+    (key, value), = attributes.items()
+    key = "class" if key == "kind" else key
+    for f in page.iter("figure"):
+        if f.get(key) == value:
+            return f
+    return None
+
+
+def paths(element):
+    """Lists of points of every path that cairo drew: [[(x, y), …], …] by subpath."""
+    all_paths = []
+    for p in element.iter(SVG + "path"):
+        subs = []
+        for command, x, y in re.findall(r"([ML]) (\S+) (\S+)", p.get("d", "")):
+            if command == "M":
+                subs.append([])
+            subs[-1].append((float(x), float(y)))
+        all_paths.append(subs)
+    return all_paths
+
+
+def columns(path):
+    with open(path) as f:
+        rows = list(csv.reader(f))
+    return rows[0], [[float(x) for x in r] for r in rows[1:]]
+
+
+def line_of(points, xs, ys):
+    """Whether the line runs through every (x, y), under a linear map of each axis, to a hundredth of a pixel; it may leave out points
+    between its neighbours on a straight line, as cairo does."""
+    at_x, at_y = [p[0] for p in points], [p[1] for p in points]
+    if len(points) < 2 or any(b <= a for a, b in zip(at_x, at_x[1:])) or xs[0] == xs[-1] or (max(ys) == min(ys)) != (max(at_y) - min(at_y) < 0.01):
+        return False
+    across = (at_x[-1] - at_x[0]) / (xs[-1] - xs[0])
+    up = (min(at_y) - max(at_y)) / (max(ys) - min(ys)) if max(ys) > min(ys) else 0
+    i = 0
+    for x, y in zip(xs, ys):
+        px, py = at_x[0] + across * (x - xs[0]), max(at_y) + up * (y - min(ys))
+        while i + 2 < len(points) and at_x[i + 1] < px:
+            i += 1
+        part = min(1, max(0, (px - at_x[i]) / (at_x[i + 1] - at_x[i])))
+        if abs(at_y[i] + part * (at_y[i + 1] - at_y[i]) - py) > 0.02 + 0.02 * abs(at_y[i + 1] - at_y[i]):
+            return False
+    return i + 2 >= len(points)
+
+
+def whole(t):
+    path, out = t.write("net.nsl", NET.replace("N]", "60]")), t.path("net.out")
+    p = call(NSLC, "run", path, "--", "--csv", "--out", out, "--set", "net.J=0.25mV")
+    t.check(p.returncode == 1 and "FAIL" in p.stdout, "the run ends, one expect fails", p.stderr)
+    page = read_page(t, os.path.join(out, "report.html"), "report.html")
+    if page is None:
+        return
+    info = run_json(out)
+    said = text_of(page)
+    t.check(info["files"].count("report.html") == 1, "run.json lists the report", info["files"])
+    for words in ("main", 'A network of <two> populations & "quotes".', "What it does.", "weight, a < b & c", info["model_hash"],
+                  info["state_hash"], "1 of 2 hold", "✗ fails", "✓ holds", "0.25 mV"):
+        t.check(words in said, f"the page says: {words}", said[:400])
+    t.check(page.find(".//a").get("href") == "https://doi.org/10.1000/x-y_1", "a DOI is a link, without the full stop")
+    rows = {text_of(r[0]): [text_of(c) for c in r] for r in page.iter("tr") if len(r) == 6}
+    same = all(rows[p["name"]][2:5] == [str(p["size"]), f"{p['spikes']:,}", f"{p['rate_hz']:.3f}"] for p in info["populations"])
+    t.check(same, "the table of populations is that of run.json", rows)
+    with open(os.path.join(out, "spikes.csv")) as f:
+        spikes = [r.split(",") for r in f.read().split()[1:]]
+    activity = figure(page, id="activity")
+    t.check(activity.get("data-spikes") == str(len(spikes)) == activity.get("data-shown"), "all spikes are shown", activity.attrib)
+    marks = sorted(len(s) for s in paths(activity) if len(s) > 20 and all(len(x) == 2 for x in s))
+    expected = sorted(sum(s[1] == name for s in spikes) for name in "EI")
+    t.check(marks == expected, "a mark for each spike of each population", f"{marks} {expected}")
+    dots = [s for s in paths(activity) if len(s) == expected[0]][0] if expected[0] != expected[1] else []
+    few = "E" if sum(s[1] == "E" for s in spikes) == expected[0] else "I"
+    at, times = sorted(x[0][0] for x in dots), sorted(float(s[0]) for s in spikes if s[1] == few)
+    slope = (at[-1] - at[0]) / (times[-1] - times[0])
+    t.check(all(abs(at[0] + slope * (x - times[0]) - a) < 0.01 for x, a in zip(times, at)), "the marks stand at the times of the spikes")
+    drawn = [s[0] for s in paths(figure(page, id="traces")) if len(s) == 1]
+    for name, shown in (("V", [0, 1]), ("many", [0, 1, 3, 5, 6, 8]), ("mean_V", [0])):
+        head, data = columns(os.path.join(out, name + ".csv"))
+        for k in shown:
+            ys = [r[1 + k] for r in data]
+            t.check(any(line_of(s, [r[0] for r in data], ys) for s in drawn), f"trace {name} {head[1 + k]}: {len(ys)} points as in the CSV")
+    hist = text_of(figure(page, id="distributions"))
+    for p in info["populations"]:
+        t.check(f"{p['cv_isi']:.3g}" in hist, f"the mean CV of {p['name']} is that of run.json", f"{p['cv_isi']} {hist}")
+
+
+def sampled(t):
+    """A network of more cells than rows: every k-th of each population, with all of its spikes, as an image."""
+    path, out = t.write("big.nsl", NET.replace("N]", "5000]")), t.path("big.out")
+    call(NSLC, "run", path, "--", "--csv", "--out", out)
+    page = read_page(t, os.path.join(out, "report.html"), "many cells")
+    activity = figure(page, id="activity")
+    with open(os.path.join(out, "spikes.csv")) as f:
+        ids = [(r.split(",")[1], int(r.split(",")[2])) for r in f.read().split()[1:]]
+    every = {"E": 5000 // int(round(5000 / 6)), "I": 1}  # 5,020 cells onto 1,000 rows: every 6th; the small population whole
+    shown = sum(i % every[name] == 0 for name, i in ids)
+    t.check(activity.get("data-shown") == str(shown), f"{shown} of {len(ids)} spikes are shown", activity.attrib)
+    t.check(f"854 of 5020 cells are shown" in text_of(activity), "the caption says how many cells", text_of(activity)[-300:])
+    t.check(len(list(activity.iter(SVG + "image"))) == 1, "as an image")
+    size = os.path.getsize(os.path.join(out, "report.html"))
+    t.check(size < 3e6, "the page stays small", size)
+
+
+def response(t):
+    out = t.path("fi.out")
+    call(NSLC, "run", os.path.join(EXAMPLES, "f_i_curve.nsl"), "--", "--out", out, "--duration", "1s")
+    page = read_page(t, os.path.join(out, "report.html"), "f-I curve")
+    curve = figure(page, kind="response")
+    info = run_json(out)
+    rates = [p["rate_hz"] for p in info["populations"]]
+    drawn = [s[0] for s in paths(curve) if len(s) == 1] if curve is not None else []
+    t.check(any(line_of(s, list(range(len(rates))), rates) for s in drawn), f"a curve of {len(rates)} points: the rates of run.json")
+    t.check(curve is not None and "I (pA)" in text_of(curve), "its axis has the unit of the input")
+
+
+def little(t):
+    """Nothing, or next to nothing, to show."""
+    path = t.write("one.nsl", """language 1
+network net {
+  population E : iaf_psc_delta[3]
+  drive E[1..1].psp with times([10 ms]) { weight = 30 mV;  delay = 1 ms }
+}
+experiment silent { network net { };  run 5 ms with dt = 0.1 ms }
+experiment one { network net;  record V of E every 1 ms;  run 50 ms with dt = 0.1 ms }
+experiment seeds { network net;  run 20 ms with dt = 0.1 ms, seeds = 1..3 }
+""".replace(" { }", ""))
+    for name, options, shown in (("silent", [], "0"), ("one", [], "1"), ("one", ["--duration", "0ms"], None)):
+        out = t.path("little.out")
+        p = call(NSLC, "run", path, "--", "--experiment", name, "--out", out, "--force", *options)
+        t.check(p.returncode == 0, f"{name} {options}: runs", p.stderr)
+        page = read_page(t, os.path.join(out, "report.html"), f"{name} {options}")
+        activity = figure(page, id="activity")
+        t.check((activity.get("data-shown") if activity is not None else None) == shown, f"{name} {options}: {shown} spikes")
+    p = call(NSLC, "run", path, "--", "--experiment", "seeds", "--out", t.path("seeds.out"))
+    there = [os.path.exists(os.path.join(t.path("seeds.out"), f"seed-{i}", "report.html")) for i in (1, 2, 3)]
+    t.check(p.returncode == 0 and all(there), "a report for each seed", there)
+    p = call(NSLC, "run", path, "--", "--experiment", "one", "--out", t.path("none.out"), "--no-report")
+    left = sorted(os.listdir(t.path("none.out")))
+    t.check(p.returncode == 0 and left == ["V.h5", "run.json"], "--no-report leaves it out", left)
+    p = call(NSLC, "run", path, "--", "--experiment", "one", "--out", t.path("little.out"), "--force", "--no-report")
+    t.check(p.returncode == 0 and not os.path.exists(os.path.join(t.path("little.out"), "report.html")), "--force removes the report of the run before")
+
+
+def without_cairo(t):
+    """On a machine that has no libcairo: the run is whole, and says why there is no report."""
+    cc = shutil.which("cc") or shutil.which("gcc")
+    shim = t.write("shim.c", """#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+void *dlopen(const char *name, int mode) {
+  void *(*next)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+  return name && strstr(name, "cairo") ? NULL : next(name, mode);
+}
+""")
+    call(cc, "-shared", "-fPIC", "-o", t.path("shim.so"), shim, "-ldl")
+    path = t.write("net.nsl", NET.replace("N]", "10]"))
+    prog = t.path("net.prog")
+    p = call(NSLC, "build", path, "-o", prog)
+    p = call(prog, "--out", t.path("bare.out"), env={**os.environ, "LD_PRELOAD": t.path("shim.so")})
+    left = sorted(os.listdir(t.path("bare.out")))
+    info = run_json(t.path("bare.out"))
+    t.check("libcairo.so.2" in p.stderr and "libcairo.so.2" in info.get("no_report", ""), "without libcairo: standard error and run.json say so", p.stderr)
+    t.check("report.html" not in left and "spikes.h5" in left, "without libcairo: all else is there", left)
+    p = call(prog, "--out", t.path("with.out"))
+    t.check(os.path.exists(os.path.join(t.path("with.out"), "report.html")), "a program that stands alone writes its report", p.stderr)
+    linked = call("ldd", prog).stdout
+    t.check("cairo" not in linked, "and is not linked with cairo", linked)
+
+
+def main():
+    t = Tap()
+    whole(t)
+    sampled(t)
+    response(t)
+    little(t)
+    without_cairo(t)
+    t.done()
+
+
+main()
