@@ -149,7 +149,7 @@ static int row_room(struct packer *k, uint64_t n) {
                  rt_grow(&k->delay, &k->delay_cap, n, sizeof *k->delay) ||
                  rt_grow(&k->acc, &k->acc_cap, n, sizeof *k->acc) ||
                  rt_grow(&k->units, &k->units_cap, n, sizeof *k->units) ||
-                 rt_grow(&k->number, &k->number_cap, n, sizeof *k->number)
+                 (k->s->n_ranks && rt_grow(&k->number, &k->number_cap, n, sizeof *k->number))
              ? NSL_EMEMORY
              : 0;
 }
