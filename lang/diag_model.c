@@ -252,6 +252,7 @@ void diag_input_unbound(Session *s, Span span, const char *input, const char *al
 void diag_spike_twice(Session *s, Span span, Span before) {
   Diag *d = diag_new(s, DIAG_SPIKE_TWICE, span, "a component has one spike condition");
   if (before.to) diag_note(s, d, before, "the first is here");
+  diag_hint(s, d, "Join conditions with `or`; the handler can tell them apart by `if`.");
 }
 
 void diag_value_missing(Session *s, Span span, const char *kind, const char *name) {
