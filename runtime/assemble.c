@@ -262,7 +262,7 @@ static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t cell
     if (header)
       *header = count[d] | (uint64_t)(d - last) << 32;
     else
-      k->s->shards[shard].rows[pop->row0 + (uint64_t)group * pop->size + source] = (struct rt_row){
+      k->s->shards[shard].rows[pop->row0 + (uint64_t)source * pop->n_groups + group] = (struct rt_row){
           (uint32_t)at, count[d], k->shortest + d};
     header = &store[at];
     *header = 0;

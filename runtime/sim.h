@@ -63,7 +63,7 @@ struct rt_pop {
   struct rt_lane **lanes;  /* by port, by block of 64 elements */
   struct rt_group *groups; /* outgoing */
   uint32_t n_groups;
-  uint64_t row0;         /* of source 0, group 0 in a shard's rows; group g begins at row0 + g * size */
+  uint64_t row0;         /* of source 0, group 0 in a shard's rows; a source's groups lie side by side */
   struct rt_part *parts; /* its slices in the order of elements */
   uint32_t n_parts;
 };

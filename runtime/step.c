@@ -152,30 +152,35 @@ static int events_more(struct rt_shard *h) {
   return rt_events_room(h);
 }
 
+/* A spike goes under way along one row. */
+static int row_send(struct rt_shard *h, const struct rt_group *group, struct rt_row row, uint64_t step) {
+  struct rt_delivery *d = &h->delivery;
+  uint32_t *lists = group->apart      ? d->apart_lists
+                    : group->wide     ? d->wide_lists
+                    : group->straight ? d->straight_lists
+                                      : d->const_lists;
+  if (!d->free) {
+    int e = events_more(h);
+    if (e) return e;
+  }
+  uint32_t at = d->free, *list = &lists[(step + row.delay) & d->mask];
+  d->free = d->events[at].next;
+  d->events[at] = (struct rt_event){row.at, row.n, *list, group->apart ? group->rank : group->index};
+  *list = at;
+  return 0;
+}
+
 /* The spikes of one population in one step go under way to the synapses in shard h. */
 static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_t *ids, uint64_t n,
                        uint64_t step) {
-  struct rt_delivery *d = &h->delivery;
-  for (uint32_t g = 0; g < p->n_groups; g++) {
-    const struct rt_row *rows = h->rows + p->row0 + (uint64_t)g * p->size;
-    const struct rt_group *group = &p->groups[g];
-    uint32_t *lists = group->apart      ? d->apart_lists
-                      : group->wide     ? d->wide_lists
-                      : group->straight ? d->straight_lists
-                                        : d->const_lists;
-    uint32_t weight = group->apart ? group->rank : group->index;
-    for (uint64_t i = 0; i < n; i++) {
-      if (i + 8 < n) __builtin_prefetch(&rows[ids[i + 8]]);
-      struct rt_row row = rows[ids[i]];
-      if (!row.n) continue;
-      if (!d->free) {
-        int e = events_more(h);
-        if (e) return e;
-      }
-      uint32_t at = d->free, *list = &lists[(step + row.delay) & d->mask];
-      d->free = d->events[at].next;
-      d->events[at] = (struct rt_event){row.at, row.n, *list, weight};
-      *list = at;
+  const struct rt_row *rows = h->rows + p->row0;
+  if (!p->n_groups) return 0;
+  for (uint64_t i = 0; i < n; i++) {
+    if (i + 8 < n) __builtin_prefetch(&rows[(uint64_t)ids[i + 8] * p->n_groups]);
+    const struct rt_row *own = &rows[(uint64_t)ids[i] * p->n_groups];
+    for (uint32_t g = 0; g < p->n_groups; g++) {
+      int e = own[g].n ? row_send(h, &p->groups[g], own[g], step) : 0;
+      if (e) return e;
     }
   }
   return 0;

@@ -422,7 +422,7 @@ static inline struct synapse *synapses(const struct rt_sim *s, size_t *ret_n) {
         for (uint32_t e = 0; e < s->pops[i].size; e++) {
           const struct rt_shard *shard = &s->shards[h];
           const struct rt_group *group = &s->pops[i].groups[g];
-          struct rt_row row = shard->rows[s->pops[i].row0 + (uint64_t)g * s->pops[i].size + e];
+          struct rt_row row = shard->rows[s->pops[i].row0 + (uint64_t)e * s->pops[i].n_groups + g];
           uint64_t at = row.at;
           uint32_t delay = row.delay;
           for (uint32_t k = row.n; k;) {
