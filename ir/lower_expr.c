@@ -271,8 +271,7 @@ static IrVal lower_draw(Scope *sc, const MExpr *e) {
 
 static IrVal lower_noise(Scope *sc, const MExpr *e) {
   if (!sc->noise) {
-    diag_not_supported(sc->l->s, e->span, "white_noise() outside of an equation",
-                       "Use it in `x' = …` alone.");
+    diag_noise_misplaced(sc->l->s, e->span);
     return ir_const(&sc->b, 0, e->dim);
   }
   return ir_draw(&sc->b, IR_NOISE, (*sc->draws)++, NULL, e->dim);

@@ -114,7 +114,7 @@ static IrVal add_noise(Solve *v, uint32_t i, IrVal x) {
     IrVal normal = ir_draw(b, IR_NOISE, source->slot, NULL, DIM_NONE), variance = v->dt;
     bool *reach = NEW_ARRAY(b->arena, bool, v->n + 1);
     IrVal own = v->form[i]->linear ? v->form[i]->coef[v->atom[i]] : IR_NONE;
-    if (v->method[i] == SOLVE_EXACT && own != IR_NONE && solve_reach(v, i, IR_NONE, reach) == 1)
+    if (v->method[i] == SOLVE_EXACT && own != IR_NONE && !v->ito[i] && solve_reach(v, i, IR_NONE, reach) == 1)
       variance = alg_mul(b, v->dt, alg_exprel(b, alg_mul(b, alg_num(b, 2), alg_mul(b, own, v->dt))));
     x = alg_fma(b, alg_mul(b, f->coef[k], ir_op1(b, IR_SQRT, variance)), normal, x);
   }

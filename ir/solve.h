@@ -37,6 +37,7 @@ typedef struct {
   SolveMethod *method;
   VEC(IrVal) noise;          /* distinct NOISE values of the flow */
   const IrForm **noise_form; /* of the whole right-hand side over `noise`, by state */
+  bool *ito;                 /* by state: the factor of its noise depends on states */
   VEC(SolveSystem) systems;
   bool failed; /* a diagnostic was given */
 } Solve;

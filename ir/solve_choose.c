@@ -9,8 +9,9 @@
  *    its stages are cheap, and equations that are not linear in their own state leave no exponential form.
  * 3. `method = ...` of the run overrides all; what it cannot do is an error with the reason.
  *
- * White noise must be additive. It is added after the drift: coefficient * sqrt(dt) * normal, and for a state
- * that is solved exactly and stands alone with the exact variance, sqrt(dt exprel(2 a dt)). */
+ * White noise enters linearly. It is added after the drift: coefficient * sqrt(dt) * normal, and for a state
+ * that is solved exactly and stands alone with the exact variance, sqrt(dt exprel(2 a dt)). A coefficient that depends
+ * on states is taken at T-dt, which is the integral of Ito. */
 #include "ir/solve.h"
 
 #include <stdlib.h>
@@ -155,27 +156,27 @@ static void choose_rest(Solve *v, const char *const *why) {
 static void choose_noise(Solve *v, uint32_t i) {
   const IrForm *f = v->noise_form[i];
   bool any = false;
-  Span span = v->b.k->ins.at[v->der[i]].span;
+  Span span = v->in->states.at[i].var->equation_span;
   for (uint32_t k = 0; k < v->noise.n; k++) {
     any |= f->depends[k];
     if (!f->linear || f->coef[k] == IR_NONE) continue;
     const IrForm *c = ir_form(&v->forms, f->coef[k]);
-    for (uint32_t j = 0; j < v->forms.atoms.n; j++)
-      if (c->depends[j]) {
-        diag_not_supported(v->s, span, "white_noise() multiplied by something that depends on a state",
-                           "Only additive noise is integrated: a constant times white_noise().");
-        v->failed = true;
-        return;
-      }
+    for (uint32_t j = 0; j < v->forms.atoms.n; j++) v->ito[i] |= c->depends[j];
   }
   if (!any) return;
   if (!f->linear) {
-    diag_not_supported(v->s, span, "white_noise() inside a function",
-                       "Only additive noise is integrated: a constant times white_noise().");
+    diag_noise_not_linear(v->s, span, state_name(v, i));
     v->failed = true;
     return;
   }
   IrState *state = &v->c->states.at[i];
+  if (v->ito[i]) {
+    state->reason = name_fmt(v->s, "noise that depends on the state, in the sense of Ito: sqrt(dt) * normal times its factor "
+                                   "at the start of the step; drift by %s: %s",
+                             name_str(v->s, state->method), name_str(v->s, state->reason));
+    state->method = name_z(v->s, "euler-maruyama");
+    return;
+  }
   bool *reach = NEW_ARRAY(v->b.arena, bool, v->n + 1);
   if (v->method[i] == SOLVE_EXACT && solve_reach(v, i, IR_NONE, reach) == 1) {
     state->reason = name_fmt(v->s, "%s; noise with its exact variance over a step",
@@ -214,6 +215,7 @@ static void choose_asked(Solve *v, const char *asked, const char *const *why) {
 }
 
 void solve_choose(Solve *v) {
+  v->ito = NEW_ARRAY(v->b.arena, bool, v->n + 1);
   const char **why = NEW_ARRAY(v->b.arena, const char *, v->n + 1);
   find_exact(v, why);
   for (uint32_t i = 0; i < v->n; i++)

@@ -47,3 +47,9 @@ void diag_two_candidates(Session *s, Span span, const char *name, Span first, Sp
   diag_note(s, d, second, import ? "the other" : "the imported `%s`", name);
   diag_hint(s, d, "Give the import a name, and the file's names are `lab.%s`: `import \"…\" as lab`.", name);
 }
+
+void diag_noise_not_linear(Session *s, Span span, const char *state) {
+  Diag *d = diag_new(s, DIAG_NOISE_NOT_LINEAR, span, "the equation of `%s` is no sum of factors times white_noise()", state);
+  diag_hint(s, d, "White noise has no value at a time, so a function of it means nothing; give it a time constant: "
+                  "`eta' = -eta / tau + sigma * white_noise()`, then `exp(eta)`.");
+}

@@ -166,10 +166,35 @@ static void test_noise(void) {
   sim_free(sim);
   tap_ok(
       sim_compiles(
-          "language 1\nneuron cell {\nstate V = 1 mV\nV' = -V / (5 ms) + V / (1 ms^0.5) * white_noise()\n}\n"
+          "language 1\nneuron cell {\nstate V = 1\nV' = -V / (5 ms) + exp(1 ms^0.5 * white_noise()) / (1 ms)\n}\n"
           "experiment x {\nneuron cell\nrun 10 ms with dt = 1 ms\n}\n",
           "white_noise()"),
-      "multiplicative noise is refused");
+      "a function of noise is refused");
+}
+
+/* x' = m x + s x xi in the sense of Ito: E x = exp(m t), E x^2 = exp((2 m + s^2) t); Stratonovich would give
+ * exp((m + s^2 / 2) t). */
+static void test_ito(void) {
+  snprintf(text, sizeof text, "%s",
+           "language 1\nneuron cell {\nparam m = -0.1/ms, s = 0.4/ms^0.5\nlet xi = s * white_noise()\n"
+           "state x = 1, y = 1\nx' = m * x + x * xi\ny' = m * y + abs(y) * xi\n}\n"
+           "experiment x {\nneuron cell\nrecord x of cell\nrun 10 ms with dt = 0.02 ms\n}\n");
+  Sim *sim = sim_new_n(text, 0, 8192);
+  tap_ok(sim && !strcmp(sim_method(sim, "x"), "euler-maruyama"), "noise times a state: Euler-Maruyama");
+  if (!sim) return;
+  sim_run(sim, 50);
+  double sum = 0, squares = 0;
+  bool same = true;
+  for (uint32_t e = 0; e < 8192; e++) {
+    double x = sim_state(sim, "x")[e];
+    sum += x / 8192, squares += x * x / 8192;
+    same &= fabs(x - sim_state(sim, "y")[e]) < 1e-12 * fabs(x);
+  }
+  tap_ok(fabs(sum - exp(-0.1)) < 0.017, "Ito: the mean %.4f (%.4f; Stratonovich %.4f)", sum, exp(-0.1),
+         exp(-0.1 + 0.08));
+  tap_ok(fabs(squares - exp(-0.2 + 0.16)) < 0.05, "and the second moment %.4f (%.4f)", squares, exp(-0.04));
+  tap_ok(same, "a let that holds noise is one source for all who name it");
+  sim_free(sim);
 }
 
 int main(void) {
@@ -179,5 +204,6 @@ int main(void) {
   test_asked();
   test_held();
   test_noise();
+  test_ito();
   return tap_done();
 }

@@ -155,9 +155,51 @@ experiment e {
             "the expects of the network hold as well", lambda r: [(r.column("pick")[:1], [5])])
 
 
+# ---- noise
+
+def noise(t):
+    """dx = m x dt + s x dW, Ito: ln x is normal with mean (m - s^2/2) t and variance s^2 t; dz = s sqrt(z) dW keeps its mean"""
+    model = """
+neuron gbm {
+  index k = 1..2
+  param m = -0.1/ms, s = 0.4/ms^0.5
+  let xi = s * white_noise()
+  state x = 1, y = 1, z = 4, w[k] = 0
+  x' = m * x + x * xi
+  y' = m * y + y * xi
+  z' = s * sqrt(max(z, 0)) * white_noise()
+  w[k]' = k * 1/ms^0.5 * white_noise()
+}
+network n { population P : gbm[20000] }
+experiment e {
+  network n
+  record x of P every 1 ms
+  record y of P every 1 ms
+  record z of P every 1 ms
+  record w[1] of P as w1 every 1 ms
+  record w[2] of P as w2 every 1 ms
+  run 1 ms with dt = 0.02 ms, seed = 3
+}
+"""
+    run = Run(t, model)
+    if not t.check(run.good, "multiplicative noise runs", run.process.stderr):
+        return
+    x, y, z, w1, w2 = (run.rows(r)[-1] for r in ("x", "y", "z", "w1", "w2"))
+    n = len(x)
+    logs = [math.log(v) for v in x]
+    t.check(abs(mean_of(x) - math.exp(-0.1)) < 4 * 0.4 / math.sqrt(n), "x' = m x + s x xi: the mean of Ito", mean_of(x))
+    t.check(abs(mean_of(logs) + 0.18) < 4 * 0.4 / math.sqrt(n) + 0.004, "its logarithm drifts by m - s^2/2", mean_of(logs))
+    t.check(abs(variance(logs) - 0.16) < 4 * 0.16 * math.sqrt(2 / n) + 0.003, "and spreads by s^2 t", variance(logs))
+    t.check(x == y, "a let that holds noise is one source")
+    t.check(abs(mean_of(z) - 4) < 4 * 0.8 / math.sqrt(n) and abs(variance(z) - 0.64) < 0.05, "s sqrt(z) xi: a martingale of variance s^2 z t",
+            (mean_of(z), variance(z)))
+    t.check(abs(variance(w1) - 1) < 0.06 and abs(variance(w2) - 4) < 0.24 and abs(mean_of(a * b for a, b in zip(w1, w2))) < 0.08,
+            "white_noise() of a family: a source for each element", (variance(w1), variance(w2)))
+
+
 def main():
     t = Tap()
-    for part in (higher_order, tables):
+    for part in (higher_order, tables, noise):
         part(t)
     t.done()
 
