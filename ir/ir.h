@@ -311,6 +311,8 @@ extern const IrPass ir_passes[];
 extern const uint32_t ir_n_passes;
 /* Runs all passes with the verifier after each; stops after `after` (NULL: run all), or where a pass has reported an error
  * (s->errors). Helpers for those who write passes: ir/pass.h. */
+/* Warns of steps that are too large for the methods of `m`, at any stage behind the choice of integrators. */
+void ir_warn(Session *s, const IrModule *m);
 IrModule *ir_pipeline(Session *s, IrModule *m, const char *after);
 IrModule *ir_module_copy(Session *s, const IrModule *in, Arena *out); /* shallow but for the kernels, which are deep */
 

@@ -14,6 +14,7 @@
 
 #include "lang/net.h"
 #include "lang/sha256.h"
+#include "lang/warn.h"
 
 enum { DEEPEST_IMPORT = 64 };
 
@@ -309,6 +310,9 @@ Model *model_check(Session *s, const AstFile *file, const CheckOptions *options)
   Loader loader = {.c = c};
   Scope *scope = file_scope(&loader, file, path);
   if (!file->broken) check_items(c, scope, file); /* else names would be missing that stand in the text */
-  if (s->errors == 0) m->hash = resolved_hash(s, m);
+  if (s->errors == 0) {
+    m->hash = resolved_hash(s, m);
+    model_warn(s, m);
+  }
   return m;
 }

@@ -246,14 +246,21 @@ static void print_json(FILE *out, const Session *s, const Diag *d) {
 }
 
 void diag_print(Session *s, FILE *out, bool json, bool colour) {
+  for (uint32_t i = 0; i < s->diags.n; i++) s->diags.at[i]->printed = false;
+  diag_print_new(s, out, json, colour);
+}
+
+void diag_print_new(Session *s, FILE *out, bool json, bool colour) {
   diag_sort(s);
+  bool any = false;
   for (uint32_t i = 0; i < s->diags.n; i++) {
-    if (json)
-      print_json(out, s, s->diags.at[i]);
-    else
-      print_person(out, s, s->diags.at[i], colour ? &ansi : &plain);
+    Diag *d = s->diags.at[i];
+    if (d->printed) continue;
+    if (json) print_json(out, s, d);
+    else print_person(out, s, d, colour ? &ansi : &plain);
+    d->printed = any = true;
   }
-  if (s->stopped && !json) fprintf(out, "nslc: stopped after %d errors\n", LIMIT_ERRORS);
+  if (s->stopped && any && !json) fprintf(out, "nslc: stopped after %d errors\n", LIMIT_ERRORS);
 }
 
 /* ---- did you mean */

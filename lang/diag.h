@@ -28,6 +28,7 @@ struct Diag {
   const char *hint;
   Span fix_span;        /* what `fix` replaces; only if fix is not NULL */
   const char *fix;
+  bool printed;
 };
 
 /* The only constructor; used by the typed functions in diag_*.c alone. Always returns a Diag to which notes
@@ -39,6 +40,7 @@ void diag_fix(Diag *d, Span span, const char *replacement);
 
 /* Prints all, by position: human form with source line and caret (colour if `colour`), or JSON lines. */
 void diag_print(Session *s, FILE *out, bool json, bool colour);
+void diag_print_new(Session *s, FILE *out, bool json, bool colour); /* what has not been printed yet */
 const char *diag_title(DiagCode code);
 
 /* The pages of explain/: cause, a wrong example and a right one, what to do. */

@@ -204,6 +204,18 @@ void diag_import_cycle(Session *s, Span span, const char *path);
 void diag_import_depth(Session *s, Span span, int limit);
 void diag_import_hash(Session *s, Span span, const char *path, const char *found, bool well_formed);
 
+/* ---- warnings (diag_warn.c) */
+void diag_unused(Session *s, Span span, const char *kind, const char *name);
+void diag_state_unused(Session *s, Span span, const char *name);
+void diag_potential_large(Session *s, Span span, double mv);
+void diag_step_large(Session *s, Span span, double dt, const char *state, const char *component, const char *method, double tau,
+                     double limit, Span equation);
+void diag_population_idle(Session *s, Span span, const char *name, Span experiment);
+/* level: what it never passes; both in `unit` */
+void diag_threshold_unreached(Session *s, Span span, const char *name, double level, double threshold, const char *unit, Span spike);
+void diag_population_apart(Session *s, Span span, const char *name);
+void diag_weight_zero(Session *s, Span span, const char *what);
+
 /* ---- 6xxx-8xxx target, files, command line (diag_target.c) */
 void diag_file_missing(Session *s, Span span, const char *path);
 void diag_file_not_a_file(Session *s, Span span, const char *path);

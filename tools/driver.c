@@ -22,7 +22,7 @@ void tool_end(Compilation *c) {
 
 void tool_report(Compilation *c) {
   bool json = c->options->json;
-  diag_print(c->s, json ? stdout : stderr, json, !json && isatty(2));
+  diag_print_new(c->s, json ? stdout : stderr, json, !json && isatty(2));
 }
 
 bool tool_check(Compilation *c, const char *path) {
@@ -39,10 +39,10 @@ bool tool_check(Compilation *c, const char *path) {
 
 bool tool_compile(Compilation *c, const char *path) {
   if (!tool_check(c, path)) return false;
-  uint32_t before = c->s->errors + c->s->warnings;
   c->module = ir_lower(c->s, c->arena, c->model);
   if (c->s->errors == 0) c->module = ir_pipeline(c->s, c->module, c->options->after);
-  if (c->s->errors + c->s->warnings > before) tool_report(c);
+  if (c->s->errors == 0) ir_warn(c->s, c->module);
+  tool_report(c);
   return c->s->errors == 0;
 }
 

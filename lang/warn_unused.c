@@ -1,0 +1,140 @@
+/* A component -> what of it nothing uses: params, inputs and lets that nothing reads, states that nothing depends on.
+ *
+ * Lets and states of a component that is a part, or that no experiment of the file runs, are there for others to read. Only
+ * declarations of the component itself are judged, not what its parts bring; the elements of a family are judged together. */
+#include <string.h>
+
+#include "lang/diag.h"
+#include "lang/warn.h"
+
+typedef struct {
+  const MComponent *component;
+  bool *read; /* of each var: named by an expression that is evaluated */
+  bool *live; /* of each var: something that can be seen depends on it */
+} Uses;
+
+static void mark_vars(const Uses *u, const MExpr *e, bool *marks) {
+  if (!e) return;
+  if (e->kind == MX_VAR && e->var->index < u->component->vars.n && u->component->vars.at[e->var->index] == e->var)
+    marks[e->var->index] = true;
+  for (uint32_t i = 0; i < e->n_args; i++) mark_vars(u, e->args[i], marks);
+}
+
+static void mark_domain(const Uses *u, const MDomain *d, bool *marks) {
+  mark_vars(u, d->lo, marks);
+  mark_vars(u, d->hi, marks);
+}
+
+/* Of all statements, or of those that change a live state, with the conditions under which they do. */
+static bool mark_statements(const Uses *u, const MStmtList *list, bool only_live, bool *marks) {
+  bool any = false;
+  for (uint32_t i = 0; i < list->n; i++) {
+    const MStmt *st = list->at[i];
+    bool inner = mark_statements(u, &st->then, only_live, marks);
+    inner |= mark_statements(u, &st->other, only_live, marks);
+    bool wanted = !only_live || inner || (st->var && u->live[st->var->index]);
+    if (wanted) mark_vars(u, st->value, marks);
+    if (!only_live && st->var && st->var->kind == VAR_INPUT) marks[st->var->index] = true; /* a state of the host */
+    any |= wanted;
+  }
+  return any;
+}
+
+static void mark_spikes(const Uses *u, bool *marks) {
+  for (uint32_t i = 0; i < u->component->spikes.n; i++) {
+    mark_vars(u, u->component->spikes.at[i]->cond, marks);
+    mark_vars(u, u->component->spikes.at[i]->level, marks);
+  }
+}
+
+static void read_all(const Uses *u) {
+  const MComponent *c = u->component;
+  for (uint32_t i = 0; i < c->vars.n; i++) {
+    mark_vars(u, c->vars.at[i]->value, u->read);
+    mark_vars(u, c->vars.at[i]->equation, u->read);
+    mark_domain(u, &c->vars.at[i]->domain, u->read);
+  }
+  for (uint32_t i = 0; i < c->ports.n; i++) mark_statements(u, &c->ports.at[i]->body, false, u->read);
+  for (uint32_t i = 0; i < c->spikes.n; i++) mark_statements(u, &c->spikes.at[i]->body, false, u->read);
+  mark_spikes(u, u->read);
+}
+
+static uint32_t count_live(const Uses *u) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < u->component->vars.n; i++) n += u->live[i];
+  return n;
+}
+
+static void live_all(const Uses *u) {
+  const MComponent *c = u->component;
+  mark_spikes(u, u->live);
+  for (uint32_t before = 0, now = count_live(u); now != before; now = count_live(u)) {
+    before = now;
+    for (uint32_t i = 0; i < c->vars.n; i++) {
+      if (!u->live[i]) continue;
+      mark_vars(u, c->vars.at[i]->value, u->live);
+      mark_vars(u, c->vars.at[i]->equation, u->live);
+    }
+    for (uint32_t i = 0; i < c->ports.n; i++) mark_statements(u, &c->ports.at[i]->body, true, u->live);
+    for (uint32_t i = 0; i < c->spikes.n; i++) mark_statements(u, &c->spikes.at[i]->body, true, u->live);
+  }
+}
+
+/* Marks what the experiments of the file read; true: one of them runs the component. */
+static bool read_outside(const Uses *u, const Model *m, bool *ret_seen) {
+  bool runs = false;
+  for (uint32_t i = 0; i < m->experiments.n; i++) {
+    const MExperiment *x = m->experiments.at[i];
+    for (uint32_t k = 0; k < x->populations.n; k++) runs |= x->populations.at[k]->component == u->component;
+    for (uint32_t k = 0; k < x->records.n; k++)
+      for (uint32_t j = 0; j < x->records.at[k]->items.n; j++) mark_vars(u, x->records.at[k]->items.at[j].value, ret_seen);
+  }
+  return runs;
+}
+
+static bool same_declaration(const MVar *a, const MVar *b) { return a->span.from == b->span.from && a->span.to == b->span.to; }
+
+/* Is any element of the family marked? */
+static bool family_marked(const MComponent *c, const MVar *var, const bool *marks) {
+  for (uint32_t i = 0; i < c->vars.n; i++)
+    if (marks[i] && same_declaration(c->vars.at[i], var)) return true;
+  return false;
+}
+
+static void judge(Session *s, const Uses *u, const MVar *var, bool outputs) {
+  const char *full = name_str(s, var->name), *bracket = strchr(full, '[');
+  const char *name = bracket ? arena_text(s->arena, full, (size_t)(bracket - full)) : full;
+  bool read = family_marked(u->component, var, u->read), live = family_marked(u->component, var, u->live);
+  switch (var->kind) {
+  case VAR_PARAM:
+    if (!read) diag_unused(s, var->span, "param", name);
+    return;
+  case VAR_INPUT:
+    if (!read) diag_unused(s, var->span, "input", name);
+    return;
+  case VAR_LET:
+    if (outputs && !read && !live) diag_unused(s, var->span, "let", name);
+    return;
+  case VAR_STATE:
+    if (outputs && !live) diag_state_unused(s, var->span, name);
+    return;
+  }
+}
+
+static void component_unused(Session *s, const Model *m, const MComponent *c) {
+  Uses u = {c, NEW_ARRAY(s->arena, bool, c->vars.n + 1), NEW_ARRAY(s->arena, bool, c->vars.n + 1)};
+  bool runs = read_outside(&u, m, u.live);
+  read_all(&u);
+  live_all(&u);
+  bool own_output = strcmp(name_str(s, c->what), "neuron") == 0 && runs;
+  for (uint32_t i = 0; i < c->vars.n; i++) {
+    const MVar *var = c->vars.at[i];
+    if (strchr(name_str(s, var->name), '.') || var->span.to == 0) continue;
+    judge(s, &u, var, own_output);
+  }
+}
+
+void warn_unused(Session *s, const Model *m) {
+  for (uint32_t i = 0; i < m->components.n; i++)
+    if (m->components.at[i]->vars.n <= 1000) component_unused(s, m, m->components.at[i]);
+}
