@@ -89,6 +89,7 @@ static Memory slot_memory(SlotKind kind) {
     case SLOT_DER:
     case SLOT_PARAM:
     case SLOT_INPUT:
+    case SLOT_PAST:
     case SLOT_PORT:
     case SLOT_ARG:
     case SLOT_OUT:

@@ -103,6 +103,11 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   FILL(t, out.n_holds, holds, hold, c->holds.n);
   for (uint32_t i = 0; i < c->holds.n; i++) holds[i].steps_u = c->holds.at[i].steps_u;
   out.holds = holds;
+  FILL(t, out.n_pasts, pasts, past, c->pasts.n);
+  for (uint32_t i = 0; i < c->pasts.n; i++)
+    pasts[i] = (struct nsl_past){name_str(t->s, c->pasts.at[i].name), place_of(t, c->pasts.at[i].span),
+                                 code_of(t, c->pasts.at[i].value), code_of(t, c->pasts.at[i].delay)};
+  out.pasts = pasts;
   out.init = code_of(t, c->init);
   out.derive = code_of(t, c->derive);
   out.step = code_of(t, c->step);

@@ -49,6 +49,7 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const Ev
     case SLOT_OLD:
     case SLOT_DER:
     case SLOT_PARAM:
+    case SLOT_PAST:
     case SLOT_INPUT: return (real)(env->f32 ? ((const float *)array)[e] : ((const double *)array)[e]);
     case SLOT_ARG: return (real)at->arg;
     case SLOT_PORT:
@@ -89,6 +90,7 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t
         ((double *)array)[at] = (double)v;
       return;
     case SLOT_INPUT:
+    case SLOT_PAST:
     case SLOT_PORT:
     case SLOT_ARG:
     case SLOT_KINDS: return;

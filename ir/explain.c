@@ -95,6 +95,22 @@ static void explain_params(Explain *e, const IrClass *c) {
   }
 }
 
+static void explain_pasts(Explain *e, const IrClass *c) {
+  const char *why = "its value at every step is kept for as long as the delay; equations see the mean over the step";
+  for (uint32_t i = 0; i < c->pasts.n; i++) {
+    const char *what = str(e, c->pasts.at[i].name);
+    if (e->json) {
+      begin(e, "delayed");
+      text(e, "class", str(e, c->name));
+      text(e, "value", what);
+      text(e, "reason", why);
+      end(e);
+    } else {
+      fprintf(e->out, "  %-16s %-18s %s\n", what, "ring of the past", why);
+    }
+  }
+}
+
 static void explain_ports(Explain *e, const IrClass *c) {
   for (uint32_t i = 0; i < c->ports.n; i++) {
     bool straight = c->ports.at[i].straight != IR_NONE;
@@ -222,6 +238,7 @@ static void explain_class(Explain *e, const IrClass *c) {
   }
   explain_states(e, c);
   explain_params(e, c);
+  explain_pasts(e, c);
   explain_ports(e, c);
   explain_holds(e, c, u);
   explain_work(e, c);

@@ -103,6 +103,11 @@ typedef struct {
   Span span;
 } IrHold;
 typedef struct {
+  IrKernel *value, *delay; /* record kernels: what is remembered; how long ago, in ms */
+  Name name;               /* "delayed(x, d)" as written */
+  Span span;
+} IrPast;
+typedef struct {
   Name name;          /* "tau_m", or of the compiler: "%p.V.V" */
   Dim dim;
   MVar *var;          /* the param, or NULL */
@@ -118,6 +123,7 @@ typedef struct {
   VEC(MVar *) inputs;          /* SLOT_INPUT indices: inputs that something drives; others are 0 */
   VEC(IrPort) ports;           /* SLOT_PORT indices */
   VEC(IrHold) holds;           /* SLOT_HELD indices */
+  VEC(IrPast) pasts;           /* SLOT_PAST indices, two for each */
   VEC(IrUniform) uniforms;     /* layout of the population's block of globals */
   bool has_spike, has_prev;    /* SLOT_SPIKE written; SLOT_PREV read and written */
   uint32_t draws;              /* ordinals used so far */

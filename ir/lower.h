@@ -27,6 +27,7 @@ typedef struct {
   bool *driven;              /* input */
   uint32_t *index;           /* param: of uniform or elem_params; state: of states; driven input: of inputs */
   const MVar **left;         /* state with counted holds: its counter (IrHold.left) */
+  PtrMap past;               /* MExpr of a delayed value -> its index */
   VEC(const MExpr *) lifted; /* uniform expressions of init, computed in setup */
   VEC(uint32_t) lifted_u;    /* their uniforms */
 } Shape;
@@ -91,6 +92,10 @@ void lower_forget(Scope *sc);                  /* a state has changed */
 /* lower_class.c */
 Shape *lower_class(Lower *l, const MExperiment *x,
                    const MPopulation *pop); /* finds or adds the class; NULL after a diagnostic */
+/* lower_past.c */
+void lower_pasts(Lower *l, Shape *shape); /* the delayed values of the component, used or not */
+IrVal lower_past(Scope *sc, const MExpr *e);
+
 /* lower_handler.c */
 void lower_body(Scope *sc, const MStmtList *body); /* the statements; then stores what has changed */
 void lower_spike(Lower *l, Shape *shape, const MSpike *spike);

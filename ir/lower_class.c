@@ -130,7 +130,7 @@ static bool same_kernel(const IrKernel *a, const IrKernel *b) {
 
 static bool same_names(const IrClass *a, const IrClass *b) {
   if (a->states.n != b->states.n || a->elem_params.n != b->elem_params.n || a->inputs.n != b->inputs.n ||
-      a->ports.n != b->ports.n || a->holds.n != b->holds.n || a->uniforms.n != b->uniforms.n)
+      a->ports.n != b->ports.n || a->holds.n != b->holds.n || a->pasts.n != b->pasts.n || a->uniforms.n != b->uniforms.n)
     return false;
   for (uint32_t i = 0; i < a->states.n; i++)
     if (!name_eq(a->states.at[i].var->name, b->states.at[i].var->name)) return false;
@@ -150,6 +150,10 @@ static bool same_class(const IrClass *a, const IrClass *b) {
     return false;
   for (uint32_t i = 0; i < a->receive.n; i++)
     if (!same_kernel(a->receive.at[i], b->receive.at[i])) return false;
+  for (uint32_t i = 0; i < a->pasts.n; i++)
+    if (!same_kernel(a->pasts.at[i].value, b->pasts.at[i].value) ||
+        !same_kernel(a->pasts.at[i].delay, b->pasts.at[i].delay))
+      return false;
   return same_kernel(a->init, b->init) && same_kernel(a->derive, b->derive) &&
          same_kernel(a->flow, b->flow) && same_kernel(a->test, b->test) && same_kernel(a->fire, b->fire);
 }
@@ -175,6 +179,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   find_elem(l, shape, comp);
   find_driven(l, shape, x, pop);
   lay_out(l, shape, comp);
+  lower_pasts(l, shape);
   lower_holds(l, shape);
   lower_flow(l, shape);
   lower_ports(l, shape);

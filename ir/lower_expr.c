@@ -91,6 +91,7 @@ bool lower_uniform(Scope *sc, const MExpr *e) {
     case MX_ARG:
     case MX_DRAW:
     case MX_NOISE:
+    case MX_DELAYED:
     case MX_TIME: r = false; break;
     case MX_CALL: break;
   }
@@ -297,6 +298,7 @@ static IrVal lower_node(Scope *sc, const MExpr *e) {
     case MX_DRAW: return lower_draw(sc, e);
     case MX_NOISE: return lower_noise(sc, e);
     case MX_TIME: return ir_nullary(&sc->b, IR_TIME);
+    case MX_DELAYED: return lower_past(sc, e);
     case MX_DT:
       if (sc->leaf != LEAF_SETUP) return ir_nullary(&sc->b, IR_DT);
       return setup_load(sc->setup, sc->setup->x->dt, name_z(sc->l->s, "dt"), e->dim);
@@ -305,7 +307,8 @@ static IrVal lower_node(Scope *sc, const MExpr *e) {
 }
 
 IrVal lower_expr(Scope *sc, const MExpr *e) {
-  bool random = e->kind == MX_DRAW || e->kind == MX_NOISE; /* one source wherever it is used */
+  /* one source wherever it is used; the past does not change with a state */
+  bool random = e->kind == MX_DRAW || e->kind == MX_NOISE || (e->kind == MX_DELAYED && sc->leaf == LEAF_ELEMENT);
   uint32_t known = ptr_get(random ? &sc->fixed : &sc->memo, e);
   if (known != IR_NONE) return known;
   Span before = sc->b.span;

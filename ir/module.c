@@ -41,6 +41,11 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   COPY_VEC(out, &copy->uniforms);
   COPY_VEC(out, &copy->holds);
   for (uint32_t i = 0; i < copy->holds.n; i++) COPY_VEC(out, &copy->holds.at[i].states);
+  COPY_VEC(out, &copy->pasts);
+  for (uint32_t i = 0; i < copy->pasts.n; i++) {
+    copy->pasts.at[i].value = stand_in(s, in, made, c->pasts.at[i].value);
+    copy->pasts.at[i].delay = stand_in(s, in, made, c->pasts.at[i].delay);
+  }
   COPY_VEC(out, &copy->receive);
   for (uint32_t i = 0; i < copy->receive.n; i++)
     copy->receive.at[i] = stand_in(s, in, made, c->receive.at[i]);
@@ -139,6 +144,10 @@ void ir_module_renumber(IrModule *m, Arena *a) {
     add_used(m, a, c->derive);
     add_used(m, a, c->step);
     add_used(m, a, c->finish);
+    for (uint32_t j = 0; j < c->pasts.n; j++) {
+      add_used(m, a, c->pasts.at[j].value);
+      add_used(m, a, c->pasts.at[j].delay);
+    }
   }
   for (uint32_t i = 0; i < m->experiments.n; i++) {
     IrExperiment *x = m->experiments.at[i];

@@ -231,6 +231,7 @@ static void verify_limits(Verify *v, const IrClass *c) {
       case SLOT_INPUT: n = c->inputs.n; break;
       case SLOT_PORT: n = c->ports.n; break;
       case SLOT_HELD: n = c->holds.n; break;
+      case SLOT_PAST: n = 2 * c->pasts.n; break;
       case SLOT_ARG:
       case SLOT_PREV:
       case SLOT_SPIKE:
@@ -276,6 +277,10 @@ static void verify_class(VerifyModule *vm, const IrClass *c) {
   verify_use(vm, c->derive, KERNEL_DERIVE, c);
   verify_use(vm, c->step, KERNEL_STEP, c);
   verify_use(vm, c->finish, KERNEL_FINISH, c);
+  for (uint32_t i = 0; i < c->pasts.n; i++) {
+    verify_use(vm, c->pasts.at[i].value, KERNEL_RECORD, c);
+    verify_use(vm, c->pasts.at[i].delay, KERNEL_RECORD, c);
+  }
 }
 
 static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {

@@ -58,6 +58,7 @@ MExpr *expr_call(Checker *c, Builtin builtin, Span span, Dim dim, MType type, ME
 MExpr *expr_leaf(Checker *c, MExprKind kind, Dim dim, Span span); /* MX_TIME, MX_DT, MX_NOISE, MX_ARG */
 MExpr *expr_draw(Checker *c, Dist dist, Span span, Dim dim, MExpr *const *args,
                  uint32_t n);                              /* args may hold NULL */
+MExpr *expr_delayed(Checker *c, Span span, MExpr *value, MExpr *delay);
 MExpr *expr_with_dim(Checker *c, const MExpr *e, Dim dim); /* a copy */
 double builtin_value(Builtin b, const double *args);
 /* A quantity in the declared unit -> the plain number, and back. */

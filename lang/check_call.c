@@ -270,6 +270,33 @@ static MExpr *fn_call(Checker *c, Scope *scope, Symbol *symbol, const AstCall *c
 
 /* ---- functions with a meaning of their own */
 
+/* `delayed(x, d)`: x a value of this component that changes, d constant in a run. Where time has a meaning. */
+static MExpr *delayed_value(Checker *c, Scope *scope, const AstCall *call, const Want *want) {
+  static const Dim time = {{DIM_ONE}};
+  Span span = call->head.span;
+  double d;
+  if (call->args.n != 2) {
+    diag_argument_count(c->s, span, "delayed", 2, call->args.n, (Span){0, 0});
+    return NULL;
+  }
+  if (!(want->allow & ALLOW_TIME) || !(want->allow & ALLOW_CHANGING)) {
+    diag_delayed_misplaced(c->s, span);
+    return NULL;
+  }
+  Want value = *want, delay = {.has_dim = true, .dim = time, .who = "the time of `delayed`"};
+  value.allow = ALLOW_CHANGING | ALLOW_TIME;
+  value.condition = false;
+  value.labels = NULL;
+  MExpr *x = check_inner(c, scope, call->args.at[0], &value), *by = check_expr(c, scope, call->args.at[1], &delay);
+  if (!x || !by || !arithmetic_operand(c, x, "delayed")) return NULL;
+  bool known = expr_constant(by, false, &d);
+  if (!expr_varies(x) || (known && !(d > 0 && isfinite(d)))) {
+    diag_delayed_form(c->s, expr_varies(x) ? by->span : x->span, !expr_varies(x));
+    return NULL;
+  }
+  return expr_delayed(c, span, x, by);
+}
+
 static bool reserved_call(Checker *c, Scope *scope, const AstCall *call, const char *name, const Want *want, MExpr **ret) {
   static const Dim per_root_time = {{-DIM_ONE / 2}};
   Span span = call->head.span;
@@ -284,7 +311,7 @@ static bool reserved_call(Checker *c, Scope *scope, const AstCall *call, const c
     return true;
   }
   if (strcmp(name, "delayed") == 0) {
-    diag_not_supported(c->s, span, "`delayed(x, d)`", NULL);
+    *ret = delayed_value(c, scope, call, want);
     return true;
   }
   if (strcmp(name, "sum") == 0 || strcmp(name, "mean") == 0) {

@@ -23,6 +23,7 @@ static Known value_of(const Net *n, const MExpr *e) {
     case MX_ARG:
     case MX_DRAW:
     case MX_NOISE:
+    case MX_DELAYED:
     case MX_TIME: return unknown;
     case MX_CALL: break;
   }

@@ -53,3 +53,15 @@ void diag_noise_not_linear(Session *s, Span span, const char *state) {
   diag_hint(s, d, "White noise has no value at a time, so a function of it means nothing; give it a time constant: "
                   "`eta' = -eta / tau + sigma * white_noise()`, then `exp(eta)`.");
 }
+
+void diag_delayed_misplaced(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_DELAYED_MISPLACED, span, "delayed(x, d) can only stand in equations, lets and handlers of a component");
+  diag_hint(s, d, "Name it there, `let past = delayed(x, 5 ms)`, and use the name.");
+}
+
+void diag_delayed_form(Session *s, Span span, bool constant) {
+  Diag *d = diag_new(s, DIAG_DELAYED_FORM, span,
+                     constant ? "this does not change during a run: its past is what it is"
+                              : "a value is delayed by one step at least, so by a time above 0");
+  diag_hint(s, d, "`delayed(x, d)` is the state or let `x` as it was `d` ago.");
+}

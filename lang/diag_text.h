@@ -235,6 +235,9 @@ void diag_file_unwritable(Session *s, const char *path, const char *reason);
 void diag_derivative_declared(Session *s, Span span, const char *name, bool not_state, int most);
 /* White noise inside of a function of the equation of `state`. */
 void diag_noise_not_linear(Session *s, Span span, const char *state);
+void diag_delayed_misplaced(Session *s, Span span);
+/* What is delayed does not change (constant), or the delay is no time above 0. */
+void diag_delayed_form(Session *s, Span span, bool constant);
 /* sum or mean (name) of what has no free index (bound: one that stands for one element there, or NULL), or of too
  * many elements. */
 void diag_total_over(Session *s, Span span, const char *name, const char *bound, bool nothing, double count);

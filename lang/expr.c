@@ -73,6 +73,12 @@ MExpr *expr_draw(Checker *c, Dist dist, Span span, Dim dim, MExpr *const *args, 
   return expr_args(c, e, args, n);
 }
 
+MExpr *expr_delayed(Checker *c, Span span, MExpr *value, MExpr *delay) {
+  if (!value || !delay) return NULL;
+  MExpr *e = expr_node(c, MX_DELAYED, span, value->dim), *args[2] = {value, delay};
+  return expr_args(c, e, args, 2);
+}
+
 MExpr *expr_with_dim(Checker *c, const MExpr *e, Dim dim) {
   MExpr *copy = NEW(c->arena, MExpr);
   *copy = *e;
@@ -170,6 +176,7 @@ static bool constant_kind(Constant *k, const MExpr *e, double *ret) {
     case MX_DRAW:
     case MX_NOISE:
     case MX_TIME:
+    case MX_DELAYED:
     case MX_DT: return false;
   }
   return false;
@@ -198,7 +205,7 @@ bool expr_has(const MExpr *e, MExprKind kind) {
 
 bool expr_varies(const MExpr *e) {
   if (!e) return false;
-  if (e->kind == MX_TIME || e->kind == MX_NOISE || (e->kind == MX_VAR && e->var->varies)) return true;
+  if (e->kind == MX_TIME || e->kind == MX_NOISE || e->kind == MX_DELAYED || (e->kind == MX_VAR && e->var->varies)) return true;
   for (uint32_t i = 0; i < e->n_args; i++)
     if (expr_varies(e->args[i])) return true;
   return false;

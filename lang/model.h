@@ -37,7 +37,8 @@ typedef enum {
   MX_DRAW,   /* dist, args[0..1]; within [lo, hi]: args[2], args[3] (NULL: no bound) */
   MX_NOISE,  /* white_noise(): each occurrence (each MExpr node) an independent source, dimension 1/sqrt(time) */
   MX_TIME,   /* t */
-  MX_DT      /* dt (in delays and rates only) */
+  MX_DT,     /* dt (in delays and rates only) */
+  MX_DELAYED /* args[0] as it was args[1] ago; each node has a memory of its own */
 } MExprKind;
 
 typedef enum { M_REAL, M_BOOL } MType; /* labels and enum values are reals: the index in their set */

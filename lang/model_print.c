@@ -101,6 +101,13 @@ static void print_expr(const Print *p, const MExpr *e) {
     case MX_NOISE: fputs("white_noise()", p->out); return;
     case MX_TIME: fputs("t", p->out); return;
     case MX_DT: fputs("dt", p->out); return;
+    case MX_DELAYED:
+      fputs("delayed(", p->out);
+      print_expr(p, e->args[0]);
+      fputs(", ", p->out);
+      print_expr(p, e->args[1]);
+      fputs(")", p->out);
+      return;
   }
 }
 

@@ -34,12 +34,23 @@ static uint64_t hash_mask(uint64_t h, const struct rt_pop *p, const uint64_t *ma
   return h;
 }
 
+/* From the oldest row that a delay reaches to the newest. */
+static uint64_t hash_past(uint64_t h, const struct rt_sim *s, const struct rt_pop *p, const struct rt_past *past) {
+  for (uint32_t back = past->rows; back-- > 0;) {
+    uint64_t row = (s->step + past->rows - back) % past->rows * p->padded * s->real_size;
+    void *const arrays[1] = {past->ring + row};
+    h = hash_reals(h, s, p, arrays, 1);
+  }
+  return h;
+}
+
 static uint64_t hash_pop(uint64_t h, const struct rt_sim *s, const struct rt_pop *p) {
   h = mix(h, p->size);
   h = hash_reals(h, s, p, p->states, p->class->n_states);
   h = hash_reals(h, s, p, p->params, p->class->n_params);
   for (uint32_t i = 0; i < p->class->n_holds; i++) h = hash_mask(h, p, p->held[i]);
   h = hash_mask(h, p, p->prev);
+  for (uint32_t k = 0; k < p->class->n_pasts; k++) h = hash_past(h, s, p, &p->pasts[k]);
   return p->class->has_spike ? hash_mask(h, p, p->ring + (s->step & p->ring_mask) * p->stride) : h;
 }
 

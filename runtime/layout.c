@@ -172,6 +172,7 @@ int rt_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *co
       case NSL_SLOT_HELD: slots[i] = p->held[at]; break;
       case NSL_SLOT_PREV: slots[i] = p->prev; break;
       case NSL_SLOT_OLD: slots[i] = p->olds ? p->olds[at] : NULL; break;
+      case NSL_SLOT_PAST: slots[i] = at % 2 ? p->pasts[at / 2].begin : p->pasts[at / 2].end; break;
       case NSL_SLOT_SPIKE: /* the ring's mask of the step */
       case NSL_SLOT_PORT:  /* the shard's */
       case NSL_SLOT_OUT:
@@ -204,6 +205,7 @@ static int slice_kernel(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c
   if (k->step.kernel == NSL_NONE) return 0;
   c->step = rt_kernel(s, &k->step);
   int e = slice_slots(s, h, c, &k->step, &c->slots);
+  if (!e && k->n_pasts) e = rt_pasts_slice(s, h, c);
   if (e || !k->has_finish) return e;
   c->finish = rt_kernel(s, &k->finish);
   e = slice_slots(s, h, c, &k->finish, &c->finish_slots);
@@ -287,8 +289,8 @@ static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   if ((e = rt_slots(s, p, &c->init, &slots))) return e;
   env.slots = slots;
   rt_kernel(s, &c->init)(&env);
-  if ((e = params_check(s, p))) return e;
-  return pop_check(s, p);
+  if ((e = params_check(s, p)) || (e = pop_check(s, p))) return e;
+  return rt_pasts_make(s, p);
 }
 
 int rt_init(struct rt_sim *s) {

@@ -45,6 +45,16 @@ struct rt_part {
   uint32_t shard, slice;
 };
 
+/* One delayed value of a population (past.c). */
+struct rt_past {
+  char *ring;       /* rows of padded reals */
+  char *begin, *end; /* x(T - dt - d), x(T - d) of the step to T */
+  uint32_t rows, longest;
+  uint32_t *lag; /* by element: whole steps, and the part of the next one */
+  double *part;
+  bool uniform; /* the same for all */
+};
+
 struct rt_pop {
   const struct nsl_population *def;
   const struct nsl_class *class;
@@ -56,6 +66,7 @@ struct rt_pop {
   void **olds;              /* by state: its value at T-dt, or NULL (class->has_finish) */
   struct rt_count *counts;  /* by element: its events in this step; NULL: nobody asks */
   uint64_t **held, *prev;
+  struct rt_past *pasts; /* by delayed value of the class */
   uint64_t *ring;          /* spike masks of recent steps: ring_len times stride */
   uint32_t ring_mask;      /* ring_len - 1; a power of two minus 1 */
   uint32_t *hold_steps;    /* by hold */
@@ -108,6 +119,7 @@ struct rt_slice {
   void **spike_at;     /* the pointer to the mask of spikes among the slots, or NULL */
   nsl_kernel_fn *step, *finish; /* finish: behind the events, or NULL */
   struct rt_receive *receive;   /* by port */
+  void ***past_slots;           /* by delayed value: of the kernel of x */
   uint64_t last_mask; /* lanes of the last word that are real */
   uint64_t again;     /* the last step at which an element spiked that was held, 0: none did */
 };
@@ -126,6 +138,7 @@ struct rt_error_at {     /* a state that is not finite */
 struct rt_shard { /* on cache lines of its own: its thread writes it in every step */
   _Alignas(64) struct rt_sim *sim;
   uint32_t index, n_slices, n_acc;
+  bool has_pasts; /* a population here has delayed values */
   struct rt_slice *slices;
   int64_t *acc;
   uint64_t *store;
@@ -314,6 +327,10 @@ int rt_connect(struct rt_sim *s);
 int rt_drives_prepare(struct rt_sim *s); /* before connect: bounds for the units */
 int rt_drives_units(struct rt_sim *s);   /* after it: weights as integers, tables, inputs at time 0 */
 void rt_drives_step(struct rt_shard *h, uint64_t step);
+int rt_pasts_make(struct rt_sim *s, struct rt_pop *p); /* past.c: after the initial values */
+int rt_pasts_slice(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c);
+void rt_pasts_begin(const struct rt_sim *s, const struct rt_slice *c, uint64_t step);
+void rt_pasts_end(const struct rt_sim *s, const struct rt_slice *c, uint64_t step);
 void rt_inputs_step(struct rt_shard *h, uint64_t step);
 /* ---- run.c */
 int rt_open(struct rt_sim *s, const struct rt_config *config); /* everything up to the first step */

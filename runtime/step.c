@@ -121,6 +121,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
                           .count = c->count,
                           .t = (double)step * s->dt,
                           .dt = s->dt};
+    if (p->class->n_pasts) rt_pasts_begin(s, c, step);
     if (c->step(&env)) bad_find(h, c, step);
     if (c->finish) {
       rt_events_handle(h, c, &env);
@@ -135,6 +136,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
     if (s->program->f32) s->hot.deliver_straight_f32(d, step);
     else s->hot.deliver_straight_f64(d, step);
   }
+  for (uint32_t i = 0; h->has_pasts && i < h->n_slices; i++) rt_pasts_end(s, &h->slices[i], step);
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);
 }
 

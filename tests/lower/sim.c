@@ -48,6 +48,8 @@ bool sim_compiles(const char *text, const char *want) {
   return r;
 }
 
+enum { MOST_STEPS = 4096 }; /* of models with delayed values */
+
 Sim *sim_new(const char *text) { return sim_new_n(text, 0, 64); }
 
 Sim *sim_new_n(const char *text, uint32_t population, uint32_t n) {
@@ -77,6 +79,16 @@ Sim *sim_new_n(const char *text, uint32_t population, uint32_t n) {
   for (uint32_t i = 0; i < c->inputs.n; i++) sim->input[i] = NEW_ARRAY(a, double, n);
   for (uint32_t i = 0; i < c->ports.n; i++) sim->port[i] = NEW_ARRAY(a, int64_t, n);
   for (uint32_t i = 0; i < c->holds.n; i++) sim->held[i] = NEW_ARRAY(a, uint64_t, n / 64 + 1);
+  sim->begin = NEW_ARRAY(a, double *, c->pasts.n + 1);
+  sim->end = NEW_ARRAY(a, double *, c->pasts.n + 1);
+  sim->lag = NEW_ARRAY(a, double *, c->pasts.n + 1);
+  sim->history = NEW_ARRAY(a, double *, c->pasts.n + 1);
+  for (uint32_t i = 0; i < c->pasts.n; i++) {
+    sim->begin[i] = NEW_ARRAY(a, double, n);
+    sim->end[i] = NEW_ARRAY(a, double, n);
+    sim->lag[i] = NEW_ARRAY(a, double, n);
+    sim->history[i] = NEW_ARRAY(a, double, (size_t)n * MOST_STEPS);
+  }
   sim->prev = NEW_ARRAY(a, uint64_t, n / 64 + 1);
   sim->spike = NEW_ARRAY(a, uint64_t, n / 64 + 1);
   sim->old = NEW_ARRAY(a, double *, c->states.n + 1);
@@ -96,6 +108,7 @@ static void *memory_of(Sim *sim, const IrSlot *slot) {
     case SLOT_STATE: return sim->state[slot->index];
     case SLOT_PARAM: return sim->param[slot->index];
     case SLOT_INPUT: return sim->input[slot->index];
+    case SLOT_PAST: return slot->index % 2 ? sim->begin[slot->index / 2] : sim->end[slot->index / 2];
     case SLOT_PORT: return sim->port[slot->index];
     case SLOT_HELD: return sim->held[slot->index];
     case SLOT_PREV: return sim->prev;
@@ -111,10 +124,11 @@ static void *memory_of(Sim *sim, const IrSlot *slot) {
   return NULL;
 }
 
-static uint64_t eval_events(Sim *sim, const IrKernel *k, double *u, const IrEvent *events, uint32_t n) {
+static uint64_t eval_events(Sim *sim, const IrKernel *k, double *u, const IrEvent *events, uint32_t n, double *out) {
   if (!k) return 0;
   void **slots = NEW_ARRAY(sim->s->arena, void *, k->slots.n + 1);
-  for (uint32_t i = 0; i < k->slots.n; i++) slots[i] = memory_of(sim, &k->slots.at[i]);
+  for (uint32_t i = 0; i < k->slots.n; i++)
+    slots[i] = k->slots.at[i].kind == SLOT_OUT ? out : memory_of(sim, &k->slots.at[i]);
   IrEnv env = {.slots = slots,
                .u = u,
                .set = sim->set,
@@ -128,7 +142,48 @@ static uint64_t eval_events(Sim *sim, const IrKernel *k, double *u, const IrEven
   return ir_eval(k, &env);
 }
 
-static uint64_t eval(Sim *sim, const IrKernel *k, double *u) { return eval_events(sim, k, u, NULL, sim->n); }
+static uint64_t eval(Sim *sim, const IrKernel *k, double *u) { return eval_events(sim, k, u, NULL, sim->n, NULL); }
+
+static void eval_to(Sim *sim, const IrKernel *k, double *u, double *out) { eval_events(sim, k, u, NULL, sim->n, out); }
+
+/* ---- delayed values, as the page of the language has them: the whole history, and a line between grid points */
+
+static void past_keep(Sim *sim, uint32_t i) {
+  if (sim->step >= MOST_STEPS) {
+    printf("Bail out! more than %d steps of a delayed value\n", MOST_STEPS);
+    exit(1);
+  }
+  eval_to(sim, sim->c->pasts.at[i].value, sim->g + sim->p->block, sim->history[i] + sim->step * sim->n);
+}
+
+static double past_at(const Sim *sim, uint32_t i, uint32_t e, double step) {
+  double row = floor(step), part = step - row;
+  const double *h = sim->history[i];
+  if (step <= 0) return h[e];
+  double x = h[(uint64_t)row * sim->n + e];
+  /* from the newer point back, as in the runtime: the same bits */
+  if (part == 0) return x;
+  double y = h[((uint64_t)row + 1) * sim->n + e];
+  return y + (1 - part) * (x - y);
+}
+
+static void pasts_see(Sim *sim) {
+  for (uint32_t i = 0; i < sim->c->pasts.n; i++)
+    for (uint32_t e = 0; e < sim->n; e++) {
+      sim->begin[i][e] = past_at(sim, i, e, (double)sim->step - 1 - sim->lag[i][e]);
+      sim->end[i][e] = past_at(sim, i, e, (double)sim->step - sim->lag[i][e]);
+    }
+}
+
+static void pasts_start(Sim *sim) {
+  for (uint32_t i = 0; i < sim->c->pasts.n; i++) {
+    past_keep(sim, i);
+    memcpy(sim->begin[i], sim->history[i], sim->n * sizeof(double));
+    memcpy(sim->end[i], sim->history[i], sim->n * sizeof(double));
+    eval_to(sim, sim->c->pasts.at[i].delay, sim->g + sim->p->block, sim->lag[i]);
+    for (uint32_t e = 0; e < sim->n; e++) sim->lag[i][e] = nearbyint(sim->lag[i][e] / sim->dt * 1e6) / 1e6;
+  }
+}
 
 void sim_start(Sim *sim) {
   sim->step = sim->failed = 0;
@@ -141,6 +196,7 @@ void sim_start(Sim *sim) {
   for (uint32_t i = 0; i < sim->c->holds.n; i++)
     memset(sim->held[i], 0, (sim->n / 64 + 1) * sizeof **sim->held);
   eval(sim, sim->c->init, sim->g + sim->p->block);
+  pasts_start(sim);
 }
 
 bool sim_spiked(const Sim *sim, uint32_t element) { return sim->spike[element / 64] >> (element % 64) & 1; }
@@ -164,7 +220,7 @@ static void eval_arrived(Sim *sim, uint32_t port, double *u) {
   uint32_t state = sim->c->ports.at[port].straight;
   const IrEvent *events = sim->arrived[port].at;
   if (state == IR_NONE) {
-    eval_events(sim, sim->c->receive.at[port], u, events, sim->arrived[port].n);
+    eval_events(sim, sim->c->receive.at[port], u, events, sim->arrived[port].n, NULL);
     return;
   }
   for (uint32_t i = 0; i < sim->arrived[port].n; i++) sim->state[state][events[i].element] += events[i].weight;
@@ -174,12 +230,14 @@ void sim_step(Sim *sim) {
   sim->step++;
   memset(sim->spike, 0, (sim->n / 64 + 1) * sizeof *sim->spike);
   double *u = sim->g + sim->p->block;
+  pasts_see(sim);
   sim->failed |= eval(sim, sim->c->step, u);
   for (uint32_t i = 0; i < sim->c->ports.n; i++) {
     if (sim->arrived[i].n) eval_arrived(sim, i, u);
     sim->arrived[i].n = 0;
   }
   sim->failed |= eval(sim, sim->c->finish, u);
+  for (uint32_t i = 0; i < sim->c->pasts.n; i++) past_keep(sim, i);
   age_holds(sim);
 }
 

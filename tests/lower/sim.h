@@ -20,6 +20,7 @@ typedef struct {
   double **old; /* states at T-dt that a test compares with */
   VEC(IrEvent) *arrived; /* by port: events for handlers that do more than add, in order */
   uint64_t **held, *prev, *spike;
+  double **begin, **end, **lag, **history; /* by delayed value: as the step sees it; steps; all that was, step by step */
   int *left; /* by hold and element: steps that remain; not of counted holds */
   uint64_t step, failed;
   double dt;

@@ -197,9 +197,107 @@ experiment e {
             "white_noise() of a family: a source for each element", (variance(w1), variance(w2)))
 
 
+# ---- delayed values
+
+def steps_method(t, tau, a):
+    """x' = -a x(t - tau), x = 1 before 0: sum of (-a)^k (t - (k-1) tau)^k / k! while t > (k-1) tau"""
+    total, k = 1.0, 1
+    while t > (k - 1) * tau:
+        total += (-a) ** k * (t - (k - 1) * tau) ** k / math.factorial(k)
+        k += 1
+    return total
+
+
+def delays(t):
+    model = """
+neuron dde {
+  param d = 5 ms, a = 0.2/ms
+  input I : 1/ms
+  state x = 1, late = 0, n = 0
+  let past = delayed(x, d)
+  x' = -a * past
+  late' = -late / (10 ms) + delayed(past^2, 1 ms) / (2 ms)
+  receive ev(w) { n += w * past }
+  spike when past < 0.3 { n += 100 }
+}
+neuron saw {
+  state x = 0, y = 0, m = 0
+  x' = 1/ms
+  y' = 0/ms
+  m' = delayed(x, 0.25 ms) * 1/ms
+  spike when x >= 0.95 { x = 0 }
+}
+network net {
+  population P : dde[1]
+  population Q : dde[1] { d = 2.34 ms }
+  population R : dde[130] { d ~ uniform(0.3 ms, 9 ms) }
+  population S : saw[1]
+  drive P.ev with times([7 ms]) { weight = 1 }
+}
+experiment e {
+  network net
+  record x of P every 1 ms
+  record past of P every 1 ms
+  record late of P every 1 ms
+  record n of P every 1 ms
+  record x of Q as xq every 1 ms
+  record x of R as xr every 1 ms
+  record d of R as d every 30 ms
+  record x of S as s every 0.1 ms
+  record m of S every 0.1 ms
+  record spikes of P
+  run 30 ms with dt = DT
+}
+"""
+    exact = [steps_method(s, 5, 0.2) for s in range(31)]
+    run = Run(t, model.replace("DT", "0.1 ms"))
+    past = [1] * 6 + exact[1:26]
+    compare(t, run, "x' = -a x(t - d) by the method of steps, d a multiple of the step",
+            lambda r: [(r.column("x"), exact), (r.column("past"), past)], 1e-3)
+    compare(t, run, "a handler at T sees x(T - d); a spike condition as well",
+            lambda r: [(r.column("n")[8:], [past[7] + 100 * (s >= 9) for s in range(8, 31)][:len(r.column("n")[8:])])], 1e-3)
+    compare(t, run, "a delay between grid points, and delays of elements",
+            lambda r: [(r.column("xq"), [steps_method(s, 2.34, 0.2) for s in range(31)])] +
+            [([row[i] for row in r.rows("xr")], [steps_method(s, d, 0.2) for s in range(31)]) for i, d in enumerate(r.rows("d")[0])], 4e-3)
+
+    def convolved(s, n=4000):
+        """late = integral of exp(-(s - u) / 10) past(u - 1)^2 / 2 du"""
+        def f(u):
+            return math.exp(-(s - u) / 10) * (1 if u < 6 else steps_method(u - 6, 5, 0.2) ** 2) / 2
+        return sum(f((i + 0.5) * s / n) for i in range(n)) * s / n
+    compare(t, run, "a delayed expression over a delayed value", lambda r: [(r.column("late")[:16:5], [0] + [convolved(s) for s in (5, 10, 15)])], 1e-3)
+
+
+    def saw_of(limit):
+        x, values, m = 0.0, [0.0], [0.0]
+
+        def at(step):
+            if step <= 0:
+                return values[0]
+            lo = math.floor(step)
+            return values[lo] + (step - lo) * (values[lo + 1] - values[lo])
+        for s in range(1, 301):
+            m.append(m[-1] + 0.1 * (at(s - 3.5) + at(s - 2.5)) / 2)
+            x += 0.1
+            if x >= limit:
+                x = 0.0
+            values.append(x)
+        return values, m
+    compare(t, run, "a delayed saw tooth: the past is that after the handlers, on lines between grid points",
+            lambda r: [(r.column("s"), saw_of(0.95)[0]), (r.column("m"), saw_of(0.95)[1])])
+
+    coarse = model.replace("every 0.1 ms", "every 1 ms")
+    exact = [steps_method(s, 2.34, 0.2) for s in range(31)]
+    errors = [max(abs(a - b) for a, b in zip(Run(t, coarse.replace("DT", f"{dt} ms"), dt=dt).column("xq"), exact)) for dt in (0.2, 0.1, 0.05)]
+    t.check(errors[0] > 2.5 * errors[1] > 6 * errors[2], "the error falls as dt^2", errors)
+    bad = Run(t, model.replace("DT", "0.1 ms"), "--set", "Q.d=0.05 ms")
+    t.check(not bad.good and "less than one step" in bad.process.stderr and "Q[0]" in bad.process.stderr, "a delay below one step is refused at the start",
+            bad.process.stderr)
+
+
 def main():
     t = Tap()
-    for part in (higher_order, tables, noise):
+    for part in (higher_order, tables, noise, delays):
         part(t)
     t.done()
 
