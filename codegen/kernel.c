@@ -3,8 +3,8 @@
  * Per-element kernels are emitted as vector code, a fixed number of elements a pass (targets.def), so that no
  * loop vectorizer has to be trusted and the same operations run at every x86 level. What is uniform is loaded
  * and spread over the lanes before the loop; masks are read and written as the bytes of their words (x86 and
- * PTX are little-endian). Scalar kernels are the same with one lane and no loop; `receive` has one lane and loops
- * over events, each with its element, since one element may have several. Needs: a kernel that passed
+ * PTX are little-endian). Scalar kernels are the same with one lane and no loop; `receive` has one lane and
+ * loops over events, each with its element, since one element may have several. Needs: a kernel that passed
  * ir_verify, of level 2; arrays with room up to the next multiple of 64 elements. Gives: nonzero if a checked
  * value was not finite in some lane, padding lanes included (the runtime looks who it was). */
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* Which states a component holds, and how: the steps that are left.
  *
- * A state that only the spike handler holds, by one statement, always and for the same time in all elements, needs
- * no counter: who is held follows from the masks of the last spikes, which the runtime keeps. Any other held
- * state (in an `if`, in a handler of events, for a time that differs between elements, in several places) has a
- * state of the compiler's own, "%left.V": a hold of R steps sets it to at least R, so of two holds the one that
- * ends later counts; every step takes one off. */
+ * A state that only the spike handler holds, by one statement, always and for the same time in all
+ * elements, needs no counter: who is held follows from the masks of the last spikes, which the runtime
+ * keeps. Any other held state (in an `if`, in a handler of events, for a time that differs between
+ * elements, in several places) has a state of the compiler's own, "%left.V": a hold of R steps sets it to
+ * at least R, so of two holds the one that ends later counts; every step takes one off. */
 #include "ir/lower.h"
 
 typedef struct {

@@ -1,10 +1,11 @@
-/* Handlers of arriving events. Where data flow shows that a handler only adds (each state it changes becomes
- * itself + coefficient * argument, the coefficient over params alone), arriving weights are summed per step and
- * the handler runs once on the sum, in the step. Any other handler runs once for each event, in the order of
- * language.md.
+/* Handlers of arriving events. Where data flow shows that a handler only adds (each state it changes
+ * becomes itself + coefficient * argument, the coefficient over params alone), arriving weights are summed
+ * per step and the handler runs once on the sum, in the step. Any other handler runs once for each event,
+ * in the order of language.md.
  *
- * A handler that only adds, declared between two that do more, must run between them, so it too runs for each event;
- * those before all others keep their place in the step, those behind all others theirs in `finish`. */
+ * A handler that only adds, declared between two that do more, must run between them, so it too runs for
+ * each event; those before all others keep their place in the step, those behind all others theirs in
+ * `finish`. */
 #include "ir/lower.h"
 
 /* NULL if the stored value is state + coefficient * argument, else what is wrong. */
@@ -13,8 +14,8 @@ static const char *not_additive(IrForms *f, IrVal arg, IrVal state, IrVal v) {
   if (!form->linear) return "it is not linear in states and weight";
   for (uint32_t i = 0; i < f->atoms.n; i++) {
     IrVal atom = f->atoms.at[i], c = form->coef[i];
-    if (atom == state && (c == IR_NONE || !alg_is(f->b, c, 1)))
-      return "it sets a state instead of adding to it";
+    if (atom == state && c == IR_NONE) return "it sets a state instead of adding to it";
+    if (atom == state && !alg_is(f->b, c, 1)) return "its change of a state depends on that state";
     if (atom != state && atom != arg && c != IR_NONE) return "it adds one state to another";
   }
   if (arg != IR_NONE && form->rest != IR_NONE) return "it adds something other than a multiple of the weight";

@@ -1,11 +1,11 @@
-/* Handlers that do more than add: each event runs its handler, in the order of language.md (port, `connect` as
- * declared, source, number in the source's row), behind them those of drives in their order.
+/* Handlers that do more than add: each event runs its handler, in the order of language.md (port,
+ * `connect` as declared, source, number in the source's row), behind them those of drives in their order.
  *
- * Synapses onto such ports lie apart (hot.h): every projection has rows of its own, a synapse its number in the row
- * and its weight as it was given. What is due in a step is gathered from the list of spikes under way and sorted by
- * (rank of the projection, source); buckets of one row that are due at once, with different delays, are merged by
- * number. Events go to the generated handler in batches; nothing here depends on shards or threads, since a target
- * has all its events in one shard. */
+ * Synapses onto such ports lie apart (hot.h): every projection has rows of its own, a synapse its number
+ * in the row and its weight as it was given. What is due in a step is gathered from the list of spikes
+ * under way and sorted by (rank of the projection, source); buckets of one row that are due at once, with
+ * different delays, are merged by number. Events go to the generated handler in batches; nothing here
+ * depends on shards or threads, since a target has all its events in one shard. */
 #include "runtime/events.h"
 
 #include <string.h>
@@ -100,8 +100,10 @@ void rt_events_gather(struct rt_shard *h, uint64_t step) {
   const struct rt_delivery *d = &h->delivery;
   h->n_due = h->at_due = 0;
   if (!d->apart_lists) return;
-  for (uint32_t i = d->apart_lists[step & d->mask]; i; i = d->events[i].next)
-    h->due[h->n_due++] = (struct rt_due){(uint64_t)d->events[i].weight << 32 | d->store[d->events[i].at + 1], i, 0};
+  for (uint32_t i = d->apart_lists[step & d->mask]; i; i = d->events[i].next) {
+    const struct rt_event *e = &d->events[i];
+    h->due[h->n_due++] = (struct rt_due){(uint64_t)e->weight << 32 | d->store[e->at + 1], i, 0};
+  }
   due_sort(h->due, h->n_due);
 }
 
@@ -193,9 +195,8 @@ static void connections(struct handling *g) {
 static void poisson(struct handling *g, const struct rt_drive_part *part, uint64_t step) {
   const struct rt_drive *d = part->drive;
   for (uint32_t first = part->from / 64 * 64; first < part->to; first += 64) {
-    int64_t block[64] = {0};
-    g->h->sim->hot.poisson((int64_t *)((uintptr_t)block - (uintptr_t)first * sizeof *block), first, 64, 1, d->key,
-                           step, d->table, d->table_n, d->parts);
+    int64_t block[64] = {0}, *element0 = (int64_t *)((uintptr_t)block - (uintptr_t)first * sizeof *block);
+    g->h->sim->hot.poisson(element0, first, 64, 1, d->key, step, d->table, d->table_n, d->parts);
     for (uint32_t i = first; i < first + 64; i++)
       for (int64_t k = 0; i >= part->from && i < part->to && k < block[i - first]; k++) push(g, i, d->weight);
   }

@@ -3,8 +3,9 @@
  * Row of a source in a shard: buckets in delay order, back to back in `store` (units of 8 bytes). A bucket is
  * a header (low 32 bits: number of synapses of the next bucket, 0 at the row's end; high: steps until it is
  * due) and the synapses: 16-bit accumulator numbers (rows with one weight), or words of accumulator | weight
- * << 16. Rows onto handlers that do more than add ("apart"; events.c): behind the header the number of the source,
- * then for each synapse accumulator | its number in the source's row << 16, and the weight as a double. A spike under way is one rt_event; it hangs in the list of the step at which its next bucket is due.
+ * << 16. Rows onto handlers that do more than add ("apart"; events.c): behind the header the number of the
+ * source, then for each synapse accumulator | its number in the source's row << 16, and the weight as a
+ * double. A spike under way is one rt_event; it hangs in the list of the step at which its next bucket is due.
  * Delivery walks the step's list, adds the bucket's weights and hangs the event into the list of its next
  * bucket: nothing is allocated, and no empty bucket is ever visited. All sums are of integers, or of equal
  * numbers (events that go straight to a state), so no order matters. */

@@ -54,6 +54,7 @@ static struct json_object *integrators_json(const struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_pops; i++) {
     const struct nsl_class *c = s->pops[i].class;
     for (uint32_t k = 0; k < c->n_states; k++) {
+      if (c->states[k].name[0] == '%') continue; /* the compiler's own */
       char name[300];
       snprintf(name, sizeof name, "%.140s.%.140s", c->name, c->states[k].name);
       add_text(all, name, c->states[k].method);

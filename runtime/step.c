@@ -1,12 +1,12 @@
 /* One step of one shard, and what shards tell each other after an interval.
  *
  * Order of a step (language.md, time): inputs change, holds end, arrivals and drives are added to the
- * accumulators, the step kernel integrates to T, takes the accumulators, tests, fires; its spike mask becomes
- * holds and a list; then arrivals that no condition and no handler sees are added to their states. Where handlers
- * do more than add, they run behind the step kernel (events.c), and a second
- * kernel tests and fires. A hold of R steps after a spike at T is in force at T+1 … T+R: the masks of the last R+1
- * steps are kept in a ring, so there is no counter for each element. Nothing here allocates but rt_exchange,
- * which lets the table of spikes under way grow. */
+ * accumulators, the step kernel integrates to T, takes the accumulators, tests, fires; its spike mask
+ * becomes holds and a list; then arrivals that no condition and no handler sees are added to their states.
+ * Where handlers do more than add, they run behind the step kernel (events.c), and a second kernel tests
+ * and fires. A hold of R steps after a spike at T is in force at T+1 … T+R: the masks of the last R+1
+ * steps are kept in a ring, so there is no counter for each element. Nothing here allocates but
+ * rt_exchange, which lets the table of spikes under way grow. */
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* Handlers that do more than add, by the reference evaluator: each event in order, between integration and test; holds
- * that are counted; draws; which holds need a counter. */
+/* Handlers that do more than add, by the reference evaluator: each event in order, between integration and
+ * test; holds that are counted; draws; which holds need a counter. */
 #include <math.h>
 #include <string.h>
 

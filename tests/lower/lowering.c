@@ -119,31 +119,32 @@ static void test_ordinals(void) {
   sim_free(sim);
 }
 
-#define REFUSE(body)                                                                                         \
+#define MODEL(body)                                                                                         \
   "language 1\nneuron cell {\nparam a = 2\nstate V = 0 mV, x = 1\nV' = -V / (10 ms)\n" body                  \
   "}\nexperiment x {\nneuron cell\nrun 1 ms with dt = 0.1 ms\n}\n"
 
 static void test_handlers(void) {
-  tap_ok(sim_compiles(REFUSE("receive p(w : mV) { V += 2 * a * w; x -= w / (3 mV) }\n"), NULL),
+  tap_ok(sim_compiles(MODEL("receive p(w : mV) { V += 2 * a * w; x -= w / (3 mV) }\n"), NULL),
          "coefficients of params, two states");
-  tap_ok(sim_compiles(REFUSE("receive p { x += a }\n"), NULL), "a port without a weight");
-  tap_ok(sim_compiles(REFUSE("receive p(w : mV) { if a > 1 { V += w } else { V -= w } }\n"), NULL),
+  tap_ok(sim_compiles(MODEL("receive p { x += a }\n"), NULL), "a port without a weight");
+  tap_ok(sim_compiles(MODEL("receive p(w : mV) { if a > 1 { V += w } else { V -= w } }\n"), NULL),
          "`if` on params");
   static const struct {
     const char *name, *text, *why;
   } each[] = {
-      {"sets", REFUSE("receive p(w : mV) { V = w }\n"), "it sets a state instead of adding to it"},
-      {"multiplies", REFUSE("receive p(w : mV) { V *= 2 }\n"), "it sets a state instead of adding to it"},
-      {"coefficient is a state", REFUSE("receive p(w : mV) { V += x * w }\n"), "it is not linear"},
-      {"adds a state", REFUSE("receive p(w : mV) { V += w + x * 1 mV }\n"), "it adds one state to another"},
-      {"adds a constant", REFUSE("receive p(w : mV) { V += w + 1 mV }\n"), "it adds something other"},
-      {"square of the weight", REFUSE("receive p(w : mV) { V += w * w / (1 mV) }\n"), "it is not linear"},
-      {"its own change", REFUSE("receive p(w : mV) { V += w; x += V / (1 mV) }\n"), "it adds one state to another"},
-      {"condition on a state", REFUSE("receive p(w : mV) { if V > 0 mV { V += w } }\n"), "it is not linear"},
-      {"condition on the weight", REFUSE("receive p(w : mV) { if w > 0 mV { V += w } }\n"), "it is not linear"},
-      {"t", REFUSE("receive p(w : mV) { V += w * t / (1 ms) }\n"), "it depends on t"},
-      {"draw", REFUSE("receive p(w : mV) { V ~ normal(w, 1 mV) }\n"), "it draws"},
-      {"hold", REFUSE("receive p(w : mV) { V += w; hold V for 1 ms }\n"), "it holds a state"},
+      {"sets", MODEL("receive p(w : mV) { V = w }\n"), "it sets a state instead of adding to it"},
+      {"multiplies", MODEL("receive p(w : mV) { V *= 2 }\n"), "its change of a state depends"},
+      {"saturates", MODEL("receive p { x += a * (1 - x) }\n"), "its change of a state depends"},
+      {"coefficient is a state", MODEL("receive p(w : mV) { V += x * w }\n"), "it is not linear"},
+      {"adds a state", MODEL("receive p(w : mV) { V += w + x * 1 mV }\n"), "it adds one state to another"},
+      {"adds a constant", MODEL("receive p(w : mV) { V += w + 1 mV }\n"), "it adds something other"},
+      {"square of the weight", MODEL("receive p(w : mV) { V += w * w / (1 mV) }\n"), "it is not linear"},
+      {"its own change", MODEL("receive p(w : mV) { V += w; x += V / (1 mV) }\n"), "it adds one state to another"},
+      {"condition on a state", MODEL("receive p(w : mV) { if V > 0 mV { V += w } }\n"), "it is not linear"},
+      {"condition on the weight", MODEL("receive p(w : mV) { if w > 0 mV { V += w } }\n"), "it is not linear"},
+      {"t", MODEL("receive p(w : mV) { V += w * t / (1 ms) }\n"), "it depends on t"},
+      {"draw", MODEL("receive p(w : mV) { V ~ normal(w, 1 mV) }\n"), "it draws"},
+      {"hold", MODEL("receive p(w : mV) { V += w; hold V for 1 ms }\n"), "it holds a state"},
   };
   for (size_t i = 0; i < COUNT_OF(each); i++) {
     Sim *one = sim_new(each[i].text);
@@ -152,7 +153,7 @@ static void test_handlers(void) {
            "not summed: %s (%s)", each[i].name, reason);
     sim_free(one);
   }
-  Sim *sim = sim_new(REFUSE("receive p(w : mV) { V += a * w }\nreceive count { x += a }\n"));
+  Sim *sim = sim_new(MODEL("receive p(w : mV) { V += a * w }\nreceive count { x += a }\n"));
   sim_arrive(sim, "p", 0.5);
   sim_arrive(sim, "p", 0.25);
   sim_arrive(sim, "count", 3);
