@@ -119,7 +119,7 @@ static void put_expects(const struct rt_sim *s, struct rt_page *p) {
   uint32_t hold = 0;
   for (uint32_t i = 0; i < s->n_expects; i++) hold += s->expects[i].holds;
   rt_page_put(p,
-              "<section id=\"expects\">\n<h2>What is expected: %u of %u hold%s</h2>\n<table><thead><tr><th></th>"
+              "<section id=\"expects\">\n<h2>What is expected: %u of %u hold%s</h2>\n<!-- expects --><table><thead><tr><th></th>"
               "<th>expected</th><th class=\"n\">value</th><th>interval</th></tr></thead><tbody>\n",
               hold, s->n_expects, hold == 1 && s->n_expects == 1 ? "s" : "");
   for (uint32_t i = 0; i < s->n_expects; i++) {
@@ -138,7 +138,7 @@ static void put_expects(const struct rt_sim *s, struct rt_page *p) {
     rt_page_text(p, interval);
     rt_page_put(p, "</td></tr>\n");
   }
-  rt_page_put(p, "</tbody></table>\n</section>\n");
+  rt_page_put(p, "</tbody></table><!-- /expects -->\n</section>\n");
 }
 
 enum { OPEN_ROWS = 24 }; /* longer tables are folded */

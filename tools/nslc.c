@@ -16,6 +16,8 @@ static const Command commands[] = {
     {"test", "nslc test FILE|DIR…", "run every experiment, report every `expect`", cmd_test},
     {"explain", "nslc explain [--json] FILE", "integrators, layouts, memory and cost, each with its reason", cmd_explain},
     {"fmt", "nslc fmt [--check] FILE…", "write files in the one form of the language; `-`: standard input to output", cmd_fmt},
+    {"doc", "nslc doc FILE [-o PAGE.html] [--no-run] [-- PROGRAM OPTIONS]",
+     "the model as the tables the field's papers use, with the figures of its experiments", cmd_doc},
     {"ir", "nslc ir FILE [--after PASS]", "any stage as text", cmd_ir},
 };
 
@@ -27,7 +29,7 @@ static void print_help(FILE *out) {
 }
 
 static int unknown_command(const char *word) {
-  static const char *const later[] = {"doc", "grad"};
+  static const char *const later[] = {"grad"};
   for (size_t i = 0; i < COUNT_OF(later); i++)
     if (!strcmp(word, later[i])) {
       fprintf(stderr, "nslc: `%s` is not supported yet\n", word);

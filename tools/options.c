@@ -22,7 +22,7 @@ static bool take_flag(const char *word, ToolOptions *o) {
   struct {
     const char *name;
     bool *flag;
-  } flags[] = {{"--json", &o->json}, {"--lib", &o->lib}, {"--debug", &o->debug}, {"--check", &o->check}};
+  } flags[] = {{"--json", &o->json}, {"--lib", &o->lib}, {"--debug", &o->debug}, {"--check", &o->check}, {"--no-run", &o->no_run}};
   for (size_t i = 0; i < COUNT_OF(flags); i++)
     if (!strcmp(word, flags[i].name)) return *flags[i].flag = true;
   if (word[0] == '-' && word[1] == 'O' && word[2] >= '0' && word[2] <= '3' && !word[3]) {

@@ -1,24 +1,16 @@
 /* nslc test: runs every experiment of every file, each in a child process with an output folder that is thrown away, and
  * says which hold: an experiment passes if its run exits with 0, which means that every `expect` holds. */
 #include <dirent.h>
-#include <ftw.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "tools/tool.h"
 
 typedef struct {
   uint32_t passed, failed;
 } Tally;
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *ftw) {
-  (void)info, (void)type, (void)ftw;
-  return remove(path);
-}
 
 /* Every `expect` of a finished run, from its run.json. */
 static void report_expects(const char *folder) {
@@ -42,28 +34,13 @@ static void report_expects(const char *folder) {
 }
 
 static bool run_experiment(const Backend *backend, const struct nsl_program *program, const char *file, const char *name) {
-  char folder[] = "/tmp/nsl-test-XXXXXX";
-  if (!mkdtemp(folder)) {
-    perror("nslc test: /tmp");
-    return false;
-  }
-  char out[64];
+  char folder[32], out[64], *options[] = {(char *)"--no-report"};
+  if (!child_folder(folder)) return false;
   snprintf(out, sizeof out, "%s/out", folder);
-  fflush(stdout);
-  pid_t child = fork();
-  if (child == 0) {
-    if (!freopen("/dev/null", "w", stdout)) _exit(EXIT_ERRORS); /* its results are read from run.json */
-    char *argv[] = {(char *)"nslc test", (char *)"--experiment", (char *)name, (char *)"--out", out, (char *)"--quiet", NULL};
-    int status = backend->nsl_main(program, 6, argv);
-    fflush(stdout);
-    _exit(status);
-  }
-  int status = 1;
-  if (child > 0) waitpid(child, &status, 0);
-  bool good = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  bool good = child_run(backend, program, name, out, COUNT_OF(options), options) == 0;
   printf("%s: %s: %s\n", file, name, good ? "passed" : "FAILED");
   report_expects(out);
-  nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  child_folder_remove(folder);
   return good;
 }
 

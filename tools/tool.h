@@ -10,7 +10,7 @@
 enum { EXIT_OK = 0, EXIT_ERRORS = 1, EXIT_USAGE = 2 };
 
 typedef struct {
-  bool json, colour, f32, debug, lib, force, check;
+  bool json, colour, f32, debug, lib, force, check, no_run;
   const char *out, *cpu, *target, *emit, *after;
   int opt;
   VEC(const char *) files;
@@ -49,6 +49,14 @@ const char *home_find(Home *ret_home);
 /* Parses options of a subcommand; prints usage and returns false on a mistake. `allowed`: letters of option groups. */
 bool tool_options(int argc, char **argv, const char *usage, ToolOptions *ret_options);
 
+/* child.c: runs an experiment in a child process, with options of its own; its exit status. Folders for it, at least 32
+ * bytes of a name. */
+bool child_folder(char *ret_folder);
+int child_run(const Backend *backend, const struct nsl_program *program, const char *experiment, const char *out,
+              int argc, char *const *argv);
+void child_folder_remove(const char *folder);
+
+int cmd_doc(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_build(int argc, char **argv);

@@ -1,0 +1,56 @@
+/* Text as HTML: entities, doc comments with their paragraphs and DOIs. */
+#include <string.h>
+
+#include "describe/inner.h"
+
+void put(Describe *d, const char *html) { fputs(html, d->out); }
+
+static void put_char(Describe *d, char c) {
+  const char *entity = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : NULL;
+  if (entity) fputs(entity, d->out);
+  else fputc((unsigned char)c >= ' ' || c == '\n' || c == '\t' ? c : ' ', d->out);
+}
+
+void put_text(Describe *d, const char *text) {
+  for (; *text; text++) put_char(d, *text);
+}
+
+static size_t doi_length(const char *text) {
+  size_t n = strcspn(text, " \t\n,;)\"<>");
+  while (n && text[n - 1] == '.') n--; /* the end of a sentence */
+  return !strncmp(text, "10.", 3) && n > 8 && memchr(text, '/', n) ? n : 0;
+}
+
+void put_doc_inline(Describe *d, Name doc) {
+  for (const char *text = name_str(d->s, doc); *text;) {
+    size_t n = doi_length(text);
+    if (!n) {
+      put_char(d, *text++);
+      continue;
+    }
+    const char *link = arena_printf(d->arena, "%.*s", (int)n, text);
+    put(d, "<a href=\"https://doi.org/");
+    put_text(d, link);
+    put(d, "\">");
+    put_text(d, link);
+    put(d, "</a>");
+    text += n;
+  }
+}
+
+void put_doc(Describe *d, Name doc) {
+  if (!name_str(d->s, doc)[0]) return;
+  put(d, "<p class=\"doc\">");
+  put_doc_inline(d, doc);
+  put(d, "</p>\n");
+}
+
+void put_source(Describe *d, Span span) { put_text(d, source_span_text(d->s, span, d->arena)); }
+
+const char *first_sentence(Describe *d, Name doc) {
+  const char *text = name_str(d->s, doc), *end = strpbrk(text, ".;");
+  while (end && end[1] && end[1] != ' ' && end[1] != '\n') end = strpbrk(end + 1, ".;");
+  return end ? arena_printf(d->arena, "%.*s", (int)(end - text), text) : text;
+}
+
+const char *word(const Describe *d, AstWord w) { return name_str(d->s, w.name); }
