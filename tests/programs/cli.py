@@ -242,7 +242,7 @@ def interrupt(t):
 
 
 def words(t):
-    for args, status in [(["--help"], 0), (["--version"], 0), ([], 2), (["frob"], 2), (["check"], 2), (["fmt"], 2), (["doc", "x"], 2), (["run", "--nope", "x.nsl"], 2),
+    for args, status in [(["--help"], 0), (["--version"], 0), ([], 2), (["frob"], 2), (["check"], 2), (["fmt"], 2), (["grad", "x"], 2), (["run", "--nope", "x.nsl"], 2),
                          (["--explain", "3001"], 0), (["--explain", "9999"], 2)]:
         p = call(NSLC, *args)
         t.check(p.returncode == status, f"nslc {' '.join(args)}: status {status}", f"{p.returncode} {p.stderr}")
