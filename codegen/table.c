@@ -2,6 +2,8 @@
  * in an arena. Kernel and hot pointers (`levels`) are not filled in here: objects get them by relocation
  * (constant.c), the JIT by look-up. */
 #include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codegen/unit.h"
@@ -118,6 +120,11 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
 }
 
 /* ---- experiments */
+static const char *dim_numbers(Table *t, Dim dim) {
+  const int16_t *e = dim.e;
+  return arena_printf(t->a, "%d %d %d %d %d %d", e[0], e[1], e[2], e[3], e[4], e[5]);
+}
+
 static struct nsl_param param_of(Table *t, const IrParam *p) {
   struct nsl_param out = {.path = name_str(t->s, p->path),
                           .doc = text_of(t, p->doc),
@@ -132,8 +139,7 @@ static struct nsl_param param_of(Table *t, const IrParam *p) {
                           .integer = p->integer,
                           .n_labels = p->labels.n,
                           .labels = texts_of(t, p->labels.at, p->labels.n)};
-  const int16_t *e = p->dim.e;
-  out.dim = arena_printf(t->a, "%d %d %d %d %d %d", e[0], e[1], e[2], e[3], e[4], e[5]);
+  out.dim = dim_numbers(t, p->dim);
   return out;
 }
 
@@ -167,23 +173,42 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .delay_code = code_of(t, p->delay_kernel)};
 }
 
+static struct nsl_data data_of(Table *t, const MData *f) {
+  return (struct nsl_data){name_str(t->s, f->path), place_of(t, f->span), f->spikes, text_of(t, f->population),
+                           text_of(t, f->time), text_of(t, f->value), f->time_scale, f->value_scale,
+                           dim_numbers(t, f->dim)};
+}
+
 static struct nsl_drive drive_of(Table *t, const IrDrive *d) {
   const MDrive *m = d->drive;
-  return (struct nsl_drive){.path = name_str(t->s, m->path),
+  struct nsl_drive out = {.path = name_str(t->s, m->path),
                             .place = place_of(t, m->span),
                             .path_hash = path_hash(t, m->path),
                             .kind = (uint32_t)m->kind,
                             .target = slice_of(&d->target),
                             .port = m->port < 0 ? NSL_NONE : (uint32_t)m->port,
                             .input = d->input,
-                            .arg0 = d->args[0],
-                            .arg1 = d->args[1],
-                            .arg2 = d->args[2],
+                            .value = d->value,
+                            .code = code_of(t, d->kernel),
+                            .each = d->each,
+                            .n_processes = d->n_processes,
+                            .block = d->block,
                             .n_times = d->times.n,
                             .times = d->times.at,
                             .weight = d->weight,
                             .delay = d->delay,
-                            .cond = d->cond};
+                            .weight_code = code_of(t, d->weight_kernel),
+                            .delay_code = code_of(t, d->delay_kernel),
+                            .cond = d->cond,
+                            .from = d->from,
+                            .to = d->to};
+  FILL(t, out.n_drawn, drawn, code, d->drawn.n);
+  for (uint32_t i = 0; i < d->drawn.n; i++) drawn[i] = code_of(t, d->drawn.at[i]);
+  out.drawn = drawn;
+  FILL(t, out.n_data, data, data, m->files.n);
+  for (uint32_t i = 0; i < m->files.n; i++) data[i] = data_of(t, &m->files.at[i]);
+  out.data = data;
+  return out;
 }
 
 static struct nsl_record record_of(Table *t, const IrRecord *r) {
@@ -267,6 +292,21 @@ static uint32_t kernel_numbers(const IrModule *m) {
   return n;
 }
 
+/* The folder of a file as an absolute path, so that a program finds its data wherever it is started. */
+static const char *folder_of(Arena *a, const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *folder = slash ? arena_text(a, path, (size_t)(slash - path) + 1) : ".";
+  char real[PATH_MAX];
+  return realpath(folder, real) ? arena_text(a, real, strlen(real)) : folder;
+}
+
+static bool reads_files(const IrModule *m) {
+  for (uint32_t i = 0; i < m->experiments.n; i++)
+    for (uint32_t k = 0; k < m->experiments.at[i]->drives.n; k++)
+      if (m->experiments.at[i]->drives.at[k].drive->files.n) return true;
+  return false;
+}
+
 struct nsl_program *cg_table(Session *s, const IrModule *m, const CgOptions *options, Arena *a) {
   Table table = {.s = s, .a = a}, *t = &table;
   const Model *model = m->model;
@@ -288,6 +328,7 @@ struct nsl_program *cg_table(Session *s, const IrModule *m, const CgOptions *opt
   FILL(t, p->n_experiments, experiments, experiment, m->experiments.n);
   for (uint32_t i = 0; i < m->experiments.n; i++) experiments[i] = experiment_of(t, m->experiments.at[i]);
   p->experiments = experiments;
+  if (reads_files(m)) p->folder = folder_of(a, model->source->path);
   p->n_kernels = kernel_numbers(m);
   return p;
 }

@@ -50,7 +50,8 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const Ev
     case SLOT_DER:
     case SLOT_PARAM:
     case SLOT_PAST:
-    case SLOT_INPUT: return (real)(env->f32 ? ((const float *)array)[e] : ((const double *)array)[e]);
+    case SLOT_INPUT:
+      return (real)(env->f32 && !ir_kernel_f64_arrays(k->kind) ? ((const float *)array)[e] : ((const double *)array)[e]);
     case SLOT_ARG: return (real)at->arg;
     case SLOT_PORT:
     case SLOT_OUT:
@@ -84,7 +85,7 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t
     case SLOT_DER:
     case SLOT_PARAM:
     case SLOT_OUT:
-      if (env->f32 && k->kind != KERNEL_SYNAPSE)
+      if (env->f32 && !ir_kernel_f64_arrays(k->kind))
         ((float *)array)[at] = (float)v;
       else
         ((double *)array)[at] = (double)v;

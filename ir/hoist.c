@@ -132,7 +132,7 @@ static void move_projection(const Moves *m, IrProjection *p) {
 
 static void move_drive(const Moves *m, IrDrive *d) {
   move_slice(m, &d->target);
-  uint32_t *const slots[] = {&d->args[0], &d->args[1], &d->args[2], &d->weight, &d->delay, &d->cond};
+  uint32_t *const slots[] = {&d->value, &d->weight, &d->delay, &d->cond, &d->from, &d->to, &d->block};
   for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
   for (uint32_t i = 0; i < d->times.n; i++) move(m, &d->times.at[i]);
 }

@@ -78,6 +78,8 @@ typedef struct {
 } IrKernel;
 /* Computed in float64 whatever the program's precision: setup, derive, init, synapse (kernels.def, `scalar` or doc). */
 bool ir_kernel_f64(KernelKind kind);
+/* Its arrays are float64 too: synapse (OUT), drive (all are the drive's own). */
+bool ir_kernel_f64_arrays(KernelKind kind);
 
 /* ---- a class: a component with what is uniform and what is per element decided; populations share it */
 typedef struct {
@@ -160,7 +162,14 @@ typedef struct {
   MDrive *drive;
   IrSlice target;
   uint32_t input;                    /* class input index, or IR_NONE */
-  uint32_t args[3], weight, delay, cond;
+  uint32_t value;                    /* current or rate that never changes: G slot, or IR_NONE: */
+  IrKernel *kernel;                  /* drive kernel: OUT 0; NULL: none */
+  VEC(IrKernel *) drawn;             /* synapse kernels: its PARAMs, drawn once for each element */
+  uint32_t n_processes;              /* its STATEs: each begins as a standard normal number */
+  bool each;                         /* the kernel gives each element a value of its own */
+  uint32_t weight, delay, cond, from, to; /* G slots, or IR_NONE */
+  IrKernel *weight_kernel, *delay_kernel; /* synapse kernels where these are drawn, else NULL */
+  uint32_t block;                    /* uniforms of all its kernels */
   VEC(uint32_t) times;
 } IrDrive;
 typedef struct {

@@ -32,7 +32,7 @@ typedef struct {
   VEC(uint32_t) lifted_u;    /* their uniforms */
 } Shape;
 
-typedef enum { LEAF_ELEMENT, LEAF_INIT, LEAF_SETUP, LEAF_SYNAPSE } LeafKind;
+typedef enum { LEAF_ELEMENT, LEAF_INIT, LEAF_SETUP, LEAF_SYNAPSE, LEAF_DRIVE } LeafKind;
 
 /* Lowers expressions into one kernel. */
 typedef struct {
@@ -53,7 +53,9 @@ typedef struct {
   PtrMap uniform;            /* MExpr -> 1 uniform, 0 not */
   PtrMap open;               /* MVar that is being computed: a second visit is a circle */
   uint32_t *draws;           /* next ordinal */
-  VEC(const MExpr *) lifted; /* LEAF_SYNAPSE: by uniform */
+  VEC(const MExpr *) lifted; /* LEAF_SYNAPSE, LEAF_DRIVE: by uniform */
+  VEC(const MExpr *) drawn;  /* LEAF_DRIVE: by PARAM, drawn once */
+  uint32_t n_processes, n_samples;
 } Scope;
 
 struct Lower {
@@ -122,5 +124,14 @@ IrVal setup_param(Setup *st, const MVar *var);
 
 /* lower_network.c */
 void lower_network(Setup *st);
+IrSlice lower_slice(Setup *st, const MSlice *m);
+IrKernel *lower_share(Lower *l, IrKernel *k, bool record); /* an equal kernel that exists, or this one */
+enum { DELAY_ORDINALS = 64 }; /* weights draw with ordinals below, delays from here on */
+/* A synapse kernel; what it lifts goes to sc, which all kernels of one block share. */
+IrKernel *lower_synapse(Setup *st, Scope *sc, const MExpr *e, Dim dim, const char *name, uint32_t first_ordinal);
+uint32_t lower_block(Setup *st, const Scope *sc, Name path); /* G slots of what was lifted */
+bool lower_draws(Setup *st, const MExpr *e);                 /* not the same for all */
+/* lower_drive.c */
+void lower_drive(Setup *st, MDrive *m, const Shape *shape);
 
 #endif

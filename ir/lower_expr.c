@@ -92,6 +92,8 @@ bool lower_uniform(Scope *sc, const MExpr *e) {
     case MX_DRAW:
     case MX_NOISE:
     case MX_DELAYED:
+    case MX_PROCESS:
+    case MX_SAMPLE:
     case MX_TIME: r = false; break;
     case MX_CALL: break;
   }
@@ -181,7 +183,7 @@ static IrVal load_lifted(Scope *sc, uint32_t u, const MExpr *e) {
 }
 
 static IrVal lift(Scope *sc, const MExpr *e) {
-  if (sc->leaf == LEAF_SYNAPSE) {
+  if (sc->leaf == LEAF_SYNAPSE || sc->leaf == LEAF_DRIVE) {
     vec_push(sc->l->a, &sc->lifted, e);
     return load_lifted(sc, sc->lifted.n - 1, e);
   }
@@ -243,7 +245,15 @@ static IrVal lower_call(Scope *sc, const MExpr *e) {
   return e->n_args == 2 ? ir_op2(&sc->b, op, v[0], v[1]) : ir_op3(&sc->b, op, v[0], v[1], v[2]);
 }
 
+/* In a drive what is drawn is drawn once, by a kernel of its own. */
+static IrVal drawn_once(Scope *sc, const MExpr *e) {
+  uint32_t at = sc->drawn.n;
+  vec_push(sc->l->a, &sc->drawn, e);
+  return ir_load(&sc->b, ir_slot(&sc->b, SLOT_PARAM, at, name_fmt(sc->l->s, "draw%u", at), IR_REAL, e->dim));
+}
+
 static IrVal lower_draw(Scope *sc, const MExpr *e) {
+  if (sc->leaf == LEAF_DRIVE) return drawn_once(sc, e);
   static const uint8_t plain[DIST_COUNT] = {[DIST_UNIFORM] = IR_DRAW_UNIFORM,
                                             [DIST_NORMAL] = IR_DRAW_NORMAL,
                                             [DIST_EXPONENTIAL] = IR_DRAW_EXPONENTIAL,
@@ -270,7 +280,32 @@ static IrVal lower_draw(Scope *sc, const MExpr *e) {
   return ir_draw(&sc->b, (IrOp)(bounded ? within : plain)[e->dist], (*sc->draws)++, v, e->dim);
 }
 
+/* z = decay * z + fresh * N */
+static IrVal lower_process(Scope *sc, const MExpr *e) {
+  IrVal decay = lower_expr(sc, e->args[0]), fresh = lower_expr(sc, e->args[1]);
+  uint32_t at = sc->n_processes++;
+  sc->b.span = e->span;
+  uint32_t slot = ir_slot(&sc->b, SLOT_STATE, at, name_fmt(sc->l->s, "process%u", at), IR_REAL, DIM_NONE);
+  IrVal normal = ir_draw(&sc->b, IR_NOISE, (*sc->draws)++, NULL, DIM_NONE);
+  IrVal z = ir_op2(&sc->b, IR_ADD, ir_op2(&sc->b, IR_MUL, decay, ir_load(&sc->b, slot)),
+                   ir_op2(&sc->b, IR_MUL, fresh, normal));
+  ir_store(&sc->b, slot, z);
+  return z;
+}
+
+static IrVal lower_sample(Scope *sc, const MExpr *e) {
+  sc->n_samples++;
+  return ir_load(&sc->b, ir_slot(&sc->b, SLOT_INPUT, e->arg, name_fmt(sc->l->s, "sample%u", e->arg), IR_REAL, e->dim));
+}
+
+/* White noise that is held over a step has the variance 1/dt. */
+static IrVal drive_noise(Scope *sc) {
+  IrVal normal = ir_draw(&sc->b, IR_NOISE, (*sc->draws)++, NULL, DIM_NONE);
+  return ir_op2(&sc->b, IR_DIV, normal, ir_op1(&sc->b, IR_SQRT, ir_nullary(&sc->b, IR_DT)));
+}
+
 static IrVal lower_noise(Scope *sc, const MExpr *e) {
+  if (sc->leaf == LEAF_DRIVE) return drive_noise(sc);
   if (!sc->noise) {
     diag_noise_misplaced(sc->l->s, e->span);
     return ir_const(&sc->b, 0, e->dim);
@@ -299,6 +334,8 @@ static IrVal lower_node(Scope *sc, const MExpr *e) {
     case MX_NOISE: return lower_noise(sc, e);
     case MX_TIME: return ir_nullary(&sc->b, IR_TIME);
     case MX_DELAYED: return lower_past(sc, e);
+    case MX_PROCESS: return lower_process(sc, e);
+    case MX_SAMPLE: return lower_sample(sc, e);
     case MX_DT:
       if (sc->leaf != LEAF_SETUP) return ir_nullary(&sc->b, IR_DT);
       return setup_load(sc->setup, sc->setup->x->dt, name_z(sc->l->s, "dt"), e->dim);
@@ -308,7 +345,8 @@ static IrVal lower_node(Scope *sc, const MExpr *e) {
 
 IrVal lower_expr(Scope *sc, const MExpr *e) {
   /* one source wherever it is used; the past does not change with a state */
-  bool random = e->kind == MX_DRAW || e->kind == MX_NOISE || (e->kind == MX_DELAYED && sc->leaf == LEAF_ELEMENT);
+  bool random = e->kind == MX_DRAW || e->kind == MX_NOISE || e->kind == MX_PROCESS ||
+                 (e->kind == MX_DELAYED && sc->leaf == LEAF_ELEMENT);
   uint32_t known = ptr_get(random ? &sc->fixed : &sc->memo, e);
   if (known != IR_NONE) return known;
   Span before = sc->b.span;

@@ -7,16 +7,14 @@
 
 static const Dim TIME = {{[DIM_TIME] = DIM_ONE}};
 
-static IrSlice slice(Setup *st, const MSlice *m) {
+IrSlice lower_slice(Setup *st, const MSlice *m) {
   return (IrSlice){
       .pop = m->pop->index, .from = setup_slot(st, m->from, "from"), .to = setup_slot(st, m->to, "to")};
 }
 
 /* ---- projections */
 
-enum { DELAY_ORDINALS = 64 }; /* weights draw with ordinals below, delays from here on */
-
-static IrKernel *share(Lower *l, IrKernel *k, bool record) {
+IrKernel *lower_share(Lower *l, IrKernel *k, bool record) {
   IrKernel **at = record ? l->record.at : l->synapse.at;
   uint32_t n = record ? l->record.n : l->synapse.n;
   for (uint32_t i = 0; i < n; i++)
@@ -26,7 +24,7 @@ static IrKernel *share(Lower *l, IrKernel *k, bool record) {
   return k;
 }
 
-static IrKernel *synapse_kernel(Setup *st, Scope *sc, const MExpr *e, Dim dim, const char *name,
+IrKernel *lower_synapse(Setup *st, Scope *sc, const MExpr *e, Dim dim, const char *name,
                                 uint32_t first_ordinal) {
   Lower *l = st->l;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_SYNAPSE, name_fmt(l->s, "%s.%u", name, l->synapse.n));
@@ -41,27 +39,38 @@ static IrKernel *synapse_kernel(Setup *st, Scope *sc, const MExpr *e, Dim dim, c
   sc->lifted.at = own.lifted.at, sc->lifted.n = own.lifted.n, sc->lifted.cap = own.lifted.cap;
   if (first_ordinal < DELAY_ORDINALS && draws > DELAY_ORDINALS)
     diag_not_supported(l->s, e->span, "a weight of more than 64 draws", NULL);
-  return share(l, k, false);
+  return lower_share(l, k, false);
 }
 
-static bool draws(Setup *st, const MExpr *e) {
+bool lower_draws(Setup *st, const MExpr *e) {
   Scope sc = {.l = st->l};
   return e && !lower_uniform(&sc, e);
 }
 
+/* What was lifted out of the kernels of a projection or a drive: its block of G. */
+uint32_t lower_block(Setup *st, const Scope *sc, Name path) {
+  uint32_t block = setup_new(st, sc->lifted.n);
+  for (uint32_t i = 0; i < sc->lifted.n; i++) {
+    IrVal v = lower_expr(&st->scope, sc->lifted.at[i]);
+    st->scope.b.span = sc->lifted.at[i]->span;
+    setup_store(st, block + i, name_fmt(st->l->s, "%s.%%%u", name_str(st->l->s, path), i), v, false);
+  }
+  return block;
+}
+
 static void lower_projection(Setup *st, MProjection *m) {
   IrProjection p = {.proj = m,
-                    .source = slice(st, &m->source),
-                    .target = slice(st, &m->target),
+                    .source = lower_slice(st, &m->source),
+                    .target = lower_slice(st, &m->target),
                     .weight = IR_NONE,
                     .delay = IR_NONE};
   Dim unit = m->target.pop->component->ports.at[m->port]->arg_dim;
   p.rule_arg = setup_slot(st, m->rule_arg, "rule");
   p.cond = setup_slot(st, m->cond, "if");
   Scope sc = {.l = st->l};
-  if (draws(st, m->weight)) p.weight_kernel = synapse_kernel(st, &sc, m->weight, unit, "weight", 0);
+  if (lower_draws(st, m->weight)) p.weight_kernel = lower_synapse(st, &sc, m->weight, unit, "weight", 0);
   else if (m->weight) p.weight = setup_slot_as(st, m->weight, unit, "weight");
-  if (draws(st, m->delay)) p.delay_kernel = synapse_kernel(st, &sc, m->delay, TIME, "delay", DELAY_ORDINALS);
+  if (lower_draws(st, m->delay)) p.delay_kernel = lower_synapse(st, &sc, m->delay, TIME, "delay", DELAY_ORDINALS);
   else if (m->delay) p.delay = setup_slot_as(st, m->delay, TIME, "delay");
   p.weight_lo = m->weight_domain.has && m->weight_domain.lo
                   ? setup_slot_as(st, m->weight_domain.lo, unit, "lo")
@@ -69,40 +78,8 @@ static void lower_projection(Setup *st, MProjection *m) {
   p.weight_hi = m->weight_domain.has && m->weight_domain.hi
                   ? setup_slot_as(st, m->weight_domain.hi, unit, "hi")
                   : IR_NONE;
-  p.block = setup_new(st, sc.lifted.n);
-  for (uint32_t i = 0; i < sc.lifted.n; i++) {
-    IrVal v = lower_expr(&st->scope, sc.lifted.at[i]);
-    st->scope.b.span = sc.lifted.at[i]->span;
-    setup_store(st, p.block + i, name_fmt(st->l->s, "%s.%%%u", name_str(st->l->s, m->path), i), v, false);
-  }
+  p.block = lower_block(st, &sc, m->path);
   vec_push(st->l->a, &st->x->projections, p);
-}
-
-/* ---- drives */
-
-static uint32_t fixed_slot(Setup *st, const MExpr *e, Dim dim, const char *name) {
-  if (!draws(st, e)) return setup_slot_as(st, e, dim, name);
-  diag_not_supported(st->l->s, e->span, "random weights or delays of a drive",
-                     "Give every target the same value.");
-  return IR_NONE;
-}
-
-static void lower_drive(Setup *st, MDrive *m, const Shape *shape) {
-  IrDrive d = {.drive = m, .target = slice(st, &m->target), .input = IR_NONE};
-  const MComponent *comp = m->target.pop->component;
-  if (m->input) d.input = shape->index[m->input->index];
-  for (int i = 0; i < 3; i++) {
-    Dim dim = m->args[i] ? m->args[i]->dim : DIM_NONE;
-    if (m->input && i == 0) dim = m->input->dim;
-    if (m->kind == DRIVE_STEP && i > 0) dim = TIME;
-    d.args[i] = setup_slot_as(st, m->args[i], dim, "drive");
-  }
-  d.weight = fixed_slot(st, m->weight, m->port >= 0 ? comp->ports.at[m->port]->arg_dim : DIM_NONE, "weight");
-  d.delay = fixed_slot(st, m->delay, TIME, "delay");
-  d.cond = setup_slot(st, m->cond, "if");
-  for (uint32_t i = 0; i < m->times.n; i++)
-    vec_push(st->l->a, &d.times, setup_slot_as(st, m->times.at[i], TIME, "time"));
-  vec_push(st->l->a, &st->x->drives, d);
 }
 
 /* ---- records */
@@ -117,14 +94,14 @@ static IrKernel *record_kernel(Setup *st, const MRecord *m, const MExpr *e, Shap
   sc.b.span = e->span;
   if (k->ins.at[v].type == IR_BOOL) v = ir_op3(&sc.b, IR_SELECT, v, alg_num(&sc.b, 1), alg_num(&sc.b, 0));
   ir_store(&sc.b, ir_slot(&sc.b, SLOT_OUT, 0, m->name, IR_REAL, k->ins.at[v].dim), v);
-  return share(l, k, true);
+  return lower_share(l, k, true);
 }
 
 static void lower_record(Setup *st, MRecord *m, Shape *const *shapes) {
   IrRecord r = {.record = m, .every = m->every ? setup_slot_as(st, m->every, TIME, "every") : IR_NONE};
   for (uint32_t i = 0; i < m->items.n; i++) {
     const MRecordItem *item = &m->items.at[i];
-    IrRecordItem made = {.slice = slice(st, &item->slice)};
+    IrRecordItem made = {.slice = lower_slice(st, &item->slice)};
     if (item->value) made.kernel = record_kernel(st, m, item->value, shapes[item->slice.pop->index]);
     vec_push(st->l->a, &r.items, made);
   }
@@ -139,7 +116,7 @@ static void lower_expect(Setup *st, MExpect *m) {
   if (m->interval.has && m->interval.hi) e.hi = setup_slot_as(st, m->interval.hi, m->dim, "hi");
   e.after = m->after ? setup_slot_as(st, m->after, TIME, "after") : IR_NONE;
   e.until = m->until ? setup_slot_as(st, m->until, TIME, "until") : IR_NONE;
-  for (uint32_t i = 0; i < m->slices.n; i++) vec_push(st->l->a, &e.slices, slice(st, &m->slices.at[i]));
+  for (uint32_t i = 0; i < m->slices.n; i++) vec_push(st->l->a, &e.slices, lower_slice(st, &m->slices.at[i]));
   vec_push(st->l->a, &st->x->expects, e);
 }
 

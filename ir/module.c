@@ -69,6 +69,15 @@ static void records_copy(Session *s, const IrModule *in, const IrModule *made, I
   }
 }
 
+static void drive_copy(Session *s, const IrModule *in, const IrModule *made, IrDrive *d, Arena *out) {
+  COPY_VEC(out, &d->times);
+  COPY_VEC(out, &d->drawn);
+  for (uint32_t i = 0; i < d->drawn.n; i++) d->drawn.at[i] = stand_in(s, in, made, d->drawn.at[i]);
+  d->kernel = stand_in(s, in, made, d->kernel);
+  d->weight_kernel = stand_in(s, in, made, d->weight_kernel);
+  d->delay_kernel = stand_in(s, in, made, d->delay_kernel);
+}
+
 static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrModule *made,
                                      const IrExperiment *x, Arena *out) {
   IrExperiment *copy = NEW(out, IrExperiment);
@@ -87,7 +96,7 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
     p->delay_kernel = stand_in(s, in, made, p->delay_kernel);
   }
   COPY_VEC(out, &copy->drives);
-  for (uint32_t i = 0; i < copy->drives.n; i++) COPY_VEC(out, &copy->drives.at[i].times);
+  for (uint32_t i = 0; i < copy->drives.n; i++) drive_copy(s, in, made, &copy->drives.at[i], out);
   records_copy(s, in, made, copy, out);
   COPY_VEC(out, &copy->phases);
   COPY_VEC(out, &copy->expects);
@@ -155,6 +164,13 @@ void ir_module_renumber(IrModule *m, Arena *a) {
     for (uint32_t j = 0; j < x->projections.n; j++) {
       add_used(m, a, x->projections.at[j].weight_kernel);
       add_used(m, a, x->projections.at[j].delay_kernel);
+    }
+    for (uint32_t j = 0; j < x->drives.n; j++) {
+      const IrDrive *d = &x->drives.at[j];
+      add_used(m, a, d->kernel);
+      for (uint32_t l = 0; l < d->drawn.n; l++) add_used(m, a, d->drawn.at[l]);
+      add_used(m, a, d->weight_kernel);
+      add_used(m, a, d->delay_kernel);
     }
     for (uint32_t j = 0; j < x->records.n; j++)
       for (uint32_t l = 0; l < x->records.at[j].items.n; l++)

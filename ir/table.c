@@ -53,8 +53,10 @@ int ir_kernel_levels(KernelKind kind) {
 }
 
 bool ir_kernel_f64(KernelKind kind) {
-  return ir_kernel_scalar(kind) || kind == KERNEL_INIT || kind == KERNEL_SYNAPSE;
+  return ir_kernel_scalar(kind) || kind == KERNEL_INIT || ir_kernel_f64_arrays(kind);
 }
+
+bool ir_kernel_f64_arrays(KernelKind kind) { return kind == KERNEL_SYNAPSE || kind == KERNEL_DRIVE; }
 
 unsigned ir_access(KernelKind kernel, SlotKind slot) {
   static const uint8_t access[KERNEL_KINDS][SLOT_KINDS] = {

@@ -166,7 +166,7 @@ static void verify_ins(Verify *v) {
     if (ins->op != IR_CONST && memcmp(&ins->num, &(double){0}, sizeof ins->num) != 0)
       complain_ins(v, at, "a number where none belongs");
   }
-  if (v->k->kind != KERNEL_RECORD && v->k->kind != KERNEL_SYNAPSE) return;
+  if (v->k->kind != KERNEL_RECORD && v->k->kind != KERNEL_SYNAPSE && v->k->kind != KERNEL_DRIVE) return;
   for (uint32_t i = 0; i < v->k->slots.n; i++)
     if (v->k->slots.at[i].kind == SLOT_OUT && (done[i] & IRA_STORE)) return;
   complain(v, IR_NONE, "the kernel has no result");
@@ -288,6 +288,13 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
   for (uint32_t i = 0; i < x->projections.n; i++) {
     verify_use(vm, x->projections.at[i].weight_kernel, KERNEL_SYNAPSE, NULL);
     verify_use(vm, x->projections.at[i].delay_kernel, KERNEL_SYNAPSE, NULL);
+  }
+  for (uint32_t i = 0; i < x->drives.n; i++) {
+    const IrDrive *d = &x->drives.at[i];
+    verify_use(vm, d->kernel, KERNEL_DRIVE, NULL);
+    for (uint32_t j = 0; j < d->drawn.n; j++) verify_use(vm, d->drawn.at[j], KERNEL_SYNAPSE, NULL);
+    verify_use(vm, d->weight_kernel, KERNEL_SYNAPSE, NULL);
+    verify_use(vm, d->delay_kernel, KERNEL_SYNAPSE, NULL);
   }
   for (uint32_t i = 0; i < x->records.n; i++)
     for (uint32_t j = 0; j < x->records.at[i].items.n; j++) {

@@ -55,7 +55,7 @@ static bool may_read(const Session *s, const char *real, const char *folder) {
 }
 
 /* Does the text itself lead out of the folder it starts in? */
-static bool climbs_out(const char *path) {
+bool check_climbs_out(const char *path) {
   int depth = 0;
   if (*path == '/') return true;
   for (const char *p = path; *p;) {
@@ -106,7 +106,7 @@ static Scope *import_scope(Loader *l, const AstImport *import, const char *impor
   char real[PATH_MAX];
   const char *path = name_str(s, import->path), *folder = folder_of(s->arena, importer);
   const char *full = *path == '/' ? path : arena_printf(s->arena, "%s%s", folder, path);
-  if (climbs_out(path) && s->allow_read.n == 0) {
+  if (check_climbs_out(path) && s->allow_read.n == 0) {
     diag_import_outside(s, import->head.span, path);
     return NULL;
   }

@@ -19,6 +19,7 @@ struct Checker {
   uint32_t fn_depth;          /* nesting of function calls */
   bool too_large;             /* an expression outgrew MEXPR_SIZE or MEXPR_DEPTH, or calls their depth */
   bool chain_reported;        /* a chain of declarations was too long: said once */
+  struct SignalContext *signal; /* the drive whose source is checked (signal.h) */
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
 
@@ -29,7 +30,8 @@ enum {
   ALLOW_NOISE = 2,    /* white_noise() */
   ALLOW_TIME = 4,     /* t */
   ALLOW_DT = 8,       /* dt */
-  ALLOW_CHANGING = 16 /* states, lets, inputs (not only what is constant in a run) */
+  ALLOW_CHANGING = 16, /* states, lets, inputs (not only what is constant in a run) */
+  ALLOW_SIGNAL = 32    /* sine(…), noise(…), … (drives.def): in drives only; c->signal is set */
 };
 
 /* What a place asks of its expression. A zeroed Want asks for a number or quantity of any dimension. */
@@ -56,6 +58,8 @@ MExpr *expr_var(Checker *c, MVar *var, Span span);
 MExpr *expr_global(Checker *c, MGlobal *global, Span span);
 MExpr *expr_call(Checker *c, Builtin builtin, Span span, Dim dim, MType type, MExpr *const *args, uint32_t n);
 MExpr *expr_leaf(Checker *c, MExprKind kind, Dim dim, Span span); /* MX_TIME, MX_DT, MX_NOISE, MX_ARG */
+MExpr *expr_process(Checker *c, Span span, MExpr *decay, MExpr *fresh); /* MX_PROCESS */
+MExpr *expr_sample(Checker *c, Span span, Dim dim, uint32_t file);      /* MX_SAMPLE */
 MExpr *expr_draw(Checker *c, Dist dist, Span span, Dim dim, MExpr *const *args,
                  uint32_t n);                              /* args may hold NULL */
 MExpr *expr_delayed(Checker *c, Span span, MExpr *value, MExpr *delay);
@@ -79,6 +83,11 @@ const AstAssign *check_assignment(Checker *c, const Ast *st);
 Symbol *check_path(Checker *c, Scope *scope, const Ast *ast);
 /* An element of a set: a label, an index variable, or a whole number. */
 bool check_element(Checker *c, Scope *scope, const Ast *ast, const IndexSet *set, int32_t *ret_value);
+
+/* Does a path lead out of the folder that it starts in? (check.c) */
+bool check_climbs_out(const char *path);
+/* The call of a row of drives.def that is a signal; *ret_known false: none has this name (check_signal.c). */
+MExpr *signal_call(Checker *c, Scope *scope, const AstCall *call, const Want *want, bool *ret_known);
 
 /* Domains: INTERVAL or SET. dim: of the thing declared. */
 bool check_domain(Checker *c, Scope *scope, const Ast *ast, Dim dim, const char *who, MDomain *ret);

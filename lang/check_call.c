@@ -340,6 +340,11 @@ static Symbol *callee_symbol(Checker *c, Scope *scope, const Ast *callee, bool *
 MExpr *call_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
   const AstCall *call = AST_AS(Call, ast);
   Name name = path_name(c, call->callee);
+  if ((want->allow & ALLOW_SIGNAL) && !scope_find(scope, name)) {
+    bool is_signal;
+    MExpr *signal = signal_call(c, scope, call, want, &is_signal);
+    if (is_signal) return signal;
+  }
   for (uint32_t i = 0; i < call->args.n; i++)
     if (call->args.at[i]->kind == AST_NAMED) {
       diag_named_argument(c->s, call->args.at[i]->span);

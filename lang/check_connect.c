@@ -201,6 +201,12 @@ static bool rule_fits(Net *n, const Connect *k, const MProjection *p) {
   bool self = p->no_self && p->source.pop == p->target.pop && !p->source.from && !p->target.from;
   Known pool = k->rule->rule == RULE_INDEGREE ? from : to;
   if (!p->no_multiple || !arg.known || !pool.known) return true;
+  if (k->rule->rule == RULE_TOTAL_NUMBER && from.known && to.known) {
+    double pairs = self ? from.value * (to.value - 1) : from.value * to.value;
+    if (arg.value <= pairs) return true;
+    diag_too_many_connections(s, k->rule_arg->span, arg.value, source, target, pairs);
+    return false;
+  }
   if (k->rule->rule != RULE_INDEGREE && k->rule->rule != RULE_OUTDEGREE) return true;
   if (arg.value <= pool.value - (self ? 1 : 0)) return true;
   diag_too_many_partners(s, k->rule_arg->span, arg.value, k->rule->rule == RULE_INDEGREE ? source : target,

@@ -1,70 +1,87 @@
 /* `drive TARGET.port with SOURCE { … }` -> one MDrive for each population and each element of its `for`.
  *
- * Events (poisson, times) go to a port and have a weight; currents (constant, step) go to an input and have
- * none. */
+ * Events (the rows of drives.def that are EVENTS) go to a port and have a weight; anything else is an expression
+ * over t that an input gets, and has none. */
 #include "lang/net.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef struct {
-  const char *name;
-  MDriveKind kind;
-  bool events;
-  const char *form; /* for messages */
-} SourceRow;
-static const SourceRow sources[] = {
-    {"poisson", DRIVE_POISSON, true, "poisson(rate)"},
-    {"times", DRIVE_TIMES, true, "times([t1, t2, …])"},
-    {"constant", DRIVE_CONSTANT, false, "constant(value)"},
-    {"step", DRIVE_STEP, false, "step(value, from = t1, to = t2)"},
-};
-static const char *const later[] = {"spikes", "ramp", "sine", "noise", "samples"};
+#include "lang/check_inner.h"
+#include "lang/signal.h"
 
 typedef struct {
   const AstDrive *ast;
-  const SourceRow *source;
-  const AstCall *call;
+  const SourceRow *source; /* NULL: an expression */
+  const char *name;        /* for the path and messages */
+  MDriveKind kind;
+  const AstCall *call; /* of events */
+  AstList settings, columns;
   const AstAssign *weight, *delay;
+  MExpr *from, *to; /* of a phase */
   NetAxes axes;
 } Drive;
 
 /* ---- the source */
 
+static bool is_events(const Drive *d) { return d->source && d->source->what == SOURCE_EVENTS; }
+
+/* A word that could be meant as a source: a callee, or a name alone, that nothing else is called. */
+static bool unknown_source(Net *n, const Ast *callee) {
+  Session *s = n->s;
+  if (callee->kind != AST_NAME) return false;
+  Name name = AST_AS(NameRef, callee)->name.name;
+  const char *words[SOURCE_COUNT], *text = name_str(s, name);
+  if (scope_find(n->scope, name)) return false;
+#define BUILTIN(id, word, arity, dims, ir, doc)                                                              \
+  if (*word && strcmp(text, word) == 0) return false;
+#include "lang/builtins.def"
+#undef BUILTIN
+  for (size_t i = 0; i < SOURCE_COUNT; i++) words[i] = source_rows[i].name;
+  const char *nearest = diag_nearest(text, words, SOURCE_COUNT);
+  if (*text) diag_unknown_drive(s, callee->span, text, nearest);
+  return true;
+}
+
+static bool is_function_of_language(const char *text) {
+  static const char *const words[] = {"white_noise", "uniform", "normal", "exponential", "lognormal"};
+  for (size_t i = 0; i < COUNT_OF(words); i++)
+    if (strcmp(words[i], text) == 0) return true;
+  return false;
+}
+
 static bool read_source(Net *n, Drive *d) {
   Session *s = n->s;
+  static const MDriveKind kinds[SOURCE_COUNT] = {
+      [SOURCE_POISSON] = DRIVE_POISSON, [SOURCE_TIMES] = DRIVE_TIMES, [SOURCE_SPIKES] = DRIVE_SPIKES};
   const Ast *ast = d->ast->source;
   if (!ast) return false;
-  const Ast *callee = ast->kind == AST_CALL ? AST_AS(Call, ast)->callee : ast;
-  const char *words[COUNT_OF(sources) + COUNT_OF(later)];
-  const char *name = callee->kind == AST_NAME ? name_str(s, AST_AS(NameRef, callee)->name.name)
-                                              : source_span_text(s, callee->span, s->arena);
-  for (size_t i = 0; i < COUNT_OF(sources); i++) {
-    words[i] = sources[i].name;
-    if (strcmp(sources[i].name, name) == 0) d->source = &sources[i];
-  }
-  for (size_t i = 0; i < COUNT_OF(later); i++) {
-    words[COUNT_OF(sources) + i] = later[i];
-    if (strcmp(later[i], name) != 0) continue;
-    diag_not_supported(s, callee->span, arena_printf(s->arena, "drives by `%s`", name),
-                       "Use `poisson(rate)`, `times([…])`, `constant(I)` or `step(I, from = t1, to = t2)`.");
-    return false;
-  }
-  if (!d->source) {
-    if (*name) diag_unknown_drive(s, callee->span, name, diag_nearest(name, words, COUNT_OF(words)));
-    return false;
-  }
-  if (ast->kind != AST_CALL) {
+  d->kind = DRIVE_CURRENT;
+  d->name = "current";
+  bool call = ast->kind == AST_CALL;
+  const Ast *callee = call ? AST_AS(Call, ast)->callee : ast;
+  if (callee->kind != AST_NAME) return true;
+  const char *name = name_str(s, AST_AS(NameRef, callee)->name.name);
+  if (scope_find(n->scope, AST_AS(NameRef, callee)->name.name)) return true;
+  d->source = source_named(name);
+  if (!d->source) return (call && is_function_of_language(name)) || (!call && strcmp(name, "t") == 0) || !unknown_source(n, callee);
+  d->name = d->source->name;
+  if (!call) {
     diag_drive_arguments(s, ast->span, d->source->name, d->source->form);
     return false;
   }
   d->call = AST_AS(Call, ast);
+  if (is_events(d)) d->kind = kinds[d->source - source_rows];
   return true;
 }
 
-static MExpr *drive_value(Net *n, Scope *scope, const Ast *ast, Dim dim, const char *who) {
-  Want want = {.has_dim = true, .dim = dim, .who = who};
-  return check_expr(n->c, scope, ast, &want);
+/* Columns of a file, and settings proper. */
+static void split_braces(Net *n, Drive *d) {
+  for (uint32_t i = 0; i < d->ast->settings.n; i++) {
+    Ast *st = d->ast->settings.at[i];
+    if (st->kind == AST_COLUMN) vec_push(n->s->arena, &d->columns, st);
+    else vec_push(n->s->arena, &d->settings, st);
+  }
 }
 
 static bool not_negative(Net *n, const MExpr *e, const char *who) {
@@ -79,8 +96,9 @@ static bool drive_times(Net *n, Scope *scope, const Ast *list, MDrive *ret) {
   Session *s = n->s;
   const AstListExpr *items = AST_AS(ListExpr, list);
   Known last = {false, 0};
+  Want want = {.has_dim = true, .dim = dim_time(1), .who = "an event time"};
   for (uint32_t i = 0; i < items->items.n; i++) {
-    MExpr *t = drive_value(n, scope, items->items.at[i], dim_time(1), "an event time");
+    MExpr *t = check_expr(n->c, scope, items->items.at[i], &want);
     if (!t || !not_negative(n, t, "an event time")) return false;
     Known now = net_known(n, t);
     if (last.known && now.known && now.value < last.value) {
@@ -93,50 +111,52 @@ static bool drive_times(Net *n, Scope *scope, const Ast *list, MDrive *ret) {
   return true;
 }
 
-static bool drive_step(Net *n, Scope *scope, const Drive *d, Dim dim, MDrive *ret) {
-  Session *s = n->s;
-  const AstList *args = &d->call->args;
-  for (uint32_t i = 0; i < args->n; i++) {
-    const Ast *arg = args->at[i];
-    const char *name = arg->kind == AST_NAMED ? name_str(s, AST_AS(Named, arg)->name.name) : "";
-    int slot = arg->kind != AST_NAMED ? 0 : strcmp(name, "from") == 0 ? 1 : strcmp(name, "to") == 0 ? 2 : -1;
-    if (slot < 0 || ret->args[slot]) {
-      diag_drive_arguments(s, arg->span, d->source->name, d->source->form);
-      return false;
-    }
-    const Ast *value = slot ? AST_AS(Named, arg)->value : arg;
-    const char *who = slot == 0   ? "the driven input"
-                      : slot == 1 ? "the start of a step"
-                                  : "the end of a step";
-    ret->args[slot] = drive_value(n, scope, value, slot ? dim_time(1) : dim, who);
-    if (!ret->args[slot] || (slot && !not_negative(n, ret->args[slot], who))) return false;
-  }
-  if (!ret->args[0]) {
-    diag_drive_arguments(s, d->ast->source->span, d->source->name, d->source->form);
-    return false;
-  }
-  Known from = ret->args[1] ? net_known(n, ret->args[1]) : (Known){true, 0}, to = net_known(n, ret->args[2]);
-  if (ret->args[2] && from.known && to.known && to.value <= from.value) {
-    diag_step_order(s, ret->args[2]->span, from.value, to.value);
-    return false;
-  }
+static bool drive_spikes(Net *n, const SourceArgs *args, MDrive *ret) {
+  MData data = {.spikes = true};
+  if (!source_file(n->c, args->ast[0], &data)) return false;
+  if (args->ast[1]) data.population = AST_AS(String, args->ast[1])->text;
+  vec_push(n->s->arena, &ret->files, data);
   return true;
 }
 
-/* The arguments; dim: of the driven input. */
-static bool drive_arguments(Net *n, Scope *scope, const Drive *d, Dim dim, MDrive *ret) {
-  const AstList *args = &d->call->args;
-  if (d->source->kind == DRIVE_STEP) return drive_step(n, scope, d, dim, ret);
-  const Ast *arg = args->n == 1 ? args->at[0] : NULL;
-  if (!arg || arg->kind == AST_NAMED || (d->source->kind == DRIVE_TIMES) != (arg->kind == AST_LIST)) {
-    diag_drive_arguments(n->s, d->ast->source->span, d->source->name, d->source->form);
+static bool events_source(Net *n, Scope *scope, const Drive *d, MDrive *ret) {
+  SourceArgs args;
+  Want want = {.who = "the rate"};
+  if (!source_args(n->c, scope, d->call, d->source, &want, &args)) return false;
+  if (d->kind == DRIVE_TIMES) return drive_times(n, scope, args.ast[0], ret);
+  if (d->kind == DRIVE_SPIKES) return drive_spikes(n, &args, ret);
+  ret->value = args.value[0];
+  return not_negative(n, ret->value, "the rate");
+}
+
+/* The source; dim: of the driven input. */
+static bool drive_source(Net *n, Scope *scope, const Drive *d, Dim dim, MDrive *ret) {
+  struct SignalContext context = {.net = n, .columns = &d->columns, .files = &ret->files};
+  Want want = {.has_dim = true,
+               .dim = dim,
+               .who = "the driven input",
+               .allow = ALLOW_TIME | ALLOW_NOISE | ALLOW_DRAW | ALLOW_DT | ALLOW_SIGNAL};
+  n->c->signal = &context;
+  bool good = true;
+  if (is_events(d)) {
+    good = events_source(n, scope, d, ret);
+  } else {
+    ret->value = check_expr(n->c, scope, d->ast->source, &want);
+    good = ret->value != NULL;
+  }
+  n->c->signal = NULL;
+  if (good && d->columns.n && !context.used) {
+    diag_columns_unused(n->s, d->columns.at[0]->span, d->name);
     return false;
   }
-  if (d->source->kind == DRIVE_TIMES) return drive_times(n, scope, arg, ret);
-  bool poisson = d->source->kind == DRIVE_POISSON;
-  ret->args[0] =
-      drive_value(n, scope, arg, poisson ? dim_time(-1) : dim, poisson ? "the rate" : "the driven input");
-  return ret->args[0] && (!poisson || not_negative(n, ret->args[0], "the rate"));
+  if (!good) return false;
+  if (is_events(d) && d->kind != DRIVE_POISSON) {
+    ret->from = d->from;
+    ret->to = d->to;
+  } else {
+    ret->value = signal_window(n->c, ret->value, d->from, d->to);
+  }
+  return ret->value != NULL || (is_events(d) && d->kind != DRIVE_POISSON);
 }
 
 /* ---- the target */
@@ -181,7 +201,7 @@ static bool drive_one(Net *n, Scope *scope, const Drive *d, MDrive base, AstWord
   const MPopulation *pop = base.target.pop;
   uint32_t index = 0;
   Span span = d->ast->target->span;
-  if (d->source->events) {
+  if (is_events(d)) {
     MPort *port = net_port(n, pop, member, span, &index);
     if (!port || !net_link_weight(n, scope, d->ast->head.span, port, d->weight, &base.weight)) return false;
     if (d->delay && !net_link_delay(n, scope, d->delay, true, &base.delay)) return false;
@@ -191,20 +211,20 @@ static bool drive_one(Net *n, Scope *scope, const Drive *d, MDrive base, AstWord
     base.port = -1;
     if (!base.input) return false;
   }
-  if (!drive_arguments(n, scope, d, base.input ? base.input->dim : DIM_NONE, &base)) return false;
+  if (!drive_source(n, scope, d, base.input ? base.input->dim : DIM_NONE, &base)) return false;
   if (!net_count(n, span, 1)) return false;
   const char *target =
       n->neuron ? name_str(s, member.name)
                 : arena_printf(s->arena, "%s.%s", name_str(s, pop->path), name_str(s, member.name));
   MDrive *drive = NEW(s->arena, MDrive);
   *drive = base;
-  drive->path = net_unique_path(n, name_fmt(s, "%s -> %s", d->source->name, target), (Span){0, 0});
+  drive->path = net_unique_path(n, name_fmt(s, "%s -> %s", d->name, target), (Span){0, 0});
   vec_push(s->arena, &n->x->drives, drive);
   return true;
 }
 
 static bool drive_element(Net *n, Scope *scope, const Drive *d) {
-  MDrive base = {.span = d->ast->head.span, .kind = d->source->kind};
+  MDrive base = {.span = d->ast->head.span, .kind = d->kind};
   MSliceList targets = {0};
   AstWord member = {0};
   bool skip;
@@ -218,12 +238,13 @@ static bool drive_element(Net *n, Scope *scope, const Drive *d) {
   return true;
 }
 
-void net_drive(Net *n, const AstDrive *ast) {
-  Drive d = {.ast = ast};
+void net_drive(Net *n, const AstDrive *ast, MExpr *from, MExpr *to) {
+  Drive d = {.ast = ast, .from = from, .to = to};
   if (!ast->target || !read_source(n, &d) || !net_axes(n, &ast->binders, &d.axes)) return;
   bool good = true;
-  if (d.source->events) good = net_link_settings(n, &ast->settings, "a drive", &d.weight, &d.delay);
-  else if (ast->settings.n) diag_current_settings(n->s, ast->settings.at[0]->span, d.source->name);
+  split_braces(n, &d);
+  if (is_events(&d)) good = net_link_settings(n, &d.settings, "a drive", &d.weight, &d.delay);
+  else if (d.settings.n) diag_current_settings(n->s, d.settings.at[0]->span, d.name);
   for (uint32_t i = 0; good && i < d.axes.count; i++)
     good = drive_element(n, net_scope_at(n, &d.axes, i), &d);
 }

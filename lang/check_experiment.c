@@ -197,7 +197,7 @@ static void check_delays(Net *n) {
 static void experiment_statement(Net *n, const Ast *st, RunSeen *seen, int pass) {
   if (st->kind == AST_SUBJECT) return;
   if (st->kind == AST_DRIVE) {
-    if (pass == 0) net_drive(n, AST_AS(Drive, st));
+    if (pass == 0) net_drive(n, AST_AS(Drive, st), NULL, NULL);
   } else if (st->kind == AST_RUN) {
     if (pass == 0) check_run(n, AST_AS(Run, st), seen);
   } else if (st->kind == AST_RECORD) {

@@ -204,7 +204,7 @@ Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overr
   for (uint32_t i = 0; i < block->body.n; i++) {
     const Ast *st = block->body.at[i];
     if (st->kind == AST_CONNECT) net_connect(n, AST_AS(Connect, st));
-    if (st->kind == AST_DRIVE) net_drive(n, AST_AS(Drive, st));
+    if (st->kind == AST_DRIVE) net_drive(n, AST_AS(Drive, st), NULL, NULL);
   }
   return n;
 }

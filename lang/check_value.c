@@ -24,6 +24,8 @@ static Known value_of(const Net *n, const MExpr *e) {
     case MX_DRAW:
     case MX_NOISE:
     case MX_DELAYED:
+    case MX_PROCESS:
+    case MX_SAMPLE:
     case MX_TIME: return unknown;
     case MX_CALL: break;
   }

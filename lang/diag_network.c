@@ -248,6 +248,13 @@ void diag_too_many_partners(Session *s, Span span, double count, const char *poo
   diag_hint(s, d, "Without `no multiple` a cell can be chosen several times.");
 }
 
+void diag_too_many_connections(Session *s, Span span, double count, const char *source, const char *target,
+                               double pairs) {
+  Diag *d = diag_new(s, DIAG_TOO_MANY_CONNECTIONS, span,
+                     "%.16g connections, but `%s` and `%s` have only %.16g pairs", count, source, target, pairs);
+  diag_hint(s, d, "Without `no multiple` a pair can be connected several times.");
+}
+
 void diag_not_a_probability(Session *s, Span span, double value) {
   diag_new(s, DIAG_NOT_A_PROBABILITY, span, "a probability lies in [0, 1], this is %.6g", value);
 }
@@ -259,7 +266,60 @@ void diag_unknown_drive(Session *s, Span span, const char *name, const char *nea
   if (nearest) did_you_mean(s, d, span, nearest);
   else
     diag_hint(s, d,
-              "The sources: poisson(rate), times([…]), constant(value), step(value, from = t1, to = t2).");
+              "The sources: constant, step, ramp, sine, chirp, pulses, noise, samples; poisson, times, spikes.");
+}
+
+void diag_source_argument(Session *s, Span span, const char *source, const char *name, const char *nearest,
+                          const char *form) {
+  Diag *d = diag_new(s, DIAG_SOURCE_ARGUMENT, span, "`%s` has no argument `%s`", source, name);
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "Write `%s`.", form);
+}
+
+void diag_source_lists(Session *s, Span span, uint32_t values, uint32_t times) {
+  diag_new(s, DIAG_SOURCE_LISTS, span, "%u values begin at %u times; there must be one time for each value", values,
+           times);
+}
+
+void diag_pulse_width(Session *s, Span span, double width, double every) {
+  diag_new(s, DIAG_PULSE_WIDTH, span, "a pulse of %.6g ms does not fit in a period of %.6g ms", width, every);
+}
+
+void diag_rate_noise(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_RATE_NOISE, span, "a rate cannot be noise: it would fall below 0");
+  diag_hint(s, d, "Drive an input of a neuron that spikes at a rate (`spike at rate …`), and connect it.");
+}
+
+void diag_data_outside(Session *s, Span span, const char *path) {
+  Diag *d = diag_new(s, DIAG_DATA_OUTSIDE, span, "`%s` lies outside of the folder of this file", path);
+  diag_hint(s, d, "Data lie in the folder of the model or below; `--allow-read DIR` lets other folders be read.");
+}
+
+void diag_sample_columns(Session *s, Span span, uint32_t n) {
+  Diag *d = diag_new(s, DIAG_SAMPLE_COLUMNS, span,
+                     "samples of a CSV file need two columns with their units, here are %u", n);
+  diag_hint(s, d, "Behind the source write `{ t : ms;  I : pA }`: the column of times, then that of the values.");
+}
+
+void diag_sample_time(Session *s, Span span, const char *name, const char *dim) {
+  Diag *d = diag_new(s, DIAG_SAMPLE_TIME, span, "the first column is that of the times, `%s` is measured in %s", name,
+                     dim);
+  diag_hint(s, d, "Write `{ t : ms;  I : pA }`.");
+}
+
+void diag_sample_unit(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_SAMPLE_UNIT, span, "the unit of these samples is not known before the file is read");
+  diag_hint(s, d, "A report (.h5) stands alone or as a summand; in a product, use a CSV file with its units in braces.");
+}
+
+void diag_events_alone(Session *s, Span span, const char *source) {
+  Diag *d = diag_new(s, DIAG_EVENTS_ALONE, span, "`%s` sends events and stands alone behind `with`", source);
+  diag_hint(s, d, "Several drives of one port add up.");
+}
+
+void diag_columns_unused(Session *s, Span span, const char *source) {
+  Diag *d = diag_new(s, DIAG_COLUMNS_UNUSED, span, "`%s` reads no columns", source);
+  diag_hint(s, d, "Columns with units belong to `samples(\"file.csv\")`.");
 }
 
 void diag_drive_arguments(Session *s, Span span, const char *name, const char *form) {

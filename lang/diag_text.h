@@ -164,8 +164,21 @@ void diag_input_not_port(Session *s, Span span, const char *name, const char *co
                          Span decl);
 void diag_source_never_spikes(Session *s, Span span, const char *name, const char *component, Span decl);
 void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_source, const char *target, double n_target);
+void diag_too_many_connections(Session *s, Span span, double count, const char *source, const char *target,
+                               double pairs);
 void diag_too_many_partners(Session *s, Span span, double count, const char *pool, double available);
 void diag_not_a_probability(Session *s, Span span, double value);
+void diag_source_argument(Session *s, Span span, const char *source, const char *name, const char *nearest,
+                          const char *form);
+void diag_source_lists(Session *s, Span span, uint32_t values, uint32_t times);
+void diag_pulse_width(Session *s, Span span, double width, double every);
+void diag_rate_noise(Session *s, Span span);
+void diag_data_outside(Session *s, Span span, const char *path);
+void diag_sample_columns(Session *s, Span span, uint32_t n);
+void diag_sample_time(Session *s, Span span, const char *name, const char *dim);
+void diag_sample_unit(Session *s, Span span);
+void diag_events_alone(Session *s, Span span, const char *source);
+void diag_columns_unused(Session *s, Span span, const char *source);
 void diag_unknown_drive(Session *s, Span span, const char *name, const char *nearest);
 void diag_drive_arguments(Session *s, Span span, const char *name, const char *form);
 void diag_input_missing(Session *s, Span span, const char *population, const char *const *inputs, size_t n);

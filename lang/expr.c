@@ -67,6 +67,18 @@ MExpr *expr_call(Checker *c, Builtin builtin, Span span, Dim dim, MType type, ME
   return expr_args(c, e, args, n);
 }
 
+MExpr *expr_process(Checker *c, Span span, MExpr *decay, MExpr *fresh) {
+  if (!decay || !fresh) return NULL;
+  MExpr *args[2] = {decay, fresh};
+  return expr_args(c, expr_node(c, MX_PROCESS, span, DIM_NONE), args, 2);
+}
+
+MExpr *expr_sample(Checker *c, Span span, Dim dim, uint32_t file) {
+  MExpr *e = expr_node(c, MX_SAMPLE, span, dim);
+  e->arg = file;
+  return e;
+}
+
 MExpr *expr_draw(Checker *c, Dist dist, Span span, Dim dim, MExpr *const *args, uint32_t n) {
   MExpr *e = expr_node(c, MX_DRAW, span, dim);
   e->dist = dist;
@@ -177,6 +189,8 @@ static bool constant_kind(Constant *k, const MExpr *e, double *ret) {
     case MX_NOISE:
     case MX_TIME:
     case MX_DELAYED:
+    case MX_PROCESS:
+    case MX_SAMPLE:
     case MX_DT: return false;
   }
   return false;
@@ -205,7 +219,9 @@ bool expr_has(const MExpr *e, MExprKind kind) {
 
 bool expr_varies(const MExpr *e) {
   if (!e) return false;
-  if (e->kind == MX_TIME || e->kind == MX_NOISE || e->kind == MX_DELAYED || (e->kind == MX_VAR && e->var->varies)) return true;
+  if (e->kind == MX_TIME || e->kind == MX_NOISE || e->kind == MX_DELAYED || e->kind == MX_PROCESS ||
+      e->kind == MX_SAMPLE || (e->kind == MX_VAR && e->var->varies))
+    return true;
   for (uint32_t i = 0; i < e->n_args; i++)
     if (expr_varies(e->args[i])) return true;
   return false;

@@ -36,7 +36,9 @@ typedef enum {
   MX_CALL,   /* builtin, args; conditions are MX_CALLs of comparison builtins with type M_BOOL */
   MX_DRAW,   /* dist, args[0..1]; within [lo, hi]: args[2], args[3] (NULL: no bound) */
   MX_NOISE,  /* white_noise(): each occurrence (each MExpr node) an independent source, dimension 1/sqrt(time) */
-  MX_TIME,   /* t */
+  MX_TIME,   /* t; in a drive the middle of the step */
+  MX_PROCESS, /* in a drive: Ornstein-Uhlenbeck noise of mean 0, variance 1; args: decay and new noise of a step */
+  MX_SAMPLE, /* in a drive: this step's value of a file; arg: its place among the drive's */
   MX_DT,     /* dt (in delays and rates only) */
   MX_DELAYED /* args[0] as it was args[1] ago; each node has a memory of its own */
 } MExprKind;
@@ -196,7 +198,20 @@ typedef struct {
   MExpr *cond;  /* over globals; NULL: always */
 } MProjection;
 
-typedef enum { DRIVE_POISSON, DRIVE_TIMES, DRIVE_CONSTANT, DRIVE_STEP } MDriveKind;
+/* A file that a drive reads when the program starts. Spikes: SONATA, or CSV with `t_ms`, `id`. Samples: CSV, or a
+ * SONATA report. */
+typedef struct {
+  Name path; /* relative to the model's folder, as written */
+  bool spikes;
+  Name population;                /* of a SONATA file; empty: its only one */
+  Name time, value;               /* samples: columns of a CSV file; empty: a report. value `id`: one column for each element */
+  double time_scale, value_scale; /* of the columns' units */
+  Dim dim;
+  Span span;
+} MData;
+typedef VEC(MData) MDataList;
+
+typedef enum { DRIVE_POISSON, DRIVE_TIMES, DRIVE_CURRENT, DRIVE_SPIKES } MDriveKind;
 
 typedef struct {
   Name path; /* "poisson -> E.psp", unique; keys the draws */
@@ -205,9 +220,10 @@ typedef struct {
   MSlice target;
   int32_t port; /* index of the port, or -1: */
   MVar *input;  /* the continuous input */
-  /* poisson: args[0] rate. constant: args[0]. step: args[0] value, args[1] from (NULL 0), args[2] to (NULL inf). */
-  MExpr *args[3];
+  MExpr *value;       /* current, rate of poisson: an expression over t */
   VEC(MExpr *) times; /* times([…]) */
+  MDataList files;    /* spikes: one; of the samples in the value: one for each */
+  MExpr *from, *to;   /* of a phase: events on (from, to] only; NULL: always */
   MExpr *weight, *delay, *cond;
 } MDrive;
 

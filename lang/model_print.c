@@ -100,6 +100,8 @@ static void print_expr(const Print *p, const MExpr *e) {
     case MX_DRAW: print_draw(p, e); return;
     case MX_NOISE: fputs("white_noise()", p->out); return;
     case MX_TIME: fputs("t", p->out); return;
+    case MX_PROCESS: fputs("process", p->out), print_args(p, e, 2); return;
+    case MX_SAMPLE: fprintf(p->out, "sample%u", e->arg); return;
     case MX_DT: fputs("dt", p->out); return;
     case MX_DELAYED:
       fputs("delayed(", p->out);
@@ -252,15 +254,21 @@ static void print_projection(const Print *p, const MProjection *j) {
 static void print_drive(const Print *p, const MDrive *d) {
   static const char *const kinds[] = {[DRIVE_POISSON] = "poisson",
                                       [DRIVE_TIMES] = "times",
-                                      [DRIVE_CONSTANT] = "constant",
-                                      [DRIVE_STEP] = "step"};
+                                      [DRIVE_CURRENT] = "current",
+                                      [DRIVE_SPIKES] = "spikes"};
   fprintf(p->out, "  drive \"%s\" ", text_of(p, d->path));
   print_slice(p, &d->target);
   Name target = d->input ? d->input->name : d->target.pop->component->ports.at[d->port]->name;
   fprintf(p->out, ".%s with %s(", text_of(p, target), kinds[d->kind]);
-  for (int i = 0; i < 3; i++) print_value(p, i == 1 ? ", from = " : i == 2 ? ", to = " : "", d->args[i]);
+  print_value(p, "", d->value);
   for (uint32_t i = 0; i < d->times.n; i++) print_value(p, i ? ", " : "", d->times.at[i]);
+  for (uint32_t i = 0; i < d->files.n; i++) {
+    const MData *f = &d->files.at[i];
+    fprintf(p->out, " \"%s\" %s %s", text_of(p, f->path), text_of(p, f->time), text_of(p, f->value));
+  }
   fputc(')', p->out);
+  print_value(p, " from ", d->from);
+  print_value(p, " to ", d->to);
   print_link(p, d->weight, d->delay, d->cond);
 }
 

@@ -56,7 +56,7 @@ typedef struct {
   MComponent *component; /* NULL after an error */
 } NetPop;
 
-typedef struct {
+typedef struct Net {
   Checker *c;
   Session *s;
   Scope *scope;
@@ -102,7 +102,8 @@ void net_check_population(Net *n, NetPop *pop);                /* check_populati
 void net_override_setting(Net *n, const AstAssign *assign);    /* check_population.c */
 void net_lone_population(Net *n, MComponent *component, Span span, const AstList *settings);
 void net_connect(Net *n, const AstConnect *ast);                                       /* check_connect.c */
-void net_drive(Net *n, const AstDrive *ast);                                           /* check_drive.c */
+/* from, to: of a phase; NULL: always (check_drive.c) */
+void net_drive(Net *n, const AstDrive *ast, MExpr *from, MExpr *to);
 Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overrides); /* check_network.c */
 Net *net_check_neuron(Checker *c, Scope *scope, const Ast *ref, MExperiment *x, const AstList *settings);
 

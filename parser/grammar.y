@@ -94,7 +94,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %type <node> unit assignment reaction if_statement receive receive_arg spike above_opt on use population size_opt
 %type <node> place_opt connect link link_tail tail scope record of_opt every_opt run setting expect after_opt
 %type <node> during_opt send to_opt path initial domain interval simple label_expr range expr number postfix base arg
-%type <node> option
+%type <node> option column
 
 %%
 
@@ -153,6 +153,7 @@ statements: statement                { ONE($$, $1); }
 statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2); }
          | "signal" signal_items { $$ = MAKE(DECL, Decl, .what = $1, .items = $2); }
          | assignment
+         | column
          | reaction
          | if_statement
          | receive
@@ -167,7 +168,7 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
          | "kinetic" "stochastic" body  { $$ = MAKE(KINETIC, Kinetic, .stochastic = 1, .body = $3); }
          | population
          | connect
-         | "drive" postfix "with" postfix tail
+         | "drive" postfix "with" expr tail
              { $$ = MAKE(DRIVE, Drive, .target = $2, .source = $4, .binders = PART(Connect, $5)->binders,
                          .cond = PART(Connect, $5)->cond, .settings = PART(Connect, $5)->settings); }
          | subject_word path body_opt   { $$ = MAKE(SUBJECT, Subject, .what = $1, .component = $2, .settings = $3); }
@@ -247,6 +248,9 @@ assignment: expr "=" range { $$ = build_assign(p, @$, $1, ASSIGN_SET, $3); }
           | expr "-=" expr { $$ = build_assign(p, @$, $1, ASSIGN_SUB, $3); }
           | expr "*=" expr { $$ = build_assign(p, @$, $1, ASSIGN_MUL, $3); }
           ;
+/* in the braces of what reads a file: a column and its unit */
+column: expr ":" unit { $$ = MAKE(COLUMN, Column, .base = $1, .unit = $3); }
+      ;
 reaction: expr "->" expr "at" expressions
             { $$ = MAKE(REACTION, Reaction, .left = $1, .right = $3, .rates = $5); }
         | expr "<->" expr "at" expressions

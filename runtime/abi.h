@@ -38,7 +38,7 @@ typedef uint64_t nsl_kernel_fn(const struct nsl_env *env);
 enum nsl_slot_kind { NSL_SLOT_STATE, NSL_SLOT_OLD, NSL_SLOT_DER, NSL_SLOT_PARAM, NSL_SLOT_UNIFORM, NSL_SLOT_INPUT, NSL_SLOT_PORT, NSL_SLOT_ARG,
   NSL_SLOT_HELD, NSL_SLOT_PREV, NSL_SLOT_SPIKE, NSL_SLOT_OUT, NSL_SLOT_GLOBAL, NSL_SLOT_PAST }; /* order of ir/slots.def (tested) */
 enum nsl_rule { NSL_ALL_TO_ALL, NSL_ONE_TO_ONE, NSL_INDEGREE, NSL_OUTDEGREE, NSL_TOTAL_NUMBER, NSL_PROBABILITY };
-enum nsl_drive_kind { NSL_POISSON, NSL_TIMES, NSL_CONSTANT, NSL_STEP };
+enum nsl_drive_kind { NSL_POISSON, NSL_TIMES, NSL_CURRENT, NSL_SPIKES };
 enum nsl_record_kind { NSL_RECORD_SPIKES, NSL_RECORD_VALUE, NSL_RECORD_SUM, NSL_RECORD_MEAN };
 enum nsl_expect_kind { NSL_EXPECT_RATE, NSL_EXPECT_CV, NSL_EXPECT_SPIKES, NSL_EXPECT_VALUE };
 
@@ -73,5 +73,7 @@ struct nsl_level {
 
 /* The whole command line of a compiled program. Returns the exit status. */
 int nsl_main(const struct nsl_program *program, int argc, char **argv);
+/* The same of a longer command, as `nslc run FILE -- OPTIONS`: the program's own begins after `skip` words. */
+int nsl_main_under(const struct nsl_program *program, int argc, char **argv, int skip);
 
 #endif

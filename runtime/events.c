@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "math/math.h"
+#include "runtime/drive.h"
 #include "runtime/error.h"
 
 enum { BATCH = 256 };
@@ -192,27 +192,15 @@ static void connections(struct handling *g) {
   }
 }
 
-static void poisson(struct handling *g, const struct rt_drive_part *part, uint64_t step) {
-  const struct rt_drive *d = part->drive;
-  for (uint32_t first = part->from / 64 * 64; first < part->to; first += 64) {
-    int64_t block[64] = {0}, *element0 = (int64_t *)((uintptr_t)block - (uintptr_t)first * sizeof *block);
-    g->h->sim->hot.poisson(element0, first, 64, 1, d->key, step, d->table, d->table_n, d->parts);
-    for (uint32_t i = first; i < first + 64; i++)
-      for (int64_t k = 0; i >= part->from && i < part->to && k < block[i - first]; k++) push(g, i, d->weight);
-  }
+static void push_drive(void *context, uint32_t element, int64_t count, double weight) {
+  for (int64_t k = 0; k < count; k++) push(context, element, weight);
 }
 
 static void drives(struct handling *g, uint64_t step) {
   for (uint32_t k = 0; k < g->h->n_events; k++) {
     struct rt_drive_part *part = &g->h->drives[k];
-    const struct rt_drive *d = part->drive;
-    if (part->slice != g->slice || d->def->port != g->port) continue;
-    if (d->def->kind == NSL_POISSON) {
-      if (d->mean > 0 && step > d->delay_steps) poisson(g, part, step - d->delay_steps);
-      continue;
-    }
-    for (; part->at < d->n_times && d->times[part->at] <= step; part->at++)
-      for (uint32_t i = part->from; i < part->to; i++) push(g, i, d->weight);
+    if (part->slice == g->slice && part->drive->def->port == g->port)
+      rt_drive_give(g->h, part, step, &(struct rt_taker){push_drive, g});
   }
 }
 

@@ -104,6 +104,7 @@ static int run_experiment(struct run *r, const char *folder) {
     say_error(s);
     return e == NSL_ESTOPPED ? EXIT_INTERRUPTED : EXIT_FAILED;
   }
+  for (uint32_t i = 0; i < s->n_warnings; i++) fprintf(stderr, "warning: %s\n", s->warnings[i]);
   e = rt_run(s, s->n_steps);
   if (e && e != NSL_ENUMBER && e != NSL_ESTOPPED) {
     say_error(s);
@@ -184,12 +185,12 @@ static int run_all(struct run *r) {
   return exit;
 }
 
-int nsl_main(const struct nsl_program *program, int argc, char **argv) {
+int nsl_main_under(const struct nsl_program *program, int argc, char **argv, int skip) {
   struct run r = {.program = program, .argc = argc, .argv = argv};
   struct rt_mem mem = {0};
   struct signals old;
   int exit = EXIT_FAILED;
-  if (rt_options_read(program, argc, argv, &mem, &r.config)) {
+  if (rt_options_read(program, argc - skip, argv + skip, &mem, &r.config)) {
     fprintf(stderr, "%s\n", rt_error());
   } else if (r.config.help) {
     rt_help(program, stdout);
@@ -203,4 +204,8 @@ int nsl_main(const struct nsl_program *program, int argc, char **argv) {
   }
   rt_mem_free(&mem);
   return exit;
+}
+
+int nsl_main(const struct nsl_program *program, int argc, char **argv) {
+  return nsl_main_under(program, argc, argv, 0);
 }

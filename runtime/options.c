@@ -149,9 +149,10 @@ static int cannot_checkpoint(struct reading *r, const char *v) {
   return rt_fail(NSL_ECANNOT, "checkpoints (--checkpoint, --resume) are not supported yet");
 }
 
-static int cannot_read(struct reading *r, const char *v) {
-  (void)r;
-  return rt_fail(NSL_ECANNOT, "--allow-read %s: this program reads no files", v);
+static int take_allow_read(struct reading *r, const char *v) {
+  if (!*v) return rt_fail(NSL_EINPUT, "--allow-read needs the name of a folder");
+  r->c->allowed[r->c->n_allowed++] = v;
+  return 0;
 }
 
 static int cannot_verify(struct reading *r, const char *v) {
@@ -189,7 +190,8 @@ int rt_options_read(const struct nsl_program *p, int argc, char **argv, struct r
                     struct rt_config *config) {
   struct reading r = {.p = p, .c = config};
   config->sets = rt_alloc(mem, (uint64_t)argc + 1, sizeof *config->sets);
-  if (!config->sets) return NSL_EMEMORY;
+  config->allowed = rt_alloc(mem, (uint64_t)argc + 1, sizeof *config->allowed);
+  if (!config->sets || !config->allowed) return NSL_EMEMORY;
   for (int i = 1; i < argc; i++) {
     const char *arg = argv[i], *equals = strchr(arg, '=');
     size_t n = equals && strncmp(arg, "--", 2) == 0 ? (size_t)(equals - arg) : strlen(arg);

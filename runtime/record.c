@@ -346,15 +346,24 @@ int rt_record_flush(struct rt_sim *s, uint64_t step) {
   return e;
 }
 
+/* SONATA's time says where a raster begins, where it ends (the first time that is no longer in it) and its
+ * step. A sample at the end of the run that is off the raster is one more row behind it: readers of SONATA take
+ * the rows of the raster, and `sample_times` has the time of every row. */
 static int times_write(struct rt_sim *s, struct rt_variable *v) {
-  double time[3] = {0, (double)s->step * s->dt, (double)v->every * s->dt};
-  int e = 0;
+  double every = (double)v->every * s->dt, time[3] = {0, (double)(s->step / v->every + 1) * every, every};
+  struct rt_mem mem = {0};
+  double *all = rt_alloc(&mem, v->flushed + 1, sizeof *all);
+  int e = all ? 0 : NSL_EMEMORY;
+  for (uint64_t i = 0; all && i < v->flushed; i++) all[i] = sample_time(s, v, i);
   for (uint32_t g = 0; !e && g < v->n_groups; g++) {
-    char name[300];
+    char name[320];
     snprintf(name, sizeof name, "report/%.250s/mapping/time",
              v->reduced ? v->def->name : v->groups[g].pop->def->path);
     e = rt_h5_array(&v->h5, v->h5.file, name, H5T_NATIVE_DOUBLE, 3, time, "ms");
+    strcpy(strrchr(name, '/'), "/sample_times");
+    if (!e) e = rt_h5_array(&v->h5, v->h5.file, name, H5T_NATIVE_DOUBLE, v->flushed, all, "ms");
   }
+  rt_mem_free(&mem);
   return e;
 }
 

@@ -49,6 +49,22 @@ static struct json_object *imports_json(const struct nsl_program *p) {
   return all;
 }
 
+static struct json_object *data_json(const struct rt_sim *s) {
+  struct json_object *all = json_object_new_object();
+  for (uint32_t i = 0; i < s->n_files; i++) {
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)s->files[i].hash);
+    add_text(all, s->files[i].path, hash);
+  }
+  return all;
+}
+
+static struct json_object *warnings_json(const struct rt_sim *s) {
+  struct json_object *all = json_object_new_array();
+  for (uint32_t i = 0; i < s->n_warnings; i++) json_object_array_add(all, json_object_new_string(s->warnings[i]));
+  return all;
+}
+
 static struct json_object *integrators_json(const struct rt_sim *s) {
   struct json_object *all = json_object_new_object();
   for (uint32_t i = 0; i < s->n_pops; i++) {
@@ -143,6 +159,8 @@ static void add_what(struct json_object *o, const struct rt_sim *s, const struct
   add_text(o, "model_hash", p->model_hash);
   add_text(o, "source_hash", p->source_hash);
   json_object_object_add(o, "imports", imports_json(p));
+  json_object_object_add(o, "data", data_json(s));
+  json_object_object_add(o, "warnings", warnings_json(s));
   add_text(o, "compiler", p->compiler);
   add_text(o, "built_for", p->built_for);
   add_text(o, "kernels", s->level->cpu);

@@ -24,6 +24,8 @@ double rt_clock(void) {
 /* ---- building */
 
 int rt_open(struct rt_sim *s, const struct rt_config *config) {
+  s->allowed = config->allowed;
+  s->n_allowed = config->n_allowed;
   int e = rt_level_choose(s);
   if (!e) e = rt_experiment_choose(s, config->experiment);
   return e ? e : rt_setup(s, config);
@@ -159,11 +161,23 @@ static int loop_job(void *context, uint32_t thread) {
   return e;
 }
 
+/* A drive whose value makes no sense. */
+static int bad_drive(const struct rt_sim *s, const struct rt_error_at *bad) {
+  const struct nsl_drive *def = bad->drive->def;
+  double t = ((double)bad->step - 0.5) * s->dt;
+  if (def->kind != NSL_POISSON)
+    return rt_fail_at(NSL_ENUMBER, def->place, "%s: the value is not a finite number at t = %.6g ms", def->path, t);
+  return rt_fail_at(NSL_ENUMBER, def->place, "%s: the rate is %g Hz at t = %.6g ms%s", def->path, bad->value * 1000, t,
+                    bad->value < 0 ? "; max(0 Hz, …) keeps it from falling below 0"
+                                   : ", a peak too narrow to be seen before the run; use a shorter run or a smoother rate");
+}
+
 static int bad_report(const struct rt_sim *s, uint64_t step) {
   const struct rt_error_at *bad = NULL;
   for (uint32_t i = 0; i < s->n_shards; i++) {
     const struct rt_error_at *b = &s->shards[i].bad;
     if (b->step != step) continue;
+    if (b->drive) return bad_drive(s, b);
     if (!bad || b->pop < bad->pop || (b->pop == bad->pop && b->element < bad->element)) bad = b;
   }
   const struct rt_pop *p = &s->pops[bad->pop];

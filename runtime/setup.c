@@ -103,16 +103,40 @@ static int param_set(struct rt_sim *s, const struct nsl_param *p, const char *te
   return 0;
 }
 
+/* `cell.tau_m` for cell[L4e].tau_m, `net.w` for net.w[2]: the path without what stands in brackets. */
+static bool is_of_family(const char *path, const char *family) {
+  bool indexed = false;
+  for (; *path; path++) {
+    if (*path == '[') {
+      indexed = true;
+      path += strcspn(path, "]");
+      if (!*path) return false;
+      continue;
+    }
+    if (*path != *family++) return false;
+  }
+  return indexed && !*family;
+}
+
+static int param_take(struct rt_sim *s, const struct nsl_param *p, const struct rt_setting *set) {
+  if (set->text) return param_set(s, p, set->text);
+  s->G[p->slot] = set->number;
+  s->set[p->slot] = 1;
+  return 0;
+}
+
 int rt_set(struct rt_sim *s, const struct rt_setting *set) {
   const char *path = set->path;
+  for (uint32_t i = 0; i < s->x->n_params; i++)
+    if (strcmp(s->x->params[i].path, path) == 0) return param_take(s, &s->x->params[i], set);
+  bool found = false;
   for (uint32_t i = 0; i < s->x->n_params; i++) {
-    const struct nsl_param *p = &s->x->params[i];
-    if (strcmp(p->path, path) != 0) continue;
-    if (set->text) return param_set(s, p, set->text);
-    s->G[p->slot] = set->number;
-    s->set[p->slot] = 1;
-    return 0;
+    if (!is_of_family(s->x->params[i].path, path)) continue;
+    int e = param_take(s, &s->x->params[i], set);
+    if (e) return e;
+    found = true;
   }
+  if (found) return 0;
   const char *near = rt_nearest_path(s->x, path);
   if (near) return rt_fail(NSL_EINPUT, "--set %s: no such parameter; did you mean %s?", path, near);
   return rt_fail(NSL_EINPUT, "--set %s: no such parameter; --describe lists them", path);

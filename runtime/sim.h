@@ -133,6 +133,14 @@ struct rt_spikes {
 struct rt_error_at {     /* a state that is not finite */
   _Atomic uint64_t step; /* RT_NO_STEP: none */
   uint32_t pop, element, state;
+  const struct rt_drive *drive; /* NULL, or the drive that went wrong */
+  double value;
+};
+
+enum { RT_WARNINGS = 16 };
+struct rt_file { /* that the run has read */
+  const char *path;
+  uint64_t hash;
 };
 
 struct rt_shard { /* on cache lines of its own: its thread writes it in every step */
@@ -148,7 +156,7 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   struct rt_delivery delivery;
   size_t events_cap;
   struct rt_spikes spikes[2];   /* by interval & 1 */
-  uint64_t next_input;          /* the next step at which an input changes */
+  uint64_t next_input;          /* the next step at which an input may change */
   struct rt_drive_part *drives; /* what is driven here: events first, then currents */
   uint32_t n_events, n_drives;
   uint64_t next_record;                /* the next step at which a variable is recorded */
@@ -189,30 +197,50 @@ struct rt_proj {
   struct rt_csr csr;
 };
 
+struct rt_event_at { /* a given event */
+  uint64_t step;    /* at which it is emitted; its delay is not in it */
+  uint32_t element; /* NSL_NONE: for every target */
+};
+
 struct rt_drive {
   const struct nsl_drive *def;
   uint32_t index;
   struct rt_pop *target;
   uint32_t t0, tn;
   uint64_t key;
+  nsl_kernel_fn *kernel; /* NULL: the value never changes */
+  double value;          /* current, rate */
+  double *weights;       /* by target; NULL: */
   double weight;
+  int64_t *units; /* the weights as integers; NULL: */
   int64_t weight_units;
-  bool each; /* onto a handler that does more than add */
-  uint32_t delay_steps;
+  bool each; /* onto a handler that does more than add: events are given one by one */
+  uint32_t *delays; /* by target, in steps; NULL: */
+  uint32_t delay_steps, most_delay;
   uint64_t *table; /* poisson */
   uint32_t table_n, parts;
-  double mean;     /* events in a step */
-  uint64_t *times; /* steps, sorted */
-  uint32_t n_times;
-  double value;      /* constant, step */
-  uint64_t from, to; /* step: acts on steps (from, to] */
+  double mean;      /* events in a step; of a changing rate the most */
+  bool all_looked;  /* at every step for it */
+  struct rt_event_at *events; /* sorted by step */
+  uint64_t n_events;
+  struct rt_samples *samples; /* by file */
 };
 
 struct rt_drive_part { /* a drive's elements in one slice: [from, to) */
   const struct rt_drive *drive;
   const struct rt_slice *slice;
   uint32_t from, to;
-  uint32_t at; /* times: the next of them */
+  uint64_t at;       /* events: the next of them */
+  void **slots;      /* of the kernel */
+  double *out;       /* what the kernel gives: a block, or all blocks if each element has its own */
+  double **inputs;   /* of its files */
+  double **states;   /* of its processes */
+  uint32_t **columns; /* by file, by element from `from`: which column; NULL: the only one */
+  double now;        /* current: the last value; rate: that of the table */
+  uint64_t *table;
+  uint32_t table_n, parts;
+  int64_t *ring;     /* where delays differ: weights (`each`: events) under way, by step and element */
+  uint32_t ring_mask;
 };
 
 /* Counts and intervals between spikes in a window of time, over slices of populations. */
@@ -252,12 +280,15 @@ struct rt_config { /* what the command line or nsl.h asks for */
   uint64_t seed;
   double duration;
   uint32_t threads; /* 0: as many as there are processors */
+  const char **allowed; /* --allow-read */
+  uint32_t n_allowed;
 };
 
 struct rt_team;     /* threads.h */
 struct rt_recorder; /* record.c */
 struct rt_gather;   /* gather.h */
 struct rt_out;      /* out.h */
+struct rt_samples;  /* data.h */
 
 struct rt_sim {
   const struct nsl_program *program;
@@ -292,6 +323,10 @@ struct rt_sim {
   void (*progress)(struct rt_sim *s,
                    uint64_t step); /* NULL: none; called by the first thread after an interval */
   double progress_began, progress_last;
+  const char *const *allowed; /* --allow-read */
+  uint32_t n_allowed, n_files, n_warnings;
+  struct rt_file *files;
+  const char *warnings[RT_WARNINGS];
 };
 
 /* ---- setup.c */
@@ -326,6 +361,7 @@ int rt_connect(struct rt_sim *s);
 /* ---- drive.c */
 int rt_drives_prepare(struct rt_sim *s); /* before connect: bounds for the units */
 int rt_drives_units(struct rt_sim *s);   /* after it: weights as integers, tables, inputs at time 0 */
+/* ---- drive_step.c */
 void rt_drives_step(struct rt_shard *h, uint64_t step);
 int rt_pasts_make(struct rt_sim *s, struct rt_pop *p); /* past.c: after the initial values */
 int rt_pasts_slice(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c);

@@ -17,11 +17,15 @@ static void take_precision(ToolOptions *o) {
 
 static int run_program(Compilation *c, const Backend *backend, const struct nsl_program *program) {
   const ToolOptions *o = c->options;
-  int argc = o->program_argc + 1;
+  enum { OWN = 4 };
+  int argc = o->program_argc + OWN;
   char **argv = NEW_ARRAY(c->arena, char *, (size_t)argc + 1);
-  argv[0] = arena_printf(c->arena, "nslc run %s --", o->files.at[0]);
-  for (int i = 1; i < argc; i++) argv[i] = o->program_argv[i - 1];
-  return backend->nsl_main(program, argc, argv);
+  argv[0] = arena_printf(c->arena, "nslc");
+  argv[1] = arena_printf(c->arena, "run");
+  argv[2] = arena_printf(c->arena, "%s", o->files.at[0]);
+  argv[3] = arena_printf(c->arena, "--");
+  for (int i = OWN; i < argc; i++) argv[i] = o->program_argv[i - OWN];
+  return backend->nsl_main_under(program, argc, argv, OWN - 1);
 }
 
 int cmd_run(int argc, char **argv) {

@@ -269,7 +269,7 @@ static void add_something(Gen *g) {
 KernelKind random_kind(uint64_t seed) {
   static const KernelKind kinds[] = {KERNEL_STEP,   KERNEL_STEP,    KERNEL_STEP,    KERNEL_STEP,
                                      KERNEL_INIT,   KERNEL_RECORD,  KERNEL_SYNAPSE, KERNEL_DERIVE,
-                                     KERNEL_SETUP,  KERNEL_RECEIVE, KERNEL_RECEIVE, KERNEL_FINISH};
+                                     KERNEL_SETUP,  KERNEL_RECEIVE, KERNEL_RECEIVE, KERNEL_FINISH, KERNEL_DRIVE};
   return kinds[next(&seed) % COUNT_OF(kinds)];
 }
 
@@ -344,7 +344,7 @@ static void fill(const IrSlot *slot, void *array, int64_t n, uint64_t seed, bool
 
 static size_t element_bits(const IrKernel *k, const IrSlot *slot, bool f32) {
   if (slot->type == IR_BOOL) return 1;
-  bool single = f32 && slot->kind != SLOT_PORT && k->kind != KERNEL_SYNAPSE;
+  bool single = f32 && slot->kind != SLOT_PORT && !ir_kernel_f64_arrays(k->kind);
   return single ? 32 : 64;
 }
 

@@ -144,7 +144,6 @@ static void options(void) {
       {"--checkpoint 1s", "not supported yet"},
       {"--resume x", "not supported yet"},
       {"--verify", "not supported yet"},
-      {"--allow-read x", "reads no files"},
       {"--fit x", "holds no fit"},
       {"--experiment other", "no experiment `other`; this program holds: test"},
       {"--set net.tau", "NAME=VALUE is expected"},
@@ -225,7 +224,7 @@ static void files(void) {
   read = read_set("a/V.h5", "report/E/data", H5T_NATIVE_DOUBLE, data, 200000, d) &&
          read_set("a/V.h5", "report/E/mapping/node_ids", H5T_NATIVE_UINT64, ids, 4, k) &&
          read_set("a/V.h5", "report/E/mapping/time", H5T_NATIVE_DOUBLE, time, 3, n);
-  ok(read && d[0] == 101 && d[1] == 4 && ids[0] == 70 && ids[3] == 73 && time[1] == 50 && time[2] == 0.5,
+  ok(read && d[0] == 101 && d[1] == 4 && ids[0] == 70 && ids[3] == 73 && time[1] == 50.5 && time[2] == 0.5,
      "V.h5: %d rows of %d", (int)d[0], (int)d[1]);
   read = read_set("a/lfp.h5", "report/lfp/data", H5T_NATIVE_DOUBLE, times, 200, n);
   ok(read && n[0] == 51 && times[0] > 6 && times[0] < 8, "lfp.h5: mean at 0 is %.3f (want about 7)",
@@ -287,7 +286,7 @@ static void failures(void) {
   static double time[3];
   hsize_t k[2];
   bool valid = read_set("stopped/V.h5", "report/E/mapping/time", H5T_NATIVE_DOUBLE, time, 3, k) &&
-               time[1] == n;
+               time[1] > n && time[1] <= n + time[2];
   ok(status == 130 && num(o, "exit") == 130 && n > 0 && n < 1e8 && valid && exists("stopped/spikes.csv"),
      "Ctrl-C: status %d, valid files up to %g ms", status, n);
   json_object_put(o);

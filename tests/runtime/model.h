@@ -134,6 +134,13 @@ static uint64_t synapse_normal_delay(const struct nsl_env *e) {
   return 0;
 }
 
+/* a current: u[0] on (u[1], u[2]]; t is the middle of the step */
+static uint64_t drive_box(const struct nsl_env *e) {
+  double *out = e->slots[0], end = e->t + e->dt / 2, near = 1e-6 * e->dt;
+  for (int64_t i = 0; i < e->count; i++) out[i] = end > e->u[1] + near && end <= e->u[2] + near ? e->u[0] : 0;
+  return 0;
+}
+
 static const double *setup_values; /* what the setup kernel writes */
 static uint32_t setup_n;
 static uint64_t setup_kernel_c(const struct nsl_env *e) {
@@ -151,11 +158,12 @@ enum {
   K_CLOCK_STEP,
   K_WEIGHT,
   K_DELAY,
+  K_BOX,
   K_COUNT
 };
 static nsl_kernel_fn *const kernels_c[K_COUNT] = {setup_kernel_c, lif_derive,          lif_init,
                                                   lif_step,       lif_record,          clock_step,
-                                                  synapse_normal, synapse_normal_delay};
+                                                  synapse_normal, synapse_normal_delay, drive_box};
 static void *hot_c[8];
 static struct nsl_level level_c = {.cpu = "x86-64", .x86_level = 1, .kernels = kernels_c, .hot = hot_c};
 
@@ -323,12 +331,27 @@ static inline struct nsl_drive *drive(struct model *m, uint32_t kind, uint32_t t
                           .kind = kind,
                           .target = all(to),
                           .input = 0,
-                          .arg0 = number(m, a0),
-                          .arg1 = number(m, a1),
-                          .arg2 = number(m, a2),
+                          .value = number(m, a0),
+                          .code = NO_CODE,
+                          .block = NSL_NONE,
+                          .weight_code = NO_CODE,
+                          .delay_code = NO_CODE,
+                          .from = NSL_NONE,
+                          .to = NSL_NONE,
                           .weight = number(m, weight),
                           .delay = number(m, delay),
                           .cond = NSL_NONE};
+  return d;
+}
+/* A current on (from, to] by a kernel. */
+static inline struct nsl_drive *drive_on(struct model *m, uint32_t to, double value, double from, double until) {
+  struct nsl_drive *d = drive(m, NSL_CURRENT, to, 0, 0, 0, 0, 0);
+  d->value = NSL_NONE;
+  d->block = m->n_g;
+  number(m, value);
+  number(m, from);
+  number(m, until);
+  d->code = (struct nsl_code){K_BOX, 1, out_b};
   return d;
 }
 static inline void record_spikes(struct model *m, uint32_t pop) {

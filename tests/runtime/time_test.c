@@ -112,9 +112,9 @@ static void drives(void) {
   d->target.to = number(m, 12);
   m->g[m->pops[v].block + LIF_HI] = 0;
   m->g[m->pops[v].block + LIF_TAU] = 1e12;
-  drive(m, NSL_STEP, v, 2, 2, 5, 0, 0);
-  drive(m, NSL_CONSTANT, v, 0.5, 0, 0, 0, 0);
-  drive(m, NSL_STEP, v, -1, 3, INFINITY, 0, 0)->target.to = number(m, 0);
+  drive_on(m, v, 2, 2, 5);
+  drive(m, NSL_CURRENT, v, 0.5, 0, 0, 0, 0);
+  drive_on(m, v, -1, 3, INFINITY)->target.to = number(m, 0);
   m->drives[3].target.from = number(m, 0);
   struct rt_sim s;
   int e = sim_build(&s, m, 1);

@@ -1,0 +1,22 @@
+/* Inside of drives: drive.c (before the run), drive_step.c (in it). */
+#ifndef NSL_RUNTIME_DRIVE_H
+#define NSL_RUNTIME_DRIVE_H
+
+#include "runtime/data.h"
+#include "runtime/sim.h"
+
+/* Blocks of 64 that a part's kernel computes: one for all, or those of its elements. */
+uint32_t rt_part_first(const struct rt_drive_part *part);
+uint32_t rt_part_last(const struct rt_drive_part *part);
+/* Runs the part's kernel for a step; its values are in part->out. */
+void rt_part_values(const struct rt_sim *s, const struct rt_drive_part *part, uint64_t step);
+/* Who takes events one by one. */
+struct rt_taker {
+  void (*take)(void *context, uint32_t element, int64_t count, double weight);
+  void *context;
+};
+/* The events of a part that are handled at `step`: to the taker, or (NULL) to the accumulators. */
+void rt_drive_give(struct rt_shard *h, struct rt_drive_part *part, uint64_t step, const struct rt_taker *taker);
+bool rt_drive_is_current(const struct rt_drive *d);
+
+#endif

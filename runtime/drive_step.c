@@ -1,0 +1,227 @@
+/* Drives in the run: what each adds to the accumulators and inputs of a shard in one step.
+ *
+ * Poisson events are counted in (T-dt, T] and handled at T + delay: in step n the draw of step n - delay is used, so
+ * nothing is stored. Only where the delays of one drive differ, weights wait in a ring. A current of a step is one
+ * number for each element; inputs are rewritten only where one of their values has changed. */
+#include <math.h>
+#include <string.h>
+
+#include "math/math.h"
+#include "runtime/drive.h"
+
+/* ---- values of kernels */
+
+static void samples_take(const struct rt_sim *s, const struct rt_drive_part *part, uint32_t file, uint64_t step) {
+  const struct rt_samples *d = &part->drive->samples[file];
+  double from = (double)(step - 1) * s->dt, to = (double)step * s->dt, *at = part->inputs[file];
+  if (!part->columns[file]) {
+    double value = rt_samples_mean(d, 0, from, to);
+    for (uint32_t i = rt_part_first(part); i < rt_part_last(part); i++) at[i] = value;
+    return;
+  }
+  for (uint32_t i = part->from; i < part->to; i++)
+    at[i] = rt_samples_mean(d, part->columns[file][i - part->from], from, to);
+}
+
+void rt_part_values(const struct rt_sim *s, const struct rt_drive_part *part, uint64_t step) {
+  const struct rt_drive *d = part->drive;
+  for (uint32_t i = 0; i < d->def->n_data; i++) samples_take(s, part, i, step);
+  uint32_t first = rt_part_first(part);
+  struct nsl_env env = {.slots = part->slots,
+                        .u = s->G + d->def->block,
+                        .key = d->key,
+                        .step = step,
+                        .first = first,
+                        .count = rt_part_last(part) - first,
+                        .t = ((double)step - 0.5) * s->dt,
+                        .dt = s->dt};
+  d->kernel(&env);
+}
+
+static void wrong_at(struct rt_shard *h, const struct rt_drive *d, double value, uint64_t step) {
+  if (h->bad.step <= step) return;
+  h->bad.drive = d;
+  h->bad.value = value;
+  h->bad.step = step;
+}
+
+/* ---- events */
+
+static int64_t *accumulators(struct rt_shard *h, const struct rt_drive_part *part) {
+  return h->acc + part->slice->acc0 + (size_t)part->drive->def->port * part->slice->count;
+}
+
+struct giving {
+  struct rt_shard *h;
+  struct rt_drive_part *part;
+  const struct rt_taker *taker; /* NULL: the accumulators */
+};
+
+/* `count` events for an element, emitted at `step`. */
+static inline void deliver(const struct giving *g, uint32_t element, int64_t count, uint64_t step) {
+  struct rt_drive_part *part = g->part;
+  const struct rt_drive *d = part->drive;
+  uint32_t target = element - d->t0;
+  int64_t sum = g->taker ? count : count * (d->units ? d->units[target] : d->weight_units);
+  if (part->ring) {
+    uint64_t at = (step + d->delays[target]) & part->ring_mask;
+    part->ring[at * (part->to - part->from) + element - part->from] += sum;
+  } else if (g->taker) {
+    g->taker->take(g->taker->context, element, count, d->weights ? d->weights[target] : d->weight);
+  } else {
+    accumulators(g->h, part)[element - part->slice->first] += sum;
+  }
+}
+
+/* What waits for this step is handled. */
+static void ring_take(const struct giving *g, uint64_t step) {
+  const struct rt_drive_part *part = g->part;
+  const struct rt_drive *d = part->drive;
+  int64_t *acc = accumulators(g->h, part) + (part->from - part->slice->first);
+  uint32_t n = part->to - part->from;
+  int64_t *row = part->ring + (step & part->ring_mask) * n;
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t target = part->from + i - d->t0;
+    if (!row[i]) continue;
+    if (g->taker) g->taker->take(g->taker->context, part->from + i, row[i], d->weights ? d->weights[target] : d->weight);
+    else acc[i] += row[i];
+    row[i] = 0;
+  }
+}
+
+/* Whole blocks go straight to the accumulators; of a block that is only partly driven, and where targets have
+ * weights or delays of their own, the counts are taken one by one. */
+static void poisson_add(const struct giving *g, uint64_t step, const uint64_t *table, uint32_t table_n,
+                        uint32_t parts) {
+  const struct rt_drive_part *part = g->part;
+  const struct rt_slice *c = part->slice;
+  const struct rt_drive *d = part->drive;
+  bool own = d->units || part->ring || g->taker;
+  int64_t *acc = accumulators(g->h, part);
+  uint32_t from = part->from,
+           to = part->to == c->pop->size && !own ? c->first + c->count : part->to; /* padding lanes are inert */
+  uint32_t first = from / 64 * 64, last = (to + 63) / 64 * 64;
+  while (first < last) {
+    bool partly = own || first < from || first + 64 > to;
+    uint32_t n = partly ? 64 : (to / 64 * 64) - first;
+    int64_t block[64] = {0}, *at = partly ? block : acc + (first - c->first);
+    g->h->sim->hot.poisson((int64_t *)((uintptr_t)at - (uintptr_t)first * sizeof *at), first, n,
+                        partly ? 1 : d->weight_units, d->key, step, table, table_n, parts);
+    for (uint32_t i = first; partly && i < first + 64; i++)
+      if (i >= from && i < to && block[i - first]) deliver(g, i, block[i - first], step);
+    first += n;
+  }
+}
+
+/* Is this a rate that the units allow for? */
+static bool rate_good(struct rt_shard *h, const struct rt_drive *d, double rate, uint64_t step) {
+  double mean = rate * h->sim->dt, most = d->all_looked ? d->mean * (1 + 1e-9) : 2 * d->mean;
+  if (mean >= 0 && mean <= most) return true;
+  wrong_at(h, d, rate, step);
+  return false;
+}
+
+static void poisson_changing(const struct giving *g, uint64_t step) {
+  struct rt_shard *h = g->h;
+  struct rt_drive_part *part = g->part;
+  const struct rt_drive *d = part->drive;
+  struct rt_sim *s = h->sim;
+  rt_part_values(s, part, step);
+  if (d->def->each) {
+    const double *rates = part->out - rt_part_first(part);
+    for (uint32_t i = part->from; i < part->to; i++) {
+      if (!rate_good(h, d, rates[i], step)) return;
+      int64_t n = rates[i] > 0 ? nslm_draw_poisson_i64(d->key, i, step, 0, rates[i] * s->dt) : 0;
+      if (n) deliver(g, i, n, step);
+    }
+    return;
+  }
+  double rate = part->out[0];
+  if (!rate_good(h, d, rate, step)) return;
+  if (rate == 0) return;
+  if (rate != part->now) {
+    part->now = rate;
+    part->parts = nslm_poisson_parts(rate * s->dt);
+    part->table_n = nslm_poisson_table(rate * s->dt / part->parts, part->table, NSLM_POISSON_TABLE);
+  }
+  if (part->table_n) poisson_add(g, step, part->table, part->table_n, part->parts);
+}
+
+static void given_add(const struct giving *g, uint64_t step) {
+  struct rt_drive_part *part = g->part;
+  const struct rt_drive *d = part->drive;
+  for (; part->at < d->n_events && d->events[part->at].step <= step; part->at++) {
+    struct rt_event_at event = d->events[part->at];
+    uint32_t from = event.element == NSL_NONE ? part->from : event.element;
+    uint32_t to = event.element == NSL_NONE ? part->to : event.element + 1;
+    if (from < part->from || to > part->to) continue;
+    for (uint32_t i = from; i < to; i++) deliver(g, i, 1, event.step);
+  }
+}
+
+void rt_drive_give(struct rt_shard *h, struct rt_drive_part *part, uint64_t step, const struct rt_taker *taker) {
+  const struct giving g = {h, part, taker};
+  const struct rt_drive *d = part->drive;
+  uint64_t delay = part->ring ? 0 : d->delay_steps;
+  if (d->def->kind != NSL_POISSON) {
+    if (step >= delay) given_add(&g, step - delay);
+  } else if (d->mean > 0 && step > delay) {
+    if (d->kernel) poisson_changing(&g, step - delay);
+    else poisson_add(&g, step - delay, d->table, d->table_n, d->parts);
+  }
+  if (part->ring) ring_take(&g, step);
+}
+
+void rt_drives_step(struct rt_shard *h, uint64_t step) {
+  for (uint32_t i = 0; i < h->n_events; i++)
+    if (!h->drives[i].drive->each) rt_drive_give(h, &h->drives[i], step, NULL); /* else events.c */
+}
+
+/* ---- currents */
+
+/* Values of this step; true if one is not that of the step before. */
+static bool current_changes(struct rt_shard *h, struct rt_drive_part *part, uint64_t step) {
+  const struct rt_drive *d = part->drive;
+  if (!d->kernel) {
+    bool first = isnan(part->now);
+    part->now = d->value;
+    return first;
+  }
+  if (step == 0) return false;
+  rt_part_values(h->sim, part, step);
+  if (d->def->each) return true;
+  double value = part->out[0];
+  if (!isfinite(value)) wrong_at(h, d, value, step);
+  bool changed = value != part->now;
+  part->now = value;
+  return changed;
+}
+
+static void input_add(const struct rt_sim *s, void *array, const struct rt_drive_part *part) {
+  const double *values = part->drive->kernel && part->drive->def->each ? part->out - rt_part_first(part) : NULL;
+  double *wide = array, now = part->now;
+  float *narrow = array;
+  for (uint32_t i = part->from; i < part->to; i++)
+    if (s->program->f32) narrow[i] += (float)(values ? values[i] : now);
+    else wide[i] += values ? values[i] : now;
+}
+
+void rt_inputs_step(struct rt_shard *h, uint64_t step) {
+  struct rt_sim *s = h->sim;
+  bool changed = false;
+  h->next_input = RT_NO_STEP;
+  for (uint32_t i = h->n_events; i < h->n_drives; i++) {
+    changed |= current_changes(h, &h->drives[i], step);
+    if (h->drives[i].drive->kernel) h->next_input = step + 1;
+  }
+  if (!changed) return;
+  for (uint32_t k = 0; k < h->n_slices; k++) {
+    const struct rt_slice *c = &h->slices[k];
+    for (uint32_t i = 0; i < c->pop->class->n_inputs; i++)
+      memset((char *)c->pop->inputs[i] + (size_t)c->first * s->real_size, 0, (size_t)c->count * s->real_size);
+  }
+  for (uint32_t i = h->n_events; i < h->n_drives; i++) {
+    const struct rt_drive *d = h->drives[i].drive;
+    if (step > 0 || !d->kernel) input_add(s, d->target->inputs[d->def->input], &h->drives[i]);
+  }
+}
