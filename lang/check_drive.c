@@ -129,7 +129,10 @@ static bool events_source(Net *n, Scope *scope, const Drive *d, MDrive *ret) {
   return not_negative(n, ret->value, "the rate");
 }
 
-/* The source; dim: of the driven input. */
+/* One number throughout the run. */
+static bool stays(const MExpr *e) { return e && !expr_varies(e) && !expr_has(e, MX_DRAW) && !expr_has(e, MX_DT); }
+
+/* The source; dim: of the driven input. A number that acts on (from, to] is kept as such: it needs no kernel. */
 static bool drive_source(Net *n, Scope *scope, const Drive *d, Dim dim, MDrive *ret) {
   struct SignalContext context = {.net = n, .columns = &d->columns, .files = &ret->files};
   Want want = {.has_dim = true,
@@ -150,11 +153,18 @@ static bool drive_source(Net *n, Scope *scope, const Drive *d, Dim dim, MDrive *
     return false;
   }
   if (!good) return false;
-  if (is_events(d) && d->kind != DRIVE_POISSON) {
+  if (d->kind == DRIVE_CURRENT && ret->value == context.step && stays(context.step_value)) {
+    ret->value = context.step_value;
+    ret->from = context.step_from;
+    ret->to = context.step_to;
+  }
+  bool number = d->kind == DRIVE_CURRENT && stays(ret->value) && !ret->from && !ret->to;
+  if (number || d->kind == DRIVE_TIMES || d->kind == DRIVE_SPIKES) {
     ret->from = d->from;
     ret->to = d->to;
-  } else {
-    ret->value = signal_window(n->c, ret->value, d->from, d->to);
+  } else if (d->from || d->to) {
+    ret->value = signal_window(n->c, signal_window(n->c, ret->value, ret->from, ret->to), d->from, d->to);
+    ret->from = ret->to = NULL;
   }
   return ret->value != NULL || (is_events(d) && d->kind != DRIVE_POISSON);
 }

@@ -289,7 +289,12 @@ static MExpr *step_list(Checker *c, Scope *scope, const AstCall *call, const Sou
 static MExpr *signal_step(Checker *c, Scope *scope, const AstCall *call, const SourceArgs *a, const Want *want) {
   if (a->ast[3] || a->ast[0]->kind == AST_LIST) return step_list(c, scope, call, a, want);
   if (!window_sense(c, call, a->value[1], a->value[2])) return NULL;
-  return signal_window(c, a->value[0], a->value[1], a->value[2]);
+  MExpr *e = signal_window(c, a->value[0], a->value[1], a->value[2]);
+  c->signal->step = e;
+  c->signal->step_value = a->value[0];
+  c->signal->step_from = a->value[1];
+  c->signal->step_to = a->value[2];
+  return e;
 }
 
 static MExpr *signal_ramp(Checker *c, Scope *scope, const AstCall *call, const SourceArgs *a, const Want *want) {

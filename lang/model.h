@@ -223,7 +223,7 @@ typedef struct {
   MExpr *value;       /* current, rate of poisson: an expression over t */
   VEC(MExpr *) times; /* times([…]) */
   MDataList files;    /* spikes: one; of the samples in the value: one for each */
-  MExpr *from, *to;   /* of a phase: events on (from, to] only; NULL: always */
+  MExpr *from, *to;   /* given events, and a current that is one number: on (from, to] only; NULL: always */
   MExpr *weight, *delay, *cond;
 } MDrive;
 

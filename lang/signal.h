@@ -33,6 +33,9 @@ struct SignalContext {
   const AstList *columns; /* `t : ms`, `I : pA` of its braces */
   MDataList *files;       /* what `samples` reads goes here */
   bool used;              /* the columns are */
+  /* The last `step(value, from, to)`, and its parts: alone, it needs no kernel. */
+  const MExpr *step;
+  MExpr *step_value, *step_from, *step_to;
 };
 
 /* The row of that name; NULL: none. */

@@ -73,6 +73,22 @@ static int delays_make(struct rt_sim *s, struct rt_drive *d) {
   return 0;
 }
 
+/* The last step that ends at or before t; times within a millionth of a step of a grid point are on it. */
+static uint64_t step_before(double t, double dt) {
+  double n = floor(t / dt + 1e-6);
+  return n < 0 ? 0 : n < 0x1p63 ? (uint64_t)n : RT_NO_STEP - 1;
+}
+
+static int current_prepare(struct rt_sim *s, struct rt_drive *d) {
+  double from = rt_value(s, d->def->from, 0), to = rt_value(s, d->def->to, INFINITY);
+  if (isnan(from) || isnan(to))
+    return rt_fail_at(NSL_EMODEL, d->def->place, "%s: from and to must be times", d->def->path);
+  d->from = step_before(from, s->dt);
+  d->to = step_before(to, s->dt);
+  if (d->kernel || isfinite(d->value)) return 0;
+  return rt_fail_at(NSL_EMODEL, d->def->place, "%s: the value is not a finite number", d->def->path);
+}
+
 /* ---- given events */
 
 static int event_order(const void *a, const void *b) {
@@ -341,10 +357,9 @@ static int drive_prepare(struct rt_sim *s, struct rt_drive *d, const struct nsl_
     case NSL_POISSON: return poisson_prepare(s, d);
     case NSL_TIMES: return times_prepare(s, d);
     case NSL_SPIKES: return spikes_prepare(s, d);
-    case NSL_CURRENT: break;
+    case NSL_CURRENT: return current_prepare(s, d);
   }
-  if (d->kernel || isfinite(d->value)) return 0;
-  return rt_fail_at(NSL_EMODEL, def->place, "%s: the value is not a finite number", def->path);
+  return 0;
 }
 
 int rt_drives_prepare(struct rt_sim *s) {

@@ -183,9 +183,10 @@ void rt_drives_step(struct rt_shard *h, uint64_t step) {
 static bool current_changes(struct rt_shard *h, struct rt_drive_part *part, uint64_t step) {
   const struct rt_drive *d = part->drive;
   if (!d->kernel) {
-    bool first = isnan(part->now);
-    part->now = d->value;
-    return first;
+    double now = (step > d->from || d->from == 0) && step <= d->to ? d->value : 0;
+    bool other = now != part->now;
+    part->now = now;
+    return other;
   }
   if (step == 0) return false;
   rt_part_values(h->sim, part, step);
@@ -211,8 +212,11 @@ void rt_inputs_step(struct rt_shard *h, uint64_t step) {
   bool changed = false;
   h->next_input = RT_NO_STEP;
   for (uint32_t i = h->n_events; i < h->n_drives; i++) {
+    const struct rt_drive *d = h->drives[i].drive;
     changed |= current_changes(h, &h->drives[i], step);
-    if (h->drives[i].drive->kernel) h->next_input = step + 1;
+    uint64_t changes[] = {d->kernel ? step + 1 : d->from + 1, d->to < RT_NO_STEP - 1 ? d->to + 1 : RT_NO_STEP};
+    for (int j = 0; j < 2; j++)
+      if (changes[j] > step && changes[j] < h->next_input) h->next_input = changes[j];
   }
   if (!changed) return;
   for (uint32_t k = 0; k < h->n_slices; k++) {

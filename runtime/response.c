@@ -1,7 +1,7 @@
 /* The response curve: the rate of cells against the constant current that they get, when it differs between them. The
  * protocol itself says that this is what the experiment is about, so no word in the model asks for it.
  *
- * The current of a cell is the sum of the `constant` and `step` drives onto one input of it; the rate is counted while
+ * The current of a cell is the sum of the drives by `constant` and `step` onto one input of it; the rate is counted while
  * all of them act. Populations that differ only in their index are one curve: f-I curves of several cells are several
  * curves of one figure. */
 #include <math.h>
@@ -28,7 +28,7 @@ struct response {
 };
 
 static bool is_current(const struct rt_drive *d) {
-  return d->def->kind == NSL_CONSTANT || d->def->kind == NSL_STEP;
+  return d->def->kind == NSL_CURRENT && !d->kernel;
 }
 
 static const char *input_of(const struct rt_drive *d) { return d->target->class->inputs[d->def->input]; }

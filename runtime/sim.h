@@ -210,6 +210,7 @@ struct rt_drive {
   uint64_t key;
   nsl_kernel_fn *kernel; /* NULL: the value never changes */
   double value;          /* current, rate */
+  uint64_t from, to;     /* a current without a kernel acts on steps (from, to] */
   double *weights;       /* by target; NULL: */
   double weight;
   int64_t *units; /* the weights as integers; NULL: */
