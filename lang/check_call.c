@@ -340,7 +340,8 @@ static Symbol *callee_symbol(Checker *c, Scope *scope, const Ast *callee, bool *
 MExpr *call_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
   const AstCall *call = AST_AS(Call, ast);
   Name name = path_name(c, call->callee);
-  if ((want->allow & ALLOW_SIGNAL) && !scope_find(scope, name)) {
+  const Symbol *own = name_none(name) ? NULL : scope_find(scope, name);
+  if ((want->allow & ALLOW_SIGNAL) && !(own && own->kind == SYM_FN)) {
     bool is_signal;
     MExpr *signal = signal_call(c, scope, call, want, &is_signal);
     if (is_signal) return signal;

@@ -26,6 +26,12 @@ typedef struct {
 
 static bool is_events(const Drive *d) { return d->source && d->source->what == SOURCE_EVENTS; }
 
+/* A function of the file hides a source of its name. */
+static bool own_function(const Net *n, Name name) {
+  const Symbol *symbol = name_none(name) ? NULL : scope_find(n->scope, name);
+  return symbol && symbol->kind == SYM_FN;
+}
+
 /* A word that could be meant as a source: a callee, or a name alone, that nothing else is called. */
 static bool unknown_source(Net *n, const Ast *callee) {
   Session *s = n->s;
@@ -62,8 +68,12 @@ static bool read_source(Net *n, Drive *d) {
   const Ast *callee = call ? AST_AS(Call, ast)->callee : ast;
   if (callee->kind != AST_NAME) return true;
   const char *name = name_str(s, AST_AS(NameRef, callee)->name.name);
-  if (scope_find(n->scope, AST_AS(NameRef, callee)->name.name)) return true;
+  if (own_function(n, AST_AS(NameRef, callee)->name.name)) return true;
   d->source = source_named(name);
+  if (d->source && !call && scope_find(n->scope, AST_AS(NameRef, callee)->name.name)) {
+    d->source = NULL;
+    return true;
+  }
   if (!d->source) return (call && is_function_of_language(name)) || (!call && strcmp(name, "t") == 0) || !unknown_source(n, callee);
   d->name = d->source->name;
   if (!call) {
