@@ -41,8 +41,8 @@ static bool input_bounds(const MExperiment *x, const WarnPoint *p, const MVar *i
     const MDrive *d = x->drives.at[i];
     double value;
     if (d->target.pop != p->pop || d->port >= 0 || d->input != input) continue;
-    if ((d->kind != DRIVE_CONSTANT && d->kind != DRIVE_STEP) || !warn_value(p, d->args[0], &value)) return false;
-    bool always = d->kind == DRIVE_CONSTANT && !d->cond && !d->target.from;
+    if (d->kind != DRIVE_CURRENT || !warn_value(p, d->value, &value)) return false;
+    bool always = !d->from && !d->to && !d->cond && !d->target.from;
     *hi += always || value > 0 ? value : 0;
     *lo += always || value < 0 ? value : 0;
   }

@@ -48,6 +48,8 @@ static bool look_kind(Look *k, const MExpr *e, double *ret) {
   case MX_DRAW:
   case MX_NOISE:
   case MX_TIME:
+  case MX_PROCESS:
+  case MX_SAMPLE:
   case MX_DELAYED:
   case MX_DT: return false;
   }
