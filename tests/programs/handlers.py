@@ -377,6 +377,55 @@ experiment e { network net
             lambda r: [(r.of("P"), [4, 8]), (r.column("x", 1)[20:], [r.column("x", 1)[20]] * 21)])
 
 
+def frozen(t):
+    """While one state of a linear system is held, the others are still integrated exactly."""
+    model = """
+neuron cell { state V = -3 mV, s = 0.5, a = 0 mV
+  V' = (s * 50 mV - V - a) / (5 ms)
+  s' = -s / (10 ms)
+  a' = -a / (20 ms)
+  receive freeze_s(w : ms) { hold s for w;  if s > 0.3 { a += 2 mV } }
+  receive open(w) { s += w * (1 - s) }
+  spike when V >= 6 mV { V = 0 mV;  if s > 0.2 { hold s for 0.5 ms } } }
+network net { population P : cell[1]
+  drive P.freeze_s with times([0.5 ms, 2 ms, 5 ms]) { weight = 1 ms }
+  drive P.open with times([1.2 ms, 2.2 ms, 3 ms, 3 ms, 6 ms]) { weight = 0.4 } }
+experiment e { network net
+  record V of P every 0.1 ms
+  record s of P every 0.1 ms
+  record a of P every 0.1 ms
+  record spikes of P
+  run 15 ms with dt = 0.1 ms }
+"""
+    freeze = {steps(x) for x in (0.5, 2, 5)}
+    opens = [steps(x) for x in (1.2, 2.2, 3, 3, 6)]
+    v, s, a, hold, before, spikes, cols = -3.0, 0.5, 0.0, 0, False, [], [[-3.0], [0.5], [0.0]]
+
+    def response(tau):
+        """What 1/5 exp(-t/tau) adds to V' = -V/5 + ... within one step."""
+        return (math.exp(-DT / tau) - math.exp(-DT / 5)) / (1 / 5 - 1 / tau) / 5
+    for step in range(1, 151):
+        free = step > hold
+        v = v * math.exp(-DT / 5) - a * response(20) + 50 * s * (response(10) if free else 1 - math.exp(-DT / 5))
+        a *= math.exp(-DT / 20)
+        s = s * math.exp(-DT / 10) if free else s
+        if step in freeze:
+            hold = max(hold, step + 10)
+            a += 2 * (s > 0.3)
+        for _ in range(opens.count(step)):
+            s += 0.4 * (1 - s) * free
+        now = v >= 6
+        if now and not before:
+            spikes.append(step)
+            v = 0.0
+            hold = max(hold, step + 5) if s > 0.2 else hold
+        before = v >= 6
+        for k, x in enumerate((v, s, a)):
+            cols[k].append(x)
+    compare(t, Run(t, model), f"a counted hold inside a linear system ({len(spikes)} spikes)",
+            lambda r: [(r.of("P"), spikes)] + [(r.column(name), cols[k]) for k, name in enumerate("Vsa")])
+
+
 # ---- draws
 
 def ks(sample, cdf):
@@ -553,7 +602,7 @@ component twin { input V : mV
   use a = fast
   use b = fast { tau = 8 ms }
   state n = 0
-  receive count { n = 2 * n + 1;  V *= 0.5 }
+  receive count { n = 2 * n + 1;  V *= 0.5;  if n > 6 { hold V for 0.3 ms } }
   let both = a.s - b.s }
 component deep { input V : mV
   use inner = twin }
@@ -563,7 +612,7 @@ neuron host { state V = 0 mV
   use t2 = twin
   V' = (20 mV * (solo.s + d.inner.both + t2.both) - V) / (5 ms)
   receive reset_all { d.inner.a.s = 0;  t2.b.s *= 0.5;  hold solo.s for 0.5 ms;  if d.inner.n > 1 { t2.n += 1 } }
-  spike when V >= 3 mV { V = 0 mV;  solo.s += 0.25;  hold d.inner.b.s for 0.3 ms } }
+  spike when V >= 1 mV { V = 0 mV;  solo.s += 0.25;  hold d.inner.b.s for 0.3 ms } }
 network net { population H : host[1]
   drive H.d.inner.a with times([0.5 ms, 0.5 ms, 2 ms]) { weight = 0.6 }
   drive H.d.inner.b with times([0.8 ms, 2 ms]) { weight = 0.5 }
@@ -584,7 +633,7 @@ experiment e { network net
                            ("tb", [2.4], 0.9), ("reset", [1.2, 3.6], 0)]:
         for v in times:
             arrive.setdefault(steps(v), []).append((port, w))
-    hold, before, spikes, cols = dict(so=0, db=0), False, [], {k: [v] for k, v in x.items()}
+    hold, before, spikes, cols = dict(so=0, db=0, V=0), False, [], {k: [v] for k, v in x.items()}
     for s in range(1, 61):
         free = {k: s > hold.get(k, 0) for k in x}
         new = dict(x)
@@ -597,19 +646,21 @@ experiment e { network net
                 x[port] += w * (1 - x[port]) * free[port]
             elif port == "dn":
                 x["dn"] = 2 * x["dn"] + 1
-                x["V"] *= 0.5
+                x["V"] *= 0.5 if free["V"] else 1
+                if x["dn"] > 6:
+                    hold["V"] = max(hold["V"], s + 3)
             else:
                 x["da"] = 0.0
                 x["tb"] *= 0.5
                 hold["so"] = max(hold["so"], s + 5)
                 x["tn"] += x["dn"] > 1
-        now = x["V"] >= 3
+        now = free["V"] and x["V"] >= 1
         if now and not before:
             spikes.append(s)
             x["V"] = 0.0
             x["so"] += 0.25 * free["so"]
             hold["db"] = max(hold["db"], s + 3)
-        before = x["V"] >= 3
+        before = free["V"] and x["V"] >= 1
         for k in x:
             cols[k].append(x[k])
     compare(t, Run(t, model), f"handlers in parts, at any depth, and of the host on its parts' states ({len(spikes)} spikes)",
@@ -703,7 +754,7 @@ def mixed(t):
 
 def main():
     t = Tap()
-    for part in (order, numbers, saturating, holds, draws, rates, peaks, parts, mixed, threads):
+    for part in (order, numbers, saturating, holds, frozen, draws, rates, peaks, parts, mixed, threads):
         part(t)
     t.done()
 
