@@ -95,11 +95,10 @@ static uint64_t columns_per_bin(const struct rt_drawing *d) {
 
 /* The counts of a row of the raster in whole bins, less their mean, scaled to length 1; false: they do not vary. */
 static bool row_normal(const struct rt_drawing *d, uint32_t row, uint64_t per, uint64_t bins, float *ret) {
-  const uint8_t *c = d->g->raster.cells + (size_t)row * RT_RASTER_COLS;
   double sum = 0, squares = 0;
   for (uint64_t b = 0; b < bins; b++) {
     uint32_t count = 0;
-    for (uint64_t k = 0; k < per; k++) count += c[b * per + k];
+    for (uint64_t k = 0; k < per; k++) count += rt_raster_cell(&d->g->raster, row, b * per + k);
     ret[b] = (float)count;
     sum += count;
     squares += (double)count * count;

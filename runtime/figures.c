@@ -167,12 +167,13 @@ static uint32_t pixel_of(struct rt_colour c, double alpha) { /* premultiplied */
 
 /* The spikes of one row into the counts of its pixels. */
 static void row_pixels(const struct rt_raster *r, uint32_t row, double columns, uint16_t *ink, int width) {
-  const uint8_t *c = r->cells + (size_t)row * RT_RASTER_COLS;
-  for (uint32_t k = 0; k < RT_RASTER_COLS && k < columns; k++)
-    if (c[k]) {
+  for (uint32_t k = 0; k < RT_RASTER_COLS && k < columns; k++) {
+    uint8_t spikes = rt_raster_cell(r, row, k);
+    if (spikes) {
       int x = (int)((k + 0.5) / columns * width);
-      for (int j = x; j < x + 2 && j < width; j++) ink[j] = (uint16_t)(ink[j] + c[k] > 60000 ? 60000 : ink[j] + c[k]);
+      for (int j = x; j < x + 2 && j < width; j++) ink[j] = (uint16_t)(ink[j] + spikes > 60000 ? 60000 : ink[j] + spikes);
     }
+  }
 }
 
 static int raster_image(struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, double row) {

@@ -24,11 +24,14 @@ struct rt_dot {
 struct rt_raster {
   uint32_t *row0, *every; /* by population: its first row; each so-manieth element is shown */
   uint32_t n_rows;
-  uint8_t *cells; /* spikes by row and column, at most 255 */
+  uint8_t *cells; /* spikes, at most 255, by column and row: what comes at one time lies together */
   uint64_t width; /* steps of a column */
   struct rt_dot *dots;
   uint64_t n_dots; /* all spikes of the elements shown; in `dots` if no more than RT_RASTER_DOTS */
 };
+static inline uint8_t rt_raster_cell(const struct rt_raster *r, uint32_t row, uint64_t column) {
+  return r->cells[column * r->n_rows + row];
+}
 struct rt_rates {
   uint32_t n_rows, pops_per_row, n_bins;
   uint32_t *counts; /* by row and bin */

@@ -1,9 +1,9 @@
 /* Building a simulation and running it: the loop of intervals over all threads.
  *
  * In an interval, no spike can arrive that is emitted in it (it is no longer than the shortest delay), so
- * every thread runs all its shards through all its steps without asking anyone. Then all meet, take each
- * other's spikes, and the first thread records. Lists of spikes exist twice, so one meeting for each interval
- * is enough: whoever writes a list again has met all who read it. */
+ * every thread runs all its shards through all its steps without asking anyone. Then all meet and take each
+ * other's spikes. Lists hold a batch of intervals; when it is full, the first thread counts and records. Lists
+ * exist twice, so one meeting for each interval is enough: whoever writes a list again has met all who read it. */
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -33,13 +33,14 @@ int rt_open(struct rt_sim *s, const struct rt_config *config) {
 
 static int lists_make(struct rt_sim *s) {
   s->interval = s->min_delay && s->min_delay < LONGEST_INTERVAL ? s->min_delay : LONGEST_INTERVAL;
+  s->batch = LONGEST_INTERVAL / s->interval * s->interval;
   for (uint32_t i = 0; i < s->n_shards; i++) {
     struct rt_shard *h = &s->shards[i];
     uint64_t elements = 0;
     for (uint32_t k = 0; k < h->n_slices; k++) elements += h->slices[k].count;
     for (int j = 0; j < 2; j++) {
-      h->spikes[j].ids = rt_reserve(&s->mem, elements * s->interval * sizeof(uint32_t), 0);
-      h->spikes[j].ends = rt_alloc(&s->mem, (uint64_t)h->n_slices * s->interval + 1, sizeof(uint64_t));
+      h->spikes[j].ids = rt_reserve(&s->mem, elements * s->batch * sizeof(uint32_t), 0);
+      h->spikes[j].ends = rt_alloc(&s->mem, (uint64_t)h->n_slices * s->batch + 1, sizeof(uint64_t));
       if (!h->spikes[j].ids || !h->spikes[j].ends) return NSL_EMEMORY;
     }
     h->next_record = RT_NO_STEP;
@@ -106,13 +107,18 @@ static void stop_after(struct loop *l, uint64_t end) {
   while (end + 1 < said && !atomic_compare_exchange_weak(&l->stop_at, &said, end + 1)) continue;
 }
 
-/* What only the first thread does after an interval: counts, files, progress, Ctrl-C. */
-static int interval_end(struct loop *l, uint64_t from, uint32_t n, uint32_t parity) {
-  struct rt_sim *s = l->s;
+/* Spikes are counted and recorded by batches: the tables that this touches are large and in no cache. */
+static int batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity) {
   rt_meters_spikes(s, from, n, parity);
   rt_gather_spikes(s, from, n, parity);
-  int e = rt_record_spikes(s, from, n, parity);
-  uint64_t end = from + n - 1;
+  return rt_record_spikes(s, from, n, parity);
+}
+
+/* What only the first thread does after an interval: progress, Ctrl-C; counts and files when `full`, for the n
+ * steps of the batch. */
+static int interval_end(struct loop *l, uint64_t end, bool full, uint32_t n, uint32_t parity) {
+  struct rt_sim *s = l->s;
+  int e = full ? batch_end(s, end - n + 1, n, parity) : 0;
   if (s->progress) s->progress(s, end);
   if (e || (s->interrupt && *s->interrupt)) {
     if (!l->why) l->why = e ? e : NSL_ESTOPPED;
@@ -139,24 +145,28 @@ static int loop_job(void *context, uint32_t thread) {
   struct loop *l = context;
   struct rt_sim *s = l->s;
   uint32_t parity = 0, h0 = s->n_shards * thread / s->threads, h1 = s->n_shards * (thread + 1) / s->threads;
+  uint32_t had = 0; /* steps in this batch before the interval */
   int e = 0;
-  for (uint64_t step = s->step; step < l->until; parity ^= 1) {
+  for (uint64_t step = s->step; step < l->until;) {
     uint32_t n = l->until - step < s->interval ? (uint32_t)(l->until - step) : s->interval;
     for (uint32_t h = h0; h < h1; h++)
-      for (uint32_t j = 0; j < n; j++) rt_shard_step(&s->shards[h], step + 1 + j, j, parity);
+      for (uint32_t j = 0; j < n; j++) rt_shard_step(&s->shards[h], step + 1 + j, had + j, parity);
     rt_barrier(s->team, thread);
     uint64_t end = step + n, bad = bad_step(s, end);
     uint32_t good = bad <= end ? (uint32_t)(bad - step - 1) : n;
-    for (uint32_t h = h0; !e && h < h1; h++) e = rt_exchange(&s->shards[h], step + 1, good, parity);
+    for (uint32_t h = h0; !e && h < h1; h++) e = rt_exchange(&s->shards[h], step + 1, had, good, parity);
     if (e) stop_after(l, end); /* memory is out */
+    bool last = good < n || end >= l->stop_at, full = last || end == l->until || had + n == s->batch;
     if (!thread) {
-      int own = interval_end(l, step + 1, good, parity);
+      int own = interval_end(l, step + good, full, had + good, parity);
       e = e ? e : own;
       l->reached = step + good;
     }
-    if (good < n || end >= l->stop_at) break;
+    if (last) break;
     if (rt_record_full(s, end) && samples_write(l, end, thread)) break;
     step = end;
+    had = full ? 0 : had + n;
+    parity ^= full;
   }
   return e;
 }

@@ -124,10 +124,10 @@ struct rt_slice {
   uint64_t again;     /* the last step at which an element spiked that was held, 0: none did */
 };
 
-/* Spikes of a shard in one interval: elements by step and slice. */
+/* Spikes of a shard in one batch: elements by step and slice. */
 struct rt_spikes {
   uint32_t *ids;
-  uint64_t *ends; /* of (step in the interval, slice): end in ids */
+  uint64_t *ends; /* of (step in the batch, slice): end in ids */
 };
 
 struct rt_error_at {     /* a state that is not finite */
@@ -155,7 +155,7 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   struct rt_row *rows;
   struct rt_delivery delivery;
   size_t events_cap;
-  struct rt_spikes spikes[2];   /* by interval & 1 */
+  struct rt_spikes spikes[2];   /* of this batch and the one before */
   uint64_t next_input;          /* the next step at which an input may change */
   struct rt_drive_part *drives; /* what is driven here: events first, then currents */
   uint32_t n_events, n_drives;
@@ -315,6 +315,7 @@ struct rt_sim {
   uint64_t n_elements, n_rows, n_synapses;
   uint32_t min_delay, max_delay; /* steps, over what was built; 0: nothing was */
   uint32_t interval;             /* steps between exchanges */
+  uint32_t batch;                /* most steps whose spikes are kept until they are counted: whole intervals */
   uint32_t threads;
   struct rt_team *team;
   struct rt_recorder *recorder; /* NULL: nothing is recorded */
@@ -376,8 +377,8 @@ int rt_run(struct rt_sim *s, uint64_t until);                  /* NSL_ENUMBER, N
 void rt_close(struct rt_sim *s);
 double rt_clock(void);
 /* ---- step.c */
-void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint32_t parity);
-int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t n_steps, uint32_t parity);
+void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_t parity);
+int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
 /* ---- hash.c */
 uint64_t rt_state_hash(const struct rt_sim *s);
 /* ---- expect.c */

@@ -13,6 +13,8 @@
 #include "runtime/error.h"
 #include "runtime/events.h"
 
+enum { ASK_SHARDS = 4, ASK_EVENTS = 16, ASK_LINES = 8 };
+
 /* Who of these 64 has spiked in the last n steps. */
 static uint64_t spiked_since(const struct rt_pop *p, uint32_t word, uint64_t step, uint32_t n) {
   uint64_t spiked = 0;
@@ -20,11 +22,15 @@ static uint64_t spiked_since(const struct rt_pop *p, uint32_t word, uint64_t ste
   return spiked;
 }
 
-/* How many words to pass over: blocks of eight without a bit. Spikes are rare, and most steps pass over all. */
-static inline uint32_t zero_words(const uint64_t *m, uint32_t n) {
-  uint32_t w = 0;
-  while (w + 8 <= n && !(m[w] | m[w + 1] | m[w + 2] | m[w + 3] | m[w + 4] | m[w + 5] | m[w + 6] | m[w + 7])) w += 8;
-  return w;
+/* The next word from w on that is not zero; n: none. Spikes are rare, so blocks of eight are passed over. */
+static inline uint32_t word_next(const uint64_t *m, uint32_t w, uint32_t n) {
+  for (; w < n; w++) {
+    if (w % 8 == 0)
+      for (; w + 8 <= n; w += 8)
+        if (m[w] | m[w + 1] | m[w + 2] | m[w + 3] | m[w + 4] | m[w + 5] | m[w + 6] | m[w + 7]) break;
+    if (w < n && m[w]) return w;
+  }
+  return n;
 }
 
 /* Ends the holds of those that spiked R+1 steps ago; but not of who has spiked again, which only what is held
@@ -37,28 +43,49 @@ static void holds_release(const struct rt_slice *c, uint64_t step) {
     bool again = c->again && c->again + steps >= step;
     const uint64_t *ended = p->ring + ((step - steps - 1) & p->ring_mask) * p->stride + w0;
     uint64_t *held = p->held[i] + w0;
-    for (uint32_t w = 0; w < n; w++)
-      if (ended[w]) held[w] = again ? spiked_since(p, w0 + w, step, steps) : held[w] & ~ended[w];
+    for (uint32_t w = word_next(ended, 0, n); w < n; w = word_next(ended, w + 1, n))
+      held[w] = again ? spiked_since(p, w0 + w, step, steps) : held[w] & ~ended[w];
+  }
+}
+
+/* What the exchange will read of a spike is in no cache: asked for now, it comes while others still step. */
+static inline void spike_ask(const struct rt_shard *h, const struct rt_pop *p, uint32_t id) {
+  const struct rt_sim *s = h->sim;
+  uint32_t from = s->threads == 1 ? 0 : h->index, to = s->threads == 1 ? s->n_shards : from + 1;
+  for (uint32_t k = from; p->n_groups && k < to && k < from + ASK_SHARDS; k++)
+    __builtin_prefetch(&s->shards[k].rows[p->row0 + (uint64_t)id * p->n_groups]);
+  const struct rt_isi *isi = s->pop_meters[p->index]->isi;
+  if (isi) __builtin_prefetch(&isi[id], 1);
+}
+
+/* The same for the first events that are due behind the step kernels. */
+static inline void events_ask(const struct rt_delivery *d, uint32_t i) {
+  for (uint32_t k = 0; i && k < ASK_EVENTS; k++, i = d->events[i].next) {
+    const char *bucket = (const char *)(d->store + d->events[i].at);
+    for (uint32_t line = 0; line < ASK_LINES && 32 * line < d->events[i].n + 8; line++)
+      __builtin_prefetch(bucket + 64 * line);
   }
 }
 
 /* Spikes of a slice: padding masked, holds begun, elements appended to the list; gives its new end. */
-static uint64_t spikes_collect(struct rt_slice *c, uint64_t *mask, uint32_t *ids, uint64_t end,
-                               uint64_t step) {
+static uint64_t spikes_collect(const struct rt_shard *h, struct rt_slice *c, uint64_t *mask, uint32_t *ids,
+                               uint64_t end, uint64_t step) {
   struct rt_pop *p = c->pop;
   uint32_t w0 = c->first / 64, n = c->count / 64;
   mask[w0 + n - 1] &= c->last_mask;
-  for (uint32_t w = w0; w < w0 + n; w++) {
-    w += zero_words(mask + w, w0 + n - w);
-    if (w == w0 + n) break;
+  for (uint32_t k = word_next(mask + w0, 0, n); k < n; k = word_next(mask + w0, k + 1, n)) {
+    uint32_t w = w0 + k;
     uint64_t m = mask[w];
-    if (!m) continue;
     for (uint32_t i = 0; i < p->class->n_holds; i++) {
       if (!p->hold_steps[i]) continue;
       if (p->held[i][w] & m) c->again = step;
       p->held[i][w] |= m;
     }
-    for (; m; m &= m - 1) ids[end++] = w * 64 + (uint32_t)__builtin_ctzll(m);
+    for (; m; m &= m - 1) {
+      uint32_t id = w * 64 + (uint32_t)__builtin_ctzll(m);
+      ids[end++] = id;
+      spike_ask(h, p, id);
+    }
   }
   return end;
 }
@@ -90,17 +117,18 @@ static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step
   if (c->first + c->count == p->padded) padding_calm(h->sim, p);
 }
 
-void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint32_t parity) {
+void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_t parity) {
   struct rt_sim *s = h->sim;
   struct rt_spikes *out = &h->spikes[parity];
-  uint64_t *ends = out->ends + (size_t)in_interval * h->n_slices,
-           end = in_interval && h->n_slices ? ends[-1] : 0;
+  uint64_t *ends = out->ends + (size_t)in_batch * h->n_slices,
+           end = in_batch && h->n_slices ? ends[-1] : 0;
   if (h->bad.step != RT_NO_STEP) {
     for (uint32_t i = 0; i < h->n_slices; i++) ends[i] = end;
     return;
   }
-  if (step >= h->next_input) rt_inputs_step(h, step);
   struct rt_delivery *d = &h->delivery;
+  events_ask(d, d->straight_lists[step & d->mask]);
+  if (step >= h->next_input) rt_inputs_step(h, step);
   if (d->const_lists[step & d->mask]) s->hot.deliver_const(d, step);
   if (d->wide_lists[step & d->mask]) s->hot.deliver_wide(d, step);
   if (h->n_events) rt_drives_step(h, step);
@@ -128,7 +156,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_interval, uint
       env.slots = c->finish_slots;
       if (c->finish(&env)) bad_find(h, c, step);
     }
-    if (c->spike_at) end = spikes_collect(c, mask, out->ids, end, step);
+    if (c->spike_at) end = spikes_collect(h, c, mask, out->ids, end, step);
     ends[i] = end;
   }
   if (h->batch) rt_events_go_on(h, step);
@@ -188,16 +216,17 @@ static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_
   return 0;
 }
 
-int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t n_steps, uint32_t parity) {
+int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
   struct rt_sim *s = h->sim;
   if (!s->max_delay) return 0;
   for (uint32_t k = 0; k < s->n_shards; k++) {
     const struct rt_shard *other = &s->shards[k];
     const struct rt_spikes *in = &other->spikes[parity];
-    uint64_t begin = 0;
+    const uint64_t *ends = in->ends + (size_t)in_batch * other->n_slices;
+    uint64_t begin = in_batch && other->n_slices ? ends[-1] : 0;
     for (uint32_t j = 0; j < n_steps; j++)
       for (uint32_t i = 0; i < other->n_slices; i++) {
-        uint64_t end = in->ends[(size_t)j * other->n_slices + i];
+        uint64_t end = ends[(size_t)j * other->n_slices + i];
         if (end == begin) continue;
         int e = spikes_send(h, other->slices[i].pop, in->ids + begin, end - begin, from + j);
         if (e) return e;
