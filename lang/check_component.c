@@ -23,11 +23,10 @@ bool block_is_component(const AstBlock *block, const Session *s) {
 }
 
 static bool block_supported(Checker *c, const AstBlock *block) {
-  static const char *const words[] = {"neuron", "channel", "receptor", "component"};
+  static const char *const words[] = {"neuron", "channel", "receptor", "component", "synapse"};
   const char *what = name_str(c->s, block->what.name);
   if (word_in(what, words, COUNT_OF(words))) return true;
   const char *hint = NULL;
-  if (strcmp(what, "synapse") == 0) hint = "Projections without `with` use the built-in static synapse.";
   if (strcmp(what, "cell") == 0) hint = "A `neuron` is a cell without a shape.";
   diag_not_supported(c->s, block->what.span, arena_printf(c->arena, "`%s` blocks", what), hint);
   return false;
@@ -331,6 +330,8 @@ static void declare_item(Comp *k, VarKind kind, const AstItem *item) {
   }
 }
 
+static bool is_synapse(const Comp *k) { return strcmp(name_str(k->s, k->block->what.name), "synapse") == 0; }
+
 static void declare_decl(Comp *k, const AstDecl *decl) {
   static const char *const words[] = {"param", "state", "let", "input"};
   static const VarKind kinds[] = {VAR_PARAM, VAR_STATE, VAR_LET, VAR_INPUT};
@@ -346,6 +347,8 @@ static void declare_decl(Comp *k, const AstDecl *decl) {
     if (known) continue;
     if (strcmp(what, "index") == 0)
       index_declare(k->c, k->scope, item);
+    else if (strcmp(what, "weight") == 0 && is_synapse(k))
+      synapse_weight(k, item, declare_var(k, k->scope, VAR_INPUT, item->name.name, item, item->value, true)->var);
     else
       diag_statement_misplaced(k->s, decl->what.span, arena_printf(k->c->arena, "`%s`", what),
                                arena_printf(k->c->arena, "a %s", name_str(k->s, k->block->what.name)));
@@ -403,6 +406,7 @@ static void refuse(Comp *k, const Ast *st, const char *what) {
 
 /* What is declared by a statement; statements of other blocks are refused. */
 static void declare_statement(Comp *k, const Ast *st) {
+  if (is_synapse(k) && !synapse_statement(k, st)) return;
   switch (st->kind) {
     case AST_DECL: declare_decl(k, AST_AS(Decl, st)); return;
     case AST_GATE: comp_declare_gate(k, AST_AS(Gate, st)); return;
@@ -414,7 +418,9 @@ static void declare_statement(Comp *k, const Ast *st) {
       return;
     case AST_STREAM: refuse(k, st, "`stream`"); return;
     case AST_SEND: refuse(k, st, "`send`"); return;
-    case AST_ON: refuse(k, st, "`on`"); return;
+    case AST_ON:
+      if (!is_synapse(k)) refuse(k, st, "`on`");
+      return;
     case AST_HOLD: refuse(k, st, "`hold` outside of a handler"); return;
     case AST_ASSIGN: refuse(k, st, "an assignment outside of a handler"); return;
     case AST_IF_STMT: refuse(k, st, "`if` outside of a handler"); return;
@@ -460,6 +466,10 @@ static void check_body(Comp *k) {
   comp_bind_parts(k);
   for (uint32_t i = 0; i < k->block->body.n; i++) {
     const Ast *st = k->block->body.at[i];
+    if (is_synapse(k)) {
+      if (st->kind == AST_ON) comp_check_on_pre(k, AST_AS(On, st));
+      continue;
+    }
     if (st->kind == AST_EQUATION) comp_check_equation(k, AST_AS(Equation, st));
     if (st->kind == AST_RECEIVE) comp_check_receive(k, AST_AS(Receive, st));
     if (st->kind == AST_SPIKE) comp_check_spike(k, AST_AS(Spike, st));

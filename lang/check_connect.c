@@ -31,6 +31,7 @@ typedef struct {
   bool no_self, no_multiple;
   const AstAssign *weight, *delay;
   NetAxes axes;
+  const MComponent *synapse; /* NULL: the static one of the language */
 } Connect;
 
 /* ---- rule and options */
@@ -130,25 +131,14 @@ bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const A
   return *ret != NULL;
 }
 
-static bool splits_delay(const Net *n, const Ast *ast) {
-  if (ast->kind == AST_BINARY && AST_AS(Binary, ast)->op == OP_ADD) ast = AST_AS(Binary, ast)->left;
-  if (ast->kind != AST_CALL || AST_AS(Call, ast)->callee->kind != AST_NAME) return false;
-  const char *name = name_str(n->s, AST_AS(NameRef, AST_AS(Call, ast)->callee)->name.name);
-  return strcmp(name, "axonal") == 0 || strcmp(name, "dendritic") == 0;
-}
-
 bool net_link_delay(Net *n, Scope *scope, const AstAssign *delay, bool zero_allowed, MExpr **ret) {
   Session *s = n->s;
-  if (splits_delay(n, delay->value)) {
-    diag_not_supported(s, delay->value->span, "delays in an axonal and a dendritic part",
-                       "A static synapse is given their sum.");
-    return false;
-  }
   Want want = {.has_dim = true,
                .dim = dim_time(1),
                .who = "the delay",
                .allow = ALLOW_DT | (delay->op == ASSIGN_DRAW ? ALLOW_DRAW : 0)};
-  *ret = check_expr(n->c, scope, delay->value, &want);
+  bool parts = !zero_allowed && net_delay_has_parts(n, delay->value);
+  *ret = parts ? net_delay_parts(n, scope, delay->value, &want) : check_expr(n->c, scope, delay->value, &want);
   Known k = net_known(n, *ret);
   if (*ret && k.known && !(k.value > 0 || (zero_allowed && k.value == 0))) {
     diag_delay_not_positive(s, delay->value->span, k.value);
@@ -242,7 +232,10 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   }
   MPort *port = net_port(n, to, port_word, k->ast->target->span, &base.port);
   if (!port || !rule_fits(n, k, &base)) return false;
-  if (!net_link_weight(n, scope, k->ast->head.span, port, k->weight, &base.weight)) return false;
+  Sent sent = {k->synapse, k->ast, k->weight};
+  if (k->synapse ? !net_synapse_weight(n, scope, &sent, port, &base.weight)
+                 : !net_link_weight(n, scope, k->ast->head.span, port, k->weight, &base.weight))
+    return false;
   if (!net_count(n, k->ast->head.span, 1)) return false;
   Name path = name_none(label) ? name_fmt(s, "%s -> %s.%s", name_str(s, from->path), name_str(s, to->path),
                                           name_str(s, port->name))
@@ -299,19 +292,20 @@ static bool refuse_later(Net *n, const AstConnect *ast) {
   if (ast->undirected)
     diag_not_supported(s, ast->head.span, "undirected connections (`--`)",
                        "Chemical synapses are written `A -> B.port`.");
-  else if (ast->synapse)
-    diag_not_supported(s, ast->synapse->span, "synapses with dynamics of their own",
-                       "Leave out `with …`: the default synapse is static.");
   else return false;
   return true;
 }
 
-void net_connect(Net *n, const AstConnect *ast) {
+void net_connect(Net *n, const AstConnect *written) {
   Session *s = n->s;
+  if (!written->source || !written->target || refuse_later(n, written)) return;
+  AstConnect parted = *written;
+  if (written->synapse) net_part_settings(n, &parted);
+  const AstConnect *ast = &parted;
   Connect k = {.ast = ast};
-  if (!ast->source || !ast->target || refuse_later(n, ast)) return;
   bool good = net_axes(n, &ast->binders, &k.axes);
   good &= read_rule(n, &k);
+  if (ast->synapse && !(k.synapse = net_synapse(n, ast))) good = false;
   read_options(n, &k);
   good &= net_link_settings(n, &ast->settings, "a connection", &k.weight, &k.delay);
   if (good && !k.delay) {

@@ -130,6 +130,11 @@ void comp_declare_use(Comp *k, const AstUse *use) {
   symbol->part = part;
   symbol->failed = !part;
   if (!part || scope_find_here(k->scope, alias) != symbol) return;
+  if (strcmp(name_str(k->s, part->what), "synapse") == 0) {
+    diag_not_a_component(k->s, use->component->span, name_str(k->s, part->name), "a synapse", part->span);
+    symbol->failed = true;
+    return;
+  }
   if (part->spikes.n > 0) {
     diag_part_spikes(k->s, use->component->span, name_str(k->s, part->name), part->spikes.at[0]->span);
     symbol->failed = true;

@@ -56,6 +56,11 @@ void comp_link_derivatives(Comp *k); /* after all equations */
 void comp_check_receive(Comp *k, const AstReceive *receive);
 void comp_check_spike(Comp *k, const AstSpike *spike);
 
+/* check_synapse.c */
+bool synapse_statement(Comp *k, const Ast *st); /* may it stand in a synapse? false after a message */
+void synapse_weight(Comp *k, const AstItem *item, MVar *var);
+void comp_check_on_pre(Comp *k, const AstOn *on);
+
 /* check_order.c: let_order, init_order; cycles, noise where none can be, defaults outside of their domain */
 void comp_order(Comp *k);
 

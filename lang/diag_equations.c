@@ -65,3 +65,20 @@ void diag_delayed_form(Session *s, Span span, bool constant) {
                               : "a value is delayed by one step at least, so by a time above 0");
   diag_hint(s, d, "`delayed(x, d)` is the state or let `x` as it was `d` ago.");
 }
+
+void diag_delay_parts(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_DELAY_PARTS, span, "the parts of a delay stand in one sum");
+  diag_hint(s, d, "Write `delay = axonal(0.5 ms) + dendritic(1 ms)`.");
+}
+
+void diag_synapse_sends(Session *s, Span span, const char *name, Span first) {
+  bool twice = first.to > 0;
+  Diag *d = diag_new(s, DIAG_SYNAPSE_SENDS, span, twice ? "`%s` sends twice" : "the synapse `%s` sends nothing", name);
+  if (twice) diag_note(s, d, first, "first here");
+  else diag_hint(s, d, "Add `on pre { send w }`.");
+}
+
+void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl) {
+  Diag *d = diag_new(s, DIAG_SYNAPSE_WANTED, span, "`%s` is a %s, not a synapse", name, what);
+  declared_here(s, d, name, decl);
+}

@@ -251,6 +251,10 @@ void diag_noise_not_linear(Session *s, Span span, const char *state);
 void diag_delayed_misplaced(Session *s, Span span);
 /* What is delayed does not change (constant), or the delay is no time above 0. */
 void diag_delayed_form(Session *s, Span span, bool constant);
+void diag_delay_parts(Session *s, Span span);
+/* A synapse that sends twice (first) or never ({0,0}). */
+void diag_synapse_sends(Session *s, Span span, const char *name, Span first);
+void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl);
 /* sum or mean (name) of what has no free index (bound: one that stands for one element there, or NULL), or of too
  * many elements. */
 void diag_total_over(Session *s, Span span, const char *name, const char *bound, bool nothing, double count);

@@ -139,6 +139,8 @@ struct MComponent {
   VEC(MVar *) init_order; /* params, then states, then lets they need, in order of dependence (cycles are errors) */
   VEC(MVar *) let_order;  /* lets in order of dependence */
   VEC(MPort *) ports;
+  MVar *weight; /* of a synapse; in it, like an input */
+  MExpr *send;  /* of a synapse: what arrives */
   VEC(MSpike *) spikes; /* at most one in this version */
 };
 

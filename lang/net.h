@@ -127,6 +127,17 @@ bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const A
 bool net_link_delay(Net *n, Scope *scope, const AstAssign *delay, bool zero_allowed, MExpr **ret);
 /* The port of a population; NULL after a message. */
 MPort *net_port(Net *n, const MPopulation *pop, AstWord member, Span span, uint32_t *ret_index);
+/* What a projection with a synapse of its own sends (check_synapse.c). */
+typedef struct {
+  const MComponent *synapse;
+  const AstConnect *ast;
+  const AstAssign *weight;
+} Sent;
+void net_part_settings(Net *n, AstConnect *ast);        /* `with s { weight = …;  gain = 2 }`: whose is what */
+MComponent *net_synapse(Net *n, const AstConnect *ast); /* NULL after a message */
+bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *port, MExpr **ret);
+bool net_delay_has_parts(const Net *n, const Ast *ast); /* `axonal(a) + dendritic(b)` */
+MExpr *net_delay_parts(Net *n, Scope *scope, const Ast *ast, const Want *want);
 /* Decides a condition over binders; keeps one over globals. ret_skip: it is false. */
 bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_skip);
 

@@ -41,6 +41,7 @@ static bool mark_statements(const Uses *u, const MStmtList *list, bool only_live
 }
 
 static void mark_spikes(const Uses *u, bool *marks) {
+  mark_vars(u, u->component->send, marks);
   for (uint32_t i = 0; i < u->component->spikes.n; i++) {
     mark_vars(u, u->component->spikes.at[i]->cond, marks);
     mark_vars(u, u->component->spikes.at[i]->level, marks);

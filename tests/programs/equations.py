@@ -295,9 +295,63 @@ experiment e {
             bad.process.stderr)
 
 
+# ---- synapses without a state
+
+def synapses(t):
+    model = """
+synapse scaled {
+  param gain = 2, bias = 0 pA
+  let twice = gain * 2
+  weight w : pA in [0 pA, 150 pA]
+  on pre { send twice * w + bias }
+}
+neuron cell {
+  state x = 0 pA
+  receive e(w : pA) { x += w }
+}
+neuron source {
+  state n = 0
+  receive go { n += 1 }
+  spike when n >= 1 { n = 0 }
+}
+network net {
+  param g = 3
+  index k = 1..2
+  population S : source[1]
+  population P[k] : cell[2]
+  population Q : cell[400]
+  drive S.go with times([1 ms])
+  connect S -> P[i][0].e by all_to_all with scaled for i in k { weight = 10 pA * i;  delay = axonal(1 ms) + dendritic(0.5 ms * i) }
+  connect S -> P[i][1].e by all_to_all with scaled { gain = g * i } for i in k { weight = 200 pA;  delay = dendritic(1 ms) }
+  connect S -> Q.e by all_to_all with scaled { bias ~ normal(5 pA, 0.5 pA) } { weight ~ normal(0 pA, 1 pA);  delay = axonal(2 ms) }
+}
+experiment e {
+  network net
+  record x of P[1] as p1 every 0.1 ms
+  record x of P[2] as p2 every 0.1 ms
+  record x of Q as q every 5 ms
+  run 5 ms with dt = 0.1 ms
+}
+"""
+    def course(value, arrival):
+        return [value if s >= arrival else 0 for s in range(51)]
+    at = 10  # of the spike
+    run = Run(t, model)
+    compare(t, run, "a synapse without memory: limits of its weight, params, lets, both parts of a delay",
+            lambda r: [(r.column("p1", 0), course(40, at + 15)), (r.column("p1", 1), course(3 * 2 * 150, at + 10)),
+                       (r.column("p2", 0), course(80, at + 20)), (r.column("p2", 1), course(6 * 2 * 150, at + 10))])
+    q = run.rows("q")[-1] if run.good else [0, 1]
+    # max(w, 0) of a normal: mean 1 / sqrt(2 pi), variance 1/2 - 1 / (2 pi); times 4, and a bias drawn for each synapse
+    mean, spread = 4 / math.sqrt(2 * math.pi) + 5, 16 * (0.5 - 1 / (2 * math.pi)) + 0.25
+    t.check(abs(mean_of(q) - mean) < 4 * math.sqrt(spread / 400) and abs(variance(q) / spread - 1) < 0.4, "draws of weights and params for each synapse",
+            (mean_of(q), mean, variance(q), spread))
+    other = Run(t, model, "--set", "net.g=5")
+    compare(t, other, "a param of the network in a synapse's settings", lambda r: [(r.column("p1", 1)[-1:], [5 * 2 * 150])])
+
+
 def main():
     t = Tap()
-    for part in (higher_order, tables, noise, delays):
+    for part in (higher_order, tables, noise, delays, synapses):
         part(t)
     t.done()
 
