@@ -213,10 +213,6 @@ void unknown_name(Checker *c, Scope *scope, Name name, Span span, const MDomain 
   scope_names(c, scope, &names);
   for (uint32_t i = 0; c->fallback && i < c->fallback->vars.n; i++)
     vec_push(c->arena, &names, name_str(c->s, c->fallback->vars.at[i]->name));
-#define BUILTIN(id, text, arity, dims, ir, doc) \
-  if (text[0] >= 'a' && text[0] <= 'z') vec_push(c->arena, &names, text);
-#include "lang/builtins.def"
-#undef BUILTIN
   const char *word = name_str(c->s, name);
   Unit unit;
   size_t letters = strcspn(word, "0123456789");

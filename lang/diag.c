@@ -301,6 +301,20 @@ static const struct habit {
     {"step_current_generator", "step"},
 };
 
+static const struct {
+  const char *word, *hint;
+} foreign[] = {
+#define HABIT(word, hint) {word, hint},
+#include "lang/habits.def"
+#undef HABIT
+};
+
+const char *diag_habit(const char *word) {
+  for (size_t i = 0; i < COUNT_OF(foreign); i++)
+    if (strcmp(foreign[i].word, word) == 0) return foreign[i].hint;
+  return NULL;
+}
+
 static const struct habit *habit_of(const char *word) {
   for (size_t i = 0; i < COUNT_OF(habits); i++)
     if (strcmp(habits[i].theirs, word) == 0) return &habits[i];

@@ -54,6 +54,9 @@ extern const size_t diag_n_pages;
 /* "Did you mean": the nearest of n candidates by edit distance, or NULL if none is near. */
 const char *diag_nearest(const char *word, const char *const *candidates, size_t n);
 
+/* What is written here for a word of another language (habits.def), a full sentence, or NULL. */
+const char *diag_habit(const char *word);
+
 /* Typed messages, by range: diag_syntax.c (1xxx), diag_model.c (2xxx-4xxx), diag_network.c (5xxx),
  * diag_target.c (6xxx-7xxx, files and the command line 8xxx). */
 #include "lang/diag_text.h"

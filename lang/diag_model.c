@@ -15,17 +15,33 @@ static void declared_here(Session *s, Diag *d, const char *name, Span decl) {
 
 /* ---- 2xxx names */
 
+/* Has this line been told the same already? */
+static bool told_on_line(const Session *s, DiagCode code, Span span, const char *text) {
+  for (uint32_t i = 0; i < s->diags.n; i++) {
+    const Diag *d = s->diags.at[i];
+    const Source *source = source_at(s, span.from);
+    if (d->code != code || strcmp(d->text, text) != 0 || !source || source_at(s, d->span.from) != source) continue;
+    Span between = d->span.to <= span.from ? (Span){d->span.to, span.from} : (Span){span.to, d->span.from};
+    if (between.to >= between.from && !memchr(source->text + (between.from - source->base), '\n', between.to - between.from)) return true;
+  }
+  return false;
+}
+
 void diag_unknown_name(Session *s, Span span, const char *name, const char *nearest, bool is_unit) {
+  if (told_on_line(s, DIAG_UNKNOWN_NAME, span, arena_printf(s->arena, "unknown name `%s`", name))) return;
   Diag *d = diag_new(s, DIAG_UNKNOWN_NAME, span, "unknown name `%s`", name);
   if (is_unit)
     diag_hint(s, d, "`%s` is a unit: units follow a number, as in `1 %s`.", name, name);
+  else if (diag_habit(name))
+    diag_hint(s, d, "%s", diag_habit(name));
   else
     did_you_mean(s, d, span, nearest);
 }
 
 void diag_unknown_function(Session *s, Span span, const char *name, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_FUNCTION, span, "unknown function `%s`", name);
-  did_you_mean(s, d, span, nearest);
+  if (diag_habit(name)) diag_hint(s, d, "%s", diag_habit(name));
+  else did_you_mean(s, d, span, nearest);
 }
 
 void diag_unknown_component(Session *s, Span span, const char *name, const char *nearest) {
@@ -97,6 +113,8 @@ void diag_statement_misplaced(Session *s, Span span, const char *what, const cha
   if (strncmp(what, "an assignment", strlen("an assignment")) == 0)
     diag_hint(s, d,
               "A constant is declared as `param tau = 10 ms`, an expression as `let x = …`, a state as `state x = …`.");
+  if (strcmp(what, "`on`") == 0 && strstr(where, "neuron"))
+    diag_hint(s, d, "A neuron spikes with `spike when COND { … }`, and events arrive at `receive exc(w : pA) { … }`.");
 }
 
 void diag_setting_target(Session *s, Span span, const char *name, const char *component, const char *kind,
@@ -126,6 +144,11 @@ void diag_setting_form(Session *s, Span span) {
 
 void diag_not_a_set(Session *s, Span span, const char *name) {
   Diag *d = diag_new(s, DIAG_NOT_A_SET, span, "`%s` is not an index set", name);
+  Unit unit;
+  if (unit_parse_quiet(name, &unit) == NULL) {
+    diag_hint(s, d, "A unit follows a number, as in `10 %s`; brackets name index sets.", name);
+    return;
+  }
   diag_hint(s, d, "Declare it: `index %s = 1..3`, or `index %s = { A, B }`.", name, name);
 }
 

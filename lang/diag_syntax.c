@@ -36,6 +36,12 @@ void diag_syntax_statement(Session *s, Span word_span, const char *word, const c
   }
 }
 
+void diag_syntax_foreign(Session *s, Span word_span, const char *word, const char *hint, Span fix_span, const char *fix) {
+  Diag *d = diag_new(s, DIAG_SYNTAX_STATEMENT, word_span, "`%s` does not begin a statement", word);
+  diag_hint(s, d, "%s", hint);
+  if (fix) diag_fix(d, fix_span, fix);
+}
+
 void diag_syntax_reserved(Session *s, Span span, const char *word, const char *nearest) {
   Diag *d = diag_new(s, DIAG_SYNTAX_RESERVED, span, "`%s` is a word of the language and cannot be a name", word);
   if (nearest) diag_hint(s, d, "Did you mean `%s`?", nearest);
@@ -50,6 +56,14 @@ void diag_syntax_unclosed(Session *s, Span bracket_span, const char *bracket, Sp
 void diag_syntax_line_start(Session *s, Span span, const char *found, Span gap) {
   Diag *d = diag_new(s, DIAG_SYNTAX_LINE_START, span, "a line cannot begin with %s", found);
   bool joins = strcmp(found, "`{`") == 0 || strcmp(found, "`else`") == 0;
+  if (strcmp(found, "`for`") == 0) {
+    diag_hint(s, d, "There are no loops: `x[k]' = …` holds for each k, and `for k in SET` stands behind a projection.");
+    return;
+  }
+  if (strcmp(found, "`:`") == 0) {
+    diag_hint(s, d, "A comment begins with `#`; a unit stands on the line of its declaration.");
+    return;
+  }
   if (joins) {
     diag_hint(s, d, "Write it at the end of the line before.");
     diag_fix(d, gap, " ");

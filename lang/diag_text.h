@@ -14,6 +14,8 @@ void diag_not_supported(Session *s, Span span, const char *what, const char *nea
 void diag_syntax_unexpected(Session *s, Span span, const char *found, const char *const *expected, size_t n,
                             const char *nearest, const char *hint);
 void diag_syntax_statement(Session *s, Span word_span, const char *word, const char *nearest);
+/* A word of another language, or another form: hint, and what replaces what (fix NULL: nothing). */
+void diag_syntax_foreign(Session *s, Span word_span, const char *word, const char *hint, Span fix_span, const char *fix);
 void diag_syntax_reserved(Session *s, Span span, const char *word, const char *nearest);
 /* bracket: its text; where: the place at which it was noticed. */
 void diag_syntax_unclosed(Session *s, Span bracket_span, const char *bracket, Span where);

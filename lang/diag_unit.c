@@ -48,12 +48,31 @@ void diag_hint_add_unit(Session *s, Diag *d, Span span, const char *digits, cons
   diag_fix(d, span, fix);
 }
 
+/* "millivolt" -> "mV"; NULL if it is no such word. */
+static const char *unit_of_words(Session *s, const char *text) {
+  static const struct {
+    const char *word, *sign;
+  } prefixes[] = {{"milli", "m"}, {"micro", "u"}, {"nano", "n"}, {"pico", "p"}, {"kilo", "k"}, {"mega", "M"}, {"femto", "f"},
+                  {"giga", "G"}, {"centi", "c"}, {"m", "m"}, {"u", "u"}, {"n", "n"}, {"p", "p"}, {"k", "k"}, {"", ""}},
+    units[] = {{"second", "s"}, {"seconds", "s"}, {"sec", "s"}, {"volt", "V"}, {"volts", "V"}, {"ampere", "A"}, {"amp", "A"},
+               {"amps", "A"}, {"farad", "F"}, {"siemens", "S"}, {"hertz", "Hz"}, {"metre", "m"}, {"meter", "m"}, {"molar", "M"},
+               {"mho", "S"}, {"coulomb", "C"}, {"kelvin", "K"}, {"celsius", "degC"}, {"ohms", "ohm"}};
+  for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+    size_t n = strlen(prefixes[i].word);
+    for (size_t k = 0; k < COUNT_OF(units) && strncmp(text, prefixes[i].word, n) == 0; k++)
+      if (strcmp(text + n, units[k].word) == 0) return arena_printf(s->arena, "%s%s", prefixes[i].sign, units[k].sign);
+  }
+  return NULL;
+}
+
 void diag_unit_unknown(Session *s, Span span, const char *unit, const char *nearest) {
+  const char *words = unit_of_words(s, unit);
+  if (words) nearest = words;
   Diag *d = diag_new(s, DIAG_UNIT_UNKNOWN, span, "unknown unit `%s`", unit);
   if (strcmp(unit, "%") == 0) diag_hint(s, d, "A part of a whole is a plain number: 10 percent is `0.1`.");
   if (!nearest) return;
   diag_hint(s, d, "Did you mean `%s`?", nearest);
-  diag_fix(d, span, nearest);
+  if (!strchr(nearest, ' ')) diag_fix(d, span, nearest); /* `60 s` for a minute takes another number */
 }
 
 void diag_unit_caret(Session *s, Span span, const char *written, const char *meant) {

@@ -147,6 +147,56 @@ static bool unclosed_before(const Parser *p) {
   return *c == '~' || (*c == '=' && c[1] != '=');
 }
 
+/* What follows the word: `x = …`, `x[k] ~ …`, `x' = …`, `x.y` is of this language, whatever the word; `reset = '…'` is not. */
+static bool is_given_a_value(const Parser *p, const Token *word) {
+  const char *c = p->source->text + (word->span.to - p->source->base);
+  while (*c == ' ' || *c == '\t') c++;
+  bool sets = *c == '~' || *c == '[' || *c == '.' || *c == '\'' || ((*c == '+' || *c == '-' || *c == '*') && c[1] == '=');
+  if (*c != '=' || c[1] == '=') return sets;
+  for (c++; *c == ' ' || *c == '\t';) c++;
+  return *c != '\'';
+}
+
+/* A statement of another language: it begins with a word of it. */
+static const char *foreign_statement(const Parser *p) {
+  if (p->first.code != T_NAME || is_given_a_value(p, &p->first)) return NULL;
+  return diag_habit(token_text(p, &p->first));
+}
+
+/* `tau_m ms = 10 ms`: a declaration without its kind, with the unit where NESTML has it. */
+static bool typed_name(const Parser *p) {
+  const Token *t = &p->last;
+  return t->code == T_NAME && p->before.code == T_NAME && p->before.span.from == p->first.span.from && is_given_a_value(p, t) &&
+         scan_unit_takes(p, token_text(p, t), t->span.to - t->span.from);
+}
+
+/* Does the statement begin with `dV/dt =`? */
+static bool is_derivative(const Parser *p) {
+  const char *c = p->source->text + (p->first.span.from - p->source->base);
+  if (*c != 'd') return false;
+  while (*c && *c != '\n' && *c != '/' && *c != '=') c++;
+  if (*c != '/') return false;
+  for (c++; *c == ' ';) c++;
+  return c[0] == 'd' && c[1] == 't' && (c[2] == ' ' || c[2] == '=');
+}
+
+static const char *hint_of_colon(const Parser *p, const Expected *e) {
+  int first = p->first.code;
+  bool alone = p->before.span.from == p->first.span.from;
+  if (expects(e, "{"))
+    return first == T_IF ? "A body stands in braces: `if x > 0 { … }`."
+                         : arena_printf(p->s->arena, "A block stands in braces: `%s … { … }`.", token_text(p, &p->first));
+  if (alone && (first == T_STATE || first == T_INPUT || first == T_PARAM))
+    return arena_printf(p->s->arena, "Each one is a declaration of its own: `%s`.",
+                        first == T_STATE ? "state V = -70 mV" : first == T_INPUT ? "input I : pA" : "param tau = 10 ms");
+  if (alone && first == T_NAME) return "A declaration begins with its kind: `param tau = 10 ms`, `input I : pA`.";
+  if (p->before.code == T_NUMBER && first == T_INDEX) return "A range is written `1..3`.";
+  if (expects(e, "the end of the line") && first == T_NAME && is_derivative(p))
+    return "A derivative is written with a stroke, `V' = …`, and its dimension follows: leave it out.";
+  if (expects(e, "the end of the line") && first == T_NAME) return "The dimension follows from the equation: leave it out.";
+  return NULL;
+}
+
 /* What people write who come from other tools. */
 static const char *hint_of_habit(const Parser *p, const Expected *e) {
   const Token *t = &p->last;
@@ -157,7 +207,19 @@ static const char *hint_of_habit(const Parser *p, const Expected *e) {
     return "The rule comes first, for example `by all_to_all`.";
   if (first == T_POPULATION && t->code == T_LPAREN) return "The size stands in square brackets, as in `iaf_psc_exp[100]`.";
   if (first == T_LET && t->code == T_LPAREN) return "A function is declared at file level: `fn f(x) = …`.";
-  if (first == T_SPIKE && t->code == T_IF) return "Write `spike when …`.";
+  if ((first == T_SPIKE && t->code == T_IF) || (first == T_WHEN && p->before.span.from == p->first.span.from))
+    return "Write `spike when …`.";
+  if (first == T_CONNECT && expects(e, "no") && t->code == T_NAME)
+    return "Weight and delay stand in braces at the end: `{ weight = 1 pA;  delay = 1 ms }`.";
+  if (t->code == T_NAME && diag_habit(token_text(p, t))) return diag_habit(token_text(p, t));
+  if (t->code == T_COLON) return hint_of_colon(p, e);
+  if (t->code == T_LPAREN && p->before.code == T_UNIT && first == T_NAME)
+    return "A declaration begins with its kind: `param tau = 10 ms`, `input I : pA`.";
+  if (t->code == T_LPAREN && p->before.code == T_NUMBER)
+    return "A unit follows its number without brackets: `0.12 S/cm^2`; a product needs its `*`.";
+  if (t->code == T_PLUS && p->before.code == T_PLUS) return "Write `x += 1`.";
+  if (t->code == T_SEP && p->before.code == T_RPAREN && expects(e, "="))
+    return "Nothing is done by calling a function: give its value a name, `let x = f(…)`.";
   if (t->code != T_COMMA || !expects(e, "the end of the line")) return NULL;
   if (first == T_RUN) return "Settings follow `with`: `run 1 s with dt = 0.1 ms, seed = 1`.";
   if (first == T_RECORD) return "Each variable has a `record` of its own.";
@@ -192,6 +254,18 @@ static bool special(Parser *p, const Expected *e) {
   WordRole role = token_role(p, t->code);
   bool file_level = role == ROLE_FILE || role == ROLE_BLOCK || role == ROLE_LATER_BLOCK;
   bool begins = p->first.span.from == t->span.from;
+  const char *foreign = foreign_statement(p);
+  if (foreign) {
+    diag_syntax_foreign(p->s, p->first.span, token_text(p, &p->first), foreign, p->first.span, NULL);
+    return true;
+  }
+  if (typed_name(p) && !nearest_statement(p, token_text(p, &p->first))) {
+    const char *name = token_text(p, &p->first), *write = arena_printf(p->s->arena, "param %s", name);
+    Span both = {p->first.span.from, t->span.to};
+    diag_syntax_foreign(p->s, p->first.span, name, arena_printf(p->s->arena, "Write `%s = …`: the value brings its unit.", write),
+                        both, write);
+    return true;
+  }
   if (misspelt_statement(p, &nearest)) {
     diag_syntax_statement(p->s, p->first.span, token_text(p, &p->first), nearest);
     return true;

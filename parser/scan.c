@@ -220,6 +220,8 @@ void scan_character(Parser *p, const char *text, size_t len, Span span) {
       {"**", "A power is written `a ^ b`."}, {"&&", "Write `and`."},      {"||", "Write `or`."},
       {"&", "Write `and`."},                 {"|", "Write `or`."},        {"!", "Write `not`."},
       {"//", "A comment begins with `#`."},  {"/*", "A comment begins with `#`."},
+      {"@", "There is no sign for it: a threshold is `spike when V >= V_th { V = V_r }`."},
+      {"?", "A choice is written `if cond then a else b`."},
       {":=", "Write `=`."},                  {"\\", "A line goes on inside ( ) and [ ], and after an operator or a comma."},
       {"%", "There is no remainder; a percentage is a number such as 0.05."},
   };
