@@ -27,13 +27,13 @@ static uint32_t each_item(Describe *d, const AstBlock *b, const char *kind, void
 /* ---- equations */
 
 static void let_line(Describe *d, const AstItem *item) {
-  if (item->value) put_definition(d, word(d, item->name), &item->binders, item->value, item->draw);
+  if (item->value) put_definition(d, item);
   fns_want(d, item->value);
 }
 
 static void state_line(Describe *d, const AstItem *item) {
   put(d, "<div>");
-  put_name_math(d, word(d, item->name), NULL);
+  put_name_math(d, item->name, &item->binders);
   if (item->value) {
     put(d, item->draw ? " drawn from " : " starts at ");
     put_math(d, item->value);
@@ -46,9 +46,17 @@ static void state_line(Describe *d, const AstItem *item) {
 
 static void input_line(Describe *d, const AstItem *item) {
   put(d, "<div>");
-  put_name_math(d, word(d, item->name), NULL);
+  put_name_math(d, item->name, &item->binders);
   if (item->unit) put(d, " in "), put_quantity_text(d, name_str(d->s, AST_AS(Unit, item->unit)->text));
   if (name_str(d->s, item->doc)[0]) put(d, ": "), put_doc_inline(d, item->doc);
+  put(d, "</div>\n");
+}
+
+static void index_line(Describe *d, const AstItem *item) {
+  put(d, "<div>");
+  put_name_math(d, item->name, NULL);
+  const Ast *set = item->value ? item->value : item->domain;
+  if (set) put(d, " in "), put_math(d, set);
   put(d, "</div>\n");
 }
 
@@ -121,12 +129,12 @@ static void put_receive(Describe *d, const AstReceive *r) {
     if (r->args.at[i]->kind == AST_ITEM) {
       const AstItem *a = AST_AS(Item, r->args.at[i]);
       put(d, i ? ", " : " with ");
-      put_name_math(d, word(d, a->name), NULL);
+      put_name_math(d, a->name, NULL);
       if (a->unit) put(d, " in "), put_quantity_text(d, name_str(d->s, AST_AS(Unit, a->unit)->text));
     } else if (r->args.at[i]->kind == AST_FN_ARG) {
       const AstFnArg *a = AST_AS(FnArg, r->args.at[i]);
       put(d, i ? ", " : " with ");
-      put_name_math(d, word(d, a->name), NULL);
+      put_name_math(d, a->name, NULL);
       if (a->unit) put(d, " in "), put_quantity_text(d, name_str(d->s, AST_AS(Unit, a->unit)->text));
     }
   put(d, ": ");
@@ -169,7 +177,7 @@ void put_domain(Describe *d, const Ast *domain) {
 
 static void param_row(Describe *d, const AstItem *p) {
   put(d, "<tr><td>");
-  put_name_math(d, word(d, p->name), NULL);
+  put_name_math(d, p->name, &p->binders);
   put(d, "</td><td class=\"v\">");
   put_text(d, word(d, p->name));
   put(d, "</td><td>");
@@ -199,7 +207,7 @@ static void put_functions(Describe *d, uint32_t from) {
       const AstFnArg *a = AST_AS(FnArg, fn->args.at[k]);
       if (!a->unit) continue;
       put(d, "<p class=\"unit\">");
-      put_name_math(d, word(d, a->name), NULL);
+      put_name_math(d, a->name, NULL);
       put(d, ": a number of ");
       put_quantity_text(d, name_str(d->s, AST_AS(Unit, a->unit)->text));
       if (fn->unit && k + 1 == fn->args.n) put(d, ", the result a number of "), put_quantity_text(d, name_str(d->s, AST_AS(Unit, fn->unit)->text));
@@ -229,6 +237,7 @@ void put_component(Describe *d, const AstBlock *b) {
     each_item(d, b, "let", let_line);
     row_end(d);
   }
+  if (each_item(d, b, "index", NULL)) row(d, "Indices"), each_item(d, b, "index", index_line), row_end(d);
   if (each_item(d, b, "state", NULL)) row(d, "States"), each_item(d, b, "state", state_line), row_end(d);
   if (each_item(d, b, "input", NULL)) row(d, "Inputs"), each_item(d, b, "input", input_line), row_end(d);
   if (has(b, AST_RECEIVE) || has(b, AST_ON) || has(b, AST_STREAM)) {

@@ -26,10 +26,10 @@ void put_source(Describe *d, Span span); /* as it stands in the file: what has n
 /* math.c: mathematics. Each writes one <math>. */
 void put_math(Describe *d, const Ast *expression);    /* in a line of text */
 void put_formula(Describe *d, const Ast *expression); /* on a line of its own */
-void put_name_math(Describe *d, const char *name, const AstList *indices);
+void put_name_math(Describe *d, AstWord name, const AstList *binders); /* binders: of a family; may be NULL */
 void put_equation(Describe *d, const AstEquation *e);
 void put_assign(Describe *d, const AstAssign *a, bool in_handler);
-void put_definition(Describe *d, const char *name, const AstList *binders, const Ast *value, bool draw);
+void put_definition(Describe *d, const AstItem *item);
 void put_fn(Describe *d, const AstFn *fn);
 void put_gate(Describe *d, const AstGate *gate);
 void put_quantity_text(Describe *d, const char *unit); /* a unit as people write it: uF/cm^2 as µF/cm² */

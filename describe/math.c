@@ -181,7 +181,7 @@ static bool minus_first(Describe *d, const AstBinary *b, int outer) {
   positive.left = AST_AS(Unary, b->left)->arg;
   open_paren(d, outer > 5);
   put(d, operators[OP_NEG].sign);
-  node(d, &positive.head, 6);
+  node(d, &positive.head, 5);
   close_paren(d, outer > 5);
   return true;
 }
@@ -189,11 +189,11 @@ static bool minus_first(Describe *d, const AstBinary *b, int outer) {
 static void fraction(Describe *d, const AstBinary *b, int outer) {
   if (minus_first(d, b, outer)) return;
   if (d->fraction >= 1) {
-    open_paren(d, outer > 6);
+    open_paren(d, outer >= 6); /* a / b c would be read as a / (b c) */
     node(d, b->left, 6);
     put(d, operators[OP_DIV].sign);
     node(d, b->right, 7);
-    close_paren(d, outer > 6);
+    close_paren(d, outer >= 6);
     return;
   }
   bool paren = outer > 7; /* the base of a power */
@@ -410,12 +410,6 @@ void put_formula(Describe *d, const Ast *e) {
   end(d);
 }
 
-void put_name_math(Describe *d, const char *name, const AstList *indices) {
-  begin(d, false);
-  symbol(d, name, NULL, indices);
-  end(d);
-}
-
 /* dV/dt, d²x/dt² */
 static void derivative(Describe *d, const char *name, const AstList *indices, int order) {
   put(d, "<mfrac><mrow>");
@@ -452,17 +446,30 @@ void put_assign(Describe *d, const AstAssign *a, bool in_handler) {
   end(d);
 }
 
-void put_definition(Describe *d, const char *name, const AstList *binders, const Ast *value, bool draw) {
-  begin(d, true);
+/* The binders of a family as the indices of its members. */
+static AstList indices_of(Describe *d, const AstList *binders) {
   AstList indices = {0};
-  for (uint32_t i = 0; binders && i < binders->n; i++) {
+  for (uint32_t i = 0; i < binders->n; i++) {
     AstNameRef *index = NEW(d->arena, AstNameRef);
     *index = (AstNameRef){.head.kind = AST_NAME, .name = AST_AS(Binder, binders->at[i])->name};
     vec_push(d->arena, &indices, &index->head);
   }
-  symbol(d, name, NULL, &indices);
-  put(d, draw ? "<mo>∼</mo>" : "<mo>=</mo>");
-  node(d, value, 0);
+  return indices;
+}
+
+void put_name_math(Describe *d, AstWord name, const AstList *binders) {
+  AstList indices = binders ? indices_of(d, binders) : (AstList){0};
+  begin(d, false);
+  symbol(d, word(d, name), NULL, &indices);
+  end(d);
+}
+
+void put_definition(Describe *d, const AstItem *item) {
+  AstList indices = indices_of(d, &item->binders);
+  begin(d, true);
+  symbol(d, word(d, item->name), NULL, &indices);
+  put(d, item->draw ? "<mo>∼</mo>" : "<mo>=</mo>");
+  node(d, item->value, 0);
   end(d);
 }
 

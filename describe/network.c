@@ -24,7 +24,7 @@ static void put_binders(Describe *d, const AstList *binders, const Ast *cond) {
   for (uint32_t i = 0; i < binders->n; i++) {
     const AstBinder *b = AST_AS(Binder, binders->at[i]);
     put(d, i ? ", " : "<div class=\"unit\">for each ");
-    put_name_math(d, word(d, b->name), NULL);
+    put_name_math(d, b->name, NULL);
     if (b->set) put(d, " in "), put_math(d, b->set);
   }
   if (binders->n) put(d, "</div>");
@@ -99,14 +99,8 @@ static void put_drive_source(Describe *d, const Ast *source) {
 /* ---- rows */
 
 static void population_row(Describe *d, const AstPopulation *p) {
-  AstList indices = {0};
-  for (uint32_t i = 0; i < p->binders.n; i++) {
-    AstNameRef *index = NEW(d->arena, AstNameRef);
-    *index = (AstNameRef){.head.kind = AST_NAME, .name = AST_AS(Binder, p->binders.at[i])->name};
-    vec_push(d->arena, &indices, &index->head);
-  }
   put(d, "<tr><td>");
-  put_name_math(d, word(d, p->name), &indices);
+  put_name_math(d, p->name, &p->binders);
   put_binders(d, &p->binders, NULL);
   put_doc(d, p->doc);
   cell(d);
@@ -178,13 +172,7 @@ static void put_value(Describe *d, const Ast *value) {
 
 static void item_row(Describe *d, const AstDecl *decl, const AstItem *p) {
   put(d, "<tr><td>");
-  AstList indices = {0};
-  for (uint32_t i = 0; i < p->binders.n; i++) {
-    AstNameRef *index = NEW(d->arena, AstNameRef);
-    *index = (AstNameRef){.head.kind = AST_NAME, .name = AST_AS(Binder, p->binders.at[i])->name};
-    vec_push(d->arena, &indices, &index->head);
-  }
-  put_name_math(d, word(d, p->name), &indices);
+  put_name_math(d, p->name, &p->binders);
   put(d, "</td><td class=\"v\">");
   put_text(d, word(d, p->name));
   cell(d);
