@@ -21,14 +21,36 @@ static size_t doi_length(const char *text) {
   return !strncmp(text, "10.", 3) && n > 8 && memchr(text, '/', n) ? n : 0;
 }
 
+/* Behind a full stop (not that of "et al."), a semicolon, or "Source:". */
+static bool citation_begins(const char *text, const char *at) {
+  if (at - text < 2 || !strchr(" \n", at[-1]) || !strchr(".;:", at[-2])) return false;
+  return !(at[-2] == '.' && at - text >= 4 && !strncmp(at - 4, "al", 2));
+}
+
+/* The citation that a DOI ends: from the last full stop, semicolon or "Source:" before it. Once for each DOI. */
+static void reference_keep(Describe *d, const char *text, const char *doi, const char *link) {
+  for (uint32_t i = 0; i < d->references.n; i++)
+    if (!strcmp(d->references.at[i].doi, link)) return;
+  const char *from = doi;
+  while (from > text && !citation_begins(text, from)) from--;
+  const char *end = doi;
+  while (end > from && strchr(" \n", end[-1])) end--;
+  if (end - from >= 3 && !strncmp(end - 3, "doi", 3)) end -= 3;
+  while (end > from && strchr(" ,(\n", end[-1])) end--;
+  DescribeReference r = {.doi = link, .citation = arena_printf(d->arena, "%.*s", (int)(end - from), from)};
+  vec_push(d->arena, &d->references, r);
+}
+
 void put_doc_inline(Describe *d, Name doc) {
-  for (const char *text = name_str(d->s, doc); *text;) {
+  const char *whole = name_str(d->s, doc);
+  for (const char *text = whole; *text;) {
     size_t n = doi_length(text);
     if (!n) {
       put_char(d, *text++);
       continue;
     }
     const char *link = arena_printf(d->arena, "%.*s", (int)n, text);
+    reference_keep(d, whole, text, link);
     put(d, "<a href=\"https://doi.org/");
     put_text(d, link);
     put(d, "\">");

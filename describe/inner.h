@@ -5,6 +5,10 @@
 #include "describe/describe.h"
 
 typedef struct {
+  const char *doi, *citation;
+} DescribeReference;
+
+typedef struct {
   Session *s;
   Arena *arena;
   const Model *model;
@@ -14,6 +18,7 @@ typedef struct {
   bool display; /* a formula on a line of its own */
   VEC(const AstBlock *) components; /* to be described, each once, in the order in which they are met */
   VEC(const AstFn *) fns;
+  VEC(DescribeReference) references; /* DOIs in doc comments, each once */
 } Describe;
 
 /* html.c: text */

@@ -115,6 +115,21 @@ static void put_models(Describe *d, const AstFile *file) {
   put(d, "</section>\n");
 }
 
+static void put_references(Describe *d) {
+  if (!d->references.n) return;
+  put(d, "<section id=\"references\">\n<h2>References</h2>\n<ol>\n");
+  for (uint32_t i = 0; i < d->references.n; i++) {
+    put(d, "<li>");
+    put_text(d, d->references.at[i].citation);
+    put(d, ", <a href=\"https://doi.org/");
+    put_text(d, d->references.at[i].doi);
+    put(d, "\">");
+    put_text(d, d->references.at[i].doi);
+    put(d, "</a></li>\n");
+  }
+  put(d, "</ol>\n</section>\n");
+}
+
 void describe_page(Session *s, const Model *m, const DescribeInput *input, FILE *out) {
   Describe describe = {.s = s, .arena = s->arena, .model = m, .input = input, .out = out}, *d = &describe;
   const AstFile *file = input->files.at[0];
@@ -129,6 +144,7 @@ void describe_page(Session *s, const Model *m, const DescribeInput *input, FILE 
   put_models(d, file);
   for (uint32_t i = 0; i < file->items.n; i++)
     if (is_block(d, file->items.at[i], "experiment")) put_experiment(d, AST_AS(Block, file->items.at[i]));
+  put_references(d);
   put(d, "<p class=\"of\">Tables after Nordlie E, Gewaltig M-O, Plesser HE (2009) PLoS Comput Biol 5:e1000456, doi "
          "<a href=\"https://doi.org/10.1371/journal.pcbi.1000456\">10.1371/journal.pcbi.1000456</a>.</p>\n"
          "</main>\n</body>\n</html>\n");

@@ -126,11 +126,11 @@ static void raster_names(struct rt_drawing *d, struct rt_figure *f, const struct
   for (uint32_t i = 0; i < d->s->n_pops; i++) {
     uint32_t rows = pop_rows(d, i);
     double y = p->y.to + (d->g->raster.row0[i] + rows / 2.0) * row;
-    if (rows && y - last >= 12) {
+    if (rows && y - last >= 13) {
       char name[80], style[80];
       struct rt_colour c = d->colours[i];
       rt_short_name(d->s->pops[i].def->path, 18, name, sizeof name);
-      snprintf(style, sizeof style, "font-weight=\"bold\" fill=\"#%02x%02x%02x\"", (unsigned)(c.r * 255),
+      snprintf(style, sizeof style, "font-weight=\"bold\" font-size=\"11\" fill=\"#%02x%02x%02x\"", (unsigned)(c.r * 255),
                (unsigned)(c.g * 255), (unsigned)(c.b * 255));
       rt_word(f, p->x.from - 8, y + 4, RT_END, style, name);
       last = y;
@@ -176,10 +176,13 @@ static void row_pixels(const struct rt_raster *r, uint32_t row, double columns, 
   }
 }
 
+enum { SHADES = 8 };
+
 static int raster_image(struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, double row) {
   const struct rt_raster *r = &d->g->raster;
   int width = (int)(2 * (p->x.to - p->x.from)), height = (int)(2 * (p->y.from - p->y.to));
   double columns = (double)d->s->step / (double)r->width;
+  uint32_t shades[SHADES]; /* by the number of spikes in a pixel */
   struct rt_mem mem = {0};
   uint32_t *pixels = rt_alloc(&mem, (uint64_t)width * (uint64_t)height, sizeof *pixels);
   uint16_t *ink = rt_alloc(&mem, (uint64_t)width * (uint64_t)height, sizeof *ink);
@@ -191,10 +194,11 @@ static int raster_image(struct rt_drawing *d, struct rt_figure *f, const struct 
       if (y1 - y0 < 2) y1 = y0 + 2;
       for (int j = y0 < 0 ? 0 : y0; j < y1 && j < height; j++) row_pixels(r, k, columns, ink + (size_t)j * (size_t)width, width);
     }
+    for (int k = 0; k < SHADES; k++) shades[k] = pixel_of(d->colours[i], 1 - pow(0.2, k));
     for (int y = (int)(first * 2 * row); y < height && y < (int)ceil(end * 2 * row); y++)
       for (int x = 0; x < width; x++) {
         size_t at = (size_t)y * (size_t)width + (size_t)x;
-        if (ink[at]) pixels[at] = pixel_of(d->colours[i], 1 - pow(0.2, ink[at]));
+        if (ink[at]) pixels[at] = shades[ink[at] < SHADES ? ink[at] : SHADES - 1];
       }
   }
   if (!e) e = rt_figure_image(f, p->x.from, p->y.to, p->x.to, p->y.from, pixels, width, height);
@@ -393,7 +397,7 @@ int rt_figure_activity(struct rt_drawing *d) {
   uint64_t spikes = rt_all_spikes(d->s), bin = 0;
   bool rates = spikes >= 20;
   if (rates) bin = rate_bin(d);
-  double row = row_height(r), height = row * r->n_rows;
+  double height = ceil(row_height(r) * r->n_rows), row = height / r->n_rows; /* whole pixels: an image is not rescaled */
   struct rt_figure f;
   rt_page_put(d->page, "<figure id=\"activity\" data-spikes=\"%llu\" data-shown=\"%llu\" data-bin-ms=\"%.12g\">\n",
               (unsigned long long)spikes, (unsigned long long)r->n_dots, (double)bin * d->s->dt);
