@@ -27,12 +27,21 @@ static bool citation_begins(const char *text, const char *at) {
   return !(at[-2] == '.' && at - text >= 4 && !strncmp(at - 4, "al", 2));
 }
 
+static bool is_particle(const char *word) { /* of a name */
+  static const char *const particles[] = {"van ", "von ", "de ", "der ", "den ", "di ", "la "};
+  for (size_t i = 0; i < COUNT_OF(particles); i++)
+    if (!strncmp(word, particles[i], strlen(particles[i]))) return true;
+  return false;
+}
+
 /* The citation that a DOI ends: from the last full stop, semicolon or "Source:" before it. Once for each DOI. */
 static void reference_keep(Describe *d, const char *text, const char *doi, const char *link) {
   for (uint32_t i = 0; i < d->references.n; i++)
     if (!strcmp(d->references.at[i].doi, link)) return;
   const char *from = doi;
   while (from > text && !citation_begins(text, from)) from--;
+  for (size_t n; from < doi && *from >= 'a' && *from <= 'z' && !is_particle(from); from += n + (from[n] != 0))
+    n = strcspn(from, " \n"); /* "parameters of" */
   const char *end = doi;
   while (end > from && strchr(" \n", end[-1])) end--;
   if (end - from >= 3 && !strncmp(end - 3, "doi", 3)) end -= 3;

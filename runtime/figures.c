@@ -361,6 +361,7 @@ static void activity_caption(struct rt_drawing *d, uint64_t bin, bool rates) {
                 elements == 1 ? "" : "s", (unsigned long long)r->n_dots, r->n_dots == 1 ? "" : "s");
   if (excites && inhibits) rt_page_put(d->page, "Blue: excitatory populations; orange: inhibitory. ");
   if (rates) rt_page_put(d->page, "Rates of all cells of a population in bins of %.6g ms.", (double)bin * d->s->dt);
+  rt_time_marks_caption(d);
   rt_page_put(d->page, "</figcaption>\n");
 }
 
@@ -372,18 +373,19 @@ static double rates_height(const struct rt_drawing *d) {
 static int activity_panels(struct rt_drawing *d, struct rt_figure *f, double row, double height, bool rates,
                            uint64_t bin) {
   double right = RT_FIGURE_WIDTH - 112;
-  struct rt_panel p = rt_panel_of(d->left, right, 10, 10 + height);
+  struct rt_panel p = rt_panel_of(d->left, right, 14, 14 + height);
   rt_time_axis(d, &p.x);
+  rt_time_marks(d, f, &p, true);
   int e = raster_draw(d, f, &p, row);
   rt_frame(f, &p, !rates);
   if (!rates) return e;
   if (d->g->rates.n_rows > RT_ROWS_SHOWN) {
-    struct rt_panel q = rt_panel_of(d->left, right, height + 34, height + 34 + rates_height(d));
+    struct rt_panel q = rt_panel_of(d->left, right, height + 38, height + 38 + rates_height(d));
     rt_time_axis(d, &q.x);
     return e ? e : rate_image(d, f, &q, bin);
   }
   for (uint32_t i = 0; i < d->s->n_pops; i++) {
-    double top = height + 30 + i * 58.0;
+    double top = height + 34 + i * 58.0;
     struct rt_panel q = rt_panel_of(d->left, right, top, top + 44);
     rt_time_axis(d, &q.x);
     rate_panel(d, f, &q, i, bin, i + 1 == d->s->n_pops);
@@ -401,7 +403,7 @@ int rt_figure_activity(struct rt_drawing *d) {
   struct rt_figure f;
   rt_page_put(d->page, "<figure id=\"activity\" data-spikes=\"%llu\" data-shown=\"%llu\" data-bin-ms=\"%.12g\">\n",
               (unsigned long long)spikes, (unsigned long long)r->n_dots, (double)bin * d->s->dt);
-  rt_figure_begin(&f, &d->cairo, d->page, RT_FIGURE_WIDTH, height + (rates ? rates_height(d) + 72 : 58),
+  rt_figure_begin(&f, &d->cairo, d->page, RT_FIGURE_WIDTH, height + (rates ? rates_height(d) + 76 : 62),
                   "spikes of the populations over time");
   int e = activity_panels(d, &f, row, height, rates, bin);
   int ended = rt_figure_end(&f);

@@ -23,6 +23,10 @@ struct rt_drawing {
 int rt_drawing_open(struct rt_drawing *d, const struct rt_sim *s, struct rt_page *page);
 void rt_drawing_close(struct rt_drawing *d);
 void rt_time_axis(const struct rt_drawing *d, struct rt_axis *a);
+/* What the protocol does: shades the times in which a current acts that does not act always, and marks the borders of
+ * phases, with their names if `words`. Drawn before the data. */
+void rt_time_marks(const struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, bool words);
+void rt_time_marks_caption(struct rt_drawing *d);
 /* A name that fits into `most` characters. */
 void rt_short_name(const char *name, size_t most, char *ret, size_t size);
 /* A panel between these pixels; y grows upwards. */

@@ -86,6 +86,7 @@ static double traced_draw(struct rt_drawing *d, struct rt_figure *f, const struc
     double y0 = lanes ? top + i * (double)LANE : top, y1 = lanes ? y0 + LANE - 10 : top + height;
     struct rt_panel p = rt_panel_of(d->left, RT_FIGURE_WIDTH - 112, y0, y1);
     rt_time_axis(d, &p.x);
+    rt_time_marks(d, f, &p, false);
     rt_axis_fit(&p.y, lo, hi, lanes ? 2 : 5, true);
     if (!lanes) label_of(v, p.y.label, sizeof p.y.label);
     for (uint32_t k = lanes ? i : 0; k < (lanes ? i + 1 : t->n_series); k++) {
@@ -122,6 +123,7 @@ static void traces_caption(struct rt_drawing *d) {
   if (ranges) rt_page_put(d->page, " Where samples are too many, lines span the range of neighbouring ones.");
   if (r->n_variables > d->g->n_traced)
     rt_page_put(d->page, " The first %u of %u records.", d->g->n_traced, r->n_variables);
+  rt_time_marks_caption(d);
   rt_page_put(d->page, "</figcaption>\n");
 }
 
