@@ -25,16 +25,17 @@ class PointNeuron:
     USED = {"parameters", "initial", "stimulus", "dt_ms", "duration_ms", "spikes_ms"}
     TOLERANCES = {"v_abs_mV_same_grid", "spike_abs_ms_same_grid", "spike_abs_ms_any_method", "spike_count"}
 
-    def __init__(self, name, parameters, initial, columns, weight=None, current="pA", target="I", method=None):
+    def __init__(self, name, parameters, initial, columns, weight=None, current="pA", target="I", method=None,
+                 ports=("exc", "inh")):
         self.name, self.parameters, self.initial, self.columns = name, parameters, initial, columns
-        self.weight, self.current, self.target, self.method = weight, current, target, method
+        self.weight, self.current, self.target, self.method, self.ports = weight, current, target, method, ports
 
     def given(self, case):
         return settings(case, self.parameters) + start(case, self.initial)
 
     def text(self, case, dt, method):
         given = self.given(case)
-        body = currents(case, self.target, self.current, in_unit=self.current) + arrivals(case, self.weight)
+        body = currents(case, self.target, self.current, in_unit=self.current) + arrivals(case, self.weight, self.ports)
         body += ["record spikes"] + records(case, self.columns)
         return program(f"neuron {self.name} {{ {';  '.join(given)} }}", body, case["duration_ms"], dt, method)
 
@@ -112,9 +113,23 @@ class Izhikevich(PointNeuron):
                                             case["tolerance"]["spike_abs_ms_converged"], "converged")
 
 
-class Gif(PointNeuron):
-    """NEST keeps spike-triggered currents and thresholds at their old value during a step, NSL integrates them with V; so
-    the limit is the one for any other scheme, at a tenth of the step. V is compared only by its spikes."""
+class AnyMethod(PointNeuron):
+    """Neurons that NEST steps by a scheme of its own (its gif keeps spike-triggered currents and thresholds at their old
+    value during a step, its glif resets V from the value before the step), where NSL integrates all together: the limit is
+    the one for any other scheme, at a tenth of the step. V is compared only by its spikes."""
+
+    def programs(self, case):
+        check_case(case, self.USED, self.TOLERANCES)
+        compare.expect_columns(case, self.columns)
+        yield "case", self.text({**case, "columns": []}, case["dt_ms"] / 10, None)
+
+    def compare(self, case, runs, rows):
+        tolerance = case["tolerance"]["spike_abs_ms_any_method"]
+        yield from compare.spike_checks(case["spikes_ms"], runs["case"].spikes, tolerance, "any method")
+
+
+class Gif(AnyMethod):
+    """Its lists of exponentials may be shorter than the library's."""
     LISTS = {"tau_stc": "tau_eta", "q_stc": "q_eta", "tau_sfa": "tau_gamma", "q_sfa": "q_gamma"}
 
     def exponentials(self, case):
@@ -137,15 +152,6 @@ class Gif(PointNeuron):
             raise Unknown("I_e is not the stimulus")  # the cases say a constant current in both places
         return super().given(case) + self.exponentials(case)
 
-    def programs(self, case):
-        check_case(case, self.USED, self.TOLERANCES)
-        compare.expect_columns(case, self.columns)
-        yield "case", self.text({**case, "columns": []}, case["dt_ms"] / 10, None)
-
-    def compare(self, case, runs, rows):
-        tolerance = case["tolerance"]["spike_abs_ms_any_method"]
-        yield from compare.spike_checks(case["spikes_ms"], runs["case"].spikes, tolerance, "any method")
-
 
 class GifRate(Gif):
     """Rate and first spikes of many independent neurons with escape noise, in the bins of the reference."""
@@ -157,7 +163,7 @@ class GifRate(Gif):
         check_case(case, self.USED, self.TOLERANCES)
         if case["tolerance"].get("rate_hz_bins", self.BINS) != self.BINS:
             raise Unknown("tolerance of the bins: " + case["tolerance"]["rate_hz_bins"])
-        body = "\n".join("  " + line for line in currents(case, "cells.I", "pA") + arrivals(case, self.weight))
+        body = "\n".join("  " + line for line in currents(case, "cells.I", "pA") + arrivals(case, self.weight, self.ports))
         yield "case", f"""language 1
 network many {{ population cells : {self.name}[{case['n_neurons']}] {{ {';  '.join(self.given(case))} }} }}
 experiment case {{
@@ -206,6 +212,25 @@ HH_PSC_ALPHA = UpwardCrossings(
     {"V_mV": V, "m": ("m", ""), "h": ("h", ""), "n": ("n", "")}, "pA")
 IZHIKEVICH = Izhikevich(
     "izhikevich", {"a": ("a", "1/ms"), "b": ("b", "1/ms"), "c": ("c", "mV"), "d": ("d", "mV/ms"), "V_th": "V_peak"},
-    {"v": V, "u": ("u", "mV/ms")}, {"V_mV": V, "U": ("u", "mV/ms")}, "mV", current="mV/ms")
+    {"v": V, "u": ("u", "mV/ms")}, {"V_mV": V, "U": ("u", "mV/ms")}, "mV", current="mV/ms", ports=("psp", "psp"))
 GIF_PSC_EXP = Gif("gif_psc_exp", GIF, {"V_mV": V}, {"V_mV": None, "threshold_mV": None, "I_stc_pA": None}, "pA")
 GIF_PSC_EXP_RATE = GifRate("gif_psc_exp", GIF, {"V_mV": V}, {}, "pA")
+GIF_COND_EXP = Gif("gif_cond_exp", {**GIF, "E_ex": "E_ex", "E_in": "E_in"}, {"V_mV": V},
+                   {"V_mV": None, "threshold_mV": None, "I_stc_pA": None}, "nS")
+MAT2_PSC_EXP = PointNeuron(
+    "mat2_psc_exp", {**{k: k for k in ("tau_m", "E_L", "omega", "alpha_1", "alpha_2", "tau_1", "tau_2", "t_ref")},
+                     "C_m": "C", "tau_syn_ex": "tau_ex", "tau_syn_in": "tau_in"}, {"V_mV": V},
+    {"V_mV": V, "threshold_mV": ("omega + theta_1 + theta_2", "mV")}, "pA")
+HH_COND_EXP = UpwardCrossings(
+    "hh_cond_exp", {**{k: k for k in ("g_Na", "g_K", "g_L", "E_Na", "E_K", "E_L", "E_ex", "E_in", "V_T")}, "C_m": "C",
+                    "tau_syn_ex": "tau_ex", "tau_syn_in": "tau_in"},
+    {"V_mV": V, "m": ("na.m", ""), "h": ("na.h", ""), "n": ("k.n", "")},
+    {"V_mV": V, "m": ("na.m", ""), "h": ("na.h", ""), "n": ("k.n", "")}, "nS")
+GLIF_NAMES = {"C_m": "C", "g": "g_L", "E_L": "E_L", "V_th": "V_th", "V_reset": "V_r", "t_ref": "t_ref", "tau_syn": "exc.tau",
+              "voltage_reset_fraction": "f_v", "voltage_reset_add": "d_v", "th_spike_add": "a_s", "th_spike_decay": "b_s",
+              "th_voltage_index": "a_v", "th_voltage_decay": "b_v", "asc_amps": "q", "asc_decay": "k", "asc_r": "r"}
+
+
+def glif(name):
+    kind = PointNeuron if name == "glif1" else AnyMethod
+    return kind(name, GLIF_NAMES, {"V_mV": V}, {"V_mV": V, "threshold_mV": ("V_th", "mV")}, "pA")

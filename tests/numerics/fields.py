@@ -52,8 +52,8 @@ def constants(case, names):
 
 def settings(case, names):
     """`NSL = value` for each parameter of the case. `names` gives the NSL path, or (path, unit) where the case's unit is
-    only a word of its simulator, or None or a `constant` if the value goes in otherwise. Lists become one setting an
-    element."""
+    only a word of its simulator, a list of paths, or None or a `constant` if the value goes in otherwise.
+    Lists of values become one setting an element."""
     expect_keys("parameters", case["parameters"], names)
     out = []
     for key, p in case["parameters"].items():
@@ -61,11 +61,11 @@ def settings(case, names):
         if names[key] is None or isinstance(names[key], constant):
             continue
         path, unit = names[key] if isinstance(names[key], tuple) else (names[key], p["unit"])
-        values = p["value"] if isinstance(p["value"], list) else None
-        if values is None:
-            out.append(f"{path} = {quantity(p['value'], unit)}")
-        else:
-            out += [f"{path}[{k}] = {quantity(v, unit)}" for k, v in enumerate(values, 1)]
+        for one in path if isinstance(path, list) else [path]:
+            if isinstance(p["value"], list):
+                out += [f"{one}[{k}] = {quantity(v, unit)}" for k, v in enumerate(p["value"], 1)]
+            else:
+                out.append(f"{one} = {quantity(p['value'], unit)}")
     return out
 
 
@@ -106,13 +106,13 @@ def currents(case, target, unit=None, factor=1.0, in_unit=None):
             f"to = {quantity(b, 'ms')})" for a, b, i, u in pieces(case, unit)]
 
 
-def arrivals(case, unit):
+def arrivals(case, unit, ports):
     """Events as `drive PORT with times(…)`, handled at the times listed."""
     stim = case.get("stimulus", {})
     if not isinstance(stim, dict):
         return []
     known, out = {"current_pA"}, []
-    for key, w, port in (("excitatory_arrivals_ms", "w_ex_", "exc"), ("inhibitory_arrivals_ms", "w_in_", "inh")):
+    for key, w, port in (("excitatory_arrivals_ms", "w_ex_", ports[0]), ("inhibitory_arrivals_ms", "w_in_", ports[1])):
         known |= {key, w + unit} if unit else set()
         times = stim.get(key, []) if unit else []
         if times:

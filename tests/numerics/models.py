@@ -9,18 +9,27 @@ Times are in ms throughout."""
 import cells
 import compare
 import networks
+import noise
 import smooth
 
 POINT_NEURONS = {"iaf_psc_exp": cells.IAF_PSC_EXP, "iaf_psc_alpha": cells.IAF_PSC_ALPHA,
                  "iaf_cond_exp": cells.IAF_COND_EXP, "iaf_cond_alpha": cells.IAF_COND_ALPHA,
                  "hh_psc_alpha": cells.HH_PSC_ALPHA, "izhikevich": cells.IZHIKEVICH,
                  "gif_psc_exp (deterministic limit)": cells.GIF_PSC_EXP,
-                 "gif_psc_exp (stochastic)": cells.GIF_PSC_EXP_RATE}
+                 "gif_psc_exp (stochastic)": cells.GIF_PSC_EXP_RATE,
+                 "gif_cond_exp (deterministic limit)": cells.GIF_COND_EXP,
+                 "mat2_psc_exp": cells.MAT2_PSC_EXP, "hh_cond_exp_traub": cells.HH_COND_EXP,
+                 **{name: cells.glif(name) for name in ("glif1", "glif2", "glif3", "glif4", "glif5")}}
 BEGINNINGS = (
     ("Hodgkin-Huxley squid patch", smooth.SquidPatch),
     ("Hodgkin-Huxley 1952", lambda: smooth.HODGKIN_HUXLEY),
     ("Morris-Lecar", lambda: smooth.MORRIS_LECAR),
     ("FitzHugh-Nagumo", lambda: smooth.FITZHUGH_NAGUMO),
+    ("Hindmarsh-Rose", lambda: smooth.HINDMARSH_ROSE),
+    ("Wang-Buzsaki", lambda: smooth.WANG_BUZSAKI),
+    ("Connor-Stevens", lambda: smooth.CONNOR_STEVENS),
+    ("Pinsky-Rinzel", lambda: smooth.PINSKY_RINZEL),
+    ("cortical cell", lambda: smooth.CORTICAL),
     ("Wilson-Cowan", lambda: smooth.WILSON_COWAN),
     ("Jansen-Rit", lambda: smooth.JANSEN_RIT),
     ("mass action: calcium buffer and enzyme", lambda: smooth.MASS_ACTION),
@@ -28,6 +37,7 @@ BEGINNINGS = (
     ("postsynaptic potential of one exponential current", lambda: smooth.PSP_EXPONENTIAL),
     ("postsynaptic potential of one alpha current", lambda: smooth.PSP_ALPHA),
     ("leaky integrate-and-fire, constant current", cells.FiringRate),
+    ("stochastic processes, stationary statistics", noise.StationaryNoise),
     ("random balanced network of iaf_psc_delta", networks.Brunel),
     ("CUBA network", lambda: networks.CUBA),
     ("COBA network", lambda: networks.COBA),

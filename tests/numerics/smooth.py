@@ -200,3 +200,38 @@ neuron calcium_enzyme {
   SE'  = complex - k3 * SE
   P'   = k3 * SE
 }""")
+WANG_BUZSAKI = Smooth(
+    "wang_buzsaki", {"C": "C", "gNa": "na.g", "gK": "k.g", "gL": "leak.g", "ENa": "na.E", "EK": "k.E", "EL": "leak.E",
+                     "phi": ["na.phi", "k.phi"]},
+    {"V_mV": ("V", "mV"), "h": ("na.h", ""), "n": ("k.n", "")}, drive=DENSITY)
+CONNOR_STEVENS = Smooth(
+    "connor_stevens", {"C": "C", "gNa": "na.g", "gK": "k.g", "gA": "a.g", "gL": "leak.g", "ENa": "na.E", "EK": "k.E",
+                       "EA": "a.E", "EL": "leak.E"},
+    {"V_mV": ("V", "mV"), "m": ("na.m", ""), "h": ("na.h", ""), "n": ("k.n", ""), "a": ("a.a", ""), "b": ("a.b", "")},
+    drive=DENSITY)
+PINSKY_RINZEL = Smooth(
+    "pinsky_rinzel", {"C": "C", "gc": "g_c", "p": "p", "gL": "g_L", "gNa": "g_Na", "gKDR": "g_KDR", "gCa": "g_Ca",
+                      "gKC": "g_KC", "gAHP": "g_AHP", "EL": "E_L", "ENa": "E_Na", "ECa": "E_Ca", "EK": "E_K"},
+    {"Vs_mV": ("V", "mV"), "Vd_mV": ("V_d", "mV"), "Ca": ("ca", ""), "q": ("ahp.q", ""),
+     **{k: (k, "") for k in "hnsc"}}, drive=DENSITY, step=0.00125)  # its laws have kinks
+HINDMARSH_ROSE = Smooth(
+    "hindmarsh_rose", {**{k: k for k in "abcdrs"}, "xR": "x_R"}, {k: (k, "") for k in "xyz"}, drive=("I", "", 1.0, ""),
+    step=0.02)
+CORTICAL = Smooth(
+    "cortical", {"C": "C", "gNa": "na.g", "gKd": "kd.g", "gM": "km.g", "gL": "cal.g", "gT": "cat.g", "gh": "ih.g",
+                 "gleak": "leak.g", "Eleak": "leak.E", "VT": ["na.V_T", "kd.V_T"], "taumax": "km.tau_max"},
+    {"V_mV": ("V", "mV"), "m": ("na.m", ""), "h": ("na.h", ""), "n": ("kd.n", ""), "p": ("km.p", ""), "q": ("cal.q", ""),
+     "r": ("cal.r", ""), "u": ("cat.u", ""), "z": ("ih.r", "")}, drive=DENSITY, before="""
+neuron cortical {
+  param C = 1 uF/cm^2
+  input I : uA/cm^2
+  use na = na_fast
+  use kd = k_dr
+  use km = k_m
+  use cal = ca_l
+  use cat = ca_t
+  use ih = h_current
+  use leak = passive
+  state V = -70 mV
+  V' = (I - na.I - kd.I - km.I - cal.I - cat.I - ih.I - leak.I) / C
+}""")
