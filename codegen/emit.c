@@ -8,7 +8,7 @@
 typedef enum {
   LOW_CONST, LOW_LOAD, LOW_TAKE, LOW_STORE, LOW_CHECK, LOW_TIME, LOW_DT,
   LOW_BIN, LOW_FCMP, LOW_FNEG, LOW_NOT, LOW_SELECT, LOW_PICK, LOW_CLIP, LOW_HEAVISIDE,
-  LOW_INTRIN, LOW_CALL, LOW_DRAW, LOW_NOISE
+  LOW_INTRIN, LOW_CALL, LOW_DRAW, LOW_NOISE, LOW_LOOP, LOW_CARRY, LOW_NEXT, LOW_AGAIN
 } Low;
 typedef struct {
   Low how;
@@ -35,6 +35,10 @@ typedef struct {
 #define L_INTRIN(name) {LOW_INTRIN, 0, #name}
 #define L_CALL(f) {LOW_CALL, 0, "nslm_" #f}
 #define L_DRAW(f) {LOW_DRAW, 0, "nslm_" #f}
+#define L_LOOP {LOW_LOOP, 0, NULL}
+#define L_CARRY {LOW_CARRY, 0, NULL}
+#define L_NEXT {LOW_NEXT, 0, NULL}
+#define L_AGAIN {LOW_AGAIN, 0, NULL}
 #define L_NOISE {LOW_NOISE, 0, "nslm_draw_normal"}
 
 static const Lowering lowerings[IR_OPS] = {
@@ -155,7 +159,64 @@ static LLVMValueRef constant(Emit *e, const IrIns *ins) {
   return ins->num != 0 ? LLVMConstAllOnes(e->cond) : LLVMConstNull(e->cond);
 }
 
-static LLVMValueRef lower(Emit *e, const IrIns *ins, LLVMValueRef *arg) {
+/* ---- loops: a block for the body; a phi for each carried value, for who still turns, for the turns done. Who is
+ * done keeps what it has; the block is left when nobody turns any more. */
+static void loop_begin(Emit *e) {
+  CgUnit *u = e->u;
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(u->builder);
+  e->turn.body = LLVMAppendBasicBlockInContext(u->ctx, e->function, "turn");
+  e->turn.before = before;
+  LLVMBuildBr(u->builder, e->turn.body);
+  LLVMPositionBuilderAtEnd(u->builder, e->turn.body);
+  e->turn.active = LLVMBuildPhi(u->builder, e->cond, "active");
+  e->turn.done = LLVMBuildPhi(u->builder, u->i32, "turns");
+  LLVMAddIncoming(e->turn.active, (LLVMValueRef[]){LLVMConstAllOnes(e->cond)}, &before, 1);
+  LLVMAddIncoming(e->turn.done, (LLVMValueRef[]){LLVMConstNull(u->i32)}, &before, 1);
+}
+
+static LLVMValueRef carry(Emit *e, LLVMValueRef init) {
+  LLVMValueRef v = LLVMBuildPhi(e->u->builder, LLVMTypeOf(init), "carry");
+  LLVMAddIncoming(v, &init, &e->turn.before, 1);
+  return v;
+}
+
+static LLVMValueRef any_lane(Emit *e, LLVMValueRef bits) {
+  if (e->lanes == 1) return bits;
+  LLVMTypeRef whole = LLVMIntTypeInContext(e->u->ctx, e->lanes);
+  LLVMValueRef all = LLVMBuildBitCast(e->u->builder, bits, whole, "");
+  return LLVMBuildICmp(e->u->builder, LLVMIntNE, all, LLVMConstNull(whole), "");
+}
+
+static void loop_end(Emit *e, IrVal again, LLVMValueRef cond) {
+  LLVMBuilderRef b = e->u->builder;
+  IrVal from = again;
+  LLVMValueRef one = LLVMConstInt(e->u->i32, 1, false), turns = LLVMBuildAdd(b, e->turn.done, one, "");
+  LLVMValueRef active = LLVMBuildAnd(b, e->turn.active, cond, "");
+  while (e->k->ins.at[from].op != IR_LOOP) from--;
+  LLVMValueRef most = LLVMConstInt(e->u->i32, e->k->ins.at[from].slot, false);
+  LLVMValueRef more = LLVMBuildAnd(b, any_lane(e, emit_bits(e, active)), LLVMBuildICmp(b, LLVMIntULT, turns, most, ""), "");
+  LLVMValueRef *next = NEW_ARRAY(e->u->arena, LLVMValueRef, again - from);
+  for (IrVal i = from + 1; i < again; i++) { /* all by the old values: a next may be another carry */
+    const IrIns *ins = &e->k->ins.at[i];
+    if (ins->op != IR_NEXT) continue;
+    LLVMValueRef had = e->value[ins->arg[0]];
+    next[i - from] = LLVMBuildSelect(b, emit_bits(e, e->turn.active), e->value[ins->arg[1]], had, "");
+  }
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
+  LLVMBasicBlockRef behind = LLVMAppendBasicBlockInContext(e->u->ctx, e->function, "behind");
+  LLVMBuildCondBr(b, more, e->turn.body, behind);
+  LLVMAddIncoming(e->turn.active, &active, &last, 1);
+  LLVMAddIncoming(e->turn.done, &turns, &last, 1);
+  for (IrVal i = from + 1; i < again; i++) {
+    const IrIns *ins = &e->k->ins.at[i];
+    if (ins->op != IR_NEXT) continue;
+    LLVMAddIncoming(e->value[ins->arg[0]], &next[i - from], &last, 1);
+    e->value[ins->arg[0]] = next[i - from];
+  }
+  LLVMPositionBuilderAtEnd(b, behind);
+}
+
+static LLVMValueRef lower(Emit *e, IrVal at, const IrIns *ins, LLVMValueRef *arg) {
   const Lowering *low = &lowerings[ins->op];
   LLVMBuilderRef b = e->u->builder;
   unsigned n = ir_ops[ins->op].arity;
@@ -178,6 +239,10 @@ static LLVMValueRef lower(Emit *e, const IrIns *ins, LLVMValueRef *arg) {
     case LOW_INTRIN: return intrinsic(e, low->name, arg, n);
     case LOW_CALL: return math_call(e, low->name, arg, n);
     case LOW_DRAW: return draw_call(e, low->name, ins->slot, arg, n);
+    case LOW_LOOP: loop_begin(e); return NULL;
+    case LOW_CARRY: return carry(e, arg[0]);
+    case LOW_NEXT: return NULL;
+    case LOW_AGAIN: loop_end(e, at, arg[0]); return NULL;
     case LOW_NOISE:
       return draw_call(e, low->name, ins->slot, (LLVMValueRef[]){emit_real(e, 0), emit_real(e, 1)}, 2);
   }
@@ -188,5 +253,5 @@ void emit_instruction(Emit *e, IrVal i) {
   const IrIns *ins = &e->k->ins.at[i];
   LLVMValueRef arg[4] = {0};
   for (unsigned j = 0; j < ir_ops[ins->op].arity; j++) arg[j] = e->value[ins->arg[j]];
-  e->value[i] = lower(e, ins, arg);
+  e->value[i] = lower(e, i, ins, arg);
 }

@@ -23,6 +23,11 @@ typedef struct {
   LLVMValueRef arg;     /* receive: the event's weight */
   LLVMValueRef checked; /* sum of what is checked in this pass; NULL: no check yet */
   LLVMValueRef *value;  /* by instruction */
+  struct {              /* the loop that is being built */
+    LLVMBasicBlockRef before, body;
+    LLVMValueRef active; /* a condition: the lane still turns */
+    LLVMValueRef done;   /* turns that are over */
+  } turn;
 } Emit;
 
 void emit_instruction(Emit *e, IrVal i);

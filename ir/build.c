@@ -131,3 +131,22 @@ void ir_check(IrBuild *b, uint32_t state, IrVal v) {
   ins.arg[0] = v;
   ins_add(b, ins);
 }
+
+/* ---- loops */
+
+void ir_loop(IrBuild *b, uint32_t most) {
+  IrIns ins = ins_new(b, IR_LOOP);
+  ins.slot = most;
+  ins_add(b, ins);
+}
+
+static IrVal control(IrBuild *b, IrOp op, IrVal x, IrVal y) {
+  IrIns ins = ins_new(b, op);
+  ins.arg[0] = x;
+  ins.arg[1] = y;
+  return ins_add(b, ins);
+}
+
+IrVal ir_carry(IrBuild *b, IrVal init) { return control(b, IR_CARRY, init, IR_NONE); }
+void ir_next(IrBuild *b, IrVal carry, IrVal v) { control(b, IR_NEXT, carry, v); }
+void ir_again(IrBuild *b, IrVal cond) { control(b, IR_AGAIN, cond, IR_NONE); }

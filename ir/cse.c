@@ -1,8 +1,8 @@
 /* Common subexpressions: an instruction equal to an earlier one (op, slot, number, dimension, arguments after
  * mapping; of ops that commute in either order) is dropped and the earlier one stands for it. Method: a hash
  * table of the new instructions, so time is linear. Loads merge because a kernel never loads a slot on both
- * sides of its store; draws merge because a draw is a function of its ordinal. Takes, stores and checks never
- * do. Needs nothing; exact. */
+ * sides of its store; draws merge because a draw is a function of its ordinal. Takes, stores, checks and what
+ * makes a loop never do; a value of a loop's body stands for no value outside of it. Needs nothing; exact. */
 #include <string.h>
 
 #include "ir/pass.h"
@@ -11,6 +11,8 @@ typedef struct {
   IrRewrite r;
   IrVal *table; /* open addressing; IR_NONE: free */
   uint32_t mask;
+  const uint32_t *loop; /* by old instruction */
+  uint32_t *made_in;    /* by new instruction: its loop */
 } Cse;
 
 static uint64_t mix(uint64_t h, uint64_t x) {
@@ -47,13 +49,15 @@ static void cse_ins(Cse *c, IrVal i, IrIns *keys) {
   IrIns key = ins_key(c, i);
   uint32_t at = (uint32_t)ins_hash(&key) & c->mask;
   for (; c->table[at] != IR_NONE; at = (at + 1) & c->mask)
-    if (ins_same(&keys[c->table[at]], &key)) {
+    if (ins_same(&keys[c->table[at]], &key) &&
+        (!c->made_in[c->table[at]] || c->made_in[c->table[at]] == c->loop[i])) {
       c->r.map[i] = c->table[at];
       return;
     }
   IrVal v = ir_rewrite_copy(&c->r, i);
   keys[v] = key;
-  if (!(ir_ops[key.op].flags & IRF_EFFECT)) c->table[at] = v;
+  c->made_in[v] = c->loop[i];
+  if (!(ir_ops[key.op].flags & (IRF_EFFECT | IRF_CONTROL))) c->table[at] = v;
 }
 
 static IrKernel *cse_kernel(const IrKernel *k, Arena *out, Session *s) {
@@ -61,6 +65,8 @@ static IrKernel *cse_kernel(const IrKernel *k, Arena *out, Session *s) {
   while (size < 2 * k->ins.n) size *= 2;
   Cse c = {.r = ir_rewrite(k, out, s), .table = NEW_ARRAY(out, IrVal, size), .mask = size - 1};
   IrIns *keys = NEW_ARRAY(out, IrIns, k->ins.n + 1);
+  c.loop = ir_loops(k, out);
+  c.made_in = NEW_ARRAY(out, uint32_t, k->ins.n + 1);
   for (uint32_t i = 0; i < size; i++) c.table[i] = IR_NONE;
   for (IrVal i = 0; i < k->ins.n; i++) {
     ir_rewrite_at(&c.r, i);

@@ -1,13 +1,37 @@
-/* Dead code: keeps stores, checks and takes (a take clears its port) and what they need; then drops slots
- * that nothing names any more, so that the kernel's bindings are what it touches. Needs nothing; exact. */
+/* Dead code: keeps stores, checks and takes (a take clears its port) and what they need; of a loop, if something
+ * behind it needs a carried value, that one and what it comes from; then drops slots that nothing names any more,
+ * so that the kernel's bindings are what it touches. Needs nothing; exact. */
 #include "ir/pass.h"
+
+static void need_args(const IrKernel *k, bool *used, IrVal i) {
+  for (int j = 0; used[i] && j < ir_ops[k->ins.at[i].op].arity; j++) used[k->ins.at[i].arg[j]] = true;
+}
+
+/* All users behind the loop have been seen. A carried value may be needed by one that stands above it. */
+static void need_loop(const IrKernel *k, bool *used, IrVal again) {
+  IrVal from = again;
+  bool any = false;
+  while (k->ins.at[from].op != IR_LOOP) {
+    from--;
+    any |= k->ins.at[from].op == IR_CARRY && used[from];
+  }
+  used[from] = used[again] = any;
+  for (bool more = any; more;) {
+    more = false;
+    for (IrVal i = again + 1; i-- > from;) {
+      const IrIns *ins = &k->ins.at[i];
+      if (ins->op == IR_NEXT && used[ins->arg[0]] && !used[i]) used[i] = more = true;
+      need_args(k, used, i);
+    }
+  }
+}
 
 static bool *values_used(const IrKernel *k, Arena *a) {
   bool *used = NEW_ARRAY(a, bool, k->ins.n + 1);
   for (IrVal i = k->ins.n; i-- > 0;) {
-    const IrIns *ins = &k->ins.at[i];
-    if (ir_ops[ins->op].flags & IRF_EFFECT) used[i] = true;
-    for (int j = 0; used[i] && j < ir_ops[ins->op].arity; j++) used[ins->arg[j]] = true;
+    if (k->ins.at[i].op == IR_AGAIN) need_loop(k, used, i);
+    if (ir_ops[k->ins.at[i].op].flags & IRF_EFFECT) used[i] = true;
+    need_args(k, used, i);
   }
   return used;
 }

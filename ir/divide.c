@@ -12,10 +12,13 @@ typedef struct {
   IrRewrite r;
   const bool *uniform;
   IrVal *reciprocal; /* by old divisor, IR_NONE: not yet */
+  uint32_t *made_in; /* its loop */
+  uint32_t loop;     /* where we are */
 } Divide;
 
 static IrVal reciprocal(Divide *d, IrVal u) {
-  if (d->reciprocal[u] != IR_NONE) return d->reciprocal[u];
+  if (d->reciprocal[u] != IR_NONE && (!d->made_in[u] || d->made_in[u] == d->loop)) return d->reciprocal[u];
+  d->made_in[u] = d->loop;
   const IrIns *by = &d->r.in->ins.at[u];
   IrVal v = by->op == IR_CONST ? ir_const(&d->r.b, 1 / by->num, dim_div(DIM_NONE, by->dim))
                                : ir_op2(&d->r.b, IR_DIV, ir_const(&d->r.b, 1, DIM_NONE), d->r.map[u]);
@@ -28,8 +31,11 @@ static IrKernel *divide_kernel(const IrKernel *k, Arena *out, Session *s) {
               .uniform = ir_uniform_values(k, out),
               .reciprocal = NEW_ARRAY(out, IrVal, k->ins.n + 1)};
   for (IrVal i = 0; i < k->ins.n; i++) d.reciprocal[i] = IR_NONE;
+  d.made_in = NEW_ARRAY(out, uint32_t, k->ins.n + 1);
+  const uint32_t *loop = ir_loops(k, out);
   for (IrVal i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
+    d.loop = loop[i];
     ir_rewrite_at(&d.r, i);
     if (ins->op == IR_DIV && d.uniform[ins->arg[1]] && !d.uniform[ins->arg[0]])
       d.r.map[i] = ir_op2(&d.r.b, IR_MUL, ir_rewrite_arg(&d.r, i, 0), reciprocal(&d, ins->arg[1]));

@@ -98,15 +98,32 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t
   }
 }
 
+/* The end of a turn: all carried values become their next ones at once. Gives where to go on. */
+static uint32_t S(again)(const IrKernel *k, Turns *turns, uint32_t at, bool more, real *v) {
+  for (uint32_t i = turns->loop + 1; i < at; i++)
+    if (k->ins.at[i].op == IR_NEXT) v[k->ins.at[i].arg[0]] = v[i];
+  turns->done++;
+  return more && turns->done < k->ins.at[turns->loop].slot ? turns->loop : at;
+}
+
 /* One element, or one event at it: every instruction in order. */
 static uint64_t S(element)(const IrKernel *k, const IrEnv *env, EvalAt at, real *v) {
   int64_t e = at.elem;
   uint64_t failed = 0;
+  Turns turns = {IR_NONE, 0};
   for (uint32_t i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
     real arg[4] = {0};
     for (int j = 0; j < ir_ops[ins->op].arity; j++) arg[j] = v[ins->arg[j]];
-    if (ins->op == IR_CONST)
+    if (ins->op == IR_LOOP)
+      turns = (Turns){i, 0};
+    else if (ins->op == IR_CARRY)
+      v[i] = turns.done ? v[i] : arg[0];
+    else if (ins->op == IR_NEXT)
+      v[i] = arg[1];
+    else if (ins->op == IR_AGAIN)
+      i = S(again)(k, &turns, i, arg[0] != 0, v);
+    else if (ins->op == IR_CONST)
       v[i] = (real)ins->num;
     else if (ins->op == IR_TIME)
       v[i] = (real)env->t;

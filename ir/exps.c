@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
   IrRewrite r;
   const bool *uniform; /* by instruction */
+  const uint32_t *loop; /* by instruction: only exponentials of one place share */
   VEC(Member) members;
   uint32_t *member; /* by instruction, or IR_NONE */
   IrVal *exponent;  /* new value of a member's exponent, by member */
@@ -55,6 +56,7 @@ static void find_members(Exps *z, const IrKernel *k, Arena *a) {
 static int multiple(const Exps *z, uint32_t i, uint32_t b) {
   const Member *x = &z->members.at[i], *y = &z->members.at[b];
   double n = nearbyint(x->k / y->k);
+  if (z->loop[x->at] != z->loop[y->at]) return 0;
   if (x->n || !(n >= 1 && n <= MOST) || !sum_near(x->k / y->k, n) || !sum_equal(&x->form, &y->form)) return 0;
   return fabs(x->c - n * y->c) < 20 ? (int)n
                                     : 0; /* a large factor would overflow before its exponential does */
@@ -151,6 +153,7 @@ static IrKernel *exps_kernel(const IrKernel *k, Arena *out, Session *s) {
   if (!ir_in_step(k->kind)) return ir_kernel_copy(k, out);
   Exps z = {.r = ir_rewrite(k, out, s), .member = NEW_ARRAY(out, uint32_t, k->ins.n + 1)};
   z.uniform = ir_uniform_values(k, out);
+  z.loop = ir_loops(k, out);
   find_members(&z, k, out);
   find_bases(&z);
   z.exponent = NEW_ARRAY(out, IrVal, z.members.n + 1);

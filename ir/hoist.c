@@ -66,6 +66,17 @@ static IrVal hoisted(Hoist *h, IrVal v) {
   return h->loaded[v] = ins->type == IR_BOOL ? ir_op2(b, IR_GT, load, alg_num(b, 0.5)) : load;
 }
 
+/* Loads are remembered, so those that a loop needs stand before it. */
+static void load_before_loop(Hoist *h, IrVal loop) {
+  for (IrVal i = loop + 1; old_ins(h, i - 1)->op != IR_AGAIN; i++)
+    for (int j = 0; (!h->uniform[i] || stays(h, i)) && j < ir_ops[old_ins(h, i)->op].arity; j++) {
+      IrVal a = old_ins(h, i)->arg[j];
+      if (!h->uniform[a] || stays(h, a)) continue;
+      ir_rewrite_at(&h->step, i);
+      h->step.map[a] = hoisted(h, a);
+    }
+}
+
 static IrKernel *hoist_kernel(Session *s, Arena *out, IrModule *m, IrClass *c, IrKernel *k) {
   if (!k || !c->derive) return k;
   Hoist h = {.c = c, .step = ir_rewrite(k, out, s)};
@@ -77,6 +88,7 @@ static IrKernel *hoist_kernel(Session *s, Arena *out, IrModule *m, IrClass *c, I
   for (IrVal i = 0; i < n; i++) h.derived[i] = h.loaded[i] = IR_NONE;
   for (IrVal i = 0; i < n; i++) {
     if (h.uniform[i] && !stays(&h, i)) continue;
+    if (old_ins(&h, i)->op == IR_LOOP) load_before_loop(&h, i);
     ir_rewrite_at(&h.step, i);
     for (int j = 0; j < ir_ops[old_ins(&h, i)->op].arity; j++) {
       IrVal a = old_ins(&h, i)->arg[j];

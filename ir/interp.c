@@ -44,6 +44,10 @@ static void store_bit(uint64_t *words, int64_t e, bool bit) {
   words[e / 64] = bit ? words[e / 64] | one : words[e / 64] & ~one;
 }
 
+typedef struct {
+  uint32_t loop, done; /* where the loop begins; turns that are over */
+} Turns;
+
 #define EVAL_F32 0
 #include "ir/eval.h"
 #undef EVAL_F32

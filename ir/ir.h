@@ -1,8 +1,18 @@
 /* The two levels of IR in one form, and what the passes share. The only structure that leaves ir/.
  *
- * A kernel is straight-line SSA over named slots, run for each element of a population (or once, for the scalar
- * kinds). `if` of the language is a select. Loops over elements, synapses and time are outside of the kernel: in its
- * kind. Every value has a type, a dimension and the span of its origin.
+ * A kernel is SSA over named slots, run for each element of a population (or once, for the scalar kinds). `if` of the
+ * language is a select. Loops over elements, synapses and time are outside of the kernel: in its kind. Every value has
+ * a type, a dimension and the span of its origin.
+ *
+ * The one structured form within a kernel is the loop, for solvers that iterate:
+ *   loop N              at most N turns (slot); at least one
+ *   %c = carry %init    right behind it, one for each carried value: %init in the first turn
+ *   ...                 the body: values that are seen in it alone; no stores, takes, checks, no loop
+ *   next %c %v          one for each carry: what it is in the next turn, and behind the loop
+ *   again %p            one more turn where %p holds, if this was not the Nth
+ * Each element counts for itself: one that is done keeps its carried values while others of its vector go on, so results
+ * depend on no vector's width. Behind the loop only the carries are seen. A loop always ends and has no effect of its
+ * own; whoever makes it carries what tells that N turns were not enough, and checks it.
  *
  * Level 1, "dynamics": what lower.c makes of a component: init, flow (right-hand sides, stored to `der` slots),
  * receive, test, fire, record; setup and synapse kernels. Level 2, "kernels": solver passes have replaced
@@ -39,7 +49,8 @@ typedef uint32_t IrVal; /* position of the instruction in the kernel */
 
 typedef struct {
   uint8_t op, type; /* IrOp, IrType */
-  uint32_t slot;    /* load, take, store: the kernel's slot. draws, noise: the ordinal. check: state index. else IR_NONE */
+  uint32_t slot;    /* load, take, store: the kernel's slot. draws, noise: the ordinal. check: state index. loop: most
+                       turns. else IR_NONE */
   IrVal arg[4];     /* unused: IR_NONE. take: arg[0] is the value of one integer unit (a load of u[IrPort.scale_u]) */
   double num;       /* const, else 0 */
   Dim dim;
@@ -237,11 +248,16 @@ IrVal ir_op3(IrBuild *b, IrOp op, IrVal a, IrVal c, IrVal d);
 IrVal ir_draw(IrBuild *b, IrOp op, uint32_t ordinal, const IrVal *args, Dim dim); /* DRAW_*, NOISE */
 IrVal ir_nullary(IrBuild *b, IrOp op); /* TIME, DT */
 void ir_check(IrBuild *b, uint32_t state, IrVal v); /* a non-finite v stops the run, blaming the state */
+enum { IR_MOST_TURNS = 1 << 24 };
+void ir_loop(IrBuild *b, uint32_t most);
+IrVal ir_carry(IrBuild *b, IrVal init);
+void ir_next(IrBuild *b, IrVal carry, IrVal v);
+void ir_again(IrBuild *b, IrVal cond);
 
 /* ---- the op table at run time */
 enum { /* see ops.def */
   IRF_PURE = 1, IRF_COMMUTES = 2, IRF_DRAW = 4, IRF_MEMORY = 8, IRF_EFFECT = 16,
-  IRF_POSITIVE = 32, IRF_KEEPS_POSITIVE = 64, IRF_POSITIVE_BASE = 128
+  IRF_POSITIVE = 32, IRF_KEEPS_POSITIVE = 64, IRF_POSITIVE_BASE = 128, IRF_CONTROL = 256
 };
 #define TYPE(id, text, doc)
 typedef enum {
@@ -266,6 +282,7 @@ typedef struct {
   uint16_t ulp;
 } IrOpInfo;
 extern const IrOpInfo ir_ops[IR_OPS];
+bool ir_has_slot(IrOp op); /* IrIns.slot means something */
 extern const char *const ir_type_text[IR_TYPES];
 extern const char *const ir_slot_text[SLOT_KINDS];
 extern const char *const ir_kernel_text[KERNEL_KINDS];

@@ -41,6 +41,9 @@ static inline bool ir_in_step(KernelKind kind) {
  * dt alone. One entry for each instruction of k. */
 bool *ir_uniform_values(const IrKernel *k, Arena *a);
 
+/* By instruction: the loop that it belongs to (from `loop` to `again`; 1 for the first), 0 for none. */
+uint32_t *ir_loops(const IrKernel *k, Arena *a);
+
 #define PASS(name, function, exact, doc) IrModule *function(const IrModule *in, Arena *out, Session *s);
 #include "ir/passes.def"
 #undef PASS

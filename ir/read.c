@@ -219,7 +219,7 @@ static bool read_args(Reader *r, IrIns *ins) {
 
 static bool read_slot_use(Reader *r, IrIns *ins) {
   Name name;
-  if (!(ir_ops[ins->op].flags & (IRF_DRAW | IRF_MEMORY | IRF_EFFECT))) return true;
+  if (!ir_has_slot((IrOp)ins->op)) return true;
   if (!number(r, &ins->slot)) return false;
   if (ins->slot == IR_NONE) return fail(r, "number too large");
   if (ins->op != IR_LOAD && ins->op != IR_STORE && ins->op != IR_TAKE) return true;

@@ -13,7 +13,7 @@
 typedef struct {
   IrRewrite r;
   const bool *uniform;
-  const uint32_t *uses;
+  const uint32_t *uses, *loop; /* a product made outside of a loop stays there */
   bool *inner, *anew; /* by old instruction: part of a tree that is made anew; its root */
   VEC(IrVal) factors; /* of the tree at hand, from left to right */
   bool minus;
@@ -34,7 +34,7 @@ static void collect(Regroup *g, IrVal root, bool mark) {
   while (todo.n > 0) {
     IrVal v = todo.at[--todo.n];
     const IrIns *ins = &g->r.in->ins.at[v];
-    if (v != root && (!is_tree(g, v) || g->uses[v] != 1)) {
+    if (v != root && (!is_tree(g, v) || g->uses[v] != 1 || g->loop[v] != g->loop[root])) {
       vec_push(a, &g->factors, v);
       continue;
     }
@@ -89,6 +89,7 @@ static uint32_t *count_uses(const IrKernel *k, Arena *a) {
 static IrKernel *regroup_kernel(const IrKernel *k, Arena *out, Session *s) {
   if (!ir_in_step(k->kind)) return ir_kernel_copy(k, out);
   Regroup g = {.r = ir_rewrite(k, out, s), .uniform = ir_uniform_values(k, out), .uses = count_uses(k, out)};
+  g.loop = ir_loops(k, out);
   g.inner = NEW_ARRAY(out, bool, k->ins.n + 1);
   g.anew = NEW_ARRAY(out, bool, k->ins.n + 1);
   choose(&g);

@@ -41,3 +41,14 @@ bool *ir_uniform_values(const IrKernel *k, Arena *a) {
   }
   return uniform;
 }
+
+uint32_t *ir_loops(const IrKernel *k, Arena *a) {
+  uint32_t *loop = NEW_ARRAY(a, uint32_t, k->ins.n + 1), n = 0;
+  bool open = false;
+  for (uint32_t i = 0; i < k->ins.n; i++) {
+    if (k->ins.at[i].op == IR_LOOP) open = true, n++;
+    loop[i] = open ? n : 0;
+    if (k->ins.at[i].op == IR_AGAIN) open = false;
+  }
+  return loop;
+}

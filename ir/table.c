@@ -12,6 +12,8 @@ const IrOpInfo ir_ops[IR_OPS] = {
 #undef OP
 };
 
+bool ir_has_slot(IrOp op) { return (ir_ops[op].flags & (IRF_DRAW | IRF_MEMORY | IRF_EFFECT)) || op == IR_LOOP; }
+
 const char *const ir_type_text[IR_TYPES] = {
 #define TYPE(id, text, doc) text,
 #define TYPE_RULE(id, doc)
@@ -95,8 +97,12 @@ static const char *infer_type(const IrKernel *k, const IrIns *ins, IrType *ret) 
       if (arg_ins(k, ins, 0)->type != IR_BOOL) return "the first argument is not a condition";
       if (*ret == IR_VOID) return "an argument has no value";
       return *ret == arg_ins(k, ins, 2)->type ? NULL : "select between different types";
+    case IRT_KEEP: *ret = arg_ins(k, ins, 0)->type; return *ret == IR_VOID ? "an argument has no value" : NULL;
     case IRT_EFFECT:
       *ret = IR_VOID;
+      if (ins->op == IR_NEXT && arg_ins(k, ins, 0)->type != arg_ins(k, ins, 1)->type)
+        return "the value's type is not the carried one's";
+      if (ins->op == IR_AGAIN) return args_are(k, ins, 0, IR_BOOL);
       if (ins->op == IR_STORE && arg_ins(k, ins, 0)->type != k->slots.at[ins->slot].type)
         return "the value's type is not the slot's";
       return ins->op == IR_CHECK ? args_are(k, ins, 0, IR_REAL) : NULL;
@@ -144,6 +150,7 @@ static const char *infer_dim(Session *s, const IrKernel *k, const IrIns *ins, Di
       *ret = k->slots.at[ins->slot].dim;
       return n == 0 || dim_eq(a, *ret) ? NULL : dims_differ(s, a, *ret);
     case IRD_EFFECT:
+      if (ins->op == IR_NEXT && !dim_eq(a, b)) return dims_differ(s, b, a);
       if (ins->op != IR_STORE || dim_eq(a, k->slots.at[ins->slot].dim)) return NULL;
       return dims_differ(s, a, k->slots.at[ins->slot].dim);
     case IRD_TIME: ret->e[DIM_TIME] = DIM_ONE; return NULL;

@@ -4,7 +4,8 @@
  * Of an instruction: arguments stand above it and have values, unused ones are empty, type and dimension are
  * those of the op's rules. Of a slot: once in the list, legal for the kernel's kind (access.def), stored at
  * most once, loaded before it is stored (setup, derive: after). Of a kernel: no time or draws where it runs
- * once, results present. Of a module: kernels of its level, at their index, slots within the class's tables. */
+ * once, results present. Of a loop: the order loop, carries, body, one next for each carry, again; nothing in it
+ * that writes; its values used in it alone. Of a module: kernels of its level, at their index, slots within the class's tables. */
 #include <math.h>
 #include <string.h>
 
@@ -141,7 +142,7 @@ static void verify_access(Verify *v, uint32_t at, uint8_t *done) {
 
 static bool verify_slot_field(Verify *v, uint32_t at) {
   const IrIns *ins = &v->k->ins.at[at];
-  bool has = ir_ops[ins->op].flags & (IRF_DRAW | IRF_MEMORY | IRF_EFFECT);
+  bool has = ir_has_slot((IrOp)ins->op);
   const char *wrong = !has && ins->slot != IR_NONE                   ? "a slot where none belongs"
                       : has && ins->slot == IR_NONE                  ? "no slot or ordinal"
                       : uses_slot(ins) && ins->slot >= v->k->slots.n ? "no such slot"
@@ -150,8 +151,67 @@ static bool verify_slot_field(Verify *v, uint32_t at) {
   return !wrong;
 }
 
+/* ---- loops */
+
+typedef struct {
+  uint32_t *loop; /* by instruction: position of its loop + 1, or 0 */
+  uint32_t open;  /* position of the loop that we are in + 1, or 0 */
+  uint32_t carries, nexts;
+  bool *has_next; /* by carry */
+} Loops;
+
+static void verify_visible(Verify *v, const Loops *l, uint32_t at) {
+  const IrIns *ins = &v->k->ins.at[at];
+  for (int i = 0; i < ir_ops[ins->op].arity; i++) {
+    uint32_t of = l->loop[ins->arg[i]];
+    if (of && of != l->open && v->k->ins.at[ins->arg[i]].op != IR_CARRY)
+      complain_ins(v, at, "a value of a loop's body is used outside of it");
+  }
+}
+
+static const char *wrong_next(const Verify *v, Loops *l, const IrIns *ins) {
+  if (l->loop[ins->arg[0]] != l->open || v->k->ins.at[ins->arg[0]].op != IR_CARRY)
+    return "not a value that this loop carries";
+  if (l->has_next[ins->arg[0]]) return "the carried value has a next one already";
+  l->has_next[ins->arg[0]] = true;
+  l->nexts++;
+  return NULL;
+}
+
+static const char *wrong_control(Verify *v, Loops *l, uint32_t at) {
+  const IrIns *ins = &v->k->ins.at[at];
+  IrOp before = at ? (IrOp)v->k->ins.at[at - 1].op : IR_CONST;
+  if (ins->op == IR_LOOP) {
+    if (ins->slot == 0 || ins->slot > IR_MOST_TURNS) return "a loop of no turns, or too many";
+    return l->open ? "a loop in a loop" : NULL;
+  }
+  if (!l->open) return "outside of a loop";
+  if (ins->op == IR_CARRY) {
+    l->carries++;
+    if (before != IR_LOOP && before != IR_CARRY) return "carried values stand right behind `loop`";
+    return ins->arg[0] >= l->open ? "it does not begin with a value above the loop" : NULL;
+  }
+  if (ins->op == IR_NEXT) return wrong_next(v, l, ins);
+  return l->nexts != l->carries ? "a carried value has no next one" : NULL;
+}
+
+static void verify_loop(Verify *v, Loops *l, uint32_t at) {
+  const IrIns *ins = &v->k->ins.at[at];
+  const char *wrong = NULL;
+  if (ir_ops[ins->op].flags & IRF_CONTROL) wrong = wrong_control(v, l, at);
+  else if (l->open && l->nexts) wrong = "between the ends of a loop";
+  else if (l->open && (ir_ops[ins->op].flags & IRF_EFFECT)) wrong = "in a loop, which writes nothing";
+  if (wrong) complain_ins(v, at, wrong);
+  if (ins->op == IR_LOOP) l->open = at + 1, l->carries = l->nexts = 0;
+  l->loop[at] = l->open;
+  verify_visible(v, l, at);
+  if (ins->op == IR_AGAIN) l->open = 0;
+}
+
 static void verify_ins(Verify *v) {
   uint8_t *done = NEW_ARRAY(v->arena, uint8_t, v->k->slots.n + 1);
+  Loops loops = {.loop = NEW_ARRAY(v->arena, uint32_t, v->k->ins.n + 1),
+                 .has_next = NEW_ARRAY(v->arena, bool, v->k->ins.n + 1)};
   for (uint32_t at = 0; at < v->k->ins.n; at++) {
     const IrIns *ins = &v->k->ins.at[at];
     if (ins->op >= IR_OPS || ins->type >= IR_TYPES) {
@@ -161,11 +221,13 @@ static void verify_ins(Verify *v) {
     if (!verify_args(v, at) || !verify_slot_field(v, at)) continue;
     verify_rules(v, at);
     verify_kind(v, at);
+    verify_loop(v, &loops, at);
     if (ir_ops[ins->op].flags & IRF_DRAW) verify_ordinal(v, at);
     if (uses_slot(ins)) verify_access(v, at, done);
     if (ins->op != IR_CONST && memcmp(&ins->num, &(double){0}, sizeof ins->num) != 0)
       complain_ins(v, at, "a number where none belongs");
   }
+  if (loops.open) complain_ins(v, loops.open - 1, "the loop does not end");
   if (v->k->kind != KERNEL_RECORD && v->k->kind != KERNEL_SYNAPSE && v->k->kind != KERNEL_DRIVE) return;
   for (uint32_t i = 0; i < v->k->slots.n; i++)
     if (v->k->slots.at[i].kind == SLOT_OUT && (done[i] & IRA_STORE)) return;

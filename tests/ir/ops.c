@@ -283,7 +283,8 @@ static void test_rows(void) {
     for (IrOp other = (IrOp)0; other < op; other++)
       one_text &= strcmp(ir_ops[op].text, ir_ops[other].text) != 0;
     bool domain = domains[op].n == 0 || domains[op].n == ir_ops[op].arity;
-    bool kind = pure + draw + effect == 1 || op == IR_LOAD;
+    bool control = ir_ops[op].flags & IRF_CONTROL;
+    bool kind = pure + draw + effect + control == 1 || op == IR_LOAD;
     if (one_text && domain && kind && ir_ops[op].arity <= 4)
       fine++;
     else

@@ -1,7 +1,7 @@
 /* Makes random kernels. Method: a pool of values with their dimensions grows by one random op at a time;
  * where an op wants arguments alike, a partner is looked for in the pool or a constant is made. Numbers stay
  * mostly tame (tanh and clip are frequent, powers of dimensions are bounded), with infinities, NaNs, signed
- * zeros and huge values mixed in. */
+ * zeros and huge values mixed in. Loops turn a few times, each element as often as its own condition says. */
 #include "tests/ir/random_kernel.h"
 
 #include <math.h>
@@ -248,11 +248,45 @@ static void add_op(Gen *g) {
   if (g->b.k->ins.at[v].type == IR_BOOL || !wild(dim_of(g, v))) keep(g, v);
 }
 
+static void keep_below(IrVal *at, uint32_t *n, IrVal end) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < *n; i++)
+    if (at[i] < end) at[kept++] = at[i];
+  *n = kept;
+}
+
+/* A loop of some carried values; what its body makes is forgotten behind it. */
+static void add_loop(Gen *g) {
+  IrVal init[4], carry[4], next[4];
+  uint32_t n = 1 + below(g, 4);
+  for (uint32_t i = 0; i < n; i++) init[i] = chance(g, 75) ? some_real(g) : some_bool(g);
+  ir_loop(&g->b, 1 + below(g, 6));
+  for (uint32_t i = 0; i < n; i++) carry[i] = keep(g, ir_carry(&g->b, init[i]));
+  IrVal body = g->b.k->ins.n;
+  for (uint32_t i = below(g, 12); i-- > 0;) {
+    if (chance(g, 10)) add_draw(g);
+    else if (chance(g, 10)) keep(g, ir_const(&g->b, number(g), some_dim(g)));
+    else add_op(g);
+  }
+  for (uint32_t i = 0; i < n; i++) {
+    const IrIns c = g->b.k->ins.at[carry[i]];
+    next[i] = c.type == IR_BOOL ? some_bool(g) : real_like(g, c.dim);
+  }
+  IrVal more = some_bool(g);
+  for (uint32_t i = 0; i < n; i++) ir_next(&g->b, carry[i], next[i]);
+  ir_again(&g->b, more);
+  keep_below(g->reals.at, &g->reals.n, body);
+  keep_below(g->bools.at, &g->bools.n, body);
+  keep_below(g->fresh.at, &g->fresh.n, body);
+}
+
 static void add_something(Gen *g) {
   KernelKind kind = g->b.k->kind;
   g->b.span = chance(g, 50) ? (Span){below(g, 1000), 1000 + below(g, 1000)} : (Span){0};
   uint32_t what = below(g, 100);
-  if (what < 6)
+  if (what >= 97)
+    add_loop(g);
+  else if (what < 6)
     keep(g, ir_const(&g->b, number(g), some_dim(g)));
   else if (what < 12)
     add_draw(g);

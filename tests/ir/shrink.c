@@ -23,6 +23,7 @@ static IrKernel *reduce(Session *s, Arena *a, const IrKernel *k, IrVal at, int c
   if (ins->type == IR_VOID ? choice != 0 : choice > 4) return NULL;
   for (IrVal i = 0; i < k->ins.n; i++) {
     ir_rewrite_at(&r, i);
+    if (k->ins.at[i].op == IR_NEXT && k->ins.at[i].arg[0] == at) continue; /* with its carry */
     if (i != at) {
       ir_rewrite_copy(&r, i);
       continue;

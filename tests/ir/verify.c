@@ -186,7 +186,44 @@ static void test_damage(void) {
   tap_ok(found > DAMAGED / 2, "damaged kernels: %d of %d found faulty, no crash", found, DAMAGED);
 }
 
+/* ---- loops: one fault in each body; %0 a real, %1 a condition */
+static const struct {
+  const char *body, *complaint;
+} loop_faults[] = {
+    {"loop 3\n%3 = carry %0 : real []\nnext %3 %3\nagain %1\nstore 0 \"n\" %3\n", NULL},
+    {"loop 0\n%3 = carry %0 : real []\nnext %3 %3\nagain %1\n", "a loop of no turns"},
+    {"loop 3\nloop 3\n%4 = carry %0 : real []\nnext %4 %4\nagain %1\n", "a loop in a loop"},
+    {"loop 3\n%3 = add %0 %0 : real []\nagain %1\nstore 0 \"n\" %3\n", "a value of a loop's body is used outside"},
+    {"loop 3\n%3 = add %0 %0 : real []\n%4 = carry %0 : real []\nnext %4 %3\nagain %1\n", "carried values stand"},
+    {"loop 3\n%3 = carry %0 : real []\n%4 = carry %3 : real []\nnext %3 %3\nnext %4 %4\nagain %1\n",
+     "it does not begin with a value above"},
+    {"loop 3\n%3 = carry %0 : real []\nagain %1\n", "a carried value has no next"},
+    {"loop 3\n%3 = carry %0 : real []\nnext %3 %3\nnext %3 %0\nagain %1\n", "the carried value has a next one"},
+    {"loop 3\n%3 = carry %0 : real []\nnext %0 %3\nagain %1\n", "not a value that this loop carries"},
+    {"loop 3\n%3 = carry %0 : real []\nnext %3 %3\n%5 = add %3 %3 : real []\nagain %1\n", "between the ends"},
+    {"loop 3\n%3 = carry %0 : real []\nstore 0 \"n\" %3\nnext %3 %3\nagain %1\n", "in a loop, which writes nothing"},
+    {"loop 3\n%3 = carry %0 : real []\nnext %3 %3\n", "the loop does not end"},
+    {"%2 = carry %0 : real []\n", "outside of a loop"},
+};
+
+static void test_loop(size_t i) {
+  Session *s = session_new();
+  const char *error = NULL;
+  const char *text = arena_printf(s->arena,
+                                  "kernel step \"a\" 0\nslot 0 state 0 \"n\" real []\n%%0 = load 0 \"n\" : real []\n"
+                                  "%%1 = lt %%0 %%0 : bool []\n%send\n",
+                                  loop_faults[i].body);
+  IrModule *m = ir_read(s, s->arena, text, &error);
+  int n = 0;
+  const char *found = m ? complaints(s, m, &n) : error;
+  const char *want = loop_faults[i].complaint;
+  tap_ok(m && (want ? strstr(found, want) != NULL : n == 0), "loop: %s", want ? want : "a sound one");
+  if (!m || !want) printf("# %s\n", found);
+  session_free(s);
+}
+
 int main(void) {
+  for (size_t i = 0; i < COUNT_OF(loop_faults); i++) test_loop(i);
   Session *s = session_new();
   const char *error = NULL;
   int n;
