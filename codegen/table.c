@@ -60,7 +60,8 @@ static void class_states(Table *t, const IrClass *c, struct nsl_class *out) {
                                    text_of(t, v->unit),
                                    v->unit_scale,
                                    place_of(t, v->equation ? v->equation_span : v->span),
-                                   text_of(t, c->states.at[i].method)};
+                                   text_of(t, c->states.at[i].method),
+                                   text_of(t, c->states.at[i].failure)};
   }
   out->states = states;
 }

@@ -56,6 +56,18 @@ typedef struct {
 IrForms ir_forms(IrBuild *b, const IrVal *atoms, uint32_t n);
 const IrForm *ir_form(IrForms *f, IrVal v); /* new values go to b->k; the dead ones are dce's business */
 
+/* ---- differentiate.c: forward derivatives */
+typedef struct {
+  IrBuild *b;
+  const IrVal *atoms;
+  uint32_t n;
+  IrVal **row;      /* by value, NULL: all 0; by atom, IR_NONE: 0 */
+  const char *why;  /* an op on the way has no derivative: the reason, or NULL */
+  IrVal where;      /* which */
+} IrTangents;
+IrTangents ir_tangents(IrBuild *b, const IrVal *atoms, uint32_t n, const IrVal *roots, uint32_t n_roots);
+IrVal ir_tangent(const IrTangents *t, IrVal v, uint32_t atom); /* d v / d atom; IR_NONE: 0 */
+
 /* What a value is made of. */
 typedef struct {
   bool time, noise, transcendental;

@@ -65,7 +65,7 @@ static const char *memory(Explain *e, double bytes) {
 static void explain_states(Explain *e, const IrClass *c) {
   for (uint32_t i = 0; i < c->states.n; i++) {
     const IrState *st = &c->states.at[i];
-    if (st->counter) continue;
+    if (st->counter || !name_none(st->failure)) continue; /* of the compiler */
     if (e->json) {
       begin(e, "state");
       text(e, "class", str(e, c->name));

@@ -95,9 +95,10 @@ bool ir_kernel_f64_arrays(KernelKind kind);
 /* ---- a class: a component with what is uniform and what is per element decided; populations share it */
 typedef struct {
   MVar *var;
-  Name method;        /* "exact", "exponential euler", "rk4", "euler-maruyama", "none" */
+  Name method;        /* "exact", "exponential euler", "rk4", "rk45", "euler-maruyama", …, "none" */
   Name reason;        /* for explain */
   bool counter;       /* the compiler's own, "%left.V": steps that are left of the holds on V */
+  Name failure;       /* a state of the integrator itself: what has happened if it becomes NaN; else empty */
 } IrState;
 typedef struct {
   MPort *port;
@@ -131,6 +132,7 @@ typedef struct {
   uint32_t index;
   const MComponent *component;
   Name method;                 /* method of the run ("rk4", …); empty: the compiler chooses */
+  double tolerance;            /* of the run; 0: not given */
   VEC(IrState) states;         /* SLOT_STATE indices */
   VEC(MVar *) elem_params;     /* SLOT_PARAM indices: params with one value per element */
   VEC(MVar *) inputs;          /* SLOT_INPUT indices: inputs that something drives; others are 0 */

@@ -146,7 +146,7 @@ static bool same_names(const IrClass *a, const IrClass *b) {
 }
 
 static bool same_class(const IrClass *a, const IrClass *b) {
-  if (!name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || !same_names(a, b))
+  if (!name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || a->tolerance != b->tolerance || !same_names(a, b))
     return false;
   for (uint32_t i = 0; i < a->receive.n; i++)
     if (!same_kernel(a->receive.at[i], b->receive.at[i])) return false;
@@ -174,6 +174,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   c->component = comp;
   c->name = class_name(l, comp);
   c->method = x->method;
+  c->tolerance = x->tolerance;
   c->index = l->m->classes.n;
   read_settings(l, shape, pop);
   find_elem(l, shape, comp);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "ir/pass.h"
+#include "lang/diag.h"
 #include "lang/session.h"
 
 static IrVal load(Solve *v, SlotKind kind, uint32_t index, Name name, IrType type, Dim dim) {
@@ -121,9 +122,22 @@ static IrVal add_noise(Solve *v, uint32_t i, IrVal x) {
   return v->held[i] == IR_NONE || !v->noise.n ? x : alg_select(b, v->held[i], v->old[i], x);
 }
 
+/* Counted holds lose a step. */
+static void count_down(Solve *v, IrVal *now) {
+  IrBuild *b = &v->b;
+  for (uint32_t k = 0; k < v->in->holds.n; k++) {
+    const IrHold *h = &v->in->holds.at[k];
+    if (h->left == IR_NONE) continue;
+    b->span = h->span;
+    IrVal less = ir_op2(b, IR_SUB, now[h->left], alg_num(b, 1));
+    now[h->left] = ir_op2(b, IR_MAX, less, alg_num(b, 0));
+  }
+}
+
 static void integrate(Solve *v) {
   IrVal *next = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
   bool rk4 = false;
+  SolveMethod by = SOLVE_NONE;
   for (uint32_t i = 0; i < v->n; i++) {
     next[i] = v->old[i];
     rk4 |= v->method[i] == SOLVE_RK4;
@@ -132,24 +146,19 @@ static void integrate(Solve *v) {
       case SOLVE_EXACT: next[i] = solve_exact(v, i, v->dt); break;
       case SOLVE_EXP_EULER: next[i] = solve_exp_euler(v, i); break;
       case SOLVE_EULER: next[i] = solve_euler(v, i); break;
+      case SOLVE_RK45:
+      case SOLVE_ROSENBROCK:
+      case SOLVE_BACKWARD_EULER:
       case SOLVE_RK4:
       case SOLVE_NONE: break;
     }
+    if (v->stepped[i]) by = v->method[i];
   }
   if (rk4) solve_rk4(v, next);
+  if (v->events) count_down(v, next); /* the handler may set a counter within the step */
+  if (by == SOLVE_BACKWARD_EULER) solve_backward_euler(v, next);
+  else if (by != SOLVE_NONE) solve_adaptive(v, by == SOLVE_ROSENBROCK, next);
   for (uint32_t i = 0; i < v->n; i++) v->now[i] = v->form[i] ? add_noise(v, i, next[i]) : next[i];
-}
-
-/* Counted holds lose a step. */
-static void count_down(Solve *v) {
-  IrBuild *b = &v->b;
-  for (uint32_t k = 0; k < v->in->holds.n; k++) {
-    const IrHold *h = &v->in->holds.at[k];
-    if (h->left == IR_NONE) continue;
-    b->span = h->span;
-    IrVal less = ir_op2(b, IR_SUB, v->now[h->left], alg_num(b, 1));
-    v->now[h->left] = ir_op2(b, IR_MAX, less, alg_num(b, 0));
-  }
 }
 
 /* A handler that only adds: each stored value is state + coefficient * argument. */
@@ -198,8 +207,30 @@ static IrVal but_not(IrBuild *b, IrVal x, IrVal never) {
   return never == IR_NONE ? x : ir_op2(b, IR_AND, x, ir_op1(b, IR_NOT, never));
 }
 
+IrVal solve_condition(Solve *v) { return but_not(&v->b, condition(v, v->now), untested(v)); }
+
+/* Masks hold from the next step on, for R steps; within the step of the spike if R is not 0. */
+void solve_holds(Solve *v, const IrVal *in_force, IrVal begun) {
+  IrBuild *b = &v->b;
+  v->in_force = NEW_ARRAY(b->arena, IrVal, v->in->holds.n + 1);
+  v->held = NEW_ARRAY(b->arena, IrVal, v->n + 1);
+  for (uint32_t i = 0; i < v->n; i++) v->held[i] = IR_NONE;
+  for (uint32_t k = 0; k < v->in->holds.n; k++) {
+    const IrHold *h = &v->in->holds.at[k];
+    b->span = h->span;
+    IrVal steps = h->left != IR_NONE ? v->now[h->left]
+                                     : load(v, SLOT_UNIFORM, h->steps_u, h->steps_name, IR_REAL, DIM_NONE);
+    IrVal now = ir_op2(b, IR_AND, begun, ir_op2(b, IR_GT, steps, alg_num(b, 0)));
+    v->in_force[k] = either(b, in_force[k], now);
+    for (uint32_t j = 0; j < h->states.n; j++) {
+      IrVal *held = &v->held[h->states.at[j]];
+      *held = either(b, *held, v->in_force[k]);
+    }
+  }
+}
+
 /* The handler itself leaves what is held (lower_hold.c). */
-static void fire(Solve *v, IrVal spike) {
+void solve_fire(Solve *v, IrVal spike) {
   if (!v->in->fire) return;
   IrCopy body = ir_copy_of(&v->b, v->in->fire);
   body.state = v->now;
@@ -220,16 +251,21 @@ static void spike(Solve *v) {
   IrBuild *b = &v->b;
   Span span = v->in->component->spikes.at[0]->span;
   b->span = span;
-  IrVal never = untested(v), now = but_not(b, condition(v, v->now), never), spikes = now;
+  IrVal spikes = solve_condition(v), waits = IR_NONE;
   uint32_t prev = IR_NONE;
   b->span = span;
   if (v->in->has_prev) {
     prev = ir_slot(b, SLOT_PREV, 0, (Name){0}, IR_BOOL, DIM_NONE);
-    spikes = but_not(b, now, ir_load(b, prev));
+    spikes = but_not(b, spikes, v->events ? v->before : ir_load(b, prev));
   }
-  fire(v, spikes);
-  if (prev != IR_NONE) ir_store(b, prev, but_not(b, condition(v, v->now), never));
+  if (v->events) { /* one spike in a step: a second waits for the next */
+    waits = ir_op2(b, IR_AND, spikes, v->spiked);
+    spikes = but_not(b, spikes, v->spiked);
+  }
+  solve_fire(v, spikes);
+  if (prev != IR_NONE) ir_store(b, prev, but_not(b, solve_condition(v), waits));
   b->span = span;
+  if (v->events) spikes = ir_op2(b, IR_OR, spikes, v->spiked);
   ir_store(b, ir_slot(b, SLOT_SPIKE, 0, (Name){0}, IR_BOOL, DIM_NONE), spikes);
 }
 
@@ -322,7 +358,8 @@ static void solve_class(Session *s, Arena *out, IrClass *c) {
   solve_choose(&v);
   if (v.failed) return;
   integrate(&v);
-  count_down(&v);
+  if (v.failed) return;
+  if (!v.events) count_down(&v, v.now);
   for (uint32_t i = 0; i < v.each_from; i++) receive(&v, i);
   if (v.each_from == v.each_to) {
     finish(&v);
@@ -350,6 +387,18 @@ static void replace_kernels(IrModule *m, Arena *out) {
   }
 }
 
+static void check_tolerance(Session *s, const IrExperiment *x) {
+  if (!x->experiment->tolerance || s->errors) return;
+  for (uint32_t i = 0; i < x->populations.n; i++) {
+    const IrClass *c = x->populations.at[i].class;
+    for (uint32_t j = 0; j < c->states.n; j++) {
+      const char *method = name_str(s, c->states.at[j].method);
+      if (!strcmp(method, "rk45") || !strcmp(method, "rosenbrock")) return;
+    }
+  }
+  diag_tolerance_unused(s, x->experiment->tolerance_span, name_str(s, x->experiment->name));
+}
+
 IrModule *ir_pass_solve(const IrModule *in, Arena *out, Session *s) {
   IrModule *m = ir_module_copy(s, in, out);
   for (uint32_t i = 0; m->level == 1 && i < m->classes.n; i++) {
@@ -359,6 +408,7 @@ IrModule *ir_pass_solve(const IrModule *in, Arena *out, Session *s) {
     for (uint32_t j = 0; j < c->receive.n; j++)
       if (c->ports.at[j].additive) c->receive.at[j] = NULL;
   }
+  for (uint32_t i = 0; m->level == 1 && i < m->experiments.n; i++) check_tolerance(s, m->experiments.at[i]);
   if (m->level == 1) replace_kernels(m, out);
   m->level = 2;
   return m;

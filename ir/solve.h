@@ -5,7 +5,15 @@
 
 #include "ir/algebra.h"
 
-typedef enum { SOLVE_NONE, SOLVE_EXACT, SOLVE_EXP_EULER, SOLVE_RK4, SOLVE_EULER } SolveMethod;
+typedef enum {
+  SOLVE_NONE, SOLVE_EXACT, SOLVE_EXP_EULER, SOLVE_RK4, SOLVE_EULER, SOLVE_RK45, SOLVE_ROSENBROCK, SOLVE_BACKWARD_EULER
+} SolveMethod;
+
+/* Where right-hand sides are evaluated. */
+typedef struct {
+  IrVal *x; /* by state */
+  IrVal time;
+} SolveStage;
 
 /* One linear system x' = A x + s, advanced over h: its propagator, for the members that need a matrix
  * exponential. */
@@ -39,6 +47,12 @@ typedef struct {
   const IrForm **noise_form; /* of the whole right-hand side over `noise`, by state */
   bool *ito;                 /* by state: the factor of its noise depends on states */
   VEC(SolveSystem) systems;
+  double tolerance;        /* of steps of their own length */
+  const char *method_text; /* for messages */
+  bool *stepped;           /* by state: it belongs to the scheme of solve_adaptive.c or solve_implicit.c */
+  bool *explosive;         /* by state: it may run to infinity within a step */
+  bool events;             /* the spike condition is tested within the step too */
+  IrVal before, spiked;    /* with events: the condition before T; the element has spiked in this step already */
   bool failed; /* a diagnostic was given */
 } Solve;
 
@@ -46,6 +60,27 @@ typedef struct {
 void solve_choose(Solve *v);
 bool solve_depends(const Solve *v, uint32_t i, uint32_t j);       /* der of i on state j */
 bool solve_frozen(const Solve *v, uint32_t hold, uint32_t state); /* hold IR_NONE: none */
+
+/* solve.c: parts of the step that may also stand within it */
+IrVal solve_condition(Solve *v);           /* the spike condition of v->now; false under a hold */
+void solve_fire(Solve *v, IrVal spike);    /* the spike handler, on v->now */
+/* v->in_force, v->held: as given, or by a hold that a spike in this step has begun. */
+void solve_holds(Solve *v, const IrVal *in_force, IrVal begun);
+
+/* solve_adaptive.c */
+double solve_scale(Dim d); /* the natural unit of a dimension */
+void solve_adaptive(Solve *v, bool implicit, IrVal *ret); /* fills ret for all states that change */
+void solve_slopes(Solve *v, const SolveStage *at, IrVal *ret); /* right-hand sides of stepped states */
+IrVal solve_after(Solve *v, IrVal time, double share, IrVal h); /* time + share * h */
+/* (error / (tolerance * (natural unit + largest of |x|, |y|)))^2 */
+IrVal solve_error_squared(Solve *v, uint32_t i, IrVal error, IrVal x, IrVal y, double tolerance);
+/* A state of the scheme itself, 0 at the start; failure: what to say where it becomes NaN. */
+uint32_t solve_own_state(Solve *v, Dim dim, const char *failure);
+void solve_keep_own(Solve *v, uint32_t state, IrVal value, IrVal failed); /* stores it; NaN, and stops, if failed */
+
+/* solve_implicit.c */
+void solve_rosenbrock(Solve *v, const SolveStage *from, IrVal h, IrVal *ret_x, IrVal *ret_error);
+void solve_backward_euler(Solve *v, IrVal *ret);
 
 /* solve_exact.c */
 enum { SOLVE_MAX_SYSTEM = 8 };

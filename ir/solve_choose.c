@@ -7,7 +7,11 @@
  *    in its own state and that needs exp, tanh or the like (gates) is stepped by exponential Euler: there a
  *    further evaluation would cost as much as a smaller step. Any other group by RK4: without such functions
  *    its stages are cheap, and equations that are not linear in their own state leave no exponential form.
- * 3. `method = ...` of the run overrides all; what it cannot do is an error with the reason.
+ * 3. A group with a state whose own equation grows exponentially with it (the spike current of an AdEx cell) can
+ *    run to infinity within a step: RK45, with steps of their own length, and the states that it depends on
+ *    join it. Where the spike condition reads such a state, all states join, so that the handler can act within
+ *    the step (solve_adaptive.c). White noise leaves only rule 2.
+ * 4. `method = ...` of the run overrides all; what it cannot do is an error with the reason.
  *
  * White noise enters linearly. It is added after the drift: coefficient * sqrt(dt) * normal, and for a state
  * that is solved exactly and stands alone with the exact variance, sqrt(dt exprel(2 a dt)). A coefficient that depends
@@ -116,9 +120,42 @@ static uint32_t root(uint32_t *group, uint32_t i) {
   return i;
 }
 
+/* The spike condition and its handler can be moved into the step. */
+static bool can_test(const Solve *v) {
+  const IrKernel *k = v->in->test;
+  if (!k || !v->in->fire || !v->in->has_prev || v->each_from != v->each_to) return false;
+  for (uint32_t i = 0; i < k->ins.n; i++)
+    if (ir_ops[k->ins.at[i].op].flags & IRF_DRAW) return false;
+  for (uint32_t i = 0; i < k->slots.n; i++)
+    if (k->slots.at[i].kind == SLOT_OLD) return false;
+  return true;
+}
+
+/* The spike condition reads the state. */
+static bool tested(const Solve *v, uint32_t state) {
+  const IrKernel *k = v->in->test;
+  for (uint32_t i = 0; k && i < k->slots.n; i++)
+    if (k->slots.at[i].kind == SLOT_STATE && k->slots.at[i].index == state) return true;
+  return false;
+}
+
+/* What runs away is stopped by its spike within the step, or by nothing. */
+static bool can_adapt(const Solve *v, uint32_t state) { return !tested(v, state) || can_test(v); }
+
+static Name adaptive_reason(Solve *v, uint32_t i) {
+  return name_fmt(v->s, "the equation of %s grows exponentially with it: steps of its own within dt, tolerance %g",
+                  state_name(v, i), v->tolerance);
+}
+
 static void choose_group(Solve *v, const uint32_t *group, uint32_t g) {
   bool functions = false;
   uint32_t bent = IR_NONE;
+  for (uint32_t i = 0; i < v->n; i++) {
+    if (group[i] != g || !v->explosive[i] || v->noise.n || !can_adapt(v, i)) continue;
+    for (uint32_t j = 0; j < v->n; j++)
+      if (group[j] == g) set(v, j, SOLVE_RK45, "rk45", adaptive_reason(v, i));
+    return;
+  }
   for (uint32_t i = 0; i < v->n; i++) {
     if (group[i] != g) continue;
     functions |= ir_traits(&v->b, v->der[i]).transcendental;
@@ -151,6 +188,72 @@ static void choose_rest(Solve *v, const char *const *why) {
     if (group[i] == i) choose_group(v, group, i);
 }
 
+/* ---- steps of their own */
+
+/* How a value grows with one state. */
+typedef enum { GROWS_NOT, GROWS_BOUNDED, GROWS_POWER, GROWS_EXPONENTIAL } Growth;
+
+static Growth largest(Growth a, Growth b) { return a > b ? a : b; }
+
+static Growth growth_of(IrOp op, const Growth a[4]) {
+  Growth all = GROWS_NOT;
+  for (int i = 0; i < ir_ops[op].arity; i++) all = largest(all, a[i]);
+  if (all == GROWS_NOT) return GROWS_NOT;
+  if (op == IR_TANH || op == IR_SIGMOID || op == IR_SIN || op == IR_COS || op == IR_HEAVISIDE) return GROWS_BOUNDED;
+  if (op == IR_CLIP && a[1] == GROWS_NOT && a[2] == GROWS_NOT) return GROWS_BOUNDED;
+  if (op == IR_EXP || op == IR_EXPM1 || op == IR_EXPREL) return all >= GROWS_POWER ? GROWS_EXPONENTIAL : all;
+  if (op == IR_LOG || op == IR_LOG1P || op == IR_EXPRELR) return all >= GROWS_POWER ? GROWS_POWER : all;
+  if (op == IR_POW && a[1] >= GROWS_POWER) return GROWS_EXPONENTIAL;
+  if (op == IR_DIV && a[1] == GROWS_EXPONENTIAL) return GROWS_POWER; /* 1 / (1 + exp(V)), and ratios of such */
+  if (op == IR_DIV && a[1] != GROWS_NOT) return largest(a[0], GROWS_POWER);
+  return all;
+}
+
+static bool is_explosive(Solve *v, uint32_t i) {
+  if (!v->form[i]) return false;
+  Growth *grows = NEW_ARRAY(v->b.arena, Growth, v->der[i] + 1);
+  for (IrVal k = 0; k <= v->der[i]; k++) {
+    const IrIns *ins = &v->b.k->ins.at[k];
+    Growth a[4] = {GROWS_NOT};
+    for (int j = 0; j < ir_ops[ins->op].arity; j++) a[j] = grows[ins->arg[j]];
+    grows[k] = k == v->old[i] ? GROWS_POWER : growth_of((IrOp)ins->op, a);
+  }
+  return grows[v->der[i]] == GROWS_EXPONENTIAL;
+}
+
+static bool is_stepped(SolveMethod m) {
+  return m == SOLVE_RK45 || m == SOLVE_ROSENBROCK || m == SOLVE_BACKWARD_EULER;
+}
+
+/* What stepped states depend on is stepped with them, in one loop. */
+static void join_stepped(Solve *v) {
+  uint32_t of = IR_NONE;
+  for (uint32_t i = 0; i < v->n; i++) {
+    v->stepped[i] = is_stepped(v->method[i]);
+    if (v->stepped[i]) of = i;
+  }
+  v->events = false;
+  for (uint32_t i = 0; i < v->n; i++)
+    v->events |= v->explosive[i] && v->stepped[i] && v->method[i] != SOLVE_BACKWARD_EULER && tested(v, i) && can_test(v);
+  for (bool changed = of != IR_NONE; changed;) {
+    changed = false;
+    for (uint32_t j = 0; j < v->n; j++) {
+      bool joins = v->events;
+      for (uint32_t i = 0; i < v->n; i++) joins |= v->stepped[i] && solve_depends(v, i, j);
+      if (!joins || v->stepped[j] || !v->form[j]) continue;
+      set(v, j, v->method[of], name_str(v->s, v->c->states.at[of].method),
+          name_fmt(v->s, "integrated together with %s", state_name(v, of)));
+      v->stepped[j] = changed = true;
+    }
+  }
+  if (v->events)
+    for (uint32_t i = 0; i < v->n; i++)
+      if (v->explosive[i] && v->stepped[i])
+        v->c->states.at[i].reason = name_fmt(v->s, "%s; the spike condition is tested at each of them",
+                                             name_str(v->s, v->c->states.at[i].reason));
+  if (of != IR_NONE) v->method_text = name_str(v->s, v->c->states.at[of].method);
+}
+
 /* ---- noise */
 
 static void choose_noise(Solve *v, uint32_t i) {
@@ -164,6 +267,13 @@ static void choose_noise(Solve *v, uint32_t i) {
     for (uint32_t j = 0; j < v->forms.atoms.n; j++) v->ito[i] |= c->depends[j];
   }
   if (!any) return;
+  if (v->method[i] == SOLVE_RK45 || v->method[i] == SOLVE_ROSENBROCK) {
+    diag_method_impossible(v->s, v->in->states.at[i].var->equation_span, v->method_text, state_name(v, i),
+                           name_str(v->s, v->in->name),
+                           "white noise has no error estimate that a step could be chosen by");
+    v->failed = true;
+    return;
+  }
   if (!f->linear) {
     diag_noise_not_linear(v->s, span, state_name(v, i));
     v->failed = true;
@@ -201,6 +311,12 @@ static void choose_asked(Solve *v, const char *asked, const char *const *why) {
   for (uint32_t i = 0; i < v->n; i++) {
     if (!v->form[i]) continue;
     if (!strcmp(asked, "rk4")) set(v, i, SOLVE_RK4, "rk4", reason);
+    else if (!strcmp(asked, "rk45"))
+      set(v, i, SOLVE_RK45, "rk45", name_fmt(v->s, "%s, tolerance %g", name_str(v->s, reason), v->tolerance));
+    else if (!strcmp(asked, "rosenbrock"))
+      set(v, i, SOLVE_ROSENBROCK, "rosenbrock",
+          name_fmt(v->s, "%s, tolerance %g", name_str(v->s, reason), v->tolerance));
+    else if (!strcmp(asked, "backward_euler")) set(v, i, SOLVE_BACKWARD_EULER, "backward euler", reason);
     else if (!strncmp(asked, "euler", 5))
       set(v, i, SOLVE_EULER, "euler", reason); /* euler_maruyama: see choose_noise */
     else if (!strcmp(asked, "exact")) {
@@ -217,6 +333,10 @@ static void choose_asked(Solve *v, const char *asked, const char *const *why) {
 void solve_choose(Solve *v) {
   v->ito = NEW_ARRAY(v->b.arena, bool, v->n + 1);
   const char **why = NEW_ARRAY(v->b.arena, const char *, v->n + 1);
+  v->tolerance = v->in->tolerance > 0 ? v->in->tolerance : 1e-6;
+  v->stepped = NEW_ARRAY(v->b.arena, bool, v->n + 1);
+  v->explosive = NEW_ARRAY(v->b.arena, bool, v->n + 1);
+  for (uint32_t i = 0; i < v->n; i++) v->explosive[i] = is_explosive(v, i);
   find_exact(v, why);
   for (uint32_t i = 0; i < v->n; i++)
     if (!v->form[i]) set(v, i, SOLVE_NONE, "none", name_z(v->s, "no equation: changed by events only"));
@@ -227,6 +347,7 @@ void solve_choose(Solve *v) {
       if (v->form[i] && !why[i]) set(v, i, SOLVE_EXACT, "exact", exact_reason(v, i));
     choose_rest(v, why);
   }
+  join_stepped(v);
   for (uint32_t i = 0; i < v->n && !v->failed; i++)
     if (v->form[i]) choose_noise(v, i);
 }

@@ -83,7 +83,8 @@ static Net *check_subject(Checker *c, Scope *scope, const AstBlock *block, MExpe
 /* ---- run */
 
 /* Names of the methods that `run … with method = …` takes. */
-static const char *const methods[] = {"exact", "exponential_euler", "rk4", "euler_maruyama", "euler"};
+static const char *const methods[] = {"exact",           "exponential_euler", "rk4", "rk45", "rosenbrock",
+                                      "backward_euler", "euler_maruyama",    "euler"};
 
 static bool read_seeds(Net *n, const Ast *value, bool several) {
   double most = 9007199254740992.0;
@@ -116,14 +117,29 @@ static bool read_method(Net *n, const Ast *value) {
   return false;
 }
 
+/* A number that no param can change: the compiler builds it in. */
+static bool read_tolerance(Net *n, const Ast *value) {
+  Want want = {.has_dim = true, .dim = DIM_NONE, .who = "the tolerance"};
+  MExpr *e = check_expr(n->c, n->scope, value, &want);
+  if (!e) return false;
+  Known k = known_literal(e);
+  if (!k.known || !(k.value >= 1e-13 && k.value <= 0.5)) {
+    diag_tolerance(n->s, value->span, k.known, k.value);
+    return false;
+  }
+  n->x->tolerance = k.value;
+  n->x->tolerance_span = value->span;
+  return true;
+}
+
 typedef struct {
-  Span dt, seed, seeds, method; /* where they were given; to = 0: not yet */
+  Span dt, seed, seeds, method, tolerance; /* where they were given; to = 0: not yet */
 } RunSeen;
 
 static bool run_setting(Net *n, AstWord word, const Ast *value, RunSeen *seen) {
   Session *s = n->s;
-  static const char *const words[] = {"dt", "seed", "seeds", "method"};
-  Span *const spans[] = {&seen->dt, &seen->seed, &seen->seeds, &seen->method};
+  static const char *const words[] = {"dt", "seed", "seeds", "method", "tolerance"};
+  Span *const spans[] = {&seen->dt, &seen->seed, &seen->seeds, &seen->method, &seen->tolerance};
   const char *name = name_str(s, word.name);
   size_t which = 0;
   while (which < COUNT_OF(words) && strcmp(words[which], name) != 0) which++;
@@ -143,6 +159,7 @@ static bool run_setting(Net *n, AstWord word, const Ast *value, RunSeen *seen) {
   if (which == 0) n->x->dt = net_time(n, value, "dt", true);
   if (which == 0) n->dt = net_known(n, n->x->dt);
   if (which == 3) return read_method(n, value);
+  if (which == 4) return read_tolerance(n, value);
   return which == 0 ? n->x->dt != NULL : read_seeds(n, value, which == 2);
 }
 

@@ -409,7 +409,7 @@ void diag_dt_missing(Session *s, Span span) {
 void diag_unknown_run_setting(Session *s, Span span, const char *name, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_RUN_SETTING, span, "a run has no setting `%s`", name);
   if (nearest) did_you_mean(s, d, span, nearest);
-  else diag_hint(s, d, "A run has `dt`, `seed`, `seeds` and `method`.");
+  else diag_hint(s, d, "A run has `dt`, `seed`, `seeds`, `method` and `tolerance`.");
 }
 
 void diag_seeds_form(Session *s, Span span) {

@@ -125,6 +125,9 @@ void diag_receive_arguments(Session *s, Span span, const char *port);
 void diag_binder_needed(Session *s, Span span, const char *name);
 
 /* ---- 49xx choice of integrator (diag_solver.c) */
+void diag_no_derivative(Session *s, Span span, const char *op, const char *why, const char *method);
+void diag_tolerance(Session *s, Span span, bool known, double value);
+void diag_tolerance_unused(Session *s, Span span, const char *experiment);
 void diag_method_impossible(Session *s, Span span, const char *method, const char *state, const char *component, const char *why);
 
 /* ---- 5xxx network and experiment (diag_network.c) */

@@ -278,6 +278,8 @@ typedef struct {
   MExpr *seed;            /* NULL: 1 */
   MExpr *seed_last;       /* seeds = a..b; NULL: one */
   Name method;            /* overrides the choice for all states ("rk4", "euler", …); empty: the compiler chooses */
+  double tolerance;       /* of methods with steps of their own; 0: not given */
+  Span tolerance_span;
 } MExperiment;
 
 typedef struct {

@@ -65,16 +65,16 @@ static struct json_object *warnings_json(const struct rt_sim *s) {
   return all;
 }
 
+/* {"E": {"V": "exact", ...}, ...}: by population and state. */
 static struct json_object *integrators_json(const struct rt_sim *s) {
   struct json_object *all = json_object_new_object();
   for (uint32_t i = 0; i < s->n_pops; i++) {
     const struct nsl_class *c = s->pops[i].class;
-    for (uint32_t k = 0; k < c->n_states; k++) {
-      if (c->states[k].name[0] == '%') continue; /* the compiler's own */
-      char name[300];
-      snprintf(name, sizeof name, "%.140s.%.140s", c->name, c->states[k].name);
-      add_text(all, name, c->states[k].method);
-    }
+    struct json_object *of = json_object_new_object();
+    for (uint32_t k = 0; k < c->n_states; k++)
+      if (c->states[k].name[0] != '%') /* the compiler's own */
+        add_text(of, c->states[k].name, c->states[k].method);
+    json_object_object_add(all, s->pops[i].def->path, of);
   }
   return all;
 }

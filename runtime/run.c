@@ -195,6 +195,9 @@ static int bad_report(const struct rt_sim *s, uint64_t step) {
   const void *array = p->states[bad->state];
   double v = s->program->f32 ? (double)((const float *)array)[bad->element]
                              : ((const double *)array)[bad->element];
+  if (state->failure)
+    return rt_fail_at(NSL_ENUMBER, state->place, "%s of %s[%u]: %s t = %.12g ms", state->name + 1, p->def->path,
+                      bad->element, state->failure, (double)step * s->dt);
   return rt_fail_at(NSL_ENUMBER, state->place, "%s of %s[%u] became %s at t = %.12g ms", state->name,
                     p->def->path, bad->element,
                     isnan(v) ? "NaN"

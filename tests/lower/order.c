@@ -59,6 +59,8 @@ static const char adex[] =
     "state V = -70.6 mV, w = 0 pA\nV' = (-g_L * (V - E_L) + g_L * D * exp((V - V_T) / D) - w + 500 pA) / C\n"
     "w' = (a * (V - E_L) - w) / tau_w\n}";
 
+static const char bounded[] = "neuron cell {\nstate V = -60 mV\nV' = ((-60 mV - V) + 90 mV / (1 + exp(-(V + 40 mV) / (5 mV)))) / (10 ms)\n}";
+
 static void is_method(const char *decls, const char *state, const char *want, const char *why) {
   Sim *sim = model(decls, 0.1, "");
   const char *got = sim ? sim_method(sim, state) : "?";
@@ -72,7 +74,9 @@ static void test_choice(void) {
   is_method(izhikevich, "V", "rk4", "Izhikevich");
   is_method(hh, "V", "exponential euler", "Hodgkin-Huxley");
   is_method(hh, "m", "exponential euler", "Hodgkin-Huxley");
-  is_method(adex, "V", "rk4", "not linear in its own state");
+  is_method(adex, "V", "rk45", "grows exponentially with itself");
+  is_method(adex, "w", "rk45", "in one group with it");
+  is_method(bounded, "V", "rk4", "exponentials below a fraction bar grow nothing");
   is_method(timed, "V", "rk4", "drive by a function of t");
   is_method("neuron cell {\nstate V = 1 mV, y = 0 mV\nV' = -V / (3 ms)\n}", "y", "none", "no equation");
 }
@@ -87,7 +91,7 @@ static void test_order(void) {
   near_order("rk4, quadratic", order(izhikevich, "", 0.1, 4), 4);
   near_order("rk4, Hodgkin-Huxley", order(hh, "rk4", 0.05, 1), 4);
   near_order("rk4, drive by t", order(timed, "", 0.2, 10), 4);
-  near_order("rk4, exponential", order(adex, "", 0.5, 10), 4);
+  near_order("rk4, exponential", order(adex, "rk4", 0.5, 10), 4);
   near_order("exponential Euler, Hodgkin-Huxley", order(hh, "", 0.01, 1), 1);
   near_order("exponential Euler, conductances", order(coba, "exponential_euler", 0.05, 10), 1);
   near_order("Euler", order(coba, "euler", 0.05, 10), 1);
