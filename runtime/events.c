@@ -13,7 +13,7 @@
 #include "runtime/drive.h"
 #include "runtime/error.h"
 
-enum { BATCH = 256 };
+enum { BATCH = 256, PREFETCH = 4, LINES = 16 };
 
 /* ---- before the run */
 
@@ -160,9 +160,18 @@ static void synapse(struct handling *g, const uint64_t *at) {
   push(g, c->first + (uint16_t)at[0] - c->acc0 - g->port * c->count, weight);
 }
 
+static void bucket(struct handling *g, const struct rt_event *e) {
+  const uint64_t *at = g->h->delivery.store + e->at + RT_UNITS_APART(0);
+  for (uint32_t i = 0; i < e->n; i++, at += 2) synapse(g, at);
+}
+
 /* All buckets of one row that are due: their synapses in order of number. */
 static void row(struct handling *g, struct rt_due *due, uint32_t n) {
   const struct rt_delivery *d = &g->h->delivery;
+  if (n == 1) {
+    bucket(g, &d->events[due->event]);
+    return;
+  }
   for (;;) {
     struct rt_due *first = NULL;
     const uint64_t *best = NULL;
@@ -179,13 +188,19 @@ static void row(struct handling *g, struct rt_due *due, uint32_t n) {
   }
 }
 
+static void prefetch(const struct rt_delivery *d, const struct rt_event *e) {
+  const char *line = (const char *)(d->store + e->at), *end = line + RT_UNITS_APART(e->n) * sizeof *d->store;
+  for (int i = 0; i < LINES && line < end; i++, line += 64) __builtin_prefetch(line, 0, 3);
+}
+
 static void connections(struct handling *g) {
   struct rt_shard *h = g->h;
   const struct rt_port *port = &h->sim->ports[g->slice->pop->port0 + g->port];
   uint64_t end = (uint64_t)(port->rank0 + port->n_ranks) << 32;
   while (h->at_due < h->n_due && h->due[h->at_due].key < end) {
     struct rt_due *due = &h->due[h->at_due];
-    uint32_t n = 1;
+    uint32_t n = 1, ahead = h->at_due + PREFETCH;
+    if (ahead < h->n_due) prefetch(&h->delivery, &h->delivery.events[h->due[ahead].event]);
     while (h->at_due + n < h->n_due && due[n].key == due->key) n++;
     row(g, due, n);
     h->at_due += n;

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Handlers of events and spikes against plain Python written from the language's page alone: the order of several events at one time, handlers
 that do more than add, holds of every kind, draws in handlers, spike conditions, handlers in parts."""
+import json
 import math
 import random
 
-from semantics import DT, Run, compare, hold_steps, mean_of, steps, variance
+from semantics import DT, NSLC, Run, call, compare, hold_steps, mean_of, steps, variance
 from tap import Tap
 
 SOURCE = """
@@ -231,6 +232,55 @@ experiment e { network net
     t.check(all(spikes), "the saturating model spikes everywhere", spikes)
     compare(t, run, "s += w (1 - s), a condition on V, V *= 1 - w, clip", lambda r: [(r.of("A", i), spikes[i]) for i in range(4)] +
             [(r.column(name, i), [c[k][i] for c in cols]) for i in range(4) for k, name in enumerate("sVm")])
+
+
+def elements(t):
+    """Every element has its own events, in whichever shard it is, and `t` is the time of the event."""
+    n = 3000
+    model = f"""
+neuron once {{ state x ~ uniform(-1.5, 0.9)
+  x' = 1/ms
+  spike when x >= 1 {{ x = -100 }} }}
+neuron target {{ state a = 0, at = 0 ms, n = 1, last = 0 ms
+  receive sum(w) {{ a += w }}
+  receive mark(w) {{ at = t;  n *= w;  last = t }}
+  receive other(w) {{ n = n * n + w * a;  last = t }} }}
+network net {{ population S : once[{n}]
+  population T : target[{n}]
+  connect S -> T.other by one_to_one {{ weight = 0.5;  delay = 0.9 ms }}
+  connect S -> T.mark by one_to_one {{ weight = 3;  delay = 0.5 ms }}
+  connect S -> T.sum by one_to_one {{ weight = 0.25;  delay = 0.7 ms }}
+  connect S[0..9] -> T[1000..1009].mark by one_to_one {{ weight = 2;  delay = 20 ms }}
+  drive T[1234..2345].mark with times([2 ms]) {{ weight = 7 }} }}
+experiment e {{ network net
+""" + "".join(f"  record {v} of T every 10 ms\n" for v in ("a", "at", "n", "last")) + "  record spikes of S\n  run 30 ms with dt = 0.1 ms, seed = 12 }\n"
+    run = Run(t, model)
+    if not t.check(run.good, "thousands of elements", run.process.stderr):
+        return
+    fired = {i: s for s, _, i in run.spikes()}
+    wrong = []
+    rows = {v: run.rows(v)[-1] for v in ("a", "at", "n", "last")}
+    for i in range(n):
+        events_ = [(fired[i] + 5, 1, 3), (fired[i] + 7, 0, 0.25), (fired[i] + 9, 2, 0.5)]
+        if 1000 <= i < 1010:
+            events_.append((fired[i - 1000] + 200, 1, 2))
+        if 1234 <= i <= 2345:
+            events_.append((20, 1, 7))
+        a, at, x, last = 0, 0, 1, 0
+        for s, port, w in sorted(events_):
+            if port == 0:
+                a += w
+                continue
+            if port == 1:
+                at, x = s, x * w
+            else:
+                x = x * x + w * a
+            last = s
+        expected = (a, at * DT, x, last * DT)
+        found = tuple(rows[v][i] for v in ("a", "at", "n", "last"))
+        if any(abs(p - q) > 1e-9 for p, q in zip(found, expected)):
+            wrong.append((i, found, expected))
+    t.check(len(fired) == n and not wrong, "each element has its own events, at their times", wrong[:5])
 
 
 def threads(t):
@@ -752,9 +802,38 @@ def mixed(t):
                 print("# " + line)
 
 
+def explained(t):
+    path = t.write("explained.nsl", """language 1
+neuron cell { state V = 0 mV, s = 0
+  V' = -V / (10 ms)
+  s' = -s / (10 ms)
+  receive before(w : mV) { V += w }
+  receive gated(w) { s += w * (1 - s) }
+  receive between(w) { s += w }
+  receive set { V = 0 mV }
+  receive behind(w : mV) { V -= w;  s += w / (1 mV) }
+  spike when V > 1 mV { V = 0 mV;  hold V for 2 ms;  if s > 1 { hold s for 1 ms } } }
+experiment e { neuron cell
+  run 1 ms with dt = 0.1 ms }
+""")
+    found = {}
+    for line in call(NSLC, "explain", "--json", path).stdout.splitlines():
+        fact = json.loads(line)
+        if "fact" in fact:  # warnings stand beside
+            found[fact["fact"], fact.get("port") or fact.get("state")] = fact
+    ports = {p: (found["port", p]["method"], found["port", p]["reason"]) for k, p in found if k == "port"}
+    adds = "its handler only adds coefficient * weight to states"
+    t.check(ports == {"before": ("summed per step", adds), "behind": ("summed per step", adds),
+                      "gated": ("each event", "it is not linear in states and weight"),
+                      "between": ("each event", "it is declared between handlers that do more than add"),
+                      "set": ("each event", "it sets a state instead of adding to it")}, "explain says how events are handled, and why", ports)
+    t.check(found["hold", "V"]["steps"] == 20 and found["hold", "s"]["steps"] is None and "%" not in "".join(str(k) for k in found),
+            "and how states are held", found)
+
+
 def main():
     t = Tap()
-    for part in (order, numbers, saturating, holds, frozen, draws, rates, peaks, parts, mixed, threads):
+    for part in (order, numbers, saturating, holds, frozen, draws, rates, peaks, parts, mixed, elements, threads, explained):
         part(t)
     t.done()
 
