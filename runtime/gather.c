@@ -37,7 +37,7 @@ static int raster_open(struct rt_sim *s, struct rt_gather *g) {
   }
   r->width = 1;
   r->cells = rt_alloc(&g->mem, (uint64_t)r->n_rows * RT_RASTER_COLS, 1);
-  r->dots = rt_alloc(&g->mem, RT_RASTER_DOTS, sizeof *r->dots);
+  r->dots = rt_alloc(&g->mem, RT_RASTER_HELD, sizeof *r->dots);
   return r->cells && r->dots ? 0 : NSL_EMEMORY;
 }
 
@@ -66,14 +66,28 @@ static void raster_reach(struct rt_raster *r, uint64_t step) {
   }
 }
 
-static void raster_add(struct rt_raster *r, uint32_t pop, const uint32_t *ids, uint64_t n, uint64_t step) {
+/* What is held goes to the cells, which reach to `step`. Many at once: cells are megabytes, in no cache. */
+static void raster_count(struct rt_raster *r, uint64_t step) {
+  raster_reach(r, step);
+  for (; r->n_counted < r->n_held; r->n_counted++) {
+    const struct rt_dot *dot = &r->dots[r->n_counted];
+    uint8_t *cell = &r->cells[(dot->step - 1) / r->width * r->n_rows + dot->row];
+    if (*cell < 255) ++*cell;
+  }
+}
+
+/* Spikes of one step; none yet held is later than `until`. */
+static void raster_add(struct rt_raster *r, uint32_t pop, const uint32_t *ids, uint64_t n, uint64_t step,
+                       uint64_t until) {
   uint32_t every = r->every[pop];
-  uint8_t *column = r->cells + (step - 1) / r->width * r->n_rows;
   for (uint64_t i = 0; every && i < n; i++) {
     if (ids[i] % every) continue;
     uint32_t row = r->row0[pop] + ids[i] / every;
-    if (column[row] < 255) column[row]++;
-    if (r->n_dots < RT_RASTER_DOTS) r->dots[r->n_dots] = (struct rt_dot){step, row};
+    if (r->n_held == RT_RASTER_HELD) {
+      raster_count(r, until);
+      r->n_held = r->n_counted = 0;
+    }
+    r->dots[r->n_held++] = (struct rt_dot){step, row};
     r->n_dots++;
   }
 }
@@ -109,10 +123,13 @@ static void rates_reach(struct rt_rates *r, uint64_t step) {
   }
 }
 
+void rt_gather_count(struct rt_sim *s) {
+  if (s->gather && s->step) raster_count(&s->gather->raster, s->step);
+}
+
 void rt_gather_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity) {
   struct rt_gather *g = s->gather;
   if (!g || !n_steps) return;
-  raster_reach(&g->raster, from + n_steps - 1);
   rates_reach(&g->rates, from + n_steps - 1);
   for (uint32_t i = 0; i < s->n_shards; i++) {
     const struct rt_shard *h = &s->shards[i];
@@ -123,7 +140,7 @@ void rt_gather_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_
         uint64_t end = in->ends[(size_t)j * h->n_slices + k];
         if (end == begin) continue;
         uint32_t pop = h->slices[k].pop->index;
-        raster_add(&g->raster, pop, in->ids + begin, end - begin, from + j);
+        raster_add(&g->raster, pop, in->ids + begin, end - begin, from + j, from + n_steps - 1);
         struct rt_rates *r = &g->rates;
         r->counts[(size_t)(pop / r->pops_per_row) * r->n_bins + (from + j - 1) / r->width] +=
             (uint32_t)(end - begin);

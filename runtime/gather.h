@@ -9,7 +9,8 @@
 enum {
   RT_RASTER_ROWS = 1000,  /* elements that are shown, about */
   RT_RASTER_COLS = 4096,  /* columns in memory; at least half of them are used once there are so many steps */
-  RT_RASTER_DOTS = 5000,  /* up to so many spikes are kept one by one */
+  RT_RASTER_DOTS = 5000,  /* up to so many spikes are drawn one by one */
+  RT_RASTER_HELD = 32768, /* so many are held before they are counted in cells */
   RT_RATE_ROWS = 4096,    /* more populations than that share rows */
   RT_RATE_CELLS = 1 << 22,
   RT_TRACE_POINTS = 2048, /* samples that are kept one by one; then the range of every 2, 4, … of them */
@@ -26,8 +27,9 @@ struct rt_raster {
   uint32_t n_rows;
   uint8_t *cells; /* spikes, at most 255, by column and row: what comes at one time lies together */
   uint64_t width; /* steps of a column */
-  struct rt_dot *dots;
-  uint64_t n_dots; /* all spikes of the elements shown; in `dots` if no more than RT_RASTER_DOTS */
+  struct rt_dot *dots;    /* the last n_held spikes of the elements shown; the first n_counted of them are in cells */
+  uint32_t n_held, n_counted;
+  uint64_t n_dots; /* all spikes of the elements shown; all are in `dots` if no more than RT_RASTER_DOTS */
 };
 static inline uint8_t rt_raster_cell(const struct rt_raster *r, uint32_t row, uint64_t column) {
   return r->cells[column * r->n_rows + row];
@@ -57,6 +59,7 @@ struct rt_gather {
 };
 
 int rt_gather_open(struct rt_sim *s); /* after rt_record_open; s->gather is NULL without it */
+void rt_gather_count(struct rt_sim *s); /* before anything is drawn */
 void rt_gather_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity);
 /* n rows of a variable, in its unit, just before they are written. */
 void rt_gather_rows(struct rt_sim *s, const struct rt_variable *v, uint64_t n);

@@ -10,6 +10,7 @@
 #endif
 
 #include "runtime/error.h"
+#include "runtime/gather.h"
 #include "runtime/html.h"
 #include "runtime/quantity.h"
 
@@ -230,6 +231,7 @@ int rt_report_write(struct rt_sim *s, struct rt_out *out, const struct rt_end *e
   const char *html = NULL;
   char missing[256] = "";
   double began = rt_clock();
+  rt_gather_count(s);
   int e = s->gather ? rt_html_figures(s, &figures) : 0;
   if (e == NSL_ECANNOT) {
     snprintf(missing, sizeof missing, "%s", rt_error());
