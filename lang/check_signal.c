@@ -59,7 +59,7 @@ static void wrong_arguments(Checker *c, Span span, const SourceRow *row) {
   diag_drive_arguments(c->s, span, row->name, row->form);
 }
 
-/* Which argument the tree's i-th is; -1 after a message. */
+/* Which argument the tree's i-th is; -1 after a message. One that has a place may be named too: noise(sd = 3 pA, …). */
 static int arg_place(Checker *c, const SourceRow *row, const ArgRow *rows, uint32_t n, const Ast *arg, uint32_t *first) {
   if (arg->kind != AST_NAMED) {
     if (*first < n && rows[*first].given == GIVEN_FIRST) return (int)(*first)++;
@@ -69,7 +69,6 @@ static int arg_place(Checker *c, const SourceRow *row, const ArgRow *rows, uint3
   const char *words[SOURCE_ARGS], *name = name_str(c->s, AST_AS(Named, arg)->name.name);
   size_t n_words = 0;
   for (uint32_t i = 0; i < n; i++) {
-    if (rows[i].given == GIVEN_FIRST) continue;
     if (strcmp(rows[i].name, name) == 0) return (int)i;
     words[n_words++] = rows[i].name;
   }
