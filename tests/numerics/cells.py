@@ -203,13 +203,19 @@ GIF = {"C_m": "C", "g_L": "g_L", "E_L": "E_L", "V_reset": "V_r", "V_T_star": "V_
 
 IAF_PSC_EXP = PointNeuron("iaf_psc_exp", {**COMMON, "tau_m": "tau_m"}, CURRENT_START, CURRENT_START, "pA")
 IAF_PSC_ALPHA = PointNeuron("iaf_psc_alpha", {**COMMON, "tau_m": "tau_m"}, CURRENT_START, CURRENT_START, "pA")
-IAF_COND_EXP = PointNeuron("iaf_cond_exp", CONDUCTANCE, CONDUCTANCE_START, CONDUCTANCE_START, "nS")
-IAF_COND_ALPHA = PointNeuron("iaf_cond_alpha", CONDUCTANCE, CONDUCTANCE_START, CONDUCTANCE_START, "nS")
+IAF_COND_EXP = PointNeuron("iaf_cond_exp", CONDUCTANCE, CONDUCTANCE_START, CONDUCTANCE_START, "nS",
+                             method="rk45, tolerance = 1e-9")
+IAF_COND_ALPHA = PointNeuron("iaf_cond_alpha", CONDUCTANCE, CONDUCTANCE_START, CONDUCTANCE_START, "nS",
+                             method="rk45, tolerance = 1e-9")
 HH_PSC_ALPHA = UpwardCrossings(
     "hh_psc_alpha", {"C_m": "C", "g_Na": "g_Na", "g_K": "g_K", "g_L": "g_L", "E_Na": "E_Na", "E_K": "E_K", "E_L": "E_L",
                      "tau_syn_ex": "tau_ex", "tau_syn_in": "tau_in"},
     {"V_mV": V, "m": ("m", ""), "h": ("h", ""), "n": ("n", "")},
     {"V_mV": V, "m": ("m", ""), "h": ("h", ""), "n": ("n", "")}, "pA")
+AEIF = {**CONDUCTANCE, "V_th": "V_T", "V_peak": "V_peak", "Delta_T": "Delta_T", "a": "a", "b": "b", "tau_w": "tau_w"}
+AEIF_START = {**CONDUCTANCE_START, "w_pA": ("w", "pA")}
+AEIF_COND_EXP = PointNeuron("aeif_cond_exp", AEIF, AEIF_START, AEIF_START, "nS", method="rk45, tolerance = 1e-9")
+AEIF_COND_ALPHA = PointNeuron("aeif_cond_alpha", AEIF, AEIF_START, AEIF_START, "nS", method="rk45, tolerance = 1e-9")
 IZHIKEVICH = Izhikevich(
     "izhikevich", {"a": ("a", "1/ms"), "b": ("b", "1/ms"), "c": ("c", "mV"), "d": ("d", "mV/ms"), "V_th": "V_peak"},
     {"v": V, "u": ("u", "mV/ms")}, {"V_mV": V, "U": ("u", "mV/ms")}, "mV", current="mV/ms", ports=("psp", "psp"))

@@ -15,6 +15,7 @@ import smooth
 POINT_NEURONS = {"iaf_psc_exp": cells.IAF_PSC_EXP, "iaf_psc_alpha": cells.IAF_PSC_ALPHA,
                  "iaf_cond_exp": cells.IAF_COND_EXP, "iaf_cond_alpha": cells.IAF_COND_ALPHA,
                  "hh_psc_alpha": cells.HH_PSC_ALPHA, "izhikevich": cells.IZHIKEVICH,
+                 "aeif_cond_exp": cells.AEIF_COND_EXP, "aeif_cond_alpha": cells.AEIF_COND_ALPHA,
                  "gif_psc_exp (deterministic limit)": cells.GIF_PSC_EXP,
                  "gif_psc_exp (stochastic)": cells.GIF_PSC_EXP_RATE,
                  "gif_cond_exp (deterministic limit)": cells.GIF_COND_EXP,
