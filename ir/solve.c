@@ -104,24 +104,6 @@ static void read_flow(Solve *v) {
     if (v->der[i] != IR_NONE) v->form[i] = ir_form(&v->forms, v->der[i]);
 }
 
-/* What one step of noise adds to state i. */
-static IrVal add_noise(Solve *v, uint32_t i, IrVal x) {
-  IrBuild *b = &v->b;
-  const IrForm *f = v->noise_form[i];
-  for (uint32_t k = 0; k < v->noise.n; k++) {
-    if (f->coef[k] == IR_NONE) continue;
-    const IrIns *source = &b->k->ins.at[v->noise.at[k]];
-    b->span = source->span;
-    IrVal normal = ir_draw(b, IR_NOISE, source->slot, NULL, DIM_NONE), variance = v->dt;
-    bool *reach = NEW_ARRAY(b->arena, bool, v->n + 1);
-    IrVal own = v->form[i]->linear ? v->form[i]->coef[v->atom[i]] : IR_NONE;
-    if (v->method[i] == SOLVE_EXACT && own != IR_NONE && !v->ito[i] && solve_reach(v, i, IR_NONE, reach) == 1)
-      variance = alg_mul(b, v->dt, alg_exprel(b, alg_mul(b, alg_num(b, 2), alg_mul(b, own, v->dt))));
-    x = alg_fma(b, alg_mul(b, f->coef[k], ir_op1(b, IR_SQRT, variance)), normal, x);
-  }
-  return v->held[i] == IR_NONE || !v->noise.n ? x : alg_select(b, v->held[i], v->old[i], x);
-}
-
 /* Counted holds lose a step. */
 static void count_down(Solve *v, IrVal *now) {
   IrBuild *b = &v->b;
@@ -158,7 +140,7 @@ static void integrate(Solve *v) {
   if (v->events) count_down(v, next); /* the handler may set a counter within the step */
   if (by == SOLVE_BACKWARD_EULER) solve_backward_euler(v, next);
   else if (by != SOLVE_NONE) solve_adaptive(v, by == SOLVE_ROSENBROCK, next);
-  for (uint32_t i = 0; i < v->n; i++) v->now[i] = v->form[i] ? add_noise(v, i, next[i]) : next[i];
+  for (uint32_t i = 0; i < v->n; i++) v->now[i] = v->form[i] ? solve_add_noise(v, i, next[i]) : next[i];
 }
 
 /* A handler that only adds: each stored value is state + coefficient * argument. */

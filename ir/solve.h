@@ -25,6 +25,15 @@ typedef struct {
   IrVal *p;              /* n x n, IR_NONE: 0 */
 } SolveSystem;
 
+/* States that noise reaches together. */
+typedef struct {
+  uint32_t n;
+  uint32_t *state;
+  bool exact; /* their increments have the exact covariance; else Euler-Maruyama */
+  IrVal **l;  /* its Cholesky factor, n x n: [0], or [1 + hold] while that hold is in force (NULL: the same) */
+  IrVal *z;   /* normal numbers */
+} SolveNoise;
+
 typedef struct {
   Session *s;
   IrClass *c;            /* of the new module */
@@ -45,6 +54,7 @@ typedef struct {
   SolveMethod *method;
   VEC(IrVal) noise;          /* distinct NOISE values of the flow */
   const IrForm **noise_form; /* of the whole right-hand side over `noise`, by state */
+  SolveNoise **shared;       /* by state: exact states that noise reaches; NULL */
   bool *ito;                 /* by state: the factor of its noise depends on states */
   VEC(SolveSystem) systems;
   double tolerance;        /* of steps of their own length */
@@ -89,6 +99,15 @@ bool solve_closed_form(const Solve *v, uint32_t i, uint32_t frozen);
 /* The states that i depends on through others, itself included; returns how many. */
 uint32_t solve_reach(const Solve *v, uint32_t i, uint32_t frozen, bool *ret);
 IrVal solve_exact(Solve *v, uint32_t i, IrVal h); /* value after h, holds respected */
+
+/* matrices of values, IR_NONE: 0 */
+IrVal *solve_matrix(Solve *v, uint32_t n);
+IrVal *solve_matrix_mul_add(Solve *v, uint32_t n, const IrVal *start, const IrVal *x, const IrVal *y); /* start + x y */
+IrVal *solve_matrix_scaled(Solve *v, uint32_t n, const IrVal *x, IrVal factor);
+
+/* solve_noise.c */
+void solve_find_noise(Solve *v); /* after the methods have been chosen */
+IrVal solve_add_noise(Solve *v, uint32_t i, IrVal x); /* x: state i after its drift */
 
 /* solve_explicit.c */
 void solve_rk4(Solve *v, IrVal *ret); /* fills ret for all states whose method is RK4 */

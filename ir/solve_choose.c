@@ -13,7 +13,7 @@
  *    the step (solve_adaptive.c). White noise leaves only rule 2.
  * 4. `method = ...` of the run overrides all; what it cannot do is an error with the reason.
  *
- * White noise enters linearly. It is added after the drift: coefficient * sqrt(dt) * normal, and for a state
+ * White noise enters linearly. It is added after the drift (solve_noise.c), and for a state
  * that is solved exactly and stands alone with the exact variance, sqrt(dt exprel(2 a dt)). A coefficient that depends
  * on states is taken at T-dt, which is the integral of Ito. */
 #include "ir/solve.h"
@@ -256,15 +256,35 @@ static void join_stepped(Solve *v) {
 
 /* ---- noise */
 
-static void choose_noise(Solve *v, uint32_t i) {
+/* The factor of the noise depends on states. */
+static bool is_ito(Solve *v, uint32_t i) {
   const IrForm *f = v->noise_form[i];
-  bool any = false;
-  Span span = v->in->states.at[i].var->equation_span;
+  bool r = false;
   for (uint32_t k = 0; k < v->noise.n; k++) {
-    any |= f->depends[k];
     if (!f->linear || f->coef[k] == IR_NONE) continue;
     const IrForm *c = ir_form(&v->forms, f->coef[k]);
-    for (uint32_t j = 0; j < v->forms.atoms.n; j++) v->ito[i] |= c->depends[j];
+    for (uint32_t j = 0; j < v->forms.atoms.n; j++) r |= c->depends[j];
+  }
+  return r;
+}
+
+static void shared_reason(Solve *v, uint32_t i, const SolveNoise *g) {
+  const char *with = "";
+  for (uint32_t p = 0; p < g->n; p++)
+    if (g->state[p] != i) with = arena_printf(v->s->arena, "%s%s%s", with, *with ? ", " : "", state_name(v, g->state[p]));
+  v->c->states.at[i].reason = name_fmt(v->s, "%s; noise with its exact covariance over a step, together with %s",
+                                       name_str(v->s, v->c->states.at[i].reason), with);
+}
+
+static void choose_noise(Solve *v, uint32_t i) {
+  const IrForm *f = v->noise_form[i];
+  const SolveNoise *g = v->shared[i];
+  bool any = false;
+  Span span = v->in->states.at[i].var->equation_span;
+  for (uint32_t k = 0; k < v->noise.n; k++) any |= f->depends[k];
+  if (g && g->exact && g->n > 1) {
+    shared_reason(v, i, g);
+    return;
   }
   if (!any) return;
   if (v->method[i] == SOLVE_RK45 || v->method[i] == SOLVE_ROSENBROCK) {
@@ -287,8 +307,7 @@ static void choose_noise(Solve *v, uint32_t i) {
     state->method = name_z(v->s, "euler-maruyama");
     return;
   }
-  bool *reach = NEW_ARRAY(v->b.arena, bool, v->n + 1);
-  if (v->method[i] == SOLVE_EXACT && solve_reach(v, i, IR_NONE, reach) == 1) {
+  if (g && g->exact) {
     state->reason = name_fmt(v->s, "%s; noise with its exact variance over a step",
                              name_str(v->s, state->reason));
     return;
@@ -348,6 +367,8 @@ void solve_choose(Solve *v) {
     choose_rest(v, why);
   }
   join_stepped(v);
+  for (uint32_t i = 0; i < v->n; i++) v->ito[i] = v->form[i] && is_ito(v, i);
+  solve_find_noise(v);
   for (uint32_t i = 0; i < v->n && !v->failed; i++)
     if (v->form[i]) choose_noise(v, i);
 }

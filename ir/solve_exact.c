@@ -112,15 +112,15 @@ static IrVal closed_form(Solve *v, uint32_t i, IrVal h, uint32_t frozen) {
 
 /* ---- the matrix exponential, entries absent where the structure has zeros */
 
-static IrVal *matrix_new(Solve *v, uint32_t n) {
+IrVal *solve_matrix(Solve *v, uint32_t n) {
   IrVal *m = NEW_ARRAY(v->b.arena, IrVal, (size_t)n * n);
   for (uint32_t i = 0; i < n * n; i++) m[i] = IR_NONE;
   return m;
 }
 
 /* start + x y */
-static IrVal *matrix_mul_add(Solve *v, uint32_t n, const IrVal *start, const IrVal *x, const IrVal *y) {
-  IrVal *r = matrix_new(v, n);
+IrVal *solve_matrix_mul_add(Solve *v, uint32_t n, const IrVal *start, const IrVal *x, const IrVal *y) {
+  IrVal *r = solve_matrix(v, n);
   for (uint32_t i = 0; i < n; i++)
     for (uint32_t j = 0; j < n; j++) {
       IrVal sum = start[i * n + j];
@@ -132,8 +132,8 @@ static IrVal *matrix_mul_add(Solve *v, uint32_t n, const IrVal *start, const IrV
   return r;
 }
 
-static IrVal *matrix_scaled(Solve *v, uint32_t n, const IrVal *x, IrVal factor) {
-  IrVal *r = matrix_new(v, n);
+IrVal *solve_matrix_scaled(Solve *v, uint32_t n, const IrVal *x, IrVal factor) {
+  IrVal *r = solve_matrix(v, n);
   for (uint32_t i = 0; i < n * n; i++)
     if (x[i] != IR_NONE) r[i] = alg_mul(&v->b, x[i], factor);
   return r;
@@ -141,11 +141,11 @@ static IrVal *matrix_scaled(Solve *v, uint32_t n, const IrVal *x, IrVal factor) 
 
 static IrVal *matrix_expm1(Solve *v, uint32_t n, const IrVal *a, IrVal h) {
   IrBuild *b = &v->b;
-  IrVal *x = matrix_scaled(v, n, a, alg_mul(b, h, alg_num(b, 1.0 / (1 << SQUARINGS))));
-  IrVal *e = matrix_scaled(v, n, x, alg_num(b, 1.0 / TAYLOR_DEGREE));
+  IrVal *x = solve_matrix_scaled(v, n, a, alg_mul(b, h, alg_num(b, 1.0 / (1 << SQUARINGS))));
+  IrVal *e = solve_matrix_scaled(v, n, x, alg_num(b, 1.0 / TAYLOR_DEGREE));
   for (int k = TAYLOR_DEGREE - 1; k >= 1; k--)
-    e = matrix_scaled(v, n, matrix_mul_add(v, n, x, x, e), alg_num(b, 1.0 / k));
-  for (int k = 0; k < SQUARINGS; k++) e = matrix_mul_add(v, n, matrix_scaled(v, n, e, alg_num(b, 2)), e, e);
+    e = solve_matrix_scaled(v, n, solve_matrix_mul_add(v, n, x, x, e), alg_num(b, 1.0 / k));
+  for (int k = 0; k < SQUARINGS; k++) e = solve_matrix_mul_add(v, n, solve_matrix_scaled(v, n, e, alg_num(b, 2)), e, e);
   return e;
 }
 
@@ -168,7 +168,7 @@ static SolveSystem *system_new(Solve *v, uint32_t i, uint32_t frozen, IrVal h) {
     if (reach[j]) y.state[y.n++] = j;
   for (uint32_t j = 0; j < y.n_members; j++)
     if (rest_of(v, y.state[j], frozen) != IR_NONE) y.state[y.n++] = y.state[j];
-  IrVal *a = matrix_new(v, y.n);
+  IrVal *a = solve_matrix(v, y.n);
   for (uint32_t p = 0; p < y.n_members; p++)
     for (uint32_t q = 0; q < y.n; q++) {
       if (q < y.n_members) a[p * y.n + q] = coef_of(v, y.state[p], y.state[q], frozen);
