@@ -43,7 +43,7 @@ def environment(venv, name):
 def nsl_figure(program, bench, threads):
     """Real-time factor; for hh nanoseconds a neuron and step."""
     with tempfile.TemporaryDirectory() as out:
-        subprocess.run([program, "--threads", str(threads), "--quiet", "--force", "--out", out], check=False,
+        subprocess.run([program, "--threads", str(threads), "--quiet", "--no-report", "--force", "--out", out], check=False,
                        stdout=subprocess.DEVNULL)
         with open(os.path.join(out, "run.json")) as f:
             info = json.load(f)

@@ -33,7 +33,7 @@ def digest(folder):
 
 def one(t, name, what, command, options):
     out = t.path(f"{name}.out")
-    p = call(*command, *options, "--quiet", "--csv", "--force", "--out", out)
+    p = call(*command, *options, "--quiet", "--no-report", "--csv", "--force", "--out", out)
     # a failed `expect` (exit 1) is no concern here: durations are not the model's own
     if p.returncode not in (0, 1) or not os.path.exists(os.path.join(out, "run.json")):
         t.check(False, f"{name}: {what} runs", p.stderr)

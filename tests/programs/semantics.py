@@ -15,7 +15,7 @@ class Run:
     def __init__(self, t, text, *options, dt=DT):
         name = f"m{len(os.listdir(t.scratch))}"
         self.out, self.dt = t.path(name + ".out"), dt
-        self.process = call(NSLC, "run", t.write(name + ".nsl", "language 1\n" + text), "--", "--csv", "--quiet", "--force", "--out", self.out,
+        self.process = call(NSLC, "run", t.write(name + ".nsl", "language 1\n" + text), "--", "--csv", "--quiet", "--no-report", "--force", "--out", self.out,
                             *options)
         self.good = self.process.returncode == 0
 
