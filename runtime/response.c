@@ -1,19 +1,20 @@
 /* The response curve: the rate of cells against the constant current that they get, when it differs between them. The
  * protocol itself says that this is what the experiment is about, so no word in the model asks for it.
  *
- * The current of a cell is the sum of the drives by `constant` and `step` onto one input of it; the rate is counted while
- * all of them act. Populations that differ only in their index are one curve: f-I curves of several cells are several
+ * The current of a cell is the sum of the drives by `constant` and `step` onto one input of it, drawn ones as well; the
+ * rate is counted while all of them act. Populations that differ only in their index are one curve: f-I curves of several cells are several
  * curves of one figure. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/drive.h"
 #include "runtime/figures.h"
 #include "runtime/nsl.h"
 #include "runtime/quantity.h"
 
-enum { LEAST_CURRENTS = 4, CURVES = 12 };
+enum { LEAST_CURRENTS = 4, CURVES = 12, MANY = 60, MOST = 2000 }; /* many points are a cloud, of the most every n-th */
 
 struct point {
   double x, y; /* coherent units; Hz */
@@ -27,8 +28,37 @@ struct response {
   bool narrow;       /* less than the run */
 };
 
-static bool is_current(const struct rt_drive *d) {
-  return d->def->kind == NSL_CURRENT && !d->kernel;
+/* Calls a drive's kernel once more for three of its steps: do all cells have the same current in each? Adds it to
+ * `currents`, by cell, if they are wanted. */
+static bool part_holds(const struct rt_sim *s, const struct rt_drive_part *part, double *currents) {
+  const struct rt_drive *v = part->drive;
+  uint64_t end = v->to < s->step ? v->to : s->step, first = rt_part_first(part);
+  for (int k = 0; k < 3; k++) { /* the kernel writes what the last call wrote, or something else */
+    double before = 0, after = 0;
+    for (uint32_t i = part->from; k && i < part->to; i++) before += part->out[i - first] * (1 + i % 7);
+    rt_part_values(s, part, v->from + 1 + (end - v->from - 1) * (uint64_t)k / 2);
+    for (uint32_t i = part->from; i < part->to; i++) after += part->out[i - first] * (1 + i % 7);
+    if (k && before != after) return false;
+  }
+  for (uint32_t i = part->from; currents && i < part->to; i++) currents[i] += part->out[i - first];
+  return true;
+}
+
+/* A current that was drawn for each cell, and stays. */
+static bool is_drawn(const struct rt_sim *s, const struct rt_drive *v, double *currents) {
+  uint32_t parts = 0;
+  if (!v->kernel || !v->def->each || v->def->n_processes || v->def->n_data || v->from >= s->step) return false;
+  for (uint32_t i = 0; i < s->n_shards; i++)
+    for (uint32_t k = s->shards[i].n_events; k < s->shards[i].n_drives; k++) {
+      if (s->shards[i].drives[k].drive != v) continue;
+      if (!part_holds(s, &s->shards[i].drives[k], currents)) return false;
+      parts++;
+    }
+  return parts > 0;
+}
+
+static bool is_current(const struct rt_drawing *d, const struct rt_drive *v) {
+  return v->def->kind == NSL_CURRENT && (!v->kernel || is_drawn(d->s, v, NULL));
 }
 
 static const char *input_of(const struct rt_drive *d) { return d->target->class->inputs[d->def->input]; }
@@ -37,7 +67,7 @@ static void window_find(const struct rt_drawing *d, struct response *r) {
   r->from = 0, r->to = d->s->step;
   for (uint32_t i = 0; i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
-    if (!is_current(v) || strcmp(input_of(v), r->input) != 0 || v->value == 0) continue;
+    if (!is_current(d, v) || strcmp(input_of(v), r->input) != 0 || (!v->kernel && v->value == 0)) continue;
     if (v->from > r->from) r->from = v->from;
     if (v->to < r->to) r->to = v->to;
   }
@@ -70,9 +100,10 @@ static void pop_points(const struct rt_drawing *d, struct response *r, const str
   memset(currents, 0, p->size * sizeof *currents);
   for (uint32_t i = 0; i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
-    if (v->target != p || !is_current(v) || strcmp(input_of(v), r->input) != 0) continue;
+    if (v->target != p || !is_current(d, v) || strcmp(input_of(v), r->input) != 0) continue;
     driven = true;
-    for (uint32_t k = v->t0; k < v->t0 + v->tn; k++) currents[k] += v->value;
+    if (v->kernel) is_drawn(d->s, v, currents);
+    for (uint32_t k = v->t0; !v->kernel && k < v->t0 + v->tn; k++) currents[k] += v->value;
   }
   for (uint32_t k = 0; driven && k < p->size; k++) {
     double y = cell_rate(d, r, p, k);
@@ -136,13 +167,15 @@ static void curve_draw(struct rt_drawing *d, struct rt_figure *f, const struct r
   static const double dashes[] = {5, 3};
   rt_pen(f, c, 1, 1.6);
   d->cairo.set_dash(f->pen, dashes, number >= RT_COLOURS ? 2 : 0, 0);
-  for (uint64_t i = from; i < end; i++)
+  bool cloud = end - from > MANY;
+  for (uint64_t i = from; !cloud && i < end; i++)
     d->cairo.line_to(f->pen, rt_axis_at(&p->x, r->points[i].x), rt_axis_at(&p->y, r->points[i].y));
   d->cairo.stroke(f->pen);
   d->cairo.set_dash(f->pen, dashes, 0, 0);
-  for (uint64_t i = from; i < end && end - from <= 60; i++) {
+  uint64_t every = (end - from + MOST - 1) / MOST;
+  for (uint64_t i = from; i < end; i += every) {
     d->cairo.new_sub_path(f->pen);
-    d->cairo.arc(f->pen, rt_axis_at(&p->x, r->points[i].x), rt_axis_at(&p->y, r->points[i].y), 2.6, 0, 2 * M_PI);
+    d->cairo.arc(f->pen, rt_axis_at(&p->x, r->points[i].x), rt_axis_at(&p->y, r->points[i].y), cloud ? 1.8 : 2.6, 0, 2 * M_PI);
     d->cairo.fill(f->pen);
   }
   char name[80];
@@ -198,9 +231,9 @@ int rt_figure_response(struct rt_drawing *d) {
   int e = 0;
   for (uint32_t i = 0; !e && d->s->step && i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
-    bool seen = !is_current(v);
+    bool seen = !is_current(d, v);
     for (uint32_t k = 0; k < i && !seen; k++)
-      seen = is_current(&d->s->drives[k]) && strcmp(input_of(&d->s->drives[k]), input_of(v)) == 0;
+      seen = is_current(d, &d->s->drives[k]) && strcmp(input_of(&d->s->drives[k]), input_of(v)) == 0;
     if (seen) continue;
     struct rt_mem mem = {0};
     const struct nsl_class *c = v->target->class;

@@ -3,6 +3,7 @@
 run; and runs that leave little or nothing to show."""
 import csv
 import os
+import re
 import shutil
 
 from pages import SVG, figure, paths, read_page, text_of
@@ -124,6 +125,31 @@ def response(t):
     t.check(curve is not None and "I (pA)" in text_of(curve), "its axis has the unit of the input")
 
 
+def drawn(t):
+    """Currents drawn for each cell: a point for each; the rest of the page does not depend on threads."""
+    path = t.write("drawn.nsl", """language 1
+network net {
+  population A : iaf_psc_exp[30]
+  population B : iaf_psc_exp[30]
+  drive A.I with constant(uniform(0 pA, 1000 pA))
+  drive B.I with sine(10 pA, 10 Hz)
+}
+experiment main { network net;  run 500 ms with dt = 0.1 ms }
+""")
+    pages = []
+    for threads in ("1", "2"):
+        out = t.path("drawn.out")
+        p = call(NSLC, "run", path, "--", "--out", out, "--force", "--threads", threads)
+        page = read_page(t, os.path.join(out, "report.html"), f"drawn currents, {threads} threads") if p.returncode == 0 else None
+        with open(os.path.join(out, "report.html")) as f:
+            pages.append(re.search(r"<!-- figures -->.*<!-- /figures -->", f.read(), re.S).group(0))
+    curve = figure(page, kind="response")
+    info = run_json(out)
+    t.check(curve is not None and curve.get("data-points") == "30", "a point for each cell with a drawn current, none for a current that changes",
+            curve.attrib if curve is not None else p.stderr)
+    t.check(info["populations"][0]["spikes"] > 0 and pages[0] == pages[1], "the same figures with 1 and 2 threads")
+
+
 def little(t):
     """Nothing, or next to nothing, to show."""
     path = t.write("one.nsl", """language 1
@@ -183,6 +209,7 @@ def main():
     whole(t)
     sampled(t)
     response(t)
+    drawn(t)
     little(t)
     without_cairo(t)
     t.done()
