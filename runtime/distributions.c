@@ -12,7 +12,6 @@
 #include "runtime/nsl.h"
 
 enum { LEAST_CELLS = 8, PAIRED = 50, BINS = 40, COLUMNS = 3 };
-static const double correlation_bin = 5; /* ms, or a little more: a whole number of columns of the raster */
 
 struct group { /* populations that are shown together */
   char name[80];
@@ -88,17 +87,11 @@ static int variations_of(const struct rt_drawing *d, struct rt_mem *mem, const s
   return 0;
 }
 
-static uint64_t columns_per_bin(const struct rt_drawing *d) {
-  double n = ceil(correlation_bin / (d->s->dt * (double)d->g->raster.width) - 1e-9);
-  return n > 1 ? (uint64_t)n : 1;
-}
-
 /* The counts of a row of the raster in whole bins, less their mean, scaled to length 1; false: they do not vary. */
-static bool row_normal(const struct rt_drawing *d, uint32_t row, uint64_t per, uint64_t bins, float *ret) {
+static bool row_normal(const struct rt_drawing *d, uint32_t row, uint64_t bins, float *ret) {
   double sum = 0, squares = 0;
   for (uint64_t b = 0; b < bins; b++) {
-    uint32_t count = 0;
-    for (uint64_t k = 0; k < per; k++) count += rt_raster_cell(&d->g->raster, row, b * per + k);
+    uint8_t count = rt_cell(&d->g->raster.binned, row, b);
     ret[b] = (float)count;
     sum += count;
     squares += (double)count * count;
@@ -125,13 +118,13 @@ static uint32_t rows_pick(const struct rt_drawing *d, const struct group *g, uin
 }
 
 static int correlations_of(const struct rt_drawing *d, struct rt_mem *mem, const struct group *g, struct spread *ret) {
-  uint64_t per = columns_per_bin(d), bins = d->s->step / d->g->raster.width / per;
+  uint64_t bins = d->s->step / d->g->raster.binned.width;
   uint32_t rows[PAIRED], n = rows_pick(d, g, rows), used = 0;
   ret->values = rt_alloc(mem, PAIRED * PAIRED / 2, sizeof *ret->values);
   float *counts = rt_alloc(mem, (uint64_t)PAIRED * (bins + 1), sizeof *counts);
   if (!ret->values || !counts) return NSL_EMEMORY;
   if (bins < 20) return 0;
-  for (uint32_t i = 0; i < n; i++) used += row_normal(d, rows[i], per, bins, counts + used * bins);
+  for (uint32_t i = 0; i < n; i++) used += row_normal(d, rows[i], bins, counts + used * bins);
   for (uint32_t i = 0; i < used; i++)
     for (uint32_t j = 0; j < i; j++) {
       double sum = 0;
@@ -235,7 +228,7 @@ static int column_draw(struct rt_drawing *d, struct rt_figure *f, int column, co
 }
 
 static void caption(struct rt_drawing *d, bool pooled) {
-  double bin = (double)(columns_per_bin(d) * d->g->raster.width) * d->s->dt;
+  double bin = (double)d->g->raster.binned.width * d->s->dt;
   rt_page_put(d->page,
               "<figcaption><b>Distributions over cells.</b> Percent of cells (of pairs) in each bin; triangles: means. "
               "CV: standard deviation by mean of the intervals of each cell with at least %d spikes. Correlation: of "

@@ -168,7 +168,7 @@ static uint32_t pixel_of(struct rt_colour c, double alpha) { /* premultiplied */
 /* The spikes of one row into the counts of its pixels. */
 static void row_pixels(const struct rt_raster *r, uint32_t row, double columns, uint16_t *ink, int width) {
   for (uint32_t k = 0; k < RT_RASTER_COLS && k < columns; k++) {
-    uint8_t spikes = rt_raster_cell(r, row, k);
+    uint8_t spikes = rt_cell(&r->fine, row, k);
     if (spikes) {
       int x = (int)((k + 0.5) / columns * width);
       for (int j = x; j < x + 2 && j < width; j++) ink[j] = (uint16_t)(ink[j] + spikes > 60000 ? 60000 : ink[j] + spikes);
@@ -181,7 +181,7 @@ enum { SHADES = 8 };
 static int raster_image(struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, double row) {
   const struct rt_raster *r = &d->g->raster;
   int width = (int)(2 * (p->x.to - p->x.from)), height = (int)(2 * (p->y.from - p->y.to));
-  double columns = (double)d->s->step / (double)r->width;
+  double columns = (double)d->s->step / (double)r->fine.width;
   uint32_t shades[SHADES]; /* by the number of spikes in a pixel */
   struct rt_mem mem = {0};
   uint32_t *pixels = rt_alloc(&mem, (uint64_t)width * (uint64_t)height, sizeof *pixels);

@@ -22,25 +22,6 @@ static uint32_t pop_step(const struct rt_sim *s, uint32_t pop, uint64_t stride) 
   return rows ? (uint32_t)((p->size + rows - 1) / rows) : 0;
 }
 
-static int raster_open(struct rt_sim *s, struct rt_gather *g) {
-  struct rt_raster *r = &g->raster;
-  uint64_t elements = 0;
-  for (uint32_t i = 0; i < s->n_pops; i++) elements += s->pops[i].size;
-  uint64_t stride = (elements + RT_RASTER_ROWS - 1) / RT_RASTER_ROWS;
-  r->row0 = rt_alloc(&g->mem, s->n_pops, sizeof *r->row0);
-  r->every = rt_alloc(&g->mem, s->n_pops, sizeof *r->every);
-  if (!r->row0 || !r->every) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < s->n_pops; i++) {
-    r->row0[i] = r->n_rows;
-    r->every[i] = pop_step(s, i, stride ? stride : 1);
-    if (r->every[i]) r->n_rows += (s->pops[i].size + r->every[i] - 1) / r->every[i];
-  }
-  r->width = 1;
-  r->cells = rt_alloc(&g->mem, (uint64_t)r->n_rows * RT_RASTER_COLS, 1);
-  r->dots = rt_alloc(&g->mem, RT_RASTER_HELD, sizeof *r->dots);
-  return r->cells && r->dots ? 0 : NSL_EMEMORY;
-}
-
 /* Sixteen cells at once: this passes over some megabytes in the middle of a run. `to` may be `a`. */
 static void columns_merge(uint8_t *to, const uint8_t *a, const uint8_t *b, size_t n) {
   typedef uint8_t cells __attribute__((vector_size(16)));
@@ -56,23 +37,53 @@ static void columns_merge(uint8_t *to, const uint8_t *a, const uint8_t *b, size_
   for (; i < n; i++) to[i] = a[i] + b[i] > 255 ? 255 : (uint8_t)(a[i] + b[i]);
 }
 
-static void raster_reach(struct rt_raster *r, uint64_t step) {
-  while ((step - 1) / r->width >= RT_RASTER_COLS) {
-    size_t n = r->n_rows;
+static int cells_open(struct rt_gather *g, struct rt_cells *c, uint32_t rows, uint64_t width) {
+  *c = (struct rt_cells){.n_rows = rows, .width = width};
+  c->at = rt_alloc(&g->mem, (uint64_t)rows * RT_RASTER_COLS, 1);
+  return c->at ? 0 : NSL_EMEMORY;
+}
+
+static void cells_reach(struct rt_cells *c, uint64_t step) {
+  while ((step - 1) / c->width >= RT_RASTER_COLS) {
+    size_t n = c->n_rows;
     for (size_t i = 0; i < RT_RASTER_COLS / 2; i++)
-      columns_merge(r->cells + i * n, r->cells + 2 * i * n, r->cells + (2 * i + 1) * n, n);
-    memset(r->cells + RT_RASTER_COLS / 2 * n, 0, RT_RASTER_COLS / 2 * n);
-    r->width *= 2;
+      columns_merge(c->at + i * n, c->at + 2 * i * n, c->at + (2 * i + 1) * n, n);
+    memset(c->at + RT_RASTER_COLS / 2 * n, 0, RT_RASTER_COLS / 2 * n);
+    c->width *= 2;
   }
+}
+
+static int raster_open(struct rt_sim *s, struct rt_gather *g) {
+  struct rt_raster *r = &g->raster;
+  uint64_t elements = 0;
+  for (uint32_t i = 0; i < s->n_pops; i++) elements += s->pops[i].size;
+  uint64_t stride = (elements + RT_RASTER_ROWS - 1) / RT_RASTER_ROWS;
+  r->row0 = rt_alloc(&g->mem, s->n_pops, sizeof *r->row0);
+  r->every = rt_alloc(&g->mem, s->n_pops, sizeof *r->every);
+  if (!r->row0 || !r->every) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    r->row0[i] = r->n_rows;
+    r->every[i] = pop_step(s, i, stride ? stride : 1);
+    if (r->every[i]) r->n_rows += (s->pops[i].size + r->every[i] - 1) / r->every[i];
+  }
+  double bin = rt_steps(RT_COUNT_BIN, s->dt);
+  r->dots = rt_alloc(&g->mem, RT_RASTER_HELD, sizeof *r->dots);
+  int e = r->dots ? cells_open(g, &r->fine, r->n_rows, 1) : NSL_EMEMORY;
+  return e ? e : cells_open(g, &r->binned, r->n_rows, bin > 1 ? (uint64_t)bin : 1);
+}
+
+static void cells_add(const struct rt_cells *c, const struct rt_dot *dot) {
+  uint8_t *cell = &c->at[(dot->step - 1) / c->width * c->n_rows + dot->row];
+  if (*cell < 255) ++*cell;
 }
 
 /* What is held goes to the cells, which reach to `step`. Many at once: cells are megabytes, in no cache. */
 static void raster_count(struct rt_raster *r, uint64_t step) {
-  raster_reach(r, step);
+  cells_reach(&r->fine, step);
+  cells_reach(&r->binned, step);
   for (; r->n_counted < r->n_held; r->n_counted++) {
-    const struct rt_dot *dot = &r->dots[r->n_counted];
-    uint8_t *cell = &r->cells[(dot->step - 1) / r->width * r->n_rows + dot->row];
-    if (*cell < 255) ++*cell;
+    cells_add(&r->fine, &r->dots[r->n_counted]);
+    cells_add(&r->binned, &r->dots[r->n_counted]);
   }
 }
 

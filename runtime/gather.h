@@ -9,6 +9,7 @@
 enum {
   RT_RASTER_ROWS = 1000,  /* elements that are shown, about */
   RT_RASTER_COLS = 4096,  /* columns in memory; at least half of them are used once there are so many steps */
+  RT_COUNT_BIN = 5,       /* ms */
   RT_RASTER_DOTS = 5000,  /* up to so many spikes are drawn one by one */
   RT_RASTER_HELD = 32768, /* so many are held before they are counted in cells */
   RT_RATE_ROWS = 4096,    /* more populations than that share rows */
@@ -22,17 +23,22 @@ struct rt_dot {
   uint64_t step;
   uint32_t row;
 };
+struct rt_cells { /* spikes, at most 255, by column and row: what comes at one time lies together */
+  uint8_t *at;
+  uint32_t n_rows;
+  uint64_t width; /* steps of a column */
+};
 struct rt_raster {
   uint32_t *row0, *every; /* by population: its first row; each so-manieth element is shown */
   uint32_t n_rows;
-  uint8_t *cells; /* spikes, at most 255, by column and row: what comes at one time lies together */
-  uint64_t width; /* steps of a column */
+  struct rt_cells fine;   /* as fine as can be: what is drawn */
+  struct rt_cells binned; /* columns of RT_COUNT_BIN, or twice, four times as long: what is correlated */
   struct rt_dot *dots;    /* the last n_held spikes of the elements shown; the first n_counted of them are in cells */
   uint32_t n_held, n_counted;
   uint64_t n_dots; /* all spikes of the elements shown; all are in `dots` if no more than RT_RASTER_DOTS */
 };
-static inline uint8_t rt_raster_cell(const struct rt_raster *r, uint32_t row, uint64_t column) {
-  return r->cells[column * r->n_rows + row];
+static inline uint8_t rt_cell(const struct rt_cells *c, uint32_t row, uint64_t column) {
+  return c->at[column * c->n_rows + row];
 }
 struct rt_rates {
   uint32_t n_rows, pops_per_row, n_bins;

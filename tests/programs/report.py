@@ -92,8 +92,27 @@ def whole(t):
             ys = [r[1 + k] for r in data]
             t.check(any(line_of(s, [r[0] for r in data], ys) for s in drawn), f"trace {name} {head[1 + k]}: {len(ys)} points as in the CSV")
     hist = text_of(figure(page, id="distributions"))
+    c = f"{correlation(spikes, 'I', 40):.3g}".replace("-", "−")
+    t.check(c in hist, "the mean correlation is that of the spikes in the CSV file", f"{c} {hist}")
     for p in info["populations"]:
         t.check(f"{p['cv_isi']:.3g}" in hist, f"the mean CV of {p['name']} is that of run.json", f"{p['cv_isi']} {hist}")
+
+
+def correlation(spikes, name, bins):
+    """The mean of Pearson's correlation over all pairs of cells, of spike counts in bins of 50 steps, (from, to]."""
+    counts = {}
+    for time, population, cell in spikes:
+        step = round(float(time) / 0.1)
+        if population == name and (step - 1) // 50 < bins:
+            counts.setdefault(cell, [0] * bins)[(step - 1) // 50] += 1
+    rows = []
+    for c in counts.values():
+        mean = sum(c) / bins
+        length = sum((x - mean) ** 2 for x in c) ** 0.5
+        if length > 0:
+            rows.append([(x - mean) / length for x in c])
+    pairs = [sum(x * y for x, y in zip(a, b)) for i, a in enumerate(rows) for b in rows[:i]]
+    return sum(pairs) / len(pairs)
 
 
 def sampled(t):
@@ -132,7 +151,7 @@ network net {
   population A : iaf_psc_exp[30]
   population B : iaf_psc_exp[30]
   drive A.I with constant(uniform(0 pA, 1000 pA))
-  drive B.I with sine(10 pA, 10 Hz)
+  drive B.I with sine(10 pA, frequency = 10 Hz)
 }
 experiment main { network net;  run 500 ms with dt = 0.1 ms }
 """)
