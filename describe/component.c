@@ -1,4 +1,5 @@
-/* A component as table D has it: what it is, its equations, what events do to it, when it fires, its parameters. */
+/* A component as table D has it: what it is, its equations, what events do to it, when it fires, its
+ * parameters. */
 #include <string.h>
 
 #include "describe/inner.h"
@@ -13,7 +14,8 @@ static void row_end(Describe *d) { put(d, "</td></tr>\n"); }
 static const AstItem *item_at(const AstDecl *decl, uint32_t i) { return AST_AS(Item, decl->items.at[i]); }
 
 /* Calls for each declared name of one kind. */
-static uint32_t each_item(Describe *d, const AstBlock *b, const char *kind, void (*fn)(Describe *d, const AstItem *item)) {
+static uint32_t each_item(Describe *d, const AstBlock *b, const char *kind,
+                          void (*fn)(Describe *d, const AstItem *item)) {
   uint32_t n = 0;
   for (uint32_t i = 0; i < b->body.n; i++) {
     if (strcmp(decl_kind(d, b->body.at[i]), kind) != 0) continue;
@@ -191,7 +193,10 @@ static void param_row(Describe *d, const AstItem *p) {
 
 static void put_params(Describe *d, const AstBlock *b) {
   if (!each_item(d, b, "param", NULL) && !each_item(d, b, "weight", NULL)) return;
-  put(d, "<table class=\"inner\"><thead><tr><th></th><th>parameter</th><th>value</th><th>domain</th><th></th></tr></thead><tbody>\n");
+  put(d,
+      "<table "
+      "class=\"inner\"><thead><tr><th></th><th>parameter</th><th>value</th><th>domain</th><th></th></tr></"
+      "thead><tbody>\n");
   each_item(d, b, "param", param_row);
   each_item(d, b, "weight", param_row);
   put(d, "</tbody></table>\n");
@@ -210,7 +215,9 @@ static void put_functions(Describe *d, uint32_t from) {
       put_name_math(d, a->name, NULL);
       put(d, ": a number of ");
       put_quantity_text(d, name_str(d->s, AST_AS(Unit, a->unit)->text));
-      if (fn->unit && k + 1 == fn->args.n) put(d, ", the result a number of "), put_quantity_text(d, name_str(d->s, AST_AS(Unit, fn->unit)->text));
+      if (fn->unit && k + 1 == fn->args.n)
+        put(d, ", the result a number of "),
+            put_quantity_text(d, name_str(d->s, AST_AS(Unit, fn->unit)->text));
       put(d, "</p>\n");
     }
     fns_want(d, fn->body);
@@ -245,7 +252,8 @@ void put_component(Describe *d, const AstBlock *b) {
     for (uint32_t i = 0; i < b->body.n; i++) {
       if (b->body.at[i]->kind == AST_RECEIVE) put_receive(d, AST_AS(Receive, b->body.at[i]));
       if (b->body.at[i]->kind == AST_ON) put_on(d, AST_AS(On, b->body.at[i]));
-      if (b->body.at[i]->kind == AST_STREAM) put(d, "<div><code>"), put_source(d, b->body.at[i]->span), put(d, "</code></div>");
+      if (b->body.at[i]->kind == AST_STREAM)
+        put(d, "<div><code>"), put_source(d, b->body.at[i]->span), put(d, "</code></div>");
     }
     row_end(d);
   }
@@ -256,6 +264,7 @@ void put_component(Describe *d, const AstBlock *b) {
     row_end(d);
   }
   put_functions(d, before);
-  if (each_item(d, b, "param", NULL) || each_item(d, b, "weight", NULL)) row(d, "Parameters"), put_params(d, b), row_end(d);
+  if (each_item(d, b, "param", NULL) || each_item(d, b, "weight", NULL))
+    row(d, "Parameters"), put_params(d, b), row_end(d);
   put(d, "</tbody></table>\n");
 }

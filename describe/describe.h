@@ -1,5 +1,5 @@
-/* A checked file as a page: the tables with which the field's papers describe a model (Nordlie E, Gewaltig M-O, Plesser HE
- * (2009) PLoS Comput Biol 5:e1000456), equations as MathML, and what its experiments gave. */
+/* A checked file as a page: the tables with which the field's papers describe a model (Nordlie E, Gewaltig
+ * M-O, Plesser HE (2009) PLoS Comput Biol 5:e1000456), equations as MathML, and what its experiments gave. */
 #ifndef NSL_DESCRIBE_H
 #define NSL_DESCRIBE_H
 

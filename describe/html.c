@@ -6,7 +6,11 @@
 void put(Describe *d, const char *html) { fputs(html, d->out); }
 
 static void put_char(Describe *d, char c) {
-  const char *entity = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : NULL;
+  const char *entity = c == '&'   ? "&amp;"
+                       : c == '<' ? "&lt;"
+                       : c == '>' ? "&gt;"
+                       : c == '"' ? "&quot;"
+                                  : NULL;
   if (entity) fputs(entity, d->out);
   else fputc((unsigned char)c >= ' ' || c == '\n' || c == '\t' ? c : ' ', d->out);
 }
@@ -34,7 +38,8 @@ static bool is_particle(const char *word) { /* of a name */
   return false;
 }
 
-/* The citation that a DOI ends: from the last full stop, semicolon or "Source:" before it. Once for each DOI. */
+/* The citation that a DOI ends: from the last full stop, semicolon or "Source:" before it. Once for each DOI.
+ */
 static void reference_keep(Describe *d, const char *text, const char *doi, const char *link) {
   for (uint32_t i = 0; i < d->references.n; i++)
     if (!strcmp(d->references.at[i].doi, link)) return;

@@ -14,8 +14,8 @@ typedef struct {
   const Model *model;
   const DescribeInput *input;
   FILE *out;
-  int fraction; /* fractions around what is being written */
-  bool display; /* a formula on a line of its own */
+  int fraction;                     /* fractions around what is being written */
+  bool display;                     /* a formula on a line of its own */
   VEC(const AstBlock *) components; /* to be described, each once, in the order in which they are met */
   VEC(const AstFn *) fns;
   VEC(DescribeReference) references; /* DOIs in doc comments, each once */
@@ -28,16 +28,22 @@ void put_doc(Describe *d, Name doc); /* as a paragraph, DOIs as links; nothing i
 void put_doc_inline(Describe *d, Name doc);
 void put_source(Describe *d, Span span); /* as it stands in the file: what has no other form */
 
-/* math.c: mathematics. Each writes one <math>. */
-void put_math(Describe *d, const Ast *expression);    /* in a line of text */
-void put_formula(Describe *d, const Ast *expression); /* on a line of its own */
+/* math.c: pieces of a <math>. outer: how tightly what stands around binds, 0 (not at all) to 9 */
+void math_node(Describe *d, const Ast *e, int outer);
+/* name, the parts in which it lies ("na", NULL: none), indices: one symbol with one subscript. */
+void math_symbol(Describe *d, const char *name, const char *part, const AstList *indices);
+void math_comma(Describe *d, bool *first);
+void put_quantity_text(Describe *d, const char *unit); /* a unit as people write it: uF/cm^2 as µF/cm² */
+
+/* equations.c: each writes one <math>, or several. */
+void put_math(Describe *d, const Ast *expression);                     /* in a line of text */
+void put_formula(Describe *d, const Ast *expression);                  /* on a line of its own */
 void put_name_math(Describe *d, AstWord name, const AstList *binders); /* binders: of a family; may be NULL */
 void put_equation(Describe *d, const AstEquation *e);
 void put_assign(Describe *d, const AstAssign *a, bool in_handler);
 void put_definition(Describe *d, const AstItem *item);
 void put_fn(Describe *d, const AstFn *fn);
 void put_gate(Describe *d, const AstGate *gate);
-void put_quantity_text(Describe *d, const char *unit); /* a unit as people write it: uF/cm^2 as µF/cm² */
 
 /* component.c */
 void put_component(Describe *d, const AstBlock *block);

@@ -1,9 +1,10 @@
-/* Expressions, equations and statements as MathML, from the tree of a checked file, so that they look as their author
+/* Expressions as MathML, from the tree of a checked file, so that they look as their author
  * wrote them: functions by name, families by index, products and quotients in the order given.
  *
- * Names are read as people read them: what follows the first `_` is a subscript, names of Greek letters are Greek
- * letters, the name of a part is a subscript of what is in it (na.g). Quotients are fractions; inside of a fraction they
- * stand on the line, so that nothing becomes too small. A form that is not known here is shown as it was written. */
+ * Names are read as people read them: what follows the first `_` is a subscript, names of Greek letters are
+ * Greek letters, the name of a part is a subscript of what is in it (na.g). Quotients are fractions; inside
+ * of a fraction they stand on the line, so that nothing becomes too small. A form that is not known here is
+ * shown as it was written. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,18 +12,17 @@
 
 #include "describe/inner.h"
 
-static void node(Describe *d, const Ast *e, int outer);
-
 /* ---- names */
 
 static const struct {
   const char *word, *letter;
-} greek[] = {{"alpha", "α"},   {"beta", "β"},  {"gamma", "γ"},   {"delta", "δ"},   {"epsilon", "ε"}, {"zeta", "ζ"},
-             {"eta", "η"},     {"theta", "θ"}, {"iota", "ι"},    {"kappa", "κ"},   {"lambda", "λ"},  {"mu", "μ"},
-             {"nu", "ν"},      {"xi", "ξ"},    {"pi", "π"},      {"rho", "ρ"},     {"sigma", "σ"},   {"tau", "τ"},
-             {"upsilon", "υ"}, {"phi", "φ"},   {"chi", "χ"},     {"psi", "ψ"},     {"omega", "ω"},   {"Gamma", "Γ"},
-             {"Delta", "Δ"},   {"Theta", "Θ"}, {"Lambda", "Λ"},  {"Xi", "Ξ"},      {"Pi", "Π"},      {"Sigma", "Σ"},
-             {"Phi", "Φ"},     {"Psi", "Ψ"},   {"Omega", "Ω"},   {"inf", "∞"}};
+} greek[] = {{"alpha", "α"},  {"beta", "β"},   {"gamma", "γ"}, {"delta", "δ"},   {"epsilon", "ε"},
+             {"zeta", "ζ"},   {"eta", "η"},    {"theta", "θ"}, {"iota", "ι"},    {"kappa", "κ"},
+             {"lambda", "λ"}, {"mu", "μ"},     {"nu", "ν"},    {"xi", "ξ"},      {"pi", "π"},
+             {"rho", "ρ"},    {"sigma", "σ"},  {"tau", "τ"},   {"upsilon", "υ"}, {"phi", "φ"},
+             {"chi", "χ"},    {"psi", "ψ"},    {"omega", "ω"}, {"Gamma", "Γ"},   {"Delta", "Δ"},
+             {"Theta", "Θ"},  {"Lambda", "Λ"}, {"Xi", "Ξ"},    {"Pi", "Π"},      {"Sigma", "Σ"},
+             {"Phi", "Φ"},    {"Psi", "Ψ"},    {"Omega", "Ω"}, {"inf", "∞"}};
 
 static void identifier(Describe *d, const char *text, size_t n) {
   for (size_t i = 0; i < COUNT_OF(greek); i++)
@@ -35,7 +35,7 @@ static void identifier(Describe *d, const char *text, size_t n) {
   fprintf(d->out, digits ? "<mn>%.*s</mn>" : "<mi>%.*s</mi>", (int)n, text);
 }
 
-static void comma(Describe *d, bool *first) {
+void math_comma(Describe *d, bool *first) {
   if (!*first) put(d, "<mo separator=\"true\">,</mo>");
   *first = false;
 }
@@ -44,7 +44,7 @@ static void comma(Describe *d, bool *first) {
 static void words(Describe *d, const char *text, bool *first) {
   while (*text) {
     size_t n = strcspn(text, "_");
-    comma(d, first);
+    math_comma(d, first);
     identifier(d, text, n);
     text += n + (text[n] == '_');
   }
@@ -69,10 +69,10 @@ static const char *letter_first(Describe *d, const char *name) {
 }
 
 /* name, the parts in which it lies ("na", NULL: none), indices: one symbol with one subscript. */
-static void symbol(Describe *d, const char *name, const char *part, const AstList *indices) {
+void math_symbol(Describe *d, const char *name, const char *part, const AstList *indices) {
   name = letter_first(d, name);
   size_t base = strcspn(name, "_"), n = base;
-  while (n > 1 && isdigit((unsigned char)name[n - 1])) n--;       /* V1: V with the subscript 1 */
+  while (n > 1 && isdigit((unsigned char)name[n - 1])) n--;          /* V1: V with the subscript 1 */
   if (n != base && n > 1 && (unsigned char)name[0] < 0x80) n = base; /* but not of words: L23 */
   if (base == 0) base = n = strlen(name);
   bool sub = n < strlen(name) || part || (indices && indices->n);
@@ -86,8 +86,8 @@ static void symbol(Describe *d, const char *name, const char *part, const AstLis
     first = false;
   }
   if (name[base]) words(d, name + base + 1, &first);
-  if (part) comma(d, &first), put(d, "<mtext>"), put_text(d, part), put(d, "</mtext>");
-  for (uint32_t i = 0; indices && i < indices->n; i++) comma(d, &first), node(d, indices->at[i], 0);
+  if (part) math_comma(d, &first), put(d, "<mtext>"), put_text(d, part), put(d, "</mtext>");
+  for (uint32_t i = 0; indices && i < indices->n; i++) math_comma(d, &first), math_node(d, indices->at[i], 0);
   put(d, "</mrow></msub>");
 }
 
@@ -102,8 +102,11 @@ static void number(Describe *d, double x) {
   char *e = strchr(text, 'e');
   if (isinf(x)) put(d, "<mi>∞</mi>");
   else if (!e) fprintf(d->out, "<mn>%s</mn>", text);
-  else if (e == text + 1 && text[0] == '1') fprintf(d->out, "<msup><mn>10</mn><mn>%d</mn></msup>", atoi(e + 1));
-  else fprintf(d->out, "<mn>%.*s</mn><mo>×</mo><msup><mn>10</mn><mn>%d</mn></msup>", (int)(e - text), text, atoi(e + 1));
+  else if (e == text + 1 && text[0] == '1')
+    fprintf(d->out, "<msup><mn>10</mn><mn>%d</mn></msup>", atoi(e + 1));
+  else
+    fprintf(d->out, "<mn>%.*s</mn><mo>×</mo><msup><mn>10</mn><mn>%d</mn></msup>", (int)(e - text), text,
+            atoi(e + 1));
 }
 
 void put_quantity_text(Describe *d, const char *unit) {
@@ -147,20 +150,27 @@ static void quantity(Describe *d, const AstNumber *n) {
   put(d, "</mtext>");
 }
 
-/* ---- operators. Levels: 0 anything, 1 or, 2 and, 3 not, 4 comparison, 5 sum, 6 product, 7 sign, 8 power, 9 atom */
+/* ---- operators. Levels: 0 anything, 1 or, 2 and, 3 not, 4 comparison, 5 sum, 6 product, 7 sign, 8 power, 9
+ * atom */
 
 static const struct {
   const char *sign;
   int level;
-} operators[] = {
-    [OP_ADD] = {"<mo>+</mo>", 5},      [OP_SUB] = {"<mo>−</mo>", 5},
-    [OP_MUL] = {"<mo>⁢</mo>", 6},  [OP_DIV] = {"<mo>/</mo>", 6},
-    [OP_POW] = {"", 8},                [OP_LT] = {"<mo>&lt;</mo>", 4},
-    [OP_LE] = {"<mo>≤</mo>", 4},       [OP_GT] = {"<mo>&gt;</mo>", 4},
-    [OP_GE] = {"<mo>≥</mo>", 4},       [OP_EQ] = {"<mo>=</mo>", 4},
-    [OP_NE] = {"<mo>≠</mo>", 4},       [OP_AND] = {"<mtext>\u00a0and\u00a0</mtext>", 2},
-    [OP_OR] = {"<mtext>\u00a0or\u00a0</mtext>", 1}, [OP_NOT] = {"<mo>¬</mo>", 3},
-    [OP_NEG] = {"<mo form=\"prefix\">−</mo>", 7}};
+} operators[] = {[OP_ADD] = {"<mo>+</mo>", 5},
+                 [OP_SUB] = {"<mo>−</mo>", 5},
+                 [OP_MUL] = {"<mo>⁢</mo>", 6},
+                 [OP_DIV] = {"<mo>/</mo>", 6},
+                 [OP_POW] = {"", 8},
+                 [OP_LT] = {"<mo>&lt;</mo>", 4},
+                 [OP_LE] = {"<mo>≤</mo>", 4},
+                 [OP_GT] = {"<mo>&gt;</mo>", 4},
+                 [OP_GE] = {"<mo>≥</mo>", 4},
+                 [OP_EQ] = {"<mo>=</mo>", 4},
+                 [OP_NE] = {"<mo>≠</mo>", 4},
+                 [OP_AND] = {"<mtext>\u00a0and\u00a0</mtext>", 2},
+                 [OP_OR] = {"<mtext>\u00a0or\u00a0</mtext>", 1},
+                 [OP_NOT] = {"<mo>¬</mo>", 3},
+                 [OP_NEG] = {"<mo form=\"prefix\">−</mo>", 7}};
 
 static void open_paren(Describe *d, bool needed) {
   if (needed) put(d, "<mrow><mo>(</mo>");
@@ -181,7 +191,7 @@ static bool minus_first(Describe *d, const AstBinary *b, int outer) {
   positive.left = AST_AS(Unary, b->left)->arg;
   open_paren(d, outer > 5);
   put(d, operators[OP_NEG].sign);
-  node(d, &positive.head, 5);
+  math_node(d, &positive.head, 5);
   close_paren(d, outer > 5);
   return true;
 }
@@ -190,9 +200,9 @@ static void fraction(Describe *d, const AstBinary *b, int outer) {
   if (minus_first(d, b, outer)) return;
   if (d->fraction >= 1) {
     open_paren(d, outer >= 6); /* a / b c would be read as a / (b c) */
-    node(d, b->left, 6);
+    math_node(d, b->left, 6);
     put(d, operators[OP_DIV].sign);
-    node(d, b->right, 7);
+    math_node(d, b->right, 7);
     close_paren(d, outer >= 6);
     return;
   }
@@ -200,9 +210,9 @@ static void fraction(Describe *d, const AstBinary *b, int outer) {
   open_paren(d, paren);
   d->fraction++;
   put(d, "<mfrac><mrow>");
-  node(d, b->left, 0);
+  math_node(d, b->left, 0);
   put(d, "</mrow><mrow>");
-  node(d, b->right, 0);
+  math_node(d, b->right, 0);
   put(d, "</mrow></mfrac>");
   d->fraction--;
   close_paren(d, paren);
@@ -215,25 +225,26 @@ static void binary(Describe *d, const AstBinary *b, int outer) {
   }
   if (b->op == OP_POW) {
     put(d, "<msup><mrow>");
-    node(d, b->left, 9);
+    math_node(d, b->left, 9);
     put(d, "</mrow><mrow>");
     int around = d->fraction;
     d->fraction = 1;
-    node(d, b->right, 0);
+    math_node(d, b->right, 0);
     d->fraction = around;
     put(d, "</mrow></msup>");
     return;
   }
   int level = operators[b->op].level;
   open_paren(d, level < outer);
-  node(d, b->left, level);
-  const Ast *next = b->right && b->right->kind == AST_BINARY && operators[AST_AS(Binary, b->right)->op].level < level
-                        ? NULL /* a bracket comes first */
-                        : leftmost(b->right);
+  math_node(d, b->left, level);
+  const Ast *next =
+      b->right && b->right->kind == AST_BINARY && operators[AST_AS(Binary, b->right)->op].level < level
+          ? NULL /* a bracket comes first */
+          : leftmost(b->right);
   if (b->op == OP_MUL && next && next->kind == AST_NUMBER) put(d, "<mo>·</mo>");
   else if (b->op == OP_MUL) put(d, "<mo>⁢</mo><mspace width=\"0.18em\"/>");
   else put(d, operators[b->op].sign);
-  node(d, b->right, level + (b->op == OP_SUB || level == 4));
+  math_node(d, b->right, level + (b->op == OP_SUB || level == 4));
   close_paren(d, level < outer);
 }
 
@@ -250,11 +261,12 @@ static const struct {
 
 static void arguments(Describe *d, const AstList *args) {
   bool first = true;
-  for (uint32_t i = 0; i < args->n; i++) comma(d, &first), node(d, args->at[i], 0);
+  for (uint32_t i = 0; i < args->n; i++) math_comma(d, &first), math_node(d, args->at[i], 0);
 }
 
 static void call(Describe *d, const AstCall *c) {
-  const char *name = c->callee && c->callee->kind == AST_NAME ? word(d, AST_AS(NameRef, c->callee)->name) : "";
+  const char *name =
+      c->callee && c->callee->kind == AST_NAME ? word(d, AST_AS(NameRef, c->callee)->name) : "";
   int around = d->fraction;
   for (size_t i = 0; i < COUNT_OF(fenced); i++)
     if (!strcmp(name, fenced[i].name)) {
@@ -268,19 +280,19 @@ static void call(Describe *d, const AstCall *c) {
     return;
   }
   if (!strcmp(name, "delayed") && c->args.n == 2) {
-    node(d, c->args.at[0], 9);
+    math_node(d, c->args.at[0], 9);
     put(d, "<mrow><mo>(</mo><mi>t</mi><mo>−</mo>");
-    node(d, c->args.at[1], 6);
+    math_node(d, c->args.at[1], 6);
     put(d, "<mo>)</mo></mrow>");
     return;
   }
   if (!strcmp(name, "pow") && c->args.n == 2) {
-    put(d, "<msup><mrow>"), node(d, c->args.at[0], 9), put(d, "</mrow><mrow>");
-    d->fraction = 1, node(d, c->args.at[1], 0), d->fraction = around;
+    put(d, "<msup><mrow>"), math_node(d, c->args.at[0], 9), put(d, "</mrow><mrow>");
+    d->fraction = 1, math_node(d, c->args.at[1], 0), d->fraction = around;
     put(d, "</mrow></msup>");
     return;
   }
-  if (c->callee) node(d, c->callee, 9);
+  if (c->callee) math_node(d, c->callee, 9);
   put(d, "<mo>⁡</mo><mrow><mo>(</mo>");
   arguments(d, &c->args);
   put(d, "<mo>)</mo></mrow>");
@@ -290,15 +302,15 @@ static void cases(Describe *d, const AstIfExpr *e) {
   put(d, "<mrow><mo>{</mo><mtable columnalign=\"left left\">");
   for (;;) {
     put(d, "<mtr><mtd>");
-    node(d, e->then, 0);
+    math_node(d, e->then, 0);
     put(d, "</mtd><mtd><mtext>if\u00a0</mtext>");
-    node(d, e->cond, 0);
+    math_node(d, e->cond, 0);
     put(d, "</mtd></mtr>");
     if (!e->other || e->other->kind != AST_IF_EXPR) break;
     e = AST_AS(IfExpr, e->other);
   }
   put(d, "<mtr><mtd>");
-  if (e->other) node(d, e->other, 0);
+  if (e->other) math_node(d, e->other, 0);
   put(d, "</mtd><mtd><mtext>otherwise</mtext></mtd></mtr></mtable></mrow>");
 }
 
@@ -320,11 +332,11 @@ static bool dotted(Describe *d, const Ast *e, const char **ret_name, const char 
 static void subscript(Describe *d, const AstSubscript *e) {
   const char *name, *part = NULL;
   if (e->base && e->base->kind == AST_NAME) {
-    symbol(d, word(d, AST_AS(NameRef, e->base)->name), NULL, &e->indices);
+    math_symbol(d, word(d, AST_AS(NameRef, e->base)->name), NULL, &e->indices);
   } else if (e->base && dotted(d, e->base, &name, &part)) {
-    symbol(d, name, part, &e->indices);
+    math_symbol(d, name, part, &e->indices);
   } else {
-    put(d, "<msub>"), node(d, e->base, 9), put(d, "<mrow>");
+    put(d, "<msub>"), math_node(d, e->base, 9), put(d, "<mrow>");
     arguments(d, &e->indices);
     put(d, "</mrow></msub>");
   }
@@ -348,18 +360,18 @@ static void list(Describe *d, const AstList *items, const char *open, const char
 
 static void interval(Describe *d, const AstInterval *i) {
   fprintf(d->out, "<mrow><mo>%s</mo>", i->open_from ? "(" : "[");
-  if (i->from) node(d, i->from, 0);
+  if (i->from) math_node(d, i->from, 0);
   put(d, "<mo separator=\"true\">,</mo>");
-  if (i->to) node(d, i->to, 0);
+  if (i->to) math_node(d, i->to, 0);
   fprintf(d->out, "<mo>%s</mo></mrow>", i->open_to ? ")" : "]");
 }
 
-static void node(Describe *d, const Ast *e, int outer) {
+void math_node(Describe *d, const Ast *e, int outer) {
   const char *name, *part = NULL;
   if (!e) return;
   if (e->kind == AST_NUMBER) quantity(d, AST_AS(Number, e));
-  else if (e->kind == AST_NAME) symbol(d, word(d, AST_AS(NameRef, e)->name), NULL, NULL);
-  else if (dotted(d, e, &name, &part)) symbol(d, name, part, NULL);
+  else if (e->kind == AST_NAME) math_symbol(d, word(d, AST_AS(NameRef, e)->name), NULL, NULL);
+  else if (dotted(d, e, &name, &part)) math_symbol(d, name, part, NULL);
   else if (e->kind == AST_SUBSCRIPT) subscript(d, AST_AS(Subscript, e));
   else if (e->kind == AST_BINARY) binary(d, AST_AS(Binary, e), outer);
   else if (e->kind == AST_CALL) call(d, AST_AS(Call, e));
@@ -369,163 +381,22 @@ static void node(Describe *d, const Ast *e, int outer) {
   else if (e->kind == AST_SET) list(d, &AST_AS(SetExpr, e)->items, "{", "}");
   else if (e->kind == AST_INTERVAL) interval(d, AST_AS(Interval, e));
   else if (e->kind == AST_RANGE) {
-    node(d, AST_AS(Range, e)->from, 6), put(d, "<mo>…</mo>"), node(d, AST_AS(Range, e)->to, 6);
+    math_node(d, AST_AS(Range, e)->from, 6), put(d, "<mo>…</mo>"), math_node(d, AST_AS(Range, e)->to, 6);
   } else if (e->kind == AST_WITHIN) {
-    node(d, AST_AS(Within, e)->draw, 9), put(d, "<mtext>\u00a0within\u00a0</mtext>"), node(d, AST_AS(Within, e)->interval, 9);
+    math_node(d, AST_AS(Within, e)->draw, 9), put(d, "<mtext>\u00a0within\u00a0</mtext>"),
+        math_node(d, AST_AS(Within, e)->interval, 9);
   } else if (e->kind == AST_UNARY) {
     const AstUnary *u = AST_AS(Unary, e);
     open_paren(d, outer >= 7);
-    put(d, operators[u->op].sign), node(d, u->arg, 7);
+    put(d, operators[u->op].sign), math_node(d, u->arg, 7);
     close_paren(d, outer >= 7);
   } else if (e->kind == AST_PRIMED && !AST_AS(Primed, e)->base) {
-    symbol(d, word(d, AST_AS(Primed, e)->name), NULL, &AST_AS(Primed, e)->indices), primes(d, AST_AS(Primed, e)->primes);
+    math_symbol(d, word(d, AST_AS(Primed, e)->name), NULL, &AST_AS(Primed, e)->indices),
+        primes(d, AST_AS(Primed, e)->primes);
   } else if (e->kind == AST_NAMED) {
-    put(d, "<mtext>"), put_text(d, word(d, AST_AS(Named, e)->name)), put(d, "</mtext><mo>=</mo>"), node(d, AST_AS(Named, e)->value, 0);
+    put(d, "<mtext>"), put_text(d, word(d, AST_AS(Named, e)->name)), put(d, "</mtext><mo>=</mo>"),
+        math_node(d, AST_AS(Named, e)->value, 0);
   } else {
     as_written(d, e);
-  }
-}
-
-/* ---- what stands on its own */
-
-static void begin(Describe *d, bool display) {
-  put(d, display ? "<div class=\"eq\"><math displaystyle=\"true\"><mrow>" : "<math><mrow>");
-  d->display = display;
-  d->fraction = !display;
-}
-static void end(Describe *d) {
-  put(d, d->display ? "</mrow></math></div>\n" : "</mrow></math>");
-  d->fraction = 0;
-}
-
-void put_math(Describe *d, const Ast *e) {
-  begin(d, false);
-  node(d, e, 0);
-  end(d);
-}
-
-void put_formula(Describe *d, const Ast *e) {
-  begin(d, true);
-  node(d, e, 0);
-  end(d);
-}
-
-/* dV/dt, d²x/dt² */
-static void derivative(Describe *d, const char *name, const AstList *indices, int order) {
-  put(d, "<mfrac><mrow>");
-  if (order > 1) fprintf(d->out, "<msup><mi>d</mi><mn>%d</mn></msup>", order);
-  else put(d, "<mi>d</mi>");
-  symbol(d, name, NULL, indices);
-  put(d, "</mrow><mrow><mi>d</mi>");
-  if (order > 1) fprintf(d->out, "<msup><mi>t</mi><mn>%d</mn></msup>", order);
-  else put(d, "<mi>t</mi>");
-  put(d, "</mrow></mfrac>");
-}
-
-void put_equation(Describe *d, const AstEquation *e) {
-  begin(d, true);
-  if (e->primes) derivative(d, word(d, e->name), &e->indices, e->primes);
-  else symbol(d, word(d, e->name), NULL, &e->indices);
-  put(d, "<mo>=</mo>");
-  node(d, e->value, 0);
-  end(d);
-}
-
-/* `I += w` in a handler is I ← I + w; a setting is an equation. */
-void put_assign(Describe *d, const AstAssign *a, bool in_handler) {
-  static const AstOp of[] = {[ASSIGN_ADD] = OP_ADD, [ASSIGN_SUB] = OP_SUB, [ASSIGN_MUL] = OP_MUL};
-  begin(d, false);
-  node(d, a->target, 0);
-  put(d, a->op == ASSIGN_DRAW ? "<mo>∼</mo>" : in_handler ? "<mo>←</mo>" : "<mo>=</mo>");
-  if (a->op == ASSIGN_SET || a->op == ASSIGN_DRAW) {
-    node(d, a->value, 0);
-  } else {
-    AstBinary both = {.head.kind = AST_BINARY, .op = (int)of[a->op], .left = a->target, .right = a->value};
-    node(d, &both.head, 0);
-  }
-  end(d);
-}
-
-/* The binders of a family as the indices of its members. */
-static AstList indices_of(Describe *d, const AstList *binders) {
-  AstList indices = {0};
-  for (uint32_t i = 0; i < binders->n; i++) {
-    AstNameRef *index = NEW(d->arena, AstNameRef);
-    *index = (AstNameRef){.head.kind = AST_NAME, .name = AST_AS(Binder, binders->at[i])->name};
-    vec_push(d->arena, &indices, &index->head);
-  }
-  return indices;
-}
-
-void put_name_math(Describe *d, AstWord name, const AstList *binders) {
-  AstList indices = binders ? indices_of(d, binders) : (AstList){0};
-  begin(d, false);
-  symbol(d, word(d, name), NULL, &indices);
-  end(d);
-}
-
-void put_definition(Describe *d, const AstItem *item) {
-  AstList indices = indices_of(d, &item->binders);
-  begin(d, true);
-  symbol(d, word(d, item->name), NULL, &indices);
-  put(d, item->draw ? "<mo>∼</mo>" : "<mo>=</mo>");
-  node(d, item->value, 0);
-  end(d);
-}
-
-void put_fn(Describe *d, const AstFn *fn) {
-  bool first = true;
-  begin(d, true);
-  symbol(d, word(d, fn->name), NULL, NULL);
-  put(d, "<mo>⁡</mo><mrow><mo>(</mo>");
-  for (uint32_t i = 0; i < fn->args.n; i++) comma(d, &first), symbol(d, word(d, AST_AS(FnArg, fn->args.at[i])->name), NULL, NULL);
-  put(d, "<mo>)</mo></mrow><mo>=</mo>");
-  node(d, fn->body, 0);
-  end(d);
-}
-
-/* ---- gates: dm/dt = α (1 − m) − β m, or (m∞ − m) / τ; and what these are */
-
-static const Ast *gate_value(const Describe *d, const AstGate *g, const char *name) {
-  for (uint32_t i = 0; i < g->body.n; i++)
-    if (g->body.at[i]->kind == AST_ASSIGN) {
-      const AstAssign *a = AST_AS(Assign, g->body.at[i]);
-      if (a->target->kind == AST_NAME && !strcmp(word(d, AST_AS(NameRef, a->target)->name), name)) return a->value;
-    }
-  return NULL;
-}
-
-static void gate_part(Describe *d, const char *gate, const char *letter, const Ast *value) {
-  begin(d, true);
-  fprintf(d->out, "<msub><mi>%s</mi>", letter);
-  symbol(d, gate, NULL, NULL);
-  put(d, "</msub><mo>=</mo>");
-  node(d, value, 0);
-  end(d);
-}
-
-void put_gate(Describe *d, const AstGate *g) {
-  const char *m = word(d, g->name);
-  const Ast *alpha = gate_value(d, g, "alpha"), *beta = gate_value(d, g, "beta"), *steady = gate_value(d, g, "steady"),
-            *tau = gate_value(d, g, "tau");
-  begin(d, true);
-  derivative(d, m, NULL, 1);
-  put(d, "<mo>=</mo>");
-  if (alpha && beta) {
-    put(d, "<msub><mi>α</mi>"), symbol(d, m, NULL, NULL), put(d, "</msub><mspace width=\"0.18em\"/><mrow><mo>(</mo><mn>1</mn><mo>−</mo>");
-    symbol(d, m, NULL, NULL), put(d, "<mo>)</mo></mrow><mo>−</mo><msub><mi>β</mi>");
-    symbol(d, m, NULL, NULL), put(d, "</msub><mspace width=\"0.18em\"/>"), symbol(d, m, NULL, NULL);
-  } else {
-    put(d, "<mfrac><mrow><msub>"), symbol(d, m, NULL, NULL), put(d, "<mi>∞</mi></msub><mo>−</mo>"), symbol(d, m, NULL, NULL);
-    put(d, "</mrow><msub><mi>τ</mi>"), symbol(d, m, NULL, NULL), put(d, "</msub></mfrac>");
-  }
-  end(d);
-  if (alpha && beta) gate_part(d, m, "α", alpha), gate_part(d, m, "β", beta);
-  if (tau) gate_part(d, m, "τ", tau);
-  if (steady) {
-    begin(d, true);
-    put(d, "<msub>"), symbol(d, m, NULL, NULL), put(d, "<mi>∞</mi></msub><mo>=</mo>");
-    node(d, steady, 0);
-    end(d);
   }
 }

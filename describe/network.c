@@ -1,5 +1,5 @@
-/* The tables of a network: populations, connectivity, input, parameters; and of an experiment: measurements. A family of
- * populations or projections stays one row, as it is one line of the model. */
+/* The tables of a network: populations, connectivity, input, parameters; and of an experiment: measurements.
+ * A family of populations or projections stays one row, as it is one line of the model. */
 #include <string.h>
 
 #include "describe/inner.h"
@@ -158,7 +158,8 @@ static void table_value(Describe *d, const AstListExpr *rows) {
 
 static void put_value(Describe *d, const Ast *value) {
   if (!value) return;
-  if (is_kind(value, AST_LIST) && AST_AS(ListExpr, value)->items.n && is_kind(AST_AS(ListExpr, value)->items.at[0], AST_LIST)) {
+  if (is_kind(value, AST_LIST) && AST_AS(ListExpr, value)->items.n &&
+      is_kind(AST_AS(ListExpr, value)->items.at[0], AST_LIST)) {
     table_value(d, AST_AS(ListExpr, value));
     return;
   }
@@ -237,14 +238,17 @@ static void summary_models(Describe *d, const AstBlock *b, bool synapses) {
   const char *seen[64];
   uint32_t n = 0;
   for (uint32_t i = 0; i < b->body.n; i++) {
-    const Ast *ref = is_kind(b->body.at[i], AST_POPULATION) && !synapses ? AST_AS(Population, b->body.at[i])->component
-                     : is_kind(b->body.at[i], AST_CONNECT) && synapses   ? AST_AS(Connect, b->body.at[i])->synapse
-                                                                        : NULL;
-    if (synapses && is_kind(b->body.at[i], AST_CONNECT) && !ref) put_once(d, "static", seen, &n, COUNT_OF(seen));
+    const Ast *ref =
+        is_kind(b->body.at[i], AST_POPULATION) && !synapses ? AST_AS(Population, b->body.at[i])->component
+        : is_kind(b->body.at[i], AST_CONNECT) && synapses   ? AST_AS(Connect, b->body.at[i])->synapse
+                                                            : NULL;
+    if (synapses && is_kind(b->body.at[i], AST_CONNECT) && !ref)
+      put_once(d, "static", seen, &n, COUNT_OF(seen));
     const AstBlock *c = ref ? block_find(d, ref) : NULL;
     if (!c) continue;
     const char *about = first_sentence(d, c->doc);
-    put_once(d, *about ? arena_printf(d->arena, "%s (%s)", word(d, c->name), about) : word(d, c->name), seen, &n, COUNT_OF(seen));
+    put_once(d, *about ? arena_printf(d->arena, "%s (%s)", word(d, c->name), about) : word(d, c->name), seen,
+             &n, COUNT_OF(seen));
   }
   if (!n) put(d, "none");
 }
@@ -271,7 +275,8 @@ static void put_rows(Describe *d, const AstBlock *b, AstKind kind) {
 
 static void put_params(Describe *d, const AstBlock *b) {
   if (!count(b, AST_DECL)) return;
-  table(d, "", "Parameters, sets and definitions", "<th></th><th>name</th><th>value</th><th>domain</th><th></th>");
+  table(d, "", "Parameters, sets and definitions",
+        "<th></th><th>name</th><th>value</th><th>domain</th><th></th>");
   for (uint32_t i = 0; i < b->body.n; i++)
     if (is_kind(b->body.at[i], AST_DECL)) {
       const AstDecl *decl = AST_AS(Decl, b->body.at[i]);
@@ -289,7 +294,8 @@ void put_network(Describe *d, const AstBlock *b) {
     put_rows(d, b, AST_POPULATION), table_end(d);
   }
   if (count(b, AST_CONNECT)) {
-    table(d, "C", "Connectivity", "<th>name</th><th>source</th><th>target</th><th>pattern</th><th>synapse</th>");
+    table(d, "C", "Connectivity",
+          "<th>name</th><th>source</th><th>target</th><th>pattern</th><th>synapse</th>");
     put_rows(d, b, AST_CONNECT), table_end(d);
   }
   if (count(b, AST_DRIVE)) {
@@ -335,7 +341,8 @@ static const DescribeRun *run_of(const Describe *d, const char *name) {
 }
 
 void put_experiment(Describe *d, const AstBlock *b) {
-  fprintf(d->out, "<section id=\"experiment-%s\">\n<h2>Experiment: %s</h2>\n", word(d, b->name), word(d, b->name));
+  fprintf(d->out, "<section id=\"experiment-%s\">\n<h2>Experiment: %s</h2>\n", word(d, b->name),
+          word(d, b->name));
   put_doc(d, b->doc);
   if (count(b, AST_DRIVE)) {
     table(d, "E", "Input", "<th>target</th><th>type</th><th>values</th>");

@@ -1,5 +1,5 @@
-/* The page: what the file is, a section for each network, each model, each experiment. Components are described once,
- * with all parts and functions that they use, wherever these are declared. */
+/* The page: what the file is, a section for each network, each model, each experiment. Components are
+ * described once, with all parts and functions that they use, wherever these are declared. */
 #include "describe/inner.h"
 
 #include <string.h>
@@ -11,9 +11,11 @@ static const char style[] =
     "table.model>tbody>tr:first-child>*{background:#222;color:#fff}"
     "table.model>tbody>tr>th,table.tab>tbody>tr>th{width:110px}"
     "table.tab td,table.model td,table.tab th,table.model th{padding-left:10px}"
-    "table.inner{margin:0}table.matrix{margin:0;font-size:12px}table.matrix td{padding:1px 8px 1px 0;border:0}"
+    "table.inner{margin:0}table.matrix{margin:0;font-size:12px}table.matrix td{padding:1px 8px 1px "
+    "0;border:0}"
     ".eq{margin:7px 0}.eq math{font-size:17px}"
-    "math{font-size:15px;font-family:'Latin Modern Math','STIX Two Math','Cambria Math','DejaVu Math TeX Gyre',math}"
+    "math{font-size:15px;font-family:'Latin Modern Math','STIX Two Math','Cambria Math','DejaVu Math TeX "
+    "Gyre',math}"
     "table.tab td.v{white-space:nowrap}"
     ".body{margin-left:1.6em}.unit{color:#666;font-size:13px;margin:0 0 6px}pre{white-space:pre-wrap}";
 
@@ -76,17 +78,20 @@ void fns_want(Describe *d, const Ast *node) { want_call((Ast *)node, d); }
 /* ---- sections */
 
 static bool is_component(const Describe *d, const Ast *item) {
-  static const char *const kinds[] = {"neuron", "component", "channel", "receptor", "synapse", "glia", "mass"};
+  static const char *const kinds[] = {"neuron",  "component", "channel", "receptor",
+                                      "synapse", "glia",      "mass"};
   for (size_t i = 0; i < COUNT_OF(kinds); i++)
     if (is_block(d, item, kinds[i])) return true;
   return false;
 }
 
-/* Networks of the file, and those of others that its experiments run; single cells are models that are wanted. */
+/* Networks of the file, and those of others that its experiments run; single cells are models that are
+ * wanted. */
 static void put_networks(Describe *d, const AstFile *file) {
   VEC(const AstBlock *) done = {0};
   for (uint32_t i = 0; i < file->items.n; i++)
-    if (is_block(d, file->items.at[i], "network")) vec_push(d->arena, &done, AST_AS(Block, file->items.at[i]));
+    if (is_block(d, file->items.at[i], "network"))
+      vec_push(d->arena, &done, AST_AS(Block, file->items.at[i]));
   for (uint32_t i = 0; i < file->items.n; i++) {
     if (!is_block(d, file->items.at[i], "experiment")) continue;
     const AstBlock *x = AST_AS(Block, file->items.at[i]);
@@ -96,7 +101,8 @@ static void put_networks(Describe *d, const AstFile *file) {
       bool known = !b || !is_block(d, &b->head, "network");
       for (uint32_t j = 0; j < done.n && !known; j++) known = done.at[j] == b;
       if (!known) vec_push(d->arena, &done, b);
-      if (b && !is_block(d, &b->head, "network")) component_want(d, AST_AS(Subject, x->body.at[k])->component);
+      if (b && !is_block(d, &b->head, "network"))
+        component_want(d, AST_AS(Subject, x->body.at[k])->component);
     }
   }
   for (uint32_t i = 0; i < done.n; i++) put_network(d, done.at[i]);
@@ -106,12 +112,14 @@ static void put_models(Describe *d, const AstFile *file) {
   for (uint32_t i = 0; i < file->items.n; i++) {
     if (!is_component(d, file->items.at[i])) continue;
     bool known = false;
-    for (uint32_t k = 0; k < d->components.n; k++) known |= d->components.at[k] == AST_AS(Block, file->items.at[i]);
+    for (uint32_t k = 0; k < d->components.n; k++)
+      known |= d->components.at[k] == AST_AS(Block, file->items.at[i]);
     if (!known) vec_push(d->arena, &d->components, AST_AS(Block, file->items.at[i]));
   }
   if (!d->components.n) return;
   put(d, "<section id=\"models\">\n<h2><span class=\"of\">D</span> Neuron and synapse models</h2>\n");
-  for (uint32_t i = 0; i < d->components.n; i++) put_component(d, d->components.at[i]); /* parts come behind */
+  for (uint32_t i = 0; i < d->components.n; i++)
+    put_component(d, d->components.at[i]); /* parts come behind */
   put(d, "</section>\n");
 }
 
@@ -134,18 +142,22 @@ void describe_page(Session *s, const Model *m, const DescribeInput *input, FILE 
   Describe describe = {.s = s, .arena = s->arena, .model = m, .input = input, .out = out}, *d = &describe;
   const AstFile *file = input->files.at[0];
   const char *title = name_str(s, m->title)[0] ? name_str(s, m->title) : name_str(s, m->name);
-  put(d, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" "
-         "content=\"width=device-width, initial-scale=1\"/>\n<title>");
+  put(d,
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" "
+      "content=\"width=device-width, initial-scale=1\"/>\n<title>");
   put_text(d, title);
   fprintf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n<header>\n<h1>", style);
   put_text(d, title);
-  fprintf(out, "</h1>\n<p class=\"of\">model %016llx, nslc %s</p>\n</header>\n", (unsigned long long)m->hash, NSL_VERSION);
+  fprintf(out, "</h1>\n<p class=\"of\">model %016llx, nslc %s</p>\n</header>\n", (unsigned long long)m->hash,
+          NSL_VERSION);
   put_networks(d, file);
   put_models(d, file);
   for (uint32_t i = 0; i < file->items.n; i++)
     if (is_block(d, file->items.at[i], "experiment")) put_experiment(d, AST_AS(Block, file->items.at[i]));
   put_references(d);
-  put(d, "<p class=\"of\">Tables after Nordlie E, Gewaltig M-O, Plesser HE (2009) PLoS Comput Biol 5:e1000456, doi "
-         "<a href=\"https://doi.org/10.1371/journal.pcbi.1000456\">10.1371/journal.pcbi.1000456</a>.</p>\n"
-         "</main>\n</body>\n</html>\n");
+  put(d,
+      "<p class=\"of\">Tables after Nordlie E, Gewaltig M-O, Plesser HE (2009) PLoS Comput Biol 5:e1000456, "
+      "doi "
+      "<a href=\"https://doi.org/10.1371/journal.pcbi.1000456\">10.1371/journal.pcbi.1000456</a>.</p>\n"
+      "</main>\n</body>\n</html>\n");
 }

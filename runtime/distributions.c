@@ -1,9 +1,9 @@
 /* How rates, irregularity and correlation are distributed over the cells of each population.
  *
- * Rates and coefficients of variation are those that the populations' meters hold (expect.c): all cells, the whole run,
- * a coefficient for each cell with at least RT_CV_SPIKES spikes. Correlations are of the spike counts of pairs of the
- * cells of the raster, in bins; at most PAIRED cells of a group, so the cost is bounded. More than RT_ROWS_SHOWN
- * populations are pooled by their name without the index, or altogether. */
+ * Rates and coefficients of variation are those that the populations' meters hold (expect.c): all cells, the
+ * whole run, a coefficient for each cell with at least RT_CV_SPIKES spikes. Correlations are of the spike
+ * counts of pairs of the cells of the raster, in bins; at most PAIRED cells of a group, so the cost is
+ * bounded. More than RT_ROWS_SHOWN populations are pooled by their name without the index, or altogether. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +35,8 @@ static void group_add(const struct rt_drawing *d, struct group *g, uint32_t pop,
 }
 
 /* Pools by `names` (0 path, 1 base, 2 all); false: there would be too many. */
-static bool groups_by(struct rt_drawing *d, struct rt_mem *mem, int names, struct group *all, uint32_t *ret_n) {
+static bool groups_by(struct rt_drawing *d, struct rt_mem *mem, int names, struct group *all,
+                      uint32_t *ret_n) {
   *ret_n = 0;
   for (uint32_t i = 0; i < d->s->n_pops; i++) {
     const struct nsl_population *p = d->s->pops[i].def;
@@ -58,7 +59,8 @@ static bool groups_by(struct rt_drawing *d, struct rt_mem *mem, int names, struc
 
 /* ---- values */
 
-static int rates_of(const struct rt_drawing *d, struct rt_mem *mem, const struct group *g, struct spread *ret) {
+static int rates_of(const struct rt_drawing *d, struct rt_mem *mem, const struct group *g,
+                    struct spread *ret) {
   double seconds = (double)d->s->step * d->s->dt / 1000;
   uint64_t n = 0;
   for (uint32_t i = 0; i < g->n_pops; i++) n += d->s->pops[g->pops[i]].size;
@@ -72,7 +74,8 @@ static int rates_of(const struct rt_drawing *d, struct rt_mem *mem, const struct
   return 0;
 }
 
-static int variations_of(const struct rt_drawing *d, struct rt_mem *mem, const struct group *g, struct spread *ret) {
+static int variations_of(const struct rt_drawing *d, struct rt_mem *mem, const struct group *g,
+                         struct spread *ret) {
   uint64_t n = 0;
   for (uint32_t i = 0; i < g->n_pops; i++) n += d->s->pops[g->pops[i]].size;
   ret->values = rt_alloc(mem, n, sizeof *ret->values);
@@ -87,7 +90,8 @@ static int variations_of(const struct rt_drawing *d, struct rt_mem *mem, const s
   return 0;
 }
 
-/* The counts of a row of the raster in whole bins, less their mean, scaled to length 1; false: they do not vary. */
+/* The counts of a row of the raster in whole bins, less their mean, scaled to length 1; false: they do not
+ * vary. */
 static bool row_normal(const struct rt_drawing *d, uint32_t row, uint64_t bins, float *ret) {
   double sum = 0, squares = 0;
   for (uint64_t b = 0; b < bins; b++) {
@@ -117,7 +121,8 @@ static uint32_t rows_pick(const struct rt_drawing *d, const struct group *g, uin
   return picked;
 }
 
-static int correlations_of(const struct rt_drawing *d, struct rt_mem *mem, const struct group *g, struct spread *ret) {
+static int correlations_of(const struct rt_drawing *d, struct rt_mem *mem, const struct group *g,
+                           struct spread *ret) {
   uint64_t bins = d->s->step / d->g->raster.binned.width;
   uint32_t rows[PAIRED], n = rows_pick(d, g, rows), used = 0;
   ret->values = rt_alloc(mem, PAIRED * PAIRED / 2, sizeof *ret->values);
@@ -136,7 +141,8 @@ static int correlations_of(const struct rt_drawing *d, struct rt_mem *mem, const
 
 /* ---- drawing */
 
-typedef int spread_of(const struct rt_drawing *d, struct rt_mem *mem, const struct group *g, struct spread *ret);
+typedef int spread_of(const struct rt_drawing *d, struct rt_mem *mem, const struct group *g,
+                      struct spread *ret);
 static const struct {
   spread_of *of;
   const char *label, *none;
@@ -157,7 +163,8 @@ static void bars_draw(struct rt_drawing *d, struct rt_figure *f, struct rt_panel
   rt_axis_fit(&p->y, 0, top > 0 ? top : 1, 2, true);
   rt_pen(f, colour, 0.85, 0);
   for (int k = 0; k < BINS; k++) {
-    double x0 = p->x.from + (p->x.to - p->x.from) * k / BINS, x1 = p->x.from + (p->x.to - p->x.from) * (k + 1) / BINS;
+    double x0 = p->x.from + (p->x.to - p->x.from) * k / BINS,
+           x1 = p->x.from + (p->x.to - p->x.from) * (k + 1) / BINS;
     double y = rt_axis_at(&p->y, counts[k]);
     if (counts[k] > 0) d->cairo.rectangle(f->pen, x0 + 0.4, y, x1 - x0 - 0.8, p->y.from - y);
   }
@@ -171,8 +178,8 @@ static void spread_draw(struct rt_drawing *d, struct rt_figure *f, struct rt_pan
   if (v->n) bars_draw(d, f, p, v, colour);
   rt_frame(f, p, last);
   if (!v->n) {
-    rt_word(f, (p->x.from + p->x.to) / 2, (p->y.from + p->y.to) / 2 + 4, RT_MIDDLE, "fill=\"#777\" font-size=\"11\"",
-            none);
+    rt_word(f, (p->x.from + p->x.to) / 2, (p->y.from + p->y.to) / 2 + 4, RT_MIDDLE,
+            "fill=\"#777\" font-size=\"11\"", none);
     return;
   }
   double at = rt_axis_at(&p->x, v->mean);
@@ -187,7 +194,8 @@ static void spread_draw(struct rt_drawing *d, struct rt_figure *f, struct rt_pan
   rt_word(f, right ? at + 7 : at - 7, p->y.to - 1, right ? RT_START : RT_END, "font-size=\"11\"", text);
 }
 
-/* One axis for a column: what 99 of 100 values lie within, so that a single cell does not squeeze the others. */
+/* One axis for a column: what 99 of 100 values lie within, so that a single cell does not squeeze the others.
+ */
 static void column_axis(struct rt_axis *a, const struct spread *spreads, uint32_t n, bool from_zero) {
   double lo = INFINITY, hi = -INFINITY;
   for (uint32_t i = 0; i < n; i++) {
@@ -206,14 +214,16 @@ static void column_axis(struct rt_axis *a, const struct spread *spreads, uint32_
   rt_axis_fit(a, from_zero ? 0 : lo, hi, 5, true);
 }
 
-static int column_draw(struct rt_drawing *d, struct rt_figure *f, int column, const struct group *groups, uint32_t n) {
+static int column_draw(struct rt_drawing *d, struct rt_figure *f, int column, const struct group *groups,
+                       uint32_t n) {
   struct rt_mem mem = {0};
   struct spread spreads[RT_ROWS_SHOWN] = {{0}};
   double width = (RT_FIGURE_WIDTH - d->left - 20) / COLUMNS;
   int e = 0;
   for (uint32_t i = 0; !e && i < n; i++) {
     e = columns[column].of(d, &mem, &groups[i], &spreads[i]);
-    for (uint64_t k = 0; k < spreads[i].n; k++) spreads[i].mean += spreads[i].values[k] / (double)spreads[i].n;
+    for (uint64_t k = 0; k < spreads[i].n; k++)
+      spreads[i].mean += spreads[i].values[k] / (double)spreads[i].n;
   }
   for (uint32_t i = 0; !e && i < n; i++) {
     double top = 20 + 66.0 * i, from = d->left + 14 + width * column;
@@ -229,11 +239,13 @@ static int column_draw(struct rt_drawing *d, struct rt_figure *f, int column, co
 
 static void caption(struct rt_drawing *d, bool pooled) {
   double bin = (double)d->g->raster.binned.width * d->s->dt;
-  rt_page_put(d->page,
-              "<figcaption><b>Distributions over cells.</b> Percent of cells (of pairs) in each bin; triangles: means. "
-              "CV: standard deviation by mean of the intervals of each cell with at least %d spikes. Correlation: of "
-              "spike counts in bins of %.4g ms, all pairs of up to %d cells.%s</figcaption>\n",
-              RT_CV_SPIKES, bin, PAIRED, pooled ? " Populations are pooled by name." : "");
+  rt_page_put(
+      d->page,
+      "<figcaption><b>Distributions over cells.</b> Percent of cells (of pairs) in each bin; triangles: "
+      "means. "
+      "CV: standard deviation by mean of the intervals of each cell with at least %d spikes. Correlation: of "
+      "spike counts in bins of %.4g ms, all pairs of up to %d cells.%s</figcaption>\n",
+      RT_CV_SPIKES, bin, PAIRED, pooled ? " Populations are pooled by name." : "");
 }
 
 int rt_figure_distributions(struct rt_drawing *d) {
@@ -242,12 +254,13 @@ int rt_figure_distributions(struct rt_drawing *d) {
   uint32_t n = 0;
   uint64_t cells = 0;
   int names = 0, e = groups ? 0 : NSL_EMEMORY;
-  for (uint32_t i = 0; i < d->s->n_pops; i++) cells += d->s->pops[i].class->has_spike ? d->s->pops[i].size : 0;
+  for (uint32_t i = 0; i < d->s->n_pops; i++)
+    cells += d->s->pops[i].class->has_spike ? d->s->pops[i].size : 0;
   if (!e && cells >= LEAST_CELLS && rt_all_spikes(d->s) >= LEAST_CELLS && d->s->step) {
     while (names < 2 && !groups_by(d, &mem, names, groups, &n)) names++;
     if (names == 2) groups_by(d, &mem, names, groups, &n);
     struct rt_figure f;
-    rt_page_put(d->page, "<figure id=\"distributions\">\n");
+    rt_page_put(d->page, "<figure class=\"distributions\">\n");
     rt_figure_begin(&f, &d->cairo, d->page, RT_FIGURE_WIDTH, 66.0 * n + 40,
                     "histograms of rates, coefficients of variation and correlations");
     for (int c = 0; !e && c < COLUMNS; c++) e = column_draw(d, &f, c, groups, n);

@@ -1,9 +1,10 @@
-/* The drawing that all figures share: axes with round ticks, lines, images. Cairo draws what is geometry, into SVG;
- * what is dense becomes a PNG, also by cairo. Texts are SVG texts in the reader's own font: they can be searched and
- * edited, and no font needs to be on the machine of the run.
+/* The drawing that all figures share: axes with round ticks, lines, images. Cairo draws what is geometry,
+ * into SVG; what is dense becomes a PNG, also by cairo. Texts are SVG texts in the reader's own font: they
+ * can be searched and edited, and no font needs to be on the machine of the run.
  *
- * libcairo is opened when the first figure is drawn (1 to 1.5 ms), not linked: linked, it would make every start of
- * every program 1.5 to 2 ms slower (measured: 4.4 against 6.0), and a program could not run where it is missing. */
+ * libcairo is opened when the first figure is drawn (1 to 1.5 ms), not linked: linked, it would make every
+ * start of every program 1.5 to 2 ms slower (measured: 4.4 against 6.0), and a program could not run where it
+ * is missing. */
 #include "runtime/figure.h"
 
 #include <dlfcn.h>
@@ -15,8 +16,9 @@
 #include "runtime/nsl.h"
 
 /* Okabe and Ito's palette, less its yellow, which is too light for lines on white. */
-const struct rt_colour rt_colours[RT_COLOURS] = {{0, 0.447, 0.698},     {0.835, 0.369, 0}, {0, 0.620, 0.451},
-                                                 {0.8, 0.475, 0.655}, {0.902, 0.624, 0}, {0.337, 0.706, 0.914}};
+const struct rt_colour rt_colours[RT_COLOURS] = {{0, 0.447, 0.698}, {0.835, 0.369, 0},
+                                                 {0, 0.620, 0.451}, {0.8, 0.475, 0.655},
+                                                 {0.902, 0.624, 0}, {0.337, 0.706, 0.914}};
 const struct rt_colour rt_ink = {0.133, 0.133, 0.133}, rt_faint = {0.86, 0.86, 0.86};
 
 int rt_cairo_open(struct rt_cairo *ret) {
@@ -31,7 +33,8 @@ int rt_cairo_open(struct rt_cairo *ret) {
   void *functions[sizeof names / sizeof *names];
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (!(functions[i] = dlsym(module, names[i])))
-      return rt_fail(NSL_ECANNOT, "libcairo.so.2, which draws the figures, is too old: it has no %s", names[i]);
+      return rt_fail(NSL_ECANNOT, "libcairo.so.2, which draws the figures, is too old: it has no %s",
+                     names[i]);
   memcpy(ret, functions, sizeof functions);
   return 0;
 }
@@ -43,24 +46,25 @@ static cairo_status_t take_bytes(void *to, const unsigned char *bytes, unsigned 
   return CAIRO_STATUS_SUCCESS;
 }
 
-void rt_figure_begin(struct rt_figure *f, const struct rt_cairo *c, struct rt_page *page, double width, double height,
-                     const char *label) {
+void rt_figure_begin(struct rt_figure *f, const struct rt_cairo *c, struct rt_page *page, double width,
+                     double height, const char *label) {
   *f = (struct rt_figure){.c = c, .page = page, .width = width, .height = height};
   f->surface = c->svg_surface_create_for_stream(take_bytes, &f->ink, width, height);
   c->svg_surface_set_document_unit(f->surface, CAIRO_SVG_UNIT_PX);
   f->pen = c->create(f->surface);
   c->set_line_join(f->pen, CAIRO_LINE_JOIN_ROUND);
-  rt_page_put(page,
-              "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" height=\"%g\" "
-              "font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif\" font-size=\"12\" "
-              "fill=\"#222\" role=\"img\" aria-label=\"",
-              width, height, width, height);
+  rt_page_put(
+      page,
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" height=\"%g\" "
+      "font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif\" font-size=\"12\" "
+      "fill=\"#222\" role=\"img\" aria-label=\"",
+      width, height, width, height);
   rt_page_text(page, label);
   rt_page_put(page, "\">\n");
 }
 
-/* Cairo's document without its prolog, so that it can stand inside of another, and without its identifiers, which
- * would depend on what was drawn before. */
+/* Cairo's document without its prolog, so that it can stand inside of another, and without its identifiers,
+ * which would depend on what was drawn before. */
 static void ink_put(struct rt_page *page, const char *ink) {
   const char *at = ink ? strstr(ink, "<svg") : NULL;
   while (at) {
@@ -87,10 +91,12 @@ int rt_figure_end(struct rt_figure *f) {
   return bad ? rt_fail(NSL_EIO, "cairo: %s", f->c->status_to_string(bad)) : 0;
 }
 
-void rt_word(struct rt_figure *f, double x, double y, enum rt_anchor anchor, const char *style, const char *text) {
+void rt_word(struct rt_figure *f, double x, double y, enum rt_anchor anchor, const char *style,
+             const char *text) {
   static const char *const anchors[] = {
       [RT_START] = "", [RT_MIDDLE] = " text-anchor=\"middle\"", [RT_END] = " text-anchor=\"end\""};
-  rt_page_put(&f->words, "<text x=\"%.6g\" y=\"%.6g\"%s%s%s>", x, y, anchors[anchor], *style ? " " : "", style);
+  rt_page_put(&f->words, "<text x=\"%.6g\" y=\"%.6g\"%s%s%s>", x, y, anchors[anchor], *style ? " " : "",
+              style);
   rt_page_text(&f->words, text);
   rt_page_put(&f->words, "</text>\n");
 }
@@ -106,11 +112,11 @@ void rt_line(struct rt_figure *f, double x0, double y0, double x1, double y1) {
   f->c->stroke(f->pen);
 }
 
-int rt_figure_image(struct rt_figure *f, double x0, double y0, double x1, double y1, uint32_t *pixels, int width,
-                    int height) {
+int rt_figure_image(struct rt_figure *f, double x0, double y0, double x1, double y1, uint32_t *pixels,
+                    int width, int height) {
   struct rt_page png = {0};
-  cairo_surface_t *image = f->c->image_surface_create_for_data((unsigned char *)pixels, CAIRO_FORMAT_ARGB32, width,
-                                                               height, 4 * width);
+  cairo_surface_t *image = f->c->image_surface_create_for_data((unsigned char *)pixels, CAIRO_FORMAT_ARGB32,
+                                                               width, height, 4 * width);
   cairo_status_t bad = f->c->surface_write_to_png_stream(image, take_bytes, &png);
   f->c->surface_destroy(image);
   rt_page_put(f->page,
@@ -158,16 +164,14 @@ static void tick_text(const struct rt_axis *a, double value, char *text, size_t 
   if (fabs(v) < step * 1e-6) v = 0;
   double most = fmax(fabs(a->lo), fabs(a->hi)) / a->unit;
   int places = (int)ceil(-log10(step) - 1e-9);
-  if (most >= 1e6 || most < 1e-3)
-    snprintf(digits, sizeof digits, "%.6g", fabs(v));
-  else
-    snprintf(digits, sizeof digits, "%.*f", places > 0 ? places : 0, fabs(v));
+  if (most >= 1e6 || most < 1e-3) snprintf(digits, sizeof digits, "%.6g", fabs(v));
+  else snprintf(digits, sizeof digits, "%.*f", places > 0 ? places : 0, fabs(v));
   snprintf(text, size, "%s%s", v < 0 ? "\xe2\x88\x92" : "", digits);
 }
 
 /* Calls for each tick, in order. */
-#define EACH_TICK(a, value)                                                                            \
-  for (double value##_i = ceil((a)->lo / (a)->step - 1e-6), value = value##_i * (a)->step;             \
+#define EACH_TICK(a, value)                                                                \
+  for (double value##_i = ceil((a)->lo / (a)->step - 1e-6), value = value##_i * (a)->step; \
        value <= (a)->hi + (a)->step * 1e-6; value##_i++, value = value##_i * (a)->step)
 
 static void frame_x(struct rt_figure *f, const struct rt_panel *p, bool words) {

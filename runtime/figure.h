@@ -1,4 +1,5 @@
-/* Figures as SVG: cairo draws lines, areas and images, texts are text. One figure holds panels; a panel has two axes. */
+/* Figures as SVG: cairo draws lines, areas and images, texts are text. One figure holds panels; a panel has
+ * two axes. */
 #ifndef NSL_RUNTIME_FIGURE_H
 #define NSL_RUNTIME_FIGURE_H
 
@@ -39,11 +40,13 @@ struct rt_figure {
 };
 enum rt_anchor { RT_START, RT_MIDDLE, RT_END };
 
-void rt_figure_begin(struct rt_figure *f, const struct rt_cairo *c, struct rt_page *page, double width, double height,
-                     const char *label);
+void rt_figure_begin(struct rt_figure *f, const struct rt_cairo *c, struct rt_page *page, double width,
+                     double height, const char *label);
 int rt_figure_end(struct rt_figure *f); /* writes the figure into the page */
-void rt_word(struct rt_figure *f, double x, double y, enum rt_anchor anchor, const char *style, const char *text);
-/* From lo to hi with about `most` ticks at 1, 2 or 5 times a power of ten. `round`: lo and hi move out to ticks. */
+void rt_word(struct rt_figure *f, double x, double y, enum rt_anchor anchor, const char *style,
+             const char *text);
+/* From lo to hi with about `most` ticks at 1, 2 or 5 times a power of ten. `round`: lo and hi move out to
+ * ticks. */
 void rt_axis_fit(struct rt_axis *a, double lo, double hi, int most, bool round);
 double rt_axis_at(const struct rt_axis *a, double value); /* pixels */
 double rt_nice_step(double range, int most);
@@ -51,7 +54,7 @@ void rt_frame(struct rt_figure *f, const struct rt_panel *p, bool x_words); /* a
 void rt_pen(struct rt_figure *f, struct rt_colour colour, double alpha, double width);
 void rt_line(struct rt_figure *f, double x0, double y0, double x1, double y1);
 /* width x height pixels of ARGB32 as a PNG into the rectangle. */
-int rt_figure_image(struct rt_figure *f, double x0, double y0, double x1, double y1, uint32_t *pixels, int width,
-                    int height);
+int rt_figure_image(struct rt_figure *f, double x0, double y0, double x1, double y1, uint32_t *pixels,
+                    int width, int height);
 
 #endif

@@ -1,8 +1,9 @@
-/* Who is drawn how, and the activity of a run: raster of spikes and rates of populations over one axis of time.
+/* Who is drawn how, and the activity of a run: raster of spikes and rates of populations over one axis of
+ * time.
  *
- * Up to RT_RASTER_DOTS spikes are marks that can be counted; more become an image of two pixels a point, in which a
- * pixel is darker the more spikes it holds. Up to RT_ROWS_SHOWN populations have a panel for their rate, more become
- * rows of an image. */
+ * Up to RT_RASTER_DOTS spikes are marks that can be counted; more become an image of two pixels a point, in
+ * which a pixel is darker the more spikes it holds. Up to RT_ROWS_SHOWN populations have a panel for their
+ * rate, more become rows of an image. */
 #include "runtime/figures.h"
 
 #include <ctype.h>
@@ -38,8 +39,8 @@ static void signs_find(struct rt_drawing *d) {
   }
 }
 
-/* Blue excites, orange inhibits (told apart by the colour-blind and in grey); without both, a colour for each, or for
- * each family of them. */
+/* Blue excites, orange inhibits (told apart by the colour-blind and in grey); without both, a colour for
+ * each, or for each family of them. */
 static void colours_find(struct rt_drawing *d) {
   bool excites = false, inhibits = false;
   uint32_t family = 0, others = 2;
@@ -48,13 +49,12 @@ static void colours_find(struct rt_drawing *d) {
     inhibits |= d->signs[i] == RT_INHIBITS;
   }
   for (uint32_t i = 0; i < d->s->n_pops; i++) {
-    family += i && strcmp(d->s->pops[i].def->base, d->s->pops[i - 1].def->base) != 0; /* members follow each other */
+    family += i && strcmp(d->s->pops[i].def->base, d->s->pops[i - 1].def->base) !=
+                       0; /* members follow each other */
     if (inhibits && excites && d->signs[i] != RT_OTHER)
       d->colours[i] = rt_colours[d->signs[i] == RT_INHIBITS];
-    else if (inhibits && excites)
-      d->colours[i] = rt_colours[2 + others++ % (RT_COLOURS - 2)];
-    else
-      d->colours[i] = rt_colours[(d->s->n_pops > RT_COLOURS ? family : i) % RT_COLOURS];
+    else if (inhibits && excites) d->colours[i] = rt_colours[2 + others++ % (RT_COLOURS - 2)];
+    else d->colours[i] = rt_colours[(d->s->n_pops > RT_COLOURS ? family : i) % RT_COLOURS];
   }
 }
 
@@ -90,7 +90,8 @@ int rt_drawing_open(struct rt_drawing *d, const struct rt_sim *s, struct rt_page
 void rt_drawing_close(struct rt_drawing *d) { rt_mem_free(&d->mem); }
 
 struct rt_panel rt_panel_of(double x0, double x1, double top, double bottom) {
-  return (struct rt_panel){.x = {.from = x0, .to = x1, .unit = 1}, .y = {.from = bottom, .to = top, .unit = 1}};
+  return (struct rt_panel){.x = {.from = x0, .to = x1, .unit = 1},
+                           .y = {.from = bottom, .to = top, .unit = 1}};
 }
 
 void rt_time_axis(const struct rt_drawing *d, struct rt_axis *a) {
@@ -130,8 +131,8 @@ static void raster_names(struct rt_drawing *d, struct rt_figure *f, const struct
       char name[80], style[80];
       struct rt_colour c = d->colours[i];
       rt_short_name(d->s->pops[i].def->path, 18, name, sizeof name);
-      snprintf(style, sizeof style, "font-weight=\"bold\" font-size=\"11\" fill=\"#%02x%02x%02x\"", (unsigned)(c.r * 255),
-               (unsigned)(c.g * 255), (unsigned)(c.b * 255));
+      snprintf(style, sizeof style, "font-weight=\"bold\" font-size=\"11\" fill=\"#%02x%02x%02x\"",
+               (unsigned)(c.r * 255), (unsigned)(c.g * 255), (unsigned)(c.b * 255));
       rt_word(f, p->x.from - 8, y + 4, RT_END, style, name);
       last = y;
     }
@@ -152,7 +153,8 @@ static void raster_dots(struct rt_drawing *d, struct rt_figure *f, const struct 
     rt_pen(f, d->colours[i], 1, r->n_dots > 1500 ? 1 : 1.4);
     for (uint64_t k = 0; k < r->n_dots; k++) {
       if (r->dots[k].row < r->row0[i] || r->dots[k].row >= end) continue;
-      double x = rt_axis_at(&p->x, (double)r->dots[k].step * d->s->dt), y = p->y.to + (r->dots[k].row + 0.5) * row;
+      double x = rt_axis_at(&p->x, (double)r->dots[k].step * d->s->dt),
+             y = p->y.to + (r->dots[k].row + 0.5) * row;
       d->cairo.move_to(f->pen, x, y - height / 2);
       d->cairo.line_to(f->pen, x, y + height / 2);
     }
@@ -171,7 +173,8 @@ static void row_pixels(const struct rt_raster *r, uint32_t row, double columns, 
     uint8_t spikes = rt_cell(&r->fine, row, k);
     if (spikes) {
       int x = (int)((k + 0.5) / columns * width);
-      for (int j = x; j < x + 2 && j < width; j++) ink[j] = (uint16_t)(ink[j] + spikes > 60000 ? 60000 : ink[j] + spikes);
+      for (int j = x; j < x + 2 && j < width; j++)
+        ink[j] = (uint16_t)(ink[j] + spikes > 60000 ? 60000 : ink[j] + spikes);
     }
   }
 }
@@ -192,7 +195,8 @@ static int raster_image(struct rt_drawing *d, struct rt_figure *f, const struct 
     for (uint32_t k = first; k < end; k++) {
       int y = (int)((k + 0.5) * 2 * row), y0 = (int)(y - row + 0.5), y1 = (int)(y + row + 0.5);
       if (y1 - y0 < 2) y1 = y0 + 2;
-      for (int j = y0 < 0 ? 0 : y0; j < y1 && j < height; j++) row_pixels(r, k, columns, ink + (size_t)j * (size_t)width, width);
+      for (int j = y0 < 0 ? 0 : y0; j < y1 && j < height; j++)
+        row_pixels(r, k, columns, ink + (size_t)j * (size_t)width, width);
     }
     for (int k = 0; k < SHADES; k++) shades[k] = pixel_of(d->colours[i], 1 - pow(0.2, k));
     for (int y = (int)(first * 2 * row); y < height && y < (int)ceil(end * 2 * row); y++)
@@ -217,8 +221,8 @@ static int raster_draw(struct rt_drawing *d, struct rt_figure *f, struct rt_pane
 
 /* ---- rates */
 
-/* The bin, in steps, that the rates are shown in: 1, 2 or 5 times a power of ten, whole bins of what was gathered, at
- * most 160 of them, and some spikes in each. */
+/* The bin, in steps, that the rates are shown in: 1, 2 or 5 times a power of ten, whole bins of what was
+ * gathered, at most 160 of them, and some spikes in each. */
 static uint64_t rate_bin(const struct rt_drawing *d) {
   const struct rt_rates *r = &d->g->rates;
   double bins = fmin(160, fmax(12, (double)rt_all_spikes(d->s) / 4));
@@ -228,7 +232,8 @@ static uint64_t rate_bin(const struct rt_drawing *d) {
 }
 
 /* Spikes per second and element of a row, in the bin that starts at this step. */
-static double rate_in(const struct rt_drawing *d, uint32_t row, double elements, uint64_t from, uint64_t bin) {
+static double rate_in(const struct rt_drawing *d, uint32_t row, double elements, uint64_t from,
+                      uint64_t bin) {
   const struct rt_rates *r = &d->g->rates;
   uint64_t end = from + bin < d->s->step ? from + bin : d->s->step, count = 0;
   for (uint64_t k = from / r->width; k < (from + bin) / r->width && k < r->n_bins; k++)
@@ -243,8 +248,8 @@ static double row_elements(const struct rt_drawing *d, uint32_t row) {
   return n;
 }
 
-static void rate_steps(struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, uint32_t pop, uint64_t bin,
-                       bool area) {
+static void rate_steps(struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, uint32_t pop,
+                       uint64_t bin, bool area) {
   double elements = d->s->pops[pop].size, dt = d->s->dt;
   if (area) d->cairo.move_to(f->pen, p->x.from, p->y.from);
   for (uint64_t at = 0; at < d->s->step; at += bin) {
@@ -263,8 +268,8 @@ static void rate_steps(struct rt_drawing *d, struct rt_figure *f, const struct r
   d->cairo.fill(f->pen);
 }
 
-static void rate_panel(struct rt_drawing *d, struct rt_figure *f, struct rt_panel *p, uint32_t pop, uint64_t bin,
-                       bool last) {
+static void rate_panel(struct rt_drawing *d, struct rt_figure *f, struct rt_panel *p, uint32_t pop,
+                       uint64_t bin, bool last) {
   double top = 0;
   for (uint64_t at = 0; at < d->s->step; at += bin)
     top = fmax(top, rate_in(d, pop, d->s->pops[pop].size, at, bin));
@@ -277,7 +282,8 @@ static void rate_panel(struct rt_drawing *d, struct rt_figure *f, struct rt_pane
   char text[80], name[80];
   double seconds = (double)d->s->step * d->s->dt / 1000;
   rt_short_name(d->s->pops[pop].def->path, 14, name, sizeof name);
-  rt_word(f, p->x.to + 8, (p->y.from + p->y.to) / 2 - 3, RT_START, "font-weight=\"bold\" font-size=\"11\"", name);
+  rt_word(f, p->x.to + 8, (p->y.from + p->y.to) / 2 - 3, RT_START, "font-weight=\"bold\" font-size=\"11\"",
+          name);
   snprintf(text, sizeof text, "mean %.3g Hz",
            d->s->pops[pop].size ? (double)d->s->pop_meters[pop]->spikes / d->s->pops[pop].size / seconds : 0);
   rt_word(f, p->x.to + 8, (p->y.from + p->y.to) / 2 + 11, RT_START, "font-size=\"11\"", text);
@@ -294,7 +300,8 @@ static uint32_t heat(double x) {
 static int heat_scale(struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, double top) {
   uint32_t pixels[64];
   for (int i = 0; i < 64; i++) pixels[i] = heat(1 - i / 63.0);
-  struct rt_panel bar = rt_panel_of(p->x.to + 48, p->x.to + 58, p->y.to, p->y.to + fmin(100, p->y.from - p->y.to));
+  struct rt_panel bar =
+      rt_panel_of(p->x.to + 48, p->x.to + 58, p->y.to, p->y.to + fmin(100, p->y.from - p->y.to));
   rt_axis_fit(&bar.y, 0, top, 4, false);
   rt_axis_fit(&bar.x, 0, 1, 1, false);
   bar.x.step = 10;
@@ -319,9 +326,9 @@ static int rate_image(struct rt_drawing *d, struct rt_figure *f, struct rt_panel
       top = fmax(top, x);
     }
   for (size_t i = 0; !e && i < (size_t)bins * r->n_rows; i++) pixels[i] = heat(top > 0 ? rates[i] / top : 0);
-  double end = rt_axis_at(&p->x, (double)bins * (double)bin * d->s->dt); /* the last bin may be longer than the run */
-  if (!e)
-    e = rt_figure_image(f, p->x.from, p->y.to, end, p->y.from, pixels, (int)bins, (int)r->n_rows);
+  double end =
+      rt_axis_at(&p->x, (double)bins * (double)bin * d->s->dt); /* the last bin may be longer than the run */
+  if (!e) e = rt_figure_image(f, p->x.from, p->y.to, end, p->y.from, pixels, (int)bins, (int)r->n_rows);
   rt_mem_free(&mem);
   if (!e) e = heat_scale(d, f, p, top > 0 ? top : 1);
   snprintf(p->y.label, sizeof p->y.label, "%s", r->pops_per_row > 1 ? "groups of populations" : "population");
@@ -353,14 +360,17 @@ static void activity_caption(struct rt_drawing *d, uint64_t bin, bool rates) {
   }
   rt_page_put(d->page, "<figcaption><b>Spikes%s.</b> ", rates ? " and rates" : "");
   if (shown < elements)
-    rt_page_put(d->page,
-                "%llu of %llu cells are shown, evenly spaced in each population, with all of their %llu spikes. ",
-                (unsigned long long)shown, (unsigned long long)elements, (unsigned long long)r->n_dots);
+    rt_page_put(
+        d->page,
+        "%llu of %llu cells are shown, evenly spaced in each population, with all of their %llu spikes. ",
+        (unsigned long long)shown, (unsigned long long)elements, (unsigned long long)r->n_dots);
   else
-    rt_page_put(d->page, "%s%llu cell%s, %llu spike%s. ", elements == 1 ? "" : "All ", (unsigned long long)elements,
-                elements == 1 ? "" : "s", (unsigned long long)r->n_dots, r->n_dots == 1 ? "" : "s");
+    rt_page_put(d->page, "%s%llu cell%s, %llu spike%s. ", elements == 1 ? "" : "All ",
+                (unsigned long long)elements, elements == 1 ? "" : "s", (unsigned long long)r->n_dots,
+                r->n_dots == 1 ? "" : "s");
   if (excites && inhibits) rt_page_put(d->page, "Blue: excitatory populations; orange: inhibitory. ");
-  if (rates) rt_page_put(d->page, "Rates of all cells of a population in bins of %.6g ms.", (double)bin * d->s->dt);
+  if (rates)
+    rt_page_put(d->page, "Rates of all cells of a population in bins of %.6g ms.", (double)bin * d->s->dt);
   rt_time_marks_caption(d);
   rt_page_put(d->page, "</figcaption>\n");
 }
@@ -399,9 +409,11 @@ int rt_figure_activity(struct rt_drawing *d) {
   uint64_t spikes = rt_all_spikes(d->s), bin = 0;
   bool rates = spikes >= 20;
   if (rates) bin = rate_bin(d);
-  double height = ceil(row_height(r) * r->n_rows), row = height / r->n_rows; /* whole pixels: an image is not rescaled */
+  double height = ceil(row_height(r) * r->n_rows),
+         row = height / r->n_rows; /* whole pixels: an image is not rescaled */
   struct rt_figure f;
-  rt_page_put(d->page, "<figure id=\"activity\" data-spikes=\"%llu\" data-shown=\"%llu\" data-bin-ms=\"%.12g\">\n",
+  rt_page_put(d->page,
+              "<figure class=\"activity\" data-spikes=\"%llu\" data-shown=\"%llu\" data-bin-ms=\"%.12g\">\n",
               (unsigned long long)spikes, (unsigned long long)r->n_dots, (double)bin * d->s->dt);
   rt_figure_begin(&f, &d->cairo, d->page, RT_FIGURE_WIDTH, height + (rates ? rates_height(d) + 76 : 62),
                   "spikes of the populations over time");

@@ -1,12 +1,15 @@
-/* The figures of a run: what was gathered -> SVG in the page. Each function writes whole <figure> elements, or nothing
- * when there is nothing to show. */
+/* The figures of a run: what was gathered -> SVG in the page. Each function writes whole <figure> elements,
+ * or nothing when there is nothing to show. */
 #ifndef NSL_RUNTIME_FIGURES_H
 #define NSL_RUNTIME_FIGURES_H
 
 #include "runtime/figure.h"
 #include "runtime/gather.h"
 
-enum { RT_FIGURE_WIDTH = 900, RT_ROWS_SHOWN = 12 }; /* panels of populations; more become an image, or are pooled */
+enum {
+  RT_FIGURE_WIDTH = 900,
+  RT_ROWS_SHOWN = 12
+}; /* panels of populations; more become an image, or are pooled */
 enum rt_sign { RT_OTHER, RT_EXCITES, RT_INHIBITS };
 
 struct rt_drawing {
@@ -23,8 +26,8 @@ struct rt_drawing {
 int rt_drawing_open(struct rt_drawing *d, const struct rt_sim *s, struct rt_page *page);
 void rt_drawing_close(struct rt_drawing *d);
 void rt_time_axis(const struct rt_drawing *d, struct rt_axis *a);
-/* What the protocol does: shades the times in which a current acts that does not act always, and marks the borders of
- * phases, with their names if `words`. Drawn before the data. */
+/* What the protocol does: shades the times in which a current acts that does not act always, and marks the
+ * borders of phases, with their names if `words`. Drawn before the data. */
 void rt_time_marks(const struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, bool words);
 void rt_time_marks_caption(struct rt_drawing *d);
 /* A name that fits into `most` characters. */

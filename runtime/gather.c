@@ -1,10 +1,11 @@
-/* Gathers what a report shows while the run goes on, in memory that is bounded whatever the number of spikes, samples and
- * steps, so that nothing is read back from the files.
+/* Gathers what a report shows while the run goes on, in memory that is bounded whatever the number of spikes,
+ * samples and steps, so that nothing is read back from the files.
  *
- * Time is kept in cells that grow: when a step falls behind the last cell, neighbours are merged and their width is
- * doubled (bins of rates: doubled or quintupled in turns, so that their widths stay round). A run that is cut short is
- * shown as finely as one that was planned so. Which elements are shown is fixed at the start: of each population every
- * k-th, k nearly the same for all of them, so that what is dense in the network is dense in the raster. */
+ * Time is kept in cells that grow: when a step falls behind the last cell, neighbours are merged and their
+ * width is doubled (bins of rates: doubled or quintupled in turns, so that their widths stay round). A run
+ * that is cut short is shown as finely as one that was planned so. Which elements are shown is fixed at the
+ * start: of each population every k-th, k nearly the same for all of them, so that what is dense in the
+ * network is dense in the raster. */
 #include "runtime/gather.h"
 
 #include <math.h>
@@ -16,7 +17,8 @@ static uint32_t pop_step(const struct rt_sim *s, uint32_t pop, uint64_t stride) 
   const struct rt_pop *p = &s->pops[pop];
   uint64_t first = p->first, end = first + p->size, least = RT_RASTER_ROWS / 4 / s->n_pops;
   if (!p->size || !p->class->has_spike) return 0;
-  uint64_t rows = (end + stride - 1) / stride - (first + stride - 1) / stride; /* elements whose number divides */
+  uint64_t rows =
+      (end + stride - 1) / stride - (first + stride - 1) / stride; /* elements whose number divides */
   if (rows < least) rows = least;
   if (rows > p->size) rows = p->size;
   return rows ? (uint32_t)((p->size + rows - 1) / rows) : 0;
@@ -162,7 +164,8 @@ void rt_gather_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_
 
 /* ---- traces */
 
-static int series_open(struct rt_gather *g, const struct rt_variable *v, struct rt_series *one, uint64_t column) {
+static int series_open(struct rt_gather *g, const struct rt_variable *v, struct rt_series *one,
+                       uint64_t column) {
   for (one->group = 0; !v->reduced && column >= v->groups[one->group].cols; one->group++)
     column -= v->groups[one->group].cols;
   one->column = (uint32_t)column;

@@ -1,5 +1,5 @@
-/* What a report shows, gathered while the run goes on, in memory that does not grow with it: cells of a raster,
- * counts of spikes in bins, the envelopes of recorded traces. */
+/* What a report shows, gathered while the run goes on, in memory that does not grow with it: cells of a
+ * raster, counts of spikes in bins, the envelopes of recorded traces. */
 #ifndef NSL_RUNTIME_GATHER_H
 #define NSL_RUNTIME_GATHER_H
 
@@ -33,7 +33,8 @@ struct rt_raster {
   uint32_t n_rows;
   struct rt_cells fine;   /* as fine as can be: what is drawn */
   struct rt_cells binned; /* columns of RT_COUNT_BIN, or twice, four times as long: what is correlated */
-  struct rt_dot *dots;    /* the last n_held spikes of the elements shown; the first n_counted of them are in cells */
+  struct rt_dot
+      *dots; /* the last n_held spikes of the elements shown; the first n_counted of them are in cells */
   uint32_t n_held, n_counted;
   uint64_t n_dots; /* all spikes of the elements shown; all are in `dots` if no more than RT_RASTER_DOTS */
 };
@@ -46,10 +47,10 @@ struct rt_rates {
   uint64_t width;   /* steps of a bin: 1, 2, 10, 20, 100, … */
   uint32_t merges;
 };
-struct rt_series {       /* one column of a record */
+struct rt_series { /* one column of a record */
   uint32_t group, column;
-  double *lo, *hi;       /* the range in each run of `width` samples */
-  uint64_t width, n;     /* n: samples so far */
+  double *lo, *hi;   /* the range in each run of `width` samples */
+  uint64_t width, n; /* n: samples so far */
 };
 struct rt_traced {
   uint32_t n_series;
@@ -64,7 +65,7 @@ struct rt_gather {
   struct rt_traced *traced; /* by the recorder's variable */
 };
 
-int rt_gather_open(struct rt_sim *s); /* after rt_record_open; s->gather is NULL without it */
+int rt_gather_open(struct rt_sim *s);   /* after rt_record_open; s->gather is NULL without it */
 void rt_gather_count(struct rt_sim *s); /* before anything is drawn */
 void rt_gather_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity);
 /* n rows of a variable, in its unit, just before they are written. */

@@ -1,5 +1,5 @@
-/* report.html: one file without scripts, fonts or anything else from elsewhere. Its numbers are those of run.json, from
- * the same object, so the two cannot differ. */
+/* report.html: one file without scripts, fonts or anything else from elsewhere. Its numbers are those of
+ * run.json, from the same object, so the two cannot differ. */
 #include "runtime/html.h"
 
 #include <math.h>
@@ -81,7 +81,8 @@ static void put_header(const struct rt_sim *s, struct json_object *facts, struct
   put_doc(p, s->x->subject_doc);
   rt_page_put(p, "<ul class=\"facts\">\n");
   whole_text(cells, text, sizeof text);
-  snprintf(other, sizeof other, "cell%s in %u population%s", cells == 1 ? "" : "s", s->n_pops, s->n_pops == 1 ? "" : "s");
+  snprintf(other, sizeof other, "cell%s in %u population%s", cells == 1 ? "" : "s", s->n_pops,
+           s->n_pops == 1 ? "" : "s");
   put_fact(p, text, other);
   whole_text(s->n_synapses, text, sizeof text);
   if (s->n_synapses) put_fact(p, text, "synapses");
@@ -119,7 +120,8 @@ static void put_expects(const struct rt_sim *s, struct rt_page *p) {
   uint32_t hold = 0;
   for (uint32_t i = 0; i < s->n_expects; i++) hold += s->expects[i].holds;
   rt_page_put(p,
-              "<section id=\"expects\">\n<h2>What is expected: %u of %u hold%s</h2>\n<!-- expects --><table><thead><tr><th></th>"
+              "<section id=\"expects\">\n<h2>What is expected: %u of %u hold%s</h2>\n<!-- expects "
+              "--><table><thead><tr><th></th>"
               "<th>expected</th><th class=\"n\">value</th><th>interval</th></tr></thead><tbody>\n",
               hold, s->n_expects, hold == 1 && s->n_expects == 1 ? "s" : "");
   for (uint32_t i = 0; i < s->n_expects; i++) {
@@ -169,7 +171,9 @@ static void put_populations(const struct rt_sim *s, struct rt_page *p) {
     rt_page_text(p, pop->def->path);
     rt_page_put(p, "</td><td>");
     rt_page_text(p, pop->class->name);
-    rt_page_put(p, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%.3f</td><td class=\"n\">%s</td></tr>\n",
+    rt_page_put(p,
+                "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%.3f</td><td "
+                "class=\"n\">%s</td></tr>\n",
                 size, spikes,
                 pop->size && seconds > 0 ? (double)s->pop_meters[i]->spikes / pop->size / seconds : 0, cv);
   }
@@ -226,7 +230,8 @@ static void put_manifest(struct rt_page *p, struct json_object *facts) {
   json_object_object_foreach(facts, key, value) {
     bool shown = false;
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) shown |= strcmp(key, elsewhere[i]) == 0;
-    if (shown || (json_object_is_type(value, json_type_object) && json_object_object_length(value) == 0)) continue;
+    if (shown || (json_object_is_type(value, json_type_object) && json_object_object_length(value) == 0))
+      continue;
     rt_page_put(p, "<tr><th>");
     rt_page_text(p, key);
     rt_page_put(p, "</th><td class=\"v\">");
@@ -236,9 +241,11 @@ static void put_manifest(struct rt_page *p, struct json_object *facts) {
   rt_page_put(p, "</tbody></table>\n<p class=\"of\">The same facts are in run.json.</p>\n</section>\n");
 }
 
-void rt_html_page(const struct rt_sim *s, const struct rt_page *figures, struct json_object *facts, struct rt_page *p) {
-  rt_page_put(p, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>");
+void rt_html_page(const struct rt_sim *s, const struct rt_page *figures, struct json_object *facts,
+                  struct rt_page *p) {
+  rt_page_put(p,
+              "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>");
   rt_page_text(p, s->x->name);
   rt_page_put(p, " \xc2\xb7 ");
   rt_page_text(p, s->program->name);

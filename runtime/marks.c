@@ -7,20 +7,23 @@
 enum { WINDOWS = 16, PHASES = 50 }; /* more would hide the data */
 
 static bool is_window(const struct rt_drawing *d, const struct rt_drive *v) {
-  return v->def->kind == NSL_CURRENT && v->from < d->s->step && v->to > v->from && (v->from > 0 || v->to < d->s->step);
+  return v->def->kind == NSL_CURRENT && v->from < d->s->step && v->to > v->from &&
+         (v->from > 0 || v->to < d->s->step);
 }
 
 /* Whether an earlier drive acts at the same times. */
 static bool is_again(const struct rt_drawing *d, uint32_t drive) {
   const struct rt_drive *v = &d->s->drives[drive];
   for (uint32_t i = 0; i < drive; i++)
-    if (is_window(d, &d->s->drives[i]) && d->s->drives[i].from == v->from && d->s->drives[i].to == v->to) return true;
+    if (is_window(d, &d->s->drives[i]) && d->s->drives[i].from == v->from && d->s->drives[i].to == v->to)
+      return true;
   return false;
 }
 
 static uint32_t windows_count(const struct rt_drawing *d) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < d->s->n_drives && n <= WINDOWS; i++) n += is_window(d, &d->s->drives[i]) && !is_again(d, i);
+  for (uint32_t i = 0; i < d->s->n_drives && n <= WINDOWS; i++)
+    n += is_window(d, &d->s->drives[i]) && !is_again(d, i);
   return n <= WINDOWS ? n : 0;
 }
 
@@ -46,12 +49,14 @@ void rt_time_marks(const struct rt_drawing *d, struct rt_figure *f, const struct
     if (i) rt_line(f, x, p->y.to, x, p->y.from);
     d->cairo.set_dash(f->pen, dashes, 0, 0);
     const char *name = d->s->x->phases[i].name;
-    if (words && name && *name) rt_word(f, x + 3, p->y.to - 3, RT_START, "font-size=\"11\" font-style=\"italic\"", name);
+    if (words && name && *name)
+      rt_word(f, x + 3, p->y.to - 3, RT_START, "font-size=\"11\" font-style=\"italic\"", name);
     at += rt_value(d->s, d->s->x->phases[i].duration, 0);
   }
 }
 
 void rt_time_marks_caption(struct rt_drawing *d) {
   if (windows_count(d)) rt_page_put(d->page, " Shaded: while a current acts.");
-  if (d->s->x->n_phases > 1 && d->s->x->n_phases <= PHASES) rt_page_put(d->page, " Dashed: borders of phases.");
+  if (d->s->x->n_phases > 1 && d->s->x->n_phases <= PHASES)
+    rt_page_put(d->page, " Dashed: borders of phases.");
 }

@@ -1,5 +1,5 @@
-/* Text that grows, with what HTML needs: entities, base64, links of DOIs. Every name and every comment of a model goes
- * through rt_page_text, so none can break the page. */
+/* Text that grows, with what HTML needs: entities, base64, links of DOIs. Every name and every comment of a
+ * model goes through rt_page_text, so none can break the page. */
 #include "runtime/page.h"
 
 #include <stdarg.h>
@@ -75,7 +75,8 @@ void rt_page_base64(struct rt_page *p, const void *bytes, size_t n) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const unsigned char *b = bytes;
   for (size_t i = 0; i < n; i += 3) {
-    uint32_t three = (uint32_t)b[i] << 16 | (i + 1 < n ? (uint32_t)b[i + 1] << 8 : 0) | (i + 2 < n ? b[i + 2] : 0);
+    uint32_t three =
+        (uint32_t)b[i] << 16 | (i + 1 < n ? (uint32_t)b[i + 1] << 8 : 0) | (i + 2 < n ? b[i + 2] : 0);
     char four[4] = {digits[three >> 18], digits[three >> 12 & 63], i + 1 < n ? digits[three >> 6 & 63] : '=',
                     i + 2 < n ? digits[three & 63] : '='};
     rt_page_bytes(p, four, 4);

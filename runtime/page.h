@@ -1,4 +1,5 @@
-/* Text that grows: the HTML page in the making. A failure to get memory is remembered and found at the end. */
+/* Text that grows: the HTML page in the making. A failure to get memory is remembered and found at the end.
+ */
 #ifndef NSL_RUNTIME_PAGE_H
 #define NSL_RUNTIME_PAGE_H
 
@@ -13,7 +14,7 @@ struct rt_page {
 };
 void rt_page_put(struct rt_page *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void rt_page_bytes(struct rt_page *p, const void *bytes, size_t n);
-void rt_page_text(struct rt_page *p, const char *text); /* as HTML: & < > " are written as entities */
+void rt_page_text(struct rt_page *p, const char *text);  /* as HTML: & < > " are written as entities */
 void rt_page_prose(struct rt_page *p, const char *text); /* the same; what follows `doi` becomes a link */
 void rt_page_base64(struct rt_page *p, const void *bytes, size_t n);
 void rt_page_drop(struct rt_page *p);

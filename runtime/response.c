@@ -1,9 +1,10 @@
-/* The response curve: the rate of cells against the constant current that they get, when it differs between them. The
- * protocol itself says that this is what the experiment is about, so no word in the model asks for it.
+/* The response curve: the rate of cells against the constant current that they get, when it differs between
+ * them. The protocol itself says that this is what the experiment is about, so no word in the model asks for
+ * it.
  *
- * The current of a cell is the sum of the drives by `constant` and `step` onto one input of it, drawn ones as well; the
- * rate is counted while all of them act. Populations that differ only in their index are one curve: f-I curves of several cells are several
- * curves of one figure. */
+ * The current of a cell is the sum of the drives by `constant` and `step` onto one input of it, drawn ones as
+ * well; the rate is counted while all of them act. Populations that differ only in their index are one curve:
+ * f-I curves of several cells are several curves of one figure. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,12 @@
 #include "runtime/nsl.h"
 #include "runtime/quantity.h"
 
-enum { LEAST_CURRENTS = 4, CURVES = 12, MANY = 60, MOST = 2000 }; /* many points are a cloud, of the most every n-th */
+enum {
+  LEAST_CURRENTS = 4,
+  CURVES = 12,
+  MANY = 60,
+  MOST = 2000
+}; /* many points are a cloud, of the most every n-th */
 
 struct point {
   double x, y; /* coherent units; Hz */
@@ -28,8 +34,8 @@ struct response {
   bool narrow;       /* less than the run */
 };
 
-/* Calls a drive's kernel once more for three of its steps: do all cells have the same current in each? Adds it to
- * `currents`, by cell, if they are wanted. */
+/* Calls a drive's kernel once more for three of its steps: do all cells have the same current in each? Adds
+ * it to `currents`, by cell, if they are wanted. */
 static bool part_holds(const struct rt_sim *s, const struct rt_drive_part *part, double *currents) {
   const struct rt_drive *v = part->drive;
   uint64_t end = v->to < s->step ? v->to : s->step, first = rt_part_first(part);
@@ -47,7 +53,8 @@ static bool part_holds(const struct rt_sim *s, const struct rt_drive_part *part,
 /* A current that was drawn for each cell, and stays. */
 static bool is_drawn(const struct rt_sim *s, const struct rt_drive *v, double *currents) {
   uint32_t parts = 0;
-  if (!v->kernel || !v->def->each || v->def->n_processes || v->def->n_data || v->from >= s->step) return false;
+  if (!v->kernel || !v->def->each || v->def->n_processes || v->def->n_data || v->from >= s->step)
+    return false;
   for (uint32_t i = 0; i < s->n_shards; i++)
     for (uint32_t k = s->shards[i].n_events; k < s->shards[i].n_drives; k++) {
       if (s->shards[i].drives[k].drive != v) continue;
@@ -83,7 +90,8 @@ static double window_rate(const struct rt_drawing *d, const struct response *r, 
   return (double)n / p->size / ((double)((end - first) * k->width) * d->s->dt) * 1000;
 }
 
-static double cell_rate(const struct rt_drawing *d, const struct response *r, const struct rt_pop *p, uint32_t cell) {
+static double cell_rate(const struct rt_drawing *d, const struct response *r, const struct rt_pop *p,
+                        uint32_t cell) {
   if (r->narrow) return p->size == 1 ? window_rate(d, r, p) : NAN;
   const struct rt_meter *m = d->s->pop_meters[p->index];
   return m->isi ? m->isi[cell].n / ((double)d->s->step * d->s->dt) * 1000 : NAN;
@@ -95,7 +103,8 @@ static uint32_t curve_of(const struct rt_drawing *d, const struct rt_pop *p) {
   return p->index;
 }
 
-static void pop_points(const struct rt_drawing *d, struct response *r, const struct rt_pop *p, double *currents) {
+static void pop_points(const struct rt_drawing *d, struct response *r, const struct rt_pop *p,
+                       double *currents) {
   bool driven = false;
   memset(currents, 0, p->size * sizeof *currents);
   for (uint32_t i = 0; i < d->s->n_drives; i++) {
@@ -123,7 +132,8 @@ static void points_join(struct response *r) {
   qsort(r->points, r->n, sizeof *r->points, point_order);
   for (uint64_t i = 0, end; i < r->n; i = end) {
     struct point p = r->points[i];
-    for (end = i + 1; end < r->n && point_order(&r->points[i], &r->points[end]) == 0; end++) p.y += r->points[end].y;
+    for (end = i + 1; end < r->n && point_order(&r->points[i], &r->points[end]) == 0; end++)
+      p.y += r->points[end].y;
     p.y /= (double)(end - i);
     r->points[n++] = p;
   }
@@ -161,8 +171,8 @@ static bool worth_showing(const struct response *r) {
   return long_enough > 0 && long_enough <= CURVES;
 }
 
-static void curve_draw(struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, const struct response *r,
-                       uint64_t from, uint64_t end, uint32_t number) {
+static void curve_draw(struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p,
+                       const struct response *r, uint64_t from, uint64_t end, uint32_t number) {
   struct rt_colour c = rt_colours[number % RT_COLOURS];
   static const double dashes[] = {5, 3};
   rt_pen(f, c, 1, 1.6);
@@ -175,7 +185,8 @@ static void curve_draw(struct rt_drawing *d, struct rt_figure *f, const struct r
   uint64_t every = (end - from + MOST - 1) / MOST;
   for (uint64_t i = from; i < end; i += every) {
     d->cairo.new_sub_path(f->pen);
-    d->cairo.arc(f->pen, rt_axis_at(&p->x, r->points[i].x), rt_axis_at(&p->y, r->points[i].y), cloud ? 1.8 : 2.6, 0, 2 * M_PI);
+    d->cairo.arc(f->pen, rt_axis_at(&p->x, r->points[i].x), rt_axis_at(&p->y, r->points[i].y),
+                 cloud ? 1.8 : 2.6, 0, 2 * M_PI);
     d->cairo.fill(f->pen);
   }
   char name[80];
@@ -202,7 +213,8 @@ static void axes_fit(struct rt_panel *p, const struct response *r) {
   p->x.lo *= unit, p->x.hi *= unit, p->x.step *= unit;
   rt_axis_fit(&p->y, 0, top > 0 ? top : 1, 6, true);
   snprintf(p->y.label, sizeof p->y.label, "rate (Hz)");
-  snprintf(p->x.label, sizeof p->x.label, "%s%s%s%s", r->input, known ? " (" : "", known ? r->unit : "", known ? ")" : "");
+  snprintf(p->x.label, sizeof p->x.label, "%s%s%s%s", r->input, known ? " (" : "", known ? r->unit : "",
+           known ? ")" : "");
 }
 
 static int response_draw(struct rt_drawing *d, const struct response *r) {

@@ -1,7 +1,9 @@
-/* Recorded variables over time: a panel for each `record`, all over one axis of time. Up to three elements share a
- * panel; more have a lane each, with one scale for all of them, so that they can be told apart and compared.
+/* Recorded variables over time: a panel for each `record`, all over one axis of time. Up to three elements
+ * share a panel; more have a lane each, with one scale for all of them, so that they can be told apart and
+ * compared.
  *
- * Samples that were kept one by one are joined by lines; of more, the range of each bin is drawn, so no peak is lost. */
+ * Samples that were kept one by one are joined by lines; of more, the range of each bin is drawn, so no peak
+ * is lost. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,7 +141,7 @@ int rt_figure_traces(struct rt_drawing *d) {
     }
   if (!any || !d->s->step) return 0;
   struct rt_figure f;
-  rt_page_put(d->page, "<figure id=\"traces\">\n");
+  rt_page_put(d->page, "<figure class=\"traces\">\n");
   rt_figure_begin(&f, &d->cairo, d->page, RT_FIGURE_WIDTH, height + 28, "recorded variables over time");
   double top = 10;
   for (uint32_t i = 0; i < d->g->n_traced; i++)

@@ -23,8 +23,8 @@ bool child_folder(char *ret_folder) {
 
 void child_folder_remove(const char *folder) { nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
 
-int child_run(const Backend *backend, const struct nsl_program *program, const char *experiment, const char *out,
-              int argc, char *const *argv) {
+int child_run(const Backend *backend, const struct nsl_program *program, const char *experiment,
+              const char *out, int argc, char *const *argv) {
   char *all[CHILD_OPTIONS + 8] = {(char *)"nslc"};
   int n = 1, status = 1;
   if (argc > CHILD_OPTIONS) return EXIT_USAGE;

@@ -1,5 +1,5 @@
-/* nslc doc: a file as a page: the tables of describe/, and the figures of each experiment, which are those of the report
- * of its run. Nothing is written unless all of it could be made. */
+/* nslc doc: a file as a page: the tables of describe/, and the figures of each experiment, which are those of
+ * the report of its run. Nothing is written unless all of it could be made. */
 #include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -45,8 +45,8 @@ static const char *report_text(Arena *a, const char *out) {
   return text;
 }
 
-static bool experiment_run(Compilation *c, const Backend *backend, const struct nsl_program *program, const char *name,
-                           DescribeInput *input) {
+static bool experiment_run(Compilation *c, const Backend *backend, const struct nsl_program *program,
+                           const char *name, DescribeInput *input) {
   const ToolOptions *o = c->options;
   char folder[32];
   if (!child_folder(folder)) return false;
@@ -77,7 +77,8 @@ static bool experiments_run(Compilation *c, DescribeInput *input) {
   }
   const struct nsl_program *p = backend->cg_jit_program(jit);
   bool good = true;
-  for (uint32_t i = 0; good && i < p->n_experiments; i++) good = experiment_run(c, backend, p, p->experiments[i].name, input);
+  for (uint32_t i = 0; good && i < p->n_experiments; i++)
+    good = experiment_run(c, backend, p, p->experiments[i].name, input);
   backend->cg_jit_free(jit);
   return good;
 }

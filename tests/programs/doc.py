@@ -115,7 +115,7 @@ def golden(t):
 def figures(t):
     p, out = page_of(t, SMALL)
     page = read_page(t, out, "with figures") if p.returncode == 0 else None
-    t.check(page is not None and figure(page, id="traces") is not None, "the figures of the experiment are in the page", p.stderr)
+    t.check(page is not None and figure(page, kind="traces") is not None, "the figures of the experiment are in the page", p.stderr)
     t.check(page is not None and "✓ holds" in text_of(page), "and what it expects")
     p, _ = page_of(t, SMALL, "--", "--duration", "7ms")
     with open(out) as f:

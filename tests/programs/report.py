@@ -75,7 +75,7 @@ def whole(t):
     t.check(same, "the table of populations is that of run.json", rows)
     with open(os.path.join(out, "spikes.csv")) as f:
         spikes = [r.split(",") for r in f.read().split()[1:]]
-    activity = figure(page, id="activity")
+    activity = figure(page, kind="activity")
     t.check(activity.get("data-spikes") == str(len(spikes)) == activity.get("data-shown"), "all spikes are shown", activity.attrib)
     marks = sorted(len(s) for s in paths(activity) if len(s) > 20 and all(len(x) == 2 for x in s))
     expected = sorted(sum(s[1] == name for s in spikes) for name in "EI")
@@ -85,13 +85,13 @@ def whole(t):
     at, times = sorted(x[0][0] for x in dots), sorted(float(s[0]) for s in spikes if s[1] == few)
     slope = (at[-1] - at[0]) / (times[-1] - times[0])
     t.check(all(abs(at[0] + slope * (x - times[0]) - a) < 0.01 for x, a in zip(times, at)), "the marks stand at the times of the spikes")
-    drawn = [s[0] for s in paths(figure(page, id="traces")) if len(s) == 1]
+    drawn = [s[0] for s in paths(figure(page, kind="traces")) if len(s) == 1]
     for name, shown in (("V", [0, 1]), ("many", [0, 1, 3, 5, 6, 8]), ("mean_V", [0])):
         head, data = columns(os.path.join(out, name + ".csv"))
         for k in shown:
             ys = [r[1 + k] for r in data]
             t.check(any(line_of(s, [r[0] for r in data], ys) for s in drawn), f"trace {name} {head[1 + k]}: {len(ys)} points as in the CSV")
-    hist = text_of(figure(page, id="distributions"))
+    hist = text_of(figure(page, kind="distributions"))
     c = f"{correlation(spikes, 'I', 40):.3g}".replace("-", "−")
     t.check(c in hist, "the mean correlation is that of the spikes in the CSV file", f"{c} {hist}")
     for p in info["populations"]:
@@ -120,7 +120,7 @@ def sampled(t):
     path, out = t.write("big.nsl", NET.replace("N]", "5000]")), t.path("big.out")
     call(NSLC, "run", path, "--", "--csv", "--out", out)
     page = read_page(t, os.path.join(out, "report.html"), "many cells")
-    activity = figure(page, id="activity")
+    activity = figure(page, kind="activity")
     with open(os.path.join(out, "spikes.csv")) as f:
         ids = [(r.split(",")[1], int(r.split(",")[2])) for r in f.read().split()[1:]]
     every = {"E": 5000 // int(round(5000 / 6)), "I": 1}  # 5,020 cells onto 1,000 rows: every 6th; the small population whole
@@ -185,7 +185,7 @@ experiment seeds { network net;  run 20 ms with dt = 0.1 ms, seeds = 1..3 }
         p = call(NSLC, "run", path, "--", "--experiment", name, "--out", out, "--force", *options)
         t.check(p.returncode == 0, f"{name} {options}: runs", p.stderr)
         page = read_page(t, os.path.join(out, "report.html"), f"{name} {options}")
-        activity = figure(page, id="activity")
+        activity = figure(page, kind="activity")
         t.check((activity.get("data-shown") if activity is not None else None) == shown, f"{name} {options}: {shown} spikes")
     p = call(NSLC, "run", path, "--", "--experiment", "seeds", "--out", t.path("seeds.out"))
     there = [os.path.exists(os.path.join(t.path("seeds.out"), f"seed-{i}", "report.html")) for i in (1, 2, 3)]
