@@ -283,11 +283,20 @@ static void check_states(Solve *v) {
   }
 }
 
-/* What `finish` and handlers of events need of the step, through memory. */
+static uint32_t mask_slot(Solve *v, SlotKind kind) {
+  return ir_slot(&v->b, kind, 0, (Name){0}, IR_BOOL, DIM_NONE);
+}
+
+/* What `finish` and handlers of events need of the step, through memory: also of spikes within the step. */
 static void keep(Solve *v) {
   IrBuild *b = &v->b;
+  if (v->events) {
+    b->span = v->in->component->spikes.at[0]->span;
+    ir_store(b, mask_slot(v, SLOT_PREV), v->before);
+    ir_store(b, mask_slot(v, SLOT_SPIKE), v->spiked);
+  }
   for (uint32_t k = 0; k < v->in->holds.n; k++) {
-    if (v->in->holds.at[k].left == IR_NONE) continue;
+    if (v->in->holds.at[k].left == IR_NONE && !v->events) continue;
     b->span = v->in->holds.at[k].span;
     ir_store(b, ir_slot(b, SLOT_HELD, k, hold_name(v, k), IR_BOOL, DIM_NONE), v->in_force[k]);
   }
@@ -314,6 +323,12 @@ static IrKernel *finish_apart(const Solve *step) {
   v.b = (IrBuild){.s = v.s, .arena = step->b.arena};
   v.b.k = ir_kernel(v.s, v.b.arena, KERNEL_FINISH, name_fmt(v.s, "finish.%s", name_str(v.s, v.c->name)));
   load_states(&v);
+  v.events = step->events;
+  if (v.events) {
+    v.b.span = v.in->component->spikes.at[0]->span;
+    v.before = ir_load(&v.b, mask_slot(&v, SLOT_PREV));
+    v.spiked = ir_load(&v.b, mask_slot(&v, SLOT_SPIKE));
+  }
   finish(&v);
   return v.b.k;
 }

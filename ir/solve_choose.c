@@ -123,7 +123,7 @@ static uint32_t root(uint32_t *group, uint32_t i) {
 /* The spike condition and its handler can be moved into the step. */
 static bool can_test(const Solve *v) {
   const IrKernel *k = v->in->test;
-  if (!k || !v->in->fire || !v->in->has_prev || v->each_from != v->each_to) return false;
+  if (!k || !v->in->fire || !v->in->has_prev) return false;
   for (uint32_t i = 0; i < k->ins.n; i++)
     if (ir_ops[k->ins.at[i].op].flags & IRF_DRAW) return false;
   for (uint32_t i = 0; i < k->slots.n; i++)

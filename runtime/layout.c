@@ -192,7 +192,7 @@ static int slice_slots(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c,
   if (e) return e;
   for (uint32_t i = 0; i < code->n_bindings; i++) {
     uint32_t at = code->bindings[i].index;
-    if (code->bindings[i].kind == NSL_SLOT_SPIKE) c->spike_at = &(*ret_slots)[i];
+    if (code->bindings[i].kind == NSL_SLOT_SPIKE) c->spike_at[c->n_spike_at++] = &(*ret_slots)[i];
     if (code->bindings[i].kind == NSL_SLOT_PORT) /* so that [first + i] is the slice's element i */
       (*ret_slots)[i] = (void *)((uintptr_t)(h->acc + c->acc0 + (size_t)at * c->count) -
                                  (uintptr_t)c->first * sizeof *h->acc);

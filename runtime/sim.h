@@ -116,7 +116,8 @@ struct rt_slice {
   uint32_t acc0;       /* accumulators of port p: acc0 + p * count */
   void **slots;        /* of the step kernel */
   void **finish_slots;
-  void **spike_at;     /* the pointer to the mask of spikes among the slots, or NULL */
+  void **spike_at[2];  /* pointers to the mask of spikes among the slots */
+  uint32_t n_spike_at; /* 0: no spikes */
   nsl_kernel_fn *step, *finish; /* finish: behind the events, or NULL */
   struct rt_receive *receive;   /* by port */
   void ***past_slots;           /* by delayed value: of the kernel of x */

@@ -140,7 +140,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
     if (!c->step) continue;
     if (p->class->n_holds) holds_release(c, step);
     uint64_t *mask = p->ring + (step & p->ring_mask) * p->stride;
-    if (c->spike_at) *c->spike_at = mask;
+    for (uint32_t k = 0; k < c->n_spike_at; k++) *c->spike_at[k] = mask;
     struct nsl_env env = {.slots = c->slots,
                           .u = p->u,
                           .key = p->key,
@@ -156,7 +156,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
       env.slots = c->finish_slots;
       if (c->finish(&env)) bad_find(h, c, step);
     }
-    if (c->spike_at) end = spikes_collect(h, c, mask, out->ids, end, step);
+    if (c->n_spike_at) end = spikes_collect(h, c, mask, out->ids, end, step);
     ends[i] = end;
   }
   if (h->batch) rt_events_go_on(h, step);

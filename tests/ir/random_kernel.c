@@ -323,6 +323,7 @@ IrKernel *random_kernel(Session *s, Arena *a, uint64_t seed, KernelKind kind, ui
   load_reals(&g, SLOT_INPUT, below(&g, 3));
   load_masks(&g, SLOT_HELD, below(&g, 3));
   load_masks(&g, SLOT_PREV, below(&g, 2));
+  load_masks(&g, SLOT_SPIKE, below(&g, 2));
   load_reals(&g, SLOT_ARG, 1);
   load_reals(&g, SLOT_OLD, below(&g, 2));
   if (ir_access(kind, SLOT_PORT)) take_ports(&g, below(&g, 3));

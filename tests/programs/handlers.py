@@ -802,6 +802,45 @@ def mixed(t):
                 print("# " + line)
 
 
+def both_ways(t):
+    """A handler that adds, written so that each event runs it, gives the spikes of the summed one: with every kind of integrator and condition."""
+    lif = "V' = (g * (1 mV / (1 nS)) - 60 mV - V) / (10 ms)\n  g' = -g / (5 ms)\n  state g = 0 nS"
+    adex = ("V' = (30 nS * (-70 mV - V) + 30 nS * 2 mV * exp((V + 50 mV) / (2 mV)) - u + I - g * V) / (281 pF)\n  g' = -g / (5 ms)\n"
+            "  u' = (4 nS * (V + 70 mV) - u) / (144 ms)\n  state g = 0 nS, u = 0 pA")
+    models = [
+        ("a threshold and a hold by masks", lif, "spike when V >= -50 mV { V = -65 mV;  hold V for 2 ms }", ""),
+        ("counted holds", lif, "spike when V >= -50 mV { V = -65 mV;  if g > 10 nS { hold V for 2 ms } else { hold g for 1 ms } }", ""),
+        ("a peak", lif, "spike at peak of V above -50 mV", ""),
+        ("a rate", lif, "spike at rate 50 Hz * exp((V + 50 mV) / (4 mV)) { V = -65 mV;  hold V for 1 ms }", ""),
+        ("a drawn reset", lif, "spike when V >= -50 mV { V ~ normal(-65 mV, 2 mV) }", ""),
+        ("spikes within dt", adex, "spike when V >= 0 mV { V = -58 mV;  u += 80 pA;  hold V for 1 ms }", ""),
+        ("counted holds within dt", adex, "spike when V >= 0 mV { V = -58 mV;  u += 80 pA;  if g > 10 nS { hold V for 0.4 ms } }", ""),
+        ("rosenbrock", adex, "spike when V >= 0 mV { V = -58 mV;  u += 80 pA;  hold V for 1 ms }", ", method = rosenbrock"),
+        ("backward_euler", lif, "spike when V >= -50 mV { V = -65 mV;  hold V for 2 ms }", ", method = backward_euler"),
+    ]
+    for what, equations, spike, method in models:
+        found = []
+        for change in ("g += w", "g += w * exp(0 * V / (1 mV))"):
+            run = Run(t, f"""
+neuron cell {{ input I : pA
+  state V ~ uniform(-70 mV, -52 mV), q = 0 fC
+  q' = I
+  {equations}
+  receive ev(w : nS) {{ {change} }}
+  {spike} }}
+network net {{ population P : cell[100]
+  drive P.ev with poisson(1 kHz) {{ weight = 2 nS }}
+  drive P.I with constant(500 pA)
+  connect P -> P.ev by indegree(10) {{ weight ~ uniform(0 nS, 0.5 nS);  delay ~ uniform(0.5 ms, 2 ms) }} }}
+experiment e {{ network net
+  record spikes of P
+  run 200 ms with dt = 0.1 ms, seed = 3{method} }}
+""")
+            found.append(run.spikes() if run.good else run.process.stderr)
+        t.check(found[0] == found[1] and len(found[0]) > 300 and isinstance(found[0], list), f"summed or one by one: {what} ({len(found[0])} spikes)",
+                f"{str(found[0])[:300]}\n{str(found[1])[:300]}")
+
+
 def explained(t):
     path = t.write("explained.nsl", """language 1
 neuron cell { state V = 0 mV, s = 0
@@ -833,7 +872,7 @@ experiment e { neuron cell
 
 def main():
     t = Tap()
-    for part in (order, numbers, saturating, holds, frozen, draws, rates, peaks, parts, mixed, elements, threads, explained):
+    for part in (order, numbers, saturating, holds, frozen, draws, rates, peaks, parts, mixed, elements, threads, both_ways, explained):
         part(t)
     t.done()
 
