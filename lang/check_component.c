@@ -332,6 +332,10 @@ static void declare_item(Comp *k, VarKind kind, const AstItem *item) {
 
 static bool is_synapse(const Comp *k) { return strcmp(name_str(k->s, k->block->what.name), "synapse") == 0; }
 
+static bool is_index(const Comp *k, const Ast *st) {
+  return st->kind == AST_DECL && strcmp(name_str(k->s, AST_AS(Decl, st)->what.name), "index") == 0;
+}
+
 static void declare_decl(Comp *k, const AstDecl *decl) {
   static const char *const words[] = {"param", "state", "let", "input"};
   static const VarKind kinds[] = {VAR_PARAM, VAR_STATE, VAR_LET, VAR_INPUT};
@@ -344,10 +348,8 @@ static void declare_decl(Comp *k, const AstDecl *decl) {
       declare_item(k, kinds[w], item);
       known = true;
     }
-    if (known) continue;
-    if (strcmp(what, "index") == 0)
-      index_declare(k->c, k->scope, item);
-    else if (strcmp(what, "weight") == 0 && is_synapse(k))
+    if (known || is_index(k, &decl->head)) continue;
+    if (strcmp(what, "weight") == 0 && is_synapse(k))
       synapse_weight(k, item, declare_var(k, k->scope, VAR_INPUT, item->name.name, item, item->value, true)->var);
     else
       diag_statement_misplaced(k->s, decl->what.span, arena_printf(k->c->arena, "`%s`", what),
@@ -450,6 +452,11 @@ static void declare_statement(Comp *k, const Ast *st) {
 /* ---- the whole block */
 
 static void declare_all(Comp *k) {
+  for (uint32_t i = 0; i < k->block->body.n; i++) { /* index sets first: a family knows its elements when it is declared */
+    const Ast *st = k->block->body.at[i];
+    for (uint32_t n = 0; is_index(k, st) && n < AST_AS(Decl, st)->items.n; n++)
+      index_declare(k->c, k->scope, AST_AS(Item, AST_AS(Decl, st)->items.at[n]));
+  }
   for (uint32_t i = 0; i < k->block->body.n; i++) declare_statement(k, k->block->body.at[i]);
   for (uint32_t i = 0; i < k->block->body.n; i++) {
     const Ast *st = k->block->body.at[i];

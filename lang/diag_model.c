@@ -46,7 +46,8 @@ void diag_unknown_function(Session *s, Span span, const char *name, const char *
 
 void diag_unknown_component(Session *s, Span span, const char *name, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_COMPONENT, span, "unknown component `%s`", name);
-  did_you_mean(s, d, span, nearest);
+  if (diag_habit(name)) diag_hint(s, d, "%s", diag_habit(name));
+  else did_you_mean(s, d, span, nearest);
 }
 
 void diag_unknown_member(Session *s, Span span, const char *base, const char *kind, const char *name,
