@@ -398,6 +398,7 @@ static int activity_panels(struct rt_drawing *d, struct rt_figure *f, double row
     double top = height + 34 + i * 58.0;
     struct rt_panel q = rt_panel_of(d->left, right, top, top + 44);
     rt_time_axis(d, &q.x);
+    rt_time_marks(d, f, &q, false);
     rate_panel(d, f, &q, i, bin, i + 1 == d->s->n_pops);
   }
   return e;

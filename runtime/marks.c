@@ -1,4 +1,5 @@
-/* What the protocol does, behind the data of a panel over time: when currents act, and where phases end. */
+/* What the protocol does, behind the data of a panel over time: when currents act, and where phases end.
+ * Shades go into the page before the images and what cairo draws, so they dim nothing. */
 #include <math.h>
 #include <stdio.h>
 
@@ -28,7 +29,6 @@ static uint32_t windows_count(const struct rt_drawing *d) {
 }
 
 void rt_time_marks(const struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p, bool words) {
-  static const struct rt_colour shade = {0.93, 0.90, 0.80};
   static const double dashes[] = {3, 3};
   bool windows = windows_count(d) > 0;
   for (uint32_t i = 0; windows && i < d->s->n_drives; i++) {
@@ -36,9 +36,8 @@ void rt_time_marks(const struct rt_drawing *d, struct rt_figure *f, const struct
     if (!is_window(d, v) || is_again(d, i)) continue;
     double end = fmin((double)v->to, (double)d->s->step) * d->s->dt;
     double x0 = rt_axis_at(&p->x, (double)v->from * d->s->dt), x1 = rt_axis_at(&p->x, end);
-    rt_pen(f, shade, 0.6, 0);
-    d->cairo.rectangle(f->pen, x0, p->y.to, x1 - x0, p->y.from - p->y.to);
-    d->cairo.fill(f->pen);
+    rt_page_put(f->page, "<rect x=\"%.6g\" y=\"%.6g\" width=\"%.6g\" height=\"%.6g\" fill=\"#f3efdf\"/>\n",
+                x0, p->y.to, x1 - x0, p->y.from - p->y.to);
   }
   if (d->s->x->n_phases < 2 || d->s->x->n_phases > PHASES) return;
   double at = 0, end = (double)d->s->step * d->s->dt;
