@@ -149,7 +149,7 @@ def files():
 def main():
     goldens("--bless" in sys.argv)
     every_text()
-    # library()
+    library()
     files()
     print(f"1..{count}")
     return 1 if failed else 0
