@@ -17,6 +17,7 @@ static const char style[] =
     "math{font-size:15px;font-family:'Latin Modern Math','STIX Two Math','Cambria Math','DejaVu Math TeX "
     "Gyre',math}"
     "table.tab td.v{white-space:nowrap}"
+    "nav{column-width:200px;font-size:14px}nav a{display:block}"
     ".body{margin-left:1.6em}.unit{color:#666;font-size:13px;margin:0 0 6px}pre{white-space:pre-wrap}";
 
 /* ---- who is meant */
@@ -123,6 +124,27 @@ static void put_models(Describe *d, const AstFile *file) {
   put(d, "</section>\n");
 }
 
+enum { FEW = 3 }; /* sections that need no list */
+
+/* Links to what the file declares. */
+static void put_contents(Describe *d, const AstFile *file) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < file->items.n; i++) n += file->items.at[i]->kind == AST_BLOCK;
+  if (n <= FEW) return;
+  put(d, "<nav>\n");
+  for (uint32_t i = 0; i < file->items.n; i++) {
+    const Ast *item = file->items.at[i];
+    const char *kind = is_component(d, item)             ? "model"
+                       : is_block(d, item, "network")    ? "network"
+                       : is_block(d, item, "experiment") ? "experiment"
+                                                         : NULL;
+    if (!kind) continue;
+    const char *name = word(d, AST_AS(Block, item)->name);
+    fprintf(d->out, "<a href=\"#%s-%s\">%s</a>\n", kind, name, name);
+  }
+  put(d, "</nav>\n");
+}
+
 static void put_references(Describe *d) {
   if (!d->references.n) return;
   put(d, "<section id=\"references\">\n<h2>References</h2>\n<ol>\n");
@@ -150,6 +172,7 @@ void describe_page(Session *s, const Model *m, const DescribeInput *input, FILE 
   put_text(d, title);
   fprintf(out, "</h1>\n<p class=\"of\">model %016llx, nslc %s</p>\n</header>\n", (unsigned long long)m->hash,
           NSL_VERSION);
+  put_contents(d, file);
   put_networks(d, file);
   put_models(d, file);
   for (uint32_t i = 0; i < file->items.n; i++)

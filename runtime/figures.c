@@ -274,6 +274,7 @@ static void rate_panel(struct rt_drawing *d, struct rt_figure *f, struct rt_pane
   for (uint64_t at = 0; at < d->s->step; at += bin)
     top = fmax(top, rate_in(d, pop, d->s->pops[pop].size, at, bin));
   rt_axis_fit(&p->y, 0, top > 0 ? top * 1.05 : 1, 2, false);
+  if (p->y.hi < p->y.step) p->y.step = rt_nice_step(p->y.hi, 4); /* not only 0 */
   rt_pen(f, d->colours[pop], 0.25, 0);
   rate_steps(d, f, p, pop, bin, true);
   rt_pen(f, d->colours[pop], 1, 1.2);

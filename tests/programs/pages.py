@@ -37,6 +37,9 @@ def read_page(t, path, what):
     outside = re.findall(r"<script|<link|@import|url\(|\bsrc=|srcset|<iframe|<object", text)
     links = [h for h in re.findall(r'href="([^"]{0,80})', text) if not h.startswith(("data:image/png;base64,", "https://doi.org/", "#"))]
     t.check(not outside and not links, f"{what}: nothing is fetched from elsewhere", f"{outside} {links}")
+    lost = set(re.findall(r'href="#([^"]*)', text)) - set(re.findall(r'\bid="([^"]*)', text))
+    ids = re.findall(r'\bid="([^"]*)', text)
+    t.check(not lost and len(ids) == len(set(ids)), f"{what}: links within the page lead somewhere, no id stands twice", f"{lost} {sorted(ids)}")
     try:
         return xml.fromstring(text.replace("<!DOCTYPE html>", ""))
     except xml.ParseError as e:
