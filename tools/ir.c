@@ -36,6 +36,10 @@ static bool print_stage(Compilation *c, const char *path, const char *after) {
 int cmd_ir(int argc, char **argv) {
   ToolOptions options;
   if (!tool_options(argc, argv, "nslc ir FILE [--after PASS]", &options)) return EXIT_USAGE;
+  if (options.files.n != 1) {
+    fprintf(stderr, "nslc ir: one file at a time\n");
+    return EXIT_USAGE;
+  }
   const char *after = options.after ? options.after : "";
   if (strcmp(after, "parse") && strcmp(after, "check") && !known_pass(after)) {
     fprintf(stderr, "nslc: there is no stage `%s`\n", after);

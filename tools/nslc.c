@@ -86,10 +86,11 @@ int main(int argc, char **argv) {
   }
   for (size_t i = 0; i < COUNT_OF(commands); i++)
     if (!strcmp(word, commands[i].name)) {
-      if (argc == 3 && !strcmp(argv[2], "--help")) {
-        printf("%s\n    %s\n", commands[i].usage, commands[i].doc);
-        return EXIT_OK;
-      }
+      for (int k = 2; k < argc && strcmp(argv[k], "--"); k++)
+        if (!strcmp(argv[k], "--help") || !strcmp(argv[k], "-h")) {
+          printf("%s\n    %s\n", commands[i].usage, commands[i].doc);
+          return EXIT_OK;
+        }
       return commands[i].run(argc - 2, argv + 2);
     }
   return unknown_command(word);

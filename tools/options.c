@@ -56,6 +56,18 @@ static bool take_value(int argc, char **argv, int *i, ToolOptions *o, Arena *are
   return true;
 }
 
+/* Does the subcommand know the option? Those that say how to compile stand before any file; the others are in its usage. */
+static bool usage_has(const char *usage, const char *word) {
+  static const char *const all[] = {"--json", "--allow-read", "--precision", "--cpu", "--debug", "--target"};
+  size_t n = strcspn(word, "=");
+  if (word[0] != '-' || !word[1] || (word[1] == 'O' && word[2])) return true;
+  for (size_t i = 0; i < COUNT_OF(all); i++)
+    if (strlen(all[i]) == n && !strncmp(word, all[i], n)) return true;
+  for (const char *at = usage; (at = strchr(at, '-')); at++)
+    if (!strncmp(at, word, n) && at[-1] != '-' && (at[n] == ' ' || at[n] == ']' || !at[n])) return true;
+  return false;
+}
+
 static bool check_choices(const ToolOptions *o) {
   if (strcmp(o->target, "cpu")) {
     fprintf(stderr, "nslc: --target %s is not supported yet; this version compiles for the cpu\n", o->target);
@@ -80,7 +92,8 @@ bool tool_options(int argc, char **argv, const char *usage, ToolOptions *ret) {
       ret->program_argv = argv + i + 1;
       break;
     }
-    if (take_flag(argv[i], ret) || take_value(argc, argv, &i, ret, arena, &bad) || bad) continue;
+    bool known = usage_has(usage, argv[i]);
+    if (known && (take_flag(argv[i], ret) || take_value(argc, argv, &i, ret, arena, &bad) || bad)) continue;
     if (argv[i][0] == '-' && argv[i][1]) {
       fprintf(stderr, "nslc: there is no option `%s` here\nusage: %s\n", argv[i], usage);
       if (strstr(usage, "PROGRAM OPTIONS"))

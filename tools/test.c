@@ -1,6 +1,7 @@
 /* nslc test: runs every experiment of every file, each in a child process with an output folder that is thrown away, and
  * says which hold: an experiment passes if its run exits with 0, which means that every `expect` holds. */
 #include <dirent.h>
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,7 @@ static void test_place(ToolOptions *options, const char *place, Tally *tally) {
   }
   struct dirent **entries;
   int n = scandir(place, &entries, is_nsl, alphasort);
+  if (n <= 0) fprintf(stderr, "nslc test: %s: %s\n", place, n < 0 ? strerror(errno) : "no .nsl file in this folder");
   for (int i = 0; i < n; i++) {
     char path[4352];
     snprintf(path, sizeof path, "%s/%s", place, entries[i]->d_name);
