@@ -248,6 +248,15 @@ static struct nsl_expect expect_of(Table *t, const IrExpect *x) {
   return out;
 }
 
+static struct nsl_feed feed_of(Table *t, const IrFeed *x) {
+  struct nsl_feed out = {.to = x->to, .input = x->input, .sum = x->feed->sum};
+  FILL(t, out.n_items, items, record_item, x->items.n);
+  for (uint32_t i = 0; i < x->items.n; i++)
+    items[i] = (struct nsl_record_item){slice_of(&x->items.at[i].slice), code_of(t, x->items.at[i].kernel)};
+  out.items = items;
+  return out;
+}
+
 /* One array of an experiment: count and structs, each by its function. */
 #define EACH(t, out, field, T, list, of)                                    \
   do {                                                                      \
@@ -276,6 +285,7 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
   EACH(t, &out, projections, projection, x->projections, projection_of);
   EACH(t, &out, drives, drive, x->drives, drive_of);
   EACH(t, &out, records, record, x->records, record_of);
+  EACH(t, &out, feeds, feed, x->feeds, feed_of);
   EACH(t, &out, phases, phase, m->phases, phase_of);
   for (uint32_t i = 0; i < out.n_phases; i++) ((struct nsl_phase *)out.phases)[i].duration = x->phases.at[i];
   EACH(t, &out, expects, expect, x->expects, expect_of);

@@ -195,6 +195,11 @@ typedef struct {
   uint32_t every;                    /* G slot or IR_NONE: each step */
 } IrRecord;
 typedef struct {
+  MFeed *feed;
+  VEC(IrRecordItem) items;
+  uint32_t to, input;                /* index of the population; class input index */
+} IrFeed;
+typedef struct {
   MExpect *expect;
   VEC(IrSlice) slices;
   uint32_t value, lo, hi, after, until;
@@ -218,6 +223,7 @@ typedef struct {
   VEC(IrProjection) projections;
   VEC(IrDrive) drives;
   VEC(IrRecord) records;
+  VEC(IrFeed) feeds;
   VEC(uint32_t) phases;              /* durations: G slots */
   VEC(IrExpect) expects;
   uint32_t dt, seed, seed_last;      /* G slots or IR_NONE */

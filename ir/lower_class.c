@@ -38,6 +38,8 @@ static void find_driven(Lower *l, Shape *shape, const MExperiment *x, const MPop
     const MDrive *d = x->drives.at[i];
     if (d->target.pop == pop && d->input) shape->driven[d->input->index] = true;
   }
+  for (uint32_t i = 0; i < x->feeds.n; i++)
+    if (x->feeds.at[i]->to == pop) shape->driven[x->feeds.at[i]->input->index] = true;
 }
 
 static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {

@@ -98,6 +98,12 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
   COPY_VEC(out, &copy->drives);
   for (uint32_t i = 0; i < copy->drives.n; i++) drive_copy(s, in, made, &copy->drives.at[i], out);
   records_copy(s, in, made, copy, out);
+  COPY_VEC(out, &copy->feeds);
+  for (uint32_t i = 0; i < copy->feeds.n; i++) {
+    COPY_VEC(out, &copy->feeds.at[i].items);
+    for (uint32_t k = 0; k < copy->feeds.at[i].items.n; k++)
+      copy->feeds.at[i].items.at[k].kernel = stand_in(s, in, made, copy->feeds.at[i].items.at[k].kernel);
+  }
   COPY_VEC(out, &copy->phases);
   COPY_VEC(out, &copy->expects);
   for (uint32_t i = 0; i < copy->expects.n; i++) COPY_VEC(out, &copy->expects.at[i].slices);
@@ -172,6 +178,8 @@ void ir_module_renumber(IrModule *m, Arena *a) {
       add_used(m, a, d->weight_kernel);
       add_used(m, a, d->delay_kernel);
     }
+    for (uint32_t j = 0; j < x->feeds.n; j++)
+      for (uint32_t l = 0; l < x->feeds.at[j].items.n; l++) add_used(m, a, x->feeds.at[j].items.at[l].kernel);
     for (uint32_t j = 0; j < x->records.n; j++)
       for (uint32_t l = 0; l < x->records.at[j].items.n; l++)
         add_used(m, a, x->records.at[j].items.at[l].kernel);

@@ -358,6 +358,12 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
     verify_use(vm, d->weight_kernel, KERNEL_SYNAPSE, NULL);
     verify_use(vm, d->delay_kernel, KERNEL_SYNAPSE, NULL);
   }
+  for (uint32_t i = 0; i < x->feeds.n; i++)
+    for (uint32_t j = 0; j < x->feeds.at[i].items.n; j++) {
+      const IrRecordItem *item = &x->feeds.at[i].items.at[j];
+      const IrClass *c = item->slice.pop < x->populations.n ? x->populations.at[item->slice.pop].class : NULL;
+      verify_use(vm, item->kernel, KERNEL_RECORD, c);
+    }
   for (uint32_t i = 0; i < x->records.n; i++)
     for (uint32_t j = 0; j < x->records.at[i].items.n; j++) {
       const IrRecordItem *item = &x->records.at[i].items.at[j];

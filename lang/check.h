@@ -20,6 +20,9 @@ struct Checker {
   bool too_large;             /* an expression outgrew MEXPR_SIZE or MEXPR_DEPTH, or calls their depth */
   bool chain_reported;        /* a chain of declarations was too long: said once */
   struct SignalContext *signal; /* the drive whose source is checked (signal.h) */
+  /* `mean(E.V)` where populations can be seen; NULL: nowhere here */
+  MExpr *(*total)(void *context, const AstCall *call, bool *ret_known);
+  void *total_context;
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
 
@@ -120,6 +123,8 @@ bool check_unit(Checker *c, const Ast *unit, Unit *ret);
 
 /* neuron, channel, receptor, component: checked once, when first needed. */
 MComponent *check_component(Checker *c, Symbol *block);
+/* The same for a block that is no declaration of a file; fills *m. */
+void check_component_block(Checker *c, Scope *scope, const AstBlock *block, MComponent *m);
 /* `hh_na`, `lab.hh_na` as written after `use`, `population X :`, `neuron X` -> the checked component. */
 MComponent *check_component_ref(Checker *c, Scope *scope, const Ast *ref);
 bool block_is_component(const AstBlock *block, const Session *s);

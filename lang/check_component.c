@@ -131,12 +131,15 @@ static bool declared_dim(Comp *k, const VarDecl *decl, const MVar *var, Want *wa
   return true;
 }
 
+static bool is_signal(const Comp *k) { return strcmp(name_str(k->s, k->block->what.name), "signal") == 0; }
+
 static bool value_given(Comp *k, const VarDecl *decl, const MVar *var) {
   bool given = decl->value != NULL;
   if (var->kind == VAR_INPUT) {
     if (given) diag_input_value(k->s, decl->value->span, name_str(k->s, var->name));
     return !given;
   }
+  if (!given && decl->item && is_signal(k) && decl->item->unit) return true; /* starts at 0 */
   if (!given && decl->item)
     diag_value_missing(k->s, decl->item->name.span, kind_word(var->kind), name_str(k->s, var->name));
   return given || !decl->item;
@@ -165,7 +168,7 @@ static void resolve_var(Checker *c, Symbol *symbol) {
     if (!var->value) goto done;
     var->dim = var->value->dim;
     if (var->draw && !expr_has(var->value, MX_DRAW)) diag_draw_missing(c->s, decl->value->span);
-  } else if (!item) {
+  } else if (!item || (var->kind == VAR_STATE && is_signal(k))) {
     var->value = expr_number(c, 0, var->dim, var->span);
   }
   if (item && item->domain && !choice &&
@@ -491,14 +494,18 @@ static void resolve_component(Checker *c, Symbol *symbol) {
     symbol->failed = true;
     return;
   }
-  Comp k = {.c = c, .s = c->s, .block = block};
+  symbol->component = NEW(c->arena, MComponent);
+  check_component_block(c, symbol->scope, block, symbol->component);
+}
+
+void check_component_block(Checker *c, Scope *scope, const AstBlock *block, MComponent *m) {
+  Comp k = {.c = c, .s = c->s, .block = block, .m = m};
   uint32_t depth = c->depth, fn_depth = c->fn_depth, errors = c->s->errors;
   const MComponent *fallback = c->fallback;
   c->fallback = NULL;
   c->depth = c->fn_depth = 0;
-  k.scope = scope_new(c, symbol->scope);
+  k.scope = scope_new(c, scope);
   k.neuron = strcmp(name_str(c->s, block->what.name), "neuron") == 0;
-  k.m = symbol->component = NEW(c->arena, MComponent);
   *k.m = (MComponent){
       .name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span};
   check_body(&k);

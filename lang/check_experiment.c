@@ -243,4 +243,5 @@ void check_experiment(Checker *c, Symbol *experiment) {
   for (uint32_t i = 0; i < block->body.n; i++) runs |= block->body.at[i]->kind == AST_RUN;
   if (!runs) diag_run_missing(c->s, block->name.span, name_str(c->s, block->name.name));
   check_delays(n);
+  net_check_feeds(n);
 }

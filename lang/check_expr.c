@@ -158,6 +158,10 @@ static MExpr *element_value(Checker *c, const IndexSet *set, int32_t value, Span
 }
 
 static MExpr *symbol_value(Checker *c, Symbol *symbol, Span span, const Want *want) {
+  if (symbol->kind == SYM_POPULATION) {
+    diag_not_a_value(c->s, span, name_str(c->s, symbol->name), symbol_kind_text(c, symbol), symbol->span);
+    return NULL;
+  }
   if (!symbol_resolve(c, symbol, span)) return NULL;
   switch (symbol->kind) {
     case SYM_VAR: return changing(c, symbol->var, span, want);

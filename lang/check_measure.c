@@ -24,6 +24,12 @@ static bool whole_subject(Net *n, Span span, MSliceList *ret) {
 static bool record_slices(Net *n, const AstRecord *ast, MSliceList *ret) {
   if (ast->of) return net_slices(n, n->scope, ast->of, ret, NULL);
   if (n->neuron) return whole_subject(n, ast->head.span, ret);
+  MPopulation *signal = ast->value->kind == AST_NAME ? net_signal_named(n, AST_AS(NameRef, ast->value)->name.name) : NULL;
+  if (signal) {
+    MSlice all = {.pop = signal, .span = ast->value->span};
+    vec_push(n->s->arena, ret, all);
+    return true;
+  }
   diag_record_of_missing(n->s, ast->value->span, source_span_text(n->s, ast->value->span, n->s->arena));
   return false;
 }

@@ -139,14 +139,13 @@ static void declare_sets(Net *n, const AstDecl *decl) {
 }
 
 static const char network_has[] =
-    "A network has `index`, `param`, `let`, `population`, `connect` and `drive`; states, "
+    "A network has `index`, `param`, `let`, `population`, `signal`, `connect` and `drive`; states, "
     "inputs and events belong to its neurons.";
 
 static void declare_decl(Net *n, const AstDecl *decl) {
   if (word_is(n, decl->what, "param") || word_is(n, decl->what, "let")) net_declare_values(n, decl);
   else if (word_is(n, decl->what, "signal"))
-    diag_not_supported(n->s, decl->head.span, "signals",
-                       "A state of a neuron can hold what a population shares.");
+    net_declare_signals(n, decl);
   else if (!word_is(n, decl->what, "index")) net_misplaced(n, &decl->head, "a network", network_has);
 }
 
@@ -200,12 +199,14 @@ Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overr
   override_all(n, overrides, true);
   net_check_values(n);
   for (uint32_t i = 0; i < n->pops.n; i++) net_check_population(n, n->pops.at[i]);
+  net_check_signals(n);
   override_all(n, overrides, false);
   for (uint32_t i = 0; i < block->body.n; i++) {
     const Ast *st = block->body.at[i];
     if (st->kind == AST_CONNECT) net_connect(n, AST_AS(Connect, st));
     if (st->kind == AST_DRIVE) net_drive(n, AST_AS(Drive, st), NULL, NULL);
   }
+  net_check_feeds(n);
   return n;
 }
 

@@ -61,6 +61,11 @@ static bool population_settings(Net *n, Scope *scope, MPopulation *p, const AstL
                     "Settings look like `tau_m = 12 ms` or `V ~ normal(a, b)`.");
       return false;
     }
+    bool bound = false;
+    if (net_feed_setting(n, p, assign, &bound)) {
+      good &= bound;
+      continue;
+    }
     good &= check_setting(n->c, scope, p->component, assign, &sets);
     for (uint32_t k = 0; k < sets.n; k++) {
       if (!setting_fits(n, &sets.at[k]) || same_setting(n, p, &sets.at[k], st->span)) good = false;

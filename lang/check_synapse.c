@@ -73,7 +73,25 @@ void net_part_settings(Net *n, AstConnect *ast) {
   ast->settings = link;
 }
 
+/* The names of the synapses that can be seen here; whether `name` is one of something. */
+static bool synapse_names(Net *n, Name name, TextList *ret) {
+  for (const Scope *at = n->scope; at; at = at->parent)
+    for (uint32_t i = 0; i < at->symbols.n; i++) {
+      const Symbol *symbol = at->symbols.at[i];
+      if (symbol->kind == SYM_BLOCK && strcmp(name_str(n->s, AST_AS(Block, symbol->ast)->what.name), "synapse") == 0)
+        vec_push(n->s->arena, ret, name_str(n->s, symbol->name));
+    }
+  return scope_find(n->scope, name) != NULL;
+}
+
 MComponent *net_synapse(Net *n, const AstConnect *ast) {
+  TextList names = {0};
+  Name name = ast->synapse->kind == AST_NAME ? AST_AS(NameRef, ast->synapse)->name.name : (Name){0};
+  if (!name_none(name) && !synapse_names(n, name, &names)) {
+    const char *word = name_str(n->s, name);
+    diag_unknown_synapse(n->s, ast->synapse->span, word, diag_nearest(word, names.at, names.n));
+    return NULL;
+  }
   MComponent *synapse = check_component_ref(n->c, n->scope, ast->synapse);
   if (!synapse || synapse->failed) return NULL;
   if (strcmp(name_str(n->s, synapse->what), "synapse") != 0) {

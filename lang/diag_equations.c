@@ -82,3 +82,24 @@ void diag_synapse_wanted(Session *s, Span span, const char *name, const char *wh
   Diag *d = diag_new(s, DIAG_SYNAPSE_WANTED, span, "`%s` is a %s, not a synapse", name, what);
   declared_here(s, d, name, decl);
 }
+
+void diag_signal_form(Session *s, Span span, const char *why) {
+  Diag *d = diag_new(s, DIAG_SIGNAL_FORM, span, "this is no signal: %s", why);
+  diag_hint(s, d, "Write `signal da : nM { da' = -da / tau;  on spike of E { da += b } }`.");
+}
+
+void diag_signal_driven(Session *s, Span span, const char *input, Span bound) {
+  Diag *d = diag_new(s, DIAG_SIGNAL_DRIVEN, span, "the input `%s` follows a signal already", input);
+  diag_note(s, d, bound, "it is bound here");
+  diag_hint(s, d, "Give the neuron an input for each of them.");
+}
+
+void diag_unknown_synapse(Session *s, Span span, const char *name, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_SYNAPSE, span, "unknown synapse `%s`", name);
+  if (nearest) {
+    diag_hint(s, d, "Did you mean `%s`?", nearest);
+    diag_fix(d, span, nearest);
+  } else {
+    diag_hint(s, d, "Leave out `with …`: the default synapse is static. Others are declared: `synapse s { weight w : pA;  on pre { send w } }`.");
+  }
+}

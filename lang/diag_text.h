@@ -259,7 +259,10 @@ void diag_delayed_form(Session *s, Span span, bool constant);
 void diag_delay_parts(Session *s, Span span);
 /* A synapse that sends twice (first) or never ({0,0}). */
 void diag_synapse_sends(Session *s, Span span, const char *name, Span first);
+void diag_unknown_synapse(Session *s, Span span, const char *name, const char *nearest);
 void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl);
+void diag_signal_form(Session *s, Span span, const char *why);
+void diag_signal_driven(Session *s, Span span, const char *input, Span bound);
 /* sum or mean (name) of what has no free index (bound: one that stands for one element there, or NULL), or of too
  * many elements. */
 void diag_total_over(Session *s, Span span, const char *name, const char *bound, bool nothing, double count);

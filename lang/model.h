@@ -262,6 +262,16 @@ typedef struct {
   Span span;
 } MExpect;
 
+/* An input that follows a sum or mean over other populations (or the one value of a signal): that of T-dt in the step to
+ * T, the same for all elements. */
+typedef struct {
+  MPopulation *to;
+  MVar *input;
+  bool sum;
+  VEC(MRecordItem) items;
+  Span span;
+} MFeed;
+
 typedef struct {
   Name name;
   Name subject; /* "brunel", "squid" */
@@ -271,6 +281,7 @@ typedef struct {
   VEC(MPopulation *) populations;
   VEC(MProjection *) projections;
   VEC(MDrive *) drives;
+  VEC(MFeed *) feeds;
   VEC(MRecord *) records;
   VEC(MPhase) phases;
   VEC(MExpect *) expects;

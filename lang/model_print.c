@@ -251,6 +251,17 @@ static void print_projection(const Print *p, const MProjection *j) {
   print_link(p, j->weight, j->delay, j->cond);
 }
 
+static void print_feed(const Print *p, const MFeed *f) {
+  fprintf(p->out, "  feed %s.%s with %s", text_of(p, f->to->path), text_of(p, f->input->name), f->sum ? "sum" : "mean");
+  for (uint32_t i = 0; i < f->items.n; i++) {
+    fputs(i ? ", " : " ", p->out);
+    print_slice(p, &f->items.at[i].slice);
+    fputs(": ", p->out);
+    print_expr(p, f->items.at[i].value);
+  }
+  fputc('\n', p->out);
+}
+
 static void print_drive(const Print *p, const MDrive *d) {
   static const char *const kinds[] = {[DRIVE_POISSON] = "poisson",
                                       [DRIVE_TIMES] = "times",
@@ -308,6 +319,7 @@ static void print_experiment(const Print *p, const MExperiment *x) {
   for (uint32_t i = 0; i < x->populations.n; i++) print_population(p, x->populations.at[i]);
   for (uint32_t i = 0; i < x->projections.n; i++) print_projection(p, x->projections.at[i]);
   for (uint32_t i = 0; i < x->drives.n; i++) print_drive(p, x->drives.at[i]);
+  for (uint32_t i = 0; i < x->feeds.n; i++) print_feed(p, x->feeds.at[i]);
   for (uint32_t i = 0; i < x->records.n; i++) print_record(p, x->records.at[i]);
   for (uint32_t i = 0; i < x->phases.n; i++) {
     const MPhase *phase = &x->phases.at[i];

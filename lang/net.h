@@ -56,6 +56,12 @@ typedef struct {
   MComponent *component; /* NULL after an error */
 } NetPop;
 
+typedef struct {
+  NetPop pop; /* of one element; its elements once checked */
+  const AstItem *item;
+  VEC(MFeed *) readers;
+} NetSignal;
+
 typedef struct Net {
   Checker *c;
   Session *s;
@@ -66,6 +72,7 @@ typedef struct Net {
   MExperiment *x;
   VEC(NetValue *) values;
   VEC(NetPop *) pops;
+  VEC(NetSignal *) signals;
   VEC(Known) known;  /* by index of the global */
   uint64_t elements; /* of all families */
   Known dt;          /* of the experiment */
@@ -101,6 +108,12 @@ void net_declare_population(Net *n, const AstPopulation *ast); /* check_populati
 void net_check_population(Net *n, NetPop *pop);                /* check_population.c */
 void net_override_setting(Net *n, const AstAssign *assign);    /* check_population.c */
 void net_lone_population(Net *n, MComponent *component, Span span, const AstList *settings);
+void net_declare_signals(Net *n, const AstDecl *decl); /* check_feed.c */
+void net_check_signals(Net *n);                        /* after the populations */
+void net_check_feeds(Net *n);                          /* after the drives */
+MPopulation *net_signal_named(const Net *n, Name name); /* NULL: none */
+/* `n = da` in a population's braces; false: no input bound to a signal. */
+bool net_feed_setting(Net *n, MPopulation *pop, const AstAssign *assign, bool *ret_good);
 void net_connect(Net *n, const AstConnect *ast);                                       /* check_connect.c */
 /* from, to: of a phase; NULL: always (check_drive.c) */
 void net_drive(Net *n, const AstDrive *ast, MExpr *from, MExpr *to);

@@ -102,7 +102,7 @@ const char *symbol_kind_text(const Checker *c, const Symbol *symbol) {
     }
     case SYM_MODULE: return "an imported file";
     case SYM_PART: return "a part";
-    case SYM_POPULATION: return "a population";
+    case SYM_POPULATION: return symbol->ast && symbol->ast->kind == AST_ITEM ? "a signal" : "a population";
     case SYM_PORT: return "a port";
   }
   return "a name";

@@ -45,6 +45,10 @@ static Part part_of(const MExperiment *x, const MPopulation *pop) {
   }
   for (uint32_t i = 0; i < x->drives.n; i++) part.driven |= x->drives.at[i]->target.pop == pop;
   part.spikes_wanted = part.sends;
+  for (uint32_t i = 0; i < x->feeds.n; i++) {
+    part.driven |= x->feeds.at[i]->to == pop;
+    for (uint32_t k = 0; k < x->feeds.at[i]->items.n; k++) part.seen |= x->feeds.at[i]->items.at[k].slice.pop == pop;
+  }
   for (uint32_t i = 0; i < x->records.n; i++)
     for (uint32_t k = 0; k < x->records.at[i]->items.n; k++) {
       if (x->records.at[i]->items.at[k].slice.pop != pop) continue;

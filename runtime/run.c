@@ -33,6 +33,7 @@ int rt_open(struct rt_sim *s, const struct rt_config *config) {
 
 static int lists_make(struct rt_sim *s) {
   s->interval = s->min_delay && s->min_delay < LONGEST_INTERVAL ? s->min_delay : LONGEST_INTERVAL;
+  if (s->n_feeds) s->interval = 1;
   s->batch = LONGEST_INTERVAL / s->interval * s->interval;
   for (uint32_t i = 0; i < s->n_shards; i++) {
     struct rt_shard *h = &s->shards[i];
@@ -61,6 +62,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_connect(s);
   if (!e) e = rt_drives_units(s);
   if (!e) e = rt_init(s);
+  if (!e) e = rt_feeds_make(s);
   if (!e) e = lists_make(s);
   s->build_s += rt_clock() - began;
   return e;
@@ -163,6 +165,10 @@ static int loop_job(void *context, uint32_t thread) {
       l->reached = step + good;
     }
     if (last) break;
+    if (s->n_feeds) {
+      if (!thread) rt_feeds_read(s, end);
+      rt_barrier(s->team, thread);
+    }
     if (rt_record_full(s, end) && samples_write(l, end, thread)) break;
     step = end;
     had = full ? 0 : had + n;
@@ -209,6 +215,7 @@ static int bad_report(const struct rt_sim *s, uint64_t step) {
 int rt_run(struct rt_sim *s, uint64_t until) {
   struct loop l = {.s = s, .until = until, .stop_at = RT_NO_STEP};
   if (until <= s->step) return 0;
+  if (s->n_feeds) rt_feeds_read(s, s->step); /* a phase begins where the last one ended */
   double began = rt_clock(), output = s->output_s;
   unsigned mode = rt_float_mode_flush();
   int e = rt_team_run(s->team, loop_job, &l);

@@ -292,7 +292,23 @@ struct rt_gather;   /* gather.h */
 struct rt_out;      /* out.h */
 struct rt_samples;  /* data.h */
 
+struct rt_feed_item {
+  const struct nsl_record_item *def;
+  struct rt_pop *pop;
+  uint32_t first, n;
+  void **slots;
+};
+struct rt_feed { /* an input that follows a sum or mean (feed.c) */
+  const struct nsl_feed *def;
+  struct rt_feed_item *items;
+  uint64_t elements;
+  double value; /* of the end of the last step */
+};
+
 struct rt_sim {
+  struct rt_feed *feeds;
+  uint32_t n_feeds;
+  void *feed_scratch;
   const struct nsl_program *program;
   const struct nsl_experiment *x;
   const struct nsl_level *level;
@@ -366,6 +382,9 @@ int rt_drives_prepare(struct rt_sim *s); /* before connect: bounds for the units
 int rt_drives_units(struct rt_sim *s);   /* after it: weights as integers, tables, inputs at time 0 */
 /* ---- drive_step.c */
 void rt_drives_step(struct rt_shard *h, uint64_t step);
+int rt_feeds_make(struct rt_sim *s); /* feed.c: after the initial values */
+void rt_feeds_read(struct rt_sim *s, uint64_t step);
+void rt_feeds_write(const struct rt_shard *h);
 int rt_pasts_make(struct rt_sim *s, struct rt_pop *p); /* past.c: after the initial values */
 int rt_pasts_slice(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c);
 void rt_pasts_begin(const struct rt_sim *s, const struct rt_slice *c, uint64_t step);

@@ -129,6 +129,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   struct rt_delivery *d = &h->delivery;
   events_ask(d, d->straight_lists[step & d->mask]);
   if (step >= h->next_input) rt_inputs_step(h, step);
+  if (s->n_feeds) rt_feeds_write(h);
   if (d->const_lists[step & d->mask]) s->hot.deliver_const(d, step);
   if (d->wide_lists[step & d->mask]) s->hot.deliver_wide(d, step);
   if (h->n_events) rt_drives_step(h, step);

@@ -5,7 +5,9 @@ import cmath
 import math
 
 from semantics import Run, compare, mean_of, same, variance
-from tap import Tap
+from tap import Tap, run_json
+
+DT = 0.1  # ms
 
 PAIRS = """
 component pair {
@@ -349,9 +351,91 @@ experiment e {
     compare(t, other, "a param of the network in a synapse's settings", lambda r: [(r.column("p1", 1)[-1:], [5 * 2 * 150])])
 
 
+# ---- signals
+
+def signals(t):
+    model = """
+neuron cell {
+  param tau = 10 ms
+  input n : nM
+  input I : mV/ms
+  state V = 0 mV
+  V' = -V / tau + n * 1 mV / (1 nM) / (1 ms) + I
+  receive kick { V += 20 mV }
+  spike when V >= 10 mV { V = 0 mV }
+}
+network net {
+  param tau = 20 ms, b = 2 nM
+  index k = 1..2
+  param c[k] = [0.02, 0.03]
+  population DA : cell[130] { V ~ uniform(0 mV, 12 mV) }
+  population E : cell[70] { n = da }
+  population F : cell[3]
+  signal da : nM {
+    da' = -da / tau + c[1] * 1 nM/ms * mean(DA.V) / (1 mV)
+    on spike of (DA, F[0]) { da += b;  if da > 50 nM { da = 50 nM } }
+  }
+  signal all : mV = 3 mV { all' = (sum((E, F).V) - all) * c[2] / (1 ms) }
+  drive DA[0..9].kick with times([1 ms, 4 ms])
+  drive F[0].kick with times([2.5 ms])
+  drive F.I with constant(0.1 mV/ms)
+}
+experiment e {
+  network net { da.b = 1.5 nM }
+  record da every 0.1 ms
+  record all every 0.1 ms
+  record V of E[0] as V every 0.1 ms
+  record V of DA as dv every 0.1 ms
+  record V of E as ev every 0.1 ms
+  record V of F as fv every 0.1 ms
+  record spikes of (DA, E, F)
+  run 5 ms as first with dt = 0.1 ms
+  run 5 ms as second
+}
+"""
+    run = Run(t, model)
+
+    def plain(r):
+        """The signals from what the populations were at T-dt; couplings hold over the step, events act one step after they were emitted"""
+        spikes = {}
+        for step, pop, i in r.spikes():
+            if pop == "DA" or (pop == "F" and i == 0):
+                spikes[step] = spikes.get(step, 0) + 1
+        da, everything, course, totals = 0.0, 3.0, [0.0], [3.0]
+        dv, ev, fv = r.rows("dv"), r.rows("ev"), r.rows("fv")
+        for s in range(1, 101):
+            drive = 0.02 * mean_of(dv[s - 1])
+            da = da * math.exp(-DT / 20) + drive * 20 * (1 - math.exp(-DT / 20))
+            for _ in range(spikes.get(s - 1, 0)):
+                da = min(da + 1.5, 50)
+            course.append(da)
+            total = math.fsum(ev[s - 1]) + math.fsum(fv[s - 1])
+            everything = total + (everything - total) * math.exp(-DT * 0.03)
+            totals.append(everything)
+        return course, totals
+
+    def reader(r):
+        v, course = 0.0, [0.0]
+        values, before = r.column("da"), False
+        for s in range(1, 101):
+            v = v * math.exp(-DT / 10) + values[s - 1] * 10 * (1 - math.exp(-DT / 10))
+            spike = v >= 10 and not before
+            before = v >= 10
+            if spike:
+                v, before = 0.0, False
+            course.append(v)
+        return course
+    compare(t, run, "a signal: its equation, spikes of populations and parts, means and sums of the step before",
+            lambda r: [(r.column("da"), plain(r)[0]), (r.column("all"), plain(r)[1])])
+    compare(t, run, "an input bound to a signal follows it one step later", lambda r: [(r.column("V"), reader(r))])
+    t.check(run.good and abs(max(run.column("da")) - 50) < 1e-9, "a signal can be limited in its handler", max(run.column("da")) if run.good else "")
+    hashes = [run_json(Run(t, model, "--threads", n).out)["state_hash"] for n in ("1", "2")] if run.good else [0, 1]
+    t.check(hashes[0] == hashes[1], "a model with signals on one thread and on two", hashes)
+
+
 def main():
     t = Tap()
-    for part in (higher_order, tables, noise, delays, synapses):
+    for part in (higher_order, tables, noise, delays, synapses, signals):
         part(t)
     t.done()
 
