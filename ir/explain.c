@@ -155,17 +155,21 @@ static void explain_holds(Explain *e, const IrClass *c, double *u) {
 
 typedef struct {
   uint32_t functions, divisions, draws, others;
+  uint32_t turn_functions, turn_divisions, turn_others; /* in each turn of a loop */
 } Work;
 
 static Work work_of(Work w, const IrKernel *k) {
+  bool turn = false;
   for (uint32_t i = 0; k && i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
+    turn = (turn && ins->op != IR_AGAIN) || ins->op == IR_LOOP;
+    if (ir_ops[ins->op].flags & IRF_CONTROL) continue;
     bool moves = ins->op == IR_CONST || ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_DT ||
                  ins->op == IR_TIME;
     if (ir_ops[ins->op].flags & IRF_DRAW) w.draws++;
-    else if (ins->op == IR_DIV || ins->op == IR_SQRT) w.divisions++;
-    else if (ir_ops[ins->op].ulp && ins->op != IR_TAKE) w.functions++;
-    else if (!moves) w.others++;
+    else if (ins->op == IR_DIV || ins->op == IR_SQRT) turn ? w.turn_divisions++ : w.divisions++;
+    else if (ir_ops[ins->op].ulp && ins->op != IR_TAKE) turn ? w.turn_functions++ : w.functions++;
+    else if (!moves) turn ? w.turn_others++ : w.others++;
   }
   return w;
 }
@@ -206,6 +210,11 @@ static void explain_work(Explain *e, const IrClass *c) {
     number(e, "divisions", w.divisions);
     number(e, "draws", w.draws);
     number(e, "others", w.others);
+    if (w.turn_others) {
+      number(e, "turn_functions", w.turn_functions);
+      number(e, "turn_divisions", w.turn_divisions);
+      number(e, "turn_others", w.turn_others);
+    }
     number(e, "hoisted", n);
     end(e);
     return;
@@ -214,6 +223,9 @@ static void explain_work(Explain *e, const IrClass *c) {
       e->out,
       "  one step of one element: %u exp and the like, %u divisions, %u random numbers, %u others\n",
       w.functions, w.divisions, w.draws, w.others);
+  if (w.turn_others)
+    fprintf(e->out, "  and for each step of the method within it: %u exp and the like, %u divisions, %u others\n",
+            w.turn_functions, w.turn_divisions, w.turn_others);
   fprintf(e->out,
           "  computed once for each parameter set, in float64: %u values (propagators, reciprocals, …)\n", n);
 }

@@ -98,6 +98,7 @@ typedef struct {
   Name method;        /* "exact", "exponential euler", "rk4", "rk45", "euler-maruyama", …, "none" */
   Name reason;        /* for explain */
   bool counter;       /* the compiler's own, "%left.V": steps that are left of the holds on V */
+  bool stiff;         /* it is known to decay too fast for an explicit method with the dt of the run */
   Name failure;       /* a state of the integrator itself: what has happened if it becomes NaN; else empty */
 } IrState;
 typedef struct {

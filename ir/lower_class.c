@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lang/warn.h"
 
 static void read_settings(Lower *l, Shape *shape, const MPopulation *pop) {
   uint32_t n = pop->component->vars.n;
@@ -124,6 +125,18 @@ static void lower_init(Lower *l, Shape *shape) {
   c->init = k;
 }
 
+/* dt beyond the stability of the classical Runge-Kutta scheme, 2.785 time constants; where both are known. */
+static void find_stiff(Shape *shape, const MExperiment *x) {
+  WarnPoint nowhere = {&(MPopulation){.size = NULL}, NULL, NULL}, here = {shape->pop, NULL, NULL};
+  IrClass *c = shape->c;
+  double dt, slope;
+  if (!warn_value(&nowhere, x->dt, &dt)) return;
+  for (uint32_t i = 0; i < c->states.n; i++) {
+    const MVar *var = c->states.at[i].var;
+    if (var->equation && warn_slope(&here, var->equation, var, &slope)) c->states.at[i].stiff = -slope * dt > 2.785;
+  }
+}
+
 /* ---- sharing */
 
 static bool same_kernel(const IrKernel *a, const IrKernel *b) {
@@ -135,7 +148,8 @@ static bool same_names(const IrClass *a, const IrClass *b) {
       a->ports.n != b->ports.n || a->holds.n != b->holds.n || a->pasts.n != b->pasts.n || a->uniforms.n != b->uniforms.n)
     return false;
   for (uint32_t i = 0; i < a->states.n; i++)
-    if (!name_eq(a->states.at[i].var->name, b->states.at[i].var->name)) return false;
+    if (!name_eq(a->states.at[i].var->name, b->states.at[i].var->name) || a->states.at[i].stiff != b->states.at[i].stiff)
+      return false;
   for (uint32_t i = 0; i < a->elem_params.n; i++)
     if (!name_eq(a->elem_params.at[i]->name, b->elem_params.at[i]->name)) return false;
   for (uint32_t i = 0; i < a->inputs.n; i++)
@@ -184,6 +198,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   lay_out(l, shape, comp);
   lower_pasts(l, shape);
   lower_holds(l, shape);
+  find_stiff(shape, x);
   lower_flow(l, shape);
   lower_ports(l, shape);
   if (comp->spikes.n) lower_spike(l, shape, comp->spikes.at[0]);

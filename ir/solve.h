@@ -60,7 +60,7 @@ typedef struct {
   double tolerance;        /* of steps of their own length */
   const char *method_text; /* for messages */
   bool *stepped;           /* by state: it belongs to the scheme of solve_adaptive.c or solve_implicit.c */
-  bool *explosive;         /* by state: it may run to infinity within a step */
+  bool *runaway, *explosive; /* by state: its slope grows faster than it; exponentially: it may run to infinity in a step */
   bool events;             /* the spike condition is tested within the step too */
   IrVal before, spiked;    /* with events: the condition before T; the element has spiked in this step already */
   bool failed; /* a diagnostic was given */

@@ -11,7 +11,9 @@
  *    run to infinity within a step: RK45, with steps of their own length, and the states that it depends on
  *    join it. Where the spike condition reads such a state, all states join, so that the handler can act within
  *    the step (solve_adaptive.c). White noise leaves only rule 2.
- * 4. `method = ...` of the run overrides all; what it cannot do is an error with the reason.
+ * 4. A group of RK4 with a decay that is known to be too fast for it (dt beyond 2.785 time constants) is stiff:
+ *    Rosenbrock, if every function in it has a derivative.
+ * 5. `method = ...` of the run overrides all; what it cannot do is an error with the reason.
  *
  * White noise enters linearly. It is added after the drift (solve_noise.c), and for a state
  * that is solved exactly and stands alone with the exact variance, sqrt(dt exprel(2 a dt)). A coefficient that depends
@@ -147,6 +149,30 @@ static Name adaptive_reason(Solve *v, uint32_t i) {
                   state_name(v, i), v->tolerance);
 }
 
+/* A decay of the group is too fast for an explicit method: the state, or IR_NONE. */
+static uint32_t stiff_state(Solve *v, const uint32_t *group, uint32_t g) {
+  uint32_t found = IR_NONE;
+  for (uint32_t i = 0; i < v->n; i++) {
+    if (group[i] != g) continue;
+    if (v->in->states.at[i].stiff) found = i;
+    IrTangents t = ir_tangents(&v->b, v->old, v->n, &v->der[i], 1);
+    if (t.why || v->noise.n) return IR_NONE;
+  }
+  return found;
+}
+
+static void choose_rk4(Solve *v, const uint32_t *group, uint32_t g, Name reason) {
+  uint32_t stiff = stiff_state(v, group, g);
+  if (stiff != IR_NONE)
+    reason = name_fmt(v->s, "stiff: the time constant of %s is less than dt / 2.785; tolerance %g", state_name(v, stiff),
+                      v->tolerance);
+  for (uint32_t i = 0; i < v->n; i++) {
+    if (group[i] != g) continue;
+    if (stiff == IR_NONE) set(v, i, SOLVE_RK4, "rk4", reason);
+    else set(v, i, SOLVE_ROSENBROCK, "rosenbrock", reason);
+  }
+}
+
 static void choose_group(Solve *v, const uint32_t *group, uint32_t g) {
   bool functions = false;
   uint32_t bent = IR_NONE;
@@ -161,18 +187,20 @@ static void choose_group(Solve *v, const uint32_t *group, uint32_t g) {
     functions |= ir_traits(&v->b, v->der[i]).transcendental;
     if (!solve_own_form(v, i)->linear && bent == IR_NONE) bent = i;
   }
-  for (uint32_t i = 0; i < v->n; i++) {
-    if (group[i] != g) continue;
-    if (bent != IR_NONE)
-      set(v, i, SOLVE_RK4, "rk4",
-          name_fmt(v->s, "the equation of %s is not linear in %s", state_name(v, bent), state_name(v, bent)));
-    else if (functions)
+  if (bent != IR_NONE) {
+    choose_rk4(v, group, g,
+               name_fmt(v->s, "the equation of %s is not linear in %s", state_name(v, bent), state_name(v, bent)));
+    return;
+  }
+  if (!functions) {
+    choose_rk4(v, group, g,
+               name_z(v->s, "no exp or other costly function in its equations, so four evaluations are cheap"));
+    return;
+  }
+  for (uint32_t i = 0; i < v->n; i++)
+    if (group[i] == g)
       set(v, i, SOLVE_EXP_EULER, "exponential euler",
           name_fmt(v->s, "linear in %s given the others; rates need exp or the like", state_name(v, i)));
-    else
-      set(v, i, SOLVE_RK4, "rk4",
-          name_z(v->s, "no exp or other costly function in its equations, so four evaluations are cheap"));
-  }
 }
 
 static void choose_rest(Solve *v, const char *const *why) {
@@ -191,7 +219,7 @@ static void choose_rest(Solve *v, const char *const *why) {
 /* ---- steps of their own */
 
 /* How a value grows with one state. */
-typedef enum { GROWS_NOT, GROWS_BOUNDED, GROWS_POWER, GROWS_EXPONENTIAL } Growth;
+typedef enum { GROWS_NOT, GROWS_BOUNDED, GROWS_LINEAR, GROWS_FASTER, GROWS_EXPONENTIAL } Growth;
 
 static Growth largest(Growth a, Growth b) { return a > b ? a : b; }
 
@@ -201,24 +229,25 @@ static Growth growth_of(IrOp op, const Growth a[4]) {
   if (all == GROWS_NOT) return GROWS_NOT;
   if (op == IR_TANH || op == IR_SIGMOID || op == IR_SIN || op == IR_COS || op == IR_HEAVISIDE) return GROWS_BOUNDED;
   if (op == IR_CLIP && a[1] == GROWS_NOT && a[2] == GROWS_NOT) return GROWS_BOUNDED;
-  if (op == IR_EXP || op == IR_EXPM1 || op == IR_EXPREL) return all >= GROWS_POWER ? GROWS_EXPONENTIAL : all;
-  if (op == IR_LOG || op == IR_LOG1P || op == IR_EXPRELR) return all >= GROWS_POWER ? GROWS_POWER : all;
-  if (op == IR_POW && a[1] >= GROWS_POWER) return GROWS_EXPONENTIAL;
-  if (op == IR_DIV && a[1] == GROWS_EXPONENTIAL) return GROWS_POWER; /* 1 / (1 + exp(V)), and ratios of such */
-  if (op == IR_DIV && a[1] != GROWS_NOT) return largest(a[0], GROWS_POWER);
+  if (op == IR_EXP || op == IR_EXPM1 || op == IR_EXPREL) return all >= GROWS_LINEAR ? GROWS_EXPONENTIAL : all;
+  if (op == IR_LOG || op == IR_LOG1P || op == IR_EXPRELR) return all >= GROWS_LINEAR ? GROWS_LINEAR : all;
+  if (op == IR_POW) return a[1] >= GROWS_LINEAR ? GROWS_EXPONENTIAL : GROWS_FASTER;
+  if (op == IR_DIV && a[1] == GROWS_EXPONENTIAL) return GROWS_LINEAR; /* 1 / (1 + exp(V)), and ratios of such */
+  if ((op == IR_MUL || op == IR_FMA) && a[0] >= GROWS_LINEAR && a[1] >= GROWS_LINEAR) return largest(all, GROWS_FASTER);
   return all;
 }
 
-static bool is_explosive(Solve *v, uint32_t i) {
-  if (!v->form[i]) return false;
+/* Of the right-hand side of state i with the state itself. */
+static Growth own_growth(Solve *v, uint32_t i) {
+  if (!v->form[i]) return GROWS_NOT;
   Growth *grows = NEW_ARRAY(v->b.arena, Growth, v->der[i] + 1);
   for (IrVal k = 0; k <= v->der[i]; k++) {
     const IrIns *ins = &v->b.k->ins.at[k];
     Growth a[4] = {GROWS_NOT};
     for (int j = 0; j < ir_ops[ins->op].arity; j++) a[j] = grows[ins->arg[j]];
-    grows[k] = k == v->old[i] ? GROWS_POWER : growth_of((IrOp)ins->op, a);
+    grows[k] = k == v->old[i] ? GROWS_LINEAR : growth_of((IrOp)ins->op, a);
   }
-  return grows[v->der[i]] == GROWS_EXPONENTIAL;
+  return grows[v->der[i]];
 }
 
 static bool is_stepped(SolveMethod m) {
@@ -230,11 +259,15 @@ static void join_stepped(Solve *v) {
   uint32_t of = IR_NONE;
   for (uint32_t i = 0; i < v->n; i++) {
     v->stepped[i] = is_stepped(v->method[i]);
-    if (v->stepped[i]) of = i;
+    if (v->stepped[i] && (of == IR_NONE || v->method[i] == SOLVE_ROSENBROCK)) of = i;
   }
+  for (uint32_t i = 0; i < v->n; i++) /* one loop: what is stiff decides */
+    if (v->stepped[i] && v->method[i] != v->method[of])
+      set(v, i, v->method[of], name_str(v->s, v->c->states.at[of].method),
+          name_fmt(v->s, "integrated together with %s", state_name(v, of)));
   v->events = false;
   for (uint32_t i = 0; i < v->n; i++)
-    v->events |= v->explosive[i] && v->stepped[i] && v->method[i] != SOLVE_BACKWARD_EULER && tested(v, i) && can_test(v);
+    v->events |= v->runaway[i] && v->stepped[i] && v->method[i] != SOLVE_BACKWARD_EULER && tested(v, i) && can_test(v);
   for (bool changed = of != IR_NONE; changed;) {
     changed = false;
     for (uint32_t j = 0; j < v->n; j++) {
@@ -248,7 +281,7 @@ static void join_stepped(Solve *v) {
   }
   if (v->events)
     for (uint32_t i = 0; i < v->n; i++)
-      if (v->explosive[i] && v->stepped[i])
+      if (v->runaway[i] && v->stepped[i] && tested(v, i))
         v->c->states.at[i].reason = name_fmt(v->s, "%s; the spike condition is tested at each of them",
                                              name_str(v->s, v->c->states.at[i].reason));
   if (of != IR_NONE) v->method_text = name_str(v->s, v->c->states.at[of].method);
@@ -355,7 +388,12 @@ void solve_choose(Solve *v) {
   v->tolerance = v->in->tolerance > 0 ? v->in->tolerance : 1e-6;
   v->stepped = NEW_ARRAY(v->b.arena, bool, v->n + 1);
   v->explosive = NEW_ARRAY(v->b.arena, bool, v->n + 1);
-  for (uint32_t i = 0; i < v->n; i++) v->explosive[i] = is_explosive(v, i);
+  v->runaway = NEW_ARRAY(v->b.arena, bool, v->n + 1);
+  for (uint32_t i = 0; i < v->n; i++) {
+    Growth g = own_growth(v, i);
+    v->explosive[i] = g == GROWS_EXPONENTIAL;
+    v->runaway[i] = g >= GROWS_FASTER;
+  }
   find_exact(v, why);
   for (uint32_t i = 0; i < v->n; i++)
     if (!v->form[i]) set(v, i, SOLVE_NONE, "none", name_z(v->s, "no equation: changed by events only"));

@@ -22,7 +22,7 @@ void diag_step_large(Session *s, Span span, double dt, const char *state, const 
   Diag *d = diag_new(s, DIAG_STEP_LARGE, span, "a step of %g ms is too large for `%s` of %s: `%s` needs less than %g ms", dt, state,
                      component, method, limit);
   diag_note(s, d, equation, "its equation has a time constant of %g ms", tau);
-  diag_hint(s, d, "Make the step smaller; with this one the result grows without bound.");
+  diag_hint(s, d, "Make the step smaller, or leave `method` out: the compiler takes an implicit method for such equations.");
 }
 
 void diag_population_idle(Session *s, Span span, const char *name, Span experiment) {

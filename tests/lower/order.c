@@ -59,6 +59,10 @@ static const char adex[] =
     "state V = -70.6 mV, w = 0 pA\nV' = (-g_L * (V - E_L) + g_L * D * exp((V - V_T) / D) - w + 500 pA) / C\n"
     "w' = (a * (V - E_L) - w) / tau_w\n}";
 
+static const char stiff[] = "neuron cell {\nstate V = -60 mV, w = 0 mV\nV' = ((-60 mV - V)^2 / (1 mV) - w) / (10 ms)\n"
+                            "w' = (V + 60 mV - w) / (0.02 ms)\n}";
+static const char not_smooth[] = "neuron cell {\nstate V = -60 mV, w = 0 mV\nV' = (floor(V / (1 mV)) * V - w) / (10 ms)\n"
+                                 "w' = (V + 60 mV - w) / (0.02 ms)\n}";
 static const char bounded[] = "neuron cell {\nstate V = -60 mV\nV' = ((-60 mV - V) + 90 mV / (1 + exp(-(V + 40 mV) / (5 mV)))) / (10 ms)\n}";
 
 static void is_method(const char *decls, const char *state, const char *want, const char *why) {
@@ -76,6 +80,9 @@ static void test_choice(void) {
   is_method(hh, "m", "exponential euler", "Hodgkin-Huxley");
   is_method(adex, "V", "rk45", "grows exponentially with itself");
   is_method(adex, "w", "rk45", "in one group with it");
+  is_method(stiff, "w", "rosenbrock", "a decay of 0.02 ms at dt = 0.1 ms");
+  is_method(stiff, "V", "rosenbrock", "and what is coupled to it");
+  is_method(not_smooth, "V", "rk4", "stiff, but without a derivative");
   is_method(bounded, "V", "rk4", "exponentials below a fraction bar grow nothing");
   is_method(timed, "V", "rk4", "drive by a function of t");
   is_method("neuron cell {\nstate V = 1 mV, y = 0 mV\nV' = -V / (3 ms)\n}", "y", "none", "no equation");

@@ -125,6 +125,19 @@ static void test_events(void) {
   sim_free(sim);
 }
 
+/* x' = x^2 runs away too: asked for rk45, its threshold is tested within the step; a leaky cell's is not. */
+static void test_grid(void) {
+  Sim *sim = model("neuron cell {\nstate x = 1\nx' = x^2 / (1 ms)\nspike when x >= 50 { x = 1 }\n}", 0.7, "method = rk45");
+  sim_run(sim, 2); /* x = 50 at 0.98 ms, seen some us later; then from 1 to 1.4 ms */
+  tap_ok(!sim->failed && fabs(sim_state(sim, "x")[0] - 1 / (1 - 0.42)) < 1e-2, "x' = x^2 goes on within the step: %.4f",
+         sim_state(sim, "x")[0]);
+  sim_free(sim);
+  sim = model("neuron cell {\nstate V = 0\nV' = (20 - V) / (10 ms)\nspike when V >= 10 { V = 0 }\n}", 2, "method = rk45");
+  sim_run(sim, 4); /* 10 at 6.93 ms: the grid's 8 ms */
+  tap_ok(sim_spiked(sim, 0) && sim_state(sim, "V")[0] == 0, "a leaky cell spikes on the grid");
+  sim_free(sim);
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   test_order();
@@ -132,5 +145,6 @@ int main(void) {
   test_stiff();
   test_failure();
   test_events();
+  test_grid();
   return tap_done();
 }

@@ -44,7 +44,8 @@ def one(t, name, what, command, options):
 def main():
     t = Tap()
     flags = cpu_flags()
-    for path in sorted(glob.glob(os.path.join(EXAMPLES, "*.nsl"))):
+    own = os.path.join(os.path.dirname(os.path.abspath(__file__)), "own_steps.nsl")
+    for path in sorted(glob.glob(os.path.join(EXAMPLES, "*.nsl"))) + [own]:
         name = os.path.basename(path)[:-4]
         options = SHORT.get(name, [])
         first = one(t, name, "nslc run, 1 thread", [NSLC, "run", path, "--"], ["--threads", "1", *options])
