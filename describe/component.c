@@ -49,7 +49,8 @@ static void state_line(Describe *d, const AstItem *item) {
 static void input_line(Describe *d, const AstItem *item) {
   put(d, "<div>");
   put_name_math(d, item->name, &item->binders);
-  if (item->unit) put(d, " in "), put_quantity_text(d, name_str(d->s, AST_AS(Unit, item->unit)->text));
+  if (item->unit && strcmp(name_str(d->s, AST_AS(Unit, item->unit)->text), "1") != 0)
+    put(d, " in "), put_quantity_text(d, name_str(d->s, AST_AS(Unit, item->unit)->text));
   if (name_str(d->s, item->doc)[0]) put(d, ": "), put_doc_inline(d, item->doc);
   put(d, "</div>\n");
 }

@@ -199,11 +199,11 @@ static bool minus_first(Describe *d, const AstBinary *b, int outer) {
 static void fraction(Describe *d, const AstBinary *b, int outer) {
   if (minus_first(d, b, outer)) return;
   if (d->fraction >= 1) {
-    open_paren(d, outer >= 6); /* a / b c would be read as a / (b c) */
+    open_paren(d, outer > 6);
     math_node(d, b->left, 6);
     put(d, operators[OP_DIV].sign);
     math_node(d, b->right, 7);
-    close_paren(d, outer >= 6);
+    close_paren(d, outer > 6);
     return;
   }
   bool paren = outer > 7; /* the base of a power */
@@ -236,7 +236,9 @@ static void binary(Describe *d, const AstBinary *b, int outer) {
   }
   int level = operators[b->op].level;
   open_paren(d, level < outer);
-  math_node(d, b->left, level);
+  bool quotient =
+      b->op == OP_MUL && b->left && b->left->kind == AST_BINARY && AST_AS(Binary, b->left)->op == OP_DIV;
+  math_node(d, b->left, level + quotient); /* a / b c would be read as a / (b c) */
   const Ast *next =
       b->right && b->right->kind == AST_BINARY && operators[AST_AS(Binary, b->right)->op].level < level
           ? NULL /* a bracket comes first */

@@ -48,17 +48,21 @@ void rt_page_text(struct rt_page *p, const char *text) {
   for (; text && *text; text++) put_char(p, *text);
 }
 
+/* A DOI may hold brackets: 10.1016/S0006-3495(81)84782-0. */
 static size_t doi_length(const char *text) {
-  size_t n = strcspn(text, " \t\n,;)\"<>");
+  size_t n = 0;
+  for (int open = 0; text[n] && !strchr(" \t\n,;\"<>", text[n]); n++) {
+    open += (text[n] == '(') - (text[n] == ')');
+    if (open < 0) break;
+  }
   while (n && text[n - 1] == '.') n--; /* the end of a sentence */
-  return n;
+  return !strncmp(text, "10.", 3) && n > 8 && memchr(text, '/', n) ? n : 0;
 }
 
 void rt_page_prose(struct rt_page *p, const char *text) {
   while (text && *text) {
-    if (strncmp(text, "10.", 3) == 0 && strchr(text, '/') && doi_length(text) > 8 &&
-        memchr(text, '/', doi_length(text))) {
-      size_t n = doi_length(text);
+    size_t n = doi_length(text);
+    if (n) {
       rt_page_bytes(p, "<a href=\"https://doi.org/", 25);
       for (size_t i = 0; i < n; i++) put_char(p, text[i]);
       rt_page_bytes(p, "\">", 2);

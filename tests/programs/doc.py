@@ -82,7 +82,7 @@ def golden(t):
     for end in [e for e in page.iter() if e.tag in ("td", "th", "h1", "h2", "caption", "p", "div")]:
         end.tail = " | " + (end.tail or "")
     text = re.sub(r"model [0-9a-f]{16}, nslc [0-9.]+", "model HASH", text_of(page.find("body"))).replace("\u2062", "").replace("\u2061", "")
-    lines = "\n".join(re.findall(r".{1,118}(?:\s|$)", text)).strip() + "\n"
+    lines = "\n".join(x.strip() for x in text.split(" | ") if x.strip(" |")) + "\n"
     if "--bless" in sys.argv:
         with open(GOLDEN, "w") as f:
             f.write(lines)

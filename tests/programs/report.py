@@ -19,7 +19,7 @@ network net {
   connect I -> E.psp by probability(0.1) { weight = -J;  delay = 1 ms }
   drive (E, I).psp with poisson(12 kHz) { weight = 0.2 mV;  delay = 1 ms }
 }
-## What it does. Someone A (2000) J Things 1:2, doi 10.1000/x-y_1.
+## What it does. Someone A (2000) J Things 1:2, doi 10.1000/x-y(81)z_1.
 experiment main {
   network net
   record spikes of (E, I)
@@ -69,7 +69,7 @@ def whole(t):
     for words in ("main", 'A network of <two> populations & "quotes".', "What it does.", "weight, a < b & c", info["model_hash"],
                   info["state_hash"], "1 of 2 hold", "✗ fails", "✓ holds", "0.25 mV"):
         t.check(words in said, f"the page says: {words}", said[:400])
-    t.check(page.find(".//a").get("href") == "https://doi.org/10.1000/x-y_1", "a DOI is a link, without the full stop")
+    t.check(page.find(".//a").get("href") == "https://doi.org/10.1000/x-y(81)z_1", "a DOI is a link, without the full stop")
     rows = {text_of(r[0]): [text_of(c) for c in r] for r in page.iter("tr") if len(r) == 6}
     same = all(rows[p["name"]][2:5] == [str(p["size"]), f"{p['spikes']:,}", f"{p['rate_hz']:.3f}"] for p in info["populations"])
     t.check(same, "the table of populations is that of run.json", rows)
