@@ -94,9 +94,24 @@ static bool has(const AstBlock *b, AstKind kind) {
 
 /* ---- events */
 
-static void put_body(Describe *d, const AstList *body);
+static void put_on(Describe *d, const AstOn *on) {
+  put(d, "<div>on ");
+  for (uint32_t i = 0; i < on->what.n; i++) put_source(d, on->what.at[i]->span);
+  if (on->of) put(d, " of "), put_math(d, on->of);
+  put(d, ": ");
+  put_body(d, &on->body);
+  put(d, "</div>\n");
+}
 
 static void put_statement(Describe *d, const Ast *st) {
+  if (st->kind == AST_EQUATION) {
+    put_equation(d, AST_AS(Equation, st));
+    return;
+  }
+  if (st->kind == AST_ON) {
+    put_on(d, AST_AS(On, st));
+    return;
+  }
   put(d, "<div>");
   if (st->kind == AST_ASSIGN) {
     put_assign(d, AST_AS(Assign, st), true);
@@ -118,7 +133,7 @@ static void put_statement(Describe *d, const Ast *st) {
   put(d, "</div>");
 }
 
-static void put_body(Describe *d, const AstList *body) {
+void put_body(Describe *d, const AstList *body) {
   put(d, "<div class=\"body\">");
   for (uint32_t i = 0; i < body->n; i++) put_statement(d, body->at[i]);
   put(d, "</div>\n");
@@ -143,14 +158,6 @@ static void put_receive(Describe *d, const AstReceive *r) {
   put(d, ": ");
   put_doc_inline(d, r->doc);
   put_body(d, &r->body);
-  put(d, "</div>\n");
-}
-
-static void put_on(Describe *d, const AstOn *on) {
-  put(d, "<div>on ");
-  for (uint32_t i = 0; i < on->what.n; i++) put_source(d, on->what.at[i]->span);
-  put(d, ": ");
-  put_body(d, &on->body);
   put(d, "</div>\n");
 }
 

@@ -47,6 +47,7 @@ void put_gate(Describe *d, const AstGate *gate);
 
 /* component.c */
 void put_component(Describe *d, const AstBlock *block);
+void put_body(Describe *d, const AstList *body); /* statements, one a line */
 const char *first_sentence(Describe *d, Name doc);
 
 /* network.c: the tables of one subject: a network or a single cell */

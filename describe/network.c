@@ -273,12 +273,41 @@ static void put_rows(Describe *d, const AstBlock *b, AstKind kind) {
   }
 }
 
+static bool is_signal(const Describe *d, const Ast *item) {
+  return is_kind(item, AST_DECL) && !strcmp(word(d, AST_AS(Decl, item)->what), "signal");
+}
+
+static void signal_row(Describe *d, const AstItem *s) {
+  put(d, "<tr><td>");
+  put_name_math(d, s->name, &s->binders);
+  cell(d);
+  if (s->value) put(d, "starts at "), put_math(d, s->value);
+  put_body(d, &s->body);
+  cell(d);
+  put_doc_inline(d, s->doc);
+  put(d, "</td></tr>\n");
+}
+
+static void put_signals(Describe *d, const AstBlock *b) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < b->body.n; i++) {
+    if (!is_signal(d, b->body.at[i])) continue;
+    if (!n++) table(d, "", "Signals of the network", "<th>name</th><th>dynamics</th><th></th>");
+    const AstDecl *decl = AST_AS(Decl, b->body.at[i]);
+    for (uint32_t k = 0; k < decl->items.n; k++) signal_row(d, AST_AS(Item, decl->items.at[k]));
+  }
+  if (n) table_end(d);
+}
+
 static void put_params(Describe *d, const AstBlock *b) {
-  if (!count(b, AST_DECL)) return;
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < b->body.n; i++)
+    n += is_kind(b->body.at[i], AST_DECL) && !is_signal(d, b->body.at[i]);
+  if (!n) return;
   table(d, "", "Parameters, sets and definitions",
         "<th></th><th>name</th><th>value</th><th>domain</th><th></th>");
   for (uint32_t i = 0; i < b->body.n; i++)
-    if (is_kind(b->body.at[i], AST_DECL)) {
+    if (is_kind(b->body.at[i], AST_DECL) && !is_signal(d, b->body.at[i])) {
       const AstDecl *decl = AST_AS(Decl, b->body.at[i]);
       for (uint32_t k = 0; k < decl->items.n; k++) item_row(d, decl, AST_AS(Item, decl->items.at[k]));
     }
@@ -302,6 +331,7 @@ void put_network(Describe *d, const AstBlock *b) {
     table(d, "E", "Input", "<th>target</th><th>type</th><th>values</th>");
     put_rows(d, b, AST_DRIVE), table_end(d);
   }
+  put_signals(d, b);
   put_params(d, b);
   put(d, "</section>\n");
 }

@@ -376,8 +376,15 @@ static void activity_caption(struct rt_drawing *d, uint64_t bin, bool rates) {
   rt_page_put(d->page, "</figcaption>\n");
 }
 
+/* Populations that can spike; signals and rate units have no rate of spikes. */
+static uint32_t spiking(const struct rt_drawing *d) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < d->s->n_pops; i++) n += d->s->pops[i].class->has_spike != 0;
+  return n;
+}
+
 static double rates_height(const struct rt_drawing *d) {
-  uint32_t n = d->g->rates.n_rows;
+  uint32_t n = spiking(d);
   return n <= RT_ROWS_SHOWN ? n * 58.0 : fmin(400, fmax(140, n * 9.0));
 }
 
@@ -390,17 +397,18 @@ static int activity_panels(struct rt_drawing *d, struct rt_figure *f, double row
   int e = raster_draw(d, f, &p, row);
   rt_frame(f, &p, !rates);
   if (!rates) return e;
-  if (d->g->rates.n_rows > RT_ROWS_SHOWN) {
+  if (spiking(d) > RT_ROWS_SHOWN) {
     struct rt_panel q = rt_panel_of(d->left, right, height + 38, height + 38 + rates_height(d));
     rt_time_axis(d, &q.x);
     return e ? e : rate_image(d, f, &q, bin);
   }
-  for (uint32_t i = 0; i < d->s->n_pops; i++) {
-    double top = height + 34 + i * 58.0;
+  for (uint32_t i = 0, shown = 0; i < d->s->n_pops; i++) {
+    double top = height + 34 + shown * 58.0;
+    if (!d->s->pops[i].class->has_spike) continue;
     struct rt_panel q = rt_panel_of(d->left, right, top, top + 44);
     rt_time_axis(d, &q.x);
     rt_time_marks(d, f, &q, false);
-    rate_panel(d, f, &q, i, bin, i + 1 == d->s->n_pops);
+    rate_panel(d, f, &q, i, bin, ++shown == spiking(d));
   }
   return e;
 }
