@@ -15,7 +15,7 @@ static const char *any_of(Session *s, const char *const *words, size_t n) {
 }
 
 void diag_syntax_unexpected(Session *s, Span span, const char *found, const char *const *expected, size_t n,
-                            const char *nearest, const char *hint) {
+                            const char *nearest, const char *hint, const char *fix) {
   Diag *d = diag_new(s, DIAG_SYNTAX_UNEXPECTED, span, "unexpected %s%s%s", found, n ? ", expected " : "",
                      any_of(s, expected, n));
   if (nearest) {
@@ -23,6 +23,7 @@ void diag_syntax_unexpected(Session *s, Span span, const char *found, const char
     diag_fix(d, span, nearest);
   } else if (hint) {
     diag_hint(s, d, "%s", hint);
+    if (fix) diag_fix(d, span, fix);
   }
 }
 
@@ -44,7 +45,7 @@ void diag_syntax_foreign(Session *s, Span word_span, const char *word, const cha
 
 void diag_syntax_reserved(Session *s, Span span, const char *word, const char *nearest) {
   Diag *d = diag_new(s, DIAG_SYNTAX_RESERVED, span, "`%s` is a word of the language and cannot be a name", word);
-  if (nearest) diag_hint(s, d, "Did you mean `%s`?", nearest);
+  if (nearest) diag_hint(s, d, "Did you mean `%s`?", nearest), diag_fix(d, span, nearest);
   else diag_hint(s, d, "Choose another name, for example `%s_`.", word);
 }
 
@@ -92,6 +93,9 @@ void diag_syntax_string(Session *s, Span span, const char *why, const char *hint
 
 void diag_syntax_character(Session *s, Span span, const char *text, const char *hint) {
   Diag *d = diag_new(s, DIAG_SYNTAX_CHARACTER, span, "%s has no meaning here", text);
+  size_t n = hint ? strlen(hint) : 0; /* "Write `x`." */
+  if (n > 9 && strncmp(hint, "Write `", 7) == 0 && strchr(hint + 7, '`') == hint + n - 2)
+    diag_fix(d, span, arena_text(s->arena, hint + 7, n - 9));
   diag_hint(s, d, "%s", hint ? hint : "Names are made of letters, digits and `_`; Greek letters count as letters.");
 }
 

@@ -10,9 +10,10 @@ void diag_not_supported(Session *s, Span span, const char *what, const char *nea
 
 /* ---- 1xxx syntax (diag_syntax.c) */
 /* What stands here does not fit. found, expected: in the user's words, quoted where they are text ("`when`", "a name");
- * nearest: the expected word that `found` was probably meant to be, or NULL; hint: another sentence, or NULL. */
+ * nearest: the expected word that `found` was probably meant to be, or NULL; hint: another sentence, or NULL; fix: what
+ * stands in the place of `found` then, or NULL. */
 void diag_syntax_unexpected(Session *s, Span span, const char *found, const char *const *expected, size_t n,
-                            const char *nearest, const char *hint);
+                            const char *nearest, const char *hint, const char *fix);
 void diag_syntax_statement(Session *s, Span word_span, const char *word, const char *nearest);
 /* A word of another language, or another form: hint, and what replaces what (fix NULL: nothing). */
 void diag_syntax_foreign(Session *s, Span word_span, const char *word, const char *hint, Span fix_span, const char *fix);

@@ -226,6 +226,18 @@ static const char *hint_of_habit(const Parser *p, const Expected *e) {
   return "Statements are separated by `;` or by the end of the line.";
 }
 
+/* What stands in the place of the last token, if that is all that hint_of_habit wants. */
+static const char *fix_of_habit(const Parser *p, const Expected *e) {
+  const Token *t = &p->last;
+  int first = p->first.code;
+  if (first == T_SPIKE && t->code == T_IF) return "when";
+  if (first == T_CONNECT && t->code == T_TO) return "->";
+  if (first == T_INDEX && t->code == T_COLON && p->before.code == T_NUMBER) return "..";
+  if (t->code == T_NAME && (strcmp(token_text(p, t), "elif") == 0 || strcmp(token_text(p, t), "elsif") == 0)) return "else if";
+  if (t->code != T_COMMA || !expects(e, "the end of the line") || first == T_RECORD) return NULL;
+  return first == T_RUN ? " with" : ";";
+}
+
 static const char *hint_for(const Parser *p, const Expected *e) {
   const Token *t = &p->last;
   const char *habit = hint_of_habit(p, e);
@@ -304,7 +316,7 @@ static void complain(Parser *p, Span span, const Expected *e) {
     span = (Span){p->before.span.to, p->before.span.to + 1};
     found = "end of the line";
   }
-  diag_syntax_unexpected(p->s, span, found, words, n, nearest, hint_for(p, e));
+  diag_syntax_unexpected(p->s, span, found, words, n, nearest, hint_for(p, e), fix_of_habit(p, e));
 }
 
 /* `expected`: the tokens that fit in the place of p->last. */
