@@ -6,8 +6,9 @@ from fields import Unknown, check_case, constant, constants, currents, expect_ke
 
 class Smooth:
     """Any system without threshold: RK4 at a stated small step against the converged trajectory, relative to the range of
-    each state. Parameters come as the case writes them."""
+    each state; and the methods with steps of their own, on the grid of the case. Parameters come as the case writes them."""
     STEP = 0.005
+    ADAPTIVE = {"rk45": "rk45, tolerance = 1e-8", "rosenbrock": "rosenbrock, tolerance = 1e-8"}
     TOLERANCES = {"state_rel_of_range", "sensitivity_rel_of_max"}
 
     def __init__(self, name, parameters, states, given=(), drive=("I", None, 1.0, None), step=STEP, before=""):
@@ -23,10 +24,16 @@ class Smooth:
         body = (currents(case, target, unit, factor, in_unit) if target else []) + constants(case, self.parameters)
         body += records(case, self.states)
         subject = f"neuron {self.name} {{ {';  '.join(given)} }}"
-        return [("case", program(subject, body, case["duration_ms"], fine_step(case, self.step), "rk4", self.before))]
+        duration, grid = case["duration_ms"], case["dt_ms"]
+        return [("case", program(subject, body, duration, fine_step(case, self.step), "rk4", self.before))] + [
+            (name, program(subject, body, duration, grid, method, self.before)) for name, method in self.ADAPTIVE.items()]
 
     def compare(self, case, runs, rows):
         yield from compare.range_case(case, runs["case"], rows, self.states)
+        for name in self.ADAPTIVE:
+            for check in compare.range_case(case, runs[name], rows, self.states):
+                if isinstance(check, compare.Check):
+                    yield compare.Check(f"{name}: {check.what}", check.got, check.limit, check.note)
 
 
 # NEURON's hh mechanism reads its rates from a table with 1 mV between entries (TABLE … FROM -100 TO 100 WITH 200) and
