@@ -149,7 +149,7 @@ static const struct {
   bool from_zero;
 } columns[COLUMNS] = {{rates_of, "rate of a cell (Hz)", "no cells", true},
                       {variations_of, "CV of its intervals", "too few spikes", true},
-                      {correlations_of, "correlation of a pair", "too few spikes", false}};
+                      {correlations_of, "correlation of a pair", "too little data", false}};
 
 static void bars_draw(struct rt_drawing *d, struct rt_figure *f, struct rt_panel *p, const struct spread *v,
                       struct rt_colour colour) {

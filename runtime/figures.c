@@ -285,7 +285,7 @@ static void rate_panel(struct rt_drawing *d, struct rt_figure *f, struct rt_pane
   rt_short_name(d->s->pops[pop].def->path, 14, name, sizeof name);
   rt_word(f, p->x.to + 8, (p->y.from + p->y.to) / 2 - 3, RT_START, "font-weight=\"bold\" font-size=\"11\"",
           name);
-  snprintf(text, sizeof text, "mean %.3g Hz",
+  snprintf(text, sizeof text, "mean %.4g Hz",
            d->s->pops[pop].size ? (double)d->s->pop_meters[pop]->spikes / d->s->pops[pop].size / seconds : 0);
   rt_word(f, p->x.to + 8, (p->y.from + p->y.to) / 2 + 11, RT_START, "font-size=\"11\"", text);
 }

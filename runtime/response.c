@@ -90,11 +90,13 @@ static double window_rate(const struct rt_drawing *d, const struct response *r, 
   return (double)n / p->size / ((double)((end - first) * k->width) * d->s->dt) * 1000;
 }
 
-static double cell_rate(const struct rt_drawing *d, const struct response *r, const struct rt_pop *p,
-                        uint32_t cell) {
-  if (r->narrow) return p->size == 1 ? window_rate(d, r, p) : NAN;
+static double cell_rate(const struct rt_drawing *d, const struct rt_pop *p, uint32_t cell) {
   const struct rt_meter *m = d->s->pop_meters[p->index];
   return m->isi ? m->isi[cell].n / ((double)d->s->step * d->s->dt) * 1000 : NAN;
+}
+
+static void point_add(struct response *r, double x, double y, uint32_t curve) {
+  if (isfinite(y)) r->points[r->n++] = (struct point){x, y, curve};
 }
 
 static uint32_t curve_of(const struct rt_drawing *d, const struct rt_pop *p) {
@@ -114,10 +116,14 @@ static void pop_points(const struct rt_drawing *d, struct response *r, const str
     if (v->kernel) is_drawn(d->s, v, currents);
     for (uint32_t k = v->t0; !v->kernel && k < v->t0 + v->tn; k++) currents[k] += v->value;
   }
-  for (uint32_t k = 0; driven && k < p->size; k++) {
-    double y = cell_rate(d, r, p, k);
-    if (isfinite(y)) r->points[r->n++] = (struct point){currents[k], y, curve_of(d, p)};
+  bool same = true;
+  for (uint32_t k = 1; k < p->size; k++) same &= currents[k] == currents[0];
+  if (driven && r->narrow) {
+    if (same && p->size) point_add(r, currents[0], window_rate(d, r, p), curve_of(d, p));
+    return;
   }
+  for (uint32_t k = 0; driven && k < p->size; k++)
+    point_add(r, currents[k], cell_rate(d, p, k), curve_of(d, p));
 }
 
 static int point_order(const void *a, const void *b) {

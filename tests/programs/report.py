@@ -169,6 +169,28 @@ experiment main { network net;  run 500 ms with dt = 0.1 ms }
     t.check(info["populations"][0]["spikes"] > 0 and pages[0] == pages[1], "the same figures with 1 and 2 threads")
 
 
+def windowed(t):
+    """Currents that act for a while: the rates are those of that while."""
+    path, out = t.write("window.nsl", """language 1
+network net {
+  index k = 0..5
+  population c[i in k] : iaf_psc_exp[2]
+  drive c[i].I with step(i * 200 pA, from = 50 ms, to = 150 ms) for i in k
+}
+experiment main { network net;  record spikes of c;  run 200 ms with dt = 0.1 ms }
+"""), t.path("window.out")
+    p = call(NSLC, "run", path, "--", "--csv", "--out", out)
+    t.check(p.returncode == 0, "currents for a while: runs", p.stderr)
+    curve = figure(read_page(t, os.path.join(out, "report.html"), "currents for a while"), kind="response")
+    rates = [0] * 6
+    with open(os.path.join(out, "spikes.csv")) as f:
+        for r in f.read().split()[1:]:
+            time, name, _ = r.split(",")
+            rates[int(name[2:-1])] += (500 < round(float(time) / 0.1) <= 1500) / 2 / 0.1
+    drawn_lines = [s[0] for s in paths(curve) if len(s) == 1] if curve is not None else []
+    t.check(max(rates) > 0 and any(line_of(s, list(range(6)), rates) for s in drawn_lines), "the curve is that of the spikes while the currents act", rates)
+
+
 def little(t):
     """Nothing, or next to nothing, to show."""
     path = t.write("one.nsl", """language 1
@@ -229,6 +251,7 @@ def main():
     sampled(t)
     response(t)
     drawn(t)
+    windowed(t)
     little(t)
     without_cairo(t)
     t.done()
