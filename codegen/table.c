@@ -227,25 +227,36 @@ static struct nsl_record record_of(Table *t, const IrRecord *r) {
   return out;
 }
 
+static struct nsl_measure measure_of(Table *t, const IrMeasure *x) {
+  const MMeasure *m = x->measure;
+  struct nsl_measure out = {.text = name_str(t->s, m->global->path),
+                            .place = place_of(t, m->span),
+                            .kind = (uint32_t)m->kind,
+                            .slot = x->slot,
+                            .argument = x->argument,
+                            .after = x->after,
+                            .until = x->until};
+  FILL(t, out.n_items, items, record_item, x->items.n);
+  for (uint32_t i = 0; i < x->items.n; i++)
+    items[i] = (struct nsl_record_item){slice_of(&x->items.at[i].slice), code_of(t, x->items.at[i].kernel)};
+  out.items = items;
+  return out;
+}
+
 static struct nsl_expect expect_of(Table *t, const IrExpect *x) {
   const MExpect *m = x->expect;
-  bool is_rate = m->kind == EXPECT_RATE;
-  struct nsl_expect out = {.text = name_str(t->s, m->text),
-                           .place = place_of(t, m->span),
-                           .kind = (uint32_t)m->kind,
-                           .value = x->value,
-                           .lo = x->lo,
-                           .hi = x->hi,
-                           .open_lo = m->interval.open_lo,
-                           .open_hi = m->interval.open_hi,
-                           .after = x->after,
-                           .until = x->until,
-                           .unit = is_rate ? "Hz" : dim_coherent_unit(t->s, m->dim),
-                           .unit_scale = is_rate ? 1e-3 : 1};
-  FILL(t, out.n_slices, slices, slice, x->slices.n);
-  for (uint32_t i = 0; i < x->slices.n; i++) slices[i] = slice_of(&x->slices.at[i]);
-  out.slices = slices;
-  return out;
+  Dim rate = DIM_NONE;
+  rate.e[DIM_TIME] = -DIM_ONE;
+  bool is_rate = dim_eq(m->dim, rate);
+  return (struct nsl_expect){.text = name_str(t->s, m->text),
+                             .place = place_of(t, m->span),
+                             .value = x->value,
+                             .lo = x->lo,
+                             .hi = x->hi,
+                             .open_lo = m->interval.open_lo,
+                             .open_hi = m->interval.open_hi,
+                             .unit = is_rate ? "Hz" : dim_coherent_unit(t->s, m->dim),
+                             .unit_scale = is_rate ? 1e-3 : 1};
 }
 
 static struct nsl_feed feed_of(Table *t, const IrFeed *x) {
@@ -288,7 +299,9 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
   EACH(t, &out, feeds, feed, x->feeds, feed_of);
   EACH(t, &out, phases, phase, m->phases, phase_of);
   for (uint32_t i = 0; i < out.n_phases; i++) ((struct nsl_phase *)out.phases)[i].duration = x->phases.at[i];
+  EACH(t, &out, measures, measure, x->measures, measure_of);
   EACH(t, &out, expects, expect, x->expects, expect_of);
+  out.judge = code_of(t, x->judge);
   return out;
 }
 

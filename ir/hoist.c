@@ -149,15 +149,25 @@ static void move_drive(const Moves *m, IrDrive *d) {
   for (uint32_t i = 0; i < d->times.n; i++) move(m, &d->times.at[i]);
 }
 
+static void move_measure(const Moves *m, IrMeasure *e) {
+  for (uint32_t i = 0; i < e->items.n; i++) move_slice(m, &e->items.at[i].slice);
+  uint32_t *const slots[] = {&e->slot, &e->argument, &e->after, &e->until};
+  for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
+}
+
+static void move_globals(const Moves *m, IrKernel *k) {
+  for (uint32_t i = 0; k && i < k->slots.n; i++)
+    if (k->slots.at[i].kind == SLOT_GLOBAL) move(m, &k->slots.at[i].index);
+}
+
 static void move_expect(const Moves *m, IrExpect *e) {
-  for (uint32_t i = 0; i < e->slices.n; i++) move_slice(m, &e->slices.at[i]);
-  uint32_t *const slots[] = {&e->value, &e->lo, &e->hi, &e->after, &e->until};
+  uint32_t *const slots[] = {&e->value, &e->lo, &e->hi};
   for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
 }
 
 static void move_experiment(const Moves *m, IrExperiment *x) {
-  for (uint32_t i = 0; i < x->setup->slots.n; i++)
-    if (x->setup->slots.at[i].kind == SLOT_GLOBAL) move(m, &x->setup->slots.at[i].index);
+  move_globals(m, x->setup);
+  move_globals(m, x->judge);
   for (uint32_t i = 0; i < x->params.n; i++) {
     move(m, &x->params.at[i].slot);
     move(m, &x->params.at[i].lo);
@@ -171,6 +181,7 @@ static void move_experiment(const Moves *m, IrExperiment *x) {
       move_slice(m, &x->records.at[i].items.at[j].slice);
   }
   for (uint32_t i = 0; i < x->phases.n; i++) move(m, &x->phases.at[i]);
+  for (uint32_t i = 0; i < x->measures.n; i++) move_measure(m, &x->measures.at[i]);
   for (uint32_t i = 0; i < x->expects.n; i++) move_expect(m, &x->expects.at[i]);
   move(m, &x->dt);
   move(m, &x->seed);

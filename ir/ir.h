@@ -202,9 +202,14 @@ typedef struct {
 } IrFeed;
 typedef struct {
   MExpect *expect;
-  VEC(IrSlice) slices;
-  uint32_t value, lo, hi, after, until;
+  uint32_t value, lo, hi;            /* written by `judge`, when the run is over */
 } IrExpect;
+typedef struct {
+  MMeasure *measure;
+  VEC(IrRecordItem) items;
+  uint32_t slot;                     /* G slot of its value: written by the runtime before `judge` */
+  uint32_t argument, after, until;   /* G slots or IR_NONE */
+} IrMeasure;
 typedef struct {
   Name path, doc, unit;
   double unit_scale;
@@ -226,7 +231,9 @@ typedef struct {
   VEC(IrRecord) records;
   VEC(IrFeed) feeds;
   VEC(uint32_t) phases;              /* durations: G slots */
+  VEC(IrMeasure) measures;
   VEC(IrExpect) expects;
+  IrKernel *judge;                   /* setup kernel, run once after the run; NULL: nothing is expected */
   uint32_t dt, seed, seed_last;      /* G slots or IR_NONE */
 } IrExperiment;
 

@@ -131,6 +131,10 @@ enum { DELAY_ORDINALS = 64 }; /* weights draw with ordinals below, delays from h
 IrKernel *lower_synapse(Setup *st, Scope *sc, const MExpr *e, Dim dim, const char *name, uint32_t first_ordinal);
 uint32_t lower_block(Setup *st, const Scope *sc, Name path); /* G slots of what was lifted */
 bool lower_draws(Setup *st, const MExpr *e);                 /* not the same for all */
+/* A record kernel: an expression over the variables of a population's elements. */
+IrKernel *lower_recorded(Setup *st, Name name, const MExpr *e, Shape *shape);
+/* lower_expect.c */
+void lower_expects(Setup *st, Shape *const *shapes);
 /* lower_drive.c */
 void lower_drive(Setup *st, MDrive *m, const Shape *shape);
 

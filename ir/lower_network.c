@@ -84,16 +84,16 @@ static void lower_projection(Setup *st, MProjection *m) {
 
 /* ---- records */
 
-static IrKernel *record_kernel(Setup *st, Name what, const MExpr *e, Shape *shape) {
+IrKernel *lower_recorded(Setup *st, Name name, const MExpr *e, Shape *shape) {
   Lower *l = st->l;
   IrKernel *k =
       ir_kernel(l->s, l->a, KERNEL_RECORD,
-                name_fmt(l->s, "record.%s.%s", name_str(l->s, what), name_str(l->s, shape->c->name)));
+                name_fmt(l->s, "record.%s.%s", name_str(l->s, name), name_str(l->s, shape->c->name)));
   Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
   IrVal v = lower_expr(&sc, e);
   sc.b.span = e->span;
   if (k->ins.at[v].type == IR_BOOL) v = ir_op3(&sc.b, IR_SELECT, v, alg_num(&sc.b, 1), alg_num(&sc.b, 0));
-  ir_store(&sc.b, ir_slot(&sc.b, SLOT_OUT, 0, what, IR_REAL, k->ins.at[v].dim), v);
+  ir_store(&sc.b, ir_slot(&sc.b, SLOT_OUT, 0, name, IR_REAL, k->ins.at[v].dim), v);
   return lower_share(l, k, true);
 }
 
@@ -102,7 +102,7 @@ static void lower_record(Setup *st, MRecord *m, Shape *const *shapes) {
   for (uint32_t i = 0; i < m->items.n; i++) {
     const MRecordItem *item = &m->items.at[i];
     IrRecordItem made = {.slice = lower_slice(st, &item->slice)};
-    if (item->value) made.kernel = record_kernel(st, m->name, item->value, shapes[item->slice.pop->index]);
+    if (item->value) made.kernel = lower_recorded(st, m->name, item->value, shapes[item->slice.pop->index]);
     vec_push(st->l->a, &r.items, made);
   }
   vec_push(st->l->a, &st->x->records, r);
@@ -113,22 +113,10 @@ static void lower_feed(Setup *st, MFeed *m, Shape *const *shapes) {
   for (uint32_t i = 0; i < m->items.n; i++) {
     const MRecordItem *item = &m->items.at[i];
     IrRecordItem made = {.slice = lower_slice(st, &item->slice)};
-    made.kernel = record_kernel(st, m->input->name, item->value, shapes[item->slice.pop->index]);
+    made.kernel = lower_recorded(st, m->input->name, item->value, shapes[item->slice.pop->index]);
     vec_push(st->l->a, &feed.items, made);
   }
   vec_push(st->l->a, &st->x->feeds, feed);
-}
-
-/* ---- expectations */
-
-static void lower_expect(Setup *st, MExpect *m) {
-  IrExpect e = {.expect = m, .value = setup_slot(st, m->value, "value"), .lo = IR_NONE, .hi = IR_NONE};
-  if (m->interval.has && m->interval.lo) e.lo = setup_slot_as(st, m->interval.lo, m->dim, "lo");
-  if (m->interval.has && m->interval.hi) e.hi = setup_slot_as(st, m->interval.hi, m->dim, "hi");
-  e.after = m->after ? setup_slot_as(st, m->after, TIME, "after") : IR_NONE;
-  e.until = m->until ? setup_slot_as(st, m->until, TIME, "until") : IR_NONE;
-  for (uint32_t i = 0; i < m->slices.n; i++) vec_push(st->l->a, &e.slices, lower_slice(st, &m->slices.at[i]));
-  vec_push(st->l->a, &st->x->expects, e);
 }
 
 /* ---- the experiment */
@@ -152,5 +140,5 @@ void lower_network(Setup *st) {
   for (uint32_t i = 0; i < mx->feeds.n; i++) lower_feed(st, mx->feeds.at[i], shapes);
   for (uint32_t i = 0; i < mx->phases.n; i++)
     vec_push(l->a, &st->x->phases, setup_slot_as(st, mx->phases.at[i].duration, TIME, "duration"));
-  for (uint32_t i = 0; i < mx->expects.n; i++) lower_expect(st, mx->expects.at[i]);
+  lower_expects(st, shapes);
 }

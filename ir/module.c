@@ -69,6 +69,16 @@ static void records_copy(Session *s, const IrModule *in, const IrModule *made, I
   }
 }
 
+static void measures_copy(Session *s, const IrModule *in, const IrModule *made, IrExperiment *x, Arena *out) {
+  x->judge = stand_in(s, in, made, x->judge);
+  COPY_VEC(out, &x->measures);
+  for (uint32_t i = 0; i < x->measures.n; i++) {
+    IrMeasure *m = &x->measures.at[i];
+    COPY_VEC(out, &m->items);
+    for (uint32_t j = 0; j < m->items.n; j++) m->items.at[j].kernel = stand_in(s, in, made, m->items.at[j].kernel);
+  }
+}
+
 static void drive_copy(Session *s, const IrModule *in, const IrModule *made, IrDrive *d, Arena *out) {
   COPY_VEC(out, &d->times);
   COPY_VEC(out, &d->drawn);
@@ -106,7 +116,7 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
   }
   COPY_VEC(out, &copy->phases);
   COPY_VEC(out, &copy->expects);
-  for (uint32_t i = 0; i < copy->expects.n; i++) COPY_VEC(out, &copy->expects.at[i].slices);
+  measures_copy(s, in, made, copy, out);
   return copy;
 }
 
@@ -180,6 +190,9 @@ void ir_module_renumber(IrModule *m, Arena *a) {
     }
     for (uint32_t j = 0; j < x->feeds.n; j++)
       for (uint32_t l = 0; l < x->feeds.at[j].items.n; l++) add_used(m, a, x->feeds.at[j].items.at[l].kernel);
+    for (uint32_t j = 0; j < x->measures.n; j++)
+      for (uint32_t l = 0; l < x->measures.at[j].items.n; l++) add_used(m, a, x->measures.at[j].items.at[l].kernel);
+    add_used(m, a, x->judge);
     for (uint32_t j = 0; j < x->records.n; j++)
       for (uint32_t l = 0; l < x->records.at[j].items.n; l++)
         add_used(m, a, x->records.at[j].items.at[l].kernel);

@@ -351,6 +351,13 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
     verify_use(vm, x->projections.at[i].weight_kernel, KERNEL_SYNAPSE, NULL);
     verify_use(vm, x->projections.at[i].delay_kernel, KERNEL_SYNAPSE, NULL);
   }
+  verify_use(vm, x->judge, KERNEL_SETUP, NULL);
+  for (uint32_t i = 0; i < x->measures.n; i++)
+    for (uint32_t j = 0; j < x->measures.at[i].items.n; j++) {
+      const IrRecordItem *item = &x->measures.at[i].items.at[j];
+      const IrClass *c = item->slice.pop < x->populations.n ? x->populations.at[item->slice.pop].class : NULL;
+      verify_use(vm, item->kernel, KERNEL_RECORD, c);
+    }
   for (uint32_t i = 0; i < x->drives.n; i++) {
     const IrDrive *d = &x->drives.at[i];
     verify_use(vm, d->kernel, KERNEL_DRIVE, NULL);

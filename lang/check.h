@@ -19,6 +19,7 @@ struct Checker {
   uint32_t fn_depth;          /* nesting of function calls */
   bool too_large;             /* an expression outgrew MEXPR_SIZE or MEXPR_DEPTH, or calls their depth */
   bool chain_reported;        /* a chain of declarations was too long: said once */
+  struct ExpectContext *expect; /* the expect that is checked (check_expect.c) */
   struct SignalContext *signal; /* the drive whose source is checked (signal.h) */
   /* `mean(E.V)` where populations can be seen; NULL: nowhere here */
   MExpr *(*total)(void *context, const AstCall *call, bool *ret_known);
@@ -34,7 +35,8 @@ enum {
   ALLOW_TIME = 4,     /* t */
   ALLOW_DT = 8,       /* dt */
   ALLOW_CHANGING = 16, /* states, lets, inputs (not only what is constant in a run) */
-  ALLOW_SIGNAL = 32    /* sine(…), noise(…), … (drives.def): in drives only; c->signal is set */
+  ALLOW_SIGNAL = 32,   /* sine(…), noise(…), … (drives.def): in drives only; c->signal is set */
+  ALLOW_MEASURE = 64   /* rate(E), … (measures.def): in expects only; c->expect is set */
 };
 
 /* What a place asks of its expression. A zeroed Want asks for a number or quantity of any dimension. */
@@ -87,6 +89,8 @@ Symbol *check_path(Checker *c, Scope *scope, const Ast *ast);
 /* An element of a set: a label, an index variable, or a whole number. */
 bool check_element(Checker *c, Scope *scope, const Ast *ast, const IndexSet *set, int32_t *ret_value);
 
+/* The call of a row of measures.def; *ret_known false: this is none (check_expect.c). */
+MExpr *measure_call(Checker *c, const AstCall *call, bool *ret_known);
 /* Does a path lead out of the folder that it starts in? (check.c) */
 bool check_climbs_out(const char *path);
 /* The call of a row of drives.def that is a signal; *ret_known false: none has this name (check_signal.c). */

@@ -340,6 +340,11 @@ static Symbol *callee_symbol(Checker *c, Scope *scope, const Ast *callee, bool *
 MExpr *call_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
   const AstCall *call = AST_AS(Call, ast);
   Name name = path_name(c, call->callee);
+  if (want->allow & ALLOW_MEASURE) {
+    bool is_measure;
+    MExpr *measure = measure_call(c, call, &is_measure);
+    if (is_measure) return measure;
+  }
   const Symbol *own = name_none(name) ? NULL : scope_find(scope, name);
   if ((want->allow & ALLOW_SIGNAL) && !(own && own->kind == SYM_FN)) {
     bool is_signal;

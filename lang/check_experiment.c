@@ -28,6 +28,15 @@ MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive) {
   return NULL;
 }
 
+MExpr *net_phase_begin(Net *n, uint32_t at) {
+  MExpr *sum = NULL;
+  for (uint32_t i = 0; i < at && i < n->x->phases.n; i++) {
+    MExpr *args[2] = {sum, n->x->phases.at[i].duration};
+    sum = sum ? expr_call(n->c, B_ADD, args[1]->span, sum->dim, M_REAL, args, 2) : args[1];
+  }
+  return sum;
+}
+
 /* ---- the subject */
 
 static bool block_is(const Checker *c, const Symbol *symbol, const char *what) {
@@ -185,8 +194,9 @@ static void check_run(Net *n, const AstRun *run, RunSeen *seen) {
   Session *s = n->s;
   MPhase phase = {.name = run->alias.name, .span = run->head.span};
   for (uint32_t i = 0; i < run->body.n; i++)
-    diag_not_supported(s, run->body.at[i]->span, "`freeze` and other changes for a phase",
-                       "Give the setting to the network of an experiment of its own.");
+    if (run->body.at[i]->kind != AST_DRIVE)
+      diag_not_supported(s, run->body.at[i]->span, "`freeze` and other changes for a phase",
+                         "A phase can have drives of its own; static weights do not change.");
   bool good = run_settings(n, run, seen);
   if (run->duration) phase.duration = net_time(n, run->duration, "the duration", true);
   if (good && !seen->dt.to) {
@@ -196,7 +206,12 @@ static void check_run(Net *n, const AstRun *run, RunSeen *seen) {
   for (uint32_t i = 0; i < n->x->phases.n; i++)
     if (!name_none(phase.name) && name_eq(n->x->phases.at[i].name, phase.name))
       diag_declared_twice(s, run->alias.span, name_str(s, phase.name), n->x->phases.at[i].span);
-  if (phase.duration) vec_push(s->arena, &n->x->phases, phase);
+  if (!phase.duration) return;
+  uint32_t at = n->x->phases.n;
+  vec_push(s->arena, &n->x->phases, phase);
+  for (uint32_t i = 0; i < run->body.n; i++)
+    if (run->body.at[i]->kind == AST_DRIVE)
+      net_drive(n, AST_AS(Drive, run->body.at[i]), net_phase_begin(n, at), net_phase_begin(n, at + 1));
 }
 
 /* A delay is rounded to the nearest step, half up; less than one step is an error. */

@@ -1,8 +1,4 @@
-/* `record` and `expect` of an experiment -> MRecord, MExpect.
- *
- * What is recorded of a population is an expression over the variables of its component; what is expected is
- * a measure of spikes (rate, cv_isi, spikes) or a value of the network, held against an interval. A
- * comparison is an interval with one open end. */
+/* `record` of an experiment -> MRecord: an expression over the variables of each component. */
 #include "lang/net.h"
 
 #include <math.h>
@@ -35,7 +31,7 @@ static bool record_slices(Net *n, const AstRecord *ast, MSliceList *ret) {
 }
 
 /* The value of each slice, all of one dimension. `value` is read among the variables of each component. */
-static bool record_values(Net *n, const Ast *value, const MSliceList *slices, MRecord *r, Dim *ret_dim) {
+bool net_record_values(Net *n, const Ast *value, const MSliceList *slices, MRecord *r, Dim *ret_dim) {
   const MComponent *last = NULL;
   MExpr *e = NULL;
   for (uint32_t i = 0; i < slices->n; i++) {
@@ -113,7 +109,7 @@ static bool record_total(Net *n, const AstRecord *ast, MRecord *r, Dim *dim) {
   }
   if (!net_slices(n, n->scope, arg, &slices, &member)) return false;
   AstNameRef var = {.head = {.kind = AST_NAME, .span = member.span, .height = 1}, .name = member};
-  return record_values(n, &var.head, &slices, r, dim);
+  return net_record_values(n, &var.head, &slices, r, dim);
 }
 
 static bool record_name(Net *n, const AstRecord *ast, MRecord *r) {
@@ -174,203 +170,9 @@ void net_record(Net *n, const AstRecord *ast) {
     good = record_total(n, ast, r, &dim);
   } else {
     r->kind = RECORD_VALUE;
-    good = record_slices(n, ast, &slices) && record_values(n, ast->value, &slices, r, &dim);
+    good = record_slices(n, ast, &slices) && net_record_values(n, ast->value, &slices, r, &dim);
   }
   if (!good || !record_name(n, ast, r) || !record_every(n, ast, r)) return;
   record_unit(n, r, dim);
   vec_push(s->arena, &n->x->records, r);
-}
-
-/* ---- expect */
-
-typedef struct {
-  const char *name;
-  MExpectKind kind;
-  int per_time;
-} MeasureRow;
-static const MeasureRow measures[] = {
-    {"rate", EXPECT_RATE, -1},
-    {"cv_isi", EXPECT_CV, 0},
-    {"spikes", EXPECT_SPIKES, 0},
-};
-
-static const MeasureRow *measure_of(const Net *n, const Ast *ast) {
-  const Ast *callee = ast->kind == AST_CALL ? AST_AS(Call, ast)->callee : NULL;
-  for (size_t i = 0; i < COUNT_OF(measures); i++)
-    if (named(n, callee, measures[i].name)) return &measures[i];
-  return NULL;
-}
-
-typedef struct {
-  const Net *n;
-  const Ast *found;
-  VEC(const Ast *) open;
-} Search;
-
-static void search_push(Ast *child, void *ctx) {
-  Search *search = ctx;
-  vec_push(search->n->s->arena, &search->open, child);
-}
-
-/* A measure somewhere inside an expression. */
-static const Ast *measure_inside(const Net *n, const Ast *ast) {
-  Search search = {.n = n};
-  vec_push(n->s->arena, &search.open, ast);
-  while (search.open.n) {
-    const Ast *node = search.open.at[--search.open.n];
-    if (measure_of(n, node)) return node;
-    ast_each_child(node, search_push, &search);
-  }
-  return NULL;
-}
-
-static bool is_function(const Net *n, Name name) {
-  const char *text = name_str(n->s, name);
-#define BUILTIN(id, word, arity, dims, ir, doc)                                                              \
-  if (*word && strcmp(text, word) == 0) return true;
-#include "lang/builtins.def"
-#undef BUILTIN
-  return scope_find(n->scope, name) != NULL;
-}
-
-static bool expect_measure(Net *n, const Ast *ast, const MeasureRow *row, MExpect *e) {
-  Session *s = n->s;
-  const AstCall *call = AST_AS(Call, ast);
-  MSliceList slices = {0};
-  e->kind = row->kind;
-  e->dim = dim_time(row->per_time);
-  if (call->args.n != 1) {
-    diag_measure_arguments(s, ast->span, row->name);
-    return false;
-  }
-  if (!net_slices(n, n->scope, call->args.at[0], &slices, NULL)) return false;
-  for (uint32_t i = 0; i < slices.n; i++) {
-    const MComponent *component = slices.at[i].pop->component;
-    if (component->failed) return false;
-    if (component->spikes.n == 0) {
-      diag_source_never_spikes(s, call->args.at[0]->span, name_str(s, slices.at[i].pop->base),
-                               name_str(s, component->name), component->span);
-      return false;
-    }
-    vec_push(s->arena, &e->slices, slices.at[i]);
-  }
-  return true;
-}
-
-static bool expect_value(Net *n, const Ast *ast, MExpect *e) {
-  Session *s = n->s;
-  const MeasureRow *row = measure_of(n, ast);
-  if (row) return expect_measure(n, ast, row, e);
-  const Ast *callee = ast->kind == AST_CALL ? AST_AS(Call, ast)->callee : NULL;
-  const Ast *inside = measure_inside(n, ast);
-  if (inside) {
-    diag_not_supported(s, ast->span, "arithmetic with measures", "Expect each measure by itself.");
-    return false;
-  }
-  if (callee && callee->kind == AST_NAME && !is_function(n, AST_AS(NameRef, callee)->name.name)) {
-    const char *words[COUNT_OF(measures)], *text = name_str(s, AST_AS(NameRef, callee)->name.name);
-    for (size_t i = 0; i < COUNT_OF(measures); i++) words[i] = measures[i].name;
-    diag_unknown_measure(s, callee->span, text, diag_nearest(text, words, COUNT_OF(words)));
-    return false;
-  }
-  Want any = {0};
-  e->kind = EXPECT_VALUE;
-  e->value = check_expr(n->c, n->scope, ast, &any);
-  if (e->value) e->dim = e->value->dim;
-  return e->value != NULL;
-}
-
-/* `rate(E) > 5 Hz`: the measure on either side. */
-static bool expect_comparison(Net *n, const Ast *ast, MExpect *e) {
-  const AstBinary *b = AST_AS(Binary, ast);
-  bool left = measure_inside(n, b->left) || !measure_inside(n, b->right);
-  const Ast *value = left ? b->left : b->right, *bound = left ? b->right : b->left;
-  if (!expect_value(n, value, e)) return false;
-  Want want = {.has_dim = true, .dim = e->dim, .who = "what is expected"};
-  MExpr *limit = check_expr(n->c, n->scope, bound, &want);
-  bool below = left == (b->op == OP_LT || b->op == OP_LE), open = b->op == OP_LT || b->op == OP_GT;
-  e->interval = (MDomain){.has = true, .span = ast->span};
-  if (b->op == OP_EQ || below) {
-    e->interval.hi = limit;
-    e->interval.open_hi = open;
-  }
-  if (b->op == OP_EQ || !below) {
-    e->interval.lo = limit;
-    e->interval.open_lo = open;
-  }
-  return limit != NULL;
-}
-
-static bool is_comparison(const Ast *ast) {
-  if (ast->kind != AST_BINARY) return false;
-  int op = AST_AS(Binary, ast)->op;
-  return op == OP_LT || op == OP_LE || op == OP_GT || op == OP_GE || op == OP_EQ;
-}
-
-static bool expect_interval(Net *n, const AstExpect *ast, MExpect *e) {
-  Session *s = n->s;
-  if (!ast->domain && is_comparison(ast->value)) return expect_comparison(n, ast->value, e);
-  if (!ast->domain || ast->domain->kind != AST_INTERVAL) {
-    diag_expect_form(s, ast->domain ? ast->domain->span : ast->value->span);
-    return false;
-  }
-  if (!expect_value(n, ast->value, e)) return false;
-  const char *who = arena_printf(s->arena, "`%s`", source_span_text(s, ast->value->span, s->arena));
-  if (!check_domain(n->c, n->scope, ast->domain, e->dim, who, &e->interval)) return false;
-  Known lo = net_known(n, e->interval.lo), hi = net_known(n, e->interval.hi);
-  if (e->interval.lo && e->interval.hi && lo.known && hi.known && lo.value > hi.value) {
-    diag_interval_empty(s, ast->domain->span);
-    return false;
-  }
-  return true;
-}
-
-/* `after 200 ms`, `during 1 s..2 s`: the part of the run that counts. */
-static bool expect_window(Net *n, const AstExpect *ast, MExpect *e) {
-  Session *s = n->s;
-  if (ast->during && ast->during->kind != AST_RANGE) {
-    diag_during_form(s, ast->during->span);
-    return false;
-  }
-  if (ast->after && !(e->after = net_time(n, ast->after, "the start of what counts", false))) return false;
-  if (ast->during) {
-    e->after = net_time(n, AST_AS(Range, ast->during)->from, "the start of what counts", false);
-    e->until = net_time(n, AST_AS(Range, ast->during)->to, "the end of what counts", true);
-    if (!e->after || !e->until) return false;
-  }
-  double whole = 0;
-  for (uint32_t i = 0; i < n->x->phases.n; i++) {
-    Known d = net_known(n, n->x->phases.at[i].duration);
-    whole = d.known ? whole + d.value : INFINITY;
-  }
-  Known from = net_known(n, e->after), to = net_known(n, e->until);
-  if (e->after && from.known && n->x->phases.n &&
-      from.value >= (to.known && to.value < whole ? to.value : whole)) {
-    diag_window_empty(s, e->after->span, from.value, to.known && to.value < whole ? to.value : whole);
-    return false;
-  }
-  return true;
-}
-
-/* As written, on one line, without the word `expect`. */
-static Name expect_text(Net *n, Span span) {
-  Session *s = n->s;
-  const char *from = source_span_text(s, span, s->arena);
-  if (strncmp(from, "expect", 6) == 0) from += 6;
-  char *text = arena_text(s->arena, from, strlen(from)), *to = text;
-  for (const char *p = text; *p; p++) {
-    bool blank = *p == ' ' || *p == '\t' || *p == '\n' || *p == '\r';
-    if (!blank) *to++ = *p;
-    else if (to > text && to[-1] != ' ') *to++ = ' ';
-  }
-  while (to > text && to[-1] == ' ') to--;
-  return name_of(s, text, (size_t)(to - text));
-}
-
-void net_expect(Net *n, const AstExpect *ast) {
-  if (!ast->value) return;
-  MExpect *e = NEW(n->s->arena, MExpect);
-  e->span = ast->head.span;
-  e->text = expect_text(n, ast->head.span);
-  if (expect_interval(n, ast, e) && expect_window(n, ast, e)) vec_push(n->s->arena, &n->x->expects, e);
 }

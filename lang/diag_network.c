@@ -317,6 +317,12 @@ void diag_events_alone(Session *s, Span span, const char *source) {
   diag_hint(s, d, "Several drives of one port add up.");
 }
 
+void diag_unknown_phase(Session *s, Span span, const char *name, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_PHASE, span, "no phase of this experiment is called `%s`", name);
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "A phase gets its name where it is run, `run 2 s as test`; times are written `during 1 s..2 s`.");
+}
+
 void diag_columns_unused(Session *s, Span span, const char *source) {
   Diag *d = diag_new(s, DIAG_COLUMNS_UNUSED, span, "`%s` reads no columns", source);
   diag_hint(s, d, "Columns with units belong to `samples(\"file.csv\")`.");
@@ -470,12 +476,14 @@ void diag_expect_form(Session *s, Span span) {
 void diag_unknown_measure(Session *s, Span span, const char *name, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_MEASURE, span, "there is no measure `%s`", name);
   if (nearest) did_you_mean(s, d, span, nearest);
-  else diag_hint(s, d, "The measures: rate(E), cv_isi(E), spikes(E).");
+  else diag_hint(s, d, "The measures: rate, cv_isi, spikes, latency, correlation, fano, synchrony; min, max, mean, value.");
 }
 
-void diag_measure_arguments(Session *s, Span span, const char *name) {
-  Diag *d = diag_new(s, DIAG_MEASURE_ARGUMENTS, span, "`%s` measures one population or one group", name);
-  diag_hint(s, d, "Write `%s(E)` or `%s((E, I))`.", name, name);
+void diag_measure_arguments(Session *s, Span span, const char *name, bool values, const char *argument) {
+  Diag *d = diag_new(s, DIAG_MEASURE_ARGUMENTS, span, "these are not the arguments of `%s`", name);
+  diag_hint(s, d, "Write `%s(%s%s%s%s)`: %s.", name, values ? "E.V" : "E", *argument ? ", " : "", argument,
+            *argument ? strcmp(argument, "at") == 0 ? " = 100 ms" : " = 5 ms" : "",
+            values ? "a variable of one population or group" : "one population or group");
 }
 
 void diag_during_form(Session *s, Span span) {

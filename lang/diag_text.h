@@ -184,6 +184,7 @@ void diag_sample_columns(Session *s, Span span, uint32_t n);
 void diag_sample_time(Session *s, Span span, const char *name, const char *dim);
 void diag_sample_unit(Session *s, Span span);
 void diag_events_alone(Session *s, Span span, const char *source);
+void diag_unknown_phase(Session *s, Span span, const char *name, const char *nearest);
 void diag_columns_unused(Session *s, Span span, const char *source);
 void diag_unknown_drive(Session *s, Span span, const char *name, const char *nearest);
 void diag_drive_arguments(Session *s, Span span, const char *name, const char *form);
@@ -215,7 +216,7 @@ void diag_record_name_twice(Session *s, Span span, const char *name, Span before
 void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run);
 void diag_expect_form(Session *s, Span span);
 void diag_unknown_measure(Session *s, Span span, const char *name, const char *nearest);
-void diag_measure_arguments(Session *s, Span span, const char *name);
+void diag_measure_arguments(Session *s, Span span, const char *name, bool values, const char *argument);
 void diag_during_form(Session *s, Span span);
 void diag_window_empty(Session *s, Span span, double from, double to);
 void diag_import_outside(Session *s, Span span, const char *path);

@@ -250,15 +250,26 @@ typedef struct {
   Span span;
 } MPhase;
 
-typedef enum { EXPECT_RATE, EXPECT_CV, EXPECT_SPIKES, EXPECT_VALUE } MExpectKind; /* value: of globals alone */
+typedef enum {
+#define MEASURE(id, name, of, per_time, argument, doc) MEASURE_##id,
+#include "lang/measures.def"
+#undef MEASURE
+  MEASURE_COUNT
+} MMeasureKind;
+/* What is measured of a run: stands in an expression as its global, which has no value before the run's end. */
 typedef struct {
-  MExpectKind kind;
-  Name text; /* as written */
-  VEC(MSlice) slices;
-  MExpr *value;       /* EXPECT_VALUE */
+  MMeasureKind kind;
+  VEC(MRecordItem) items; /* of VALUES with their expression */
+  MExpr *argument;        /* bin, at; NULL: none */
+  MExpr *after, *until;   /* NULL: start, end */
+  MGlobal *global;
+  Span span;
+} MMeasure;
+typedef struct {
+  Name text;    /* as written */
+  MExpr *value; /* over globals and measures, as the ends of the interval */
   Dim dim;
   MDomain interval;
-  MExpr *after, *until; /* NULL: start, end */
   Span span;
 } MExpect;
 
@@ -284,6 +295,7 @@ typedef struct {
   VEC(MFeed *) feeds;
   VEC(MRecord *) records;
   VEC(MPhase) phases;
+  VEC(MMeasure *) measures;
   VEC(MExpect *) expects;
   MExpr *dt;
   MExpr *seed;            /* NULL: 1 */

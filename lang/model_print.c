@@ -298,18 +298,28 @@ static void print_record(const Print *p, const MRecord *r) {
   }
 }
 
-static void print_expect(const Print *p, const MExpect *e) {
+static void print_measure(const Print *p, const MMeasure *m) {
   static const char *const kinds[] = {
-      [EXPECT_RATE] = "rate", [EXPECT_CV] = "cv_isi", [EXPECT_SPIKES] = "spikes", [EXPECT_VALUE] = "value"};
-  fprintf(p->out, "  expect %s", kinds[e->kind]);
-  print_value(p, " ", e->value);
-  for (uint32_t i = 0; i < e->slices.n; i++) {
+#define MEASURE(id, name, of, per_time, argument, doc) [MEASURE_##id] = name,
+#include "lang/measures.def"
+#undef MEASURE
+  };
+  fprintf(p->out, "  measure \"%s\" %s", text_of(p, m->global->path), kinds[m->kind]);
+  for (uint32_t i = 0; i < m->items.n; i++) {
     fputc(' ', p->out);
-    print_slice(p, &e->slices.at[i]);
+    print_slice(p, &m->items.at[i].slice);
+    print_value(p, ".", m->items.at[i].value);
   }
+  print_value(p, " with ", m->argument);
+  print_value(p, " after ", m->after);
+  print_value(p, " until ", m->until);
+  fputc('\n', p->out);
+}
+
+static void print_expect(const Print *p, const MExpect *e) {
+  fputs("  expect ", p->out);
+  print_expr(p, e->value);
   print_domain(p, &e->interval);
-  print_value(p, " after ", e->after);
-  print_value(p, " until ", e->until);
   fputc('\n', p->out);
 }
 
@@ -333,6 +343,7 @@ static void print_experiment(const Print *p, const MExperiment *x) {
   print_value(p, " to ", x->seed_last);
   if (!name_none(x->method)) fprintf(p->out, "\n  method %s", text_of(p, x->method));
   fputc('\n', p->out);
+  for (uint32_t i = 0; i < x->measures.n; i++) print_measure(p, x->measures.at[i]);
   for (uint32_t i = 0; i < x->expects.n; i++) print_expect(p, x->expects.at[i]);
 }
 

@@ -156,7 +156,11 @@ bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_
 
 /* ---- experiments (check_experiment.c, check_measure.c) */
 void net_record(Net *n, const AstRecord *ast);
+/* When phase `at` begins: the sum of the durations before it; NULL: at 0 (check_experiment.c). */
+MExpr *net_phase_begin(Net *n, uint32_t at);
 void net_expect(Net *n, const AstExpect *ast);
+/* Adds an item for each slice: `value` among the variables of its component, all of one dimension (check_measure.c). */
+bool net_record_values(Net *n, const Ast *value, const MSliceList *slices, MRecord *r, Dim *ret_dim);
 Dim dim_time(int power); /* ms^power */
 /* A time, not negative (or even positive) as far as it is known. NULL after a message. */
 MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive);

@@ -12,12 +12,6 @@
 
 /* ---- who takes part in what */
 
-static bool slices_have(const MSlice *at, uint32_t n, const MPopulation *pop) {
-  for (uint32_t i = 0; i < n; i++)
-    if (at[i].pop == pop) return true;
-  return false;
-}
-
 typedef struct {
   bool driven;           /* something arrives */
   bool sends, seen;      /* is the source of a projection; recorded or measured */
@@ -25,15 +19,23 @@ typedef struct {
   bool silence_expected; /* a measure allows for it */
 } Part;
 
+/* An expect that is one measure of the population says whether spikes are wanted. */
 static void part_expects(const MExperiment *x, const MPopulation *pop, Part *part) {
-  for (uint32_t i = 0; i < x->expects.n; i++) {
-    const MExpect *e = x->expects.at[i];
-    WarnPoint p = {pop, NULL, NULL};
-    double lo;
-    if (!slices_have(e->slices.at, e->slices.n, pop)) continue;
+  for (uint32_t i = 0; i < x->measures.n; i++) {
+    const MMeasure *m = x->measures.at[i];
+    bool wanted = false, of = false;
+    for (uint32_t k = 0; k < m->items.n; k++) of |= m->items.at[k].slice.pop == pop;
+    if (!of) continue;
     part->seen = true;
-    if (e->interval.lo && warn_value(&p, e->interval.lo, &lo) && lo > 0) part->spikes_wanted = true;
-    else part->silence_expected = true;
+    for (uint32_t k = 0; k < x->expects.n; k++) {
+      const MExpect *e = x->expects.at[k];
+      WarnPoint p = {pop, NULL, NULL};
+      double lo;
+      if (e->value->kind != MX_GLOBAL || e->value->global != m->global || m->items.at[0].value) continue;
+      wanted |= e->interval.lo && warn_value(&p, e->interval.lo, &lo) && lo > 0;
+    }
+    part->spikes_wanted |= wanted;
+    part->silence_expected |= !wanted;
   }
 }
 

@@ -40,7 +40,11 @@ enum nsl_slot_kind { NSL_SLOT_STATE, NSL_SLOT_OLD, NSL_SLOT_DER, NSL_SLOT_PARAM,
 enum nsl_rule { NSL_ALL_TO_ALL, NSL_ONE_TO_ONE, NSL_INDEGREE, NSL_OUTDEGREE, NSL_TOTAL_NUMBER, NSL_PROBABILITY };
 enum nsl_drive_kind { NSL_POISSON, NSL_TIMES, NSL_CURRENT, NSL_SPIKES };
 enum nsl_record_kind { NSL_RECORD_SPIKES, NSL_RECORD_VALUE, NSL_RECORD_SUM, NSL_RECORD_MEAN };
-enum nsl_expect_kind { NSL_EXPECT_RATE, NSL_EXPECT_CV, NSL_EXPECT_SPIKES, NSL_EXPECT_VALUE };
+enum nsl_measure_kind {
+#define MEASURE(id, name, of, per_time, argument, doc) NSL_MEASURE_##id,
+#include "lang/measures.def"
+#undef MEASURE
+};
 
 /* One x86 level of the same program: its kernels, and the runtime's hot functions compiled for it
  * (runtime/hot.def names them in order). */

@@ -107,14 +107,6 @@ static void put_header(const struct rt_sim *s, struct json_object *facts, struct
 
 /* ---- tables */
 
-static void interval_text(const struct rt_sim *s, const struct rt_expect *x, char *text, size_t size) {
-  const char *unit;
-  double scale = rt_expect_unit(x, &unit), lo = rt_value(s, x->def->lo, -INFINITY) / scale,
-         hi = rt_value(s, x->def->hi, INFINITY) / scale;
-  snprintf(text, size, "%s%.6g, %.6g%s%s%s", x->def->open_lo || isinf(lo) ? "(" : "[", lo, hi,
-           x->def->open_hi || isinf(hi) ? ")" : "]", *unit ? " " : "", unit);
-}
-
 static void put_expects(const struct rt_sim *s, struct rt_page *p) {
   if (!s->n_expects) return;
   uint32_t hold = 0;
@@ -130,7 +122,7 @@ static void put_expects(const struct rt_sim *s, struct rt_page *p) {
     char value[80], interval[160];
     double v = x->value / rt_expect_unit(x, &unit);
     snprintf(value, sizeof value, "%.6g%s%s", v, *unit ? " " : "", unit);
-    interval_text(s, x, interval, sizeof interval);
+    rt_expect_interval(s, x, interval, sizeof interval);
     rt_page_put(p, "<tr><td class=\"%s\">%s</td><td><code>", x->holds ? "holds" : "fails",
                 x->holds ? "\xe2\x9c\x93 holds" : "\xe2\x9c\x97 fails");
     rt_page_text(p, x->def->text);

@@ -112,14 +112,17 @@ static struct json_object *populations_json(const struct rt_sim *s) {
   return all;
 }
 
-/* Rates in Hz, as people say them; all else in the unit of the table. */
 double rt_expect_unit(const struct rt_expect *x, const char **ret_unit) {
-  bool rate = x->def->kind == NSL_EXPECT_RATE;
-  *ret_unit = rate ? "Hz"
-              : x->def->unit && strcmp(x->def->unit, "1") != 0 && x->def->kind == NSL_EXPECT_VALUE
-                  ? x->def->unit
-                  : "";
-  return rate ? 1e-3 : x->def->unit_scale ? x->def->unit_scale : 1;
+  *ret_unit = x->def->unit && strcmp(x->def->unit, "1") != 0 ? x->def->unit : "";
+  return x->def->unit_scale ? x->def->unit_scale : 1;
+}
+
+void rt_expect_interval(const struct rt_sim *s, const struct rt_expect *x, char *text, size_t size) {
+  const char *unit;
+  double scale = rt_expect_unit(x, &unit), lo = rt_value(s, x->def->lo, -INFINITY) / scale,
+         hi = rt_value(s, x->def->hi, INFINITY) / scale;
+  snprintf(text, size, "%s%.6g, %.6g%s%s%s", x->def->open_lo || isinf(lo) ? "(" : "[", lo, hi,
+           x->def->open_hi || isinf(hi) ? ")" : "]", *unit ? " " : "", unit);
 }
 
 static double expect_shown(const struct rt_expect *x, const char **ret_unit) {
@@ -137,6 +140,10 @@ static struct json_object *expects_json(const struct rt_sim *s) {
     add_number(o, "value", value);
     add_text(o, "unit", unit);
     json_object_object_add(o, "holds", json_object_new_boolean(x->holds));
+    char interval[160];
+    rt_expect_interval(s, x, interval, sizeof interval);
+    add_text(o, "interval", interval);
+    add_text(o, "place", x->def->place);
     json_object_array_add(all, o);
   }
   return all;
@@ -274,7 +281,11 @@ void rt_report_table(const struct rt_sim *s, FILE *out) {
     double v = expect_shown(x, &unit);
     char value[80];
     snprintf(value, sizeof value, "%.6g%s%s", v, *unit ? " " : "", unit);
-    fprintf(out, "%s  %s  (%s)\n", x->holds ? "PASS" : "FAIL", x->def->text, isnan(v) ? "no data" : value);
+    char interval[160];
+    rt_expect_interval(s, x, interval, sizeof interval);
+    fprintf(out, "%s  %s  (%s)", x->holds ? "PASS" : "FAIL", x->def->text, isnan(v) ? "no data" : value);
+    if (!x->holds) fprintf(out, "  not in %s, %s", interval, x->def->place ? x->def->place : "");
+    fputc('\n', out);
   }
 }
 

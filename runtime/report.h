@@ -16,6 +16,8 @@ struct rt_end {
 };
 /* run.json, and report.html if s->gather holds what it shows. */
 int rt_report_write(struct rt_sim *s, struct rt_out *out, const struct rt_end *end);
+/* "[0.5, 1.5] Hz" */
+void rt_expect_interval(const struct rt_sim *s, const struct rt_expect *x, char *text, size_t size);
 /* The unit in which an expect's value is shown: divide by it. */
 double rt_expect_unit(const struct rt_expect *x, const char **ret_unit);
 void rt_report_table(const struct rt_sim *s, FILE *out);

@@ -63,6 +63,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_drives_units(s);
   if (!e) e = rt_init(s);
   if (!e) e = rt_feeds_make(s);
+  if (!e) e = rt_probes_begin(s);
   if (!e) e = lists_make(s);
   s->build_s += rt_clock() - began;
   return e;
@@ -71,6 +72,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
 void rt_close(struct rt_sim *s) {
   rt_gather_drop(s);
   rt_record_drop(s);
+  rt_meters_drop(s);
   rt_team_free(s->team);
   for (uint32_t i = 0; s->shards && i < s->n_shards; i++) {
     rt_drop(&s->shards[i].delivery.events);
@@ -111,9 +113,9 @@ static void stop_after(struct loop *l, uint64_t end) {
 
 /* Spikes are counted and recorded by batches: the tables that this touches are large and in no cache. */
 static int batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity) {
-  rt_meters_spikes(s, from, n, parity);
+  int e = rt_meters_spikes(s, from, n, parity);
   rt_gather_spikes(s, from, n, parity);
-  return rt_record_spikes(s, from, n, parity);
+  return e ? e : rt_record_spikes(s, from, n, parity);
 }
 
 /* What only the first thread does after an interval: progress, Ctrl-C; counts and files when `full`, for the n

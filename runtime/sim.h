@@ -160,6 +160,7 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   uint64_t next_input;          /* the next step at which an input may change */
   struct rt_drive_part *drives; /* what is driven here: events first, then currents */
   uint32_t n_events, n_drives;
+  uint64_t next_probe;                 /* the next step at which a measure looks at a variable */
   uint64_t next_record;                /* the next step at which a variable is recorded */
   void *record_scratch;                /* one slice of OUT */
   struct rt_due *due;                  /* of this step, sorted; [0, at_due) are handled */
@@ -254,7 +255,11 @@ struct rt_isi {
 struct rt_meter {
   uint64_t after, until; /* steps in (after, until] */
   uint64_t spikes;
+  uint64_t first;     /* step of the first of them, 0: none */
   struct rt_isi *isi; /* by element; NULL: only counted */
+  uint64_t bin;       /* steps; 0: spikes are not kept */
+  uint64_t *marks;    /* element << 32 | bin of each spike */
+  size_t n_marks, marks_cap;
 };
 struct rt_watch { /* a part of a population that a meter looks at */
   uint32_t pop, from, to;
@@ -262,10 +267,17 @@ struct rt_watch { /* a part of a population that a meter looks at */
   uint64_t isi0; /* of element `from` */
 };
 
+struct rt_probe; /* probe.c */
+struct rt_measure {
+  const struct nsl_measure *def;
+  uint64_t after, until;  /* steps in (after, until] */
+  struct rt_meter *meter; /* of spikes, or: */
+  struct rt_probe *probe; /* of values */
+  double elements;
+};
+
 struct rt_expect {
   const struct nsl_expect *def;
-  struct rt_meter *meter;
-  double elements;
   double value; /* coherent units; NaN: no data */
   bool holds;
 };
@@ -319,13 +331,14 @@ struct rt_sim {
   double dt, duration;
   uint64_t seed, n_steps, step; /* step: the last one done */
   uint32_t real_size;
-  uint32_t n_pops, n_shards, n_ports, n_projs, n_drives, n_groups, n_ranks, n_expects, n_watches;
+  uint32_t n_pops, n_shards, n_ports, n_projs, n_drives, n_groups, n_ranks, n_expects, n_measures, n_watches;
   struct rt_pop *pops;
   struct rt_port *ports;
   struct rt_shard *shards;
   struct rt_proj *projs;
   struct rt_drive *drives;
   struct rt_expect *expects;
+  struct rt_measure *measures;
   struct rt_watch *watches;
   struct rt_meter **pop_meters;
   int64_t *weights; /* by group */
@@ -403,9 +416,15 @@ int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n
 uint64_t rt_state_hash(const struct rt_sim *s);
 /* ---- expect.c */
 int rt_meters_make(struct rt_sim *s);
-void rt_meters_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity);
+int rt_meters_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity);
 double rt_isi_cv(const struct rt_isi *isi); /* NaN: less than RT_CV_SPIKES spikes */
 double rt_meter_cv(const struct rt_meter *m, uint64_t n);
+void rt_meters_drop(struct rt_sim *s);
+/* ---- probe.c */
+int rt_probe_make(struct rt_sim *s, struct rt_measure *m);
+int rt_probes_begin(struct rt_sim *s); /* after rt_init: also what is asked of time 0 */
+void rt_probes_step(struct rt_shard *h, uint64_t step);
+double rt_probe_value(const struct rt_sim *s, const struct rt_measure *m);
 void rt_expects_value(struct rt_sim *s);
 
 #endif

@@ -166,6 +166,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
     else s->hot.deliver_straight_f64(d, step);
   }
   for (uint32_t i = 0; h->has_pasts && i < h->n_slices; i++) rt_pasts_end(s, &h->slices[i], step);
+  if (step >= h->next_probe && h->bad.step == RT_NO_STEP) rt_probes_step(h, step);
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);
 }
 

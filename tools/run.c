@@ -17,15 +17,23 @@ static void take_precision(ToolOptions *o) {
 
 static int run_program(Compilation *c, const Backend *backend, const struct nsl_program *program) {
   const ToolOptions *o = c->options;
-  enum { OWN = 4 };
-  int argc = o->program_argc + OWN;
-  char **argv = NEW_ARRAY(c->arena, char *, (size_t)argc + 1);
-  argv[0] = arena_printf(c->arena, "nslc");
-  argv[1] = arena_printf(c->arena, "run");
-  argv[2] = arena_printf(c->arena, "%s", o->files.at[0]);
-  argv[3] = arena_printf(c->arena, "--");
-  for (int i = OWN; i < argc; i++) argv[i] = o->program_argv[i - OWN];
-  return backend->nsl_main_under(program, argc, argv, OWN - 1);
+  int own = 0, most = o->program_argc + 4 + 4 * (int)o->allow_read.n;
+  char **argv = NEW_ARRAY(c->arena, char *, (size_t)most + 1);
+  argv[own++] = arena_printf(c->arena, "nslc");
+  argv[own++] = arena_printf(c->arena, "run");
+  argv[own++] = arena_printf(c->arena, "%s", o->files.at[0]);
+  for (uint32_t i = 0; i < o->allow_read.n; i++) {
+    argv[own++] = arena_printf(c->arena, "--allow-read");
+    argv[own++] = arena_printf(c->arena, "%s", o->allow_read.at[i]);
+  }
+  argv[own] = arena_printf(c->arena, "--");
+  int argc = own + 1;
+  for (uint32_t i = 0; i < o->allow_read.n; i++) { /* what the compiler may read, the program may */
+    argv[argc++] = arena_printf(c->arena, "--allow-read");
+    argv[argc++] = arena_printf(c->arena, "%s", o->allow_read.at[i]);
+  }
+  for (int i = 0; i < o->program_argc; i++) argv[argc++] = o->program_argv[i];
+  return backend->nsl_main_under(program, argc, argv, own);
 }
 
 int cmd_run(int argc, char **argv) {

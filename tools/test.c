@@ -20,16 +20,21 @@ static void report_expects(const char *folder) {
   struct json_object *run = json_object_from_file(path), *expects = NULL;
   if (run) json_object_object_get_ex(run, "expect", &expects);
   for (size_t i = 0; expects && i < json_object_array_length(expects); i++) {
-    struct json_object *one = json_object_array_get_idx(expects, i), *text = NULL, *value = NULL, *unit = NULL, *holds = NULL;
+    struct json_object *one = json_object_array_get_idx(expects, i), *text = NULL, *value = NULL, *unit = NULL, *holds = NULL, *interval = NULL, *place = NULL;
     json_object_object_get_ex(one, "text", &text);
     json_object_object_get_ex(one, "value", &value);
     json_object_object_get_ex(one, "unit", &unit);
     json_object_object_get_ex(one, "holds", &holds);
+    json_object_object_get_ex(one, "interval", &interval);
+    json_object_object_get_ex(one, "place", &place);
     const char *u = unit ? json_object_get_string(unit) : "";
     printf("  %s  expect %s: ", json_object_get_boolean(holds) ? "holds" : "FAILS", json_object_get_string(text));
     bool bare = !*u || !strcmp(u, "1");
-    if (value) printf("%.6g%s%s\n", json_object_get_double(value), bare ? "" : " ", bare ? "" : u);
-    else printf("no value (too few spikes)\n");
+    if (value) printf("%.6g%s%s", json_object_get_double(value), bare ? "" : " ", bare ? "" : u);
+    else printf("no value (too little data)");
+    if (!json_object_get_boolean(holds))
+      printf(", not in %s, %s", json_object_get_string(interval), place ? json_object_get_string(place) : "");
+    putchar('\n');
   }
   json_object_put(run);
 }

@@ -39,8 +39,8 @@ static const struct nsl_program *program(double duration) {
   record_spikes(m, i);
   record_V(m, "V", NSL_RECORD_VALUE, e, 70, 73, 0.5);
   record_V(m, "lfp", NSL_RECORD_MEAN, e, 0, 1499, 1);
-  expect(m, NSL_EXPECT_RATE, e, 0.05, 0.5, "rate(E) in [50 Hz, 500 Hz]", 1e-3);
-  expect(m, NSL_EXPECT_CV, i, 0, 1, "cv_isi(I) in [0, 1]", 1);
+  expect(m, NSL_MEASURE_RATE, e, 0.05, 0.5, "rate(E) in [50 Hz, 500 Hz]", 1e-3);
+  expect(m, NSL_MEASURE_CV, i, 0, 1, "cv_isi(I) in [0, 1]", 1);
   return model_end(m);
 }
 

@@ -178,6 +178,7 @@ struct model {
   struct nsl_drive drives[MOST];
   struct nsl_record records[MOST];
   struct nsl_record_item items[MOST];
+  struct nsl_measure measures[MOST];
   struct nsl_expect expects[MOST];
   struct nsl_slice slices[MOST];
   struct nsl_param params[MOST];
@@ -379,19 +380,24 @@ static inline void record_V(struct model *m, const char *name, uint32_t kind, ui
 }
 static inline void expect(struct model *m, uint32_t kind, uint32_t pop, double lo, double hi,
                           const char *text, double scale) {
-  struct nsl_slice *slice = &m->slices[m->n_slices++];
-  *slice = all(pop);
+  struct nsl_record_item *item = &m->items[m->n_items++];
+  uint32_t slot = number(m, 7);
+  *item = (struct nsl_record_item){all(pop), NO_CODE};
+  m->measures[m->x.n_measures++] = (struct nsl_measure){.text = text,
+                                                        .place = "e:3",
+                                                        .kind = kind,
+                                                        .n_items = 1,
+                                                        .items = item,
+                                                        .slot = slot,
+                                                        .argument = NSL_NONE,
+                                                        .after = NSL_NONE,
+                                                        .until = NSL_NONE};
   m->expects[m->x.n_expects++] = (struct nsl_expect){.text = text,
                                                      .place = "e:3",
-                                                     .kind = kind,
-                                                     .n_slices = 1,
-                                                     .slices = slice,
-                                                     .value = number(m, 7),
+                                                     .value = slot,
                                                      .lo = number(m, lo),
                                                      .hi = number(m, hi),
-                                                     .after = NSL_NONE,
-                                                     .until = NSL_NONE,
-                                                     .unit = "Hz",
+                                                     .unit = scale == 1 ? "1" : "Hz",
                                                      .unit_scale = scale};
 }
 static inline struct nsl_param *param_add(struct model *m, const char *path, uint32_t slot, const char *unit,
@@ -414,6 +420,8 @@ static inline const struct nsl_program *model_end(struct model *m) {
   m->x.projections = m->projs;
   m->x.drives = m->drives;
   m->x.records = m->records;
+  m->x.measures = m->measures;
+  m->x.judge = (struct nsl_code)NO_CODE;
   m->x.expects = m->expects;
   m->x.params = m->params;
   setup_values = m->g;
