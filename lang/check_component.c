@@ -509,7 +509,7 @@ void check_component_block(Checker *c, Scope *scope, const AstBlock *block, MCom
   *k.m = (MComponent){
       .name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span};
   check_body(&k);
-  k.m->failed = c->s->errors > errors;
+  k.m->failed = k.too_large || c->s->errors > errors;
   k.m->scope = k.scope;
   c->fallback = fallback;
   c->depth = depth;

@@ -141,8 +141,9 @@ void comp_declare_use(Comp *k, const AstUse *use) {
     return;
   }
   if (k->m->vars.n + part->vars.n > LARGEST_COMPONENT) {
-    diag_component_too_large(k->s, use->head.span, k->m->vars.n + part->vars.n, LARGEST_COMPONENT);
-    symbol->failed = true;
+    if (!part->failed && !k->too_large)
+      diag_component_too_large(k->s, use->head.span, k->m->vars.n + part->vars.n, LARGEST_COMPONENT);
+    k->too_large = symbol->failed = true;
     return;
   }
   PartUse *u = NEW(k->c->arena, PartUse);

@@ -22,6 +22,7 @@ typedef struct Comp {
   Scope *scope;
   MComponent *m;
   const AstBlock *block;
+  bool too_large; /* a part that would make it too large is left out: said once */
   bool neuron; /* stands on its own: its inputs come from outside and cannot be written */
   VEC(PartUse *) parts;
   VEC(GateUse) gates;
