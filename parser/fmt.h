@@ -13,7 +13,7 @@ typedef struct {
   bool body;     /* a brace of a body */
   bool name;     /* a name, also if its word means something elsewhere */
   bool negative; /* a minus that is a sign */
-  bool tight;    /* a brace of a domain, in {a, b}; but index k = { A, B } */
+  bool tight;    /* a brace of a domain, in {a, b}, but index k = { A, B }; a colon of a binder or a label, [k: set] */
   uint32_t comments_from, comments_to; /* comments behind it, inside of its statement */
 } FmtToken;
 

@@ -17,30 +17,6 @@ static const FmtToken *token_at(const FmtText *t, const FmtRun *run, uint32_t i)
 static bool opens(const FmtToken *k) { return k->code == T_LPAREN || k->code == T_LBRACKET || (k->code == T_LBRACE && !k->body); }
 static bool closes(const FmtToken *k) { return k->code == T_RPAREN || k->code == T_RBRACKET || (k->code == T_RBRACE && !k->body); }
 
-/* The bracket in which the i-th token stands: `[` of binders and subscripts, `(` of arguments; 0: in none. */
-static int bracket_of(const FmtText *t, const FmtRun *run, uint32_t i) {
-  int depth = 0;
-  while (i-- > 0) {
-    const FmtToken *k = token_at(t, run, i);
-    if (k->body || k->code == T_SEP) return 0;
-    if (closes(k)) depth++;
-    else if (opens(k) && depth-- == 0) return k->code;
-  }
-  return 0;
-}
-
-/* First token of the statement in which the i-th stands. */
-static int statement_of(const FmtText *t, const FmtRun *run, uint32_t i) {
-  while (i > 0 && !token_at(t, run, i - 1)->body && token_at(t, run, i - 1)->code != T_SEP) i--;
-  return token_at(t, run, i)->code;
-}
-
-/* `[name: set]` and `connect name: …`; but `(w : pA)`, `input I : pA` */
-static bool colon_is_tight(const FmtText *t, const FmtRun *run, uint32_t i) {
-  int bracket = bracket_of(t, run, i);
-  return bracket == T_LBRACKET || (bracket == 0 && statement_of(t, run, i) == T_CONNECT);
-}
-
 static bool can_be_called(const FmtToken *k) {
   return k->name || k->code == T_RPAREN || k->code == T_RBRACKET || k->code == T_PRIMES || k->code == T_COLUMN_UNIT;
 }
@@ -64,7 +40,7 @@ int fmt_gap(const FmtText *t, const FmtRun *run, uint32_t i) {
   if (next->code == T_LPAREN || next->code == T_LBRACKET) return can_be_called(last) || is_power(last) ? 0 : 1;
   if (is_power(next)) return last->code == T_UNIT || last->code == T_COLUMN_UNIT ? 1 : 0; /* 10 mV ^ 2 is no unit */
   if (is_power(last)) return i > 1 && fmt_gap(t, run, i - 1) ? 1 : 0;
-  if (next->code == T_COLON) return colon_is_tight(t, run, i) ? 0 : 1;
+  if (next->code == T_COLON) return next->tight ? 0 : 1;
   return (last->tight && last->code == T_LBRACE) || (next->tight && next->code == T_RBRACE) ? 0 : 1;
 }
 

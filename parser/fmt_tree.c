@@ -63,13 +63,20 @@ static void mark(Ast *node, void *ctx) {
   ast_each_child(node, mark, ctx);
 }
 
-static void braces_mark(FmtText *t, uint32_t n) {
-  bool tight = false; /* sets hold no braces */
-  for (uint32_t i = 1; i < n; i++) {
+/* Braces of domains; colons of binders, `[name: set]`, and of labels, `connect name: …`, but not `(w : pA)`, `input I : pA`. */
+static void tight_mark(FmtText *t, uint32_t n) {
+  int open[MAX_NESTING + 1] = {0}, first = T_SEP; /* brackets around a token; the word with which its statement begins */
+  uint32_t depth = 0;
+  bool domain = false; /* sets hold no braces */
+  for (uint32_t i = 0; i < n; i++) {
     FmtToken *k = &t->tokens[i];
-    if (k->body || (k->code != T_LBRACE && k->code != T_RBRACE)) continue;
-    if (k->code == T_LBRACE) tight = k[-1].code == T_IN;
-    k->tight = tight;
+    if (i == 0 || k[-1].code == T_SEP || k[-1].body) first = k->code;
+    if (k->code == T_LBRACE && !k->body) domain = i > 0 && k[-1].code == T_IN;
+    k->tight = (k->code == T_LBRACE || k->code == T_RBRACE) && !k->body && domain;
+    if (k->code == T_COLON) k->tight = open[depth] == T_LBRACKET || (depth == 0 && first == T_CONNECT);
+    if (k->body) depth = 0;
+    else if ((k->code == T_LPAREN || k->code == T_LBRACKET || k->code == T_LBRACE) && depth < MAX_NESTING) open[++depth] = k->code;
+    else if ((k->code == T_RPAREN || k->code == T_RBRACKET || k->code == T_RBRACE) && depth > 0) depth--;
   }
 }
 
@@ -85,7 +92,7 @@ static void tokens_take(FmtText *t, const Tape *tape, const AstFile *file) {
     t->tokens[i].name = from->code == T_NAME || (from->code != T_LATER && (marks & MARK_NAME));
     t->tokens[i].negative = from->code == T_MINUS && (marks & MARK_NEGATIVE);
   }
-  braces_mark(t, tape->tokens.n);
+  tight_mark(t, tape->tokens.n);
   t->n = tape->tokens.n;
   t->comments = tape->comments.at;
   t->n_comments = tape->comments.n;
