@@ -59,7 +59,7 @@ static bool is_greek(const char *text, size_t n) {
 /* hh_alpha_m is read as alpha_m_hh: the letter is what is meant, the word before it says whose. */
 static const char *letter_first(Describe *d, const char *name) {
   size_t base = strcspn(name, "_");
-  if (base < 2 || is_greek(name, base)) return name;
+  if (base < 2 || (unsigned char)name[0] >= 0x80 || is_greek(name, base)) return name;
   for (const char *at = name + base; *at == '_'; at += strcspn(at + 1, "_") + 1) {
     size_t n = strcspn(at + 1, "_");
     if (is_greek(at + 1, n) && strncmp(at + 1, "inf", n) != 0)
@@ -72,8 +72,8 @@ static const char *letter_first(Describe *d, const char *name) {
 void math_symbol(Describe *d, const char *name, const char *part, const AstList *indices) {
   name = letter_first(d, name);
   size_t base = strcspn(name, "_"), n = base;
-  while (n > 1 && isdigit((unsigned char)name[n - 1])) n--;          /* V1: V with the subscript 1 */
-  if (n != base && n > 1 && (unsigned char)name[0] < 0x80) n = base; /* but not of words: L23 */
+  while (n > 1 && isdigit((unsigned char)name[n - 1])) n--;                   /* V1: V with the subscript 1 */
+  if (n > 1 && (unsigned char)name[0] < 0x80 && !is_greek(name, n)) n = base; /* but not of words: L23 */
   if (base == 0) base = n = strlen(name);
   bool sub = n < strlen(name) || part || (indices && indices->n);
   if (sub) put(d, "<msub>");

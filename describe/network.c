@@ -361,6 +361,9 @@ static void run_row(Describe *d, const AstRun *r) {
     if (is_kind(r->settings.at[i], AST_ASSIGN)) put_assign(d, AST_AS(Assign, r->settings.at[i]), false);
     else put_source(d, r->settings.at[i]->span);
   }
+  if (word(d, r->alias)[0]) put(d, ", phase "), put_text(d, word(d, r->alias));
+  for (uint32_t i = 0; i < r->body.n; i++)
+    put(d, "<div><code>"), put_source(d, r->body.at[i]->span), put(d, "</code></div>");
   put(d, "</td></tr>\n");
 }
 

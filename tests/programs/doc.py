@@ -32,7 +32,10 @@ neuron cell {
   use na { g = 10 mS/cm^2 }
   state V = -65 mV  ## membrane potential
   state x = 0
+  state eta1 = 0, syn_tau = 0
   V' = (-65 mV - V) / tau_m - na.I / C + if kind == loud then 1 mV/ms else 0
+  eta1' = -syn_tau / (1 ms)
+  syn_tau' = -eta1 / (1 ms)
   x' = -x / (2 * tau_m) + sqrt(abs(x)) / (1 s)
   receive psp(w : mV) { V += w;  if w > 1 mV { x = 1 } else { x *= 0.5 } }
   spike when V >= V_th and x < 2 {
@@ -56,7 +59,7 @@ experiment rest {
   network two { N = [2, 2] }
   drive c[B].I with step(1 pA, from = 5 ms, to = 10 ms)
   record V of c[A][0..0] every 1 ms
-  run 20 ms with dt = 0.1 ms, seed = 3
+  run 20 ms as rest with dt = 0.1 ms, seed = 3
   expect spikes(c[A]) in [0, 1000]
 }
 """
@@ -102,6 +105,8 @@ def golden(t):
         "cases": "<mtd><mtext>otherwise</mtext></mtd>",
         "the gate's rate": "<mo>=</mo><msub><mi>α</mi><mi>m</mi></msub>",
         "a function's prefix behind its letter": "<msub><mi>α</mi><mrow><mi>m</mi><moseparator=\"true\">,</mo><mi>hh</mi></mrow></msub>",
+        "digits as a subscript": "<msub><mi>η</mi><mrow><mn>1</mn></mrow></msub>",
+        "a Greek letter behind a word": "<msub><mi>τ</mi><mrow><mi>syn</mi></mrow></msub>",
         "a steady state": "<msub><mi>h</mi><mi>∞</mi></msub><mo>=</mo>",
         "an event": "<mi>V</mi><mo>←</mo><mi>V</mi><mo>+</mo><mi>w</mi>",
         "a draw": "<mi>V</mi><mo>∼</mo>",
@@ -126,7 +131,7 @@ def figures(t):
 
 def wrong(t):
     for what, text, words, options in (
-            ("an error in the file", SMALL.replace("V' = (", "V' = 3 nA + ("), "small.nsl:23", ()),
+            ("an error in the file", SMALL.replace("V' = (", "V' = 3 nA + ("), "small.nsl:24", ()),
             ("a syntax error", SMALL.replace("neuron cell {", "neuron cell"), "error", ()),
             ("a run that fails", "language 1\nneuron bad { state x = 1;  x' = x * x * x * x * x / (1 us) }\nexperiment e { neuron bad;  record x;  run 10 ms with dt = 1 ms }\n",
              "gave no figures", ())):
