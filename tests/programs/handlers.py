@@ -134,7 +134,7 @@ def numbers(t):
     """Synapses of one source onto one cell are told apart by their number in the row, whatever their delays."""
     def model(delay, times):
         return SOURCE + f"""
-neuron probe {{ param K = 6
+neuron probe {{
   state n = 0, first = 0, last = 0, fold = 0
   receive ev(w) {{ if n == 0 {{ first = w }};  last = w;  fold = 0.5 * fold + w;  n += 1 }}
   receive over {{ n = 0 }} }}
