@@ -29,6 +29,7 @@ experiment main {
   run 200 ms with dt = 0.1 ms, seed = 7
   expect rate(E) in [0 Hz, 1 kHz]
   expect spikes(I) in [100000, inf)
+  expect correlation(I, bin = 5 ms) in [-1, 1]
 }
 """
 def columns(path):
@@ -67,7 +68,7 @@ def whole(t):
     said = text_of(page)
     t.check(info["files"].count("report.html") == 1, "run.json lists the report", info["files"])
     for words in ("main", 'A network of <two> populations & "quotes".', "What it does.", "weight, a < b & c", info["model_hash"],
-                  info["state_hash"], "1 of 2 hold", "✗ fails", "✓ holds", "0.25 mV"):
+                  info["state_hash"], "2 of 3 hold", "✗ fails", "✓ holds", "0.25 mV"):
         t.check(words in said, f"the page says: {words}", said[:400])
     t.check(page.find(".//a").get("href") == "https://doi.org/10.1000/x-y(81)z_1", "a DOI is a link, without the full stop")
     rows = {text_of(r[0]): [text_of(c) for c in r] for r in page.iter("tr") if len(r) == 6}
@@ -93,6 +94,8 @@ def whole(t):
             t.check(any(line_of(s, [r[0] for r in data], ys) for s in drawn), f"trace {name} {head[1 + k]}: {len(ys)} points as in the CSV")
     hist = text_of(figure(page, kind="distributions"))
     c = f"{correlation(spikes, 'I', 40):.3g}".replace("-", "−")
+    expected = f"{info['expect'][2]['value']:.3g}".replace("-", "−")
+    t.check(c == expected, "and what `expect correlation` measures", f"{c} {expected}")
     t.check(c in hist, "the mean correlation is that of the spikes in the CSV file", f"{c} {hist}")
     for p in info["populations"]:
         t.check(f"{p['cv_isi']:.3g}" in hist, f"the mean CV of {p['name']} is that of run.json", f"{p['cv_isi']} {hist}")
