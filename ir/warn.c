@@ -1,8 +1,9 @@
 /* The integrators that were chosen -> warnings of steps that are too large for them.
  *
- * An explicit method follows x' = -x / tau only if dt / tau stays inside its region of stability: 2 for Euler, 2.785 for
- * the classical Runge-Kutta scheme. Beyond, the numbers grow whatever the model says. Only rates are judged that are known when the
- * model is compiled: the slope of a state's own equation, if it is a constant. Exact and exponential methods have no bound. */
+ * An explicit method follows x' = -x / tau only if dt / tau stays inside its region of stability: 2 for
+ * Euler, 2.785 for the classical Runge-Kutta scheme. Beyond, the numbers grow whatever the model says. Only
+ * rates are judged that are known when the model is compiled: the slope of a state's own equation, if it is a
+ * constant. Exact and exponential methods have no bound. */
 #include <math.h>
 #include <string.h>
 
@@ -36,12 +37,14 @@ static void experiment_warn(Session *s, const IrExperiment *x) {
       double slope, limit = limit_of(name_str(s, c->states.at[k].method));
       const MVar *var = c->states.at[k].var;
       if (!var || !var->equation || isinf(limit) || !warn_slope(&p, var->equation, var, &slope)) continue;
-      if (-slope * dt / limit > worst) worst = -slope * dt / limit, found = &c->states.at[k], class = c, rate = -slope;
+      if (-slope * dt / limit > worst)
+        worst = -slope * dt / limit, found = &c->states.at[k], class = c, rate = -slope;
     }
   }
   if (found)
-    diag_step_large(s, x->experiment->dt->span, dt, name_str(s, found->var->name), name_str(s, class->component->name),
-                    name_str(s, found->method), 1 / rate, limit_of(name_str(s, found->method)) / rate, found->var->equation_span);
+    diag_step_large(s, x->experiment->dt->span, dt, name_str(s, found->var->name),
+                    name_str(s, class->component->name), name_str(s, found->method), 1 / rate,
+                    limit_of(name_str(s, found->method)) / rate, found->var->equation_span);
 }
 
 void ir_warn(Session *s, const IrModule *m) {

@@ -109,7 +109,8 @@ static bool declared_dim(Comp *k, const VarDecl *decl, const MVar *var, Want *wa
     want->has_dim = true;
     if (!derivative_dim(k, decl, &want->dim)) return false;
   }
-  const Symbol *model = decl->family && !item->unit ? family_model(k->c, decl->family, decl->self, var_ast) : NULL;
+  const Symbol *model =
+      decl->family && !item->unit ? family_model(k->c, decl->family, decl->self, var_ast) : NULL;
   if (model) {
     want->has_dim = true;
     want->dim = model->var->dim;
@@ -230,7 +231,8 @@ static bool family_axes(Comp *k, const AstItem *item, Family *family, Name *name
   return false;
 }
 
-/* The family whose derivatives are declared: `x[k]` of `x[k]'`, with the same index sets. NULL after a message. */
+/* The family whose derivatives are declared: `x[k]` of `x[k]'`, with the same index sets. NULL after a
+ * message. */
 static const Family *family_below(Comp *k, const AstItem *item, const Family *family) {
   Symbol *base = scope_find_here(k->scope, primed_name(k->c, item->name.name, item->primes - 1));
   const Family *below = base && base->kind == SYM_FAMILY ? base->family : NULL;
@@ -353,7 +355,8 @@ static void declare_decl(Comp *k, const AstDecl *decl) {
     }
     if (known || is_index(k, &decl->head)) continue;
     if (strcmp(what, "weight") == 0 && is_synapse(k))
-      synapse_weight(k, item, declare_var(k, k->scope, VAR_INPUT, item->name.name, item, item->value, true)->var);
+      synapse_weight(k, item,
+                     declare_var(k, k->scope, VAR_INPUT, item->name.name, item, item->value, true)->var);
     else
       diag_statement_misplaced(k->s, decl->what.span, arena_printf(k->c->arena, "`%s`", what),
                                arena_printf(k->c->arena, "a %s", name_str(k->s, k->block->what.name)));
@@ -455,7 +458,8 @@ static void declare_statement(Comp *k, const Ast *st) {
 /* ---- the whole block */
 
 static void declare_all(Comp *k) {
-  for (uint32_t i = 0; i < k->block->body.n; i++) { /* index sets first: a family knows its elements when it is declared */
+  for (uint32_t i = 0; i < k->block->body.n;
+       i++) { /* index sets first: a family knows its elements when it is declared */
     const Ast *st = k->block->body.at[i];
     for (uint32_t n = 0; is_index(k, st) && n < AST_AS(Decl, st)->items.n; n++)
       index_declare(k->c, k->scope, AST_AS(Item, AST_AS(Decl, st)->items.at[n]));

@@ -20,9 +20,12 @@ static bool told_on_line(const Session *s, DiagCode code, Span span, const char 
   for (uint32_t i = 0; i < s->diags.n; i++) {
     const Diag *d = s->diags.at[i];
     const Source *source = source_at(s, span.from);
-    if (d->code != code || strcmp(d->text, text) != 0 || !source || source_at(s, d->span.from) != source) continue;
+    if (d->code != code || strcmp(d->text, text) != 0 || !source || source_at(s, d->span.from) != source)
+      continue;
     Span between = d->span.to <= span.from ? (Span){d->span.to, span.from} : (Span){span.to, d->span.from};
-    if (between.to >= between.from && !memchr(source->text + (between.from - source->base), '\n', between.to - between.from)) return true;
+    if (between.to >= between.from &&
+        !memchr(source->text + (between.from - source->base), '\n', between.to - between.from))
+      return true;
   }
   return false;
 }
@@ -113,9 +116,12 @@ void diag_statement_misplaced(Session *s, Span span, const char *what, const cha
   Diag *d = diag_new(s, DIAG_STATEMENT_MISPLACED, span, "%s cannot stand in %s", what, where);
   if (strncmp(what, "an assignment", strlen("an assignment")) == 0)
     diag_hint(s, d,
-              "A constant is declared as `param tau = 10 ms`, an expression as `let x = …`, a state as `state x = …`.");
+              "A constant is declared as `param tau = 10 ms`, an expression as `let x = …`, a state as "
+              "`state x = …`.");
   if (strcmp(what, "`on`") == 0 && strstr(where, "neuron"))
-    diag_hint(s, d, "A neuron spikes with `spike when COND { … }`, and events arrive at `receive exc(w : pA) { … }`.");
+    diag_hint(
+        s, d,
+        "A neuron spikes with `spike when COND { … }`, and events arrive at `receive exc(w : pA) { … }`.");
 }
 
 void diag_setting_target(Session *s, Span span, const char *name, const char *component, const char *kind,

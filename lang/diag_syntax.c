@@ -33,18 +33,21 @@ void diag_syntax_statement(Session *s, Span word_span, const char *word, const c
     diag_hint(s, d, "Did you mean `%s`?", nearest);
     diag_fix(d, word_span, nearest);
   } else {
-    diag_hint(s, d, "A declaration begins with its kind (`param`, `state`, …), an assignment with a name and `=`.");
+    diag_hint(s, d,
+              "A declaration begins with its kind (`param`, `state`, …), an assignment with a name and `=`.");
   }
 }
 
-void diag_syntax_foreign(Session *s, Span word_span, const char *word, const char *hint, Span fix_span, const char *fix) {
+void diag_syntax_foreign(Session *s, Span word_span, const char *word, const char *hint, Span fix_span,
+                         const char *fix) {
   Diag *d = diag_new(s, DIAG_SYNTAX_STATEMENT, word_span, "`%s` does not begin a statement", word);
   diag_hint(s, d, "%s", hint);
   if (fix) diag_fix(d, fix_span, fix);
 }
 
 void diag_syntax_reserved(Session *s, Span span, const char *word, const char *nearest) {
-  Diag *d = diag_new(s, DIAG_SYNTAX_RESERVED, span, "`%s` is a word of the language and cannot be a name", word);
+  Diag *d =
+      diag_new(s, DIAG_SYNTAX_RESERVED, span, "`%s` is a word of the language and cannot be a name", word);
   if (nearest) diag_hint(s, d, "Did you mean `%s`?", nearest), diag_fix(d, span, nearest);
   else diag_hint(s, d, "Choose another name, for example `%s_`.", word);
 }
@@ -58,7 +61,9 @@ void diag_syntax_line_start(Session *s, Span span, const char *found, Span gap) 
   Diag *d = diag_new(s, DIAG_SYNTAX_LINE_START, span, "a line cannot begin with %s", found);
   bool joins = strcmp(found, "`{`") == 0 || strcmp(found, "`else`") == 0;
   if (strcmp(found, "`for`") == 0) {
-    diag_hint(s, d, "There are no loops: `x[k]' = …` holds for each k, and `for k in SET` stands behind a projection.");
+    diag_hint(
+        s, d,
+        "There are no loops: `x[k]' = …` holds for each k, and `for k in SET` stands behind a projection.");
     return;
   }
   if (strcmp(found, "`:`") == 0) {
@@ -83,7 +88,8 @@ void diag_syntax_number_form(Session *s, Span span, const char *text, const char
 void diag_syntax_number_range(Session *s, Span span, const char *text, bool too_large) {
   Diag *d = diag_new(s, DIAG_SYNTAX_NUMBER_RANGE, span, "`%s` is too %s for a number", text,
                      too_large ? "large" : "small");
-  diag_hint(s, d, "Numbers reach from 2.3e-308 to 1.7e308; %s.", too_large ? "infinity is `inf`" : "nothing is `0`");
+  diag_hint(s, d, "Numbers reach from 2.3e-308 to 1.7e308; %s.",
+            too_large ? "infinity is `inf`" : "nothing is `0`");
 }
 
 void diag_syntax_string(Session *s, Span span, const char *why, const char *hint) {
@@ -96,7 +102,8 @@ void diag_syntax_character(Session *s, Span span, const char *text, const char *
   size_t n = hint ? strlen(hint) : 0; /* "Write `x`." */
   if (n > 9 && strncmp(hint, "Write `", 7) == 0 && strchr(hint + 7, '`') == hint + n - 2)
     diag_fix(d, span, arena_text(s->arena, hint + 7, n - 9));
-  diag_hint(s, d, "%s", hint ? hint : "Names are made of letters, digits and `_`; Greek letters count as letters.");
+  diag_hint(s, d, "%s",
+            hint ? hint : "Names are made of letters, digits and `_`; Greek letters count as letters.");
 }
 
 void diag_syntax_nesting(Session *s, Span span, const char *what, unsigned limit, const char *hint) {
@@ -115,7 +122,8 @@ void diag_syntax_language_missing(Session *s, Span span) {
 }
 
 void diag_syntax_language_version(Session *s, Span span, double version) {
-  Diag *d = diag_new(s, DIAG_SYNTAX_LANGUAGE, span, "this compiler does not know version %g of the language", version);
+  Diag *d = diag_new(s, DIAG_SYNTAX_LANGUAGE, span, "this compiler does not know version %g of the language",
+                     version);
   diag_hint(s, d, "It knows version 1.");
 }
 
@@ -142,8 +150,10 @@ void diag_syntax_compare(Session *s, Span span) {
 }
 
 void diag_syntax_level(Session *s, Span span, const char *word, bool inside) {
-  Diag *d = diag_new(s, DIAG_SYNTAX_LEVEL, span, inside ? "`%s` stands at file level, not inside a block"
-                                                        : "`%s` stands inside a block, not at file level", word);
+  Diag *d = diag_new(s, DIAG_SYNTAX_LEVEL, span,
+                     inside ? "`%s` stands at file level, not inside a block"
+                            : "`%s` stands inside a block, not at file level",
+                     word);
   if (inside) diag_hint(s, d, "If this begins a new declaration, a `}` is missing before it.");
   else diag_hint(s, d, "If it belongs to the block before, that block was closed too early.");
 }

@@ -52,15 +52,18 @@ void diag_hint_add_unit(Session *s, Diag *d, Span span, const char *digits, cons
 static const char *unit_of_words(Session *s, const char *text) {
   static const struct {
     const char *word, *sign;
-  } prefixes[] = {{"milli", "m"}, {"micro", "u"}, {"nano", "n"}, {"pico", "p"}, {"kilo", "k"}, {"mega", "M"}, {"femto", "f"},
-                  {"giga", "G"}, {"centi", "c"}, {"m", "m"}, {"u", "u"}, {"n", "n"}, {"p", "p"}, {"k", "k"}, {"", ""}},
-    units[] = {{"second", "s"}, {"seconds", "s"}, {"sec", "s"}, {"volt", "V"}, {"volts", "V"}, {"ampere", "A"}, {"amp", "A"},
-               {"amps", "A"}, {"farad", "F"}, {"siemens", "S"}, {"hertz", "Hz"}, {"metre", "m"}, {"meter", "m"}, {"molar", "M"},
-               {"mho", "S"}, {"coulomb", "C"}, {"kelvin", "K"}, {"celsius", "degC"}, {"ohms", "ohm"}};
+  } prefixes[] = {{"milli", "m"}, {"micro", "u"}, {"nano", "n"}, {"pico", "p"},  {"kilo", "k"},
+                  {"mega", "M"},  {"femto", "f"}, {"giga", "G"}, {"centi", "c"}, {"m", "m"},
+                  {"u", "u"},     {"n", "n"},     {"p", "p"},    {"k", "k"},     {"", ""}},
+    units[] = {{"second", "s"},  {"seconds", "s"}, {"sec", "s"},        {"volt", "V"},  {"volts", "V"},
+               {"ampere", "A"},  {"amp", "A"},     {"amps", "A"},       {"farad", "F"}, {"siemens", "S"},
+               {"hertz", "Hz"},  {"metre", "m"},   {"meter", "m"},      {"molar", "M"}, {"mho", "S"},
+               {"coulomb", "C"}, {"kelvin", "K"},  {"celsius", "degC"}, {"ohms", "ohm"}};
   for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
     size_t n = strlen(prefixes[i].word);
     for (size_t k = 0; k < COUNT_OF(units) && strncmp(text, prefixes[i].word, n) == 0; k++)
-      if (strcmp(text + n, units[k].word) == 0) return arena_printf(s->arena, "%s%s", prefixes[i].sign, units[k].sign);
+      if (strcmp(text + n, units[k].word) == 0)
+        return arena_printf(s->arena, "%s%s", prefixes[i].sign, units[k].sign);
   }
   return NULL;
 }
@@ -201,7 +204,8 @@ void diag_noise_misplaced(Session *s, Span span) {
 
 void diag_draw_misplaced(Session *s, Span span, const char *dist) {
   Diag *d = diag_new(s, DIAG_DRAW_MISPLACED, span, "`%s` is a draw: it needs `~` instead of `=`", dist);
-  diag_hint(s, d, "Draws stand in initial values, settings, handlers, weights and delays: `V ~ %s(…)`.", dist);
+  diag_hint(s, d, "Draws stand in initial values, settings, handlers, weights and delays: `V ~ %s(…)`.",
+            dist);
 }
 
 void diag_draw_arguments(Session *s, Span span, const char *dist) {

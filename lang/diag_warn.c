@@ -17,12 +17,15 @@ void diag_potential_large(Session *s, Span span, double mv) {
   diag_fix(d, span, arena_printf(s->arena, "%g mV", mv / 1000));
 }
 
-void diag_step_large(Session *s, Span span, double dt, const char *state, const char *component, const char *method, double tau,
-                     double limit, Span equation) {
-  Diag *d = diag_new(s, DIAG_STEP_LARGE, span, "a step of %g ms is too large for `%s` of %s: `%s` needs less than %g ms", dt, state,
+void diag_step_large(Session *s, Span span, double dt, const char *state, const char *component,
+                     const char *method, double tau, double limit, Span equation) {
+  Diag *d = diag_new(s, DIAG_STEP_LARGE, span,
+                     "a step of %g ms is too large for `%s` of %s: `%s` needs less than %g ms", dt, state,
                      component, method, limit);
   diag_note(s, d, equation, "its equation has a time constant of %g ms", tau);
-  diag_hint(s, d, "Make the step smaller, or leave `method` out: the compiler takes an implicit method for such equations.");
+  diag_hint(s, d,
+            "Make the step smaller, or leave `method` out: the compiler takes an implicit method for such "
+            "equations.");
 }
 
 void diag_population_idle(Session *s, Span span, const char *name, Span experiment) {
@@ -31,16 +34,19 @@ void diag_population_idle(Session *s, Span span, const char *name, Span experime
   diag_hint(s, d, "Add a `drive` or a `connect` to it, or let it start or rest above its threshold.");
 }
 
-void diag_threshold_unreached(Session *s, Span span, const char *name, double level, double threshold, const char *unit, Span spike) {
-  Diag *d = diag_new(s, DIAG_THRESHOLD_UNREACHED, span, "`%s` never spikes: it does not rise above %g %s, its threshold is %g %s", name,
-                     level, unit, threshold, unit);
+void diag_threshold_unreached(Session *s, Span span, const char *name, double level, double threshold,
+                              const char *unit, Span spike) {
+  Diag *d = diag_new(s, DIAG_THRESHOLD_UNREACHED, span,
+                     "`%s` never spikes: it does not rise above %g %s, its threshold is %g %s", name, level,
+                     unit, threshold, unit);
   diag_note(s, d, spike, "it spikes here");
   diag_hint(s, d, "Drive it more strongly; `nslc explain` shows what drives it.");
 }
 
 void diag_population_apart(Session *s, Span span, const char *name) {
-  Diag *d = diag_new(s, DIAG_POPULATION_APART, span, "`%s` has no effect: it is connected to nothing, recorded and measured by nothing",
-                     name);
+  Diag *d =
+      diag_new(s, DIAG_POPULATION_APART, span,
+               "`%s` has no effect: it is the source of nothing, recorded and measured by nothing", name);
   diag_hint(s, d, "Connect it, record it, or leave it out.");
 }
 

@@ -1,7 +1,8 @@
-/* A checked model without errors -> warnings: what of an experiment has no effect or never happens, values of a suspicious
- * size. What nothing uses is in warn_unused.c, what never spikes in warn_silent.c.
+/* A checked model without errors -> warnings: what of an experiment has no effect or never happens, values of
+ * a suspicious size. What nothing uses is in warn_unused.c, what never spikes in warn_silent.c.
  *
- * A warning that is sometimes wrong is worse than none: each is given only if the text as it stands shows it. */
+ * A warning that is sometimes wrong is worse than none: each is given only if the text as it stands shows it.
+ */
 #include "lang/warn.h"
 
 #include <math.h>
@@ -49,7 +50,8 @@ static Part part_of(const MExperiment *x, const MPopulation *pop) {
   part.spikes_wanted = part.sends;
   for (uint32_t i = 0; i < x->feeds.n; i++) {
     part.driven |= x->feeds.at[i]->to == pop;
-    for (uint32_t k = 0; k < x->feeds.at[i]->items.n; k++) part.seen |= x->feeds.at[i]->items.at[k].slice.pop == pop;
+    for (uint32_t k = 0; k < x->feeds.at[i]->items.n; k++)
+      part.seen |= x->feeds.at[i]->items.at[k].slice.pop == pop;
   }
   for (uint32_t i = 0; i < x->records.n; i++)
     for (uint32_t k = 0; k < x->records.at[i]->items.n; k++) {
@@ -76,7 +78,8 @@ static Verdict verdict_of(Session *s, const MExperiment *x, const MPopulation *f
     Part part = part_of(x, pop);
     v.apart &= !part.sends && !part.seen;
     v.idle &= !part.driven;
-    v.silent = v.silent && part.spikes_wanted && !part.silence_expected && warn_silent(s, x, pop, &v.level, &v.threshold);
+    v.silent = v.silent && part.spikes_wanted && !part.silence_expected &&
+               warn_silent(s, x, pop, &v.level, &v.threshold);
   }
   return v;
 }
@@ -85,7 +88,9 @@ static bool another_experiment_sees(const Model *m, const MExperiment *x, const 
   for (uint32_t i = 0; i < m->experiments.n; i++) {
     const MExperiment *other = m->experiments.at[i];
     for (uint32_t k = 0; k < other->populations.n && other != x; k++)
-      if (other->populations.at[k]->span.from == pop->span.from && part_of(other, other->populations.at[k]).seen) return true;
+      if (other->populations.at[k]->span.from == pop->span.from &&
+          part_of(other, other->populations.at[k]).seen)
+        return true;
   }
   return false;
 }
@@ -133,7 +138,8 @@ static void size_warn(Session *s, const MExpr *value) {
   WarnPoint none = {&(MPopulation){.size = NULL}, NULL, NULL};
   double x;
   if (!value || !dim_eq(value->dim, (Dim){.e = {[DIM_VOLTAGE] = DIM_ONE}})) return;
-  if (!expr_has(value, MX_VAR) && !expr_has(value, MX_GLOBAL) && warn_value(&none, value, &x) && fabs(x) >= HIGHEST_POTENTIAL)
+  if (!expr_has(value, MX_VAR) && !expr_has(value, MX_GLOBAL) && warn_value(&none, value, &x) &&
+      fabs(x) >= HIGHEST_POTENTIAL)
     diag_potential_large(s, value->span, x);
 }
 

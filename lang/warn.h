@@ -7,19 +7,21 @@
 /* All that the model alone shows: what is unused, what never happens, values of a suspicious size. */
 void model_warn(Session *s, const Model *m);
 
-/* Where an expression is looked at: a population with its settings and the params' defaults, and perhaps values of states and
- * inputs, by MVar.index. */
+/* Where an expression is looked at: a population with its settings and the params' defaults, and perhaps
+ * values of states and inputs, by MVar.index. */
 typedef struct {
   const MPopulation *pop;
   const bool *has; /* NULL: none is known */
   const double *at;
 } WarnPoint;
 bool warn_value(const WarnPoint *p, const MExpr *e, double *ret);
-/* d e / d var, where e is a constant times var and something without it. False: it is not, or the constant is not known. */
+/* d e / d var, where e is a constant times var and something without it. False: it is not, or the constant is
+ * not known. */
 bool warn_slope(const WarnPoint *p, const MExpr *e, const MVar *var, double *ret);
 
 /* Parts of model_warn. */
 void warn_unused(Session *s, const Model *m);
-bool warn_silent(Session *s, const MExperiment *x, const MPopulation *pop, double *ret_level, double *ret_threshold);
+bool warn_silent(Session *s, const MExperiment *x, const MPopulation *pop, double *ret_level,
+                 double *ret_threshold);
 
 #endif

@@ -1,7 +1,9 @@
-/* A component -> what of it nothing uses: params, inputs and lets that nothing reads, states that nothing depends on.
+/* A component -> what of it nothing uses: params, inputs and lets that nothing reads, states that nothing
+ * depends on.
  *
- * Lets and states of a component that is a part, or that no experiment of the file runs, are there for others to read. Only
- * declarations of the component itself are judged, not what its parts bring; the elements of a family are judged together. */
+ * Lets and states of a component that is a part, or that no experiment of the file runs, are there for others
+ * to read. Only declarations of the component itself are judged, not what its parts bring; the elements of a
+ * family are judged together. */
 #include <string.h>
 
 #include "lang/diag.h"
@@ -15,7 +17,8 @@ typedef struct {
 
 static void mark_vars(const Uses *u, const MExpr *e, bool *marks) {
   if (!e) return;
-  if (e->kind == MX_VAR && e->var->index < u->component->vars.n && u->component->vars.at[e->var->index] == e->var)
+  if (e->kind == MX_VAR && e->var->index < u->component->vars.n &&
+      u->component->vars.at[e->var->index] == e->var)
     marks[e->var->index] = true;
   for (uint32_t i = 0; i < e->n_args; i++) mark_vars(u, e->args[i], marks);
 }
@@ -34,7 +37,8 @@ static bool mark_statements(const Uses *u, const MStmtList *list, bool only_live
     inner |= mark_statements(u, &st->other, only_live, marks);
     bool wanted = !only_live || inner || (st->var && u->live[st->var->index]);
     if (wanted) mark_vars(u, st->value, marks);
-    if (!only_live && st->var && st->var->kind == VAR_INPUT) marks[st->var->index] = true; /* a state of the host */
+    if (!only_live && st->var && st->var->kind == VAR_INPUT)
+      marks[st->var->index] = true; /* a state of the host */
     any |= wanted;
   }
   return any;
@@ -88,12 +92,15 @@ static bool read_outside(const Uses *u, const Model *m, bool *ret_seen) {
     const MExperiment *x = m->experiments.at[i];
     for (uint32_t k = 0; k < x->populations.n; k++) runs |= x->populations.at[k]->component == u->component;
     for (uint32_t k = 0; k < x->records.n; k++)
-      for (uint32_t j = 0; j < x->records.at[k]->items.n; j++) mark_vars(u, x->records.at[k]->items.at[j].value, ret_seen);
+      for (uint32_t j = 0; j < x->records.at[k]->items.n; j++)
+        mark_vars(u, x->records.at[k]->items.at[j].value, ret_seen);
   }
   return runs;
 }
 
-static bool same_declaration(const MVar *a, const MVar *b) { return a->span.from == b->span.from && a->span.to == b->span.to; }
+static bool same_declaration(const MVar *a, const MVar *b) {
+  return a->span.from == b->span.from && a->span.to == b->span.to;
+}
 
 /* Is any element of the family marked? */
 static bool family_marked(const MComponent *c, const MVar *var, const bool *marks) {

@@ -1,7 +1,8 @@
-/* Expressions of one population -> their values and slopes, as far as they are known when the model is compiled.
+/* Expressions of one population -> their values and slopes, as far as they are known when the model is
+ * compiled.
  *
- * A slope is found by the rules of derivation for sums, and for products and quotients in which only one side has the
- * variable: what comes out is exact, or not given. */
+ * A slope is found by the rules of derivation for sums, and for products and quotients in which only one side
+ * has the variable: what comes out is exact, or not given. */
 #include <math.h>
 
 #include "lang/check.h"
@@ -99,14 +100,19 @@ static bool slope_call(Slope *k, const MExpr *e, double *ret) {
   }
   *ret = 0;
   if (none) return true;
-  if (e->builtin == B_ADD) *ret = d[0] + d[1];
-  else if (e->builtin == B_SUB) *ret = d[0] - d[1];
-  else if (e->builtin == B_NEG) *ret = -d[0];
-  else if (e->builtin == B_MUL) return slope_product(k, e, d[0], d[1], ret);
+  if (e->builtin == B_ADD)
+    *ret = d[0] + d[1];
+  else if (e->builtin == B_SUB)
+    *ret = d[0] - d[1];
+  else if (e->builtin == B_NEG)
+    *ret = -d[0];
+  else if (e->builtin == B_MUL)
+    return slope_product(k, e, d[0], d[1], ret);
   else if (e->builtin == B_DIV) {
     if (d[1] != 0 || !warn_value(k->at, e->args[1], &divisor) || divisor == 0) return false;
     *ret = d[0] / divisor;
-  } else return false;
+  } else
+    return false;
   return true;
 }
 
@@ -115,9 +121,12 @@ static bool slope(Slope *k, const MExpr *e, double *ret) {
   k->depth++;
   bool known = true;
   *ret = 0;
-  if (e->kind == MX_VAR && e->var == k->var) *ret = 1;
-  else if (e->kind == MX_VAR && e->var->kind == VAR_LET) known = slope(k, e->var->value, ret);
-  else if (e->kind == MX_CALL) known = slope_call(k, e, ret);
+  if (e->kind == MX_VAR && e->var == k->var)
+    *ret = 1;
+  else if (e->kind == MX_VAR && e->var->kind == VAR_LET)
+    known = slope(k, e->var->value, ret);
+  else if (e->kind == MX_CALL)
+    known = slope_call(k, e, ret);
   k->depth--;
   return known;
 }

@@ -55,14 +55,20 @@ typedef struct {
 
 /* Is the token said by one of the gathered words? */
 static bool is_gathered(const Gathered *g, const char *word) {
-  static const char *const operators[] = {"+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or",
-                                          "within", ".", "[", "(", "'", "..", "a unit"};
+  static const char *const operators[] = {"+",  "-",   "*",  "/",      "^", "==", "!=", "<", "<=", ">",
+                                          ">=", "and", "or", "within", ".", "[",  "(",  "'", "..", "a unit"};
   static const char *const suffixes[] = {".", "[", "(", "'"};
   static const char *const openers[] = {"(", "[", "-", "not", "if"};
-  static const char *const rare[] = {"+=", "-=", "*=", "<->", "the unit of a column", "a statement of later sections",
+  static const char *const rare[] = {"+=",
+                                     "-=",
+                                     "*=",
+                                     "<->",
+                                     "the unit of a column",
+                                     "a statement of later sections",
                                      "the end of the file"};
   const Keyword *k = keyword_by_text(word);
-  if (one_of(word, rare, COUNT_OF(rare)) && !(strcmp(word, "the end of the file") == 0 && !g->line_end)) return true;
+  if (one_of(word, rare, COUNT_OF(rare)) && !(strcmp(word, "the end of the file") == 0 && !g->line_end))
+    return true;
   if (g->word && one_of(word, suffixes, COUNT_OF(suffixes))) return true;
   if (g->operation && one_of(word, operators, COUNT_OF(operators))) return true;
   if (g->operation && strcmp(word, ":") == 0) return true; /* a column of a file: rare */
@@ -70,15 +76,18 @@ static bool is_gathered(const Gathered *g, const char *word) {
   if (g->expression && one_of(word, openers, COUNT_OF(openers))) return true;
   if (g->line_end && strcmp(word, "}") == 0) return true;
   if ((g->expression || g->name) && k && !k->hard) return true;
-  if (g->statement && k && (k->role == ROLE_STMT || k->role == ROLE_LATER || k->role == ROLE_BLOCK)) return true;
+  if (g->statement && k && (k->role == ROLE_STMT || k->role == ROLE_LATER || k->role == ROLE_BLOCK))
+    return true;
   if (g->top && k) return true;
   return strncmp(word, "a ", 2) == 0 || strcmp(word, "the end of the line") == 0;
 }
 
 /* Fills `ret` with at most MAX_LISTED things in the user's words. */
 static size_t expected_words(const Parser *p, const Expected *e, const char **ret) {
-  Gathered g = {.name = expects(e, "a name"), .statement = expects(e, "param") && expects(e, "connect"),
-                .top = expects(e, "fn") && expects(e, "neuron"), .line_end = expects(e, "the end of the line")};
+  Gathered g = {.name = expects(e, "a name"),
+                .statement = expects(e, "param") && expects(e, "connect"),
+                .top = expects(e, "fn") && expects(e, "neuron"),
+                .line_end = expects(e, "the end of the line")};
   g.expression = g.name && expects(e, "a number");
   for (size_t i = 0; i < e->n && !g.name; i++) g.word |= keyword_by_text(e->at[i]) != NULL;
   g.operation = expects(e, "+") && !g.expression;
@@ -147,11 +156,13 @@ static bool unclosed_before(const Parser *p) {
   return *c == '~' || (*c == '=' && c[1] != '=');
 }
 
-/* What follows the word: `x = …`, `x[k] ~ …`, `x' = …`, `x.y` is of this language, whatever the word; `reset = '…'` is not. */
+/* What follows the word: `x = …`, `x[k] ~ …`, `x' = …`, `x.y` is of this language, whatever the word; `reset
+ * = '…'` is not. */
 static bool is_given_a_value(const Parser *p, const Token *word) {
   const char *c = p->source->text + (word->span.to - p->source->base);
   while (*c == ' ' || *c == '\t') c++;
-  bool sets = *c == '~' || *c == '[' || *c == '.' || *c == '\'' || ((*c == '+' || *c == '-' || *c == '*') && c[1] == '=');
+  bool sets = *c == '~' || *c == '[' || *c == '.' || *c == '\'' ||
+              ((*c == '+' || *c == '-' || *c == '*') && c[1] == '=');
   if (*c != '=' || c[1] == '=') return sets;
   for (c++; *c == ' ' || *c == '\t';) c++;
   return *c != '\'';
@@ -166,8 +177,8 @@ static const char *foreign_statement(const Parser *p) {
 /* `tau_m ms = 10 ms`: a declaration without its kind, with the unit where NESTML has it. */
 static bool typed_name(const Parser *p) {
   const Token *t = &p->last;
-  return t->code == T_NAME && p->before.code == T_NAME && p->before.span.from == p->first.span.from && is_given_a_value(p, t) &&
-         scan_unit_takes(p, token_text(p, t), t->span.to - t->span.from);
+  return t->code == T_NAME && p->before.code == T_NAME && p->before.span.from == p->first.span.from &&
+         is_given_a_value(p, t) && scan_unit_takes(p, token_text(p, t), t->span.to - t->span.from);
 }
 
 /* Does the statement begin with `dV/dt =`? */
@@ -185,15 +196,20 @@ static const char *hint_of_colon(const Parser *p, const Expected *e) {
   bool alone = p->before.span.from == p->first.span.from;
   if (expects(e, "{"))
     return first == T_IF ? "A body stands in braces: `if x > 0 { … }`."
-                         : arena_printf(p->s->arena, "A block stands in braces: `%s … { … }`.", token_text(p, &p->first));
+                         : arena_printf(p->s->arena, "A block stands in braces: `%s … { … }`.",
+                                        token_text(p, &p->first));
   if (alone && (first == T_STATE || first == T_INPUT || first == T_PARAM))
     return arena_printf(p->s->arena, "Each one is a declaration of its own: `%s`.",
-                        first == T_STATE ? "state V = -70 mV" : first == T_INPUT ? "input I : pA" : "param tau = 10 ms");
-  if (alone && first == T_NAME) return "A declaration begins with its kind: `param tau = 10 ms`, `input I : pA`.";
+                        first == T_STATE   ? "state V = -70 mV"
+                        : first == T_INPUT ? "input I : pA"
+                                           : "param tau = 10 ms");
+  if (alone && first == T_NAME)
+    return "A declaration begins with its kind: `param tau = 10 ms`, `input I : pA`.";
   if (p->before.code == T_NUMBER && first == T_INDEX) return "A range is written `1..3`.";
   if (expects(e, "the end of the line") && first == T_NAME && is_derivative(p))
     return "A derivative is written with a stroke, `V' = …`, and its dimension follows: leave it out.";
-  if (expects(e, "the end of the line") && first == T_NAME) return "The dimension follows from the equation: leave it out.";
+  if (expects(e, "the end of the line") && first == T_NAME)
+    return "The dimension follows from the equation: leave it out.";
   return NULL;
 }
 
@@ -205,7 +221,8 @@ static const char *hint_of_habit(const Parser *p, const Expected *e) {
     return "The target follows an arrow: `connect A -> B.port by …`.";
   if (first == T_CONNECT && t->code == T_WITH && expects(e, "by"))
     return "The rule comes first, for example `by all_to_all`.";
-  if (first == T_POPULATION && t->code == T_LPAREN) return "The size stands in square brackets, as in `iaf_psc_exp[100]`.";
+  if (first == T_POPULATION && t->code == T_LPAREN)
+    return "The size stands in square brackets, as in `iaf_psc_exp[100]`.";
   if (first == T_LET && t->code == T_LPAREN) return "A function is declared at file level: `fn f(x) = …`.";
   if ((first == T_SPIKE && t->code == T_IF) || (first == T_WHEN && p->before.span.from == p->first.span.from))
     return "Write `spike when …`.";
@@ -233,7 +250,8 @@ static const char *fix_of_habit(const Parser *p, const Expected *e) {
   if (first == T_SPIKE && t->code == T_IF) return "when";
   if (first == T_CONNECT && t->code == T_TO) return "->";
   if (first == T_INDEX && t->code == T_COLON && p->before.code == T_NUMBER) return "..";
-  if (t->code == T_NAME && (strcmp(token_text(p, t), "elif") == 0 || strcmp(token_text(p, t), "elsif") == 0)) return "else if";
+  if (t->code == T_NAME && (strcmp(token_text(p, t), "elif") == 0 || strcmp(token_text(p, t), "elsif") == 0))
+    return "else if";
   if (t->code != T_COMMA || !expects(e, "the end of the line") || first == T_RECORD) return NULL;
   return first == T_RUN ? " with" : ";";
 }
@@ -242,8 +260,8 @@ static const char *hint_for(const Parser *p, const Expected *e) {
   const Token *t = &p->last;
   const char *habit = hint_of_habit(p, e);
   if (habit) return habit;
-  bool compares = t->code == T_LT || t->code == T_LE || t->code == T_GT || t->code == T_GE || t->code == T_EQ ||
-                  t->code == T_NE;
+  bool compares = t->code == T_LT || t->code == T_LE || t->code == T_GT || t->code == T_GE ||
+                  t->code == T_EQ || t->code == T_NE;
   if (compares && expects(e, "and")) return "Join two comparisons with `and`.";
   if (t->code == T_PRIMES && expects(e, "a string")) return "A string stands in double quotes.";
   if (t->code == T_PLUS && expects(e, "-")) return "There is no sign `+`.";
@@ -253,7 +271,8 @@ static const char *hint_for(const Parser *p, const Expected *e) {
   if (p->n_bodies == 0 && t->code == T_NAME && p->first.span.from == t->span.from && p->opening == T_LANGUAGE)
     return "If it belongs to the block before, that block was closed too early.";
   if (tokens_goes_on_after(p->before.code) && t->first_on_line)
-    return arena_printf(p->s->arena, "The line before ends with %s, so it goes on here.", token_shown(p, &p->before));
+    return arena_printf(p->s->arena, "The line before ends with %s, so it goes on here.",
+                        token_shown(p, &p->before));
   return NULL;
 }
 
@@ -274,8 +293,9 @@ static bool special(Parser *p, const Expected *e) {
   if (typed_name(p) && !nearest_statement(p, token_text(p, &p->first))) {
     const char *name = token_text(p, &p->first), *write = arena_printf(p->s->arena, "param %s", name);
     Span both = {p->first.span.from, t->span.to};
-    diag_syntax_foreign(p->s, p->first.span, name, arena_printf(p->s->arena, "Write `%s = …`: the value brings its unit.", write),
-                        both, write);
+    diag_syntax_foreign(p->s, p->first.span, name,
+                        arena_printf(p->s->arena, "Write `%s = …`: the value brings its unit.", write), both,
+                        write);
     return true;
   }
   if (misspelt_statement(p, &nearest)) {
@@ -286,7 +306,8 @@ static bool special(Parser *p, const Expected *e) {
     diag_syntax_level(p->s, t->span, text, true);
     return true;
   }
-  if (begins && p->n_bodies == 0 && ((role == ROLE_STMT && t->code != T_LET && t->code != T_INDEX) || t->code == T_IF)) {
+  if (begins && p->n_bodies == 0 &&
+      ((role == ROLE_STMT && t->code != T_LET && t->code != T_INDEX) || t->code == T_IF)) {
     diag_syntax_level(p->s, t->span, text, false);
     return true;
   }

@@ -1,9 +1,10 @@
-/* One source -> the same program in the one form of the language: blanks, breaks and columns are ours, words, numbers, order,
- * parentheses and comments the author's.
+/* One source -> the same program in the one form of the language: blanks, breaks and columns are ours, words,
+ * numbers, order, parentheses and comments the author's.
  *
- * Where statements and bodies stand on one line is the author's choice, as long as they fit; a statement that does not fit
- * has its bodies opened, then is broken (fmt_line.c). One blank line between statements is kept, blocks are set
- * apart by one. Needs a text without syntax errors. Gives a text whose tree is the same: this is checked. */
+ * Where statements and bodies stand on one line is the author's choice, as long as they fit; a statement that
+ * does not fit has its bodies opened, then is broken (fmt_line.c). One blank line between statements is kept,
+ * blocks are set apart by one. Needs a text without syntax errors. Gives a text whose tree is the same: this
+ * is checked. */
 #include "parser/fmt.h"
 
 #include <string.h>
@@ -31,8 +32,8 @@ static bool body_has_comment(const FmtBody *body) {
 /* The commas between items of a declaration at which its `##` comments want the lines kept. */
 static bool keeps_items(const FmtText *t, const FmtItem *item) {
   int code = first_of(t, item)->code, depth = 0;
-  bool declares = code == T_PARAM || code == T_STATE || code == T_LET || code == T_INPUT || code == T_INDEX || code == T_WEIGHT ||
-                  code == T_SIGNAL;
+  bool declares = code == T_PARAM || code == T_STATE || code == T_LET || code == T_INPUT || code == T_INDEX ||
+                  code == T_WEIGHT || code == T_SIGNAL;
   bool doc = fmt_comment_is_doc(t, item->comment), newline = false;
   for (uint32_t i = item->from; i < item->to && declares; i++) {
     const FmtToken *k = &t->tokens[i];
@@ -110,13 +111,17 @@ static int class_of(const FmtText *t, const FmtRun *run) {
 static Columns columns_of(const FmtText *t, const FmtRun *run) {
   Columns c = {.class = class_of(t, run)};
   int depth = 0;
-  bool declares = c.class == T_PARAM || c.class == T_STATE || c.class == T_LET || c.class == T_INPUT || c.class == T_INDEX;
-  bool sets = declares || c.class == CLASS_EQUATION || c.class == CLASS_ASSIGN || c.class == T_FN || c.class == T_USE;
+  bool declares = c.class == T_PARAM || c.class == T_STATE || c.class == T_LET || c.class == T_INPUT ||
+                  c.class == T_INDEX;
+  bool sets =
+      declares || c.class == CLASS_EQUATION || c.class == CLASS_ASSIGN || c.class == T_FN || c.class == T_USE;
   for (uint32_t i = 1; i < run->n && sets; i++) {
     if (run->at[i] == FMT_SEMICOLON) break;
     const FmtToken *k = &t->tokens[run->at[i]];
     if (depth == 0 && k->code == T_COMMA) return (Columns){0};
-    if (depth == 0 && !c.at[0] && !c.at[1] && !c.at[2] && (k->code == T_COLON || (c.class == T_FN && k->code == T_ARROW))) c.at[0] = i;
+    if (depth == 0 && !c.at[0] && !c.at[1] && !c.at[2] &&
+        (k->code == T_COLON || (c.class == T_FN && k->code == T_ARROW)))
+      c.at[0] = i;
     if (depth == 0 && !c.at[1] && !c.at[2] && is_set(k->code)) c.at[1] = i;
     if (depth == 0 && declares && !c.at[2] && k->code == T_IN) c.at[2] = i;
     if (k->code == T_LPAREN || k->code == T_LBRACKET || k->code == T_LBRACE) depth++;
@@ -126,7 +131,8 @@ static Columns columns_of(const FmtText *t, const FmtRun *run) {
 }
 
 /* The key of the cell that begins at position i of the run, or 0. */
-static int key_at(const FmtText *t, const FmtRun *run, const Columns *c, uint32_t i, int *bodies, int *depth) {
+static int key_at(const FmtText *t, const FmtRun *run, const Columns *c, uint32_t i, int *bodies,
+                  int *depth) {
   for (int k = 0; k < 3; k++)
     if (c->at[k] == i && i > 0) return KEY_COLON + k;
   bool semicolon = i > 0 && run->at[i - 1] == FMT_SEMICOLON;
@@ -161,7 +167,10 @@ static void line_cells(const FmtText *t, const FmtRun *run, FmtLine *line) {
 static void body_print(Printer *p, const FmtBody *body, uint32_t level, int indent);
 
 static FmtPlace place_of(const FmtText *t, const FmtItem *item, uint32_t level, int indent) {
-  FmtPlace place = {.level = level, .indent = indent, .further = indent + 2 * FMT_INDENT, .comment = FMT_NONE};
+  FmtPlace place = {.level = level,
+                    .indent = indent,
+                    .further = indent + 2 * FMT_INDENT,
+                    .comment = FMT_NONE};
   place.items = keeps_items(t, item);
   if (place.items) {
     size_t len;
@@ -172,14 +181,17 @@ static FmtPlace place_of(const FmtText *t, const FmtItem *item, uint32_t level, 
 }
 
 static void comment_print(Printer *p, int comment, uint32_t level, int indent, bool blank) {
-  vec_push(p->t->a, &p->lines, ((FmtLine){.level = level, .indent = indent, .blank = blank, .comment = comment}));
+  vec_push(p->t->a, &p->lines,
+           ((FmtLine){.level = level, .indent = indent, .blank = blank, .comment = comment}));
 }
 
 /* Ends the line in `run`; comments that stand behind its last token come with it. */
 static void run_end(Printer *p, FmtRun *run, FmtPlace *place, int comment) {
   place->comment = comment;
-  if (run->n) fmt_break(p->t, run, place, &p->lines);
-  else if (comment != FMT_NONE) comment_print(p, comment, place->level, place->indent, place->blank);
+  if (run->n)
+    fmt_break(p->t, run, place, &p->lines);
+  else if (comment != FMT_NONE)
+    comment_print(p, comment, place->level, place->indent, place->blank);
   run->n = 0;
   place->blank = false;
 }
@@ -213,7 +225,8 @@ static void statement_open(Printer *p, const FmtItem *item, uint32_t level, int 
   uint32_t next = 0;
   for (uint32_t i = item->from; i < item->to; i++) {
     vec_push(t->a, &run, i);
-    const FmtBody *body = next < item->bodies.n && i == item->bodies.at[next]->open ? item->bodies.at[next++] : NULL;
+    const FmtBody *body =
+        next < item->bodies.n && i == item->bodies.at[next]->open ? item->bodies.at[next++] : NULL;
     if (body && (body->items.n || body->comment != FMT_NONE)) {
       run_end(p, &run, &place, body->comment);
       body_print(p, body, level + 1, indent + FMT_INDENT);
@@ -227,10 +240,14 @@ static void statement_open(Printer *p, const FmtItem *item, uint32_t level, int 
 }
 
 /* Statements from `from` to `to` that the author wrote on one line. */
-static void group_print(Printer *p, const FmtBody *body, uint32_t from, uint32_t to, uint32_t level, int indent) {
+static void group_print(Printer *p, const FmtBody *body, uint32_t from, uint32_t to, uint32_t level,
+                        int indent) {
   const FmtText *t = p->t;
   FmtRun run = {0};
-  FmtLine line = {.level = level, .indent = indent, .blank = body->items.at[from].blank, .comment = body->items.at[to - 1].comment};
+  FmtLine line = {.level = level,
+                  .indent = indent,
+                  .blank = body->items.at[from].blank,
+                  .comment = body->items.at[to - 1].comment};
   bool fits = true;
   for (uint32_t i = from; i < to && fits; i++) {
     if (i > from) vec_push(t->a, &run, FMT_SEMICOLON);
@@ -241,7 +258,8 @@ static void group_print(Printer *p, const FmtBody *body, uint32_t from, uint32_t
   int width = 0;
   if (fits) fmt_put(t, &run, 0, run.n, &chars, &width);
   if (fits && indent + width <= FMT_WIDTH) {
-    if (to - from == 1) line_cells(t, &run, &line);
+    if (to - from == 1)
+      line_cells(t, &run, &line);
     else {
       vec_push(t->a, &chars, 0);
       vec_push(t->a, &line.cells, ((FmtCell){.text = chars.at, .width = width}));
@@ -282,8 +300,10 @@ static void file_print(Printer *p, const FmtBody *file) {
     uint32_t from = p->lines.n;
     bool head = !item->is_comment && first_of(p->t, item)->code == T_LANGUAGE;
     for (to = i + 1; !head && to < file->items.n && file->items.at[to].joined;) to++;
-    if (item->is_comment) comment_print(p, item->comment, 0, 0, item->blank);
-    else group_print(p, file, i, to, 0, 0);
+    if (item->is_comment)
+      comment_print(p, item->comment, 0, 0, item->blank);
+    else
+      group_print(p, file, i, to, 0, 0);
     if (apart) p->lines.at[from].blank = true;
     uint32_t statement = from, first = head_of(&p->lines, from);
     while (statement < p->lines.n && p->lines.at[statement].cells.n == 0) statement++;
@@ -293,7 +313,8 @@ static void file_print(Printer *p, const FmtBody *file) {
   }
 }
 
-static const char *format(Session *s, const Source *source, const Tape *tape, const AstFile *file, size_t *ret_len) {
+static const char *format(Session *s, const Source *source, const Tape *tape, const AstFile *file,
+                          size_t *ret_len) {
   FmtText t = {.s = s, .a = s->arena, .source = source};
   FmtBody *all = fmt_tree(&t, tape, file);
   Printer p = {.t = &t};

@@ -1,5 +1,5 @@
-/* What the files of the formatter share: the text as statements with their comments (fmt_tree.c), and the lines that
- * are made of them (fmt.c, fmt_line.c, fmt_align.c). */
+/* What the files of the formatter share: the text as statements with their comments (fmt_tree.c), and the
+ * lines that are made of them (fmt.c, fmt_line.c, fmt_align.c). */
 #ifndef NSL_PARSER_FMT_H
 #define NSL_PARSER_FMT_H
 
@@ -13,7 +13,8 @@ typedef struct {
   bool body;     /* a brace of a body */
   bool name;     /* a name, also if its word means something elsewhere */
   bool negative; /* a minus that is a sign */
-  bool tight;    /* a brace of a domain, in {a, b}, but index k = { A, B }; a colon of a binder or a label, [k: set] */
+  bool tight; /* a brace of a domain, in {a, b}, but index k = { A, B }; a colon of a binder or a label, [k:
+                 set] */
   uint32_t comments_from, comments_to; /* comments behind it, inside of its statement */
 } FmtToken;
 
@@ -51,8 +52,8 @@ const char *fmt_text(const FmtText *t, Span span, size_t *ret_len);
 bool fmt_newline_between(const FmtText *t, uint32_t from, uint32_t to);
 bool fmt_comment_is_doc(const FmtText *t, int comment);
 
-/* A line: its text in cells, the first one from its indentation on. Lines of one class that follow each other have their
- * cells below each other, where a cell of the same key is in both. */
+/* A line: its text in cells, the first one from its indentation on. Lines of one class that follow each other
+ * have their cells below each other, where a cell of the same key is in both. */
 enum { KEY_COLON = 1, KEY_SET, KEY_IN, KEY_BODY };
 typedef VEC(char) FmtChars;
 typedef struct {

@@ -1,8 +1,8 @@
 /* Cells of lines that follow each other -> columns, and all lines -> text.
  *
- * Lines of one class without a blank line between them have their `=`, their `in` and the braces of their bodies
- * below each other, as long as no line gets wider than FMT_WIDTH and no gap than FMT_PAD. Comments behind lines
- * stand below each other as far as each line has one, over blank lines too. */
+ * Lines of one class without a blank line between them have their `=`, their `in` and the braces of their
+ * bodies below each other, as long as no line gets wider than FMT_WIDTH and no gap than FMT_PAD. Comments
+ * behind lines stand below each other as far as each line has one, over blank lines too. */
 #include "parser/fmt.h"
 
 #include <string.h>
@@ -26,8 +26,8 @@ static int line_width(const FmtLine *line) {
   return width;
 }
 
-/* Puts the cells of one key below each other, unless a cell before them (*even) could not be; `used` are the widths of the
- * lines before these cells. */
+/* Puts the cells of one key below each other, unless a cell before them (*even) could not be; `used` are the
+ * widths of the lines before these cells. */
 static void column_align(const Lines *run, int key, int *used, bool *even) {
   int column = 0, narrowest = FMT_WIDTH, n = 0;
   for (uint32_t i = 0; i < run->n; i++) {
@@ -105,7 +105,8 @@ void fmt_lines_put(const FmtText *t, const FmtLines *lines, FmtChars *out) {
   int *column = NEW_ARRAY(t->a, int, lines->n + 1);
   for (uint32_t i = 0, to; i < lines->n; i = to) {
     for (to = i; to < lines->n && lines->at[to].comment != FMT_NONE && lines->at[to].cells.n &&
-                 lines->at[to].level == lines->at[i].level;) to++;
+                 lines->at[to].level == lines->at[i].level;)
+      to++;
     if (to > i) comments_align(t, &(Lines){&lines->at[i], to - i}, &column[i]);
     to += to == i;
   }
@@ -121,7 +122,9 @@ void fmt_lines_put(const FmtText *t, const FmtLines *lines, FmtChars *out) {
       size_t len;
       const char *text = fmt_text(t, t->comments[line->comment].span, &len);
       if (line->cells.n) put_blanks(t, out, column[i] - line_width(line));
-      while (len && (text[len - 1] == ' ' || text[len - 1] == '\t' || text[len - 1] == '\r' || text[len - 1] == '\f')) len--;
+      while (len && (text[len - 1] == ' ' || text[len - 1] == '\t' || text[len - 1] == '\r' ||
+                     text[len - 1] == '\f'))
+        len--;
       put(t, out, text, len);
     }
     vec_push(t->a, out, '\n');

@@ -1,9 +1,10 @@
-/* Tokens and comments of a text without errors -> statements with their bodies, each comment at the statement to which it
- * belongs.
+/* Tokens and comments of a text without errors -> statements with their bodies, each comment at the statement
+ * to which it belongs.
  *
- * Comments are no tokens of the grammar; a comment lies between two tokens. Between statements it is an item of its own,
- * or stands behind the statement that ends on its line; inside a statement it hangs on the token before it. A `##` documents
- * the outermost declaration that begins on its line, so it stays with that one even where lines are split. */
+ * Comments are no tokens of the grammar; a comment lies between two tokens. Between statements it is an item
+ * of its own, or stands behind the statement that ends on its line; inside a statement it hangs on the token
+ * before it. A `##` documents the outermost declaration that begins on its line, so it stays with that one
+ * even where lines are split. */
 #include "parser/fmt.h"
 
 #include <string.h>
@@ -55,17 +56,22 @@ static void mark(Ast *node, void *ctx) {
   Marks *m = ctx;
   const AstKindInfo *info = &ast_kinds[node->kind];
   for (uint32_t i = 0; i < info->n_fields; i++) {
-    if (info->fields[i].type != ASTF_WORD || strcmp(info->fields[i].name, "what") == 0) continue; /* a word of the language */
+    if (info->fields[i].type != ASTF_WORD || strcmp(info->fields[i].name, "what") == 0)
+      continue; /* a word of the language */
     const AstWord *word = (const void *)((const char *)node + info->fields[i].offset);
     if (!name_none(word->name)) m->marks[word->span.from - m->base] |= MARK_NAME;
   }
-  if (node->kind == AST_UNARY && AST_AS(Unary, node)->op == OP_NEG) m->marks[node->span.from - m->base] |= MARK_NEGATIVE;
+  if (node->kind == AST_UNARY && AST_AS(Unary, node)->op == OP_NEG)
+    m->marks[node->span.from - m->base] |= MARK_NEGATIVE;
   ast_each_child(node, mark, ctx);
 }
 
-/* Braces of domains; colons of binders, `[name: set]`, and of labels, `connect name: …`, but not `(w : pA)`, `input I : pA`. */
+/* Braces of domains; colons of binders, `[name: set]`, and of labels, `connect name: …`, but not `(w : pA)`,
+ * `input I : pA`. */
 static void tight_mark(FmtText *t, uint32_t n) {
-  int open[MAX_NESTING + 1] = {0}, first = T_SEP; /* brackets around a token; the word with which its statement begins */
+  int open[MAX_NESTING + 1] = {0},
+                         first =
+                             T_SEP; /* brackets around a token; the word with which its statement begins */
   uint32_t depth = 0;
   bool domain = false; /* sets hold no braces */
   for (uint32_t i = 0; i < n; i++) {
@@ -74,9 +80,12 @@ static void tight_mark(FmtText *t, uint32_t n) {
     if (k->code == T_LBRACE && !k->body) domain = i > 0 && k[-1].code == T_IN;
     k->tight = (k->code == T_LBRACE || k->code == T_RBRACE) && !k->body && domain;
     if (k->code == T_COLON) k->tight = open[depth] == T_LBRACKET || (depth == 0 && first == T_CONNECT);
-    if (k->body) depth = 0;
-    else if ((k->code == T_LPAREN || k->code == T_LBRACKET || k->code == T_LBRACE) && depth < MAX_NESTING) open[++depth] = k->code;
-    else if ((k->code == T_RPAREN || k->code == T_RBRACKET || k->code == T_RBRACE) && depth > 0) depth--;
+    if (k->body)
+      depth = 0;
+    else if ((k->code == T_LPAREN || k->code == T_LBRACKET || k->code == T_LBRACE) && depth < MAX_NESTING)
+      open[++depth] = k->code;
+    else if ((k->code == T_RPAREN || k->code == T_RBRACKET || k->code == T_RBRACE) && depth > 0)
+      depth--;
   }
 }
 
@@ -122,7 +131,8 @@ static FmtItem statement_read(Reader *r) {
     if (token->code == T_LBRACE && token->body) vec_push(t->a, &item.bodies, body_read(r));
     token = &t->tokens[r->at];
     r->end = token->span.to;
-    while (token->code == T_LATER && comment_before(r, token->span.to)) r->comment++; /* they stay in its text */
+    while (token->code == T_LATER && comment_before(r, token->span.to))
+      r->comment++; /* they stay in its text */
   }
   item.to = r->at;
   return item;
@@ -155,13 +165,15 @@ static void comment_read(Reader *r, FmtBody *body) {
   r->end = t->comments[number].span.to;
 }
 
-/* A comment behind the `{` of a body that stands itself on the line of the `{` of this one belongs to this one. */
+/* A comment behind the `{` of a body that stands itself on the line of the `{` of this one belongs to this
+ * one. */
 static void comment_raise(const FmtText *t, FmtBody *body, const FmtItem *item) {
   if (body->open == FMT_SEMICOLON) return;
   for (uint32_t i = 0; i < item->bodies.n; i++) {
     FmtBody *inner = item->bodies.at[i];
     if (inner->comment == FMT_NONE || body->comment != FMT_NONE) continue;
-    if (fmt_newline_between(t, t->tokens[body->open].span.from, t->comments[inner->comment].span.from)) continue;
+    if (fmt_newline_between(t, t->tokens[body->open].span.from, t->comments[inner->comment].span.from))
+      continue;
     body->comment = inner->comment;
     inner->comment = FMT_NONE;
   }

@@ -12,7 +12,8 @@ void tool_begin(Compilation *c, ToolOptions *options) {
   c->arena = arena_new();
   Home home;
   c->s->stdlib_path = home_find(&home) ? NULL : arena_printf(c->s->arena, "%s", home.stdlib);
-  for (uint32_t i = 0; i < options->allow_read.n; i++) vec_push(c->s->arena, &c->s->allow_read, options->allow_read.at[i]);
+  for (uint32_t i = 0; i < options->allow_read.n; i++)
+    vec_push(c->s->arena, &c->s->allow_read, options->allow_read.at[i]);
 }
 
 void tool_end(Compilation *c) {

@@ -1,5 +1,6 @@
-/* nslc fmt: writes each file in the one form of the language; a file with syntax errors is left as it is. `-` reads standard
- * input and writes standard output. --check writes nothing and lists the files that would change.
+/* nslc fmt: writes each file in the one form of the language; a file with syntax errors is left as it is. `-`
+ * reads standard input and writes standard output. --check writes nothing and lists the files that would
+ * change.
  *
  * A file is written beside itself and renamed, so that it is never half there; a link's target is what is
  * written, with the permissions that it had. */

@@ -1,10 +1,11 @@
-/* Options of the subcommands: long options, values after `=` or as the next word, everything after `--` for the
- * compiled program. */
+/* Options of the subcommands: long options, values after `=` or as the next word, everything after `--` for
+ * the compiled program. */
 #include <string.h>
 
 #include "tools/tool.h"
 
-/* The value of option `name` at argv[*i], or NULL if argv[*i] is another word. Sets *bad when the value is missing. */
+/* The value of option `name` at argv[*i], or NULL if argv[*i] is another word. Sets *bad when the value is
+ * missing. */
 static const char *option_value(int argc, char **argv, int *i, const char *name, bool *bad) {
   size_t n = strlen(name);
   if (strncmp(argv[*i], name, n)) return NULL;
@@ -22,7 +23,11 @@ static bool take_flag(const char *word, ToolOptions *o) {
   struct {
     const char *name;
     bool *flag;
-  } flags[] = {{"--json", &o->json}, {"--lib", &o->lib}, {"--debug", &o->debug}, {"--check", &o->check}, {"--no-run", &o->no_run}};
+  } flags[] = {{"--json", &o->json},
+               {"--lib", &o->lib},
+               {"--debug", &o->debug},
+               {"--check", &o->check},
+               {"--no-run", &o->no_run}};
   for (size_t i = 0; i < COUNT_OF(flags); i++)
     if (!strcmp(word, flags[i].name)) return *flags[i].flag = true;
   if (word[0] == '-' && word[1] == 'O' && word[2] >= '0' && word[2] <= '3' && !word[3]) {
@@ -36,7 +41,11 @@ static bool take_value(int argc, char **argv, int *i, ToolOptions *o, Arena *are
   struct {
     const char *name;
     const char **value;
-  } values[] = {{"-o", &o->out}, {"--cpu", &o->cpu}, {"--target", &o->target}, {"--emit", &o->emit}, {"--after", &o->after}};
+  } values[] = {{"-o", &o->out},
+                {"--cpu", &o->cpu},
+                {"--target", &o->target},
+                {"--emit", &o->emit},
+                {"--after", &o->after}};
   for (size_t k = 0; k < COUNT_OF(values) && !*bad; k++) {
     const char *v = option_value(argc, argv, i, values[k].name, bad);
     if (v) return *values[k].value = v, true;
@@ -56,7 +65,8 @@ static bool take_value(int argc, char **argv, int *i, ToolOptions *o, Arena *are
   return true;
 }
 
-/* Does the subcommand know the option? Those that say how to compile stand before any file; the others are in its usage. */
+/* Does the subcommand know the option? Those that say how to compile stand before any file; the others are in
+ * its usage. */
 static bool usage_has(const char *usage, const char *word) {
   static const char *const all[] = {"--json", "--allow-read", "--precision", "--cpu", "--debug", "--target"};
   size_t n = strcspn(word, "=");

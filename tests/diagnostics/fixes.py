@@ -5,6 +5,7 @@ errors, more was hidden; then the message must be gone and no new syntax error b
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,9 +19,8 @@ CROWDED = 20
 def check(texts):
     """Messages of each text: {name: (text, its folder's file)} -> {name: [diag]}; the texts lie beside the cases they come from."""
     made = {}
-    with tempfile.TemporaryDirectory(dir=HERE, prefix=".fixes-") as folder:
-        for part in HERE.glob("parts"):
-            os.symlink(part, pathlib.Path(folder) / part.name)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(HERE / "parts", pathlib.Path(folder) / "parts")
         for name, text in texts.items():
             (pathlib.Path(folder) / name).write_bytes(text)
             made[name] = []

@@ -1,5 +1,5 @@
-/* Fuzz target of the formatter: a text without syntax errors -> the same program (fmt_source compares the trees and ends the
- * program if they differ), which formatted again is the same text, with all comments. */
+/* Fuzz target of the formatter: a text without syntax errors -> the same program (fmt_source compares the
+ * trees and ends the program if they differ), which formatted again is the same text, with all comments. */
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"

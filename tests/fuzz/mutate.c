@@ -1,13 +1,14 @@
-/* What libFuzzer does to a text of NSL beside flipping bytes: lines are dropped, doubled, swapped, words replaced by other
- * words of the text or of the language, numbers by others, and lines taken from another text. Most results still parse,
- * so that what lies behind the parser is reached. */
+/* What libFuzzer does to a text of NSL beside flipping bytes: lines are dropped, doubled, swapped, words
+ * replaced by other words of the text or of the language, numbers by others, and lines taken from another
+ * text. Most results still parse, so that what lies behind the parser is reached. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out, size_t max, unsigned seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out,
+                                 size_t max, unsigned seed);
 
 typedef struct {
   size_t from, to;
@@ -19,16 +20,66 @@ static const char *const words[] = {
 #include "lang/keywords.def"
 #undef HARD
 #undef SOFT
-    "mV", "ms", "pA", "1/ms", "mV/ms", "uF/cm^2", "nS", "Hz", "0", "1", "inf", "exp", "white_noise()", "dt", "t",
-    "normal(0, 1)", "uniform(0, 1)", "x", "x'", "V", "I", "{", "}", "(", ")", "[", "]", ",", ";", ":", "->", "--", "=", "~",
-    "+", "-", "*", "/", "^", "==", "<", "..", ".", "##", "#", "-1e-3", "250 pF", "0.1 ms", "1..3", "[1, 2]", "{ a, b }"};
+    "mV",
+    "ms",
+    "pA",
+    "1/ms",
+    "mV/ms",
+    "uF/cm^2",
+    "nS",
+    "Hz",
+    "0",
+    "1",
+    "inf",
+    "exp",
+    "white_noise()",
+    "dt",
+    "t",
+    "normal(0, 1)",
+    "uniform(0, 1)",
+    "x",
+    "x'",
+    "V",
+    "I",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    ";",
+    ":",
+    "->",
+    "--",
+    "=",
+    "~",
+    "+",
+    "-",
+    "*",
+    "/",
+    "^",
+    "==",
+    "<",
+    "..",
+    ".",
+    "##",
+    "#",
+    "-1e-3",
+    "250 pF",
+    "0.1 ms",
+    "1..3",
+    "[1, 2]",
+    "{ a, b }"};
 
 static unsigned next(unsigned *state) {
   *state = *state * 1664525u + 1013904223u;
   return *state >> 8;
 }
 
-static int is_word(uint8_t c) { return c == '_' || c >= 0x80 || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'); }
+static int is_word(uint8_t c) {
+  return c == '_' || c >= 0x80 || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
 
 static Part line_of(const uint8_t *data, size_t size, unsigned *state) {
   size_t at = size ? next(state) % size : 0;
@@ -75,20 +126,24 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
     case 4: size = replace(data, size, max, v, data + w.from, w.to - w.from); break;
     case 5: size = replace(data, size, max, v, (const uint8_t *)word, strlen(word)); break;
     case 6: size = replace(data, size, max, (Part){v.to, v.to}, (const uint8_t *)word, strlen(word)); break;
-    case 7: size = next(&state) % 4 ? replace(data, size, max, v, data, 0) : LLVMFuzzerMutate(data, size, max); break;
+    case 7:
+      size = next(&state) % 4 ? replace(data, size, max, v, data, 0) : LLVMFuzzerMutate(data, size, max);
+      break;
     }
   }
   return size ? size : LLVMFuzzerMutate(data, size, max);
 }
 
 /* A few lines of one text in the place of a line of the other. */
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out, size_t max, unsigned seed) {
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out,
+                                 size_t max, unsigned seed) {
   unsigned state = seed;
   size_t size = na < max ? na : max;
   memcpy(out, a, size);
   Part to = line_of(out, size, &state), from = line_of(b, nb, &state);
   for (unsigned n = next(&state) % 6; n > 0 && from.to < nb; n--)
-    while (from.to < nb && b[from.to++] != '\n') {}
+    while (from.to < nb && b[from.to++] != '\n') {
+    }
   if (next(&state) % 2) to.to = to.from;
   return replace(out, size, max, to, b + from.from, from.to - from.from);
 }

@@ -1,4 +1,5 @@
-/* Fuzz target of the parser: any bytes -> a tree whose spans and heights are sound, or messages; never a crash or a hang. */
+/* Fuzz target of the parser: any bytes -> a tree whose spans and heights are sound, or messages; never a
+ * crash or a hang. */
 #include "tests/fuzz/fuzz.h"
 
 typedef struct {

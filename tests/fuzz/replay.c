@@ -1,5 +1,5 @@
-/* Runs a fuzz target over files, and over the *.nsl and corpus files of folders, one test case each: replay FILE|FOLDER… .
- * Without libFuzzer this is how a corpus is checked. */
+/* Runs a fuzz target over files, and over the *.nsl and corpus files of folders, one test case each: replay
+ * FILE|FOLDER… . Without libFuzzer this is how a corpus is checked. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Fuzz target of the scanner: any bytes, read in any of its modes -> tokens that follow each other inside the text, and an end. */
+/* Fuzz target of the scanner: any bytes, read in any of its modes -> tokens that follow each other inside the
+ * text, and an end. */
 #include "parser/parser.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -21,7 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       MUST(n <= source->len);
       at = t.span.to;
       if (t.code == T_END) break;
-      p->mode = t.code == T_NUMBER ? READ_AFTER_NUMBER : (n * 2654435761u ^ t.span.to) % 5 == 0 ? READ_UNIT : READ_PLAIN;
+      p->mode = t.code == T_NUMBER                       ? READ_AFTER_NUMBER
+                : (n * 2654435761u ^ t.span.to) % 5 == 0 ? READ_UNIT
+                                                         : READ_PLAIN;
     }
     MUST(at == source->base + source->len);
     scanner_close(p);
