@@ -5,7 +5,7 @@ import cmath
 import math
 
 from semantics import Run, compare, mean_of, same, variance
-from tap import Tap, run_json
+from tap import NSLC, Tap, call, run_json
 
 DT = 0.1  # ms
 
@@ -433,9 +433,66 @@ experiment e {
     t.check(hashes[0] == hashes[1], "a model with signals on one thread and on two", hashes)
 
 
+# ---- the same bits
+
+ALL = """
+synapse limited { param gain = 2;  weight w : nM in [0 nM, 3 nM];  on pre { send gain * w } }
+neuron cell {
+  index k = 1..3
+  param d = 2 ms, w[k] = [1/ms, 2/ms, 3/ms]
+  input n : nM
+  state x[k] = 1, m = 1, s = 0, c : nM = 0
+  let xi = 0.1 * 1/ms^0.5 * white_noise()
+  let past = delayed(x[1] + m, d)
+  x[k]'' = -w[k]^2 * x[k] + 0.1/ms^2 * delayed(x[k], d / 2)
+  m' = -m / (5 ms) + m * xi
+  s' = (sum(x[k]) - s^3 + past) / (3 ms)
+  c' = -c / (4 ms) + n / (10 ms)
+  receive e(a : nM) { c += a;  x[2]' += a / (1 nM) * 0.01/ms }
+  spike when s > 0.5 { s -= 0.3 }
+}
+network net {
+  population P : cell[300] { d ~ uniform(0.3 ms, 3 ms);  x[k]' ~ normal(0/ms, 0.1/ms);  n = da }
+  population Q : cell[70] { n = da }
+  signal da : nM { da' = -da / (10 ms) + mean((P, Q).c) / (20 ms);  on spike of P { da += 0.01 nM } }
+  connect (P, Q) -> P.e by indegree(5) with limited { weight ~ normal(1 nM, 1 nM);  delay = axonal(0.5 ms) + dendritic(0.3 ms) }
+}
+experiment e { network net
+  record spikes of (P, Q)
+  record da every 1 ms
+  run 20 ms with dt = 0.1 ms }
+"""
+
+
+def same_bits(t):
+    with open("/proc/cpuinfo") as f:
+        flags = next((line.split() for line in f if line.startswith("flags")), [])
+    path = t.write("all.nsl", "language 1\n" + ALL)
+
+    def result(command, *options):
+        out = t.path("all.out")
+        p = call(*command, "--quiet", "--csv", "--force", "--out", out, *options)
+        if p.returncode:
+            return p.stderr
+        with open(f"{out}/da.csv") as f:
+            return run_json(out)["state_hash"], f.read(), sum(q["spikes"] for q in run_json(out)["populations"])
+    first = result([NSLC, "run", path, "--"], "--threads", "1")
+    t.check(len(first) == 3 and first[2] > 100, "all that is new in one model runs and spikes", first)
+    t.check(result([NSLC, "run", path, "--"], "--threads", "2") == first, "the same on two threads")
+    for what, build, flag in (("x86-64-v3", ["--cpu", "x86-64-v3"], "avx2"), ("x86-64-v4", ["--cpu", "x86-64-v4"], "avx512f"), ("-O0", ["-O0"], "sse4_2")):
+        program = t.path("all-" + what)
+        built = call(NSLC, "build", path, *build, "-o", program)
+        if flag in flags:
+            t.check(built.returncode == 0 and result([program]) == first, f"the same by nslc build {what}", built.stderr)
+        else:
+            t.skip(f"the same by nslc build {what}", "this processor cannot run it")
+    narrow = [result([NSLC, "run", path, "--"], "--precision", "f32", "--threads", n) for n in ("1", "2")]
+    t.check(len(narrow[0]) == 3 and narrow[0] == narrow[1] and narrow[0] != first, "in f32 the same on one thread and two", narrow[0])
+
+
 def main():
     t = Tap()
-    for part in (higher_order, tables, noise, delays, synapses, signals):
+    for part in (higher_order, tables, noise, delays, synapses, signals, same_bits):
         part(t)
     t.done()
 
