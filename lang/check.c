@@ -100,6 +100,25 @@ static void report_cycle(Loader *l, const AstImport *import, const char *real) {
   diag_import_cycle(s, import->head.span, arena_printf(s->arena, "%s%s", text, slash ? slash + 1 : real));
 }
 
+const char *import_path(Session *s, Span where, const char *path) {
+  char real[PATH_MAX];
+  const Source *from = source_at(s, where.from);
+  const char *folder = folder_of(s->arena, from ? from->path : "");
+  const char *full = *path == '/' ? path : arena_printf(s->arena, "%s%s", folder, path);
+  if (check_climbs_out(path) && s->allow_read.n == 0) {
+    diag_import_outside(s, where, path);
+    return NULL;
+  }
+  if (!realpath(full, real)) {
+    if (errno == ENOENT || errno == ENOTDIR) diag_file_missing(s, where, full);
+    else diag_file_unreadable(s, where, full, strerror(errno));
+    return NULL;
+  }
+  if (may_read(s, real, folder)) return full;
+  diag_import_outside(s, where, path);
+  return NULL;
+}
+
 /* The scope of an imported file; NULL after a diagnostic. */
 static Scope *import_scope(Loader *l, const AstImport *import, const char *importer) {
   Session *s = l->c->s;

@@ -111,6 +111,17 @@ void check_fn(Checker *c, Scope *scope, const AstFn *fn);
 /* fn, blocks and constants (`let` at file level) of one file into a scope; messages for what cannot stand
  * there. Nothing is checked yet. */
 void check_declare_file(Checker *c, Scope *scope, const AstFile *file);
+/* ---- tables in files (check_table.c) */
+
+/* `csv("f.csv").x`, perhaps with a unit. */
+bool is_table_file(Checker *c, const Ast *ast);
+/* Its numbers as a (nested) list; what is no file comes back as it is. NULL after a message. */
+const Ast *table_of_file(Checker *c, const Ast *ast);
+/* Its labels as a set. NULL after a message. */
+const Ast *labels_of_file(Checker *c, const Ast *ast);
+/* Where a file named in a model lies: relative to the file of `where`. NULL after a message. (check.c) */
+const char *import_path(Session *s, Span where, const char *path);
+
 /* Only its constants and index sets (check_constant.c). */
 void constants_declare(Checker *c, Scope *scope, const AstFile *file);
 /* The element of a value written as a (nested) list, the value itself if it is none, NULL after a message. */

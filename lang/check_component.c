@@ -257,6 +257,8 @@ static void declare_family(Comp *k, VarKind kind, const AstItem *item) {
   symbol->failed = true;
   if (!family_axes(k, item, family, names)) return;
   if (item->primes > 0 && !(below = family_below(k, item, family))) return;
+  const Ast *whole = item->value ? table_of_file(k->c, item->value) : NULL;
+  if (item->value && !whole) return;
   uint32_t count = 1, position[FAMILY_AXES];
   for (uint32_t i = 0; i < family->n_axes; i++) count *= family->axes[i]->n;
   for (uint32_t at = 0; at < count; at++) {
@@ -267,7 +269,7 @@ static void declare_family(Comp *k, VarKind kind, const AstItem *item) {
       rest /= family->axes[i]->n;
       scope_bind(k->c, scope, names[i], item->name.span, family->axes[i], position[i]);
     }
-    const Ast *value = family_list_element(k->c, item->value, family, position);
+    const Ast *value = family_list_element(k->c, whole, family, position);
     if (item->value && !value) return;
     Name name = primed_name(k->c, family_member_name(k->c, item->name.name, family, at), item->primes);
     Symbol *member = declare_var(k, scope, kind, name, item, value, false);

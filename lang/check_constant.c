@@ -118,6 +118,8 @@ static void declare_table(Checker *c, Scope *scope, const AstItem *item) {
   symbol->failed = true;
   symbol->ast = &item->head;
   if (!table_axes(c, scope, item, family, names)) return;
+  const Ast *whole = item->value ? table_of_file(c, item->value) : NULL;
+  if (item->value && !whole) return;
   uint32_t count = 1, position[FAMILY_AXES];
   for (uint32_t i = 0; i < family->n_axes; i++) count *= family->axes[i]->n;
   for (uint32_t at = 0; at < count; at++) {
@@ -128,7 +130,7 @@ static void declare_table(Checker *c, Scope *scope, const AstItem *item) {
       rest /= family->axes[i]->n;
       scope_bind(c, inner, names[i], item->name.span, family->axes[i], position[i]);
     }
-    const Ast *value = family_list_element(c, item->value, family, position);
+    const Ast *value = family_list_element(c, whole, family, position);
     if (item->value && !value) return;
     Symbol *member = NEW(c->arena, Symbol);
     member->name = family_member_name(c, item->name.name, family, at);

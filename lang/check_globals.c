@@ -236,6 +236,8 @@ static bool element_of(Net *n, const NetValue *v, const NetOverride *o, uint32_t
 
 static bool fill_expressions(Net *n, const NetValue *v, const Ast *whole, const Ast **asts) {
   if (!whole) return true;
+  whole = table_of_file(n->c, whole);
+  if (!whole) return false;
   bool table = whole->kind == AST_LIST;
   if (table && v->axes.n == 0) {
     diag_table_of_scalar(n->s, whole->span, name_str(n->s, v->name), v->span);

@@ -446,8 +446,10 @@ static bool settings_of(Checker *c, Scope *scope, MComponent *component, const A
   st.target = start_target(c, assign->target, &st.start);
   if (!st.target) return false;
   const Family *family = setting_family(c, component, st.target);
-  if (family && path_indices(st.target)->n == 0 && assign->value && assign->value->kind == AST_LIST)
-    return setting_table(&st, scope, family, assign->value, 0, 0);
+  const Ast *table = family && path_indices(st.target)->n == 0 && assign->value ? table_of_file(c, assign->value) : assign->value;
+  if (assign->value && !table) return false;
+  if (family && path_indices(st.target)->n == 0 && table && table->kind == AST_LIST)
+    return setting_table(&st, scope, family, table, 0, 0);
   return setting_each(&st, scope);
 }
 

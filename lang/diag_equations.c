@@ -103,3 +103,15 @@ void diag_unknown_synapse(Session *s, Span span, const char *name, const char *n
     diag_hint(s, d, "Leave out `with …`: the default synapse is static. Others are declared: `synapse s { weight w : pA;  on pre { send w } }`.");
   }
 }
+
+void diag_table_file(Session *s, Span span, const char *why, const char *hint) {
+  Diag *d = diag_new(s, DIAG_TABLE_FILE, span, "%s", why);
+  if (hint) diag_hint(s, d, "%s", hint);
+}
+
+void diag_unknown_column(Session *s, Span span, const char *column, const char *file, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_COLUMN, span, "%s has no column `%s`", file, column);
+  if (!nearest) return;
+  diag_hint(s, d, "Did you mean `%s`?", nearest);
+  diag_fix(d, span, nearest);
+}

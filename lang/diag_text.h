@@ -265,6 +265,9 @@ void diag_unknown_synapse(Session *s, Span span, const char *name, const char *n
 void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl);
 void diag_signal_form(Session *s, Span span, const char *why);
 void diag_signal_driven(Session *s, Span span, const char *input, Span bound);
+/* hint: NULL or what to write. */
+void diag_table_file(Session *s, Span span, const char *why, const char *hint);
+void diag_unknown_column(Session *s, Span span, const char *column, const char *file, const char *nearest);
 /* sum or mean (name) of what has no free index (bound: one that stands for one element there, or NULL), or of too
  * many elements. */
 void diag_total_over(Session *s, Span span, const char *name, const char *bound, bool nothing, double count);

@@ -238,7 +238,10 @@ IndexSet *index_declare(Checker *c, Scope *scope, const AstItem *item) {
     diag_set_wanted(c->s, item->head.span);
   else if (value->kind == AST_RANGE)
     set = range_set(c, scope, item->name, AST_AS(Range, value));
-  else if (value->kind == AST_SET)
+  else if (is_table_file(c, value)) {
+    const Ast *labels = labels_of_file(c, value);
+    set = labels ? label_set(c, scope, item, AST_AS(SetExpr, labels)) : NULL;
+  } else if (value->kind == AST_SET)
     set = label_set(c, scope, item, AST_AS(SetExpr, value));
   else
     diag_set_wanted(c->s, value->span);

@@ -44,7 +44,7 @@ neuron cell {
                   "\nexperiment shown {\n@\n}\n",
 }
 # what no text of a model can show by itself, or only a text too long for a page
-BARE = {1010, 2042, 1011, 2028, 3030, 4017, 5202, 5203, 5204}
+BARE = {1010, 2042, 2050, 1011, 2028, 3030, 4017, 5202, 5203, 5204}
 
 
 def program(kind, lines):

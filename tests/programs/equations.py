@@ -433,6 +433,46 @@ experiment e {
     t.check(hashes[0] == hashes[1], "a model with signals on one thread and on two", hashes)
 
 
+# ---- tables in files
+
+def files(t):
+    t.write("areas.csv", "name, n, tau, V0\n# by hand\nV1, 2, 5, -60\nV2, 3, 7.5, -6.5e1\r\n\nV4, 4, 20, -70\n")
+    t.write("lengths.csv", "0, 1.5, 2\n1.5, 0, 3e1\n2, 30, 0\n")
+    model = """
+index area = csv("areas.csv").name
+let length[to: area, from: area] = csv("lengths.csv") mm
+neuron cell {
+  index k = area
+  param far[area] = csv("areas.csv").n
+  param tau = 1 ms
+  state V = 0 mV
+  let total = sum(far[area])
+  V' = -V / tau
+}
+network net {
+  index some = { V1, V4 } of area
+  param tau[area] = csv("areas.csv").tau ms
+  param n[area] = csv("areas.csv").n
+  let all = sum(length[area, V2]) / (1 mm)
+  population P[k in area] : cell[n[k]] { tau = tau[k];  V = csv_V[k];  far = csv("areas.csv").tau }
+  param csv_V[area] = csv("areas.csv").V0 mV
+}
+experiment e {
+  network net { tau = csv("areas.csv").V0 s }
+  record V of P[V2] as V every 1 ms
+  record total of P[V4] as total every 1 ms
+  run 3 ms with dt = 0.1 ms
+  expect all in [31.5, 31.5]
+}
+""".replace("  index k = area\n", "").replace("{ tau = csv(\"areas.csv\").V0 s }", "{ tau[V1] = 1 ms }")
+    run = Run(t, model)
+    compare(t, run, "labels, columns with units and tables of files; a table in the settings of a population",
+            lambda r: [(r.column("V"), [-65 * math.exp(-s / 7.5) for s in range(4)]), (r.column("total"), [32.5] * 4)])
+    if run.good:
+        named = run_json(run.out)["imports"]
+        t.check(sorted(named) == ["areas.csv", "lengths.csv"], "run.json names the files with their hashes", named)
+
+
 # ---- the same bits
 
 ALL = """
@@ -492,7 +532,7 @@ def same_bits(t):
 
 def main():
     t = Tap()
-    for part in (higher_order, tables, noise, delays, synapses, signals, same_bits):
+    for part in (higher_order, tables, noise, delays, synapses, signals, files, same_bits):
         part(t)
     t.done()
 
