@@ -90,6 +90,54 @@ static void print_functions(void) {
 #undef BUILTIN
 }
 
+static void source_row(const char *form, const char *what, const char *doc) {
+  printf("| `%s` | %s | ", form, strcmp(what, "SIGNAL") == 0 ? "value" : "events");
+  cell(doc);
+  puts(" |");
+}
+
+/* "value  from = 0  to = inf" */
+static void arg_put(const char *source, const char *name, const char *given, const char *doc) {
+  static const char *const said[][2] = {{"FIRST", "by position"}, {"NAMED", "required"}, {"ZERO", "0"}, {"INF", "inf"}, {"ABSENT", ""}};
+  const char *text = "";
+  for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+    if (strcmp(said[i][0], given) == 0) text = said[i][1];
+  printf("| `%s` | `%s` | %s | ", source, name, text);
+  cell(doc);
+  puts(" |");
+}
+
+static void print_sources(void) {
+  puts("\n## Sources of drives\n\nA value is a term of the expression behind `with`; events stand alone.\n\n| | | |\n|---|---|---|");
+#define SOURCE(id, text, what, form, doc) source_row(form, #what, doc);
+#define ARG(id, name, kind, given, doc)
+#include "lang/drives.def"
+#undef SOURCE
+#undef ARG
+  puts("\n| source | argument | left out | |\n|---|---|---|---|");
+  const char *source = "";
+#define SOURCE(id, text, what, form, doc) source = text;
+#define ARG(id, name, kind, given, doc) arg_put(source, name, #given, doc);
+#include "lang/drives.def"
+#undef SOURCE
+#undef ARG
+}
+
+static void measure_row(const char *name, const char *of, const char *argument, const char *doc) {
+  bool at = strcmp(argument, "at") == 0;
+  printf("| `%s(%s%s%s%s)` | ", name, strcmp(of, "VALUES") == 0 ? "E.V" : "E", *argument ? ", " : "", argument,
+         *argument ? at ? " = 100 ms" : " = 5 ms" : "");
+  cell(doc);
+  puts(" |");
+}
+
+static void print_measures(void) {
+  puts("\n## Measures\n\nOnly whole bins of the window count; a variance is the mean square less the squared mean.\n\n| | |\n|---|---|");
+#define MEASURE(id, name, of, per_time, argument, doc) measure_row(name, #of, argument, doc);
+#include "lang/measures.def"
+#undef MEASURE
+}
+
 static void print_options(void) {
   puts("\n## Options of a program\n\nOf a built program, and of `nslc run FILE -- …`:\n\n| option | |\n|---|---|");
 #define OPTION(text, argument, function, doc) row2(*argument ? text " " argument : text, doc);
@@ -110,6 +158,8 @@ int main(void) {
   print_words();
   print_units();
   print_functions();
+  print_sources();
+  print_measures();
   print_options();
   print_codes();
   return 0;

@@ -15,6 +15,7 @@
 #include "runtime/gather.h"
 #include "runtime/options.h"
 #include "runtime/report.h"
+#include "runtime/seeds.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
 
@@ -53,6 +54,7 @@ struct run {
   char **argv;
   struct rt_sim sim;
   struct rt_out out;
+  struct rt_seeds seeds;
 };
 
 static void say_error(const struct rt_sim *s) {
@@ -70,6 +72,7 @@ static int run_end(struct run *r, int e) {
   }
   rt_progress_end(s);
   rt_expects_value(s);
+  if (!e) e = rt_seeds_add(&r->seeds, s);
   struct rt_end end = {.argc = r->argc, .argv = r->argv, .error = e ? why : NULL};
   end.exit = e == NSL_ESTOPPED ? EXIT_INTERRUPTED : e ? EXIT_FAILED : EXIT_DONE;
   for (uint32_t i = 0; !e && i < s->n_expects; i++)
@@ -182,6 +185,10 @@ static int run_all(struct run *r) {
     int now = run_seed(r, own);
     exit = now ? now : exit;
   }
+  if (rt_seeds_report(&r->seeds, folder, r->config.quiet ? NULL : stdout)) {
+    fprintf(stderr, "%s\n", rt_error());
+    exit = exit ? exit : EXIT_FAILED;
+  }
   return exit;
 }
 
@@ -202,6 +209,7 @@ int nsl_main_under(const struct nsl_program *program, int argc, char **argv, int
     signals_restore(&old);
     rt_float_mode_restore(mode);
   }
+  rt_mem_free(&r.seeds.mem);
   rt_mem_free(&mem);
   return exit;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Protocols against plain Python written from the reference: waveforms, noise, trains whose rate changes, files, phases, measures. Models run
 through `nslc run … --csv`; what is random is held against its law with bounds that fail once in a million."""
+import json
 import math
 import os
 
@@ -450,6 +451,29 @@ experiment e { network net
             "an expect that fails says where and what", last)
 
 
+def seeds(t):
+    run = Run(t, """
+neuron sink { state n = 0
+  n' = 0
+  receive ev() { n += 1 } }
+network net { population P : sink[10]
+  drive P.ev with poisson(1 kHz) }
+experiment e { network net
+  run 100 ms with dt = 0.1 ms, seeds = 3..6
+  expect value(P.n, at = 100 ms) in [98, 102] }
+""")
+    folders = [f"seed-{k}" for k in (3, 4, 5, 6)]
+    try:
+        values = [run_json(os.path.join(run.out, f))["expect"][0] for f in folders]
+        with open(os.path.join(run.out, "seeds.json")) as f:
+            row = json.load(f)["expect"][0]
+    except OSError as e:
+        return t.check(False, "seeds leave a folder each and seeds.json", e)
+    v = [x["value"] for x in values]
+    want = [mean_of(v), math.sqrt(mean_of(x * x for x in v) - mean_of(v) ** 2), min(v), max(v), sum(x["holds"] for x in values)]
+    t.check(same([row[k] for k in ("mean", "sd", "min", "max", "holds")], want, 1e-6) and len(set(v)) > 1, "seeds.json: an expect over seeds", row)
+
+
 def families(t):
     model = BOX.replace("state q", "param C = 1\n  state q") + """
 network net {
@@ -470,7 +494,7 @@ experiment e { network net
 
 if __name__ == "__main__":
     tap = Tap()
-    for part in (waveforms, membrane, noise, rates, weights, files, wrong_files, sonata, phases, measures, families):
+    for part in (waveforms, membrane, noise, rates, weights, files, wrong_files, sonata, phases, measures, seeds, families):
         try:
             part(tap)
         except Exception as e:  # a part that breaks is one failed test
