@@ -9,7 +9,11 @@ import os
 from tap import EXAMPLES, NSLC, Tap, call, run_json
 
 SHORT = {"brunel": ["--duration", "100ms"], "cobahh": ["--duration", "200ms"], "cuba": ["--duration", "300ms"],
-         "f_i_curve": ["--duration", "500ms"], "working_memory": ["--duration", "400ms"], "microcircuit": ["--duration", "100ms"]}
+         "f_i_curve": ["--duration", "500ms"], "working_memory": ["--duration", "400ms"], "microcircuit": ["--duration", "100ms"],
+         "gif_population": ["--set", "independent.N=300", "--duration", "300ms"],
+         "decision": ["--duration", "300ms"],
+         "f_i_curves": ["--set", "curves.N=10", "--duration", "100ms"]}
+SKIP = {"brunel_regimes"}  # the network of brunel
 SIZES = {"L23e": 2068, "L23i": 583, "L4e": 2192, "L4i": 548, "L5e": 485, "L5i": 107, "L6e": 1440, "L6i": 295}
 for label, n in SIZES.items():
     SHORT["microcircuit"] += ["--set", f"microcircuit.N[{label}]={n}"]
@@ -47,6 +51,8 @@ def main():
     own = os.path.join(os.path.dirname(os.path.abspath(__file__)), "own_steps.nsl")
     for path in sorted(glob.glob(os.path.join(EXAMPLES, "*.nsl"))) + [own]:
         name = os.path.basename(path)[:-4]
+        if name in SKIP:
+            continue
         options = SHORT.get(name, [])
         first = one(t, name, "nslc run, 1 thread", [NSLC, "run", path, "--"], ["--threads", "1", *options])
         if first is None:
