@@ -37,6 +37,19 @@ void net_declare_signals(Net *n, const AstDecl *decl) {
   }
 }
 
+/* The text of what a name is made from, without its blanks and comments. */
+static const char *bare_text(const Net *n, Span span) {
+  const char *from = source_span_text(n->s, span, n->s->arena);
+  char *text = arena_text(n->s->arena, from, strlen(from)), *to = text;
+  for (const char *at = from; *at; at++) {
+    if (*at == '#') at += strcspn(at, "\n");
+    if (!*at) break;
+    if (!strchr(" \t\r\n", *at)) *to++ = *at;
+  }
+  *to = 0;
+  return text;
+}
+
 /* ---- what is bound to a signal */
 
 bool net_feed_setting(Net *n, MPopulation *pop, const AstAssign *assign, bool *ret_good) {
@@ -122,7 +135,7 @@ static MExpr *population_total(void *context, const AstCall *call, bool *ret_kno
   feed->sum = strcmp(name_str(n->s, path_name(n->c, call->callee)), "sum") == 0;
   if (!total_items(n, arg, feed, &dim)) return NULL;
   MVar *var = NEW(n->c->arena, MVar);
-  *var = (MVar){.kind = VAR_INPUT, .name = name_z(n->s, source_span_text(n->s, call->head.span, n->s->arena)),
+  *var = (MVar){.kind = VAR_INPUT, .name = name_z(n->s, bare_text(n, call->head.span)),
                 .span = call->head.span, .index = t->component->vars.n, .unit_scale = 1, .dim = dim, .varies = true};
   var->unit = name_z(n->s, dim_coherent_unit(n->s, dim));
   vec_push(n->c->arena, &t->component->vars, var);
@@ -182,7 +195,7 @@ static void lift_statements(Lift *l, const MStmtList *list) {
 /* ---- the component */
 
 static Name port_name(Net *n, const AstOn *on) {
-  return name_fmt(n->s, "spike of %s", source_span_text(n->s, on->of->span, n->s->arena));
+  return name_fmt(n->s, "spike of %s", bare_text(n, on->of->span));
 }
 
 static bool on_spike(const Net *n, const AstOn *on) {

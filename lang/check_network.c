@@ -130,11 +130,17 @@ static bool word_is(const Net *n, AstWord word, const char *text) {
   return strcmp(name_str(n->s, word.name), text) == 0;
 }
 
-static void declare_sets(Net *n, const AstDecl *decl) {
-  for (uint32_t i = 0; i < decl->items.n; i++) {
-    if (decl->items.at[i]->kind != AST_ITEM) continue;
-    const AstItem *item = AST_AS(Item, decl->items.at[i]);
-    if (!name_none(item->name.name)) index_declare(n->c, n->scope, item);
+/* Sets before their subsets, whatever the order in the text. */
+static void declare_sets(Net *n, const AstBlock *block, bool subsets) {
+  for (uint32_t i = 0; i < block->body.n; i++) {
+    const Ast *st = block->body.at[i];
+    if (st->kind != AST_DECL || !word_is(n, AST_AS(Decl, st)->what, "index")) continue;
+    const AstList *items = &AST_AS(Decl, st)->items;
+    for (uint32_t k = 0; k < items->n; k++) {
+      if (items->at[k]->kind != AST_ITEM) continue;
+      const AstItem *item = AST_AS(Item, items->at[k]);
+      if (!name_none(item->name.name) && name_none(item->of.name) != subsets) index_declare(n->c, n->scope, item);
+    }
   }
 }
 
@@ -190,11 +196,8 @@ Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overr
   const AstBlock *block = AST_AS(Block, network->ast);
   Net *n = net_new(c, network->scope, block->name.name, x);
   n->span = block->name.span;
-  for (uint32_t i = 0; i < block->body.n; i++) {
-    const Ast *st = block->body.at[i];
-    if (st->kind == AST_DECL && word_is(n, AST_AS(Decl, st)->what, "index"))
-      declare_sets(n, AST_AS(Decl, st));
-  }
+  declare_sets(n, block, false);
+  declare_sets(n, block, true);
   for (uint32_t i = 0; i < block->body.n; i++) declare_statement(n, block->body.at[i]);
   override_all(n, overrides, true);
   net_check_values(n);

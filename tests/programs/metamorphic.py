@@ -97,7 +97,7 @@ def kind_in_block(group, what):
     word = group[0].split()[0]
     if word in LAYOUT[what]:
         return "layout"
-    if word in ("input", "population", "connect", "drive", "receive"):
+    if word in ("input", "population", "signal", "connect", "drive", "receive"):
         return word
     return id(group)
 
