@@ -37,14 +37,15 @@ void net_declare_signals(Net *n, const AstDecl *decl) {
   }
 }
 
-/* The text of what a name is made from, without its blanks and comments. */
+/* The text of what a name is made from, with one blank after each comma and no other, and without comments. */
 static const char *bare_text(const Net *n, Span span) {
   const char *from = source_span_text(n->s, span, n->s->arena);
-  char *text = arena_text(n->s->arena, from, strlen(from)), *to = text;
+  char *text = NEW_ARRAY(n->s->arena, char, 2 * strlen(from) + 1), *to = text;
   for (const char *at = from; *at; at++) {
     if (*at == '#') at += strcspn(at, "\n");
     if (!*at) break;
     if (!strchr(" \t\r\n", *at)) *to++ = *at;
+    if (*at == ',') *to++ = ' ';
   }
   *to = 0;
   return text;
