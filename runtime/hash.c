@@ -117,9 +117,32 @@ static uint64_t hash_under_way(const struct rt_sim *s, const struct rt_shard *h)
   return sum;
 }
 
+/* Noise with a memory, and events of drives that wait: by drive and element, so the shards do not show. */
+static uint64_t hash_drives(const struct rt_sim *s, const struct rt_shard *h) {
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < h->n_drives; i++) {
+    const struct rt_drive_part *part = &h->drives[i];
+    uint64_t drive = mix(part->drive->index, 0x6472);
+    for (uint32_t e = part->from; e < part->to; e++) {
+      for (uint32_t k = 0; k < part->drive->def->n_processes; k++) {
+        uint64_t bits;
+        memcpy(&bits, &part->states[k][e], sizeof bits);
+        sum += mix(mix(mix(drive, k), e), bits);
+      }
+      for (uint32_t k = 1; part->ring && k <= part->ring_mask; k++) {
+        uint64_t at = (s->step + k) & part->ring_mask;
+        int64_t waits = part->ring[at * (part->to - part->from) + e - part->from];
+        if (waits) sum += mix(mix(mix(drive, k), e), (uint64_t)waits);
+      }
+    }
+  }
+  return sum;
+}
+
 uint64_t rt_state_hash(const struct rt_sim *s) {
   uint64_t h = mix(0x4e534c, s->step), sum = 0;
   for (uint32_t i = 0; i < s->n_pops; i++) h = hash_pop(h, s, &s->pops[i]);
   for (uint32_t i = 0; i < s->n_shards && s->max_delay; i++) sum += hash_under_way(s, &s->shards[i]);
+  for (uint32_t i = 0; i < s->n_shards; i++) sum += hash_drives(s, &s->shards[i]);
   return mix(h, sum);
 }
