@@ -30,11 +30,27 @@ static bool told_on_line(const Session *s, DiagCode code, Span span, const char 
   return false;
 }
 
+/* `10*ms`: a number times what is only a unit; the blank that is meant replaces the `*`. */
+static void unit_of_product(Session *s, Diag *d, Span span, const char *name) {
+  diag_hint(s, d, "`%s` is a unit: units follow a number, as in `1 %s`.", name, name);
+  const Source *source = source_at(s, span.from);
+  uint32_t at = source ? span.from - source->base : 0;
+  const char *text = source ? source->text : "";
+  while (at > 0 && text[at - 1] == ' ') at--;
+  if (at == 0 || text[at - 1] != '*') return;
+  for (at--; at > 0 && text[at - 1] == ' ';) at--;
+  uint32_t digit = at;
+  while (digit > 0 && ((text[digit - 1] >= '0' && text[digit - 1] <= '9') || text[digit - 1] == '.')) digit--;
+  bool name_before = digit > 0 && (text[digit - 1] == '_' || (text[digit - 1] & 0x80) || ((text[digit - 1] | 32) >= 'a' &&
+                                                                                          (text[digit - 1] | 32) <= 'z'));
+  if (digit < at && !name_before) diag_fix(d, (Span){source->base + at, span.from}, " ");
+}
+
 void diag_unknown_name(Session *s, Span span, const char *name, const char *nearest, bool is_unit) {
   if (told_on_line(s, DIAG_UNKNOWN_NAME, span, arena_printf(s->arena, "unknown name `%s`", name))) return;
   Diag *d = diag_new(s, DIAG_UNKNOWN_NAME, span, "unknown name `%s`", name);
   if (is_unit)
-    diag_hint(s, d, "`%s` is a unit: units follow a number, as in `1 %s`.", name, name);
+    unit_of_product(s, d, span, name);
   else if (diag_habit(name))
     diag_hint(s, d, "%s", diag_habit(name));
   else
