@@ -40,6 +40,12 @@ def comments(text):
     return collections.Counter(c.strip() for c in re.findall(rb"#[^\n]*", re.sub(rb'"(\\.|[^"\\\n])*"', b'""', text)))
 
 
+def docs(data):
+    """What the declarations of a text are documented with."""
+    tree = call("ir", "-", "--after", "parse", data=data).stdout
+    return collections.Counter(re.findall(rb' doc ("(?:\\.|[^"\\])*")', tree))
+
+
 def code_of(data, folder):
     done = call("ir", "-", "--after", "dce", data=data, cwd=folder)
     return re.sub(rb" @\d+-\d+", b"", done.stdout) if done.returncode == 0 else None
@@ -79,6 +85,8 @@ def every_text():
             troubles.append(f"{name}: a second time gives another text {done.stderr.decode()[:200]}")
         if comments(data) != comments(done.stdout):
             troubles.append(f"{name}: comments are lost or changed")
+        if done.stdout != data and b"##" in data and docs(data) - docs(done.stdout):
+            troubles.append(f"{name}: a declaration loses its documentation")
         if any(line.rstrip() != line for line in done.stdout.decode().splitlines()) or b"\n\n\n" in done.stdout:
             troubles.append(f"{name}: blanks at the end of a line, or two blank lines")
         before = code_of(data, path.parent) if done.stdout != data else None
