@@ -156,7 +156,9 @@ static void number_store(Emit *e, const IrSlot *slot, LLVMValueRef v) {
     LLVMValueRef flag = byte_offset(e, e->set, LLVMConstInt(e->u->i64, slot->index, false));
     LLVMValueRef is_set =
         LLVMBuildICmp(b, LLVMIntNE, load_aligned(e, e->u->i8, flag, 1), LLVMConstNull(e->u->i8), "");
-    v = LLVMBuildSelect(b, is_set, load_aligned(e, e->u->f64, p, 8), v, "");
+    /* chosen as bits: LLVM makes a branch of each choice between scalar floats, and takes time quadratic in their number */
+    LLVMValueRef made = LLVMBuildBitCast(b, v, e->u->i64, "");
+    v = LLVMBuildSelect(b, is_set, load_aligned(e, e->u->i64, p, 8), made, "");
   }
   LLVMSetAlignment(LLVMBuildStore(b, v, p), 8);
 }
