@@ -1,4 +1,7 @@
 """Single cells whose reference comes from NEST: the standard library's neurons under the case's current and events."""
+import os
+import re
+
 import compare
 from fields import Unknown, arrivals, check_case, currents, fine_step, quantity, settings, start
 
@@ -37,7 +40,11 @@ class PointNeuron:
         given = self.given(case)
         body = currents(case, self.target, self.current, in_unit=self.current) + arrivals(case, self.weight, self.ports)
         body += ["record spikes"] + records(case, self.columns)
-        return program(f"neuron {self.name} {{ {';  '.join(given)} }}", body, case["duration_ms"], dt, method)
+        return program(f"neuron {self.name} {{ {';  '.join(given)} }}", body, case["duration_ms"], dt, method,
+                       self.before(case))
+
+    def before(self, case):
+        return ""
 
     def programs(self, case):
         check_case(case, self.USED, self.TOLERANCES)
@@ -129,22 +136,36 @@ class AnyMethod(PointNeuron):
 
 
 class Gif(AnyMethod):
-    """Its lists of exponentials may be shorter than the library's."""
+    """Its lists of exponentials may have another length than the library's two: shorter ones get steps of zero, for longer
+    ones the library's neuron is taken with a larger index set."""
     LISTS = {"tau_stc": "tau_eta", "q_stc": "q_eta", "tau_sfa": "tau_gamma", "q_sfa": "q_gamma"}
 
     def exponentials(self, case):
         """Settings for the lists of exponentials, with steps of zero where the neuron has more of them."""
-        out, p = [], case["parameters"]
+        out, p, n = [], case["parameters"], self.length(case)
         for tau, q in (("tau_stc", "q_stc"), ("tau_sfa", "q_sfa")):
             taus, steps = (p[k]["value"] if k in p else [] for k in (tau, q))
-            if len(taus) != len(steps) or len(taus) > 2:
-                raise compare.Skip(f"{len(taus)} {tau}, {len(steps)} {q}: the library's neuron has two")
-            for k in (1, 2):
+            if len(taus) != len(steps):
+                raise Unknown(f"{len(taus)} {tau}, {len(steps)} {q}")
+            for k in range(1, n + 1):
                 if k <= len(taus):
                     out.append(f"{self.LISTS[tau]}[{k}] = {quantity(taus[k - 1], p[tau]['unit'])}")
                 step = quantity(steps[k - 1], p[q]["unit"]) if k <= len(steps) else "0"
                 out.append(f"{self.LISTS[q]}[{k}] = {step}")
         return out
+
+    def length(self, case):
+        return max([2] + [len(case["parameters"][k]["value"]) for k in self.LISTS if k in case["parameters"]])
+
+    def before(self, case):
+        if self.length(case) == 2:
+            return ""
+        with open(os.path.join(os.path.dirname(__file__), "..", "..", "stdlib", "gif.nsl")) as f:
+            text = re.search(rf"^neuron {self.name} {{.*?^}}", f.read(), re.S | re.M)[0]
+        text = text.replace("index k = 1..2", f"index k = 1..{self.length(case)}")
+        for name, value in (("tau_eta", "1 ms"), ("tau_gamma", "1 ms"), ("q_eta", "0 pA"), ("q_gamma", "0 mV")):
+            text = re.sub(rf"param {name}\[k\] *= \[[^]]*\]", f"param {name}[k] = {value}", text)
+        return text
 
     def given(self, case):
         steady, steps = case["parameters"].get("I_e"), case["stimulus"]["current_pA"]
@@ -165,6 +186,7 @@ class GifRate(Gif):
             raise Unknown("tolerance of the bins: " + case["tolerance"]["rate_hz_bins"])
         body = "\n".join("  " + line for line in currents(case, "cells.I", "pA") + arrivals(case, self.weight, self.ports))
         yield "case", f"""language 1
+{self.before(case)}
 network many {{ population cells : {self.name}[{case['n_neurons']}] {{ {';  '.join(self.given(case))} }} }}
 experiment case {{
   network many
