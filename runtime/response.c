@@ -17,8 +17,10 @@
 
 enum {
   LEAST_CURRENTS = 4,
-  CURVES = 12,
-  MANY = 60,
+  CURVES = 24,
+  LEGEND_LINE = 17,
+  FEW = 60,
+  MANY = 150,
   MOST = 2000
 }; /* many points are a cloud, of the most every n-th */
 
@@ -70,11 +72,22 @@ static bool is_current(const struct rt_drawing *d, const struct rt_drive *v) {
 
 static const char *input_of(const struct rt_drive *d) { return d->target->class->inputs[d->def->input]; }
 
+static const char *unit_of(const struct rt_drive *v) {
+  const struct nsl_class *c = v->target->class;
+  const char *unit = v->def->input < c->n_input_units ? c->input_units[v->def->input] : NULL;
+  return unit ? unit : "";
+}
+
+/* One figure shows currents onto inputs of one name and unit. */
+static bool is_shown(const struct rt_drawing *d, const struct rt_drive *v, const char *input, const char *unit) {
+  return is_current(d, v) && strcmp(input_of(v), input) == 0 && strcmp(unit_of(v), unit) == 0;
+}
+
 static void window_find(const struct rt_drawing *d, struct response *r) {
   r->from = 0, r->to = d->s->step;
   for (uint32_t i = 0; i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
-    if (!is_current(d, v) || strcmp(input_of(v), r->input) != 0 || (!v->kernel && v->value == 0)) continue;
+    if (!is_shown(d, v, r->input, r->unit) || (!v->kernel && v->value == 0)) continue;
     if (v->from > r->from) r->from = v->from;
     if (v->to < r->to) r->to = v->to;
   }
@@ -111,7 +124,7 @@ static void pop_points(const struct rt_drawing *d, struct response *r, const str
   memset(currents, 0, p->size * sizeof *currents);
   for (uint32_t i = 0; i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
-    if (v->target != p || !is_current(d, v) || strcmp(input_of(v), r->input) != 0) continue;
+    if (v->target != p || !is_shown(d, v, r->input, r->unit)) continue;
     driven = true;
     if (v->kernel) is_drawn(d->s, v, currents);
     for (uint32_t k = v->t0; !v->kernel && k < v->t0 + v->tn; k++) currents[k] += v->value;
@@ -168,38 +181,42 @@ static uint64_t curve_end(const struct response *r, uint64_t i) {
   return end;
 }
 
-static bool worth_showing(const struct response *r) {
-  uint32_t curves = 0, long_enough = 0;
-  for (uint64_t i = 0, end; i < r->n; i = end, curves++) {
+static uint32_t curves_to_show(const struct response *r) {
+  uint32_t n = 0;
+  for (uint64_t i = 0, end; i < r->n; i = end) {
     end = curve_end(r, i);
-    long_enough += end - i >= LEAST_CURRENTS;
+    n += end - i >= LEAST_CURRENTS;
   }
-  return long_enough > 0 && long_enough <= CURVES;
+  return n;
 }
 
 static void curve_draw(struct rt_drawing *d, struct rt_figure *f, const struct rt_panel *p,
                        const struct response *r, uint64_t from, uint64_t end, uint32_t number) {
   struct rt_colour c = rt_colours[number % RT_COLOURS];
-  static const double dashes[] = {5, 3};
+  static const double dashes[][2] = {{0}, {5, 3}, {1.5, 2.5}, {9, 2}}; /* one for each round of the colours */
+  const double *dash = dashes[number / RT_COLOURS];
+  int n_dash = number < RT_COLOURS ? 0 : 2;
   rt_pen(f, c, 1, 1.6);
-  d->cairo.set_dash(f->pen, dashes, number >= RT_COLOURS ? 2 : 0, 0);
+  d->cairo.set_dash(f->pen, dash, n_dash, 0);
   bool cloud = end - from > MANY;
   for (uint64_t i = from; !cloud && i < end; i++)
     d->cairo.line_to(f->pen, rt_axis_at(&p->x, r->points[i].x), rt_axis_at(&p->y, r->points[i].y));
   d->cairo.stroke(f->pen);
-  d->cairo.set_dash(f->pen, dashes, 0, 0);
+  d->cairo.set_dash(f->pen, dash, 0, 0);
   uint64_t every = (end - from + MOST - 1) / MOST;
   for (uint64_t i = from; i < end; i += every) {
     d->cairo.new_sub_path(f->pen);
     d->cairo.arc(f->pen, rt_axis_at(&p->x, r->points[i].x), rt_axis_at(&p->y, r->points[i].y),
-                 cloud ? 1.8 : 2.6, 0, 2 * M_PI);
+                 end - from > FEW ? 1.6 : 2.6, 0, 2 * M_PI);
     d->cairo.fill(f->pen);
   }
   char name[80];
   rt_short_name(d->s->pops[r->points[from].curve].def->base, 16, name, sizeof name);
   rt_pen(f, c, 1, 2);
-  double y = p->y.to + 12 + 17 * number;
-  rt_line(f, p->x.to + 14, y - 4, p->x.to + 30, y - 4);
+  d->cairo.set_dash(f->pen, dash, cloud ? 0 : n_dash, 0);
+  double y = p->y.to + 12 + LEGEND_LINE * number;
+  rt_line(f, p->x.to + 12, y - 4, p->x.to + 31, y - 4);
+  d->cairo.set_dash(f->pen, dash, 0, 0);
   rt_word(f, p->x.to + 35, y, RT_START, "", name);
 }
 
@@ -207,8 +224,8 @@ static void axes_fit(struct rt_panel *p, const struct response *r) {
   double lo = INFINITY, hi = -INFINITY, top = 0;
   struct rt_quantity one;
   char text[80];
-  snprintf(text, sizeof text, "1%s", r->unit ? r->unit : "");
-  bool known = r->unit && *r->unit && strcmp(r->unit, "1") != 0 && !rt_quantity_read(text, &one);
+  snprintf(text, sizeof text, "1%s", r->unit);
+  bool known = *r->unit && strcmp(r->unit, "1") != 0 && !rt_quantity_read(text, &one);
   double unit = known ? one.value : 1;
   for (uint64_t i = 0; i < r->n; i++) {
     lo = fmin(lo, r->points[i].x), hi = fmax(hi, r->points[i].x);
@@ -223,12 +240,13 @@ static void axes_fit(struct rt_panel *p, const struct response *r) {
            known ? ")" : "");
 }
 
-static int response_draw(struct rt_drawing *d, const struct response *r) {
+static int response_draw(struct rt_drawing *d, const struct response *r, uint32_t curves) {
   struct rt_figure f;
   uint32_t number = 0;
   rt_page_put(d->page, "<figure class=\"response\" data-points=\"%llu\">\n", (unsigned long long)r->n);
-  rt_figure_begin(&f, &d->cairo, d->page, RT_FIGURE_WIDTH, 360, "rates against currents");
-  struct rt_panel p = rt_panel_of(120, RT_FIGURE_WIDTH - 180, 14, 310);
+  double bottom = fmax(310, 14 + LEGEND_LINE * (curves + 1.0)); /* the legend is as high as the figure */
+  rt_figure_begin(&f, &d->cairo, d->page, RT_FIGURE_WIDTH, bottom + 50, "rates against currents");
+  struct rt_panel p = rt_panel_of(120, RT_FIGURE_WIDTH - 180, 14, bottom);
   axes_fit(&p, r);
   for (uint64_t i = 0, end; i < r->n; i = end) {
     end = curve_end(r, i);
@@ -244,21 +262,20 @@ static int response_draw(struct rt_drawing *d, const struct response *r) {
   return e;
 }
 
-/* A figure for each input by name. */
+/* A figure for each input, by name and unit. */
 int rt_figure_response(struct rt_drawing *d) {
   int e = 0;
   for (uint32_t i = 0; !e && d->s->step && i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
     bool seen = !is_current(d, v);
     for (uint32_t k = 0; k < i && !seen; k++)
-      seen = is_current(d, &d->s->drives[k]) && strcmp(input_of(&d->s->drives[k]), input_of(v)) == 0;
+      seen = is_shown(d, &d->s->drives[k], input_of(v), unit_of(v));
     if (seen) continue;
     struct rt_mem mem = {0};
-    const struct nsl_class *c = v->target->class;
-    struct response r = {.input = input_of(v),
-                         .unit = v->def->input < c->n_input_units ? c->input_units[v->def->input] : NULL};
+    struct response r = {.input = input_of(v), .unit = unit_of(v)};
     e = response_find(d, &mem, &r);
-    if (!e && worth_showing(&r)) e = response_draw(d, &r);
+    uint32_t curves = e ? 0 : curves_to_show(&r);
+    if (curves > 0 && curves <= CURVES) e = response_draw(d, &r, curves);
     rt_mem_free(&mem);
   }
   return e;
