@@ -1,6 +1,7 @@
 /* IR instructions -> LLVM values, by the cpu column of ir/ops.def. No semantics here: a row's emitter builds
  * the operation that the row's eval column states, and nothing is contracted or reordered after it (no
- * fast-math flags). To add an emitter: a LOW_ kind, its L_ macro, a case. */
+ * fast-math flags). What follows from constants alone is computed by the evaluator, so that LLVM, whose folding
+ * keeps subnormal results, finds nothing to fold. To add an emitter: a LOW_ kind, its L_ macro, a case. */
 #include <string.h>
 
 #include "codegen/emit.h"
@@ -154,9 +155,24 @@ static LLVMValueRef negated(Emit *e, LLVMValueRef x) {
   return LLVMBuildAnd(b, negated(e, LLVMGetOperand(x, 0)), negated(e, LLVMGetOperand(x, 1)), "");
 }
 
-static LLVMValueRef constant(Emit *e, const IrIns *ins) {
-  if (ins->type != IR_BOOL) return emit_real(e, ins->num);
-  return ins->num != 0 ? LLVMConstAllOnes(e->cond) : LLVMConstNull(e->cond);
+static LLVMValueRef constant(Emit *e, const IrIns *ins, double number) {
+  if (ins->type != IR_BOOL) return emit_real(e, number);
+  return number != 0 ? LLVMConstAllOnes(e->cond) : LLVMConstNull(e->cond);
+}
+
+/* The number that the instruction gives in every element, or NULL. */
+static const double *known(Emit *e, const IrIns *ins) {
+  unsigned n = ir_ops[ins->op].arity;
+  double arg[4] = {0}, *number = NULL;
+  if (ins->op != IR_CONST && (n == 0 || !(ir_ops[ins->op].flags & IRF_PURE))) return NULL;
+  for (unsigned i = 0; i < n; i++) {
+    if (!e->known[ins->arg[i]]) return NULL;
+    arg[i] = *e->known[ins->arg[i]];
+  }
+  number = NEW(e->u->arena, double);
+  *number = ins->op == IR_CONST ? ir_number(ins->num, e->f32)
+                                : (e->f32 ? ir_eval_op_f32 : ir_eval_op)((IrOp)ins->op, arg);
+  return number;
 }
 
 /* ---- loops: a block for the body; a phi for each carried value, for who still turns, for the turns done. Who is
@@ -221,7 +237,7 @@ static LLVMValueRef lower(Emit *e, IrVal at, const IrIns *ins, LLVMValueRef *arg
   LLVMBuilderRef b = e->u->builder;
   unsigned n = ir_ops[ins->op].arity;
   switch (low->how) {
-    case LOW_CONST: return constant(e, ins);
+    case LOW_CONST: return NULL; /* known */
     case LOW_LOAD: return emit_load(e, ins->slot);
     case LOW_TAKE: return take(e, ins->slot, arg[0]);
     case LOW_STORE: emit_store(e, ins->slot, arg[0]); return NULL;
@@ -253,5 +269,6 @@ void emit_instruction(Emit *e, IrVal i) {
   const IrIns *ins = &e->k->ins.at[i];
   LLVMValueRef arg[4] = {0};
   for (unsigned j = 0; j < ir_ops[ins->op].arity; j++) arg[j] = e->value[ins->arg[j]];
-  e->value[i] = lower(e, i, ins, arg);
+  e->known[i] = known(e, ins);
+  e->value[i] = e->known[i] ? constant(e, ins, *e->known[i]) : lower(e, i, ins, arg);
 }

@@ -23,6 +23,7 @@ typedef struct {
   LLVMValueRef arg;     /* receive: the event's weight */
   LLVMValueRef checked; /* sum of what is checked in this pass; NULL: no check yet */
   LLVMValueRef *value;  /* by instruction */
+  const double **known; /* by instruction: what it is in every element (conditions: 0 or 1), or NULL */
   struct {              /* the loop that is being built */
     LLVMBasicBlockRef before, body;
     LLVMValueRef active; /* a condition: the lane still turns */

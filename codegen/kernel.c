@@ -31,7 +31,7 @@ LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar) {
 }
 
 LLVMValueRef emit_real(const Emit *e, double number) {
-  LLVMValueRef lane = LLVMConstReal(e->lane, e->f32 ? (double)(float)number : number), all[16];
+  LLVMValueRef lane = LLVMConstReal(e->lane, number), all[16];
   for (unsigned i = 0; i < e->lanes; i++) all[i] = lane;
   return e->lanes == 1 ? lane : LLVMConstVector(all, e->lanes);
 }
@@ -107,6 +107,18 @@ static LLVMTypeRef slot_element(const Emit *e, const IrSlot *slot) {
 
 static unsigned element_bytes(const Emit *e, LLVMTypeRef element) { return element == e->u->f32 ? 4 : 8; }
 
+/* A float as the processor would have made it from a double: zero if it is subnormal. LLVM converts constants
+ * itself, and knows nothing of this. */
+static LLVMValueRef flushed(Emit *e, LLVMValueRef v) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMTypeRef ints = emit_vector(e, e->u->i32);
+  LLVMValueRef bits = LLVMBuildBitCast(b, v, ints, "");
+  LLVMValueRef exponent = LLVMBuildAnd(b, bits, emit_splat(e, LLVMConstInt(e->u->i32, 0x7f800000, false)), "");
+  LLVMValueRef sign = LLVMBuildAnd(b, bits, emit_splat(e, LLVMConstInt(e->u->i32, 0x80000000, false)), "");
+  LLVMValueRef small = LLVMBuildICmp(b, LLVMIntEQ, exponent, LLVMConstNull(ints), "");
+  return LLVMBuildBitCast(b, LLVMBuildSelect(b, small, sign, bits, ""), emit_vector(e, e->u->f32), "");
+}
+
 /* Between reals in memory and reals of the kernel. */
 static LLVMValueRef real_convert(Emit *e, LLVMValueRef v, LLVMTypeRef lane) {
   LLVMTypeRef have = LLVMTypeOf(v), want = emit_vector(e, lane);
@@ -178,7 +190,9 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
   }
   LLVMTypeRef element = slot_element(e, p);
   LLVMValueRef at = emit_array_at(e, slot, element);
-  LLVMSetAlignment(LLVMBuildStore(b, real_convert(e, v, element), at), element_bytes(e, element));
+  v = real_convert(e, v, element);
+  if (element == e->u->f32 && !e->f32) v = flushed(e, v); /* init alone: it computes in float64 */
+  LLVMSetAlignment(LLVMBuildStore(b, v, at), element_bytes(e, element));
 }
 
 /* Moves the pointer of an array slot from element 0 to element `first`; OUT begins there already. */
@@ -323,6 +337,7 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.shared = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.value = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);
+  e.known = NEW_ARRAY(u->arena, const double *, k->ins.n + 1);
   LLVMTypeRef type = LLVMFunctionType(u->i64, &u->ptr, 1, false);
   e.function = LLVMAddFunction(u->module, cg_kernel_symbol(u->s, u->arena, k, u->target), type);
   LLVMSetVisibility(e.function, LLVMHiddenVisibility);

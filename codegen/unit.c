@@ -66,6 +66,7 @@ void cg_function_target(CgUnit *u, LLVMValueRef f) {
   if (u->target->vector_width) set_text_attribute(u, f, "prefer-vector-width", u->target->vector_width);
   /* vectors that do not fit in registers go to the stack: there they must not cross cache lines */
   if (u->kind == UNIT_KERNELS) set_text_attribute(u, f, "stackrealign", "");
+  set_text_attribute(u, f, "denormal-fp-math", "preserve-sign,preserve-sign"); /* as the runtime's threads */
   set_attribute(u, f, "nounwind");
 }
 

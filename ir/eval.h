@@ -124,7 +124,7 @@ static uint64_t S(element)(const IrKernel *k, const IrEnv *env, EvalAt at, real 
     else if (ins->op == IR_AGAIN)
       i = S(again)(k, &turns, i, arg[0] != 0, v);
     else if (ins->op == IR_CONST)
-      v[i] = (real)ins->num;
+      v[i] = (real)normal(ins->num);
     else if (ins->op == IR_TIME)
       v[i] = (real)env->t;
     else if (ins->op == IR_DT)

@@ -5,7 +5,9 @@
  * Precision: with env->f32 every real is a float, except in kernels that are always float64 (ir_kernel_f64):
  * those compute in double, and only what they store to arrays is rounded. Results below the smallest normal
  * number are flushed to zero, and such arguments count as zero, as in the threads of the runtime; the
- * processor's mode is set for the time of the call. */
+ * processor's mode is set for the time of the call. Such constants are zero too, so a kernel whose memory
+ * holds no subnormal number never has one. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -38,6 +40,8 @@ typedef struct {
   int64_t elem;
   double arg; /* receive: the event's weight */
 } EvalAt;
+
+static double normal(double x) { return fabs(x) < DBL_MIN ? copysign(0, x) : x; }
 
 static void store_bit(uint64_t *words, int64_t e, bool bit) {
   uint64_t one = (uint64_t)1 << (e % 64);
@@ -82,4 +86,21 @@ double ir_eval_op(IrOp op, const double *args) {
   double value = value_f64(op, arg, (DrawAt){0});
   mode_end(mode);
   return value;
+}
+
+double ir_eval_op_f32(IrOp op, const double *args) {
+  unsigned mode = mode_begin();
+  float arg[4] = {0};
+  for (int i = 0; i < ir_ops[op].arity; i++) arg[i] = (float)args[i];
+  double value = value_f32(op, arg, (DrawAt){0});
+  mode_end(mode);
+  return value;
+}
+
+double ir_number(double number, bool f32) {
+  unsigned mode = mode_begin();
+  volatile double from = number; /* converted in this mode, neither before nor by the compiler */
+  volatile float single = (float)from;
+  mode_end(mode);
+  return f32 ? single : normal(number);
 }

@@ -342,7 +342,11 @@ static inline uint64_t ir_event_key(uint64_t key, uint32_t ordinal) {
 }
 /* Runs the kernel for elements [first, first + count), or for events [0, count). Returns nonzero if a check failed. */
 uint64_t ir_eval(const IrKernel *k, const IrEnv *env);
-double ir_eval_op(IrOp op, const double *args); /* one PURE op with arguments in float64, conditions as 0 and 1 */
+/* One PURE op, conditions as 0 and 1: in float64; in float32, arguments rounded before. */
+double ir_eval_op(IrOp op, const double *args);
+double ir_eval_op_f32(IrOp op, const double *args);
+/* A constant as kernels have it: rounded to float32 if f32, zero where it would be subnormal. */
+double ir_number(double number, bool f32);
 
 /* ---- lower.c: model to level 1; explain.c */
 IrModule *ir_lower(Session *s, Arena *a, const Model *m);

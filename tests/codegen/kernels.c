@@ -2,7 +2,7 @@
  * float32, at every x86 level that this machine has, quick and full compilation: the same bits in every
  * array, the same verdict of the checks. A difference is shrunk and printed.
  *
- * usage: kernels [PERCENT OF THE USUAL NUMBER [FIRST SEED]] */
+ * usage: kernels [PERCENT OF THE USUAL NUMBER [FIRST SEED [THE WAY, FROM 1]]] */
 #include <immintrin.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,8 +87,8 @@ static void batch(const Way *way, uint64_t first, uint32_t n) {
   m->level = 2;
   for (uint32_t i = 0; i < n; i++) {
     uint64_t seed = first + i;
-    ir_module_add(m, s->arena,
-                  random_kernel(s, s->arena, seed, random_kind(seed), 5 + (uint32_t)(seed % 90)));
+    uint32_t size = 5 + (uint32_t)(seed * 37 % 90); /* small and large ones in turn */
+    ir_module_add(m, s->arena, random_kernel(s, s->arena, seed, random_kind(seed), size));
   }
   CgOptions options = {.cpu = way->cpu, .opt = way->opt, .f32 = way->f32, .kernels_only = true};
   CgJit *jit = compile(s, m, &options);
@@ -107,21 +107,77 @@ static void batch(const Way *way, uint64_t first, uint32_t n) {
   session_free(s);
 }
 
+/* Constants that decide a value too small for a normal number: zero, whoever computes it. The third is found
+ * only after `init` has become a float. */
+static const char tiny[] =
+    "kernel step \"tiny.step\" 0\n"
+    "  slot 0 state 0 \"x\" real []\n"
+    "  slot 1 state 1 \"y\" real []\n"
+    "  slot 2 state 2 \"z\" real []\n"
+    "  %0 = const 0x1p-70 : real []\n"
+    "  %1 = mul %0 %0 : real []\n"
+    "  %2 = const 0x1p-140 : real []\n"
+    "  %3 = const -0x1p-1030 : real []\n"
+    "  store 0 \"x\" %1\n"
+    "  store 1 \"y\" %2\n"
+    "  store 2 \"z\" %3\n"
+    "end\n"
+    "kernel init \"tiny.init\" 1\n"
+    "  slot 0 param 0 \"p\" real []\n"
+    "  slot 1 param 1 \"q\" real []\n"
+    "  %0 = const -0x1.9p+6 : real []\n"
+    "  %1 = exp %0 : real []\n"
+    "  %2 = const 0x1p-1000 : real []\n"
+    "  %3 = mul %2 %2 : real []\n"
+    "  store 0 \"p\" %1\n"
+    "  store 1 \"q\" %3\n"
+    "end\n"
+    "kernel init \"tiny.turns\" 2\n"
+    "  slot 0 param 0 \"p\" real []\n"
+    "  %0 = const -0x1p-140 : real []\n"
+    "  %1 = lt %0 %0 : bool []\n"
+    "  loop 2\n"
+    "  %3 = carry %0 : real []\n"
+    "  next %3 %0\n"
+    "  again %1\n"
+    "  store 0 \"p\" %3\n"
+    "end\n";
+
+static void test_tiny(const Way *way) {
+  Session *s = session_new();
+  const char *error = NULL;
+  IrModule *m = ir_read(s, s->arena, tiny, &error);
+  CgOptions options = {.cpu = way->cpu, .opt = way->opt, .f32 = way->f32, .kernels_only = true};
+  if (m) m->level = 2;
+  CgJit *jit = m ? compile(s, m, &options) : NULL;
+  for (uint32_t i = 0; jit && i < m->kernels.n; i++) {
+    const char *difference = compare(s, s->arena, m->kernels.at[i], cg_jit_kernel(jit, i), 1, way->f32);
+    if (difference) error = difference;
+  }
+  tap_ok(jit && !error, "%s at %s, opt %d: what constants make too small is zero (%s)",
+         way->f32 ? "float32" : "float64", way->cpu, way->opt, error ? error : "all alike");
+  cg_jit_free(jit);
+  session_free(s);
+}
+
 int main(int argc, char **argv) {
   uint32_t percent = argc > 1 ? (uint32_t)atoi(argv[1]) : 100;
   uint64_t first = argc > 2 ? (uint64_t)atoll(argv[2]) : 1;
+  uint32_t only = argc > 3 ? (uint32_t)atoi(argv[3]) : 0, test = 0;
   __builtin_cpu_init();
   const struct {
     const char *cpu;
     bool here;
     uint32_t kernels; /* a batch: the older the processor, the longer the code */
-  } levels[] = {{"x86-64-v2", __builtin_cpu_supports("x86-64-v2"), 60},
-                {"x86-64-v3", __builtin_cpu_supports("x86-64-v3"), 170},
-                {"x86-64-v4", __builtin_cpu_supports("x86-64-v4"), 300}};
+  } levels[] = {{"x86-64-v2", __builtin_cpu_supports("x86-64-v2"), 20},
+                {"x86-64-v3", __builtin_cpu_supports("x86-64-v3"), 70},
+                {"x86-64-v4", __builtin_cpu_supports("x86-64-v4"), 150}};
   for (size_t i = 0; i < COUNT_OF(levels); i++)
     for (int opt = 0; opt <= 2; opt += 2)
       for (int f32 = 0; f32 < 2; f32++, first += 1000) {
         uint32_t n = (levels[i].kernels * percent + 99) / 100;
+        if (++test != only && only) continue;
+        if (levels[i].here) test_tiny(&(Way){levels[i].cpu, opt, f32});
         if (levels[i].here)
           batch(&(Way){levels[i].cpu, opt, f32}, first, n);
         else

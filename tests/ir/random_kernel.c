@@ -27,8 +27,10 @@ static uint32_t below(Gen *g, uint32_t n) { return (uint32_t)(next(&g->rng) >> 3
 static bool chance(Gen *g, uint32_t percent) { return below(g, 100) < percent; }
 
 static const double special[] = {0.0,  -0.0, 1,   -1,       2,         0.5,  10,    4,    -3,   0.1,
-                                 1e-3, 1e3,  100, INFINITY, -INFINITY, 1e30, 1e-30, 87.3, -87.3};
-enum { TAME = 13 }; /* the first of them that are not extreme */
+                                 1e-3, 1e3,  100, INFINITY, -INFINITY, 1e30, 1e-30, 87.3, -87.3,
+                                 1e-40, -3e-310};
+/* the first of them that are not extreme; those that arrays hold: nothing subnormal, as in the runtime */
+enum { TAME = 13, IN_ARRAYS = 19 };
 
 static double number(Gen *g) {
   if (chance(g, 40)) return special[below(g, chance(g, 5) ? COUNT_OF(special) : TAME)];
@@ -358,7 +360,7 @@ static uint64_t cell(uint64_t seed, SlotKind kind, uint32_t index, uint64_t elem
 
 static double cell_real(uint64_t seed, SlotKind kind, uint32_t index, uint64_t element) {
   uint64_t h = cell(seed, kind, index, element);
-  if (h % 16 == 0) return special[(h >> 8) % COUNT_OF(special)];
+  if (h % 16 == 0) return special[(h >> 8) % IN_ARRAYS];
   if (h % 512 == 1) return NAN;
   return ((double)(h >> 11) * 0x1p-53 - 0.5) * ((h & 64) ? 8 : 200);
 }
