@@ -33,7 +33,7 @@ void sum_add(const Products *z, IrVal v, double factor, Sum *s, bool *bad, int d
   const IrIns *ins = &z->k->ins.at[v];
   if (depth > MAX_DEPTH) *bad = true;
   if (*bad) return;
-  if (ins->op == IR_CONST) {
+  if (ins->op == IR_CONST && !is_opaque(z, v)) {
     s->constant += factor * ins->num;
   } else if (ins->op == IR_NEG) {
     sum_add(z, ins->arg[0], -factor, s, bad, depth + 1);
@@ -77,7 +77,7 @@ void product_add(const Products *z, IrVal v, int power, Product *p, int depth) {
   Sum s = {0};
   if (depth > MAX_DEPTH) p->bad = true;
   if (p->bad) return;
-  if (ins->op == IR_CONST && ins->num != 0) {
+  if (ins->op == IR_CONST && ins->num != 0 && !is_opaque(z, v)) {
     p->num *= power > 0 ? ins->num : 1 / ins->num;
   } else if (ins->op == IR_NEG) {
     p->num = -p->num;

@@ -7,7 +7,11 @@
  * that are not sums or products themselves. A factor exp(u) - 1 is matched with a factor of u on the other
  * side of the fraction; forms are equal if all coefficients agree to 1e-14, which forgives the rounding of
  * literals and nothing else. Needs `cse` before it (equal values are one value). Gives: the same function,
- * now finite and accurate at and near 0. */
+ * now finite and accurate at and near 0.
+ *
+ * `limits` does the same for what is constant and would be folded to 0/0 (a state that begins at -40 mV in the
+ * law above): one of the numbers at a time counts as a variable, and the first that makes a known quotient of it
+ * is taken. Whichever it is, the limit is the same. */
 #include <math.h>
 
 #include "ir/pass.h"
@@ -131,4 +135,56 @@ static IrKernel *singular_kernel(const IrKernel *k, Arena *out, Session *s) {
 
 IrModule *ir_pass_singular(const IrModule *in, Arena *out, Session *s) {
   return ir_map_kernels(in, out, s, singular_kernel);
+}
+
+/* ---- limits of constants */
+
+/* The value of i if it follows from constants alone. */
+static bool constant_at(const IrKernel *k, IrVal i, const bool *known, const double *num, double *ret) {
+  const IrIns *ins = &k->ins.at[i];
+  int n = ir_ops[ins->op].arity;
+  double args[4];
+  *ret = ins->num;
+  if (ins->op == IR_CONST) return true;
+  if (!(ir_ops[ins->op].flags & IRF_PURE) || n == 0) return false;
+  for (int j = 0; j < n; j++) {
+    if (!known[ins->arg[j]]) return false;
+    args[j] = num[ins->arg[j]];
+  }
+  *ret = ir_eval_op((IrOp)ins->op, args);
+  return true;
+}
+
+/* The limit of v, which would be 0/0, with one number of the kernel as the variable; or IR_NONE. */
+static IrVal limit_at(Singular *z, bool *opaque, IrVal v) {
+  IrVal found = IR_NONE;
+  for (IrVal c = 0; c < v && found == IR_NONE; c++) {
+    if (ins_at(z, c)->op != IR_CONST) continue;
+    opaque[c] = true;
+    found = rewrite(z, v);
+    opaque[c] = false;
+  }
+  return found;
+}
+
+static IrKernel *limits_kernel(const IrKernel *k, Arena *out, Session *s) {
+  bool *opaque = NEW_ARRAY(out, bool, k->ins.n + 1), *known = NEW_ARRAY(out, bool, k->ins.n + 1);
+  double *num = NEW_ARRAY(out, double, k->ins.n + 1);
+  Singular z = {
+      .r = ir_rewrite(k, out, s), .uniform = ir_uniform_values(k, out), .forms = {.k = k, .opaque = opaque}};
+  for (IrVal i = 0; i < k->ins.n; i++) {
+    const IrIns *ins = &k->ins.at[i];
+    IrVal v = IR_NONE;
+    ir_rewrite_at(&z.r, i);
+    known[i] = constant_at(k, i, known, num, &num[i]);
+    if (known[i] && isnan(num[i]) && (ins->op == IR_DIV || ins->op == IR_MUL)) v = limit_at(&z, opaque, i);
+    known[i] = known[i] && v == IR_NONE;
+    if (v != IR_NONE) z.r.map[i] = v;
+    else ir_rewrite_copy(&z.r, i);
+  }
+  return z.r.b.k;
+}
+
+IrModule *ir_pass_limits(const IrModule *in, Arena *out, Session *s) {
+  return ir_map_kernels(in, out, s, limits_kernel);
 }

@@ -103,22 +103,44 @@ static bool is_h5(const char *path) {
 
 static int column_find(const struct nsl_data *data, const struct rt_csv_file *f, const char *name, uint64_t *ret) {
   char all[300] = "";
-  for (*ret = 0; *ret < f->n_names; ++*ret)
-    if (strcmp(f->names[*ret], name) == 0) return 0;
+  uint64_t n = 0;
+  for (uint64_t i = 0; i < f->n_names; i++)
+    if (strcmp(f->names[i], name) == 0 && n++ == 0) *ret = i;
+  if (n == 1) return 0;
+  if (n > 1)
+    return rt_fail_at(NSL_EINPUT, data->place, "%s has %llu columns `%s`", data->path, (unsigned long long)n, name);
   for (uint64_t i = 0; i < f->n_names && strlen(all) < 200; i++)
     snprintf(all + strlen(all), sizeof all - strlen(all), "%s%.60s", i ? ", " : "", f->names[i]);
   return rt_fail_at(NSL_EINPUT, data->place, "%s has no column `%s`; its columns: %s", data->path, name, all);
 }
 
-static int csv_spike(const struct nsl_data *data, const struct rt_csv_file *f, uint64_t line, uint64_t time,
-                     uint64_t id, uint64_t population, struct rt_given_spikes *ret) {
+static bool has_column(const struct rt_csv_file *f, const char *name) {
+  for (uint64_t i = 0; i < f->n_names; i++)
+    if (strcmp(f->names[i], name) == 0) return true;
+  return false;
+}
+
+static int wrong_width(const struct nsl_data *data, const struct rt_csv_file *f, uint64_t line, uint64_t n) {
+  return rt_fail_at(NSL_EINPUT, data->place, "%s, line %llu has %llu columns, the header %llu", data->path,
+                    (unsigned long long)f->numbers[line], (unsigned long long)n, (unsigned long long)f->n_names);
+}
+
+/* only: the population of the rows before, of a file whose model names none */
+static int csv_spike(const struct nsl_data *data, const struct rt_csv_file *f, uint64_t line, const uint64_t column[3],
+                     const char **only, struct rt_given_spikes *ret) {
   char *at = f->lines[line], *field, *t = NULL, *i = NULL, *p = NULL;
-  for (uint64_t k = 0; rt_csv_field(&at, &field); k++) {
-    if (k == time) t = field;
-    if (k == id) i = field;
-    if (k == population) p = field;
+  uint64_t k = 0;
+  for (; rt_csv_field(&at, &field); k++) {
+    if (k == column[0]) t = field;
+    if (k == column[1]) i = field;
+    if (k == column[2]) p = field;
   }
+  if (k > f->n_names) return wrong_width(data, f, line, k);
   if (data->population && (!p || strcmp(p, data->population) != 0)) return 0;
+  if (!data->population && p && *only && strcmp(p, *only) != 0)
+    return rt_fail_at(NSL_EINPUT, data->place, "%s has several populations (%s, %s, …): say which with of = \"…\"",
+                      data->path, *only, p);
+  if (p) *only = p;
   double number;
   int e = rt_csv_value(data, f, line, "t_ms", t, &ret->times[ret->n]);
   if (!e) e = rt_csv_value(data, f, line, "id", i, &number);
@@ -132,18 +154,20 @@ static int csv_spike(const struct nsl_data *data, const struct rt_csv_file *f, u
 
 static int csv_spikes(struct rt_sim *s, const struct nsl_data *data, const char *path, struct rt_given_spikes *ret) {
   struct rt_csv_file f;
-  uint64_t time, id, population = UINT64_MAX;
+  uint64_t column[3] = {0, 0, UINT64_MAX}; /* t_ms, id, population */
+  const char *only = NULL;
   int e = rt_csv_read(s, data, path, &f);
-  if (!e) e = column_find(data, &f, "t_ms", &time);
-  if (!e) e = column_find(data, &f, "id", &id);
-  if (!e && data->population) e = column_find(data, &f, "population", &population);
+  if (!e) e = column_find(data, &f, "t_ms", &column[0]);
+  if (!e) e = column_find(data, &f, "id", &column[1]);
+  bool several = !e && (data->population || has_column(&f, "population"));
+  if (several) e = column_find(data, &f, "population", &column[2]);
   if (e) return e;
   ret->times = rt_alloc(&s->mem, f.n_lines, sizeof *ret->times);
   ret->ids = rt_alloc(&s->mem, f.n_lines, sizeof *ret->ids);
   if (!ret->times || !ret->ids) return NSL_EMEMORY;
   for (uint64_t i = 0; !e && i < f.n_lines; i++) {
     uint64_t before = ret->n;
-    e = csv_spike(data, &f, i, time, id, population, ret);
+    e = csv_spike(data, &f, i, column, &only, ret);
     if (!e && ret->n > before && before > 0 && ret->times[before] < ret->times[before - 1])
       return rt_fail_at(NSL_EINPUT, data->place, "%s, line %llu, column t_ms: the times fall: %g ms stands after %g ms",
                         data->path, (unsigned long long)f.numbers[i], ret->times[before], ret->times[before - 1]);
@@ -176,13 +200,18 @@ static int csv_columns(struct rt_sim *s, const struct nsl_data *data, const stru
   ret->cols = f->n_names - 1;
   ret->ids = rt_alloc(&s->mem, ret->cols + 1, sizeof *ret->ids);
   if (!ret->ids) return NSL_EMEMORY;
-  for (uint64_t i = 0, k = 0; i < f->n_names; i++) {
+  for (uint64_t i = 0, k = 0, most = 0; i < f->n_names; i++) {
     char *end;
     if (i == *ret_time) continue;
     ret->ids[k++] = strtoull(f->names[i], &end, 10);
     if (f->names[i][0] < '0' || f->names[i][0] > '9' || *end)
       return rt_fail_at(NSL_EINPUT, data->place, "%s: column `%s` should be called by the number of an element",
                         data->path, f->names[i]);
+    bool rises = k == 1 || ret->ids[k - 1] > most;
+    if (rises) most = ret->ids[k - 1];
+    for (uint64_t j = 0; !rises && j + 1 < k; j++)
+      if (ret->ids[j] == ret->ids[k - 1])
+        return rt_fail_at(NSL_EINPUT, data->place, "%s has 2 columns `%s`", data->path, f->names[i]);
   }
   return ret->cols ? 0 : rt_fail_at(NSL_EINPUT, data->place, "%s has no column beside `%s`", data->path, data->time);
 }
@@ -198,9 +227,7 @@ static int csv_sample(const struct nsl_data *data, const struct rt_csv_file *f, 
     else if ((ret->ids || k == value) && k < f->n_names && found < ret->cols)
       e = rt_csv_value(data, f, line, f->names[k], field, &to[found++]);
   }
-  if (!e && k != f->n_names)
-    return rt_fail_at(NSL_EINPUT, data->place, "%s, line %llu has %llu columns, the header %llu", data->path,
-                      (unsigned long long)f->numbers[line], (unsigned long long)k, (unsigned long long)f->n_names);
+  if (!e && k != f->n_names) return wrong_width(data, f, line, k);
   ret->times[line] *= data->time_scale;
   for (uint64_t i = 0; i < found; i++) to[i] *= data->value_scale;
   return e;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/data.h"
 #include "runtime/describe.h"
 #include "runtime/error.h"
 #include "runtime/quantity.h"
@@ -189,6 +190,12 @@ static int time_read(struct rt_sim *s, const struct rt_config *config) {
   if (!(s->duration >= 0))
     return rt_fail(NSL_EMODEL, "experiment %s: the duration must not be negative", x->name);
   double steps = rt_steps(s->duration, s->dt);
+  if (s->duration > 0 && steps == 0)
+    return rt_fail(NSL_EMODEL, "experiment %s: a run of %g ms is less than one step of %g ms", x->name, s->duration,
+                   s->dt);
+  if (fabs(steps * s->dt - s->duration) > fmax(1e-6, 1e-12 * steps) * s->dt)
+    rt_warn(s, "%g ms are no whole number of steps of %g ms: the run ends at %g ms", s->duration, s->dt,
+            steps * s->dt);
   if (!(steps < 4294967295.0))
     return rt_fail(NSL_EMODEL, "experiment %s: %.3g steps of %g ms are too many (at most 4.29e9)", x->name,
                    steps, s->dt);

@@ -262,6 +262,22 @@ experiment e {{ network net
             lambda r: [(steps_of(r.column("q", k)), [source.column("I", k)[i] for i in range(49)]) for k in range(4)], 1e-6)
 
 
+def steps_of_a_run(t):
+    """A run shorter than a step is refused; one that ends between steps says where it ends."""
+    model = "language 1\n" + BOX + """
+experiment e { neuron box
+  record q
+  run 10 ms with dt = %s }
+"""
+    out = t.path("steps.out")
+    p = call(NSLC, "run", t.write("steps.nsl", model % "30 ms"), "--", "--out", out)
+    t.check(p.returncode == 1 and "a run of 10 ms is less than one step of 30 ms" in p.stderr and not os.path.exists(out),
+            "a run of less than a step is refused", p.stderr)
+    p = call(NSLC, "run", t.write("steps.nsl", model % "3 ms"), "--", "--out", out)
+    t.check(p.returncode == 0 and "10 ms are no whole number of steps of 3 ms: the run ends at 9 ms" in p.stderr,
+            "a run that ends between steps says so", p.stderr)
+
+
 def wrong_files(t):
     model = "language 1\n" + BOX + """
 network net { population P : box[3]
@@ -286,6 +302,11 @@ experiment e { network net
         (spikes, "t_ms,id\n1,1.5\n", "line 2, column id: `1.5` is not a whole number"),
         (spikes, "t_ms,id\n-1,1\n", "spike 1 is at -1 ms"),
         (spikes, "time,id\n1,1\n", "no column `t_ms`"),
+        (spikes, "t_ms,id\n1,1,2\n", "line 2 has 3 columns, the header 2"),
+        (spikes, "t_ms,id,id\n1,1,2\n", "x.csv has 2 columns `id`"),
+        (spikes, "t_ms,id,population\n1,1,A\n2,1,B\n", "several populations (A, B, …): say which with of"),
+        (samples, "t,I,I\n0,1,2\n", "x.csv has 2 columns `I`"),
+        ('I with samples("x.csv") { t : ms;  id : pA }', "t,0,1,2,1\n0,1,2,3,4\n", "x.csv has 2 columns `1`"),
         ('ev with spikes("x.h5") { weight = 5 fC }', "HDF?", "not a whole HDF5 file"),
         ('I with samples("x.h5")', None, "there is no file x.h5"),
         ('I with samples("data") { t : ms;  I : pA }', None, "data is not a file"),
@@ -494,7 +515,7 @@ experiment e { network net
 
 if __name__ == "__main__":
     tap = Tap()
-    for part in (waveforms, membrane, noise, rates, weights, files, wrong_files, sonata, phases, measures, seeds, families):
+    for part in (waveforms, membrane, noise, rates, weights, files, wrong_files, steps_of_a_run, sonata, phases, measures, seeds, families):
         try:
             part(tap)
         except Exception as e:  # a part that breaks is one failed test
