@@ -90,6 +90,7 @@ static Memory slot_memory(SlotKind kind) {
     case SLOT_PARAM:
     case SLOT_INPUT:
     case SLOT_PAST:
+    case SLOT_COLUMN:
     case SLOT_PORT:
     case SLOT_ARG:
     case SLOT_OUT:
@@ -101,7 +102,7 @@ static Memory slot_memory(SlotKind kind) {
 /* What an element of the slot's array is in memory. */
 static LLVMTypeRef slot_element(const Emit *e, const IrSlot *slot) {
   if (slot->kind == SLOT_PORT) return e->u->i64;
-  bool f64 = !e->f32_arrays || ir_kernel_f64_arrays(e->k->kind);
+  bool f64 = !e->f32_arrays || slot->kind == SLOT_COLUMN || ir_kernel_f64_arrays(e->k->kind);
   return f64 ? e->u->f64 : e->u->f32;
 }
 

@@ -146,10 +146,22 @@ static struct nsl_param param_of(Table *t, const IrParam *p) {
 
 static struct nsl_slice slice_of(const IrSlice *s) { return (struct nsl_slice){s->pop, s->from, s->to}; }
 
+static struct nsl_column column_of(Table *t, const IrColumn *c) {
+  struct nsl_column out = {.place = place_of(t, c->column->span), .part = !c->column->values, .from = c->from, .to = c->to};
+  if (out.part) return out;
+  FILL(t, out.n_values, values, number, c->column->n);
+  for (uint32_t i = 0; i < c->column->n; i++) values[i].value = c->column->values[i];
+  out.values = values;
+  return out;
+}
+
 static struct nsl_population population_of(Table *t, const IrPopulation *p) {
+  uint32_t n_columns;
+  FILL(t, n_columns, columns, column, p->columns.n);
+  for (uint32_t i = 0; i < n_columns; i++) columns[i] = column_of(t, &p->columns.at[i]);
   return (struct nsl_population){
       name_str(t->s, p->pop->path), text_of(t, p->pop->base), p->class->index, p->size, p->block,
-      path_hash(t, p->pop->path),   place_of(t, p->pop->span)};
+      path_hash(t, p->pop->path),   place_of(t, p->pop->span), n_columns, columns};
 }
 
 static struct nsl_projection projection_of(Table *t, const IrProjection *p) {

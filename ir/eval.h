@@ -52,6 +52,7 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const Ev
     case SLOT_PAST:
     case SLOT_INPUT:
       return (real)(env->f32 && !ir_kernel_f64_arrays(k->kind) ? ((const float *)array)[e] : ((const double *)array)[e]);
+    case SLOT_COLUMN: return (real)((const double *)array)[e];
     case SLOT_ARG: return (real)at->arg;
     case SLOT_PORT:
     case SLOT_OUT:
@@ -92,6 +93,7 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t
       return;
     case SLOT_INPUT:
     case SLOT_PAST:
+    case SLOT_COLUMN:
     case SLOT_PORT:
     case SLOT_ARG:
     case SLOT_KINDS: return;

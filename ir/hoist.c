@@ -200,7 +200,14 @@ static void grow_blocks(IrExperiment *x, const uint32_t *before, Arena *out) {
     m.grown[i] = by;
   }
   move_experiment(&m, x);
-  for (uint32_t i = 0; i < n; i++) move(&m, &x->populations.at[i].size);
+  for (uint32_t i = 0; i < n; i++) {
+    IrPopulation *p = &x->populations.at[i];
+    move(&m, &p->size);
+    for (uint32_t k = 0; k < p->columns.n; k++) {
+      move(&m, &p->columns.at[k].from);
+      move(&m, &p->columns.at[k].to);
+    }
+  }
   x->n_globals += by;
 }
 

@@ -142,6 +142,7 @@ typedef struct {
   VEC(IrPast) pasts;           /* SLOT_PAST indices, two for each */
   VEC(IrUniform) uniforms;     /* layout of the population's block of globals */
   bool has_spike, has_prev;    /* SLOT_SPIKE written; SLOT_PREV read and written */
+  uint32_t n_columns;          /* of each population: numbers that `init` takes for its elements */
   uint32_t draws;              /* ordinals used so far */
   IrKernel *init;              /* stores params per element and states */
   IrKernel *flow, *test, *fire;/* level 1; NULL where there is none */
@@ -154,10 +155,15 @@ typedef struct {
  * G[0 .. n_globals): network params and lets, then a block for each population (its class's uniforms) and each
  * projection (arguments of its weight and delay kernels). `setup` computes G from what the user has set. */
 typedef struct {
+  const MColumn *column;
+  uint32_t from, to; /* G slots or IR_NONE */
+} IrColumn;
+typedef struct {
   MPopulation *pop;
   IrClass *class;
   uint32_t size;   /* G slot */
   uint32_t block;  /* first G slot of the block */
+  VEC(IrColumn) columns; /* SLOT_COLUMN indices */
 } IrPopulation;
 typedef struct {
   uint32_t pop;          /* index of the population */

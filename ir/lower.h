@@ -30,6 +30,7 @@ typedef struct {
   PtrMap past;               /* MExpr of a delayed value -> its index */
   VEC(const MExpr *) lifted; /* uniform expressions of init, computed in setup */
   VEC(uint32_t) lifted_u;    /* their uniforms */
+  VEC(const MColumn *) columns;
 } Shape;
 
 typedef enum { LEAF_ELEMENT, LEAF_INIT, LEAF_SETUP, LEAF_SYNAPSE, LEAF_DRIVE } LeafKind;

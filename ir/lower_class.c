@@ -145,7 +145,8 @@ static bool same_kernel(const IrKernel *a, const IrKernel *b) {
 
 static bool same_names(const IrClass *a, const IrClass *b) {
   if (a->states.n != b->states.n || a->elem_params.n != b->elem_params.n || a->inputs.n != b->inputs.n ||
-      a->ports.n != b->ports.n || a->holds.n != b->holds.n || a->pasts.n != b->pasts.n || a->uniforms.n != b->uniforms.n)
+      a->ports.n != b->ports.n || a->holds.n != b->holds.n || a->pasts.n != b->pasts.n || a->uniforms.n != b->uniforms.n ||
+      a->n_columns != b->n_columns)
     return false;
   for (uint32_t i = 0; i < a->states.n; i++)
     if (!name_eq(a->states.at[i].var->name, b->states.at[i].var->name) || a->states.at[i].stiff != b->states.at[i].stiff)

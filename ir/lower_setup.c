@@ -190,5 +190,10 @@ void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
                 v, false);
   }
   enter(st, NULL, 0);
+  for (uint32_t i = 0; i < shape->columns.n; i++) {
+    const MColumn *column = shape->columns.at[i];
+    IrColumn made = {column, setup_slot(st, column->from, "from"), setup_slot(st, column->to, "to")};
+    vec_push(st->l->a, &p.columns, made);
+  }
   vec_push(st->l->a, &st->x->populations, p);
 }

@@ -96,6 +96,7 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
   COPY_VEC(out, &copy->params);
   for (uint32_t i = 0; i < copy->params.n; i++) COPY_VEC(out, &copy->params.at[i].labels);
   COPY_VEC(out, &copy->populations);
+  for (uint32_t i = 0; i < copy->populations.n; i++) COPY_VEC(out, &copy->populations.at[i].columns);
   for (uint32_t i = 0; i < copy->populations.n; i++)
     if (copy->populations.at[i].class)
       copy->populations.at[i].class = made->classes.at[copy->populations.at[i].class->index];

@@ -294,6 +294,7 @@ static void verify_limits(Verify *v, const IrClass *c) {
       case SLOT_PORT: n = c->ports.n; break;
       case SLOT_HELD: n = c->holds.n; break;
       case SLOT_PAST: n = 2 * c->pasts.n; break;
+      case SLOT_COLUMN: n = c->n_columns; break;
       case SLOT_ARG:
       case SLOT_PREV:
       case SLOT_SPIKE:

@@ -20,12 +20,21 @@ struct Checker {
   bool too_large;             /* an expression outgrew MEXPR_SIZE or MEXPR_DEPTH, or calls their depth */
   bool chain_reported;        /* a chain of declarations was too long: said once */
   struct ExpectContext *expect; /* the expect that is checked (check_expect.c) */
+  const struct CellsContext *cells; /* whose settings are checked, where they may differ from cell to cell */
   struct SignalContext *signal; /* the drive whose source is checked (signal.h) */
   /* `mean(E.V)` where populations can be seen; NULL: nowhere here */
   MExpr *(*total)(void *context, const AstCall *call, bool *ret_known);
   void *total_context;
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
+
+/* The elements of a population that settings are for. */
+typedef struct CellsContext {
+  const char *name;
+  bool known;      /* how many they are; else it is found when the program starts */
+  double count;
+  MExpr *from, *to; /* both included; NULL: all */
+} CellsContext;
 
 /* ---- expressions (check_expr.c) */
 
@@ -36,7 +45,8 @@ enum {
   ALLOW_DT = 8,       /* dt */
   ALLOW_CHANGING = 16, /* states, lets, inputs (not only what is constant in a run) */
   ALLOW_SIGNAL = 32,   /* sine(…), noise(…), … (drives.def): in drives only; c->signal is set */
-  ALLOW_MEASURE = 64   /* rate(E), … (measures.def): in expects only; c->expect is set */
+  ALLOW_MEASURE = 64,  /* rate(E), … (measures.def): in expects only; c->expect is set */
+  ALLOW_COLUMN = 128   /* `csv("cells.csv").tau ms`, a number for each cell: in settings; c->cells is set */
 };
 
 /* What a place asks of its expression. A zeroed Want asks for a number or quantity of any dimension. */
@@ -117,6 +127,10 @@ void check_declare_file(Checker *c, Scope *scope, const AstFile *file);
 bool is_table_file(Checker *c, const Ast *ast);
 /* Its numbers as a (nested) list; what is no file comes back as it is. NULL after a message. */
 const Ast *table_of_file(Checker *c, const Ast *ast);
+/* A column as one number for each of c->cells. NULL after a message. (check_cells.c) */
+MExpr *column_of_cells(Checker *c, Scope *scope, const Ast *ast, const Want *want);
+/* 1 in c->cells, 0 outside. */
+MExpr *cells_inside(Checker *c, Span span);
 /* Its labels as a set. NULL after a message. */
 const Ast *labels_of_file(Checker *c, const Ast *ast);
 /* Where a file named in a model lies: relative to the file of `where`. NULL after a message. (check.c) */

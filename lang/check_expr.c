@@ -254,11 +254,7 @@ static MExpr *name_value(Checker *c, Scope *scope, const Ast *ast, Name name, co
 
 static MExpr *member_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
   bool reported;
-  if (is_table_file(c, ast)) {
-    diag_not_supported(c->s, ast->span, "a column of a file as one value for each cell",
-                       "Columns fill tables with an index: `param N[pop] = csv(\"sizes.csv\").N`.");
-    return NULL;
-  }
+  if (is_table_file(c, ast)) return column_of_cells(c, scope, ast, want);
   Symbol *symbol = path_member(c, scope, AST_AS(Member, ast), &reported);
   if (symbol) return symbol_value(c, symbol, ast->span, want);
   if (reported) return NULL;
@@ -526,10 +522,7 @@ static MExpr *value_of_kind(Checker *c, Scope *scope, const Ast *ast, const Want
     case AST_INTERVAL: diag_not_a_number(c->s, ast->span, "an interval"); return NULL;
     case AST_NAMED: diag_not_a_number(c->s, ast->span, "a named argument"); return NULL;
     case AST_UNIT: diag_not_a_number(c->s, ast->span, "a unit"); return NULL;
-    case AST_COLUMN:
-      diag_not_supported(c->s, ast->span, "a column of a file as one value for each cell",
-                         "Columns fill tables with an index: `param N[pop] = csv(\"sizes.csv\").N`.");
-      return NULL;
+    case AST_COLUMN: return column_of_cells(c, scope, ast, want);
     case AST_FILE: case AST_LANGUAGE: case AST_IMPORT: case AST_MODEL_INFO: case AST_BLOCK: case AST_FN:
     case AST_FN_ARG: case AST_DECL: case AST_ITEM: case AST_BINDER: case AST_EQUATION: case AST_ASSIGN:
     case AST_IF_STMT: case AST_RECEIVE: case AST_SPIKE: case AST_ON: case AST_HOLD: case AST_SEND:

@@ -5,6 +5,7 @@
  * paths which --set takes can be written in a file as well. */
 #include "lang/net.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { LARGEST_POPULATION = 2147483647 };
@@ -45,9 +46,46 @@ static bool same_setting(Net *n, const MPopulation *p, const MSetting *set, Span
   return false;
 }
 
+/* What a part is given: inside it the new value, outside what held before. */
+static bool part_setting(Net *n, const MSlice *slice, MSetting *set) {
+  MExpr *before = set->var->value;
+  bool draw = set->var->draw;
+  for (uint32_t i = 0; i < slice->pop->settings.n; i++) {
+    const MSetting *other = &slice->pop->settings.at[i];
+    if (other->var != set->var) continue;
+    before = other->value;
+    draw = other->draw;
+  }
+  if (!before) before = expr_number(n->c, set->var->kind == VAR_STATE ? 0 : NAN, set->var->dim, set->span);
+  MExpr *inside = cells_inside(n->c, slice->span), *zero = expr_number(n->c, 0, DIM_NONE, set->span);
+  MExpr *outside = expr_call(n->c, B_EQ, set->span, DIM_NONE, M_BOOL, (MExpr *[]){inside, zero}, 2);
+  MExpr *args[3] = {outside, before, set->value};
+  set->value = expr_call(n->c, B_SELECT, set->span, set->var->dim, M_REAL, args, 3);
+  set->draw |= draw;
+  return set->value != NULL;
+}
+
 static bool setting_fits(Net *n, const MSetting *set) {
   const MVar *var = set->var;
   return set->draw || net_in_domain(n, set->value, &var->domain, var->name, var->unit_scale, var->unit);
+}
+
+/* Settings of all elements of a population, or of a part. */
+static bool cell_settings(Net *n, Scope *scope, const MSlice *slice, const AstAssign *assign, MSettingList *ret) {
+  Known size = net_known(n, slice->pop->size), from = net_known(n, slice->from), to = net_known(n, slice->to);
+  const char *name = name_str(n->s, slice->pop->path);
+  CellsContext cells = {.name = name, .known = size.known, .count = size.value, .from = slice->from, .to = slice->to};
+  if (slice->from) {
+    cells.name = arena_printf(n->s->arena, "%s[%s]", name, from.known && to.known ? arena_printf(n->s->arena, "%.16g..%.16g", from.value, to.value) : "…");
+    cells.known = from.known && to.known;
+    cells.count = to.value - from.value + 1;
+  }
+  n->c->cells = &cells;
+  bool good = check_setting(n->c, scope, slice->pop->component, assign, ret);
+  for (uint32_t i = 0; good && slice->from && i < ret->n; i++)
+    good = setting_fits(n, &ret->at[i]) && part_setting(n, slice, &ret->at[i]);
+  n->c->cells = NULL;
+  return good;
 }
 
 static bool population_settings(Net *n, Scope *scope, MPopulation *p, const AstList *settings) {
@@ -66,7 +104,7 @@ static bool population_settings(Net *n, Scope *scope, MPopulation *p, const AstL
       good &= bound;
       continue;
     }
-    good &= check_setting(n->c, scope, p->component, assign, &sets);
+    good &= cell_settings(n, scope, &(MSlice){.pop = p}, assign, &sets);
     for (uint32_t k = 0; k < sets.n; k++) {
       if (!setting_fits(n, &sets.at[k]) || same_setting(n, p, &sets.at[k], st->span)) good = false;
       else vec_push(n->s->arena, &p->settings, sets.at[k]);
@@ -197,12 +235,7 @@ void net_override_setting(Net *n, const AstAssign *assign) {
   if (!net_slices(n, n->scope, base, &slices, NULL)) return;
   for (uint32_t i = 0; i < slices.n; i++) {
     MSettingList sets = {0};
-    if (slices.at[i].from) {
-      diag_not_supported(n->s, base->span, "settings for a part of a population",
-                         "Make it a population of its own, or give the setting to all of it.");
-      return;
-    }
-    if (!check_setting(n->c, n->scope, slices.at[i].pop->component, &inner, &sets)) return;
+    if (!cell_settings(n, n->scope, &slices.at[i], &inner, &sets)) return;
     for (uint32_t k = 0; k < sets.n; k++) {
       if (!setting_fits(n, &sets.at[k])) return;
       replace_setting(n, slices.at[i].pop, &sets.at[k]);

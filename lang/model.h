@@ -27,6 +27,7 @@ typedef struct MVar MVar;
 typedef struct MGlobal MGlobal;
 typedef struct MComponent MComponent;
 typedef struct MPopulation MPopulation;
+typedef struct MColumn MColumn;
 
 typedef enum {
   MX_NUM,    /* num */
@@ -39,6 +40,7 @@ typedef enum {
   MX_TIME,   /* t; in a drive the middle of the step */
   MX_PROCESS, /* in a drive: Ornstein-Uhlenbeck noise of mean 0, variance 1; args: decay and new noise of a step */
   MX_SAMPLE, /* in a drive: this step's value of a file; arg: its place among the drive's */
+  MX_COLUMN, /* in a setting of a population: each element's own number; column */
   MX_DT,     /* dt (in delays and rates only) */
   MX_DELAYED /* args[0] as it was args[1] ago; each node has a memory of its own */
 } MExprKind;
@@ -62,6 +64,7 @@ struct MExpr {
     MGlobal *global;
     Builtin builtin;
     Dist dist;
+    const MColumn *column;
   };
   uint32_t n_args;
   MExpr *args[4];
@@ -156,6 +159,16 @@ struct MGlobal {
   bool settable;
   bool integer_like; /* used as a size or count: must come out whole */
   MDomain domain;
+};
+
+/* A number for each element of a population, known before the run: a column of a file, or 1 in a part of the population
+ * and 0 outside. */
+struct MColumn {
+  Span span;
+  uint32_t n;
+  const double *values; /* n of them, for the elements from..to; NULL: a part */
+  MExpr *const *items;  /* in the checker only: as they stand in the file */
+  MExpr *from, *to;     /* over globals, both included; NULL: all */
 };
 
 typedef struct {

@@ -90,6 +90,26 @@ static void print_draw(const Print *p, const MExpr *e) {
   fputc(']', p->out);
 }
 
+static void print_expr(const Print *p, const MExpr *e);
+
+static void print_column(const Print *p, const MColumn *column) {
+  fputs(column->values ? "column" : "inside", p->out);
+  if (column->from) {
+    fputc('[', p->out);
+    print_expr(p, column->from);
+    fputs("..", p->out);
+    print_expr(p, column->to);
+    fputc(']', p->out);
+  }
+  if (!column->values) return;
+  fputc('(', p->out);
+  for (uint32_t i = 0; i < column->n; i++) {
+    if (i) fputs(", ", p->out);
+    print_number(p, column->values[i]);
+  }
+  fputc(')', p->out);
+}
+
 static void print_expr(const Print *p, const MExpr *e) {
   switch (e->kind) {
     case MX_NUM: print_number(p, e->num); return;
@@ -102,6 +122,7 @@ static void print_expr(const Print *p, const MExpr *e) {
     case MX_TIME: fputs("t", p->out); return;
     case MX_PROCESS: fputs("process", p->out), print_args(p, e, 2); return;
     case MX_SAMPLE: fprintf(p->out, "sample%u", e->arg); return;
+    case MX_COLUMN: print_column(p, e->column); return;
     case MX_DT: fputs("dt", p->out); return;
     case MX_DELAYED:
       fputs("delayed(", p->out);

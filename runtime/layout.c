@@ -173,6 +173,7 @@ int rt_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *co
       case NSL_SLOT_PREV: slots[i] = p->prev; break;
       case NSL_SLOT_OLD: slots[i] = p->olds ? p->olds[at] : NULL; break;
       case NSL_SLOT_PAST: slots[i] = at % 2 ? p->pasts[at / 2].begin : p->pasts[at / 2].end; break;
+      case NSL_SLOT_COLUMN: slots[i] = p->columns[at]; break;
       case NSL_SLOT_SPIKE: /* the ring's mask of the step */
       case NSL_SLOT_PORT:  /* the shard's */
       case NSL_SLOT_OUT:
@@ -270,6 +271,32 @@ static int pop_check(const struct rt_sim *s, const struct rt_pop *p) {
   return 0;
 }
 
+/* Values in the order of the elements; 0 where there is none, the first one's in padding lanes. */
+static int column_fill(struct rt_sim *s, const struct rt_pop *p, const struct nsl_column *c, double *array) {
+  const struct nsl_slice all = {p->index, c->from, c->to};
+  uint32_t first, n;
+  int e = rt_slice_range(s, &all, c->place, &first, &n);
+  if (e) return e;
+  if (!c->part && c->n_values != n)
+    return rt_fail_at(NSL_EINPUT, c->place, "the column has %u values, %s%s has %u cells", c->n_values,
+                      n < p->size ? "this part of " : "", p->def->path, n);
+  for (uint32_t i = 0; i < n; i++) array[first + i] = c->part ? 1 : c->values[i].value;
+  for (uint32_t i = p->size; i < p->padded; i++) array[i] = array[0];
+  return 0;
+}
+
+static int columns_make(struct rt_sim *s, struct rt_pop *p, struct rt_mem *mem) {
+  p->columns = rt_alloc(mem, p->def->n_columns + 1, sizeof *p->columns);
+  if (!p->columns) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < p->def->n_columns; i++) {
+    p->columns[i] = rt_alloc(mem, p->padded, sizeof **p->columns);
+    if (!p->columns[i]) return NSL_EMEMORY;
+    int e = column_fill(s, p, &p->def->columns[i], p->columns[i]);
+    if (e) return e;
+  }
+  return 0;
+}
+
 static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   const struct nsl_class *c = p->class;
   struct nsl_env env = {.u = p->u, .key = p->key, .count = p->padded, .dt = s->dt};
@@ -286,9 +313,13 @@ static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   }
   if ((e = ring_make(s, p))) return e;
   if (c->init.kernel == NSL_NONE || !p->size) return 0;
-  if ((e = rt_slots(s, p, &c->init, &slots))) return e;
-  env.slots = slots;
-  rt_kernel(s, &c->init)(&env);
+  struct rt_mem mem = {0}; /* columns are needed here alone */
+  if (!(e = columns_make(s, p, &mem)) && !(e = rt_slots(s, p, &c->init, &slots))) {
+    env.slots = slots;
+    rt_kernel(s, &c->init)(&env);
+  }
+  rt_mem_free(&mem);
+  if (e) return e;
   if ((e = params_check(s, p)) || (e = pop_check(s, p))) return e;
   return rt_pasts_make(s, p);
 }

@@ -67,6 +67,7 @@ struct rt_pop {
   struct rt_count *counts;  /* by element: its events in this step; NULL: nobody asks */
   uint64_t **held, *prev;
   struct rt_past *pasts; /* by delayed value of the class */
+  double **columns; /* while `init` runs */
   uint64_t *ring;          /* spike masks of recent steps: ring_len times stride */
   uint32_t ring_mask;      /* ring_len - 1; a power of two minus 1 */
   uint32_t *hold_steps;    /* by hold */

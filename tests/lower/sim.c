@@ -115,6 +115,7 @@ static void *memory_of(Sim *sim, const IrSlot *slot) {
     case SLOT_SPIKE: return sim->spike;
     case SLOT_OLD: return sim->old[slot->index];
     case SLOT_DER:
+    case SLOT_COLUMN:
     case SLOT_UNIFORM:
     case SLOT_ARG:
     case SLOT_OUT:

@@ -1,0 +1,65 @@
+/* Settings that differ from cell to cell: `V_th = csv("cells.csv").V_th mV` -> one number for each element, and the
+ * elements of a part, `E[0..99].tau_m = 12 ms`.
+ *
+ * A column is read when the model is compiled (check_table.c); that it has a line for each element is checked here if
+ * their number is known, and in any case when the program starts, since sizes can be set. Needs c->cells. */
+#include "lang/check.h"
+
+static MExpr *column_expr(Checker *c, MColumn *column, Dim dim) {
+  MExpr *e = expr_leaf(c, MX_COLUMN, dim, column->span);
+  e->column = column;
+  column->from = c->cells->from;
+  column->to = c->cells->to;
+  return e;
+}
+
+/* The numbers of a column, each checked as if it stood in the model. */
+static bool column_values(Checker *c, Scope *scope, const AstList *items, const Want *want, double *values,
+                          MExpr **ret_items, Dim *ret_dim) {
+  Want w = *want;
+  w.allow = 0;
+  *ret_dim = want->has_dim ? want->dim : DIM_NONE;
+  for (uint32_t i = 0; i < items->n; i++) {
+    MExpr *e = check_expr(c, scope, items->at[i], &w);
+    if (!e || !expr_constant(e, false, &values[i])) return false;
+    if (i == 0) *ret_dim = e->dim;
+    ret_items[i] = e;
+  }
+  return true;
+}
+
+MExpr *column_of_cells(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
+  if (!(want->allow & ALLOW_COLUMN) || !c->cells) {
+    diag_table_file(c->s, ast->span, "one value for each cell stands only in the settings of a population",
+                    "With an index a column fills a table: `param N[pop] = csv(\"sizes.csv\").N`.");
+    return NULL;
+  }
+  const Ast *call = ast->kind == AST_COLUMN ? AST_AS(Column, ast)->base : ast;
+  if (call->kind != AST_MEMBER) {
+    diag_table_file(c->s, ast->span, "one value for each cell is a named column", "Write `csv(\"cells.csv\").tau ms`.");
+    return NULL;
+  }
+  const Ast *table = table_of_file(c, ast);
+  if (!table) return NULL;
+  const AstList *items = &AST_AS(ListExpr, table)->items;
+  if (!items->n || (c->cells->known && c->cells->count != items->n)) {
+    const char *cells = c->cells->known ? arena_printf(c->arena, "%.16g", c->cells->count) : "more";
+    diag_table_file(c->s, ast->span,
+                    arena_printf(c->arena, "the column has %u values, `%s` has %s cells", items->n, c->cells->name, cells),
+                    "A column gives one value for each cell, in their order.");
+    return NULL;
+  }
+  MColumn *column = NEW(c->arena, MColumn);
+  double *values = NEW_ARRAY(c->arena, double, items->n);
+  MExpr **checked = NEW_ARRAY(c->arena, MExpr *, items->n);
+  Dim dim;
+  if (!column_values(c, scope, items, want, values, checked, &dim)) return NULL;
+  *column = (MColumn){.span = ast->span, .n = items->n, .values = values, .items = checked};
+  return column_expr(c, column, dim);
+}
+
+MExpr *cells_inside(Checker *c, Span span) {
+  MColumn *part = NEW(c->arena, MColumn);
+  part->span = span;
+  return column_expr(c, part, DIM_NONE);
+}
