@@ -319,7 +319,7 @@ static bool reserved_call(Checker *c, Scope *scope, const AstCall *call, const c
     return true;
   }
   if (strcmp(name, "choice") == 0) {
-    diag_not_supported(c->s, span, "`choice`", "Use uniform, normal, exponential or lognormal.");
+    *ret = choice_value(c, scope, call, want);
     return true;
   }
   return false;

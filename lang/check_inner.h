@@ -9,6 +9,8 @@ MExpr *check_inner(Checker *c, Scope *scope, const Ast *ast, const Want *want);
 MExpr *call_value(Checker *c, Scope *scope, const Ast *ast, const Want *want);
 MExpr *within_value(Checker *c, Scope *scope, const Ast *ast, const Want *want);
 MExpr *power_value(Checker *c, Span span, MExpr *base, MExpr *exponent);
+/* `choice(a, b, …)`: a draw (check_choice.c). */
+MExpr *choice_value(Checker *c, Scope *scope, const AstCall *call, const Want *want);
 /* A literal 0 or inf. */
 bool expr_fits_any(const MExpr *e);
 /* Makes literals 0 and inf fit; false after a message when the dimensions differ. */

@@ -79,9 +79,65 @@ def cells(t):
             other.process.stderr)
 
 
+# ---- choices
+
+CHOICE = """
+neuron cell {
+  param tau = 10 ms in (0 ms, inf)
+  param mode in {slow, fast, none} = slow
+  state V = 0 mV, m = 0, n = 0, w = 0
+  let speed = if mode == fast then 2 else if mode == none then 3 else 1
+  V' = 0
+  receive e(a) { w += a;  n += 1 }
+  spike when V > 1 mV { V = 0 mV }
+}
+network net {
+  param fifth = 5 mV
+  population E : cell[4000] { tau ~ choice(1 ms, 2 ms, 4 ms);  mode ~ choice(fast, none);  V ~ choice(0, 1 mV, 2 mV, 3 mV, fifth) }
+  population F : cell[5] { tau ~ uniform(1 ms, 2 ms) }
+  connect one: E -> F.e by total_number(2000) { weight ~ choice(1, 100);  delay = 1 ms }
+}
+experiment x {
+  network net
+  record tau of E every 2 ms
+  record speed of E every 2 ms
+  record V of E every 2 ms
+  record w of F every 2 ms
+  record n of F every 2 ms
+  run 2 ms with dt = 0.1 ms, seed = 3
+}
+"""
+
+
+def likely(t, what, values, expected):
+    """Each of the expected values as often as the others, within five standard deviations."""
+    n, p = len(values), 1 / len(expected)
+    found = [sum(abs(v - e) < 1e-9 for v in values) for e in expected]
+    far = 5 * (n * p * (1 - p)) ** 0.5
+    t.check(n and sum(found) == n and all(abs(f - n * p) < far for f in found), what, (found, expected))
+
+
+def choices(t):
+    run = Run(t, CHOICE)
+    if not run.good:
+        return t.check(False, "choices", run.process.stderr)
+    tau, speed, V = run.rows("tau")[0], run.rows("speed")[0], run.rows("V")[0]
+    likely(t, "a choice of quantities", tau, [1, 2, 4])
+    likely(t, "a choice of labels", speed, [2, 3])
+    likely(t, "a choice with 0 and a param among the quantities", V, [0, 1, 2, 3, 5])
+    both = [100 * a + b for a, b in zip(tau, speed)]
+    likely(t, "two choices of a cell do not depend on each other", both, [102, 103, 202, 203, 402, 403])
+    hit = sum(run.rows("n")[-1])
+    high = (sum(run.rows("w")[-1]) - hit) / 99
+    t.check(hit > 800 and abs(high - hit / 2) < 5 * (hit / 4) ** 0.5, "a choice of weights", (hit, high))
+    first = Run(t, CHOICE, "--set", "net.fifth=7 mV")
+    t.check(first.good and first.rows("V")[0] == [7 if v == 5 else v for v in V], "alternatives are set, the draws stay")
+    t.check(run.good and Run(t, CHOICE, "--seed", "4").rows("tau")[0] != tau, "another seed, other choices")
+
+
 def main():
     t = Tap()
-    for part in (cells,):
+    for part in (cells, choices):
         part(t)
     t.done()
 
