@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lang/component.h"
+#include "lang/net.h"
 
 static const Dim time_dim = {{DIM_ONE}}, rate_dim = {{-DIM_ONE}};
 
@@ -308,6 +309,8 @@ static bool spike_condition(Comp *k, const AstSpike *spike, MSpike *m) {
       break;
   }
   m->cond = check_expr(k->c, k->scope, spike->cond, &want);
+  Known known = m->cond && spike->form == SPIKE_RATE ? known_literal(m->cond) : (Known){0};
+  if (known.known && known.value < 0) diag_negative(k->s, m->cond->span, want.who, known.value * 1000, "Hz");
   if (!m->cond || !spike->level) return m->cond != NULL;
   Want level = {.has_dim = true,
                 .dim = m->cond->dim,

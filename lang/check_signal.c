@@ -357,6 +357,9 @@ static MExpr *signal_noise(Checker *c, Scope *scope, const AstCall *call, const 
     diag_rate_noise(c->s, span);
     return NULL;
   }
+  Known sd = net_known(c->signal->net, a->value[0]);
+  if (sd.known && sd.value < 0)
+    diag_negative(c->s, a->value[0]->span, "`sd` of `noise`", sd.value, dim_text(c->s, a->value[0]->dim));
   MExpr *dt = expr_leaf(c, MX_DT, dim_time(1), span), *minus = expr_number(c, -1, DIM_NONE, span);
   MExpr *x = op(c, B_MUL, minus, op(c, B_DIV, dt, a->value[1]));
   MExpr *two = expr_number(c, 2, DIM_NONE, span);

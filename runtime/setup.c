@@ -185,7 +185,12 @@ static int time_read(struct rt_sim *s, const struct rt_config *config) {
   if (!(s->dt > 0) || isinf(s->dt))
     return rt_fail(NSL_EMODEL, "experiment %s: dt must be a positive time", x->name);
   s->duration = 0;
-  for (uint32_t i = 0; i < x->n_phases; i++) s->duration += s->G[x->phases[i].duration];
+  for (uint32_t i = 0; i < x->n_phases; i++) {
+    double length = s->G[x->phases[i].duration];
+    if (!config->has_duration && length > 0 && rt_steps(length, s->dt) == 0)
+      return rt_fail(NSL_EMODEL, "experiment %s: a run of %g ms is less than one step of %g ms", x->name, length, s->dt);
+    s->duration += length;
+  }
   if (config->has_duration) s->duration = config->duration;
   if (!(s->duration >= 0))
     return rt_fail(NSL_EMODEL, "experiment %s: the duration must not be negative", x->name);

@@ -273,6 +273,10 @@ experiment e { neuron box
     p = call(NSLC, "run", t.write("steps.nsl", model % "30 ms"), "--", "--out", out)
     t.check(p.returncode == 1 and "a run of 10 ms is less than one step of 30 ms" in p.stderr and not os.path.exists(out),
             "a run of less than a step is refused", p.stderr)
+    p = call(NSLC, "run", t.write("steps.nsl", model % "1 ms" + "experiment f { neuron box\n  run 2 ms as a with dt = 1 ms\n  run 0.1 ms as b }\n"), "--",
+             "--experiment", "f", "--out", out)
+    t.check(p.returncode == 1 and "a run of 0.1 ms is less than one step of 1 ms" in p.stderr and not os.path.exists(out),
+            "a phase of less than a step is refused", p.stderr)
     p = call(NSLC, "run", t.write("steps.nsl", model % "3 ms"), "--", "--out", out)
     t.check(p.returncode == 0 and "10 ms are no whole number of steps of 3 ms: the run ends at 9 ms" in p.stderr,
             "a run that ends between steps says so", p.stderr)
