@@ -8,6 +8,16 @@
 #include "lang/diag.h"
 #include "lang/scope.h"
 
+/* What a place asks of its expression. A zeroed Want asks for a number or quantity of any dimension. */
+typedef struct {
+  bool has_dim;
+  Dim dim;
+  const char *who; /* who asks, for messages: "V'", "the weight"; NULL: "this place" */
+  bool condition;  /* a Boolean is wanted */
+  unsigned allow;
+  const MDomain *labels; /* names are looked up here first if it has labels (`= poisson`) */
+} Want;
+
 struct Checker {
   Session *s;
   Arena *arena; /* of the session */
@@ -25,6 +35,9 @@ struct Checker {
   /* `mean(E.V)` where populations can be seen; NULL: nowhere here */
   MExpr *(*total)(void *context, const AstCall *call, bool *ret_known);
   void *total_context;
+  /* `E.V` where an expression is meant for each cell of a population; NULL: nowhere here */
+  MExpr *(*cell)(void *context, const Ast *ast, const Want *want, bool *ret_known);
+  void *cell_context;
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
 
@@ -48,16 +61,6 @@ enum {
   ALLOW_MEASURE = 64,  /* rate(E), … (measures.def): in expects only; c->expect is set */
   ALLOW_COLUMN = 128   /* `csv("cells.csv").tau ms`, a number for each cell: in settings; c->cells is set */
 };
-
-/* What a place asks of its expression. A zeroed Want asks for a number or quantity of any dimension. */
-typedef struct {
-  bool has_dim;
-  Dim dim;
-  const char *who; /* who asks, for messages: "V'", "the weight"; NULL: "this place" */
-  bool condition;  /* a Boolean is wanted */
-  unsigned allow;
-  const MDomain *labels; /* names are looked up here first if it has labels (`= poisson`) */
-} Want;
 
 MExpr *check_expr(Checker *c, Scope *scope, const Ast *ast, const Want *want);
 /* `let`s and literals: the value if it is known at compile time (params by their default only if `defaults`).

@@ -35,7 +35,8 @@ static const char *callee_text(const Session *s, const AstCall *call) {
 /* min, max and mean are functions of the language too: of two values, or over indices. */
 static bool means_measure(const Net *n, const MeasureRow *row, const AstCall *call) {
   if (row->of == OF_SPIKES || row == &rows[MEASURE_VALUE]) return true;
-  return call->args.n == 1 && (n->neuron || row != &rows[MEASURE_MEAN] || call->args.at[0]->kind == AST_MEMBER);
+  return call->args.n == 1 && (n->neuron || row != &rows[MEASURE_MEAN] || call->args.at[0]->kind == AST_MEMBER ||
+                               net_has_cells(n, call->args.at[0]));
 }
 
 static const MeasureRow *measure_row(const Net *n, const AstCall *call) {
@@ -72,6 +73,10 @@ static bool measure_values(Net *n, const MeasureRow *row, const Ast *of, MMeasur
   AstNameRef var;
   if (n->neuron) {
     vec_push(s->arena, &slices, ((MSlice){n->pops.at[0]->elements[0], NULL, NULL, of->span}));
+  } else if (of->kind != AST_MEMBER && net_has_cells(n, of)) {
+    bool good = net_cell_values(n, of, row->name, &r, ret_dim);
+    for (uint32_t i = 0; good && i < r.items.n; i++) vec_push(s->arena, &m->items, r.items.at[i]);
+    return good;
   } else {
     if (of->kind != AST_MEMBER) {
       diag_measure_arguments(s, of->span, row->name, true, row->argument);
@@ -151,6 +156,9 @@ static bool unknown_measure(Net *n, const Ast *ast) {
   if (!call || call->callee->kind != AST_NAME || measure_row(n, call)) return false;
   Name name = AST_AS(NameRef, call->callee)->name.name;
   if (is_function(n, name)) return false;
+  const Ast *arg = call->args.n == 1 ? call->args.at[0] : NULL;
+  bool sum = strcmp(name_str(s, name), "sum") == 0;
+  if (sum && arg && arg->kind != AST_MEMBER && !net_has_cells(n, arg)) return false; /* over indices */
   const char *words[MEASURE_COUNT];
   for (size_t i = 0; i < MEASURE_COUNT; i++) {
     words[i] = rows[i].name;

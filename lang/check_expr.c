@@ -542,7 +542,9 @@ MExpr *check_inner(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
     return NULL;
   }
   c->depth++;
-  MExpr *e = value_of_kind(c, scope, ast, want);
+  bool known = false;
+  MExpr *e = c->cell ? c->cell(c->cell_context, ast, want, &known) : NULL;
+  if (!known) e = value_of_kind(c, scope, ast, want);
   c->depth--;
   return e;
 }

@@ -102,6 +102,12 @@ typedef struct {
 static bool total_items(Net *n, const Ast *arg, MFeed *feed, Dim *ret_dim) {
   MSliceList slices = {0};
   AstWord member = {0};
+  MRecord r = {0};
+  if (arg->kind != AST_MEMBER) {
+    bool good = net_cell_values(n, arg, feed->sum ? "sum" : "mean", &r, ret_dim);
+    for (uint32_t i = 0; good && i < r.items.n; i++) vec_push(n->s->arena, &feed->items, r.items.at[i]);
+    return good;
+  }
   if (!net_slices(n, n->scope, arg, &slices, &member)) return false;
   for (uint32_t i = 0; i < slices.n; i++) {
     const MComponent *c = slices.at[i].pop->component;
@@ -128,7 +134,7 @@ static MExpr *population_total(void *context, const AstCall *call, bool *ret_kno
   Totals *t = context;
   Net *n = t->n;
   const Ast *arg = call->args.at[0];
-  *ret_known = arg->kind == AST_MEMBER;
+  *ret_known = arg->kind == AST_MEMBER || net_has_cells(n, arg);
   if (!*ret_known) return NULL;
   MFeed *feed = NEW(n->s->arena, MFeed);
   Dim dim = DIM_NONE;

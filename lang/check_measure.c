@@ -103,8 +103,10 @@ static bool record_total(Net *n, const AstRecord *ast, MRecord *r, Dim *dim) {
   AstWord member = {0};
   const Ast *arg = call->args.n == 1 ? call->args.at[0] : NULL;
   r->kind = named(n, call->callee, "sum") ? RECORD_SUM : RECORD_MEAN;
+  const char *who = r->kind == RECORD_SUM ? "sum" : "mean";
+  if (arg && !ast->of && arg->kind != AST_MEMBER && net_has_cells(n, arg)) return net_cell_values(n, arg, who, r, dim);
   if (!arg || ast->of || arg->kind != AST_MEMBER) {
-    diag_record_total_form(s, ast->value->span, r->kind == RECORD_SUM ? "sum" : "mean");
+    diag_record_total_form(s, ast->value->span, who);
     return false;
   }
   if (!net_slices(n, n->scope, arg, &slices, &member)) return false;

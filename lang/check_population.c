@@ -170,14 +170,13 @@ void net_lone_population(Net *n, MComponent *component, Span span, const AstList
 
 /* ---- what an experiment sets in a population: `cell[L4e].na.g = 3 mS/cm^2` */
 
-static const Ast *split_target(Net *n, const Ast *ast, Ast **ret_rest);
 
 /* `E.o.x'`: as of `E.o`, with the primes at the end. */
 static const Ast *split_primed(Net *n, const AstPrimed *p, Ast **ret_rest) {
   Ast *rest = ast_new(n->s, AST_PRIMED, (Span){p->name.span.from, p->head.span.to});
   const Ast *base = p->base;
   Ast *inner = NULL;
-  if (base->kind == AST_MEMBER) base = split_target(n, base, &inner);
+  if (base->kind == AST_MEMBER) base = net_split(n, base, &inner);
   AST_AS(Primed, rest)->base = inner;
   AST_AS(Primed, rest)->name = p->name;
   AST_AS(Primed, rest)->indices = p->indices;
@@ -186,11 +185,10 @@ static const Ast *split_primed(Net *n, const AstPrimed *p, Ast **ret_rest) {
   return base;
 }
 
-/* `cell[L4e].na.w[2]` -> `cell[L4e]`, and the rest as a tree of its own. */
-static const Ast *split_target(Net *n, const Ast *ast, Ast **ret_rest) {
+const Ast *net_split(Net *n, const Ast *ast, Ast **ret_rest) {
   if (ast->kind == AST_CALL) {
     Ast *inner;
-    const Ast *base = split_target(n, AST_AS(Call, ast)->callee, &inner);
+    const Ast *base = net_split(n, AST_AS(Call, ast)->callee, &inner);
     *ret_rest = ast_new(n->s, AST_CALL, (Span){inner->span.from, ast->span.to});
     AST_AS(Call, *ret_rest)->callee = inner;
     AST_AS(Call, *ret_rest)->args = AST_AS(Call, ast)->args;
@@ -199,7 +197,7 @@ static const Ast *split_target(Net *n, const Ast *ast, Ast **ret_rest) {
   if (ast->kind == AST_PRIMED) return split_primed(n, AST_AS(Primed, ast), ret_rest);
   if (ast->kind == AST_SUBSCRIPT) {
     Ast *inner;
-    const Ast *base = split_target(n, AST_AS(Subscript, ast)->base, &inner);
+    const Ast *base = net_split(n, AST_AS(Subscript, ast)->base, &inner);
     *ret_rest = ast_new(n->s, AST_SUBSCRIPT, (Span){inner->span.from, ast->span.to});
     AST_AS(Subscript, *ret_rest)->base = inner;
     AST_AS(Subscript, *ret_rest)->indices = AST_AS(Subscript, ast)->indices;
@@ -212,7 +210,7 @@ static const Ast *split_target(Net *n, const Ast *ast, Ast **ret_rest) {
     return m->base;
   }
   Ast *inner;
-  const Ast *base = split_target(n, m->base, &inner);
+  const Ast *base = net_split(n, m->base, &inner);
   *ret_rest = ast_new(n->s, AST_MEMBER, (Span){inner->span.from, m->name.span.to});
   AST_AS(Member, *ret_rest)->base = inner;
   AST_AS(Member, *ret_rest)->name = m->name;
@@ -231,7 +229,7 @@ static void replace_setting(Net *n, MPopulation *p, const MSetting *set) {
 void net_override_setting(Net *n, const AstAssign *assign) {
   AstAssign inner = *assign;
   MSliceList slices = {0};
-  const Ast *base = split_target(n, assign->target, &inner.target);
+  const Ast *base = net_split(n, assign->target, &inner.target);
   if (!net_slices(n, n->scope, base, &slices, NULL)) return;
   for (uint32_t i = 0; i < slices.n; i++) {
     MSettingList sets = {0};

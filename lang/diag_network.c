@@ -451,6 +451,17 @@ void diag_record_total_form(Session *s, Span span, const char *name) {
   diag_hint(s, d, "Write `record %s(E.V) as lfp every 1 ms`.", name);
 }
 
+void diag_total_populations(Session *s, Span span, const char *name, const char *first) {
+  Diag *d = diag_new(s, DIAG_RECORD_TOTAL_FORM, span, "`%s` goes over the cells of one population or group, here `%s`", name, first);
+  diag_hint(s, d, "Of several a group can be made: `%s((E, I).V)`.", name);
+}
+
+void diag_total_of_network(Session *s, Span span, const char *name, const char *value, Span decl) {
+  Diag *d = diag_new(s, DIAG_RECORD_TOTAL_FORM, span, "`%s` is a value of the network, `%s` goes over values of cells", value, name);
+  declared_here(s, d, value, decl);
+  diag_hint(s, d, "Give it to the cells as a param of theirs.");
+}
+
 void diag_record_name_missing(Session *s, Span span) {
   Diag *d = diag_new(s, DIAG_RECORD_NAME_MISSING, span, "this record needs a name for its file");
   diag_hint(s, d, "Add `as NAME`.");

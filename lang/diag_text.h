@@ -211,6 +211,9 @@ void diag_record_of_missing(Session *s, Span span, const char *text);
 void diag_record_spikes_form(Session *s, Span span);
 void diag_spikes_twice(Session *s, Span span, const char *name, Span before);
 void diag_record_total_form(Session *s, Span span, const char *name);
+/* first: the population that the sum or mean (name) goes over. */
+void diag_total_populations(Session *s, Span span, const char *name, const char *first);
+void diag_total_of_network(Session *s, Span span, const char *name, const char *value, Span decl);
 void diag_record_name_missing(Session *s, Span span);
 void diag_record_name_twice(Session *s, Span span, const char *name, Span before);
 void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run);

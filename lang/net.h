@@ -107,6 +107,8 @@ void net_check_values(Net *n);                                 /* check_globals.
 void net_declare_population(Net *n, const AstPopulation *ast); /* check_population.c */
 void net_check_population(Net *n, NetPop *pop);                /* check_population.c */
 void net_override_setting(Net *n, const AstAssign *assign);    /* check_population.c */
+/* `cell[L4e].na.w[2]` -> `cell[L4e]`, and the rest as a tree of its own (check_population.c). */
+const Ast *net_split(Net *n, const Ast *ast, Ast **ret_rest);
 void net_lone_population(Net *n, MComponent *component, Span span, const AstList *settings);
 void net_declare_signals(Net *n, const AstDecl *decl); /* check_feed.c */
 void net_check_signals(Net *n);                        /* after the populations */
@@ -161,6 +163,10 @@ MExpr *net_phase_begin(Net *n, uint32_t at);
 void net_expect(Net *n, const AstExpect *ast);
 /* Adds an item for each slice: `value` among the variables of its component, all of one dimension (check_measure.c). */
 bool net_record_values(Net *n, const Ast *value, const MSliceList *slices, MRecord *r, Dim *ret_dim);
+/* Does a cell's variable stand in it, as in `E.V - E.E_L`? */
+bool net_has_cells(const Net *n, const Ast *ast);
+/* Such an expression for each cell of one population or group, as items of r; who: "sum" (check_cellwise.c). */
+bool net_cell_values(Net *n, const Ast *value, const char *who, MRecord *r, Dim *ret_dim);
 Dim dim_time(int power); /* ms^power */
 /* A time, not negative (or even positive) as far as it is known. NULL after a message. */
 MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive);

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Settings that differ from cell to cell: columns of files, parts of populations, draws; models run through `nslc run … --csv`, against
 plain Python written from the language's page alone."""
+import math
+
 from semantics import Run, compare
 from tap import NSLC, Tap, call, run_json
 
@@ -135,9 +137,74 @@ def choices(t):
     t.check(run.good and Run(t, CHOICE, "--seed", "4").rows("tau")[0] != tau, "another seed, other choices")
 
 
+# ---- totals of expressions
+
+TOTALS = """
+fn twice(x) = 2 * x
+channel leak { param g = 0.1/ms;  input V : mV;  state s = 2;  s' = -s / (5 ms);  let I = g * V }
+neuron cell {
+  index k = 1..3
+  param E_L = -3 mV
+  use na = leak
+  state V = 0 mV, x[k] = k
+  state y = 1, y' = 2/ms
+  V' = -na.I
+  x[k]' = -x[k] / (k * 1 ms)
+  y'' = 0
+}
+neuron plain { param E_L = -1 mV;  state V = 5 mV;  V' = -V / (10 ms) }
+network net {
+  index p = { A, B }
+  param J[p] = [1, 3]
+  population E : cell[70] { V ~ uniform(0 mV, 1 mV) }
+  population I : plain[30]
+  population C[k in p] : plain[10] { V = J[k] * 1 mV;  E_L ~ choice(-1 mV, -2 mV) }
+  signal da : mV { da' = mean(twice(E.y) * 1 mV) / (1 ms) }
+  signal db : mV { db' = sum((I, C).V - (I, C).E_L) / (1 ms) }
+}
+experiment x {
+  network net
+  record V of E as each every 1 ms
+  record V of C as Cs every 1 ms
+  record E_L of C as Es every 1 ms
+  record mean(E.V - E.E_L) as a every 1 ms
+  record sum((E, I).V - 2 * (E, I).E_L) as b every 1 ms
+  record mean(E[5..9].x[2]) as c every 1 ms
+  record sum(E.y') as d every 1 ms
+  record mean(twice(E.na.s) * E.x[1]^2 + abs(E[2].y) * 0) as e every 1 ms
+  record mean(C[B].V - C[B].E_L) as f every 1 ms
+  record sum(C.V^2) as g every 1 ms
+  record da every 1 ms
+  record db every 0.1 ms
+  run 2 ms with dt = 0.1 ms
+  expect max(C.V - 2 * C.E_L) in [6.9 mV, 7.1 mV]
+  expect sum(J[p]) in [4, 4]
+}
+""".replace(" + abs(E[2].y) * 0", "")
+
+
+def totals(t):
+    run = Run(t, TOTALS)
+    ms = range(3)
+
+    def pairs(r):
+        V, C, E_L = r.rows("each"), r.rows("Cs"), r.rows("Es")[0]
+        plain = [5 * math.exp(-s / 10) for s in ms]
+        return [(r.column("a"), [sum(row) / 70 + 3 for row in V]),
+                (r.column("b"), [sum(row) + 6 * 70 + 30 * (p + 2) for row, p in zip(V, plain)]),
+                (r.column("c"), [2 * math.exp(-s / 2) for s in ms]), (r.column("d"), [140] * 3),
+                (r.column("e"), [4 * math.exp(-s / 5) * math.exp(-2 * s) for s in ms]),
+                (r.column("f"), [sum(v - e for v, e in zip(row[10:], E_L[10:])) / 10 for row in C]),
+                (r.column("g"), [sum(v * v for v in row) for row in C]),
+                # what the signals see is held over the step: y = 1 + 2 t at its begin
+                (r.column("da"), [sum(0.1 * 2 * (1 + 2 * 0.1 * i) for i in range(10 * s)) for s in ms]),
+                (r.column("db")[:2], [0, 0.1 * (30 * 6 + sum(C[0]) - sum(E_L))])]
+    compare(t, run, "sums and means of expressions, recorded and in signals; expects of them", pairs)
+
+
 def main():
     t = Tap()
-    for part in (cells, choices):
+    for part in (cells, choices, totals):
         part(t)
     t.done()
 
