@@ -332,7 +332,8 @@ static void complain(Parser *p, Span span, const Expected *e) {
   bool word = t->code == T_NAME || (token_role(p, t->code) != ROLE_NONE && !p->word_of_token[t->code]->hard);
   const char *nearest = word ? nearest_expected(e, token_text(p, t)) : NULL;
   const char *found = token_shown(p, t);
-  bool early = t->code == T_RBRACE && t->first_on_line && !tokens_goes_on_after(p->before.code);
+  bool early = t->code == T_RBRACE && t->first_on_line && !tokens_goes_on_after(p->before.code) &&
+               !expects(e, "the end of the line");
   if (early && p->before.span.to < span.from) {
     span = (Span){p->before.span.to, p->before.span.to + 1};
     found = "end of the line";
