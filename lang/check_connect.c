@@ -232,7 +232,7 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   }
   MPort *port = net_port(n, to, port_word, k->ast->target->span, &base.port);
   if (!port || !rule_fits(n, k, &base)) return false;
-  Sent sent = {k->synapse, k->ast, k->weight};
+  Sent sent = {k->synapse, k->ast, k->weight, label};
   if (k->synapse ? !net_synapse_weight(n, scope, &sent, port, &base.weight)
                  : !net_link_weight(n, scope, k->ast->head.span, port, k->weight, &base.weight))
     return false;

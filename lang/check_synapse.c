@@ -3,7 +3,7 @@
  *
  * The block is checked as a component whose weight stands like an input. A projection puts its own weight, limited to
  * the declared domain, and its settings in the place of the weight and the params, so nothing of the synapse is left
- * after the checker. What needs memory (states, `on post`, `stream`) is refused. Also the two parts of a delay, which a
+ * after the checker. Under a label a param becomes a value of the experiment that can be set (`--set label.gain=3`). What needs memory (states, `on post`, `stream`) is refused. Also the two parts of a delay, which a
  * synapse without memory meets as their sum. */
 #include <string.h>
 
@@ -137,12 +137,35 @@ typedef struct {
   Net *n;
   const MComponent *synapse;
   const MSettingList *set;
+  Name label;
   MExpr **map;
   bool *open;
   bool failed;
 } Inline;
 
 static MExpr *value_inlined(Inline *in, const MExpr *e);
+
+/* Paths of the label would be those of something else. */
+static bool label_taken(const Net *n, Name label) { return name_eq(label, n->name) || net_pop((Net *)n, label); }
+
+/* All projections under one label share their params. */
+static MGlobal *param_global(Inline *in, const MVar *var, MExpr *value) {
+  Net *n = in->n;
+  Name path = name_fmt(n->s, "%s.%s", name_str(n->s, in->label), name_str(n->s, var->name));
+  const Symbol *before = scope_find_here(n->paths, path);
+  if (before) return before->global;
+  MGlobal *g = NEW(n->s->arena, MGlobal);
+  *g = (MGlobal){.path = path, .dim = var->dim, .unit = var->unit, .unit_scale = var->unit_scale,
+                 .span = var->span, .doc = var->doc, .value = value, .settable = true, .domain = var->domain};
+  if (var->domain.lo) g->domain.lo = value_inlined(in, var->domain.lo);
+  if (var->domain.hi) g->domain.hi = value_inlined(in, var->domain.hi);
+  g->index = n->x->globals.n;
+  scope_declare(n->c, n->paths, SYM_GLOBAL, path, var->span)->global = g;
+  vec_push(n->s->arena, &n->x->globals, g);
+  Known known = net_known(n, value);
+  vec_push(n->s->arena, &n->known, known);
+  return g;
+}
 
 static void variable_inlined(Inline *in, const MVar *var) {
   if (in->map[var->index] || in->open[var->index]) return;
@@ -152,6 +175,9 @@ static void variable_inlined(Inline *in, const MVar *var) {
     if (in->set->at[i].var == var) e = in->set->at[i].value;
   in->map[var->index] = value_inlined(in, e);
   in->failed |= !in->map[var->index];
+  if (in->failed || var->kind != VAR_PARAM || name_none(in->label) || expr_has(in->map[var->index], MX_DRAW)) return;
+  MGlobal *g = param_global(in, var, in->map[var->index]);
+  in->map[var->index] = expr_global(in->n->c, g, e->span);
 }
 
 static void find_variables(Inline *in, const MExpr *e) {
@@ -170,6 +196,7 @@ bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *por
   const AstConnect *ast = sent->ast;
   MSettingList set = {0};
   Inline in = {.n = n, .synapse = synapse, .set = &set};
+  if (!name_none(sent->label) && !label_taken(n, sent->label)) in.label = sent->label;
   in.map = NEW_ARRAY(n->s->arena, MExpr *, synapse->vars.n + 1);
   in.open = NEW_ARRAY(n->s->arena, bool, synapse->vars.n + 1);
   if (!settings(n, scope, ast, (MComponent *)synapse, &set)) return false;

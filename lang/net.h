@@ -147,6 +147,7 @@ typedef struct {
   const MComponent *synapse;
   const AstConnect *ast;
   const AstAssign *weight;
+  Name label; /* of the projection, with its binders' labels; begins the paths of the synapse's params. Empty: none */
 } Sent;
 void net_part_settings(Net *n, AstConnect *ast);        /* `with s { weight = …;  gain = 2 }`: whose is what */
 MComponent *net_synapse(Net *n, const AstConnect *ast); /* NULL after a message */

@@ -202,9 +202,56 @@ def totals(t):
     compare(t, run, "sums and means of expressions, recorded and in signals; expects of them", pairs)
 
 
+# ---- params of synapses
+
+SYNAPSE = """
+synapse scaled {
+  param most = 100
+  param gain = 2 in [0, most]
+  param bias = gain * 1 pA
+  let twice = gain * 2
+  weight w : pA in [0 pA, 150 pA]
+  on pre { send twice * w + bias }
+}
+neuron cell { state x = 0 pA;  receive e(w : pA) { x += w } }
+neuron source { state n = 0;  receive go { n += 1 };  spike when n >= 1 { n = 0 } }
+network net {
+  index k = { A, B }
+  param g = 3
+  population S : source[1]
+  population P : cell[1]
+  population R : cell[1]
+  population Q[k] : cell[1]
+  drive S.go with times([1 ms])
+  connect one: S -> (P, R).e by all_to_all with scaled { gain = g } { weight = 10 pA;  delay = 1 ms }
+  connect two: S -> Q[i].e by all_to_all with scaled for i in k { weight = 10 pA;  delay = 1 ms }
+}
+experiment x {
+  network net
+  record x of (P, R, Q) every 5 ms
+  run 5 ms with dt = 0.1 ms
+}
+"""
+
+
+def synapses(t):
+    def sent(gain, bias):
+        return 20 * gain + bias
+    for what, options, expected in (
+            ("declared and given", [], [sent(3, 3)] * 2 + [sent(2, 2)] * 2),
+            ("set under a label, for all its pairs", ["one.gain=5"], [sent(5, 5)] * 2 + [sent(2, 2)] * 2),
+            ("a param of the network behind it", ["net.g=4"], [sent(4, 4)] * 2 + [sent(2, 2)] * 2),
+            ("one of a family of labels", ["two[B].gain=7", "two[A].bias=1 nA"], [sent(3, 3)] * 2 + [sent(2, 1000), sent(7, 7)]),
+            ("the whole family", ["two.gain=0"], [sent(3, 3)] * 2 + [0, 0])):
+        run = Run(t, SYNAPSE, *[x for o in options for x in ("--set", o)])
+        compare(t, run, "params of a synapse: " + what, lambda r, e=expected: [(r.rows("x")[-1], e)])
+    high = Run(t, SYNAPSE, "--set", "one.gain=101")
+    t.check(not high.good and "outside of its domain" in high.process.stderr, "the domain of a synapse's param holds for --set", high.process.stderr)
+
+
 def main():
     t = Tap()
-    for part in (cells, choices, totals):
+    for part in (cells, choices, totals, synapses):
         part(t)
     t.done()
 
