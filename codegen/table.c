@@ -231,7 +231,9 @@ static struct nsl_record record_of(Table *t, const IrRecord *r) {
                            .kind = (uint32_t)m->kind,
                            .unit = text_of(t, m->unit),
                            .unit_scale = m->unit_scale,
-                           .every = r->every};
+                           .every = r->every,
+                           .n_projections = m->projections.n,
+                           .projections = m->projections.at};
   FILL(t, out.n_items, items, record_item, r->items.n);
   for (uint32_t i = 0; i < r->items.n; i++)
     items[i] = (struct nsl_record_item){slice_of(&r->items.at[i].slice), code_of(t, r->items.at[i].kernel)};

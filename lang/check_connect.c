@@ -32,6 +32,8 @@ typedef struct {
   const AstAssign *weight, *delay;
   NetAxes axes;
   const MComponent *synapse; /* NULL: the static one of the language */
+  NetLabel *label;           /* NULL: it has none */
+  uint32_t element;          /* of the axes: the one being made */
 } Connect;
 
 /* ---- rule and options */
@@ -243,7 +245,9 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   MProjection *p = NEW(s->arena, MProjection);
   *p = base;
   p->path = net_unique_path(n, path, name_none(label) ? (Span){0, 0} : k->ast->label.span);
+  p->index = n->x->projections.n;
   vec_push(s->arena, &n->x->projections, p);
+  if (k->label) vec_push(s->arena, &k->label->elements[k->element], p);
   return true;
 }
 
@@ -296,6 +300,14 @@ static bool refuse_later(Net *n, const AstConnect *ast) {
   return true;
 }
 
+static NetLabel *label_new(Net *n, const AstConnect *ast, const NetAxes *axes) {
+  NetLabel *label = NEW(n->s->arena, NetLabel);
+  *label = (NetLabel){.name = ast->label.name, .span = ast->label.span, .axes = *axes};
+  label->elements = arena_array(n->s->arena, axes->count + 1u, sizeof *label->elements);
+  vec_push(n->s->arena, &n->labels, label);
+  return label;
+}
+
 void net_connect(Net *n, const AstConnect *written) {
   Session *s = n->s;
   if (!written->source || !written->target || refuse_later(n, written)) return;
@@ -316,10 +328,13 @@ void net_connect(Net *n, const AstConnect *written) {
     const Symbol *before = scope_find_here(n->paths, ast->label.name);
     if (before) diag_declared_twice(s, ast->label.span, name_str(s, ast->label.name), before->span);
     if (!before && k.axes.n) scope_declare(n->c, n->paths, SYM_ELEMENT, ast->label.name, ast->label.span);
+    if (!before) k.label = label_new(n, ast, &k.axes);
   }
   for (uint32_t i = 0; good && i < k.axes.count; i++) {
     Name label =
         name_none(ast->label.name) ? ast->label.name : net_element_name(n, ast->label.name, &k.axes, i);
+    k.element = i;
     good = connect_element(n, net_scope_at(n, &k.axes, i), &k, label);
   }
+  if (k.label) k.label->failed = !good;
 }

@@ -73,27 +73,37 @@ static bool push_all(Net *n, NetPop *pop, Span span, MSliceList *ret) {
   return true;
 }
 
-static bool push_members(Net *n, Scope *scope, NetPop *pop, const AstSubscript *sub, MSliceList *ret) {
+bool net_members(Net *n, Scope *scope, Name name, const NetAxes *axes, Span decl, const AstSubscript *sub,
+                 NetPositions *ret) {
   PositionList axis[FAMILY_AXES] = {0};
   uint32_t total = 1;
-  if (sub->indices.n != pop->axes.n) {
-    diag_index_count(n->s, sub->head.span, name_str(n->s, pop->name), pop->axes.n, sub->indices.n,
-                     pop->symbol->span);
+  if (sub->indices.n != axes->n) {
+    diag_index_count(n->s, sub->head.span, name_str(n->s, name), axes->n, sub->indices.n, decl);
     return false;
   }
-  for (uint32_t i = 0; i < pop->axes.n; i++) {
-    if (!axis_positions(n, scope, sub->indices.at[i], pop->axes.sets[i], &axis[i])) return false;
+  for (uint32_t i = 0; i < axes->n; i++) {
+    if (!axis_positions(n, scope, sub->indices.at[i], axes->sets[i], &axis[i])) return false;
     total *= axis[i].n;
   }
   for (uint32_t k = 0; k < total; k++) {
     uint32_t rest = k, at = 0, place[FAMILY_AXES];
-    for (uint32_t i = pop->axes.n; i-- > 0;) {
+    for (uint32_t i = axes->n; i-- > 0;) {
       place[i] = axis[i].at[rest % axis[i].n];
       rest /= axis[i].n;
     }
-    for (uint32_t i = 0; i < pop->axes.n; i++) at = at * pop->axes.sets[i]->n + place[i];
-    if (!pop->elements[at] || !pop->elements[at]->size) return false;
-    MSlice slice = {pop->elements[at], NULL, NULL, sub->head.span};
+    for (uint32_t i = 0; i < axes->n; i++) at = at * axes->sets[i]->n + place[i];
+    vec_push(n->s->arena, ret, at);
+  }
+  return true;
+}
+
+static bool push_members(Net *n, Scope *scope, NetPop *pop, const AstSubscript *sub, MSliceList *ret) {
+  NetPositions members = {0};
+  if (!net_members(n, scope, pop->name, &pop->axes, pop->symbol->span, sub, &members)) return false;
+  for (uint32_t k = 0; k < members.n; k++) {
+    MPopulation *element = pop->elements[members.at[k]];
+    if (!element || !element->size) return false;
+    MSlice slice = {element, NULL, NULL, sub->head.span};
     vec_push(n->s->arena, ret, slice);
   }
   return true;

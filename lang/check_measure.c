@@ -116,9 +116,8 @@ static bool record_total(Net *n, const AstRecord *ast, MRecord *r, Dim *dim) {
 
 static bool record_name(Net *n, const AstRecord *ast, MRecord *r) {
   Session *s = n->s;
-  r->name = !name_none(ast->alias.name) ? ast->alias.name
-            : r->kind == RECORD_VALUE && !path_indices(ast->value)->n ? path_name(n->c, ast->value)
-                                        : (Name){0};
+  bool plain = (r->kind == RECORD_VALUE || r->kind == RECORD_WEIGHT) && !path_indices(ast->value)->n;
+  r->name = !name_none(ast->alias.name) ? ast->alias.name : plain ? path_name(n->c, ast->value) : (Name){0};
   Span span = name_none(ast->alias.name) ? ast->value->span : ast->alias.span;
   if (name_none(r->name)) {
     diag_record_name_missing(s, span);
@@ -163,18 +162,16 @@ void net_record(Net *n, const AstRecord *ast) {
     if (record_spikes(n, ast, r)) vec_push(s->arena, &n->x->records, r);
     return;
   }
-  if (named(n, ast->value, "weight") && ast->of) {
-    diag_not_supported(s, ast->value->span, "recording weights",
-                       "A static synapse keeps the weight that it was given.");
-    return;
-  }
-  if (call && (named(n, call->callee, "sum") || named(n, call->callee, "mean"))) {
+  if (named(n, ast->value, "weight") && ast->of && net_weights_meant(n, ast)) {
+    r->kind = RECORD_WEIGHT;
+    good = net_record_weights(n, ast, r);
+  } else if (call && (named(n, call->callee, "sum") || named(n, call->callee, "mean"))) {
     good = record_total(n, ast, r, &dim);
   } else {
     r->kind = RECORD_VALUE;
     good = record_slices(n, ast, &slices) && net_record_values(n, ast->value, &slices, r, &dim);
   }
   if (!good || !record_name(n, ast, r) || !record_every(n, ast, r)) return;
-  record_unit(n, r, dim);
+  if (r->kind != RECORD_WEIGHT) record_unit(n, r, dim); /* weights are in the unit of their port */
   vec_push(s->arena, &n->x->records, r);
 }

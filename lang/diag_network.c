@@ -473,6 +473,23 @@ void diag_record_name_twice(Session *s, Span span, const char *name, Span before
   diag_hint(s, d, "Record them together, `record V of (E, I)`, or name one with `as NAME`.");
 }
 
+void diag_unknown_connections(Session *s, Span span, const char *name, const char *nearest, Span population) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_CONNECTIONS, span, "there are no connections called `%s`", name);
+  if (population.to) diag_note(s, d, population, "`%s` is a population; weights belong to connections", name);
+  if (nearest && !population.to) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "Name them: `connect ee: E -> E.exc by …`, then `record weight of ee every 1 s`.");
+}
+
+void diag_no_weights(Session *s, Span span, const char *name, const char *port, Span decl) {
+  Diag *d = port ? diag_new(s, DIAG_NO_WEIGHTS, span, "`%s` has no weights: port `%s` takes none", name, port)
+                 : diag_new(s, DIAG_NO_WEIGHTS, span, "`%s` connects nothing here", name);
+  diag_note(s, d, decl, port ? "the port is declared here" : "declared here");
+}
+
+void diag_label_twice(Session *s, Span span, const char *path) {
+  diag_new(s, DIAG_LABEL_TWICE, span, "the weights of `%s` are named twice in this record", path);
+}
+
 void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run) {
   Diag *d = diag_new(s, DIAG_EVERY_OFF_GRID, span,
                      "%.6g ms between samples is no multiple of the step of %.6g ms", ms, dt);

@@ -216,6 +216,11 @@ void diag_total_populations(Session *s, Span span, const char *name, const char 
 void diag_total_of_network(Session *s, Span span, const char *name, const char *value, Span decl);
 void diag_record_name_missing(Session *s, Span span);
 void diag_record_name_twice(Session *s, Span span, const char *name, Span before);
+/* population: the name is one's (its place; else an empty span). */
+void diag_unknown_connections(Session *s, Span span, const char *name, const char *nearest, Span population);
+/* port: NULL, nothing is connected; else it takes no weight. */
+void diag_no_weights(Session *s, Span span, const char *name, const char *port, Span decl);
+void diag_label_twice(Session *s, Span span, const char *path);
 void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run);
 void diag_expect_form(Session *s, Span span);
 void diag_unknown_measure(Session *s, Span span, const char *name, const char *nearest);

@@ -201,6 +201,7 @@ typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, 
 typedef struct {
   Name path; /* label, or "E -> I.psp", made unique by "#2"; keys the draws */
   Span span;
+  uint32_t index; /* in the experiment's projections */
   MSlice source, target;
   uint32_t port; /* index in target.pop->component->ports */
   MRule rule;
@@ -242,7 +243,7 @@ typedef struct {
   MExpr *weight, *delay, *cond;
 } MDrive;
 
-typedef enum { RECORD_SPIKES, RECORD_VALUE, RECORD_SUM, RECORD_MEAN } MRecordKind;
+typedef enum { RECORD_SPIKES, RECORD_VALUE, RECORD_SUM, RECORD_MEAN, RECORD_WEIGHT } MRecordKind;
 typedef struct {
   MSlice slice;
   MExpr *value; /* over that population's vars; NULL for spikes */
@@ -253,7 +254,8 @@ typedef struct {
   Name unit;
   double unit_scale;
   VEC(MRecordItem) items;
-  MExpr *every; /* NULL: every step */
+  VEC(uint32_t) projections; /* RECORD_WEIGHT: their indices, rising */
+  MExpr *every; /* NULL: every step; of weights: at the start and the end */
   Span span;
 } MRecord;
 

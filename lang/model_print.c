@@ -306,7 +306,8 @@ static void print_drive(const Print *p, const MDrive *d) {
 
 static void print_record(const Print *p, const MRecord *r) {
   static const char *const kinds[] = {
-      [RECORD_SPIKES] = "spikes", [RECORD_VALUE] = "value", [RECORD_SUM] = "sum", [RECORD_MEAN] = "mean"};
+      [RECORD_SPIKES] = "spikes", [RECORD_VALUE] = "value", [RECORD_SUM] = "sum", [RECORD_MEAN] = "mean",
+      [RECORD_WEIGHT] = "weight"};
   fprintf(p->out, "  record %s as %s in %s", kinds[r->kind], text_of(p, r->name),
           name_none(r->unit) ? "1" : text_of(p, r->unit));
   print_value(p, " every ", r->every);
@@ -317,6 +318,11 @@ static void print_record(const Print *p, const MRecord *r) {
     print_value(p, " ", r->items.at[i].value);
     fputc('\n', p->out);
   }
+}
+
+static void print_weights(const Print *p, const MExperiment *x, const MRecord *r) {
+  for (uint32_t i = 0; i < r->projections.n; i++)
+    fprintf(p->out, "    \"%s\"\n", text_of(p, x->projections.at[r->projections.at[i]]->path));
 }
 
 static void print_measure(const Print *p, const MMeasure *m) {
@@ -351,7 +357,10 @@ static void print_experiment(const Print *p, const MExperiment *x) {
   for (uint32_t i = 0; i < x->projections.n; i++) print_projection(p, x->projections.at[i]);
   for (uint32_t i = 0; i < x->drives.n; i++) print_drive(p, x->drives.at[i]);
   for (uint32_t i = 0; i < x->feeds.n; i++) print_feed(p, x->feeds.at[i]);
-  for (uint32_t i = 0; i < x->records.n; i++) print_record(p, x->records.at[i]);
+  for (uint32_t i = 0; i < x->records.n; i++) {
+    print_record(p, x->records.at[i]);
+    print_weights(p, x, x->records.at[i]);
+  }
   for (uint32_t i = 0; i < x->phases.n; i++) {
     const MPhase *phase = &x->phases.at[i];
     fputs("  run ", p->out);

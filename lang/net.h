@@ -62,6 +62,15 @@ typedef struct {
   VEC(MFeed *) readers;
 } NetSignal;
 
+/* A label of connections, with what each element of the `for` behind it has made. */
+typedef struct {
+  Name name;
+  Span span;
+  NetAxes axes;
+  bool failed; /* there was a message */
+  VEC(MProjection *) *elements; /* axes.count of them; one without axes */
+} NetLabel;
+
 typedef struct Net {
   Checker *c;
   Session *s;
@@ -73,6 +82,7 @@ typedef struct Net {
   VEC(NetValue *) values;
   VEC(NetPop *) pops;
   VEC(NetSignal *) signals;
+  VEC(NetLabel *) labels;
   VEC(Known) known;  /* by index of the global */
   uint64_t elements; /* of all families */
   Known dt;          /* of the experiment */
@@ -129,6 +139,10 @@ typedef VEC(MSlice) MSliceList;
 bool net_slices(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, AstWord *ret_member);
 /* Checks that the expression is a whole number in [least, most], as far as it is known; marks globals. */
 MExpr *net_count_expr(Net *n, Scope *scope, const Ast *ast, const char *who, double least, double most);
+/* What `name[…]` means of a family: positions in row order. false after a message. */
+typedef VEC(uint32_t) NetPositions;
+bool net_members(Net *n, Scope *scope, Name name, const NetAxes *axes, Span decl, const AstSubscript *sub,
+                 NetPositions *ret);
 /* label: its place, if it is one. */
 Name net_unique_path(Net *n, Name path, Span label);
 
@@ -161,6 +175,9 @@ bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_
 void net_record(Net *n, const AstRecord *ast);
 /* When phase `at` begins: the sum of the durations before it; NULL: at 0 (check_experiment.c). */
 MExpr *net_phase_begin(Net *n, uint32_t at);
+/* `record weight of ee`: is it of connections? Then their projections, in order (check_weight.c). */
+bool net_weights_meant(Net *n, const AstRecord *ast);
+bool net_record_weights(Net *n, const AstRecord *ast, MRecord *r);
 void net_expect(Net *n, const AstExpect *ast);
 /* Adds an item for each slice: `value` among the variables of its component, all of one dimension (check_measure.c). */
 bool net_record_values(Net *n, const Ast *value, const MSliceList *slices, MRecord *r, Dim *ret_dim);

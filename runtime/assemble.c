@@ -1,5 +1,5 @@
-/* Synapses as packed rows. For each source population in turn: lists by source of what is drawn by target;
- * then, source by source, the synapses of all its projections, sorted by shard, group and delay, and written
+/* Synapses as packed rows. For each source population in turn: lists by source of what is drawn by target
+ * (synapses.c); then, source by source, the synapses of all its projections, sorted by shard, group and delay, and written
  * as buckets (hot.h) to the shards' stores.
  *
  * Threads take blocks of sources; each appends to segments of its own in every store, so where a row lies
@@ -11,6 +11,7 @@
 
 #include "runtime/connect.h"
 #include "runtime/error.h"
+#include "runtime/synapses.h"
 #include "runtime/threads.h"
 
 enum { SOURCES = 32, SEGMENT = 1 << 18, SMALL_SEGMENT = 1 << 12 };
@@ -22,11 +23,7 @@ struct segment {
 struct packer { /* one thread's scratch */
   struct rt_build *b;
   struct rt_sim *s;
-  struct rt_drawer drawer;
-  /* of one owner's synapses of one projection */
-  uint32_t *partners, *steps;
-  double *weights;
-  size_t partners_cap, steps_cap, weights_cap;
+  struct rt_synapses synapses;
   /* of the row being made, by synapse; cell: shard and group */
   uint32_t *cell, *delay;
   uint16_t *acc;
@@ -41,105 +38,12 @@ struct packer { /* one thread's scratch */
   size_t count_cap, place_cap;
   struct segment *segments; /* by shard */
   uint64_t **fan;
-  struct rt_mem mem, lists;
+  struct rt_mem mem;
   uint32_t min_delay, max_delay;
   uint64_t n_synapses;
 };
 
 static bool stopped(const struct rt_build *b) { return b->failed || (b->s->interrupt && *b->s->interrupt); }
-
-/* Delays and weights of an owner's n synapses into the scratch, where they are drawn. */
-static int values_draw(struct packer *k, const struct rt_proj *p, uint32_t owner, uint64_t n) {
-  if (rt_grow(&k->weights, &k->weights_cap, n + 64, sizeof *k->weights) ||
-      rt_grow(&k->steps, &k->steps_cap, n + 64, sizeof *k->steps))
-    return NSL_EMEMORY;
-  if (p->drawn_delay) {
-    rt_synapse_values(k->s, p, &p->def->delay_code, owner, n, k->weights);
-    for (uint64_t i = 0; i < n; i++) {
-      double steps = k->weights[i] / k->s->dt + (0.5 + 1e-9);
-      k->steps[i] = steps >= 1 && steps < 1e6 ? (uint32_t)steps : rt_delay_steps(k->s, p, k->weights[i]);
-      if (!k->steps[i]) return NSL_EMODEL;
-    }
-  }
-  if (!p->drawn_weight) return 0;
-  rt_synapse_values(k->s, p, &p->def->weight_code, owner, n, k->weights);
-  for (uint64_t i = 0; i < n; i++) {
-    k->weights[i] = rt_weight_clip(p, k->weights[i]);
-    if (!isfinite(k->weights[i]))
-      return rt_fail_at(NSL_EMODEL, p->def->place,
-                        "%s: a weight is not a finite number (owner %u, synapse %llu)", p->def->path, owner,
-                        (unsigned long long)i);
-  }
-  return 0;
-}
-
-/* ---- lists by source of one projection, by one thread */
-
-/* Twice over the targets: to count, then to fill. */
-static int csr_pass(struct packer *k, struct rt_proj *p, bool fill) {
-  struct rt_csr *c = &p->csr;
-  for (uint32_t i = 0; i < p->tn && !stopped(k->b); i++) {
-    uint64_t n;
-    int e = rt_rule_partners(k->s, p, &k->drawer, p->t0 + i, p->n, k->partners, &n);
-    if (!e && fill) e = values_draw(k, p, p->t0 + i, n);
-    if (e) return e;
-    for (uint64_t j = 0; j < n; j++) {
-      uint32_t source = k->partners[j] - p->s0;
-      if (!fill) {
-        c->begin[source + 2]++;
-        continue;
-      }
-      uint64_t at = c->begin[source + 1]++;
-      c->target[at] = p->t0 + i;
-      if (c->delay) c->delay[at] = k->steps[j];
-      if (c->weight) c->weight[at] = k->weights[j];
-    }
-  }
-  return 0;
-}
-
-static int csr_alloc(struct packer *k, struct rt_proj *p, uint64_t n) {
-  struct rt_csr *c = &p->csr;
-  bool by_target = rt_rule_by_target(p);
-  c->begin = rt_alloc(&k->lists, (uint64_t)p->sn + 2, sizeof *c->begin);
-  c->target = rt_alloc(&k->lists, n, sizeof *c->target);
-  c->delay = p->drawn_delay && by_target ? rt_alloc(&k->lists, n, sizeof *c->delay) : NULL;
-  c->weight = p->drawn_weight && by_target ? rt_alloc(&k->lists, n, sizeof *c->weight) : NULL;
-  bool whole = c->begin && c->target &&
-               (!by_target || ((!p->drawn_delay || c->delay) && (!p->drawn_weight || c->weight)));
-  return whole ? 0 : NSL_EMEMORY;
-}
-
-static int csr_by_target(struct packer *k, struct rt_proj *p) {
-  int e = csr_alloc(k, p, p->n * p->tn);
-  if (!e) e = rt_grow(&k->partners, &k->partners_cap, p->n + 1, sizeof *k->partners);
-  if (!e) e = csr_pass(k, p, false);
-  if (e) return e;
-  for (uint32_t i = 2; i < p->sn + 2; i++) p->csr.begin[i] += p->csr.begin[i - 1];
-  return csr_pass(k, p, true); /* moves begin[i + 1] from the beginning of source i to its end */
-}
-
-static int csr_distinct(struct packer *k, struct rt_proj *p) {
-  struct rt_mem mem = {0};
-  uint64_t *pairs = rt_alloc(&mem, p->n, sizeof *pairs);
-  int e = pairs ? csr_alloc(k, p, p->n) : NSL_EMEMORY;
-  if (!e) e = rt_rule_distinct(k->s, p, pairs);
-  for (uint64_t i = 0; !e && i < p->n; i++) {
-    p->csr.begin[(pairs[i] >> 32) + 1]++;
-    p->csr.target[i] = p->t0 + (uint32_t)pairs[i];
-  }
-  for (uint32_t i = 1; !e && i < p->sn + 1; i++) p->csr.begin[i] += p->csr.begin[i - 1];
-  rt_mem_free(&mem);
-  return e;
-}
-
-static int lists_make(struct packer *k, struct rt_proj *p) {
-  if (rt_rule_by_target(p)) return csr_by_target(k, p);
-  if (rt_rule_lists(p)) return csr_distinct(k, p);
-  if (p->def->rule != NSL_TOTAL_NUMBER) return 0;
-  p->csr.begin = rt_alloc(&k->lists, p->sn, sizeof *p->csr.begin); /* only how many */
-  return p->csr.begin ? rt_rule_total(k->s, p, p->csr.begin) : NSL_EMEMORY;
-}
 
 /* ---- one source's row: all its synapses in the order of projections */
 
@@ -190,30 +94,10 @@ static int row_append(struct packer *k, const struct rt_proj *p, const uint32_t 
   return 0;
 }
 
-static int row_projection(struct packer *k, struct rt_proj *p, uint32_t source) {
-  uint32_t i = source - p->s0;
-  const struct rt_csr *c = &p->csr;
-  if (rt_rule_by_target(p)) {
-    uint64_t at = c->begin[i];
-    return row_append(k, p, c->target + at, c->delay ? c->delay + at : NULL,
-                      c->weight ? c->weight + at : NULL, c->begin[i + 1] - at);
-  }
-  uint64_t n = p->max_row;
-  const uint32_t *targets = k->partners;
-  int e = 0;
-  if (rt_rule_lists(p)) {
-    targets = c->target + c->begin[i];
-    n = c->begin[i + 1] - c->begin[i];
-  } else {
-    if (p->def->rule == NSL_TOTAL_NUMBER) n = c->begin[i];
-    e = rt_grow(&k->partners, &k->partners_cap, n + 2, sizeof *k->partners);
-    targets = k->partners;
-    if (!e) e = rt_rule_partners(k->s, p, &k->drawer, source, n, k->partners, &n);
-  }
-  if (!e) e = values_draw(k, p, source, n);
-  return e ? e
-           : row_append(k, p, targets, p->drawn_delay ? k->steps : NULL, p->drawn_weight ? k->weights : NULL,
-                        n);
+static int row_projection(struct packer *k, const struct rt_proj *p, uint32_t source) {
+  struct rt_row_of row;
+  int e = rt_synapses_of(&k->synapses, p, source, &row);
+  return e ? e : row_append(k, p, row.target, row.delay, row.weight, row.n);
 }
 
 /* ---- packing */
@@ -321,7 +205,7 @@ static int row_make(struct packer *k, const struct rt_pop *pop, uint32_t source)
 static int pop_lists(struct packer *k, const struct rt_pop *pop) {
   for (uint32_t i; !stopped(k->b) && (i = atomic_fetch_add(&k->b->next, 1)) < k->s->n_projs;)
     if (k->s->projs[i].source == pop) {
-      int e = lists_make(k, &k->s->projs[i]);
+      int e = rt_synapses_list(&k->synapses, &k->s->projs[i]);
       if (e) return e;
     }
   return 0;
@@ -354,7 +238,7 @@ static int packer_work(struct packer *k, uint32_t thread) {
     stage_end(k, thread, e);
     if (!e) e = pop_rows(k, pop);
     stage_end(k, thread, e);
-    rt_mem_free(&k->lists);
+    rt_mem_free(&k->synapses.lists);
     first = first ? first : e;
   }
   return first;
@@ -374,7 +258,7 @@ static void packer_merge(struct packer *k) {
 
 static int packer_job(void *context, uint32_t thread) {
   struct rt_build *b = context;
-  struct packer k = {.b = b, .s = b->s, .min_delay = UINT32_MAX};
+  struct packer k = {.b = b, .s = b->s, .synapses = {.s = b->s, .failed = &b->failed}, .min_delay = UINT32_MAX};
   k.segments = rt_alloc(&k.mem, b->s->n_shards, sizeof *k.segments);
   k.fan = rt_alloc(&k.mem, b->s->n_shards, sizeof *k.fan);
   int e = k.segments && k.fan ? 0 : NSL_EMEMORY;
@@ -386,9 +270,8 @@ static int packer_job(void *context, uint32_t thread) {
   rt_barrier(b->s->team, thread);
   if (all) e = packer_work(&k, thread);
   if (!e && all) packer_merge(&k);
-  rt_drawer_drop(&k.drawer);
-  void *scratch[] = {&k.partners, &k.steps, &k.weights, &k.cell, &k.delay,
-                     &k.acc,      &k.units, &k.number,  &k.count, &k.place};
+  rt_synapses_drop(&k.synapses);
+  void *scratch[] = {&k.cell, &k.delay, &k.acc, &k.units, &k.number, &k.count, &k.place};
   for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) rt_drop(scratch[i]);
   rt_mem_free(&k.mem);
   return e;

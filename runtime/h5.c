@@ -27,7 +27,10 @@ int rt_h5_create(struct rt_h5 *h, const char *path) {
   hid_t how = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_libver_bounds(how, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
   H5Pset_fclose_degree(how, H5F_CLOSE_STRONG); /* closes the datasets with the file */
-  h->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, how);
+  hid_t root = H5Pcreate(H5P_FILE_CREATE);
+  H5Pset_obj_track_times(root, 0); /* the same run, the same file */
+  h->file = H5Fcreate(path, H5F_ACC_TRUNC, root, how);
+  H5Pclose(root);
   H5Pclose(how);
   if (h->file < 0) return h5_fail(h);
   uint32_t magic = 0x0A7A, version[2] = {0, 1};
@@ -58,7 +61,10 @@ hid_t rt_h5_group(struct rt_h5 *h, hid_t in, const char *name) {
   hid_t parents = H5Pcreate(H5P_LINK_CREATE);
   H5Pset_create_intermediate_group(parents, 1);
   H5Pset_char_encoding(parents, H5T_CSET_UTF8);
-  hid_t g = H5Gcreate2(in, name, parents, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t how = H5Pcreate(H5P_GROUP_CREATE);
+  H5Pset_obj_track_times(how, 0);
+  hid_t g = H5Gcreate2(in, name, parents, how, H5P_DEFAULT);
+  H5Pclose(how);
   H5Pclose(parents);
   if (g < 0) h5_fail(h);
   return g;
@@ -70,6 +76,7 @@ hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uin
   if (row < CHUNK_BYTES) chunk[0] = CHUNK_BYTES / row;
   hid_t space = H5Screate_simple(cols ? 2 : 1, now, most), how = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_chunk(how, cols ? 2 : 1, chunk);
+  H5Pset_obj_track_times(how, 0);
   hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
   H5Pclose(how);
   H5Sclose(space);
@@ -92,6 +99,64 @@ int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, ui
   return ok ? 0 : h5_fail(h);
 }
 
+hid_t rt_h5_table(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t rows, uint64_t cols) {
+  uint64_t most = CHUNK_BYTES / H5Tget_size(type), wide = cols < 1 ? 1 : cols > most ? most : cols;
+  uint64_t high = rows < 1 ? 1 : rows > most / wide ? most / wide : rows;
+  hsize_t now[2] = {0, 0}, last[2] = {H5S_UNLIMITED, H5S_UNLIMITED}, chunk[2] = {high, wide};
+  hid_t space = H5Screate_simple(2, now, last), how = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(how, 2, chunk);
+  H5Pset_obj_track_times(how, 0);
+  hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+  H5Pclose(how);
+  H5Sclose(space);
+  if (set < 0) h5_fail(h);
+  return set;
+}
+
+/* Where [row][col, col + n) lies in a set of one or two dimensions. */
+static hid_t piece_of(hid_t set, uint64_t row, uint64_t col, uint64_t n) {
+  hid_t there = H5Dget_space(set);
+  bool flat = H5Sget_simple_extent_ndims(there) == 1;
+  hsize_t start[2] = {flat ? col : row, col}, count[2] = {flat ? n : 1, n};
+  if (H5Sselect_hyperslab(there, H5S_SELECT_SET, start, NULL, count, NULL) >= 0) return there;
+  H5Sclose(there);
+  return -1;
+}
+
+int rt_h5_put(struct rt_h5 *h, hid_t set, uint64_t row, uint64_t col, uint64_t n, const double *data) {
+  if (!n || h->failed) return h->failed ? NSL_EIO : 0;
+  hsize_t size[2] = {0, 0}, count = n;
+  errno = 0;
+  hid_t space = H5Dget_space(set);
+  H5Sget_simple_extent_dims(space, size, NULL);
+  H5Sclose(space);
+  if (size[0] < row + 1) size[0] = row + 1;
+  if (size[1] < col + n) size[1] = col + n;
+  if (H5Dset_extent(set, size) < 0) return h5_fail(h);
+  hid_t there = piece_of(set, row, col, n), here = H5Screate_simple(1, &count, NULL);
+  bool ok = there >= 0 && H5Dwrite(set, H5T_NATIVE_DOUBLE, here, there, H5P_DEFAULT, data) >= 0;
+  if (there >= 0) H5Sclose(there);
+  H5Sclose(here);
+  return ok ? 0 : h5_fail(h);
+}
+
+int rt_h5_get(struct rt_h5 *h, hid_t set, uint64_t row, uint64_t col, uint64_t n, hid_t memory_type, void *data) {
+  if (!n || h->failed) return h->failed ? NSL_EIO : 0;
+  hsize_t count = n;
+  errno = 0;
+  hid_t there = piece_of(set, row, col, n), here = H5Screate_simple(1, &count, NULL);
+  bool ok = there >= 0 && H5Dread(set, memory_type, here, there, H5P_DEFAULT, data) >= 0;
+  if (there >= 0) H5Sclose(there);
+  H5Sclose(here);
+  return ok ? 0 : h5_fail(h);
+}
+
+int rt_h5_extend(struct rt_h5 *h, hid_t set, uint64_t n) {
+  hsize_t size = n;
+  errno = 0;
+  return h->failed || H5Dset_extent(set, &size) < 0 ? h5_fail(h) : 0;
+}
+
 int rt_h5_text(struct rt_h5 *h, hid_t on, const char *name, const char *text) {
   hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
   H5Tset_size(type, H5T_VARIABLE);
@@ -107,8 +172,10 @@ int rt_h5_text(struct rt_h5 *h, hid_t on, const char *name, const char *text) {
 int rt_h5_array(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t n, const void *data,
                 const char *units) {
   hsize_t size = n;
-  hid_t space = H5Screate_simple(1, &size, NULL);
-  hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t space = H5Screate_simple(1, &size, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_obj_track_times(how, 0);
+  hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+  H5Pclose(how);
   bool ok = set >= 0 && (!n || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
   H5Sclose(space);
   if (!ok) h5_fail(h);

@@ -19,6 +19,12 @@ hid_t rt_h5_group(struct rt_h5 *h, hid_t in, const char *name);
 hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t cols);
 int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols,
                  const void *data);
+/* A table that grows both ways, of about so many rows and columns, and pieces of its rows. */
+hid_t rt_h5_table(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t rows, uint64_t cols);
+int rt_h5_put(struct rt_h5 *h, hid_t set, uint64_t row, uint64_t col, uint64_t n, const double *data);
+/* n numbers back, from `col` on; of a one-dimensional set `row` is 0. */
+int rt_h5_get(struct rt_h5 *h, hid_t set, uint64_t row, uint64_t col, uint64_t n, hid_t memory_type, void *data);
+int rt_h5_extend(struct rt_h5 *h, hid_t set, uint64_t n); /* one-dimensional; zeros */
 int rt_h5_array(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t n, const void *data,
                 const char *units);
 int rt_h5_text(struct rt_h5 *h, hid_t on, const char *name, const char *text); /* an attribute */

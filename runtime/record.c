@@ -17,28 +17,28 @@ enum { BUFFER_BYTES = 1 << 22 };
 
 /* ---- which samples */
 
-static uint64_t samples_until(const struct rt_sim *s, const struct rt_variable *v, uint64_t step) {
-  return step / v->every + 1 + (step == s->n_steps && step % v->every != 0);
+uint64_t rt_samples_until(const struct rt_sim *s, uint64_t every, uint64_t step) {
+  return step / every + 1 + (step == s->n_steps && step % every != 0);
+}
+
+double rt_sample_time(const struct rt_sim *s, uint64_t every, uint64_t sample) {
+  uint64_t step = sample * every;
+  return (double)(step > s->n_steps ? s->n_steps : step) * s->dt;
 }
 
 static bool is_due(const struct rt_sim *s, const struct rt_variable *v, uint64_t step) {
   return step % v->every == 0 || step == s->n_steps;
 }
 
-static double sample_time(const struct rt_sim *s, const struct rt_variable *v, uint64_t sample) {
-  uint64_t step = sample * v->every;
-  return (double)(step > s->n_steps ? s->n_steps : step) * s->dt;
-}
-
 /* ---- opening */
 
-static int variable_every(struct rt_sim *s, struct rt_variable *v) {
-  double d = rt_value(s, v->def->every, s->dt), steps = rt_steps(d, s->dt);
+/* Steps between samples; `without`: of a record that does not say. */
+static int every_of(struct rt_sim *s, const struct nsl_record *def, double without, uint64_t *ret) {
+  double d = rt_value(s, def->every, without), steps = rt_steps(d, s->dt);
   if (!(steps >= 1 && steps < 4e9) || fabs(d / s->dt - steps) > 1e-6 * steps)
-    return rt_fail_at(NSL_EMODEL, v->def->place,
-                      "record %s: `every %g ms` is not a whole number of steps of %g ms", v->def->name, d,
-                      s->dt);
-  v->every = (uint64_t)steps;
+    return rt_fail_at(NSL_EMODEL, def->place,
+                      "record %s: `every %g ms` is not a whole number of steps of %g ms", def->name, d, s->dt);
+  *ret = (uint64_t)steps;
   return 0;
 }
 
@@ -70,7 +70,7 @@ static int items_make(struct rt_sim *s, struct rt_recorder *r, struct rt_variabl
 static int buffers_make(struct rt_sim *s, struct rt_recorder *r, struct rt_variable *v) {
   uint64_t row = 0, real = v->reduced ? sizeof(double) : s->real_size;
   for (uint32_t g = 0; g < v->n_groups; g++) row += v->groups[g].cols * real;
-  uint64_t least = s->interval / v->every + 3, all = samples_until(s, v, s->n_steps) + 1;
+  uint64_t least = s->interval / v->every + 3, all = rt_samples_until(s, v->every, s->n_steps) + 1;
   v->row_cap = row ? BUFFER_BYTES / row : all;
   if (v->row_cap > all) v->row_cap = all;
   if (v->row_cap < least) v->row_cap = least;
@@ -181,12 +181,20 @@ static int variable_open(struct rt_sim *s, struct rt_recorder *r, const struct n
   struct rt_variable *v = &r->variables[r->n_variables++];
   *v = (struct rt_variable){
       .def = def, .reduced = def->kind == NSL_RECORD_SUM || def->kind == NSL_RECORD_MEAN, .h5.file = -1};
-  int e = variable_every(s, v);
+  int e = every_of(s, def, s->dt, &v->every);
   if (!e) e = items_make(s, r, v);
   if (!e) e = buffers_make(s, r, v);
   if (!e) e = parts_make(s, r, v);
   if (!e) e = report_open(s, r, v);
   return e || !r->csv ? e : csv_open(r, v);
+}
+
+/* Without `every`: the weights of the start and of the end. */
+static int weights_open(struct rt_sim *s, struct rt_recorder *r, const struct nsl_record *def) {
+  struct rt_weights *w = &r->weights[r->n_weights++];
+  *w = (struct rt_weights){.def = def, .every = s->n_steps ? s->n_steps : 1, .h5.file = -1};
+  int e = def->every == NSL_NONE ? 0 : every_of(s, def, s->dt, &w->every);
+  return e ? e : rt_weights_open(s, r, w);
 }
 
 static int scratch_make(struct rt_sim *s, struct rt_recorder *r) {
@@ -210,9 +218,13 @@ int rt_record_open(struct rt_sim *s, struct rt_out *out, bool csv) {
   if (!e) e = scratch_make(s, r);
   if (e || !out) return e;
   r->variables = rt_alloc(&r->mem, s->x->n_records, sizeof *r->variables);
-  if (!r->variables) return NSL_EMEMORY;
-  for (uint32_t i = 0; !e && i < s->x->n_records; i++)
-    if (s->x->records[i].kind != NSL_RECORD_SPIKES) e = variable_open(s, r, &s->x->records[i]);
+  r->weights = rt_alloc(&r->mem, s->x->n_records, sizeof *r->weights);
+  if (!r->variables || !r->weights) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < s->x->n_records; i++) {
+    const struct nsl_record *def = &s->x->records[i];
+    if (def->kind == NSL_RECORD_WEIGHT) e = weights_open(s, r, def);
+    else if (def->kind != NSL_RECORD_SPIKES) e = variable_open(s, r, def);
+  }
   for (uint32_t h = 0; !e && h < s->n_shards; h++) rt_record_step(&s->shards[h], 0);
   return e;
 }
@@ -259,7 +271,7 @@ void rt_record_step(struct rt_shard *h, uint64_t step) {
   for (uint32_t i = 0; r && i < r->n_variables; i++) {
     const struct rt_variable *v = &r->variables[i];
     if (is_due(s, v, step)) {
-      uint64_t row = samples_until(s, v, step) - 1 - v->flushed;
+      uint64_t row = rt_samples_until(s, v->every, step) - 1 - v->flushed;
       for (uint32_t k = 0; k < v->n_parts[h->index]; k++)
         part_sample(h, v, &v->parts[h->index][k], row, step);
     }
@@ -275,7 +287,7 @@ bool rt_record_full(const struct rt_sim *s, uint64_t step) {
   const struct rt_recorder *r = s->recorder;
   for (uint32_t i = 0; r && i < r->n_variables; i++) {
     const struct rt_variable *v = &r->variables[i];
-    if (samples_until(s, v, step) - v->flushed + s->interval / v->every + 2 > v->row_cap) return true;
+    if (rt_samples_until(s, v->every, step) - v->flushed + s->interval / v->every + 2 > v->row_cap) return true;
   }
   return false;
 }
@@ -302,7 +314,7 @@ static void rows_finish(const struct rt_sim *s, const struct rt_variable *v, str
 
 static void csv_rows(const struct rt_sim *s, struct rt_variable *v, uint64_t n) {
   for (uint64_t row = 0; v->csv.f && row < n; row++) {
-    fprintf(v->csv.f, "%.12g", sample_time(s, v, v->flushed + row));
+    fprintf(v->csv.f, "%.12g", rt_sample_time(s, v->every, v->flushed + row));
     for (uint32_t g = 0; g < v->n_groups; g++) {
       const struct rt_column_group *group = &v->groups[g];
       uint64_t cols = v->reduced ? 1 : group->cols;
@@ -319,7 +331,7 @@ static void csv_rows(const struct rt_sim *s, struct rt_variable *v, uint64_t n) 
 }
 
 static int variable_flush(struct rt_sim *s, struct rt_variable *v, uint64_t step) {
-  uint64_t until = samples_until(s, v, step), n = until > v->flushed ? until - v->flushed : 0;
+  uint64_t until = rt_samples_until(s, v->every, step), n = until > v->flushed ? until - v->flushed : 0;
   int e = 0;
   for (uint32_t g = 0; !e && g < v->n_groups; g++) {
     struct rt_column_group *group = &v->groups[g];
@@ -342,6 +354,7 @@ int rt_record_flush(struct rt_sim *s, uint64_t step) {
   double began = rt_clock();
   int e = 0;
   for (uint32_t i = 0; r && !e && i < r->n_variables; i++) e = variable_flush(s, &r->variables[i], step);
+  for (uint32_t i = 0; r && !e && i < r->n_weights; i++) e = rt_weights_flush(s, &r->weights[i], step);
   s->output_s += rt_clock() - began;
   return e;
 }
@@ -354,7 +367,7 @@ static int times_write(struct rt_sim *s, struct rt_variable *v) {
   struct rt_mem mem = {0};
   double *all = rt_alloc(&mem, v->flushed + 1, sizeof *all);
   int e = all ? 0 : NSL_EMEMORY;
-  for (uint64_t i = 0; all && i < v->flushed; i++) all[i] = sample_time(s, v, i);
+  for (uint64_t i = 0; all && i < v->flushed; i++) all[i] = rt_sample_time(s, v->every, i);
   for (uint32_t g = 0; !e && g < v->n_groups; g++) {
     char name[320];
     snprintf(name, sizeof name, "report/%.250s/mapping/time",
@@ -379,6 +392,10 @@ int rt_record_close(struct rt_sim *s) {
     int a = rt_text_close(&r->variables[i].csv), b = rt_h5_close(&r->variables[i].h5);
     e = e ? e : a ? a : b;
   }
+  for (uint32_t i = 0; i < r->n_weights; i++) {
+    int d = rt_weights_close(s, r, &r->weights[i]);
+    e = e ? e : d;
+  }
   int c = rt_spikes_close(r);
   s->output_s += rt_clock() - began;
   return e ? e : c;
@@ -391,6 +408,10 @@ void rt_record_drop(struct rt_sim *s) {
     r->variables[i].h5.failed = true;
     rt_h5_close(&r->variables[i].h5);
     rt_text_close(&r->variables[i].csv);
+  }
+  for (uint32_t i = 0; i < r->n_weights; i++) {
+    r->weights[i].h5.failed = true;
+    rt_h5_close(&r->weights[i].h5);
   }
   r->spikes.h5.failed = true;
   rt_spikes_close(r);

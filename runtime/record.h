@@ -1,10 +1,11 @@
-/* Inside of the recorder: spikes.c (spikes), record.c (variables and the whole). */
+/* Inside of the recorder: spikes.c (spikes), weights.c (weights), record.c (variables and the whole). */
 #ifndef NSL_RUNTIME_RECORD_H
 #define NSL_RUNTIME_RECORD_H
 
 #include "runtime/h5.h"
 #include "runtime/out.h"
 #include "runtime/sim.h"
+#include "runtime/weights.h"
 
 struct rt_mark { /* a spike in the buffer */
   uint32_t step, pop, id;
@@ -71,8 +72,13 @@ struct rt_recorder {
   struct rt_spike_file spikes;
   uint32_t n_variables;
   struct rt_variable *variables;
+  uint32_t n_weights;
+  struct rt_weights *weights;
 };
 
+/* Samples at 0, every, 2 every, … steps and at the end: how many up to a step, and when. */
+uint64_t rt_samples_until(const struct rt_sim *s, uint64_t every, uint64_t step);
+double rt_sample_time(const struct rt_sim *s, uint64_t every, uint64_t sample);
 int rt_spikes_open(struct rt_sim *s, struct rt_recorder *r);
 int rt_spikes_flush(struct rt_sim *s, struct rt_recorder *r);
 int rt_spikes_close(struct rt_recorder *r);               /* errors of the files come out here */

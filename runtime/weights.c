@@ -1,0 +1,302 @@
+/* Recorded weights: the synapses of named projections, once with source, target and delay, and their weights at
+ * the times that are due, into <record>.h5 and CSV.
+ *
+ * The synapses are made again by their rules (synapses.c), not taken from the packed rows, in which projections
+ * that share a port can no longer be told apart and weights are whole multiples of a unit: so their order is that
+ * of the model, whatever the shards and threads, and the numbers are those that were drawn. One thread makes them
+ * source by source; memory is one buffer, and the lists of one projection if its rule draws by targets.
+ *
+ * A static synapse keeps its weight: each later row is a copy of the first, read back from the file. Weights that
+ * change have to be taken in `row_write`, at the very step. */
+#include "runtime/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "runtime/connect.h"
+#include "runtime/data.h"
+#include "runtime/error.h"
+#include "runtime/record.h"
+#include "runtime/synapses.h"
+
+enum { PIECE = 1 << 14, IDENTITY_BYTES = 24, WEIGHT_BYTES = 8, CSV_BYTES = 48 };
+static const double much = 2e9; /* bytes: a file of which one is told beforehand */
+
+struct rt_weight_piece {
+  uint64_t n, source[PIECE], target[PIECE];
+  double delay[PIECE], weight[PIECE];
+};
+
+/* ---- which projections, and what they will take */
+
+static struct rt_proj *proj_of(struct rt_sim *s, uint32_t index) {
+  for (uint32_t i = 0; i < s->n_projs; i++)
+    if (s->projs[i].def == &s->x->projections[index]) return &s->projs[i];
+  return NULL;
+}
+
+static int sets_make(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
+  w->n_sets = w->def->n_projections;
+  w->sets = rt_alloc(&r->mem, w->n_sets, sizeof *w->sets);
+  w->piece = rt_alloc(&r->mem, 1, sizeof *w->piece);
+  if (!w->sets || !w->piece) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < w->n_sets; i++) {
+    struct rt_weight_set *set = &w->sets[i];
+    set->def = &s->x->projections[w->def->projections[i]];
+    set->proj = proj_of(s, w->def->projections[i]);
+    const struct nsl_port *port = &s->pops[set->def->target.pop].class->ports[set->def->port];
+    set->unit_scale = port->unit_scale ? port->unit_scale : 1;
+  }
+  return 0;
+}
+
+static int size_check(struct rt_sim *s, const struct rt_recorder *r, const struct rt_weights *w) {
+  double synapses = 0, most = 0, rows = (double)rt_samples_until(s, w->every, s->n_steps);
+  for (uint32_t i = 0; i < w->n_sets; i++) {
+    const struct rt_proj *p = w->sets[i].proj;
+    if (!p) continue;
+    synapses += p->expected;
+    if ((rt_rule_by_target(p) || rt_rule_lists(p)) && p->expected > most) most = p->expected;
+  }
+  double bytes = synapses * (IDENTITY_BYTES + WEIGHT_BYTES * (rows + 1) + (r->csv ? rows * CSV_BYTES : 0));
+  const char *name = w->def->name;
+  if (most * 24 > (double)rt_memory_left())
+    return rt_fail_at(NSL_EMEMORY, w->def->place, "record %s: listing %.3g synapses by source needs about %.3g GB of memory; "
+                      "%.3g GB are free on this machine", name, most, most * 24e-9, (double)rt_memory_left() * 1e-9);
+  struct statvfs disk;
+  if (statvfs(r->out->folder, &disk) == 0) {
+    double left = (double)disk.f_bavail * (double)disk.f_frsize;
+    if (bytes > left)
+      return rt_fail_at(NSL_EIO, w->def->place, "record %s: the weights of %.3g synapses at %.0f times are %.3g GB; %.3g GB "
+                        "are free in the output folder", name, synapses, rows, bytes * 1e-9, left * 1e-9);
+  }
+  if (bytes > much)
+    rt_warn(s, "record %s: the weights of %.3g synapses at %.0f times will be %.3g GB", name, synapses, rows, bytes * 1e-9);
+  return 0;
+}
+
+/* ---- the file: `edges` as SONATA has them, and a report of the weights over time */
+
+static hid_t ids_open(struct rt_weights *w, hid_t in, const char *name, const char *population) {
+  hid_t set = rt_h5_growing(&w->h5, in, name, H5T_STD_U64LE, 0);
+  return set >= 0 && rt_h5_text(&w->h5, set, "node_population", population) ? -1 : set;
+}
+
+static int set_open(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set) {
+  char name[640];
+  const struct nsl_port *port = &s->pops[set->def->target.pop].class->ports[set->def->port];
+  snprintf(name, sizeof name, "edges/%.500s", set->def->path);
+  hid_t in = rt_h5_group(&w->h5, w->h5.file, name);
+  hid_t first = in < 0 ? -1 : rt_h5_group(&w->h5, in, "0");
+  if (first < 0) return NSL_EIO;
+  set->source = ids_open(w, in, "source_node_id", s->pops[set->def->source.pop].def->path);
+  set->target = ids_open(w, in, "target_node_id", s->pops[set->def->target.pop].def->path);
+  set->delay = rt_h5_growing(&w->h5, first, "delay", H5T_IEEE_F64LE, 0);
+  H5Gclose(first);
+  H5Gclose(in);
+  snprintf(name, sizeof name, "report/%.500s", set->def->path);
+  if ((in = rt_h5_group(&w->h5, w->h5.file, name)) < 0) return NSL_EIO;
+  set->data = rt_h5_table(&w->h5, in, "data", H5T_IEEE_F64LE, rt_samples_until(s, w->every, s->n_steps),
+                          set->proj ? (uint64_t)set->proj->expected : 0);
+  H5Gclose(in);
+  if (set->source < 0 || set->target < 0 || set->delay < 0 || set->data < 0) return NSL_EIO;
+  int e = rt_h5_text(&w->h5, set->delay, "units", "ms");
+  return e ? e : rt_h5_text(&w->h5, set->data, "units", port->unit ? port->unit : "1");
+}
+
+/* ---- the synapses, and their first weights */
+
+static int piece_write(struct rt_weights *w, struct rt_weight_set *set) {
+  struct rt_weight_piece *b = w->piece;
+  int e = rt_h5_append(&w->h5, set->source, H5T_NATIVE_UINT64, set->n, b->n, 0, b->source);
+  if (!e) e = rt_h5_append(&w->h5, set->target, H5T_NATIVE_UINT64, set->n, b->n, 0, b->target);
+  if (!e) e = rt_h5_append(&w->h5, set->delay, H5T_NATIVE_DOUBLE, set->n, b->n, 0, b->delay);
+  if (!e) e = rt_h5_put(&w->h5, set->data, 0, set->n, b->n, b->weight);
+  set->n += b->n;
+  b->n = 0;
+  return e;
+}
+
+static int by_value(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+struct order { /* of one source's synapses: target << 32 | ordinal */
+  uint64_t *keys;
+  size_t cap;
+};
+
+static int order_make(struct order *o, const struct rt_row_of *row) {
+  if (rt_grow(&o->keys, &o->cap, row->n + 1, sizeof *o->keys)) return NSL_EMEMORY;
+  bool sorted = true;
+  for (uint64_t i = 0; i < row->n; i++) {
+    o->keys[i] = (uint64_t)row->target[i] << 32 | i;
+    sorted = sorted && (!i || o->keys[i] > o->keys[i - 1]);
+  }
+  if (!sorted) qsort(o->keys, row->n, sizeof *o->keys, by_value);
+  return 0;
+}
+
+static int source_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set, const struct order *o,
+                        const struct rt_row_of *row, uint32_t source) {
+  struct rt_weight_piece *b = w->piece;
+  const struct rt_proj *p = set->proj;
+  int e = 0;
+  for (uint64_t i = 0; !e && i < row->n; i++) {
+    uint64_t k = (uint32_t)o->keys[i];
+    b->source[b->n] = source;
+    b->target[b->n] = row->target[k];
+    b->delay[b->n] = (row->delay ? row->delay[k] : p->delay_steps) * s->dt;
+    b->weight[b->n++] = (row->weight ? row->weight[k] : p->weight) / set->unit_scale;
+    if (b->n == PIECE) e = piece_write(w, set);
+  }
+  return e;
+}
+
+static int set_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set) {
+  struct rt_synapses synapses = {.s = s};
+  struct order order = {0};
+  struct rt_proj own = {0};
+  int e = 0;
+  if (set->proj) {
+    own = *set->proj;
+    own.csr = (struct rt_csr){0};
+    e = rt_synapses_list(&synapses, &own);
+  }
+  for (uint32_t i = 0; !e && i < own.sn; i++) {
+    struct rt_row_of row;
+    if (s->interrupt && *s->interrupt) e = rt_fail(NSL_ESTOPPED, "interrupted while writing weights");
+    if (!e) e = rt_synapses_of(&synapses, &own, own.s0 + i, &row);
+    if (!e) e = order_make(&order, &row);
+    if (!e) e = source_write(s, w, set, &order, &row, own.s0 + i);
+  }
+  if (!e) e = piece_write(w, set);
+  rt_synapses_drop(&synapses);
+  rt_drop(&order.keys);
+  return e;
+}
+
+int rt_weights_open(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
+  char name[300];
+  int e = sets_make(s, r, w);
+  if (!e) e = size_check(s, r, w);
+  if (e) return e;
+  snprintf(name, sizeof name, "%.250s.h5", w->def->name);
+  const char *path = rt_out_file(r->out, name);
+  e = path ? rt_h5_create(&w->h5, path) : NSL_EIO;
+  for (int i = 0; !e && i < 2; i++) { /* by themselves: groups made on the way would hold the time of day */
+    hid_t top = rt_h5_group(&w->h5, w->h5.file, i ? "report" : "edges");
+    if (top < 0) return NSL_EIO;
+    H5Gclose(top);
+  }
+  for (uint32_t i = 0; !e && i < w->n_sets; i++) {
+    e = set_open(s, w, &w->sets[i]);
+    if (!e) e = set_write(s, w, &w->sets[i]);
+  }
+  w->rows = 1;
+  return e;
+}
+
+/* ---- later rows */
+
+static int row_write(struct rt_weights *w, const struct rt_weight_set *set, uint64_t row) {
+  int e = 0;
+  for (uint64_t at = 0; !e && at < set->n; at += PIECE) {
+    uint64_t n = set->n - at < PIECE ? set->n - at : PIECE;
+    e = rt_h5_get(&w->h5, set->data, 0, at, n, H5T_NATIVE_DOUBLE, w->piece->weight);
+    if (!e) e = rt_h5_put(&w->h5, set->data, row, at, n, w->piece->weight);
+  }
+  return e;
+}
+
+int rt_weights_flush(struct rt_sim *s, struct rt_weights *w, uint64_t step) {
+  uint64_t until = rt_samples_until(s, w->every, step);
+  int e = 0;
+  for (; !e && w->rows < until; w->rows++)
+    for (uint32_t i = 0; !e && i < w->n_sets; i++) e = row_write(w, &w->sets[i], w->rows);
+  return e;
+}
+
+/* ---- the end */
+
+/* `syn_weight`, the weights of the last row: the file is a network to go on from. */
+static int last_write(struct rt_weights *w, const struct rt_weight_set *set) {
+  char name[640];
+  snprintf(name, sizeof name, "edges/%.500s/0/syn_weight", set->def->path);
+  hid_t last = rt_h5_growing(&w->h5, w->h5.file, name, H5T_IEEE_F64LE, 0);
+  int e = last < 0 ? NSL_EIO : 0;
+  for (uint64_t at = 0; !e && at < set->n; at += PIECE) {
+    uint64_t n = set->n - at < PIECE ? set->n - at : PIECE;
+    e = rt_h5_get(&w->h5, set->data, w->rows - 1, at, n, H5T_NATIVE_DOUBLE, w->piece->weight);
+    if (!e) e = rt_h5_append(&w->h5, last, H5T_NATIVE_DOUBLE, at, n, 0, w->piece->weight);
+  }
+  return e;
+}
+
+/* `edge_type_id`, which readers of SONATA ask for: there is one type, 0. */
+static int type_write(struct rt_weights *w, const struct rt_weight_set *set) {
+  char name[640];
+  snprintf(name, sizeof name, "edges/%.500s/edge_type_id", set->def->path);
+  hid_t type = rt_h5_growing(&w->h5, w->h5.file, name, H5T_STD_U32LE, 0);
+  return type < 0 ? NSL_EIO : rt_h5_extend(&w->h5, type, set->n);
+}
+
+static int times_write(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set) {
+  char name[640];
+  struct rt_mem mem = {0};
+  double *all = rt_alloc(&mem, w->rows, sizeof *all);
+  int e = all ? 0 : NSL_EMEMORY;
+  for (uint64_t i = 0; all && i < w->rows; i++) all[i] = rt_sample_time(s, w->every, i);
+  snprintf(name, sizeof name, "report/%.500s/sample_times", set->def->path);
+  if (!e) e = rt_h5_array(&w->h5, w->h5.file, name, H5T_NATIVE_DOUBLE, w->rows, all, "ms");
+  rt_mem_free(&mem);
+  return e;
+}
+
+static int csv_row(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row, FILE *f) {
+  struct rt_weight_piece *b = w->piece;
+  int e = 0;
+  for (uint64_t at = 0; !e && at < set->n; at += PIECE) {
+    uint64_t n = set->n - at < PIECE ? set->n - at : PIECE;
+    e = rt_h5_get(&w->h5, set->source, 0, at, n, H5T_NATIVE_UINT64, b->source);
+    if (!e) e = rt_h5_get(&w->h5, set->target, 0, at, n, H5T_NATIVE_UINT64, b->target);
+    if (!e) e = rt_h5_get(&w->h5, set->delay, 0, at, n, H5T_NATIVE_DOUBLE, b->delay);
+    if (!e) e = rt_h5_get(&w->h5, set->data, row, at, n, H5T_NATIVE_DOUBLE, b->weight);
+    for (uint64_t i = 0; !e && i < n; i++) {
+      fprintf(f, "%.12g,", rt_sample_time(s, w->every, row));
+      rt_csv_text(f, set->def->path);
+      fprintf(f, ",%llu,%llu,%.12g,", (unsigned long long)b->source[i], (unsigned long long)b->target[i], b->delay[i]);
+      rt_csv_number(f, b->weight[i]);
+      fputc('\n', f);
+    }
+  }
+  return e;
+}
+
+static int csv_write(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
+  char name[300];
+  struct rt_text_file csv = {0};
+  snprintf(name, sizeof name, "%.250s.csv", w->def->name);
+  const char *path = rt_out_file(r->out, name);
+  int e = path ? rt_text_open(&csv, path) : NSL_EIO;
+  if (e) return e;
+  fputs("t_ms,projection,source,target,delay_ms,weight\n", csv.f);
+  for (uint64_t row = 0; row < w->rows; row++)
+    for (uint32_t i = 0; !e && i < w->n_sets; i++) e = csv_row(s, w, &w->sets[i], row, csv.f);
+  int bad = rt_text_close(&csv);
+  return e ? e : bad;
+}
+
+int rt_weights_close(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
+  int e = rt_weights_flush(s, w, s->step);
+  for (uint32_t i = 0; !e && i < w->n_sets; i++) {
+    e = last_write(w, &w->sets[i]);
+    if (!e) e = type_write(w, &w->sets[i]);
+    if (!e) e = times_write(s, w, &w->sets[i]);
+  }
+  if (!e && r->csv) e = csv_write(s, r, w);
+  int bad = rt_h5_close(&w->h5);
+  return e ? e : bad;
+}

@@ -1,0 +1,29 @@
+/* Recorded weights of projections (weights.c). */
+#ifndef NSL_RUNTIME_WEIGHTS_H
+#define NSL_RUNTIME_WEIGHTS_H
+
+#include "runtime/h5.h"
+#include "runtime/sim.h"
+
+struct rt_weight_set { /* one projection; its synapses in the order (source, target, ordinal) */
+  const struct nsl_projection *def;
+  struct rt_proj *proj; /* NULL: its condition is false, or no pair is connected */
+  double unit_scale;
+  uint64_t n; /* synapses */
+  hid_t source, target, delay, data;
+};
+struct rt_weights {
+  const struct nsl_record *def;
+  uint64_t every, rows; /* steps; rows already written */
+  uint32_t n_sets;
+  struct rt_weight_set *sets;
+  struct rt_h5 h5;
+  struct rt_weight_piece *piece; /* a buffer */
+};
+
+struct rt_recorder;
+int rt_weights_open(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w);
+int rt_weights_flush(struct rt_sim *s, struct rt_weights *w, uint64_t step); /* the rows up to this step */
+int rt_weights_close(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w);
+
+#endif
