@@ -7,7 +7,7 @@ import os
 from collections import Counter, defaultdict
 
 from semantics import Run, mean_of, same, variance
-from tap import NSLC, Tap, call
+from tap import NSLC, Tap, call, run_json
 
 CELLS = """
 neuron src { state V = 0 mV
@@ -155,6 +155,7 @@ def walk(t):
 DRAWN = CELLS + """
 network net {
   population E : leaky[600]
+  population shards : leaky[140000]
   connect g: E -> E.psp by indegree(20) { weight ~ normal(2 mV, 0.5 mV);  delay ~ uniform(1 ms, 3 ms) }
   connect h: E -> E.psp by probability(0.05) { weight ~ normal(0 mV, 1 mV) within [0 mV, inf);  delay = 1 ms }
 }
@@ -168,6 +169,8 @@ def moments(t):
     runs = [Run(t, DRAWN, "--threads", str(n)) for n in (1, 2, 3)]
     if not t.check(all(r.good for r in runs), "1, 2, 3 threads", runs[0].process.stderr):
         return
+    threads = [run_json(r.out)["threads"] for r in runs]
+    t.check(threads == [1, 2, 3], "as many as were asked for", threads)
     texts = [open(os.path.join(r.out, "weight.csv"), "rb").read() for r in runs]
     t.check(texts[0] == texts[1] == texts[2], "the same weight.csv for 1, 2, 3 threads")
     files = [open(os.path.join(r.out, "weight.h5"), "rb").read() for r in runs]
