@@ -62,17 +62,22 @@ static int size_check(struct rt_sim *s, const struct rt_recorder *r, const struc
   double bytes = synapses * (IDENTITY_BYTES + WEIGHT_BYTES * (rows + 1) + (r->csv ? rows * CSV_BYTES : 0));
   const char *name = w->def->name;
   if (most * 24 > (double)rt_memory_left())
-    return rt_fail_at(NSL_EMEMORY, w->def->place, "record %s: listing %.3g synapses by source needs about %.3g GB of memory; "
-                      "%.3g GB are free on this machine", name, most, most * 24e-9, (double)rt_memory_left() * 1e-9);
+    return rt_fail_at(NSL_EMEMORY, w->def->place,
+                      "record %s: listing %.3g synapses by source needs about %.3g GB of memory; %.3g GB are "
+                      "free on this machine",
+                      name, most, most * 24e-9, (double)rt_memory_left() * 1e-9);
   struct statvfs disk;
   if (statvfs(r->out->folder, &disk) == 0) {
     double left = (double)disk.f_bavail * (double)disk.f_frsize;
     if (bytes > left)
-      return rt_fail_at(NSL_EIO, w->def->place, "record %s: the weights of %.3g synapses at %.0f times are %.3g GB; %.3g GB "
-                        "are free in the output folder", name, synapses, rows, bytes * 1e-9, left * 1e-9);
+      return rt_fail_at(NSL_EIO, w->def->place,
+                        "record %s: the weights of %.3g synapses at %.0f times are %.3g GB; %.3g GB are free in "
+                        "the output folder",
+                        name, synapses, rows, bytes * 1e-9, left * 1e-9);
   }
   if (bytes > much)
-    rt_warn(s, "record %s: the weights of %.3g synapses at %.0f times will be %.3g GB", name, synapses, rows, bytes * 1e-9);
+    rt_warn(s, "record %s: the weights of %.3g synapses at %.0f times will be %.3g GB", name, synapses, rows,
+            bytes * 1e-9);
   return 0;
 }
 
@@ -139,8 +144,8 @@ static int order_make(struct order *o, const struct rt_row_of *row) {
   return 0;
 }
 
-static int source_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set, const struct order *o,
-                        const struct rt_row_of *row, uint32_t source) {
+static int source_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set,
+                        const struct order *o, const struct rt_row_of *row, uint32_t source) {
   struct rt_weight_piece *b = w->piece;
   const struct rt_proj *p = set->proj;
   int e = 0;
@@ -255,7 +260,8 @@ static int times_write(struct rt_sim *s, struct rt_weights *w, const struct rt_w
   return e;
 }
 
-static int csv_row(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row, FILE *f) {
+static int csv_row(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row,
+                   FILE *f) {
   struct rt_weight_piece *b = w->piece;
   int e = 0;
   for (uint64_t at = 0; !e && at < set->n; at += PIECE) {
@@ -267,7 +273,8 @@ static int csv_row(struct rt_sim *s, struct rt_weights *w, const struct rt_weigh
     for (uint64_t i = 0; !e && i < n; i++) {
       fprintf(f, "%.12g,", rt_sample_time(s, w->every, row));
       rt_csv_text(f, set->def->path);
-      fprintf(f, ",%llu,%llu,%.12g,", (unsigned long long)b->source[i], (unsigned long long)b->target[i], b->delay[i]);
+      fprintf(f, ",%llu,%llu,%.12g,", (unsigned long long)b->source[i], (unsigned long long)b->target[i],
+              b->delay[i]);
       rt_csv_number(f, b->weight[i]);
       fputc('\n', f);
     }
