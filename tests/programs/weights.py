@@ -231,6 +231,24 @@ experiment e { network net
 """
     run = Run(t, model)
     t.check(run.good and all(math.isclose(r[5], 0.0005) for r in table(run, "strength")), "weights in the unit of the port (nA), named by `as`", run.process.stderr)
+    synapse = CELLS + """
+synapse scaled { param gain = 2
+  weight w : pA in [0 pA, 10 pA]
+  on pre { send gain * w } }
+network net {
+  population S : src[4]
+  population D : dst[500]
+  connect x: S -> D.ap by all_to_all with scaled { weight ~ normal(10 pA, 5 pA);  gain = 3;  delay = 1 ms }
+}
+experiment e { network net
+  record weight of x
+  run 1 ms with dt = 0.1 ms }
+"""
+    run = Run(t, synapse)
+    sent = [r[5] for r in table(run, "weight") if r[0] == 0] if run.good else []
+    full = sum(1 for w in sent if w == 30) / max(len(sent), 1)
+    t.check(len(sent) == 2000 and min(sent) >= 0 and max(sent) == 30 and abs(full - 0.5) < 5 * 0.5 / math.sqrt(2000),
+            "a synapse's weight saturates at the ends of its domain; what it sends is recorded", (run.process.stderr, full))
     variable = CELLS + """
 neuron plain { state weight = 3 pA
   weight' = 0 pA / (1 ms) }
