@@ -69,6 +69,7 @@ static LLVMValueRef math_call(Emit *e, const char *name, LLVMValueRef *args, uns
 /* Numbers of the elements of lanes [from, from + 8). */
 static LLVMValueRef element_numbers(Emit *e, unsigned from) {
   CgUnit *u = e->u;
+  if (e->once) return LLVMConstNull(u->i64);
   LLVMValueRef at = LLVMBuildAdd(u->builder, e->first, e->at, "");
   if (e->lanes == 1) return at;
   LLVMValueRef lane[8];

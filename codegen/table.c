@@ -302,6 +302,7 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
                                .subject_doc = text_of(t, m->subject_doc),
                                .n_globals = x->n_globals,
                                .setup = code_of(t, x->setup),
+                               .draws = draws(x->setup),
                                .dt = x->dt,
                                .seed = x->seed,
                                .seed_last = x->seed_last};

@@ -6,8 +6,10 @@
 #include "ir/lower.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "lang/diag.h"
+#include "math/math.h"
 
 uint32_t setup_new(Setup *st, uint32_t n) {
   uint32_t first = st->x->n_globals;
@@ -92,11 +94,15 @@ void setup_globals(Setup *st) {
   for (uint32_t i = 0; i < mx->globals.n; i++) {
     const MGlobal *g = mx->globals.at[i];
     st->scope.b.span = g->span;
+    const char *path = name_str(st->l->s, g->path);
+    uint32_t ordinal = (uint32_t)nslm_hash(path, strlen(path), 0); /* its draws depend on its name alone */
+    st->scope.draws = &ordinal;
     IrVal v = g->value ? lower_as(&st->scope, g->value, g->dim) : ir_const(&st->scope.b, NAN, g->dim);
     st->scope.b.span = g->span;
     setup_store(st, i, g->path, v, g->settable);
     ptr_set(st->l->a, &st->slots, g, setup_load(st, i, g->path, g->dim));
     ptr_set(st->l->a, &st->numbers, g, i);
+    st->scope.draws = NULL;
   }
   for (uint32_t i = 0; i < mx->globals.n; i++) {
     const MGlobal *g = mx->globals.at[i];

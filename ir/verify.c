@@ -107,7 +107,7 @@ static void verify_kind(Verify *v, uint32_t at) {
   KernelKind kind = v->k->kind;
   if (ins->op == IR_TIME && ir_kernel_scalar(kind)) complain_ins(v, at, "no time in a kernel that runs once");
   if (ins->op == IR_DT && kind == KERNEL_SETUP) complain_ins(v, at, "no dt in setup: it computes dt");
-  if ((ir_ops[ins->op].flags & IRF_DRAW) && ir_kernel_scalar(kind))
+  if ((ir_ops[ins->op].flags & IRF_DRAW) && kind == KERNEL_DERIVE)
     complain_ins(v, at, "no draws in a kernel that runs once");
   if (ins->op == IR_CHECK && kind != KERNEL_STEP && kind != KERNEL_FINISH)
     complain_ins(v, at, "checks belong into step kernels");

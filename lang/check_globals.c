@@ -12,14 +12,11 @@ static const char *quoted(Net *n, Name name) {
 
 /* ---- declaration */
 
-static bool refuse_extras(Net *n, const AstItem *item, bool param) {
+static void refuse_extras(Net *n, const AstItem *item, bool param) {
   Session *s = n->s;
-  if (item->draw)
-    diag_not_supported(s, item->head.span, "draws in the values of a network", "Give the value with `=`.");
   if (item->primes || !name_none(item->per.name) || !name_none(item->of.name) || item->body.n)
     diag_net_value_form(s, item->head.span, param ? "a param" : "a let");
   if (item->domain && !param) diag_let_domain(s, item->domain->span, name_str(s, item->name.name));
-  return !item->draw;
 }
 
 static void declare_value(Net *n, const AstItem *item, bool param) {
@@ -37,7 +34,7 @@ static void declare_value(Net *n, const AstItem *item, bool param) {
   v->symbol->context = v;
   v->symbol->ast = &item->head;
   v->symbol->failed = true; /* until its elements are checked */
-  good &= refuse_extras(n, item, param);
+  refuse_extras(n, item, param);
   v->mark = good ? MARK_NEW : MARK_DONE;
   vec_push(s->arena, &n->values, v);
 }
@@ -53,7 +50,7 @@ void net_declare_values(Net *n, const AstDecl *decl) {
 void net_override(Net *n, const AstAssign *assign) {
   Session *s = n->s;
   const Ast *target = assign->target;
-  NetOverride o = {NULL, assign->value, target->span};
+  NetOverride o = {NULL, assign->value, target->span, assign->op == ASSIGN_DRAW};
   if (target->kind == AST_SUBSCRIPT) {
     o.indices = &AST_AS(Subscript, target)->indices;
     target = AST_AS(Subscript, target)->base;
@@ -68,9 +65,7 @@ void net_override(Net *n, const AstAssign *assign) {
     diag_unknown_override(s, target->span, text, name_str(s, n->name), diag_nearest(text, words.at, words.n));
   } else if (!v->param) {
     diag_override_of_let(s, target->span, name_str(s, name), v->span);
-  } else if (assign->op == ASSIGN_DRAW) {
-    diag_not_supported(s, assign->head.span, "draws in the params of a network", "Give the value with `=`.");
-  } else if (assign->op != ASSIGN_SET) {
+  } else if (assign->op != ASSIGN_SET && assign->op != ASSIGN_DRAW) {
     diag_setting_operator(s, assign->head.span, name_str(s, name));
   } else {
     for (uint32_t i = 0; i < v->overrides.n; i++)
@@ -249,15 +244,20 @@ static bool fill_expressions(Net *n, const NetValue *v, const Ast *whole, const 
 }
 
 /* The expression of each element: what an experiment puts there, else the declared one. */
-static bool value_expressions(Net *n, const NetValue *v, const Ast **asts) {
+static bool value_expressions(Net *n, const NetValue *v, const Ast **asts, bool *draws) {
   if (!fill_expressions(n, v, v->item->value, asts)) return false;
-  for (uint32_t i = 0; i < v->overrides.n; i++)
-    if (!v->overrides.at[i].indices && !fill_expressions(n, v, v->overrides.at[i].value, asts)) return false;
+  for (uint32_t k = 0; k < v->axes.count; k++) draws[k] = v->item->draw;
+  for (uint32_t i = 0; i < v->overrides.n; i++) {
+    if (v->overrides.at[i].indices) continue;
+    if (!fill_expressions(n, v, v->overrides.at[i].value, asts)) return false;
+    for (uint32_t k = 0; k < v->axes.count; k++) draws[k] = v->overrides.at[i].draw;
+  }
   for (uint32_t i = 0; i < v->overrides.n; i++) {
     uint32_t at;
     if (!v->overrides.at[i].indices) continue;
     if (!element_of(n, v, &v->overrides.at[i], &at)) return false;
     asts[at] = v->overrides.at[i].value;
+    draws[at] = v->overrides.at[i].draw;
   }
   for (uint32_t i = 0; i < v->axes.count; i++)
     if (!asts[i]) {
@@ -283,7 +283,7 @@ static MExpr *element_expr(Net *n, const NetValue *v, const Ast *ast, uint32_t a
 /* The unit after `:`, else that of the domain's ends, else of the first value that has one. */
 static bool value_dim(Net *n, const NetValue *v, const Ast *const *asts, Dim *ret) {
   Unit unit;
-  Want any = {0};
+  Want any = {.allow = ALLOW_DRAW};
   *ret = DIM_NONE;
   if (v->is_enum) return true;
   if (v->item->unit) {
@@ -375,12 +375,17 @@ static void enter_elements(Net *n, NetValue *v) {
   v->symbol->family = family;
 }
 
-static bool check_elements(Net *n, const NetValue *v, const Ast *const *asts, const MDomain *domain, Dim dim,
-                           MExpr **values) {
+static bool check_elements(Net *n, const NetValue *v, const Ast *const *asts, const bool *draws, const MDomain *domain,
+                           Dim dim, MExpr **values) {
   Want want = {.has_dim = true, .dim = dim, .who = quoted(n, v->name), .labels = v->is_enum ? domain : NULL};
   for (uint32_t i = 0; i < v->axes.count; i++) {
+    want.allow = draws[i] ? ALLOW_DRAW : 0;
     values[i] = element_expr(n, v, asts[i], i, &want);
     if (!values[i]) return false;
+    if (draws[i] && !expr_has(values[i], MX_DRAW)) {
+      diag_draw_missing(n->s, asts[i]->span);
+      return false;
+    }
   }
   return true;
 }
@@ -388,14 +393,15 @@ static bool check_elements(Net *n, const NetValue *v, const Ast *const *asts, co
 static void check_value(Net *n, NetValue *v) {
   Session *s = n->s;
   const Ast **asts = NEW_ARRAY(s->arena, const Ast *, v->axes.count);
+  bool *draws = NEW_ARRAY(s->arena, bool, v->axes.count);
   MExpr **values = NEW_ARRAY(s->arena, MExpr *, v->axes.count);
   MDomain domain = {0};
   Dim dim;
-  if (!value_expressions(n, v, asts) || !value_dim(n, v, asts, &dim)) return;
+  if (!value_expressions(n, v, asts, draws) || !value_dim(n, v, asts, &dim)) return;
   if (v->item->domain && v->param &&
       !check_domain(n->c, n->scope, v->item->domain, dim, quoted(n, v->name), &domain))
     return;
-  if (!check_elements(n, v, asts, &domain, dim, values)) return;
+  if (!check_elements(n, v, asts, draws, &domain, dim, values)) return;
   Name unit = {0};
   double scale;
   global_unit(n, v, dim, &unit, &scale);

@@ -20,6 +20,7 @@ typedef struct {
   const AstList *indices; /* NULL: the whole param */
   const Ast *value;
   Span span;
+  bool draw;
 } NetOverride;
 
 /* Axes of a family, with the names of their binders (id 0: none). */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/data.h"
+#include "math/math.h"
 #include "runtime/describe.h"
 #include "runtime/error.h"
 #include "runtime/quantity.h"
@@ -169,12 +170,12 @@ static int param_check(const struct rt_sim *s, const struct nsl_param *p) {
 
 /* ---- numbers of the run */
 
-static int setup_kernel(struct rt_sim *s) {
+static int setup_kernel(struct rt_sim *s, uint64_t key) {
   const struct nsl_code *code = &s->x->setup;
   if (code->kernel == NSL_NONE) return 0;
   void **slots = rt_alloc(&s->build_mem, code->n_bindings + 1, sizeof *slots);
   if (!slots) return NSL_EMEMORY;
-  struct nsl_env env = {.slots = slots, .u = s->G, .set = s->set, .first = 0, .count = 1};
+  struct nsl_env env = {.slots = slots, .u = s->G, .set = s->set, .key = key, .first = 0, .count = 1};
   rt_kernel(s, code)(&env);
   return 0;
 }
@@ -289,7 +290,12 @@ int rt_setup(struct rt_sim *s, const struct rt_config *config) {
   int e;
   for (uint32_t i = 0; i < config->n_sets; i++)
     if ((e = rt_set(s, &config->sets[i]))) return e;
-  if ((e = setup_kernel(s))) return e;
+  if ((e = setup_kernel(s, 0))) return e;
+  if (x->draws) { /* now that the seed is known */
+    double seed = config->has_seed ? 0 : rt_value(s, x->seed, 1);
+    uint64_t of = config->has_seed ? config->seed : seed >= 0 && seed < 0x1p64 ? (uint64_t)seed : 0;
+    if ((e = setup_kernel(s, nslm_key(of, nslm_hash("values", 6, 0))))) return e;
+  }
   for (uint32_t i = 0; i < x->n_params; i++)
     if ((e = param_check(s, &x->params[i]))) return e;
   if ((e = time_read(s, config))) return e;

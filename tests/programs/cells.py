@@ -249,9 +249,51 @@ def synapses(t):
     t.check(not high.good and "outside of its domain" in high.process.stderr, "the domain of a synapse's param holds for --set", high.process.stderr)
 
 
+# ---- draws in the values of a network
+
+DRAWN = """
+neuron cell { param tau = 1 ms in (0 ms, inf);  state V = 0 mV;  V' = -V / tau }
+network net {
+  index k = 1..60
+  MORE
+  param q[i in k] ~ uniform(0, 1)
+  param J ~ normal(2 mV, 0.5 mV) within [1 mV, 3 mV]
+  let both ~ J * (1 + choice(1, 2))
+  population P[i in k] : cell[1] { V = q[i] * 1 mV }
+  population Q : cell[1] { V = J }
+  population R : cell[1] { V = both }
+}
+experiment x {
+  network net SETTINGS
+  record V of P as P every 1 ms
+  record V of (Q, R) every 1 ms
+  run 1 ms with dt = 0.1 ms, seed = 3
+}
+"""
+
+
+def drawn(t):
+    def values(settings, *options, more="", folder=""):
+        run = Run(t, DRAWN.replace("SETTINGS", settings).replace("MORE", more), *options)
+        if not run.good:
+            t.check(False, "draws in a network", run.process.stderr)
+        return run.rows("P")[0], run.rows("V")[0]
+    q, (J, both) = values("")
+    t.check(all(0 <= x < 1 for x in q) and len(set(q)) == 60 and abs(sum(q) / 60 - 0.5) < 5 / math.sqrt(12 * 60), "each element of a table draws", q[:5])
+    t.check(1 <= J <= 3 and round(both / J, 9) in (2, 3), "a let draws, with the param that it depends on", (J, both))
+    t.check(values("", "--seed", "3") == (q, [J, both]) == values("", "--threads", "2"), "the seed of the run, any threads")
+    others = [values("", "--seed", str(s))[1][0] for s in range(4, 7)]
+    t.check(len(set(others + [J])) == 4, "another seed, another draw", others)
+    t.check(values("", more="param first ~ normal(0, 1);  let second = first") == (q, [J, both]), "a value more changes no other's draw")
+    t.check(values("", "--set", "net.J=1.5 mV") == (q, [1.5, 1.5 * round(both / J)]), "what is set is not drawn")
+    t.check(values("{ q[2] = 0.25 }") == (q[:1] + [0.25] + q[2:], [J, both]), "an experiment gives a value in place of a draw")
+    other = values("{ J ~ uniform(2.9 mV, 3 mV) }")
+    t.check(other[0] == q and 2.9 <= other[1][0] < 3, "an experiment gives another draw", other[1])
+
+
 def main():
     t = Tap()
-    for part in (cells, choices, totals, synapses):
+    for part in (cells, choices, totals, synapses, drawn):
         part(t)
     t.done()
 
