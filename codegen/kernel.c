@@ -51,7 +51,8 @@ static LLVMValueRef mask_spread(Emit *e, LLVMValueRef mask) {
     LLVMValueRef bit = LLVMBuildAnd(b, e->at, LLVMConstInt(e->u->i64, 7, false), "");
     return LLVMBuildTrunc(b, LLVMBuildLShr(b, mask, LLVMBuildTrunc(b, bit, e->u->i8, ""), ""), e->cond, "");
   }
-  if (!e->wide) return LLVMBuildBitCast(b, mask, e->cond, "");
+  /* frozen: LLVM 19 (DAGCombiner) moves `or` and `and` of loaded masks from one side of the cast to the other for ever */
+  if (!e->wide) return LLVMBuildFreeze(b, LLVMBuildBitCast(b, mask, e->cond, ""), "");
   LLVMTypeRef lane = LLVMGetElementType(e->cond);
   LLVMValueRef bit[16];
   for (unsigned i = 0; i < e->lanes; i++) bit[i] = LLVMConstInt(lane, 1u << i, false);
@@ -333,7 +334,8 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   Emit e = {.u = u, .k = k, .lanes = lanes, .once = once, .f32 = f32, .f32_arrays = u->options->f32};
   e.lane = f32 ? u->f32 : u->f64;
   e.real = emit_vector(&e, e.lane);
-  e.wide = lanes > 1 && !u->target->masks;
+  /* without optimization LLVM 19's DAGCombiner sometimes goes round for ever over vectors of single bits */
+  e.wide = lanes > 1 && (!u->target->masks || u->options->opt == 0);
   e.cond = emit_vector(&e, !e.wide ? u->i1 : f32 ? u->i32 : u->i64);
   e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.shared = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
