@@ -51,8 +51,7 @@ static LLVMValueRef mask_spread(Emit *e, LLVMValueRef mask) {
     LLVMValueRef bit = LLVMBuildAnd(b, e->at, LLVMConstInt(e->u->i64, 7, false), "");
     return LLVMBuildTrunc(b, LLVMBuildLShr(b, mask, LLVMBuildTrunc(b, bit, e->u->i8, ""), ""), e->cond, "");
   }
-  /* frozen: LLVM 19 (DAGCombiner) moves `or` and `and` of loaded masks from one side of the cast to the other for ever */
-  if (!e->wide) return LLVMBuildFreeze(b, LLVMBuildBitCast(b, mask, e->cond, ""), "");
+  if (!e->wide) return LLVMBuildBitCast(b, mask, e->cond, "");
   LLVMTypeRef lane = LLVMGetElementType(e->cond);
   LLVMValueRef bit[16];
   for (unsigned i = 0; i < e->lanes; i++) bit[i] = LLVMConstInt(lane, 1u << i, false);
