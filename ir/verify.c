@@ -331,6 +331,14 @@ static void verify_use(VerifyModule *vm, const IrKernel *k, KernelKind kind, con
   arena_free(v.arena);
 }
 
+/* What is read of populations: each item's kernel is one of the class of its population. */
+static void verify_items(VerifyModule *vm, const IrExperiment *x, const IrRecordItem *items, uint32_t n) {
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t pop = items[i].slice.pop;
+    verify_use(vm, items[i].kernel, KERNEL_RECORD, pop < x->populations.n ? x->populations.at[pop].class : NULL);
+  }
+}
+
 static void verify_class(VerifyModule *vm, const IrClass *c) {
   verify_use(vm, c->init, KERNEL_INIT, c);
   verify_use(vm, c->flow, KERNEL_FLOW, c);
@@ -354,11 +362,7 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
   }
   verify_use(vm, x->judge, KERNEL_SETUP, NULL);
   for (uint32_t i = 0; i < x->measures.n; i++)
-    for (uint32_t j = 0; j < x->measures.at[i].items.n; j++) {
-      const IrRecordItem *item = &x->measures.at[i].items.at[j];
-      const IrClass *c = item->slice.pop < x->populations.n ? x->populations.at[item->slice.pop].class : NULL;
-      verify_use(vm, item->kernel, KERNEL_RECORD, c);
-    }
+    verify_items(vm, x, x->measures.at[i].items.at, x->measures.at[i].items.n);
   for (uint32_t i = 0; i < x->drives.n; i++) {
     const IrDrive *d = &x->drives.at[i];
     verify_use(vm, d->kernel, KERNEL_DRIVE, NULL);
@@ -367,17 +371,9 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
     verify_use(vm, d->delay_kernel, KERNEL_SYNAPSE, NULL);
   }
   for (uint32_t i = 0; i < x->feeds.n; i++)
-    for (uint32_t j = 0; j < x->feeds.at[i].items.n; j++) {
-      const IrRecordItem *item = &x->feeds.at[i].items.at[j];
-      const IrClass *c = item->slice.pop < x->populations.n ? x->populations.at[item->slice.pop].class : NULL;
-      verify_use(vm, item->kernel, KERNEL_RECORD, c);
-    }
+    verify_items(vm, x, x->feeds.at[i].items.at, x->feeds.at[i].items.n);
   for (uint32_t i = 0; i < x->records.n; i++)
-    for (uint32_t j = 0; j < x->records.at[i].items.n; j++) {
-      const IrRecordItem *item = &x->records.at[i].items.at[j];
-      const IrClass *c = item->slice.pop < x->populations.n ? x->populations.at[item->slice.pop].class : NULL;
-      verify_use(vm, item->kernel, KERNEL_RECORD, c);
-    }
+    verify_items(vm, x, x->records.at[i].items.at, x->records.at[i].items.n);
 }
 
 static void verify_position(VerifyModule *vm, uint32_t at) {
