@@ -204,6 +204,7 @@ static struct nsl_drive drive_of(Table *t, const IrDrive *d) {
                             .value = d->value,
                             .code = code_of(t, d->kernel),
                             .each = d->each,
+                            .steady = d->steady,
                             .n_processes = d->n_processes,
                             .block = d->block,
                             .n_times = d->times.n,

@@ -187,6 +187,7 @@ typedef struct {
   VEC(IrKernel *) drawn;             /* synapse kernels: its PARAMs, drawn once for each element */
   uint32_t n_processes;              /* its STATEs: each begins as a standard normal number */
   bool each;                         /* the kernel gives each element a value of its own */
+  bool steady;                       /* and the same ones in every step */
   uint32_t weight, delay, cond, from, to; /* G slots, or IR_NONE */
   IrKernel *weight_kernel, *delay_kernel; /* synapse kernels where these are drawn, else NULL */
   uint32_t block;                    /* uniforms of all its kernels */

@@ -21,6 +21,15 @@ static bool reads_each(const Setup *st, const MDrive *m) {
   return false;
 }
 
+/* Does the kernel give the same in every step? What it reads of the time, of noise or of files changes. */
+static bool is_steady(const IrKernel *k) {
+  for (uint32_t i = 0; i < k->slots.n; i++)
+    if (k->slots.at[i].kind == SLOT_STATE || k->slots.at[i].kind == SLOT_INPUT) return false;
+  for (uint32_t i = 0; i < k->ins.n; i++)
+    if (k->ins.at[i].op == IR_TIME || ir_ops[k->ins.at[i].op].flags & IRF_DRAW) return false;
+  return true;
+}
+
 static void drive_kernel(Setup *st, Scope *sc, const MDrive *m, Dim dim, IrDrive *d) {
   Lower *l = st->l;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_DRIVE, name_fmt(l->s, "drive.%s", name_str(l->s, m->path)));
@@ -34,6 +43,7 @@ static void drive_kernel(Setup *st, Scope *sc, const MDrive *m, Dim dim, IrDrive
   sc->lifted.at = own.lifted.at, sc->lifted.n = own.lifted.n, sc->lifted.cap = own.lifted.cap;
   d->kernel = lower_share(l, k, false);
   d->n_processes = own.n_processes;
+  d->steady = is_steady(k);
   d->each = draws > 0 || own.drawn.n > 0 || reads_each(st, m);
   if (own.drawn.n > MOST_DRAWN)
     diag_not_supported(l->s, m->value->span, "more than 64 draws in one source", "Draw less, or in several drives.");

@@ -269,11 +269,13 @@ static int rate_wrong(const struct rt_drive *d, double rate, double t) {
                     rate < 0 ? "; max(0 Hz, …) keeps it from falling below 0" : "");
 }
 
-/* The largest mean count of a part's elements in one step, over all steps or as many as there is time for. */
-static int rate_look(struct rt_sim *s, struct rt_drive *d, const struct rt_drive_part *part) {
+/* The largest mean count of a part's elements in one step, over all steps or as many as there is time for; over one,
+ * if they are alike. */
+static int rate_look(struct rt_sim *s, struct rt_drive *d, struct rt_drive_part *part) {
   uint32_t first = rt_part_first(part), blocks = (rt_part_last(part) - first) / 64;
-  uint64_t stride = s->n_steps * blocks / LOOKS + 1;
-  d->all_looked &= stride == 1;
+  bool steady = d->def->steady;
+  uint64_t stride = steady ? s->n_steps : s->n_steps * blocks / LOOKS + 1;
+  d->all_looked &= steady || stride == 1;
   for (uint64_t step = 1; step <= s->n_steps; step += stride) {
     rt_part_values(s, part, step);
     uint32_t from = d->def->each ? part->from - first : 0, to = d->def->each ? part->to - first : 1;

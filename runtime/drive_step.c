@@ -23,8 +23,10 @@ static void samples_take(const struct rt_sim *s, const struct rt_drive_part *par
     at[i] = rt_samples_mean(d, part->columns[file][i - part->from], from, to);
 }
 
-void rt_part_values(const struct rt_sim *s, const struct rt_drive_part *part, uint64_t step) {
+void rt_part_values(const struct rt_sim *s, struct rt_drive_part *part, uint64_t step) {
   const struct rt_drive *d = part->drive;
+  if (part->known) return;
+  part->known = d->def->steady;
   for (uint32_t i = 0; i < d->def->n_data; i++) samples_take(s, part, i, step);
   uint32_t first = rt_part_first(part);
   struct nsl_env env = {.slots = part->slots,
@@ -189,8 +191,9 @@ static bool current_changes(struct rt_shard *h, struct rt_drive_part *part, uint
     return other;
   }
   if (step == 0) return false;
+  bool known = part->known;
   rt_part_values(h->sim, part, step);
-  if (d->def->each) return true;
+  if (d->def->each) return !known;
   double value = part->out[0];
   if (!isfinite(value)) wrong_at(h, d, value, step);
   bool changed = value != part->now;
@@ -214,7 +217,8 @@ void rt_inputs_step(struct rt_shard *h, uint64_t step) {
   for (uint32_t i = h->n_events; i < h->n_drives; i++) {
     const struct rt_drive *d = h->drives[i].drive;
     changed |= current_changes(h, &h->drives[i], step);
-    uint64_t changes[] = {d->kernel ? step + 1 : d->from + 1, d->to < RT_NO_STEP - 1 ? d->to + 1 : RT_NO_STEP};
+    bool may = d->kernel && !h->drives[i].known;
+    uint64_t changes[] = {may ? step + 1 : d->from + 1, d->to < RT_NO_STEP - 1 ? d->to + 1 : RT_NO_STEP};
     for (int j = 0; j < 2; j++)
       if (changes[j] > step && changes[j] < h->next_input) h->next_input = changes[j];
   }

@@ -36,38 +36,20 @@ struct response {
   bool narrow;       /* less than the run */
 };
 
-/* Calls a drive's kernel once more for three of its steps: do all cells have the same current in each? Adds
- * it to `currents`, by cell, if they are wanted. */
-static bool part_holds(const struct rt_sim *s, const struct rt_drive_part *part, double *currents) {
-  const struct rt_drive *v = part->drive;
-  uint64_t end = v->to < s->step ? v->to : s->step, first = rt_part_first(part);
-  for (int k = 0; k < 3; k++) { /* the kernel writes what the last call wrote, or something else */
-    double before = 0, after = 0;
-    for (uint32_t i = part->from; k && i < part->to; i++) before += part->out[i - first] * (1 + i % 7);
-    rt_part_values(s, part, v->from + 1 + (end - v->from - 1) * (uint64_t)k / 2);
-    for (uint32_t i = part->from; i < part->to; i++) after += part->out[i - first] * (1 + i % 7);
-    if (k && before != after) return false;
-  }
-  for (uint32_t i = part->from; currents && i < part->to; i++) currents[i] += part->out[i - first];
-  return true;
-}
-
 /* A current that was drawn for each cell, and stays. */
-static bool is_drawn(const struct rt_sim *s, const struct rt_drive *v, double *currents) {
-  uint32_t parts = 0;
-  if (!v->kernel || !v->def->each || v->def->n_processes || v->def->n_data || v->from >= s->step)
-    return false;
+static bool is_drawn(const struct rt_drive *v) { return v->kernel && v->def->each && v->def->steady; }
+
+static void drawn_add(const struct rt_sim *s, const struct rt_drive *v, double *currents) {
   for (uint32_t i = 0; i < s->n_shards; i++)
     for (uint32_t k = s->shards[i].n_events; k < s->shards[i].n_drives; k++) {
-      if (s->shards[i].drives[k].drive != v) continue;
-      if (!part_holds(s, &s->shards[i].drives[k], currents)) return false;
-      parts++;
+      const struct rt_drive_part *part = &s->shards[i].drives[k];
+      if (part->drive != v) continue;
+      for (uint32_t e = part->from; e < part->to; e++) currents[e] += part->out[e - rt_part_first(part)];
     }
-  return parts > 0;
 }
 
-static bool is_current(const struct rt_drawing *d, const struct rt_drive *v) {
-  return v->def->kind == NSL_CURRENT && (!v->kernel || is_drawn(d->s, v, NULL));
+static bool is_current(const struct rt_drive *v) {
+  return v->def->kind == NSL_CURRENT && (!v->kernel || is_drawn(v));
 }
 
 static const char *input_of(const struct rt_drive *d) { return d->target->class->inputs[d->def->input]; }
@@ -79,15 +61,15 @@ static const char *unit_of(const struct rt_drive *v) {
 }
 
 /* One figure shows currents onto inputs of one name and unit. */
-static bool is_shown(const struct rt_drawing *d, const struct rt_drive *v, const char *input, const char *unit) {
-  return is_current(d, v) && strcmp(input_of(v), input) == 0 && strcmp(unit_of(v), unit) == 0;
+static bool is_shown(const struct rt_drive *v, const char *input, const char *unit) {
+  return is_current(v) && strcmp(input_of(v), input) == 0 && strcmp(unit_of(v), unit) == 0;
 }
 
 static void window_find(const struct rt_drawing *d, struct response *r) {
   r->from = 0, r->to = d->s->step;
   for (uint32_t i = 0; i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
-    if (!is_shown(d, v, r->input, r->unit) || (!v->kernel && v->value == 0)) continue;
+    if (!is_shown(v, r->input, r->unit) || (!v->kernel && v->value == 0)) continue;
     if (v->from > r->from) r->from = v->from;
     if (v->to < r->to) r->to = v->to;
   }
@@ -124,9 +106,9 @@ static void pop_points(const struct rt_drawing *d, struct response *r, const str
   memset(currents, 0, p->size * sizeof *currents);
   for (uint32_t i = 0; i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
-    if (v->target != p || !is_shown(d, v, r->input, r->unit)) continue;
+    if (v->target != p || !is_shown(v, r->input, r->unit)) continue;
     driven = true;
-    if (v->kernel) is_drawn(d->s, v, currents);
+    if (v->kernel) drawn_add(d->s, v, currents);
     for (uint32_t k = v->t0; !v->kernel && k < v->t0 + v->tn; k++) currents[k] += v->value;
   }
   bool same = true;
@@ -267,9 +249,9 @@ int rt_figure_response(struct rt_drawing *d) {
   int e = 0;
   for (uint32_t i = 0; !e && d->s->step && i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
-    bool seen = !is_current(d, v);
+    bool seen = !is_current(v);
     for (uint32_t k = 0; k < i && !seen; k++)
-      seen = is_shown(d, &d->s->drives[k], input_of(v), unit_of(v));
+      seen = is_shown(&d->s->drives[k], input_of(v), unit_of(v));
     if (seen) continue;
     struct rt_mem mem = {0};
     struct response r = {.input = input_of(v), .unit = unit_of(v)};

@@ -237,6 +237,7 @@ struct rt_drive_part { /* a drive's elements in one slice: [from, to) */
   uint64_t at;       /* events: the next of them */
   void **slots;      /* of the kernel */
   double *out;       /* what the kernel gives: a block, or all blocks if each element has its own */
+  bool known;        /* the drive is steady, and `out` holds its values */
   double **inputs;   /* of its files */
   double **states;   /* of its processes */
   uint32_t **columns; /* by file, by element from `from`: which column; NULL: the only one */

@@ -154,9 +154,11 @@ network net {
   population A : iaf_psc_exp[30]
   population B : iaf_psc_exp[30]
   drive A.I with constant(uniform(0 pA, 1000 pA))
+  population C : iaf_psc_exp[30]
   drive B.I with sine(10 pA, frequency = 10 Hz)
+  drive C.I with pulses(uniform(0 pA, 1000 pA), width = 2 ms, every = 4 ms)    # on in the first, the middle and the last step
 }
-experiment main { network net;  run 500 ms with dt = 0.1 ms }
+experiment main { network net;  run 498 ms with dt = 0.1 ms }
 """)
     pages = []
     for threads in ("1", "2"):
@@ -167,7 +169,7 @@ experiment main { network net;  run 500 ms with dt = 0.1 ms }
             pages.append(re.search(r"<!-- figures -->.*<!-- /figures -->", f.read(), re.S).group(0))
     curve = figure(page, kind="response")
     info = run_json(out)
-    t.check(curve is not None and curve.get("data-points") == "30", "a point for each cell with a drawn current, none for a current that changes",
+    t.check(curve is not None and curve.get("data-points") == "30", "a point for each cell with a drawn current, none for currents that change",
             curve.attrib if curve is not None else p.stderr)
     t.check(info["populations"][0]["spikes"] > 0 and pages[0] == pages[1], "the same figures with 1 and 2 threads")
 
