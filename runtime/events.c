@@ -116,6 +116,8 @@ void rt_events_go_on(struct rt_shard *h, uint64_t step) {
     struct rt_event *e = &d->events[h->due[i].event];
     uint64_t header = d->store[e->at];
     uint32_t n = (uint32_t)header, *list = &d->free;
+    d->n_delivered += e->n;
+    d->n_read += RT_UNITS_APART(e->n);
     if (n) {
       e->at += RT_UNITS_APART(e->n);
       e->n = n;

@@ -75,6 +75,7 @@ ADD_STRAIGHT(float, add_f32)
     struct rt_event *events = d->events;                                   \
     uint32_t *list = &d->lists[step & d->mask];                            \
     uint32_t i = *list, ahead = i;                                         \
+    uint64_t delivered = 0, read = 0;                                      \
     *list = 0;                                                             \
     for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next) \
       bucket_prefetch(store + events[ahead].at, units(events[ahead].n));   \
@@ -87,10 +88,14 @@ ADD_STRAIGHT(float, add_f32)
       const uint64_t *bucket = store + events[i].at;                       \
       const uint16_t *targets = (const uint16_t *)(bucket + 1);            \
       (void)targets;                                                       \
+      delivered += n;                                                      \
+      read += units(n);                                                    \
       ADD;                                                                 \
       event_go_on(d, d->lists, i, units(n), bucket[0], step);              \
       i = next;                                                            \
     }                                                                      \
+    d->n_delivered += delivered;                                           \
+    d->n_read += read;                                                     \
   }
 DELIVER(const, const_lists, units_const, add_const(d->acc, targets, n, d->weights[events[i].weight]))
 DELIVER(wide, wide_lists, units_wide, add_wide(d->acc, bucket + 1, n))

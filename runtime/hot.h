@@ -36,6 +36,7 @@ struct rt_delivery {
   int64_t *acc;
   const int64_t *weights;
   const struct rt_straight *straight; /* by group */
+  uint64_t n_delivered, n_read; /* synapses that spikes have reached; units of the buckets read for them */
 };
 
 #define HOT(name, arguments, doc) void rt_hot_##name arguments;

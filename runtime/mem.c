@@ -133,6 +133,16 @@ uint64_t rt_memory_left(void) {
   return left;
 }
 
+uint64_t rt_memory_limit(void) {
+  uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+  uint64_t limit = file_number("/sys/fs/cgroup/memory.max", NULL);
+  struct rlimit space;
+  if (limit && limit < all) all = limit;
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY && space.rlim_cur < all)
+    all = space.rlim_cur;
+  return all;
+}
+
 uint64_t rt_memory_peak(void) {
   struct rusage use;
   return getrusage(RUSAGE_SELF, &use) == 0 ? (uint64_t)use.ru_maxrss * 1024 : 0;

@@ -25,6 +25,8 @@ void rt_drop(void *array); /* frees *(void **)array and clears it */
 /* Bytes that this process may still use: what is free on the machine, or what its group of processes is
  * limited to. */
 uint64_t rt_memory_left(void);
+/* All that this process could use at once, what it holds now included. */
+uint64_t rt_memory_limit(void);
 uint64_t rt_memory_peak(void);
 
 #endif

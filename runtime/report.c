@@ -185,6 +185,30 @@ static void add_what(struct json_object *o, const struct rt_sim *s, const struct
   json_object_object_add(o, "command", command);
 }
 
+/* {"build_s": …, "delivery_s": …}: their sum is build, simulation and output. */
+static struct json_object *phases_json(const struct rt_sim *s) {
+  struct json_object *o = json_object_new_object();
+  double spent[RT_N_PHASES];
+  rt_phases(s, spent);
+  spent[RT_OUTPUT] += s->output_s;
+  add_number(o, "build_s", s->build_s);
+  for (int i = 0; i < RT_N_PHASES; i++) add_number(o, rt_phase_names[i], spent[i]);
+  return o;
+}
+
+static void add_costs(struct json_object *o, const struct rt_sim *s) {
+  struct rt_costs c;
+  rt_costs(s, &c);
+  json_object_object_add(o, "phases", phases_json(s));
+  add_whole(o, "events", c.events);
+  add_number(o, "events_per_s", s->simulate_s > 0 ? (double)c.events / s->simulate_s : NAN);
+  add_number(o, "bytes_per_event", (double)c.bytes / (double)c.events);
+  add_number(o, "bytes_per_synapse", (double)c.synapse_bytes / (double)s->n_synapses);
+  add_number(o, "peak_memory_mb", c.peak / 1e6);
+  add_number(o, "memory_limit_mb", c.limit / 1e6);
+  add_number(o, "memory_of_limit", c.peak / c.limit);
+}
+
 static void add_result(struct json_object *o, const struct rt_sim *s, const struct rt_out *out) {
   double model_s = (double)s->step * s->dt / 1000;
   char hash[20];
@@ -200,7 +224,7 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   add_number(o, "simulate_s", s->simulate_s);
   add_number(o, "output_s", s->output_s);
   add_number(o, "real_time_factor", model_s > 0 ? s->simulate_s / model_s : NAN);
-  add_number(o, "peak_memory_mb", (double)rt_memory_peak() / 1e6);
+  add_costs(o, s);
   add_text(o, "state_hash", hash);
   json_object_object_add(o, "expect", expects_json(s));
   json_object_object_add(o, "files", files_json(out));

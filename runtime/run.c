@@ -150,21 +150,31 @@ static int loop_job(void *context, uint32_t thread) {
   struct rt_sim *s = l->s;
   uint32_t parity = 0, h0 = s->n_shards * thread / s->threads, h1 = s->n_shards * (thread + 1) / s->threads;
   uint32_t had = 0; /* steps in this batch before the interval */
+  uint64_t interval = 0;
+  struct rt_laps *own_laps = &s->shards[h0].laps;
   int e = 0;
   for (uint64_t step = s->step; step < l->until;) {
     uint32_t n = l->until - step < s->interval ? (uint32_t)(l->until - step) : s->interval;
-    for (uint32_t h = h0; h < h1; h++)
+    bool timed = rt_laps_due(interval++);
+    for (uint32_t h = h0; h < h1; h++) {
+      s->shards[h].laps.on = timed;
+      rt_laps_from_here(&s->shards[h].laps);
       for (uint32_t j = 0; j < n; j++) rt_shard_step(&s->shards[h], step + 1 + j, had + j, parity);
+    }
+    rt_laps_from_here(own_laps);
     rt_barrier(s->team, thread);
+    rt_lap(own_laps, RT_WAIT);
     uint64_t end = step + n, bad = bad_step(s, end);
     uint32_t good = bad <= end ? (uint32_t)(bad - step - 1) : n;
     for (uint32_t h = h0; !e && h < h1; h++) e = rt_exchange(&s->shards[h], step + 1, had, good, parity);
+    rt_lap(own_laps, RT_EXCHANGE);
     if (e) stop_after(l, end); /* memory is out */
     bool last = good < n || end >= l->stop_at, full = last || end == l->until || had + n == s->batch;
     if (!thread) {
       int own = interval_end(l, step + good, full, had + good, parity);
       e = e ? e : own;
       l->reached = step + good;
+      rt_lap(own_laps, RT_OUTPUT);
     }
     if (last) break;
     if (s->n_feeds) {

@@ -15,6 +15,7 @@
 #include "runtime/hot.h"
 #include "runtime/mem.h"
 #include "runtime/nsl.h"
+#include "runtime/phases.h"
 
 #define RT_NO_STEP UINT64_MAX
 
@@ -168,6 +169,7 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   size_t due_cap;
   uint32_t n_due, at_due;
   struct nsl_event *batch; /* NULL: no handler does more than add */
+  struct rt_laps laps;
   _Alignas(64) struct rt_error_at bad; /* read by all threads after every interval */
 };
 
@@ -410,7 +412,6 @@ int rt_open(struct rt_sim *s, const struct rt_config *config); /* everything up 
 int rt_build(struct rt_sim *s, uint32_t threads);              /* 0: as many as there are processors */
 int rt_run(struct rt_sim *s, uint64_t until);                  /* NSL_ENUMBER, NSL_ESTOPPED, … */
 void rt_close(struct rt_sim *s);
-double rt_clock(void);
 /* ---- step.c */
 void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_t parity);
 int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);

@@ -132,6 +132,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   if (s->n_feeds) rt_feeds_write(h);
   if (d->const_lists[step & d->mask]) s->hot.deliver_const(d, step);
   if (d->wide_lists[step & d->mask]) s->hot.deliver_wide(d, step);
+  rt_lap(&h->laps, RT_DELIVERY);
   if (h->n_events) rt_drives_step(h, step);
   if (h->batch) rt_events_gather(h, step);
   for (uint32_t i = 0; i < h->n_slices; i++) {
@@ -153,21 +154,26 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
     if (p->class->n_pasts) rt_pasts_begin(s, c, step);
     if (c->step(&env)) bad_find(h, c, step);
     if (c->finish) {
+      rt_lap(&h->laps, RT_UPDATE);
       rt_events_handle(h, c, &env);
+      rt_lap(&h->laps, RT_DELIVERY);
       env.slots = c->finish_slots;
       if (c->finish(&env)) bad_find(h, c, step);
     }
     if (c->n_spike_at) end = spikes_collect(h, c, mask, out->ids, end, step);
     ends[i] = end;
   }
+  rt_lap(&h->laps, RT_UPDATE);
   if (h->batch) rt_events_go_on(h, step);
   if (d->straight_lists[step & d->mask]) {
     if (s->program->f32) s->hot.deliver_straight_f32(d, step);
     else s->hot.deliver_straight_f64(d, step);
   }
+  rt_lap(&h->laps, RT_DELIVERY);
   for (uint32_t i = 0; h->has_pasts && i < h->n_slices; i++) rt_pasts_end(s, &h->slices[i], step);
   if (step >= h->next_probe && h->bad.step == RT_NO_STEP) rt_probes_step(h, step);
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);
+  rt_lap(&h->laps, RT_OUTPUT);
 }
 
 /* ---- exchange */
