@@ -124,6 +124,7 @@ static int interval_end(struct loop *l, uint64_t end, bool full, uint32_t n, uin
   struct rt_sim *s = l->s;
   int e = full ? batch_end(s, end - n + 1, n, parity) : 0;
   if (s->progress) s->progress(s, end);
+  if (s->pause && s->pause(s, end)) stop_after(l, end);
   if (e || (s->interrupt && *s->interrupt)) {
     if (!l->why) l->why = e ? e : NSL_ESTOPPED;
     stop_after(l, end);
@@ -225,7 +226,7 @@ static int bad_report(const struct rt_sim *s, uint64_t step) {
 }
 
 int rt_run(struct rt_sim *s, uint64_t until) {
-  struct loop l = {.s = s, .until = until, .stop_at = RT_NO_STEP};
+  struct loop l = {.s = s, .until = until, .stop_at = s->pause_at ? s->pause_at : RT_NO_STEP};
   if (until <= s->step) return 0;
   if (s->n_feeds) rt_feeds_read(s, s->step); /* a phase begins where the last one ended */
   double began = rt_clock(), output = s->output_s;

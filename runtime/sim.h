@@ -356,6 +356,8 @@ struct rt_sim {
   struct rt_gather *gather;     /* NULL: no report will be written */
   double build_s, simulate_s, output_s;
   const volatile int *interrupt; /* NULL: cannot be interrupted */
+  uint64_t pause_at; /* rt_run returns 0 at the end of the interval that holds this step, even before its end; 0: not */
+  bool (*pause)(struct rt_sim *s, uint64_t step); /* the same, soon after this says so (first thread); NULL: never */
   void (*progress)(struct rt_sim *s,
                    uint64_t step); /* NULL: none; called by the first thread after an interval */
   double progress_began, progress_last;
@@ -415,6 +417,10 @@ void rt_close(struct rt_sim *s);
 /* ---- step.c */
 void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_t parity);
 int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
+/* What is due at this step passes: events go on to their next buckets as in any step, and what they add is
+ * forgotten (accumulators) or overwritten by the caller (states). So a resumed run puts the spikes of its past under way
+ * again by the ordinary path, whatever the form of rows: exchange and pass, step by step (checkpoint.c). */
+void rt_arrivals_pass(struct rt_shard *h, uint64_t step);
 /* ---- hash.c */
 uint64_t rt_state_hash(const struct rt_sim *s);
 /* ---- expect.c */

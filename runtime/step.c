@@ -117,6 +117,31 @@ static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step
   if (c->first + c->count == p->padded) padding_calm(h->sim, p);
 }
 
+/* What arrives in accumulators. */
+static void arrivals_add(struct rt_shard *h, uint64_t step) {
+  struct rt_delivery *d = &h->delivery;
+  if (d->const_lists[step & d->mask]) h->sim->hot.deliver_const(d, step);
+  if (d->wide_lists[step & d->mask]) h->sim->hot.deliver_wide(d, step);
+}
+
+/* What is added to states, behind the step kernels. */
+static void arrivals_behind(struct rt_shard *h, uint64_t step) {
+  struct rt_delivery *d = &h->delivery;
+  if (!d->straight_lists[step & d->mask]) return;
+  if (h->sim->program->f32) h->sim->hot.deliver_straight_f32(d, step);
+  else h->sim->hot.deliver_straight_f64(d, step);
+}
+
+void rt_arrivals_pass(struct rt_shard *h, uint64_t step) {
+  arrivals_add(h, step);
+  if (h->batch) {
+    rt_events_gather(h, step);
+    rt_events_go_on(h, step);
+  }
+  arrivals_behind(h, step);
+  if (h->n_acc) memset(h->acc, 0, h->n_acc * sizeof *h->acc);
+}
+
 void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_t parity) {
   struct rt_sim *s = h->sim;
   struct rt_spikes *out = &h->spikes[parity];
@@ -130,8 +155,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   events_ask(d, d->straight_lists[step & d->mask]);
   if (step >= h->next_input) rt_inputs_step(h, step);
   if (s->n_feeds) rt_feeds_write(h);
-  if (d->const_lists[step & d->mask]) s->hot.deliver_const(d, step);
-  if (d->wide_lists[step & d->mask]) s->hot.deliver_wide(d, step);
+  arrivals_add(h, step);
   rt_lap(&h->laps, RT_DELIVERY);
   if (h->n_events) rt_drives_step(h, step);
   if (h->batch) rt_events_gather(h, step);
@@ -165,10 +189,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   }
   rt_lap(&h->laps, RT_UPDATE);
   if (h->batch) rt_events_go_on(h, step);
-  if (d->straight_lists[step & d->mask]) {
-    if (s->program->f32) s->hot.deliver_straight_f32(d, step);
-    else s->hot.deliver_straight_f64(d, step);
-  }
+  arrivals_behind(h, step);
   rt_lap(&h->laps, RT_DELIVERY);
   for (uint32_t i = 0; h->has_pasts && i < h->n_slices; i++) rt_pasts_end(s, &h->slices[i], step);
   if (step >= h->next_probe && h->bad.step == RT_NO_STEP) rt_probes_step(h, step);
