@@ -68,8 +68,10 @@ static int row_append(struct packer *k, const struct rt_proj *p, const uint32_t 
   double per_unit = 1 / unit->unit, limit = ldexp(1, RT_WIDE_BITS);
   uint64_t fan = (uint64_t)ceil(fabs(p->weight) / unit->quantum);
   int64_t same = wide && !weights ? llrint(p->weight * per_unit) : 0;
-  for (uint64_t i = 0, at = k->n; i < n; i++, at++) {
+  uint64_t at = k->n;
+  for (uint64_t i = 0; i < n; i++) {
     struct rt_lane lane = lanes[targets[i] / 64];
+    if (!rt_is_own(k->s, lane.shard)) continue;
     uint32_t delay = steps ? steps[i] : p->delay_steps;
     k->cell[at] = lane.shard * n_groups + p->group;
     k->acc[at] = (uint16_t)(lane.base + targets[i] % 64);
@@ -89,8 +91,9 @@ static int row_append(struct packer *k, const struct rt_proj *p, const uint32_t 
     } else {
       k->fan[lane.shard][k->acc[at]] += fan;
     }
+    at++;
   }
-  k->n += n;
+  k->n = at;
   return 0;
 }
 
@@ -248,7 +251,7 @@ static void packer_merge(struct packer *k) {
   struct rt_build *b = k->b;
   for (uint32_t free_now = 0; !atomic_compare_exchange_weak(&b->merging, &free_now, 1); free_now = 0)
     continue;
-  for (uint32_t h = 0; h < k->s->n_shards; h++)
+  for (uint32_t h = k->s->own0; h < k->s->own1; h++)
     for (uint32_t i = 0; i < k->s->shards[h].n_acc; i++) b->fan[h][i] += k->fan[h][i];
   b->min_delay = k->min_delay < b->min_delay ? k->min_delay : b->min_delay;
   b->max_delay = k->max_delay > b->max_delay ? k->max_delay : b->max_delay;
@@ -262,7 +265,7 @@ static int packer_job(void *context, uint32_t thread) {
   k.segments = rt_alloc(&k.mem, b->s->n_shards, sizeof *k.segments);
   k.fan = rt_alloc(&k.mem, b->s->n_shards, sizeof *k.fan);
   int e = k.segments && k.fan ? 0 : NSL_EMEMORY;
-  for (uint32_t h = 0; !e && h < b->s->n_shards; h++)
+  for (uint32_t h = b->s->own0; !e && h < b->s->own1; h++)
     if (!(k.fan[h] = rt_alloc(&k.mem, b->s->shards[h].n_acc, sizeof **k.fan))) e = NSL_EMEMORY;
   if (e) b->failed = 1;
   rt_barrier(b->s->team, thread);

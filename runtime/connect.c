@@ -219,7 +219,7 @@ static int memory_check(struct rt_build *b) {
 
 static int stores_reserve(struct rt_build *b) {
   struct rt_sim *s = b->s;
-  for (uint32_t i = 0; i < s->n_shards; i++) {
+  for (uint32_t i = s->own0; i < s->own1; i++) {
     struct rt_shard *h = &s->shards[i];
     double bytes = b->store_bytes / s->n_shards * 2 + 0x1p28;
     h->store_cap = (uint64_t)fmin(bytes / 8, 4294967290.0);
@@ -274,7 +274,7 @@ static int units_before(struct rt_build *b, int headroom) {
 /* Largest sums from the counted fan-in and the drives. */
 static void units_need(struct rt_build *b) {
   struct rt_sim *s = b->s;
-  for (uint32_t h = 0; h < s->n_shards; h++)
+  for (uint32_t h = s->own0; h < s->own1; h++)
     for (uint32_t c = 0; c < s->shards[h].n_slices; c++) {
       const struct rt_slice *slice = &s->shards[h].slices[c];
       for (uint32_t q = 0; q < slice->pop->class->n_ports; q++) {
@@ -307,7 +307,7 @@ static int attempt(struct rt_build *b, int headroom, bool *ret_fits) {
   if (!e) e = stores_reserve(b);
   b->fan = rt_alloc(&s->build_mem, s->n_shards, sizeof *b->fan);
   if (!e && !b->fan) e = NSL_EMEMORY;
-  for (uint32_t i = 0; !e && i < s->n_shards; i++)
+  for (uint32_t i = s->own0; !e && i < s->own1; i++)
     if (!(b->fan[i] = rt_alloc(&s->build_mem, s->shards[i].n_acc, sizeof **b->fan))) e = NSL_EMEMORY;
   b->min_delay = UINT32_MAX;
   b->max_delay = 0;
@@ -374,7 +374,7 @@ static int finish(struct rt_build *b) {
       if (!group->wide && !group->apart) s->weights[group->index] = llrint(group->weight / s->ports[group->port].unit);
     }
   int e = 0;
-  for (uint32_t i = 0; !e && i < s->n_shards; i++) {
+  for (uint32_t i = s->own0; !e && i < s->own1; i++) {
     e = events_prepare(s, &s->shards[i]);
     if (!e) e = straight_prepare(s, &s->shards[i]);
   }

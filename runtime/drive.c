@@ -289,7 +289,7 @@ static int rate_look(struct rt_sim *s, struct rt_drive *d, struct rt_drive_part 
 }
 
 static int rates_look(struct rt_sim *s) {
-  for (uint32_t h = 0; h < s->n_shards; h++)
+  for (uint32_t h = s->own0; h < s->own1; h++)
     for (uint32_t i = 0; i < s->shards[h].n_events; i++) {
       struct rt_drive_part *part = &s->shards[h].drives[i];
       struct rt_drive *d = &s->drives[part->drive - s->drives];
@@ -373,7 +373,7 @@ int rt_drives_prepare(struct rt_sim *s) {
     if (def->cond != NSL_NONE && s->G[def->cond] == 0) continue;
     e = drive_prepare(s, &s->drives[s->n_drives++], def, i);
   }
-  for (uint32_t i = 0; !e && i < s->n_shards; i++) e = parts_make(s, &s->shards[i]);
+  for (uint32_t i = s->own0; !e && i < s->own1; i++) e = parts_make(s, &s->shards[i]);
   if (!e) e = rates_look(s);
   for (uint32_t i = 0; !e && i < s->n_drives; i++) {
     const struct rt_drive *d = &s->drives[i];
@@ -392,6 +392,6 @@ int rt_drives_units(struct rt_sim *s) {
     if (!(d->units = rt_alloc(&s->mem, d->tn, sizeof *d->units))) return NSL_EMEMORY;
     for (uint32_t k = 0; k < d->tn; k++) d->units[k] = llrint(d->weights[k] / unit);
   }
-  for (uint32_t i = 0; i < s->n_shards; i++) rt_inputs_step(&s->shards[i], 0);
+  for (uint32_t i = s->own0; i < s->own1; i++) rt_inputs_step(&s->shards[i], 0);
   return 0;
 }

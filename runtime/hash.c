@@ -1,12 +1,14 @@
 /* The hash of a simulation's full state: equal for equal model, parameters, seed and time, whatever the
  * threads, shards and CPU.
  *
- * States, parameters of elements and masks are hashed in the order of populations and elements, real lanes
- * only. Spikes under way are a sum over their synapses of the hash of (port, element, arrival, weight), so
- * that neither order nor packing shows. */
+ * It is a sum over all that there is, each with its place: states, parameters of elements and masks by array and
+ * element, real lanes only; spikes under way by synapse (port, element, arrival, weight). So neither order nor packing
+ * shows, and shards, threads and ranks add what they own. */
 #include <string.h>
 
 #include "runtime/sim.h"
+
+static const uint64_t SPREAD = 0x9e3779b97f4a7c15u; /* numbers of elements differ in all bits */
 
 static uint64_t mix(uint64_t h, uint64_t x) {
   h = (h ^ x) * 0x9e3779b97f4a7c15u;
@@ -15,43 +17,50 @@ static uint64_t mix(uint64_t h, uint64_t x) {
   return h ^ h >> 29;
 }
 
-static uint64_t hash_reals(uint64_t h, const struct rt_sim *s, const struct rt_pop *p, void *const *arrays,
-                           uint32_t n) {
-  for (uint32_t k = 0; k < n; k++)
-    for (uint32_t i = 0; i < p->size; i++) {
-      uint64_t bits = 0;
-      memcpy(&bits, (const char *)arrays[k] + (size_t)i * s->real_size, s->real_size);
-      h = mix(h, bits);
-    }
-  return h;
+/* What a sum of hashes is taken of: the numbers of one array, each with its place. */
+static uint64_t hash_reals(uint64_t key, const struct rt_sim *s, const struct rt_slice *c, const void *array) {
+  uint64_t sum = 0, bits = 0;
+  for (uint32_t i = c->first; i < c->first + c->count && i < c->pop->size; i++) {
+    memcpy(&bits, (const char *)array + (size_t)i * s->real_size, s->real_size);
+    sum += mix(key + i * SPREAD, bits);
+  }
+  return sum;
 }
 
-static uint64_t hash_mask(uint64_t h, const struct rt_pop *p, const uint64_t *mask) {
-  for (uint32_t w = 0; w < p->words; w++) {
-    uint32_t real = p->size - w * 64;
-    h = mix(h, real < 64 ? mask[w] & (((uint64_t)1 << real) - 1) : mask[w]);
+static uint64_t hash_mask(uint64_t key, const struct rt_slice *c, const uint64_t *mask) {
+  uint64_t sum = 0;
+  for (uint32_t w = c->first / 64; w < (c->first + c->count) / 64; w++) {
+    uint32_t real = c->pop->size - w * 64;
+    sum += mix(key + w * SPREAD, real < 64 ? mask[w] & (((uint64_t)1 << real) - 1) : mask[w]);
   }
-  return h;
+  return sum;
 }
 
 /* From the oldest row that a delay reaches to the newest. */
-static uint64_t hash_past(uint64_t h, const struct rt_sim *s, const struct rt_pop *p, const struct rt_past *past) {
+static uint64_t hash_past(uint64_t key, const struct rt_sim *s, const struct rt_slice *c, const struct rt_past *past) {
+  uint64_t sum = 0;
   for (uint32_t back = past->rows; back-- > 0;) {
-    uint64_t row = (s->step + past->rows - back) % past->rows * p->padded * s->real_size;
-    void *const arrays[1] = {past->ring + row};
-    h = hash_reals(h, s, p, arrays, 1);
+    uint64_t row = (s->step + past->rows - back) % past->rows * c->pop->padded * s->real_size;
+    sum += hash_reals(mix(key, back), s, c, past->ring + row);
   }
-  return h;
+  return sum;
 }
 
-static uint64_t hash_pop(uint64_t h, const struct rt_sim *s, const struct rt_pop *p) {
-  h = mix(h, p->size);
-  h = hash_reals(h, s, p, p->states, p->class->n_states);
-  h = hash_reals(h, s, p, p->params, p->class->n_params);
-  for (uint32_t i = 0; i < p->class->n_holds; i++) h = hash_mask(h, p, p->held[i]);
-  h = hash_mask(h, p, p->prev);
-  for (uint32_t k = 0; k < p->class->n_pasts; k++) h = hash_past(h, s, p, &p->pasts[k]);
-  return p->class->has_spike ? hash_mask(h, p, p->ring + (s->step & p->ring_mask) * p->stride) : h;
+enum { HASH_STATE = 1, HASH_PARAM, HASH_HELD, HASH_PREV, HASH_PAST, HASH_SPIKE };
+
+static uint64_t hash_slice(const struct rt_sim *s, const struct rt_slice *c) {
+  const struct rt_pop *p = c->pop;
+  const struct nsl_class *k = p->class;
+  uint64_t sum = 0;
+#define KEY(what, i) mix(mix(p->index, what), i)
+  for (uint32_t i = 0; i < k->n_states; i++) sum += hash_reals(KEY(HASH_STATE, i), s, c, p->states[i]);
+  for (uint32_t i = 0; i < k->n_params; i++) sum += hash_reals(KEY(HASH_PARAM, i), s, c, p->params[i]);
+  for (uint32_t i = 0; i < k->n_holds; i++) sum += hash_mask(KEY(HASH_HELD, i), c, p->held[i]);
+  for (uint32_t i = 0; i < k->n_pasts; i++) sum += hash_past(KEY(HASH_PAST, i), s, c, &p->pasts[i]);
+  sum += hash_mask(KEY(HASH_PREV, 0), c, p->prev);
+  if (k->has_spike) sum += hash_mask(KEY(HASH_SPIKE, 0), c, p->ring + (s->step & p->ring_mask) * p->stride);
+#undef KEY
+  return sum;
 }
 
 /* What an accumulator of a shard stands for: (port of the model) << 32 | element. */
@@ -139,10 +148,19 @@ static uint64_t hash_drives(const struct rt_sim *s, const struct rt_shard *h) {
   return sum;
 }
 
+uint64_t rt_state_sum(const struct rt_sim *s) {
+  uint64_t sum = 0;
+  for (uint32_t h = s->own0; h < s->own1; h++) {
+    const struct rt_shard *shard = &s->shards[h];
+    for (uint32_t i = 0; i < shard->n_slices; i++) sum += hash_slice(s, &shard->slices[i]);
+    if (s->max_delay) sum += hash_under_way(s, shard);
+    sum += hash_drives(s, shard);
+  }
+  return sum;
+}
+
 uint64_t rt_state_hash(const struct rt_sim *s) {
-  uint64_t h = mix(0x4e534c, s->step), sum = 0;
-  for (uint32_t i = 0; i < s->n_pops; i++) h = hash_pop(h, s, &s->pops[i]);
-  for (uint32_t i = 0; i < s->n_shards && s->max_delay; i++) sum += hash_under_way(s, &s->shards[i]);
-  for (uint32_t i = 0; i < s->n_shards; i++) sum += hash_drives(s, &s->shards[i]);
-  return mix(h, sum);
+  uint64_t h = mix(0x4e534c, s->step);
+  for (uint32_t i = 0; i < s->n_pops; i++) h = mix(h, s->pops[i].size);
+  return mix(h, rt_state_sum(s));
 }

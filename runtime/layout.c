@@ -92,6 +92,7 @@ static int shard_make(struct rt_sim *s, struct rt_shard *h) {
     uint32_t from = block_from(p, part, s->n_shards), to = block_from(p, part + 1, s->n_shards);
     if (from < to) slice_make(h, p, from, to);
   }
+  if (!rt_is_own(s, h->index)) return 0;
   h->acc = rt_alloc(&s->mem, h->n_acc, sizeof *h->acc);
   return h->acc ? 0 : NSL_EMEMORY;
 }
@@ -144,6 +145,7 @@ int rt_layout(struct rt_sim *s) {
     e = pop_arrays(s, &s->pops[i]);
   }
   if (e) return e;
+  s->own1 = s->n_shards;
   s->shards = rt_alloc(&s->mem, s->n_shards, sizeof *s->shards);
   if (!s->shards) return NSL_EMEMORY;
   for (uint32_t i = 0; !e && i < s->n_shards; i++) {
@@ -245,24 +247,24 @@ static void array_set(const struct rt_sim *s, void *array, uint32_t e, double v)
 }
 
 /* Params with a value for each element: NaN is what lies outside of the domain. Padding lanes take that of the
- * first element. */
-static int params_check(const struct rt_sim *s, const struct rt_pop *p) {
+ * slice's first element. */
+static int params_check(const struct rt_sim *s, const struct rt_pop *p, const struct rt_slice *c) {
   for (uint32_t i = 0; i < p->class->n_params; i++)
-    for (uint32_t e = 0; e < p->padded; e++) {
+    for (uint32_t e = c->first; e < c->first + c->count; e++) {
       if (!isnan(array_at(s, p->params[i], e))) continue;
       if (e < p->size)
         return rt_fail_at(NSL_EINPUT, p->def->place,
                           "%s of %s[%u] is not within its domain (`within [a, b]` behind a draw keeps it inside)",
                           p->class->params[i], p->def->path, e);
-      array_set(s, p->params[i], e, array_at(s, p->params[i], 0));
+      array_set(s, p->params[i], e, array_at(s, p->params[i], c->first));
     }
   return 0;
 }
 
 /* Initial values that are not numbers: a draw that found nothing within its bounds, a division by 0. */
-static int pop_check(const struct rt_sim *s, const struct rt_pop *p) {
+static int states_check(const struct rt_sim *s, const struct rt_pop *p, const struct rt_slice *c) {
   for (uint32_t i = 0; i < p->class->n_states; i++)
-    for (uint32_t e = 0; e < p->size; e++) {
+    for (uint32_t e = c->first; e < c->first + c->count && e < p->size; e++) {
       double v = array_at(s, p->states[i], e);
       if (isfinite(v)) continue;
       return rt_fail_at(NSL_ENUMBER, p->class->states[i].place, "%s of %s[%u] begins as %s",
@@ -297,6 +299,15 @@ static int columns_make(struct rt_sim *s, struct rt_pop *p, struct rt_mem *mem) 
   return 0;
 }
 
+/* Initial values of the elements of one slice: draws have the element's number, so slices do not show. */
+static int slice_init(struct rt_sim *s, const struct rt_slice *c, struct nsl_env *env) {
+  env->first = c->first;
+  env->count = c->count;
+  rt_kernel(s, &c->pop->class->init)(env);
+  int e = params_check(s, c->pop, c);
+  return e ? e : states_check(s, c->pop, c);
+}
+
 static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   const struct nsl_class *c = p->class;
   struct nsl_env env = {.u = p->u, .key = p->key, .count = p->padded, .dt = s->dt};
@@ -316,18 +327,18 @@ static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   struct rt_mem mem = {0}; /* columns are needed here alone */
   if (!(e = columns_make(s, p, &mem)) && !(e = rt_slots(s, p, &c->init, &slots))) {
     env.slots = slots;
-    rt_kernel(s, &c->init)(&env);
+    for (uint32_t i = 0; !e && i < p->n_parts; i++)
+      if (rt_is_own(s, p->parts[i].shard))
+        e = slice_init(s, &s->shards[p->parts[i].shard].slices[p->parts[i].slice], &env);
   }
   rt_mem_free(&mem);
-  if (e) return e;
-  if ((e = params_check(s, p)) || (e = pop_check(s, p))) return e;
-  return rt_pasts_make(s, p);
+  return e ? e : rt_pasts_make(s, p);
 }
 
 int rt_init(struct rt_sim *s) {
   int e = 0;
   for (uint32_t i = 0; !e && i < s->n_pops; i++) e = pop_init(s, &s->pops[i]);
-  for (uint32_t h = 0; !e && h < s->n_shards; h++)
+  for (uint32_t h = s->own0; !e && h < s->own1; h++)
     for (uint32_t i = 0; !e && i < s->shards[h].n_slices; i++)
       e = slice_kernel(s, &s->shards[h], &s->shards[h].slices[i]);
   return e;

@@ -87,10 +87,10 @@ int rt_probes_begin(struct rt_sim *s) {
     p->n_parts = rt_alloc(&s->mem, s->n_shards, sizeof *p->n_parts);
     p->scratch = rt_alloc(&s->mem, s->n_shards, sizeof *p->scratch);
     if (!p->parts || !p->n_parts || !p->scratch) return NSL_EMEMORY;
-    for (uint32_t h = 0; h < s->n_shards; h++)
+    for (uint32_t h = s->own0; h < s->own1; h++)
       if (parts_make(s, &s->measures[i], h)) return NSL_EMEMORY;
   }
-  for (uint32_t h = 0; h < s->n_shards; h++) {
+  for (uint32_t h = s->own0; h < s->own1; h++) {
     s->shards[h].next_probe = RT_NO_STEP;
     if (any) rt_probes_step(&s->shards[h], 0);
   }

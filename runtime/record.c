@@ -91,7 +91,7 @@ static int parts_make(struct rt_sim *s, struct rt_recorder *r, struct rt_variabl
   v->parts = rt_alloc(&r->mem, s->n_shards, sizeof *v->parts);
   v->n_parts = rt_alloc(&r->mem, s->n_shards, sizeof *v->n_parts);
   if (!v->parts || !v->n_parts) return NSL_EMEMORY;
-  for (uint32_t h = 0; h < s->n_shards; h++) {
+  for (uint32_t h = s->own0; h < s->own1; h++) {
     if (!(v->parts[h] = rt_alloc(&r->mem, v->n_items, sizeof **v->parts))) return NSL_EMEMORY;
     for (uint32_t i = 0; i < v->n_items; i++)
       for (uint32_t k = 0; k < s->shards[h].n_slices; k++) {
@@ -198,7 +198,7 @@ static int weights_open(struct rt_sim *s, struct rt_recorder *r, const struct ns
 }
 
 static int scratch_make(struct rt_sim *s, struct rt_recorder *r) {
-  for (uint32_t h = 0; h < s->n_shards; h++) {
+  for (uint32_t h = s->own0; h < s->own1; h++) {
     uint32_t most = 64;
     for (uint32_t i = 0; i < s->shards[h].n_slices; i++)
       if (s->shards[h].slices[i].count > most) most = s->shards[h].slices[i].count;
@@ -225,7 +225,7 @@ int rt_record_open(struct rt_sim *s, struct rt_out *out, bool csv) {
     if (def->kind == NSL_RECORD_WEIGHT) e = weights_open(s, r, def);
     else if (def->kind != NSL_RECORD_SPIKES) e = variable_open(s, r, def);
   }
-  for (uint32_t h = 0; !e && h < s->n_shards; h++) rt_record_step(&s->shards[h], 0);
+  for (uint32_t h = s->own0; !e && h < s->own1; h++) rt_record_step(&s->shards[h], 0);
   return e;
 }
 

@@ -54,7 +54,8 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   int e = rt_layout(s);
   if (e) return e;
   uint32_t n = threads ? threads : rt_processors();
-  s->threads = n < s->n_shards ? n : s->n_shards;
+  uint32_t shards = s->own1 - s->own0;
+  s->threads = n < shards ? n : shards ? shards : 1;
   s->team = rt_team_new(s->threads);
   if (!s->team) return NSL_EMEMORY;
   if (!e) e = rt_meters_make(s);
@@ -149,7 +150,8 @@ static int samples_write(struct loop *l, uint64_t end, uint32_t thread) {
 static int loop_job(void *context, uint32_t thread) {
   struct loop *l = context;
   struct rt_sim *s = l->s;
-  uint32_t parity = 0, h0 = s->n_shards * thread / s->threads, h1 = s->n_shards * (thread + 1) / s->threads;
+  uint32_t parity = 0, n_own = s->own1 - s->own0;
+  uint32_t h0 = s->own0 + n_own * thread / s->threads, h1 = s->own0 + n_own * (thread + 1) / s->threads;
   uint32_t had = 0; /* steps in this batch before the interval */
   uint64_t interval = 0;
   struct rt_laps *own_laps = &s->shards[h0].laps;

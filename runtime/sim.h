@@ -346,6 +346,7 @@ struct rt_sim {
   struct rt_watch *watches;
   struct rt_meter **pop_meters;
   int64_t *weights; /* by group */
+  uint32_t own0, own1; /* shards [own0, own1) are this process's: of others it has no states, synapses or drives */
   uint64_t n_elements, n_rows, n_synapses;
   uint32_t min_delay, max_delay; /* steps, over what was built; 0: nothing was */
   uint32_t interval;             /* steps between exchanges */
@@ -378,6 +379,9 @@ int rt_slice_range(struct rt_sim *s, const struct nsl_slice *slice, const char *
 /* Rounds a time to steps, to the nearest, half up. */
 double rt_steps(double time, double dt);
 /* ---- layout.c */
+static inline bool rt_is_own(const struct rt_sim *s, uint32_t shard) {
+  return shard >= s->own0 && shard < s->own1;
+}
 int rt_layout(struct rt_sim *s); /* shards, state arrays, accumulators */
 int rt_init(struct rt_sim *s);   /* derive and init kernels, hold rings: after the units are known */
 nsl_kernel_fn *rt_kernel(const struct rt_sim *s, const struct nsl_code *code);
@@ -423,6 +427,7 @@ int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n
 void rt_arrivals_pass(struct rt_shard *h, uint64_t step);
 /* ---- hash.c */
 uint64_t rt_state_hash(const struct rt_sim *s);
+uint64_t rt_state_sum(const struct rt_sim *s); /* what the own shards add to it */
 /* ---- expect.c */
 int rt_meters_make(struct rt_sim *s);
 int rt_meters_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity);

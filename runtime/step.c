@@ -51,7 +51,7 @@ static void holds_release(const struct rt_slice *c, uint64_t step) {
 /* What the exchange will read of a spike is in no cache: asked for now, it comes while others still step. */
 static inline void spike_ask(const struct rt_shard *h, const struct rt_pop *p, uint32_t id) {
   const struct rt_sim *s = h->sim;
-  uint32_t from = s->threads == 1 ? 0 : h->index, to = s->threads == 1 ? s->n_shards : from + 1;
+  uint32_t from = s->threads == 1 ? s->own0 : h->index, to = s->threads == 1 ? s->own1 : from + 1;
   for (uint32_t k = from; p->n_groups && k < to && k < from + ASK_SHARDS; k++)
     __builtin_prefetch(&s->shards[k].rows[p->row0 + (uint64_t)id * p->n_groups]);
   const struct rt_isi *isi = s->pop_meters[p->index]->isi;
