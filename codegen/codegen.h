@@ -13,6 +13,7 @@ typedef struct {
   bool debug;      /* states as variables in the debug information; .nsl lines are always there */
   bool kernels_only; /* tests: an IrModule without model; no hot functions, no table */
   unsigned threads;  /* to compile with; 0: as many as there are processors, at most 4 */
+  double patience_s; /* tests: processor time after which LLVM is taken to hang over a unit; 0: a minute */
 } CgOptions;
 
 /* Compiled kernels, not yet linked; lives in the session's arena. */

@@ -148,14 +148,6 @@ static LLVMValueRef heaviside(Emit *e, LLVMValueRef a) {
   return LLVMBuildSelect(b, above, emit_real(e, 1), LLVMConstNull(e->real), "");
 }
 
-/* Not (x or y) as not x and not y: of masks in mask registers, LLVM 19 rewrites the first form back and forth, for
- * minutes. */
-static LLVMValueRef negated(Emit *e, LLVMValueRef x) {
-  LLVMBuilderRef b = e->u->builder;
-  if (!LLVMIsAInstruction(x) || LLVMGetInstructionOpcode(x) != LLVMOr) return LLVMBuildNot(b, x, "");
-  return LLVMBuildAnd(b, negated(e, LLVMGetOperand(x, 0)), negated(e, LLVMGetOperand(x, 1)), "");
-}
-
 static LLVMValueRef constant(Emit *e, const IrIns *ins, double number) {
   if (ins->type != IR_BOOL) return emit_real(e, number);
   return number != 0 ? LLVMConstAllOnes(e->cond) : LLVMConstNull(e->cond);
@@ -248,7 +240,7 @@ static LLVMValueRef lower(Emit *e, IrVal at, const IrIns *ins, LLVMValueRef *arg
     case LOW_BIN: return LLVMBuildBinOp(b, (LLVMOpcode)low->code, arg[0], arg[1], "");
     case LOW_FCMP: return emit_cond(e, LLVMBuildFCmp(b, (LLVMRealPredicate)low->code, arg[0], arg[1], ""));
     case LOW_FNEG: return LLVMBuildFNeg(b, arg[0], "");
-    case LOW_NOT: return negated(e, arg[0]);
+    case LOW_NOT: return LLVMBuildNot(b, arg[0], "");
     case LOW_SELECT: return LLVMBuildSelect(b, emit_bits(e, arg[0]), arg[1], arg[2], "");
     case LOW_PICK: return pick(e, (LLVMRealPredicate)low->code, arg[0], arg[1]);
     case LOW_CLIP: return pick(e, LLVMRealOLT, arg[2], pick(e, LLVMRealOGT, arg[1], arg[0]));

@@ -44,6 +44,13 @@ LLVMValueRef emit_bits(Emit *e, LLVMValueRef cond) {
   return e->wide ? LLVMBuildICmp(e->u->builder, LLVMIntSLT, cond, LLVMConstNull(e->cond), "") : cond;
 }
 
+/* A mask's bits of these lanes in memory. Where conditions are single bits, they are read and written as such:
+ * over integers cast to vectors of bits, LLVM 19's DAGCombiner moves `and`, `or` and `xor` from one side of the cast
+ * to the other and back for ever (hoistLogicOpWithSameOpcodeHands against X86's combineBitcastToBoolVector). */
+static LLVMTypeRef mask_type(const Emit *e) {
+  return e->wide ? LLVMIntTypeInContext(e->u->ctx, e->lanes) : e->cond;
+}
+
 /* The bits of a mask, one for each lane, as a condition. */
 static LLVMValueRef mask_spread(Emit *e, LLVMValueRef mask) {
   LLVMBuilderRef b = e->u->builder;
@@ -51,7 +58,7 @@ static LLVMValueRef mask_spread(Emit *e, LLVMValueRef mask) {
     LLVMValueRef bit = LLVMBuildAnd(b, e->at, LLVMConstInt(e->u->i64, 7, false), "");
     return LLVMBuildTrunc(b, LLVMBuildLShr(b, mask, LLVMBuildTrunc(b, bit, e->u->i8, ""), ""), e->cond, "");
   }
-  if (!e->wide) return LLVMBuildBitCast(b, mask, e->cond, "");
+  if (!e->wide) return mask;
   LLVMTypeRef lane = LLVMGetElementType(e->cond);
   LLVMValueRef bit[16];
   for (unsigned i = 0; i < e->lanes; i++) bit[i] = LLVMConstInt(lane, 1u << i, false);
@@ -151,7 +158,7 @@ LLVMValueRef emit_load(Emit *e, uint32_t slot) {
   switch (slot_memory(p->kind)) {
     case MEMORY_NUMBER: return e->once ? number_load(e, p) : e->shared[slot];
     case MEMORY_MASK: {
-      LLVMTypeRef bits = LLVMIntTypeInContext(e->u->ctx, e->lanes == 1 ? 8 : e->lanes);
+      LLVMTypeRef bits = e->lanes > 1 ? mask_type(e) : e->u->i8;
       return mask_spread(e, load_aligned(e, bits, mask_at(e, slot), 1));
     }
     case MEMORY_ARRAY: break;
@@ -182,9 +189,8 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
   switch (slot_memory(p->kind)) {
     case MEMORY_NUMBER: number_store(e, p, v); return;
     case MEMORY_MASK: {
-      LLVMTypeRef bits = LLVMIntTypeInContext(e->u->ctx, e->lanes);
-      LLVMSetAlignment(LLVMBuildStore(b, LLVMBuildBitCast(b, emit_bits(e, v), bits, ""), mask_at(e, slot)),
-                       1);
+      LLVMValueRef bits = LLVMBuildBitCast(b, emit_bits(e, v), mask_type(e), "");
+      LLVMSetAlignment(LLVMBuildStore(b, bits, mask_at(e, slot)), 1);
       return;
     }
     case MEMORY_ARRAY: break;
@@ -333,8 +339,7 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   Emit e = {.u = u, .k = k, .lanes = lanes, .once = once, .f32 = f32, .f32_arrays = u->options->f32};
   e.lane = f32 ? u->f32 : u->f64;
   e.real = emit_vector(&e, e.lane);
-  /* without optimization LLVM 19's DAGCombiner sometimes goes round for ever over vectors of single bits */
-  e.wide = lanes > 1 && (!u->target->masks || u->options->opt == 0);
+  e.wide = lanes > 1 && !u->target->masks;
   e.cond = emit_vector(&e, !e.wide ? u->i1 : f32 ? u->i32 : u->i64);
   e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.shared = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);

@@ -96,15 +96,19 @@ static void cut_units(Session *s, CgProgram *p, const CgTarget *target, bool onc
 
 typedef struct {
   CgProgram *p;
+  CgWatch *watch;
   atomic_uint next;
 } Work;
 
 static void *work(void *arg) {
   Work *w = arg;
+  unsigned me = cg_watch_worker(w->watch);
   for (;;) {
     unsigned i = atomic_fetch_add(&w->next, 1);
     if (i >= w->p->units.n) return NULL;
+    cg_watch_unit(w->watch, me, &w->p->units.at[i]);
     cg_unit_compile(&w->p->units.at[i]);
+    cg_watch_unit(w->watch, me, NULL);
   }
 }
 
@@ -115,15 +119,16 @@ static void compile_units(CgProgram *p) {
                      : processors > 4   ? 4
                      : processors < 1   ? 1
                                         : (unsigned)processors;
-  if (threads > 16) threads = 16;
-  Work w = {.p = p, .next = 0};
-  pthread_t thread[16];
+  if (threads > CG_MAX_THREADS) threads = CG_MAX_THREADS;
+  Work w = {.p = p, .watch = cg_watch_begin(p->arena, p->options.patience_s), .next = 0};
+  pthread_t thread[CG_MAX_THREADS];
   unsigned started = 0;
   while (started + 1 < threads && started + 1 < p->units.n &&
          !pthread_create(&thread[started], NULL, work, &w))
     started++;
   work(&w);
   for (unsigned i = 0; i < started; i++) pthread_join(thread[i], NULL);
+  cg_watch_end(w.watch);
   for (uint32_t i = 0; i < p->units.n; i++) {
     CgUnit *u = &p->units.at[i];
     if (u->object.data) u->object.data = arena_text(p->arena, u->object.data, u->object.size);

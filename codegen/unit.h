@@ -54,6 +54,14 @@ void cg_llvm_start(void); /* registers the machines; any number of times, from a
 CgBytes cg_emit_object(Session *s, Arena *a, LLVMTargetMachineRef machine, LLVMModuleRef module);
 void cg_function_target(CgUnit *u, LLVMValueRef function);
 
+/* watch.c: ends the process where LLVM does not come to an end; all take NULL for "nobody watches" */
+enum { CG_MAX_THREADS = 16 };
+typedef struct CgWatch CgWatch;
+CgWatch *cg_watch_begin(Arena *a, double patience_s);                    /* 0: the usual patience */
+unsigned cg_watch_worker(CgWatch *w);                                    /* by the worker: its number */
+void cg_watch_unit(CgWatch *w, unsigned worker, const CgUnit *u);        /* begins u; NULL: it rests */
+void cg_watch_end(CgWatch *w);
+
 /* kernel.c */
 void cg_kernel(CgUnit *u, const IrKernel *k);
 /* Symbol of a kernel, or of a hot function, at a level. */

@@ -3,6 +3,8 @@
 #ifndef NSL_LANG_SESSION_H
 #define NSL_LANG_SESSION_H
 
+#include <stdarg.h>
+
 #include "lang/base.h"
 
 typedef struct Diag Diag;
@@ -49,6 +51,8 @@ const char *source_span_text(const Session *s, Span span, Arena *a);
 /* BUG: a compiler mistake. Prints what and where and exits 70. */
 __attribute__((noreturn, format(printf, 5, 6))) void bug_at(const Session *s, Span span, const char *file, int line,
                                                             const char *fmt, ...);
+/* Its words alone, for who ends the process otherwise. */
+void bug_say(const Session *s, Span span, const char *file, int line, const char *fmt, va_list args);
 #define BUG(s, span, ...) bug_at((s), (span), __FILE__, __LINE__, __VA_ARGS__)
 
 #endif

@@ -6,6 +6,8 @@
 #include <immintrin.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "codegen/codegen.h"
 #include "ir/pass.h"
@@ -160,6 +162,33 @@ static void test_tiny(const Way *way) {
   session_free(s);
 }
 
+/* Who compiles far longer than a unit can take ends with the kernel's name, not never. */
+static void test_patience(void) {
+  int ends[2], status = 0;
+  char said[2000] = "";
+  if (pipe(ends)) return;
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    Session *s = session_new();
+    IrModule *m = NEW(s->arena, IrModule);
+    m->level = 2;
+    for (uint64_t seed = 0; seed < 40; seed++)
+      ir_module_add(m, s->arena, random_kernel(s, s->arena, seed, KERNEL_STEP, 90));
+    CgOptions options = {.cpu = "x86-64-v3", .opt = 2, .kernels_only = true, .patience_s = 1e-4};
+    cg_compile(s, m, &options);
+    _exit(0);
+  }
+  close(ends[1]);
+  for (size_t n = 0, got = 1; got > 0 && got < sizeof said && n < sizeof said - 1; n += got)
+    got = (size_t)read(ends[0], said + n, sizeof said - 1 - n);
+  close(ends[0]);
+  waitpid(child, &status, 0);
+  tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 70 && strstr(said, "LLVM does not come to an end over the kernels"),
+         "compilation without an end: status %d, \"%.*s\"", WEXITSTATUS(status), (int)strcspn(said, "\n"), said);
+}
+
 int main(int argc, char **argv) {
   uint32_t percent = argc > 1 ? (uint32_t)atoi(argv[1]) : 100;
   uint64_t first = argc > 2 ? (uint64_t)atoll(argv[2]) : 1;
@@ -183,5 +212,6 @@ int main(int argc, char **argv) {
         else
           tap_ok(1, "%s # SKIP this processor is older", levels[i].cpu);
       }
+  if (!only) test_patience();
   return tap_done();
 }
