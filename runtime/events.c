@@ -12,6 +12,7 @@
 
 #include "runtime/drive.h"
 #include "runtime/error.h"
+#include "runtime/verify.h"
 
 enum { BATCH = 256, PREFETCH = 4, LINES = 16 };
 
@@ -159,7 +160,9 @@ static void synapse(struct handling *g, const uint64_t *at) {
   const struct rt_slice *c = g->slice;
   double weight;
   memcpy(&weight, &at[1], sizeof weight);
-  push(g, c->first + (uint16_t)at[0] - c->acc0 - g->port * c->count, weight);
+  uint32_t element = c->first + (uint16_t)at[0] - c->acc0 - g->port * c->count;
+  if (g->h->snapshot) rt_verify_event(g->h, c->pop->port0 + g->port, element, weight);
+  push(g, element, weight);
 }
 
 static void bucket(struct handling *g, const struct rt_event *e) {

@@ -18,6 +18,7 @@
 #include "runtime/seeds.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
+#include "runtime/verify.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_INTERRUPTED = 130 };
 
@@ -78,6 +79,7 @@ static int run_end(struct run *r, int e) {
   for (uint32_t i = 0; !e && i < s->n_expects; i++)
     if (!s->expects[i].holds) end.exit = EXIT_FAILED;
   int bad = rt_record_close(s);
+  if (!bad) bad = rt_digests_write(s, &r->out);
   if (e == NSL_ENUMBER) rt_gather_drop(s); /* numbers that mean nothing are not drawn */
   if (!bad) bad = rt_report_write(s, &r->out, &end);
   if (!bad) bad = rt_out_commit(&r->out);
@@ -103,6 +105,7 @@ static int run_experiment(struct run *r, const char *folder) {
   if (!e) e = rt_build(s, r->config.threads);
   if (!e) e = rt_record_open(s, &r->out, r->config.csv);
   if (!e && !r->config.no_report) e = rt_gather_open(s);
+  if (!e && (r->config.verify || r->config.compare)) e = rt_verify_open(s, r->config.verify, r->config.compare);
   if (e) {
     say_error(s);
     return e == NSL_ESTOPPED ? EXIT_INTERRUPTED : EXIT_FAILED;

@@ -30,7 +30,8 @@ enum {
   NSL_EIO = -4,      /* a file or folder */
   NSL_ENUMBER = -5,  /* a state became NaN or infinite */
   NSL_ESTOPPED = -6, /* interrupted */
-  NSL_ECANNOT = -7   /* this program was not built for it, or it does not exist yet */
+  NSL_ECANNOT = -7,  /* this program was not built for it, or it does not exist yet */
+  NSL_EVERIFY = -8   /* a run that checks itself has found a difference */
 };
 
 struct nsl_program;

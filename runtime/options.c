@@ -155,10 +155,16 @@ static int take_allow_read(struct reading *r, const char *v) {
   return 0;
 }
 
-static int cannot_verify(struct reading *r, const char *v) {
-  (void)r;
+static int take_verify(struct reading *r, const char *v) {
   (void)v;
-  return rt_fail(NSL_ECANNOT, "--verify is not supported yet");
+  r->c->verify = true;
+  return 0;
+}
+
+static int take_compare(struct reading *r, const char *v) {
+  if (!*v) return rt_fail(NSL_EINPUT, "--compare needs the name of a folder");
+  r->c->compare = v;
+  return 0;
 }
 
 static const struct option {

@@ -21,7 +21,7 @@ void rt_phases(const struct rt_sim *s, double ret[RT_N_PHASES]) {
   double sum = 0;
   for (int p = 0; p < RT_N_PHASES; p++) {
     ret[p] = 0;
-    for (uint32_t i = 0; i < s->n_shards; i++) ret[p] += s->shards[i].laps.spent[p];
+    for (uint32_t i = s->own0; i < s->own1; i++) ret[p] += s->shards[i].laps.spent[p];
     sum += ret[p];
   }
   for (int p = 0; p < RT_N_PHASES; p++) ret[p] = sum > 0 ? ret[p] / sum * s->simulate_s : 0;
@@ -29,7 +29,7 @@ void rt_phases(const struct rt_sim *s, double ret[RT_N_PHASES]) {
 
 void rt_costs(const struct rt_sim *s, struct rt_costs *ret) {
   *ret = (struct rt_costs){.limit = (double)rt_memory_limit(), .peak = (double)rt_memory_peak()};
-  for (uint32_t i = 0; i < s->n_shards; i++) {
+  for (uint32_t i = s->own0; i < s->own1; i++) {
     ret->events += s->shards[i].delivery.n_delivered;
     ret->bytes += s->shards[i].delivery.n_read * sizeof(uint64_t);
     ret->synapse_bytes += (s->shards[i].store_used - 1) * sizeof(uint64_t);

@@ -13,6 +13,7 @@
 #include "runtime/gather.h"
 #include "runtime/html.h"
 #include "runtime/quantity.h"
+#include "runtime/verify.h"
 
 /* ---- json */
 
@@ -209,6 +210,19 @@ static void add_costs(struct json_object *o, const struct rt_sim *s) {
   add_number(o, "memory_of_limit", c.peak / c.limit);
 }
 
+/* What --verify has looked at, and found no fault with. */
+static void add_verified(struct json_object *o, const struct rt_sim *s) {
+  uint64_t n[3];
+  if (!s->verify) return;
+  struct json_object *all = json_object_new_object();
+  rt_verify_counts(s, n);
+  add_whole(all, "steps", n[0]);
+  add_whole(all, "elements", n[1]);
+  add_whole(all, "events", n[2]);
+  add_text(all, "digests", "digests.csv");
+  json_object_object_add(o, "verified", all);
+}
+
 static void add_result(struct json_object *o, const struct rt_sim *s, const struct rt_out *out) {
   double model_s = (double)s->step * s->dt / 1000;
   char hash[20];
@@ -226,6 +240,7 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   add_number(o, "real_time_factor", model_s > 0 ? s->simulate_s / model_s : NAN);
   add_costs(o, s);
   add_text(o, "state_hash", hash);
+  add_verified(o, s);
   json_object_object_add(o, "expect", expects_json(s));
   json_object_object_add(o, "files", files_json(out));
 }

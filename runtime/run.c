@@ -12,6 +12,7 @@
 #include "runtime/gather.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
+#include "runtime/verify.h"
 
 enum { LONGEST_INTERVAL = 64 };
 
@@ -44,7 +45,7 @@ static int lists_make(struct rt_sim *s) {
       h->spikes[j].ends = rt_alloc(&s->mem, (uint64_t)h->n_slices * s->batch + 1, sizeof(uint64_t));
       if (!h->spikes[j].ids || !h->spikes[j].ends) return NSL_EMEMORY;
     }
-    h->next_record = RT_NO_STEP;
+    h->next_record = h->next_check = h->next_digest = RT_NO_STEP;
   }
   return 0;
 }
@@ -71,6 +72,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
 }
 
 void rt_close(struct rt_sim *s) {
+  rt_verify_drop(s);
   rt_gather_drop(s);
   rt_record_drop(s);
   rt_meters_drop(s);
@@ -116,7 +118,8 @@ static void stop_after(struct loop *l, uint64_t end) {
 static int batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity) {
   int e = rt_meters_spikes(s, from, n, parity);
   rt_gather_spikes(s, from, n, parity);
-  return e ? e : rt_record_spikes(s, from, n, parity);
+  if (!e) e = rt_record_spikes(s, from, n, parity);
+  return e ? e : rt_verify_batch(s, from, n, parity);
 }
 
 /* What only the first thread does after an interval: progress, Ctrl-C; counts and files when `full`, for the n

@@ -164,6 +164,9 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   uint32_t n_events, n_drives;
   uint64_t next_probe;                 /* the next step at which a measure looks at a variable */
   uint64_t next_record;                /* the next step at which a variable is recorded */
+  uint64_t next_check, next_digest;    /* the next steps of --verify (verify.h) */
+  struct rt_seen *seen;                /* by parity of the batch; NULL: no --verify */
+  struct rt_snapshot *snapshot;        /* of this step, if it is a sampled one */
   void *record_scratch;                /* one slice of OUT */
   struct rt_due *due;                  /* of this step, sorted; [0, at_due) are handled */
   size_t due_cap;
@@ -292,9 +295,10 @@ struct rt_setting {
 };
 struct rt_config { /* what the command line or nsl.h asks for */
   const char *experiment, *out;
+  const char *compare; /* --compare; NULL: none */
   struct rt_setting *sets; /* text NULL: the number, in coherent units */
   uint32_t n_sets;
-  bool has_seed, has_duration, csv, force, quiet, describe, help, no_report;
+  bool has_seed, has_duration, csv, force, quiet, describe, help, no_report, verify;
   uint64_t seed;
   double duration;
   uint32_t threads; /* 0: as many as there are processors */
@@ -305,6 +309,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
 struct rt_team;     /* threads.h */
 struct rt_recorder; /* record.c */
 struct rt_gather;   /* gather.h */
+struct rt_verify;   /* verify.h */
 struct rt_out;      /* out.h */
 struct rt_samples;  /* data.h */
 
@@ -355,6 +360,7 @@ struct rt_sim {
   struct rt_team *team;
   struct rt_recorder *recorder; /* NULL: nothing is recorded */
   struct rt_gather *gather;     /* NULL: no report will be written */
+  struct rt_verify *verify;     /* NULL: no --verify */
   double build_s, simulate_s, output_s;
   const volatile int *interrupt; /* NULL: cannot be interrupted */
   uint64_t pause_at; /* rt_run returns 0 at the end of the interval that holds this step, even before its end; 0: not */

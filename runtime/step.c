@@ -12,6 +12,7 @@
 
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/verify.h"
 
 enum { ASK_SHARDS = 4, ASK_EVENTS = 16, ASK_LINES = 8 };
 
@@ -157,6 +158,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   if (s->n_feeds) rt_feeds_write(h);
   arrivals_add(h, step);
   rt_lap(&h->laps, RT_DELIVERY);
+  if (step == h->next_check) rt_verify_sums(h, step, parity);
   if (h->n_events) rt_drives_step(h, step);
   if (h->batch) rt_events_gather(h, step);
   for (uint32_t i = 0; i < h->n_slices; i++) {
@@ -189,11 +191,14 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   }
   rt_lap(&h->laps, RT_UPDATE);
   if (h->batch) rt_events_go_on(h, step);
+  if (h->snapshot) rt_verify_straight(h, false);
   arrivals_behind(h, step);
+  if (h->snapshot) rt_verify_straight(h, true);
   rt_lap(&h->laps, RT_DELIVERY);
   for (uint32_t i = 0; h->has_pasts && i < h->n_slices; i++) rt_pasts_end(s, &h->slices[i], step);
   if (step >= h->next_probe && h->bad.step == RT_NO_STEP) rt_probes_step(h, step);
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);
+  if (step == h->next_digest && h->bad.step == RT_NO_STEP) rt_digest_take(h, step);
   rt_lap(&h->laps, RT_OUTPUT);
 }
 

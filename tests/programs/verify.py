@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a run says of itself: events, bytes and times in run.json."""
+"""What a run says of itself: events, bytes and times in run.json; --verify over all rules and forms of synapses; digests."""
 import csv
 import os
 
@@ -85,9 +85,63 @@ def costs(t):
             "memory: the most of what there is", info)
 
 
+FORMS = """
+  connect S -> D.psp by indegree(9) { weight = 1 mV;  delay = 1 ms }
+  connect S -> D.psp by probability(0.1) { weight ~ normal(1 mV, 0.3 mV);  delay ~ uniform(0.3 ms, 9 ms) }
+  connect D -> H.psp by total_number(200), no multiple { weight = -2 mV;  delay ~ exponential(1 ms) within [0.1 ms, 20 ms] }
+  connect S -> H.own by outdegree(12) { weight = 0.3 mV;  delay ~ uniform(1 ms, 4 ms) }
+  connect D -> H.own by one_to_one { weight = 0.3 mV;  delay = 0.2 ms }
+  connect S -> D.odd by all_to_all { weight ~ uniform(-1 mV, 1 mV);  delay ~ uniform(0.1 ms, 0.5 ms) }
+  connect D[0..9] -> D[20..39].odd by indegree(30), no self { weight = 1 mV;  delay ~ uniform(0.1 ms, 12 ms) }
+  connect D -> D.odd by outdegree(49), no self, no multiple { weight = 0.5 mV;  delay = 1.5 ms }"""
+
+
+def forms(t):
+    """All rules onto all forms of synapses, every step looked at; then some steps of a longer run."""
+    for duration, precision, n in (("3.2 ms", "f64", 50), ("100 ms", "f64", 50), ("40 ms", "f32", 700)):
+        name = f"forms_{precision}_{n}_{duration.replace(' ', '')}"
+        text = network(FORMS.replace("outdegree(49)", f"outdegree({n - 1})"), duration, n)
+        path = t.path(name)
+        p = call(NSLC, "build", "--precision", precision, t.write(name + ".nsl", text), "-o", path)
+        if not t.check(p.returncode == 0, f"{name}: builds", p.stderr):
+            continue
+        out = t.path(name + ".out")
+        r = call(path, "--quiet", "--no-report", "--verify", "--out", out, "--seed", "11")
+        info = run_json(out) if r.returncode == 0 else {}
+        v = info.get("verified", {})
+        t.check(r.returncode == 0 and v["steps"] == 32 and v["events"] > 500 and v["elements"] == 32 * 5 * n,
+                f"{name}: 32 steps, {v.get('events')} events and {v.get('elements')} sums agree", r.stderr or v)
+
+
+def digests(t):
+    p = Program(t, "digests", network(FORMS, "30 ms"))
+    first = p.run("--verify", "--threads", "1", out="a")
+    a = p.out
+    t.check(first.returncode == 0 and sorted(os.listdir(a)) == ["digests.csv", "run.json", "spikes.h5"], "digests.csv", first.stderr)
+    with open(os.path.join(a, "digests.csv")) as f:
+        rows = list(csv.reader(f))
+    t.check(rows[0] == ["step", "t_ms", "population", "digest"] and [r[:3] for r in rows[1:4]] == [["0", "0", x] for x in "SDH"] and
+            len(rows) == 1 + 301 * 3 and rows[-1][:3] == ["300", "30", "H"] and len({r[3] for r in rows[1:]}) > 500,
+            "a line for each step and population", rows[:5] + rows[-2:])
+    r = p.run("--compare", a, "--threads", "3", "--duration", "20 ms", out="b")
+    with open(os.path.join(p.out, "digests.csv")) as f:
+        part = f.read()
+    with open(os.path.join(a, "digests.csv")) as f:
+        t.check(r.returncode == 0 and len(part) > 5000 and f.read().startswith(part), "--compare: a shorter run with 3 threads", r.stderr)
+    r = p.run("--compare", a, "--seed", "4", out="c")
+    t.check(r.returncode == 1 and "differs from that of the run in" in r.stderr and "(t = 0.2 ms); at t = 0.1 ms all was equal" in r.stderr
+            and not os.path.exists(os.path.join(p.out, "run.json")), "--compare: another seed", r.stderr)
+    r = p.run("--compare", a, "--set", "D.tau=10.000001ms", out="d")
+    t.check(r.returncode == 1 and "the state of D" in r.stderr and "verify.nsl" not in r.stderr, "--compare: one parameter", r.stderr)
+    r = p.run("--compare", t.path("nowhere"), out="e")
+    t.check(r.returncode == 1 and "there is no digests.csv; a run with --verify leaves one" in r.stderr, "--compare: no such folder", r.stderr)
+
+
 def main():
     t = Tap()
     costs(t)
+    forms(t)
+    digests(t)
     t.done()
 
 

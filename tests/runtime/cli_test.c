@@ -143,7 +143,7 @@ static void options(void) {
       {"--connectivity procedural", "not supported yet"},
       {"--checkpoint 1s", "not supported yet"},
       {"--resume x", "not supported yet"},
-      {"--verify", "not supported yet"},
+      {"--compare=", "--compare needs the name of a folder"},
       {"--fit x", "holds no fit"},
       {"--experiment other", "no experiment `other`; this program holds: test"},
       {"--set net.tau", "NAME=VALUE is expected"},

@@ -1,0 +1,60 @@
+/* --verify: what the elements received, checked at sampled steps against the spikes and the rules; digests of the
+ * state, and their comparison with those of another run. */
+#ifndef NSL_RUNTIME_VERIFY_H
+#define NSL_RUNTIME_VERIFY_H
+
+#include "runtime/out.h"
+#include "runtime/sim.h"
+
+enum { RT_VERIFY_STEPS = 32 }; /* sampled in a run */
+
+struct rt_taken { /* an event that a handler took */
+  uint32_t port, element; /* of the model; of its population */
+  double weight;
+};
+/* What one shard received in one sampled step. */
+struct rt_snapshot {
+  uint64_t step;
+  int64_t *sums;       /* its accumulators when spikes were delivered, before drives add to them */
+  char *before, *after; /* states that events go straight to, by slice and port: around their delivery */
+  struct rt_taken *taken;
+  size_t n_taken, sums_cap, before_cap, after_cap, taken_cap;
+};
+struct rt_seen { /* of a shard, in the batch of one parity */
+  struct rt_snapshot *at;
+  size_t n, cap, made;
+};
+
+/* After the build, before the first step. samples: check what elements receive; compare: folder of another run, or NULL.
+ * Digests are taken in any case. */
+int rt_verify_open(struct rt_sim *s, bool samples, const char *compare);
+/* Called by shards: at h->next_check behind delivery; around the events that go straight to states; by handlers. */
+void rt_verify_sums(struct rt_shard *h, uint64_t step, uint32_t parity);
+void rt_verify_straight(struct rt_shard *h, bool after);
+void rt_verify_event(struct rt_shard *h, uint32_t port, uint32_t element, double weight);
+/* By the first thread when the spikes of n steps are known: checks the sampled ones and compares digests. */
+int rt_verify_batch(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity);
+void rt_verify_drop(struct rt_sim *s);
+/* What was checked: steps, elements by port and step, events. */
+void rt_verify_counts(const struct rt_sim *s, uint64_t ret[3]);
+
+/* ---- digest.c */
+struct rt_digests;
+int rt_digests_open(struct rt_sim *s, const char *compare, struct rt_digests **ret);
+void rt_digest_take(struct rt_shard *h, uint64_t step); /* at h->next_digest, when the step is done */
+int rt_digests_compare(struct rt_sim *s, struct rt_digests *d, uint64_t until); /* those that are complete */
+int rt_digests_write(struct rt_sim *s, struct rt_out *out);                     /* digests.csv; nothing without --verify */
+
+struct rt_verify { /* of a sim; NULL: no --verify */
+  struct rt_mem mem;
+  struct rt_digests *digests;
+  uint32_t n_steps, at; /* sampled steps; those before `at` are checked */
+  uint64_t steps[RT_VERIFY_STEPS];
+  uint64_t n_sums, n_events;
+  struct rt_history *history;
+  uint64_t history_mask;
+  uint32_t **part_of; /* by population, by block of 64 elements */
+  _Atomic int failed; /* a snapshot found no memory */
+};
+
+#endif
