@@ -56,6 +56,15 @@ static int history_make(struct rt_sim *s, struct rt_verify *v) {
   return 0;
 }
 
+static int seen_make(struct rt_verify *v, struct rt_shard *h) {
+  if (!(h->seen = rt_alloc(&v->mem, 2, sizeof *h->seen))) return NSL_EMEMORY;
+  if (!(h->seen->from = rt_alloc(&v->mem, h->n_slices + 1, sizeof *h->seen->from))) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < h->n_slices; i++)
+    h->seen->from[i + 1] = h->seen->from[i] + (size_t)h->slices[i].count * h->slices[i].pop->class->n_ports;
+  if (v->n_steps) h->next_check = v->steps[0];
+  return 0;
+}
+
 int rt_verify_open(struct rt_sim *s, bool samples, const char *compare) {
   struct rt_mem mem = {0};
   struct rt_verify *v = rt_alloc(&mem, 1, sizeof *v);
@@ -64,11 +73,7 @@ int rt_verify_open(struct rt_sim *s, bool samples, const char *compare) {
   s->verify = v;
   if (samples) steps_choose(s, v);
   int e = samples ? history_make(s, v) : 0;
-  for (uint32_t i = s->own0; !e && i < s->own1; i++) {
-    struct rt_shard *h = &s->shards[i];
-    if (v->n_steps) h->next_check = v->steps[0];
-    if (!(h->seen = rt_alloc(&v->mem, 2, sizeof *h->seen))) e = NSL_EMEMORY;
-  }
+  for (uint32_t i = s->own0; !e && i < s->own1; i++) e = seen_make(v, &s->shards[i]);
   return e ? e : rt_digests_open(s, compare, &v->digests);
 }
 
@@ -129,17 +134,30 @@ static int straight_copy(const struct rt_shard *h, char **at, size_t *cap) {
   return 0;
 }
 
+/* The accumulators of one slice and port. */
+static void sums_copy(const struct rt_shard *h, const struct rt_slice *c, uint32_t port, int64_t *out) {
+  const int64_t *acc = h->acc + c->acc0 + port * c->count;
+  for (uint32_t i = 0; i < c->count; i++) out[i] = acc[i];
+}
+
+/* Where they lie in a snapshot. */
+static size_t sums_from(const struct rt_shard *h, const struct rt_slice *c, uint32_t port) {
+  return h->seen->from[c - h->slices] + (size_t)port * c->count;
+}
+
 void rt_verify_sums(struct rt_shard *h, uint64_t step, uint32_t parity) {
   struct rt_verify *v = h->sim->verify;
   struct rt_snapshot *shot = snapshot_new(&h->seen[parity], step);
   uint32_t next = 0;
   while (next < v->n_steps && v->steps[next] <= step) next++;
   h->next_check = next < v->n_steps ? v->steps[next] : RT_NO_STEP;
-  if (!shot || rt_grow(&shot->sums, &shot->sums_cap, h->n_acc + 1, sizeof *shot->sums)) {
+  if (!shot || rt_grow(&shot->sums, &shot->sums_cap, h->seen->from[h->n_slices] + 1, sizeof *shot->sums)) {
     v->failed = 1;
     return;
   }
-  for (uint32_t i = 0; i < h->n_acc; i++) shot->sums[i] = h->acc[i];
+  for (uint32_t i = 0; i < h->n_slices; i++)
+    for (uint32_t q = 0; q < h->slices[i].pop->class->n_ports; q++)
+      sums_copy(h, &h->slices[i], q, shot->sums + sums_from(h, &h->slices[i], q));
   h->snapshot = shot;
 }
 
@@ -319,9 +337,9 @@ static int expected(void *context, const struct rt_proj *p, uint32_t target, dou
     tally_add(&k->tallies[p->port][p->target->size + target], weight);
     return 0;
   }
-  const struct rt_slice *c = &k->s->shards[at.shard].slices[at.slice];
-  struct rt_snapshot *shot = &k->s->shards[at.shard].seen[k->parity].at[k->which];
-  shot->sums[c->acc0 + p->def->port * c->count + target - c->first] -= units_of(k->s, p, weight);
+  const struct rt_shard *h = &k->s->shards[at.shard];
+  const struct rt_slice *c = &h->slices[at.slice];
+  h->seen[k->parity].at[k->which].sums[sums_from(h, c, p->def->port) + target - c->first] -= units_of(k->s, p, weight);
   return 0;
 }
 
@@ -364,11 +382,11 @@ static int sum_differs(struct rt_sim *s, const struct rt_pop *p, uint32_t port, 
 }
 
 /* What remains of the sums of one slice, when all that was expected is taken off. */
-static int sums_check(struct check *k, const struct rt_slice *c, const struct rt_snapshot *shot) {
+static int sums_check(struct check *k, const struct rt_shard *h, const struct rt_slice *c, const struct rt_snapshot *shot) {
   const struct rt_pop *p = c->pop;
   for (uint32_t q = 0; q < p->class->n_ports; q++) {
     if (k->tallies[p->port0 + q]) continue;
-    const int64_t *rest = shot->sums + c->acc0 + q * c->count;
+    const int64_t *rest = shot->sums + sums_from(h, c, q);
     for (uint32_t i = 0; i < c->count && c->first + i < p->size; i++)
       if (rest[i]) return sum_differs(k->s, p, q, c->first + i, shot->step, rest[i]);
     k->s->verify->n_sums += c->first + c->count <= p->size ? c->count : p->size - c->first;
@@ -430,7 +448,7 @@ static int shard_check(struct check *k, const struct rt_shard *h) {
   for (uint32_t i = 0; !e && i < h->n_slices; i++) {
     const struct rt_slice *c = &h->slices[i];
     const struct nsl_class *class = c->pop->class;
-    e = sums_check(k, c, shot);
+    e = sums_check(k, h, c, shot);
     for (uint32_t q = 0; !e && q < class->n_ports; q++) {
       if (class->ports[q].each)
         for (uint32_t j = c->first; !e && j < c->first + c->count && j < c->pop->size; j++)

@@ -15,7 +15,7 @@ struct rt_taken { /* an event that a handler took */
 /* What one shard received in one sampled step. */
 struct rt_snapshot {
   uint64_t step;
-  int64_t *sums;       /* its accumulators when spikes were delivered, before drives add to them */
+  int64_t *sums;       /* its accumulators when spikes were delivered, before drives add to them: by slice, port, element */
   char *before, *after; /* states that events go straight to, by slice and port: around their delivery */
   struct rt_taken *taken;
   size_t n_taken, sums_cap, before_cap, after_cap, taken_cap;
@@ -23,6 +23,7 @@ struct rt_snapshot {
 struct rt_seen { /* of a shard, in the batch of one parity */
   struct rt_snapshot *at;
   size_t n, cap, made;
+  size_t *from; /* by slice, and behind the last: where its sums lie */
 };
 
 /* After the build, before the first step. samples: check what elements receive; compare: folder of another run, or NULL.
