@@ -67,3 +67,12 @@ void cg_hot_link(CgUnit *u) {
     LLVMSetVisibility(f, LLVMHiddenVisibility);
   }
 }
+
+/* What math/poisson.c wants to know of the level; after cg_math_link. */
+void cg_hot_level(CgUnit *u) {
+  LLVMValueRef masks = LLVMGetNamedGlobal(u->module, "nslm_masks");
+  if (!masks) BUG(u->s, ((Span){0, 0}), "hot.bc does not draw Poisson counts");
+  LLVMSetInitializer(masks, LLVMConstInt(u->i8, u->target->masks, false));
+  LLVMSetGlobalConstant(masks, true);
+  LLVMSetLinkage(masks, LLVMInternalLinkage);
+}

@@ -168,6 +168,7 @@ void cg_unit_compile(CgUnit *u) {
   verify(u, "before the passes");
   if (u->kind == UNIT_HOT) cg_hot_link(u);
   cg_math_link(u);
+  if (u->kind == UNIT_HOT) cg_hot_level(u);
   helpers_end(u);
   optimize(u);
   verify(u, "after the passes");

@@ -73,6 +73,7 @@ void cg_math_open(CgUnit *u);
 /* Declares it in the unit. */
 LLVMValueRef cg_math_function(CgUnit *u, const char *name, LLVMTypeRef *ret_type);
 void cg_hot_link(CgUnit *u);
+void cg_hot_level(CgUnit *u);
 void cg_math_link(CgUnit *u); /* after the last cg_math_function */
 extern const char *const cg_hot_names[]; /* rows of runtime/hot.def */
 extern const uint32_t cg_n_hot;

@@ -43,6 +43,67 @@ CORE R C(shape_exponential)(U a, U b, R mean)
   return -mean * C(log)(C(unit_of)(a));
 }
 
+/* x rounded down, |x| < 2^51 */
+CORE R C(round_down)(R x)
+{
+  R r = (x + MAGIC) - MAGIC;
+  return r - SEL(r > x, K(1, 0), K(0, 0));
+}
+
+/* Poisson counts of a mean above 12: transformed rejection (Hormann 1993, PTRS), 1.1 to 1.2 blocks of random bits a
+ * count. log P(k) by Stirling's series for (k + 7)!, of which the product k + 1 … k + 7 is taken again: error below
+ * 1e-13 + k 2^-52. Attempts count from 1. */
+CORE R C(poisson_rejected)(uint64_t stream, U elem, uint64_t step, R mean, MASK open)
+{
+  R b = FMA(SQRT(mean), K(2.53, 0), K(0.931, 0)), a = FMA(b, K(0.02483, 0), K(-0.059, 0)), count = K(0, 0);
+  R inverse = K(1.1239, 0) + K(1.1328, 0) / (b - K(3.4, 0)), sure = K(0.9277, 0) - K(3.6224, 0) / (b - K(2, 0));
+  for (uint32_t attempt = 1; attempt < ATTEMPTS && ANY(open); attempt++) {
+    U x, y;
+    RANDOM(stream, elem, step, attempt, &x, &y);
+    R u = C(unit_of)(x) - K(0.5, 0), v = C(unit_of)(y), us = K(0.5, 0) - ABS(u);
+    R k = C(round_down)(FMA(K(2, 0) * a / us + b, u, mean + K(0.43, 0)));
+    MASK taken = (us >= K(0.07, 0)) & (v <= sure);
+    MASK asked = open & (taken == (MASK)0) & (k >= K(0, 0)) & ((us >= K(0.013, 0)) | (v <= us));
+    if (ANY(asked)) {
+      R z = SEL(asked, k, mean) + K(8, 0), i = K(1, 0) / z, ii = i * i, root = SQRT(z);
+      R p = (z - K(1, 0)) * (z - K(2, 0)) * (z - K(3, 0)) * (z - K(4, 0)) * (z - K(5, 0)) * (z - K(6, 0)) * (z - K(7, 0));
+      R z7 = z * z * z * z * z * z * z;
+      R series = FMA(FMA(FMA(FMA(ii, K(1.0 / 1188, 0), K(-1.0 / 1680, 0)), ii, K(1.0 / 1260, 0)), ii, K(-1.0 / 360, 0)),
+                     ii, K(1.0 / 12, 0)) * i;
+      R left = C(log)(v * inverse / FMA(a, K(1, 0) / (us * us), b) * (z7 * root / p));
+      R right = FMA(z - K(8, 0), C(log)(mean * i), (z - mean) - K(0x1.d67f1c864beb4p-1, 0) - series);
+      taken = taken | (asked & (left <= right));
+    }
+    taken = taken & open;
+    count = SEL(taken, k, count);
+    open = open & (taken == (MASK)0);
+  }
+  return count;
+}
+
+/* A Poisson count from 64 random bits: up to a mean of 12 by inversion, P(count <= j) summed upwards until it passes a
+ * uniform of 52 bits; above, the bits are not used. A mean that is not positive gives 0; it must be below 1e12. */
+CORE R C(poisson)(uint64_t stream, U elem, uint64_t step, U bits, R mean)
+{
+  MASK many = mean > K(12, 0), few = (mean > K(0, 0)) & (many == (MASK)0);
+  R count = K(0, 0);
+  if (ANY(few)) {
+    R u = C(unit_of)(bits), p = C(exp)(-mean), sum = p;
+    MASK open = few & (u > sum);
+    for (int j = 1; j < 128 && ANY(open); j++) {
+      count = SEL(open, K(j, 0), count);
+      p = p * (mean * K(1.0 / j, 0));
+      sum = sum + p;
+      open = open & (u > sum);
+    }
+  }
+  if (ANY(many)) {
+    R other = C(poisson_rejected)(stream, elem, step, SEL(many, mean, K(100, 0)), many);
+    count = SEL(many, other, count);
+  }
+  return count;
+}
+
 /* One draw, and one redrawn until lo <= value <= hi: attempt n uses the block with n in its counter, so
  * lanes do not disturb each other. NaN if no attempt of 10,000 is inside, or lo > hi. A NaN from NaN
  * parameters ends the search. */

@@ -55,7 +55,7 @@ void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm
 
 /* Draws are functions of (key, element, step < 2^48, ordinal) and their parameters alone. The float forms
  * compute in double and round once. bits: 64 random bits; index: 0 .. n-1, uniform to n 2^-64; poisson: a
- * count with any mean (slow: for means that change from element to element; else nslm_poisson_add_i64). */
+ * count with any mean (where many elements have one mean, nslm_poisson_add_i64 is faster). */
 #define NSLM_KEYED uint64_t key, uint64_t elem, uint64_t step, uint32_t ordinal
 uint64_t nslm_draw_bits_u64(NSLM_KEYED);
 uint64_t nslm_draw_index_u64(NSLM_KEYED, uint64_t n);
@@ -83,15 +83,27 @@ int64_t nslm_draw_poisson_i64(NSLM_KEYED, double mean);
 #undef D
 #endif
 
-/* Poisson counts with one mean for all elements. nslm_poisson_table fills at most n (a multiple of 4, 128
- * is enough) thresholds floor(2^64 P(count <= j)) for a mean of lambda <= 20 and gives their number, a
- * multiple of 4; 0 if lambda is not in (0, 20] or n is too small. nslm_poisson_add_i64 adds weight times
- * the sum of `parts` such counts to acc[e] for e in [first, first + n), both multiples of 64: a mean of 50
- * is three parts of 50/3 each. Exact: a count is decided by 64 random bits. */
-#define NSLM_POISSON_MAX 20.0
-#define NSLM_POISSON_TABLE 128
-uint32_t nslm_poisson_table(double lambda, uint64_t *table, uint32_t n);
-uint32_t nslm_poisson_parts(double mean);
+/* Poisson counts with one mean for all elements, from tables (poisson_table.c): the sum of `parts` counts of a mean
+ * that a table can hold. nslm_poisson_room: how many words tables need for any mean up to `most`.
+ * nslm_poisson_make: 0, or -1 if the mean is not in [0, 1e9). nslm_poisson_add_i64, _i32 add weight times the
+ * count to acc[e] for e in [first, first + n), both multiples of 64. Exact: at least 64 random bits decide, where
+ * it matters. nslm_poisson_each_i64 makes out[i] the count of element first + i (a multiple of 16), each with
+ * its own mean: as nslm_draw_poisson_i64, but several at a time. */
+enum { NSLM_POISSON_CELLS = 32 };
+#define NSLM_POISSON_SMALL 9.0 /* the largest mean whose counts, but for a few in 10,000, have a cell each */
+typedef struct {
+  uint32_t parts, cells; /* parts 0: the mean is 0. cells NSLM_POISSON_CELLS: the small table */
+  uint32_t first;        /* count of cell 0; the last cell stands for the rest */
+  uint32_t rest_first, rest_n;
+  uint16_t limit[NSLM_POISSON_CELLS], other[NSLM_POISSON_CELLS];
+  uint64_t *large; /* by cell: other << 32 | limit */
+  uint64_t *rest;  /* distribution function of the rest, from rest_first on */
+} NslmPoisson;
+size_t nslm_poisson_room(double most);
+int nslm_poisson_make(double mean, uint64_t *room, NslmPoisson *ret);
 void nslm_poisson_add_i64(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
-                          const uint64_t *table, uint32_t table_n, uint32_t parts);
+                          const NslmPoisson *table);
+void nslm_poisson_add_i32(int32_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
+                          const NslmPoisson *table);
+void nslm_poisson_each_i64(int64_t *out, int64_t first, int64_t n, uint64_t key, uint64_t step, const double *means);
 #endif

@@ -101,29 +101,10 @@ uint64_t nslm_draw_index_u64(NSLM_KEYED, uint64_t n)
   return (uint64_t)(((unsigned __int128)nslm_draw_bits_u64(key, elem, step, ordinal) * n) >> 64);
 }
 
-/* Inversion in parts of mean at most 16: P(count <= j) summed upwards until it passes a uniform. Means
- * from 2^20 on, where a count has a relative spread below 0.1 %, are a rounded normal. A mean that is not
- * positive gives 0. */
+/* Elements of 16 share eight blocks, as in nslm_poisson_each_i64. */
 CLONES int64_t nslm_draw_poisson_i64(NSLM_KEYED, double mean)
 {
-  int64_t count = 0;
-  if (!(mean > 0))
-    return 0;
-  if (mean >= 0x1p20) {
-    double v = core_draw_normal_f64(key, elem, step, ordinal, mean, __builtin_sqrt(mean));
-    return v < 0x1p62 ? (int64_t)(v + 0.5) : (int64_t)1 << 62;
-  }
-  uint32_t parts = (uint32_t)(mean / 16) + 1;
-  double share = mean / parts, none = core_exp_f64(-share);
-  uint64_t stream = random_key(key, ordinal);
-  for (uint32_t part = 0; part < parts; part++) {
-    uint64_t a, b;
-    random_block(random_key(stream, part), elem, step, 0, &a, &b);
-    double u = core_unit_of_f64(a), p = none, sum = p;
-    for (int j = 1; u > sum && j < 128; j++, count++) {
-      p = p * share / j;
-      sum += p;
-    }
-  }
-  return count;
+  uint64_t a, b, stream = random_key(key, ordinal);
+  random_block(stream, elem / 16 * 8 + elem % 8, step, 0, &a, &b);
+  return (int64_t)core_poisson_f64(stream, elem, step, elem / 8 % 2 ? b : a, mean);
 }

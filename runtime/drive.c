@@ -229,8 +229,6 @@ static int part_make(struct rt_sim *s, struct rt_drive_part *part) {
     if (!part->ring) return NSL_EMEMORY;
   }
   if (!d->kernel) return 0;
-  if (d->def->kind == NSL_POISSON && !(part->table = rt_alloc(&s->mem, NSLM_POISSON_TABLE, sizeof *part->table)))
-    return NSL_EMEMORY;
   return kernel_make(s, part);
 }
 
@@ -308,20 +306,31 @@ static int poisson_prepare(struct rt_sim *s, struct rt_drive *d) {
     return rt_fail_at(NSL_EMODEL, d->def->place, "%s: a rate of %g Hz cannot be drawn", d->def->path,
                       rate * 1000);
   if (d->mean == 0) return 0;
-  d->parts = nslm_poisson_parts(d->mean);
-  d->table = rt_alloc(&s->mem, NSLM_POISSON_TABLE, sizeof *d->table);
-  if (!d->table) return NSL_EMEMORY;
-  d->table_n = nslm_poisson_table(d->mean / d->parts, d->table, NSLM_POISSON_TABLE);
-  if (!d->table_n)
-    return rt_fail_at(NSL_EMODEL, d->def->place, "%s: a rate of %g Hz cannot be drawn", d->def->path,
-                      rate * 1000);
+  uint64_t *room = rt_alloc(&s->mem, nslm_poisson_room(d->mean), sizeof *room);
+  if (!room) return NSL_EMEMORY;
+  nslm_poisson_make(d->mean, room, &d->table);
+  return 0;
+}
+
+/* Room for the tables of changing rates, once the largest is known. */
+static int poisson_rooms(struct rt_sim *s) {
+  for (uint32_t h = s->own0; h < s->own1; h++)
+    for (uint32_t i = 0; i < s->shards[h].n_events; i++) {
+      struct rt_drive_part *part = &s->shards[h].drives[i];
+      const struct rt_drive *d = part->drive;
+      if (!d->kernel || d->def->kind != NSL_POISSON || d->def->each || d->mean == 0) continue;
+      part->room = rt_alloc(&s->mem, nslm_poisson_room(rt_drive_most(d)), sizeof *part->room);
+      if (!part->room) return NSL_EMEMORY;
+    }
   return 0;
 }
 
 /* ---- the whole */
 
+double rt_drive_most(const struct rt_drive *d) { return d->all_looked ? d->mean * (1 + 1e-9) : 2 * d->mean; }
+
 static double drive_bound(const struct rt_drive *d) {
-  double mean = d->all_looked ? d->mean : 2 * d->mean;
+  double mean = rt_drive_most(d);
   double events = d->def->kind == NSL_POISSON ? mean + 40 * sqrt(mean) + 100 : 0;
   uint32_t same = 0;
   for (uint64_t i = 0; i < d->n_events; i++) {
@@ -375,6 +384,7 @@ int rt_drives_prepare(struct rt_sim *s) {
   }
   for (uint32_t i = s->own0; !e && i < s->own1; i++) e = parts_make(s, &s->shards[i]);
   if (!e) e = rates_look(s);
+  if (!e) e = poisson_rooms(s);
   for (uint32_t i = 0; !e && i < s->n_drives; i++) {
     const struct rt_drive *d = &s->drives[i];
     if (!rt_drive_is_current(d) && !d->each) s->ports[d->target->port0 + d->def->port].drive_sum += drive_bound(d);

@@ -93,8 +93,7 @@ static void ring_take(const struct giving *g, uint64_t step) {
 
 /* Whole blocks go straight to the accumulators; of a block that is only partly driven, and where targets have
  * weights or delays of their own, the counts are taken one by one. */
-static void poisson_add(const struct giving *g, uint64_t step, const uint64_t *table, uint32_t table_n,
-                        uint32_t parts) {
+static void poisson_add(const struct giving *g, uint64_t step, const NslmPoisson *table) {
   const struct rt_drive_part *part = g->part;
   const struct rt_slice *c = part->slice;
   const struct rt_drive *d = part->drive;
@@ -107,8 +106,8 @@ static void poisson_add(const struct giving *g, uint64_t step, const uint64_t *t
     bool partly = own || first < from || first + 64 > to;
     uint32_t n = partly ? 64 : (to / 64 * 64) - first;
     int64_t block[64] = {0}, *at = partly ? block : acc + (first - c->first);
-    g->h->sim->hot.poisson((int64_t *)((uintptr_t)at - (uintptr_t)first * sizeof *at), first, n,
-                        partly ? 1 : d->weight_units, d->key, step, table, table_n, parts);
+    g->h->sim->hot.poisson_i64((int64_t *)((uintptr_t)at - (uintptr_t)first * sizeof *at), first, n,
+                               partly ? 1 : d->weight_units, d->key, step, table);
     for (uint32_t i = first; partly && i < first + 64; i++)
       if (i >= from && i < to && block[i - first]) deliver(g, i, block[i - first], step);
     first += n;
@@ -117,36 +116,43 @@ static void poisson_add(const struct giving *g, uint64_t step, const uint64_t *t
 
 /* Is this a rate that the units allow for? */
 static bool rate_good(struct rt_shard *h, const struct rt_drive *d, double rate, uint64_t step) {
-  double mean = rate * h->sim->dt, most = d->all_looked ? d->mean * (1 + 1e-9) : 2 * d->mean;
-  if (mean >= 0 && mean <= most) return true;
+  double mean = rate * h->sim->dt;
+  if (mean >= 0 && mean <= rt_drive_most(d)) return true;
   wrong_at(h, d, rate, step);
   return false;
 }
 
+/* Each element has its own rate. */
+static void poisson_each(const struct giving *g, const double *rates, uint64_t step) {
+  const struct rt_drive_part *part = g->part;
+  const struct rt_drive *d = part->drive;
+  for (uint32_t first = part->from / 64 * 64; first < part->to; first += 64) {
+    double means[64] = {0};
+    int64_t counts[64];
+    uint32_t from = part->from > first ? part->from : first, to = part->to < first + 64 ? part->to : first + 64;
+    for (uint32_t i = from; i < to; i++) {
+      if (!rate_good(g->h, d, rates[i], step)) return;
+      means[i - first] = rates[i] * g->h->sim->dt;
+    }
+    g->h->sim->hot.poisson_each(counts, first, 64, d->key, step, means);
+    for (uint32_t i = from; i < to; i++)
+      if (counts[i - first]) deliver(g, i, counts[i - first], step);
+  }
+}
+
 static void poisson_changing(const struct giving *g, uint64_t step) {
-  struct rt_shard *h = g->h;
   struct rt_drive_part *part = g->part;
   const struct rt_drive *d = part->drive;
-  struct rt_sim *s = h->sim;
-  rt_part_values(s, part, step);
+  rt_part_values(g->h->sim, part, step);
   if (d->def->each) {
-    const double *rates = part->out - rt_part_first(part);
-    for (uint32_t i = part->from; i < part->to; i++) {
-      if (!rate_good(h, d, rates[i], step)) return;
-      int64_t n = rates[i] > 0 ? nslm_draw_poisson_i64(d->key, i, step, 0, rates[i] * s->dt) : 0;
-      if (n) deliver(g, i, n, step);
-    }
+    poisson_each(g, part->out - rt_part_first(part), step);
     return;
   }
   double rate = part->out[0];
-  if (!rate_good(h, d, rate, step)) return;
-  if (rate == 0) return;
-  if (rate != part->now) {
-    part->now = rate;
-    part->parts = nslm_poisson_parts(rate * s->dt);
-    part->table_n = nslm_poisson_table(rate * s->dt / part->parts, part->table, NSLM_POISSON_TABLE);
-  }
-  if (part->table_n) poisson_add(g, step, part->table, part->table_n, part->parts);
+  if (!rate_good(g->h, d, rate, step)) return;
+  if (rate != part->now) nslm_poisson_make(rate * g->h->sim->dt, part->room, &part->table);
+  part->now = rate;
+  if (part->table.parts) poisson_add(g, step, &part->table);
 }
 
 static void given_add(const struct giving *g, uint64_t step) {
@@ -169,7 +175,7 @@ void rt_drive_give(struct rt_shard *h, struct rt_drive_part *part, uint64_t step
     if (step >= delay) given_add(&g, step - delay);
   } else if (d->mean > 0 && step > delay) {
     if (d->kernel) poisson_changing(&g, step - delay);
-    else poisson_add(&g, step - delay, d->table, d->table_n, d->parts);
+    else poisson_add(&g, step - delay, &d->table);
   }
   if (part->ring) ring_take(&g, step);
 }

@@ -4,8 +4,6 @@
  * scatter lose) and prefetches PREFETCH events ahead, since latency, not bandwidth, bounds it. */
 #include "runtime/hot.h"
 
-#include "math/math.h"
-
 enum { PREFETCH = 4, LINES = 24 };
 
 static inline void bucket_prefetch(const uint64_t *bucket, uint32_t units) {
@@ -102,9 +100,16 @@ DELIVER(wide, wide_lists, units_wide, add_wide(d->acc, bucket + 1, n))
 DELIVER(straight_f64, straight_lists, units_const, add_f64(&d->straight[events[i].weight], targets, n))
 DELIVER(straight_f32, straight_lists, units_const, add_f32(&d->straight[events[i].weight], targets, n))
 
-void rt_hot_poisson(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
-                    const uint64_t *table, uint32_t table_n, uint32_t parts) {
-  nslm_poisson_add_i64(acc, first, n, weight, key, step, table, table_n, parts);
+#define POISSON(s, INT)                                                                                        \
+  void rt_hot_poisson_##s(INT *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,     \
+                          const NslmPoisson *table) {                                                          \
+    nslm_poisson_add_##s(acc, first, n, weight, key, step, table);                                             \
+  }
+POISSON(i64, int64_t)
+POISSON(i32, int32_t)
+
+void rt_hot_poisson_each(int64_t *out, int64_t first, int64_t n, uint64_t key, uint64_t step, const double *means) {
+  nslm_poisson_each_i64(out, first, n, key, step, means);
 }
 
 /* The high 32 bits of a 64-bit draw times range: uniform to range * 2^-64. */

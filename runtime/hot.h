@@ -14,6 +14,8 @@
 
 #include <stdint.h>
 
+#include "math/math.h"
+
 struct rt_event {
   uint32_t at, n;  /* bucket and its number of synapses */
   uint32_t next;   /* event in the same list; 0: the last */

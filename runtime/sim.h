@@ -226,8 +226,7 @@ struct rt_drive {
   bool each; /* onto a handler that does more than add: events are given one by one */
   uint32_t *delays; /* by target, in steps; NULL: */
   uint32_t delay_steps, most_delay;
-  uint64_t *table; /* poisson */
-  uint32_t table_n, parts;
+  NslmPoisson table; /* poisson, where the rate never changes */
   double mean;      /* events in a step; of a changing rate the most */
   bool all_looked;  /* at every step for it */
   struct rt_event_at *events; /* sorted by step */
@@ -247,8 +246,8 @@ struct rt_drive_part { /* a drive's elements in one slice: [from, to) */
   double **states;   /* of its processes */
   uint32_t **columns; /* by file, by element from `from`: which column; NULL: the only one */
   double now;        /* current: the last value; rate: that of the table */
-  uint64_t *table;
-  uint32_t table_n, parts;
+  NslmPoisson table;
+  uint64_t *room; /* the table's */
   int64_t *ring;     /* where delays differ: weights (`each`: events) under way, by step and element */
   uint32_t ring_mask;
 };

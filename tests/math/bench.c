@@ -32,6 +32,7 @@ static double x64[N], y64[N], out64[N], low[N], high[N];
 static float x32[N], y32[N], out32[N];
 static uint64_t elem[N];
 static int64_t acc[N];
+static int32_t acc32[N];
 
 static void fill(double lo, double hi)
 {
@@ -69,12 +70,21 @@ int main(void)
 #include "math/draws.def"
 #undef D
   }
-  static const double means[] = {0.1, 1, 2, 5, 10, 20};
-  for (int i = 0; i < 6; i++) {
-    uint64_t table[NSLM_POISSON_TABLE], step = 0;
-    uint32_t n = level_poisson_table(means[i], table, NSLM_POISSON_TABLE);
-    TIMED(a, N, level_poisson_add_i64(acc, 0, N, 3, 99, step++, table, n, 1));
-    printf("poisson %-4g %8.3f\n", means[i], a);
+  static const double means[] = {0.1, 1, 2, 5, 9, 20, 50, 1000};
+  for (int i = 0; i < 8; i++) {
+    uint64_t step = 0, room[4096];
+    NslmPoisson table;
+    if (nslm_poisson_room(means[i]) > 4096 || nslm_poisson_make(means[i], room, &table))
+      return 1;
+    for (int k = 0; k < N; k++)
+      x64[k] = means[i] * (0.5 + k / (double)N);
+    TIMED(a, N, level_poisson_add_i64(acc, 0, N, 3, 99, step++, &table));
+    TIMED(b, N, level_poisson_add_i32(acc32, 0, N, 3, 99, step++, &table));
+    printf("poisson %-4g %8.3f %8.3f  accumulators of 64 and 32 bits\n", means[i], a, b);
+    TIMED(a, N, level_poisson_each_i64(acc, 0, N, 99, step++, x64));
+    printf("  each       %8.3f\n", a);
+    TIMED(a, 1, nslm_poisson_make(means[i], room, &table));
+    printf("  table      %8.3f us\n", a * 1e-3);
   }
   return 0;
 }

@@ -173,24 +173,43 @@ static void test_draws(void)
 
 static void test_poisson(void)
 {
-  static const double means[] = {1e-3, 0.3, 2, 7.7, 12, 20, 50};
+  static const double means[] = {1e-4, 0.3, 2, 7.7, 12, 20, 50, 9000};
   static int64_t got[N], want[N];
-  for (int k = 0; k < 7; k++) {
-    uint64_t table[NSLM_POISSON_TABLE];
-    uint64_t again[NSLM_POISSON_TABLE];
-    uint32_t parts = nslm_poisson_parts(means[k]), n = nslm_poisson_table(means[k] / parts, table, NSLM_POISSON_TABLE);
-    uint32_t same = level_poisson_table(means[k] / parts, again, NSLM_POISSON_TABLE);
-    int ok = n > 0 && n == same && !memcmp(table, again, n * sizeof *table);
+  static int32_t got32[N], want32[N];
+  static uint64_t room[1 << 13];
+  for (int k = 0; k < 8; k++) {
+    NslmPoisson t;
+    int ok = nslm_poisson_room(means[k]) <= 1 << 13 && nslm_poisson_make(means[k], room, &t) == 0, ok32 = ok;
     for (uint64_t step = 0; step < 40; step++) {
       memset(got, 1, sizeof got);
       memset(want, 1, sizeof want);
-      nslm_poisson_add_i64(want, 64, N - 128, -3000000000, 99, step << 30, table, n, parts);
-      level_poisson_add_i64(got, 64, 64, -3000000000, 99, step << 30, table, n, parts);
-      level_poisson_add_i64(got, 128, N - 192, -3000000000, 99, step << 30, table, n, parts);
+      nslm_poisson_add_i64(want, 64, N - 128, -3000000000, 99, step << 30, &t);
+      level_poisson_add_i64(got, 64, 64, -3000000000, 99, step << 30, &t);
+      level_poisson_add_i64(got, 128, N - 192, -3000000000, 99, step << 30, &t);
       ok = ok && !memcmp(got, want, sizeof got);
+      memset(got32, 1, sizeof got32);
+      memset(want32, 1, sizeof want32);
+      nslm_poisson_add_i32(want32, 64, N - 128, -30000, 99, step << 30, &t);
+      level_poisson_add_i32(got32, 64, N - 128, -30000, 99, step << 30, &t);
+      ok32 = ok32 && !memcmp(got32, want32, sizeof got32);
     }
-    tap_ok(ok, "poisson %g: same thresholds and counts, in one call or two", means[k]);
+    tap_ok(ok && ok32, "poisson %g: same counts, in one call or two", means[k]);
   }
+}
+
+static void test_poisson_each(void)
+{
+  static int64_t got[N], want[N];
+  static double means[N];
+  int ok = 1;
+  for (uint64_t step = 0; step < 40; step++) {
+    for (int i = 0; i < N; i++) /* some 0, some negative, from 1e-3 to 1e5 */
+      means[i] = i % 11 == 10 ? 0 : i % 13 == 12 ? -1 : exp(nslm_draw_uniform_f64(5, (uint64_t)i, step, 0, -7, step < 20 ? 2 : 11));
+    nslm_poisson_each_i64(want, 64, N - 64, 99, step << 30, means);
+    level_poisson_each_i64(got, 64, N - 64, 99, step << 30, means);
+    ok = ok && !memcmp(got, want, (N - 64) * sizeof *got);
+  }
+  tap_ok(ok, "poisson with a mean for each: same counts");
 }
 
 int main(void)
@@ -203,5 +222,6 @@ int main(void)
   test_functions();
   test_draws();
   test_poisson();
+  test_poisson_each();
   return tap_done();
 }

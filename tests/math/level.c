@@ -1,10 +1,16 @@
 /* See level.h. Includes the sources of math/ as the bitcode does, so that the loops below are vector loops
  * with everything inlined. */
-#define nslm_poisson_table level_poisson_table
 #define nslm_poisson_add_i64 level_poisson_add_i64
-#define nslm_poisson_parts level_poisson_parts
-#include "math/poisson.c"
+#define nslm_poisson_add_i32 level_poisson_add_i32
+#define nslm_poisson_each_i64 level_poisson_each_i64
+#ifdef __AVX512BW__
+#define NSLM_MASKS 1
+#else
+#define NSLM_MASKS 0
+#endif
 #include "math/vector.c"
+
+#include "math/poisson.c"
 #include "tests/math/level.h"
 
 typedef double LoadF64 __attribute__((ext_vector_type(8), aligned(8)));

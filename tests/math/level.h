@@ -5,6 +5,8 @@
 #define NSL_TESTS_MATH_LEVEL_H
 #include <stdint.h>
 
+#include "math/math.h"
+
 enum {
 #define M(name, arity, lo64, hi64, lo32, hi32, ulp64, ulp32, doc) FUNCTION_##name,
 #include "math/functions.def"
@@ -33,7 +35,9 @@ typedef struct {
 void level_draw_f64(int draw, const LevelDraw *d, double *out, long n);
 void level_draw_f32(int draw, const LevelDraw *d, float *out, long n);
 
-uint32_t level_poisson_table(double lambda, uint64_t *table, uint32_t n);
 void level_poisson_add_i64(int64_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
-                           const uint64_t *table, uint32_t table_n, uint32_t parts);
+                           const NslmPoisson *table);
+void level_poisson_add_i32(int32_t *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,
+                           const NslmPoisson *table);
+void level_poisson_each_i64(int64_t *out, int64_t first, int64_t n, uint64_t key, uint64_t step, const double *means);
 #endif

@@ -138,16 +138,19 @@ static void test_normal_tails(void)
 
 static void test_counts(const char *name, const int64_t *counts, int n, double mean)
 {
-  enum { MOST = 400 };
-  double seen[MOST + 1] = {0}, sum = 0, squares = 0, chi = 0, freedom = -1, p = exp(-mean), want = 0, got = 0;
+  enum { MOST = 8000 };
+  int64_t least = (int64_t)fmax(0, mean - 10 * sqrt(mean) - 20);
+  double seen[MOST + 1] = {0}, sum = 0, squares = 0, chi = 0, freedom = -1, want = 0, got = 0;
+  double p = exp((double)least * log(mean) - mean - lgamma((double)least + 1));
   for (int i = 0; i < n; i++) {
-    double c = (double)counts[i];
-    seen[counts[i] < 0 || counts[i] > MOST ? MOST : counts[i]]++;
+    double c = (double)counts[i] - mean;
+    int64_t at = counts[i] - least;
+    seen[at < 0 || at > MOST ? MOST : at]++;
     sum += c;
-    squares += (c - mean) * (c - mean);
+    squares += c * c;
   }
   double left = n, seen_left = n;
-  for (int j = 0; j < MOST; p *= mean / ++j) { /* cells of at least 20 expected */
+  for (int j = 0; j < MOST; j++, p *= mean / (double)(least + j)) { /* cells of at least 20 expected */
     want += n * p;
     got += seen[j];
     if (want >= 20 && left - want >= 20) {
@@ -160,40 +163,81 @@ static void test_counts(const char *name, const int64_t *counts, int n, double m
   }
   chi += (seen_left - left) * (seen_left - left) / left;
   freedom++;
-  double score = freedom > 0 ? chi_score(chi, freedom) : 0, off = (sum / n - mean) / sqrt(mean / n);
+  double score = freedom > 0 ? chi_score(chi, freedom) : 0, off = sum / n / sqrt(mean / n);
   double spread = (squares / n - mean) / sqrt((mean + 2 * mean * mean) / n);
   tap_ok(seen[MOST] == 0 && fabs(score) < LIMIT && fabs(off) < LIMIT && fabs(spread) < LIMIT,
          "%s %g: chi-square %.2f (%g), mean %.2f, variance %.2f standard deviations off", name, mean, score, freedom, off, spread);
 }
 
+/* The probabilities that a table stands for, as integers of 2^-64; gives their sum (2^64, which is 0). */
+static uint64_t table_masses(const NslmPoisson *t, uint64_t *mass)
+{
+  int small = t->cells == NSLM_POISSON_CELLS;
+  uint64_t code = (uint64_t)1 << (small ? 48 : 32), sum = 0;
+  for (uint32_t k = 0; k < t->rest_n; k++)
+    sum += mass[k] = t->rest[k] - (k ? t->rest[k - 1] : 0);
+  for (uint32_t c = 0; c < t->cells; c++) {
+    uint64_t share = ((uint64_t)1 << (small ? 16 : 32)) / t->cells;
+    uint32_t other = small ? t->other[c] : (uint32_t)(t->large[c] >> 32);
+    uint64_t own = (small ? t->limit[c] : (uint32_t)t->large[c]) / t->cells;
+    if (c + 1 < t->cells && own)
+      mass[t->first + c - t->rest_first] += own * code;
+    if (other + 1 < t->cells)
+      mass[t->first + other - t->rest_first] += (share - own) * code;
+    sum += (c + 1 < t->cells ? own * code : 0) + (other + 1 < t->cells ? (share - own) * code : 0);
+  }
+  return sum;
+}
+
+/* Against exp(-mean) mean^k / k! in long doubles (mean < 10,000); the tables' moments. */
+static void test_table(double mean)
+{
+  static uint64_t room[1 << 13], mass[1 << 13];
+  NslmPoisson t;
+  if (nslm_poisson_room(mean) > 1 << 13 || nslm_poisson_make(mean, room, &t)) {
+    tap_ok(0, "poisson table %g", mean);
+    return;
+  }
+  uint64_t sum = table_masses(&t, mass);
+  long double part = mean / (double)t.parts, p = expl(-part), first = 0, second = 0, worst = 0;
+  for (uint32_t k = 1; k <= t.rest_first; k++)
+    p *= part / k;
+  for (uint32_t i = 0; i < t.rest_n; i++, p *= part / (t.rest_first + i)) {
+    long double off = (long double)mass[i] - p * 0x1p64L, d = t.rest_first + i - part;
+    worst = fmaxl(worst, fabsl(off) / (4 + p * 0x1p64L * 1e-18L * (part + 8)));
+    first += d * (long double)mass[i] * 0x1p-64L;
+    second += d * d * (long double)mass[i] * 0x1p-64L;
+  }
+  tap_ok(sum == 0 && worst < 1 && fabsl(first) < 1e-15L * (part + 1) && fabsl(second - part) < 1e-14L * (part + 1),
+         "poisson table %g: %u parts, %u cells; %.2Lf of the error allowed, mean %.2Lg and variance %.2Lg off", mean, t.parts,
+         t.cells, worst, first, second - part);
+}
+
 static void test_poisson(void)
 {
-  enum { COUNT = 256000 };
-  static const double means[] = {0.01, 0.8, 1.2, 2, 2.32, 6, 12.5, 20, 21, 90};
+  enum { COUNT = 1000000, MEANS = 16 };
+  static const double means[MEANS] = {1e-4, 0.01, 0.8, 1.2, 2.32, 6, 9, 12, 12.5, 20, 27, 28, 90, 1000, 1e4, 1e5};
   static int64_t counts[COUNT];
-  for (int k = 0; k < 10; k++) {
-    uint64_t table[NSLM_POISSON_TABLE];
-    uint32_t parts = nslm_poisson_parts(means[k]), n = nslm_poisson_table(means[k] / parts, table, NSLM_POISSON_TABLE);
+  static double each[COUNT];
+  uint64_t room[1 << 13];
+  NslmPoisson t;
+  for (int k = 0; k < MEANS; k++) {
+    nslm_poisson_make(means[k], room, &t);
     memset(counts, 0, sizeof counts);
-    nslm_poisson_add_i64(counts, 0, COUNT, 1, 31, (uint64_t)k, table, n, parts);
+    nslm_poisson_add_i64(counts, 0, COUNT, 1, 31, (uint64_t)k, &t);
     test_counts("poisson table", counts, COUNT, means[k]);
     for (int i = 0; i < COUNT; i++)
-      counts[i] = nslm_draw_poisson_i64(32, (uint64_t)i, (uint64_t)k, 0, means[k]);
-    test_counts("poisson draw", counts, COUNT, means[k]);
+      each[i] = means[k];
+    nslm_poisson_each_i64(counts, 0, COUNT, 32, (uint64_t)k, each);
+    test_counts("poisson each", counts, COUNT, means[k]);
+    test_table(means[k]);
   }
-  uint64_t table[NSLM_POISSON_TABLE];
-  double worst = 0;
-  for (double mean = 0.05; mean <= 20; mean += 0.05) {
-    uint32_t n = nslm_poisson_table(mean, table, NSLM_POISSON_TABLE);
-    long double p = expl(-(long double)mean), sum = p;
-    for (uint32_t j = 0; j < n; j++, p *= mean / (long double)j, sum += p)
-      if (table[j] != UINT64_MAX)
-        worst = fmax(worst, (double)fabsl((long double)table[j] - sum * 0x1p64L));
-  }
-  tap_ok(worst < 16, "poisson thresholds are right to the last of 64 bits of a long double: %.1f", worst);
-  tap_ok(!nslm_poisson_table(0, table, NSLM_POISSON_TABLE) && !nslm_poisson_table(20.1, table, NSLM_POISSON_TABLE) &&
-           !nslm_poisson_table(NAN, table, NSLM_POISSON_TABLE) && !nslm_poisson_table(20, table, 8),
-         "poisson table refuses what it cannot hold");
+  for (double mean = 0.25; mean < 9000; mean *= 1.9)
+    test_table(mean);
+  test_table(1e-30);
+  tap_ok(nslm_poisson_make(-1, room, &t) && nslm_poisson_make(NAN, room, &t) && nslm_poisson_make(1e9, room, &t) &&
+           !nslm_poisson_make(0, room, &t) && t.parts == 0,
+         "poisson table refuses what is no mean");
 }
 
 static double uniform_of(uint64_t seed, uint64_t path, uint64_t elem, uint64_t step, uint32_t ordinal)
