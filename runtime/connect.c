@@ -384,6 +384,7 @@ static int finish(struct rt_build *b) {
 int rt_connect(struct rt_sim *s) {
   struct rt_build b = {.s = s};
   int e = projs_prepare(s);
+  if (!e) rt_connections_advise(s);
   if (!e) rt_events_rank(s);
   if (!e) e = groups_make(s);
   if (!e) e = memory_check(&b);

@@ -35,6 +35,7 @@ void rt_synapse_values(const struct rt_sim *s, const struct rt_proj *p, const st
 double rt_weight_clip(const struct rt_proj *p, double w);
 /* Delay in steps; 0 after rt_fail: less than one, or not a number. */
 uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double delay);
+void rt_connections_advise(struct rt_sim *s); /* advise.c: warnings */
 int rt_assemble(struct rt_build *b);
 
 #endif

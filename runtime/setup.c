@@ -219,6 +219,20 @@ static double element_bytes(const struct rt_sim *s, const struct nsl_class *c) {
          40; /* intervals between spikes, lists */
 }
 
+static const double MOST_ELEMENTS = 4294967040.0;
+
+/* Said before anything is allocated: what it would need, what there is, what would fit. */
+static int size_refuse(const struct nsl_population *def, double size, double each, double before,
+                       double left) {
+  char others[100] = "";
+  if (before > 0) snprintf(others, sizeof others, ", those before it %.3g GB", before / 1e9);
+  double fits = fmin(floor(fmax(left - before, 0) / each), MOST_ELEMENTS);
+  return rt_fail_at(NSL_EMEMORY, def->place,
+                    "population %s of %.4g elements needs about %.3g GB of memory%s; %.3g GB are free on this machine: "
+                    "%.2g elements would fit",
+                    def->path, size, size * each / 1e9, others, left / 1e9, fits);
+}
+
 static int pop_size(struct rt_sim *s, uint32_t i, double *bytes) {
   const struct nsl_population *def = &s->x->populations[i];
   struct rt_pop *p = &s->pops[i];
@@ -229,14 +243,9 @@ static int pop_size(struct rt_sim *s, uint32_t i, double *bytes) {
   if (def->class_index >= s->program->n_classes)
     return rt_fail(NSL_EINPUT, "population %s has no class", def->path);
   const struct nsl_class *class = &s->program->classes[def->class_index];
-  double own = whole * element_bytes(s, class);
+  double each = element_bytes(s, class), own = whole * each, before = *bytes, left = (double)rt_memory_left();
   *bytes += own;
-  double left = (double)rt_memory_left();
-  if (*bytes > left || whole > 4294967040.0)
-    return rt_fail_at(
-        NSL_EMEMORY, def->place,
-        "population %s of %.4g elements needs about %.3g GB of memory; %.3g GB are free on this machine",
-        def->path, whole, own / 1e9, left / 1e9);
+  if (*bytes > left || whole > MOST_ELEMENTS) return size_refuse(def, whole, each, before, left);
   p->def = def;
   p->class = class;
   p->index = i;
