@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "describe/inner.h"
+#include "runtime/doi.def"
 
 void put(Describe *d, const char *html) { fputs(html, d->out); }
 
@@ -17,17 +18,6 @@ static void put_char(Describe *d, char c) {
 
 void put_text(Describe *d, const char *text) {
   for (; *text; text++) put_char(d, *text);
-}
-
-/* A DOI may hold brackets: 10.1016/S0006-3495(81)84782-0. */
-static size_t doi_length(const char *text) {
-  size_t n = 0;
-  for (int open = 0; text[n] && !strchr(" \t\n,;\"<>", text[n]); n++) {
-    open += (text[n] == '(') - (text[n] == ')');
-    if (open < 0) break;
-  }
-  while (n && text[n - 1] == '.') n--; /* the end of a sentence */
-  return !strncmp(text, "10.", 3) && n > 8 && memchr(text, '/', n) ? n : 0;
 }
 
 /* Behind a full stop (not that of "et al."), a semicolon, or "Source:". */

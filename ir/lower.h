@@ -67,6 +67,11 @@ struct Lower {
 };
 
 /* The setup kernel of one experiment. */
+typedef struct {
+  const MGlobal *of;
+  uint32_t first, n; /* ordinals of its draws */
+} DrawnRange;
+
 struct Setup {
   Lower *l;
   const MExperiment *mx;
@@ -81,6 +86,7 @@ struct Setup {
   PtrMap params;     /* MVar of the population in sight -> its value */
   VEC(IrVal) consts; /* constants that have a slot */
   VEC(uint32_t) const_slots;
+  VEC(DrawnRange) drawn;
 };
 
 /* lower_expr.c */

@@ -74,8 +74,39 @@ static IrVal peak(Scope *sc, Scope *before, const MSpike *spike) {
   return ir_op2(&sc->b, IR_AND, falls, ir_op2(&sc->b, IR_GT, then, level));
 }
 
-static IrVal rate(Scope *sc, const MSpike *spike) {
+static bool domain_from_zero(const MVar *var) {
+  if (!var || !var->domain.has || !var->domain.lo) return false;
+  return var->domain.lo->kind == MX_NUM && var->domain.lo->num >= 0;
+}
+
+/* Whatever its states do, the value is never below 0. */
+static bool never_negative(const Scope *sc, const IrClass *c, IrVal v) {
+  const IrKernel *k = sc->b.k;
+  const IrIns *i = &k->ins.at[v];
+  if (ir_ops[i->op].flags & IRF_POSITIVE) return true;
+  switch ((int)i->op) {
+    case IR_CONST: return i->num >= 0;
+    case IR_ABS: case IR_SQRT: case IR_HEAVISIDE: return true;
+    case IR_MAX: return never_negative(sc, c, i->arg[0]) || never_negative(sc, c, i->arg[1]);
+    case IR_ADD: case IR_MUL: case IR_DIV:
+      return never_negative(sc, c, i->arg[0]) && never_negative(sc, c, i->arg[1]);
+    case IR_SELECT: return never_negative(sc, c, i->arg[1]) && never_negative(sc, c, i->arg[2]);
+    case IR_LOAD: {
+      const IrSlot *slot = &k->slots.at[i->slot];
+      return slot->kind == SLOT_UNIFORM ? domain_from_zero(c->uniforms.at[slot->index].var)
+             : slot->kind == SLOT_PARAM ? domain_from_zero(c->elem_params.at[slot->index])
+                                        : false;
+    }
+  }
+  return false;
+}
+
+/* A rate that may fall below 0 goes to OUT too: the step looks at it. */
+static IrVal rate(Scope *sc, const IrClass *c, const MSpike *spike) {
   IrVal r = lower_expr(sc, spike->cond);
+  sc->b.span = spike->span;
+  if (!never_negative(sc, c, r))
+    ir_store(&sc->b, ir_slot(&sc->b, SLOT_OUT, 0, (Name){0}, IR_REAL, sc->b.k->ins.at[r].dim), r);
   sc->b.span = spike->span;
   IrVal x = ir_op1(&sc->b, IR_NEG, ir_op2(&sc->b, IR_MUL, r, ir_nullary(&sc->b, IR_DT)));
   IrVal p = ir_op1(&sc->b, IR_NEG, ir_op1(&sc->b, IR_EXPM1, x));
@@ -91,7 +122,7 @@ static void lower_test(Lower *l, Shape *shape, const MSpike *spike) {
   switch ((SpikeForm)spike->form) {
     case SPIKE_WHEN: c = lower_expr(&sc, spike->cond); break;
     case SPIKE_PEAK: c = peak(&sc, &before, spike); break;
-    case SPIKE_RATE: c = rate(&sc, spike); break;
+    case SPIKE_RATE: c = rate(&sc, shape->c, spike); break;
   }
   sc.b.span = spike->span;
   ir_store(&sc.b, ir_slot(&sc.b, SLOT_SPIKE, 0, (Name){0}, IR_BOOL, DIM_NONE), c);

@@ -6,6 +6,7 @@
 #include "ir/lower.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lang/diag.h"
@@ -88,6 +89,24 @@ static void add_param(Setup *st, IrParam p, const MDomain *domain, const char *p
   vec_push(st->l->a, &st->x->params, p);
 }
 
+static int drawn_order(const void *a, const void *b) {
+  const DrawnRange *x = a, *y = b;
+  return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* The ordinals that a value has drawn with must be no other's. */
+static void check_drawn(Setup *st) {
+  Session *s = st->l->s;
+  uint32_t n = st->drawn.n;
+  if (n) qsort(st->drawn.at, n, sizeof *st->drawn.at, drawn_order);
+  for (uint32_t i = 1; i < n; i++) {
+    const DrawnRange *a = &st->drawn.at[i - 1], *b = &st->drawn.at[i];
+    if (b->first - a->first >= a->n) continue;
+    const MGlobal *early = a->of->span.from < b->of->span.from ? a->of : b->of, *late = early == a->of ? b->of : a->of;
+    diag_draws_alike(s, late->span, name_str(s, late->path), name_str(s, early->path), early->span);
+  }
+}
+
 void setup_globals(Setup *st) {
   const MExperiment *mx = st->mx;
   setup_new(st, mx->globals.n);
@@ -95,15 +114,17 @@ void setup_globals(Setup *st) {
     const MGlobal *g = mx->globals.at[i];
     st->scope.b.span = g->span;
     const char *path = name_str(st->l->s, g->path);
-    uint32_t ordinal = (uint32_t)nslm_hash(path, strlen(path), 0); /* its draws depend on its name alone */
+    uint32_t first = (uint32_t)nslm_hash(path, strlen(path), 0), ordinal = first; /* its draws depend on its name alone */
     st->scope.draws = &ordinal;
     IrVal v = g->value ? lower_as(&st->scope, g->value, g->dim) : ir_const(&st->scope.b, NAN, g->dim);
     st->scope.b.span = g->span;
+    if (ordinal != first) vec_push(st->l->a, &st->drawn, ((DrawnRange){g, first, ordinal - first}));
     setup_store(st, i, g->path, v, g->settable);
     ptr_set(st->l->a, &st->slots, g, setup_load(st, i, g->path, g->dim));
     ptr_set(st->l->a, &st->numbers, g, i);
     st->scope.draws = NULL;
   }
+  check_drawn(st);
   for (uint32_t i = 0; i < mx->globals.n; i++) {
     const MGlobal *g = mx->globals.at[i];
     if (!g->settable) continue;

@@ -172,6 +172,7 @@ static IrVal condition(Solve *v, const IrVal *states) {
   test.old = v->old;
   test.held = v->in_force;
   ir_copy_run(&test);
+  v->rate = ir_copy_stored(&test, SLOT_OUT, 0);
   return ir_copy_stored(&test, SLOT_SPIKE, 0);
 }
 
@@ -229,6 +230,17 @@ void solve_fire(Solve *v, IrVal spike) {
   v->now = after;
 }
 
+/* A rate of spikes below 0, or none at all (NaN), while the condition is tested: the run ends. */
+static void check_rate(Solve *v) {
+  IrBuild *b = &v->b;
+  IrVal zero = alg_zero_like(b, v->rate), never = untested(v);
+  IrVal wrong = but_not(b, ir_op1(b, IR_NOT, ir_op2(b, IR_GE, v->rate, zero)), never);
+  MVar *var = NEW(v->s->arena, MVar);
+  *var = (MVar){.kind = VAR_STATE, .name = name_z(v->s, "%spikes"), .unit_scale = 1, .span = b->span};
+  uint32_t state = solve_add_state(v, var, "their rate is below 0 at");
+  solve_keep_own(v, state, alg_num(b, 0), wrong);
+}
+
 static void spike(Solve *v) {
   IrBuild *b = &v->b;
   Span span = v->in->component->spikes.at[0]->span;
@@ -236,6 +248,7 @@ static void spike(Solve *v) {
   IrVal spikes = solve_condition(v), waits = IR_NONE;
   uint32_t prev = IR_NONE;
   b->span = span;
+  if (v->rate != IR_NONE) check_rate(v);
   if (v->in->has_prev) {
     prev = ir_slot(b, SLOT_PREV, 0, (Name){0}, IR_BOOL, DIM_NONE);
     spikes = but_not(b, spikes, v->events ? v->before : ir_load(b, prev));

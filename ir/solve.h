@@ -63,6 +63,7 @@ typedef struct {
   bool *runaway, *explosive; /* by state: its slope grows faster than it; exponentially: it may run to infinity in a step */
   bool events;             /* the spike condition is tested within the step too */
   IrVal before, spiked;    /* with events: the condition before T; the element has spiked in this step already */
+  IrVal rate;              /* of the spike condition that was made last: what must not be below 0, or IR_NONE */
   bool failed; /* a diagnostic was given */
 } Solve;
 
@@ -85,7 +86,8 @@ IrVal solve_after(Solve *v, IrVal time, double share, IrVal h); /* time + share 
 /* (error / (tolerance * (natural unit + largest of |x|, |y|)))^2 */
 IrVal solve_error_squared(Solve *v, uint32_t i, IrVal error, IrVal x, IrVal y, double tolerance);
 /* A state of the scheme itself, 0 at the start; failure: what to say where it becomes NaN. */
-uint32_t solve_own_state(Solve *v, Dim dim, const char *failure);
+uint32_t solve_own_state(Solve *v, Dim dim, const char *failure);  /* called by the states that it steps */
+uint32_t solve_add_state(Solve *v, MVar *var, const char *failure); /* called as var is, its first sign is not shown */
 void solve_keep_own(Solve *v, uint32_t state, IrVal value, IrVal failed); /* stores it; NaN, and stops, if failed */
 
 /* solve_implicit.c */

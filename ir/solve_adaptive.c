@@ -235,10 +235,14 @@ uint32_t solve_own_state(Solve *v, Dim dim, const char *failure) {
     if (!span.to) span = of->equation_span;
   }
   *var = (MVar){.kind = VAR_STATE, .name = name_fmt(v->s, "%%%s", names), .dim = dim, .unit_scale = 1, .span = span};
-  vec_push(a, &v->c->states, ((IrState){.var = var, .failure = name_z(v->s, failure)}));
+  return solve_add_state(v, var, failure);
+}
+
+uint32_t solve_add_state(Solve *v, MVar *var, const char *failure) {
+  vec_push(v->b.arena, &v->c->states, ((IrState){.var = var, .failure = name_z(v->s, failure)}));
   uint32_t at = v->c->states.n - 1;
-  IrBuild init = {.s = v->s, .arena = a, .k = v->c->init, .span = span};
-  ir_store(&init, ir_slot(&init, SLOT_STATE, at, var->name, IR_REAL, dim), ir_const(&init, 0, dim));
+  IrBuild init = {.s = v->s, .arena = v->b.arena, .k = v->c->init, .span = var->span};
+  ir_store(&init, ir_slot(&init, SLOT_STATE, at, var->name, IR_REAL, var->dim), ir_const(&init, 0, var->dim));
   return at;
 }
 

@@ -95,6 +95,8 @@ static Net *check_subject(Checker *c, Scope *scope, const AstBlock *block, MExpe
 static const char *const methods[] = {"exact",           "exponential_euler", "rk4", "rk45", "rosenbrock",
                                       "backward_euler", "euler_maruyama",    "euler"};
 
+enum { MOST_SEEDS = 10000 }; /* each makes a folder (runtime/main.c) */
+
 static bool read_seeds(Net *n, const Ast *value, bool several) {
   double most = 9007199254740992.0;
   if (!several) {
@@ -109,6 +111,7 @@ static bool read_seeds(Net *n, const Ast *value, bool several) {
   n->x->seed_last = net_count_expr(n, n->scope, AST_AS(Range, value)->to, "the last seed", 0, most);
   Known a = net_known(n, n->x->seed), b = net_known(n, n->x->seed_last);
   if (a.known && b.known && b.value < a.value) diag_slice_empty(n->s, value->span, a.value, b.value);
+  if (a.known && b.known && b.value - a.value >= MOST_SEEDS) diag_seeds_many(n->s, value->span, b.value - a.value + 1, MOST_SEEDS);
   return n->x->seed && n->x->seed_last;
 }
 

@@ -158,6 +158,13 @@ void net_record(Net *n, const AstRecord *ast) {
   r->span = ast->head.span;
   const AstCall *call = ast->value->kind == AST_CALL ? AST_AS(Call, ast->value) : NULL;
   bool good;
+  const AstListExpr *list = ast->value->kind == AST_LIST ? AST_AS(ListExpr, ast->value) : NULL;
+  const AstTuple *tuple = ast->value->kind == AST_TUPLE ? AST_AS(Tuple, ast->value) : NULL;
+  const Ast *first = list && list->items.n ? list->items.at[0] : tuple && tuple->items.n > 1 ? tuple->items.at[0] : NULL;
+  if (first) {
+    diag_record_list(s, ast->value->span, source_span_text(s, first->span, s->arena));
+    return;
+  }
   if (named(n, ast->value, "spikes")) {
     if (record_spikes(n, ast, r)) vec_push(s->arena, &n->x->records, r);
     return;

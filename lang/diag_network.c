@@ -418,9 +418,20 @@ void diag_unknown_run_setting(Session *s, Span span, const char *name, const cha
   else diag_hint(s, d, "A run has `dt`, `seed`, `seeds`, `method` and `tolerance`.");
 }
 
+void diag_draws_alike(Session *s, Span span, const char *path, const char *other, Span before) {
+  Diag *d = diag_new(s, DIAG_DRAWS_ALIKE, span, "`%s` and `%s` would be drawn alike: by chance their names have one number", path, other);
+  diag_note(s, d, before, "`%s` is declared here", other);
+  diag_hint(s, d, "Call one of them otherwise: a draw is made from the seed and a number of 32 bits of the name.");
+}
+
 void diag_seeds_form(Session *s, Span span) {
   Diag *d = diag_new(s, DIAG_SEEDS_FORM, span, "seeds are a range");
   diag_hint(s, d, "Write `seeds = 1..10`; for one run, `seed = 1`.");
+}
+
+void diag_seeds_many(Session *s, Span span, double n, double most) {
+  Diag *d = diag_new(s, DIAG_SEEDS_FORM, span, "these are %.0f seeds: one experiment takes at most %.0f", n, most);
+  diag_hint(s, d, "Each seed is a run with a folder of its own. Run it in parts: `--seed` gives another one.");
 }
 
 void diag_unknown_method(Session *s, Span span, const char *name, const char *nearest,
@@ -460,6 +471,11 @@ void diag_total_of_network(Session *s, Span span, const char *name, const char *
   Diag *d = diag_new(s, DIAG_RECORD_TOTAL_FORM, span, "`%s` is a value of the network, `%s` goes over values of cells", value, name);
   declared_here(s, d, value, decl);
   diag_hint(s, d, "Give it to the cells as a param of theirs.");
+}
+
+void diag_record_list(Session *s, Span span, const char *first) {
+  Diag *d = diag_new(s, DIAG_NOT_A_NUMBER, span, "a record takes one value, not a list");
+  diag_hint(s, d, "Write one record for each: `record %s …`, each on a line of its own.", first);
 }
 
 void diag_record_name_missing(Session *s, Span span) {

@@ -205,7 +205,9 @@ void diag_not_a_network(Session *s, Span span, const char *name, const char *kin
 void diag_run_missing(Session *s, Span span, const char *name);
 void diag_dt_missing(Session *s, Span span);
 void diag_unknown_run_setting(Session *s, Span span, const char *name, const char *nearest);
+void diag_draws_alike(Session *s, Span span, const char *path, const char *other, Span before);
 void diag_seeds_form(Session *s, Span span);
+void diag_seeds_many(Session *s, Span span, double n, double most);
 void diag_unknown_method(Session *s, Span span, const char *name, const char *nearest, const char *const *methods, size_t n);
 void diag_record_of_missing(Session *s, Span span, const char *text);
 void diag_record_spikes_form(Session *s, Span span);
@@ -214,6 +216,7 @@ void diag_record_total_form(Session *s, Span span, const char *name);
 /* first: the population that the sum or mean (name) goes over. */
 void diag_total_populations(Session *s, Span span, const char *name, const char *first);
 void diag_total_of_network(Session *s, Span span, const char *name, const char *value, Span decl);
+void diag_record_list(Session *s, Span span, const char *first);
 void diag_record_name_missing(Session *s, Span span);
 void diag_record_name_twice(Session *s, Span span, const char *name, Span before);
 /* population: the name is one's (its place; else an empty span). */

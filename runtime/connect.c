@@ -46,7 +46,9 @@ double rt_weight_clip(const struct rt_proj *p, double w) { return w < p->lo ? p-
 uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double delay) {
   double steps = rt_steps(delay, s->dt);
   if (steps >= 1 && steps <= MOST_DELAY) return (uint32_t)steps;
-  if (steps > MOST_DELAY)
+  if (isnan(delay))
+    rt_fail_at(NSL_EMODEL, p->def->place, "%s: a delay is %s", p->def->path, rt_not_finite(delay));
+  else if (steps > MOST_DELAY)
     rt_fail_at(NSL_EMODEL, p->def->place, "%s: a delay of %g ms is more than %d steps of %g ms", p->def->path,
                delay, MOST_DELAY, s->dt);
   else
@@ -65,7 +67,7 @@ static int proj_values(struct rt_sim *s, struct rt_proj *p) {
   p->hi = rt_value(s, d->weight_hi, INFINITY);
   p->weight = rt_weight_clip(p, rt_value(s, d->weight, 1));
   if (!p->drawn_weight && !isfinite(p->weight))
-    return rt_fail_at(NSL_EMODEL, d->place, "%s: the weight is not a finite number", d->path);
+    return rt_fail_at(NSL_EMODEL, d->place, "%s: the weight is %s", d->path, rt_not_finite(p->weight));
   if (p->drawn_delay) return 0;
   p->delay = rt_value(s, d->delay, NAN);
   p->delay_steps = rt_delay_steps(s, p, p->delay);

@@ -45,15 +45,16 @@ static int weights_make(struct rt_sim *s, struct rt_drive *d) {
     if (!d->weights || drawn(s, d, &def->weight_code, d->t0, d->tn, d->weights)) return NSL_EMEMORY;
     for (uint32_t i = 0; i < d->tn; i++) d->weight = fmax(i ? d->weight : 0, fabs(d->weights[i]));
     for (uint32_t i = 0; i < d->tn; i++)
-      if (!isfinite(d->weights[i])) d->weight = NAN;
+      if (!isfinite(d->weights[i])) d->weight = d->weights[i];
   }
   if (isfinite(d->weight)) return 0;
-  return rt_fail_at(NSL_EMODEL, def->place, "%s: the weight is not a finite number", def->path);
+  return rt_fail_at(NSL_EMODEL, def->place, "%s: the weight is %s", def->path, rt_not_finite(d->weight));
 }
 
 static int delays_make(struct rt_sim *s, struct rt_drive *d) {
   const struct nsl_drive *def = d->def;
   double most = rt_steps(rt_value(s, def->delay, 0), s->dt), least = most;
+  bool missing = isnan(most);
   if (def->delay_code.kernel != NSL_NONE) {
     double *times = rt_alloc(&s->build_mem, d->tn + NSL_LANES, sizeof *times);
     d->delays = rt_alloc(&s->mem, d->tn, sizeof *d->delays);
@@ -62,11 +63,12 @@ static int delays_make(struct rt_sim *s, struct rt_drive *d) {
       double steps = rt_steps(times[i], s->dt);
       most = i ? fmax(most, steps) : steps;
       least = i ? fmin(least, steps) : steps;
-      if (!(steps >= 0 && steps < 1e6)) most = NAN;
-      else d->delays[i] = (uint32_t)steps;
+      missing |= isnan(steps);
+      if (steps >= 0 && steps < 1e6) d->delays[i] = (uint32_t)steps;
     }
   }
-  if (!(least >= 0 && most < 1e9))
+  if (missing) return rt_fail_at(NSL_EMODEL, def->place, "%s: the delay is %s", def->path, rt_not_finite(NAN));
+  if (!(least >= 0 && most < (def->delay_code.kernel != NSL_NONE ? 1e6 : 1e9)))
     return rt_fail_at(NSL_EMODEL, def->place, "%s: the delay must be a time from 0", def->path);
   d->delay_steps = (uint32_t)least;
   d->most_delay = (uint32_t)most;
@@ -341,12 +343,33 @@ static double drive_bound(const struct rt_drive *d) {
   return events * fabs(d->weight);
 }
 
+/* Columns of elements that there are not, or that are not driven. */
+static int columns_check(struct rt_sim *s, const struct rt_drive *d, uint32_t file) {
+  const struct rt_samples *f = &d->samples[file];
+  const struct nsl_data *data = &d->def->data[file];
+  uint64_t idle = 0;
+  for (uint64_t c = 0; f->ids && c < f->cols; c++) {
+    if (f->ids[c] >= d->target->size)
+      return rt_fail_at(NSL_EINPUT, data->place, "%s has a column for element %llu, but %s has the elements 0..%u",
+                        data->path, (unsigned long long)f->ids[c], d->target->def->path, d->target->size - 1);
+    idle += f->ids[c] < d->t0 || f->ids[c] >= (uint64_t)d->t0 + d->tn;
+  }
+  if (idle)
+    rt_warn(s, "%s: %llu of %llu columns are of elements that are not driven (%s drives %s[%u..%u])", data->path,
+            (unsigned long long)idle, (unsigned long long)f->cols, d->def->path, d->target->def->path, d->t0,
+            d->t0 + d->tn - 1);
+  return 0;
+}
+
 static int samples_read(struct rt_sim *s, struct rt_drive *d) {
   if (d->def->kind == NSL_SPIKES) return 0;
   d->samples = rt_alloc(&s->mem, d->def->n_data, sizeof *d->samples);
   if (!d->samples) return NSL_EMEMORY;
   int e = 0;
-  for (uint32_t i = 0; !e && i < d->def->n_data; i++) e = rt_data_samples(s, &d->def->data[i], &d->samples[i]);
+  for (uint32_t i = 0; !e && i < d->def->n_data; i++) {
+    e = rt_data_samples(s, &d->def->data[i], &d->samples[i]);
+    if (!e) e = columns_check(s, d, i);
+  }
   return e;
 }
 

@@ -2,6 +2,7 @@
  */
 #include "runtime/error.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,12 @@ int rt_fail_at(int code, const char *place, const char *fmt, ...) {
   message_write(place, fmt, args);
   va_end(args);
   return code;
+}
+
+const char *rt_not_finite(double value) {
+  return isnan(value) ? "NaN: an operation without a result (0 / 0), or a draw of which 10,000 were not `within` its bounds"
+         : value > 0  ? "infinite"
+                      : "minus infinite";
 }
 
 int rt_fail_again(int code, const char *text) {

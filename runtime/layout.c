@@ -268,7 +268,7 @@ static int states_check(const struct rt_sim *s, const struct rt_pop *p, const st
       double v = array_at(s, p->states[i], e);
       if (isfinite(v)) continue;
       return rt_fail_at(NSL_ENUMBER, p->class->states[i].place, "%s of %s[%u] begins as %s",
-                        p->class->states[i].name, p->def->path, e, isnan(v) ? "NaN" : "an infinite number");
+                        p->class->states[i].name, p->def->path, e, rt_not_finite(v));
     }
   return 0;
 }

@@ -20,6 +20,7 @@
 #include "runtime/threads.h"
 #include "runtime/verify.h"
 
+enum { MOST_SEEDS = 10000 }; /* as lang/check_experiment.c */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_INTERRUPTED = 130 };
 
 static volatile int interrupted; /* a signal handler can reach nothing else */
@@ -145,8 +146,13 @@ static void seeds_find(struct run *r, uint64_t *ret_first, uint64_t *ret_last) {
     say_error(&r->sim);
   } else {
     double last = r->config.has_seed ? -1 : rt_value(&r->sim, r->sim.x->seed_last, -1);
-    *ret_first = *ret_last = r->sim.seed;
-    if (last > (double)r->sim.seed && last < 0x1p63) *ret_last = (uint64_t)last;
+    if (last - (double)r->sim.seed >= MOST_SEEDS) {
+      fprintf(stderr, "error: %s: `seeds` means %.0f runs, at most %d are done at once; run parts of it with --seed\n",
+              r->sim.x->name, last - (double)r->sim.seed + 1, MOST_SEEDS);
+    } else {
+      *ret_first = *ret_last = r->sim.seed;
+      if (last > (double)r->sim.seed) *ret_last = (uint64_t)last;
+    }
   }
   rt_close(&r->sim);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/mem.h"
+#include "runtime/doi.def"
 
 static bool page_room(struct rt_page *p, size_t more) {
   if (!p->failed && rt_grow(&p->at, &p->cap, p->n + more + 1, 1) != 0) p->failed = true;
@@ -46,17 +47,6 @@ static void put_char(struct rt_page *p, char c) {
 
 void rt_page_text(struct rt_page *p, const char *text) {
   for (; text && *text; text++) put_char(p, *text);
-}
-
-/* A DOI may hold brackets: 10.1016/S0006-3495(81)84782-0. */
-static size_t doi_length(const char *text) {
-  size_t n = 0;
-  for (int open = 0; text[n] && !strchr(" \t\n,;\"<>", text[n]); n++) {
-    open += (text[n] == '(') - (text[n] == ')');
-    if (open < 0) break;
-  }
-  while (n && text[n - 1] == '.') n--; /* the end of a sentence */
-  return !strncmp(text, "10.", 3) && n > 8 && memchr(text, '/', n) ? n : 0;
 }
 
 void rt_page_prose(struct rt_page *p, const char *text) {

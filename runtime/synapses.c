@@ -32,8 +32,8 @@ static int values_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t 
     k->weights[i] = rt_weight_clip(p, k->weights[i]);
     if (!isfinite(k->weights[i]))
       return rt_fail_at(NSL_EMODEL, p->def->place,
-                        "%s: a weight is not a finite number (owner %u, synapse %llu)", p->def->path, owner,
-                        (unsigned long long)i);
+                        "%s: a weight is %s (owner %u, synapse %llu)", p->def->path,
+                        rt_not_finite(k->weights[i]), owner, (unsigned long long)i);
   }
   return 0;
 }

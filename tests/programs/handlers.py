@@ -591,6 +591,29 @@ experiment e {{ network net
     t.check(chi < cells + 4 * math.sqrt(2 * cells), f"a rate that depends on a state: chi2 {chi:.1f} of {cells}")
 
 
+def rates_below_zero(t):
+    """A rate below 0, or none, ends the run where it is tested; max(0 Hz, …) and a hold keep it from that."""
+    cell = """
+neuron falling {{ state x = 1.05, on = 1
+  x' = -0.1/ms
+  receive ev() {{ {event} }}
+  spike at rate {rate} {{ on = on }} }}
+experiment e {{ neuron falling
+  drive ev with times([3 ms])
+  run {end} ms with dt = 1 ms, seed = 3 }}
+"""
+    cases = [("x * 1 Hz", "x += 0", 10, None), ("x * 1 Hz", "x += 0", 12, "spikes of falling[0]: their rate is below 0 at t = 11 ms"),
+             ("max(0 Hz, x * 1 Hz)", "x += 0", 30, None), ("log(x) * 1 Hz", "x += 0", 12, "their rate is below 0 at t = 1 ms"),
+             ("x * 1 Hz", "x = x * 0.5 - 1", 12, "their rate is below 0 at t = 3 ms"),
+             ("x * 1 Hz", "x = -1;  hold x for 4 ms", 7, "their rate is below 0 at t = 3 ms"),
+             ("x * on * 1 Hz", "x = 1 - 2 * x;  on = 0", 40, None)]
+    for rate, event, end, want in cases:
+        for precision in ("f64", "f32"):
+            run = Run(t, cell.format(rate=rate, event=event, end=end), "--precision", precision, dt=1)
+            good = run.good if want is None else run.process.returncode == 1 and want in run.process.stderr
+            t.check(good, f"spike at rate {rate}, {event}, {precision}: {want or 'runs'}", run.process.stderr)
+
+
 def peaks(t):
     """spike at peak of EXPR above LEVEL: with and without handlers of each event, level, reset, hold."""
     for level, events_, reset in [(" above 4 mV", False, ""), (" above 4 mV", True, ""), ("", True, ""), ("", False, "V -= 3 mV"),
@@ -872,7 +895,7 @@ experiment e { neuron cell
 
 def main():
     t = Tap()
-    for part in (order, numbers, saturating, holds, frozen, draws, rates, peaks, parts, mixed, elements, threads, both_ways, explained):
+    for part in (order, numbers, saturating, holds, frozen, draws, rates, rates_below_zero, peaks, parts, mixed, elements, threads, both_ways, explained):
         part(t)
     t.done()
 

@@ -234,7 +234,7 @@ static void bad_synapses(void) {
       {{1, 0, -9, 9, 0.04, 0.001, 0, 9},
        "a delay of 0.04 ms is less than one step of 0.1 ms; draw it `within [dt, inf)`"},
       {{1, 0, -9, 9, 1e9, 1, 0, 1e10}, "is more than 1048576 steps"},
-      {{1, 0, 5, 9, 1, 0.1, 0, 9}, "a weight is not a finite number"}, /* nothing is within the bounds */
+      {{1, 0, 5, 9, 1, 0.1, 0, 9}, "a weight is NaN: an operation without a result (0 / 0), or a draw of which 10,000 were not `within` its bounds"}, /* nothing is within the bounds */
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     for (uint32_t rule = NSL_INDEGREE; rule <= NSL_OUTDEGREE; rule++) {
