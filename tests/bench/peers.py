@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""NSL side by side with its peers in one run: CUBA, COBAHH and 10,000 Hodgkin-Huxley patches, on one thread and two.
+"""NSL side by side with its peers in one run: CUBA, COBAHH, 10,000 Hodgkin-Huxley patches and Brunel's network, on one thread and two.
 
-usage: peers.py [--venv DIR] [--peers DIR] [--repeats N] [--only cuba,cobahh,hh] [--threads 1,2]
+usage: peers.py [--venv DIR] [--peers DIR] [--repeats N] [--only cuba,cobahh,hh,brunel] [--threads 1,2] [--precision f64]
 
 nslc comes from $NSLC or the path. The peers come from PyPI into virtual environments below --venv (made when absent);
 their scripts lie in --peers (default ../shared/peers beside the project). Runs alternate, NSL before and after each
@@ -17,7 +17,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PACKAGES = {"brian": ["numpy<2.4", "brian2==2.9.0", "scipy", "setuptools"], "arbor": ["arbor", "numpy"],
-            "neuron": ["neuron", "numpy"], "jax": ["jax==0.10.2", "numpy"]}
+            "neuron": ["neuron", "numpy"], "nest": ["nest-simulator", "numpy"], "jax": ["jax==0.10.2", "numpy"]}
 # (bench, environment, script, options, marks: how many times faster NSL should be, None: none)
 PEERS = [
     ("cuba", "brian", "cuba_cobahh_brian2.py", ["--model", "cuba", "--repeats", "3"], 3.0),
@@ -25,10 +25,13 @@ PEERS = [
     ("hh", "brian", "hh_brian2.py", ["--repeats", "2"], None),
     ("hh", "arbor", "hh_arbor.py", ["--group", "5000", "--repeats", "2"], None),
     ("hh", "neuron", "hh_neuron.py", ["--core"], None),
+    ("brunel", "nest", "brunel_nest.py", ["--repeats", "2"], None),
+    ("brunel", "brian", "brunel_brian2.py", ["--mode", "standalone", "--repeats", "2"], None),
     ("hh", "jax", "hh_jax_family.py", ["--peer", "jax", "--bits", "64"], None),
 ]
 MODELS = {"cuba": os.path.join(ROOT, "examples", "cuba.nsl"), "cobahh": os.path.join(ROOT, "examples", "cobahh.nsl"),
-          "hh": os.path.join(HERE, "hh_10k.nsl")}
+          "hh": os.path.join(HERE, "hh_10k.nsl"),
+          "brunel": os.path.join(ROOT, "examples", "brunel.nsl")}
 
 
 def environment(venv, name):
@@ -76,7 +79,7 @@ def main():
     a.add_argument("--venv", default=os.path.join(ROOT, "build", "peers"))
     a.add_argument("--peers", default=os.path.join(os.path.dirname(ROOT), "shared", "peers"))
     a.add_argument("--repeats", type=int, default=5)
-    a.add_argument("--only", default="cuba,cobahh,hh")
+    a.add_argument("--only", default="cuba,cobahh,hh,brunel")
     a.add_argument("--threads", default="1,2")
     a.add_argument("--precision", default="f64")
     a = a.parse_args()
