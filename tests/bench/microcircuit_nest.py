@@ -23,12 +23,12 @@ K_EXT = [1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100]
 V_MEAN = [-68.28, -63.16, -63.33, -63.45, -63.11, -61.66, -66.72, -61.43]
 V_SD = [5.36, 4.57, 4.74, 4.94, 4.94, 4.55, 5.46, 4.48]
 LIF = {"C_m": 250.0, "tau_m": 10.0, "t_ref": 2.0, "E_L": -65.0, "V_th": -50.0, "V_reset": -65.0, "tau_syn_ex": 0.5, "tau_syn_in": 0.5}
-AEIF = {"C_m": 250.0, "g_L": 25.0, "E_L": -65.0, "V_th": -51.0, "Delta_T": 1.0, "V_peak": -40.0, "V_reset": -65.0, "t_ref": 2.0, "a": 1.0,
+AEIF = {"C_m": 600.0, "g_L": 25.0, "E_L": -65.0, "V_th": -51.0, "Delta_T": 1.0, "V_peak": -40.0, "V_reset": -65.0, "t_ref": 2.0, "a": 1.0,
         "b": 5.0, "tau_w": 100.0, "tau_syn_ex": 0.5, "tau_syn_in": 0.5, "E_ex": 0.0, "E_in": -85.0}
 # model, parameters, excitatory weight, inhibitory over excitatory weight (NEST: negative for inhibition)
 VARIANTS = {"poisson": ("iaf_psc_exp", LIF, 87.81, -4.0), "dc": ("iaf_psc_exp", LIF, 87.81, -4.0),
             "taus": ("iaf_psc_exp", dict(LIF, tau_syn_in=1.0), 87.81, -2.0), "alpha": ("iaf_psc_alpha", LIF, 32.30, -4.0),
-            "adaptive": ("aeif_cond_exp", AEIF, 1.514, -8.592)}
+            "adaptive": ("aeif_cond_exp", AEIF, 1.7, -9.0)}
 
 
 def within(x, low, high=math.inf):
@@ -56,7 +56,7 @@ def build(variant):
                     "synapse_model": f"syn_{j}", "weight": within(weight, 0.0) if m > 0 else within(weight, -math.inf, 0.0),
                     "delay": within(nest.random.normal(d, 0.5 * d), 0.05)})
     for i in range(8 if variant != "dc" else 0):
-        source = nest.Create("poisson_generator", params={"rate": 8.0 * K_EXT[i]})
+        source = nest.Create("poisson_generator", params={"rate": (8.4 if variant == "adaptive" else 8.0) * K_EXT[i]})
         nest.Connect(source, pops[i], "all_to_all", {"weight": w, "delay": 1.5})
     return pops
 
