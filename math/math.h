@@ -55,11 +55,15 @@ void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm
 
 /* Draws are functions of (key, element, step < 2^48, ordinal) and their parameters alone. The float forms
  * compute in double and round once. bits: 64 random bits; index: 0 .. n-1, uniform to n 2^-64; poisson: a
- * count with any mean (where many elements have one mean, nslm_poisson_add_i64 is faster). */
+ * count with any mean (where many elements have one mean, nslm_poisson_add_i64 is faster);
+ * binomial: how many of n, each with probability p; hypergeometric: how many of the good among n of good + bad
+ * (< 2^63). Counts to 2^53. */
 #define NSLM_KEYED uint64_t key, uint64_t elem, uint64_t step, uint32_t ordinal
 uint64_t nslm_draw_bits_u64(NSLM_KEYED);
 uint64_t nslm_draw_index_u64(NSLM_KEYED, uint64_t n);
 int64_t nslm_draw_poisson_i64(NSLM_KEYED, double mean);
+uint64_t nslm_draw_binomial_u64(NSLM_KEYED, uint64_t n, double p);
+uint64_t nslm_draw_hypergeometric_u64(NSLM_KEYED, uint64_t good, uint64_t bad, uint64_t n);
 
 #define NSLM_KEYED_f64 NSLM_KEYED
 #define NSLM_KEYED_f32 NSLM_KEYED

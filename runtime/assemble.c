@@ -1,6 +1,5 @@
-/* Synapses as packed rows. For each source population in turn: lists by source of what is drawn by target
- * (synapses.c); then, source by source, the synapses of all its projections, sorted by shard, group and delay, and written
- * as buckets (hot.h) to the shards' stores.
+/* Synapses as packed rows. For each source population in turn, source by source: the synapses of all its
+ * projections (synapses.c), sorted by shard, group and delay, and written as buckets (hot.h) to the shards' stores.
  *
  * Threads take blocks of sources; each appends to segments of its own in every store, so where a row lies
  * depends on the threads but what is in it does not. Fan-in is counted in whole quanta, so that the bound on
@@ -205,15 +204,6 @@ static int row_make(struct packer *k, const struct rt_pop *pop, uint32_t source)
 
 /* ---- the job of one thread */
 
-static int pop_lists(struct packer *k, const struct rt_pop *pop) {
-  for (uint32_t i; !stopped(k->b) && (i = atomic_fetch_add(&k->b->next, 1)) < k->s->n_projs;)
-    if (k->s->projs[i].source == pop) {
-      int e = rt_synapses_list(&k->synapses, &k->s->projs[i]);
-      if (e) return e;
-    }
-  return 0;
-}
-
 static int pop_rows(struct packer *k, const struct rt_pop *pop) {
   for (uint64_t from;
        !stopped(k->b) && (from = (uint64_t)atomic_fetch_add(&k->b->next, 1) * SOURCES) < pop->size;)
@@ -237,11 +227,8 @@ static int packer_work(struct packer *k, uint32_t thread) {
   for (uint32_t i = 0; i < k->s->n_pops; i++) {
     const struct rt_pop *pop = &k->s->pops[i];
     if (!pop->n_groups) continue;
-    if (!e) e = pop_lists(k, pop);
-    stage_end(k, thread, e);
     if (!e) e = pop_rows(k, pop);
     stage_end(k, thread, e);
-    rt_mem_free(&k->synapses.lists);
     first = first ? first : e;
   }
   return first;
@@ -261,7 +248,7 @@ static void packer_merge(struct packer *k) {
 
 static int packer_job(void *context, uint32_t thread) {
   struct rt_build *b = context;
-  struct packer k = {.b = b, .s = b->s, .synapses = {.s = b->s, .failed = &b->failed}, .min_delay = UINT32_MAX};
+  struct packer k = {.b = b, .s = b->s, .synapses = {.s = b->s}, .min_delay = UINT32_MAX};
   k.segments = rt_alloc(&k.mem, b->s->n_shards, sizeof *k.segments);
   k.fan = rt_alloc(&k.mem, b->s->n_shards, sizeof *k.fan);
   int e = k.segments && k.fan ? 0 : NSL_EMEMORY;
@@ -282,7 +269,6 @@ static int packer_job(void *context, uint32_t thread) {
 
 int rt_assemble(struct rt_build *b) {
   b->next = b->failed = 0;
-  for (uint32_t i = 0; i < b->s->n_projs; i++) b->s->projs[i].csr = (struct rt_csr){0};
   int e = rt_team_run(b->s->team, packer_job, b);
   if (!e && b->s->interrupt && *b->s->interrupt) e = rt_fail(NSL_ESTOPPED, "interrupted while connecting");
   return e;

@@ -18,7 +18,7 @@
 
 enum {
   CONST_GROUPS = 4,
-  SAMPLE_OWNERS = 16,
+  SAMPLE_SOURCES = 16,
   SAMPLE_EACH = 256,
   HEADROOM = 3,
   HEADROOM_MORE = 8,
@@ -29,14 +29,14 @@ enum {
 /* ---- values of synapses */
 
 void rt_synapse_values(const struct rt_sim *s, const struct rt_proj *p, const struct nsl_code *code,
-                       uint32_t owner, uint64_t n, double *out) {
+                       uint32_t source, uint64_t n, double *out) {
   void *few[8], **slots = few;
   struct rt_mem mem = {0};
   if (code->n_bindings > 8 && !(slots = rt_alloc(&mem, code->n_bindings, sizeof *slots))) return;
   for (uint32_t i = 0; i < code->n_bindings; i++)
     slots[i] = code->bindings[i].kind == NSL_SLOT_OUT ? out : NULL;
   struct nsl_env env = {
-      .slots = slots, .u = p->u, .key = p->key, .step = owner, .count = (int64_t)n, .dt = s->dt};
+      .slots = slots, .u = p->u, .key = p->key, .step = source, .count = (int64_t)n, .dt = s->dt};
   if (n) rt_kernel(s, code)(&env);
   rt_mem_free(&mem);
 }
@@ -193,29 +193,22 @@ static double proj_bytes(const struct rt_sim *s, const struct rt_proj *p) {
   return p->expected * (wide ? 8 : 2) + buckets * (wide ? 8 : 14);
 }
 
-static double lists_bytes(const struct rt_proj *p) {
-  if (!rt_rule_lists(p)) return 0;
-  return p->expected *
-         (4.0 + (p->drawn_weight ? 8 : 0) + (p->drawn_delay ? 4 : 0) + (rt_rule_by_target(p) ? 0 : 16));
-}
-
 static int memory_check(struct rt_build *b) {
   struct rt_sim *s = b->s;
   const struct rt_proj *worst = NULL;
-  double most = 0, lists = 0, rows = (double)s->n_rows * s->n_shards * sizeof(struct rt_row),
+  double most = 0, rows = (double)s->n_rows * s->n_shards * sizeof(struct rt_row),
          left = (double)rt_memory_left();
   for (uint32_t i = 0; i < s->n_projs; i++) {
     double own = proj_bytes(s, &s->projs[i]);
     b->store_bytes += own;
-    lists += lists_bytes(&s->projs[i]);
     if (own > most) most = own, worst = &s->projs[i];
   }
-  if (b->store_bytes + lists + rows <= left) return 0;
+  if (b->store_bytes + rows <= left) return 0;
   if (!worst) return rt_fail(NSL_EMEMORY, "the rows of synapses do not fit in memory");
   return rt_fail_at(NSL_EMEMORY, worst->def->place,
                     "the synapses need about %.3g GB of memory, of which %s with its %.3g synapses %.3g GB; "
                     "%.3g GB are free on this machine",
-                    (b->store_bytes + lists + rows) / 1e9, worst->def->path, worst->expected, most / 1e9,
+                    (b->store_bytes + rows) / 1e9, worst->def->path, worst->expected, most / 1e9,
                     left / 1e9);
 }
 
@@ -237,10 +230,9 @@ static int stores_reserve(struct rt_build *b) {
 
 static double sample_largest(struct rt_sim *s, const struct rt_proj *p) {
   double w[SAMPLE_EACH], largest = 0;
-  uint32_t n = rt_rule_by_target(p) ? p->tn : p->sn, first = rt_rule_by_target(p) ? p->t0 : p->s0;
-  uint32_t owners = n < SAMPLE_OWNERS ? n : SAMPLE_OWNERS;
-  for (uint32_t i = 0; i < owners; i++) {
-    rt_synapse_values(s, p, &p->def->weight_code, first + (uint32_t)((uint64_t)n * i / owners), SAMPLE_EACH,
+  uint32_t sources = p->sn < SAMPLE_SOURCES ? p->sn : SAMPLE_SOURCES;
+  for (uint32_t i = 0; i < sources; i++) {
+    rt_synapse_values(s, p, &p->def->weight_code, p->s0 + (uint32_t)((uint64_t)p->sn * i / sources), SAMPLE_EACH,
                       w);
     for (uint32_t k = 0; k < SAMPLE_EACH; k++) {
       double a = fabs(rt_weight_clip(p, w[k]));
@@ -390,6 +382,7 @@ int rt_connect(struct rt_sim *s) {
   if (!e) rt_events_rank(s);
   if (!e) e = groups_make(s);
   if (!e) e = memory_check(&b);
+  if (!e) e = rt_rules_make(s);
   if (e) return e;
   b.units = rt_alloc(&s->mem, s->n_ports, sizeof *b.units);
   if (!b.units) return NSL_EMEMORY;

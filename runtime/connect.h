@@ -29,9 +29,9 @@ struct rt_build {
 };
 
 uint32_t rt_same(const struct rt_sim *s, uint32_t port);
-/* Weights or delays of synapses 0 .. n of an owner's row; out has room for the next multiple of 64. */
+/* Weights or delays of synapses 0 .. n of a source; out has room for the next multiple of 64. */
 void rt_synapse_values(const struct rt_sim *s, const struct rt_proj *p, const struct nsl_code *code,
-                       uint32_t owner, uint64_t n, double *out);
+                       uint32_t source, uint64_t n, double *out);
 double rt_weight_clip(const struct rt_proj *p, double w);
 /* Delay in steps; 0 after rt_fail: less than one, or not a number. */
 uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double delay);

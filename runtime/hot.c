@@ -1,8 +1,11 @@
 /* The loops that a run spends its time in, apart from the generated kernels: delivery of spikes, Poisson
- * input, index draws of the connection rules. Compiled to bitcode and, by codegen/, to machine code of every
+ * input, and the connection rules' draws (hot_rows.h). Compiled to bitcode and, by codegen/, to machine code of every
  * x86 level; the same bits in each, since all arithmetic is on integers. Delivery is scalar (gather and
  * scatter lose) and prefetches PREFETCH events ahead, since latency, not bandwidth, bounds it. */
 #include "runtime/hot.h"
+
+#include "math/math.h"
+#include "runtime/hot_rows.h"
 
 enum { PREFETCH = 4, LINES = 24 };
 
@@ -110,38 +113,4 @@ POISSON(i32, int32_t)
 
 void rt_hot_poisson_each(int64_t *out, int64_t first, int64_t n, uint64_t key, uint64_t step, const double *means) {
   nslm_poisson_each_i64(out, first, n, key, step, means);
-}
-
-/* The high 32 bits of a 64-bit draw times range: uniform to range * 2^-64. */
-static inline uint32_t index_of(uint32_t low, uint32_t high, uint32_t range) {
-  return (uint32_t)(((uint64_t)high * range + ((uint64_t)low * range >> 32)) >> 32);
-}
-
-#ifdef RT_HOT_BITCODE /* with math.bc beside it */
-/* Sixteen draws: eight blocks, of which each gives two. The same bits as below. */
-static inline void draw_sixteen(uint64_t key, uint64_t owner, uint64_t block, uint32_t range, uint32_t *out) {
-  nslm_u64v blocks = block + (nslm_u64v){0, 1, 2, 3, 4, 5, 6, 7}, zero = {0};
-  nslm_u64v w[4] = {zero + (uint32_t)owner, zero + (owner >> 32), blocks & 0xffffffffu, blocks >> 32};
-  nslm_u64v a, b;
-  nslm_philox_u64v(key, w, &a, &b);
-  nslm_u64v even = ((a >> 32) * range + ((a & 0xffffffffu) * range >> 32)) >> 32;
-  nslm_u64v odd = ((b >> 32) * range + ((b & 0xffffffffu) * range >> 32)) >> 32;
-  nslm_u64v pairs = even | odd << 32;
-  __builtin_memcpy(out, &pairs, sizeof pairs);
-}
-#endif
-
-void rt_hot_draw_index(uint64_t key, uint64_t owner, uint64_t first, uint64_t count, uint32_t range,
-                       uint32_t *out) {
-  uint64_t i = 0;
-#ifdef RT_HOT_BITCODE /* with math.bc beside it */
-  for (; i + 16 <= count; i += 16) draw_sixteen(key, owner, (first + i) / 2, range, out + i);
-#endif
-  for (; i < count; i += 2) {
-    uint64_t block = (first + i) / 2;
-    NslmWords r = nslm_philox(key, (uint32_t)owner, (uint32_t)(owner >> 32), (uint32_t)block,
-                              (uint32_t)(block >> 32));
-    out[i] = index_of(r.w[0], r.w[1], range);
-    out[i + 1] = index_of(r.w[2], r.w[3], range);
-  }
 }

@@ -41,6 +41,7 @@ struct rt_delivery {
   uint64_t n_delivered, n_read; /* synapses that spikes have reached; units of the buckets read for them */
 };
 
+struct rt_shuffle; /* shuffle.h */
 #define HOT(name, arguments, doc) void rt_hot_##name arguments;
 #include "runtime/hot.def"
 #undef HOT

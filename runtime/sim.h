@@ -176,13 +176,7 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   _Alignas(64) struct rt_error_at bad; /* read by all threads after every interval */
 };
 
-struct rt_csr {    /* synapses made owner by owner, as lists by source */
-  uint64_t *begin; /* by source, and the end */
-  uint32_t *target;
-  uint32_t *delay; /* NULL: one delay for all */
-  double *weight;  /* NULL: one weight for all */
-};
-
+struct rt_rule; /* rules.h */
 struct rt_proj {
   const struct nsl_projection *def;
   uint32_t index;
@@ -200,9 +194,8 @@ struct rt_proj {
   uint32_t port;  /* number among the ports of the model */
   uint64_t key, rule_key;
   double *u;
-  double expected;  /* number of synapses, roughly */
-  uint64_t max_row; /* most synapses of one source */
-  struct rt_csr csr;
+  double expected; /* number of synapses, roughly */
+  struct rt_rule *rule;
 };
 
 struct rt_event_at { /* a given event */

@@ -1,4 +1,9 @@
-/* The synapses of a projection, source by source. */
+/* The synapses of a projection, source by source.
+ *
+ * A row is a function of the model and the seed: whoever asks, on whichever thread, in whatever order and however
+ * often, gets the same synapses in the same order. Stored rows, rows made at every spike, recorded weights and
+ * checks all come from here. Each thread has a scratch of its own; nothing is shared but what rt_rules_make
+ * left. Weights are those that were drawn, clipped to their bounds, not yet whole multiples of a unit. */
 #ifndef NSL_RUNTIME_SYNAPSES_H
 #define NSL_RUNTIME_SYNAPSES_H
 
@@ -7,23 +12,22 @@
 
 struct rt_synapses { /* scratch of one thread; all zero but s: empty */
   struct rt_sim *s;
-  const _Atomic uint32_t *failed; /* some other thread has: give up; NULL: there is none */
-  struct rt_drawer drawer;
   uint32_t *partners, *steps;
   double *weights;
   size_t partners_cap, steps_cap, weights_cap;
-  struct rt_mem lists; /* of rt_synapses_list; freed by the caller when it is through with the projection */
 };
-/* One source's synapses of one projection, valid until the next call. NULL: the same for all, of the projection. */
+/* One source's synapses of one projection, in the order of their ordinals; valid until the next call. NULL: the
+ * same for all, of the projection. */
 struct rt_row_of {
   uint64_t n;
   const uint32_t *target, *delay; /* elements, steps */
   const double *weight;
 };
-/* Makes p->csr if the rule needs it; before rt_synapses_of. */
-int rt_synapses_list(struct rt_synapses *k, struct rt_proj *p);
-/* In the order of ordinals; of a rule by targets, in that of targets and their ordinals. */
+/* After rt_rules_make; the source is one of the projection's. NSL_EMODEL after rt_fail_at: a weight or delay that
+ * cannot be. */
 int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, struct rt_row_of *ret);
+/* Only how many, without making them: some nanoseconds. (indegree with `no multiple`: the row has to be made.) */
+int rt_synapses_count(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n);
 void rt_synapses_drop(struct rt_synapses *k);
 
 #endif

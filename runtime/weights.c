@@ -4,7 +4,7 @@
  * The synapses are made again by their rules (synapses.c), not taken from the packed rows, in which projections
  * that share a port can no longer be told apart and weights are whole multiples of a unit: so their order is that
  * of the model, whatever the shards and threads, and the numbers are those that were drawn. One thread makes them
- * source by source; memory is one buffer, and the lists of one projection if its rule draws by targets.
+ * source by source; memory is one buffer.
  *
  * A static synapse keeps its weight: each later row is a copy of the first, read back from the file. Weights that
  * change have to be taken in `row_write`, at the very step. */
@@ -52,20 +52,13 @@ static int sets_make(struct rt_sim *s, struct rt_recorder *r, struct rt_weights 
 }
 
 static int size_check(struct rt_sim *s, const struct rt_recorder *r, const struct rt_weights *w) {
-  double synapses = 0, most = 0, rows = (double)rt_samples_until(s, w->every, s->n_steps);
+  double synapses = 0, rows = (double)rt_samples_until(s, w->every, s->n_steps);
   for (uint32_t i = 0; i < w->n_sets; i++) {
     const struct rt_proj *p = w->sets[i].proj;
-    if (!p) continue;
-    synapses += p->expected;
-    if ((rt_rule_by_target(p) || rt_rule_lists(p)) && p->expected > most) most = p->expected;
+    if (p) synapses += p->expected;
   }
   double bytes = synapses * (IDENTITY_BYTES + WEIGHT_BYTES * (rows + 1) + (r->csv ? rows * CSV_BYTES : 0));
   const char *name = w->def->name;
-  if (most * 24 > (double)rt_memory_left())
-    return rt_fail_at(NSL_EMEMORY, w->def->place,
-                      "record %s: listing %.3g synapses by source needs about %.3g GB of memory; %.3g GB are "
-                      "free on this machine",
-                      name, most, most * 24e-9, (double)rt_memory_left() * 1e-9);
   struct statvfs disk;
   if (statvfs(r->out->folder, &disk) == 0) {
     double left = (double)disk.f_bavail * (double)disk.f_frsize;
@@ -163,19 +156,14 @@ static int source_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight
 static int set_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set) {
   struct rt_synapses synapses = {.s = s};
   struct order order = {0};
-  struct rt_proj own = {0};
+  const struct rt_proj *p = set->proj;
   int e = 0;
-  if (set->proj) {
-    own = *set->proj;
-    own.csr = (struct rt_csr){0};
-    e = rt_synapses_list(&synapses, &own);
-  }
-  for (uint32_t i = 0; !e && i < own.sn; i++) {
+  for (uint32_t i = 0; !e && p && i < p->sn; i++) {
     struct rt_row_of row;
     if (s->interrupt && *s->interrupt) e = rt_fail(NSL_ESTOPPED, "interrupted while writing weights");
-    if (!e) e = rt_synapses_of(&synapses, &own, own.s0 + i, &row);
+    if (!e) e = rt_synapses_of(&synapses, p, p->s0 + i, &row);
     if (!e) e = order_make(&order, &row);
-    if (!e) e = source_write(s, w, set, &order, &row, own.s0 + i);
+    if (!e) e = source_write(s, w, set, &order, &row, p->s0 + i);
   }
   if (!e) e = piece_write(w, set);
   rt_synapses_drop(&synapses);

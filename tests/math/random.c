@@ -1,6 +1,6 @@
 /* The random numbers: Philox4x32-10 against Random123's known answers, then each distribution against its
- * own law (chi-square over cells of equal probability, mean and variance), Poisson counts against their
- * probabilities, and independence of neighbouring keys. Seeds are fixed, so a pass is a pass for ever;
+ * own law (chi-square over cells of equal probability, mean and variance), Poisson, binomial and hypergeometric counts
+ * against their probabilities, and independence of neighbouring keys. Seeds are fixed, so a pass is a pass for ever;
  * limits are at 4.5 standard deviations of the statistic. */
 #include "math/math.h"
 #include "tests/math/tap.h"
@@ -240,6 +240,86 @@ static void test_poisson(void)
          "poisson table refuses what is no mean");
 }
 
+/* log of n! / (k! (n-k)!) */
+static double log_choose(double n, double k) { return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1); }
+
+static double log_binomial(double k, const double *p)
+{
+  return log_choose(p[0], k) + k * log(p[1]) + (p[0] - k) * log1p(-p[1]);
+}
+
+static double log_hypergeometric(double k, const double *p)
+{
+  return k > p[0] || p[2] - k > p[1] ? -INFINITY
+                                     : log_choose(p[0], k) + log_choose(p[1], p[2] - k) - log_choose(p[0] + p[1], p[2]);
+}
+
+/* Counts of `from` .. `to` against the law's terms, in cells of at least 20 expected. */
+static void test_terms(const char *name, const double *seen, int from, int to, double (*law)(double k, const double *p),
+                       const double *p)
+{
+  double chi = 0, freedom = 0, want = 0, got = 0, left = N, seen_left = N;
+  for (int k = from; k <= to; k++) {
+    want += N * exp(law(k, p));
+    got += seen[k - from];
+    if (want < 20 || left - want < 20)
+      continue;
+    chi += (got - want) * (got - want) / want;
+    freedom++;
+    left -= want;
+    seen_left -= got;
+    want = got = 0;
+  }
+  if (left > 1)
+    chi += (seen_left - left) * (seen_left - left) / left;
+  else
+    freedom--;
+  double score = chi_score(chi, freedom);
+  tap_ok(fabs(score) < LIMIT, "%s %g, %g, %g: chi-square %.2f standard deviations off (%g cells)", name, p[0], p[1], p[2],
+         score, freedom);
+}
+
+/* Sizes for which the terms of the law cannot be counted: mean and variance. */
+static void test_large(void)
+{
+  static const double n = 1e12, p = 0.3;
+  double sums[4] = {0};
+  for (uint64_t i = 0; i < N; i++) {
+    double b = ((double)nslm_draw_binomial_u64(53, i, 0, 0, (uint64_t)n, p) - n * p) / sqrt(n * p * (1 - p));
+    double h = ((double)nslm_draw_hypergeometric_u64(54, i, 0, 0, (uint64_t)n, (uint64_t)n, (uint64_t)n) - n / 2) / sqrt(n / 8);
+    sums[0] += b, sums[1] += b * b, sums[2] += h, sums[3] += h * h;
+  }
+  tap_ok(fabs(sums[0] / sqrt(N)) < LIMIT && fabs((sums[1] - N) / sqrt(2 * N)) < LIMIT,
+         "binomial of 1e12: mean %.2f, variance %.2f standard deviations off", sums[0] / sqrt(N), (sums[1] - N) / sqrt(2 * N));
+  tap_ok(fabs(sums[2] / sqrt(N)) < LIMIT && fabs((sums[3] - N) / sqrt(2 * N)) < LIMIT,
+         "hypergeometric of 1e12: mean %.2f, variance %.2f standard deviations off", sums[2] / sqrt(N),
+         (sums[3] - N) / sqrt(2 * N));
+}
+
+static void test_splits(void)
+{
+  static const double binomials[][3] = {{1, 0.3}, {7, 0.5}, {40, 0.9}, {1000, 0.004}, {25, 0.5}, {400, 0.5}, {900, 0.97}, {1500, 0.01}};
+  static const double drawn[][3] = {{3, 4, 2},       {10, 5, 8},         {50, 3, 20},       {30, 3000, 90},
+                                    {400, 400, 300}, {1000, 300, 1100}, {700, 90000, 9000}};
+  static double seen[2000];
+  for (int c = 0; c < 8; c++) {
+    const double *p = binomials[c];
+    memset(seen, 0, sizeof seen);
+    for (uint64_t i = 0; i < N; i++)
+      seen[nslm_draw_binomial_u64(51, i, (uint64_t)c, 0, (uint64_t)p[0], p[1])]++;
+    test_terms("binomial", seen, 0, (int)p[0], log_binomial, p);
+  }
+  for (int c = 0; c < 7; c++) {
+    const double *p = drawn[c];
+    int from = (int)fmax(0, p[2] - p[1]), to = (int)fmin(p[0], p[2]);
+    memset(seen, 0, sizeof seen);
+    for (uint64_t i = 0; i < N; i++)
+      seen[nslm_draw_hypergeometric_u64(52, i, (uint64_t)c, 0, (uint64_t)p[0], (uint64_t)p[1], (uint64_t)p[2]) - (uint64_t)from]++;
+    test_terms("hypergeometric", seen, from, to, log_hypergeometric, p);
+  }
+  test_large();
+}
+
 static double uniform_of(uint64_t seed, uint64_t path, uint64_t elem, uint64_t step, uint32_t ordinal)
 {
   return nslm_draw_unit_f64(nslm_key(seed, path), elem, step, ordinal) - 0.5;
@@ -299,6 +379,7 @@ int main(void)
   test_laws();
   test_normal_tails();
   test_poisson();
+  test_splits();
   test_independence();
   test_hash();
   return tap_done();

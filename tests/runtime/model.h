@@ -164,7 +164,7 @@ enum {
 static nsl_kernel_fn *const kernels_c[K_COUNT] = {setup_kernel_c, lif_derive,          lif_init,
                                                   lif_step,       lif_record,          clock_step,
                                                   synapse_normal, synapse_normal_delay, drive_box};
-static void *hot_c[8];
+static void *hot_c[32];
 static struct nsl_level level_c = {.cpu = "x86-64", .x86_level = 1, .kernels = kernels_c, .hot = hot_c};
 
 /* ---- a model being made */

@@ -187,13 +187,13 @@ static void drawn(void) {
          "one weight, drawn delays: mean %.2f steps", d);
     if (form == 2)
       ok(fabs(mean - 87.8) < 0.1 && fabs(sd - 8.78) < 0.1 && least == 1 && fabs(d - 15.42) < 0.1,
-         "both drawn by target: %.2f +- %.2f", mean, sd);
+         "both drawn, indegree: %.2f +- %.2f", mean, sd);
     double w[256];
     if (form != 1) rt_synapse_values(&s, &s.projs[0], &s.projs[0].def->weight_code, 0, 200, w);
     if (form == 2) {
       bool found = false;
       for (size_t i = 0; i < n; i++)
-        if (all_of[i].target == 0 && fabs(all_of[i].weight / w[0] - 1) < 1e-12) found = true;
+        if (all_of[i].source == 0 && fabs(all_of[i].weight / w[0] - 1) < 1e-12) found = true;
       ok(found && s.ports[s.pops[b].port0].unit <= ldexp(1, 7 + 3 - 47),
          "8-byte synapses keep weights to 2^-41 of the largest");
     }
