@@ -269,12 +269,10 @@ static int row_take(struct rt_synapses *k, const struct rt_proj *p, const uint64
 
 static int projection_take(struct rt_sim *s, const struct rt_proj *p, struct due *d, take_fn *take, void *context) {
   struct rt_synapses synapses = {.s = s};
-  struct rt_proj own = *p;
-  own.csr = (struct rt_csr){0};
-  int e = d->n ? rt_synapses_list(&synapses, &own) : 0;
+  int e = 0;
   for (size_t i = 0, n; !e && i < d->n; i += n) {
     for (n = 1; i + n < d->n && d->at[i + n] >> 32 == d->at[i] >> 32;) n++;
-    e = row_take(&synapses, &own, d->at + i, n, take, context);
+    e = row_take(&synapses, p, d->at + i, n, take, context);
   }
   rt_synapses_drop(&synapses);
   return e;
