@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every example gives the same state_hash and spikes on 1, 2 and 3 threads, at x86-64-v3 and v4, portable, at -O0, and
+"""Every example, and every connection rule, gives the same state_hash and spikes on 1, 2 and 3 threads, at x86-64-v3 and v4, portable, at -O0, and
 between `nslc run` and `nslc build`. Durations are shortened; the microcircuit is scaled down (its full size runs in the
 long suite)."""
 import glob
@@ -48,8 +48,8 @@ def one(t, name, what, command, options):
 def main():
     t = Tap()
     flags = cpu_flags()
-    own = os.path.join(os.path.dirname(os.path.abspath(__file__)), "own_steps.nsl")
-    for path in sorted(glob.glob(os.path.join(EXAMPLES, "*.nsl"))) + [own]:
+    own = [os.path.join(os.path.dirname(os.path.abspath(__file__)), name) for name in ("own_steps.nsl", "rules.nsl")]
+    for path in sorted(glob.glob(os.path.join(EXAMPLES, "*.nsl"))) + own:
         name = os.path.basename(path)[:-4]
         if name in SKIP:
             continue
