@@ -170,7 +170,8 @@ static int describe_all(struct run *r) {
 
 static int run_all(struct run *r) {
   uint64_t first, last;
-  char folder[4096], own[4200];
+  char folder[4096], own[4200], other[4200];
+  const char *with = r->config.compare; /* --compare: of many seeds, each with its own */
   if (r->config.describe) return r->config.experiment ? run_seed(r, "") : describe_all(r);
   seeds_find(r, &first, &last);
   if (last < first) return EXIT_FAILED;
@@ -190,6 +191,8 @@ static int run_all(struct run *r) {
     r->config.has_seed = true;
     r->config.seed = seed;
     snprintf(own, sizeof own, "%s/seed-%llu", folder, (unsigned long long)seed);
+    snprintf(other, sizeof other, "%s/seed-%llu", with ? with : "", (unsigned long long)seed);
+    r->config.compare = with ? other : NULL;
     if (!r->config.quiet) printf("seed %llu\n", (unsigned long long)seed);
     int now = run_seed(r, own);
     exit = now ? now : exit;

@@ -135,6 +135,12 @@ def digests(t):
             and not os.path.exists(os.path.join(p.out, "run.json")), "--compare: another seed", r.stderr)
     r = p.run("--compare", a, "--set", "D.tau=10.000001ms", out="d")
     t.check(r.returncode == 1 and "the state of D" in r.stderr and "verify.nsl" not in r.stderr, "--compare: one parameter", r.stderr)
+    many = Program(t, "many", network(FORMS, "10 ms").replace("seed = 3", "seeds = 1..2"))
+    r = many.run("--verify", out="a")
+    first = many.out
+    t.check(r.returncode == 0, "--verify: several seeds", r.stderr)
+    r = many.run("--compare", first, out="b")
+    t.check(r.returncode == 0 and os.path.exists(os.path.join(many.out, "seed-2", "digests.csv")), "--compare: each seed with its own", r.stderr)
     r = p.run("--compare", t.path("nowhere"), out="e")
     t.check(r.returncode == 1 and "there is no digests.csv; a run with --verify leaves one" in r.stderr, "--compare: no such folder", r.stderr)
 
