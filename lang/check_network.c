@@ -174,7 +174,7 @@ static Net *net_new(Checker *c, Scope *parent, Name name, MExperiment *x) {
   return n;
 }
 
-static void override_all(Net *n, const AstList *settings, bool values) {
+static void override_all(Net *n, const AstBlock *block, const AstList *settings, bool values) {
   for (uint32_t i = 0; settings && i < settings->n; i++) {
     const Ast *st = settings->at[i];
     const AstAssign *assign = check_assignment(n->c, st);
@@ -188,7 +188,7 @@ static void override_all(Net *n, const AstList *settings, bool values) {
     if (target->kind == AST_SUBSCRIPT) target = AST_AS(Subscript, target)->base;
     bool member = target->kind == AST_MEMBER || (target->kind == AST_PRIMED && AST_AS(Primed, target)->base);
     if (values && !member) net_override(n, assign);
-    if (!values && member) net_override_setting(n, assign);
+    if (!values && member && !net_override_link(n, &block->body, assign)) net_override_setting(n, assign);
   }
 }
 
@@ -199,16 +199,17 @@ Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overr
   declare_sets(n, block, false);
   declare_sets(n, block, true);
   for (uint32_t i = 0; i < block->body.n; i++) declare_statement(n, block->body.at[i]);
-  override_all(n, overrides, true);
+  override_all(n, block, overrides, true);
   net_check_values(n);
   for (uint32_t i = 0; i < n->pops.n; i++) net_check_population(n, n->pops.at[i]);
   net_check_signals(n);
-  override_all(n, overrides, false);
+  override_all(n, block, overrides, false);
   for (uint32_t i = 0; i < block->body.n; i++) {
     const Ast *st = block->body.at[i];
     if (st->kind == AST_CONNECT) net_connect(n, AST_AS(Connect, st));
     if (st->kind == AST_DRIVE) net_drive(n, AST_AS(Drive, st), NULL, NULL);
   }
+  net_overrides_met(n);
   net_check_feeds(n);
   return n;
 }

@@ -127,6 +127,75 @@ static bool settings(Net *n, Scope *scope, const AstConnect *ast, MComponent *sy
   return good;
 }
 
+/* ---- what an experiment sets: `ee.gain = 3` */
+
+static const char *without_blanks(const Net *n, const char *text) {
+  char *bare = NEW_ARRAY(n->s->arena, char, strlen(text) + 1), *to = bare;
+  for (; *text; text++)
+    if (!strchr(" \t\r\n", *text)) *to++ = *text;
+  return bare;
+}
+
+static bool is_label(const AstList *body, Name name) {
+  for (uint32_t i = 0; i < body->n; i++)
+    if (body->at[i]->kind == AST_CONNECT && name_eq(AST_AS(Connect, body->at[i])->label.name, name)) return true;
+  return false;
+}
+
+bool net_override_link(Net *n, const AstList *body, const AstAssign *assign) {
+  NetLinkOverride o = {.assign = *assign, .span = assign->target->span};
+  const Ast *base = net_split(n, assign->target, &o.assign.target), *root = base;
+  if (root->kind == AST_SUBSCRIPT) root = AST_AS(Subscript, root)->base;
+  Name name = root->kind == AST_NAME ? AST_AS(NameRef, root)->name.name : (Name){0};
+  if (name_none(name) || net_pop(n, name) || !is_label(body, name)) return false;
+  o.label = without_blanks(n, source_span_text(n->s, base->span, n->s->arena));
+  const char *text = source_span_text(n->s, o.assign.target->span, n->s->arena);
+  for (uint32_t i = 0; i < n->link_overrides.n; i++) {
+    const NetLinkOverride *other = &n->link_overrides.at[i];
+    if (!strcmp(other->label, o.label) && !strcmp(source_span_text(n->s, other->assign.target->span, n->s->arena), text))
+      diag_setting_twice(n->s, o.span, text, other->span);
+  }
+  vec_push(n->s->arena, &n->link_overrides, o);
+  return true;
+}
+
+/* `ee` means all of `ee[A,B]`, …. */
+static bool label_means(const char *given, const char *label) {
+  size_t length = strlen(given);
+  return !strncmp(given, label, length) && (!label[length] || label[length] == '[');
+}
+
+static bool link_overrides(Net *n, const Sent *sent, MSettingList *ret) {
+  const char *label = without_blanks(n, name_str(n->s, sent->label));
+  for (uint32_t i = 0; i < n->link_overrides.n; i++) {
+    NetLinkOverride *o = &n->link_overrides.at[i];
+    MSettingList own = {0};
+    if (!label_means(o->label, label)) continue;
+    o->met = true;
+    if (o->failed || !check_setting(n->c, n->scope, (MComponent *)sent->synapse, &o->assign, &own)) {
+      o->failed = true;
+      return false;
+    }
+    for (uint32_t k = 0; k < own.n; k++) {
+      uint32_t at = 0;
+      while (at < ret->n && ret->at[at].var != own.at[k].var) at++;
+      if (at < ret->n) ret->at[at] = own.at[k];
+      else vec_push(n->s->arena, ret, own.at[k]);
+    }
+  }
+  return true;
+}
+
+void net_overrides_met(Net *n) {
+  if (n->s->errors) return; /* what is wrong with the connections may be the cause */
+  for (uint32_t i = 0; i < n->link_overrides.n; i++) {
+    const NetLinkOverride *o = &n->link_overrides.at[i];
+    if (o->met) continue;
+    diag_unknown_member(n->s, o->span, o->label, "a label of connections",
+                        source_span_text(n->s, o->assign.target->span, n->s->arena), NULL, (Span){0, 0});
+  }
+}
+
 static MExpr *call2(Net *n, Builtin b, MExpr *x, MExpr *y) {
   MExpr *args[2] = {x, y};
   return x && y ? expr_call(n->c, b, x->span, x->dim, M_REAL, args, 2) : NULL;
@@ -200,6 +269,7 @@ bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *por
   in.map = NEW_ARRAY(n->s->arena, MExpr *, synapse->vars.n + 1);
   in.open = NEW_ARRAY(n->s->arena, bool, synapse->vars.n + 1);
   if (!settings(n, scope, ast, (MComponent *)synapse, &set)) return false;
+  if (!name_none(sent->label) && !link_overrides(n, sent, &set)) return false;
   if (port->n_args == 0) {
     diag_weight_not_taken(n->s, ast->synapse->span, name_str(n->s, port->name), port->span);
     return false;

@@ -72,6 +72,14 @@ typedef struct {
   VEC(MProjection *) *elements; /* axes.count of them; one without axes */
 } NetLabel;
 
+/* What an experiment sets in the synapse of a label: `ee.gain = 3`, `ee[A].gain = 3`. */
+typedef struct {
+  const char *label; /* without blanks */
+  AstAssign assign;  /* its target is the synapse's own name */
+  Span span;
+  bool met, failed;
+} NetLinkOverride;
+
 typedef struct Net {
   Checker *c;
   Session *s;
@@ -84,6 +92,7 @@ typedef struct Net {
   VEC(NetPop *) pops;
   VEC(NetSignal *) signals;
   VEC(NetLabel *) labels;
+  VEC(NetLinkOverride) link_overrides;
   VEC(Known) known;  /* by index of the global */
   uint64_t elements; /* of all families */
   Known dt;          /* of the experiment */
@@ -164,6 +173,9 @@ typedef struct {
   const AstAssign *weight;
   Name label; /* of the projection, with its binders' labels; begins the paths of the synapse's params. Empty: none */
 } Sent;
+/* Keeps it, if its base is the label of a connection in `body`. */
+bool net_override_link(Net *n, const AstList *body, const AstAssign *assign);
+void net_overrides_met(Net *n); /* reports what has met no synapse */
 void net_part_settings(Net *n, AstConnect *ast);        /* `with s { weight = …;  gain = 2 }`: whose is what */
 MComponent *net_synapse(Net *n, const AstConnect *ast); /* NULL after a message */
 bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *port, MExpr **ret);

@@ -245,6 +245,13 @@ def synapses(t):
             ("the whole family", ["two.gain=0"], [sent(3, 3)] * 2 + [0, 0])):
         run = Run(t, SYNAPSE, *[x for o in options for x in ("--set", o)])
         compare(t, run, "params of a synapse: " + what, lambda r, e=expected: [(r.rows("x")[-1], e)])
+    for what, setting, expected in (
+            ("for all pairs of a label", "one.gain = 5", [sent(5, 5)] * 2 + [sent(2, 2)] * 2),
+            ("by a value of the network", "one.gain = g + 1", [sent(4, 4)] * 2 + [sent(2, 2)] * 2),
+            ("one of a family, and another", "two[ B ].gain = 7;  two[A].bias = 1 nA", [sent(3, 3)] * 2 + [sent(2, 1000), sent(7, 7)]),
+            ("the whole family", "two.gain = 0", [sent(3, 3)] * 2 + [0, 0])):
+        run = Run(t, SYNAPSE.replace("  network net\n", f"  network net {{ {setting} }}\n"))
+        compare(t, run, "params of a synapse, by the experiment: " + what, lambda r, e=expected: [(r.rows("x")[-1], e)])
     high = Run(t, SYNAPSE, "--set", "one.gain=101")
     t.check(not high.good and "outside of its domain" in high.process.stderr, "the domain of a synapse's param holds for --set", high.process.stderr)
 
