@@ -149,6 +149,57 @@ static bool record_every(Net *n, const AstRecord *ast, MRecord *r) {
   return false;
 }
 
+/* ---- all of an array: `record w of E` is a record for each of its elements, w_1, w_2, … */
+
+static const Symbol *family_recorded(const Net *n, const AstRecord *ast, const MSliceList *slices) {
+  const MComponent *c = slices->n ? slices->at[0].pop->component : NULL;
+  if (!c || c->failed || ast->value->kind != AST_NAME) return NULL;
+  const Symbol *symbol = scope_find(c->scope, AST_AS(NameRef, ast->value)->name.name);
+  return symbol && symbol->kind == SYM_FAMILY && symbol->family ? symbol : NULL;
+}
+
+/* "w[2,A]" -> "w_2_A", for a file. */
+static Name element_name(Net *n, Name base, const Family *family, uint32_t at) {
+  char *text = arena_printf(n->s->arena, "%s", name_str(n->s, family_member_name(n->c, base, family, at)));
+  size_t length = strlen(text);
+  for (size_t i = 0; i < length; i++)
+    if (text[i] == '[' || text[i] == ',') text[i] = '_';
+  if (length && text[length - 1] == ']') text[length - 1] = 0;
+  return name_z(n->s, text);
+}
+
+static bool record_element(Net *n, const AstRecord *ast, const MSliceList *slices, const Symbol *array, uint32_t at) {
+  MRecord *r = NEW(n->s->arena, MRecord);
+  AstRecord one = *ast;
+  Name var_name = family_member_name(n->c, array->name, array->family, at);
+  Dim dim = DIM_NONE;
+  one.alias = (AstWord){element_name(n, name_none(ast->alias.name) ? array->name : ast->alias.name, array->family, at),
+                        name_none(ast->alias.name) ? ast->value->span : ast->alias.span};
+  r->kind = RECORD_VALUE;
+  r->span = ast->head.span;
+  for (uint32_t i = 0; i < slices->n; i++) {
+    const MVar *var = component_var(slices->at[i].pop->component, var_name);
+    if (!var || (i && !dim_eq(var->dim, dim))) {
+      diag_index_missing(n->s, ast->value->span, name_str(n->s, array->name), array->family->n_axes, array->span);
+      return false;
+    }
+    dim = var->dim;
+    MRecordItem item = {slices->at[i], expr_var(n->c, (MVar *)var, ast->value->span)};
+    vec_push(n->s->arena, &r->items, item);
+  }
+  if (!record_name(n, &one, r) || !record_every(n, &one, r)) return false;
+  record_unit(n, r, dim);
+  vec_push(n->s->arena, &n->x->records, r);
+  return true;
+}
+
+static void record_array(Net *n, const AstRecord *ast, const MSliceList *slices, const Symbol *array) {
+  for (uint32_t i = 0; i < array->family->members.n; i++)
+    if (!symbol_resolve(n->c, array->family->members.at[i], ast->value->span) ||
+        !record_element(n, ast, slices, array, i))
+      return;
+}
+
 void net_record(Net *n, const AstRecord *ast) {
   Session *s = n->s;
   MSliceList slices = {0};
@@ -176,7 +227,13 @@ void net_record(Net *n, const AstRecord *ast) {
     good = record_total(n, ast, r, &dim);
   } else {
     r->kind = RECORD_VALUE;
-    good = record_slices(n, ast, &slices) && net_record_values(n, ast->value, &slices, r, &dim);
+    good = record_slices(n, ast, &slices);
+    const Symbol *array = good ? family_recorded(n, ast, &slices) : NULL;
+    if (array) {
+      record_array(n, ast, &slices, array);
+      return;
+    }
+    good = good && net_record_values(n, ast->value, &slices, r, &dim);
   }
   if (!good || !record_name(n, ast, r) || !record_every(n, ast, r)) return;
   if (r->kind != RECORD_WEIGHT) record_unit(n, r, dim); /* weights are in the unit of their port */

@@ -723,6 +723,8 @@ experiment e { network net
   record w[1] of P as w1 every 0.1 ms
   record w[2] of P as w2 every 0.1 ms
   record w[3] of P as w3 every 0.1 ms
+  record w of P every 0.1 ms
+  record b of P as jump every 0.1 ms
   run 5 ms with dt = 0.1 ms }
 """
     w, v, out = [1, -2, 3], 0, [[1, -2, 3]]
@@ -735,7 +737,9 @@ experiment e { network net
             v, w = 0, [a + 2 * b for a, b in zip(w, (1, -2, 3))]
         out.append(list(w))
     compare(t, Run(t, families), "states over an index set: equations and handlers for all",
-            lambda r: [(r.column(f"w{i + 1}"), [o[i] for o in out]) for i in range(3)])
+            lambda r: [(r.column(f"w{i + 1}"), [o[i] for o in out]) for i in range(3)] +
+            [(r.column(f"w_{i + 1}"), [o[i] for o in out]) for i in range(3)] +
+            [(r.column(f"jump_{i + 1}"), [b] * len(out)) for i, b in enumerate((1, -2, 3))])
 
 
 def networks(t):
