@@ -17,6 +17,9 @@ struct rt_taker {
 };
 /* The events of a part that are handled at `step`: to the taker, or (NULL) to the accumulators. */
 void rt_drive_give(struct rt_shard *h, struct rt_drive_part *part, uint64_t step, const struct rt_taker *taker);
+/* The Poisson counts of a step onto elements [first, first + n), whole blocks of 64, of a part that is drawn in blocks;
+ * after rt_drives_step. */
+void rt_drive_draw(struct rt_shard *h, struct rt_drive_part *part, uint64_t step, uint32_t first, uint32_t n);
 /* The largest mean count in a step that the units of the accumulators allow for. */
 double rt_drive_most(const struct rt_drive *d);
 bool rt_drive_is_current(const struct rt_drive *d);

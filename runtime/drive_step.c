@@ -93,14 +93,13 @@ static void ring_take(const struct giving *g, uint64_t step) {
 
 /* Whole blocks go straight to the accumulators; of a block that is only partly driven, and where targets have
  * weights or delays of their own, the counts are taken one by one. */
-static void poisson_add(const struct giving *g, uint64_t step, const NslmPoisson *table) {
+static void poisson_add(const struct giving *g, uint64_t step, const NslmPoisson *table, uint32_t from, uint32_t to) {
   const struct rt_drive_part *part = g->part;
   const struct rt_slice *c = part->slice;
   const struct rt_drive *d = part->drive;
   bool own = d->units || part->ring || g->taker;
   int64_t *acc = accumulators(g->h, part);
-  uint32_t from = part->from,
-           to = part->to == c->pop->size && !own ? c->first + c->count : part->to; /* padding lanes are inert */
+  if (to == c->pop->size && !own) to = c->first + c->count; /* padding lanes are inert */
   uint32_t first = from / 64 * 64, last = (to + 63) / 64 * 64;
   while (first < last) {
     bool partly = own || first < from || first + 64 > to;
@@ -140,19 +139,34 @@ static void poisson_each(const struct giving *g, const double *rates, uint64_t s
   }
 }
 
-static void poisson_changing(const struct giving *g, uint64_t step) {
+/* The table of this step for a rate that changes but is the same for all; NULL: no events. */
+static const NslmPoisson *table_changing(const struct giving *g, uint64_t step) {
+  struct rt_drive_part *part = g->part;
+  rt_part_values(g->h->sim, part, step);
+  double rate = part->out[0];
+  if (!rate_good(g->h, part->drive, rate, step)) return NULL;
+  if (rate != part->now) nslm_poisson_make(rate * g->h->sim->dt, part->room, &part->table);
+  part->now = rate;
+  return part->table.parts ? &part->table : NULL;
+}
+
+/* The events that are emitted in `step`. */
+static void poisson_give(const struct giving *g, uint64_t step) {
   struct rt_drive_part *part = g->part;
   const struct rt_drive *d = part->drive;
-  rt_part_values(g->h->sim, part, step);
-  if (d->def->each) {
+  if (d->kernel && d->def->each) {
+    rt_part_values(g->h->sim, part, step);
     poisson_each(g, part->out - rt_part_first(part), step);
     return;
   }
-  double rate = part->out[0];
-  if (!rate_good(g->h, d, rate, step)) return;
-  if (rate != part->now) nslm_poisson_make(rate * g->h->sim->dt, part->room, &part->table);
-  part->now = rate;
-  if (part->table.parts) poisson_add(g, step, &part->table);
+  part->drawn = d->kernel ? table_changing(g, step) : &d->table;
+  if (part->drawn && !part->in_blocks) poisson_add(g, step, part->drawn, part->from, part->to);
+}
+
+void rt_drive_draw(struct rt_shard *h, struct rt_drive_part *part, uint64_t step, uint32_t first, uint32_t n) {
+  const struct giving g = {h, part, NULL};
+  uint32_t from = part->from > first ? part->from : first, to = part->to < first + n ? part->to : first + n;
+  if (part->drawn && from < to) poisson_add(&g, step - part->drive->delay_steps, part->drawn, from, to);
 }
 
 static void given_add(const struct giving *g, uint64_t step) {
@@ -174,8 +188,7 @@ void rt_drive_give(struct rt_shard *h, struct rt_drive_part *part, uint64_t step
   if (d->def->kind != NSL_POISSON) {
     if (step >= delay) given_add(&g, step - delay);
   } else if (d->mean > 0 && step > delay) {
-    if (d->kernel) poisson_changing(&g, step - delay);
-    else poisson_add(&g, step - delay, &d->table);
+    poisson_give(&g, step - delay);
   }
   if (part->ring) ring_take(&g, step);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "runtime/blocks.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/setup.h"
@@ -64,6 +65,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_connect(s);
   if (!e) e = rt_drives_units(s);
   if (!e) e = rt_init(s);
+  if (!e) e = rt_blocks_make(s);
   if (!e) e = rt_feeds_make(s);
   if (!e) e = rt_probes_begin(s);
   if (!e) e = lists_make(s);

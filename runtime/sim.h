@@ -111,6 +111,12 @@ struct rt_due {
   uint32_t at;    /* synapses done */
 };
 
+/* A kernel's pointer to an array that holds one number for all elements of a slice (blocks.c). */
+struct rt_flat {
+  void **slot, *array;
+  size_t bytes; /* of an element */
+};
+
 /* Part of a population that a shard owns: elements [first, first + count), count a multiple of 64. */
 struct rt_slice {
   struct rt_pop *pop;
@@ -123,6 +129,9 @@ struct rt_slice {
   nsl_kernel_fn *step, *finish; /* finish: behind the events, or NULL */
   struct rt_receive *receive;   /* by port */
   void ***past_slots;           /* by delayed value: of the kernel of x */
+  struct rt_drive_part **draws; /* Poisson counts that are drawn block by block */
+  struct rt_flat *flats;
+  uint32_t n_draws, n_flats;
   uint64_t last_mask; /* lanes of the last word that are real */
   uint64_t again;     /* the last step at which an element spiked that was held, 0: none did */
 };
@@ -241,6 +250,8 @@ struct rt_drive_part { /* a drive's elements in one slice: [from, to) */
   double now;        /* current: the last value; rate: that of the table */
   NslmPoisson table;
   uint64_t *room; /* the table's */
+  bool in_blocks;           /* drawn by rt_drive_draw, */
+  const NslmPoisson *drawn; /* from this table in this step; NULL: no events */
   int64_t *ring;     /* where delays differ: weights (`each`: events) under way, by step and element */
   uint32_t ring_mask;
 };

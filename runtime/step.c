@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/blocks.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
 #include "runtime/verify.h"
@@ -178,7 +179,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
                           .t = (double)step * s->dt,
                           .dt = s->dt};
     if (p->class->n_pasts) rt_pasts_begin(s, c, step);
-    if (c->step(&env)) bad_find(h, c, step);
+    if (rt_blocks_step(h, c, &env)) bad_find(h, c, step);
     if (c->finish) {
       rt_lap(&h->laps, RT_UPDATE);
       rt_events_handle(h, c, &env);
