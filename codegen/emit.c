@@ -116,13 +116,23 @@ static LLVMValueRef to_double_by_halves(Emit *e, LLVMValueRef x) {
   return LLVMBuildFAdd(b, both, LLVMBuildBitCast(b, low, reals, ""), "");
 }
 
+/* In f32 programs. A scale below 0 says that the accumulator holds the sum itself, as a float (ir.h). */
+static LLVMValueRef take_narrow(Emit *e, LLVMValueRef x, LLVMValueRef scale) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMValueRef sum = LLVMBuildFMul(b, LLVMBuildSIToFP(b, x, e->real, ""), scale, "");
+  LLVMValueRef is_sum = LLVMBuildFCmp(b, LLVMRealOLT, scale, LLVMConstNull(e->real), "");
+  return LLVMBuildSelect(b, is_sum, LLVMBuildBitCast(b, x, e->real, ""), sum, "");
+}
+
 /* The accumulator as a real times the value of its unit; then it is empty. */
 static LLVMValueRef take(Emit *e, uint32_t slot, LLVMValueRef scale) {
   LLVMBuilderRef b = e->u->builder;
-  LLVMTypeRef ints = emit_vector(e, e->u->i64);
-  LLVMValueRef p = emit_array_at(e, slot, e->u->i64), x = LLVMBuildLoad2(b, ints, p, "");
-  LLVMSetAlignment(x, 8);
-  LLVMSetAlignment(LLVMBuildStore(b, LLVMConstNull(ints), p), 8);
+  LLVMTypeRef word = e->f32_arrays ? e->u->i32 : e->u->i64, ints = emit_vector(e, word);
+  LLVMValueRef p = emit_array_at(e, slot, word), x = LLVMBuildLoad2(b, ints, p, "");
+  unsigned align = e->f32_arrays ? 4 : 8;
+  LLVMSetAlignment(x, align);
+  LLVMSetAlignment(LLVMBuildStore(b, LLVMConstNull(ints), p), align);
+  if (e->f32_arrays) return take_narrow(e, x, scale);
   bool halves = !e->f32 && e->lanes > 1 && !e->u->target->i64_to_f64;
   LLVMValueRef real = halves ? to_double_by_halves(e, x) : LLVMBuildSIToFP(b, x, e->real, "");
   return LLVMBuildFMul(b, real, scale, "");

@@ -108,12 +108,14 @@ static Memory slot_memory(SlotKind kind) {
 
 /* What an element of the slot's array is in memory. */
 static LLVMTypeRef slot_element(const Emit *e, const IrSlot *slot) {
-  if (slot->kind == SLOT_PORT) return e->u->i64;
+  if (slot->kind == SLOT_PORT) return e->f32_arrays ? e->u->i32 : e->u->i64;
   bool f64 = !e->f32_arrays || slot->kind == SLOT_COLUMN || ir_kernel_f64_arrays(e->k->kind);
   return f64 ? e->u->f64 : e->u->f32;
 }
 
-static unsigned element_bytes(const Emit *e, LLVMTypeRef element) { return element == e->u->f32 ? 4 : 8; }
+static unsigned element_bytes(const Emit *e, LLVMTypeRef element) {
+  return element == e->u->f32 || element == e->u->i32 ? 4 : 8;
+}
 
 /* A float as the processor would have made it from a double: zero if it is subnormal. LLVM converts constants
  * itself, and knows nothing of this. */

@@ -62,10 +62,16 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const Ev
 }
 
 static real S(take)(const IrEnv *env, uint32_t slot, int64_t e, real scale) {
-  int64_t *array = env->slots[slot];
-  real v = (real)array[e] * scale;
-  array[e] = 0;
-  return v;
+  if (!env->f32) {
+    int64_t *array = env->slots[slot], sum = array[e];
+    array[e] = 0;
+    return (real)sum * scale;
+  }
+  int32_t *narrow = env->slots[slot], sum = narrow[e];
+  float itself;
+  memcpy(&itself, &sum, sizeof itself);
+  narrow[e] = 0;
+  return scale < 0 ? (real)itself : (real)sum * scale;
 }
 
 static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t e, real v) {

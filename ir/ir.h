@@ -263,7 +263,8 @@ IrKernel *ir_kernel(Session *s, Arena *a, KernelKind kind, Name name);
 uint32_t ir_slot(IrBuild *b, SlotKind kind, uint32_t index, Name name, IrType type, Dim dim); /* finds or adds */
 IrVal ir_const(IrBuild *b, double num, Dim dim);
 IrVal ir_load(IrBuild *b, uint32_t slot);
-IrVal ir_take(IrBuild *b, uint32_t slot, IrVal scale); /* port: (real)integer * scale, and clear */
+/* port: (real)integer * scale, and clear. In f32 programs scale < 0 says that the accumulator holds the sum as a float. */
+IrVal ir_take(IrBuild *b, uint32_t slot, IrVal scale);
 void ir_store(IrBuild *b, uint32_t slot, IrVal v);
 IrVal ir_op1(IrBuild *b, IrOp op, IrVal a);
 IrVal ir_op2(IrBuild *b, IrOp op, IrVal a, IrVal c);
@@ -334,7 +335,7 @@ typedef struct {      /* as struct nsl_event */
   double weight;
 } IrEvent;
 typedef struct {
-  void *const *slots;   /* by the kernel's slot number: double* or float* (f32), int64_t* (port), uint64_t* masks (bool) */
+  void *const *slots;   /* by the kernel's slot number: double* or float* (f32), int64_t* or int32_t* (f32; port), uint64_t* masks (bool) */
   double *u;            /* uniform block or G */
   const uint8_t *set;   /* setup: by G slot */
   uint64_t key, step;

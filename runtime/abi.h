@@ -22,7 +22,7 @@ struct nsl_event {
  * whose position 0 is element `first`. */
 struct nsl_env {
   void *const *slots;   /* by the code's bindings: real arrays (double, or float in an f32 program; OUT of synapse kernels: double),
-                           int64_t accumulators (port), uint64_t words (held, prev, spike). NULL for uniform and global */
+                           int64_t accumulators (port; in an f32 program int32_t, or floats if the unit is below 0), uint64_t words (held, prev, spike). NULL for uniform and global */
   double *u;            /* the population's or projection's block of G; setup: G */
   const uint8_t *set;   /* setup: by slot, nonzero if the user has set it */
   uint64_t key;         /* nslm_key(seed, path_hash) */

@@ -1,11 +1,8 @@
-/* Projections before and after their synapses are made: slices, rules, groups, memory, units of the
- * accumulators.
+/* Projections before and after their synapses are made: slices, rules, groups, memory.
  *
- * Accumulators are 64-bit integers, so that no order of additions matters. One unit is a power of two for
- * each port, as fine as the exact bound of a sum in one step allows: all synapses onto one element, plus what
- * drives may add. Rows with one weight keep it apart from the synapses, so their unit is chosen when the
- * fan-in has been counted. Rows with a weight for each synapse hold 48 bits, so their unit is fixed before,
- * from a sample of the weights; should one not fit, all is built again, coarser. */
+ * Projections of one source population whose synapses have one form and reach the same array of accumulators share rows
+ * (a group). Which form is a matter of the units (units.c), which are chosen before. Should a weight turn out to be
+ * larger than was allowed for, all is built again with what is known then. */
 #include "runtime/connect.h"
 
 #include <math.h>
@@ -16,15 +13,7 @@
 #include "runtime/events.h"
 #include "runtime/threads.h"
 
-enum {
-  CONST_GROUPS = 4,
-  SAMPLE_SOURCES = 16,
-  SAMPLE_EACH = 256,
-  HEADROOM = 3,
-  HEADROOM_MORE = 8,
-  ATTEMPTS = 8,
-  MOST_DELAY = 1 << 20
-};
+enum { CONST_GROUPS = 4, ATTEMPTS = 3, MOST_DELAY = 1 << 20 };
 
 /* ---- values of synapses */
 
@@ -115,63 +104,78 @@ static void ports_join(struct rt_sim *s, uint32_t a, uint32_t b) {
   s->ports[a > b ? a : b].same = a > b ? b : a;
 }
 
-static void group_apart(struct rt_proj *p) {
-  p->group = p->source->n_groups++;
-  p->source->groups[p->group] = (struct rt_group){.apart = true, .rank = p->rank, .port = p->port};
-}
-
 static bool is_straight(const struct rt_proj *p) { return p->target->class->ports[p->def->port].straight; }
 
-/* Its own group for each port; the weight is that of all others there. */
-static void group_straight(struct rt_proj *p) {
-  struct rt_pop *pop = p->source;
-  for (p->group = 0; p->group < pop->n_groups; p->group++)
-    if (pop->groups[p->group].straight && pop->groups[p->group].port == p->port) return;
-  pop->groups[pop->n_groups++] = (struct rt_group){.straight = true, .weight = p->weight, .port = p->port};
+static int groups_alloc(struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_projs; i++) s->projs[i].source->n_out++;
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    s->pops[i].groups = rt_alloc(&s->mem, s->pops[i].n_out, sizeof *s->pops[i].groups);
+    if (!s->pops[i].groups) return NSL_EMEMORY;
+  }
+  return 0;
 }
 
-static void group_find(struct rt_sim *s, struct rt_proj *p) {
+/* Ports that get the same weight from one population should have the same unit, so that they can share rows. A source
+ * with many different weights has them at the synapses: every group is a row of its own. `groups` serves as a list. */
+static void weight_share(struct rt_sim *s, struct rt_proj *p) {
   struct rt_pop *pop = p->source;
-  uint32_t n_const = 0;
-  if (rt_port_each(p->target, p->def->port)) {
-    group_apart(p);
-    return;
-  }
-  if (is_straight(p)) {
-    group_straight(p);
-    return;
-  }
-  for (uint32_t i = 0; i < pop->n_groups; i++)
-    n_const += !pop->groups[i].wide && !pop->groups[i].apart && !pop->groups[i].straight;
-  for (int wide = p->drawn_weight; wide < 2; wide++) {
-    for (p->group = 0; p->group < pop->n_groups; p->group++) {
-      struct rt_group *g = &pop->groups[p->group];
-      if (g->apart || g->straight || g->wide != wide || (!wide && g->weight != p->weight)) continue;
-      if (!wide) ports_join(s, g->port, p->port);
+  uint32_t others = 0;
+  for (uint32_t i = 0; i < pop->n_groups; i++) {
+    const struct rt_group *g = &pop->groups[i];
+    if (g->nth != p->def->port) continue;
+    if (g->weight == p->weight) {
+      ports_join(s, g->port, p->port);
       return;
     }
-    if (!wide && n_const == CONST_GROUPS) continue; /* many weights: each synapse holds its own */
-    pop->groups[pop->n_groups++] = (struct rt_group){.wide = wide, .weight = p->weight, .port = p->port};
-    return;
+    others++;
   }
+  p->each = others >= CONST_GROUPS;
+  if (!p->each)
+    pop->groups[pop->n_groups++] = (struct rt_group){.nth = p->def->port, .weight = p->weight, .port = p->port};
+}
+
+/* What each projection is, as far as units do not matter. */
+static int kinds_find(struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    struct rt_proj *p = &s->projs[i];
+    p->each = p->drawn_weight;
+    if (rt_port_each(p->target, p->def->port)) {
+      p->form = RT_APART;
+    } else if (is_straight(p)) {
+      p->form = s->program->f32 ? RT_FORM_straight_f32 : RT_FORM_straight_f64;
+      if (p->drawn_weight)
+        return rt_fail_at(NSL_EINPUT, p->def->place, "%s: the program has no accumulators for this port", p->def->path);
+    } else if (!p->drawn_weight) {
+      weight_share(s, p);
+    }
+  }
+  return 0;
+}
+
+static struct rt_group group_of(const struct rt_sim *s, const struct rt_proj *p) {
+  struct rt_group g = {.form = p->form, .nth = p->def->port};
+  bool straight = p->form != RT_APART && rt_forms[p->form].behind;
+  if (p->form == RT_APART) g.rank = p->rank;
+  if (straight) g.port = p->port; /* the weight is that of all others there */
+  if (straight) g.weight = p->weight;
+  else if (p->form != RT_APART && !p->each) g.units = llrint(p->weight / s->ports[p->port].unit);
+  return g;
+}
+
+static bool group_same(const struct rt_group *a, const struct rt_group *b) {
+  return a->form == b->form && a->nth == b->nth && a->units == b->units && a->port == b->port && a->rank == b->rank;
 }
 
 static int groups_make(struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_pops; i++) s->pops[i].n_groups = 0;
+  s->n_groups = 0;
+  s->n_rows = 0;
   for (uint32_t i = 0; i < s->n_projs; i++) {
     struct rt_proj *p = &s->projs[i];
-    p->source->n_groups += rt_port_each(p->target, p->def->port) || is_straight(p);
-  }
-  for (uint32_t i = 0; i < s->n_pops; i++) {
-    uint64_t most = CONST_GROUPS + 1 + (uint64_t)s->pops[i].n_groups;
-    s->pops[i].groups = rt_alloc(&s->mem, most, sizeof *s->pops[i].groups);
-    if (!s->pops[i].groups) return NSL_EMEMORY;
-    s->pops[i].n_groups = 0;
-  }
-  for (uint32_t i = 0; i < s->n_projs; i++) {
-    if (is_straight(&s->projs[i]) && s->projs[i].drawn_weight)
-      return rt_fail_at(NSL_EINPUT, s->projs[i].def->place, "%s: the program has no accumulators for this port",
-                        s->projs[i].def->path);
-    group_find(s, &s->projs[i]);
+    struct rt_group g = group_of(s, p);
+    for (p->group = 0; p->group < p->source->n_groups; p->group++)
+      if (group_same(&p->source->groups[p->group], &g)) break;
+    if (p->group == p->source->n_groups) p->source->groups[p->source->n_groups++] = g;
   }
   for (uint32_t i = 0; i < s->n_pops; i++) {
     struct rt_pop *p = &s->pops[i];
@@ -185,12 +189,10 @@ static int groups_make(struct rt_sim *s) {
 /* ---- memory */
 
 static double proj_bytes(const struct rt_sim *s, const struct rt_proj *p) {
-  const struct rt_group *group = &p->source->groups[p->group];
-  bool wide = group->wide;
   double row_parts = (double)p->sn * s->n_shards,
          buckets = p->drawn_delay ? fmin(p->expected, row_parts * 50) : row_parts;
-  if (group->apart) return p->expected * 16 + buckets * 16;
-  return p->expected * (wide ? 8 : 2) + buckets * (wide ? 8 : 14);
+  if (p->form == RT_APART) return p->expected * 16 + buckets * 16;
+  return p->expected * rt_forms[p->form].bytes + buckets * (8 + 3.5);
 }
 
 static int memory_check(struct rt_build *b) {
@@ -198,6 +200,7 @@ static int memory_check(struct rt_build *b) {
   const struct rt_proj *worst = NULL;
   double most = 0, rows = (double)s->n_rows * s->n_shards * sizeof(struct rt_row),
          left = (double)rt_memory_left();
+  b->store_bytes = 0;
   for (uint32_t i = 0; i < s->n_projs; i++) {
     double own = proj_bytes(s, &s->projs[i]);
     b->store_bytes += own;
@@ -226,92 +229,31 @@ static int stores_reserve(struct rt_build *b) {
   return 0;
 }
 
-/* ---- units */
-
-static double sample_largest(struct rt_sim *s, const struct rt_proj *p) {
-  double w[SAMPLE_EACH], largest = 0;
-  uint32_t sources = p->sn < SAMPLE_SOURCES ? p->sn : SAMPLE_SOURCES;
-  for (uint32_t i = 0; i < sources; i++) {
-    rt_synapse_values(s, p, &p->def->weight_code, p->s0 + (uint32_t)((uint64_t)p->sn * i / sources), SAMPLE_EACH,
-                      w);
-    for (uint32_t k = 0; k < SAMPLE_EACH; k++) {
-      double a = fabs(rt_weight_clip(p, w[k]));
-      if (isfinite(a) && a > largest) largest = a;
-    }
-  }
-  return largest;
-}
-
-static int units_before(struct rt_build *b, int headroom) {
-  struct rt_sim *s = b->s;
-  memset(b->units, 0, s->n_ports * sizeof *b->units);
-  for (uint32_t i = 0; i < s->n_projs; i++) {
-    struct rt_proj *p = &s->projs[i];
-    struct rt_unit *u = &b->units[rt_same(s, p->port)];
-    if (p->source->groups[p->group].apart) continue;
-    double largest = p->drawn_weight ? sample_largest(s, p) : fabs(p->weight);
-    u->wide |= p->source->groups[p->group].wide;
-    u->largest = fmax(u->largest, largest);
-  }
-  for (uint32_t i = 0; i < s->n_ports; i++) {
-    struct rt_unit *u = &b->units[i];
-    int e = (u->largest > 0 ? ilogb(u->largest) + 1 : 0) + headroom;
-    if (e > 900 || e < -900)
-      return rt_fail(NSL_EMODEL, "population %s: weights of %g cannot be summed",
-                     s->pops[s->ports[i].pop].def->path, u->largest);
-    u->unit = ldexp(1, e - RT_WIDE_BITS);
-    u->quantum = ldexp(1, e - RT_WIDE_BITS + RT_FAN_SHIFT);
-  }
-  return 0;
-}
-
-/* Largest sums from the counted fan-in and the drives. */
-static void units_need(struct rt_build *b) {
-  struct rt_sim *s = b->s;
-  for (uint32_t h = s->own0; h < s->own1; h++)
-    for (uint32_t c = 0; c < s->shards[h].n_slices; c++) {
-      const struct rt_slice *slice = &s->shards[h].slices[c];
-      for (uint32_t q = 0; q < slice->pop->class->n_ports; q++) {
-        uint32_t port = slice->pop->port0 + q;
-        struct rt_unit *u = &b->units[rt_same(s, port)];
-        uint64_t most = 0, *fan = b->fan[h] + slice->acc0 + q * slice->count;
-        for (uint32_t i = 0; i < slice->count; i++) most = fan[i] > most ? fan[i] : most;
-        u->need = fmax(u->need, (double)most * u->quantum + s->ports[port].drive_sum);
-      }
-    }
-}
-
-/* false: a sum would not fit into the fixed units. */
-static bool units_after(struct rt_build *b) {
-  struct rt_sim *s = b->s;
-  for (uint32_t i = 0; i < s->n_ports; i++) {
-    struct rt_unit *u = &b->units[rt_same(s, i)];
-    double least = u->need > 0 ? ldexp(1, ilogb(u->need) + 1 - RT_SUM_BITS) : 1;
-    if (u->wide && least > u->unit) return false;
-    s->ports[i].unit = u->wide ? u->unit : least;
-  }
-  return true;
-}
-
 /* ---- the whole */
 
-static int attempt(struct rt_build *b, int headroom, bool *ret_fits) {
+static int attempt(struct rt_build *b) {
   struct rt_sim *s = b->s;
-  int e = units_before(b, headroom);
+  int e = rt_units_choose(s);
+  if (!e) e = groups_make(s);
+  if (!e) e = memory_check(b);
   if (!e) e = stores_reserve(b);
-  b->fan = rt_alloc(&s->build_mem, s->n_shards, sizeof *b->fan);
-  if (!e && !b->fan) e = NSL_EMEMORY;
-  for (uint32_t i = s->own0; !e && i < s->own1; i++)
-    if (!(b->fan[i] = rt_alloc(&s->build_mem, s->shards[i].n_acc, sizeof **b->fan))) e = NSL_EMEMORY;
+  if (!e && !(b->largest = rt_alloc(&s->build_mem, s->n_projs, sizeof *b->largest))) e = NSL_EMEMORY;
   b->min_delay = UINT32_MAX;
   b->max_delay = 0;
   b->n_synapses = 0;
-  b->coarser = 0;
-  if (!e) e = rt_assemble(b);
-  if (e) return e;
-  units_need(b);
-  *ret_fits = !b->coarser && units_after(b);
-  return 0;
+  return e ? e : rt_assemble(b);
+}
+
+/* Weights larger than was allowed for? Then the largest are known now. */
+static bool weights_fit(struct rt_build *b) {
+  bool fit = true;
+  for (uint32_t i = 0; i < b->s->n_projs; i++) {
+    struct rt_proj *p = &b->s->projs[i];
+    if (p->form == RT_APART || !(b->largest[i] > p->largest)) continue;
+    p->largest = b->largest[i];
+    fit = false;
+  }
+  return fit;
 }
 
 static int events_prepare(struct rt_sim *s, struct rt_shard *h) {
@@ -320,38 +262,60 @@ static int events_prepare(struct rt_sim *s, struct rt_shard *h) {
   struct rt_delivery *d = &h->delivery;
   d->store = h->store;
   d->mask = n - 1;
-  d->acc = h->acc;
-  d->weights = s->weights;
-  d->const_lists = rt_alloc(&s->mem, n, sizeof *d->const_lists);
-  d->wide_lists = rt_alloc(&s->mem, n, sizeof *d->wide_lists);
-  d->straight_lists = rt_alloc(&s->mem, n, sizeof *d->straight_lists);
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    uint32_t form = s->projs[i].form;
+    if (form == RT_APART || d->lists[form]) continue;
+    if (!(d->lists[form] = rt_alloc(&s->mem, n, sizeof **d->lists))) return NSL_EMEMORY;
+  }
   if (s->n_ranks && !(d->apart_lists = rt_alloc(&s->mem, n, sizeof *d->apart_lists))) return NSL_EMEMORY;
-  return d->const_lists && d->wide_lists && d->straight_lists ? 0 : NSL_EMEMORY;
+  return 0;
+}
+
+/* Sums of ports whose int32 accumulators are not enough; with the same numbers of elements. */
+static int sums_prepare(struct rt_sim *s, struct rt_shard *h) {
+  uint32_t n_ports = 0;
+  for (uint32_t i = 0; i < h->n_slices; i++)
+    if (h->slices[i].pop->class->n_ports > n_ports) n_ports = h->slices[i].pop->class->n_ports;
+  if (!s->long_sums) return 0;
+  h->sums_bytes = (uint64_t)n_ports * h->n_elements * sizeof **h->sums;
+  h->sums = rt_alloc(&s->mem, n_ports, sizeof *h->sums);
+  h->sums_block = rt_alloc(&s->mem, h->sums_bytes, 1);
+  if (!h->sums || !h->sums_block) return NSL_EMEMORY;
+  for (uint32_t k = 0; k < n_ports; k++) h->sums[k] = h->sums_block + (uint64_t)k * h->n_elements;
+  return 0;
 }
 
 /* Where the numbers of a straight port's synapses lead in this shard; NULL: to none of its elements. */
 static void *straight_to(const struct rt_sim *s, const struct rt_shard *h, uint32_t port) {
   const struct rt_pop *pop = &s->pops[s->ports[port].pop];
-  uint32_t q = s->ports[port].port;
   for (uint32_t i = 0; i < h->n_slices; i++) {
     const struct rt_slice *c = &h->slices[i];
     if (c->pop != pop) continue;
-    uintptr_t state = (uintptr_t)pop->states[pop->class->ports[q].straight - 1];
-    return (void *)(state + ((size_t)c->first - c->acc0 - (size_t)q * c->count) * s->real_size);
+    uintptr_t state = (uintptr_t)pop->states[pop->class->ports[s->ports[port].port].straight - 1];
+    return (void *)(state + ((size_t)c->first - c->base) * s->real_size);
   }
   return NULL;
 }
 
-static int straight_prepare(struct rt_sim *s, struct rt_shard *h) {
-  struct rt_straight *to = rt_alloc(&s->mem, s->n_groups, sizeof *to);
-  if (!to) return NSL_EMEMORY;
+static void *group_to(const struct rt_sim *s, const struct rt_shard *h, const struct rt_group *g) {
+  if (rt_forms[g->form].behind) return straight_to(s, h, g->port);
+  uint32_t n_ports = 0;
+  for (uint32_t i = 0; i < h->n_slices; i++)
+    if (h->slices[i].pop->class->n_ports > n_ports) n_ports = h->slices[i].pop->class->n_ports;
+  if (g->nth >= n_ports) return NULL; /* no target of it lies here */
+  return s->program->f32 && rt_forms[g->form].sum_bytes == sizeof(int64_t) ? (void *)h->sums[g->nth] : h->acc[g->nth];
+}
+
+static int reach_prepare(struct rt_sim *s, struct rt_shard *h) {
+  struct rt_reach *reach = rt_alloc(&s->mem, s->n_groups, sizeof *reach);
+  if (!reach) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_pops; i++)
-    for (uint32_t g = 0; g < s->pops[i].n_groups; g++) {
-      const struct rt_group *group = &s->pops[i].groups[g];
-      if (group->straight)
-        to[group->index] = (struct rt_straight){straight_to(s, h, group->port), group->weight};
+    for (uint32_t k = 0; k < s->pops[i].n_groups; k++) {
+      const struct rt_group *g = &s->pops[i].groups[k];
+      if (g->form != RT_APART)
+        reach[g->index] = (struct rt_reach){group_to(s, h, g), g->units, g->weight, g->nth};
     }
-  h->delivery.straight = to;
+  h->delivery.reach = reach;
   return 0;
 }
 
@@ -360,17 +324,11 @@ static int finish(struct rt_build *b) {
   s->n_synapses = b->n_synapses;
   s->max_delay = b->max_delay;
   s->min_delay = b->n_synapses ? b->min_delay : 0;
-  s->weights = rt_alloc(&s->mem, s->n_groups, sizeof *s->weights);
-  if (!s->weights) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < s->n_pops; i++)
-    for (uint32_t g = 0; g < s->pops[i].n_groups; g++) {
-      const struct rt_group *group = &s->pops[i].groups[g];
-      if (!group->wide && !group->apart) s->weights[group->index] = llrint(group->weight / s->ports[group->port].unit);
-    }
   int e = 0;
   for (uint32_t i = s->own0; !e && i < s->own1; i++) {
     e = events_prepare(s, &s->shards[i]);
-    if (!e) e = straight_prepare(s, &s->shards[i]);
+    if (!e) e = sums_prepare(s, &s->shards[i]);
+    if (!e) e = reach_prepare(s, &s->shards[i]);
   }
   return e;
 }
@@ -380,17 +338,16 @@ int rt_connect(struct rt_sim *s) {
   int e = projs_prepare(s);
   if (!e) rt_connections_advise(s);
   if (!e) rt_events_rank(s);
-  if (!e) e = groups_make(s);
-  if (!e) e = memory_check(&b);
+  if (!e) e = groups_alloc(s);
+  if (!e) e = kinds_find(s);
   if (!e) e = rt_rules_make(s);
   if (e) return e;
-  b.units = rt_alloc(&s->mem, s->n_ports, sizeof *b.units);
-  if (!b.units) return NSL_EMEMORY;
+  rt_weights_look(s);
   bool fits = false;
   for (int i = 0; !e && !fits && i < ATTEMPTS; i++) {
     rt_mem_free(&s->build_mem);
-    e = attempt(&b, HEADROOM + HEADROOM_MORE * i, &fits);
+    e = attempt(&b);
+    fits = weights_fit(&b);
   }
-  if (!e && !fits) e = rt_fail(NSL_EMODEL, "the weights differ too much in size to be summed exactly");
   return e ? e : finish(&b);
 }

@@ -5,25 +5,12 @@
 #include "runtime/rules.h"
 #include "runtime/sim.h"
 
-enum { RT_WIDE_BITS = 47, RT_FAN_SHIFT = 16, RT_SUM_BITS = 62 };
-
-/* Units of a set of ports that must be equal; at the index of its first port. */
-struct rt_unit {
-  bool wide;      /* some row onto it has a weight for each synapse */
-  double largest; /* weight, as far as it is known beforehand */
-  double unit;    /* wide: fixed before the synapses are packed */
-  double quantum; /* fan-in is counted in units of this */
-  double need;    /* bound of a sum in one step */
-};
-
 struct rt_build {
   struct rt_sim *s;
-  struct rt_unit *units;         /* by port: that of rt_same(port) */
   double store_bytes;            /* estimate for all shards */
   _Atomic uint32_t next, failed; /* work not yet taken; some thread has failed */
-  _Atomic uint32_t coarser;      /* a weight did not fit: try again with larger units */
-  uint64_t **fan;                /* by shard: largest sum in quanta, by accumulator, of all threads */
   _Atomic uint32_t merging;      /* lock of what follows */
+  double *largest;               /* |weight| found, by projection */
   uint32_t min_delay, max_delay;
   uint64_t n_synapses;
 };
@@ -37,5 +24,9 @@ double rt_weight_clip(const struct rt_proj *p, double w);
 uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double delay);
 void rt_connections_advise(struct rt_sim *s); /* advise.c: warnings */
 int rt_assemble(struct rt_build *b);
+/* ---- units.c */
+void rt_weights_look(struct rt_sim *s); /* the size of the weights, bounds of fan-in; p->form tells who is apart */
+int rt_units_choose(struct rt_sim *s);  /* units of ports, forms of projections */
+double rt_weights_typical(const double *weights, uint32_t n); /* the median of those that are not 0 */
 
 #endif

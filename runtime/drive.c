@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "math/math.h"
+#include "runtime/connect.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
 
@@ -361,6 +362,16 @@ static int columns_check(struct rt_sim *s, const struct rt_drive *d, uint32_t fi
   return 0;
 }
 
+/* What units.c must know of a drive onto a port. */
+static void port_bound(struct rt_port *port, const struct rt_drive *d) {
+  double typical = d->weights ? rt_weights_typical(d->weights, d->tn) : fabs(d->weight);
+  port->drive_sum += drive_bound(d);
+  if (typical == 0 || (port->drive_typical > 0 && port->drive_typical <= typical)) return;
+  port->drive_typical = typical;
+  port->drive_path = d->def->path;
+  port->drive_place = d->def->place;
+}
+
 static int samples_read(struct rt_sim *s, struct rt_drive *d) {
   if (d->def->kind == NSL_SPIKES) return 0;
   d->samples = rt_alloc(&s->mem, d->def->n_data, sizeof *d->samples);
@@ -410,7 +421,7 @@ int rt_drives_prepare(struct rt_sim *s) {
   if (!e) e = poisson_rooms(s);
   for (uint32_t i = 0; !e && i < s->n_drives; i++) {
     const struct rt_drive *d = &s->drives[i];
-    if (!rt_drive_is_current(d) && !d->each) s->ports[d->target->port0 + d->def->port].drive_sum += drive_bound(d);
+    if (!rt_drive_is_current(d) && !d->each) port_bound(&s->ports[d->target->port0 + d->def->port], d);
   }
   return e;
 }

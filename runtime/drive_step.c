@@ -49,8 +49,8 @@ static void wrong_at(struct rt_shard *h, const struct rt_drive *d, double value,
 
 /* ---- events */
 
-static int64_t *accumulators(struct rt_shard *h, const struct rt_drive_part *part) {
-  return h->acc + part->slice->acc0 + (size_t)part->drive->def->port * part->slice->count;
+static struct rt_acc accumulators(const struct rt_shard *h, const struct rt_drive_part *part) {
+  return rt_acc(h, part->slice, part->drive->def->port);
 }
 
 struct giving {
@@ -58,6 +58,11 @@ struct giving {
   struct rt_drive_part *part;
   const struct rt_taker *taker; /* NULL: the accumulators */
 };
+
+static inline void add(struct rt_acc acc, uint32_t i, int64_t sum) {
+  if (acc.narrow) acc.narrow[i] += (int32_t)sum;
+  else acc.wide[i] += sum;
+}
 
 /* `count` events for an element, emitted at `step`. */
 static inline void deliver(const struct giving *g, uint32_t element, int64_t count, uint64_t step) {
@@ -71,7 +76,7 @@ static inline void deliver(const struct giving *g, uint32_t element, int64_t cou
   } else if (g->taker) {
     g->taker->take(g->taker->context, element, count, d->weights ? d->weights[target] : d->weight);
   } else {
-    accumulators(g->h, part)[element - part->slice->first] += sum;
+    add(accumulators(g->h, part), element - part->slice->first, sum);
   }
 }
 
@@ -79,14 +84,14 @@ static inline void deliver(const struct giving *g, uint32_t element, int64_t cou
 static void ring_take(const struct giving *g, uint64_t step) {
   const struct rt_drive_part *part = g->part;
   const struct rt_drive *d = part->drive;
-  int64_t *acc = accumulators(g->h, part) + (part->from - part->slice->first);
+  struct rt_acc acc = accumulators(g->h, part);
   uint32_t n = part->to - part->from;
   int64_t *row = part->ring + (step & part->ring_mask) * n;
   for (uint32_t i = 0; i < n; i++) {
     uint32_t target = part->from + i - d->t0;
     if (!row[i]) continue;
     if (g->taker) g->taker->take(g->taker->context, part->from + i, row[i], d->weights ? d->weights[target] : d->weight);
-    else acc[i] += row[i];
+    else add(acc, part->from - part->slice->first + i, row[i]);
     row[i] = 0;
   }
 }
@@ -98,15 +103,20 @@ static void poisson_add(const struct giving *g, uint64_t step, const NslmPoisson
   const struct rt_slice *c = part->slice;
   const struct rt_drive *d = part->drive;
   bool own = d->units || part->ring || g->taker;
-  int64_t *acc = accumulators(g->h, part);
+  struct rt_acc acc = accumulators(g->h, part);
   if (to == c->pop->size && !own) to = c->first + c->count; /* padding lanes are inert */
   uint32_t first = from / 64 * 64, last = (to + 63) / 64 * 64;
   while (first < last) {
     bool partly = own || first < from || first + 64 > to;
     uint32_t n = partly ? 64 : (to / 64 * 64) - first;
-    int64_t block[64] = {0}, *at = partly ? block : acc + (first - c->first);
-    g->h->sim->hot.poisson_i64((int64_t *)((uintptr_t)at - (uintptr_t)first * sizeof *at), first, n,
-                               partly ? 1 : d->weight_units, d->key, step, table);
+    int64_t block[64] = {0};
+    if (!partly && acc.narrow)
+      g->h->sim->hot.poisson_i32((void *)((uintptr_t)acc.narrow - c->first * sizeof *acc.narrow), first, n,
+                                 d->weight_units, d->key, step, table);
+    else
+      g->h->sim->hot.poisson_i64((void *)(partly ? (uintptr_t)block - first * sizeof *block
+                                                 : (uintptr_t)acc.wide - c->first * sizeof *acc.wide),
+                                 first, n, partly ? 1 : d->weight_units, d->key, step, table);
     for (uint32_t i = first; partly && i < first + 64; i++)
       if (i >= from && i < to && block[i - first]) deliver(g, i, block[i - first], step);
     first += n;

@@ -103,7 +103,7 @@ void rt_events_gather(struct rt_shard *h, uint64_t step) {
   if (!d->apart_lists) return;
   for (uint32_t i = d->apart_lists[step & d->mask]; i; i = d->events[i].next) {
     const struct rt_event *e = &d->events[i];
-    h->due[h->n_due++] = (struct rt_due){(uint64_t)e->weight << 32 | d->store[e->at + 1], i, 0};
+    h->due[h->n_due++] = (struct rt_due){(uint64_t)e->group << 32 | d->store[e->at + 1], i, 0};
   }
   due_sort(h->due, h->n_due);
 }
@@ -160,7 +160,7 @@ static void synapse(struct handling *g, const uint64_t *at) {
   const struct rt_slice *c = g->slice;
   double weight;
   memcpy(&weight, &at[1], sizeof weight);
-  uint32_t element = c->first + (uint16_t)at[0] - c->acc0 - g->port * c->count;
+  uint32_t element = c->first + (uint16_t)at[0] - c->base;
   if (g->h->snapshot) rt_verify_event(g->h, c->pop->port0 + g->port, element, weight);
   push(g, element, weight);
 }

@@ -63,25 +63,31 @@ static uint64_t hash_slice(const struct rt_sim *s, const struct rt_slice *c) {
   return sum;
 }
 
-/* What an accumulator of a shard stands for: (port of the model) << 32 | element. */
-static uint64_t target_of(const struct rt_shard *h, uint32_t acc) {
+/* What an element of a shard is to the port with this number in its class: (port of the model) << 32 | element. */
+static uint64_t target_of(const struct rt_shard *h, uint32_t element, uint32_t nth) {
   for (uint32_t i = 0; i < h->n_slices; i++) {
     const struct rt_slice *c = &h->slices[i];
-    uint32_t n = c->count * c->pop->class->n_ports;
-    if (acc < c->acc0 || acc - c->acc0 >= n) continue;
-    uint32_t in = acc - c->acc0;
-    return (uint64_t)(c->pop->port0 + in / c->count) << 32 | (c->first + in % c->count);
+    if (element >= c->base && element - c->base < c->count)
+      return (uint64_t)(c->pop->port0 + nth) << 32 | (c->first + element - c->base);
   }
   return UINT64_MAX;
+}
+
+/* The number in its class of the port that a projection reaches, by its rank. */
+static uint32_t port_of_rank(const struct rt_sim *s, uint32_t rank) {
+  uint32_t i = 0;
+  while (rank < s->ports[i].rank0 || rank - s->ports[i].rank0 >= s->ports[i].n_ranks) i++;
+  return s->ports[i].port;
 }
 
 static uint64_t hash_apart(const struct rt_shard *h, struct rt_event e, uint64_t step) {
   const struct rt_delivery *d = &h->delivery;
   uint64_t sum = 0, at = e.at;
+  uint32_t nth = port_of_rank(h->sim, e.group);
   for (uint32_t n = e.n; n;) {
     const uint64_t *bucket = d->store + at;
     for (uint32_t i = 0; i < n; i++) {
-      uint64_t target = target_of(h, (uint16_t)bucket[2 + 2 * i]), which = bucket[2 + 2 * i] >> 16;
+      uint64_t target = target_of(h, (uint16_t)bucket[2 + 2 * i], nth), which = bucket[2 + 2 * i] >> 16;
       sum += mix(mix(mix(mix(mix(2, target), step), which), bucket[1]), bucket[3 + 2 * i]);
     }
     at += RT_UNITS_APART(n);
@@ -92,18 +98,19 @@ static uint64_t hash_apart(const struct rt_shard *h, struct rt_event e, uint64_t
 }
 
 /* All buckets that a spike has still to visit. */
-static uint64_t hash_event(const struct rt_shard *h, struct rt_event e, uint64_t step, bool wide) {
+static uint64_t hash_event(const struct rt_shard *h, struct rt_event e, uint64_t step, uint32_t form) {
   const struct rt_delivery *d = &h->delivery;
-  uint64_t sum = 0, at = e.at;
+  const struct rt_reach *reach = &d->reach[e.group];
+  uint64_t sum = 0, at = e.at, real;
+  memcpy(&real, &reach->real, sizeof real);
   for (uint32_t n = e.n; n;) {
     const uint64_t *bucket = d->store + at;
-    const uint16_t *narrow = (const uint16_t *)(bucket + 1);
     for (uint32_t i = 0; i < n; i++) {
-      uint16_t acc = wide ? (uint16_t)bucket[1 + i] : narrow[i];
-      int64_t w = wide ? (int64_t)bucket[1 + i] >> 16 : d->weights[e.weight];
-      sum += mix(mix(mix(1, target_of(h, acc)), step), (uint64_t)w);
+      struct rt_synapse x = rt_synapse_at(form, bucket, i);
+      uint64_t weight = rt_forms[form].behind ? real : (uint64_t)(rt_forms[form].weight_bits ? x.units : reach->units);
+      sum += mix(mix(mix(1, target_of(h, x.element, reach->nth)), step), weight);
     }
-    at += wide ? 1 + (uint64_t)n : 1 + ((uint64_t)n + 3) / 4;
+    at += rt_bucket_units(form, n);
     n = (uint32_t)bucket[0];
     step += bucket[0] >> 32;
   }
@@ -114,12 +121,9 @@ static uint64_t hash_under_way(const struct rt_sim *s, const struct rt_shard *h)
   const struct rt_delivery *d = &h->delivery;
   uint64_t sum = 0;
   for (uint64_t step = s->step + 1; step <= s->step + d->mask + 1; step++) {
-    for (uint32_t i = d->const_lists[step & d->mask]; i; i = d->events[i].next)
-      sum += hash_event(h, d->events[i], step, false);
-    for (uint32_t i = d->straight_lists[step & d->mask]; i; i = d->events[i].next)
-      sum += hash_event(h, d->events[i], step, false);
-    for (uint32_t i = d->wide_lists[step & d->mask]; i; i = d->events[i].next)
-      sum += hash_event(h, d->events[i], step, true);
+    for (uint32_t form = 0; form < RT_N_FORMS; form++)
+      for (uint32_t i = d->lists[form] ? d->lists[form][step & d->mask] : 0; i; i = d->events[i].next)
+        sum += hash_event(h, d->events[i], step, form);
     for (uint32_t i = d->apart_lists ? d->apart_lists[step & d->mask] : 0; i; i = d->events[i].next)
       sum += hash_apart(h, d->events[i], step);
   }

@@ -15,9 +15,6 @@ static inline void bucket_prefetch(const uint64_t *bucket, uint32_t units) {
   for (int i = 0; i < LINES && line < end; i++, line += 64) __builtin_prefetch(line, 0, 3);
 }
 
-static inline uint32_t units_const(uint32_t n) { return 1 + (n + 3) / 4; }
-static inline uint32_t units_wide(uint32_t n) { return 1 + n; }
-
 /* Hangs the event into the list of its next bucket, or frees it. */
 static inline void event_go_on(struct rt_delivery *d, uint32_t *lists, uint32_t i, uint32_t units,
                                uint64_t header, uint64_t step) {
@@ -32,76 +29,66 @@ static inline void event_go_on(struct rt_delivery *d, uint32_t *lists, uint32_t 
   *list = i;
 }
 
-static inline void add_const(int64_t *acc, const uint16_t *t, uint32_t n, int64_t w) {
-  uint32_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    acc[t[i]] += w;
-    acc[t[i + 1]] += w;
-    acc[t[i + 2]] += w;
-    acc[t[i + 3]] += w;
+#define WEIGHT_same(c, reach) ((reach)->units)
+#define WEIGHT_real(c, reach) ((reach)->real)
+#define WEIGHT_narrow(c, reach) ((c).weight)
+#define WEIGHT_middle(c, reach) ((c).weight)
+#define WEIGHT_wide(c, reach) ((c).weight)
+
+/* Adds one bucket. Of `real` cells all weights are equal: whatever the order, the bits are the same. */
+#define ADD(id, cell, sum)                                                                                      \
+  static inline void add_##id(const struct rt_reach *reach, const uint64_t *bucket, uint32_t n) {               \
+    const struct rt_cell_##cell *c = (const void *)(bucket + 1);                                                \
+    sum *to = reach->to;                                                                                        \
+    uint32_t i = 0;                                                                                             \
+    for (; i + 4 <= n; i += 4) {                                                                                \
+      to[c[i].target] += (sum)WEIGHT_##cell(c[i], reach);                                                       \
+      to[c[i + 1].target] += (sum)WEIGHT_##cell(c[i + 1], reach);                                               \
+      to[c[i + 2].target] += (sum)WEIGHT_##cell(c[i + 2], reach);                                               \
+      to[c[i + 3].target] += (sum)WEIGHT_##cell(c[i + 3], reach);                                               \
+    }                                                                                                           \
+    for (; i < n; i++) to[c[i].target] += (sum)WEIGHT_##cell(c[i], reach);                                      \
   }
-  for (; i < n; i++) acc[t[i]] += w;
+
+#define UNITS(cell, n) (1 + (uint32_t)(((uint64_t)(n) * sizeof(struct rt_cell_##cell) + 7) / 8))
+
+#define DELIVER(id, cell)                                                        \
+  void rt_hot_deliver_##id(struct rt_delivery *d, uint64_t step) {               \
+    const uint64_t *store = d->store;                                            \
+    struct rt_event *events = d->events;                                         \
+    uint32_t *lists = d->lists[RT_FORM_##id], *list = &lists[step & d->mask];    \
+    uint32_t i = *list, ahead = i;                                               \
+    uint64_t delivered = 0, read = 0;                                            \
+    *list = 0;                                                                   \
+    for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next)      \
+      bucket_prefetch(store + events[ahead].at, UNITS(cell, events[ahead].n));   \
+    while (i) {                                                                  \
+      uint32_t next = events[i].next, n = events[i].n;                           \
+      if (ahead) {                                                               \
+        bucket_prefetch(store + events[ahead].at, UNITS(cell, events[ahead].n)); \
+        ahead = events[ahead].next;                                              \
+      }                                                                          \
+      const uint64_t *bucket = store + events[i].at;                             \
+      delivered += n;                                                            \
+      read += UNITS(cell, n);                                                    \
+      add_##id(&d->reach[events[i].group], bucket, n);                           \
+      event_go_on(d, lists, i, UNITS(cell, n), bucket[0], step);                 \
+      i = next;                                                                  \
+    }                                                                            \
+    d->n_delivered += delivered;                                                 \
+    d->n_read += read;                                                           \
+  }
+
+#define FORM(id, cell, weight_bits, sum, behind, text) ADD(id, cell, sum) DELIVER(id, cell)
+#include "runtime/forms.def"
+#undef FORM
+
+void rt_hot_turn(int64_t *sums, float *to, int64_t n, double unit) {
+  for (int64_t i = 0; i < n; i++) {
+    to[i] = (float)((double)sums[i] * unit);
+    sums[i] = 0;
+  }
 }
-
-static inline void add_wide(int64_t *acc, const uint64_t *s, uint32_t n) {
-  uint32_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    acc[(uint16_t)s[i]] += (int64_t)s[i] >> 16;
-    acc[(uint16_t)s[i + 1]] += (int64_t)s[i + 1] >> 16;
-    acc[(uint16_t)s[i + 2]] += (int64_t)s[i + 2] >> 16;
-    acc[(uint16_t)s[i + 3]] += (int64_t)s[i + 3] >> 16;
-  }
-  for (; i < n; i++) acc[(uint16_t)s[i]] += (int64_t)s[i] >> 16;
-}
-
-/* Equal numbers: whatever the order, the bits are the same. */
-#define ADD_STRAIGHT(real, name)                                                     \
-  static inline void name(const struct rt_straight *s, const uint16_t *t, uint32_t n) { \
-    real *to = s->to, w = (real)s->weight;                                           \
-    uint32_t i = 0;                                                                  \
-    for (; i + 4 <= n; i += 4) {                                                     \
-      to[t[i]] += w;                                                                 \
-      to[t[i + 1]] += w;                                                             \
-      to[t[i + 2]] += w;                                                             \
-      to[t[i + 3]] += w;                                                             \
-    }                                                                                \
-    for (; i < n; i++) to[t[i]] += w;                                                \
-  }
-ADD_STRAIGHT(double, add_f64)
-ADD_STRAIGHT(float, add_f32)
-
-#define DELIVER(form, lists, units, ADD)                                   \
-  void rt_hot_deliver_##form(struct rt_delivery *d, uint64_t step) {       \
-    const uint64_t *store = d->store;                                      \
-    struct rt_event *events = d->events;                                   \
-    uint32_t *list = &d->lists[step & d->mask];                            \
-    uint32_t i = *list, ahead = i;                                         \
-    uint64_t delivered = 0, read = 0;                                      \
-    *list = 0;                                                             \
-    for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next) \
-      bucket_prefetch(store + events[ahead].at, units(events[ahead].n));   \
-    while (i) {                                                            \
-      uint32_t next = events[i].next, n = events[i].n;                     \
-      if (ahead) {                                                         \
-        bucket_prefetch(store + events[ahead].at, units(events[ahead].n)); \
-        ahead = events[ahead].next;                                        \
-      }                                                                    \
-      const uint64_t *bucket = store + events[i].at;                       \
-      const uint16_t *targets = (const uint16_t *)(bucket + 1);            \
-      (void)targets;                                                       \
-      delivered += n;                                                      \
-      read += units(n);                                                    \
-      ADD;                                                                 \
-      event_go_on(d, d->lists, i, units(n), bucket[0], step);              \
-      i = next;                                                            \
-    }                                                                      \
-    d->n_delivered += delivered;                                           \
-    d->n_read += read;                                                     \
-  }
-DELIVER(const, const_lists, units_const, add_const(d->acc, targets, n, d->weights[events[i].weight]))
-DELIVER(wide, wide_lists, units_wide, add_wide(d->acc, bucket + 1, n))
-DELIVER(straight_f64, straight_lists, units_const, add_f64(&d->straight[events[i].weight], targets, n))
-DELIVER(straight_f32, straight_lists, units_const, add_f32(&d->straight[events[i].weight], targets, n))
 
 #define POISSON(s, INT)                                                                                        \
   void rt_hot_poisson_##s(INT *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,     \

@@ -1,10 +1,11 @@
 /* The hot loops' data: a shard's synapses and the spikes under way to them.
  *
- * Row of a source in a shard: buckets in delay order, back to back in `store` (units of 8 bytes). A bucket is
- * a header (low 32 bits: number of synapses of the next bucket, 0 at the row's end; high: steps until it is
- * due) and the synapses: 16-bit accumulator numbers (rows with one weight), or words of accumulator | weight
- * << 16. Rows onto handlers that do more than add ("apart"; events.c): behind the header the number of the
- * source, then for each synapse accumulator | its number in the source's row << 16, and the weight as a
+ * A synapse names its target by the element's number in the shard. All synapses of a group (connect.c) have one form
+ * (forms.def) and reach one array that these numbers index: a shard's accumulators of one port rank, or a state
+ * (rt_reach). Row of a source in a shard and group: buckets in delay order, back to back in `store` (units of 8 bytes).
+ * A bucket is a header (low 32 bits: number of synapses of the next bucket, 0 at the row's end; high: steps until it is
+ * due) and the cells of its synapses. Rows onto handlers that do more than add ("apart"; events.c): behind the header
+ * the number of the source, then for each synapse element | its number in the source's row << 16, and the weight as a
  * double. A spike under way is one rt_event; it hangs in the list of the step at which its next bucket is due.
  * Delivery walks the step's list, adds the bucket's weights and hangs the event into the list of its next
  * bucket: nothing is allocated, and no empty bucket is ever visited. All sums are of integers, or of equal
@@ -16,28 +17,56 @@
 
 #include "math/math.h"
 
+/* Cells: one synapse in memory. */
+struct rt_cell_same {
+  uint16_t target;
+};
+struct rt_cell_real { /* the same; the group's weight is a real number */
+  uint16_t target;
+};
+struct rt_cell_narrow {
+  uint16_t target;
+  int16_t weight;
+};
+struct __attribute__((packed)) rt_cell_middle {
+  uint16_t target;
+  int32_t weight;
+};
+struct rt_cell_wide {
+  uint64_t target : 16;
+  int64_t weight : 48;
+};
+
+enum rt_form_id {
+#define FORM(id, cell, weight_bits, sum, behind, text) RT_FORM_##id,
+#include "runtime/forms.def"
+#undef FORM
+  RT_N_FORMS,
+  RT_APART = RT_N_FORMS /* no row of forms.def: see above */
+};
+
 struct rt_event {
-  uint32_t at, n;  /* bucket and its number of synapses */
-  uint32_t next;   /* event in the same list; 0: the last */
-  uint32_t weight; /* index into weights; apart: rank of the projection */
+  uint32_t at, n; /* bucket and its number of synapses */
+  uint32_t next;  /* event in the same list; 0: the last */
+  uint32_t group; /* index into `reach`; apart: rank of the projection */
 };
 
 #define RT_UNITS_APART(n) (2 + 2 * (uint64_t)(n)) /* of a bucket */
-/* Where the events of a group whose port has no accumulator go: a synapse's number counts from `to`. */
-struct rt_straight {
-  void *to; /* double * or float * */
-  double weight;
+
+struct rt_reach { /* what a group's synapses are added to, in this shard */
+  void *to;       /* indexed by the element's number in the shard */
+  int64_t units;  /* the weight, of a group with one; of `real` cells: */
+  double real;
+  uint32_t nth;   /* number of the port in its class */
 };
 
 struct rt_delivery {
   const uint64_t *store;
-  struct rt_event *events;            /* [0] is not used */
-  uint32_t *const_lists, *wide_lists, *straight_lists; /* by step & mask: the first event, or 0 */
-  uint32_t *apart_lists;                               /* NULL: no such rows */
-  uint32_t mask, free;                /* free: events not in use, linked by next */
-  int64_t *acc;
-  const int64_t *weights;
-  const struct rt_straight *straight; /* by group */
+  struct rt_event *events;        /* [0] is not used */
+  uint32_t *lists[RT_N_FORMS];    /* by step & mask: the first event, or 0; NULL: no group has this form */
+  uint32_t *apart_lists;          /* NULL: no such rows */
+  uint32_t mask, free;            /* free: events not in use, linked by next */
+  const struct rt_reach *reach;   /* by group */
   uint64_t n_delivered, n_read; /* synapses that spikes have reached; units of the buckets read for them */
 };
 

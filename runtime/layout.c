@@ -2,9 +2,10 @@
  *
  * Each population is cut into as many slices of whole 64-element blocks as there are shards, so that all
  * shards have the same mixture of work. The number of shards is a power of two, at least 2 from SHARE
- * elements on, and so large that a shard has at most 65,536 accumulators (a synapse's 16 bits). State arrays
+ * elements on, and so large that a shard has at most 65,536 elements (a synapse's 16 bits). State arrays
  * belong to the population, one after another with a few lines between them (arrays that begin at the same
- * place of a page evict each other); accumulators belong to the shard. */
+ * place of a page evict each other); accumulators belong to the shard, one array for all first ports of its
+ * elements, one for all second ports, …: a group of synapses reaches one of them (hot.h). */
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #include "runtime/error.h"
 #include "runtime/events.h"
 
-enum { SHARE = 1024, ACCUMULATORS = 65536, MOST_SHARDS = 32768 };
+enum { SHARE = 1024, ELEMENTS = 65536, MOST_SHARDS = 32768 };
 enum { PAGE = 4096, CUT_AT_PAGES = 24, WAYS = 8, STAGGER = 5 * 64 };
 
 /* ---- shards */
@@ -30,25 +31,24 @@ static uint32_t part_of(const struct rt_pop *p, uint32_t shard, uint32_t n_shard
   return (uint32_t)((shard + p->first / NSL_LANES) % n_shards);
 }
 
-static uint64_t accumulators(const struct rt_sim *s, uint32_t shard, uint32_t n_shards) {
+static uint64_t elements(const struct rt_sim *s, uint32_t shard, uint32_t n_shards) {
   uint64_t n = 0;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     const struct rt_pop *p = &s->pops[i];
     uint32_t part = part_of(p, shard, n_shards);
-    n += (uint64_t)(block_from(p, part + 1, n_shards) - block_from(p, part, n_shards)) * 64 *
-         p->class->n_ports;
+    n += (uint64_t)(block_from(p, part + 1, n_shards) - block_from(p, part, n_shards)) * 64;
   }
   return n;
 }
 
 static int shards_count(struct rt_sim *s) {
-  uint64_t elements = 0;
-  for (uint32_t i = 0; i < s->n_pops; i++) elements += s->pops[i].size;
-  s->n_shards = elements >= SHARE ? 2 : 1;
+  uint64_t all = 0;
+  for (uint32_t i = 0; i < s->n_pops; i++) all += s->pops[i].size;
+  s->n_shards = all >= SHARE ? 2 : 1;
   for (uint32_t h = 0; h < s->n_shards; h++)
-    while (accumulators(s, h, s->n_shards) > ACCUMULATORS) {
+    while (elements(s, h, s->n_shards) > ELEMENTS) {
       if (s->n_shards == MOST_SHARDS)
-        return rt_fail(NSL_EMEMORY, "the model has too many ports: more than %u shards", MOST_SHARDS);
+        return rt_fail(NSL_EMEMORY, "the model has too many elements: more than %u shards", MOST_SHARDS);
       s->n_shards *= 2;
       h = 0;
     }
@@ -60,14 +60,12 @@ static void slice_make(struct rt_shard *h, struct rt_pop *p, uint32_t from, uint
   c->pop = p;
   c->first = from * 64;
   c->count = (to - from) * 64;
-  c->acc0 = h->n_acc;
-  h->n_acc += c->count * p->class->n_ports;
+  c->base = h->n_elements;
+  h->n_elements += c->count;
   uint32_t real = p->size % 64;
   c->last_mask = to == p->words && real ? ((uint64_t)1 << real) - 1 : ~(uint64_t)0;
-  for (uint32_t q = 0; q < p->class->n_ports; q++)
-    for (uint32_t b = from; b < to; b++)
-      p->lanes[q][b] = (struct rt_lane){(uint16_t)h->index,
-                                        (uint16_t)(c->acc0 + q * c->count + (b - from) * 64)};
+  for (uint32_t b = from; b < to; b++)
+    p->lanes[b] = (struct rt_lane){(uint16_t)h->index, (uint16_t)(c->base + (b - from) * 64)};
   p->parts[p->n_parts++] = (struct rt_part){h->index, h->n_slices - 1};
 }
 
@@ -81,6 +79,31 @@ static void parts_sort(struct rt_sim *s, struct rt_pop *p) {
     }
 }
 
+/* An array for each number of a port, from the first element that has such a port to the last. */
+static int accumulators_make(struct rt_sim *s, struct rt_shard *h) {
+  uint32_t n_ports = 0;
+  for (uint32_t i = 0; i < h->n_slices; i++)
+    if (h->slices[i].pop->class->n_ports > n_ports) n_ports = h->slices[i].pop->class->n_ports;
+  h->acc = rt_alloc(&s->mem, n_ports, sizeof *h->acc);
+  uint64_t *from = rt_alloc(&s->build_mem, n_ports, sizeof *from), bytes = s->program->f32 ? 4 : 8, total = 0;
+  if (!h->acc || !from) return NSL_EMEMORY;
+  for (uint32_t k = 0; k < n_ports; k++) { /* from[k]: where element 0's would lie, may be before the block */
+    uint64_t begin = UINT64_MAX, end = 0;
+    for (uint32_t i = 0; i < h->n_slices; i++) {
+      if (h->slices[i].pop->class->n_ports <= k) continue;
+      if (begin == UINT64_MAX) begin = h->slices[i].base;
+      end = (uint64_t)h->slices[i].base + h->slices[i].count;
+    }
+    from[k] = total - begin * bytes;
+    total += (end - begin) * bytes + STAGGER;
+  }
+  h->acc_bytes = total;
+  h->acc_block = rt_alloc(&s->mem, total, 1);
+  if (!h->acc_block) return NSL_EMEMORY;
+  for (uint32_t k = 0; k < n_ports; k++) h->acc[k] = (void *)((uintptr_t)h->acc_block + from[k]);
+  return 0;
+}
+
 static int shard_make(struct rt_sim *s, struct rt_shard *h) {
   h->sim = s;
   h->bad.step = RT_NO_STEP;
@@ -92,9 +115,7 @@ static int shard_make(struct rt_sim *s, struct rt_shard *h) {
     uint32_t from = block_from(p, part, s->n_shards), to = block_from(p, part + 1, s->n_shards);
     if (from < to) slice_make(h, p, from, to);
   }
-  if (!rt_is_own(s, h->index)) return 0;
-  h->acc = rt_alloc(&s->mem, h->n_acc, sizeof *h->acc);
-  return h->acc ? 0 : NSL_EMEMORY;
+  return rt_is_own(s, h->index) ? accumulators_make(s, h) : 0;
 }
 
 /* ---- arrays of a population */
@@ -115,7 +136,7 @@ static int pop_arrays(struct rt_sim *s, struct rt_pop *p) {
   bool pages = real_bytes >= 2 * PAGE && reals + c->n_ports <= WAYS;
   uint64_t apart = 64 + (pages ? PAGE : STAGGER);
   char *at = rt_alloc(&s->mem, reals * (real_bytes + apart) + masks * (mask_bytes + apart), 1);
-  void **tables = rt_alloc(&s->mem, reals + masks + c->n_ports, sizeof *tables);
+  void **tables = rt_alloc(&s->mem, reals + masks, sizeof *tables);
   p->hold_steps = rt_alloc(&s->mem, c->n_holds, sizeof *p->hold_steps);
   if (!at || !tables || !p->hold_steps) return NSL_EMEMORY;
   for (uint32_t i = 0; i < reals; i++) tables[i] = carve(&at, real_bytes, pages);
@@ -125,14 +146,11 @@ static int pop_arrays(struct rt_sim *s, struct rt_pop *p) {
   p->inputs = p->params + c->n_params;
   p->held = (uint64_t **)(void *)(tables + reals);
   p->prev = tables[reals + c->n_holds];
-  p->lanes = (struct rt_lane **)(void *)(tables + reals + masks);
+  p->lanes = rt_alloc(&s->mem, p->words, sizeof *p->lanes);
   p->parts = rt_alloc(&s->mem, s->n_shards, sizeof *p->parts);
-  if (!p->parts) return NSL_EMEMORY;
-  for (uint32_t q = 0; q < c->n_ports; q++) {
-    p->lanes[q] = rt_alloc(&s->mem, p->words, sizeof **p->lanes);
-    if (!p->lanes[q]) return NSL_EMEMORY;
+  if (!p->parts || !p->lanes) return NSL_EMEMORY;
+  for (uint32_t q = 0; q < c->n_ports; q++)
     s->ports[p->port0 + q] = (struct rt_port){.pop = p->index, .port = q, .same = p->port0 + q, .unit = 1};
-  }
   return rt_events_pop(s, p);
 }
 
@@ -197,8 +215,7 @@ static int slice_slots(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c,
     uint32_t at = code->bindings[i].index;
     if (code->bindings[i].kind == NSL_SLOT_SPIKE) c->spike_at[c->n_spike_at++] = &(*ret_slots)[i];
     if (code->bindings[i].kind == NSL_SLOT_PORT) /* so that [first + i] is the slice's element i */
-      (*ret_slots)[i] = (void *)((uintptr_t)(h->acc + c->acc0 + (size_t)at * c->count) -
-                                 (uintptr_t)c->first * sizeof *h->acc);
+      (*ret_slots)[i] = (void *)((uintptr_t)h->acc[at] + ((uintptr_t)c->base - c->first) * s->real_size);
   }
   return 0;
 }
@@ -314,7 +331,8 @@ static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   void **slots;
   int e;
   for (uint32_t q = 0; q < c->n_ports; q++)
-    if (c->ports[q].scale_u != NSL_NONE) p->u[c->ports[q].scale_u] = s->ports[p->port0 + q].unit;
+    if (c->ports[q].scale_u != NSL_NONE)
+      p->u[c->ports[q].scale_u] = s->program->f32 && s->ports[p->port0 + q].long_sums ? -1 : s->ports[p->port0 + q].unit;
   if (c->derive.kernel != NSL_NONE) {
     if ((e = rt_slots(s, p, &c->derive, &slots))) return e;
     env.slots = slots;

@@ -26,21 +26,29 @@ struct rt_hot {
 #undef HOT
 };
 
-/* Accumulators of 64 elements for one port: in which shard, and where. */
+/* Where 64 elements lie: in which shard, and the number of the first of them in it. */
 struct rt_lane {
   uint16_t shard, base;
 };
 
-/* Projections of one source population that share rows: one weight for all, or one for each synapse, or the
- * events go straight to a state of one target population. */
+/* Projections of one source population that share rows: they have one form and reach one array of a shard. */
 struct rt_group {
-  bool apart; /* one projection onto a handler that does more than add (events.h), `rank` */
-  uint32_t rank;
-  bool wide, straight;
-  double weight;  /* of a group with one weight */
-  uint32_t index; /* in the sim's groups: index of weights in rt_delivery */
-  uint32_t port;  /* const: any port that it reaches (all have the same unit); straight: the port */
+  uint8_t form;   /* enum rt_form_id; RT_APART: one projection onto a handler that does more than add (events.h) */
+  uint32_t rank;  /* apart: of the projection */
+  uint32_t nth;   /* the accumulators' array: number of the port in its class */
+  uint32_t port;  /* straight: the port of the model */
+  int64_t units;  /* the weight, if there is one for all */
+  double weight;  /* straight: the same as a real */
+  uint32_t index; /* in the sim's groups: index of `reach` in rt_delivery */
 };
+
+/* A row of forms.def. */
+struct rt_form {
+  const char *name, *text;
+  uint8_t bytes, weight_bits, sum_bytes;
+  bool behind;
+};
+extern const struct rt_form rt_forms[RT_N_FORMS]; /* forms.c */
 
 struct rt_part {
   uint32_t shard, slice;
@@ -73,9 +81,9 @@ struct rt_pop {
   uint32_t ring_mask;      /* ring_len - 1; a power of two minus 1 */
   uint32_t *hold_steps;    /* by hold */
   uint32_t port0;          /* number of port 0 among all ports of the model */
-  struct rt_lane **lanes;  /* by port, by block of 64 elements */
+  struct rt_lane *lanes;   /* by block of 64 elements */
   struct rt_group *groups; /* outgoing */
-  uint32_t n_groups;
+  uint32_t n_groups, n_out; /* n_out: projections from here */
   uint64_t row0;         /* of source 0, group 0 in a shard's rows; a source's groups lie side by side */
   struct rt_part *parts; /* its slices in the order of elements */
   uint32_t n_parts;
@@ -85,12 +93,20 @@ struct rt_count {
   uint32_t step, n;
 };
 
-/* One (population, port): the unit of its accumulators. */
+/* One (population, port): the unit of its accumulators (units.c). */
 struct rt_port {
   uint32_t pop, port;
-  uint32_t same;    /* union-find: ports that share a unit */
+  uint32_t same;    /* union-find: ports that had better share a unit */
   double unit;      /* value of 1 in its accumulators, a power of two */
+  double joint;     /* while units are chosen: the largest of those that share one */
+  bool long_sums;   /* int64; always so in float64 programs, in float32 ones where int32 is not proved enough */
+  bool used;        /* something adds to its accumulators */
+  double need;      /* bound of a sum in one step */
+  double finest;    /* the least of the typical weights; 0: none */
+  const char *finest_of, *place; /* path and place of what has it */
   double drive_sum; /* bound of what drives may add in one step */
+  double drive_typical; /* the least of their typical weights; 0: none */
+  const char *drive_path, *drive_place;
   uint32_t rank0, n_ranks; /* of the projections onto it, if its handler does more than add */
 };
 
@@ -121,7 +137,7 @@ struct rt_flat {
 struct rt_slice {
   struct rt_pop *pop;
   uint32_t first, count;
-  uint32_t acc0;       /* accumulators of port p: acc0 + p * count */
+  uint32_t base;       /* number of its first element in the shard: a multiple of 64 */
   void **slots;        /* of the step kernel */
   void **finish_slots;
   void **spike_at[2];  /* pointers to the mask of spikes among the slots */
@@ -157,10 +173,15 @@ struct rt_file { /* that the run has read */
 
 struct rt_shard { /* on cache lines of its own: its thread writes it in every step */
   _Alignas(64) struct rt_sim *sim;
-  uint32_t index, n_slices, n_acc;
+  uint32_t index, n_slices, n_elements; /* elements: padded slices, one after another */
   bool has_pasts; /* a population here has delayed values */
   struct rt_slice *slices;
-  int64_t *acc;
+  /* accumulators by port number of a class, indexed by the element's number here: int64_t, in a float32 program int32_t;
+   * in one block of memory */
+  void **acc, *acc_block;
+  uint64_t acc_bytes;
+  int64_t **sums, *sums_block; /* float32: of the ports with long_sums, cleared by rt_sums_turn; else NULL */
+  uint64_t sums_bytes;
   uint64_t *store;
   uint64_t store_cap; /* in units */
   _Atomic uint64_t store_used;
@@ -198,6 +219,11 @@ struct rt_proj {
   uint32_t delay_steps;
   bool drawn_weight, drawn_delay;
   double lo, hi;  /* of the weight */
+  bool each;      /* each synapse holds its weight: drawn, or the source has too many different ones */
+  double typical; /* |weight|: the median */
+  double largest; /* |weight| that is allowed for; while rows are packed it is checked */
+  double fan;     /* bound of the synapses onto one target */
+  uint8_t form;   /* enum rt_form_id or RT_APART */
   uint32_t group; /* of the source's groups */
   uint32_t rank;  /* if the handler does more than add: in what order */
   uint32_t port;  /* number among the ports of the model */
@@ -353,7 +379,7 @@ struct rt_sim {
   struct rt_measure *measures;
   struct rt_watch *watches;
   struct rt_meter **pop_meters;
-  int64_t *weights; /* by group */
+  bool long_sums;   /* float32: some ports have them */
   uint32_t own0, own1; /* shards [own0, own1) are this process's: of others it has no states, synapses or drives */
   uint64_t n_elements, n_rows, n_synapses;
   uint32_t min_delay, max_delay; /* steps, over what was built; 0: nothing was */
@@ -409,6 +435,22 @@ int rt_record_close(struct rt_sim *s); /* all written up to s->step; files close
 void rt_record_drop(struct rt_sim *s);
 /* ---- connect.c */
 int rt_connect(struct rt_sim *s);
+/* ---- forms.c */
+uint64_t rt_bucket_units(uint32_t form, uint64_t n); /* with its header; also of RT_APART */
+struct rt_synapse {
+  uint32_t element; /* number in the shard */
+  int64_t units;    /* the weight, of forms that hold one for each; else 0 */
+};
+struct rt_synapse rt_synapse_at(uint32_t form, const uint64_t *bucket, uint32_t i); /* not of RT_APART */
+/* The accumulators of a slice's first element. One of the two is NULL. */
+struct rt_acc {
+  int64_t *wide;
+  int32_t *narrow;
+};
+struct rt_acc rt_acc(const struct rt_shard *h, const struct rt_slice *c, uint32_t port);
+/* Long sums of a float32 program's slice become the floats that its step kernel takes. */
+void rt_sums_turn(struct rt_shard *h, const struct rt_slice *c);
+void rt_sums_clear(struct rt_shard *h); /* all accumulators */
 /* ---- drive.c */
 int rt_drives_prepare(struct rt_sim *s); /* before connect: bounds for the units */
 int rt_drives_units(struct rt_sim *s);   /* after it: weights as integers, tables, inputs at time 0 */

@@ -61,7 +61,8 @@ static inline void spike_ask(const struct rt_shard *h, const struct rt_pop *p, u
 }
 
 /* The same for the first events that are due behind the step kernels. */
-static inline void events_ask(const struct rt_delivery *d, uint32_t i) {
+static inline void events_ask(const struct rt_delivery *d, uint32_t form, uint64_t step) {
+  uint32_t i = d->lists[form] ? d->lists[form][step & d->mask] : 0;
   for (uint32_t k = 0; i && k < ASK_EVENTS; k++, i = d->events[i].next) {
     const char *bucket = (const char *)(d->store + d->events[i].at);
     for (uint32_t line = 0; line < ASK_LINES && 32 * line < d->events[i].n + 8; line++)
@@ -119,19 +120,23 @@ static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step
   if (c->first + c->count == p->padded) padding_calm(h->sim, p);
 }
 
+static inline void deliver(struct rt_shard *h, uint64_t step, bool behind) {
+  struct rt_delivery *d = &h->delivery;
+#define FORM(id, cell, weight_bits, sum, is_behind, text)                              \
+  if (is_behind == behind && d->lists[RT_FORM_##id] && d->lists[RT_FORM_##id][step & d->mask]) \
+    h->sim->hot.deliver_##id(d, step);
+#include "runtime/forms.def"
+#undef FORM
+}
+
 /* What arrives in accumulators. */
 static void arrivals_add(struct rt_shard *h, uint64_t step) {
-  struct rt_delivery *d = &h->delivery;
-  if (d->const_lists[step & d->mask]) h->sim->hot.deliver_const(d, step);
-  if (d->wide_lists[step & d->mask]) h->sim->hot.deliver_wide(d, step);
+  deliver(h, step, false);
 }
 
 /* What is added to states, behind the step kernels. */
 static void arrivals_behind(struct rt_shard *h, uint64_t step) {
-  struct rt_delivery *d = &h->delivery;
-  if (!d->straight_lists[step & d->mask]) return;
-  if (h->sim->program->f32) h->sim->hot.deliver_straight_f32(d, step);
-  else h->sim->hot.deliver_straight_f64(d, step);
+  deliver(h, step, true);
 }
 
 void rt_arrivals_pass(struct rt_shard *h, uint64_t step) {
@@ -141,7 +146,7 @@ void rt_arrivals_pass(struct rt_shard *h, uint64_t step) {
     rt_events_go_on(h, step);
   }
   arrivals_behind(h, step);
-  if (h->n_acc) memset(h->acc, 0, h->n_acc * sizeof *h->acc);
+  rt_sums_clear(h);
 }
 
 void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_t parity) {
@@ -154,7 +159,8 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
     return;
   }
   struct rt_delivery *d = &h->delivery;
-  events_ask(d, d->straight_lists[step & d->mask]);
+  events_ask(d, RT_FORM_straight_f32, step);
+  events_ask(d, RT_FORM_straight_f64, step);
   if (step >= h->next_input) rt_inputs_step(h, step);
   if (s->n_feeds) rt_feeds_write(h);
   arrivals_add(h, step);
@@ -178,6 +184,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
                           .count = c->count,
                           .t = (double)step * s->dt,
                           .dt = s->dt};
+    if (h->sums) rt_sums_turn(h, c);
     if (p->class->n_pasts) rt_pasts_begin(s, c, step);
     if (rt_blocks_step(h, c, &env)) bad_find(h, c, step);
     if (c->finish) {
@@ -220,17 +227,15 @@ static int events_more(struct rt_shard *h) {
 /* A spike goes under way along one row. */
 static int row_send(struct rt_shard *h, const struct rt_group *group, struct rt_row row, uint64_t step) {
   struct rt_delivery *d = &h->delivery;
-  uint32_t *lists = group->apart      ? d->apart_lists
-                    : group->wide     ? d->wide_lists
-                    : group->straight ? d->straight_lists
-                                      : d->const_lists;
+  bool apart = group->form == RT_APART;
+  uint32_t *lists = apart ? d->apart_lists : d->lists[group->form];
   if (!d->free) {
     int e = events_more(h);
     if (e) return e;
   }
   uint32_t at = d->free, *list = &lists[(step + row.delay) & d->mask];
   d->free = d->events[at].next;
-  d->events[at] = (struct rt_event){row.at, row.n, *list, group->apart ? group->rank : group->index};
+  d->events[at] = (struct rt_event){row.at, row.n, *list, apart ? group->rank : group->index};
   *list = at;
   return 0;
 }

@@ -136,8 +136,8 @@ static int straight_copy(const struct rt_shard *h, char **at, size_t *cap) {
 
 /* The accumulators of one slice and port. */
 static void sums_copy(const struct rt_shard *h, const struct rt_slice *c, uint32_t port, int64_t *out) {
-  const int64_t *acc = h->acc + c->acc0 + port * c->count;
-  for (uint32_t i = 0; i < c->count; i++) out[i] = acc[i];
+  struct rt_acc acc = rt_acc(h, c, port);
+  for (uint32_t i = 0; i < c->count; i++) out[i] = acc.narrow ? acc.narrow[i] : acc.wide[i];
 }
 
 /* Where they lie in a snapshot. */

@@ -125,6 +125,21 @@ static void test_port(void) {
   tap_ok(v[3] == -1000 * 0x1p-10 && v[4] == 0x1p50 && v[5] == 0, "take: integer times unit");
   tap_ok(acc[3] == 0 && acc[4] == 0, "take: the port is cleared");
   rig_end(&r);
+
+  int32_t narrow[64] = {[3] = -1000, [4] = 0x3f800000}; /* the bits of 1.0f */
+  float f[64];
+  rig_begin(&r, KERNEL_STEP, 0, 64);
+  r.env.f32 = true;
+  r.u[2] = 0x1p-10;
+  unit = ir_load(&r.b, rig_slot(&r, SLOT_UNIFORM, 2, NULL));
+  ir_store(&r.b, rig_slot(&r, SLOT_STATE, 0, f), ir_take(&r.b, rig_slot(&r, SLOT_PORT, 0, narrow), unit));
+  rig_run(&r);
+  tap_ok(f[3] == -1000 * 0x1p-10f && narrow[3] == 0, "take in an f32 program: of int32");
+  narrow[4] = 0x3f800000;
+  r.u[2] = -1;
+  rig_run(&r);
+  tap_ok(f[4] == 1 && narrow[4] == 0, "take with a unit below 0: the sum itself");
+  rig_end(&r);
 }
 
 static void test_masks(void) {

@@ -370,8 +370,10 @@ static void fill(const IrSlot *slot, void *array, int64_t n, uint64_t seed, bool
     uint64_t h = cell(seed, slot->kind, slot->index, (uint64_t)e);
     if (slot->type == IR_BOOL)
       ((uint64_t *)array)[e / 64] = ((uint64_t *)array)[e / 64] << 1 | (h & 1);
-    else if (slot->kind == SLOT_PORT)
+    else if (slot->kind == SLOT_PORT && !f32)
       ((int64_t *)array)[e] = (int64_t)h >> (h & 63);
+    else if (slot->kind == SLOT_PORT && slot->index != 1)
+      ((int32_t *)array)[e] = (int32_t)h >> (h >> 32 & 31);
     else if (f32)
       ((float *)array)[e] = (float)cell_real(seed, slot->kind, slot->index, (uint64_t)e);
     else
@@ -381,7 +383,7 @@ static void fill(const IrSlot *slot, void *array, int64_t n, uint64_t seed, bool
 
 static size_t element_bits(const IrKernel *k, const IrSlot *slot, bool f32) {
   if (slot->type == IR_BOOL) return 1;
-  bool single = f32 && slot->kind != SLOT_PORT && !ir_kernel_f64_arrays(k->kind);
+  bool single = f32 && (slot->kind == SLOT_PORT || !ir_kernel_f64_arrays(k->kind));
   return single ? 32 : 64;
 }
 
@@ -398,7 +400,7 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
   double *u = aligned(a, UNIFORMS * sizeof *u);
   for (uint32_t i = 0; i < UNIFORMS; i++) {
     u[i] = cell_real(seed, SLOT_UNIFORM, i, 0);
-    if (i >= 100) u[i] = ldexp(1 + (double)(i - 100) / 7, -20); /* units of ports */
+    if (i >= 100) u[i] = ldexp(1 + (double)(i - 100) / 7, -20) * (f32 && i == 101 ? -1 : 1); /* units of ports */
   }
   uint8_t *set = NEW_ARRAY(a, uint8_t, UNIFORMS);
   for (uint32_t i = 0; i < UNIFORMS; i++) set[i] = next(&rng) & 1;
@@ -445,7 +447,10 @@ const char *random_memory_diff(Session *s, Arena *a, const IrKernel *k, const Ra
       const void *p = x->env.slots[i], *q = y->env.slots[i];
       double v, w;
       if (!p) break;
-      if (slot->type == IR_BOOL || slot->kind == SLOT_PORT) {
+      if (slot->kind == SLOT_PORT && bits == 32) {
+        if (((const int32_t *)p)[e] == ((const int32_t *)q)[e]) continue;
+        v = ((const int32_t *)p)[e], w = ((const int32_t *)q)[e];
+      } else if (slot->type == IR_BOOL || slot->kind == SLOT_PORT) {
         if (((const uint64_t *)p)[e] == ((const uint64_t *)q)[e]) continue;
         v = (double)((const int64_t *)p)[e], w = (double)((const int64_t *)q)[e];
       } else {

@@ -459,20 +459,19 @@ static inline struct synapse *synapses(const struct rt_sim *s, size_t *ret_n) {
           for (uint32_t k = row.n; k;) {
             const uint64_t *bucket = shard->store + at;
             for (uint32_t j = 0; j < k && n < s->n_synapses; j++) {
-              uint32_t acc = group->wide ? (uint16_t)bucket[1 + j] : ((const uint16_t *)(bucket + 1))[j];
+              struct rt_synapse x = rt_synapse_at(group->form, bucket, j);
               const struct rt_slice *c = shard->slices;
-              while (acc >= c->acc0 + c->count * c->pop->class->n_ports || !c->pop->class->n_ports) c++;
-              uint32_t port = (acc - c->acc0) / c->count;
-              int64_t w = group->wide ? (int64_t)bucket[1 + j] >> 16 : s->weights[group->index];
+              while (x.element >= c->base + c->count) c++;
+              int64_t w = rt_forms[group->form].weight_bits ? x.units : group->units;
               all_of[n++] = (struct synapse){i,
                                              e,
                                              c->pop->index,
-                                             c->first + (acc - c->acc0) % c->count,
-                                             port,
+                                             c->first + x.element - c->base,
+                                             group->nth,
                                              delay,
-                                             (double)w * s->ports[c->pop->port0 + port].unit};
+                                             (double)w * s->ports[c->pop->port0 + group->nth].unit};
             }
-            at += group->wide ? 1 + (uint64_t)k : 1 + ((uint64_t)k + 3) / 4;
+            at += rt_bucket_units(group->form, k);
             delay += (uint32_t)(bucket[0] >> 32);
             k = (uint32_t)bucket[0];
           }

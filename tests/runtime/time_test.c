@@ -185,7 +185,7 @@ static void threads(void) {
     spikes[n] = s.pop_meters[0]->spikes + s.pop_meters[1]->spikes;
     for (uint32_t h = 0; h < s.n_shards; h++)
       for (uint32_t i = 0; i <= s.shards[h].delivery.mask; i++)
-        under_way += s.shards[h].delivery.wide_lists[i] != 0;
+        under_way += s.shards[h].delivery.lists[RT_FORM_middle64][i] != 0;
     rt_close(&s);
   }
   ok(spikes[1] > 5000 && under_way && hash[1] == hash[2] && hash[1] == hash[3] && spikes[1] == spikes[2] &&
@@ -194,13 +194,13 @@ static void threads(void) {
      (unsigned long long)spikes[1]);
 }
 
-/* More accumulators than a synapse's 16 bits reach in two shards. */
+/* More elements than a synapse's 16 bits reach in two shards. */
 static void many_shards(void) {
   uint64_t hash[5] = {0};
   uint32_t shards = 0;
   for (uint32_t n = 1; n <= 4; n++) {
     struct model *m = model_new(0.1, 5, 3);
-    uint32_t a = clock_add(m, "a", 70001, 7, 0.01), b = clock_add(m, "b", 30, 3, 0);
+    uint32_t a = clock_add(m, "a", 140001, 7, 0.01), b = clock_add(m, "b", 30, 3, 0);
     double u[8] = {1, 0.5, 0, 5, 0.7, 0.5, 0.1, 3};
     draw_both(m, connect(m, a, a, NSL_OUTDEGREE, 10, 0, 0), u, true, true);
     connect(m, b, a, NSL_PROBABILITY, 0.02, 0.25, 0.2)->port = 1;

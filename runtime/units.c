@@ -1,0 +1,244 @@
+/* Units of the accumulators, and the form of each projection's synapses, before any synapse is made.
+ *
+ * Sums are of integers, so that no order of additions matters; a unit is a power of two for each port. It is bounded from
+ * below by the largest sum of one step: all synapses that one target may have (fan_bound), each with the largest weight,
+ * plus what drives may add. It is bounded from above by resolution: the least of the typical weights on the port shall have
+ * 2^FINE units. Between the two the unit is raised until weights fit into the narrowest form that resolution allows. In
+ * float32 programs sums are int32; a port where the two bounds contradict each other has int64 sums (long_sums).
+ *
+ * All this depends on the model alone: on declared rules, and on the largest of a sample of the weights, carried on to the
+ * number of all as the tail of a normal or lognormal distribution would. So rows that are made anew at each spike have the
+ * units of stored ones. Packing looks at every weight; if one is larger than allowed for, all is built again (connect.c). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/connect.h"
+#include "runtime/error.h"
+
+enum { SAMPLE_OWNERS = 16, SAMPLE_EACH = 64, SAMPLE = SAMPLE_OWNERS * SAMPLE_EACH };
+enum { SUM32_BITS = 30, SUM64_BITS = 62, FINE_F32 = 10, FINE_F64 = 28, FINE_LEAST = 10 };
+static const double LOG_UNLIKELY = 69; /* a bound that is random fails with probability exp(-69) = 1e-30 */
+
+/* ---- how many synapses a target may have */
+
+/* Binomial(n, p) of each of `owners`: Bernstein's bound. */
+static double binomial_bound(double n, double p, double owners) {
+  double mean = n * fmin(p, 1), l = LOG_UNLIKELY + log(fmax(owners, 1));
+  return fmin(n, ceil(mean + l / 3 + sqrt(l * l / 9 + 2 * l * mean)));
+}
+
+static double fan_bound(const struct rt_proj *p) {
+  double n = (double)p->n, one = 1 / fmax(p->tn - (p->self ? 1.0 : 0.0), 1), bound = 0;
+  switch ((enum nsl_rule)p->def->rule) {
+    case NSL_ALL_TO_ALL: return p->sn;
+    case NSL_ONE_TO_ONE: return 1;
+    case NSL_INDEGREE: return n;
+    case NSL_PROBABILITY: return binomial_bound(p->sn, p->p, p->tn);
+    case NSL_OUTDEGREE: bound = binomial_bound(n * p->sn, one, p->tn); break;
+    case NSL_TOTAL_NUMBER: bound = binomial_bound(n, p->self ? one * p->tn / fmax(p->sn, 1) + one : one, p->tn); break;
+  }
+  return p->def->no_multiple ? fmin(bound, p->sn) : bound;
+}
+
+/* ---- how large the weights are */
+
+static int number_order(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* Median of those that are not 0; sorts them. */
+static double typical_of(double *w, uint32_t n) {
+  qsort(w, n, sizeof *w, number_order);
+  uint32_t zeros = 0;
+  while (zeros < n && w[zeros] == 0) zeros++;
+  return zeros < n ? w[zeros + (n - zeros) / 2] : 0;
+}
+
+/* The tail: log(largest / median) of n values grows as the square root of log n for both normal and lognormal ones. */
+static double largest_of_all(const struct rt_proj *p, double largest, double typical) {
+  double all = fmax(p->expected, SAMPLE), grows = 1.25 * sqrt(log(all) / log(SAMPLE));
+  double bound = typical > 0 ? typical * pow(fmax(largest / typical, 1.01), grows) : largest;
+  double declared = fmax(fabs(p->lo), fabs(p->hi));
+  return fmin(bound, declared);
+}
+
+static void weights_look(struct rt_sim *s, struct rt_proj *p) {
+  double w[SAMPLE];
+  uint32_t owners = p->sn < SAMPLE_OWNERS ? p->sn : SAMPLE_OWNERS, n = 0;
+  p->fan = fan_bound(p);
+  p->largest = p->typical = fabs(p->weight);
+  if (!p->drawn_weight) return;
+  for (uint32_t i = 0; i < owners; i++) {
+    double own[SAMPLE_EACH];
+    rt_synapse_values(s, p, &p->def->weight_code, p->s0 + (uint32_t)((uint64_t)p->sn * i / owners), SAMPLE_EACH, own);
+    for (uint32_t k = 0; k < SAMPLE_EACH; k++) {
+      double a = fabs(rt_weight_clip(p, own[k]));
+      if (isfinite(a)) w[n++] = a;
+    }
+  }
+  p->typical = typical_of(w, n); /* sorted: the largest is the last */
+  p->largest = n ? largest_of_all(p, w[n - 1], p->typical) : 0;
+}
+
+void rt_weights_look(struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_projs; i++)
+    if (s->projs[i].form != RT_APART) weights_look(s, &s->projs[i]);
+}
+
+double rt_weights_typical(const double *weights, uint32_t n) {
+  double w[SAMPLE];
+  uint32_t k = 0;
+  for (; k < SAMPLE && k < n; k++) w[k] = fabs(weights[n <= SAMPLE ? k : (uint64_t)n * k / SAMPLE]);
+  return typical_of(w, k);
+}
+
+/* ---- bounds of a port */
+
+struct edge { /* from this target on, sums may be larger by this */
+  uint32_t port, at;
+  double change;
+};
+
+static int edge_order(const void *a, const void *b) {
+  const struct edge *x = a, *y = b;
+  if (x->port != y->port) return x->port < y->port ? -1 : 1;
+  if (x->at != y->at) return x->at < y->at ? -1 : 1;
+  return x->change < y->change ? -1 : x->change > y->change;
+}
+
+static bool is_summed(const struct rt_proj *p) { return p->form != RT_APART && !rt_forms[p->form].behind; }
+
+/* The largest sum over the targets: projections may be onto different parts of a population. */
+static int needs(struct rt_sim *s) {
+  struct edge *edges = rt_alloc(&s->build_mem, 2 * (uint64_t)s->n_projs, sizeof *edges);
+  if (!edges) return NSL_EMEMORY;
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    const struct rt_proj *p = &s->projs[i];
+    if (!is_summed(p)) continue;
+    double most = p->fan * p->largest;
+    edges[n++] = (struct edge){p->port, p->t0, most};
+    edges[n++] = (struct edge){p->port, p->t0 + p->tn, -most};
+  }
+  qsort(edges, n, sizeof *edges, edge_order);
+  double sum = 0;
+  for (uint32_t i = 0; i < s->n_ports; i++) s->ports[i].need = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    sum = i && edges[i].port == edges[i - 1].port ? sum + edges[i].change : edges[i].change;
+    struct rt_port *port = &s->ports[edges[i].port];
+    port->need = fmax(port->need, sum * (1 + 1e-9));
+  }
+  for (uint32_t i = 0; i < s->n_ports; i++) s->ports[i].need += s->ports[i].drive_sum;
+  return 0;
+}
+
+static void finest_find(struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_ports; i++) {
+    struct rt_port *port = &s->ports[i];
+    port->finest = port->drive_typical;
+    port->finest_of = port->drive_path;
+    port->place = port->drive_place;
+  }
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    const struct rt_proj *p = &s->projs[i];
+    struct rt_port *port = &s->ports[p->port];
+    if (!is_summed(p) || p->typical == 0 || (port->finest > 0 && port->finest <= p->typical)) continue;
+    port->finest = p->typical;
+    port->finest_of = p->def->path;
+    port->place = p->def->place;
+  }
+}
+
+/* ---- units */
+
+static double power_above(double x) {
+  if (!(x > 0)) return 0;
+  double power = ldexp(1, ilogb(x));
+  return power < x ? 2 * power : power;
+}
+
+/* The least unit in which a weight fits into a form. */
+static double form_unit(uint32_t form, double largest) {
+  return power_above(largest / (ldexp(1, rt_forms[form].weight_bits - 1) - 1));
+}
+
+static double coarsest(const struct rt_sim *s, const struct rt_port *port) {
+  if (!(port->finest > 0)) return INFINITY;
+  return ldexp(port->finest, s->program->f32 ? -FINE_F32 : -FINE_F64);
+}
+
+/* The narrowest form whose unit is at most `unit`, or the widest. */
+static uint32_t form_within(const struct rt_port *port, const struct rt_proj *p, double unit) {
+  uint32_t last = 0, sum_bytes = port->long_sums ? sizeof(int64_t) : sizeof(int32_t);
+  for (uint32_t form = 0; form < RT_N_FORMS; form++) {
+    if (rt_forms[form].behind || rt_forms[form].sum_bytes != sum_bytes || !rt_forms[form].weight_bits != !p->each)
+      continue;
+    last = form;
+    if (!p->each || form_unit(form, p->largest) <= unit) break;
+  }
+  return last;
+}
+
+static void unit_begin(struct rt_sim *s, struct rt_port *port) {
+  port->unit = power_above(ldexp(port->need, -SUM32_BITS));
+  port->long_sums = !s->program->f32 || port->unit > coarsest(s, port);
+  if (port->long_sums) port->unit = power_above(ldexp(port->need, -SUM64_BITS));
+  port->used = port->need > 0;
+  if (!port->used) port->unit = 1;
+}
+
+/* Ports that one group could reach had better have one unit, the coarsest of theirs, where resolution allows it. */
+static void units_join(struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_ports; i++) {
+    struct rt_port *root = &s->ports[rt_same(s, i)];
+    root->joint = fmax(root->joint, s->ports[i].unit);
+  }
+  for (uint32_t i = 0; i < s->n_ports; i++) {
+    double joint = s->ports[rt_same(s, i)].joint;
+    if (joint <= coarsest(s, &s->ports[i])) s->ports[i].unit = joint;
+  }
+}
+
+static int unit_check(const struct rt_sim *s, const struct rt_port *port) {
+  const struct rt_pop *pop = &s->pops[port->pop];
+  const struct nsl_port *def = &pop->class->ports[port->port];
+  if (!isfinite(port->need) || port->need > 0x1p900 || (port->finest > 0 && port->finest < 0x1p-900))
+    return rt_fail(NSL_EMODEL, "%s.%s: weights of %g %s cannot be summed", pop->def->path, def->name,
+                   (port->finest > 0 ? port->finest : port->need) / def->unit_scale, def->unit);
+  if (!(port->finest > 0) || port->unit <= ldexp(port->finest, -FINE_LEAST)) return 0;
+  return rt_fail_at(NSL_EMODEL, port->place,
+                    "%s: weights of about %g %s cannot be summed exactly with what else %s.%s may get in one step, up to %g "
+                    "%s: they differ by more than 2^%d; give them a port of their own",
+                    port->finest_of, port->finest / def->unit_scale, def->unit, pop->def->path, def->name,
+                    port->need / def->unit_scale, def->unit, SUM64_BITS - FINE_LEAST);
+}
+
+int rt_units_choose(struct rt_sim *s) {
+  int e = needs(s);
+  if (e) return e;
+  finest_find(s);
+  for (uint32_t i = 0; i < s->n_ports; i++) {
+    s->ports[i].joint = 0;
+    unit_begin(s, &s->ports[i]);
+  }
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    struct rt_proj *p = &s->projs[i];
+    struct rt_port *port = &s->ports[p->port];
+    if (!is_summed(p) || !p->each) continue;
+    double unit = form_unit(form_within(port, p, fmax(port->unit, coarsest(s, port))), p->largest);
+    port->unit = fmax(port->unit, unit);
+  }
+  units_join(s);
+  s->long_sums = false;
+  for (uint32_t i = 0; !e && i < s->n_ports; i++) {
+    s->long_sums |= s->program->f32 && s->ports[i].long_sums && s->ports[i].used;
+    e = unit_check(s, &s->ports[i]);
+  }
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    struct rt_proj *p = &s->projs[i];
+    if (is_summed(p)) p->form = (uint8_t)form_within(&s->ports[p->port], p, s->ports[p->port].unit);
+  }
+  return e;
+}
