@@ -48,7 +48,7 @@ static struct rt_row *row_of(struct rt_sim *s, bool wide) {
   const struct rt_pop *p = &s->pops[from_pop];
   for (uint64_t i = 0; i < (uint64_t)p->size * p->n_groups; i++) {
     struct rt_row *row = &s->shards[0].rows[p->row0 + i];
-    if (row->n && p->groups[i % p->n_groups].wide == wide) return row;
+    if (row->n && !rt_forms[p->groups[i % p->n_groups].form].weight_bits == !wide) return row;
   }
   abort();
 }
@@ -60,22 +60,23 @@ static void rows_swapped(struct rt_sim *s) {
   *row = *other;
   *other = x;
 }
-static void sum_off(struct rt_sim *s) { s->shards[1].acc[s->shards[1].n_acc - 65] += 1; }
+static void sum_off(struct rt_sim *s) { ((int64_t *)s->shards[1].acc[1])[s->shards[1].n_elements - 65] += 1; }
 static void spikes_lost(struct rt_sim *s) {
   struct rt_delivery *d = &s->shards[1].delivery;
-  for (uint32_t i = 0; i <= d->mask; i++) d->const_lists[i] = 0;
+  for (uint32_t i = 0; i <= d->mask; i++) d->lists[RT_FORM_same64][i] = 0;
 }
 static void spike_doubled(struct rt_sim *s) {
   struct rt_delivery *d = &s->shards[0].delivery;
-  for (uint32_t i = 0; i <= d->mask; i++)
-    if (d->wide_lists[i]) {
-      uint32_t copy = d->free;
-      d->free = d->events[copy].next;
-      d->events[copy] = d->events[d->wide_lists[i]];
-      d->events[copy].next = d->wide_lists[i];
-      d->wide_lists[i] = copy;
-      return;
-    }
+  for (uint32_t i = 0; i <= d->mask; i++) {
+    uint32_t *list = d->lists[RT_FORM_middle64] ? &d->lists[RT_FORM_middle64][i] : &d->lists[RT_FORM_wide64][i];
+    if (!*list) continue;
+    uint32_t copy = d->free;
+    d->free = d->events[copy].next;
+    d->events[copy] = d->events[*list];
+    d->events[copy].next = *list;
+    *list = copy;
+    return;
+  }
 }
 
 static void fault(const char *what, void (*make)(struct rt_sim *), uint64_t at) {
