@@ -347,7 +347,7 @@ int rt_connect(struct rt_sim *s) {
   for (int i = 0; !e && !fits && i < ATTEMPTS; i++) {
     rt_mem_free(&s->build_mem);
     e = attempt(&b);
-    fits = weights_fit(&b);
+    fits = !e && weights_fit(&b);
   }
   return e ? e : finish(&b);
 }

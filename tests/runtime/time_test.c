@@ -185,7 +185,8 @@ static void threads(void) {
     spikes[n] = s.pop_meters[0]->spikes + s.pop_meters[1]->spikes;
     for (uint32_t h = 0; h < s.n_shards; h++)
       for (uint32_t i = 0; i <= s.shards[h].delivery.mask; i++)
-        under_way += s.shards[h].delivery.lists[RT_FORM_middle64][i] != 0;
+        for (uint32_t form = 0; form < RT_N_FORMS; form++)
+          under_way += rt_forms[form].weight_bits && s.shards[h].delivery.lists[form] && s.shards[h].delivery.lists[form][i];
     rt_close(&s);
   }
   ok(spikes[1] > 5000 && under_way && hash[1] == hash[2] && hash[1] == hash[3] && spikes[1] == spikes[2] &&
