@@ -87,8 +87,9 @@ void rt_mem_free(struct rt_mem *m) {
 
 int rt_grow(void *array, size_t *cap, size_t want, size_t size) {
   if (want <= *cap) return 0;
-  size_t n = *cap ? *cap : 64, bytes;
-  while (n < want) n += n / 2;
+  size_t n = *cap < SIZE_MAX / 2 ? *cap + *cap / 2 : SIZE_MAX, bytes;
+  n = n < want ? want : n;
+  n = n < 64 ? 64 : n;
   void *at;
   memcpy(&at, array, sizeof at);
   if (__builtin_mul_overflow(n, size, &bytes)) return no_memory((double)n * (double)size);
