@@ -196,3 +196,26 @@ int rt_digests_write(struct rt_sim *s, struct rt_out *out) {
     }
   return rt_text_close(&file);
 }
+
+/* ---- checkpoints */
+
+uint64_t *rt_digests_so_far(const struct rt_sim *s, uint64_t *ret_n, uint64_t *ret_every) {
+  const struct rt_digests *d = s->verify->digests;
+  uint64_t rows = 0;
+  while (rows < d->n_rows && row_step(d, rows) <= s->step) rows++;
+  *ret_n = rows * s->n_pops;
+  *ret_every = d->every;
+  return (uint64_t *)d->values; /* all shards rest */
+}
+
+int rt_digests_take_up(struct rt_sim *s, const uint64_t *values, uint64_t n, uint64_t every) {
+  struct rt_digests *d = s->verify->digests;
+  if (n && (!every || d->every % every))
+    return rt_fail(NSL_EINPUT, "with --verify a run can be resumed for its own time or a longer one, not for a shorter");
+  for (uint64_t i = 0; i < n; i++) {
+    uint64_t step = i / s->n_pops * every;
+    if (step % d->every == 0 && step / d->every < d->n_rows)
+      d->values[step / d->every * s->n_pops + i % s->n_pops] = values[i];
+  }
+  return 0;
+}

@@ -9,6 +9,7 @@
 #include "runtime/gather.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- raster */
@@ -136,8 +137,18 @@ static void rates_reach(struct rt_rates *r, uint64_t step) {
   }
 }
 
+static int dot_order(const void *a, const void *b) {
+  const struct rt_dot *x = a, *y = b;
+  if (x->step != y->step) return x->step < y->step ? -1 : 1;
+  return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Dots come in batches, shard by shard; in order the page is the same whatever the batches were. */
 void rt_gather_count(struct rt_sim *s) {
-  if (s->gather && s->step) raster_count(&s->gather->raster, s->step);
+  if (!s->gather || !s->step) return;
+  struct rt_raster *r = &s->gather->raster;
+  raster_count(r, s->step);
+  if (r->n_dots <= RT_RASTER_DOTS) qsort(r->dots, r->n_held, sizeof *r->dots, dot_order);
 }
 
 void rt_gather_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity) {

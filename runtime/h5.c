@@ -57,16 +57,23 @@ int rt_h5_close(struct rt_h5 *h) {
   return h->failed ? NSL_EIO : 0;
 }
 
+/* The library would make parents itself, but with the time of day in them. */
 hid_t rt_h5_group(struct rt_h5 *h, hid_t in, const char *name) {
-  hid_t parents = H5Pcreate(H5P_LINK_CREATE);
-  H5Pset_create_intermediate_group(parents, 1);
-  H5Pset_char_encoding(parents, H5T_CSET_UTF8);
-  hid_t how = H5Pcreate(H5P_GROUP_CREATE);
+  char path[1024];
+  hid_t utf8 = H5Pcreate(H5P_LINK_CREATE), how = H5Pcreate(H5P_GROUP_CREATE), g = -1;
+  H5Pset_char_encoding(utf8, H5T_CSET_UTF8);
   H5Pset_obj_track_times(how, 0);
-  hid_t g = H5Gcreate2(in, name, parents, how, H5P_DEFAULT);
+  errno = 0;
+  for (const char *end = name; end && !h->failed;) {
+    end = strchr(end, '/');
+    snprintf(path, sizeof path, "%.*s", (int)(end ? end - name : (ptrdiff_t)strlen(name)), name);
+    if (end && end++ && H5Lexists(in, path, H5P_DEFAULT) > 0) continue;
+    if (g >= 0) H5Gclose(g);
+    g = H5Gcreate2(in, path, utf8, how, H5P_DEFAULT);
+    if (g < 0) h5_fail(h);
+  }
   H5Pclose(how);
-  H5Pclose(parents);
-  if (g < 0) h5_fail(h);
+  H5Pclose(utf8);
   return g;
 }
 

@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/checkpoint.h"
 #include "runtime/describe.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/options.h"
 #include "runtime/report.h"
+#include "runtime/resume.h"
 #include "runtime/seeds.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
@@ -57,6 +59,8 @@ struct run {
   struct rt_sim sim;
   struct rt_out out;
   struct rt_seeds seeds;
+  struct rt_meta meta; /* of the checkpoint to resume; over several seeds, of the first of them */
+  const struct nsl_experiment *x;
 };
 
 static void say_error(const struct rt_sim *s) {
@@ -84,6 +88,7 @@ static int run_end(struct run *r, int e) {
   if (e == NSL_ENUMBER) rt_gather_drop(s); /* numbers that mean nothing are not drawn */
   if (!bad) bad = rt_report_write(s, &r->out, &end);
   if (!bad) bad = rt_out_commit(&r->out);
+  if (!bad && !(e == NSL_ESTOPPED && s->checkpoint)) rt_checkpoint_remove(r->out.folder); /* it is over */
   if (bad) {
     say_error(s);
     return EXIT_FAILED;
@@ -98,21 +103,36 @@ static int run_end(struct run *r, int e) {
   return end.exit;
 }
 
+static int run_begin(struct run *r, const char *folder) {
+  struct rt_sim *s = &r->sim;
+  const struct rt_config *c = &r->config;
+  bool checkpoints = c->checkpoint_s > 0 || c->checkpoint_ms > 0;
+  int e = c->resume ? 0 : rt_checkpoint_look(folder, c->force);
+  if (!e) e = rt_out_open(&r->out, folder, c->force || c->resume);
+  if (!e && checkpoints) e = rt_checkpoint_open(s, c, folder);
+  if (!e) e = rt_build(s, c->threads);
+  if (!e) e = rt_record_open(s, &r->out, c->csv);
+  if (!e && !c->no_report) e = rt_gather_open(s);
+  if (!e && checkpoints) e = rt_checkpoint_begin(s);
+  if (!e && c->resume) e = rt_resume_load(s, c);
+  if (!e && (c->verify || c->compare)) e = rt_verify_open(s, c->verify, c->compare);
+  if (!e && s->verify && s->checkpoint) e = rt_digests_take_up(s, s->checkpoint->digests, s->checkpoint->n_digests,
+                                                               s->checkpoint->digest_every);
+  if (!e && checkpoints && !c->resume) e = rt_checkpoint_write(s);
+  return e;
+}
+
 static int run_experiment(struct run *r, const char *folder) {
   struct rt_sim *s = &r->sim;
   s->interrupt = &interrupted;
   if (!r->config.quiet && isatty(STDERR_FILENO)) s->progress = rt_progress;
-  int e = rt_out_open(&r->out, folder, r->config.force);
-  if (!e) e = rt_build(s, r->config.threads);
-  if (!e) e = rt_record_open(s, &r->out, r->config.csv);
-  if (!e && !r->config.no_report) e = rt_gather_open(s);
-  if (!e && (r->config.verify || r->config.compare)) e = rt_verify_open(s, r->config.verify, r->config.compare);
+  int e = run_begin(r, folder);
   if (e) {
     say_error(s);
     return e == NSL_ESTOPPED ? EXIT_INTERRUPTED : EXIT_FAILED;
   }
   for (uint32_t i = 0; i < s->n_warnings; i++) fprintf(stderr, "warning: %s\n", s->warnings[i]);
-  e = rt_run(s, s->n_steps);
+  e = rt_checkpoint_run(s);
   if (e && e != NSL_ENUMBER && e != NSL_ESTOPPED) {
     say_error(s);
     return EXIT_FAILED;
@@ -124,6 +144,7 @@ static int run_experiment(struct run *r, const char *folder) {
 static int run_seed(struct run *r, const char *folder) {
   r->sim.program = r->program;
   int e = rt_open(&r->sim, &r->config), exit = EXIT_FAILED;
+  if (!e && r->config.resume) e = rt_resume_check(&r->sim, &r->config);
   if (e) {
     say_error(&r->sim);
   } else if (r->config.describe) {
@@ -139,22 +160,26 @@ static int run_seed(struct run *r, const char *folder) {
 
 /* The seeds to run; *ret_last < *ret_first after a failure. */
 static void seeds_find(struct run *r, uint64_t *ret_first, uint64_t *ret_last) {
-  r->sim.program = r->program;
+  struct rt_sim *s = &r->sim;
+  s->program = r->program;
   *ret_first = 1;
   *ret_last = 0;
-  if (rt_open(&r->sim, &r->config)) {
-    say_error(&r->sim);
+  int e = rt_open(s, &r->config);
+  if (!e && r->config.resume && r->meta.several) e = rt_resume_check(s, &r->config);
+  double last = e || r->config.has_seed ? -1 : rt_value(s, s->x->seed_last, -1);
+  bool several = !e && last > (double)s->seed;
+  if (several && last - (double)s->seed >= MOST_SEEDS)
+    e = rt_fail(NSL_EMODEL, "%s: `seeds` means %.0f runs, at most %d are done at once; run parts of it with --seed",
+                s->x->name, last - (double)s->seed + 1, MOST_SEEDS);
+  if (!e && several && !r->config.resume) e = rt_meta_fill(&r->meta, s, &r->config);
+  if (e) {
+    say_error(s);
   } else {
-    double last = r->config.has_seed ? -1 : rt_value(&r->sim, r->sim.x->seed_last, -1);
-    if (last - (double)r->sim.seed >= MOST_SEEDS) {
-      fprintf(stderr, "error: %s: `seeds` means %.0f runs, at most %d are done at once; run parts of it with --seed\n",
-              r->sim.x->name, last - (double)r->sim.seed + 1, MOST_SEEDS);
-    } else {
-      *ret_first = *ret_last = r->sim.seed;
-      if (last > (double)r->sim.seed) *ret_last = (uint64_t)last;
-    }
+    r->x = s->x;
+    *ret_first = *ret_last = s->seed;
+    if (several) *ret_last = (uint64_t)last;
   }
-  rt_close(&r->sim);
+  rt_close(s);
 }
 
 /* All experiments, or the one that was named. */
@@ -168,40 +193,86 @@ static int describe_all(struct run *r) {
   return exit;
 }
 
-static int run_all(struct run *r) {
-  uint64_t first, last;
-  char folder[4096], own[4200], other[4200];
-  const char *with = r->config.compare; /* --compare: of many seeds, each with its own */
-  if (r->config.describe) return r->config.experiment ? run_seed(r, "") : describe_all(r);
-  seeds_find(r, &first, &last);
-  if (last < first) return EXIT_FAILED;
-  if (r->config.out)
-    snprintf(folder, sizeof folder, "%s", r->config.out);
-  else if (r->program->n_experiments > 1)
-    snprintf(folder, sizeof folder, "%s.%s.out", r->program->name, r->config.experiment);
-  else
-    snprintf(folder, sizeof folder, "%s.out", r->program->name);
-  if (first == last) return run_seed(r, folder);
-  if (mkdir(folder, 0777) != 0 && access(folder, W_OK) != 0) {
-    fprintf(stderr, "error: cannot make the output folder %s\n", folder);
-    return EXIT_FAILED;
+static void folder_name(const struct run *r, char *folder, size_t size) {
+  const char *name = r->program->name;
+  if (r->config.out) snprintf(folder, size, "%s", r->config.out);
+  else if (r->program->n_experiments > 1) snprintf(folder, size, "%s.%s.out", name, r->config.experiment);
+  else snprintf(folder, size, "%s.out", name);
+}
+
+static bool holds_checkpoint(const char *folder) {
+  char path[4300];
+  snprintf(path, sizeof path, "%s/checkpoint", folder);
+  return access(path, F_OK) == 0;
+}
+
+/* One of several seeds; *ret_over: it is over, and not to be resumed. Of a run that is resumed, those that are over are
+ * read from their run.json, and the next may have a checkpoint. */
+static int seed_of_several(struct run *r, const char *folder, uint64_t seed, bool *ret_over) {
+  char own[4200], from[4300], other[4200];
+  snprintf(own, sizeof own, "%s/seed-%llu", folder, (unsigned long long)seed);
+  snprintf(from, sizeof from, "%s/checkpoint", own);
+  r->config.has_seed = true;
+  r->config.seed = seed;
+  if (r->config.resume && seed < r->meta.next) {
+    int exit = EXIT_FAILED;
+    *ret_over = rt_seeds_read(&r->seeds, r->x, seed, own, &exit) == 0;
+    if (!*ret_over) fprintf(stderr, "%s\n", rt_error());
+    return exit;
   }
-  int exit = EXIT_DONE;
-  for (uint64_t seed = first; seed <= last && exit != EXIT_INTERRUPTED; seed++) {
-    r->config.has_seed = true;
-    r->config.seed = seed;
-    snprintf(own, sizeof own, "%s/seed-%llu", folder, (unsigned long long)seed);
-    snprintf(other, sizeof other, "%s/seed-%llu", with ? with : "", (unsigned long long)seed);
-    r->config.compare = with ? other : NULL;
-    if (!r->config.quiet) printf("seed %llu\n", (unsigned long long)seed);
-    int now = run_seed(r, own);
+  const char *resume = r->config.resume, *with = r->config.compare; /* --compare: each with its own */
+  snprintf(other, sizeof other, "%s/seed-%llu", with ? with : "", (unsigned long long)seed);
+  r->config.compare = with ? other : NULL;
+  bool force = r->config.force;
+  r->config.resume = resume && holds_checkpoint(own) ? from : NULL;
+  r->config.force |= resume != NULL; /* the folder is of the run that is resumed */
+  if (!r->config.quiet) printf("seed %llu\n", (unsigned long long)seed);
+  int exit = run_seed(r, own);
+  r->config.resume = resume;
+  r->config.force = force;
+  r->config.compare = with;
+  *ret_over = !holds_checkpoint(own);
+  return exit;
+}
+
+static int seeds_begin(struct run *r, const char *folder) {
+  if (mkdir(folder, 0777) != 0 && access(folder, W_OK) != 0)
+    return rt_fail(NSL_EIO, "cannot make the output folder %s", folder);
+  return r->config.resume ? 0 : rt_checkpoint_look(folder, r->config.force);
+}
+
+static int run_seeds(struct run *r, const char *folder, uint64_t first, uint64_t last) {
+  bool checkpoints = r->config.checkpoint_s > 0 || r->config.checkpoint_ms > 0, over = true;
+  int exit = EXIT_DONE, e = seeds_begin(r, folder);
+  r->meta.several = 1;
+  r->meta.first = first;
+  r->meta.last = last;
+  for (uint64_t seed = first; !e && seed <= last && exit != EXIT_INTERRUPTED && over; seed++) {
+    if (checkpoints && !(r->config.resume && seed < r->meta.next)) {
+      r->meta.next = seed;
+      e = rt_resume_seeds_write(&r->meta, folder);
+    }
+    int now = e ? EXIT_FAILED : seed_of_several(r, folder, seed, &over);
     exit = now ? now : exit;
   }
-  if (rt_seeds_report(&r->seeds, folder, r->config.quiet ? NULL : stdout)) {
+  if (!e) e = rt_seeds_report(&r->seeds, folder, r->config.quiet ? NULL : stdout);
+  if (!e && over && exit != EXIT_INTERRUPTED) rt_checkpoint_remove(folder);
+  if (e) fprintf(stderr, "%s\n", rt_error());
+  return e && !exit ? EXIT_FAILED : exit;
+}
+
+static int run_all(struct run *r) {
+  uint64_t first, last;
+  char folder[4096];
+  if (r->config.describe) return r->config.experiment ? run_seed(r, "") : describe_all(r);
+  if (r->config.resume && rt_resume_options(r->program, &r->config, &r->meta)) {
     fprintf(stderr, "%s\n", rt_error());
-    exit = exit ? exit : EXIT_FAILED;
+    return EXIT_FAILED;
   }
-  return exit;
+  seeds_find(r, &first, &last);
+  if (last < first) return EXIT_FAILED;
+  folder_name(r, folder, sizeof folder);
+  return first == last ? run_seed(r, folder) : run_seeds(r, folder, first, last);
 }
 
 int nsl_main_under(const struct nsl_program *program, int argc, char **argv, int skip) {
@@ -222,6 +293,7 @@ int nsl_main_under(const struct nsl_program *program, int argc, char **argv, int
     rt_float_mode_restore(mode);
   }
   rt_mem_free(&r.seeds.mem);
+  rt_mem_free(&r.meta.mem);
   rt_mem_free(&mem);
   return exit;
 }

@@ -55,16 +55,37 @@ static int take_seed(struct reading *r, const char *v) {
   return 0;
 }
 
-static int take_duration(struct reading *r, const char *v) {
+static int time_read(const char *option, const char *v, double *ret_ms) {
   struct rt_quantity q;
   const char *wrong = rt_quantity_read(v, &q);
-  if (wrong) return rt_fail(NSL_EINPUT, "--duration %s: %s", v, wrong);
+  if (wrong) return rt_fail(NSL_EINPUT, "%s %s: %s", option, v, wrong);
   bool time = rt_dim_equal(q.dim, rt_dim_read("12 0 0 0 0 0")) || (!q.has_unit && q.value == 0);
-  if (!time) return rt_fail(NSL_EINPUT, "--duration %s: a time with its unit is expected, such as 500ms", v);
-  if (!(q.value >= 0 && q.value < 1e300))
-    return rt_fail(NSL_EINPUT, "--duration %s: it must be a time from 0", v);
+  if (!time) return rt_fail(NSL_EINPUT, "%s %s: a time with its unit is expected, such as 500ms", option, v);
+  if (!(q.value >= 0 && q.value < 1e300)) return rt_fail(NSL_EINPUT, "%s %s: it must be a time from 0", option, v);
+  *ret_ms = q.value;
+  return 0;
+}
+
+static int take_duration(struct reading *r, const char *v) {
   r->c->has_duration = true;
-  r->c->duration = q.value;
+  return time_read("--duration", v, &r->c->duration);
+}
+
+/* Wall time, or with `model=` model time. */
+static int take_checkpoint(struct reading *r, const char *v) {
+  bool model = strncmp(v, "model=", 6) == 0;
+  double ms;
+  int e = time_read("--checkpoint", model ? v + 6 : v, &ms);
+  if (e) return e;
+  if (ms == 0) return rt_fail(NSL_EINPUT, "--checkpoint %s: it must be a time above 0", v);
+  r->c->checkpoint_s = model ? 0 : ms / 1000;
+  r->c->checkpoint_ms = model ? ms : 0;
+  return 0;
+}
+
+static int take_resume(struct reading *r, const char *v) {
+  if (!*v) return rt_fail(NSL_EINPUT, "--resume needs the name of a folder");
+  r->c->resume = v;
   return 0;
 }
 
@@ -141,12 +162,6 @@ static int take_help(struct reading *r, const char *v) {
 static int cannot_fit(struct reading *r, const char *v) {
   (void)r;
   return rt_fail(NSL_ECANNOT, "--fit %s: this program holds no fit", v);
-}
-
-static int cannot_checkpoint(struct reading *r, const char *v) {
-  (void)r;
-  (void)v;
-  return rt_fail(NSL_ECANNOT, "checkpoints (--checkpoint, --resume) are not supported yet");
 }
 
 static int take_allow_read(struct reading *r, const char *v) {

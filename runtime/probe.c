@@ -146,6 +146,11 @@ void rt_probes_step(struct rt_shard *h, uint64_t step) {
   }
 }
 
+struct rt_probe_sums rt_probe_sums(const struct rt_measure *m, uint32_t item) {
+  const struct probe_item *at = &m->probe->items[item];
+  return (struct rt_probe_sums){at->sums, at->least, at->most};
+}
+
 double rt_probe_value(const struct rt_sim *s, const struct rt_measure *m) {
   const struct rt_probe *p = m->probe;
   uint64_t end = m->until < s->step ? m->until : s->step;

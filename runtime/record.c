@@ -330,22 +330,48 @@ static void csv_rows(const struct rt_sim *s, struct rt_variable *v, uint64_t n) 
   }
 }
 
-static int variable_flush(struct rt_sim *s, struct rt_variable *v, uint64_t step) {
-  uint64_t until = rt_samples_until(s, v->every, step), n = until > v->flushed ? until - v->flushed : 0;
-  int e = 0;
-  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
-    struct rt_column_group *group = &v->groups[g];
-    rows_finish(s, v, group, n);
-    bool f32 = s->program->f32 && !v->reduced;
-    if (group->cols)
-      e = rt_h5_append(&v->h5, group->set, f32 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE, v->flushed, n,
-                       v->reduced ? 1 : group->cols, group->rows);
-  }
+static uint64_t group_row(const struct rt_sim *s, const struct rt_variable *v, uint32_t g) {
+  return (v->reduced ? 1 : v->groups[g].cols) * (v->reduced ? sizeof(double) : s->real_size);
+}
+
+static int group_write(const struct rt_sim *s, struct rt_variable *v, uint32_t g, uint64_t n) {
+  struct rt_column_group *group = &v->groups[g];
+  bool f32 = s->program->f32 && !v->reduced;
+  if (!group->cols) return 0;
+  return rt_h5_append(&v->h5, group->set, f32 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE, v->flushed, n,
+                      v->reduced ? 1 : group->cols, group->rows);
+}
+
+/* Behind the last group's rows: of a sum or mean, blocks outside of a part stay 0. */
+static void rows_done(const struct rt_sim *s, struct rt_variable *v, uint64_t n) {
   csv_rows(s, v, n);
-  rt_gather_rows(s, v, n);
-  for (uint32_t g = 0; v->reduced && g < v->n_groups; g++) /* blocks outside of a part stay 0 */
+  for (uint32_t g = 0; v->reduced && g < v->n_groups; g++)
     memset(v->groups[g].rows, 0, v->row_cap * v->groups[g].cols * sizeof(double));
   v->flushed += n;
+}
+
+static int variable_flush(struct rt_sim *s, struct rt_variable *v, uint64_t step) {
+  uint64_t until = rt_samples_until(s, v->every, step), n = until > v->flushed ? until - v->flushed : 0;
+  struct rt_journal *j = s->recorder->journal;
+  int e = 0;
+  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
+    rows_finish(s, v, &v->groups[g], n);
+    struct rt_journal_block b = {RT_JOURNAL_ROWS, (uint32_t)(v - s->recorder->variables), g, 0, n,
+                                 n * group_row(s, v, g), 0};
+    if (j && n) e = rt_journal_add(j, b, v->groups[g].rows);
+    if (!e) e = group_write(s, v, g, n);
+  }
+  rt_gather_rows(s, v, n);
+  rows_done(s, v, n);
+  return e;
+}
+
+int rt_record_again(struct rt_sim *s, struct rt_variable *v, uint32_t group, uint64_t n, const void *rows, uint64_t bytes) {
+  if (n > v->row_cap || bytes != n * group_row(s, v, group))
+    return rt_fail(NSL_EINPUT, "the records of the checkpoint do not fit this program");
+  memcpy(v->groups[group].rows, rows, bytes);
+  int e = group_write(s, v, group, n);
+  if (group + 1 == v->n_groups) rows_done(s, v, n);
   return e;
 }
 
@@ -384,7 +410,7 @@ int rt_record_close(struct rt_sim *s) {
   struct rt_recorder *r = s->recorder;
   if (!r || !r->out) return 0;
   rt_spikes_cut(r, s->step);
-  int e = rt_spikes_flush(s, r);
+  int e = rt_spikes_flush(s, r, r->spikes.n);
   if (!e) e = rt_record_flush(s, s->step);
   double began = rt_clock();
   for (uint32_t i = 0; !e && i < r->n_variables; i++) e = times_write(s, &r->variables[i]);

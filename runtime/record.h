@@ -3,6 +3,7 @@
 #define NSL_RUNTIME_RECORD_H
 
 #include "runtime/h5.h"
+#include "runtime/journal.h"
 #include "runtime/out.h"
 #include "runtime/sim.h"
 #include "runtime/weights.h"
@@ -68,6 +69,7 @@ struct rt_variable {
 struct rt_recorder {
   struct rt_mem mem;
   struct rt_out *out; /* NULL: in memory */
+  struct rt_journal *journal; /* takes what goes to the files too; NULL: there are no checkpoints */
   bool csv;
   struct rt_spike_file spikes;
   uint32_t n_variables;
@@ -80,7 +82,9 @@ struct rt_recorder {
 uint64_t rt_samples_until(const struct rt_sim *s, uint64_t every, uint64_t step);
 double rt_sample_time(const struct rt_sim *s, uint64_t every, uint64_t sample);
 int rt_spikes_open(struct rt_sim *s, struct rt_recorder *r);
-int rt_spikes_flush(struct rt_sim *s, struct rt_recorder *r);
+int rt_spikes_flush(struct rt_sim *s, struct rt_recorder *r, size_t n); /* the first n of those in the buffer */
+/* n rows of one group as they went to the files (journal). */
+int rt_record_again(struct rt_sim *s, struct rt_variable *v, uint32_t group, uint64_t n, const void *rows, uint64_t bytes);
 int rt_spikes_close(struct rt_recorder *r);               /* errors of the files come out here */
 void rt_spikes_cut(struct rt_recorder *r, uint64_t step); /* forgets those after the step */
 /* A field of a CSV file, quoted if it must be. */

@@ -9,6 +9,7 @@
 #include <cpuid.h>
 #endif
 
+#include "runtime/checkpoint.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/html.h"
@@ -223,6 +224,17 @@ static void add_verified(struct json_object *o, const struct rt_sim *s) {
   json_object_object_add(o, "verified", all);
 }
 
+static void add_checkpoints(struct json_object *o, const struct rt_checkpoint *c) {
+  if (!c) return;
+  struct json_object *of = json_object_new_object(), *resumed = json_object_new_array();
+  add_whole(of, "written", c->written);
+  add_number(of, "seconds", c->seconds);
+  add_number(of, "megabytes", (double)c->bytes / 1e6);
+  for (uint64_t i = 0; i < c->n_resumed; i++) json_object_array_add(resumed, json_object_new_double(c->resumed[i]));
+  json_object_object_add(of, "resumed_at_ms", resumed);
+  json_object_object_add(o, "checkpoints", of);
+}
+
 static void add_result(struct json_object *o, const struct rt_sim *s, const struct rt_out *out) {
   double model_s = (double)s->step * s->dt / 1000;
   char hash[20];
@@ -239,6 +251,7 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   add_number(o, "output_s", s->output_s);
   add_number(o, "real_time_factor", model_s > 0 ? s->simulate_s / model_s : NAN);
   add_costs(o, s);
+  add_checkpoints(o, s->checkpoint);
   add_text(o, "state_hash", hash);
   add_verified(o, s);
   json_object_object_add(o, "expect", expects_json(s));

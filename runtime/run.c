@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "runtime/blocks.h"
+#include "runtime/checkpoint.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/setup.h"
@@ -76,6 +77,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
 void rt_close(struct rt_sim *s) {
   rt_verify_drop(s);
   rt_gather_drop(s);
+  rt_checkpoint_drop(s);
   rt_record_drop(s);
   rt_meters_drop(s);
   rt_team_free(s->team);
@@ -121,6 +123,7 @@ static int batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parit
   int e = rt_meters_spikes(s, from, n, parity);
   rt_gather_spikes(s, from, n, parity);
   if (!e) e = rt_record_spikes(s, from, n, parity);
+  if (!e && s->checkpoint) e = rt_checkpoint_spikes(s, from, n, parity);
   return e ? e : rt_verify_batch(s, from, n, parity);
 }
 

@@ -11,29 +11,58 @@
 #include "runtime/quantity.h"
 #include "runtime/report.h"
 
+static int rows_make(struct rt_seeds *t, const struct nsl_experiment *x, uint64_t seed) {
+  if (t->rows) return 0;
+  t->rows = rt_alloc(&t->mem, x->n_expects + 1, sizeof *t->rows);
+  if (!t->rows) return NSL_EMEMORY;
+  t->n_rows = x->n_expects;
+  t->first = seed;
+  return 0;
+}
+
+/* v: in the unit that is shown; NaN: no data */
+static void row_add(struct rt_seed_row *row, const struct nsl_expect *def, bool holds, double v) {
+  row->def = def;
+  row->holds += holds;
+  if (isnan(v)) return;
+  row->least = row->with_value ? fmin(row->least, v) : v;
+  row->most = row->with_value ? fmax(row->most, v) : v;
+  row->with_value++;
+  row->sum += v;
+  row->squares += v * v;
+}
+
 int rt_seeds_add(struct rt_seeds *t, const struct rt_sim *s) {
-  if (!t->rows) {
-    t->rows = rt_alloc(&t->mem, s->n_expects + 1, sizeof *t->rows);
-    if (!t->rows) return NSL_EMEMORY;
-    t->n_rows = s->n_expects;
-    t->first = s->seed;
-  }
+  int e = rows_make(t, s->x, s->seed);
+  if (e) return e;
   t->n++;
   for (uint32_t i = 0; i < t->n_rows; i++) {
-    struct rt_seed_row *row = &t->rows[i];
     const struct rt_expect *x = &s->expects[i];
     const char *unit;
-    double v = x->value / rt_expect_unit(x, &unit);
-    row->def = x->def;
-    row->holds += x->holds;
-    if (isnan(v)) continue;
-    row->least = row->with_value ? fmin(row->least, v) : v;
-    row->most = row->with_value ? fmax(row->most, v) : v;
-    row->with_value++;
-    row->sum += v;
-    row->squares += v * v;
+    row_add(&t->rows[i], x->def, x->holds, x->value / rt_expect_unit(x, &unit));
   }
   return 0;
+}
+
+int rt_seeds_read(struct rt_seeds *t, const struct nsl_experiment *x, uint64_t seed, const char *folder, int *ret_exit) {
+  char path[4300];
+  snprintf(path, sizeof path, "%s/run.json", folder);
+  struct json_object *run = json_object_from_file(path), *all = NULL, *exit = NULL, *v, *holds;
+  int e = rows_make(t, x, seed);
+  json_object_object_get_ex(run, "expect", &all);
+  json_object_object_get_ex(run, "exit", &exit);
+  if (!e && (!exit || !json_object_is_type(all, json_type_array) || json_object_array_length(all) != t->n_rows))
+    e = rt_fail(NSL_EINPUT, "%s is not that of seed %llu of this run", path, (unsigned long long)seed);
+  for (uint32_t i = 0; !e && i < t->n_rows; i++) {
+    struct json_object *one = json_object_array_get_idx(all, i);
+    bool is = json_object_object_get_ex(one, "holds", &holds) && json_object_get_boolean(holds);
+    bool has = json_object_object_get_ex(one, "value", &v) && v;
+    row_add(&t->rows[i], &x->expects[i], is, has ? json_object_get_double(v) : NAN);
+  }
+  t->n += !e;
+  if (!e) *ret_exit = json_object_get_int(exit);
+  json_object_put(run);
+  return e;
 }
 
 static double mean_of(const struct rt_seed_row *row) { return row->with_value ? row->sum / row->with_value : NAN; }

@@ -19,6 +19,8 @@ struct rt_seeds {
 };
 /* Takes the values of a run that is over. */
 int rt_seeds_add(struct rt_seeds *t, const struct rt_sim *s);
+/* The same from the run.json of a run that is over; gives its exit status. */
+int rt_seeds_read(struct rt_seeds *t, const struct nsl_experiment *x, uint64_t seed, const char *folder, int *ret_exit);
 /* The table on `out`, and FOLDER/seeds.json. */
 int rt_seeds_report(const struct rt_seeds *t, const char *folder, FILE *out);
 

@@ -331,10 +331,13 @@ struct rt_config { /* what the command line or nsl.h asks for */
   uint64_t seed;
   double duration;
   uint32_t threads; /* 0: as many as there are processors */
+  double checkpoint_s, checkpoint_ms; /* between two checkpoints: wall time in s, model time; 0: not asked for */
+  const char *resume;                 /* a folder, or a checkpoint in it */
   const char **allowed; /* --allow-read */
   uint32_t n_allowed;
 };
 
+struct rt_checkpoint; /* checkpoint.h */
 struct rt_team;     /* threads.h */
 struct rt_recorder; /* record.c */
 struct rt_gather;   /* gather.h */
@@ -390,6 +393,7 @@ struct rt_sim {
   struct rt_recorder *recorder; /* NULL: nothing is recorded */
   struct rt_gather *gather;     /* NULL: no report will be written */
   struct rt_verify *verify;     /* NULL: no --verify */
+  struct rt_checkpoint *checkpoint; /* NULL: none are written */
   double build_s, simulate_s, output_s;
   const volatile int *interrupt; /* NULL: cannot be interrupted */
   uint64_t pause_at; /* rt_run returns 0 at the end of the interval that holds this step, even before its end; 0: not */
@@ -489,6 +493,10 @@ void rt_meters_drop(struct rt_sim *s);
 int rt_probe_make(struct rt_sim *s, struct rt_measure *m);
 int rt_probes_begin(struct rt_sim *s); /* after rt_init: also what is asked of time 0 */
 void rt_probes_step(struct rt_shard *h, uint64_t step);
+struct rt_probe_sums { /* by block of 64 elements of an item's population, over the steps so far */
+  double *sums, *least, *most;
+};
+struct rt_probe_sums rt_probe_sums(const struct rt_measure *m, uint32_t item);
 double rt_probe_value(const struct rt_sim *s, const struct rt_measure *m);
 void rt_expects_value(struct rt_sim *s);
 

@@ -127,7 +127,9 @@ int rt_record_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t
         if (e) return e;
       }
     }
-  return r->out && r->spikes.n >= FLUSH_AT ? rt_spikes_flush(s, r) : 0;
+  int e = 0;
+  while (!e && r->out && r->spikes.n >= FLUSH_AT) e = rt_spikes_flush(s, r, FLUSH_AT); /* whatever the batches: same files */
+  return e;
 }
 
 void rt_spikes_cut(struct rt_recorder *r, uint64_t step) {
@@ -136,13 +138,13 @@ void rt_spikes_cut(struct rt_recorder *r, uint64_t step) {
 
 /* ---- to the files */
 
-static int pop_flush(struct rt_sim *s, struct rt_spike_file *f, uint32_t pop) {
+static int pop_flush(struct rt_sim *s, struct rt_spike_file *f, uint32_t pop, size_t n_marks) {
   struct rt_spike_pop *p = &f->pops[pop];
-  if (rt_grow(&f->times, &f->times_cap, f->n, sizeof *f->times) ||
-      rt_grow(&f->ids, &f->ids_cap, f->n, sizeof *f->ids))
+  if (rt_grow(&f->times, &f->times_cap, n_marks, sizeof *f->times) ||
+      rt_grow(&f->ids, &f->ids_cap, n_marks, sizeof *f->ids))
     return NSL_EMEMORY;
   uint64_t n = 0;
-  for (size_t i = 0; i < f->n; i++)
+  for (size_t i = 0; i < n_marks; i++)
     if (f->marks[i].pop == pop) {
       f->times[n] = (double)f->marks[i].step * s->dt;
       f->ids[n++] = f->marks[i].id;
@@ -153,16 +155,21 @@ static int pop_flush(struct rt_sim *s, struct rt_spike_file *f, uint32_t pop) {
   return e;
 }
 
-int rt_spikes_flush(struct rt_sim *s, struct rt_recorder *r) {
+static int marks_keep(struct rt_journal *j, const struct rt_mark *marks, size_t n) {
+  struct rt_journal_block b = {.kind = RT_JOURNAL_SPIKES, .n = n, .bytes = n * sizeof *marks};
+  return j ? rt_journal_add(j, b, marks) : 0;
+}
+
+int rt_spikes_flush(struct rt_sim *s, struct rt_recorder *r, size_t n) {
   struct rt_spike_file *f = &r->spikes;
-  if (!f->open || !f->n) return 0;
+  if (!f->open || !n) return 0;
   double began = rt_clock();
-  int e = 0;
+  int e = marks_keep(r->journal, f->marks, n);
   for (uint32_t i = 0; !e && i < s->n_pops; i++)
-    if (f->pops[i].times >= 0) e = pop_flush(s, f, i);
+    if (f->pops[i].times >= 0) e = pop_flush(s, f, i, n);
   char time[40] = "";
   uint32_t last = 0;
-  for (size_t i = 0; !e && f->csv.f && i < f->n; i++) {
+  for (size_t i = 0; !e && f->csv.f && i < n; i++) {
     if (!i || f->marks[i].step != last)
       snprintf(time, sizeof time, "%.12g", (double)f->marks[i].step * s->dt);
     last = f->marks[i].step;
@@ -170,7 +177,8 @@ int rt_spikes_flush(struct rt_sim *s, struct rt_recorder *r) {
     rt_csv_text(f->csv.f, s->pops[f->marks[i].pop].def->path);
     fprintf(f->csv.f, ",%u\n", f->marks[i].id);
   }
-  f->n = 0;
+  memmove(f->marks, f->marks + n, (f->n - n) * sizeof *f->marks);
+  f->n -= n;
   s->output_s += rt_clock() - began;
   return e;
 }

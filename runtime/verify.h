@@ -44,6 +44,10 @@ struct rt_digests;
 int rt_digests_open(struct rt_sim *s, const char *compare, struct rt_digests **ret);
 void rt_digest_take(struct rt_shard *h, uint64_t step); /* at h->next_digest, when the step is done */
 int rt_digests_compare(struct rt_sim *s, struct rt_digests *d, uint64_t until); /* those that are complete */
+/* For checkpoints: the digests so far, row by row, and the steps between two rows; of a run that goes on, those that it
+ * had: its rows are the same, or further apart if it is to be longer. */
+uint64_t *rt_digests_so_far(const struct rt_sim *s, uint64_t *ret_n, uint64_t *ret_every);
+int rt_digests_take_up(struct rt_sim *s, const uint64_t *values, uint64_t n, uint64_t every);
 int rt_digests_write(struct rt_sim *s, struct rt_out *out);                     /* digests.csv; nothing without --verify */
 
 struct rt_verify { /* of a sim; NULL: no --verify */

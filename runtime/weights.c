@@ -179,11 +179,6 @@ int rt_weights_open(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *
   snprintf(name, sizeof name, "%.250s.h5", w->def->name);
   const char *path = rt_out_file(r->out, name);
   e = path ? rt_h5_create(&w->h5, path) : NSL_EIO;
-  for (int i = 0; !e && i < 2; i++) { /* by themselves: groups made on the way would hold the time of day */
-    hid_t top = rt_h5_group(&w->h5, w->h5.file, i ? "report" : "edges");
-    if (top < 0) return NSL_EIO;
-    H5Gclose(top);
-  }
   for (uint32_t i = 0; !e && i < w->n_sets; i++) {
     e = set_open(s, w, &w->sets[i]);
     if (!e) e = set_write(s, w, &w->sets[i]);
