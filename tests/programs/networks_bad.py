@@ -9,13 +9,13 @@ from tap import NSLC, Tap, call, run_json
 
 TEXT = """language 1
 network net {
-  param n = 100, k = 10, more = 10, w = 10 pA, big = 10 pA, d = 1 ms, sd = 0.1 ms
+  param n = 100, k = 10, more = 10, wide = 0.1, w = 10 pA, big = 10 pA, d = 1 ms, sd = 0.1 ms
   population E : iaf_psc_exp[n]
   population I : iaf_psc_exp[50]
   connect into:  I -> E.exc by indegree(k) { weight = w;  delay = d }
   connect apart: I -> E.exc by indegree(more), no multiple { weight = big;  delay = 1 ms }
   connect out:   E -> I.inh by outdegree(k), no self { weight = -w;  delay ~ normal(d, sd) }
-  connect all:   E -> I.exc by total_number(20 * k) { weight ~ w * (normal(1, 0.1) within [0, inf));  delay = 1 ms }
+  connect all:   E -> I.exc by total_number(20 * k) { weight ~ w * lognormal(1, wide);  delay = 1 ms }
 }
 experiment x {
   network net
@@ -34,6 +34,10 @@ REFUSED = [
     (["--set", "net.sd=5ms"],
      r":8:3: error: out: a delay of -?[\d.e-]+ ms is less than one step of 0.1 ms; draw it `within \[dt, inf\)`$", None),
     (["--set", "net.d=200s"], r":6:3: error: into: a delay of 200000 ms is more than \d+ steps of 0.1 ms$", None),
+    (["--set", "net.big=1e20pA"], r":6:3: error: into: weights of about 10 pA cannot be summed exactly with what else E.exc may get in one step, up to 1e\+21 "
+     r"pA: they differ by more than 2\^\d+; give them a port of their own$", None),
+    (["--set", "net.big=1e-200pA"], r":7:3: error: apart: weights of about 1e-200 pA cannot be summed exactly", None),
+    (["--set", "net.wide=40"], r":9:3: error: all: weights of about [\d.e+-]+ pA cannot be summed exactly", None),
     (["--set", "net.more=51"], r":7:3: error: apart: indegree\(51\) with `no multiple` needs more partners than the 50 there are", None),
     (["--set", "net.n=1e9"], r":4:14: error: population E of 1e\+09 elements needs about [\d.]+ GB of memory; [\d.]+ GB are free on this machine: "
      r"[\d.e+]+ elements would fit$", None),
