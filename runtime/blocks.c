@@ -64,7 +64,7 @@ static int flats_make(struct rt_sim *s, const struct rt_shard *h, struct rt_slic
     bool input = kind == NSL_SLOT_INPUT && input_is_flat(h, c, at);
     bool port = kind == NSL_SLOT_PORT && port_is_silent(s, c, at);
     if (input || port)
-      c->flats[c->n_flats++] = (struct rt_flat){&c->slots[i], c->slots[i], port ? sizeof *h->acc : s->real_size};
+      c->flats[c->n_flats++] = (struct rt_flat){&c->slots[i], c->slots[i], s->real_size};
   }
   return 0;
 }
