@@ -306,7 +306,8 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
                                .draws = draws(x->setup),
                                .dt = x->dt,
                                .seed = x->seed,
-                               .seed_last = x->seed_last};
+                               .seed_last = x->seed_last,
+                               .connectivity = m->connectivity};
   EACH(t, &out, params, param, x->params, param_of);
   EACH(t, &out, populations, population, x->populations, population_of);
   EACH(t, &out, projections, projection, x->projections, projection_of);

@@ -129,6 +129,20 @@ static bool read_method(Net *n, const Ast *value) {
   return false;
 }
 
+static bool read_connectivity(Net *n, const Ast *value) {
+  static const char *const kinds[] = {[CONNECTIVITY_CHOSEN] = "chosen", "stored", "procedural"};
+  Session *s = n->s;
+  const char *text = value->kind == AST_NAME ? name_str(s, AST_AS(NameRef, value)->name.name)
+                                             : source_span_text(s, value->span, s->arena);
+  for (int i = CONNECTIVITY_CHOSEN + 1; i < (int)COUNT_OF(kinds); i++)
+    if (strcmp(kinds[i], text) == 0) {
+      n->x->connectivity = (MConnectivity)i;
+      return true;
+    }
+  diag_connectivity_form(s, value->span, text, diag_nearest(text, kinds + 1, COUNT_OF(kinds) - 1));
+  return false;
+}
+
 /* A number that no param can change: the compiler builds it in. */
 static bool read_tolerance(Net *n, const Ast *value) {
   Want want = {.has_dim = true, .dim = DIM_NONE, .who = "the tolerance"};
@@ -145,13 +159,14 @@ static bool read_tolerance(Net *n, const Ast *value) {
 }
 
 typedef struct {
-  Span dt, seed, seeds, method, tolerance; /* where they were given; to = 0: not yet */
+  Span dt, seed, seeds, method, tolerance, connectivity; /* where they were given; to = 0: not yet */
 } RunSeen;
 
 static bool run_setting(Net *n, AstWord word, const Ast *value, RunSeen *seen) {
   Session *s = n->s;
-  static const char *const words[] = {"dt", "seed", "seeds", "method", "tolerance"};
-  Span *const spans[] = {&seen->dt, &seen->seed, &seen->seeds, &seen->method, &seen->tolerance};
+  static const char *const words[] = {"dt", "seed", "seeds", "method", "tolerance", "connectivity"};
+  Span *const spans[] = {&seen->dt,     &seen->seed,      &seen->seeds,
+                         &seen->method, &seen->tolerance, &seen->connectivity};
   const char *name = name_str(s, word.name);
   size_t which = 0;
   while (which < COUNT_OF(words) && strcmp(words[which], name) != 0) which++;
@@ -172,6 +187,7 @@ static bool run_setting(Net *n, AstWord word, const Ast *value, RunSeen *seen) {
   if (which == 0) n->dt = net_known(n, n->x->dt);
   if (which == 3) return read_method(n, value);
   if (which == 4) return read_tolerance(n, value);
+  if (which == 5) return read_connectivity(n, value);
   return which == 0 ? n->x->dt != NULL : read_seeds(n, value, which == 2);
 }
 

@@ -415,7 +415,7 @@ void diag_dt_missing(Session *s, Span span) {
 void diag_unknown_run_setting(Session *s, Span span, const char *name, const char *nearest) {
   Diag *d = diag_new(s, DIAG_UNKNOWN_RUN_SETTING, span, "a run has no setting `%s`", name);
   if (nearest) did_you_mean(s, d, span, nearest);
-  else diag_hint(s, d, "A run has `dt`, `seed`, `seeds`, `method` and `tolerance`.");
+  else diag_hint(s, d, "A run has `dt`, `seed`, `seeds`, `method`, `tolerance` and `connectivity`.");
 }
 
 void diag_draws_alike(Session *s, Span span, const char *path, const char *other, Span before) {
@@ -439,6 +439,12 @@ void diag_unknown_method(Session *s, Span span, const char *name, const char *ne
   Diag *d = diag_new(s, DIAG_UNKNOWN_METHOD, span, "there is no method `%s`", name);
   if (nearest) did_you_mean(s, d, span, nearest);
   else diag_hint(s, d, "The methods: %s. Without one the compiler chooses.", list_of(s, methods, n));
+}
+
+void diag_connectivity_form(Session *s, Span span, const char *text, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_CONNECTIVITY_FORM, span, "connectivity is `stored` or `procedural`, not `%s`", text);
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "Without it the synapses are stored if they fit in memory, else made anew at each spike.");
 }
 
 void diag_record_of_missing(Session *s, Span span, const char *text) {

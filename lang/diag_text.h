@@ -208,6 +208,7 @@ void diag_unknown_run_setting(Session *s, Span span, const char *name, const cha
 void diag_draws_alike(Session *s, Span span, const char *path, const char *other, Span before);
 void diag_seeds_form(Session *s, Span span);
 void diag_seeds_many(Session *s, Span span, double n, double most);
+void diag_connectivity_form(Session *s, Span span, const char *text, const char *nearest);
 void diag_unknown_method(Session *s, Span span, const char *name, const char *nearest, const char *const *methods, size_t n);
 void diag_record_of_missing(Session *s, Span span, const char *text);
 void diag_record_spikes_form(Session *s, Span span);

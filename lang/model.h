@@ -298,6 +298,9 @@ typedef struct {
   Span span;
 } MFeed;
 
+/* Synapses in memory, or made anew at each spike. */
+typedef enum { CONNECTIVITY_CHOSEN, CONNECTIVITY_STORED, CONNECTIVITY_PROCEDURAL } MConnectivity; /* chosen: when memory is known */
+
 typedef struct {
   Name name;
   Name subject; /* "brunel", "squid" */
@@ -318,6 +321,7 @@ typedef struct {
   Name method;            /* overrides the choice for all states ("rk4", "euler", …); empty: the compiler chooses */
   double tolerance;       /* of methods with steps of their own; 0: not given */
   Span tolerance_span;
+  MConnectivity connectivity;
 } MExperiment;
 
 typedef struct {

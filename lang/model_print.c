@@ -372,6 +372,7 @@ static void print_experiment(const Print *p, const MExperiment *x) {
   print_value(p, "\n  seed ", x->seed);
   print_value(p, " to ", x->seed_last);
   if (!name_none(x->method)) fprintf(p->out, "\n  method %s", text_of(p, x->method));
+  if (x->connectivity) fprintf(p->out, "\n  connectivity %s", x->connectivity == CONNECTIVITY_STORED ? "stored" : "procedural");
   fputc('\n', p->out);
   for (uint32_t i = 0; i < x->measures.n; i++) print_measure(p, x->measures.at[i]);
   for (uint32_t i = 0; i < x->expects.n; i++) print_expect(p, x->expects.at[i]);

@@ -38,6 +38,7 @@ typedef uint64_t nsl_kernel_fn(const struct nsl_env *env);
 enum nsl_slot_kind { NSL_SLOT_STATE, NSL_SLOT_OLD, NSL_SLOT_DER, NSL_SLOT_PARAM, NSL_SLOT_UNIFORM, NSL_SLOT_INPUT, NSL_SLOT_PORT, NSL_SLOT_ARG,
   NSL_SLOT_HELD, NSL_SLOT_PREV, NSL_SLOT_SPIKE, NSL_SLOT_OUT, NSL_SLOT_GLOBAL, NSL_SLOT_PAST, NSL_SLOT_COLUMN }; /* order of ir/slots.def (tested) */
 enum nsl_rule { NSL_ALL_TO_ALL, NSL_ONE_TO_ONE, NSL_INDEGREE, NSL_OUTDEGREE, NSL_TOTAL_NUMBER, NSL_PROBABILITY };
+enum nsl_connectivity { NSL_CONNECTIVITY_CHOSEN, NSL_STORED, NSL_PROCEDURAL }; /* order of MConnectivity */
 enum nsl_drive_kind { NSL_POISSON, NSL_TIMES, NSL_CURRENT, NSL_SPIKES };
 enum nsl_record_kind { NSL_RECORD_SPIKES, NSL_RECORD_VALUE, NSL_RECORD_SUM, NSL_RECORD_MEAN, NSL_RECORD_WEIGHT };
 enum nsl_measure_kind {

@@ -11,6 +11,7 @@
 #include "math/math.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/procedural.h"
 #include "runtime/threads.h"
 
 enum { CONST_GROUPS = 4, ATTEMPTS = 3, MOST_DELAY = 1 << 20 };
@@ -198,21 +199,15 @@ static double proj_bytes(const struct rt_sim *s, const struct rt_proj *p) {
 static int memory_check(struct rt_build *b) {
   struct rt_sim *s = b->s;
   const struct rt_proj *worst = NULL;
-  double most = 0, rows = (double)s->n_rows * s->n_shards * sizeof(struct rt_row),
-         left = (double)rt_memory_left();
+  double most = 0, rows = (double)s->n_rows * s->n_shards * sizeof(struct rt_row);
   b->store_bytes = 0;
   for (uint32_t i = 0; i < s->n_projs; i++) {
     double own = proj_bytes(s, &s->projs[i]);
     b->store_bytes += own;
     if (own > most) most = own, worst = &s->projs[i];
   }
-  if (b->store_bytes + rows <= left) return 0;
-  if (!worst) return rt_fail(NSL_EMEMORY, "the rows of synapses do not fit in memory");
-  return rt_fail_at(NSL_EMEMORY, worst->def->place,
-                    "the synapses need about %.3g GB of memory, of which %s with its %.3g synapses %.3g GB; "
-                    "%.3g GB are free on this machine",
-                    (b->store_bytes + rows) / 1e9, worst->def->path, worst->expected, most / 1e9,
-                    left / 1e9);
+  const struct rt_need need = {b->store_bytes + rows, most, worst};
+  return rt_connectivity_choose(s, &need);
 }
 
 static int stores_reserve(struct rt_build *b) {
@@ -236,12 +231,14 @@ static int attempt(struct rt_build *b) {
   int e = rt_units_choose(s);
   if (!e) e = groups_make(s);
   if (!e) e = memory_check(b);
-  if (!e) e = stores_reserve(b);
+  bool stored = s->connectivity == NSL_STORED;
+  if (!e && stored) e = stores_reserve(b);
   if (!e && !(b->largest = rt_alloc(&s->build_mem, s->n_projs, sizeof *b->largest))) e = NSL_EMEMORY;
   b->min_delay = UINT32_MAX;
   b->max_delay = 0;
   b->n_synapses = 0;
-  return e ? e : rt_assemble(b);
+  if (e) return e;
+  return stored ? rt_assemble(b) : rt_survey(b);
 }
 
 /* Weights larger than was allowed for? Then the largest are known now. */

@@ -24,6 +24,7 @@ double rt_weight_clip(const struct rt_proj *p, double w);
 uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double delay);
 void rt_connections_advise(struct rt_sim *s); /* advise.c: warnings */
 int rt_assemble(struct rt_build *b);
+int rt_survey(struct rt_build *b); /* the same facts of synapses that are not stored */
 /* ---- units.c */
 void rt_weights_look(struct rt_sim *s); /* the size of the weights, bounds of fan-in; p->form tells who is apart */
 int rt_units_choose(struct rt_sim *s);  /* units of ports, forms of projections */

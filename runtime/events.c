@@ -12,6 +12,8 @@
 
 #include "runtime/drive.h"
 #include "runtime/error.h"
+#include "runtime/procedural.h"
+#include "runtime/queue.h"
 #include "runtime/verify.h"
 
 enum { BATCH = 256, PREFETCH = 4, LINES = 16 };
@@ -100,7 +102,8 @@ static void due_sort(struct rt_due *a, uint32_t n) {
 void rt_events_gather(struct rt_shard *h, uint64_t step) {
   const struct rt_delivery *d = &h->delivery;
   h->n_due = h->at_due = 0;
-  if (!d->apart_lists) return;
+  if (h->sim->procedural) rt_procedural_gather(h, step);
+  if (!d->apart_lists || h->sim->procedural) return;
   for (uint32_t i = d->apart_lists[step & d->mask]; i; i = d->events[i].next) {
     const struct rt_event *e = &d->events[i];
     h->due[h->n_due++] = (struct rt_due){(uint64_t)e->group << 32 | d->store[e->at + 1], i, 0};
@@ -111,7 +114,7 @@ void rt_events_gather(struct rt_shard *h, uint64_t step) {
 /* Events go into the lists of their next buckets, or are free. */
 void rt_events_go_on(struct rt_shard *h, uint64_t step) {
   struct rt_delivery *d = &h->delivery;
-  if (!d->apart_lists) return;
+  if (!d->apart_lists || h->sim->procedural) return;
   d->apart_lists[step & d->mask] = 0;
   for (uint32_t i = 0; i < h->n_due; i++) {
     struct rt_event *e = &d->events[h->due[i].event];
@@ -202,6 +205,8 @@ static void connections(struct handling *g) {
   struct rt_shard *h = g->h;
   const struct rt_port *port = &h->sim->ports[g->slice->pop->port0 + g->port];
   uint64_t end = (uint64_t)(port->rank0 + port->n_ranks) << 32;
+  for (; h->at_due < h->n_apart && h->apart[h->at_due].key < end; h->at_due++)
+    push(g, h->apart[h->at_due].element, h->apart[h->at_due].weight);
   while (h->at_due < h->n_due && h->due[h->at_due].key < end) {
     struct rt_due *due = &h->due[h->at_due];
     uint32_t n = 1, ahead = h->at_due + PREFETCH;

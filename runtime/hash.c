@@ -6,6 +6,7 @@
  * shows, and shards, threads and ranks add what they own. */
 #include <string.h>
 
+#include "runtime/procedural.h"
 #include "runtime/sim.h"
 
 static const uint64_t SPREAD = 0x9e3779b97f4a7c15u; /* numbers of elements differ in all bits */
@@ -80,6 +81,14 @@ static uint32_t port_of_rank(const struct rt_sim *s, uint32_t rank) {
   return s->ports[i].port;
 }
 
+uint64_t rt_hash_event(uint64_t target, uint64_t step, uint64_t units) {
+  return mix(mix(mix(1, target), step), units);
+}
+
+uint64_t rt_hash_apart(uint64_t target, uint64_t step, uint64_t number, uint64_t source, uint64_t weight) {
+  return mix(mix(mix(mix(mix(2, target), step), number), source), weight);
+}
+
 static uint64_t hash_apart(const struct rt_shard *h, struct rt_event e, uint64_t step) {
   const struct rt_delivery *d = &h->delivery;
   uint64_t sum = 0, at = e.at;
@@ -88,7 +97,7 @@ static uint64_t hash_apart(const struct rt_shard *h, struct rt_event e, uint64_t
     const uint64_t *bucket = d->store + at;
     for (uint32_t i = 0; i < n; i++) {
       uint64_t target = target_of(h, (uint16_t)bucket[2 + 2 * i], nth), which = bucket[2 + 2 * i] >> 16;
-      sum += mix(mix(mix(mix(mix(2, target), step), which), bucket[1]), bucket[3 + 2 * i]);
+      sum += rt_hash_apart(target, step, which, bucket[1], bucket[3 + 2 * i]);
     }
     at += RT_UNITS_APART(n);
     n = (uint32_t)bucket[0];
@@ -108,7 +117,7 @@ static uint64_t hash_event(const struct rt_shard *h, struct rt_event e, uint64_t
     for (uint32_t i = 0; i < n; i++) {
       struct rt_synapse x = rt_synapse_at(form, bucket, i);
       uint64_t weight = rt_forms[form].behind ? real : (uint64_t)(rt_forms[form].weight_bits ? x.units : reach->units);
-      sum += mix(mix(mix(1, target_of(h, x.element, reach->nth)), step), weight);
+      sum += rt_hash_event(target_of(h, x.element, reach->nth), step, weight);
     }
     at += rt_bucket_units(form, n);
     n = (uint32_t)bucket[0];
@@ -153,11 +162,11 @@ static uint64_t hash_drives(const struct rt_sim *s, const struct rt_shard *h) {
 }
 
 uint64_t rt_state_sum(const struct rt_sim *s) {
-  uint64_t sum = 0;
+  uint64_t sum = s->procedural ? rt_procedural_hash(s) : 0;
   for (uint32_t h = s->own0; h < s->own1; h++) {
     const struct rt_shard *shard = &s->shards[h];
     for (uint32_t i = 0; i < shard->n_slices; i++) sum += hash_slice(s, &shard->slices[i]);
-    if (s->max_delay) sum += hash_under_way(s, shard);
+    if (s->max_delay && !s->procedural) sum += hash_under_way(s, shard);
     sum += hash_drives(s, shard);
   }
   return sum;

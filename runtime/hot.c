@@ -6,6 +6,7 @@
 
 #include "math/math.h"
 #include "runtime/hot_rows.h"
+#include "runtime/hot_scatter.h"
 
 enum { PREFETCH = 4, LINES = 24 };
 

@@ -71,6 +71,25 @@ struct rt_delivery {
 };
 
 struct rt_shuffle; /* shuffle.h */
+/* Which shard owns an element of a population, computed: that of the part with number
+ * ((element >> shift) * a + b) * m >> k, the quotient by the number of blocks (queue.c). */
+struct rt_owner {
+  uint64_t a, b, m;
+  uint32_t shift, k, words;
+  uint32_t log_shards, turn; /* shard 0 has part `turn` */
+};
+
+/* Events of one projection on their way into chunks by shard (queue.h). */
+enum { RT_CHUNK = 1024 }; /* bytes */
+struct rt_scatter {
+  uint32_t *at; /* by bin: where its next event goes, in events from `pool`; a multiple of a chunk: `more` sets it */
+  char *pool;
+  struct rt_owner owner;
+  uint32_t late; /* drawn delays: delay 0 is this step; bins by (step & mask) and shard; else by shard */
+  uint32_t mask;
+  void (*more)(struct rt_scatter *to, uint32_t bin);
+};
+
 #define HOT(name, arguments, doc) void rt_hot_##name arguments;
 #include "runtime/hot.def"
 #undef HOT

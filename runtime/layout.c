@@ -18,16 +18,18 @@ enum { PAGE = 4096, CUT_AT_PAGES = 24, WAYS = 8, STAGGER = 5 * 64 };
 
 /* ---- shards */
 
+bool rt_cut_at_pages(const struct rt_pop *p, uint32_t n_shards) { return p->words / n_shards >= CUT_AT_PAGES; }
+
 /* Where a part begins. In large populations at a page of a state's array (in float64) and a cache line of its
  * masks: threads that write the same line, or read ahead into each other's, slow each other down. */
 static uint32_t block_from(const struct rt_pop *p, uint32_t part, uint32_t n_shards) {
   uint32_t word = (uint32_t)((uint64_t)p->words * part / n_shards);
-  return part < n_shards && p->words / n_shards >= CUT_AT_PAGES ? (word + 4) / 8 * 8 : word;
+  return part < n_shards && rt_cut_at_pages(p, n_shards) ? (word + 4) / 8 * 8 : word;
 }
 
 /* Which part of a population a shard gets; rotated, so that small populations do not all fall to one shard.
  */
-static uint32_t part_of(const struct rt_pop *p, uint32_t shard, uint32_t n_shards) {
+uint32_t rt_part_of(const struct rt_pop *p, uint32_t shard, uint32_t n_shards) {
   return (uint32_t)((shard + p->first / NSL_LANES) % n_shards);
 }
 
@@ -35,7 +37,7 @@ static uint64_t elements(const struct rt_sim *s, uint32_t shard, uint32_t n_shar
   uint64_t n = 0;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     const struct rt_pop *p = &s->pops[i];
-    uint32_t part = part_of(p, shard, n_shards);
+    uint32_t part = rt_part_of(p, shard, n_shards);
     n += (uint64_t)(block_from(p, part + 1, n_shards) - block_from(p, part, n_shards)) * 64;
   }
   return n;
@@ -111,7 +113,7 @@ static int shard_make(struct rt_sim *s, struct rt_shard *h) {
   if (!h->slices) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     struct rt_pop *p = &s->pops[i];
-    uint32_t part = part_of(p, h->index, s->n_shards);
+    uint32_t part = rt_part_of(p, h->index, s->n_shards);
     uint32_t from = block_from(p, part, s->n_shards), to = block_from(p, part + 1, s->n_shards);
     if (from < to) slice_make(h, p, from, to);
   }

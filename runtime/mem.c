@@ -129,9 +129,10 @@ uint64_t rt_memory_left(void) {
   uint64_t used = file_number("/sys/fs/cgroup/memory.current", NULL);
   if (limit && limit > used && limit - used < left) left = limit - used;
   struct rlimit space;
-  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY && space.rlim_cur < left)
-    left = space.rlim_cur;
-  return left;
+  if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY) return left;
+  uint64_t had = file_number("/proc/self/statm", NULL) * (uint64_t)sysconf(_SC_PAGESIZE);
+  uint64_t own = space.rlim_cur > had ? space.rlim_cur - had : 0;
+  return own < left ? own : left;
 }
 
 uint64_t rt_memory_limit(void) {

@@ -115,12 +115,9 @@ static int take_device(struct reading *r, const char *v) {
 }
 
 static int take_connectivity(struct reading *r, const char *v) {
-  (void)r;
-  if (strcmp(v, "stored") == 0) return 0;
-  if (strcmp(v, "procedural") != 0)
-    return rt_fail(NSL_EINPUT, "--connectivity %s: stored or procedural is expected", v);
-  return rt_fail(NSL_ECANNOT,
-                 "--connectivity procedural is not supported yet; leave it out to store the synapses");
+  r->c->connectivity = strcmp(v, "stored") == 0 ? NSL_STORED : NSL_PROCEDURAL;
+  if (strcmp(v, "stored") == 0 || strcmp(v, "procedural") == 0) return 0;
+  return rt_fail(NSL_EINPUT, "--connectivity %s: stored or procedural is expected", v);
 }
 
 static int take_no_report(struct reading *r, const char *v) {

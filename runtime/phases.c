@@ -32,6 +32,6 @@ void rt_costs(const struct rt_sim *s, struct rt_costs *ret) {
   for (uint32_t i = s->own0; i < s->own1; i++) {
     ret->events += s->shards[i].delivery.n_delivered;
     ret->bytes += s->shards[i].delivery.n_read * sizeof(uint64_t);
-    ret->synapse_bytes += (s->shards[i].store_used - 1) * sizeof(uint64_t);
+    ret->synapse_bytes += (s->shards[i].store_used ? s->shards[i].store_used - 1 : 0) * sizeof(uint64_t);
   }
 }

@@ -246,6 +246,10 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   json_object_object_add(o, "populations", populations_json(s));
   add_whole(o, "synapses", s->n_synapses);
   add_whole(o, "shards", s->n_shards);
+  struct json_object *connectivity = json_object_new_object();
+  add_text(connectivity, "kind", s->connectivity == NSL_PROCEDURAL ? "procedural" : "stored");
+  add_text(connectivity, "why", s->connectivity_why);
+  json_object_object_add(o, "connectivity", connectivity);
   add_number(o, "build_s", s->build_s);
   add_number(o, "simulate_s", s->simulate_s);
   add_number(o, "output_s", s->output_s);

@@ -12,6 +12,7 @@
 #include "runtime/checkpoint.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
+#include "runtime/procedural.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
 #include "runtime/verify.h"
@@ -70,12 +71,14 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_feeds_make(s);
   if (!e) e = rt_probes_begin(s);
   if (!e) e = lists_make(s);
+  if (!e && s->connectivity == NSL_PROCEDURAL && s->max_delay) e = rt_procedural_make(s);
   s->build_s += rt_clock() - began;
   return e;
 }
 
 void rt_close(struct rt_sim *s) {
   rt_verify_drop(s);
+  rt_procedural_drop(s);
   rt_gather_drop(s);
   rt_checkpoint_drop(s);
   rt_record_drop(s);
@@ -84,6 +87,7 @@ void rt_close(struct rt_sim *s) {
   for (uint32_t i = 0; s->shards && i < s->n_shards; i++) {
     rt_drop(&s->shards[i].delivery.events);
     rt_drop(&s->shards[i].due);
+    rt_drop(&s->shards[i].apart);
   }
   rt_mem_free(&s->build_mem);
   rt_mem_free(&s->mem);
@@ -155,6 +159,27 @@ static int samples_write(struct loop *l, uint64_t end, uint32_t thread) {
   return l->failed;
 }
 
+enum { STOP = 1 }; /* not an error of this thread */
+
+/* Shards [h0, h1) through n steps: at once if rows are stored, else as far as their events have been made. */
+static int steps_run(struct loop *l, uint32_t thread, const uint32_t shards[2], uint64_t step, uint32_t n, uint32_t had,
+                     uint32_t parity) {
+  struct rt_sim *s = l->s;
+  int e = s->procedural && !thread ? rt_procedural_plan(s, step + 1, n) : 0;
+  if (s->procedural) rt_barrier(s->team, thread);
+  for (uint32_t done = 0, now = n; done < n; done += now) {
+    if (done) rt_barrier(s->team, thread);
+    rt_laps_from_here(&s->shards[shards[0]].laps);
+    if (s->procedural && !(now = rt_procedural_next(s, thread, step + 1 + done, &e))) return e ? e : STOP;
+    rt_lap(&s->shards[shards[0]].laps, RT_DELIVERY);
+    for (uint32_t h = shards[0]; h < shards[1]; h++) {
+      rt_laps_from_here(&s->shards[h].laps);
+      for (uint32_t j = done; j < done + now; j++) rt_shard_step(&s->shards[h], step + 1 + j, had + j, parity);
+    }
+  }
+  return 0;
+}
+
 static int loop_job(void *context, uint32_t thread) {
   struct loop *l = context;
   struct rt_sim *s = l->s;
@@ -167,10 +192,12 @@ static int loop_job(void *context, uint32_t thread) {
   for (uint64_t step = s->step; step < l->until;) {
     uint32_t n = l->until - step < s->interval ? (uint32_t)(l->until - step) : s->interval;
     bool timed = rt_laps_due(interval++);
-    for (uint32_t h = h0; h < h1; h++) {
-      s->shards[h].laps.on = timed;
-      rt_laps_from_here(&s->shards[h].laps);
-      for (uint32_t j = 0; j < n; j++) rt_shard_step(&s->shards[h], step + 1 + j, had + j, parity);
+    for (uint32_t h = h0; h < h1; h++) s->shards[h].laps.on = timed;
+    e = steps_run(l, thread, (const uint32_t[]){h0, h1}, step, n, had, parity);
+    if (e) {
+      if (!thread) l->reached = step;
+      e = e == STOP ? 0 : e;
+      break;
     }
     rt_laps_from_here(own_laps);
     rt_barrier(s->team, thread);
@@ -245,6 +272,7 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   rt_float_mode_restore(mode);
   s->step = l.reached;
   s->simulate_s += rt_clock() - began - (s->output_s - output);
+  if (!e) e = rt_procedural_whole(s);
   uint64_t bad = bad_step(s, RT_NO_STEP - 1);
   if (!e && bad != RT_NO_STEP) return bad_report(s, bad);
   if (!e && l.why == NSL_ESTOPPED && s->step < until)

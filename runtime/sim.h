@@ -198,6 +198,9 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   struct rt_seen *seen;                /* by parity of the batch; NULL: no --verify */
   struct rt_snapshot *snapshot;        /* of this step, if it is a sampled one */
   void *record_scratch;                /* one slice of OUT */
+  struct rt_apart *apart;              /* rows made anew: instead of `due` */
+  size_t apart_cap;
+  uint32_t n_apart;
   struct rt_due *due;                  /* of this step, sorted; [0, at_due) are handled */
   size_t due_cap;
   uint32_t n_due, at_due;
@@ -330,6 +333,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
   bool has_seed, has_duration, csv, force, quiet, describe, help, no_report, verify;
   uint64_t seed;
   double duration;
+  enum nsl_connectivity connectivity; /* NSL_CONNECTIVITY_CHOSEN: as the experiment says */
   uint32_t threads; /* 0: as many as there are processors */
   double checkpoint_s, checkpoint_ms; /* between two checkpoints: wall time in s, model time; 0: not asked for */
   const char *resume;                 /* a folder, or a checkpoint in it */
@@ -338,6 +342,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
 };
 
 struct rt_checkpoint; /* checkpoint.h */
+struct rt_procedural; /* procedural.c */
 struct rt_team;     /* threads.h */
 struct rt_recorder; /* record.c */
 struct rt_gather;   /* gather.h */
@@ -389,6 +394,9 @@ struct rt_sim {
   uint32_t interval;             /* steps between exchanges */
   uint32_t batch;                /* most steps whose spikes are kept until they are counted: whole intervals */
   uint32_t threads;
+  enum nsl_connectivity connectivity; /* asked for; when connected: what it is */
+  const char *connectivity_why;
+  struct rt_procedural *procedural;   /* NULL: rows are stored */
   struct rt_team *team;
   struct rt_recorder *recorder; /* NULL: nothing is recorded */
   struct rt_gather *gather;     /* NULL: no report will be written */
@@ -421,6 +429,8 @@ double rt_steps(double time, double dt);
 static inline bool rt_is_own(const struct rt_sim *s, uint32_t shard) {
   return shard >= s->own0 && shard < s->own1;
 }
+bool rt_cut_at_pages(const struct rt_pop *p, uint32_t n_shards); /* parts begin at multiples of 8 blocks */
+uint32_t rt_part_of(const struct rt_pop *p, uint32_t shard, uint32_t n_shards);
 int rt_layout(struct rt_sim *s); /* shards, state arrays, accumulators */
 int rt_init(struct rt_sim *s);   /* derive and init kernels, hold rings: after the units are known */
 nsl_kernel_fn *rt_kernel(const struct rt_sim *s, const struct nsl_code *code);
@@ -482,6 +492,10 @@ int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n
 void rt_arrivals_pass(struct rt_shard *h, uint64_t step);
 /* ---- hash.c */
 uint64_t rt_state_hash(const struct rt_sim *s);
+/* One synapse's part: target is port << 32 | element, units the weight in those of its port; apart: handlers that do
+ * more than add, `number` in the source's row, weight as bits. */
+uint64_t rt_hash_event(uint64_t target, uint64_t step, uint64_t units);
+uint64_t rt_hash_apart(uint64_t target, uint64_t step, uint64_t number, uint64_t source, uint64_t weight);
 uint64_t rt_state_sum(const struct rt_sim *s); /* what the own shards add to it */
 /* ---- expect.c */
 int rt_meters_make(struct rt_sim *s);

@@ -13,6 +13,7 @@
 #include "runtime/blocks.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/procedural.h"
 #include "runtime/verify.h"
 
 enum { ASK_SHARDS = 4, ASK_EVENTS = 16, ASK_LINES = 8 };
@@ -54,7 +55,7 @@ static void holds_release(const struct rt_slice *c, uint64_t step) {
 static inline void spike_ask(const struct rt_shard *h, const struct rt_pop *p, uint32_t id) {
   const struct rt_sim *s = h->sim;
   uint32_t from = s->threads == 1 ? s->own0 : h->index, to = s->threads == 1 ? s->own1 : from + 1;
-  for (uint32_t k = from; p->n_groups && k < to && k < from + ASK_SHARDS; k++)
+  for (uint32_t k = from; p->n_groups && !s->procedural && k < to && k < from + ASK_SHARDS; k++)
     __builtin_prefetch(&s->shards[k].rows[p->row0 + (uint64_t)id * p->n_groups]);
   const struct rt_isi *isi = s->pop_meters[p->index]->isi;
   if (isi) __builtin_prefetch(&isi[id], 1);
@@ -131,11 +132,19 @@ static inline void deliver(struct rt_shard *h, uint64_t step, bool behind) {
 
 /* What arrives in accumulators. */
 static void arrivals_add(struct rt_shard *h, uint64_t step) {
+  if (h->sim->procedural) {
+    rt_procedural_add(h, step);
+    return;
+  }
   deliver(h, step, false);
 }
 
 /* What is added to states, behind the step kernels. */
 static void arrivals_behind(struct rt_shard *h, uint64_t step) {
+  if (h->sim->procedural) {
+    rt_procedural_behind(h, step);
+    return;
+  }
   deliver(h, step, true);
 }
 
@@ -259,6 +268,7 @@ static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_
 int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
   struct rt_sim *s = h->sim;
   if (!s->max_delay) return 0;
+  if (s->procedural) return h->index == s->own0 ? rt_procedural_spikes(s, from, in_batch, n_steps, parity) : 0;
   for (uint32_t k = 0; k < s->n_shards; k++) {
     const struct rt_shard *other = &s->shards[k];
     const struct rt_spikes *in = &other->spikes[parity];

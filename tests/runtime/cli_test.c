@@ -140,7 +140,7 @@ static void options(void) {
       {"--threads 0", "from 1 to 4096"},
       {"--precision f32", "this program was built for f64; build it with --precision f32"},
       {"--device gpu", "holds no code for a GPU"},
-      {"--connectivity procedural", "not supported yet"},
+      {"--connectivity computed", "stored or procedural is expected"},
       {"--checkpoint 0s", "it must be a time above 0"},
       {"--checkpoint model=3mV", "a time with its unit is expected"},
       {"--resume x", "No such file"},

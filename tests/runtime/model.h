@@ -164,7 +164,13 @@ enum {
 static nsl_kernel_fn *const kernels_c[K_COUNT] = {setup_kernel_c, lif_derive,          lif_init,
                                                   lif_step,       lif_record,          clock_step,
                                                   synapse_normal, synapse_normal_delay, drive_box};
-static void *hot_c[32];
+enum {
+#define HOT(name, arguments, doc) HOT_##name,
+#include "runtime/hot.def"
+#undef HOT
+  N_HOT
+};
+static void *hot_c[N_HOT];
 static struct nsl_level level_c = {.cpu = "x86-64", .x86_level = 1, .kernels = kernels_c, .hot = hot_c};
 
 /* ---- a model being made */
