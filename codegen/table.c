@@ -116,6 +116,15 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   out.step = code_of(t, c->step);
   out.finish = code_of(t, c->finish);
   out.has_finish = c->finish != NULL;
+  out.lumped = code_of(t, c->lumped);
+#define PAIRS(f)                                                                                  \
+  FILL(t, out.n_##f, f, pair, c->f.n);                                                           \
+  for (uint32_t i = 0; i < c->f.n; i++) f[i] = (struct nsl_pair){c->f.at[i].kept, c->f.at[i].gone}; \
+  out.f = f
+  PAIRS(lumped_states);
+  PAIRS(lumped_ports);
+  PAIRS(lumped_equal);
+#undef PAIRS
   for (uint32_t i = 0; i < c->receive.n; i++) out.numbered |= c->receive.at[i] && draws(c->receive.at[i]);
   return out;
 }

@@ -132,6 +132,34 @@ static void explain_ports(Explain *e, const IrClass *c) {
   }
 }
 
+static const char *names_of(Explain *e, const IrClass *c, bool kept) {
+  const char *all = "";
+  for (uint32_t i = 0; i < c->lumped_states.n; i++) {
+    const IrPair *pair = &c->lumped_states.at[i];
+    all = arena_printf(e->s->arena, "%s%s%s", all, i ? ", " : "",
+                       str(e, c->states.at[kept ? pair->kept : pair->gone].var->name));
+  }
+  return all;
+}
+
+/* States that a run may advance as their sum. */
+static void explain_lumped(Explain *e, const IrClass *c) {
+  if (!c->lumped) return;
+  const char *gone = names_of(e, c, false), *into = arena_printf(e->s->arena, "added to %s", names_of(e, c, true));
+  const char *why = c->lumped_equal.n ? "in runs whose parameters give both the same equations: one state and one port for both"
+                                      : "both have the same equations: one state and one port for both";
+  if (e->json) {
+    begin(e, "lumped");
+    text(e, "class", str(e, c->name));
+    text(e, "states", gone);
+    text(e, "method", into);
+    text(e, "reason", why);
+    end(e);
+  } else {
+    fprintf(e->out, "  %-16s %-18s %s\n", gone, into, why);
+  }
+}
+
 static void explain_holds(Explain *e, const IrClass *c, double *u) {
   for (uint32_t i = 0; i < c->holds.n; i++) {
     const IrHold *h = &c->holds.at[i];
@@ -252,6 +280,7 @@ static void explain_class(Explain *e, const IrClass *c) {
   explain_params(e, c);
   explain_pasts(e, c);
   explain_ports(e, c);
+  explain_lumped(e, c);
   explain_holds(e, c, u);
   explain_work(e, c);
   explain_events(e, c);

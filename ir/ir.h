@@ -129,6 +129,10 @@ typedef struct {
 } IrUniform;
 
 typedef struct {
+  uint32_t kept, gone;
+} IrPair;
+
+typedef struct {
   Name name;
   uint32_t index;
   const MComponent *component;
@@ -149,6 +153,8 @@ typedef struct {
   VEC(IrKernel *) receive;     /* by port; level 2: NULL where arriving weights are summed */
   IrKernel *derive, *step;     /* level 2 */
   IrKernel *finish;            /* level 2: what follows on the events; NULL: all stands in `step` */
+  IrKernel *lumped;            /* level 2: the step where each pair of uniforms in lumped_equal is equal; or NULL (lump.c) */
+  VEC(IrPair) lumped_states, lumped_ports, lumped_equal; /* states that hold the sum, those that are 0; ports */
 } IrClass;
 
 /* ---- an experiment: everything the runtime needs, as numbers of globals ("slots of G").

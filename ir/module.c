@@ -56,6 +56,10 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   copy->derive = stand_in(s, in, made, c->derive);
   copy->step = stand_in(s, in, made, c->step);
   copy->finish = stand_in(s, in, made, c->finish);
+  copy->lumped = stand_in(s, in, made, c->lumped);
+  COPY_VEC(out, &copy->lumped_states);
+  COPY_VEC(out, &copy->lumped_ports);
+  COPY_VEC(out, &copy->lumped_equal);
   return copy;
 }
 
@@ -170,6 +174,7 @@ void ir_module_renumber(IrModule *m, Arena *a) {
     add_used(m, a, c->derive);
     add_used(m, a, c->step);
     add_used(m, a, c->finish);
+    add_used(m, a, c->lumped);
     for (uint32_t j = 0; j < c->pasts.n; j++) {
       add_used(m, a, c->pasts.at[j].value);
       add_used(m, a, c->pasts.at[j].delay);

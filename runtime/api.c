@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/lump.h"
 #include "runtime/record.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
@@ -128,6 +129,7 @@ int nsl_read(struct nsl_sim *n, uint32_t population, const char *name, uint32_t 
     return rt_fail(NSL_EINPUT, "%s has only %u elements", p->def->path, p->size);
   for (uint32_t i = 0; i < p->class->n_states; i++) {
     if (strcmp(p->class->states[i].name, name) != 0) continue;
+    if ((e = rt_lump_reads(p, i))) return e;
     for (uint32_t k = 0; k < count; k++)
       ret[k] = s->program->f32 ? (double)((const float *)p->states[i])[first + k]
                                : ((const double *)p->states[i])[first + k];

@@ -10,13 +10,15 @@
 #include "runtime/blocks.h"
 
 #include "runtime/drive.h"
+#include "runtime/lump.h"
 
 enum { BLOCK = 1024 };
 
 /* Does a part of a slice's drives give its events block by block? Those onto handlers that do more than add, with weights
- * or delays of their own, and those with a rate for each element do not. */
-static bool in_blocks(const struct rt_drive_part *part) {
+ * or delays of their own, those with a rate for each element, and those to sums that are turned to floats before do not. */
+static bool in_blocks(const struct rt_sim *s, const struct rt_drive_part *part) {
   const struct rt_drive *d = part->drive;
+  if (s->program->f32 && s->ports[d->target->port0 + d->def->port].long_sums) return false;
   return d->def->kind == NSL_POISSON && !d->each && !d->weights && !d->delays && !d->def->each;
 }
 
@@ -25,7 +27,7 @@ static int draws_make(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c) 
   if (!c->draws) return NSL_EMEMORY;
   for (uint32_t i = 0; i < h->n_events; i++) {
     struct rt_drive_part *part = &h->drives[i];
-    if (part->slice != c || !in_blocks(part)) continue;
+    if (part->slice != c || !in_blocks(s, part)) continue;
     part->in_blocks = true;
     c->draws[c->n_draws++] = part;
   }
@@ -56,7 +58,7 @@ static bool port_is_silent(const struct rt_sim *s, const struct rt_slice *c, uin
 }
 
 static int flats_make(struct rt_sim *s, const struct rt_shard *h, struct rt_slice *c) {
-  const struct nsl_code *code = &c->pop->class->step;
+  const struct nsl_code *code = rt_step_code(c->pop);
   c->flats = rt_alloc(&s->mem, code->n_bindings, sizeof *c->flats);
   if (!c->flats) return NSL_EMEMORY;
   for (uint32_t i = 0; i < code->n_bindings; i++) {
@@ -64,7 +66,7 @@ static int flats_make(struct rt_sim *s, const struct rt_shard *h, struct rt_slic
     bool input = kind == NSL_SLOT_INPUT && input_is_flat(h, c, at);
     bool port = kind == NSL_SLOT_PORT && port_is_silent(s, c, at);
     if (input || port)
-      c->flats[c->n_flats++] = (struct rt_flat){&c->slots[i], c->slots[i], s->real_size};
+      c->flats[c->n_flats++] = (struct rt_flat){&c->slots[i], c->slots[i]};
   }
   return 0;
 }
@@ -88,7 +90,7 @@ uint64_t rt_blocks_step(struct rt_shard *h, struct rt_slice *c, struct nsl_env *
     uint32_t n = end - first < BLOCK ? end - first : BLOCK;
     for (uint32_t i = 0; i < c->n_draws; i++) rt_drive_draw(h, c->draws[i], env->step, first, n);
     for (uint32_t i = 0; i < c->n_flats; i++)
-      *c->flats[i].slot = (void *)((uintptr_t)c->flats[i].array - (uintptr_t)(first - c->first) * c->flats[i].bytes);
+      *c->flats[i].slot = (void *)((uintptr_t)c->flats[i].array - (uintptr_t)(first - c->first) * h->sim->real_size);
     env->first = first;
     env->count = n;
     bad |= c->step(env);

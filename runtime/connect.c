@@ -11,6 +11,7 @@
 #include "math/math.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/lump.h"
 #include "runtime/procedural.h"
 #include "runtime/threads.h"
 
@@ -85,7 +86,8 @@ static int projs_prepare(struct rt_sim *s) {
   for (uint32_t i = 0; i < s->x->n_projections; i++) {
     const struct nsl_projection *d = &s->x->projections[i];
     if (d->cond != NSL_NONE && s->G[d->cond] == 0) continue;
-    int e = proj_prepare(s, &s->projs[s->n_projs], d, i);
+    d = rt_lump_projection(s, d);
+    int e = d ? proj_prepare(s, &s->projs[s->n_projs], d, i) : NSL_EMEMORY;
     if (e) return e;
     if (s->projs[s->n_projs].expected > 0) s->n_projs++;
   }

@@ -14,6 +14,7 @@
 #include "runtime/connect.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/lump.h"
 
 enum { FIRST_PROCESS = 1024, LOOKS = 1 << 19 };
 
@@ -414,7 +415,8 @@ int rt_drives_prepare(struct rt_sim *s) {
   for (uint32_t i = 0; !e && i < s->x->n_drives; i++) {
     const struct nsl_drive *def = &s->x->drives[i];
     if (def->cond != NSL_NONE && s->G[def->cond] == 0) continue;
-    e = drive_prepare(s, &s->drives[s->n_drives++], def, i);
+    def = rt_lump_drive(s, def);
+    e = def ? drive_prepare(s, &s->drives[s->n_drives++], def, i) : NSL_EMEMORY;
   }
   for (uint32_t i = s->own0; !e && i < s->own1; i++) e = parts_make(s, &s->shards[i]);
   if (!e) e = rates_look(s);

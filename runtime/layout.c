@@ -12,6 +12,7 @@
 #include "math/math.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/lump.h"
 
 enum { SHARE = 1024, ELEMENTS = 65536, MOST_SHARDS = 32768 };
 enum { PAGE = 4096, CUT_AT_PAGES = 24, WAYS = 8, STAGGER = 5 * 64 };
@@ -225,8 +226,8 @@ static int slice_slots(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c,
 static int slice_kernel(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c) {
   const struct nsl_class *k = c->pop->class;
   if (k->step.kernel == NSL_NONE) return 0;
-  c->step = rt_kernel(s, &k->step);
-  int e = slice_slots(s, h, c, &k->step, &c->slots);
+  c->step = rt_kernel(s, rt_step_code(c->pop));
+  int e = slice_slots(s, h, c, rt_step_code(c->pop), &c->slots);
   if (!e && k->n_pasts) e = rt_pasts_slice(s, h, c);
   if (e || !k->has_finish) return e;
   c->finish = rt_kernel(s, &k->finish);

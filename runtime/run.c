@@ -12,6 +12,7 @@
 #include "runtime/checkpoint.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
+#include "runtime/lump.h"
 #include "runtime/procedural.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
@@ -63,10 +64,12 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   s->team = rt_team_new(s->threads);
   if (!s->team) return NSL_EMEMORY;
   if (!e) e = rt_meters_make(s);
+  if (!e) e = rt_lumps_find(s);
   if (!e) e = rt_drives_prepare(s);
   if (!e) e = rt_connect(s);
   if (!e) e = rt_drives_units(s);
   if (!e) e = rt_init(s);
+  if (!e) rt_lumps_begin(s);
   if (!e) e = rt_blocks_make(s);
   if (!e) e = rt_feeds_make(s);
   if (!e) e = rt_probes_begin(s);

@@ -68,6 +68,7 @@ struct rt_pop {
   const struct nsl_population *def;
   const struct nsl_class *class;
   uint32_t index, size, padded, words;
+  bool lumped; /* it runs the class's lumped step (lump.c) */
   uint32_t stride; /* words from one mask of the ring to the next */
   uint64_t first, key; /* first: number of element 0 among all elements of the model */
   double *u;
@@ -130,7 +131,6 @@ struct rt_due {
 /* A kernel's pointer to an array that holds one number for all elements of a slice (blocks.c). */
 struct rt_flat {
   void **slot, *array;
-  size_t bytes; /* of an element */
 };
 
 /* Part of a population that a shard owns: elements [first, first + count), count a multiple of 64. */
