@@ -25,7 +25,7 @@ typedef struct {
   uint32_t ports[2];
   uint32_t *partner; /* of a state that is kept: the one that goes; else IR_NONE */
   uint8_t *role;     /* by instruction: 1, 2: of the update of what is kept, what goes */
-  IrVal *instead;    /* of a term that goes: the rest of its sum */
+  IrVal *instead;    /* of a term that goes: the rest of its sum; of the first term: itself, for there is none */
   VEC(IrPair) equal; /* uniforms */
 } Lump;
 
@@ -162,24 +162,26 @@ static void match_followers(Lump *l) {
 
 /* ---- what else reads them in the step */
 
-/* A term of a sum: fma(uniform, load of a state, the rest of the sum). */
+/* A term of a sum: fma(uniform, load of a state, the rest of the sum), or the first of all, a product. */
 static bool is_term(const Lump *l, IrVal i, uint32_t *ret_state, IrVal *ret_factor) {
   const IrIns *ins = &l->k->ins.at[i];
-  if (ins->op != IR_FMA) return false;
+  if (ins->op != IR_FMA && ins->op != IR_MUL) return false;
   for (int j = 0; j < 2; j++) {
     *ret_state = state_of(l->k, ins->arg[j]);
     *ret_factor = ins->arg[1 - j];
-    if (*ret_state != IR_NONE && l->uniform[*ret_factor]) return state_of(l->k, ins->arg[2]) == IR_NONE;
+    if (*ret_state != IR_NONE && l->uniform[*ret_factor]) return ins->op == IR_MUL || state_of(l->k, ins->arg[2]) == IR_NONE;
   }
   return false;
 }
 
 /* The next term of the same sum, after i or (back) before it, if nobody else sees what lies between. */
 static IrVal along(const Lump *l, IrVal i, bool back) {
+  if (back && l->k->ins.at[i].op == IR_MUL) return IR_NONE;
   IrVal next = back ? l->k->ins.at[i].arg[2] : only_user(l->k, i);
-  if (next == IR_NONE || l->k->ins.at[next].op != IR_FMA) return IR_NONE;
-  if (back) return only_user(l->k, next) == i ? next : IR_NONE;
-  return l->k->ins.at[next].arg[2] == i ? next : IR_NONE;
+  if (next == IR_NONE) return IR_NONE;
+  IrOp op = l->k->ins.at[next].op;
+  if (back) return (op == IR_FMA || op == IR_MUL) && only_user(l->k, next) == i ? next : IR_NONE;
+  return op == IR_FMA && l->k->ins.at[next].arg[2] == i ? next : IR_NONE;
 }
 
 /* The term of what goes that belongs to term i of what is kept. */
@@ -188,8 +190,8 @@ static bool match_term(Lump *l, IrVal i, uint32_t gone, IrVal factor) {
     for (IrVal at = along(l, i, back); at != IR_NONE; at = along(l, at, back)) {
       uint32_t state;
       IrVal other;
-      if (l->instead[at] != IR_NONE || !is_term(l, at, &state, &other) || state != gone) continue;
-      l->instead[at] = l->k->ins.at[at].arg[2];
+      if (l->instead[at] != IR_NONE || l->role[at] || !is_term(l, at, &state, &other) || state != gone) continue;
+      l->instead[at] = l->k->ins.at[at].op == IR_MUL ? at : l->k->ins.at[at].arg[2];
       return match_uniforms(l, factor, other);
     }
   return false;
@@ -256,13 +258,21 @@ static bool others_read(const IrModule *m, const IrClass *c, const bool *lumped)
 
 static IrKernel *lumped_kernel(const Lump *l, const bool *gone, Arena *out, Session *s) {
   IrRewrite r = ir_rewrite(l->k, out, s);
+  bool *nothing = NEW_ARRAY(out, bool, l->k->ins.n + 1); /* a sum all of whose terms so far go */
   for (IrVal i = 0; i < l->k->ins.n; i++) {
     const IrIns *ins = &l->k->ins.at[i];
+    ir_rewrite_at(&r, i);
     if (l->role[i] == GONE || (state_of(l->k, i) != IR_NONE && gone[state_of(l->k, i)])) continue;
     if (ins->op == IR_CHECK && gone[ins->slot]) continue;
     if (ins->op == IR_STORE && l->k->slots.at[ins->slot].kind == SLOT_STATE && gone[l->k->slots.at[ins->slot].index]) continue;
-    if (l->instead[i] != IR_NONE) r.map[i] = r.map[l->instead[i]];
-    else ir_rewrite_copy(&r, i);
+    if (l->instead[i] != IR_NONE) {
+      nothing[i] = l->instead[i] == i || nothing[l->instead[i]];
+      r.map[i] = nothing[i] ? IR_NONE : r.map[l->instead[i]];
+    } else if (ins->op == IR_FMA && nothing[ins->arg[2]]) {
+      r.map[i] = ir_op2(&r.b, IR_MUL, ir_rewrite_arg(&r, i, 0), ir_rewrite_arg(&r, i, 1));
+    } else {
+      ir_rewrite_copy(&r, i);
+    }
   }
   return r.b.k;
 }
