@@ -19,7 +19,8 @@ from tap import NSLC, Tap, call, run_json
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMES = {"build_s", "simulate_s", "output_s", "real_time_factor", "phases", "events_per_s", "peak_memory_mb", "memory_of_limit", "memory_limit_mb",
-         "command", "threads", "checkpoints", "bytes_per_synapse"}
+         "command", "threads", "checkpoints", "bytes_per_synapse",
+         "bytes_per_event", "connectivity"}
 
 
 def facts(folder):
@@ -96,14 +97,14 @@ def resumed(t, program, name, points):
     t.check(p.returncode == 0, f"{name}: uninterrupted", text_of(p))
     for n, before, after in points:
         shutil.rmtree(cut, ignore_errors=True)
-        running = kill_after([program, "--out", cut, "--csv", "--quiet", "--threads", before, "--checkpoint", "model=5ms"], cut, n)
-        p = call(program, "--resume", cut, "--quiet", "--threads", after)
+        running = kill_after([program, "--out", cut, "--csv", "--quiet", "--threads", *before.split(), "--checkpoint", "model=5ms"], cut, n)
+        p = call(program, "--resume", cut, "--quiet", "--threads", *after.split())
         if not t.check(running and p.returncode == 0 and not p.stderr, f"{name}: killed after {n} checkpoints, resumed", text_of(p)):
             continue
         at = run_json(cut)["checkpoints"]["resumed_at_ms"]
         reached += at
         why = same_run(whole, cut)
-        t.check(not why, f"{name}: {before} threads, killed, {after} threads from {at} ms: every file the same", why)
+        t.check(not why, f"{name}: threads {before}, killed, {after} from {at} ms: every file the same", why)
     t.check(len(set(reached)) == len(points), f"{name}: several points: {reached}")
     return whole
 
@@ -390,9 +391,9 @@ def main():
     if len(sys.argv) > 1:
         random_kills(t, program, int(sys.argv[1]))
         t.done()
-    whole = resumed(t, program, "f64", ((1, "1", "2"), (7, "2", "1"), (15, "2", "2")))
+    whole = resumed(t, program, "f64", ((1, "1", "2"), (7, "2", "1 --connectivity procedural"), (15, "2 --connectivity procedural", "2")))
     again_and_again(t, program, whole)
-    resumed(t, build(t, "all_kinds_f32", "--precision", "f32"), "f32", ((9, "2", "1"),))
+    resumed(t, build(t, "all_kinds_f32", "--precision", "f32"), "f32", ((9, "2 --connectivity procedural", "1 --connectivity stored"),))
     interrupted(t, program, whole)
     durations(t, program)
     seeds(t)
