@@ -337,9 +337,9 @@ static const char *rule_text(Explain *e, const IrProjection *p) {
 static void explain_projection(Explain *e, const IrProjection *p, double *total) {
   bool drawn = p->weight_kernel != NULL;
   bool apart = !e->x->populations.at[p->target.pop].class->ports.at[p->proj->port].additive;
-  double n = synapses(e, p), each = apart ? 16 : drawn ? 8 : 2;
+  double n = synapses(e, p), each = apart ? 16 : drawn ? 6 : 2;
   const char *format = apart   ? "16-bit target, place in the row, weight in float64"
-                       : drawn ? "16-bit target and 48-bit weight"
+                       : drawn ? "16-bit target and 32-bit weight; float32: 16-bit weight"
                                : "16-bit target, one weight for all";
   *total += n * each;
   if (e->json) {
@@ -359,6 +359,12 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
   }
 }
 
+static bool any_drawn(const IrExperiment *x) {
+  for (uint32_t i = 0; i < x->projections.n; i++)
+    if (x->projections.at[i].weight_kernel) return true;
+  return false;
+}
+
 static void explain_experiment(Explain *e) {
   double neurons = 0, total = 0;
   if (!e->json)
@@ -369,9 +375,12 @@ static void explain_experiment(Explain *e) {
     neurons += global(e, e->x->populations.at[i].size);
   }
   for (uint32_t i = 0; i < e->x->projections.n; i++) explain_projection(e, &e->x->projections.at[i], &total);
-  if (!e->json)
-    fprintf(e->out, "  in all: %s elements, synapses about %s (bucket headers come on top)\n",
-            grouped(e, neurons), memory(e, total));
+  if (e->json) return;
+  fprintf(e->out, "  in all: %s elements, synapses about %s (bucket headers come on top)\n", grouped(e, neurons),
+          memory(e, total));
+  if (any_drawn(e->x))
+    fprintf(e->out, "  weights of synapses are whole multiples of a unit for each port; before the run starts a sample of them and "
+                    "the largest\n  possible sum decide between 16, 32 and 48 bits: run.json tells which and why (layout)\n");
 }
 
 static const double *evaluated(Explain *e, const IrExperiment *x) {

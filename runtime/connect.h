@@ -28,6 +28,11 @@ int rt_survey(struct rt_build *b); /* the same facts of synapses that are not st
 /* ---- units.c */
 void rt_weights_look(struct rt_sim *s); /* the size of the weights, bounds of fan-in; p->form tells who is apart */
 int rt_units_choose(struct rt_sim *s);  /* units of ports, forms of projections */
+/* What reasons.c tells: the unit that int32 sums of a port would have; the least unit in which a weight fits into a form;
+ * the form with fewer bits of weight, RT_N_FORMS: none. */
+double rt_unit_narrow(const struct rt_port *port);
+double rt_form_unit(uint32_t form, double largest);
+uint32_t rt_form_narrower(uint32_t form);
 double rt_weights_typical(const double *weights, uint32_t n); /* the median of those that are not 0 */
 
 #endif

@@ -15,6 +15,7 @@
 #include "runtime/html.h"
 #include "runtime/quantity.h"
 #include "runtime/verify.h"
+#include "runtime/reasons.h"
 
 /* ---- json */
 
@@ -206,6 +207,7 @@ static void add_costs(struct json_object *o, const struct rt_sim *s) {
   add_number(o, "events_per_s", s->simulate_s > 0 ? (double)c.events / s->simulate_s : NAN);
   add_number(o, "bytes_per_event", (double)c.bytes / (double)c.events);
   add_number(o, "bytes_per_synapse", (double)c.synapse_bytes / (double)s->n_synapses);
+  json_object_object_add(o, "layout", rt_layout_json(s));
   add_number(o, "peak_memory_mb", c.peak / 1e6);
   add_number(o, "memory_limit_mb", c.limit / 1e6);
   add_number(o, "memory_of_limit", c.peak / c.limit);

@@ -159,9 +159,18 @@ static double power_above(double x) {
   return power < x ? 2 * power : power;
 }
 
-/* The least unit in which a weight fits into a form. */
-static double form_unit(uint32_t form, double largest) {
+/* Of int32 sums. */
+double rt_unit_narrow(const struct rt_port *port) { return power_above(ldexp(port->need, -SUM32_BITS)); }
+
+double rt_form_unit(uint32_t form, double largest) {
   return power_above(largest / (ldexp(1, rt_forms[form].weight_bits - 1) - 1));
+}
+
+uint32_t rt_form_narrower(uint32_t form) {
+  uint32_t at = form;
+  while (at-- > 0 && rt_forms[at].sum_bytes == rt_forms[form].sum_bytes)
+    if (rt_forms[at].weight_bits && !rt_forms[at].behind) return at;
+  return RT_N_FORMS;
 }
 
 static double coarsest(const struct rt_sim *s, const struct rt_port *port) {
@@ -176,13 +185,13 @@ static uint32_t form_within(const struct rt_port *port, const struct rt_proj *p,
     if (rt_forms[form].behind || rt_forms[form].sum_bytes != sum_bytes || !rt_forms[form].weight_bits != !p->each)
       continue;
     last = form;
-    if (!p->each || form_unit(form, p->largest) <= unit) break;
+    if (!p->each || rt_form_unit(form, p->largest) <= unit) break;
   }
   return last;
 }
 
 static void unit_begin(struct rt_sim *s, struct rt_port *port) {
-  port->unit = power_above(ldexp(port->need, -SUM32_BITS));
+  port->unit = rt_unit_narrow(port);
   port->long_sums = !s->program->f32 || port->unit > coarsest(s, port);
   if (port->long_sums) port->unit = power_above(ldexp(port->need, -SUM64_BITS));
   port->used = port->need > 0;
@@ -227,7 +236,7 @@ int rt_units_choose(struct rt_sim *s) {
     struct rt_proj *p = &s->projs[i];
     struct rt_port *port = &s->ports[p->port];
     if (!is_summed(p) || !p->each) continue;
-    double unit = form_unit(form_within(port, p, fmax(port->unit, coarsest(s, port))), p->largest);
+    double unit = rt_form_unit(form_within(port, p, fmax(port->unit, coarsest(s, port))), p->largest);
     port->unit = fmax(port->unit, unit);
   }
   units_join(s);
