@@ -159,13 +159,17 @@ static void push(struct handling *g, uint32_t element, double weight) {
   g->h->batch[g->n++] = (struct nsl_event){element, count ? count->n : 0, weight};
 }
 
+/* An event of a synapse, not of a drive. */
+static void arrive(struct handling *g, uint32_t element, double weight) {
+  if (g->h->snapshot) rt_verify_event(g->h, g->slice->pop->port0 + g->port, element, weight);
+  push(g, element, weight);
+}
+
 static void synapse(struct handling *g, const uint64_t *at) {
   const struct rt_slice *c = g->slice;
   double weight;
   memcpy(&weight, &at[1], sizeof weight);
-  uint32_t element = c->first + (uint16_t)at[0] - c->base;
-  if (g->h->snapshot) rt_verify_event(g->h, c->pop->port0 + g->port, element, weight);
-  push(g, element, weight);
+  arrive(g, c->first + (uint16_t)at[0] - c->base, weight);
 }
 
 static void bucket(struct handling *g, const struct rt_event *e) {
@@ -206,7 +210,7 @@ static void connections(struct handling *g) {
   const struct rt_port *port = &h->sim->ports[g->slice->pop->port0 + g->port];
   uint64_t end = (uint64_t)(port->rank0 + port->n_ranks) << 32;
   for (; h->at_due < h->n_apart && h->apart[h->at_due].key < end; h->at_due++)
-    push(g, h->apart[h->at_due].element, h->apart[h->at_due].weight);
+    arrive(g, h->apart[h->at_due].element, h->apart[h->at_due].weight);
   while (h->at_due < h->n_due && h->due[h->at_due].key < end) {
     struct rt_due *due = &h->due[h->at_due];
     uint32_t n = 1, ahead = h->at_due + PREFETCH;

@@ -74,6 +74,8 @@ def costs(t):
     info, spikes = p.info(), p.spikes()
     want = sum(n * sum(1 for s, pop, _ in spikes if pop == "S" and s + d < 20.05) for n, d in ((50, 1), (7, 2), (11, 3)))
     t.check(want > 0 and info["events"] == want, f"events: {want}, counted from the spikes", info["events"])
+    r = p.run("--connectivity", "procedural", out="anew")
+    t.check(r.returncode == 0 and p.info()["events"] == want, "events of rows that are made anew", r.stderr or p.info())
     phases = info["phases"]
     t.check(set(phases) == {"build_s", "delivery_s", "update_s", "exchange_s", "wait_s", "output_s"} and
             all(v >= 0 for v in phases.values()), "phases of a run", phases)
@@ -106,12 +108,13 @@ def forms(t):
         p = call(NSLC, "build", "--precision", precision, t.write(name + ".nsl", text), "-o", path)
         if not t.check(p.returncode == 0, f"{name}: builds", p.stderr):
             continue
-        out = t.path(name + ".out")
-        r = call(path, "--quiet", "--no-report", "--verify", "--out", out, "--seed", "11")
-        info = run_json(out) if r.returncode == 0 else {}
-        v = info.get("verified", {})
-        t.check(r.returncode == 0 and v["steps"] == 32 and v["events"] > 500 and v["elements"] == 32 * 5 * n,
-                f"{name}: 32 steps, {v.get('events')} events and {v.get('elements')} sums agree", r.stderr or v)
+        for how in ("stored", "procedural"):
+            out = t.path(name + ".out")
+            r = call(path, "--quiet", "--no-report", "--force", "--verify", "--out", out, "--seed", "11", "--connectivity", how)
+            info = run_json(out) if r.returncode == 0 else {}
+            v = info.get("verified", {})
+            t.check(r.returncode == 0 and v["steps"] == 32 and v["events"] > 500 and v["elements"] == 32 * 5 * n,
+                    f"{name}, {how}: 32 steps, {v.get('events')} events and {v.get('elements')} sums agree", r.stderr or v)
 
 
 def digests(t):
