@@ -15,7 +15,7 @@ static inline uint32_t index_of(uint32_t low, uint32_t high, uint32_t range) {
 
 #ifdef RT_HOT_BITCODE /* with math.bc beside it */
 #pragma clang diagnostic ignored "-Wpsabi" /* vectors are passed between functions that are always inlined */
-enum { LANES = 16 };
+enum { LANES = 32 }; /* four registers of 512 bits: a pass is one long chain, so some have to run side by side */
 typedef uint64_t lanes __attribute__((ext_vector_type(LANES)));
 typedef uint32_t words __attribute__((ext_vector_type(LANES)));
 typedef uint32_t halves __attribute__((ext_vector_type(2 * LANES)));
@@ -28,7 +28,8 @@ SHUFFLE_INLINE lanes lanes_less(lanes x, uint64_t range) {
 SHUFFLE(lanes, lanes, lanes_less)
 
 SHUFFLE_INLINE lanes lane_numbers(void) {
-  return (lanes){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return (lanes){0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
 }
 
 /* The digits of the next positions, of which `left` are wanted; the others are any in the domain. */
@@ -38,6 +39,12 @@ SHUFFLE_INLINE void lanes_next(const struct rt_shuffle *d, uint64_t *high, uint6
     *h = (lanes)*high;
     *l = *low + lane_numbers();
     *low += LANES;
+  } else if (d->b >= LANES) {
+    lanes number = lane_numbers(), wanted = (lanes)(number < left), l0 = *low + number, over = (lanes)(l0 >= d->b);
+    *h = (*high - over) & wanted; /* all bits of `over` are 1: one more */
+    *l = (l0 - (over & d->b)) & wanted;
+    *low += left < LANES ? left : LANES;
+    if (*low > d->b) ++*high, *low -= d->b;
   } else {
     for (int i = 0; i < LANES; i++) {
       if (*low >= d->b) ++*high, *low = 0;

@@ -20,7 +20,7 @@
 #include "runtime/synapses.h"
 #include "runtime/threads.h"
 
-enum { ITEM_EVENTS = 1 << 16, POOL_MOST_MB = 8192, PLANNED_MB = 256, LEAST_MB = 16 };
+enum { ITEM_EVENTS = 1 << 16, ITEM_SHARD = 1 << 11, POOL_MOST_MB = 8192, PLANNED_MB = 256, LEAST_MB = 16 };
 
 struct past { /* spikes of one step */
   uint32_t *ids;
@@ -138,7 +138,7 @@ int rt_procedural_make(struct rt_sim *s) {
   s->procedural = q;
   double most = fmin((double)rt_memory_left() / 2, POOL_MOST_MB * 1e6);
   q->planned = fmin(most / 2, PLANNED_MB * 1e6);
-  q->item_events = s->n_shards * 256 > ITEM_EVENTS ? s->n_shards * 256 : ITEM_EVENTS;
+  q->item_events = s->n_shards * ITEM_SHARD > ITEM_EVENTS ? s->n_shards * ITEM_SHARD : ITEM_EVENTS;
   q->done = s->step;
   int e = rt_pool_make(&q->pool, &q->mem, (uint64_t)most, (uint64_t)q->planned);
   if (!e) e = past_make(s, q);

@@ -28,7 +28,7 @@
 #include "runtime/threads.h"
 
 enum { ORDINAL_COUNT, ORDINAL_TREE, ORDINAL_ORDER }; /* of draws by the rule's key */
-enum { SOURCES = 64, TARGETS = 1 << 16, BATCH = 16 };
+enum { SOURCES = 64, TARGETS = 1 << 16, BATCH = 32 };
 
 static bool in_slice(uint32_t e, uint32_t first, uint32_t n) { return e >= first && e - first < n; }
 
@@ -77,6 +77,7 @@ static int choose(const struct rt_sim *s, const struct rt_proj *p, uint32_t sour
 static void part_elements(const struct rt_proj *p, int part, uint32_t *at, uint64_t n) {
   const struct rt_rule *r = p->rule;
   uint32_t first = part ? r->both : p->t0, gap = part ? 0 : r->both_end - r->both, from = r->both - p->t0;
+  if (!first && !gap) return;
   for (uint64_t i = 0; i < n; i++) at[i] = first + at[i] + (gap && at[i] >= from ? gap : 0);
 }
 

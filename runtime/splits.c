@@ -3,14 +3,14 @@
  * (no place twice), with probability or number as the halves have places: together exactly the multinomial or
  * multivariate hypergeometric distribution. The draw is keyed by the node, so any path can be gone again alone.
  *
- * Up to 2^17 sources every one's number is kept, beyond only each sixteenth: half a byte a source, and four
- * draws (about 0.3 us) to go down to one of them. */
+ * Up to 2^24 sources every one's number is kept, 8 bytes each, since rows that are made anew ask for it at every spike; beyond
+ * only each sixteenth: half a byte a source, and four draws (about 0.3 us) to go down to one of them. */
 #include "runtime/splits.h"
 
 #include "math/math.h"
 #include "runtime/nsl.h"
 
-enum { KEEP_ALL = 1 << 17, LEVEL = 4 };
+enum { KEEP_ALL = 1 << 24, LEVEL = 4 };
 
 /* Sources in [from, to) of those with one place less. */
 static uint64_t overlap(const struct rt_split *t, uint64_t from, uint64_t to) {

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Growth of time and memory with the size of a network: balanced.nsl with 1,000 inputs of each cell, made anew at each spike
+from 10^4 to 10^7 cells, and stored from 10^6 to 3 x 10^9 synapses.
+
+usage: growth.py [--sizes 1e4,1e5,1e6,1e7] [--synapses 1e6,…,3e9] [--duration MS] [--threads N] [--json FILE]
+
+nslc comes from $NSLC or the path. For each size two runs of different length; figures are of their difference, so that the start of the
+network and the build do not count: nanoseconds of processor and of wall time for each event, and for each cell and step. Runs are
+skipped where the machine has not the memory. Nothing is asserted: shared machines are noisy."""
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SETTLE = 20  # ms
+
+
+def memory_gb():
+    with open("/proc/meminfo") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("MemAvailable")) * 1024 / 1e9
+
+
+def run(program, out, options):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    p = subprocess.run([program, "--no-report", "--quiet", "--force", "--out", out, *options], capture_output=True, text=True)
+    if p.returncode:
+        sys.exit(p.stderr)
+    with open(os.path.join(out, "run.json")) as f:
+        info = json.load(f)
+    info["cpu_s"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    return info
+
+
+def measure(program, out, kind, cells, inputs, a):
+    options = ["--connectivity", kind, "--set", f"balanced.n={cells:.0f}", "--set", f"balanced.K={inputs:.0f}", "--threads", str(a.threads)]
+    if inputs < 1000:  # the same sum and variance of inputs, so the same rate
+        options += ["--set", f"balanced.J={0.2 * (1000 / inputs) ** 0.5:.6g}mV"]
+    first = run(program, out, [*options, "--duration", f"{SETTLE}ms"])
+    last = run(program, out, [*options, "--duration", f"{SETTLE + a.duration}ms"])
+    events = last["events"] - first["events"]
+    wall, cpu = last["simulate_s"] - first["simulate_s"], last["cpu_s"] - first["cpu_s"]
+    steps = cells * a.duration / last["dt_ms"]
+    rate = (sum(p["spikes"] for p in last["populations"]) - sum(p["spikes"] for p in first["populations"])) / cells / a.duration * 1000
+    row = {"kind": kind, "cells": cells, "synapses": last["synapses"], "rate_hz": rate, "build_s": last["build_s"], "events": events,
+           "wall_ns_per_event": wall / events * 1e9, "cpu_ns_per_event": cpu / events * 1e9, "cpu_ns_per_cell_step": cpu / steps * 1e9,
+           "real_time_factor": wall / a.duration * 1000, "memory_mb": last["peak_memory_mb"], "state_hash": last["state_hash"]}
+    print(f"{kind:11}{cells:10.3g}{row['synapses']:10.3g}{rate:8.2f}{row['build_s']:9.2f}{row['real_time_factor']:10.3g}"
+          f"{row['wall_ns_per_event']:12.2f}{row['cpu_ns_per_event']:12.2f}{row['memory_mb']:11.0f}{row['memory_mb'] * 1e6 / cells:11.0f}")
+    sys.stdout.flush()
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--sizes", default="1e4,1e5,1e6,1e7", help="cells, rows made anew")
+    parser.add_argument("--synapses", default="1e6,1e7,1e8,1e9,3e9", help="stored")
+    parser.add_argument("--duration", type=float, default=50, help="ms behind the start")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--json")
+    a = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        program, out = os.path.join(folder, "balanced"), os.path.join(folder, "out")
+        subprocess.run([os.environ.get("NSLC", "nslc"), "build", os.path.join(HERE, "balanced.nsl"), "--precision", "f32", "-o", program], check=True)
+        print(f"{'':11}{'cells':>10}{'synapses':>10}{'Hz':>8}{'build s':>9}{'RTF':>10}{'wall ns/ev':>12}{'cpu ns/ev':>12}{'MB':>11}{'B/cell':>11}")
+        for cells in (float(x) for x in a.sizes.split(",") if x):
+            rows.append(measure(program, out, "procedural", cells, 1000, a))
+        for synapses in (float(x) for x in a.synapses.split(",") if x):
+            cells = max(synapses / 1000, 1e4)
+            if synapses * 2.6 / 1e9 > memory_gb():
+                print(f"{'stored':11}{'':10}{synapses:10.3g}  needs more memory than the {memory_gb():.3g} GB that are free")
+                continue
+            rows.append(measure(program, out, "stored", cells, synapses / cells, a))
+    if a.json:
+        with open(a.json, "w") as f:
+            json.dump(rows, f, indent=2)
+
+
+if __name__ == "__main__":
+    main()
