@@ -35,6 +35,7 @@ bool cg_print(Session *s, const IrModule *m, const CgOptions *options, CgText fo
 typedef struct {
   const char *runtime;      /* path of libnslrt.a */
   const char *const *libs;  /* further arguments of the link: paths, -l…, -L…; NULL at the end */
+  const char *mpi;    /* cg_link_exe: path of the runtime's mpi.c, compiled by mpicc, or what MPICC names; NULL: without MPI */
   const char *header; /* cg_link_lib: path of the runtime's nsl.h, copied beside the library; NULL: none */
 } CgLink;
 bool cg_write_object(Session *s, CgProgram *p, const char *path);             /* one relocatable object */

@@ -1,5 +1,5 @@
 /* Objects -> executable, shared library, or one relocatable object, by the system's `ld` as a child process;
- * by `cc` where there is no ld. Everything is written beside the result under temporary names and renamed at
+ * by `cc` where there is no ld, by `mpicc` if the program is to have ranks. Everything is written beside the result under temporary names and renamed at
  * the end, so that a failure leaves nothing half-written under the final name. */
 #include <errno.h>
 #include <fcntl.h>
@@ -215,9 +215,27 @@ static int try_linker(Link *l, bool ld, const char *out, const char **ret_said) 
   return run(l, (char *const *)(void *)l->args.at, ret_said);
 }
 
+/* mpicc knows where its MPI is: it compiles what stands between the runtime and MPI, and links. */
+static bool link_mpi(Link *l, const char *out) {
+  const char *said, *compiler = getenv("MPICC");
+  if (!compiler || !*compiler) compiler = "mpicc";
+  l->args.n = 0;
+  cc_args(l, out);
+  l->args.at[0] = compiler;
+  arg(l, "-O2");
+  arg(l, l->options->mpi);
+  arg(l, NULL);
+  unlink(out);
+  int status = run(l, (char *const *)(void *)l->args.at, &said);
+  if (status < 0) diag_mpi_missing(l->s, l->path, compiler);
+  if (status > 0) diag_link_failed(l->s, l->path, compiler, said);
+  return status == 0;
+}
+
 static bool link_objects(Link *l, const char *out) {
   const char *said;
   vec_push(l->a, &l->temporary, out);
+  if (l->options && l->options->mpi) return link_mpi(l, out);
   int status = try_linker(l, true, out, &said);
   bool ld = status >= 0;
   if (!ld) status = try_linker(l, false, out, &said);

@@ -61,6 +61,11 @@ void diag_linker_missing(Session *s, const char *path) {
   diag_hint(s, d, "Install binutils; `nslc run` needs no linker.");
 }
 
+void diag_mpi_missing(Session *s, const char *path, const char *compiler) {
+  Diag *d = diag_new(s, DIAG_MPI_MISSING, (Span){0, 0}, "cannot build %s with --mpi: `%s` was not found", path, compiler);
+  diag_hint(s, d, "Install an MPI with its compiler (Open MPI: libopenmpi-dev, MPICH: libmpich-dev), or name it: MPICC=/path/mpicc.");
+}
+
 void diag_file_unwritable(Session *s, const char *path, const char *reason) {
   diag_new(s, DIAG_FILE_UNWRITABLE, (Span){0, 0}, "cannot write %s: %s", path, reason);
 }

@@ -260,6 +260,7 @@ void diag_cpu_unknown(Session *s, const char *cpu, const char *nearest);
 void diag_cpu_too_old(Session *s, const char *cpu);
 void diag_link_failed(Session *s, const char *path, const char *linker, const char *said);
 void diag_linker_missing(Session *s, const char *path);
+void diag_mpi_missing(Session *s, const char *path, const char *compiler);
 void diag_file_unwritable(Session *s, const char *path, const char *reason);
 
 /* ---- equations, expressions and settings (diag_equations.c) */

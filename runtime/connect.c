@@ -13,6 +13,7 @@
 #include "runtime/events.h"
 #include "runtime/lump.h"
 #include "runtime/procedural.h"
+#include "runtime/ranks.h"
 #include "runtime/threads.h"
 
 enum { CONST_GROUPS = 4, ATTEMPTS = 3, MOST_DELAY = 1 << 20 };
@@ -208,17 +209,23 @@ static int memory_check(struct rt_build *b) {
     b->store_bytes += own;
     if (own > most) most = own, worst = &s->projs[i];
   }
-  const struct rt_need need = {b->store_bytes + rows, most, worst};
-  return rt_connectivity_choose(s, &need);
+  double share = (double)(s->own1 - s->own0) / s->n_shards;
+  b->store_bytes *= share; /* of this rank; the other ranks of the machine need as much */
+  const struct rt_need need = {(b->store_bytes + rows * share) * rt_ranks_here(s->ranks), most, worst};
+  int e = rt_ranks_agree(s->ranks, rt_connectivity_choose(s, &need));
+  uint64_t kind = s->connectivity;
+  if (!e) e = rt_ranks_combine(s->ranks, &kind, 1, RT_MAX_U64); /* procedural, if one has to */
+  s->connectivity = (uint32_t)kind;
+  return e;
 }
 
 static int stores_reserve(struct rt_build *b) {
   struct rt_sim *s = b->s;
   for (uint32_t i = s->own0; i < s->own1; i++) {
     struct rt_shard *h = &s->shards[i];
-    double bytes = b->store_bytes / s->n_shards * 2 + 0x1p28;
+    double mean = b->store_bytes / (s->own1 - s->own0), bytes = mean * 2 + 0x1p28;
     h->store_cap = (uint64_t)fmin(bytes / 8, 4294967290.0);
-    h->store = rt_reserve(&s->build_mem, h->store_cap * 8, (uint64_t)(b->store_bytes / s->n_shards));
+    h->store = rt_reserve(&s->build_mem, h->store_cap * 8, (uint64_t)mean);
     h->rows = rt_alloc(&s->build_mem, s->n_rows, sizeof *h->rows);
     if (!h->store || !h->rows) return NSL_EMEMORY;
     h->store_used = 1;
@@ -227,6 +234,19 @@ static int stores_reserve(struct rt_build *b) {
 }
 
 /* ---- the whole */
+
+/* What ranks have found in their shards becomes what there is in all. */
+static int counts_combine(struct rt_build *b) {
+  struct rt_sim *s = b->s;
+  uint64_t most = b->max_delay, least = b->min_delay;
+  int e = rt_ranks_combine(s->ranks, &most, 1, RT_MAX_U64);
+  if (!e) e = rt_ranks_combine(s->ranks, &least, 1, RT_MIN_U64);
+  if (!e) e = rt_ranks_combine(s->ranks, &b->n_synapses, 1, RT_SUM_U64);
+  if (!e) e = rt_ranks_combine(s->ranks, b->largest, s->n_projs, RT_MAX_F64);
+  b->max_delay = (uint32_t)most;
+  b->min_delay = (uint32_t)least;
+  return e;
+}
 
 static int attempt(struct rt_build *b) {
   struct rt_sim *s = b->s;
@@ -239,8 +259,9 @@ static int attempt(struct rt_build *b) {
   b->min_delay = UINT32_MAX;
   b->max_delay = 0;
   b->n_synapses = 0;
-  if (e) return e;
-  return stored ? rt_assemble(b) : rt_survey(b);
+  if (!e) e = stored ? rt_assemble(b) : rt_survey(b);
+  e = rt_ranks_agree(s->ranks, e);
+  return e ? e : counts_combine(b);
 }
 
 /* Weights larger than was allowed for? Then the largest are known now. */

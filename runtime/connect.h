@@ -7,7 +7,7 @@
 
 struct rt_build {
   struct rt_sim *s;
-  double store_bytes;            /* estimate for all shards */
+  double store_bytes;            /* estimate for the own shards */
   _Atomic uint32_t next, failed; /* work not yet taken; some thread has failed */
   _Atomic uint32_t merging;      /* lock of what follows */
   double *largest;               /* |weight| found, by projection */

@@ -15,6 +15,7 @@
 #include "runtime/error.h"
 #include "runtime/events.h"
 #include "runtime/lump.h"
+#include "runtime/ranks.h"
 
 enum { FIRST_PROCESS = 1024, LOOKS = 1 << 19 };
 
@@ -301,6 +302,19 @@ static int rates_look(struct rt_sim *s) {
   return 0;
 }
 
+/* Of all ranks. */
+static int rates_combine(struct rt_sim *s) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < s->n_drives; i++) {
+    struct rt_drive *d = &s->drives[i];
+    uint64_t all_looked = d->all_looked;
+    e = rt_ranks_combine(s->ranks, &d->mean, 1, RT_MAX_F64);
+    if (!e) e = rt_ranks_combine(s->ranks, &all_looked, 1, RT_MIN_U64);
+    d->all_looked = all_looked;
+  }
+  return e;
+}
+
 static int poisson_prepare(struct rt_sim *s, struct rt_drive *d) {
   d->all_looked = true;
   if (d->kernel) return 0;
@@ -420,6 +434,8 @@ int rt_drives_prepare(struct rt_sim *s) {
   }
   for (uint32_t i = s->own0; !e && i < s->own1; i++) e = parts_make(s, &s->shards[i]);
   if (!e) e = rates_look(s);
+  e = rt_ranks_agree(s->ranks, e);
+  if (!e) e = rates_combine(s);
   if (!e) e = poisson_rooms(s);
   for (uint32_t i = 0; !e && i < s->n_drives; i++) {
     const struct rt_drive *d = &s->drives[i];

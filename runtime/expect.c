@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "runtime/error.h"
+#include "runtime/ranks.h"
 #include "runtime/sim.h"
 
 /* The last step that ends at or before t. */
@@ -20,6 +21,7 @@ static struct rt_meter *meter_new(struct rt_sim *s, uint64_t after, uint64_t unt
   if (!m) return NULL;
   m->after = after;
   m->until = until;
+  m->n_isi = isi ? elements : 0;
   m->isi = isi ? rt_alloc(&s->mem, elements, sizeof *m->isi) : NULL;
   return isi && !m->isi ? NULL : m;
 }
@@ -123,6 +125,11 @@ static int meter_add(struct rt_sim *s, const struct rt_watch *w, const uint32_t 
   return e;
 }
 
+/* Each rank counts the spikes of its shards; bins, which are sums over elements, are the first rank's. */
+static bool is_counted(const struct rt_sim *s, const struct rt_meter *m, uint32_t shard) {
+  return m->bin ? rt_ranks_first(s->ranks) : rt_is_own(s, shard);
+}
+
 int rt_meters_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity) {
   int e = 0;
   for (uint32_t k = 0; k < s->n_watches; k++) {
@@ -131,6 +138,7 @@ int rt_meters_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t
     for (uint32_t i = 0; i < p->n_parts; i++) {
       const struct rt_shard *h = &s->shards[p->parts[i].shard];
       const struct rt_spikes *in = &h->spikes[parity];
+      if (!is_counted(s, w->meter, p->parts[i].shard)) continue;
       for (uint32_t j = 0; !e && j < n_steps; j++) {
         size_t at = (size_t)j * h->n_slices + p->parts[i].slice;
         uint64_t begin = at ? in->ends[at - 1] : 0;
@@ -138,6 +146,25 @@ int rt_meters_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t
       }
     }
   }
+  return e;
+}
+
+/* The first rank gets what all have counted. Of an element all but one have nothing, so bits are combined. */
+static int meter_collect(struct rt_sim *s, struct rt_meter *m) {
+  uint64_t first = m->first ? m->first : UINT64_MAX;
+  int e = rt_ranks_collect(s->ranks, &m->spikes, 1, RT_SUM_U64);
+  if (!e) e = rt_ranks_collect(s->ranks, &first, 1, RT_MIN_U64);
+  m->first = first == UINT64_MAX ? 0 : first;
+  if (!e && m->isi) e = rt_ranks_collect(s->ranks, m->isi, m->n_isi * (sizeof *m->isi / 8), RT_OR_U64);
+  return e;
+}
+
+int rt_meters_collect(struct rt_sim *s) {
+  int e = 0;
+  if (!s->ranks) return 0;
+  for (uint32_t i = 0; !e && i < s->n_pops; i++) e = meter_collect(s, s->pop_meters[i]);
+  for (uint32_t i = 0; !e && i < s->n_measures; i++)
+    e = s->measures[i].probe ? rt_probe_collect(s, &s->measures[i]) : meter_collect(s, s->measures[i].meter);
   return e;
 }
 

@@ -1,11 +1,12 @@
 /* Feeds: inputs that follow one number of other populations, a sum or mean over elements, or the value of a signal.
  *
  * The numbers are those of the end of a step and act in the next one. They are read by one thread while all others wait,
- * in the order of elements, so a sum is the same for any number of threads; every shard then writes them into its part
- * of the inputs. A model with feeds meets after every step. */
+ * in the order of elements, so a sum is the same for any number of threads; ranks tell each other the values of their
+ * elements before. Every shard then writes the sums into its part of the inputs. A model with feeds meets after every step. */
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/ranks.h"
 #include "runtime/sim.h"
 
 enum { CHUNK = 1024 }; /* elements for which a kernel runs at once */
@@ -31,35 +32,60 @@ int rt_feeds_make(struct rt_sim *s) {
     for (uint32_t k = 0; !e && k < f->def->n_items; k++) {
       e = item_make(s, &f->def->items[k], &f->items[k]);
       f->elements += f->items[k].n;
+      f->items[k].at = s->n_feed_values;
+      s->n_feed_values += f->items[k].n;
     }
   }
+  s->feed_values = rt_alloc(&s->mem, s->n_feed_values, sizeof *s->feed_values);
+  if (!s->feed_values) e = NSL_EMEMORY;
+  e = s->n_feeds ? rt_ranks_agree(s->ranks, e) : e;
   if (!e && s->n_feeds) rt_feeds_read(s, 0);
   return e;
 }
 
-static double item_sum(struct rt_sim *s, const struct rt_feed_item *item, uint64_t step) {
-  const struct rt_pop *p = item->pop;
+/* The values of the own elements of a slice. */
+static void slice_values(struct rt_sim *s, const struct rt_feed_item *item, const struct rt_slice *c, uint64_t step) {
   const struct nsl_code *code = &item->def->code;
-  uint32_t end = item->first + item->n, from = item->first / NSL_LANES * NSL_LANES;
-  double sum = 0;
-  for (uint32_t i = 0; i < code->n_bindings; i++)
-    if (code->bindings[i].kind == NSL_SLOT_OUT) item->slots[i] = s->feed_scratch;
-  for (uint32_t at = from; at < end; at += CHUNK) {
-    uint32_t count = p->padded - at < CHUNK ? p->padded - at : CHUNK;
-    struct nsl_env env = {.slots = item->slots, .u = p->u, .key = p->key, .step = step, .first = at, .count = count,
-                          .t = (double)step * s->dt, .dt = s->dt};
+  uint32_t end = item->first + item->n < c->first + c->count ? item->first + item->n : c->first + c->count;
+  uint32_t begin = item->first > c->first ? item->first : c->first;
+  double *values = s->feed_values + item->at - item->first;
+  for (uint32_t at = begin / NSL_LANES * NSL_LANES; at < end; at += CHUNK) {
+    uint32_t left = c->first + c->count - at, count = left < CHUNK ? left : CHUNK;
+    struct nsl_env env = {.slots = item->slots, .u = c->pop->u, .key = c->pop->key, .step = step, .first = at,
+                          .count = count, .t = (double)step * s->dt, .dt = s->dt};
     rt_kernel(s, code)(&env);
-    for (uint32_t e = at < item->first ? item->first : at; e < at + count && e < end; e++)
-      sum += s->program->f32 ? (double)((const float *)s->feed_scratch)[e - at] : ((const double *)s->feed_scratch)[e - at];
+    for (uint32_t e = at < begin ? begin : at; e < at + count && e < end; e++)
+      values[e] = s->program->f32 ? (double)((const float *)s->feed_scratch)[e - at] : ((const double *)s->feed_scratch)[e - at];
   }
-  return sum;
 }
 
+static void item_values(struct rt_sim *s, const struct rt_feed_item *item, uint64_t step) {
+  const struct rt_pop *p = item->pop;
+  const struct nsl_code *code = &item->def->code;
+  for (uint32_t i = 0; i < code->n_bindings; i++)
+    if (code->bindings[i].kind == NSL_SLOT_OUT) item->slots[i] = s->feed_scratch;
+  for (uint32_t i = 0; i < p->n_parts; i++) {
+    const struct rt_slice *c = &s->shards[p->parts[i].shard].slices[p->parts[i].slice];
+    if (rt_is_own(s, p->parts[i].shard) && c->first < item->first + item->n && item->first < c->first + c->count)
+      slice_values(s, item, c, step);
+  }
+}
+
+/* A failure of the ranks shows when they next meet. */
 void rt_feeds_read(struct rt_sim *s, uint64_t step) {
+  if (s->ranks) memset(s->feed_values, 0, s->n_feed_values * sizeof *s->feed_values); /* others fill in theirs */
+  for (uint32_t i = 0; i < s->n_feeds; i++)
+    for (uint32_t k = 0; k < s->feeds[i].def->n_items; k++) item_values(s, &s->feeds[i].items[k], step);
+  rt_ranks_combine(s->ranks, s->feed_values, s->n_feed_values, RT_OR_U64);
+  const double *x = s->feed_values;
   for (uint32_t i = 0; i < s->n_feeds; i++) {
     struct rt_feed *f = &s->feeds[i];
     double sum = 0;
-    for (uint32_t k = 0; k < f->def->n_items; k++) sum += item_sum(s, &f->items[k], step);
+    for (uint32_t k = 0; k < f->def->n_items; k++) {
+      double part = 0;
+      for (uint32_t e = 0; e < f->items[k].n; e++) part += *x++;
+      sum += part;
+    }
     f->value = f->def->sum ? sum : sum / (double)f->elements;
   }
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/procedural.h"
+#include "runtime/ranks.h"
 #include "runtime/sim.h"
 
 static const uint64_t SPREAD = 0x9e3779b97f4a7c15u; /* numbers of elements differ in all bits */
@@ -175,5 +176,7 @@ uint64_t rt_state_sum(const struct rt_sim *s) {
 uint64_t rt_state_hash(const struct rt_sim *s) {
   uint64_t h = mix(0x4e534c, s->step);
   for (uint32_t i = 0; i < s->n_pops; i++) h = mix(h, s->pops[i].size);
-  return mix(h, rt_state_sum(s));
+  uint64_t sum = rt_state_sum(s);
+  rt_ranks_combine(s->ranks, &sum, 1, RT_SUM_U64);
+  return mix(h, sum);
 }

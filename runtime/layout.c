@@ -13,6 +13,7 @@
 #include "runtime/error.h"
 #include "runtime/events.h"
 #include "runtime/lump.h"
+#include "runtime/ranks.h"
 
 enum { SHARE = 1024, ELEMENTS = 65536, MOST_SHARDS = 32768 };
 enum { PAGE = 4096, CUT_AT_PAGES = 24, WAYS = 8, STAGGER = 5 * 64 };
@@ -166,7 +167,7 @@ int rt_layout(struct rt_sim *s) {
     e = pop_arrays(s, &s->pops[i]);
   }
   if (e) return e;
-  s->own1 = s->n_shards;
+  rt_ranks_shards(s->ranks, s->n_shards, &s->own0, &s->own1);
   s->shards = rt_alloc(&s->mem, s->n_shards, sizeof *s->shards);
   if (!s->shards) return NSL_EMEMORY;
   for (uint32_t i = 0; !e && i < s->n_shards; i++) {

@@ -15,6 +15,7 @@
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/options.h"
+#include "runtime/ranks.h"
 #include "runtime/report.h"
 #include "runtime/resume.h"
 #include "runtime/seeds.h"
@@ -27,10 +28,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_INTERRUPTED = 130 };
 
 static volatile int interrupted; /* a signal handler can reach nothing else */
 
-static void on_signal(int number) {
-  (void)number;
-  interrupted = 1;
-}
+static void on_signal(int number) { interrupted = number; }
 
 struct signals {
   struct sigaction interrupt, terminate, size;
@@ -61,45 +59,59 @@ struct run {
   struct rt_seeds seeds;
   struct rt_meta meta; /* of the checkpoint to resume; over several seeds, of the first of them */
   const struct nsl_experiment *x;
+  struct rt_ranks *ranks; /* NULL: one process */
 };
 
-static void say_error(const struct rt_sim *s) {
-  rt_progress_end((struct rt_sim *)s);
-  fprintf(stderr, "%s\n", rt_error());
+static bool speaks(const struct run *r) { return rt_ranks_first(r->ranks) || r->ranks->lost; }
+
+static void say_error(struct run *r) {
+  rt_progress_end(&r->sim);
+  if (speaks(r)) fprintf(stderr, "%s\n", rt_error());
 }
 
-/* After the run, whole or cut short: files, report, exit status. */
+/* Files get their final names; then the table. */
+static int run_files(struct run *r, const struct rt_end *end) {
+  struct rt_sim *s = &r->sim;
+  int e = rt_report_write(s, &r->out, end);
+  return e ? e : rt_out_commit(&r->out);
+}
+
+/* After the run, whole or cut short: files, report, exit status. What is not done by the first rank alone, all do. */
 static int run_end(struct run *r, int e) {
   struct rt_sim *s = &r->sim;
+  bool first = rt_ranks_first(r->ranks);
   char why[1024] = "";
   if (e) {
     snprintf(why, sizeof why, "%s", rt_error());
-    say_error(s);
+    say_error(r);
   }
   rt_progress_end(s);
+  rt_ranks_go_on(r->ranks);
+  int bad = rt_collect(s);
   rt_expects_value(s);
   if (!e) e = rt_seeds_add(&r->seeds, s);
   struct rt_end end = {.argc = r->argc, .argv = r->argv, .error = e ? why : NULL};
   end.exit = e == NSL_ESTOPPED ? EXIT_INTERRUPTED : e ? EXIT_FAILED : EXIT_DONE;
   for (uint32_t i = 0; !e && i < s->n_expects; i++)
     if (!s->expects[i].holds) end.exit = EXIT_FAILED;
-  int bad = rt_record_close(s);
-  if (!bad) bad = rt_digests_write(s, &r->out);
+  if (!bad) bad = rt_record_close(s);
+  if (!bad && first) bad = rt_digests_write(s, &r->out);
   if (e == NSL_ENUMBER) rt_gather_drop(s); /* numbers that mean nothing are not drawn */
-  if (!bad) bad = rt_report_write(s, &r->out, &end);
-  if (!bad) bad = rt_out_commit(&r->out);
-  if (!bad && !(e == NSL_ESTOPPED && s->checkpoint)) rt_checkpoint_remove(r->out.folder); /* it is over */
+  if (!bad && first) bad = run_files(r, &end);
+  if (!bad && first && !(e == NSL_ESTOPPED && s->checkpoint)) rt_checkpoint_remove(r->out.folder); /* it is over */
+  bad = rt_ranks_agree(r->ranks, bad);
   if (bad) {
-    say_error(s);
+    say_error(r);
     return EXIT_FAILED;
   }
-  if (!r->config.quiet) {
+  if (first && !r->config.quiet) {
     rt_report_table(s, stdout);
     if (fflush(stdout) != 0) end.exit = end.exit ? end.exit : EXIT_FAILED;
     fprintf(stderr, "%s: %.12g ms of %s, %llu synapses, built in %.2f s, simulated in %.3f s; files in %s\n",
             r->program->name, (double)s->step * s->dt, s->x->name, (unsigned long long)s->n_synapses,
             s->build_s, s->simulate_s, r->out.folder);
   }
+  rt_ranks_tell(r->ranks, &end.exit, sizeof end.exit, 0);
   return end.exit;
 }
 
@@ -107,12 +119,14 @@ static int run_begin(struct run *r, const char *folder) {
   struct rt_sim *s = &r->sim;
   const struct rt_config *c = &r->config;
   bool checkpoints = c->checkpoint_s > 0 || c->checkpoint_ms > 0;
-  int e = c->resume ? 0 : rt_checkpoint_look(folder, c->force);
-  if (!e) e = rt_out_open(&r->out, folder, c->force || c->resume);
+  bool first = rt_ranks_first(r->ranks);
+  int e = c->resume || !first ? 0 : rt_checkpoint_look(folder, c->force);
+  if (!e && first) e = rt_out_open(&r->out, folder, c->force || c->resume);
+  e = rt_ranks_agree(r->ranks, e);
   if (!e && checkpoints) e = rt_checkpoint_open(s, c, folder);
   if (!e) e = rt_build(s, c->threads);
   if (!e) e = rt_record_open(s, &r->out, c->csv);
-  if (!e && !c->no_report) e = rt_gather_open(s);
+  if (!e && first && !c->no_report) e = rt_gather_open(s);
   if (!e && checkpoints) e = rt_checkpoint_begin(s);
   if (!e && c->resume) e = rt_resume_load(s, c);
   if (!e && (c->verify || c->compare)) e = rt_verify_open(s, c->verify, c->compare);
@@ -125,31 +139,41 @@ static int run_begin(struct run *r, const char *folder) {
 static int run_experiment(struct run *r, const char *folder) {
   struct rt_sim *s = &r->sim;
   s->interrupt = &interrupted;
-  if (!r->config.quiet && isatty(STDERR_FILENO)) s->progress = rt_progress;
-  int e = run_begin(r, folder);
+  bool first = rt_ranks_first(r->ranks);
+  if (!r->config.quiet && first && isatty(STDERR_FILENO)) s->progress = rt_progress;
+  int e = rt_ranks_agree(r->ranks, run_begin(r, folder));
   if (e) {
-    say_error(s);
+    say_error(r);
     return e == NSL_ESTOPPED ? EXIT_INTERRUPTED : EXIT_FAILED;
   }
-  for (uint32_t i = 0; i < s->n_warnings; i++) fprintf(stderr, "warning: %s\n", s->warnings[i]);
+  for (uint32_t i = 0; first && i < s->n_warnings; i++) fprintf(stderr, "warning: %s\n", s->warnings[i]);
   e = rt_checkpoint_run(s);
   if (e && e != NSL_ENUMBER && e != NSL_ESTOPPED) {
-    say_error(s);
+    say_error(r);
     return EXIT_FAILED;
   }
   return run_end(r, e);
 }
 
+/* All ranks agree on what is run, or do nothing. */
+static int open_same(struct run *r) {
+  rt_ranks_go_on(r->ranks);
+  r->sim.program = r->program;
+  r->sim.ranks = r->ranks && r->ranks->n > 1 ? r->ranks : NULL;
+  int e = rt_ranks_agree(r->ranks, rt_open(&r->sim, &r->config));
+  return e ? e : rt_ranks_compare(&r->sim, &r->config);
+}
+
 /* Opens for one seed, and runs; seeds = a..b of an experiment give a folder for each. */
 static int run_seed(struct run *r, const char *folder) {
-  r->sim.program = r->program;
-  int e = rt_open(&r->sim, &r->config), exit = EXIT_FAILED;
+  int e = open_same(r), exit = EXIT_FAILED;
   if (!e && r->config.resume) e = rt_resume_check(&r->sim, &r->config);
   if (e) {
-    say_error(&r->sim);
+    say_error(r);
   } else if (r->config.describe) {
-    rt_describe(&r->sim, stdout);
-    exit = fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+    if (!rt_ranks_first(r->ranks)) exit = EXIT_DONE;
+    else rt_describe(&r->sim, stdout);
+    if (fflush(stdout) == 0) exit = EXIT_DONE;
   } else {
     exit = run_experiment(r, folder);
   }
@@ -161,10 +185,9 @@ static int run_seed(struct run *r, const char *folder) {
 /* The seeds to run; *ret_last < *ret_first after a failure. */
 static void seeds_find(struct run *r, uint64_t *ret_first, uint64_t *ret_last) {
   struct rt_sim *s = &r->sim;
-  s->program = r->program;
   *ret_first = 1;
   *ret_last = 0;
-  int e = rt_open(s, &r->config);
+  int e = open_same(r);
   if (!e && r->config.resume && r->meta.several) e = rt_resume_check(s, &r->config);
   double last = e || r->config.has_seed ? -1 : rt_value(s, s->x->seed_last, -1);
   bool several = !e && last > (double)s->seed;
@@ -173,7 +196,7 @@ static void seeds_find(struct run *r, uint64_t *ret_first, uint64_t *ret_last) {
                 s->x->name, last - (double)s->seed + 1, MOST_SEEDS);
   if (!e && several && !r->config.resume) e = rt_meta_fill(&r->meta, s, &r->config);
   if (e) {
-    say_error(s);
+    say_error(r);
   } else {
     r->x = s->x;
     *ret_first = *ret_last = s->seed;
@@ -186,7 +209,7 @@ static void seeds_find(struct run *r, uint64_t *ret_first, uint64_t *ret_last) {
 static int describe_all(struct run *r) {
   int exit = EXIT_DONE;
   for (uint32_t i = 0; i < r->program->n_experiments && exit == EXIT_DONE; i++) {
-    if (i) putchar('\n');
+    if (i && rt_ranks_first(r->ranks)) putchar('\n');
     r->config.experiment = r->program->experiments[i].name;
     exit = run_seed(r, "");
   }
@@ -226,7 +249,7 @@ static int seed_of_several(struct run *r, const char *folder, uint64_t seed, boo
   bool force = r->config.force;
   r->config.resume = resume && holds_checkpoint(own) ? from : NULL;
   r->config.force |= resume != NULL; /* the folder is of the run that is resumed */
-  if (!r->config.quiet) printf("seed %llu\n", (unsigned long long)seed);
+  if (!r->config.quiet && rt_ranks_first(r->ranks)) printf("seed %llu\n", (unsigned long long)seed);
   int exit = run_seed(r, own);
   r->config.resume = resume;
   r->config.force = force;
@@ -236,6 +259,7 @@ static int seed_of_several(struct run *r, const char *folder, uint64_t seed, boo
 }
 
 static int seeds_begin(struct run *r, const char *folder) {
+  if (!rt_ranks_first(r->ranks)) return 0;
   if (mkdir(folder, 0777) != 0 && access(folder, W_OK) != 0)
     return rt_fail(NSL_EIO, "cannot make the output folder %s", folder);
   return r->config.resume ? 0 : rt_checkpoint_look(folder, r->config.force);
@@ -243,7 +267,7 @@ static int seeds_begin(struct run *r, const char *folder) {
 
 static int run_seeds(struct run *r, const char *folder, uint64_t first, uint64_t last) {
   bool checkpoints = r->config.checkpoint_s > 0 || r->config.checkpoint_ms > 0, over = true;
-  int exit = EXIT_DONE, e = seeds_begin(r, folder);
+  int exit = EXIT_DONE, e = rt_ranks_agree(r->ranks, seeds_begin(r, folder));
   r->meta.several = 1;
   r->meta.first = first;
   r->meta.last = last;
@@ -255,9 +279,10 @@ static int run_seeds(struct run *r, const char *folder, uint64_t first, uint64_t
     int now = e ? EXIT_FAILED : seed_of_several(r, folder, seed, &over);
     exit = now ? now : exit;
   }
-  if (!e) e = rt_seeds_report(&r->seeds, folder, r->config.quiet ? NULL : stdout);
-  if (!e && over && exit != EXIT_INTERRUPTED) rt_checkpoint_remove(folder);
-  if (e) fprintf(stderr, "%s\n", rt_error());
+  bool writes = rt_ranks_first(r->ranks);
+  if (!e && writes) e = rt_seeds_report(&r->seeds, folder, r->config.quiet ? NULL : stdout);
+  if (!e && writes && over && exit != EXIT_INTERRUPTED) rt_checkpoint_remove(folder);
+  if (e) say_error(r);
   return e && !exit ? EXIT_FAILED : exit;
 }
 
@@ -275,23 +300,33 @@ static int run_all(struct run *r) {
   return first == last ? run_seed(r, folder) : run_seeds(r, folder, first, last);
 }
 
-int nsl_main_under(const struct nsl_program *program, int argc, char **argv, int skip) {
-  struct run r = {.program = program, .argc = argc, .argv = argv};
-  struct rt_mem mem = {0};
-  struct signals old;
+static int main_run(struct run *r, struct rt_mem *mem, int skip) {
   int exit = EXIT_FAILED;
-  if (rt_options_read(program, argc - skip, argv + skip, &mem, &r.config)) {
-    fprintf(stderr, "%s\n", rt_error());
-  } else if (r.config.help) {
-    rt_help(program, stdout);
+  struct signals old;
+  signals_take(&old);
+  int e = rt_ranks_begin(mem, &interrupted, &r->ranks);
+  if (!e) e = rt_ranks_program(r->ranks, r->program);
+  if (!e) e = rt_ranks_agree(r->ranks, rt_options_read(r->program, r->argc - skip, r->argv + skip, mem, &r->config));
+  if (!e) e = rt_ranks_agree(r->ranks, rt_ranks_options(r->ranks, &r->config));
+  if (e) {
+    say_error(r);
+  } else if (r->config.help) {
+    if (rt_ranks_first(r->ranks)) rt_help(r->program, stdout);
     exit = fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
   } else {
     unsigned mode = rt_float_mode_flush(); /* kernels of set-up and start run in this thread too */
-    signals_take(&old);
-    exit = run_all(&r);
-    signals_restore(&old);
+    exit = run_all(r);
     rt_float_mode_restore(mode);
   }
+  rt_ranks_end(r->ranks, exit);
+  signals_restore(&old);
+  return exit;
+}
+
+int nsl_main_under(const struct nsl_program *program, int argc, char **argv, int skip) {
+  struct run r = {.program = program, .argc = argc, .argv = argv};
+  struct rt_mem mem = {0};
+  int exit = main_run(&r, &mem, skip);
   rt_mem_free(&r.seeds.mem);
   rt_mem_free(&r.meta.mem);
   rt_mem_free(&mem);

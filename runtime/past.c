@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/ranks.h"
 #include "runtime/sim.h"
 
 static double real_at(const struct rt_sim *s, const void *array, uint64_t i) {
@@ -29,6 +30,16 @@ static void kernel_run(const struct rt_sim *s, const struct rt_pop *p, const str
   rt_kernel(s, code)(&env);
 }
 
+/* The same for the elements that this process owns, of all shards. */
+static void kernel_run_own(const struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *code, void **slots,
+                           char *array) {
+  for (uint32_t i = 0; i < p->n_parts; i++) {
+    const struct rt_slice *c = &s->shards[p->parts[i].shard].slices[p->parts[i].slice];
+    if (rt_is_own(s, p->parts[i].shard))
+      kernel_run(s, p, code, slots, array + (size_t)c->first * s->real_size, c->first, c->count, 0);
+  }
+}
+
 /* Whole steps and the rest; what is a whole number but for rounding is one. */
 static int lag_set(const struct rt_sim *s, struct rt_pop *p, struct rt_past *past, const struct nsl_past *def, uint32_t e,
                    double d) {
@@ -41,8 +52,21 @@ static int lag_set(const struct rt_sim *s, struct rt_pop *p, struct rt_past *pas
   past->lag[e] = (uint32_t)whole;
   past->part[e] = steps - whole;
   if (past->lag[e] > past->longest) past->longest = past->lag[e];
-  past->uniform &= past->lag[e] == past->lag[0] && past->part[e] == past->part[0];
   return 0;
+}
+
+static int slice_lags(struct rt_sim *s, struct rt_past *past, const struct nsl_past *def, const struct rt_slice *c) {
+  uint32_t end = c->first + c->count;
+  int e = 0;
+  for (uint32_t i = c->first; !e && i < end && i < c->pop->size; i++)
+    e = lag_set(s, c->pop, past, def, i, real_at(s, past->end, i));
+  for (uint32_t i = c->pop->size; i < end; i++) { /* padding */
+    past->lag[i] = past->lag[c->first];
+    past->part[i] = past->part[c->first];
+  }
+  for (uint32_t i = c->first; !e && i < end; i++)
+    past->uniform &= past->lag[i] == past->lag[c->first] && past->part[i] == past->part[c->first];
+  return e;
 }
 
 static int lags_make(struct rt_sim *s, struct rt_pop *p, struct rt_past *past, const struct nsl_past *def) {
@@ -52,13 +76,15 @@ static int lags_make(struct rt_sim *s, struct rt_pop *p, struct rt_past *past, c
   past->lag = rt_alloc(&s->mem, p->padded, sizeof *past->lag);
   past->part = rt_alloc(&s->mem, p->padded, sizeof *past->part);
   if (!past->lag || !past->part) return NSL_EMEMORY;
-  kernel_run(s, p, &def->delay, slots, past->end, 0, p->padded, 0);
+  kernel_run_own(s, p, &def->delay, slots, past->end);
   past->uniform = true;
-  for (uint32_t i = 0; !e && i < p->size; i++) e = lag_set(s, p, past, def, i, real_at(s, past->end, i));
-  for (uint32_t i = p->size; i < p->padded; i++) {
-    past->lag[i] = past->lag[0];
-    past->part[i] = past->part[0];
-  }
+  for (uint32_t i = 0; !e && i < p->n_parts; i++)
+    if (rt_is_own(s, p->parts[i].shard))
+      e = slice_lags(s, past, def, &s->shards[p->parts[i].shard].slices[p->parts[i].slice]);
+  e = rt_ranks_agree(s->ranks, e);
+  uint64_t longest = past->longest;
+  if (!e) e = rt_ranks_combine(s->ranks, &longest, 1, RT_MAX_U64);
+  past->longest = (uint32_t)longest;
   return e;
 }
 
@@ -73,7 +99,7 @@ static int ring_make(struct rt_sim *s, struct rt_pop *p, struct rt_past *past, c
   void **slots;
   int e = rt_slots(s, p, &def->value, &slots);
   if (e) return e;
-  kernel_run(s, p, &def->value, slots, past->ring, 0, p->padded, 0);
+  kernel_run_own(s, p, &def->value, slots, past->ring);
   for (uint32_t r = 1; r < past->rows; r++) memcpy(past->ring + r * row, past->ring, row);
   memcpy(past->begin, past->ring, row);
   memcpy(past->end, past->ring, row);
@@ -127,9 +153,9 @@ static uint64_t row_of(const struct rt_past *past, uint64_t step, uint64_t back)
   }                                                                                                             \
   static void at_delay_of_all_##T(const struct rt_past *past, uint64_t padded, uint64_t step, uint32_t from,    \
                                   uint32_t to) {                                                                \
-    const T *ring = (const T *)(const void *)past->ring, *x = ring + row_of(past, step, past->lag[0]) * padded, \
-            *y = ring + row_of(past, step, past->lag[0] + 1) * padded;                                          \
-    T *end = (T *)(void *)past->end, part = (T)past->part[0];                                                   \
+    const T *ring = (const T *)(const void *)past->ring, *x = ring + row_of(past, step, past->lag[from]) * padded, \
+            *y = ring + row_of(past, step, past->lag[from] + 1) * padded;                                          \
+    T *end = (T *)(void *)past->end, part = (T)past->part[from];                                                   \
     for (uint32_t e = from; e < to; e++) end[e] = part != 0 ? x[e] + part * (y[e] - x[e]) : x[e];               \
   }
 AT_DELAY(double)

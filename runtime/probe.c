@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/ranks.h"
 #include "runtime/sim.h"
 
 struct probe_item {
@@ -149,6 +150,19 @@ void rt_probes_step(struct rt_shard *h, uint64_t step) {
 struct rt_probe_sums rt_probe_sums(const struct rt_measure *m, uint32_t item) {
   const struct probe_item *at = &m->probe->items[item];
   return (struct rt_probe_sums){at->sums, at->least, at->most};
+}
+
+/* Of a block all ranks but its owner have what they began with. */
+int rt_probe_collect(struct rt_sim *s, struct rt_measure *m) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < m->def->n_items; i++) {
+    const struct probe_item *item = &m->probe->items[i];
+    uint32_t words = s->pops[m->def->items[i].slice.pop].words;
+    e = rt_ranks_collect(s->ranks, item->sums, words, RT_SUM_F64);
+    if (!e) e = rt_ranks_collect(s->ranks, item->least, words, RT_MIN_F64);
+    if (!e) e = rt_ranks_collect(s->ranks, item->most, words, RT_MAX_F64);
+  }
+  return e;
 }
 
 double rt_probe_value(const struct rt_sim *s, const struct rt_measure *m) {

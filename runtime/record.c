@@ -12,6 +12,7 @@
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/quantity.h"
+#include "runtime/ranks.h"
 
 enum { BUFFER_BYTES = 1 << 22 };
 
@@ -185,7 +186,8 @@ static int variable_open(struct rt_sim *s, struct rt_recorder *r, const struct n
   if (!e) e = items_make(s, r, v);
   if (!e) e = buffers_make(s, r, v);
   if (!e) e = parts_make(s, r, v);
-  if (!e) e = report_open(s, r, v);
+  if (e || !rt_ranks_first(s->ranks)) return e;
+  e = report_open(s, r, v);
   return e || !r->csv ? e : csv_open(r, v);
 }
 
@@ -222,7 +224,7 @@ int rt_record_open(struct rt_sim *s, struct rt_out *out, bool csv) {
   if (!r->variables || !r->weights) return NSL_EMEMORY;
   for (uint32_t i = 0; !e && i < s->x->n_records; i++) {
     const struct nsl_record *def = &s->x->records[i];
-    if (def->kind == NSL_RECORD_WEIGHT) e = weights_open(s, r, def);
+    if (def->kind == NSL_RECORD_WEIGHT) e = rt_ranks_first(s->ranks) ? weights_open(s, r, def) : 0;
     else if (def->kind != NSL_RECORD_SPIKES) e = variable_open(s, r, def);
   }
   for (uint32_t h = s->own0; !e && h < s->own1; h++) rt_record_step(&s->shards[h], 0);
@@ -342,19 +344,29 @@ static int group_write(const struct rt_sim *s, struct rt_variable *v, uint32_t g
                       v->reduced ? 1 : group->cols, group->rows);
 }
 
-/* Behind the last group's rows: of a sum or mean, blocks outside of a part stay 0. */
+/* The columns of other ranks come to the first, which writes: where they have theirs it has zeros. */
+static int rows_collect(struct rt_sim *s, const struct rt_variable *v, uint64_t n) {
+  int e = 0;
+  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
+    uint64_t bytes = n * v->groups[g].cols * (v->reduced ? sizeof(double) : s->real_size);
+    e = rt_ranks_collect(s->ranks, v->groups[g].rows, (bytes + 7) / 8, RT_OR_U64);
+  }
+  return e;
+}
+
+/* Behind the last group's rows: of a sum or mean, blocks outside of a part stay 0, and the columns of other ranks. */
 static void rows_done(const struct rt_sim *s, struct rt_variable *v, uint64_t n) {
   csv_rows(s, v, n);
-  for (uint32_t g = 0; v->reduced && g < v->n_groups; g++)
-    memset(v->groups[g].rows, 0, v->row_cap * v->groups[g].cols * sizeof(double));
+  for (uint32_t g = 0; (v->reduced || s->ranks) && g < v->n_groups; g++)
+    memset(v->groups[g].rows, 0, v->row_cap * v->groups[g].cols * (v->reduced ? sizeof(double) : s->real_size));
   v->flushed += n;
 }
 
 static int variable_flush(struct rt_sim *s, struct rt_variable *v, uint64_t step) {
   uint64_t until = rt_samples_until(s, v->every, step), n = until > v->flushed ? until - v->flushed : 0;
   struct rt_journal *j = s->recorder->journal;
-  int e = 0;
-  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
+  int e = rows_collect(s, v, n);
+  for (uint32_t g = 0; !e && g < v->n_groups && rt_ranks_first(s->ranks); g++) {
     rows_finish(s, v, &v->groups[g], n);
     struct rt_journal_block b = {RT_JOURNAL_ROWS, (uint32_t)(v - s->recorder->variables), g, 0, n,
                                  n * group_row(s, v, g), 0};
@@ -379,8 +391,10 @@ int rt_record_flush(struct rt_sim *s, uint64_t step) {
   struct rt_recorder *r = s->recorder;
   double began = rt_clock();
   int e = 0;
-  for (uint32_t i = 0; r && !e && i < r->n_variables; i++) e = variable_flush(s, &r->variables[i], step);
+  for (uint32_t i = 0; r && !e && i < r->n_variables; i++)
+    e = rt_ranks_agree(s->ranks, variable_flush(s, &r->variables[i], step));
   for (uint32_t i = 0; r && !e && i < r->n_weights; i++) e = rt_weights_flush(s, &r->weights[i], step);
+  e = rt_ranks_agree(s->ranks, e);
   s->output_s += rt_clock() - began;
   return e;
 }
@@ -410,10 +424,10 @@ int rt_record_close(struct rt_sim *s) {
   struct rt_recorder *r = s->recorder;
   if (!r || !r->out) return 0;
   rt_spikes_cut(r, s->step);
-  int e = rt_spikes_flush(s, r, r->spikes.n);
+  int e = rt_ranks_agree(s->ranks, rt_spikes_flush(s, r, r->spikes.n));
   if (!e) e = rt_record_flush(s, s->step);
   double began = rt_clock();
-  for (uint32_t i = 0; !e && i < r->n_variables; i++) e = times_write(s, &r->variables[i]);
+  for (uint32_t i = 0; !e && i < r->n_variables && rt_ranks_first(s->ranks); i++) e = times_write(s, &r->variables[i]);
   for (uint32_t i = 0; i < r->n_variables; i++) {
     int a = rt_text_close(&r->variables[i].csv), b = rt_h5_close(&r->variables[i].h5);
     e = e ? e : a ? a : b;

@@ -14,6 +14,8 @@
 #include "runtime/gather.h"
 #include "runtime/html.h"
 #include "runtime/quantity.h"
+#include "runtime/ranks.h"
+#include "runtime/trade.h"
 #include "runtime/verify.h"
 #include "runtime/reasons.h"
 
@@ -160,6 +162,20 @@ static struct json_object *files_json(const struct rt_out *out) {
   return all;
 }
 
+/* What ranks have sent each other. */
+static struct json_object *exchange_json(const struct rt_sim *s) {
+  const struct rt_trade *t = s->trade;
+  struct json_object *o = json_object_new_object();
+  add_text(o, "mpi", s->ranks->library);
+  add_whole(o, "shards", s->n_shards);
+  add_whole(o, "intervals", t->intervals);
+  add_number(o, "steps_per_interval", s->interval);
+  add_number(o, "bytes_per_rank_and_interval", (double)t->bytes / (double)t->intervals / s->ranks->n);
+  add_whole(o, "most_bytes", t->most);
+  add_number(o, "wait_s", t->wait_s);
+  return o;
+}
+
 static void add_what(struct json_object *o, const struct rt_sim *s, const struct rt_end *end) {
   const struct nsl_program *p = s->program;
   char cpu[64];
@@ -180,7 +196,8 @@ static void add_what(struct json_object *o, const struct rt_sim *s, const struct
   add_text(o, "precision", p->f32 ? "f32" : "f64");
   add_whole(o, "seed", s->seed);
   add_whole(o, "threads", s->threads);
-  add_whole(o, "ranks", 1);
+  add_whole(o, "ranks", s->ranks ? s->ranks->n : 1);
+  if (s->ranks) json_object_object_add(o, "exchange", exchange_json(s));
   add_whole(o, "exit", (uint64_t)end->exit);
   if (end->error) add_text(o, "error", end->error);
   struct json_object *command = json_object_new_array();
@@ -200,8 +217,7 @@ static struct json_object *phases_json(const struct rt_sim *s) {
 }
 
 static void add_costs(struct json_object *o, const struct rt_sim *s) {
-  struct rt_costs c;
-  rt_costs(s, &c);
+  const struct rt_costs c = s->costs;
   json_object_object_add(o, "phases", phases_json(s));
   add_whole(o, "events", c.events);
   add_number(o, "events_per_s", s->simulate_s > 0 ? (double)c.events / s->simulate_s : NAN);
@@ -240,7 +256,7 @@ static void add_checkpoints(struct json_object *o, const struct rt_checkpoint *c
 static void add_result(struct json_object *o, const struct rt_sim *s, const struct rt_out *out) {
   double model_s = (double)s->step * s->dt / 1000;
   char hash[20];
-  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rt_state_hash(s));
+  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)s->state_hash);
   add_number(o, "dt_ms", s->dt);
   add_number(o, "duration_ms", (double)s->step * s->dt);
   json_object_object_add(o, "parameters", parameters_json(s));

@@ -107,6 +107,7 @@ static void pop_points(const struct rt_drawing *d, struct response *r, const str
   for (uint32_t i = 0; i < d->s->n_drives; i++) {
     const struct rt_drive *v = &d->s->drives[i];
     if (v->target != p || !is_shown(v, r->input, r->unit)) continue;
+    if (v->kernel && d->s->ranks) return; /* other ranks have the currents of their cells */
     driven = true;
     if (v->kernel) drawn_add(d->s, v, currents);
     for (uint32_t k = v->t0; !v->kernel && k < v->t0 + v->tn; k++) currents[k] += v->value;

@@ -14,8 +14,10 @@
 #include "runtime/gather.h"
 #include "runtime/lump.h"
 #include "runtime/procedural.h"
+#include "runtime/ranks.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
+#include "runtime/trade.h"
 #include "runtime/verify.h"
 
 enum { LONGEST_INTERVAL = 64 };
@@ -58,10 +60,11 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   double began = rt_clock();
   int e = rt_layout(s);
   if (e) return e;
-  uint32_t n = threads ? threads : rt_processors();
+  uint32_t each = rt_processors_each(rt_ranks_here(s->ranks)), n = threads ? threads : each ? each : 1;
   uint32_t shards = s->own1 - s->own0;
   s->threads = n < shards ? n : shards ? shards : 1;
-  s->team = rt_team_new(s->threads);
+  if (s->ranks) s->ranks->crowded = s->threads > each;
+  s->team = rt_team_new(s->threads, s->threads <= each);
   if (!s->team) return NSL_EMEMORY;
   if (!e) e = rt_meters_make(s);
   if (!e) e = rt_lumps_find(s);
@@ -71,10 +74,13 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_init(s);
   if (!e) rt_lumps_begin(s);
   if (!e) e = rt_blocks_make(s);
+  e = rt_ranks_agree(s->ranks, e);
   if (!e) e = rt_feeds_make(s);
   if (!e) e = rt_probes_begin(s);
   if (!e) e = lists_make(s);
   if (!e && s->connectivity == NSL_PROCEDURAL && s->max_delay) e = rt_procedural_make(s);
+  if (!e) e = rt_trade_make(s);
+  e = rt_ranks_agree(s->ranks, e);
   s->build_s += rt_clock() - began;
   return e;
 }
@@ -86,6 +92,7 @@ void rt_close(struct rt_sim *s) {
   rt_checkpoint_drop(s);
   rt_record_drop(s);
   rt_meters_drop(s);
+  rt_trade_drop(s);
   rt_team_free(s->team);
   for (uint32_t i = 0; s->shards && i < s->n_shards; i++) {
     rt_drop(&s->shards[i].delivery.events);
@@ -103,7 +110,8 @@ struct loop {
   struct rt_sim *s;
   uint64_t until;
   _Atomic uint64_t stop_at; /* all stop at the end of the interval that holds this step */
-  _Atomic int failed;       /* writing failed */
+  _Atomic int failed;       /* writing failed, or a rank is lost */
+  _Atomic bool ask;         /* the other ranks are asked to stop with this one */
   int why;
   _Alignas(64) uint64_t reached; /* written by the first thread */
 };
@@ -125,6 +133,12 @@ static void stop_after(struct loop *l, uint64_t end) {
   while (end + 1 < said && !atomic_compare_exchange_weak(&l->stop_at, &said, end + 1)) continue;
 }
 
+/* With other ranks: as soon as all of them know. */
+static void stop_ask(struct loop *l, uint64_t end) {
+  if (l->s->trade) l->ask = true;
+  else stop_after(l, end);
+}
+
 /* Spikes are counted and recorded by batches: the tables that this touches are large and in no cache. */
 static int batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity) {
   int e = rt_meters_spikes(s, from, n, parity);
@@ -140,10 +154,10 @@ static int interval_end(struct loop *l, uint64_t end, bool full, uint32_t n, uin
   struct rt_sim *s = l->s;
   int e = full ? batch_end(s, end - n + 1, n, parity) : 0;
   if (s->progress) s->progress(s, end);
-  if (s->pause && s->pause(s, end)) stop_after(l, end);
+  if (s->pause && s->pause(s, end)) stop_ask(l, end);
   if (e || (s->interrupt && *s->interrupt)) {
     if (!l->why) l->why = e ? e : NSL_ESTOPPED;
-    stop_after(l, end);
+    stop_ask(l, end);
   }
   return e;
 }
@@ -183,6 +197,49 @@ static int steps_run(struct loop *l, uint32_t thread, const uint32_t shards[2], 
   return 0;
 }
 
+struct span { /* an interval of one thread: its shards, steps from + 1 … from + n, and where they are in the lists */
+  uint32_t thread, h0, h1, n, had, parity;
+  uint64_t from;
+};
+
+/* Spikes go off to other ranks. While they are on their way, own shards take their own, and what is already known to arrive
+ * in the next step arrives in the first shard: unless the run ends here, where nothing may be ahead of the others. */
+static int ranks_meet(struct loop *l, const struct span *i) {
+  struct rt_sim *s = l->s;
+  uint64_t end = i->from + i->n;
+  bool goes_on = end < l->until && end < l->stop_at, stop = false;
+  int e = 0, lost = 0;
+  if (!i->thread) {
+    s->trade->stop = l->ask;
+    lost = rt_trade_begin(s, i->had, i->n, i->parity);
+  }
+  for (uint32_t h = i->h0; !e && !s->procedural && h < i->h1; h++)
+    e = rt_exchange_with(&s->shards[h], s->own0, s->own1, i->from + 1, i->had, i->n, i->parity);
+  if (goes_on && !s->procedural && i->h0 < i->h1) rt_arrivals_early(&s->shards[i->h0], end + 1);
+  if (!i->thread) {
+    if (!lost) lost = rt_trade_end(s, i->had, i->n, i->parity, &stop);
+    if (stop) stop_after(l, end);
+    if (lost) l->failed = 1;
+  }
+  rt_barrier(s->team, i->thread);
+  return lost ? lost : e;
+}
+
+/* The spikes of an interval go under way in own shards; of the ranks' own they already have. */
+static int spikes_take(struct rt_sim *s, const struct span *i, uint32_t n) {
+  int e = 0;
+  for (uint32_t h = i->h0; !e && h < i->h1; h++) {
+    struct rt_shard *shard = &s->shards[h];
+    if (!s->trade || s->procedural) {
+      e = rt_exchange(shard, i->from + 1, i->had, n, i->parity);
+      continue;
+    }
+    e = rt_exchange_with(shard, 0, s->own0, i->from + 1, i->had, n, i->parity);
+    if (!e) e = rt_exchange_with(shard, s->own1, s->n_shards, i->from + 1, i->had, n, i->parity);
+  }
+  return e;
+}
+
 static int loop_job(void *context, uint32_t thread) {
   struct loop *l = context;
   struct rt_sim *s = l->s;
@@ -196,20 +253,25 @@ static int loop_job(void *context, uint32_t thread) {
     uint32_t n = l->until - step < s->interval ? (uint32_t)(l->until - step) : s->interval;
     bool timed = rt_laps_due(interval++);
     for (uint32_t h = h0; h < h1; h++) s->shards[h].laps.on = timed;
-    e = steps_run(l, thread, (const uint32_t[]){h0, h1}, step, n, had, parity);
-    if (e) {
+    int stopped = steps_run(l, thread, (const uint32_t[]){h0, h1}, step, n, had, parity);
+    if (stopped) {
       if (!thread) l->reached = step;
-      e = e == STOP ? 0 : e;
+      if (!thread && s->ranks) s->ranks->lost = true; /* the others cannot go on */
+      e = stopped == STOP ? e : stopped;
       break;
     }
     rt_laps_from_here(own_laps);
     rt_barrier(s->team, thread);
     rt_lap(own_laps, RT_WAIT);
+    struct span span = {thread, h0, h1, n, had, parity, step};
+    int met = s->trade ? ranks_meet(l, &span) : 0;
+    e = e ? e : met;
+    if (l->failed) break;
     uint64_t end = step + n, bad = bad_step(s, end);
     uint32_t good = bad <= end ? (uint32_t)(bad - step - 1) : n;
-    for (uint32_t h = h0; !e && h < h1; h++) e = rt_exchange(&s->shards[h], step + 1, had, good, parity);
+    if (!e) e = spikes_take(s, &span, good);
     rt_lap(own_laps, RT_EXCHANGE);
-    if (e) stop_after(l, end); /* memory is out */
+    if (e) stop_ask(l, end); /* memory is out */
     bool last = good < n || end >= l->stop_at, full = last || end == l->until || had + n == s->batch;
     if (!thread) {
       int own = interval_end(l, step + good, full, had + good, parity);
@@ -241,14 +303,24 @@ static int bad_drive(const struct rt_sim *s, const struct rt_error_at *bad) {
                                    : ", a peak too narrow to be seen before the run; use a shorter run or a smoother rate");
 }
 
-static int bad_report(const struct rt_sim *s, uint64_t step) {
+/* The first of what went wrong in a step: drives by shard, then states by population and element. */
+static uint64_t bad_key(const struct rt_error_at *b, uint32_t shard) {
+  return b->drive ? shard : (uint64_t)1 << 62 | (uint64_t)b->pop << 32 | b->element;
+}
+
+static const struct rt_error_at *bad_first(const struct rt_sim *s, uint64_t step, uint64_t *ret_key) {
   const struct rt_error_at *bad = NULL;
-  for (uint32_t i = 0; i < s->n_shards; i++) {
+  *ret_key = UINT64_MAX;
+  for (uint32_t i = s->own0; i < s->own1; i++) {
     const struct rt_error_at *b = &s->shards[i].bad;
-    if (b->step != step) continue;
-    if (b->drive) return bad_drive(s, b);
-    if (!bad || b->pop < bad->pop || (b->pop == bad->pop && b->element < bad->element)) bad = b;
+    if (b->step != step || bad_key(b, i) >= *ret_key) continue;
+    *ret_key = bad_key(b, i);
+    bad = b;
   }
+  return bad;
+}
+
+static int bad_state(const struct rt_sim *s, const struct rt_error_at *bad, uint64_t step) {
   const struct rt_pop *p = &s->pops[bad->pop];
   const struct nsl_state *state = &p->class->states[bad->state];
   const void *array = p->states[bad->state];
@@ -265,6 +337,13 @@ static int bad_report(const struct rt_sim *s, uint64_t step) {
                     (double)step * s->dt);
 }
 
+static int bad_report(const struct rt_sim *s, uint64_t step) {
+  uint64_t key;
+  const struct rt_error_at *bad = bad_first(s, step, &key);
+  int e = !bad ? 0 : bad->drive ? bad_drive(s, bad) : bad_state(s, bad, step);
+  return rt_ranks_choose(s->ranks, key, e);
+}
+
 int rt_run(struct rt_sim *s, uint64_t until) {
   struct loop l = {.s = s, .until = until, .stop_at = s->pause_at ? s->pause_at : RT_NO_STEP};
   if (until <= s->step) return 0;
@@ -276,9 +355,10 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   s->step = l.reached;
   s->simulate_s += rt_clock() - began - (s->output_s - output);
   if (!e) e = rt_procedural_whole(s);
+  e = rt_ranks_agree(s->ranks, e);
   uint64_t bad = bad_step(s, RT_NO_STEP - 1);
   if (!e && bad != RT_NO_STEP) return bad_report(s, bad);
   if (!e && l.why == NSL_ESTOPPED && s->step < until)
     rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);
-  return e ? e : l.why;
+  return rt_ranks_agree(s->ranks, e ? e : l.why);
 }

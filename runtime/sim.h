@@ -61,7 +61,7 @@ struct rt_past {
   uint32_t rows, longest;
   uint32_t *lag; /* by element: whole steps, and the part of the next one */
   double *part;
-  bool uniform; /* the same for all */
+  bool uniform; /* the same for all elements of a slice */
 };
 
 struct rt_pop {
@@ -296,6 +296,7 @@ struct rt_meter {
   uint64_t spikes;
   uint64_t first;     /* step of the first of them, 0: none */
   struct rt_isi *isi; /* by element; NULL: only counted */
+  uint64_t n_isi;
   uint64_t bin;       /* steps; 0: spikes are not kept */
   uint64_t *marks;    /* element << 32 | bin of each spike */
   size_t n_marks, marks_cap;
@@ -344,6 +345,8 @@ struct rt_config { /* what the command line or nsl.h asks for */
 struct rt_checkpoint; /* checkpoint.h */
 struct rt_procedural; /* procedural.c */
 struct rt_team;     /* threads.h */
+struct rt_ranks;    /* ranks.h */
+struct rt_trade;    /* trade.h */
 struct rt_recorder; /* record.c */
 struct rt_gather;   /* gather.h */
 struct rt_verify;   /* verify.h */
@@ -354,6 +357,7 @@ struct rt_feed_item {
   const struct nsl_record_item *def;
   struct rt_pop *pop;
   uint32_t first, n;
+  uint64_t at; /* in the values of all feeds */
   void **slots;
 };
 struct rt_feed { /* an input that follows a sum or mean (feed.c) */
@@ -367,6 +371,8 @@ struct rt_sim {
   struct rt_feed *feeds;
   uint32_t n_feeds;
   void *feed_scratch;
+  double *feed_values; /* by item and element */
+  uint64_t n_feed_values;
   const struct nsl_program *program;
   const struct nsl_experiment *x;
   const struct nsl_level *level;
@@ -388,6 +394,8 @@ struct rt_sim {
   struct rt_watch *watches;
   struct rt_meter **pop_meters;
   bool long_sums;   /* float32: some ports have them */
+  struct rt_ranks *ranks; /* NULL: one process */
+  struct rt_trade *trade;
   uint32_t own0, own1; /* shards [own0, own1) are this process's: of others it has no states, synapses or drives */
   uint64_t n_elements, n_rows, n_synapses;
   uint32_t min_delay, max_delay; /* steps, over what was built; 0: nothing was */
@@ -403,6 +411,8 @@ struct rt_sim {
   struct rt_verify *verify;     /* NULL: no --verify */
   struct rt_checkpoint *checkpoint; /* NULL: none are written */
   double build_s, simulate_s, output_s;
+  uint64_t state_hash;   /* of the end, and what the run has cost: of all ranks */
+  struct rt_costs costs;
   const volatile int *interrupt; /* NULL: cannot be interrupted */
   uint64_t pause_at; /* rt_run returns 0 at the end of the interval that holds this step, even before its end; 0: not */
   bool (*pause)(struct rt_sim *s, uint64_t step); /* the same, soon after this says so (first thread); NULL: never */
@@ -486,12 +496,16 @@ void rt_close(struct rt_sim *s);
 /* ---- step.c */
 void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_t parity);
 int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
+int rt_exchange_with(struct rt_shard *h, uint32_t k0, uint32_t k1, uint64_t from, uint32_t in_batch, uint32_t n_steps,
+                     uint32_t parity); /* only the spikes of shards [k0, k1) */
+/* What is known so far of the arrivals of the coming step: the rest is added in the step. */
+void rt_arrivals_early(struct rt_shard *h, uint64_t step);
 /* What is due at this step passes: events go on to their next buckets as in any step, and what they add is
  * forgotten (accumulators) or overwritten by the caller (states). So a resumed run puts the spikes of its past under way
  * again by the ordinary path, whatever the form of rows: exchange and pass, step by step (checkpoint.c). */
 void rt_arrivals_pass(struct rt_shard *h, uint64_t step);
 /* ---- hash.c */
-uint64_t rt_state_hash(const struct rt_sim *s);
+uint64_t rt_state_hash(const struct rt_sim *s); /* all ranks together */
 /* One synapse's part: target is port << 32 | element, units the weight in those of its port; apart: handlers that do
  * more than add, `number` in the source's row, weight as bits. */
 uint64_t rt_hash_event(uint64_t target, uint64_t step, uint64_t units);
@@ -503,6 +517,7 @@ int rt_meters_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t
 double rt_isi_cv(const struct rt_isi *isi); /* NaN: less than RT_CV_SPIKES spikes */
 double rt_meter_cv(const struct rt_meter *m, uint64_t n);
 void rt_meters_drop(struct rt_sim *s);
+int rt_meters_collect(struct rt_sim *s); /* counts and looks of all ranks, to the first */
 /* ---- probe.c */
 int rt_probe_make(struct rt_sim *s, struct rt_measure *m);
 int rt_probes_begin(struct rt_sim *s); /* after rt_init: also what is asked of time 0 */
@@ -511,6 +526,7 @@ struct rt_probe_sums { /* by block of 64 elements of an item's population, over 
   double *sums, *least, *most;
 };
 struct rt_probe_sums rt_probe_sums(const struct rt_measure *m, uint32_t item);
+int rt_probe_collect(struct rt_sim *s, struct rt_measure *m);
 double rt_probe_value(const struct rt_sim *s, const struct rt_measure *m);
 void rt_expects_value(struct rt_sim *s);
 

@@ -5,6 +5,7 @@
 
 #include "runtime/error.h"
 #include "runtime/quantity.h"
+#include "runtime/ranks.h"
 #include "runtime/record.h"
 
 enum { FLUSH_AT = 1 << 20 };
@@ -92,6 +93,7 @@ int rt_spikes_open(struct rt_sim *s, struct rt_recorder *r) {
       int e = ranges_find(s, r, &s->x->records[i]);
       if (e) return e;
     }
+  f->wanted &= rt_ranks_first(s->ranks); /* it has the spikes of all */
   return f->wanted ? file_open(s, r) : 0;
 }
 

@@ -148,6 +148,10 @@ static void arrivals_behind(struct rt_shard *h, uint64_t step) {
   deliver(h, step, true);
 }
 
+void rt_arrivals_early(struct rt_shard *h, uint64_t step) {
+  if (h->bad.step == RT_NO_STEP) arrivals_add(h, step);
+}
+
 void rt_arrivals_pass(struct rt_shard *h, uint64_t step) {
   arrivals_add(h, step);
   if (h->batch) {
@@ -266,10 +270,15 @@ static int spikes_send(struct rt_shard *h, const struct rt_pop *p, const uint32_
 }
 
 int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
+  return rt_exchange_with(h, 0, h->sim->n_shards, from, in_batch, n_steps, parity);
+}
+
+int rt_exchange_with(struct rt_shard *h, uint32_t k0, uint32_t k1, uint64_t from, uint32_t in_batch, uint32_t n_steps,
+                     uint32_t parity) {
   struct rt_sim *s = h->sim;
   if (!s->max_delay) return 0;
   if (s->procedural) return h->index == s->own0 ? rt_procedural_spikes(s, from, in_batch, n_steps, parity) : 0;
-  for (uint32_t k = 0; k < s->n_shards; k++) {
+  for (uint32_t k = k0; k < k1; k++) {
     const struct rt_shard *other = &s->shards[k];
     const struct rt_spikes *in = &other->spikes[parity];
     const uint64_t *ends = in->ends + (size_t)in_batch * other->n_slices;

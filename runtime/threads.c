@@ -54,6 +54,12 @@ uint32_t rt_processors(void) {
   return n > 0 ? (uint32_t)n : 1;
 }
 
+uint32_t rt_processors_each(uint32_t processes) {
+  uint32_t own = rt_processors();
+  bool bound = (long)own < sysconf(_SC_NPROCESSORS_ONLN);
+  return bound ? own : own / processes;
+}
+
 unsigned rt_float_mode_flush(void) {
 #if defined(__x86_64__)
   unsigned mode = _mm_getcsr();
@@ -119,7 +125,7 @@ static void *worker_main(void *arg) {
   }
 }
 
-struct rt_team *rt_team_new(uint32_t n) {
+struct rt_team *rt_team_new(uint32_t n, bool spin) {
   struct rt_mem mem = {0};
   struct rt_team *t = rt_alloc(&mem, 1, sizeof *t);
   struct worker *workers = rt_alloc(&mem, n, sizeof *workers);
@@ -129,7 +135,7 @@ struct rt_team *rt_team_new(uint32_t n) {
   }
   t->mem = mem;
   t->n = n;
-  t->spin = n <= rt_processors();
+  t->spin = spin;
   t->workers = workers;
   for (uint32_t i = 1; i < n; i++) {
     workers[i].team = t;

@@ -2,11 +2,12 @@
 #ifndef NSL_RUNTIME_THREADS_H
 #define NSL_RUNTIME_THREADS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rt_team;
-/* n threads, the caller's own is number 0. NULL after rt_fail. */
-struct rt_team *rt_team_new(uint32_t n);
+/* n threads, the caller's own is number 0. spin: there is a processor for each. NULL after rt_fail. */
+struct rt_team *rt_team_new(uint32_t n, bool spin);
 void rt_team_free(struct rt_team *t);
 uint32_t rt_team_size(const struct rt_team *t);
 /* Runs job(context, thread) on all threads and waits for the last. The first failure (by thread) is the
@@ -15,6 +16,8 @@ int rt_team_run(struct rt_team *t, int (*job)(void *context, uint32_t thread), v
 /* All threads of the job meet here; each gives its number. */
 void rt_barrier(struct rt_team *t, uint32_t thread);
 uint32_t rt_processors(void);
+/* For each of several processes: those that it is bound to, or its share of all (0: less than one). */
+uint32_t rt_processors_each(uint32_t processes);
 /* Subnormal numbers as zero, in this thread; gives the mode before, for rt_float_mode_restore. */
 unsigned rt_float_mode_flush(void);
 void rt_float_mode_restore(unsigned mode);

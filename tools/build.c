@@ -4,7 +4,7 @@
 
 #include "tools/tool.h"
 
-static const char usage[] = "nslc build FILE -o PROG [--cpu native|portable|x86-64-v3…] [--lib] [--emit exe|object|llvm|asm]";
+static const char usage[] = "nslc build FILE -o PROG [--cpu native|portable|x86-64-v3…] [--lib] [--mpi] [--emit exe|object|llvm|asm]";
 
 /* The name of the output where -o is absent: FILE without its folder and .nsl, with `suffix`. */
 static const char *default_output(Arena *a, const char *file, const char *suffix) {
@@ -47,6 +47,7 @@ static bool build_binary(Compilation *c, const Backend *backend, const CgOptions
   static const char *const libs[] = {NSL_LINK_LIBS, NULL};
   CgLink link = {.runtime = arena_printf(c->arena, "%s/libnslrt.a", home.lib), .libs = libs,
                  .header = arena_printf(c->arena, "%s/nsl.h", home.include)};
+  if (o->mpi) link.mpi = arena_printf(c->arena, "%s/mpi.c", home.mpi);
   if (o->lib) return backend->cg_link_lib(c->s, program, &link, o->out ? o->out : default_output(c->arena, file, ".so"));
   return backend->cg_link_exe(c->s, program, &link, o->out ? o->out : default_output(c->arena, file, ""));
 }
@@ -56,6 +57,10 @@ int cmd_build(int argc, char **argv) {
   if (!tool_options(argc, argv, usage, &options)) return EXIT_USAGE;
   if (options.files.n != 1) {
     fprintf(stderr, "nslc build: one file at a time\nusage: %s\n", usage);
+    return EXIT_USAGE;
+  }
+  if (options.mpi && (options.lib || strcmp(options.emit, "exe"))) {
+    fprintf(stderr, "nslc build: --mpi makes a whole program; leave out %s\n", options.lib ? "--lib" : "--emit");
     return EXIT_USAGE;
   }
   Compilation c;

@@ -1,5 +1,5 @@
 /* Where an installation's files are, seen from the running program: wherever the whole was installed or copied to.
- *   installed:   PREFIX/bin/nslc, PREFIX/lib/nsl/{libnslrt.a,nslbackend.so}, PREFIX/share/nsl/stdlib, PREFIX/include
+ *   installed:   PREFIX/bin/nslc, PREFIX/lib/nsl/{libnslrt.a,nslbackend.so}, PREFIX/share/nsl/{stdlib,mpi}, PREFIX/include
  *   build tree:  BUILD/tools/{nslc,nslbackend.so}, BUILD/runtime/libnslrt.a, BUILD/stdlib (a link to the sources')
  * `lib` is meson's libdir (Debian: lib/x86_64-linux-gnu). */
 #include <string.h>
@@ -26,11 +26,13 @@ const char *home_find(Home *home) {
   snprintf(home->lib, sizeof home->lib, "%s/" NSL_LIBDIR "/nsl", prefix);
   snprintf(home->backend, sizeof home->backend, "%s/" NSL_LIBDIR "/nsl/nslbackend.so", prefix);
   snprintf(home->include, sizeof home->include, "%s/include", prefix);
+  snprintf(home->mpi, sizeof home->mpi, "%s/share/nsl/mpi", prefix);
   if (exists(home->stdlib, "neurons.nsl")) return NULL;
   snprintf(home->stdlib, sizeof home->stdlib, "%s/stdlib", prefix);
   snprintf(home->lib, sizeof home->lib, "%s/runtime", prefix);
   snprintf(home->backend, sizeof home->backend, "%s/tools/nslbackend.so", prefix);
   snprintf(home->include, sizeof home->include, "%s/stdlib/../runtime", prefix);
+  snprintf(home->mpi, sizeof home->mpi, "%s/stdlib/../runtime", prefix);
   if (exists(home->stdlib, "neurons.nsl")) return NULL;
   home->stdlib[0] = 0;
   return "the standard library is not where this program expects it";

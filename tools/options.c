@@ -25,6 +25,7 @@ static bool take_flag(const char *word, ToolOptions *o) {
     bool *flag;
   } flags[] = {{"--json", &o->json},
                {"--lib", &o->lib},
+               {"--mpi", &o->mpi},
                {"--debug", &o->debug},
                {"--check", &o->check},
                {"--no-run", &o->no_run}};

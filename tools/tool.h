@@ -10,7 +10,7 @@
 enum { EXIT_OK = 0, EXIT_ERRORS = 1, EXIT_USAGE = 2 };
 
 typedef struct {
-  bool json, colour, f32, debug, lib, force, check, no_run;
+  bool json, colour, f32, debug, lib, mpi, force, check, no_run;
   const char *out, *cpu, *target, *emit, *after;
   int opt;
   VEC(const char *) files;
@@ -42,6 +42,7 @@ typedef struct {
   char lib[4096];     /* libnslrt.a */
   char backend[4096]; /* nslbackend.so */
   char include[4096]; /* nsl.h */
+  char mpi[4096];     /* mpi.c and wire.h, as text */
 } Home;
 /* Returns the message of what is missing, or NULL. */
 const char *home_find(Home *ret_home);

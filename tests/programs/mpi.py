@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""Programs built with --mpi: 1 to 4 ranks with 1 and 2 threads give the state_hash, spikes, records, weights, expects and messages of one
+process; what goes wrong on one rank ends all of them, with one message and no file under a final name. Skipped where there is no mpirun."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from tap import EXAMPLES, NSLC, Tap, call, run_json
+
+MPIRUN = os.environ.get("MPIRUN", "mpirun")
+ENV = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+
+def launcher():
+    """Open MPI wants to be told that ranks may be more than cores; others have no such option."""
+    said = call(MPIRUN, "--version").stdout
+    return [MPIRUN, "--oversubscribe"] if "Open MPI" in said or "Open-MPI" in said else [MPIRUN]
+
+
+def ranks(n, program, *options, before=()):
+    return call(*LAUNCH, "-n", str(n), *before, program, *options, env=ENV, timeout=60)
+
+
+# Feeds, past values, handlers with order and draws, straight events, noise, drawn currents, files of several populations, sums and means, weights:
+# whatever crosses shards. 2,600 elements: two shards; the larger model has eight.
+MODEL = """
+neuron src { param tau = 10 ms in (0 ms, inf)
+  input push : mV/ms
+  input mean : mV
+  state V ~ uniform(0 mV, 14 mV), n = 0, last = 0 mV, u = 0 mV
+  V' = -V / tau + push + 0.001/ms * mean
+  u' = (delayed(V, 2 ms) - u) / (20 ms)
+  receive psp(w : mV) { V += w }
+  receive ap(w : mV) { last = 0.9 * last + w * (1 + n / 100);  n += 1 }
+  spike when V > 15 mV { V = 0 mV;  hold V for 2 ms } }
+neuron dst { state q = 0 mV
+  q' = -q / (30 ms)
+  receive add(w : mV) { q += w } }
+network net {
+  population E : src[SIZE]
+  population I : src[700] SETS
+  population D : dst[300]
+  connect e: E -> (E, I).psp by indegree(40) { weight ~ normal(0.3 mV, 0.05 mV);  delay ~ uniform(DELAY, 3 ms) }
+  connect i: I -> (E, I).psp by indegree(10) { weight = -1 mV;  delay = DELAY }
+  connect a: E -> I.ap by outdegree(2) { weight ~ uniform(0 mV, 1 mV);  delay ~ uniform(DELAY, 2 ms) }
+  connect d: I -> D.add by total_number(3000) { weight = 0.5 mV;  delay = DELAY }
+  drive E.push with constant(uniform(1 mV/ms, 1.8 mV/ms))
+  drive I.push with constant(1.2 mV/ms)
+  drive E.psp with poisson(800 Hz) { weight = 0.2 mV }
+  MORE
+}
+experiment run1 { network net
+  record spikes of (E, I)
+  record V of E[5..1500] every 0.5 ms
+  record mean(E.V) as field every 1 ms
+  record q of D every 1 ms
+  record weight of a
+  run 40 ms with dt = 0.1 ms
+  expect rate(E) in [1 Hz, 500 Hz]
+  expect cv_isi(E) in [0, 5]
+  expect correlation(E, bin = 2 ms) in [-1, 1]
+  expect max(E.V) in [10 mV, 15.5 mV]
+  expect mean(D.q) in [-1 V, 1 V] after 5 ms
+}
+"""
+LAUNCH = [MPIRUN]
+
+
+def files(folder):
+    """Bytes of all text files, and the data of the others."""
+    found = {}
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), "rb") as f:
+            if name.endswith(".csv"):
+                found[name] = f.read()
+    return found
+
+
+def facts(folder):
+    info = run_json(folder)
+    return {k: info[k] for k in ("state_hash", "expect", "populations", "duration_ms", "exit", "warnings", "events")}
+
+
+def h5_differ(a, b):
+    try:
+        import h5py
+        import numpy
+    except ImportError:
+        return None
+    wrong = []
+    for name in [n for n in sorted(os.listdir(a)) if n.endswith(".h5")]:
+        with h5py.File(os.path.join(a, name)) as x, h5py.File(os.path.join(b, name)) as y:
+            def look(path, item):
+                if isinstance(item, h5py.Dataset) and not numpy.array_equal(item[...], y[path][...]):
+                    wrong.append(f"{name}/{path}")
+            x.visititems(look)
+    return wrong
+
+
+def same_as_one(t, name, program, options, *counts):
+    one = t.path(f"{name}.one")
+    p = call(program, *options, "--threads", "1", "--csv", "--no-report", "--quiet", "--force", "--out", one)
+    if not t.check(p.returncode in (0, 1) and os.path.exists(one), f"{name}: one process", p.stderr):
+        return
+    want, texts = facts(one), files(one)
+    t.check(sum(x["spikes"] for x in want["populations"]) > 0, f"{name}: there are spikes")
+    for n, k in counts:
+        out = t.path(f"{name}.{n}.{k}")
+        p = ranks(n, program, *options, "--threads", str(k), "--csv", "--no-report", "--quiet", "--force", "--out", out)
+        what = f"{name}: {n} ranks of {k} threads"
+        if not t.check(os.path.exists(os.path.join(out, "run.json")), f"{what} run", p.stdout + p.stderr):
+            continue
+        got = facts(out)
+        t.check(got == want, f"{what}: state, rates, expects", {x: (want[x], got[x]) for x in want if want[x] != got[x]})
+        t.check(files(out) == texts and not h5_differ(one, out), f"{what}: {', '.join(texts)} and .h5", h5_differ(one, out))
+        t.check(run_json(out)["ranks"] == n and p.returncode == want["exit"], f"{what}: run.json says so", p.returncode)
+        t.check(not [x for x in os.listdir(out) if x.endswith(".part")], f"{what}: nothing is left over")
+
+
+def build(t, name, text, *options):
+    """The program of a text, or of an example of this name."""
+    program = t.path(name)
+    path = t.write(name + ".nsl", "language 1\n" + text) if text else os.path.join(EXAMPLES, name + ".nsl")
+    p = call(NSLC, "build", "--mpi", path, "-o", program, *options)
+    return program if t.check(p.returncode == 0, f"{name}: nslc build --mpi", p.stdout + p.stderr) else None
+
+
+def variant(size=2000, delay="1 ms", more="", sets=""):
+    return MODEL.replace("SIZE", str(size)).replace("DELAY", delay).replace("MORE", more).replace("SETS", sets)
+
+
+# ---- what goes wrong
+
+def fails(t, what, p, out, *texts):
+    said = p.stdout + p.stderr
+    t.check(p.returncode not in (0, 124) and all(x in said for x in texts), f"{what}: said", f"{p.returncode}\n{said}")
+    t.check(said.count(texts[0]) == 1, f"{what}: said once", said)
+    left = os.listdir(out) if os.path.isdir(out) else []
+    t.check(not left, f"{what}: no files", left)
+
+
+def faults(t, program):
+    out = t.path("fault.out")
+    fails(t, "an unknown parameter", ranks(2, program, "--set", "nothing=1", "--out", out), out, "nothing")
+    fails(t, "a value outside", ranks(2, program, "--set", "E.tau=-1 ms", "--out", out), out, "E.tau")
+    p = call(*LAUNCH, "-n", "1", program, "--out", out, ":", "-n", "1", program, "--out", out, "--set", "E.tau=11 ms", env=ENV, timeout=60)
+    fails(t, "ranks with other parameters", p, out, "the ranks disagree on E.tau: 10 ms on rank 0, 11 ms here (rank 1 of 2)")
+    p = call(*LAUNCH, "-n", "1", program, "--out", out, ":", "-n", "1", program, "--out", out, "--seed", "3", env=ENV, timeout=60)
+    fails(t, "ranks with other seeds", p, out, "the ranks disagree on the seed")
+    other = build(t, "other", variant(more="drive I.psp with poisson(10 Hz) { weight = 1 mV }"))
+    p = call(*LAUNCH, "-n", "1", program, "--out", out, ":", "-n", "1", other, "--out", out, env=ENV, timeout=60)
+    fails(t, "ranks with other programs", p, out, "the ranks disagree on the program")
+    os.mkdir(out)
+    with open(os.path.join(out, "run.json"), "w") as f:
+        f.write("{}")
+    p = ranks(2, program, "--out", out)
+    t.check(p.returncode == 1 and (p.stdout + p.stderr).count("already holds a run") == 1 and os.listdir(out) == ["run.json"],
+            "a folder that holds a run is refused once", p.stderr)
+    shutil.rmtree(out)
+
+
+def numbers(t):
+    """A state of one element becomes infinite in mid-run: on the rank that has it, and for all."""
+    text = """
+neuron c { state x = 1
+  param a = 0/ms
+  x' = a * x * x
+  spike when x > 1000000000 { x = 0 } }
+network net {
+  population E : c[3000]
+  population F : c[64] { a = 1.0 }
+}
+experiment e { network net
+  record spikes of E
+  record x of E[0..2]
+  run 20 ms with dt = 0.1 ms, method = rk4 }
+"""
+    text = text.replace("population F : c[64] { a = 1.0 }", "population F : c[64]").replace("param a = 0/ms", "param a ~ uniform(0.35/ms, 0.5/ms)")
+    text = text.replace("spike when x > 1000000000 { x = 0 }", "spike when x < 0 { x = 0 }")
+    program = build(t, "infinite", text)
+    if not program:
+        return
+    p = call(program, "--quiet", "--no-report", "--out", t.path("nan.one"))
+    t.check(p.returncode == 1 and " at t = " in p.stderr, "one process finds the element", p.stderr)
+    for n in (2, 3):
+        q = ranks(n, program, "--quiet", "--no-report", "--out", t.path(f"nan.{n}"))
+        t.check(q.returncode == 1 and p.stderr.strip() in q.stderr and q.stderr.count(" at t = ") == 1, f"{n} ranks say the same, once", q.stderr)
+        a, b = run_json(t.path("nan.one")), run_json(t.path(f"nan.{n}"))
+        t.check(a["error"] == b["error"] and a["duration_ms"] == b["duration_ms"], f"{n} ranks: run.json too", (a.get("error"), b.get("error")))
+
+
+def children(pid):
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()
+    return [int(x) for x in found]
+
+
+def started(process, out):
+    """The ranks, as soon as they simulate: the temporary files are there."""
+    for _ in range(200):
+        time.sleep(0.05)
+        if os.path.isdir(out) and any(x.startswith(".V.csv") for x in os.listdir(out)):
+            time.sleep(0.3)
+            break
+    return children(process.pid)
+
+
+def lost(t, program):
+    """kill -9 of one rank; Ctrl-C of one."""
+    for who in (0, 1):
+        out = t.path(f"lost{who}.out")
+        process = subprocess.Popen([*LAUNCH, "-n", "2", program, "--duration", "1000 s", "--csv", "--out", out, "--threads", "1"], env=ENV,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        own = started(process, out)
+        if t.check(len(own) >= 2, "two ranks run", own):
+            os.kill(own[who], signal.SIGKILL)
+        try:
+            said = "".join(process.communicate(timeout=20))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said = "they went on"
+        t.check(process.returncode != 0 and said.strip() and "went on" not in said, f"rank {who} is killed: the others end, and it is said", said)
+        left = [x for x in os.listdir(out) if not x.startswith(".")] if os.path.isdir(out) else []
+        t.check(not left, f"rank {who} is killed: no file has its final name", left)
+    out = t.path("stopped.out")
+    process = subprocess.Popen([*LAUNCH, "-n", "2", program, "--duration", "1000 s", "--csv", "--no-report", "--out", out, "--threads", "1"], env=ENV,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    own = started(process, out)
+    if own:
+        os.kill(own[-1], signal.SIGINT)
+    try:
+        said = "".join(process.communicate(timeout=30))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said = "they went on"
+    t.check("interrupted at t = " in said and said.count("interrupted at") == 1 and os.path.exists(os.path.join(out, "run.json")),
+            "SIGINT on one rank: all end in order, with their files", said)
+    if os.path.exists(os.path.join(out, "run.json")):
+        info = run_json(out)
+        rows = open(os.path.join(out, "spikes.csv")).read().splitlines()
+        t.check(info["exit"] == 130 and info["duration_ms"] > 0 and float(rows[-1].split(",")[0]) <= info["duration_ms"] + 1e-9,
+                "they hold what was simulated", (info["exit"], info["duration_ms"], rows[-1]))
+        p = call(program, "--duration", f"{info['duration_ms']} ms", "--no-report", "--csv", "--quiet", "--out", t.path("again.out"))
+        t.check(run_json(t.path("again.out"))["state_hash"] == info["state_hash"], "and its state is that of one process after this time", p.stderr)
+
+
+def without(t):
+    program, out = t.path("plain"), t.path("plain.out")
+    p = call(NSLC, "build", t.write("plain.nsl", "language 1\n" + variant()), "-o", program)
+    p = ranks(2, program, "--out", out)
+    t.check(p.returncode != 0 and "built without MPI" in p.stderr and not os.path.exists(out), "a program without --mpi refuses several processes", p.stderr)
+    p = call(NSLC, "build", "--mpi", "--lib", t.path("plain.nsl"), "-o", t.path("plain.so"))
+    t.check(p.returncode == 2 and "--mpi makes a whole program" in p.stderr, "--mpi --lib is refused", p.stderr)
+
+
+def main():
+    global LAUNCH
+    t = Tap()
+    missing = [x for x in (os.environ.get("MPICC", "mpicc"), MPIRUN) if not shutil.which(x)]
+    if missing:
+        t.skip("programs with ranks", f"{' and '.join(missing)} not found (Open MPI: openmpi-bin, libopenmpi-dev)")
+        t.done()
+    LAUNCH = launcher()
+    program = build(t, "model", variant())
+    if program:
+        same_as_one(t, "model", program, (), (1, 2), (2, 1), (3, 2))
+        faults(t, program)
+        lost(t, program)
+    signal = """signal level : mV { level' = (mean(E.V) - level) / (5 ms)
+    on spike of I { level += 0.1 mV } }"""
+    for name, text, options, counts in (
+            ("steps", variant(delay="0.1 ms"), (), [(2, 1)]), ("feeds", variant(more=signal, sets="{ mean = level }"), (), [(2, 1)]),
+            ("shards", variant(size=110000, delay="0.5 ms"), ("--duration", "5 ms"), [(2, 2), (3, 1), (4, 1)])):
+        program = build(t, name, text, *(["--precision", "f32"] if name == "steps" else []))
+        if program:
+            same_as_one(t, name, program, options, *counts)
+    brunel = build(t, "brunel", None)
+    if brunel:
+        same_as_one(t, "brunel", brunel, ("--duration", "20 ms", "--set", "brunel.C_E=100", "--set", "brunel.C_I=25"), (2, 1))
+    numbers(t)
+    without(t)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
