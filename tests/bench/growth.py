@@ -37,7 +37,7 @@ def run(program, out, options):
 
 def measure(program, out, kind, cells, inputs, a):
     options = ["--connectivity", kind, "--set", f"balanced.n={cells:.0f}", "--set", f"balanced.K={inputs:.0f}", "--threads", str(a.threads)]
-    if inputs < 1000:  # the same sum and variance of inputs, so the same rate
+    if inputs < 1000:  # the same variance of inputs
         options += ["--set", f"balanced.J={0.2 * (1000 / inputs) ** 0.5:.6g}mV"]
     first = run(program, out, [*options, "--duration", f"{SETTLE}ms"])
     last = run(program, out, [*options, "--duration", f"{SETTLE + a.duration}ms"])

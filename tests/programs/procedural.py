@@ -168,6 +168,10 @@ def memory(t):
     other, p = run(t, program, None, "--connectivity", "stored", limit=tight)
     t.check(p.returncode == 1 and "GB" in p.stderr and "--connectivity procedural" in p.stderr,
             "`stored` that does not fit is refused, with the estimate and what would fit", p.stderr)
+    late = built(t, "late", BURST.replace("delay = 0.3 ms", "delay ~ uniform(0.3 ms, 1 ms)"))
+    other, p = run(t, late, None, "--quiet", "--connectivity", "procedural", "--threads", "2", limit=130 << 20)
+    t.check(p.returncode == 1 and "the events under way need more than the" in p.stderr and not other,
+            "more events under way than memory for them: an error", f"{p.returncode} {p.stderr}")
     other, p = run(t, program, None, limit=40 << 20)
     t.check(p.returncode == 1 and "GB" in p.stderr and "error" in p.stderr, "what fits neither way is refused", p.stderr)
 

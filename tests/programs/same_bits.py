@@ -61,6 +61,8 @@ def main():
         for n in (2, 3):
             other = one(t, name, f"nslc run, {n} threads", [NSLC, "run", path, "--"], ["--threads", str(n), *options])
             t.check(other == first, f"{name}: {n} threads as 1", f"{other} against {first}")
+        other = one(t, name, "rows made anew", [NSLC, "run", path, "--"], ["--threads", "2", "--connectivity", "procedural", *options])
+        t.check(other == first, f"{name}: rows made anew at each spike as stored ones", f"{other} against {first}")
         builds = [("x86-64-v3", ["--cpu", "x86-64-v3"], "avx2"), ("x86-64-v4", ["--cpu", "x86-64-v4"], "avx512f"),
                   ("portable", ["--cpu", "portable"], "sse4_2"), ("-O0", ["-O0"], "sse4_2")]
         for what, build, flag in builds:
