@@ -120,8 +120,9 @@ static void verify(CgUnit *u, const char *when) {
 static void optimize(CgUnit *u) {
   /* no instcombine for kernels: where conditions are wide lanes it makes single bits of them, which LLVM then
    * takes apart one by one; and it gains nothing, since the IR is folded and math.bc has been through it */
+  /* licm: what a draw within bounds asks of them alone is asked before the loop */
   static const char *const lists[] = {
-      [UNIT_KERNELS] = "always-inline,globaldce,function(early-cse,simplifycfg,early-cse)",
+      [UNIT_KERNELS] = "always-inline,globaldce,function(early-cse,simplifycfg,early-cse,loop-mssa(licm))",
       [UNIT_HOT] =
           "always-inline,globaldce,function(early-cse,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)",
       [UNIT_ONCE] = "globaldce",

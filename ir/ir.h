@@ -87,9 +87,9 @@ typedef struct {
   VEC(IrSlot) slots;
   VEC(IrIns) ins;
 } IrKernel;
-/* Computed in float64 whatever the program's precision: setup, derive, init, synapse (kernels.def, `scalar` or doc). */
+/* Computed in float64 whatever the program's precision: setup, derive, init, drive (kernels.def, `scalar` or doc). */
 bool ir_kernel_f64(KernelKind kind);
-/* Its arrays are float64 too: synapse (OUT), drive (all are the drive's own). */
+/* Its arrays are float64 whatever the precision: synapse (OUT), drive (all are the drive's own). */
 bool ir_kernel_f64_arrays(KernelKind kind);
 
 /* ---- a class: a component with what is uniform and what is per element decided; populations share it */

@@ -55,7 +55,7 @@ int ir_kernel_levels(KernelKind kind) {
 }
 
 bool ir_kernel_f64(KernelKind kind) {
-  return ir_kernel_scalar(kind) || kind == KERNEL_INIT || ir_kernel_f64_arrays(kind);
+  return ir_kernel_scalar(kind) || kind == KERNEL_INIT || kind == KERNEL_DRIVE;
 }
 
 bool ir_kernel_f64_arrays(KernelKind kind) { return kind == KERNEL_SYNAPSE || kind == KERNEL_DRIVE; }

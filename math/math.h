@@ -16,6 +16,8 @@ typedef double nslm_f64v __attribute__((ext_vector_type(8)));
 typedef float nslm_f32v __attribute__((ext_vector_type(16)));
 typedef int64_t nslm_i64v __attribute__((ext_vector_type(8)));
 typedef uint64_t nslm_u64v __attribute__((ext_vector_type(8)));
+typedef uint64_t nslm_u64q __attribute__((ext_vector_type(4)));
+typedef uint32_t nslm_u32q __attribute__((ext_vector_type(8)));
 typedef double nslm_f64w __attribute__((ext_vector_type(16))); /* inside the float draws */
 typedef int64_t nslm_i64w __attribute__((ext_vector_type(16)));
 typedef uint64_t nslm_u64w __attribute__((ext_vector_type(16)));
@@ -54,7 +56,7 @@ void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm
 #endif
 
 /* Draws are functions of (key, element, step < 2^48, ordinal) and their parameters alone. The float forms
- * compute in double and round once. bits: 64 random bits; index: 0 .. n-1, uniform to n 2^-64; poisson: a
+ * compute in double and round once; normals and lognormals are in single precision, from one word (body_quick.h). bits: 64 random bits; index: 0 .. n-1, uniform to n 2^-64; poisson: a
  * count with any mean (where many elements have one mean, nslm_poisson_add_i64 is faster);
  * binomial: how many of n, each with probability p; hypergeometric: how many of the good among n of good + bad
  * (< 2^63). Counts to 2^53. */
@@ -77,7 +79,8 @@ uint64_t nslm_draw_hypergeometric_u64(NSLM_KEYED, uint64_t good, uint64_t bad, u
   NSLM_DRAW_##within(name, f64, double, parameters) NSLM_DRAW_##within(name, f32, float, parameters)
 #include "math/draws.def"
 #undef D
-/* One element number a lane; the 16 of the float form come as two vectors, lower lanes first. */
+/* One element number a lane; the 16 of the float form come as two vectors, lower lanes first, and follow each other
+ * from a multiple of 4. */
 #ifdef NSLM_VECTORS
 #define NSLM_KEYED_f64v uint64_t key, nslm_u64v elem, uint64_t step, uint32_t ordinal
 #define NSLM_KEYED_f32v uint64_t key, nslm_u64v elem, nslm_u64v elem_high, uint64_t step, uint32_t ordinal

@@ -67,6 +67,10 @@ RANDOM_BLOCK(random_block, random_philox, uint64_t)
                                      10, 26, 12, 28, 14, 30)
 RANDOM_PHILOX(random_philox_v, nslm_u64v, 10, RANDOM_WORDS_V)
 RANDOM_BLOCK(random_block_v, random_philox_v, nslm_u64v)
+#define RANDOM_WORDS_Q(low, high) \
+  (nslm_u64q)__builtin_shufflevector((nslm_u32q)(low), (nslm_u32q)(high), 0, 8, 2, 10, 4, 12, 6, 14)
+RANDOM_PHILOX(random_philox_q, nslm_u64q, 10, RANDOM_WORDS_Q)
+RANDOM_BLOCK(random_block_q, random_philox_q, nslm_u64q)
 RANDOM_PHILOX(random_philox_w, nslm_u64w, 10, RANDOM_WORDS)
 RANDOM_BLOCK(random_block_w, random_philox_w, nslm_u64w)
 #endif

@@ -25,6 +25,7 @@
 #include "math/body_log.h"
 #include "math/body_trig.h"
 #include "math/body_pow.h"
+#include "math/body_quick.h"
 #undef FORM
 
 #define DEFINE_1(name, s, T)              \
@@ -52,7 +53,7 @@
   }                                                                                \
   CLONES float nslm_draw_##name##_f32(NSLM_KEYED NSLM_PAR_##n(float))              \
   {                                                                                \
-    return (float)core_draw_##name##_f64(key, elem, step, ordinal ARGS_##n);       \
+    return core_draw_##name##_f32(key, elem, step, ordinal ARGS_##n);              \
   }
 #define DRAW_1(name, n)                                                                             \
   DRAW_0(name, n)                                                                                   \
@@ -62,7 +63,7 @@
   }                                                                                                 \
   CLONES float nslm_draw_##name##_within_f32(NSLM_KEYED NSLM_PAR_##n(float), float lo, float hi)    \
   {                                                                                                 \
-    return (float)core_draw_##name##_within_f64(key, elem, step, ordinal ARGS_##n, lo, hi);         \
+    return core_draw_##name##_within_f32(key, elem, step, ordinal ARGS_##n, lo, hi);                \
   }
 #define D(name, parameters, within, doc) DRAW_##within(name, parameters)
 #include "math/draws.def"

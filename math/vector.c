@@ -25,6 +25,7 @@
 #include "math/body_log.h"
 #include "math/body_trig.h"
 #include "math/body_pow.h"
+#include "math/body_quick.h"
 #undef FORM
 
 void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm_u64v *ret_b)
@@ -47,17 +48,9 @@ void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm
 #include "math/functions.def"
 #undef M
 
-/* A float draw is a double draw rounded once, in vectors of 16 doubles: the two halves hide each other's
- * latency. */
-#define WIDE(x) __builtin_convertvector(x, nslm_f64w)
-#define NARROW(x) __builtin_convertvector(x, nslm_f32v)
-#define ELEM16 __builtin_shufflevector(elem, elem_high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 #define ARGS_0
 #define ARGS_1 , a
 #define ARGS_2 , a, b
-#define WIDE_0
-#define WIDE_1 , WIDE(a)
-#define WIDE_2 , WIDE(a), WIDE(b)
 #define DRAW_0(name, n)                                                                       \
   nslm_f64v nslm_draw_##name##_f64v(NSLM_KEYED_f64v NSLM_PAR_##n(nslm_f64v))                  \
   {                                                                                           \
@@ -65,7 +58,7 @@ void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm
   }                                                                                           \
   nslm_f32v nslm_draw_##name##_f32v(NSLM_KEYED_f32v NSLM_PAR_##n(nslm_f32v))                  \
   {                                                                                           \
-    return NARROW(core_draw_##name##_f64w(key, ELEM16, step, ordinal WIDE_##n));              \
+    return core_draw_##name##_f32v(key, elem, elem_high, step, ordinal ARGS_##n);             \
   }
 #define DRAW_1(name, n)                                                                                      \
   DRAW_0(name, n)                                                                                            \
@@ -75,7 +68,7 @@ void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm
   }                                                                                                          \
   nslm_f32v nslm_draw_##name##_within_f32v(NSLM_KEYED_f32v NSLM_PAR_##n(nslm_f32v), nslm_f32v lo, nslm_f32v hi) \
   {                                                                                                          \
-    return NARROW(core_draw_##name##_within_f64w(key, ELEM16, step, ordinal WIDE_##n, WIDE(lo), WIDE(hi)));  \
+    return core_draw_##name##_within_f32v(key, elem, elem_high, step, ordinal ARGS_##n, lo, hi);             \
   }
 #define D(name, parameters, within, doc) DRAW_##within(name, parameters)
 #include "math/draws.def"

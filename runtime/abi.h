@@ -27,7 +27,7 @@ struct nsl_env {
   const uint8_t *set;   /* setup: by slot, nonzero if the user has set it */
   uint64_t key;         /* nslm_key(seed, path_hash) */
   uint64_t step;        /* number of the step that ends at t (1, 2, …); init: 0; synapse: the row's owner */
-  int64_t first, count; /* elements [first, first + count), multiples of 64; synapse: ordinals in the row, any numbers
+  int64_t first, count; /* elements [first, first + count), multiples of 64; synapse: ordinals in the row, `first` a multiple of 4
                            (OUT has room up to the next multiple of 64) */
   double t, dt;         /* t = T, the end of the step; kernels that want T-dt compute it */
   const struct nsl_event *events; /* receive: `count` of them, handled one after the other; arrays as for first = 0 */

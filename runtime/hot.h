@@ -70,6 +70,7 @@ struct rt_delivery {
   uint64_t n_delivered, n_read; /* synapses that spikes have reached; units of the buckets read for them */
 };
 
+#define RT_MOST_STEPS 1e6 /* of a delay that is drawn, by the vector */
 struct rt_shuffle; /* shuffle.h */
 /* Which shard owns an element of a population, computed: that of the part with number
  * ((element >> shift) * a + b) * m >> k, the quotient by the number of blocks (queue.c). */

@@ -4,6 +4,8 @@
 #ifndef NSL_RUNTIME_HOT_ROWS_H
 #define NSL_RUNTIME_HOT_ROWS_H
 
+#include <stdbool.h>
+
 #include "math/math.h"
 #include "runtime/hot.h"
 #include "runtime/shuffle.h"
@@ -132,6 +134,55 @@ void rt_hot_shuffle_owners(const struct rt_shuffle *d, uint64_t key, uint32_t po
     n += shuffle_walk(d, shuffle_key(key, (uint64_t)first + i), high, low) < below;
   }
   *ret_n = n;
+}
+
+/* One synapse: its delay in steps, to the nearest; 1 where *bad says that it is none or too many. */
+static inline uint32_t steps_of(double delay, double stretch, double dt, uint32_t *bad) {
+  double steps = delay * stretch / dt + (0.5 + 1e-9);
+  bool good = steps >= 1 && steps < RT_MOST_STEPS;
+  *bad |= !good;
+  return good ? (uint32_t)steps : 1;
+}
+
+void rt_hot_delay_steps(const double *delay, uint64_t n, double stretch, double dt, uint32_t *steps, uint32_t *ret_bad) {
+  uint64_t i = 0;
+  uint32_t bad = 0;
+#ifdef RT_HOT_BITCODE
+  typedef double reals __attribute__((ext_vector_type(LANES), aligned(8)));
+  typedef int32_t whole __attribute__((ext_vector_type(LANES)));
+  lanes any = 0;
+  for (; i + LANES <= n; i += LANES) {
+    reals x = *(const reals *)(delay + i) * stretch / dt + (0.5 + 1e-9);
+    lanes good = (lanes)((x >= 1) & (x < RT_MOST_STEPS));
+    any |= ~good;
+    whole k = __builtin_convertvector((reals)(good ? x : (reals)1.0), whole);
+    __builtin_memcpy(steps + i, &k, sizeof k);
+  }
+  bad = __builtin_reduce_or(any) != 0;
+#endif
+  for (; i < n; i++) steps[i] = steps_of(delay[i], stretch, dt, &bad);
+  *ret_bad = bad;
+}
+
+void rt_hot_weights_clip(double *w, uint64_t n, double lo, double hi, uint32_t *ret_bad) {
+  uint64_t i = 0;
+  uint32_t bad = 0;
+#ifdef RT_HOT_BITCODE
+  typedef double reals __attribute__((ext_vector_type(LANES), aligned(8)));
+  lanes any = 0;
+  for (; i + LANES <= n; i += LANES) {
+    reals x = *(const reals *)(w + i);
+    x = x < lo ? (reals)lo : x > hi ? (reals)hi : x;
+    any |= ~(lanes)(__builtin_elementwise_abs(x) < (reals)__builtin_inf());
+    *(reals *)(w + i) = x;
+  }
+  bad = __builtin_reduce_or(any) != 0;
+#endif
+  for (; i < n; i++) {
+    w[i] = w[i] < lo ? lo : w[i] > hi ? hi : w[i];
+    bad |= !(__builtin_fabs(w[i]) < __builtin_inf());
+  }
+  *ret_bad = bad;
 }
 
 #endif

@@ -9,29 +9,43 @@
 #include "runtime/connect.h"
 #include "runtime/error.h"
 
-/* Delays and weights of a source's n synapses into the scratch, where they are drawn. */
-static int values_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
-  if (rt_grow(&k->weights, &k->weights_cap, n + 64, sizeof *k->weights) ||
-      rt_grow(&k->steps, &k->steps_cap, n + 64, sizeof *k->steps))
-    return NSL_EMEMORY;
-  if (p->drawn_delay) {
-    rt_synapse_values(k->s, p, &p->def->delay_code, source, n, k->weights);
-    for (uint64_t i = 0; i < n; i++) {
-      double steps = k->weights[i] / k->s->dt + (0.5 + 1e-9);
-      k->steps[i] = steps >= 1 && steps < 1e6 ? (uint32_t)steps : rt_delay_steps(k->s, p, k->weights[i]);
-      if (!k->steps[i]) return NSL_EMODEL;
-    }
-  }
-  if (!p->drawn_weight) return 0;
+/* A float32 program draws its delays in float32, so a bound of half a step may lie a little below it. */
+static const double stretch_f32 = 1 + 0x1p-22;
+
+/* The delays in `weights`, some of which are no number of steps that is usual, to steps. */
+static int delays_careful(struct rt_synapses *k, const struct rt_proj *p, uint64_t n, double stretch) {
+  for (uint64_t i = 0; i < n; i++)
+    if (!(k->steps[i] = rt_delay_steps(k->s, p, k->weights[i] * stretch))) return NSL_EMODEL;
+  return 0;
+}
+
+static int delays_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
+  double stretch = k->s->program->f32 ? stretch_f32 : 1;
+  uint32_t bad;
+  if (rt_grow(&k->steps, &k->steps_cap, n + 64, sizeof *k->steps)) return NSL_EMEMORY;
+  rt_synapse_values(k->s, p, &p->def->delay_code, source, n, k->weights);
+  k->s->hot.delay_steps(k->weights, n, stretch, k->s->dt, k->steps, &bad);
+  return bad ? delays_careful(k, p, n, stretch) : 0;
+}
+
+static int weights_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
+  uint32_t bad;
   rt_synapse_values(k->s, p, &p->def->weight_code, source, n, k->weights);
-  for (uint64_t i = 0; i < n; i++) {
-    k->weights[i] = rt_weight_clip(p, k->weights[i]);
+  k->s->hot.weights_clip(k->weights, n, p->lo, p->hi, &bad);
+  for (uint64_t i = 0; bad && i < n; i++)
     if (!isfinite(k->weights[i]))
       return rt_fail_at(NSL_EMODEL, p->def->place,
                         "%s: a weight is %s (source %u, synapse %llu)", p->def->path,
                         rt_not_finite(k->weights[i]), source, (unsigned long long)i);
-  }
   return 0;
+}
+
+/* Delays and weights of a source's n synapses into the scratch, where they are drawn. */
+static int values_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
+  if (!n) return 0;
+  if (rt_grow(&k->weights, &k->weights_cap, n + 64, sizeof *k->weights)) return NSL_EMEMORY;
+  int e = p->drawn_delay ? delays_draw(k, p, source, n) : 0;
+  return !e && p->drawn_weight ? weights_draw(k, p, source, n) : e;
 }
 
 /* ---- one source */

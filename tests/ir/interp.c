@@ -108,8 +108,8 @@ static void test_f64_kernels(void) {
   IrVal args[2] = {ir_const(&r.b, 1, DIM_NONE), ir_const(&r.b, 0.1, DIM_NONE)};
   ir_store(&r.b, rig_slot(&r, SLOT_OUT, 0, out), ir_draw(&r.b, IR_DRAW_NORMAL, 4, args, DIM_NONE));
   rig_run(&r);
-  tap_ok(out[2] == nslm_draw_normal_f64(77, 1002, 5, 4, 1, 0.1),
-         "synapse: double, draws by ordinal in the row, out from `first`");
+  tap_ok(out[2] == (double)nslm_draw_normal_f32(77, 1002, 5, 4, 1, 0.1f),
+         "synapse in an f32 program: float, stored as double; draws by ordinal in the row, out from `first`");
   rig_end(&r);
 }
 

@@ -154,7 +154,7 @@ static void test_draws(void)
 #undef D
   };
   for (int i = 0; i < DRAWS; i++) {
-    elem[i] = i % 3 ? (uint64_t)i : nslm_draw_bits_u64(4, (uint64_t)i, 0, 0);
+    elem[i] = (i / 16 % 3 ? (uint64_t)i : nslm_draw_bits_u64(4, (uint64_t)i / 16, 0, 0) & ~(uint64_t)15) | (uint64_t)i % 16;
     x64[i] = 0.5f + (float)(i % 7);
     y64[i] = 1 + (float)(i % 5);
     low[i] = i % 2 ? 0 : -0.5;

@@ -58,8 +58,13 @@ static double draw_normal(uint64_t i, const double *p, const double *range)
 }
 static double draw_normal_f32(uint64_t i, const double *p, const double *range)
 {
-  (void)range;
-  return nslm_draw_normal_f32(KEYS, (float)p[0], (float)p[1]);
+  return range ? nslm_draw_normal_within_f32(KEYS, (float)p[0], (float)p[1], (float)range[0], (float)range[1])
+               : nslm_draw_normal_f32(KEYS, (float)p[0], (float)p[1]);
+}
+static double draw_lognormal_f32(uint64_t i, const double *p, const double *range)
+{
+  return range ? nslm_draw_lognormal_within_f32(KEYS, (float)p[0], (float)p[1], (float)range[0], (float)range[1])
+               : nslm_draw_lognormal_f32(KEYS, (float)p[0], (float)p[1]);
 }
 static double draw_lognormal(uint64_t i, const double *p, const double *range)
 {
@@ -98,18 +103,45 @@ static void test_law(const char *name, Draw *draw, Law *law, const double *p, co
 static void test_laws(void)
 {
   static const double unit[] = {0, 1}, plain[] = {-70, -50}, normal[] = {-58, 10}, logs[] = {0.5, 0.75}, mean[] = {2.5};
-  static const double inside[] = {-65, -51}, right[] = {-48, INFINITY}, some[] = {1, 4};
+  static const double inside[] = {-65, -51}, right[] = {-48, INFINITY}, some[] = {1, 4}, far[] = {-32, -28};
   test_law("unit", draw_unit, law_uniform, unit, 0);
   test_law("uniform", draw_uniform, law_uniform, plain, 0);
   test_law("uniform", draw_uniform, law_uniform, plain, inside);
   test_law("normal", draw_normal, law_normal, normal, 0);
   test_law("normal f32", draw_normal_f32, law_normal, normal, 0);
+  test_law("normal f32", draw_normal_f32, law_normal, normal, inside);
+  test_law("normal f32, upper", draw_normal_f32, law_normal, normal, right);
+  test_law("normal f32, far", draw_normal_f32, law_normal, normal, far); /* few cells: drawn again */
+  test_law("lognormal f32", draw_lognormal_f32, law_lognormal, logs, 0);
+  test_law("lognormal f32", draw_lognormal_f32, law_lognormal, logs, some);
   test_law("normal", draw_normal, law_normal, normal, inside);
   test_law("normal", draw_normal, law_normal, normal, right);
   test_law("lognormal", draw_lognormal, law_lognormal, logs, 0);
   test_law("lognormal", draw_lognormal, law_lognormal, logs, some);
   test_law("exponential", draw_exponential, law_exponential, mean, 0);
   test_law("exponential", draw_exponential, law_exponential, mean, some);
+}
+
+/* The float normal is a function of one word: against the law at words from end to end. */
+static void test_quick_normal(void)
+{
+  double worst = 0;
+  int falls = 0;
+  for (uint64_t i = 0; i < N; i++) {
+    double x = nslm_draw_normal_f32(61, i, 1, 0, 0, 1);
+    uint64_t block = i >> 2, key = ~(uint64_t)61; /* as body_quick.h takes it */
+    uint64_t stream = key ^ 0x9e3779b97f4a7c15u;
+    stream = (stream ^ (stream >> 30)) * 0xbf58476d1ce4e5b9u;
+    stream = (stream ^ (stream >> 27)) * 0x94d049bb133111ebu;
+    stream ^= stream >> 31;
+    NslmWords w = nslm_philox(stream, (uint32_t)block, (uint32_t)(block >> 32), 1, 0);
+    double u = (w.w[i & 3] + 0.5) * 0x1p-32, tail = u < 0.5 ? u : 1 - u;
+    double below = 0.5 * erfc(fabs(x) / sqrt(2)), density = exp(-x * x / 2) / sqrt(2 * acos(-1.0));
+    double off = fabs(below - tail) / density / fmax(fabs(x), 0x1p-10);
+    worst = fmax(worst, off);
+    falls += (x < 0) != (u < 0.5) && fabs(x) > 1e-6;
+  }
+  tap_ok(worst < 6e-7 && !falls, "normal f32: as a function of its word right to %.2g of itself", worst);
 }
 
 /* Counts beyond s standard deviations on either side, and the moments a Box-Muller with a poor log or cos
@@ -377,6 +409,7 @@ int main(void)
 {
   test_philox();
   test_laws();
+  test_quick_normal();
   test_normal_tails();
   test_poisson();
   test_splits();
