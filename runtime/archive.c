@@ -72,6 +72,7 @@ static void buffer_write(struct rt_archive *a) {
 /* Data and their padding. */
 static void put(struct rt_archive *a, const void *data, uint64_t bytes) {
   uint64_t room = padding(bytes), all = bytes + room;
+  if (!a->path || !a->buffer) return;
   a->checksum = rt_checksum(a->checksum, data, bytes);
   if (all > BUFFER - a->n) buffer_write(a);
   if (all > BUFFER) {
@@ -86,6 +87,7 @@ static void put(struct rt_archive *a, const void *data, uint64_t bytes) {
 
 static int buffer_make(struct rt_archive *a, const char *path, bool writes) {
   *a = (struct rt_archive){.path = path, .fd = -1, .writes = writes};
+  if (!path) return 0;
   a->buffer = rt_alloc(&a->mem, BUFFER, 1);
   return a->buffer ? 0 : (a->error = NSL_EMEMORY);
 }
@@ -93,7 +95,7 @@ static int buffer_make(struct rt_archive *a, const char *path, bool writes) {
 int rt_archive_create(struct rt_archive *a, const char *path) {
   struct file_header header = {.format = FORMAT, .order = 1};
   memcpy(header.magic, magic, sizeof magic);
-  if (buffer_make(a, path, true)) return a->error;
+  if (buffer_make(a, path, true) || !path) return a->error;
   a->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (a->fd < 0) return a->error = rt_fail(NSL_EIO, "cannot write %s: %s", path, strerror(errno));
   put(a, &header, sizeof header);
@@ -101,9 +103,10 @@ int rt_archive_create(struct rt_archive *a, const char *path) {
 }
 
 int rt_archive_end(struct rt_archive *a) {
+  if (!a->path) return a->error;
   uint64_t sum = a->checksum;
-  put(a, &sum, sizeof sum);
-  buffer_write(a);
+  if (a->buffer) put(a, &sum, sizeof sum);
+  if (a->buffer) buffer_write(a);
   if (!a->error && fsync(a->fd) != 0) failed(a, rt_fail(NSL_EIO, "cannot write %s: %s", a->path, strerror(errno)));
   int fd = a->fd;
   a->fd = -1;
@@ -239,6 +242,21 @@ void rt_archive_data(struct rt_archive *a, const char *name, uint32_t index, voi
   else
     failed(a, rt_fail(NSL_EINPUT, "%s does not fit this program: `%s` %u has %llu bytes, not %llu", a->path, name, index,
                       (unsigned long long)there, (unsigned long long)bytes));
+}
+
+void rt_archive_pass(struct rt_archive *a, const char *name) {
+  struct item there = {0};
+  while (!a->error && strcmp(there.name, name) != 0) {
+    char data[4096];
+    take(a, &there, sizeof there);
+    there.name[sizeof there.name - 1] = 0;
+    if (!a->error && there.bytes > a->left) rt_archive_odd(a, name);
+    for (uint64_t left = a->error ? 0 : there.bytes; left && !a->error;) {
+      uint64_t n = left < sizeof data ? left : sizeof data; /* whole words, but for the last piece */
+      take(a, data, n);
+      left -= n;
+    }
+  }
 }
 
 void rt_archive_u64(struct rt_archive *a, const char *name, uint64_t *v) {

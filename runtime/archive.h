@@ -21,7 +21,7 @@ struct rt_archive {
   uint64_t checksum, left; /* left: bytes of items that are not read yet */
 };
 
-/* Writing: to `path`, which the caller renames when rt_archive_end has made sure that all of it is on the disk. */
+/* Writing: to `path` (NULL: nowhere, for ranks that only take part), which the caller renames when rt_archive_end has made sure that all of it is on the disk. */
 int rt_archive_create(struct rt_archive *a, const char *path);
 int rt_archive_end(struct rt_archive *a);
 /* Reading: the whole file is checked first. NSL_EIO: cannot be read; NSL_EINPUT: no checkpoint, or damaged. */
@@ -35,6 +35,8 @@ void rt_archive_real(struct rt_archive *a, const char *name, double *v);
 /* Of a size that the file says: *text or *array is allocated when it is read. */
 void rt_archive_text(struct rt_archive *a, const char *name, const char **text);
 void rt_archive_array(struct rt_archive *a, const char *name, uint32_t index, void *array, uint64_t *n, uint64_t size);
+/* Reading: passes over everything up to the item of this name, and over it. */
+void rt_archive_pass(struct rt_archive *a, const char *name);
 /* A value that was read makes no sense: the file is whole, but it is not one of ours. */
 void rt_archive_odd(struct rt_archive *a, const char *name);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runtime/error.h"
+#include "runtime/ranks.h"
 #include "runtime/resume.h"
 
 static const char *const names[] = {"checkpoint", "checkpoint.before", ".checkpoint.part", "checkpoint.data"};
@@ -97,17 +98,21 @@ int rt_checkpoint_open(struct rt_sim *s, const struct rt_config *config, const c
   c->every_steps = steps < 1 ? config->checkpoint_ms > 0 : steps < 4e9 ? (uint64_t)steps : 0;
   int e = paths_make(c, folder);
   const char *journal = e ? NULL : rt_checkpoint_name(&c->mem, folder, names[DATA]);
-  return e ? e : journal ? rt_journal_open(&c->journal, journal) : NSL_EMEMORY;
+  if (!e && !journal) e = NSL_EMEMORY;
+  if (!e && rt_ranks_first(s->ranks)) e = rt_journal_open(&c->journal, journal);
+  return rt_ranks_agree(s->ranks, e);
 }
 
 int rt_checkpoint_begin(struct rt_sim *s) {
   struct rt_checkpoint *c = s->checkpoint;
+  bool first = rt_ranks_first(s->ranks);
   c->journaled = rt_alloc(&c->mem, s->n_measures, sizeof *c->journaled);
-  if (!c->journaled) return NSL_EMEMORY;
-  s->recorder->journal = &c->journal;
-  s->pause = is_due;
+  c->whole = s->ranks ? rt_alloc(&c->mem, rt_state_largest(s), 1) : NULL;
+  if (!c->journaled || (s->ranks && !c->whole)) return NSL_EMEMORY;
+  s->recorder->journal = first ? &c->journal : NULL;
+  s->pause = first ? is_due : NULL; /* all pause when one does */
   c->last = rt_clock();
-  if (c->config->resume) return 0;
+  if (c->config->resume || !first) return 0;
   unlink(c->path); /* of a run that is replaced */
   unlink(c->before);
   return rt_journal_clear(&c->journal);
@@ -162,15 +167,13 @@ static int marks_keep(struct rt_sim *s) {
   return e ? e : rt_journal_sync(&c->journal);
 }
 
-static int meta_make(struct rt_sim *s, struct rt_meta *m) {
+static void meta_complete(struct rt_sim *s, struct rt_meta *m) {
   const struct rt_checkpoint *c = s->checkpoint;
-  int e = rt_meta_fill(m, s, c->config);
   m->state_hash = rt_state_hash(s);
   m->journal = c->journal.size;
   m->journal_checksum = c->journal.checksum;
   m->resumed = c->resumed;
   m->n_resumed = c->n_resumed;
-  return e;
 }
 
 static int file_write(struct rt_sim *s, struct rt_meta *m) {
@@ -178,15 +181,15 @@ static int file_write(struct rt_sim *s, struct rt_meta *m) {
   struct rt_archive a;
   uint64_t n = c->n_recent;
   struct stat st;
-  if (rt_archive_create(&a, c->part)) {
-    rt_archive_close(&a);
-    return a.error;
-  }
+  bool first = rt_ranks_first(s->ranks);
+  rt_archive_create(&a, first ? c->part : NULL); /* a failure shows at the end, for all ranks */
   rt_meta_walk(&a, m);
   rt_archive_array(&a, "under way", 0, &c->recent, &n, sizeof *c->recent);
   rt_state_shared(&a, s);
   rt_state_elements(&a, s);
   int e = rt_archive_end(&a);
+  rt_archive_close(&a);
+  if (!first) return e;
   if (!e) e = rt_checkpoint_place(c->folder, c->part, c->path, c->before);
   if (e) unlink(c->part);
   else if (stat(c->path, &st) == 0) c->bytes = (uint64_t)st.st_size;
@@ -197,9 +200,12 @@ int rt_checkpoint_write(struct rt_sim *s) {
   struct rt_checkpoint *c = s->checkpoint;
   struct rt_meta m = {0};
   double began = rt_clock();
-  int e = marks_keep(s);
-  if (!e) e = meta_make(s, &m);
-  if (!e) e = file_write(s, &m);
+  rt_ranks_go_on(s->ranks);
+  int e = rt_ranks_first(s->ranks) ? marks_keep(s) : 0;
+  if (!e) e = rt_meta_fill(&m, s, c->config);
+  e = rt_ranks_agree(s->ranks, e);
+  if (!e) meta_complete(s, &m);
+  if (!e) e = rt_ranks_agree(s->ranks, file_write(s, &m));
   rt_mem_free(&m.mem);
   c->written += !e;
   c->last = rt_clock();

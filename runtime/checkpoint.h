@@ -16,6 +16,7 @@ struct rt_checkpoint { /* of a run that writes checkpoints */
   uint64_t every_steps; /* of model time; 0: not by it */
   struct rt_mark *recent; /* spikes of the last max_delay steps: what is under way comes from them */
   size_t n_recent, recent_cap;
+  void *whole; /* ranks: an array of which each has a part is put together here */
   uint64_t *journaled; /* by measure: marks of its spikes that are in the journal */
   uint64_t written, bytes; /* how many by this process; size of the last one */
   double seconds;          /* spent on them */
@@ -45,6 +46,7 @@ int rt_checkpoint_place(const char *folder, const char *part, const char *path, 
  * First what one process has for all: meters, recorder, report, counters; last what belongs to elements, by
  * population and element. Between them spikes are put under way again, which touches the elements. */
 void rt_state_shared(struct rt_archive *a, struct rt_sim *s);
+uint64_t rt_state_largest(const struct rt_sim *s); /* bytes */
 void rt_state_elements(struct rt_archive *a, struct rt_sim *s);
 int rt_state_replay(void *sim, const struct rt_journal_block *block, const void *data);
 /* What follows from the step alone: the next times of drives, records and probes. */

@@ -290,8 +290,8 @@ static int run_all(struct run *r) {
   uint64_t first, last;
   char folder[4096];
   if (r->config.describe) return r->config.experiment ? run_seed(r, "") : describe_all(r);
-  if (r->config.resume && rt_resume_options(r->program, &r->config, &r->meta)) {
-    fprintf(stderr, "%s\n", rt_error());
+  if (r->config.resume && rt_ranks_agree(r->ranks, rt_resume_options(r->program, &r->config, &r->meta))) {
+    if (speaks(r)) fprintf(stderr, "%s\n", rt_error());
     return EXIT_FAILED;
   }
   seeds_find(r, &first, &last);

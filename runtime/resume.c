@@ -15,6 +15,7 @@
 #include "runtime/checkpoint.h"
 #include "runtime/error.h"
 #include "runtime/quantity.h"
+#include "runtime/ranks.h"
 
 /* ---- the head */
 
@@ -323,8 +324,8 @@ static int send_again(struct rt_sim *s, const struct rt_mark *marks, uint64_t n)
     uint64_t from = at;
     while (at < n && marks[at].step == step) at++;
     lists_fill(s, marks + from, at - from);
-    for (uint32_t i = 0; i < s->n_shards; i++) rt_arrivals_pass(&s->shards[i], step);
-    for (uint32_t i = 0; !e && i < s->n_shards; i++) e = rt_exchange(&s->shards[i], step, 0, 1, 0);
+    for (uint32_t i = s->own0; i < s->own1; i++) rt_arrivals_pass(&s->shards[i], step);
+    for (uint32_t i = s->own0; !e && i < s->own1; i++) e = rt_exchange(&s->shards[i], step, 0, 1, 0);
   }
   return e;
 }
@@ -355,25 +356,29 @@ static int resumed_note(struct rt_sim *s, const struct rt_meta *m) {
   return 0;
 }
 
-static int state_read(struct rt_sim *s, struct rt_archive *a, const struct rt_meta *m) {
+/* The first rank makes the files anew. */
+static int records_read(struct rt_sim *s, const struct rt_meta *m) {
   struct rt_checkpoint *c = s->checkpoint;
-  int e = files_check(s, m);
-  if (!e) e = numbers_check(s, m);
-  s->step = m->step;
+  if (!rt_ranks_first(s->ranks)) return 0;
   s->recorder->journal = NULL; /* what is replayed is in it */
-  if (!e) e = rt_journal_replay(&c->journal, m->journal, m->journal_checksum, rt_state_replay, s);
+  int e = rt_journal_replay(&c->journal, m->journal, m->journal_checksum, rt_state_replay, s);
   s->recorder->journal = &c->journal;
   for (uint32_t i = 0; i < s->n_measures; i++)
     if (s->measures[i].meter) c->journaled[i] = s->measures[i].meter->n_marks;
+  return e;
+}
+
+static int state_read(struct rt_sim *s, struct rt_archive *a, const struct rt_meta *m) {
+  int e = files_check(s, m);
+  if (!e) e = numbers_check(s, m);
+  s->step = m->step;
+  if (!e) e = records_read(s, m);
   if (e) return e;
   recent_walk(a, s);
   rt_state_shared(a, s);
   rt_state_elements(a, s);
-  if (a->error) return a->error;
-  rt_state_settle(s);
-  if (rt_state_hash(s) == m->state_hash) return resumed_note(s, m);
-  return rt_fail(NSL_EINPUT, "%s does not give back the state of t = %.12g ms: its state_hash is another", a->path,
-                 (double)m->step * m->dt);
+  if (!a->error) rt_state_settle(s);
+  return a->error;
 }
 
 int rt_resume_load(struct rt_sim *s, const struct rt_config *config) {
@@ -383,10 +388,16 @@ int rt_resume_load(struct rt_sim *s, const struct rt_config *config) {
   if (!e) rt_meta_walk(&a, &m);
   if (!e && !(e = a.error)) e = state_read(s, &a, &m);
   rt_archive_close(&a);
+  e = rt_ranks_agree(s->ranks, e);
+  if (!e && rt_state_hash(s) != m.state_hash)
+    e = rt_fail(NSL_EINPUT, "%s does not give back the state of t = %.12g ms: its state_hash is another", config->resume,
+                (double)m.step * m.dt);
+  if (!e) e = resumed_note(s, &m);
   rt_mem_free(&m.mem);
   /* the one before, taken because the last was damaged, is the last from now on */
-  if (!e && strcmp(config->resume, s->checkpoint->before) == 0) rename(config->resume, s->checkpoint->path);
-  return e;
+  if (!e && rt_ranks_first(s->ranks) && strcmp(config->resume, s->checkpoint->before) == 0)
+    rename(config->resume, s->checkpoint->path);
+  return rt_ranks_agree(s->ranks, e);
 }
 
 /* ---- seeds */

@@ -1,6 +1,7 @@
 /* What changes in a run, as items of a checkpoint: one walk over it, which writes or reads.
  *
- * Everything goes by population and element, or is the same for all; nothing shows shards, threads or ranks. What the
+ * Everything goes by population and element, or is the same for all; nothing shows shards, threads or ranks, so a
+ * run may be resumed on other numbers of them. What the
  * seed and the rules give again on any start is not here: parameters of elements, synapses, tables of drives, spikes
  * under way (checkpoint.c sends them again). Accumulators and inputs are not either: between two steps the former are
  * empty, and the latter are made anew in the next step.
@@ -14,23 +15,108 @@
 #include "runtime/drive.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
+#include "runtime/ranks.h"
 #include "runtime/verify.h"
+
+/* ---- ranks: the first one writes, and has what belongs to no element; all read what belongs to theirs. Of an array of
+ * which each rank has a part, the others have zeros in a copy, and the bits are combined. All ranks take every step, one
+ * that has failed as well, so that none waits for another. */
+
+static void combine(struct rt_archive *a, const struct rt_sim *s, void *array, uint64_t bytes) {
+  int e = a->writes ? rt_ranks_collect(s->ranks, array, (bytes + 7) / 8, RT_OR_U64) : 0;
+  if (e && !a->error) a->error = e;
+}
+
+/* Bytes for each block of 64 elements: those of own slices. */
+static void own_copy(const struct rt_sim *s, const struct rt_pop *p, void *to, const void *from, uint64_t block_bytes) {
+  for (uint32_t i = 0; i < p->n_parts; i++) {
+    if (!rt_is_own(s, p->parts[i].shard)) continue;
+    const struct rt_slice *c = &s->shards[p->parts[i].shard].slices[p->parts[i].slice];
+    uint64_t at = c->first / 64 * block_bytes;
+    memcpy((char *)to + at, (const char *)from + at, c->count / 64 * block_bytes);
+  }
+}
+
+/* An array over the blocks of 64 elements of a population. */
+static void blocks(struct rt_archive *a, const struct rt_sim *s, const struct rt_pop *p, const char *name, uint32_t index,
+                   void *array, uint64_t block_bytes) {
+  uint64_t bytes = p->words * block_bytes;
+  if (!s->ranks) {
+    rt_archive_data(a, name, index, array, bytes);
+    return;
+  }
+  void *whole = s->checkpoint->whole;
+  memset(whole, 0, bytes);
+  if (a->writes) own_copy(s, p, whole, array, block_bytes);
+  combine(a, s, whole, bytes);
+  rt_archive_data(a, name, index, whole, bytes);
+  if (!a->writes && !a->error) own_copy(s, p, array, whole, block_bytes);
+}
+
+/* The largest array that is put together. */
+uint64_t rt_state_largest(const struct rt_sim *s) {
+  uint64_t most = 0;
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    uint64_t n = (uint64_t)s->pops[i].padded * sizeof(struct rt_isi);
+    most = n > most ? n : most;
+  }
+  for (uint32_t i = 0; i < s->n_measures; i++) {
+    uint64_t n = (uint64_t)s->measures[i].elements * sizeof(struct rt_isi);
+    most = n > most ? n : most;
+  }
+  for (uint32_t i = 0; i < s->recorder->n_variables; i++) {
+    const struct rt_variable *v = &s->recorder->variables[i];
+    for (uint32_t g = 0; g < v->n_groups; g++) {
+      uint64_t n = v->row_cap * v->groups[g].cols * sizeof(double);
+      most = n > most ? n : most;
+    }
+  }
+  return most + 8;
+}
 
 /* ---- meters */
 
-static void meter_walk(struct rt_archive *a, struct rt_meter *m, uint32_t index, uint64_t elements) {
-  uint64_t counts[3] = {m->spikes, m->first, m->n_marks};
+static void meter_walk(struct rt_archive *a, struct rt_sim *s, struct rt_meter *m, uint32_t index) {
+  uint64_t counts[3] = {m->spikes, m->n_marks, m->first ? m->first : UINT64_MAX};
+  int e = a->writes ? rt_ranks_collect(s->ranks, counts, 2, RT_SUM_U64) : 0;
+  if (!e && a->writes) e = rt_ranks_collect(s->ranks, &counts[2], 1, RT_MIN_U64);
+  if (e && !a->error) a->error = e;
   rt_archive_data(a, "meter", index, counts, sizeof counts);
-  if (m->isi) rt_archive_data(a, "intervals", index, m->isi, elements * sizeof *m->isi);
+  if (a->writes || !rt_ranks_first(s->ranks)) return;
   m->spikes = counts[0];
-  m->first = counts[1];
-  if (m->n_marks != counts[2]) rt_archive_odd(a, "a meter"); /* the journal has given the marks back */
+  m->first = counts[2] == UINT64_MAX ? 0 : counts[2];
+  if (m->n_marks != counts[1]) rt_archive_odd(a, "a meter"); /* the journal has given the marks back */
 }
 
 static void meters_walk(struct rt_archive *a, struct rt_sim *s) {
-  for (uint32_t i = 0; i < s->n_pops; i++) meter_walk(a, s->pop_meters[i], i, s->pops[i].size);
+  for (uint32_t i = 0; i < s->n_pops; i++) meter_walk(a, s, s->pop_meters[i], i);
   for (uint32_t i = 0; i < s->n_measures; i++)
-    if (s->measures[i].meter) meter_walk(a, s->measures[i].meter, s->n_pops + i, (uint64_t)s->measures[i].elements);
+    if (s->measures[i].meter) meter_walk(a, s, s->measures[i].meter, s->n_pops + i);
+}
+
+/* Of intervals a rank keeps those of its elements: others count on theirs. */
+static void others_forget(const struct rt_sim *s, struct rt_meter *m) {
+  for (uint32_t k = 0; k < s->n_watches; k++) {
+    const struct rt_watch *w = &s->watches[k];
+    const struct rt_pop *p = &s->pops[w->pop];
+    for (uint32_t i = 0; w->meter == m && i < p->n_parts; i++) {
+      const struct rt_slice *c = &s->shards[p->parts[i].shard].slices[p->parts[i].slice];
+      uint32_t from = c->first > w->from ? c->first : w->from, end = c->first + c->count;
+      uint32_t to = end < w->to + 1 ? end : w->to + 1;
+      if (!rt_is_own(s, p->parts[i].shard) && from < to)
+        memset(&m->isi[w->isi0 + from - w->from], 0, (to - from) * sizeof *m->isi);
+    }
+  }
+}
+
+static void intervals_walk(struct rt_archive *a, struct rt_sim *s, struct rt_meter *m, uint32_t index, uint64_t elements) {
+  uint64_t bytes = elements * sizeof *m->isi;
+  if (!m->isi) return;
+  void *at = m->isi;
+  if (s->ranks && a->writes) at = memcpy(s->checkpoint->whole, m->isi, bytes);
+  combine(a, s, at, bytes);
+  rt_archive_data(a, "intervals", index, at, bytes);
+  if (s->ranks && !a->writes) others_forget(s, m);
 }
 
 /* ---- recorder: what is in its buffers; the journal has the rest */
@@ -39,7 +125,7 @@ static void marks_walk(struct rt_archive *a, struct rt_sim *s, struct rt_spike_f
   struct rt_mark *marks = f->marks;
   uint64_t n = f->n;
   rt_archive_array(a, "spikes", 0, &marks, &n, sizeof *marks);
-  if (a->writes || a->error) return;
+  if (a->writes || a->error || !rt_ranks_first(s->ranks)) return;
   for (uint64_t i = 0; i < n; i++)
     if (marks[i].pop >= s->n_pops || marks[i].id >= s->pops[marks[i].pop].size) {
       rt_archive_odd(a, "a recorded spike");
@@ -58,13 +144,24 @@ static uint64_t row_bytes(const struct rt_sim *s, const struct rt_variable *v, c
 }
 
 static void variable_walk(struct rt_archive *a, struct rt_sim *s, struct rt_variable *v, uint32_t index) {
-  uint64_t flushed = v->flushed, n = rt_samples_until(s, v->every, s->step) - v->flushed;
+  bool first = rt_ranks_first(s->ranks);
+  uint64_t flushed = v->flushed;
   rt_archive_data(a, "record", index, &flushed, sizeof flushed);
+  if (!first) v->flushed = flushed; /* the first rank has replayed it */
+  uint64_t n = rt_samples_until(s, v->every, s->step) - v->flushed;
   if (flushed != v->flushed || n > v->row_cap) rt_archive_odd(a, "a record");
-  for (uint32_t g = 0; g < v->n_groups && !a->error; g++) {
+  for (uint32_t g = 0; g < v->n_groups; g++) {
     uint64_t row = row_bytes(s, v, &v->groups[g]);
-    if (!a->writes) memset(v->groups[g].rows, 0, v->row_cap * row);
-    rt_archive_data(a, "rows", g, v->groups[g].rows, n * row);
+    void *rows = v->groups[g].rows;
+    if (!a->writes) memset(rows, 0, v->row_cap * row);
+    if (s->ranks && (a->writes || !first)) rows = s->checkpoint->whole;
+    if (a->error && !a->writes) return;
+    if (s->ranks && a->writes) {
+      memset((char *)rows + n * row, 0, 8);
+      memcpy(rows, v->groups[g].rows, n * row);
+    }
+    combine(a, s, rows, s->ranks ? n * row : 0);
+    rt_archive_data(a, "rows", g, rows, n * row);
   }
 }
 
@@ -128,14 +225,17 @@ static void gather_walk(struct rt_archive *a, struct rt_sim *s) {
 
 static void counters_walk(struct rt_archive *a, struct rt_sim *s) {
   uint64_t sums[2] = {0};
-  for (uint32_t i = 0; i < s->n_shards; i++) {
+  for (uint32_t i = s->own0; i < s->own1; i++) {
     sums[0] += s->shards[i].delivery.n_delivered;
     sums[1] += s->shards[i].delivery.n_read;
   }
+  int e = a->writes ? rt_ranks_collect(s->ranks, sums, 2, RT_SUM_U64) : 0;
+  if (e && !a->error) a->error = e;
   rt_archive_data(a, "events", 0, sums, sizeof sums);
-  for (uint32_t i = 0; !a->writes && i < s->n_shards; i++) {
-    s->shards[i].delivery.n_delivered = i ? 0 : sums[0];
-    s->shards[i].delivery.n_read = i ? 0 : sums[1];
+  for (uint32_t i = s->own0; !a->writes && i < s->own1; i++) {
+    bool here = rt_ranks_first(s->ranks) && i == s->own0;
+    s->shards[i].delivery.n_delivered = here ? sums[0] : 0;
+    s->shards[i].delivery.n_read = here ? sums[1] : 0;
   }
 }
 
@@ -150,7 +250,10 @@ static void digests_walk(struct rt_archive *a, struct rt_sim *s) {
 void rt_state_shared(struct rt_archive *a, struct rt_sim *s) {
   meters_walk(a, s);
   recorder_walk(a, s);
+  uint64_t shown = s->gather != NULL;
   if (s->gather) gather_walk(a, s);
+  if (a->writes || shown || !s->ranks) rt_archive_u64(a, "shown", &shown);
+  else rt_archive_pass(a, "shown"); /* the first rank's alone */
   counters_walk(a, s);
   digests_walk(a, s);
   rt_archive_real(a, "simulate_s", &s->simulate_s);
@@ -159,27 +262,21 @@ void rt_state_shared(struct rt_archive *a, struct rt_sim *s) {
 
 /* ---- populations */
 
-/* An array over the blocks of 64 elements of a population. */
-static void blocks(struct rt_archive *a, const struct rt_pop *p, const char *name, uint32_t index, void *array,
-                   uint64_t block_bytes) {
-  rt_archive_data(a, name, index, array, p->words * block_bytes);
-}
-
 static void pop_walk(struct rt_archive *a, const struct rt_sim *s, struct rt_pop *p) {
   const struct nsl_class *c = p->class;
   uint64_t reals = 64 * s->real_size, masks = sizeof(uint64_t);
   const char *path = p->def->path;
   rt_archive_text(a, "population", &path);
   if (strcmp(path, p->def->path) != 0) rt_archive_odd(a, "a population");
-  for (uint32_t i = 0; i < c->n_states; i++) blocks(a, p, "state", i, p->states[i], reals);
-  for (uint32_t i = 0; i < c->n_holds; i++) blocks(a, p, "held", i, p->held[i], masks);
-  blocks(a, p, "before", 0, p->prev, masks);
-  for (uint32_t i = 0; i <= p->ring_mask; i++) blocks(a, p, "spiked", i, p->ring + (uint64_t)i * p->stride, masks);
+  for (uint32_t i = 0; i < c->n_states; i++) blocks(a, s, p, "state", i, p->states[i], reals);
+  for (uint32_t i = 0; i < c->n_holds; i++) blocks(a, s, p, "held", i, p->held[i], masks);
+  blocks(a, s, p, "before", 0, p->prev, masks);
+  for (uint32_t i = 0; i <= p->ring_mask; i++) blocks(a, s, p, "spiked", i, p->ring + (uint64_t)i * p->stride, masks);
   for (uint32_t k = 0; k < c->n_pasts; k++) {
     const struct rt_past *past = &p->pasts[k];
     for (uint32_t i = 0; i < past->rows; i++)
-      blocks(a, p, "past", i, past->ring + (uint64_t)i * p->padded * s->real_size, reals);
-    blocks(a, p, "delayed", k, past->end, reals);
+      blocks(a, s, p, "past", i, past->ring + (uint64_t)i * p->padded * s->real_size, reals);
+    blocks(a, s, p, "delayed", k, past->end, reals);
   }
 }
 
@@ -187,9 +284,9 @@ static void probe_walk(struct rt_archive *a, const struct rt_sim *s, const struc
   for (uint32_t i = 0; i < m->def->n_items; i++) {
     const struct rt_pop *p = &s->pops[m->def->items[i].slice.pop];
     struct rt_probe_sums sums = rt_probe_sums(m, i);
-    blocks(a, p, "sum", i, sums.sums, sizeof(double));
-    blocks(a, p, "least", i, sums.least, sizeof(double));
-    blocks(a, p, "most", i, sums.most, sizeof(double));
+    blocks(a, s, p, "sum", i, sums.sums, sizeof(double));
+    blocks(a, s, p, "least", i, sums.least, sizeof(double));
+    blocks(a, s, p, "most", i, sums.most, sizeof(double));
   }
 }
 
@@ -205,7 +302,7 @@ struct whole { /* of one drive */
 typedef void part_fn(struct rt_drive_part *part, const struct whole *w, uint32_t k, bool writes);
 
 static void parts_each(const struct whole *w, part_fn *fn, uint32_t k, bool writes) {
-  for (uint32_t h = 0; h < w->s->n_shards; h++)
+  for (uint32_t h = w->s->own0; h < w->s->own1; h++)
     for (uint32_t i = 0; i < w->s->shards[h].n_drives; i++)
       if (w->s->shards[h].drives[i].drive == w->drive) fn(&w->s->shards[h].drives[i], w, k, writes);
 }
@@ -228,16 +325,24 @@ static bool is_zero(const int64_t *at, uint64_t n) {
   return !n;
 }
 
-/* Events that wait, step by step; most steps far ahead have none. */
+/* Events that wait, step by step; most steps far ahead have none. Ranks agree on the last that has some. */
 static void waits_walk(struct rt_archive *a, const struct whole *w) {
-  const struct rt_drive *d = w->drive;
-  for (uint32_t k = 1; k <= d->most_delay && !a->error; k++) {
+  uint64_t last = 0, n = w->drive->tn * sizeof *w->waits;
+  for (uint32_t k = 1; a->writes && k <= w->drive->most_delay; k++) {
+    parts_each(w, part_waits, k, true);
+    if (!is_zero(w->waits, w->drive->tn)) last = k;
+  }
+  if (a->writes) rt_ranks_combine(w->s->ranks, &last, 1, RT_MAX_U64);
+  rt_archive_u64(a, "wait", &last);
+  if (last > w->drive->most_delay) rt_archive_odd(a, "a drive");
+  if (a->error && !a->writes) return;
+  for (uint32_t k = 1; k <= last; k++) {
+    if (w->s->ranks) memset(w->waits, 0, n); /* those of others came in */
     if (a->writes) parts_each(w, part_waits, k, true);
-    uint64_t any = a->writes && !is_zero(w->waits, d->tn);
-    rt_archive_u64(a, "wait", &any);
-    if (!a->writes) memset(w->waits, 0, d->tn * sizeof *w->waits);
-    if (any) rt_archive_data(a, "waits", k, w->waits, d->tn * sizeof *w->waits);
-    if (!a->writes && !a->error) parts_each(w, part_waits, k, false);
+    combine(a, w->s, w->waits, n);
+    rt_archive_data(a, "waits", k, w->waits, n);
+    if (a->error && !a->writes) return;
+    if (!a->writes) parts_each(w, part_waits, k, false);
   }
 }
 
@@ -247,18 +352,27 @@ static void drive_walk(struct rt_archive *a, struct rt_sim *s, const struct rt_d
   struct whole w = {.s = s, .drive = d};
   w.waits = d->delays ? rt_alloc(&mem, d->tn, sizeof *w.waits) : NULL;
   w.values = d->def->n_processes ? rt_alloc(&mem, p->padded, sizeof *w.values) : NULL;
-  if ((d->delays && !w.waits) || (d->def->n_processes && !w.values)) a->error = a->error ? a->error : NSL_EMEMORY;
-  for (uint32_t k = 0; k < d->def->n_processes && !a->error; k++) {
+  bool lacks = (d->delays && !w.waits) || (d->def->n_processes && !w.values);
+  int e = a->writes ? rt_ranks_agree(s->ranks, lacks ? NSL_EMEMORY : 0) : lacks ? NSL_EMEMORY : 0;
+  if (e && !a->error) a->error = e;
+  for (uint32_t k = 0; k < d->def->n_processes && !e; k++) {
+    if (a->writes) memset(w.values, 0, p->padded * sizeof *w.values);
     if (a->writes) parts_each(&w, part_process, k, true);
-    blocks(a, p, "process", k, w.values, 64 * sizeof *w.values);
+    combine(a, s, w.values, p->padded * sizeof *w.values);
+    rt_archive_data(a, "process", k, w.values, p->padded * sizeof *w.values);
     if (!a->writes && !a->error) parts_each(&w, part_process, k, false);
   }
-  if (w.waits) waits_walk(a, &w);
+  if (w.waits && !e) waits_walk(a, &w);
   rt_mem_free(&mem);
 }
 
 void rt_state_elements(struct rt_archive *a, struct rt_sim *s) {
-  for (uint32_t i = 0; i < s->n_pops; i++) pop_walk(a, s, &s->pops[i]);
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    pop_walk(a, s, &s->pops[i]);
+    intervals_walk(a, s, s->pop_meters[i], i, s->pops[i].size);
+  }
+  for (uint32_t i = 0; i < s->n_measures; i++)
+    if (s->measures[i].meter) intervals_walk(a, s, s->measures[i].meter, s->n_pops + i, (uint64_t)s->measures[i].elements);
   for (uint32_t i = 0; i < s->n_measures; i++)
     if (s->measures[i].probe) probe_walk(a, s, &s->measures[i]);
   for (uint32_t i = 0; i < s->n_drives; i++) drive_walk(a, s, &s->drives[i]);
@@ -301,7 +415,7 @@ int rt_state_replay(void *sim, const struct rt_journal_block *b, const void *dat
 /* ---- what follows from the step */
 
 void rt_state_settle(struct rt_sim *s) {
-  for (uint32_t i = 0; i < s->n_shards; i++) {
+  for (uint32_t i = s->own0; i < s->own1; i++) {
     struct rt_shard *h = &s->shards[i];
     for (uint32_t k = 0; k < h->n_drives; k++) {
       struct rt_drive_part *part = &h->drives[k];

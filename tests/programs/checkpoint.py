@@ -20,7 +20,7 @@ from tap import NSLC, Tap, call, run_json
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMES = {"build_s", "simulate_s", "output_s", "real_time_factor", "phases", "events_per_s", "peak_memory_mb", "memory_of_limit", "memory_limit_mb",
          "command", "threads", "checkpoints", "bytes_per_synapse",
-         "bytes_per_event", "connectivity"}
+         "bytes_per_event", "connectivity", "ranks", "exchange"}
 
 
 def facts(folder):
@@ -33,8 +33,8 @@ def figures(folder):
         return re.findall(r"<svg.*?</svg>", f.read(), re.S)
 
 
-def same_run(a, b):
-    """What differs between two output folders; nothing: an empty text."""
+def same_run(a, b, drawn=True):
+    """What differs between two output folders, drawn: also in the figures; nothing: an empty text."""
     names = [sorted(n for n in os.listdir(x) if n not in ("run.json", "report.html")) for x in (a, b)]
     if names[0] != names[1]:
         return f"files {names[0]} against {names[1]}"
@@ -46,7 +46,7 @@ def same_run(a, b):
     for key in x.keys() | y.keys():
         if x.get(key) != y.get(key):
             return f"run.json: {key} is {x.get(key)} against {y.get(key)}"
-    if os.path.exists(os.path.join(a, "report.html")) and figures(a) != figures(b):
+    if drawn and os.path.exists(os.path.join(a, "report.html")) and figures(a) != figures(b):
         return "figures of report.html"
     return ""
 
@@ -354,6 +354,64 @@ def others(t, program):
     t.check(p.returncode == 0, "the first one is not disturbed")
 
 
+# ---- ranks
+
+def kill_ranks(p):
+    """mpirun, and the ranks that it has started."""
+    below = []
+    for stat in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(stat) as f:
+                fields = f.read().rsplit(")", 1)
+        except OSError:
+            continue
+        if int(fields[1].split()[1]) == p.pid:
+            below.append(int(fields[0].split()[0]))
+    for pid in below:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+    p.kill()
+    p.wait()
+
+
+def ranks(t, whole):
+    """Resumed on other numbers of ranks (their reports have no response curves); what is wrong is said once, and ends all of them."""
+    mpirun = os.environ.get("MPIRUN", "mpirun")
+    if not shutil.which(mpirun):
+        t.skip("ranks", "no mpirun")
+        return
+    environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    program, out = build(t, "all_kinds_mpi", "--mpi"), t.path("ranks")
+    many = [mpirun, *(["--oversubscribe"] if "Open" in call(mpirun, "--version").stdout else []), "-n", "2", program, "--threads", "1"]
+    running = kill_after([program, "--out", out, "--csv", "--quiet", "--checkpoint", "model=10ms"], out, 4)
+    p = call(*many, "--resume", out, "--quiet", "--checkpoint", "model=40ms", env=environment)
+    why = same_run(whole, out, drawn=False) if p.returncode == 0 else text_of(p)
+    t.check(running and not why, "one process, killed, resumed by two ranks: the same files", why)
+    shutil.rmtree(out, ignore_errors=True)
+    p = subprocess.Popen([*many, "--out", out, "--csv", "--quiet", "--checkpoint", "model=10ms"], env=environment, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+    while p.poll() is None and not os.path.exists(os.path.join(out, "checkpoint.before")):
+        time.sleep(0.001)
+    running = p.poll() is None
+    kill_ranks(p)
+    p = call(program, "--resume", out, "--quiet")
+    why = same_run(whole, out, drawn=False) if p.returncode == 0 else text_of(p)
+    t.check(running and not why, "two ranks, killed, resumed by one process: the same files", why)
+    shutil.rmtree(out, ignore_errors=True)
+    running = kill_after([program, "--out", out, "--csv", "--quiet", "--checkpoint", "model=10ms"], out, 4)
+    with open(os.path.join(out, "checkpoint"), "r+b") as f:
+        f.truncate(1000)
+    p = call(*many, "--resume", out, "--quiet", env=environment, timeout=60)
+    said = [line for line in p.stderr.splitlines() if "error:" in line]
+    t.check(running and p.returncode not in (0, 124) and len(said) == 1 and "damaged or cut off" in said[0], "two ranks, a damaged checkpoint: one message", text_of(p))
+    os.remove(os.path.join(out, "checkpoint.data"))
+    p = call(*many, "--resume", os.path.join(out, "checkpoint.before"), "--quiet", env=environment, timeout=60)
+    said = [line for line in p.stderr.splitlines() if "error:" in line]
+    t.check(p.returncode not in (0, 124) and len(said) == 1 and "does not hold what" in said[0], "what the first rank alone sees ends all", text_of(p))
+
+
 # ---- at random moments
 
 def random_kills(t, program, n):
@@ -404,6 +462,7 @@ def main():
     damaged(t, program, smaller)
     disk_full(t, program, smaller)
     others(t, program)
+    ranks(t, whole)
     random_kills(t, program, 4)
     t.done()
 
