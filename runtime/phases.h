@@ -12,6 +12,7 @@ struct rt_laps { /* of a shard: its thread runs it */
   double last, spent[RT_N_PHASES];
 };
 double rt_clock(void);
+double rt_cpu_clock(void); /* of all threads of this process */
 /* The time since the last lap was spent on this. Between `rt_laps_on` and `rt_laps_off`; else it costs a test. */
 static inline void rt_lap(struct rt_laps *l, enum rt_phase phase) {
   if (!l->on) return;

@@ -270,6 +270,7 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   json_object_object_add(o, "connectivity", connectivity);
   add_number(o, "build_s", s->build_s);
   add_number(o, "simulate_s", s->simulate_s);
+  add_number(o, "simulate_cpu_s", s->simulate_cpu_s);
   add_number(o, "output_s", s->output_s);
   add_number(o, "real_time_factor", model_s > 0 ? s->simulate_s / model_s : NAN);
   add_costs(o, s);

@@ -28,6 +28,12 @@ double rt_clock(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+double rt_cpu_clock(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* ---- building */
 
 int rt_open(struct rt_sim *s, const struct rt_config *config) {
@@ -348,11 +354,12 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   struct loop l = {.s = s, .until = until, .stop_at = s->pause_at ? s->pause_at : RT_NO_STEP};
   if (until <= s->step) return 0;
   if (s->n_feeds) rt_feeds_read(s, s->step); /* a phase begins where the last one ended */
-  double began = rt_clock(), output = s->output_s;
+  double began = rt_clock(), cpu = rt_cpu_clock(), output = s->output_s;
   unsigned mode = rt_float_mode_flush();
   int e = rt_team_run(s->team, loop_job, &l);
   rt_float_mode_restore(mode);
   s->step = l.reached;
+  s->simulate_cpu_s += rt_cpu_clock() - cpu;
   s->simulate_s += rt_clock() - began - (s->output_s - output);
   if (!e) e = rt_procedural_whole(s);
   e = rt_ranks_agree(s->ranks, e);

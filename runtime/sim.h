@@ -410,7 +410,7 @@ struct rt_sim {
   struct rt_gather *gather;     /* NULL: no report will be written */
   struct rt_verify *verify;     /* NULL: no --verify */
   struct rt_checkpoint *checkpoint; /* NULL: none are written */
-  double build_s, simulate_s, output_s;
+  double build_s, simulate_s, simulate_cpu_s, output_s;
   uint64_t state_hash;   /* of the end, and what the run has cost: of all ranks */
   struct rt_costs costs;
   const volatile int *interrupt; /* NULL: cannot be interrupted */

@@ -257,6 +257,7 @@ void rt_state_shared(struct rt_archive *a, struct rt_sim *s) {
   counters_walk(a, s);
   digests_walk(a, s);
   rt_archive_real(a, "simulate_s", &s->simulate_s);
+  rt_archive_real(a, "simulate_cpu_s", &s->simulate_cpu_s);
   rt_archive_real(a, "output_s", &s->output_s);
 }
 
