@@ -7,8 +7,8 @@ usage: microcircuit.py [--variants poisson,dc,taus,alpha,adaptive] [--precision 
                        [--nest-ms 200] [--no-nest] [--venv DIR]
 
 nslc comes from $NSLC or the path, NEST from PyPI into a virtual environment below --venv (made when absent); its model time is shorter,
-since it needs some 90 s for 1 s. Real-time factors of NSL are (simulation of drop + seconds) - (of drop) over seconds, from two runs; beside it the same from processor time over
-threads, which other work on the machine disturbs less.
+since it needs some 90 s for 1 s. Real-time factors of NSL are (simulation of drop + seconds) - (of drop) over seconds, from two runs; beside it the same
+from processor time over threads, which other work on the machine disturbs less.
 Nothing is asserted: shared machines are noisy."""
 import argparse
 import json
