@@ -164,7 +164,6 @@ static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t grou
     if (form == RT_APART) header[1] = source;
     k->place[(uint64_t)shard * k->span + d] = (at + rt_bucket_units(form, 0)) * sizeof *h->store;
     at += rt_bucket_units(form, count[d]);
-    count[d] = 0;
     last = d;
   }
   return 0;
@@ -203,10 +202,25 @@ static void row_put(struct packer *k, uint32_t form) {
   }
 }
 
+/* The cells without weight at the end of long buckets; no bucket has synapses then. */
+static void row_end(struct packer *k, uint32_t form, uint32_t shard) {
+  uint32_t *count = k->count + (uint64_t)shard * k->span, bits = form == RT_APART ? 0 : rt_forms[form].weight_bits;
+  const uint64_t *place = k->place + (uint64_t)shard * k->span;
+  for (uint32_t d = k->shortest; d <= k->longest; d++) {
+    for (uint32_t i = count[d]; i < RT_CELLS(bits, count[d]); i++) {
+      uint64_t bytes = rt_forms[form].bytes, last = place[d] + (count[d] - 1) * bytes;
+      char *store = (char *)k->s->shards[shard].store;
+      memcpy(store + place[d] + i * bytes, store + last, sizeof(uint16_t)); /* its target; the rest is 0 */
+    }
+    count[d] = 0;
+  }
+}
+
 static int row_pack(struct packer *k, const struct rt_pop *pop, uint32_t group, uint32_t source) {
   for (uint32_t shard = k->s->own0; shard < k->s->own1; shard++)
     if (row_headers(k, pop, group, source, shard)) return NSL_EMEMORY;
   row_put(k, pop->groups[group].form);
+  for (uint32_t shard = k->s->own0; shard < k->s->own1; shard++) row_end(k, pop->groups[group].form, shard);
   k->n_synapses += k->n;
   k->min_delay = k->shortest < k->min_delay ? k->shortest : k->min_delay;
   k->max_delay = k->longest > k->max_delay ? k->longest : k->max_delay;

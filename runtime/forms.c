@@ -12,7 +12,8 @@ const struct rt_form rt_forms[RT_N_FORMS] = {
 };
 
 uint64_t rt_bucket_units(uint32_t form, uint64_t n) {
-  return form == RT_APART ? RT_UNITS_APART(n) : 1 + (n * rt_forms[form].bytes + 7) / 8;
+  if (form == RT_APART) return RT_UNITS_APART(n);
+  return 1 + (RT_CELLS(rt_forms[form].weight_bits, n) * rt_forms[form].bytes + 7) / 8;
 }
 
 #define CELL_same(c) (struct rt_synapse){(c).target, 0}

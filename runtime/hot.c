@@ -8,12 +8,17 @@
 #include "runtime/hot_rows.h"
 #include "runtime/hot_scatter.h"
 
-enum { PREFETCH = 4, LINES = 24 };
+enum { PREFETCH = 8, LINE = 64, LINES = 24 };
 
+/* Four lines without a test: what lies behind a short bucket is the source's next one, mostly due in the next step. */
 static inline void bucket_prefetch(const uint64_t *bucket, uint32_t units) {
-  const char *line = (const char *)((uintptr_t)bucket & ~(uintptr_t)63),
-             *end = (const char *)(bucket + units);
-  for (int i = 0; i < LINES && line < end; i++, line += 64) __builtin_prefetch(line, 0, 3);
+  const char *at = (const char *)bucket, *last = (const char *)(bucket + units - 1);
+  __builtin_prefetch(at, 0, 3);
+  __builtin_prefetch(at + LINE, 0, 3);
+  __builtin_prefetch(at + 2 * LINE, 0, 3);
+  __builtin_prefetch(at + 3 * LINE, 0, 3);
+  at += 4 * LINE;
+  for (int i = 4; i < LINES && at < last + LINE; i++, at += LINE) __builtin_prefetch(at, 0, 3);
 }
 
 /* Hangs the event into the list of its next bucket, or frees it. */
@@ -37,50 +42,50 @@ static inline void event_go_on(struct rt_delivery *d, uint32_t *lists, uint32_t 
 #define WEIGHT_wide(c, reach) ((c).weight)
 
 /* Adds one bucket. Of `real` cells all weights are equal: whatever the order, the bits are the same. */
-#define ADD(id, cell, sum)                                                                                      \
-  static inline void add_##id(const struct rt_reach *reach, const uint64_t *bucket, uint32_t n) {               \
-    const struct rt_cell_##cell *c = (const void *)(bucket + 1);                                                \
-    sum *to = reach->to;                                                                                        \
-    uint32_t i = 0;                                                                                             \
-    for (; i + 4 <= n; i += 4) {                                                                                \
-      to[c[i].target] += (sum)WEIGHT_##cell(c[i], reach);                                                       \
-      to[c[i + 1].target] += (sum)WEIGHT_##cell(c[i + 1], reach);                                               \
-      to[c[i + 2].target] += (sum)WEIGHT_##cell(c[i + 2], reach);                                               \
-      to[c[i + 3].target] += (sum)WEIGHT_##cell(c[i + 3], reach);                                               \
-    }                                                                                                           \
-    for (; i < n; i++) to[c[i].target] += (sum)WEIGHT_##cell(c[i], reach);                                      \
+#define ADD(id, cell, bits, sum)                                                                  \
+  static inline void add_##id(const struct rt_reach *reach, const uint64_t *bucket, uint32_t n) { \
+    const struct rt_cell_##cell *c = (const void *)(bucket + 1);                                  \
+    sum *to = reach->to;                                                                          \
+    uint32_t i = 0;                                                                               \
+    for (uint32_t fours = RT_CELLS(bits, n) / 4 * 4; i < fours; i += 4) {                         \
+      to[c[i].target] += (sum)WEIGHT_##cell(c[i], reach);                                         \
+      to[c[i + 1].target] += (sum)WEIGHT_##cell(c[i + 1], reach);                                 \
+      to[c[i + 2].target] += (sum)WEIGHT_##cell(c[i + 2], reach);                                 \
+      to[c[i + 3].target] += (sum)WEIGHT_##cell(c[i + 3], reach);                                 \
+    }                                                                                             \
+    for (; i < n; i++) to[c[i].target] += (sum)WEIGHT_##cell(c[i], reach);                        \
   }
 
-#define UNITS(cell, n) (1 + (uint32_t)(((uint64_t)(n) * sizeof(struct rt_cell_##cell) + 7) / 8))
+#define UNITS(cell, bits, n) (1 + (uint32_t)(((uint64_t)RT_CELLS(bits, n) * sizeof(struct rt_cell_##cell) + 7) / 8))
 
-#define DELIVER(id, cell)                                                        \
-  void rt_hot_deliver_##id(struct rt_delivery *d, uint64_t step) {               \
-    const uint64_t *store = d->store;                                            \
-    struct rt_event *events = d->events;                                         \
-    uint32_t *lists = d->lists[RT_FORM_##id], *list = &lists[step & d->mask];    \
-    uint32_t i = *list, ahead = i;                                               \
-    uint64_t delivered = 0, read = 0;                                            \
-    *list = 0;                                                                   \
-    for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next)      \
-      bucket_prefetch(store + events[ahead].at, UNITS(cell, events[ahead].n));   \
-    while (i) {                                                                  \
-      uint32_t next = events[i].next, n = events[i].n;                           \
-      if (ahead) {                                                               \
-        bucket_prefetch(store + events[ahead].at, UNITS(cell, events[ahead].n)); \
-        ahead = events[ahead].next;                                              \
-      }                                                                          \
-      const uint64_t *bucket = store + events[i].at;                             \
-      delivered += n;                                                            \
-      read += UNITS(cell, n);                                                    \
-      add_##id(&d->reach[events[i].group], bucket, n);                           \
-      event_go_on(d, lists, i, UNITS(cell, n), bucket[0], step);                 \
-      i = next;                                                                  \
-    }                                                                            \
-    d->n_delivered += delivered;                                                 \
-    d->n_read += read;                                                           \
+#define DELIVER(id, cell, bits)                                                        \
+  void rt_hot_deliver_##id(struct rt_delivery *d, uint64_t step) {                     \
+    const uint64_t *store = d->store;                                                  \
+    struct rt_event *events = d->events;                                               \
+    uint32_t *lists = d->lists[RT_FORM_##id], *list = &lists[step & d->mask];          \
+    uint32_t i = *list, ahead = i;                                                     \
+    uint64_t delivered = 0, read = 0;                                                  \
+    *list = 0;                                                                         \
+    for (int k = 0; k < PREFETCH && ahead; k++, ahead = events[ahead].next)            \
+      bucket_prefetch(store + events[ahead].at, UNITS(cell, bits, events[ahead].n));   \
+    while (i) {                                                                        \
+      uint32_t next = events[i].next, n = events[i].n, units = UNITS(cell, bits, n);   \
+      if (ahead) {                                                                     \
+        bucket_prefetch(store + events[ahead].at, UNITS(cell, bits, events[ahead].n)); \
+        ahead = events[ahead].next;                                                    \
+      }                                                                                \
+      const uint64_t *bucket = store + events[i].at;                                   \
+      delivered += n;                                                                  \
+      read += units;                                                                   \
+      add_##id(&d->reach[events[i].group], bucket, n);                                 \
+      event_go_on(d, lists, i, units, bucket[0], step);                                \
+      i = next;                                                                        \
+    }                                                                                  \
+    d->n_delivered += delivered;                                                       \
+    d->n_read += read;                                                                 \
   }
 
-#define FORM(id, cell, weight_bits, sum, behind, text) ADD(id, cell, sum) DELIVER(id, cell)
+#define FORM(id, cell, weight_bits, sum, behind, text) ADD(id, cell, weight_bits, sum) DELIVER(id, cell, weight_bits)
 #include "runtime/forms.def"
 #undef FORM
 

@@ -4,7 +4,8 @@
  * (forms.def) and reach one array that these numbers index: a shard's accumulators of one port rank, or a state
  * (rt_reach). Row of a source in a shard and group: buckets in delay order, back to back in `store` (units of 8 bytes).
  * A bucket is a header (low 32 bits: number of synapses of the next bucket, 0 at the row's end; high: steps until it is
- * due) and the cells of its synapses. Rows onto handlers that do more than add ("apart"; events.c): behind the header
+ * due) and the cells of its synapses; where these hold weights, a long bucket goes on with some without weight, onto the
+ * target of the last, so that it can be read by fours (RT_CELLS). Rows onto handlers that do more than add ("apart"; events.c): behind the header
  * the number of the source, then for each synapse element | its number in the source's row << 16, and the weight as a
  * double. A spike under way is one rt_event; it hangs in the list of the step at which its next bucket is due.
  * Delivery walks the step's list, adds the bucket's weights and hangs the event into the list of its next
@@ -44,6 +45,11 @@ enum rt_form_id {
   RT_N_FORMS,
   RT_APART = RT_N_FORMS /* no row of forms.def: see above */
 };
+
+/* Cells in a bucket of n synapses: the end of a loop that cannot be foreseen costs as much as some synapses. */
+enum { RT_LONG = 16, RT_FOUR = 4 };
+#define RT_CELLS(weight_bits, n) \
+  ((weight_bits) && (n) >= RT_LONG ? ((n) + RT_FOUR - 1) / RT_FOUR * RT_FOUR : (n))
 
 struct rt_event {
   uint32_t at, n; /* bucket and its number of synapses */
