@@ -17,7 +17,7 @@
 #include "runtime/error.h"
 
 enum { SAMPLE_OWNERS = 16, SAMPLE_EACH = 64, SAMPLE = SAMPLE_OWNERS * SAMPLE_EACH };
-enum { SUM32_BITS = 30, SUM64_BITS = 62, FINE_F32 = 10, FINE_F64 = 28, FINE_LEAST = 10 };
+enum { SUM32_BITS = 30, SUM64_BITS = 62, FINE_F32 = 10, FINE_F64 = 27, FINE_LEAST = 10 };
 static const double LOG_UNLIKELY = 69; /* a bound that is random fails with probability exp(-69) = 1e-30 */
 
 /* ---- how many synapses a target may have */

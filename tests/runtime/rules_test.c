@@ -193,9 +193,9 @@ static void drawn(void) {
     if (form == 2) {
       bool found = false;
       for (size_t i = 0; i < n; i++)
-        if (all_of[i].source == 0 && fabs(all_of[i].weight / w[0] - 1) < 0x1p-29) found = true;
-      ok(found && s.projs[0].form == RT_FORM_middle64 && s.ports[s.pops[b].port0].unit <= 87.8 * 0x1p-28,
-         "6-byte synapses keep weights to 2^-28 of the typical one");
+        if (all_of[i].source == 0 && fabs(all_of[i].weight / w[0] - 1) < 0x1p-28) found = true;
+      ok(found && s.projs[0].form == RT_FORM_middle64 && s.ports[s.pops[b].port0].unit <= 87.8 * 0x1p-27,
+         "6-byte synapses keep weights to 2^-27 of the typical one");
     }
     free(all_of);
     rt_close(&s);
