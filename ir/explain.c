@@ -365,6 +365,32 @@ static bool any_drawn(const IrExperiment *x) {
   return false;
 }
 
+/* Whether synapses are stored: what the run asks for, and what each way takes. Memory is known to the runtime alone. */
+static void explain_connectivity(Explain *e, double total) {
+  static const char *const asked[] = {[CONNECTIVITY_CHOSEN] = "chosen", [CONNECTIVITY_STORED] = "stored",
+                                      [CONNECTIVITY_PROCEDURAL] = "procedural"};
+  static const char *const texts[] = {
+      [CONNECTIVITY_CHOSEN] = "stored if they fit in the memory that is free when the program runs, else made anew at each spike",
+      [CONNECTIVITY_STORED] = "stored, as the run asks", [CONNECTIVITY_PROCEDURAL] = "made anew at each spike, as the run asks"};
+  uint32_t late = 0;
+  for (uint32_t i = 0; i < e->x->projections.n; i++) late += e->x->projections.at[i].delay_kernel != NULL;
+  if (!e->x->projections.n) return;
+  if (e->json) {
+    begin(e, "connectivity");
+    text(e, "experiment", str(e, e->x->experiment->name));
+    text(e, "asked", asked[e->x->experiment->connectivity]);
+    number(e, "stored_bytes", total);
+    number(e, "projections_with_drawn_delays", late);
+    end(e);
+    return;
+  }
+  fprintf(e->out, "  synapses are %s;\n  made anew, an event takes memory from %s to its arrival\n",
+          texts[e->x->experiment->connectivity],
+          !late                        ? "the interval before"
+          : late < e->x->projections.n ? "its spike where delays are drawn, else from the interval before"
+                                       : "its spike, since delays are drawn");
+}
+
 static void explain_experiment(Explain *e) {
   double neurons = 0, total = 0;
   if (!e->json)
@@ -375,9 +401,13 @@ static void explain_experiment(Explain *e) {
     neurons += global(e, e->x->populations.at[i].size);
   }
   for (uint32_t i = 0; i < e->x->projections.n; i++) explain_projection(e, &e->x->projections.at[i], &total);
-  if (e->json) return;
+  if (e->json) {
+    explain_connectivity(e, total);
+    return;
+  }
   fprintf(e->out, "  in all: %s elements, synapses about %s (bucket headers come on top)\n", grouped(e, neurons),
           memory(e, total));
+  explain_connectivity(e, total);
   if (any_drawn(e->x))
     fprintf(e->out, "  weights of synapses are whole multiples of a unit for each port; before the run starts a sample of them and "
                     "the largest\n  possible sum decide between 16, 32 and 48 bits: run.json tells which and why (layout)\n");
