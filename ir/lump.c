@@ -1,17 +1,19 @@
-/* Lumping: states that obey the same equations and act only through one sum may be advanced as that sum. Synaptic
- * currents of receptors with equal time constants are such: one state, one port, one accumulator instead of two.
+/* Lumping: states that obey the same equations and act only through one sum may be advanced as that sum.
+ * Synaptic currents of receptors with equal time constants are such: one state, one port, one accumulator
+ * instead of two.
  *
- * Whether time constants are equal is known only when a run begins, so a class keeps its `step` and gets a second one,
- * `lumped`, together with what it asks for: uniforms that must be equal, in pairs. The runtime compares them once; it
- * then leads all events of the port that is gone to the one that is kept, and adds up the initial values.
+ * Whether time constants are equal is known only when a run begins, so a class keeps its `step` and gets a
+ * second one, `lumped`, together with what it asks for: uniforms that must be equal, in pairs. The runtime
+ * compares them once; it then leads all events of the port that is gone to the one that is kept, and adds
+ * up the initial values.
  *
- * Read off the finished step. Two ports, each taken once; what the states behind them are stored as has the same form
- * for both, and in it nothing but these states, the port and uniforms (so it is linear and has no constant
- * part); it is only checked and stored. Everywhere else a state is the factor of a product that is added to a sum, and its partner
- * in the same sum (a chain of fma). Then in `lumped` the one stands for both, and what concerned the other is left out.
- * No record, measure, feed or delayed value may read one of them: those see the states themselves. So it
- * depends on the model and its parameters alone. Needs level 2, behind hoist and straight. Exact but for rounding:
- * all of it is equal in real arithmetic. */
+ * Read off the finished step. Two ports, each taken once; what the states behind them are stored as has the
+ * same form for both, and in it nothing but these states, the port and uniforms (so it is linear and has no
+ * constant part); it is only checked and stored. Everywhere else a state is the factor of a product that is
+ * added to a sum, and its partner in the same sum (a chain of fma). Then in `lumped` the one stands for
+ * both, and what concerned the other is left out. No record, measure, feed or delayed value may read one of
+ * them: those see the states themselves. So it depends on the model and its parameters alone. Needs level
+ * 2, behind hoist and straight. Exact but for rounding: all of it is equal in real arithmetic. */
 #include <string.h>
 
 #include "ir/pass.h"

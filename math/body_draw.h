@@ -79,9 +79,9 @@ CORE R C(round_down)(R x)
   return r - SEL(r > x, K(1, 0), K(0, 0));
 }
 
-/* Poisson counts of a mean above 12: transformed rejection (Hormann 1993, PTRS), 1.1 to 1.2 blocks of random bits a
- * count. log P(k) by Stirling's series for (k + 7)!, of which the product k + 1 … k + 7 is taken again: error below
- * 1e-13 + k 2^-52. Attempts count from 1. */
+/* Poisson counts of a mean above 12: transformed rejection (Hormann 1993, PTRS), 1.1 to 1.2 blocks of
+ * random bits a count. log P(k) by Stirling's series for (k + 7)!, of which the product k + 1 … k + 7 is
+ * taken again: error below 1e-13 + k 2^-52. Attempts count from 1. */
 CORE R C(poisson_rejected)(uint64_t stream, U elem, uint64_t step, R mean, MASK open)
 {
   R b = FMA(SQRT(mean), K(2.53, 0), K(0.931, 0)), a = FMA(b, K(0.02483, 0), K(-0.059, 0)), count = K(0, 0);
@@ -110,8 +110,9 @@ CORE R C(poisson_rejected)(uint64_t stream, U elem, uint64_t step, R mean, MASK 
   return count;
 }
 
-/* A Poisson count from 64 random bits: up to a mean of 12 by inversion, P(count <= j) summed upwards until it passes a
- * uniform of 52 bits; above, the bits are not used. A mean that is not positive gives 0; it must be below 1e12. */
+/* A Poisson count from 64 random bits: up to a mean of 12 by inversion, P(count <= j) summed upwards until
+ * it passes a uniform of 52 bits; above, the bits are not used. A mean that is not positive gives 0; it
+ * must be below 1e12. */
 CORE R C(poisson)(uint64_t stream, U elem, uint64_t step, U bits, R mean)
 {
   MASK many = mean > K(12, 0), few = (mean > K(0, 0)) & (many == (MASK)0);

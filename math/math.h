@@ -51,15 +51,16 @@ typedef struct {
 } NslmWords;
 NslmWords nslm_philox(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3);
 #ifdef NSLM_VECTORS
-/* Eight counters at once, a word in the low half of each lane; out words 0 and 1 (high half) in a, 2 and 3 in b. */
+/* Eight counters at once, a word in the low half of each lane; out words 0 and 1 (high half) in a, 2 and 3
+ * in b. */
 void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm_u64v *ret_b);
 #endif
 
 /* Draws are functions of (key, element, step < 2^48, ordinal) and their parameters alone. The float forms
- * compute in double and round once; normals and lognormals are in single precision, from one word (body_quick.h). bits: 64 random bits; index: 0 .. n-1, uniform to n 2^-64; poisson: a
- * count with any mean (where many elements have one mean, nslm_poisson_add_i64 is faster);
- * binomial: how many of n, each with probability p; hypergeometric: how many of the good among n of good + bad
- * (< 2^63). Counts to 2^53. */
+ * compute in double and round once; normals and lognormals are in single precision, from one word
+ * (body_quick.h). bits: 64 random bits; index: 0 .. n-1, uniform to n 2^-64; poisson: a count with any mean
+ * (where many elements have one mean, nslm_poisson_add_i64 is faster); binomial: how many of n, each with
+ * probability p; hypergeometric: how many of the good among n of good + bad (< 2^63). Counts to 2^53. */
 #define NSLM_KEYED uint64_t key, uint64_t elem, uint64_t step, uint32_t ordinal
 uint64_t nslm_draw_bits_u64(NSLM_KEYED);
 uint64_t nslm_draw_index_u64(NSLM_KEYED, uint64_t n);
@@ -79,8 +80,8 @@ uint64_t nslm_draw_hypergeometric_u64(NSLM_KEYED, uint64_t good, uint64_t bad, u
   NSLM_DRAW_##within(name, f64, double, parameters) NSLM_DRAW_##within(name, f32, float, parameters)
 #include "math/draws.def"
 #undef D
-/* One element number a lane; the 16 of the float form come as two vectors, lower lanes first, and follow each other
- * from a multiple of 4. */
+/* One element number a lane; the 16 of the float form come as two vectors, lower lanes first, and follow
+ * each other from a multiple of 4. */
 #ifdef NSLM_VECTORS
 #define NSLM_KEYED_f64v uint64_t key, nslm_u64v elem, uint64_t step, uint32_t ordinal
 #define NSLM_KEYED_f32v uint64_t key, nslm_u64v elem, nslm_u64v elem_high, uint64_t step, uint32_t ordinal
@@ -90,12 +91,12 @@ uint64_t nslm_draw_hypergeometric_u64(NSLM_KEYED, uint64_t good, uint64_t bad, u
 #undef D
 #endif
 
-/* Poisson counts with one mean for all elements, from tables (poisson_table.c): the sum of `parts` counts of a mean
- * that a table can hold. nslm_poisson_room: how many words tables need for any mean up to `most`.
- * nslm_poisson_make: 0, or -1 if the mean is not in [0, 1e9). nslm_poisson_add_i64, _i32 add weight times the
- * count to acc[e] for e in [first, first + n), both multiples of 64. Exact: at least 64 random bits decide, where
- * it matters. nslm_poisson_each_i64 makes out[i] the count of element first + i (a multiple of 16), each with
- * its own mean: as nslm_draw_poisson_i64, but several at a time. */
+/* Poisson counts with one mean for all elements, from tables (poisson_table.c): the sum of `parts` counts
+ * of a mean that a table can hold. nslm_poisson_room: how many words tables need for any mean up to `most`.
+ * nslm_poisson_make: 0, or -1 if the mean is not in [0, 1e9). nslm_poisson_add_i64, _i32 add weight times
+ * the count to acc[e] for e in [first, first + n), both multiples of 64. Exact: at least 64 random bits
+ * decide, where it matters. nslm_poisson_each_i64 makes out[i] the count of element first + i (a multiple
+ * of 16), each with its own mean: as nslm_draw_poisson_i64, but several at a time. */
 enum { NSLM_POISSON_CELLS = 32 };
 #define NSLM_POISSON_SMALL 9.0 /* the largest mean whose counts, but for a few in 10,000, have a cell each */
 typedef struct {

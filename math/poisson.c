@@ -1,13 +1,13 @@
 /* Poisson counts of many elements: with one mean, from tables (poisson_table.c), or each with its own.
  *
- * Small tables take 16 random bits an element, so one Philox block serves eight elements and eight lanes of it
- * serve 64: the bits of element e are counter (e / 64) 8 + (e % 32) / 4, attempt 0, word 2 (e / 32 % 2) + e % 4 / 2,
- * its low half for even e. Large tables take 32 bits: counter (e / 32) 8 + e % 8, word e / 8 % 4. Those of the rest:
- * counter e, attempt 1, words 0 and 1. The ordinal is the number of the part. Tables of 32 numbers of 16
- * bits are looked up in registers: by one permutation of words where the processor has it (nslm_masks), else in
- * halves, by permutations of bytes. Where means differ, elements of 16 share eight blocks: e has counter (e / 16) 8 + e % 8,
- * words 0 and 1, or 2 and 3 (e / 8 % 2). The clang form (in the bitcode) does 64 elements (16) at a time, the
- * plain form one by one; both give the same counts. */
+ * Small tables take 16 random bits an element, so one Philox block serves eight elements and eight lanes of
+ * it serve 64: the bits of element e are counter (e / 64) 8 + (e % 32) / 4, attempt 0, word 2 (e / 32 % 2)
+ * + e % 4 / 2, its low half for even e. Large tables take 32 bits: counter (e / 32) 8 + e % 8, word e / 8 %
+ * 4. Those of the rest: counter e, attempt 1, words 0 and 1. The ordinal is the number of the part. Tables
+ * of 32 numbers of 16 bits are looked up in registers: by one permutation of words where the processor has
+ * it (nslm_masks), else in halves, by permutations of bytes. Where means differ, elements of 16 share eight
+ * blocks: e has counter (e / 16) 8 + e % 8, words 0 and 1, or 2 and 3 (e / 8 % 2). The clang form (in the
+ * bitcode) does 64 elements (16) at a time, the plain form one by one; both give the same counts. */
 #include "math/math.h"
 #include "math/random.h"
 
@@ -61,13 +61,13 @@ static int64_t poisson_count(const NslmPoisson *t, uint64_t stream, uint64_t e, 
   return cell == t->cells - 1 ? poisson_rest(t, stream, e, step) : t->first + cell;
 }
 
-#define POISSON_ADD(name, INT)                                                                           \
-  void name(INT *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,             \
-            const NslmPoisson *t)                                                                        \
-  {                                                                                                      \
-    for (uint32_t part = 0; part < t->parts; part++)                                                     \
-      for (uint64_t e = (uint64_t)first; e < (uint64_t)(first + n); e++)                                 \
-        acc[e] += (INT)(poisson_count(t, random_key(key, part), e, step) * weight);                      \
+#define POISSON_ADD(name, INT)                                                                              \
+  void name(INT *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,                \
+            const NslmPoisson *t)                                                                           \
+  {                                                                                                         \
+    for (uint32_t part = 0; part < t->parts; part++)                                                        \
+      for (uint64_t e = (uint64_t)first; e < (uint64_t)(first + n); e++)                                    \
+        acc[e] += (INT)(poisson_count(t, random_key(key, part), e, step) * weight);                         \
   }
 POISSON_ADD(nslm_poisson_add_i64, int64_t)
 POISSON_ADD(nslm_poisson_add_i32, int32_t)
@@ -148,13 +148,6 @@ RANDOM_INLINE void accumulate_i32(int32_t *acc, Lanes count, uint32_t first, int
   to[1] += __builtin_convertvector(count.hi, nslm_i32v) * (int32_t)weight;
 }
 
-/* The codes of 64 elements from e on. */
-RANDOM_INLINE void codes_small(uint64_t stream, uint64_t e, uint64_t step, nslm_u64v *a, nslm_u64v *b)
-{
-  const nslm_u64v lanes = {0, 1, 2, 3, 4, 5, 6, 7};
-  random_block_7v(stream, lanes + e / 8, step, 0, a, b);
-}
-
 /* The cells of 64 elements by a large table. */
 static void cells_large(const NslmPoisson *t, uint64_t stream, uint64_t e, uint64_t step, uint32_t *cell)
 {
@@ -173,56 +166,77 @@ static void cells_large(const NslmPoisson *t, uint64_t stream, uint64_t e, uint6
     cell[i] = poisson_large(t, cell[i]);
 }
 
-#define POISSON_SMALL(name, INT, accumulate, pick)                                                              \
-  static void name(INT *acc, uint64_t first, uint64_t end, int64_t weight, uint64_t stream, uint64_t step,       \
-                   const NslmPoisson *t)                                                                         \
-  {                                                                                                              \
-    Small table;                                                                                                 \
-    __builtin_memcpy(&table.limit, t->limit, sizeof table.limit);                                                \
-    __builtin_memcpy(&table.other, t->other, sizeof table.other);                                                \
-    for (uint64_t e = first; e < end; e += 64) {                                                                 \
-      nslm_u64v a, b;                                                                                            \
-      codes_small(stream, e, step, &a, &b);                                                                      \
-      Lanes x = pick(table, (Lanes)a), y = pick(table, (Lanes)b);                                                \
-      if (__builtin_expect(__builtin_reduce_or((x == NSLM_POISSON_CELLS - 1) | (y == NSLM_POISSON_CELLS - 1)) != 0, \
-                           0)) {                                                                                 \
-        poisson_rests(t, &x, stream, e, step);                                                                   \
-        poisson_rests(t, &y, stream, e + 32, step);                                                              \
-      }                                                                                                          \
-      accumulate(acc + e, x, t->first, weight);                                                                  \
-      accumulate(acc + e + 32, y, t->first, weight);                                                             \
-    }                                                                                                            \
+/* Blocks of 64 elements: their random bits first, so that the generators' chains run side by side. */
+#define POISSON_BLOCKS(name, INT, accumulate, pick, BLOCKS)                                                 \
+  RANDOM_INLINE void name(INT *acc, uint64_t e, int64_t weight, uint64_t stream, uint64_t step,             \
+                          const NslmPoisson *t, Small table)                                                \
+  {                                                                                                         \
+    const nslm_u64v lanes = {0, 1, 2, 3, 4, 5, 6, 7};                                                       \
+    nslm_u64v a[BLOCKS], b[BLOCKS];                                                                         \
+    Lanes x[BLOCKS], y[BLOCKS], rest = 0;                                                                   \
+    _Pragma("GCC unroll 4") for (uint32_t k = 0; k < BLOCKS; k++)                                           \
+      random_block_7v(stream, lanes + (e / 8 + 8 * k), step, 0, &a[k], &b[k]);                              \
+    _Pragma("GCC unroll 4") for (uint32_t k = 0; k < BLOCKS; k++)                                           \
+    {                                                                                                       \
+      x[k] = pick(table, (Lanes)a[k]);                                                                      \
+      y[k] = pick(table, (Lanes)b[k]);                                                                      \
+      rest |= (Lanes)((x[k] == NSLM_POISSON_CELLS - 1) | (y[k] == NSLM_POISSON_CELLS - 1));                 \
+    }                                                                                                       \
+    if (__builtin_expect(__builtin_reduce_or(rest) != 0, 0))                                                \
+      _Pragma("GCC unroll 4") for (uint32_t k = 0; k < BLOCKS; k++)                                         \
+      {                                                                                                     \
+        poisson_rests(t, &x[k], stream, e + 64 * k, step);                                                  \
+        poisson_rests(t, &y[k], stream, e + 64 * k + 32, step);                                             \
+      }                                                                                                     \
+    _Pragma("GCC unroll 4") for (uint32_t k = 0; k < BLOCKS; k++)                                           \
+    {                                                                                                       \
+      accumulate(acc + e + 64 * k, x[k], t->first, weight);                                                 \
+      accumulate(acc + e + 64 * k + 32, y[k], t->first, weight);                                            \
+    }                                                                                                       \
   }
-#define POISSON_LARGE(name, INT)                                                                                 \
-  static void name(INT *acc, uint64_t first, uint64_t end, int64_t weight, uint64_t stream, uint64_t step,       \
-                   const NslmPoisson *t)                                                                         \
-  {                                                                                                              \
-    for (uint64_t e = first; e < end; e += 64) {                                                                 \
-      uint32_t cell[64];                                                                                         \
-      cells_large(t, stream, e, step, cell);                                                                     \
-      for (uint32_t i = 0; i < 64; i++) {                                                                        \
-        uint32_t count = t->first + cell[i];                                                                     \
-        if (__builtin_expect(cell[i] == t->cells - 1, 0))                                                        \
-          count = poisson_rest(t, stream, e + i, step);                                                          \
-        acc[e + i] += (INT)(count * weight);                                                                     \
-      }                                                                                                          \
-    }                                                                                                            \
+#define POISSON_SMALL(name, INT, accumulate, pick)                                                          \
+  POISSON_BLOCKS(name##_four, INT, accumulate, pick, 4)                                                     \
+  POISSON_BLOCKS(name##_one, INT, accumulate, pick, 1)                                                      \
+  static void name(INT *acc, uint64_t first, uint64_t end, int64_t weight, uint64_t stream, uint64_t step,  \
+                   const NslmPoisson *t)                                                                    \
+  {                                                                                                         \
+    Small table;                                                                                            \
+    __builtin_memcpy(&table.limit, t->limit, sizeof table.limit);                                           \
+    __builtin_memcpy(&table.other, t->other, sizeof table.other);                                           \
+    uint64_t e = first;                                                                                     \
+    for (; e + 256 <= end; e += 256) name##_four(acc, e, weight, stream, step, t, table);                   \
+    for (; e < end; e += 64) name##_one(acc, e, weight, stream, step, t, table);                            \
   }
-#define POISSON_ADD(s, INT)                                                                                      \
-  POISSON_SMALL(small_wide_##s, INT, accumulate_##s, small_wide)                                                 \
-  POISSON_SMALL(small_halves_##s, INT, accumulate_##s, small_halves)                                             \
-  POISSON_LARGE(large_##s, INT)                                                                                  \
-  void nslm_poisson_add_##s(INT *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step,     \
-                            const NslmPoisson *t)                                                                \
-  {                                                                                                              \
-    uint64_t from = (uint64_t)first, end = (uint64_t)(first + n);                                                \
-    for (uint32_t part = 0; part < t->parts; part++)                                                             \
-      if (t->cells != NSLM_POISSON_CELLS)                                                                        \
-        large_##s(acc, from, end, weight, random_key(key, part), step, t);                                       \
-      else if (NSLM_MASKS)                                                                                       \
-        small_wide_##s(acc, from, end, weight, random_key(key, part), step, t);                                  \
-      else                                                                                                       \
-        small_halves_##s(acc, from, end, weight, random_key(key, part), step, t);                                \
+#define POISSON_LARGE(name, INT)                                                                            \
+  static void name(INT *acc, uint64_t first, uint64_t end, int64_t weight, uint64_t stream, uint64_t step,  \
+                   const NslmPoisson *t)                                                                    \
+  {                                                                                                         \
+    for (uint64_t e = first; e < end; e += 64) {                                                            \
+      uint32_t cell[64];                                                                                    \
+      cells_large(t, stream, e, step, cell);                                                                \
+      for (uint32_t i = 0; i < 64; i++) {                                                                   \
+        uint32_t count = t->first + cell[i];                                                                \
+        if (__builtin_expect(cell[i] == t->cells - 1, 0))                                                   \
+          count = poisson_rest(t, stream, e + i, step);                                                     \
+        acc[e + i] += (INT)(count * weight);                                                                \
+      }                                                                                                     \
+    }                                                                                                       \
+  }
+#define POISSON_ADD(s, INT)                                                                                 \
+  POISSON_SMALL(small_wide_##s, INT, accumulate_##s, small_wide)                                            \
+  POISSON_SMALL(small_halves_##s, INT, accumulate_##s, small_halves)                                        \
+  POISSON_LARGE(large_##s, INT)                                                                             \
+  void nslm_poisson_add_##s(INT *acc, int64_t first, int64_t n, int64_t weight, uint64_t key, uint64_t step, \
+                            const NslmPoisson *t)                                                           \
+  {                                                                                                         \
+    uint64_t from = (uint64_t)first, end = (uint64_t)(first + n);                                           \
+    for (uint32_t part = 0; part < t->parts; part++)                                                        \
+      if (t->cells != NSLM_POISSON_CELLS)                                                                   \
+        large_##s(acc, from, end, weight, random_key(key, part), step, t);                                  \
+      else if (NSLM_MASKS)                                                                                  \
+        small_wide_##s(acc, from, end, weight, random_key(key, part), step, t);                             \
+      else                                                                                                  \
+        small_halves_##s(acc, from, end, weight, random_key(key, part), step, t);                           \
   }
 POISSON_ADD(i64, int64_t)
 POISSON_ADD(i32, int32_t)

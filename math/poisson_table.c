@@ -1,14 +1,15 @@
 /* What a Poisson count of one mean is drawn from: its probabilities as integers of 2^-64, in two forms.
  *
- * A code of 16 (or 32) random bits decides nearly always. Of each probability as many whole codes as it holds
- * go into an alias table (Walker 1977; Vose 1991), whose cells hold equally many codes, each of at most two
- * counts. What is left of all probabilities together is a whole number of codes too; they say "rest". Who draws
- * one (below one in a thousand; one in 10^6 of 32 bits) takes 64 further bits and inverts the distribution
- * function of what is left. So a count is decided by at least 64 bits, and no probability is off by more than 2^-63.
+ * A code of 16 (or 32) random bits decides nearly always. Of each probability as many whole codes as it
+ * holds go into an alias table (Walker 1977; Vose 1991), whose cells hold equally many codes, each of at
+ * most two counts. What is left of all probabilities together is a whole number of codes too; they say
+ * "rest". Who draws one (below one in a thousand; one in 10^6 of 32 bits) takes 64 further bits and inverts
+ * the distribution function of what is left. So a count is decided by at least 64 bits, and no probability
+ * is off by more than 2^-63.
  *
- * Probabilities by the recursion p(k) = p(k - 1) mean / k from the mode both ways, in pairs of doubles, divided
- * by their sum: neither an exponential that underflows nor a logarithm. Small means take the small table, up to
- * four times; larger ones the large table, whose size grows with the standard deviation. */
+ * Probabilities by the recursion p(k) = p(k - 1) mean / k from the mode both ways, in pairs of doubles,
+ * divided by their sum: neither an exponential that underflows nor a logarithm. Small means take the small
+ * table, up to four times; larger ones the large table, whose size grows with the standard deviation. */
 #include <stdbool.h>
 
 #include "math/math.h"
@@ -166,7 +167,8 @@ static void alias(uint32_t *have, uint32_t cells, uint32_t share, uint32_t *limi
   }
 }
 
-/* Whole codes to the cells, from `first` on, the last cell for the rest; what is left of each count to `rest`. */
+/* Whole codes to the cells, from `first` on, the last cell for the rest; what is left of each count to
+ * `rest`. */
 static void codes_share(NslmPoisson *t, const uint64_t *p, uint32_t n, uint32_t mode, uint32_t bits, uint32_t *have)
 {
   uint32_t first = 0;

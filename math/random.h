@@ -28,9 +28,9 @@ RANDOM_INLINE uint64_t random_key(uint64_t key, uint32_t ordinal)
   return random_mix(key ^ (((uint64_t)ordinal + 1) * 0x9e3779b97f4a7c15u));
 }
 
-/* Rounds on 64-bit lanes that hold 32-bit words, words 0 and 1 of the result in a, 2 and 3 in b. T is uint64_t or a
- * vector, WORDS puts the low halves of two together. Ten rounds, the authors' choice, for all draws but the codes of
- * Poisson counts (poisson.c): seven, the fewest that pass their tests. */
+/* Rounds on 64-bit lanes that hold 32-bit words, words 0 and 1 of the result in a, 2 and 3 in b. T is
+ * uint64_t or a vector, WORDS puts the low halves of two together. Ten rounds, the authors' choice, for all
+ * draws but the codes of Poisson counts (poisson.c): seven, the fewest that pass their tests. */
 #define RANDOM_PHILOX(name, T, rounds, WORDS)                                       \
   RANDOM_INLINE void name(uint64_t key, T w0, T w1, T w2, T w3, T *a, T *b)         \
   {                                                                                 \

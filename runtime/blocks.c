@@ -1,12 +1,14 @@
-/* A slice's step in blocks: Poisson counts of a block go to its accumulators just before the step kernel takes them, so
- * both find them in the first cache; a pass over the whole slice for each would fetch them twice.
+/* A slice's step in blocks: Poisson counts of a block go to its accumulators just before the step kernel
+ * takes them, so both find them in the first cache; a pass over the whole slice for each would fetch them
+ * twice.
  *
- * Arrays that hold the same number for all elements of a slice (an input that nothing drives, or one current for all; the
- * accumulators of a port that nothing reaches) are read at the slice's first block for every block: a kernel's pointer is
- * moved by as much as the block is behind the first. They then stay in the cache, too.
+ * Arrays that hold the same number for all elements of a slice (an input that nothing drives, or one
+ * current for all; the accumulators of a port that nothing reaches) are read at the slice's first block for
+ * every block: a kernel's pointer is moved by as much as the block is behind the first. They then stay in
+ * the cache, too.
  *
- * Needs: drives prepared, projections known, slots of kernels made. The order in which integers are added does not
- * matter, nor where a slice is cut: results are the same for any length of block. */
+ * Needs: drives prepared, projections known, slots of kernels made. The order in which integers are added
+ * does not matter, nor where a slice is cut: results are the same for any length of block. */
 #include "runtime/blocks.h"
 
 #include "runtime/drive.h"
@@ -14,8 +16,9 @@
 
 enum { BLOCK = 1024 };
 
-/* Does a part of a slice's drives give its events block by block? Those onto handlers that do more than add, with weights
- * or delays of their own, those with a rate for each element, and those to sums that are turned to floats before do not. */
+/* Does a part of a slice's drives give its events block by block? Those onto handlers that do more than
+ * add, with weights or delays of their own, those with a rate for each element, and those to sums that are
+ * turned to floats before do not. */
 static bool in_blocks(const struct rt_sim *s, const struct rt_drive_part *part) {
   const struct rt_drive *d = part->drive;
   if (s->program->f32 && s->ports[d->target->port0 + d->def->port].long_sums) return false;

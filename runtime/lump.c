@@ -1,8 +1,9 @@
-/* Populations whose states are lumped (ir/lump.c): found before anything is connected, since the events of one port then
- * go to another.
+/* Populations whose states are lumped (ir/lump.c): found before anything is connected, since the events of
+ * one port then go to another.
  *
- * What a class asks for are pairs of uniforms, most of them computed by its `derive`; this runs here over a copy of the
- * population's block, with 1 as the unit of all accumulators, for units are not known yet and are not what may differ. */
+ * What a class asks for are pairs of uniforms, most of them computed by its `derive`; this runs here over a
+ * copy of the population's block, with 1 as the unit of all accumulators, for units are not known yet and
+ * are not what may differ. */
 #include "runtime/lump.h"
 
 #include <string.h>

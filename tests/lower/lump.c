@@ -1,5 +1,5 @@
-/* Which states a run may advance as their sum: decided by the form of their equations, by who else reads them, and what
- * the run's parameters have to be. */
+/* Which states a run may advance as their sum: decided by the form of their equations, by who else reads
+ * them, and what the run's parameters have to be. */
 #include <string.h>
 
 #include "tests/lower/sim.h"
