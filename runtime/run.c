@@ -214,6 +214,7 @@ static int ranks_meet(struct loop *l, const struct span *i) {
   struct rt_sim *s = l->s;
   uint64_t end = i->from + i->n;
   bool goes_on = end < l->until && end < l->stop_at, stop = false;
+  struct rt_laps *laps = &s->shards[i->h0].laps;
   int e = 0, lost = 0;
   if (!i->thread) {
     s->trade->stop = l->ask;
@@ -221,13 +222,16 @@ static int ranks_meet(struct loop *l, const struct span *i) {
   }
   for (uint32_t h = i->h0; !e && !s->procedural && h < i->h1; h++)
     e = rt_exchange_with(&s->shards[h], s->own0, s->own1, i->from + 1, i->had, i->n, i->parity);
+  rt_lap(laps, RT_EXCHANGE);
   if (goes_on && !s->procedural && i->h0 < i->h1) rt_arrivals_early(&s->shards[i->h0], end + 1);
+  rt_lap(laps, RT_DELIVERY);
   if (!i->thread) {
     if (!lost) lost = rt_trade_end(s, i->had, i->n, i->parity, &stop);
     if (stop) stop_after(l, end);
     if (lost) l->failed = 1;
   }
   rt_barrier(s->team, i->thread);
+  rt_lap(laps, RT_WAIT);
   return lost ? lost : e;
 }
 

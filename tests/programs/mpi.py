@@ -275,6 +275,8 @@ def main():
         program = build(t, name, text, *(["--precision", "f32"] if name == "steps" else []))
         if program:
             same_as_one(t, name, program, options, *counts)
+    if program: # the last of them, with rows made anew at each spike
+        same_as_one(t, "procedural", program, ("--duration", "5 ms", "--connectivity", "procedural"), (2, 1))
     brunel = build(t, "brunel", None)
     if brunel:
         same_as_one(t, "brunel", brunel, ("--duration", "20 ms", "--set", "brunel.C_E=100", "--set", "brunel.C_I=25"), (2, 1))
