@@ -125,6 +125,7 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   PAIRS(lumped_ports);
   PAIRS(lumped_equal);
 #undef PAIRS
+  out.rests = !ir_never_rests(c);
   for (uint32_t i = 0; i < c->receive.n; i++) out.numbered |= c->receive.at[i] && draws(c->receive.at[i]);
   return out;
 }

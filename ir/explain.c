@@ -264,6 +264,23 @@ static double bytes_per_element(const IrClass *c) {
   return 8.0 * reals + (c->holds.n + c->has_prev + c->has_spike) / 8.0;
 }
 
+/* Whether blocks of cells at rest are passed over. */
+static void explain_rest(Explain *e, const IrClass *c) {
+  const char *why = ir_never_rests(c);
+  if (!c->step) return;
+  if (e->json) {
+    begin(e, "rest");
+    text(e, "class", str(e, c->name));
+    text(e, "method", why ? "none" : "passed over");
+    text(e, "reason", why ? why : "a step depends on states, inputs and arrivals alone");
+    end(e);
+  } else if (why) {
+    fprintf(e->out, "  every cell is computed in every step: %s\n", why);
+  } else {
+    fprintf(e->out, "  cells in which a step changes no bit are passed over until something arrives\n");
+  }
+}
+
 static void explain_class(Explain *e, const IrClass *c) {
   const IrPopulation *first = NULL;
   if (!e->json) fprintf(e->out, "\n%s %s\n", str(e, c->component->what), str(e, c->name));
@@ -283,6 +300,7 @@ static void explain_class(Explain *e, const IrClass *c) {
   explain_lumped(e, c);
   explain_holds(e, c, u);
   explain_work(e, c);
+  explain_rest(e, c);
   explain_events(e, c);
 }
 

@@ -157,6 +157,9 @@ typedef struct {
   VEC(IrPair) lumped_states, lumped_ports, lumped_equal; /* states that hold the sum, those that are 0; ports */
 } IrClass;
 
+/* NULL: cells in which nothing changes may be passed over; else why not (rest.c). */
+const char *ir_never_rests(const IrClass *c);
+
 /* ---- an experiment: everything the runtime needs, as numbers of globals ("slots of G").
  * G[0 .. n_globals): network params and lets, then a block for each population (its class's uniforms) and each
  * projection (arguments of its weight and delay kernels). `setup` computes G from what the user has set. */

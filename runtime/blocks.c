@@ -13,8 +13,7 @@
 
 #include "runtime/drive.h"
 #include "runtime/lump.h"
-
-enum { BLOCK = 1024 };
+#include "runtime/rest.h"
 
 /* Does a part of a slice's drives give its events block by block? Those onto handlers that do more than
  * add, with weights or delays of their own, those with a rate for each element, and those to sums that are
@@ -48,8 +47,7 @@ static bool input_is_flat(const struct rt_shard *h, const struct rt_slice *c, ui
   return true;
 }
 
-/* Is there nothing that could ever reach this port of the slice's population? */
-static bool port_is_silent(const struct rt_sim *s, const struct rt_slice *c, uint32_t port) {
+bool rt_port_is_silent(const struct rt_sim *s, const struct rt_slice *c, uint32_t port) {
   uint32_t number = c->pop->port0 + port;
   for (uint32_t i = 0; i < s->n_projs; i++)
     if (s->projs[i].port == number) return false;
@@ -67,7 +65,7 @@ static int flats_make(struct rt_sim *s, const struct rt_shard *h, struct rt_slic
   for (uint32_t i = 0; i < code->n_bindings; i++) {
     uint32_t at = code->bindings[i].index, kind = code->bindings[i].kind;
     bool input = kind == NSL_SLOT_INPUT && input_is_flat(h, c, at);
-    bool port = kind == NSL_SLOT_PORT && port_is_silent(s, c, at);
+    bool port = kind == NSL_SLOT_PORT && rt_port_is_silent(s, c, at);
     if (input || port)
       c->flats[c->n_flats++] = (struct rt_flat){&c->slots[i], c->slots[i]};
   }
@@ -89,14 +87,17 @@ int rt_blocks_make(struct rt_sim *s) {
 uint64_t rt_blocks_step(struct rt_shard *h, struct rt_slice *c, struct nsl_env *env) {
   uint64_t bad = 0;
   uint32_t end = c->first + c->count;
-  for (uint32_t first = c->first; first < end; first += BLOCK) {
-    uint32_t n = end - first < BLOCK ? end - first : BLOCK;
+  if (c->rest) rt_rest_begin(h, c, env->step);
+  for (uint32_t first = c->first; first < end; first += RT_BLOCK) {
+    uint32_t n = end - first < RT_BLOCK ? end - first : RT_BLOCK;
     for (uint32_t i = 0; i < c->n_draws; i++) rt_drive_draw(h, c->draws[i], env->step, first, n);
     for (uint32_t i = 0; i < c->n_flats; i++)
       *c->flats[i].slot = (void *)((uintptr_t)c->flats[i].array - (uintptr_t)(first - c->first) * h->sim->real_size);
     env->first = first;
     env->count = n;
+    if (c->rest && rt_rest_passes(h, c, env)) continue;
     bad |= c->step(env);
+    if (c->rest) rt_rest_look(h, c, env);
   }
   env->first = c->first;
   env->count = c->count;

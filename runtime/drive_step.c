@@ -252,6 +252,7 @@ void rt_inputs_step(struct rt_shard *h, uint64_t step) {
       if (changes[j] > step && changes[j] < h->next_input) h->next_input = changes[j];
   }
   if (!changed) return;
+  h->n_input_changes++;
   for (uint32_t k = 0; k < h->n_slices; k++) {
     const struct rt_slice *c = &h->slices[k];
     for (uint32_t i = 0; i < c->pop->class->n_inputs; i++)

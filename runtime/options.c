@@ -126,6 +126,12 @@ static int take_no_report(struct reading *r, const char *v) {
   return 0;
 }
 
+static int take_all_cells(struct reading *r, const char *v) {
+  (void)v;
+  r->c->all_cells = true;
+  return 0;
+}
+
 static int take_csv(struct reading *r, const char *v) {
   (void)v;
   r->c->csv = true;

@@ -30,6 +30,7 @@ void rt_phases(const struct rt_sim *s, double ret[RT_N_PHASES]) {
 void rt_costs(const struct rt_sim *s, struct rt_costs *ret) {
   *ret = (struct rt_costs){.limit = (double)rt_memory_limit(), .peak = (double)rt_memory_peak()};
   for (uint32_t i = s->own0; i < s->own1; i++) {
+    ret->rested += s->shards[i].n_rested;
     ret->events += s->shards[i].delivery.n_delivered;
     ret->bytes += s->shards[i].delivery.n_read * sizeof(uint64_t);
     ret->synapse_bytes += (s->shards[i].store_used ? s->shards[i].store_used - 1 : 0) * sizeof(uint64_t);

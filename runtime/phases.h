@@ -35,6 +35,7 @@ extern const char *const rt_phase_names[RT_N_PHASES]; /* as in run.json */
 struct rt_costs {
   uint64_t events;          /* synapses that a spike has reached */
   uint64_t bytes;           /* of rows that were read for them */
+  uint64_t rested;          /* elements times steps that were passed over, at rest */
   uint64_t synapse_bytes;   /* of rows in memory */
   double limit, peak;       /* bytes of memory: what there is for this process, the most that it had */
 };

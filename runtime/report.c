@@ -221,6 +221,7 @@ static void add_costs(struct json_object *o, const struct rt_sim *s) {
   json_object_object_add(o, "phases", phases_json(s));
   add_whole(o, "events", c.events);
   add_number(o, "events_per_s", s->simulate_s > 0 ? (double)c.events / s->simulate_s : NAN);
+  add_whole(o, "updates_at_rest", c.rested);
   add_number(o, "bytes_per_event", (double)c.bytes / (double)c.events);
   add_number(o, "bytes_per_synapse", (double)c.synapse_bytes / (double)s->n_synapses);
   json_object_object_add(o, "layout", rt_layout_json(s));

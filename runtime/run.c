@@ -15,6 +15,7 @@
 #include "runtime/lump.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
+#include "runtime/rest.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
 #include "runtime/trade.h"
@@ -38,6 +39,7 @@ double rt_cpu_clock(void) {
 
 int rt_open(struct rt_sim *s, const struct rt_config *config) {
   s->allowed = config->allowed;
+  s->all_cells = config->all_cells;
   s->n_allowed = config->n_allowed;
   int e = rt_level_choose(s);
   if (!e) e = rt_experiment_choose(s, config->experiment);
@@ -82,6 +84,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_blocks_make(s);
   e = rt_ranks_agree(s->ranks, e);
   if (!e) e = rt_feeds_make(s);
+  if (!e) e = rt_rest_make(s);
   if (!e) e = rt_probes_begin(s);
   if (!e) e = lists_make(s);
   if (!e && s->connectivity == NSL_PROCEDURAL && s->max_delay) e = rt_procedural_make(s);

@@ -133,6 +133,7 @@ struct rt_flat {
   void **slot, *array;
 };
 
+struct rt_rest; /* rest.c */
 /* Part of a population that a shard owns: elements [first, first + count), count a multiple of 64. */
 struct rt_slice {
   struct rt_pop *pop;
@@ -149,6 +150,7 @@ struct rt_slice {
   struct rt_flat *flats;
   uint32_t n_draws, n_flats;
   uint64_t last_mask; /* lanes of the last word that are real */
+  struct rt_rest *rest; /* rest.c; NULL: every block is computed in every step */
   uint64_t again;     /* the last step at which an element spiked that was held, 0: none did */
 };
 
@@ -189,6 +191,12 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   struct rt_delivery delivery;
   size_t events_cap;
   struct rt_spikes spikes[2];   /* of this batch and the one before */
+  uint64_t n_input_changes;     /* how often inputs have been written */
+  uint64_t n_resting;           /* blocks at rest (rest.c) */
+  uint8_t *reached;             /* by 64 elements: a spike reaches one of them in this step; */
+  bool reached_known;           /* if that has been looked at */
+  uint64_t reached_step;
+  uint64_t n_rested;            /* elements times steps that were not computed, since they were at rest */
   uint64_t next_input;          /* the next step at which an input may change */
   struct rt_drive_part *drives; /* what is driven here: events first, then currents */
   uint32_t n_events, n_drives;
@@ -331,7 +339,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
   const char *compare; /* --compare; NULL: none */
   struct rt_setting *sets; /* text NULL: the number, in coherent units */
   uint32_t n_sets;
-  bool has_seed, has_duration, csv, force, quiet, describe, help, no_report, verify;
+  bool has_seed, has_duration, csv, force, quiet, describe, help, no_report, verify, all_cells;
   uint64_t seed;
   double duration;
   enum nsl_connectivity connectivity; /* NSL_CONNECTIVITY_CHOSEN: as the experiment says */
@@ -396,6 +404,7 @@ struct rt_sim {
   bool long_sums;   /* float32: some ports have them */
   struct rt_ranks *ranks; /* NULL: one process */
   struct rt_trade *trade;
+  bool all_cells; /* those at rest are computed too */
   uint32_t own0, own1; /* shards [own0, own1) are this process's: of others it has no states, synapses or drives */
   uint64_t n_elements, n_rows, n_synapses;
   uint32_t min_delay, max_delay; /* steps, over what was built; 0: nothing was */

@@ -14,6 +14,7 @@
 #include "runtime/error.h"
 #include "runtime/events.h"
 #include "runtime/procedural.h"
+#include "runtime/rest.h"
 #include "runtime/verify.h"
 
 enum { ASK_SHARDS = 4, ASK_EVENTS = 16, ASK_LINES = 8 };
@@ -132,6 +133,7 @@ static inline void deliver(struct rt_shard *h, uint64_t step, bool behind) {
 
 /* What arrives in accumulators. */
 static void arrivals_add(struct rt_shard *h, uint64_t step) {
+  rt_rest_arrivals(h, step);
   if (h->sim->procedural) {
     rt_procedural_add(h, step);
     return;
