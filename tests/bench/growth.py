@@ -17,6 +17,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SETTLE = 20  # ms
+EVENTS, LONGEST = 2e8, 2000  # small networks run longer than --duration: until there are so many, or so many ms
 
 
 def memory_gb():
@@ -39,15 +40,16 @@ def measure(program, out, kind, cells, inputs, a):
     options = ["--connectivity", kind, "--set", f"balanced.n={cells:.0f}", "--set", f"balanced.K={inputs:.0f}", "--threads", str(a.threads)]
     if inputs < 1000:  # the same variance of inputs
         options += ["--set", f"balanced.J={0.2 * (1000 / inputs) ** 0.5:.6g}mV"]
+    ms = max(a.duration, round(min(LONGEST, EVENTS / (cells * inputs * 4) * 1000)))
     first = run(program, out, [*options, "--duration", f"{SETTLE}ms"])
-    last = run(program, out, [*options, "--duration", f"{SETTLE + a.duration}ms"])
+    last = run(program, out, [*options, "--duration", f"{SETTLE + ms}ms"])
     events = last["events"] - first["events"]
     wall, cpu = last["simulate_s"] - first["simulate_s"], last["cpu_s"] - first["cpu_s"]
-    steps = cells * a.duration / last["dt_ms"]
-    rate = (sum(p["spikes"] for p in last["populations"]) - sum(p["spikes"] for p in first["populations"])) / cells / a.duration * 1000
+    steps = cells * ms / last["dt_ms"]
+    rate = (sum(p["spikes"] for p in last["populations"]) - sum(p["spikes"] for p in first["populations"])) / cells / ms * 1000
     row = {"kind": kind, "cells": cells, "synapses": last["synapses"], "rate_hz": rate, "build_s": last["build_s"], "events": events,
            "wall_ns_per_event": wall / events * 1e9, "cpu_ns_per_event": cpu / events * 1e9, "cpu_ns_per_cell_step": cpu / steps * 1e9,
-           "real_time_factor": wall / a.duration * 1000, "memory_mb": last["peak_memory_mb"], "state_hash": last["state_hash"]}
+           "real_time_factor": wall / ms * 1000, "memory_mb": last["peak_memory_mb"], "state_hash": last["state_hash"]}
     print(f"{kind:11}{cells:10.3g}{row['synapses']:10.3g}{rate:8.2f}{row['build_s']:9.2f}{row['real_time_factor']:10.3g}"
           f"{row['wall_ns_per_event']:12.2f}{row['cpu_ns_per_event']:12.2f}{row['memory_mb']:11.0f}{row['memory_mb'] * 1e6 / cells:11.0f}")
     sys.stdout.flush()
@@ -58,7 +60,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--sizes", default="1e4,1e5,1e6,1e7", help="cells, rows made anew")
     parser.add_argument("--synapses", default="1e6,1e7,1e8,1e9,3e9", help="stored")
-    parser.add_argument("--duration", type=float, default=50, help="ms behind the start")
+    parser.add_argument("--duration", type=float, default=50, help="ms behind the start, at least")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json")
     a = parser.parse_args()
