@@ -392,7 +392,7 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
   uint64_t rng = seed ^ 0x5eed;
   int64_t first = (int64_t)(next(&rng) % 3) * 64, count = 64 + (int64_t)(next(&rng) % 3) * 64;
   if (k->kind == KERNEL_SYNAPSE)
-    first = (int64_t)(next(&rng) % 1000), count = 1 + (int64_t)(next(&rng) % 200);
+    first = (int64_t)(next(&rng) % 250) * 4, count = 1 + (int64_t)(next(&rng) % 200);
   int64_t padded = (first + count + 63) / 64 * 64 + 64;
   void **slots = NEW_ARRAY(a, void *, k->slots.n + 1);
   m->bytes = NEW_ARRAY(a, size_t, k->slots.n + 1);

@@ -19,6 +19,7 @@ IrKernel *random_pass(Session *s, Arena *a, const IrKernel *k, const char *pass)
  * not exist. */
 static IrKernel *reduce(Session *s, Arena *a, const IrKernel *k, IrVal at, int choice) {
   const IrIns *ins = &k->ins.at[at];
+  if (ins->op == IR_LOOP || ins->op == IR_AGAIN) return NULL; /* half a loop is none; dce drops whole ones */
   IrRewrite r = ir_rewrite(k, a, s);
   if (ins->type == IR_VOID ? choice != 0 : choice > 4) return NULL;
   for (IrVal i = 0; i < k->ins.n; i++) {
