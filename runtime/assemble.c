@@ -273,18 +273,6 @@ static int packer_work(struct packer *k, uint32_t thread) {
   return first;
 }
 
-static void packer_merge(struct packer *k) {
-  struct rt_build *b = k->b;
-  for (uint32_t free_now = 0; !atomic_compare_exchange_weak(&b->merging, &free_now, 1); free_now = 0)
-    continue;
-  for (uint32_t i = 0; i < k->s->n_projs; i++)
-    if (k->largest[i] > b->largest[i]) b->largest[i] = k->largest[i];
-  b->min_delay = k->min_delay < b->min_delay ? k->min_delay : b->min_delay;
-  b->max_delay = k->max_delay > b->max_delay ? k->max_delay : b->max_delay;
-  b->n_synapses += k->n_synapses;
-  b->merging = 0;
-}
-
 static int packer_job(void *context, uint32_t thread) {
   struct rt_build *b = context;
   struct packer k = {.b = b, .s = b->s, .synapses = {.s = b->s}, .min_delay = UINT32_MAX};
@@ -297,7 +285,7 @@ static int packer_job(void *context, uint32_t thread) {
   bool all = !b->failed;
   rt_barrier(b->s->team, thread);
   if (all) e = packer_work(&k, thread);
-  if (!e && all) packer_merge(&k);
+  if (!e && all) rt_build_merge(b, k.largest, k.min_delay, k.max_delay, k.n_synapses);
   rt_synapses_drop(&k.synapses);
   void *scratch[] = {&k.row, &k.count, &k.place};
   for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) rt_drop(scratch[i]);

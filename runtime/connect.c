@@ -264,6 +264,16 @@ static int attempt(struct rt_build *b) {
   return e ? e : counts_combine(b);
 }
 
+void rt_build_merge(struct rt_build *b, const double *largest, uint32_t min_delay, uint32_t max_delay, uint64_t n) {
+  rt_lock(&b->merging);
+  for (uint32_t i = 0; i < b->s->n_projs; i++)
+    if (largest[i] > b->largest[i]) b->largest[i] = largest[i];
+  b->min_delay = min_delay < b->min_delay ? min_delay : b->min_delay;
+  b->max_delay = max_delay > b->max_delay ? max_delay : b->max_delay;
+  b->n_synapses += n;
+  rt_unlock(&b->merging);
+}
+
 /* Weights larger than was allowed for? Then the largest are known now. */
 static bool weights_fit(struct rt_build *b) {
   bool fit = true;
@@ -293,15 +303,12 @@ static int events_prepare(struct rt_sim *s, struct rt_shard *h) {
 
 /* Sums of ports whose int32 accumulators are not enough; with the same numbers of elements. */
 static int sums_prepare(struct rt_sim *s, struct rt_shard *h) {
-  uint32_t n_ports = 0;
-  for (uint32_t i = 0; i < h->n_slices; i++)
-    if (h->slices[i].pop->class->n_ports > n_ports) n_ports = h->slices[i].pop->class->n_ports;
   if (!s->long_sums) return 0;
-  h->sums_bytes = (uint64_t)n_ports * h->n_elements * sizeof **h->sums;
-  h->sums = rt_alloc(&s->mem, n_ports, sizeof *h->sums);
+  h->sums_bytes = (uint64_t)h->n_ports * h->n_elements * sizeof **h->sums;
+  h->sums = rt_alloc(&s->mem, h->n_ports, sizeof *h->sums);
   h->sums_block = rt_alloc(&s->mem, h->sums_bytes, 1);
   if (!h->sums || !h->sums_block) return NSL_EMEMORY;
-  for (uint32_t k = 0; k < n_ports; k++) h->sums[k] = h->sums_block + (uint64_t)k * h->n_elements;
+  for (uint32_t k = 0; k < h->n_ports; k++) h->sums[k] = h->sums_block + (uint64_t)k * h->n_elements;
   return 0;
 }
 
@@ -319,10 +326,7 @@ static void *straight_to(const struct rt_sim *s, const struct rt_shard *h, uint3
 
 static void *group_to(const struct rt_sim *s, const struct rt_shard *h, const struct rt_group *g) {
   if (rt_forms[g->form].behind) return straight_to(s, h, g->port);
-  uint32_t n_ports = 0;
-  for (uint32_t i = 0; i < h->n_slices; i++)
-    if (h->slices[i].pop->class->n_ports > n_ports) n_ports = h->slices[i].pop->class->n_ports;
-  if (g->nth >= n_ports) return NULL; /* no target of it lies here */
+  if (g->nth >= h->n_ports) return NULL; /* no target of it lies here */
   return s->program->f32 && rt_forms[g->form].sum_bytes == sizeof(int64_t) ? (void *)h->sums[g->nth] : h->acc[g->nth];
 }
 

@@ -23,6 +23,8 @@ double rt_weight_clip(const struct rt_proj *p, double w);
 /* Delay in steps; 0 after rt_fail: less than one, or not a number. */
 uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double delay);
 void rt_connections_advise(struct rt_sim *s); /* advise.c: warnings */
+/* What one thread has found in its rows (largest: by projection) into what all have; any thread, any time. */
+void rt_build_merge(struct rt_build *b, const double *largest, uint32_t min_delay, uint32_t max_delay, uint64_t n);
 int rt_assemble(struct rt_build *b);
 int rt_survey(struct rt_build *b); /* the same facts of synapses that are not stored */
 /* ---- units.c */

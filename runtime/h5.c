@@ -77,18 +77,24 @@ hid_t rt_h5_group(struct rt_h5 *h, hid_t in, const char *name) {
   return g;
 }
 
-hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t cols) {
-  hsize_t now[2] = {0, cols}, most[2] = {H5S_UNLIMITED, cols}, chunk[2] = {1, cols};
-  uint64_t row = H5Tget_size(type) * (cols ? cols : 1);
-  if (row < CHUNK_BYTES) chunk[0] = CHUNK_BYTES / row;
-  hid_t space = H5Screate_simple(cols ? 2 : 1, now, most), how = H5Pcreate(H5P_DATASET_CREATE);
-  H5Pset_chunk(how, cols ? 2 : 1, chunk);
+/* Without the time of day, so that equal runs make equal files. */
+static hid_t set_make(struct rt_h5 *h, hid_t in, const char *name, hid_t type, int rank, const hsize_t *now,
+                      const hsize_t *most, const hsize_t *chunk) {
+  hid_t space = H5Screate_simple(rank, now, most), how = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(how, rank, chunk);
   H5Pset_obj_track_times(how, 0);
   hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
   H5Pclose(how);
   H5Sclose(space);
   if (set < 0) h5_fail(h);
   return set;
+}
+
+hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t cols) {
+  hsize_t now[2] = {0, cols}, most[2] = {H5S_UNLIMITED, cols}, chunk[2] = {1, cols};
+  uint64_t row = H5Tget_size(type) * (cols ? cols : 1);
+  if (row < CHUNK_BYTES) chunk[0] = CHUNK_BYTES / row;
+  return set_make(h, in, name, type, cols ? 2 : 1, now, most, chunk);
 }
 
 int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols,
@@ -110,14 +116,7 @@ hid_t rt_h5_table(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint6
   uint64_t most = CHUNK_BYTES / H5Tget_size(type), wide = cols < 1 ? 1 : cols > most ? most : cols;
   uint64_t high = rows < 1 ? 1 : rows > most / wide ? most / wide : rows;
   hsize_t now[2] = {0, 0}, last[2] = {H5S_UNLIMITED, H5S_UNLIMITED}, chunk[2] = {high, wide};
-  hid_t space = H5Screate_simple(2, now, last), how = H5Pcreate(H5P_DATASET_CREATE);
-  H5Pset_chunk(how, 2, chunk);
-  H5Pset_obj_track_times(how, 0);
-  hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
-  H5Pclose(how);
-  H5Sclose(space);
-  if (set < 0) h5_fail(h);
-  return set;
+  return set_make(h, in, name, type, 2, now, last, chunk);
 }
 
 /* Where [row][col, col + n) lies in a set of one or two dimensions. */

@@ -85,9 +85,9 @@ static void parts_sort(struct rt_sim *s, struct rt_pop *p) {
 
 /* An array for each number of a port, from the first element that has such a port to the last. */
 static int accumulators_make(struct rt_sim *s, struct rt_shard *h) {
-  uint32_t n_ports = 0;
   for (uint32_t i = 0; i < h->n_slices; i++)
-    if (h->slices[i].pop->class->n_ports > n_ports) n_ports = h->slices[i].pop->class->n_ports;
+    if (h->slices[i].pop->class->n_ports > h->n_ports) h->n_ports = h->slices[i].pop->class->n_ports;
+  uint32_t n_ports = h->n_ports;
   h->acc = rt_alloc(&s->mem, n_ports, sizeof *h->acc);
   uint64_t *from = rt_alloc(&s->build_mem, n_ports, sizeof *from), bytes = s->program->f32 ? 4 : 8, total = 0;
   if (!h->acc || !from) return NSL_EMEMORY;

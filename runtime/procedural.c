@@ -299,7 +299,7 @@ int rt_procedural_plan(struct rt_sim *s, uint64_t from, uint32_t n) {
 /* ---- making events */
 
 /* Leaves of a row what goes to this process and is not due yet. */
-static int row_thin(struct maker *m, const struct rt_procedural *q, const struct rt_proj *p, uint64_t step,
+static int row_thin(struct maker *m, const struct rt_proj *p, uint64_t step,
                     struct rt_row_of *row) {
   const struct rt_sim *s = m->synapses.s;
   uint64_t n = 0;
@@ -307,7 +307,6 @@ static int row_thin(struct maker *m, const struct rt_procedural *q, const struct
       rt_grow(&m->delays, &m->delays_cap, row->n + 1, sizeof *m->delays) ||
       rt_grow(&m->weights, &m->weights_cap, row->n + 1, sizeof *m->weights))
     return NSL_EMEMORY;
-  (void)q;
   for (uint64_t i = 0; i < row->n; i++) {
     if (!rt_is_own(s, p->target->lanes[row->target[i] / 64].shard)) continue;
     if (row->delay && step + row->delay[i] <= s->step) continue;
@@ -353,7 +352,7 @@ static int row_make(struct maker *m, const struct rt_proj *p, uint32_t source, u
     return 0;
   }
   bool whole = s->own0 == 0 && s->own1 == s->n_shards && (!row.delay || step + s->min_delay > s->step);
-  if (!whole && (e = row_thin(m, s->procedural, p, step, &row))) return e;
+  if (!whole && (e = row_thin(m, p, step, &row))) return e;
   bool words = kind == RT_ARRIVE_ADD && row.weight;
   if (words && (e = row_words(m, p, &row))) return e;
   struct rt_scatter *to = &m->queue.scatter;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/threads.h"
 
 enum { AT_ONCE = 32 };
 
@@ -24,19 +25,15 @@ int rt_pool_make(struct rt_pool *p, struct rt_mem *mem, uint64_t bytes, uint64_t
   return p->at ? 0 : NSL_EMEMORY;
 }
 
-static void pool_lock(struct rt_pool *p) {
-  for (uint32_t none = 0; !atomic_compare_exchange_weak(&p->lock, &none, 1); none = 0) continue;
-}
-
 /* A chain of free chunks; 0: there are none. */
 static uint32_t pool_take(struct rt_pool *p) {
-  pool_lock(p);
+  rt_lock(&p->lock);
   uint32_t chain = p->free;
   if (chain) p->free = chunk_at(p, chain)->used;
-  p->lock = 0;
+  rt_unlock(&p->lock);
   if (chain) return chain;
   uint32_t at = atomic_fetch_add(&p->used, AT_ONCE);
-  if (at > p->n - AT_ONCE) {
+  if (p->n < AT_ONCE || at > p->n - AT_ONCE) {
     p->used = p->n;
     return 0;
   }
@@ -46,10 +43,10 @@ static uint32_t pool_take(struct rt_pool *p) {
 
 void rt_queue_empty(struct rt_queue *q, struct rt_bin *bin) {
   if (bin->first) {
-    pool_lock(q->pool);
+    rt_lock(&q->pool->lock);
     chunk_at(q->pool, bin->first)->used = q->pool->free;
     q->pool->free = bin->first;
-    q->pool->lock = 0;
+    rt_unlock(&q->pool->lock);
   }
   *bin = (struct rt_bin){0};
 }

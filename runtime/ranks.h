@@ -28,9 +28,13 @@ int rt_ranks_begin(struct rt_mem *m, const volatile int *interrupt, struct rt_ra
 /* Ends the process if a rank is lost: then MPI cannot end in order. */
 void rt_ranks_end(struct rt_ranks *r, int status);
 static inline bool rt_ranks_first(const struct rt_ranks *r) { return !r || r->rank == 0; }
+/* The first shard of a rank. */
+static inline uint32_t rt_ranks_shard(const struct rt_ranks *r, uint32_t n_shards, uint32_t rank) {
+  return (uint32_t)((uint64_t)n_shards * rank / r->n);
+}
 static inline void rt_ranks_shards(const struct rt_ranks *r, uint32_t n_shards, uint32_t *ret_from, uint32_t *ret_to) {
-  *ret_from = r ? (uint32_t)((uint64_t)n_shards * r->rank / r->n) : 0;
-  *ret_to = r ? (uint32_t)((uint64_t)n_shards * (r->rank + 1) / r->n) : n_shards;
+  *ret_from = r ? rt_ranks_shard(r, n_shards, r->rank) : 0;
+  *ret_to = r ? rt_ranks_shard(r, n_shards, r->rank + 1) : n_shards;
 }
 static inline uint32_t rt_ranks_here(const struct rt_ranks *r) { return r ? r->here : 1; }
 

@@ -240,11 +240,11 @@ struct making {
 };
 
 static int own_append(struct rt_rule *r, const uint32_t *own, uint64_t n) {
-  for (uint32_t free_now = 0; !atomic_compare_exchange_weak(&r->merging, &free_now, 1); free_now = 0) continue;
+  rt_lock(&r->merging);
   int e = rt_grow(&r->own, &r->own_cap, r->n_own + n, sizeof *r->own);
   if (!e && n) memcpy(r->own + r->n_own, own, n * sizeof *own);
   if (!e) r->n_own += n;
-  r->merging = 0;
+  rt_unlock(&r->merging);
   return e;
 }
 

@@ -176,6 +176,7 @@ struct rt_file { /* that the run has read */
 struct rt_shard { /* on cache lines of its own: its thread writes it in every step */
   _Alignas(64) struct rt_sim *sim;
   uint32_t index, n_slices, n_elements; /* elements: padded slices, one after another */
+  uint32_t n_ports;                     /* most ports of a class here */
   bool has_pasts; /* a population here has delayed values */
   struct rt_slice *slices;
   /* accumulators by port number of a class, indexed by the element's number here: int64_t, in a float32 program int32_t;

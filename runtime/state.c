@@ -333,7 +333,8 @@ static void waits_walk(struct rt_archive *a, const struct whole *w) {
     parts_each(w, part_waits, k, true);
     if (!is_zero(w->waits, w->drive->tn)) last = k;
   }
-  if (a->writes) rt_ranks_combine(w->s->ranks, &last, 1, RT_MAX_U64);
+  int e = a->writes ? rt_ranks_combine(w->s->ranks, &last, 1, RT_MAX_U64) : 0;
+  if (e && !a->error) a->error = e;
   rt_archive_u64(a, "wait", &last);
   if (last > w->drive->most_delay) rt_archive_odd(a, "a drive");
   if (a->error && !a->writes) return;

@@ -69,17 +69,6 @@ static int proj_look(struct survey *v, const struct rt_proj *p) {
   return 0;
 }
 
-static void survey_merge(struct survey *v) {
-  struct rt_build *b = v->b;
-  for (uint32_t free_now = 0; !atomic_compare_exchange_weak(&b->merging, &free_now, 1); free_now = 0) continue;
-  for (uint32_t i = 0; i < b->s->n_projs; i++)
-    if (v->largest[i] > b->largest[i]) b->largest[i] = v->largest[i];
-  b->min_delay = v->min_delay < b->min_delay ? v->min_delay : b->min_delay;
-  b->max_delay = v->max_delay > b->max_delay ? v->max_delay : b->max_delay;
-  b->n_synapses += v->n;
-  b->merging = 0;
-}
-
 static int survey_job(void *context, uint32_t thread) {
   struct rt_build *b = context;
   struct rt_mem mem = {0};
@@ -98,7 +87,7 @@ static int survey_job(void *context, uint32_t thread) {
     if (!thread) b->next = 0;
     rt_barrier(b->s->team, thread);
   }
-  if (!e) survey_merge(&v);
+  if (!e) rt_build_merge(b, v.largest, v.min_delay, v.max_delay, v.n);
   rt_synapses_drop(&v.synapses);
   rt_mem_free(&mem);
   return e;

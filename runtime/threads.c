@@ -162,8 +162,6 @@ void rt_team_free(struct rt_team *t) {
   rt_mem_free(&mem);
 }
 
-uint32_t rt_team_size(const struct rt_team *t) { return t->n; }
-
 int rt_team_run(struct rt_team *t, int (*job)(void *context, uint32_t thread), void *context) {
   t->job = job;
   t->context = context;

@@ -20,10 +20,6 @@ struct head {
   uint32_t bytes, stop;
 };
 
-static uint32_t first_shard(const struct rt_sim *s, uint32_t rank) {
-  return (uint32_t)((uint64_t)s->n_shards * rank / s->ranks->n);
-}
-
 int rt_trade_make(struct rt_sim *s) {
   if (!s->ranks) return 0;
   struct rt_trade *t = s->trade = rt_alloc(&s->mem, 1, sizeof *t);
@@ -128,7 +124,7 @@ static const uint8_t *shard_unpack(const struct rt_shard *h, const uint8_t *from
 static int message_take(struct rt_sim *s, uint32_t rank, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
   const struct rt_trade *t = s->trade;
   const uint8_t *message = t->all + (size_t)rank * t->block, *from = message + sizeof(struct head);
-  uint32_t k0 = first_shard(s, rank), k1 = first_shard(s, rank + 1);
+  uint32_t k0 = rt_ranks_shard(s->ranks, s->n_shards, rank), k1 = rt_ranks_shard(s->ranks, s->n_shards, rank + 1);
   struct head head;
   memcpy(&head, message, sizeof head);
   for (uint32_t k = k0; k < k1; k++) from = shard_unpack(&s->shards[k], from, in_batch, n_steps, parity);
