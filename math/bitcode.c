@@ -1,4 +1,5 @@
 /* All of this folder as one translation unit, for clang to turn into math.bc. */
+#define NSLM_VECTORS 1
 #include "math/scalar.c"
 
 #undef DEFINE_1

@@ -3,15 +3,14 @@
  * that is inlined into generated kernels (scalar, 8 doubles, 16 floats), and from that bitcode to PTX. The
  * bits agree in all of them: explicit fma, no contraction, no libm.
  *
- * Rows of functions.def: nslm_<name>_f64, _f32 and, under clang, _f64v, _f32v. Rows of draws.def:
+ * Rows of functions.def: nslm_<name>_f64, _f32 and, in the bitcode, _f64v, _f32v. Rows of draws.def:
  * nslm_draw_<name>_..., below. */
 #ifndef NSL_MATH_MATH_H
 #define NSL_MATH_MATH_H
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __clang__
-#define NSLM_VECTORS 1
+#ifdef NSLM_VECTORS /* in the bitcode only: bitcode.c */
 typedef double nslm_f64v __attribute__((ext_vector_type(8)));
 typedef float nslm_f32v __attribute__((ext_vector_type(16)));
 typedef int64_t nslm_i64v __attribute__((ext_vector_type(8)));

@@ -2,6 +2,9 @@
  * input, and the connection rules' draws (hot_rows.h). Compiled to bitcode and, by codegen/, to machine code of every
  * x86 level; the same bits in each, since all arithmetic is on integers. Delivery is scalar (gather and
  * scatter lose) and prefetches PREFETCH events ahead, since latency, not bandwidth, bounds it. */
+#ifdef RT_HOT_BITCODE
+#define NSLM_VECTORS 1
+#endif
 #include "runtime/hot.h"
 
 #include "math/math.h"

@@ -223,10 +223,13 @@ static void folder_name(const struct run *r, char *folder, size_t size) {
   else snprintf(folder, size, "%s.out", name);
 }
 
-static bool holds_checkpoint(const char *folder) {
+/* As the first rank sees it: what is there may change while another looks. */
+static bool holds_checkpoint(const struct run *r, const char *folder) {
   char path[4300];
   snprintf(path, sizeof path, "%s/checkpoint", folder);
-  return access(path, F_OK) == 0;
+  int holds = access(path, F_OK) == 0;
+  rt_ranks_tell(r->ranks, &holds, sizeof holds, 0);
+  return holds;
 }
 
 /* One of several seeds; *ret_over: it is over, and not to be resumed. Of a run that is resumed, those that are over are
@@ -240,21 +243,21 @@ static int seed_of_several(struct run *r, const char *folder, uint64_t seed, boo
   if (r->config.resume && seed < r->meta.next) {
     int exit = EXIT_FAILED;
     *ret_over = rt_seeds_read(&r->seeds, r->x, seed, own, &exit) == 0;
-    if (!*ret_over) fprintf(stderr, "%s\n", rt_error());
+    if (!*ret_over && speaks(r)) fprintf(stderr, "%s\n", rt_error());
     return exit;
   }
   const char *resume = r->config.resume, *with = r->config.compare; /* --compare: each with its own */
   snprintf(other, sizeof other, "%s/seed-%llu", with ? with : "", (unsigned long long)seed);
   r->config.compare = with ? other : NULL;
   bool force = r->config.force;
-  r->config.resume = resume && holds_checkpoint(own) ? from : NULL;
+  r->config.resume = resume && holds_checkpoint(r, own) ? from : NULL;
   r->config.force |= resume != NULL; /* the folder is of the run that is resumed */
   if (!r->config.quiet && rt_ranks_first(r->ranks)) printf("seed %llu\n", (unsigned long long)seed);
   int exit = run_seed(r, own);
   r->config.resume = resume;
   r->config.force = force;
   r->config.compare = with;
-  *ret_over = !holds_checkpoint(own);
+  *ret_over = !holds_checkpoint(r, own);
   return exit;
 }
 
@@ -274,7 +277,7 @@ static int run_seeds(struct run *r, const char *folder, uint64_t first, uint64_t
   for (uint64_t seed = first; !e && seed <= last && exit != EXIT_INTERRUPTED && over; seed++) {
     if (checkpoints && !(r->config.resume && seed < r->meta.next)) {
       r->meta.next = seed;
-      e = rt_resume_seeds_write(&r->meta, folder);
+      e = rt_ranks_agree(r->ranks, rt_ranks_first(r->ranks) ? rt_resume_seeds_write(&r->meta, folder) : 0);
     }
     int now = e ? EXIT_FAILED : seed_of_several(r, folder, seed, &over);
     exit = now ? now : exit;

@@ -367,13 +367,17 @@ void rt_report_table(const struct rt_sim *s, FILE *out) {
 
 void rt_progress(struct rt_sim *s, uint64_t step) {
   double now = rt_clock();
-  if (s->progress_began == 0) s->progress_began = now;
+  if (s->progress_began == 0) {
+    s->progress_began = now;
+    s->progress_from = step;
+  }
   if (now - s->progress_last < 0.2) return;
   s->progress_last = now;
   double wall = now - s->progress_began, model = (double)step * s->dt;
-  double left = step ? wall * (double)(s->n_steps - step) / (double)step : 0;
+  double here = (double)(step - s->progress_from); /* in this process: a run may have been resumed */
+  double left = here > 0 ? wall * (double)(s->n_steps - step) / here : 0;
   fprintf(stderr, "\r%.0f of %.0f ms, %.1f s, real-time factor %.3g, %.0f s left \033[K", model, s->duration,
-          wall, model > 0 ? wall * 1000 / model : 0, left);
+          wall, here > 0 ? wall * 1000 / (here * s->dt) : 0, left);
   fflush(stderr);
 }
 

@@ -429,6 +429,7 @@ struct rt_sim {
   void (*progress)(struct rt_sim *s,
                    uint64_t step); /* NULL: none; called by the first thread after an interval */
   double progress_began, progress_last;
+  uint64_t progress_from; /* the step at which this process began */
   const char *const *allowed; /* --allow-read */
   uint32_t n_allowed, n_files, n_warnings;
   struct rt_file *files;

@@ -8,6 +8,7 @@
 #else
 #define NSLM_MASKS 0
 #endif
+#define NSLM_VECTORS 1
 #include "math/vector.c"
 
 #include "math/poisson.c"

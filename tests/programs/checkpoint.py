@@ -410,6 +410,27 @@ def ranks(t, whole):
     p = call(*many, "--resume", os.path.join(out, "checkpoint.before"), "--quiet", env=environment, timeout=60)
     said = [line for line in p.stderr.splitlines() if "error:" in line]
     t.check(p.returncode not in (0, 124) and len(said) == 1 and "does not hold what" in said[0], "what the first rank alone sees ends all", text_of(p))
+    seeds_of_ranks(t, many[:-3], environment)
+
+
+def seeds_of_ranks(t, mpirun, environment):
+    model = t.write("seeds_of_ranks.nsl", "language 1\n" + SEEDS.format(most=60).replace("cell[40]", "cell[2048]"))
+    program, whole, out = t.path("seeds_of_ranks"), t.path("seeds_of_one"), t.path("seeds_of_two")
+    p = call(NSLC, "build", "--mpi", model, "-o", program)
+    first = call(program, "--out", whole, "--quiet")
+    many = [*mpirun, program, "--threads", "1", "--quiet"]
+    p = call(*many, "--out", out, "--checkpoint", "model=10ms", env=environment)
+    table = open(os.path.join(whole, "seeds.json")).read()
+    t.check(p.returncode == first.returncode and open(os.path.join(out, "seeds.json")).read() == table, "several seeds with checkpoints, two ranks: the same table", text_of(p))
+    shutil.rmtree(out, ignore_errors=True)
+    p = subprocess.Popen([*many, "--out", out, "--checkpoint", "model=2ms"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while p.poll() is None and not os.path.exists(os.path.join(out, "seed-5", "checkpoint")):
+        time.sleep(0.001)
+    running = p.poll() is None
+    kill_ranks(p)
+    p = call(*many, "--resume", out, env=environment)
+    same = p.returncode == first.returncode and open(os.path.join(out, "seeds.json")).read() == table
+    t.check(running and same, "killed in the third, resumed by two ranks: the same table", text_of(p))
 
 
 # ---- at random moments
