@@ -34,7 +34,7 @@ static Severity code_severity(DiagCode code) {
   return SEV_ERROR;
 }
 
-static char *text_vprintf(Arena *a, const char *fmt, va_list args) {
+__attribute__((format(printf, 2, 0))) static char *text_vprintf(Arena *a, const char *fmt, va_list args) {
   va_list again;
   va_copy(again, args);
   int len = vsnprintf(NULL, 0, fmt, again);

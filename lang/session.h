@@ -52,7 +52,7 @@ const char *source_span_text(const Session *s, Span span, Arena *a);
 __attribute__((noreturn, format(printf, 5, 6))) void bug_at(const Session *s, Span span, const char *file, int line,
                                                             const char *fmt, ...);
 /* Its words alone, for who ends the process otherwise. */
-void bug_say(const Session *s, Span span, const char *file, int line, const char *fmt, va_list args);
+__attribute__((format(printf, 5, 0))) void bug_say(const Session *s, Span span, const char *file, int line, const char *fmt, va_list args);
 #define BUG(s, span, ...) bug_at((s), (span), __FILE__, __LINE__, __VA_ARGS__)
 
 #endif

@@ -275,6 +275,16 @@ static bool at_statement_start(const Parser *p) {
   return p->last.code == T_SEP || (p->last.code == T_LBRACE && p->last.body);
 }
 
+/* A statement of later sections that `;` ends where an expression is due: without the `;`, as it is formatted, it would
+ * go on in the next line. */
+static void statement_cut(Parser *p, const Token *end, Token *later) {
+  static const char *const expected[] = {"an expression"};
+  if (!later->bad && !p->skip && !p->mute && !p->stop) {
+    diag_syntax_unexpected(p->s, end->span, "`;`", expected, 1, NULL, NULL, NULL);
+  }
+  later->bad = true;
+}
+
 /* A statement of later sections becomes one token; its first word and its span are kept. */
 static Token later_statement(Parser *p, Token first) {
   Token later = {.code = T_LATER, .span = first.span, .bad = first.bad, .done = true};
@@ -283,6 +293,7 @@ static Token later_statement(Parser *p, Token first) {
   uint32_t bodies = p->n_bodies;
   if (first.code == T_LBRACE) bodies--;
   Token end = statement_end(p, bodies, &later.span.to);
+  if (end.code == T_SEP && tokens_goes_on_after(p->prev)) statement_cut(p, &end, &later);
   if (p->held.code == RAW_NONE) {
     p->held = end;
   } else { /* the next statement has begun */

@@ -12,7 +12,7 @@ static _Thread_local char message[1024];
 const char *rt_error(void) { return message; }
 const char *nsl_error(void) { return message; }
 
-static void message_write(const char *place, const char *fmt, va_list args) {
+__attribute__((format(printf, 2, 0))) static void message_write(const char *place, const char *fmt, va_list args) {
   char text[900];
   vsnprintf(text, sizeof text, fmt, args);
   if (place && *place)

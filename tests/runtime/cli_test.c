@@ -88,7 +88,7 @@ static int run(struct child c, const char *arguments) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-static int shell(const char *fmt, ...) {
+__attribute__((format(printf, 1, 2))) static int shell(const char *fmt, ...) {
   char text[500], command[700];
   va_list args;
   va_start(args, fmt);

@@ -197,12 +197,11 @@ static void independent(const struct what *w, double shared_each, struct rt_team
   uint32_t *row = NULL, *last = calloc(w->tn, sizeof *last);
   size_t cap = 0;
   uint64_t n, before = 0;
-  double cells[PLACES][BLOCKS] = {{0}}, all = 0, chi2 = 0, shared = 0, want = 0;
+  double cells[PLACES][BLOCKS] = {{0}}, chi2 = 0, shared = 0, want = 0;
   for (uint32_t i = 0; i < w->sn; i++) {
     rt_rule_row(&b.s, &b.p, i, &row, &cap, &n);
     for (uint64_t k = 0; k < n; k++) {
       cells[k * PLACES / n][(uint64_t)row[k] * BLOCKS / w->tn]++;
-      all++;
       if (i % 2) shared += last[row[k]];
     }
     if (i % 2) want += (double)n * (double)before * shared_each;
