@@ -158,28 +158,34 @@ static MExpr *draw_call(Checker *c, Scope *scope, const AstCall *call, size_t ro
   return expr_draw(c, dists[row].dist, span, args[0]->dim, args, 4);
 }
 
+bool within_bounds(Checker *c, Scope *scope, const Ast *ast, Dim dim, const Want *want, MExpr **ret_lo, MExpr **ret_hi) {
+  Want w = {.has_dim = true, .dim = dim, .who = "`within`", .allow = want->allow & ~(unsigned)ALLOW_DRAW};
+  if (!ast || ast->kind != AST_INTERVAL) return false;
+  const AstInterval *interval = AST_AS(Interval, ast);
+  *ret_lo = check_expr(c, scope, interval->from, &w);
+  *ret_hi = check_expr(c, scope, interval->to, &w);
+  if (!*ret_lo || !*ret_hi) return false;
+  double lo, hi;
+  if (expr_constant(*ret_lo, false, &lo) && expr_constant(*ret_hi, false, &hi) && !(lo < hi)) {
+    diag_interval_empty(c->s, interval->head.span);
+    return false;
+  }
+  if ((*ret_lo)->kind == MX_NUM && isinf((*ret_lo)->num)) *ret_lo = NULL;
+  if ((*ret_hi)->kind == MX_NUM && isinf((*ret_hi)->num)) *ret_hi = NULL;
+  return true;
+}
+
 MExpr *within_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
   const AstWithin *within = AST_AS(Within, ast);
+  if (is_choice(c, scope, within->draw)) return choice_within(c, scope, AST_AS(Call, within->draw), want, within->interval);
   MExpr *draw = check_inner(c, scope, within->draw, want);
   if (!draw) return NULL;
   if (draw->kind != MX_DRAW || draw->args[2] || draw->args[3]) {
     diag_within_wants_draw(c->s, within->draw->span);
     return NULL;
   }
-  Want w = {
-      .has_dim = true, .dim = draw->dim, .who = "`within`", .allow = want->allow & ~(unsigned)ALLOW_DRAW};
-  const AstInterval *interval = AST_AS(Interval, within->interval);
-  if (!within->interval || within->interval->kind != AST_INTERVAL) return NULL;
-  MExpr *args[4] = {draw->args[0], draw->args[1], check_expr(c, scope, interval->from, &w),
-                    check_expr(c, scope, interval->to, &w)};
-  if (!args[2] || !args[3]) return NULL;
-  double lo, hi;
-  if (expr_constant(args[2], false, &lo) && expr_constant(args[3], false, &hi) && !(lo < hi)) {
-    diag_interval_empty(c->s, interval->head.span);
-    return NULL;
-  }
-  if (args[2]->kind == MX_NUM && isinf(args[2]->num)) args[2] = NULL;
-  if (args[3]->kind == MX_NUM && isinf(args[3]->num)) args[3] = NULL;
+  MExpr *args[4] = {draw->args[0], draw->args[1]};
+  if (!within_bounds(c, scope, within->interval, draw->dim, want, &args[2], &args[3])) return NULL;
   return expr_draw(c, draw->dist, ast->span, draw->dim, args, 4);
 }
 

@@ -11,6 +11,10 @@ MExpr *within_value(Checker *c, Scope *scope, const Ast *ast, const Want *want);
 MExpr *power_value(Checker *c, Span span, MExpr *base, MExpr *exponent);
 /* `choice(a, b, …)`: a draw (check_choice.c). */
 MExpr *choice_value(Checker *c, Scope *scope, const AstCall *call, const Want *want);
+bool is_choice(const Checker *c, Scope *scope, const Ast *ast);
+MExpr *choice_within(Checker *c, Scope *scope, const AstCall *call, const Want *want, const Ast *interval);
+/* The ends of a `within`; NULL: that end is open. */
+bool within_bounds(Checker *c, Scope *scope, const Ast *ast, Dim dim, const Want *want, MExpr **ret_lo, MExpr **ret_hi);
 /* A literal 0 or inf. */
 bool expr_fits_any(const MExpr *e);
 /* Makes literals 0 and inf fit; false after a message when the dimensions differ. */

@@ -357,7 +357,8 @@ static bool setting_at(const Setting *st, Scope *scope, MVar *var, const Ast *as
     return false;
   }
   bool draw = assign->op == ASSIGN_DRAW;
-  Want want = {.has_dim = true, .dim = var->dim, .allow = draw ? ALLOW_DRAW : 0};
+  bool measured = var->value || !st->component->failed; /* what has a wrong value may be measured in anything */
+  Want want = {.has_dim = measured, .dim = var->dim, .allow = draw ? ALLOW_DRAW : 0};
   want.who = arena_printf(c->arena, "`%s` of `%s`", word, name_str(c->s, st->component->name));
   if (var->domain.labels.n) want.labels = &var->domain;
   if (!st->fallback && var->kind == VAR_STATE) want.allow |= ALLOW_CHANGING;

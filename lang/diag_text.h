@@ -102,6 +102,7 @@ void diag_time_misplaced(Session *s, Span span, const char *name);
 void diag_noise_misplaced(Session *s, Span span);
 void diag_draw_misplaced(Session *s, Span span, const char *dist);
 void diag_draw_arguments(Session *s, Span span, const char *dist);
+void diag_choice_outside(Session *s, Span span, Span interval);
 void diag_draw_missing(Session *s, Span span);
 void diag_within_wants_draw(Session *s, Span span);
 void diag_interval_empty(Session *s, Span span);

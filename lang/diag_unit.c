@@ -212,6 +212,11 @@ void diag_draw_arguments(Session *s, Span span, const char *dist) {
   diag_new(s, DIAG_DRAW_ARGUMENTS, span, "`%s` cannot have these arguments", dist);
 }
 
+void diag_choice_outside(Session *s, Span span, Span interval) {
+  Diag *d = diag_new(s, DIAG_DRAW_ARGUMENTS, span, "none of these alternatives lies in the interval");
+  diag_note(s, d, interval, "`within` is here");
+}
+
 void diag_draw_missing(Session *s, Span span) {
   Diag *d = diag_new(s, DIAG_DRAW_MISSING, span, "`~` needs a draw, this is always the same value");
   diag_hint(s, d, "Write `=`, or draw with uniform, normal, exponential or lognormal.");

@@ -94,9 +94,13 @@ neuron cell {
   spike when V > 1 mV { V = 0 mV }
 }
 network net {
-  param fifth = 5 mV
+  param fifth = 5 mV, least = 0 mV
   population E : cell[4000] { tau ~ choice(1 ms, 2 ms, 4 ms);  mode ~ choice(fast, none);  V ~ choice(0, 1 mV, 2 mV, 3 mV, fifth) }
   population F : cell[5] { tau ~ uniform(1 ms, 2 ms) }
+  population G : cell[4000] {
+    tau ~ 2 * (choice(1 ms, 2 ms, 4 ms, 8 ms) within (1 ms, 4 ms])
+    V ~ choice(-1 mV, fifth, 2 mV, tau * 0 mV / (1 ms), 3 mV) within [least, inf)
+  }
   connect one: E -> F.e by total_number(2000) { weight ~ choice(1, 100);  delay = 1 ms }
 }
 experiment x {
@@ -104,6 +108,8 @@ experiment x {
   record tau of E every 2 ms
   record speed of E every 2 ms
   record V of E every 2 ms
+  record tau of G as inside every 2 ms
+  record V of G as V_inside every 2 ms
   record w of F every 2 ms
   record n of F every 2 ms
   run 2 ms with dt = 0.1 ms, seed = 3
@@ -132,6 +138,12 @@ def choices(t):
     hit = sum(run.rows("n")[-1])
     high = (sum(run.rows("w")[-1]) - hit) / 99
     t.check(hit > 800 and abs(high - hit / 2) < 5 * (hit / 4) ** 0.5, "a choice of weights", (hit, high))
+    likely(t, "a choice within an interval without its lower end", run.rows("inside")[0], [4, 8])
+    likely(t, "a choice of what is known at the start, within", run.rows("V_inside")[0], [0, 2, 3, 5])
+    fewer = Run(t, CHOICE, "--set", "net.least=2.5 mV")
+    t.check(fewer.good and set(fewer.rows("V_inside")[0]) == {3, 5}, "the interval is set", fewer.process.stderr)
+    none = Run(t, CHOICE, "--set", "net.least=6 mV")
+    t.check(not none.good and "not `within` its bounds" in none.process.stderr, "no alternative is inside", none.process.stderr)
     first = Run(t, CHOICE, "--set", "net.fifth=7 mV")
     t.check(first.good and first.rows("V")[0] == [7 if v == 5 else v for v in V], "alternatives are set, the draws stay")
     t.check(run.good and Run(t, CHOICE, "--seed", "4").rows("tau")[0] != tau, "another seed, other choices")
