@@ -219,6 +219,8 @@ static struct nsl_drive drive_of(Table *t, const IrDrive *d) {
                             .block = d->block,
                             .n_times = d->times.n,
                             .times = d->times.at,
+                            .n_weights = d->weights.n,
+                            .weights = d->weights.at,
                             .weight = d->weight,
                             .delay = d->delay,
                             .weight_code = code_of(t, d->weight_kernel),

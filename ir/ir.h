@@ -200,7 +200,7 @@ typedef struct {
   uint32_t weight, delay, cond, from, to; /* G slots, or IR_NONE */
   IrKernel *weight_kernel, *delay_kernel; /* synapse kernels where these are drawn, else NULL */
   uint32_t block;                    /* uniforms of all its kernels */
-  VEC(uint32_t) times;
+  VEC(uint32_t) times, weights;      /* weights: of each time, or none */
 } IrDrive;
 typedef struct {
   IrSlice slice;

@@ -68,7 +68,7 @@ void lower_drive(Setup *st, MDrive *m, const Shape *shape) {
   if (lower_draws(st, m->value)) drive_kernel(st, &sc, m, dim, &d);
   else d.value = setup_slot_as(st, m->value, dim, "drive");
   if (lower_draws(st, m->weight)) d.weight_kernel = lower_synapse(st, &sc, m->weight, unit, "weight", 0);
-  else d.weight = setup_slot_as(st, m->weight, unit, "weight");
+  else if (!m->weights.n) d.weight = setup_slot_as(st, m->weight, unit, "weight");
   if (lower_draws(st, m->delay)) d.delay_kernel = lower_synapse(st, &sc, m->delay, TIME, "delay", DELAY_ORDINALS);
   else d.delay = setup_slot_as(st, m->delay, TIME, "delay");
   d.block = lower_block(st, &sc, m->path);
@@ -77,5 +77,7 @@ void lower_drive(Setup *st, MDrive *m, const Shape *shape) {
   d.to = setup_slot_as(st, m->to, TIME, "to");
   for (uint32_t i = 0; i < m->times.n; i++)
     vec_push(st->l->a, &d.times, setup_slot_as(st, m->times.at[i], TIME, "time"));
+  for (uint32_t i = 0; i < m->weights.n; i++)
+    vec_push(st->l->a, &d.weights, setup_slot_as(st, m->weights.at[i], unit, "weight"));
   vec_push(st->l->a, &st->x->drives, d);
 }

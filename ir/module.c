@@ -85,6 +85,7 @@ static void measures_copy(Session *s, const IrModule *in, const IrModule *made, 
 
 static void drive_copy(Session *s, const IrModule *in, const IrModule *made, IrDrive *d, Arena *out) {
   COPY_VEC(out, &d->times);
+  COPY_VEC(out, &d->weights);
   COPY_VEC(out, &d->drawn);
   for (uint32_t i = 0; i < d->drawn.n; i++) d->drawn.at[i] = stand_in(s, in, made, d->drawn.at[i]);
   d->kernel = stand_in(s, in, made, d->kernel);

@@ -104,7 +104,9 @@ static bool not_negative(Net *n, const MExpr *e, const char *who) {
 
 static bool drive_times(Net *n, Scope *scope, const Ast *list, MDrive *ret) {
   Session *s = n->s;
-  const AstListExpr *items = AST_AS(ListExpr, list);
+  const Ast *table = table_of_file(n->c, list);
+  const AstListExpr *items = table ? AST_AS(ListExpr, table) : NULL;
+  if (!items) return false;
   Known last = {false, 0};
   Want want = {.has_dim = true, .dim = dim_time(1), .who = "an event time"};
   for (uint32_t i = 0; i < items->items.n; i++) {
@@ -119,6 +121,38 @@ static bool drive_times(Net *n, Scope *scope, const Ast *list, MDrive *ret) {
     vec_push(s->arena, &ret->times, t);
   }
   return true;
+}
+
+/* The list behind `weights` of `times(…)`; NULL: all events have the weight of the braces. */
+static const Ast *listed_weights(const Net *n, const Drive *d) {
+  for (uint32_t i = 0; d->kind == DRIVE_TIMES && i < d->call->args.n; i++) {
+    const AstNamed *arg = d->call->args.at[i]->kind == AST_NAMED ? AST_AS(Named, d->call->args.at[i]) : NULL;
+    if (arg && strcmp(name_str(n->s, arg->name.name), "weights") == 0) return arg->value;
+  }
+  return NULL;
+}
+
+/* A weight for each time. */
+static bool drive_time_weights(Net *n, Scope *scope, const Drive *d, const MPort *port, const Ast *written, MDrive *ret) {
+  Session *s = n->s;
+  const Ast *list = table_of_file(n->c, written);
+  if (!list) return false;
+  const AstList *items = &AST_AS(ListExpr, list)->items;
+  const char *name = name_str(s, port->name);
+  if (port->n_args == 0) diag_weight_not_taken(s, written->span, name, port->span);
+  else if (d->weight) diag_setting_twice(s, d->weight->head.span, "weight", written->span);
+  else if (d->delay && d->delay->op == ASSIGN_DRAW) diag_times_delay(s, d->delay->head.span);
+  else if (items->n != ret->times.n) diag_time_weights(s, written->span, items->n, ret->times.n);
+  else {
+    Want want = {.has_dim = true, .dim = port->arg_dim, .who = arena_printf(s->arena, "the weight of port `%s`", name)};
+    for (uint32_t i = 0; i < items->n; i++) {
+      MExpr *e = check_expr(n->c, scope, items->at[i], &want);
+      if (!e) return false;
+      vec_push(s->arena, &ret->weights, e);
+    }
+    return true;
+  }
+  return false;
 }
 
 static bool drive_spikes(Net *n, const SourceArgs *args, MDrive *ret) {
@@ -216,23 +250,26 @@ static bool drive_targets(Net *n, Scope *scope, const Ast *ast, MSliceList *ret,
   return !name_none(ret_member->name);
 }
 
+/* Weights, and the delay, of events. */
+static bool drive_link(Net *n, Scope *scope, const Drive *d, const MPort *port, MDrive *ret) {
+  const Ast *weights = listed_weights(n, d);
+  bool good = weights ? drive_time_weights(n, scope, d, port, weights, ret)
+                      : net_link_weight(n, scope, d->ast->head.span, port, d->weight, &ret->weight);
+  return good && (!d->delay || net_link_delay(n, scope, d->delay, true, &ret->delay));
+}
+
 static bool drive_one(Net *n, Scope *scope, const Drive *d, MDrive base, AstWord member) {
   Session *s = n->s;
   const MPopulation *pop = base.target.pop;
   uint32_t index = 0;
   Span span = d->ast->target->span;
-  if (is_events(d)) {
-    MPort *port = net_port(n, pop, member, span, &index);
-    if (!port || !net_link_weight(n, scope, d->ast->head.span, port, d->weight, &base.weight)) return false;
-    if (d->delay && !net_link_delay(n, scope, d->delay, true, &base.delay)) return false;
-    base.port = (int32_t)index;
-  } else {
-    base.input = find_input(n, pop, member, span);
-    base.port = -1;
-    if (!base.input) return false;
-  }
-  if (!drive_source(n, scope, d, base.input ? base.input->dim : DIM_NONE, &base)) return false;
-  if (!net_count(n, span, 1)) return false;
+  const MPort *port = is_events(d) ? net_port(n, pop, member, span, &index) : NULL;
+  if (!is_events(d)) base.input = find_input(n, pop, member, span);
+  if (!port && !base.input) return false;
+  base.port = port ? (int32_t)index : -1;
+  bool good = drive_source(n, scope, d, base.input ? base.input->dim : DIM_NONE, &base);
+  if (port && (good || d->kind != DRIVE_TIMES)) good = drive_link(n, scope, d, port, &base) && good;
+  if (!good || !net_count(n, span, 1)) return false;
   const char *target =
       n->neuron ? name_str(s, member.name)
                 : arena_printf(s->arena, "%s.%s", name_str(s, pop->path), name_str(s, member.name));

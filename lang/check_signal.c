@@ -154,6 +154,15 @@ static bool args_complete(Checker *c, const AstCall *call, const SourceRow *row,
   return true;
 }
 
+/* A list as it stands, or a column of a file where only a list can stand: `step` with `at` takes lists. */
+static bool is_list(Checker *c, const AstCall *call, const SourceRow *row, const ArgRow *arg, const Ast *given) {
+  bool wanted = arg->kind == KIND_LIST;
+  for (uint32_t i = 0; i < call->args.n && row == &source_rows[SOURCE_STEP] && arg->kind == KIND_VALUE; i++)
+    wanted |= call->args.at[i]->kind == AST_NAMED &&
+              strcmp(name_str(c->s, AST_AS(Named, call->args.at[i])->name.name), "at") == 0;
+  return given->kind == AST_LIST || (wanted && is_table_file(c, given));
+}
+
 bool source_args(Checker *c, Scope *scope, const AstCall *call, const SourceRow *row, const Want *want,
                  SourceArgs *ret) {
   uint32_t n, first = 0;
@@ -169,7 +178,7 @@ bool source_args(Checker *c, Scope *scope, const AstCall *call, const SourceRow 
       return false;
     }
     ret->ast[at] = arg->kind == AST_NAMED ? AST_AS(Named, arg)->value : arg;
-    bool list = ret->ast[at]->kind == AST_LIST, text = rows[at].kind == KIND_FILE;
+    bool list = is_list(c, call, row, &rows[at], ret->ast[at]), text = rows[at].kind == KIND_FILE;
     if (text != (ret->ast[at]->kind == AST_STRING) || (rows[at].kind == KIND_LIST && !list) ||
         (list && rows[at].kind != KIND_LIST && row != &source_rows[SOURCE_STEP])) {
       wrong_arguments(c, arg->span, row);
@@ -257,11 +266,13 @@ static MExpr *signal_constant(Checker *c, Scope *scope, const AstCall *call, con
 /* step([v1, v2], at = [t1, t2]): each on (its time, the next]. */
 static MExpr *step_list(Checker *c, Scope *scope, const AstCall *call, const SourceArgs *a, const Want *want) {
   const SourceRow *row = &source_rows[SOURCE_STEP];
-  if (!a->ast[3] || a->ast[0]->kind != AST_LIST || a->ast[1] || a->ast[2]) {
+  if (!a->ast[3] || a->value[0] || a->ast[1] || a->ast[2]) {
     diag_drive_arguments(c->s, call->head.span, row->name, "step([v1, v2, …], at = [t1, t2, …])");
     return NULL;
   }
-  const AstList *values = &AST_AS(ListExpr, a->ast[0])->items, *times = &AST_AS(ListExpr, a->ast[3])->items;
+  const Ast *first = table_of_file(c, a->ast[0]), *at = table_of_file(c, a->ast[3]);
+  if (!first || !at) return NULL;
+  const AstList *values = &AST_AS(ListExpr, first)->items, *times = &AST_AS(ListExpr, at)->items;
   if (values->n != times->n || values->n == 0) {
     diag_source_lists(c->s, a->ast[3]->span, values->n, times->n);
     return NULL;
@@ -286,7 +297,7 @@ static MExpr *step_list(Checker *c, Scope *scope, const AstCall *call, const Sou
 }
 
 static MExpr *signal_step(Checker *c, Scope *scope, const AstCall *call, const SourceArgs *a, const Want *want) {
-  if (a->ast[3] || a->ast[0]->kind == AST_LIST) return step_list(c, scope, call, a, want);
+  if (a->ast[3] || !a->value[0]) return step_list(c, scope, call, a, want);
   if (!window_sense(c, call, a->value[1], a->value[2])) return NULL;
   MExpr *e = signal_window(c, a->value[0], a->value[1], a->value[2]);
   c->signal->step = e;

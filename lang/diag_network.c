@@ -281,6 +281,15 @@ void diag_source_lists(Session *s, Span span, uint32_t values, uint32_t times) {
            times);
 }
 
+void diag_time_weights(Session *s, Span span, uint32_t weights, uint32_t times) {
+  diag_new(s, DIAG_SOURCE_LISTS, span, "%u weights for %u times; there must be one weight for each time", weights, times);
+}
+
+void diag_times_delay(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_DRIVE_ARGUMENTS, span, "events with weights of their own have one delay for all targets");
+  diag_hint(s, d, "Write `delay = …`, or a drive for each weight.");
+}
+
 void diag_pulse_width(Session *s, Span span, double width, double every) {
   diag_new(s, DIAG_PULSE_WIDTH, span, "a pulse of %.6g ms does not fit in a period of %.6g ms", width, every);
 }

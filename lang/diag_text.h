@@ -177,6 +177,8 @@ void diag_too_many_partners(Session *s, Span span, double count, const char *poo
 void diag_not_a_probability(Session *s, Span span, double value);
 void diag_source_argument(Session *s, Span span, const char *source, const char *name, const char *nearest,
                           const char *form);
+void diag_time_weights(Session *s, Span span, uint32_t weights, uint32_t times);
+void diag_times_delay(Session *s, Span span);
 void diag_source_lists(Session *s, Span span, uint32_t values, uint32_t times);
 void diag_pulse_width(Session *s, Span span, double width, double every);
 void diag_rate_noise(Session *s, Span span);

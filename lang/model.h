@@ -237,7 +237,7 @@ typedef struct {
   int32_t port; /* index of the port, or -1: */
   MVar *input;  /* the continuous input */
   MExpr *value;       /* current, rate of poisson: an expression over t */
-  VEC(MExpr *) times; /* times([…]) */
+  VEC(MExpr *) times, weights; /* times([…], weights = […]); no weights: all have `weight` */
   MDataList files;    /* spikes: one; of the samples in the value: one for each */
   MExpr *from, *to;   /* given events, and a current that is one number: on (from, to] only; NULL: always */
   MExpr *weight, *delay, *cond;

@@ -294,6 +294,7 @@ static void print_drive(const Print *p, const MDrive *d) {
   fprintf(p->out, ".%s with %s(", text_of(p, target), kinds[d->kind]);
   print_value(p, "", d->value);
   for (uint32_t i = 0; i < d->times.n; i++) print_value(p, i ? ", " : "", d->times.at[i]);
+  for (uint32_t i = 0; i < d->weights.n; i++) print_value(p, i ? ", " : "; ", d->weights.at[i]);
   for (uint32_t i = 0; i < d->files.n; i++) {
     const MData *f = &d->files.at[i];
     fprintf(p->out, " \"%s\" %s %s", text_of(p, f->path), text_of(p, f->time), text_of(p, f->value));

@@ -43,6 +43,13 @@ static int drawn(struct rt_sim *s, const struct rt_drive *d, const struct nsl_co
 static int weights_make(struct rt_sim *s, struct rt_drive *d) {
   const struct nsl_drive *def = d->def;
   d->weight = rt_value(s, def->weight, 1);
+  if (def->n_weights && !(d->given = rt_alloc(&s->mem, def->n_weights, sizeof *d->given))) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < def->n_weights; i++) {
+    d->given[i] = s->G[def->weights[i]];
+    d->weight = fmax(i ? d->weight : 0, fabs(d->given[i]));
+  }
+  for (uint32_t i = 0; i < def->n_weights; i++)
+    if (!isfinite(d->given[i])) d->weight = d->given[i];
   if (def->weight_code.kernel != NSL_NONE) {
     d->weights = rt_alloc(&s->mem, d->tn + NSL_LANES, sizeof *d->weights);
     if (!d->weights || drawn(s, d, &def->weight_code, d->t0, d->tn, d->weights)) return NSL_EMEMORY;
@@ -99,7 +106,8 @@ static int current_prepare(struct rt_sim *s, struct rt_drive *d) {
 static int event_order(const void *a, const void *b) {
   const struct rt_event_at *x = a, *y = b;
   if (x->step != y->step) return x->step < y->step ? -1 : 1;
-  return x->element < y->element ? -1 : x->element > y->element;
+  if (x->element != y->element) return x->element < y->element ? -1 : 1;
+  return x->nth < y->nth ? -1 : x->nth > y->nth;
 }
 
 /* Events of a phase's drive outside of the phase do not count. */
@@ -108,13 +116,13 @@ static bool in_phase(const struct rt_sim *s, const struct rt_drive *d, double st
   return step > from / s->dt + 1e-6 && step <= to / s->dt + 1e-6;
 }
 
-static int event_add(struct rt_sim *s, struct rt_drive *d, double t, uint32_t element) {
+static int event_add(struct rt_sim *s, struct rt_drive *d, double t, uint32_t element, uint32_t nth) {
   double step = rt_steps(t, s->dt);
   if (!in_phase(s, d, step)) return 0;
   if (!(step + d->delay_steps >= 1))
     return rt_fail_at(NSL_EMODEL, d->def->place, "%s: an event at %g ms would arrive before the first step ends",
                       d->def->path, t);
-  d->events[d->n_events++] = (struct rt_event_at){step < 0x1p63 ? (uint64_t)step : RT_NO_STEP - 1, element};
+  d->events[d->n_events++] = (struct rt_event_at){step < 0x1p63 ? (uint64_t)step : RT_NO_STEP - 1, element, nth};
   return 0;
 }
 
@@ -122,7 +130,7 @@ static int times_prepare(struct rt_sim *s, struct rt_drive *d) {
   int e = 0;
   d->events = rt_alloc(&s->mem, d->def->n_times, sizeof *d->events);
   if (!d->events) return NSL_EMEMORY;
-  for (uint32_t i = 0; !e && i < d->def->n_times; i++) e = event_add(s, d, s->G[d->def->times[i]], NSL_NONE);
+  for (uint32_t i = 0; !e && i < d->def->n_times; i++) e = event_add(s, d, s->G[d->def->times[i]], NSL_NONE, i);
   qsort(d->events, d->n_events, sizeof *d->events, event_order);
   return e;
 }
@@ -140,7 +148,7 @@ static int spikes_prepare(struct rt_sim *s, struct rt_drive *d) {
                         (unsigned long long)i + 1, (unsigned long long)given.ids[i], d->target->def->path, d->t0,
                         d->t0 + d->tn - 1);
     late += rt_steps(given.times[i], s->dt) > (double)s->n_steps;
-    e = event_add(s, d, given.times[i], (uint32_t)given.ids[i]);
+    e = event_add(s, d, given.times[i], (uint32_t)given.ids[i], 0);
   }
   if (late)
     rt_warn(s, "%s: %llu of %llu spikes come after the end of the run", data->path, (unsigned long long)late,
@@ -379,7 +387,9 @@ static int columns_check(struct rt_sim *s, const struct rt_drive *d, uint32_t fi
 
 /* What units.c must know of a drive onto a port. */
 static void port_bound(struct rt_port *port, const struct rt_drive *d) {
-  double typical = d->weights ? rt_weights_typical(d->weights, d->tn) : fabs(d->weight);
+  double typical = d->given     ? rt_weights_typical(d->given, d->def->n_weights)
+                   : d->weights ? rt_weights_typical(d->weights, d->tn)
+                                : fabs(d->weight);
   port->drive_sum += drive_bound(d);
   if (typical == 0 || (port->drive_typical > 0 && port->drive_typical <= typical)) return;
   port->drive_typical = typical;
@@ -444,16 +454,24 @@ int rt_drives_prepare(struct rt_sim *s) {
   return e;
 }
 
+static int units_make(struct rt_sim *s, const double *weights, uint32_t n, double unit, int64_t **ret) {
+  if (!weights) return 0;
+  if (!(*ret = rt_alloc(&s->mem, n, sizeof **ret))) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < n; i++) (*ret)[i] = llrint(weights[i] / unit);
+  return 0;
+}
+
 int rt_drives_units(struct rt_sim *s) {
-  for (uint32_t i = 0; i < s->n_drives; i++) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < s->n_drives; i++) {
     struct rt_drive *d = &s->drives[i];
     if (rt_drive_is_current(d)) continue;
     double unit = s->ports[d->target->port0 + d->def->port].unit;
     d->weight_units = llrint(d->weight / unit);
-    if (!d->weights) continue;
-    if (!(d->units = rt_alloc(&s->mem, d->tn, sizeof *d->units))) return NSL_EMEMORY;
-    for (uint32_t k = 0; k < d->tn; k++) d->units[k] = llrint(d->weights[k] / unit);
+    e = units_make(s, d->weights, d->tn, unit, &d->units);
+    if (!e) e = units_make(s, d->given, d->def->n_weights, unit, &d->given_units);
   }
+  if (e) return e;
   for (uint32_t i = s->own0; i < s->own1; i++) rt_inputs_step(&s->shards[i], 0);
   return 0;
 }

@@ -179,6 +179,14 @@ void rt_drive_draw(struct rt_shard *h, struct rt_drive_part *part, uint64_t step
   if (part->drawn && from < to) poisson_add(&g, step - part->drive->delay_steps, part->drawn, from, to);
 }
 
+/* A given event with a weight of its own; such have one delay. */
+static void deliver_given(const struct giving *g, uint32_t element, uint32_t nth) {
+  const struct rt_drive_part *part = g->part;
+  const struct rt_drive *d = part->drive;
+  if (g->taker) g->taker->take(g->taker->context, element, 1, d->given[nth]);
+  else add(accumulators(g->h, part), element - part->slice->first, d->given_units[nth]);
+}
+
 static void given_add(const struct giving *g, uint64_t step) {
   struct rt_drive_part *part = g->part;
   const struct rt_drive *d = part->drive;
@@ -187,7 +195,9 @@ static void given_add(const struct giving *g, uint64_t step) {
     uint32_t from = event.element == NSL_NONE ? part->from : event.element;
     uint32_t to = event.element == NSL_NONE ? part->to : event.element + 1;
     if (from < part->from || to > part->to) continue;
-    for (uint32_t i = from; i < to; i++) deliver(g, i, 1, event.step);
+    for (uint32_t i = from; i < to; i++)
+      if (d->given) deliver_given(g, i, event.nth);
+      else deliver(g, i, 1, event.step);
   }
 }
 

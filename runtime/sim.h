@@ -248,6 +248,7 @@ struct rt_proj {
 struct rt_event_at { /* a given event */
   uint64_t step;    /* at which it is emitted; its delay is not in it */
   uint32_t element; /* NSL_NONE: for every target */
+  uint32_t nth;     /* among those given: which of `given` is its weight */
 };
 
 struct rt_drive {
@@ -259,9 +260,10 @@ struct rt_drive {
   nsl_kernel_fn *kernel; /* NULL: the value never changes */
   double value;          /* current, rate */
   uint64_t from, to;     /* a current without a kernel acts on steps (from, to] */
+  double *given;         /* by event; NULL: */
   double *weights;       /* by target; NULL: */
   double weight;
-  int64_t *units; /* the weights as integers; NULL: */
+  int64_t *given_units, *units; /* the weights as integers; NULL: */
   int64_t weight_units;
   bool each; /* onto a handler that does more than add: events are given one by one */
   uint32_t *delays; /* by target, in steps; NULL: */

@@ -196,6 +196,37 @@ experiment e { network net
     t.check(all(abs(b - 2 * a) < 1e-6 for a, b in zip(once, twice)), "a target keeps its weight")
 
 
+def weights_of_times(t):
+    """Each event has its own weight, onto a port that sums and onto one whose handler does not only add; lists and columns of a file."""
+    t.write("events.csv", "t, w\n0.7, 10\n1.2, -20\n")
+    model = BOX.replace("q += w }", "q += w }\n  receive mul(w) { seen = seen * w + 1 pA }").replace("seen' = (I - seen) / (1 us)", "seen' = 0") + """
+network net {
+  param J = 2 fC
+  population P : box[130]
+  drive P[1..100].ev with times([1 ms, 2 ms, 2 ms, 3 ms], weights = [1 fC, J, -3 * J, 0.25 fC])
+  drive P.mul with times([1 ms, 1.5 ms, 1.5 ms], weights = [2, 3, 5]) { delay = 0.5 ms }
+  drive P[7].ev with times(csv("events.csv").t ms, weights = csv("events.csv").w fC)
+}
+experiment e { network net
+  record q of P every 0.5 ms
+  record seen of P every 0.5 ms
+  run 4 ms with dt = 0.1 ms }
+"""
+
+    def law(cell, J=2):
+        events = [(1, 1), (2, J), (2, -3 * J), (3, 0.25)] if 1 <= cell <= 100 else []
+        return [sum(w for at, w in events + ([(0.7, 10), (1.2, -20)] if cell == 7 else []) if at <= n / 2) for n in range(9)]
+
+    some = [0, 1, 7, 64, 100, 101, 129]
+    seen = [0] * 3 + [1] + [(1 * 3 + 1) * 5 + 1] * 5  # at 1.5 ms: 0 * 2 + 1
+    for options in ((), ("--precision", "f32"), ("--threads", "2")):
+        compare(t, Run(t, model, *options), f"times with weights {' '.join(options)}".strip(),
+                lambda r: [(r.column("q", k), law(k)) for k in some] + [(r.column("seen", k), seen) for k in some], 1e-6)
+    compare(t, Run(t, model, "--set", "net.J=4 fC"), "a weight among them is set", lambda r: [(r.column("q", k), law(k, 4)) for k in some])
+    wrong = Run(t, model.replace("-3 * J", "J * (1 fC) / (J - 4 fC)"), "--set", "net.J=4 fC")
+    t.check(not wrong.good and "the weight is" in wrong.process.stderr, "a weight among them that is no number", wrong.process.stderr)
+
+
 # ---- files
 
 def files(t):
@@ -523,7 +554,7 @@ experiment e { network net
 
 if __name__ == "__main__":
     tap = Tap()
-    for part in (waveforms, membrane, noise, rates, weights, files, wrong_files, steps_of_a_run, sonata, phases, measures, seeds, families):
+    for part in (waveforms, membrane, noise, rates, weights, weights_of_times, files, wrong_files, steps_of_a_run, sonata, phases, measures, seeds, families):
         try:
             part(tap)
         except Exception as e:  # a part that breaks is one failed test
