@@ -215,10 +215,34 @@ static bool drive_source(Net *n, Scope *scope, const Drive *d, Dim dim, MDrive *
 
 /* ---- the target */
 
-static MVar *find_input(Net *n, const MPopulation *pop, AstWord member, Span span) {
+/* What is driven: `E.I`, `E.I[2]`. */
+typedef struct {
+  AstWord member;
+  AstList indices;
+} Driven;
+
+/* The name of an input, "I[2]" of one of an array. None after a message. */
+static Name input_name(Net *n, Scope *scope, const MComponent *component, const Driven *to) {
+  Checker *c = n->c;
+  Name name = to->member.name;
+  const AstList *indices = &to->indices;
+  const Symbol *array = component->scope ? scope_find_here(component->scope, name) : NULL;
+  const MVar *plain = component_var(component, name);
+  if (indices->n && plain) diag_not_indexed(n->s, to->member.span, name_str(n->s, name), plain->span);
+  if (plain || !array || array->kind != SYM_FAMILY || array->failed) return indices->n && plain ? (Name){0} : name;
+  int32_t values[FAMILY_AXES] = {0};
+  for (uint32_t i = 0; i < indices->n && i < array->family->n_axes; i++)
+    if (!check_element(c, scope, indices->at[i], array->family->axes[i], &values[i])) return (Name){0};
+  if (!indices->n) diag_index_missing(n->s, to->member.span, name_str(n->s, name), array->family->n_axes, array->span);
+  const Symbol *element = indices->n ? family_member(c, array, values, indices->n, to->member.span) : NULL;
+  return element ? element->name : (Name){0};
+}
+
+static MVar *find_input(Net *n, Scope *scope, const MPopulation *pop, const Driven *to, Span span) {
   Session *s = n->s;
   const MComponent *component = pop->component;
   TextList words = {0};
+  AstWord member = to->member;
   if (component->failed) return NULL;
   for (uint32_t i = 0; i < component->vars.n; i++)
     if (component->vars.at[i]->kind == VAR_INPUT)
@@ -227,6 +251,8 @@ static MVar *find_input(Net *n, const MPopulation *pop, AstWord member, Span spa
     diag_input_missing(s, span, name_str(s, pop->base), words.at, words.n);
     return NULL;
   }
+  member.name = input_name(n, scope, component, to);
+  if (name_none(member.name)) return NULL;
   MVar *var = component_var(component, member.name);
   uint32_t index;
   if (var && var->kind == VAR_INPUT) return var;
@@ -241,7 +267,13 @@ static MVar *find_input(Net *n, const MPopulation *pop, AstWord member, Span spa
 }
 
 /* In an experiment with a lone neuron the target is a name of the neuron. */
-static bool drive_targets(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, AstWord *ret_member) {
+static bool drive_targets(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, Driven *ret_to) {
+  const Ast *array = ast->kind == AST_SUBSCRIPT ? AST_AS(Subscript, ast)->base : NULL;
+  if (array && (n->neuron || array->kind == AST_MEMBER)) {
+    ret_to->indices = AST_AS(Subscript, ast)->indices;
+    ast = array;
+  }
+  AstWord *ret_member = &ret_to->member;
   if (!n->neuron) return net_slices(n, scope, ast, ret, ret_member);
   MSlice all = {n->pops.at[0]->elements[0], NULL, NULL, ast->span};
   vec_push(n->s->arena, ret, all);
@@ -258,21 +290,24 @@ static bool drive_link(Net *n, Scope *scope, const Drive *d, const MPort *port, 
   return good && (!d->delay || net_link_delay(n, scope, d->delay, true, &ret->delay));
 }
 
-static bool drive_one(Net *n, Scope *scope, const Drive *d, MDrive base, AstWord member) {
+static bool drive_one(Net *n, Scope *scope, const Drive *d, MDrive base, const Driven *to) {
   Session *s = n->s;
   const MPopulation *pop = base.target.pop;
   uint32_t index = 0;
   Span span = d->ast->target->span;
-  const MPort *port = is_events(d) ? net_port(n, pop, member, span, &index) : NULL;
-  if (!is_events(d)) base.input = find_input(n, pop, member, span);
+  const MPort *port = is_events(d) ? net_port(n, pop, to->member, span, &index) : NULL;
+  if (!is_events(d)) base.input = find_input(n, scope, pop, to, span);
   if (!port && !base.input) return false;
+  if (port && to->indices.n) {
+    diag_not_indexed(s, to->member.span, name_str(s, port->name), port->span);
+    return false;
+  }
   base.port = port ? (int32_t)index : -1;
   bool good = drive_source(n, scope, d, base.input ? base.input->dim : DIM_NONE, &base);
   if (port && (good || d->kind != DRIVE_TIMES)) good = drive_link(n, scope, d, port, &base) && good;
   if (!good || !net_count(n, span, 1)) return false;
-  const char *target =
-      n->neuron ? name_str(s, member.name)
-                : arena_printf(s->arena, "%s.%s", name_str(s, pop->path), name_str(s, member.name));
+  const char *name = name_str(s, base.input ? base.input->name : to->member.name);
+  const char *target = n->neuron ? name : arena_printf(s->arena, "%s.%s", name_str(s, pop->path), name);
   MDrive *drive = NEW(s->arena, MDrive);
   *drive = base;
   drive->path = net_unique_path(n, name_fmt(s, "%s -> %s", d->name, target), (Span){0, 0});
@@ -283,14 +318,14 @@ static bool drive_one(Net *n, Scope *scope, const Drive *d, MDrive base, AstWord
 static bool drive_element(Net *n, Scope *scope, const Drive *d) {
   MDrive base = {.span = d->ast->head.span, .kind = d->kind};
   MSliceList targets = {0};
-  AstWord member = {0};
+  Driven to = {0};
   bool skip;
   if (!net_condition(n, scope, d->ast->cond, &base.cond, &skip)) return false;
   if (skip) return true;
-  if (!drive_targets(n, scope, d->ast->target, &targets, &member)) return false;
+  if (!drive_targets(n, scope, d->ast->target, &targets, &to)) return false;
   for (uint32_t i = 0; i < targets.n; i++) {
     base.target = targets.at[i];
-    if (!drive_one(n, scope, d, base, member)) return false;
+    if (!drive_one(n, scope, d, base, &to)) return false;
   }
   return true;
 }

@@ -3,6 +3,7 @@
  * An expect holds a value against an interval; a comparison is an interval with one open end. Value and ends are
  * expressions over the network's values and measures of the run (measures.def), which stand in them as globals
  * that get their value when the run is over. */
+#include "lang/check_inner.h"
 #include "lang/net.h"
 
 #include <math.h>
@@ -32,11 +33,19 @@ static const char *callee_text(const Session *s, const AstCall *call) {
   return call->callee->kind == AST_NAME ? name_str(s, AST_AS(NameRef, call->callee)->name.name) : "";
 }
 
+static MPopulation *signal_meant(const Net *n, const Ast *of) {
+  return of->kind == AST_NAME ? net_signal_named(n, AST_AS(NameRef, of)->name.name) : NULL;
+}
+
+/* Of the run, and not over the indices of a table of the network? */
+static bool of_the_run(const Net *n, const Ast *of) {
+  return n->neuron || of->kind == AST_MEMBER || signal_meant(n, of) || net_has_cells(n, of);
+}
+
 /* min, max and mean are functions of the language too: of two values, or over indices. */
 static bool means_measure(const Net *n, const MeasureRow *row, const AstCall *call) {
   if (row->of == OF_SPIKES || row == &rows[MEASURE_VALUE]) return true;
-  return call->args.n == 1 && (n->neuron || row != &rows[MEASURE_MEAN] || call->args.at[0]->kind == AST_MEMBER ||
-                               net_has_cells(n, call->args.at[0]));
+  return call->args.n == 1 && (row != &rows[MEASURE_MEAN] || of_the_run(n, call->args.at[0]));
 }
 
 static const MeasureRow *measure_row(const Net *n, const AstCall *call) {
@@ -63,7 +72,7 @@ static bool measure_spikes(Net *n, const Ast *of, MMeasure *m) {
   return true;
 }
 
-/* `E.V`; of a lone neuron any expression over its variables. */
+/* `E.V`, or a signal; of a lone neuron any expression over its variables. */
 static bool measure_values(Net *n, const MeasureRow *row, const Ast *of, MMeasure *m, Dim *ret_dim) {
   Session *s = n->s;
   MSliceList slices = {0};
@@ -73,6 +82,8 @@ static bool measure_values(Net *n, const MeasureRow *row, const Ast *of, MMeasur
   AstNameRef var;
   if (n->neuron) {
     vec_push(s->arena, &slices, ((MSlice){n->pops.at[0]->elements[0], NULL, NULL, of->span}));
+  } else if (signal_meant(n, of)) {
+    vec_push(s->arena, &slices, ((MSlice){signal_meant(n, of), NULL, NULL, of->span}));
   } else if (of->kind != AST_MEMBER && net_has_cells(n, of)) {
     bool good = net_cell_values(n, of, row->name, &r, ret_dim);
     for (uint32_t i = 0; good && i < r.items.n; i++) vec_push(s->arena, &m->items, r.items.at[i]);
@@ -157,8 +168,8 @@ static bool unknown_measure(Net *n, const Ast *ast) {
   Name name = AST_AS(NameRef, call->callee)->name.name;
   if (is_function(n, name)) return false;
   const Ast *arg = call->args.n == 1 ? call->args.at[0] : NULL;
-  bool sum = strcmp(name_str(s, name), "sum") == 0;
-  if (sum && arg && arg->kind != AST_MEMBER && !net_has_cells(n, arg)) return false; /* over indices */
+  bool nested = arg && arg->kind == AST_CALL && measure_row(n, AST_AS(Call, arg));
+  if (is_total(n->c, ast) && arg && !nested && !of_the_run(n, arg)) return false; /* over indices */
   const char *words[MEASURE_COUNT];
   for (size_t i = 0; i < MEASURE_COUNT; i++) {
     words[i] = rows[i].name;

@@ -534,6 +534,83 @@ experiment e { network net
     t.check(same([row[k] for k in ("mean", "sd", "min", "max", "holds")], want, 1e-6) and len(set(v)) > 1, "seeds.json: an expect over seeds", row)
 
 
+ARRAYS = """
+component part { index s = {a, b}
+  input J[s] : pA
+  state z[s] = 0 fC
+  z[s]' = J[s] }
+neuron cell { index k = 1..3
+  input I[k] : pA, K : pA
+  state q[k] = 0 fC
+  q[k]' = I[k] + K
+  use d = part { J[a] = 2 * I[1];  J[b] = -I[3] } }
+"""
+
+
+def arrays_of_inputs(t):
+    """Elements of an array of inputs are driven by their index: of populations and of a lone neuron."""
+    model = ARRAYS + """
+network net {
+  index j = 2..3
+  param v[j] = [5 pA, 7 pA]
+  population P : cell[3]
+  drive P[0..1].I[1] with constant(1 pA)
+  drive P[1].I[1] with step(2 pA, from = 1 ms)
+  drive P.I[m] with constant(v[m]) for m in j
+  drive P.K with constant(10 pA) }
+experiment e { network net
+  record q of P every 1 ms
+  record d.z[a] of P as za every 1 ms
+  record d.z[b] of P as zb every 1 ms
+  run 2 ms with dt = 0.1 ms }
+experiment alone { neuron cell
+  drive I[1] with constant(3 pA)
+  drive I[3] with constant(-1 pA)
+  record q every 1 ms
+  run 2 ms with dt = 0.1 ms
+  expect max(q[1]) in [5.99 fC, 6.01 fC]
+  expect value(q[3], at = 1 ms) in [-1.01 fC, -0.99 fC] }
+"""
+
+    def pairs(r):
+        first = [[0, 11, 22], [0, 11, 24], [0, 10, 20]]
+        return [(r.column("q_1", i), first[i]) for i in range(3)] + [(r.column("q_2", 0), [0, 15, 30]), (r.column("q_3", 2), [0, 17, 34]),
+                (r.column("za", 1), [0, 2, 8]), (r.column("zb", 1), [0, -7, -14])]
+    compare(t, Run(t, model, "--experiment", "e"), "arrays of inputs are driven by index", pairs, 1e-9)
+    compare(t, Run(t, model, "--experiment", "alone"), "an array of inputs of a lone neuron",
+            lambda r: [(r.column("q_1"), [0, 3, 6]), (r.column("q_2"), [0, 0, 0]), (r.column("q_3"), [0, -1, -2])], 1e-9)
+
+
+def expected_values(t):
+    """Expects over tables of the network, also drawn, and over signals."""
+    model = BOX + """
+network net {
+  index p = {A, B, C}
+  param J[p] = [1 fC, 2 fC, 6 fC], q[p] ~ uniform(1, 2)
+  population P[k in p] : box[2]
+  drive P[A].ev with times([1 ms]) { weight = J[B] }
+  signal da : nM = 8 nM { da' = -da / (1 ms) } }
+experiment e { network net
+  run 2 ms with dt = 0.1 ms, seed = 9
+  expect mean(J[p]) == 3 fC
+  expect sum(J[p]) / mean(J[p]) in [3, 3]
+  expect max(P.q) / mean(J[p]) in [0.5, 1]
+  expect mean(q[p]) in [1, 2]
+  expect max(da) in [7.23 nM, 7.24 nM]
+  expect value(da, at = 1 ms) in [2.94 nM, 2.95 nM]
+  expect mean(da) in [2 nM, 3 nM] after 0.5 ms
+  expect min(da) < mean(J[p]) * 1 nM / (1 fC) }
+"""
+    run = Run(t, model)
+    found = [x["value"] for x in run_json(run.out)["expect"]] if run.good else []
+    t.check(run.good and run.process.returncode == 0, "expects over tables and signals hold", run.process.stderr)
+    law = [8e-6 * math.exp(-i / 10) for i in range(21)]  # mM
+    want = [3, 3, 2 / 3, None, law[1], law[10], mean_of(law[6:]), law[20]]
+    t.check(len(found) == 8 and all(w is None or abs(f - w) < 1e-9 * abs(w) for f, w in zip(found, want)), "their values", (found, want))
+    t.check(len(found) == 8 and 1 < found[3] < 2 and run_json(Run(t, model, "--seed", "10").out)["expect"][3]["value"] != found[3],
+            "a mean of drawn params, another with another seed", found)
+
+
 def families(t):
     model = BOX.replace("state q", "param C = 1\n  state q") + """
 network net {
@@ -554,7 +631,7 @@ experiment e { network net
 
 if __name__ == "__main__":
     tap = Tap()
-    for part in (waveforms, membrane, noise, rates, weights, weights_of_times, files, wrong_files, steps_of_a_run, sonata, phases, measures, seeds, families):
+    for part in (waveforms, membrane, noise, rates, weights, weights_of_times, files, wrong_files, steps_of_a_run, sonata, phases, measures, seeds, arrays_of_inputs, expected_values, families):
         try:
             part(tap)
         except Exception as e:  # a part that breaks is one failed test
