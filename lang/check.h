@@ -59,7 +59,7 @@ enum {
   ALLOW_CHANGING = 16, /* states, lets, inputs (not only what is constant in a run) */
   ALLOW_SIGNAL = 32,   /* sine(…), noise(…), … (drives.def): in drives only; c->signal is set */
   ALLOW_MEASURE = 64,  /* rate(E), … (measures.def): in expects only; c->expect is set */
-  ALLOW_COLUMN = 128   /* `csv("cells.csv").tau ms`, a number for each cell: in settings; c->cells is set */
+  ALLOW_COLUMN = 128   /* `csv("cells.csv").tau ms`, a number for each cell: in settings (c->cells is set), params, initial values */
 };
 
 MExpr *check_expr(Checker *c, Scope *scope, const Ast *ast, const Want *want);
@@ -132,6 +132,8 @@ bool is_table_file(Checker *c, const Ast *ast);
 const Ast *table_of_file(Checker *c, const Ast *ast);
 /* A column as one number for each of c->cells. NULL after a message. (check_cells.c) */
 MExpr *column_of_cells(Checker *c, Scope *scope, const Ast *ast, const Want *want);
+/* Have the columns in the component's own values a number for each cell? Settings stand in their place. */
+bool cells_fit(Checker *c, const CellsContext *cells, const MComponent *component, const MSettingList *settings);
 /* 1 in c->cells, 0 outside. */
 MExpr *cells_inside(Checker *c, Span span);
 /* Its labels as a set. NULL after a message. */

@@ -1,15 +1,16 @@
-/* Settings that differ from cell to cell: `V_th = csv("cells.csv").V_th mV` -> one number for each element, and the
- * elements of a part, `E[0..99].tau_m = 12 ms`.
+/* Values that differ from cell to cell: `V_th = csv("cells.csv").V_th mV` -> one number for each element, in settings
+ * and in a component's own params and initial values; and the elements of a part, `E[0..99].tau_m = 12 ms`.
  *
  * A column is read when the model is compiled (check_table.c); that it has a line for each element is checked here if
- * their number is known, and in any case when the program starts, since sizes can be set. Needs c->cells. */
+ * their number is known, and in any case when the program starts, since sizes can be set: in settings by c->cells, in
+ * components for each population that has them (cells_fit). */
 #include "lang/check.h"
 
 static MExpr *column_expr(Checker *c, MColumn *column, Dim dim) {
   MExpr *e = expr_leaf(c, MX_COLUMN, dim, column->span);
   e->column = column;
-  column->from = c->cells->from;
-  column->to = c->cells->to;
+  column->from = c->cells ? c->cells->from : NULL;
+  column->to = c->cells ? c->cells->to : NULL;
   return e;
 }
 
@@ -28,10 +29,38 @@ static bool column_values(Checker *c, Scope *scope, const AstList *items, const 
   return true;
 }
 
+static bool column_fits(Checker *c, const CellsContext *cells, Span span, uint32_t n) {
+  if (n && !(cells && cells->known && cells->count != n)) return true;
+  const char *count = cells && cells->known ? arena_printf(c->arena, "%.16g", cells->count) : "more";
+  const char *text = cells ? arena_printf(c->arena, "the column has %u values, `%s` has %s cells", n, cells->name, count)
+                           : "the column has no values";
+  diag_table_file(c->s, span, text, "A column gives one value for each cell, in their order.");
+  return false;
+}
+
+/* The columns in a value of a component's own, for a population. */
+static bool columns_fit(Checker *c, const CellsContext *cells, const MExpr *e) {
+  bool good = e->kind != MX_COLUMN || !e->column->values || column_fits(c, cells, e->column->span, e->column->n);
+  for (uint32_t i = 0; good && i < e->n_args; i++) good = !e->args[i] || columns_fit(c, cells, e->args[i]);
+  return good;
+}
+
+bool cells_fit(Checker *c, const CellsContext *cells, const MComponent *component, const MSettingList *settings) {
+  bool good = true;
+  for (uint32_t i = 0; component->columns && i < component->vars.n; i++) {
+    const MVar *var = component->vars.at[i];
+    bool set = false;
+    for (uint32_t k = 0; k < settings->n; k++) set |= settings->at[k].var == var;
+    if (!set && var->value && var->kind != VAR_LET) good &= columns_fit(c, cells, var->value);
+  }
+  return good;
+}
+
 MExpr *column_of_cells(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
-  if (!(want->allow & ALLOW_COLUMN) || !c->cells) {
-    diag_table_file(c->s, ast->span, "one value for each cell stands only in the settings of a population",
-                    "With an index a column fills a table: `param N[pop] = csv(\"sizes.csv\").N`.");
+  if (!(want->allow & ALLOW_COLUMN)) {
+    diag_table_file(c->s, ast->span, "one value for each cell stands only in params, initial values and settings of cells",
+                    c->signal ? "Give it to a param of the cells; over time, `samples(\"file.csv\")` can have a column for each target."
+                              : "With an index a column fills a table: `param N[pop] = csv(\"sizes.csv\").N`.");
     return NULL;
   }
   const Ast *call = ast->kind == AST_COLUMN ? AST_AS(Column, ast)->base : ast;
@@ -42,13 +71,7 @@ MExpr *column_of_cells(Checker *c, Scope *scope, const Ast *ast, const Want *wan
   const Ast *table = table_of_file(c, ast);
   if (!table) return NULL;
   const AstList *items = &AST_AS(ListExpr, table)->items;
-  if (!items->n || (c->cells->known && c->cells->count != items->n)) {
-    const char *cells = c->cells->known ? arena_printf(c->arena, "%.16g", c->cells->count) : "more";
-    diag_table_file(c->s, ast->span,
-                    arena_printf(c->arena, "the column has %u values, `%s` has %s cells", items->n, c->cells->name, cells),
-                    "A column gives one value for each cell, in their order.");
-    return NULL;
-  }
+  if (!column_fits(c, c->cells, ast->span, items->n)) return NULL;
   MColumn *column = NEW(c->arena, MColumn);
   double *values = NEW_ARRAY(c->arena, double, items->n);
   MExpr **checked = NEW_ARRAY(c->arena, MExpr *, items->n);

@@ -134,6 +134,12 @@ static bool declared_dim(Comp *k, const VarDecl *decl, const MVar *var, Want *wa
 
 static bool is_signal(const Comp *k) { return strcmp(name_str(k->s, k->block->what.name), "signal") == 0; }
 
+/* Can each cell have its own value, from a file? */
+static bool of_cells(const Comp *k, const MVar *var) {
+  bool others = is_signal(k) || strcmp(name_str(k->s, k->block->what.name), "synapse") == 0;
+  return !others && (var->kind == VAR_PARAM || var->kind == VAR_STATE);
+}
+
 static bool value_given(Comp *k, const VarDecl *decl, const MVar *var) {
   bool given = decl->value != NULL;
   if (var->kind == VAR_INPUT) {
@@ -164,7 +170,7 @@ static void resolve_var(Checker *c, Symbol *symbol) {
   if (choice) want.labels = &var->domain;
   if (decl->value) {
     var->draw = item->draw;
-    want.allow = value_allow(var->kind, var->draw);
+    want.allow = value_allow(var->kind, var->draw) | (of_cells(k, var) ? ALLOW_COLUMN : 0);
     var->value = check_expr(c, symbol->scope, decl->value, &want);
     if (!var->value) goto done;
     var->dim = var->value->dim;

@@ -73,6 +73,8 @@ bool domain_holds(const MDomain *domain, const MExpr *value) {
 }
 
 void check_in_domain(Checker *c, const MDomain *domain, Name what, const MExpr *value) {
+  for (uint32_t i = 0; value && value->kind == MX_COLUMN && i < value->column->n; i++)
+    check_in_domain(c, domain, what, value->column->items[i]);
   if (!value || domain_holds(domain, value)) return;
   const char *text = source_span_text(c->s, value->span, c->arena);
   const char *interval = source_span_text(c->s, domain->span, c->arena);

@@ -107,6 +107,7 @@ static void check_defaults(Comp *k) {
   for (uint32_t i = 0; i < k->m->vars.n; i++) {
     const MVar *var = k->m->vars.at[i];
     if (!var->draw) check_in_domain(k->c, &var->domain, var->name, var->value);
+    k->m->columns |= expr_has(var->value, MX_COLUMN);
   }
 }
 

@@ -362,7 +362,7 @@ static bool setting_at(const Setting *st, Scope *scope, MVar *var, const Ast *as
   want.who = arena_printf(c->arena, "`%s` of `%s`", word, name_str(c->s, st->component->name));
   if (var->domain.labels.n) want.labels = &var->domain;
   if (!st->fallback && var->kind == VAR_STATE) want.allow |= ALLOW_CHANGING;
-  if (c->cells) want.allow |= ALLOW_COLUMN;
+  if (c->cells || !st->fallback) want.allow |= ALLOW_COLUMN;
   const MComponent *before = c->fallback;
   c->fallback = st->fallback;
   MExpr *value = check_expr(c, scope, ast, &want);
@@ -373,8 +373,6 @@ static bool setting_at(const Setting *st, Scope *scope, MVar *var, const Ast *as
     return false;
   }
   if (!draw) check_in_domain(c, &var->domain, var->name, value);
-  for (uint32_t i = 0; value->kind == MX_COLUMN && i < value->column->n; i++)
-    check_in_domain(c, &var->domain, var->name, value->column->items[i]);
   MSetting set = {.var = var, .value = value, .draw = draw, .span = assign->head.span};
   vec_push(c->arena, st->ret, set);
   return true;

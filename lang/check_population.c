@@ -113,6 +113,12 @@ static bool population_settings(Net *n, Scope *scope, MPopulation *p, const AstL
   return good;
 }
 
+static bool population_cells_fit(Net *n, const MPopulation *p) {
+  Known size = net_known(n, p->size);
+  CellsContext cells = {.name = name_str(n->s, p->path), .known = size.known, .count = size.value};
+  return cells_fit(n->c, &cells, p->component, &p->settings);
+}
+
 static MPopulation *population_new(Net *n, Name path, Name base, MComponent *component, MExpr *size,
                                    Span span) {
   MPopulation *p = NEW(n->s->arena, MPopulation);
@@ -147,7 +153,7 @@ void net_check_population(Net *n, NetPop *pop) {
     MExpr *size = good ? net_count_expr(n, scope, ast->size, who, 1, LARGEST_POPULATION) : NULL;
     Name path = net_element_name(n, pop->name, &pop->axes, i);
     MPopulation *p = pop->elements[i] = population_new(n, path, pop->name, component, size, ast->name.span);
-    good = good && size && population_settings(n, scope, p, &ast->settings);
+    good = good && size && population_settings(n, scope, p, &ast->settings) && population_cells_fit(n, p);
   }
 }
 
@@ -165,7 +171,7 @@ void net_lone_population(Net *n, MComponent *component, Span span, const AstList
   MExpr *one = expr_number(n->c, 1, DIM_NONE, span);
   MPopulation *p = pop->elements[0] = population_new(n, pop->name, pop->name, component, one, span);
   vec_push(s->arena, &n->pops, pop);
-  population_settings(n, n->scope, p, settings);
+  if (population_settings(n, n->scope, p, settings)) population_cells_fit(n, p);
 }
 
 /* ---- what an experiment sets in a population: `cell[L4e].na.g = 3 mS/cm^2` */

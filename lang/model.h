@@ -135,6 +135,7 @@ struct MComponent {
   Name name;
   Name what; /* keyword: neuron, … */
   bool failed; /* checked with errors: what is missing in it is no error of its users */
+  bool columns; /* a param or an initial value has a number for each cell, from a file */
   void *scope; /* in the checker only: the names that its expressions see */
   Name doc;
   Span span;

@@ -190,7 +190,9 @@ static void seeds_find(struct run *r, uint64_t *ret_first, uint64_t *ret_last) {
   int e = open_same(r);
   if (!e && r->config.resume && r->meta.several) e = rt_resume_check(s, &r->config);
   double last = e || r->config.has_seed ? -1 : rt_value(s, s->x->seed_last, -1);
-  bool several = !e && last > (double)s->seed;
+  bool several = !e && last > (double)s->seed, asked = !e && s->x->seed_last != NSL_NONE && !r->config.has_seed;
+  if (asked && !(last >= (double)s->seed))
+    e = rt_fail(NSL_EMODEL, "%s: `seeds`: there is nothing from %.0f to %.0f", s->x->name, (double)s->seed, last);
   if (several && last - (double)s->seed >= MOST_SEEDS)
     e = rt_fail(NSL_EMODEL, "%s: `seeds` means %.0f runs, at most %d are done at once; run parts of it with --seed",
                 s->x->name, last - (double)s->seed + 1, MOST_SEEDS);

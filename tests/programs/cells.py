@@ -81,6 +81,61 @@ def cells(t):
             other.process.stderr)
 
 
+# ---- columns of components
+
+OWN = """
+component leak { param g = csv("leak.csv").g nS in (0 nS, inf);  input V : mV;  let I = g * V }
+component both { use l = leak;  input V : mV;  let I = l.I }
+neuron cell {
+  param tau = csv("cells.csv").tau ms in (0 ms, inf)
+  param twice = 2 * tau, wide ~ normal(csv("cells.csv").V0 mV, 0 mV)
+  use a = leak
+  use b = leak { g = 2 * csv("leak.csv").g nS }
+  use c = both
+  state V = csv("cells.csv").V0 mV, z = twice / (1 ms)
+  V' = 0
+  z' = 0
+  let I = a.I + b.I + c.I
+}
+network net {
+  param n = 6
+  population P : cell[n]
+  population Q : cell[6] { tau = 3 ms;  c.l.g = 7 nS }
+  population R : cell[2] { tau = 1 ms;  V = 1 mV;  a.g = 1 nS;  b.g = 1 nS;  c.l.g = 1 nS;  wide = 0 mV }
+}
+experiment e {
+  network net { Q[1..2].V = 9 mV }
+  record tau of (P, Q) as tau every 1 ms
+  record z of (P, Q) as z every 1 ms
+  record V of (P, Q) as V every 1 ms
+  record I of (P, Q, R) as I every 1 ms
+  record wide of P as wide every 1 ms
+  run 1 ms with dt = 0.1 ms
+}
+experiment one {
+  neuron cell { tau = 3 ms;  V = 1 mV;  a.g = 1 nS;  b.g = 1 nS;  c.l.g = 2 nS;  wide = 0 mV }
+  run 1 ms with dt = 0.1 ms
+  expect max(I) in [4 pA, 4 pA]
+}
+"""
+
+
+def columns_of_components(t):
+    table(t, "cells.csv", 6)
+    g = [1, 2, 0.5, 4, 3, 2.5]
+    t.write("leak.csv", "g\n" + "".join(f"{x}\n" for x in g))
+    run = Run(t, OWN, "--experiment", "e")
+    late = START[:1] + [9, 9] + START[3:6]
+    compare(t, run, "columns of a neuron and of its parts; settings instead of them",
+            lambda r: [(r.rows("tau")[0], TAU[:6] + [3] * 6), (r.rows("z")[1], [2 * x for x in TAU[:6]] + [6] * 6),
+                       (r.rows("V")[0], START[:6] + late), (r.rows("wide")[0], START[:6]),
+                       (r.rows("I")[0], [4 * x * v for x, v in zip(g, START)] + [(3 * x + 7) * v for x, v in zip(g, late)] + [3, 3])])
+    t.check(run.good and sorted(run_json(run.out)["imports"]) == ["cells.csv", "leak.csv"], "run.json names their files")
+    t.check(Run(t, OWN, "--experiment", "one").process.returncode == 0, "a lone neuron with settings instead of columns")
+    other = Run(t, OWN, "--experiment", "e", "--set", "net.n=7")
+    t.check(not other.good and "the column has 6 values, P has 7 cells" in other.process.stderr, "a size that is set must fit", other.process.stderr)
+
+
 # ---- choices
 
 CHOICE = """
@@ -312,7 +367,7 @@ def drawn(t):
 
 def main():
     t = Tap()
-    for part in (cells, choices, totals, synapses, drawn):
+    for part in (cells, columns_of_components, choices, totals, synapses, drawn):
         part(t)
     t.done()
 

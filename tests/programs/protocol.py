@@ -547,6 +547,26 @@ neuron cell { index k = 1..3
 """
 
 
+def number_of_seeds(t):
+    """The range of seeds is a value of the network: its limits hold when the program starts."""
+    model = BOX + """
+network net { param most = 4
+  population P : box[1]
+  drive P.ev with times([0.2 ms]) { weight = 1 fC } }
+experiment e { network net
+  run 0.3 ms with dt = 0.1 ms, seeds = 3..most
+  expect max(P.q) in [1 fC, 1 fC] }
+"""
+    for most, runs in (("4", 2), ("3", 1)):
+        run = Run(t, model, "--set", f"net.most={most}")
+        found = [d for d in os.listdir(run.out) if d.startswith("seed-")] if run.good else None
+        t.check(found is not None and (len(found) or 1) == runs, f"seeds = 3..most with most = {most}", found or run.process.stderr)
+    for most, said in (("2", "there is nothing from 3 to 2"), ("10003", "`seeds` means 10001 runs, at most 10000")):
+        run = Run(t, model, "--set", f"net.most={most}")
+        t.check(not run.good and said in run.process.stderr and not os.path.exists(run.out), f"seeds = 3..{most} is refused, nothing is left",
+                (run.process.stderr, os.path.exists(run.out)))
+
+
 def arrays_of_inputs(t):
     """Elements of an array of inputs are driven by their index: of populations and of a lone neuron."""
     model = ARRAYS + """
@@ -631,7 +651,7 @@ experiment e { network net
 
 if __name__ == "__main__":
     tap = Tap()
-    for part in (waveforms, membrane, noise, rates, weights, weights_of_times, files, wrong_files, steps_of_a_run, sonata, phases, measures, seeds, arrays_of_inputs, expected_values, families):
+    for part in (waveforms, membrane, noise, rates, weights, weights_of_times, files, wrong_files, steps_of_a_run, sonata, phases, measures, seeds, number_of_seeds, arrays_of_inputs, expected_values, families):
         try:
             part(tap)
         except Exception as e:  # a part that breaks is one failed test
