@@ -1,4 +1,4 @@
-/* Between check_expr.c and check_call.c only. */
+/* Between the files that check expressions. */
 #ifndef NSL_LANG_CHECK_INNER_H
 #define NSL_LANG_CHECK_INNER_H
 

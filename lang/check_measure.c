@@ -95,6 +95,20 @@ static bool record_spikes(Net *n, const AstRecord *ast, MRecord *r) {
   return slices.n > 0;
 }
 
+static void find_index(Ast *ast, void *context) {
+  bool *found = context;
+  if (!ast || *found) return;
+  *found = ast->kind == AST_SUBSCRIPT || (ast->kind == AST_PRIMED && AST_AS(Primed, ast)->indices.n);
+  if (!*found) ast_each_child(ast, find_index, context);
+}
+
+/* `record sum(w[k]) of E`: over the indices of an array, for each cell. */
+static bool of_array(const Net *n, const AstRecord *ast, const AstCall *call) {
+  bool found = false;
+  if (call->args.n == 1 && (ast->of || (n->neuron && !net_has_cells(n, call->args.at[0])))) find_index(call->args.at[0], &found);
+  return found;
+}
+
 /* `sum(E.V)`, `mean(cell.V)`: one value over all elements. */
 static bool record_total(Net *n, const AstRecord *ast, MRecord *r, Dim *dim) {
   Session *s = n->s;
@@ -223,7 +237,7 @@ void net_record(Net *n, const AstRecord *ast) {
   if (named(n, ast->value, "weight") && ast->of && net_weights_meant(n, ast)) {
     r->kind = RECORD_WEIGHT;
     good = net_record_weights(n, ast, r);
-  } else if (call && (named(n, call->callee, "sum") || named(n, call->callee, "mean"))) {
+  } else if (call && (named(n, call->callee, "sum") || named(n, call->callee, "mean")) && !of_array(n, ast, call)) {
     good = record_total(n, ast, r, &dim);
   } else {
     r->kind = RECORD_VALUE;

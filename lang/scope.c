@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "lang/check.h"
+#include "lang/check_inner.h"
 
 /* ---- tables of names */
 
@@ -284,8 +284,9 @@ IndexSet *binder_set(Checker *c, Scope *scope, const AstBinder *binder, Name *re
     diag_set_wanted(c->s, span);
     return NULL;
   }
-  Symbol *symbol = scope_find(scope, name);
-  if (symbol && symbol->failed) return NULL;
+  bool reported = false, imported = binder->set && binder->set->kind == AST_MEMBER; /* `lab.layer` */
+  Symbol *symbol = imported ? path_member(c, scope, AST_AS(Member, binder->set), &reported) : scope_find(scope, name);
+  if (symbol ? symbol->failed : reported) return NULL;
   if (symbol && symbol->kind == SYM_SET) return symbol->set;
   diag_not_a_set(c->s, span, name_str(c->s, name));
   return NULL;

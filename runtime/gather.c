@@ -113,7 +113,7 @@ static int rates_open(struct rt_sim *s, struct rt_gather *g) {
   r->pops_per_row = (s->n_pops + RT_RATE_ROWS - 1) / RT_RATE_ROWS;
   if (!r->pops_per_row) r->pops_per_row = 1;
   r->n_rows = (s->n_pops + r->pops_per_row - 1) / r->pops_per_row;
-  r->n_bins = r->n_rows ? RT_RATE_CELLS / r->n_rows : 1;
+  r->n_bins = r->n_rows ? RT_RATE_CELLS / r->n_rows : 10; /* a network may have no population */
   if (r->n_bins > 8000) r->n_bins = 8000;
   r->n_bins -= r->n_bins % 10; /* merging by 2 and by 5 leaves no half bin */
   r->width = 1;

@@ -582,11 +582,14 @@ experiment e { network net
   record q of P every 1 ms
   record d.z[a] of P as za every 1 ms
   record d.z[b] of P as zb every 1 ms
+  record sum(k * q[k]) of P as all every 1 ms
+  record mean(q[k]) - (d.z[a] + d.z[b]) / 2 of P as rest every 1 ms
   run 2 ms with dt = 0.1 ms }
 experiment alone { neuron cell
   drive I[1] with constant(3 pA)
   drive I[3] with constant(-1 pA)
   record q every 1 ms
+  record mean(q[k]) as middle every 1 ms
   run 2 ms with dt = 0.1 ms
   expect max(q[1]) in [5.99 fC, 6.01 fC]
   expect value(q[3], at = 1 ms) in [-1.01 fC, -0.99 fC] }
@@ -595,10 +598,12 @@ experiment alone { neuron cell
     def pairs(r):
         first = [[0, 11, 22], [0, 11, 24], [0, 10, 20]]
         return [(r.column("q_1", i), first[i]) for i in range(3)] + [(r.column("q_2", 0), [0, 15, 30]), (r.column("q_3", 2), [0, 17, 34]),
-                (r.column("za", 1), [0, 2, 8]), (r.column("zb", 1), [0, -7, -14])]
+                (r.column("za", 1), [0, 2, 8]), (r.column("zb", 1), [0, -7, -14]),
+                (r.column("all", 0), [0, 11 + 30 + 51, 22 + 60 + 102]), (r.column("rest", 2), [0, 14 + 3.5, 28 + 7])]
     compare(t, Run(t, model, "--experiment", "e"), "arrays of inputs are driven by index", pairs, 1e-9)
     compare(t, Run(t, model, "--experiment", "alone"), "an array of inputs of a lone neuron",
-            lambda r: [(r.column("q_1"), [0, 3, 6]), (r.column("q_2"), [0, 0, 0]), (r.column("q_3"), [0, -1, -2])], 1e-9)
+            lambda r: [(r.column("q_1"), [0, 3, 6]), (r.column("q_2"), [0, 0, 0]), (r.column("q_3"), [0, -1, -2]),
+                       (r.column("middle"), [0, 2 / 3, 4 / 3])], 1e-9)
 
 
 def expected_values(t):
@@ -644,6 +649,13 @@ experiment e { network net
     params = run_json(run.out)["parameters"] if run.good else {}
     t.check([params.get(x) for x in ("P[a].C", "P[b].C", "net.w[a]", "net.w[b]")] == ["7", "7", "3", "3"], "--set of a whole family",
             run.process.stderr or params)
+    t.write("lab.nsl", "language 1\nindex layer = { a, b }\nlet g[k in layer] = [3, 5]\n")
+    lab = Run(t, 'import "lab.nsl" as lab\n' + model.replace("index k = { a, b }", "")
+              .replace("w[k]", "w[k in lab.layer]").replace("i in k", "i in lab.layer").replace("C = w[i]", "C = w[i] * lab.g[i]")
+              .replace("box[1] {", "box[if i == lab.a then 1 else 2] {").replace("run 1 ms", "record C of P[b] every 1 ms\n  record C of P[a] as first every 1 ms\n  run 1 ms"))
+    compare(t, lab, "index sets and tables of an imported file, with its name before them", lambda r: [(r.rows("C")[0], [10, 10]), (r.rows("first")[0], [3])])
+    empty = Run(t, "network net { param a = 3 }\nexperiment e { network net\n  run 100 ms with dt = 0.1 ms\n  expect a in [3, 3] }\n")
+    t.check(empty.good, "a network without populations", empty.process.stderr)
     if run.good:
         words = run_json(run.out)["command"]
         t.check(words[:2] == ["nslc", "run"] and words[2].endswith(".nsl") and words[3:5] == ["--", "--csv"], "run.json: the command as words", words)
