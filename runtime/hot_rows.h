@@ -17,55 +17,72 @@ static inline uint32_t index_of(uint32_t low, uint32_t high, uint32_t range) {
 
 #ifdef RT_HOT_BITCODE /* with math.bc beside it */
 #pragma clang diagnostic ignored "-Wpsabi" /* vectors are passed between functions that are always inlined */
-enum { LANES = 32 }; /* four registers of 512 bits: a pass is one long chain, so some have to run side by side */
-typedef uint64_t lanes __attribute__((ext_vector_type(LANES)));
-typedef uint32_t words __attribute__((ext_vector_type(LANES)));
-typedef uint32_t halves __attribute__((ext_vector_type(2 * LANES)));
-
-/* x - range where that is not negative: as 32-bit numbers, of which the upper ones are 0 */
-SHUFFLE_INLINE lanes lanes_less(lanes x, uint64_t range) {
-  lanes less = (lanes)((halves)x - (halves)(lanes)range);
-  return (lanes)__builtin_elementwise_min((halves)x, (halves)less);
-}
-SHUFFLE(lanes, lanes, lanes_less)
-
-SHUFFLE_INLINE lanes lane_numbers(void) {
-  return (lanes){0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
-                 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
-}
-
-/* The digits of the next positions, of which `left` are wanted; the others are any in the domain. */
-SHUFFLE_INLINE void lanes_next(const struct rt_shuffle *d, uint64_t *high, uint64_t *low, uint64_t left, lanes *h,
-                               lanes *l) {
-  if (*low + LANES <= d->b && left >= LANES) {
-    *h = (lanes)*high;
-    *l = *low + lane_numbers();
-    *low += LANES;
-  } else if (d->b >= LANES) {
-    lanes number = lane_numbers(), wanted = (lanes)(number < left), l0 = *low + number, over = (lanes)(l0 >= d->b);
-    *h = (*high - over) & wanted; /* all bits of `over` are 1: one more */
-    *l = (l0 - (over & d->b)) & wanted;
-    *low += left < LANES ? left : LANES;
-    if (*low > d->b) ++*high, *low -= d->b;
-  } else {
-    for (int i = 0; i < LANES; i++) {
-      if (*low >= d->b) ++*high, *low = 0;
-      (*h)[i] = (uint64_t)i < left ? *high : 0;
-      (*l)[i] = (uint64_t)i < left ? (*low)++ : 0;
-    }
+/* A pass is one long chain, so some registers have to go through it side by side: four of 512 bits, two at the end of a row. */
+#define LANES(name, N)                                                                                              \
+  typedef uint32_t name __attribute__((ext_vector_type(N)));                                                        \
+  typedef uint64_t name##_pairs __attribute__((ext_vector_type(N / 2)));                                            \
+  SHUFFLE_INLINE name name##_less(name x, uint32_t range) { return __builtin_elementwise_min(x, x - range); }       \
+  SHUFFLE_INLINE name name##_high(name x, uint32_t by) {                                                            \
+    name##_pairs p = (name##_pairs)x, even = (p & 0xffffffffu) * (uint64_t)by, odd = (p >> 32) * (uint64_t)by;      \
+    return (name)(even >> 32 | (odd & ~(uint64_t)0xffffffffu));                                                     \
+  }                                                                                                                 \
+  SHUFFLE_INLINE name name##_numbers(void) {                                                                        \
+    name n;                                                                                                         \
+    __builtin_memcpy(&n, lane_numbers, sizeof n);                                                                   \
+    return n;                                                                                                       \
+  }                                                                                                                 \
+  /* The digits of the next positions, of which `left` are wanted; the others are any in the domain. */             \
+  SHUFFLE_INLINE void name##_next(const struct rt_shuffle *d, uint32_t *high, uint32_t *low, uint64_t left,         \
+                                  name *h, name *l) {                                                               \
+    if (*low + N <= d->b && left >= N) {                                                                            \
+      *h = (name)*high;                                                                                             \
+      *l = *low + name##_numbers();                                                                                 \
+      *low += N;                                                                                                    \
+    } else if (d->b >= N) {                                                                                         \
+      uint32_t few = left < N ? (uint32_t)left : N;                                                                 \
+      name number = name##_numbers(), wanted = (name)(number < few), l0 = *low + number, over = (name)(l0 >= d->b); \
+      *h = (*high - over) & wanted; /* all bits of `over` are 1: one more */                                        \
+      *l = (l0 - (over & d->b)) & wanted;                                                                           \
+      *low += few;                                                                                                  \
+      if (*low > d->b) ++*high, *low -= d->b;                                                                       \
+    } else {                                                                                                        \
+      for (uint32_t i = 0; i < N; i++) {                                                                            \
+        if (*low >= d->b) ++*high, *low = 0;                                                                        \
+        (*h)[i] = i < left ? *high : 0;                                                                             \
+        (*l)[i] = i < left ? (*low)++ : 0;                                                                          \
+      }                                                                                                             \
+    }                                                                                                               \
+    if (*low >= d->b) ++*high, *low = 0;                                                                            \
+  }                                                                                                                 \
+  SHUFFLE_INLINE bool name##_beyond(const struct rt_shuffle *d, name target) {                                      \
+    return __builtin_reduce_max(target) >= d->n;                                                                    \
   }
-  if (*low >= d->b) ++*high, *low = 0;
-}
+static const uint32_t lane_numbers[64] __attribute__((aligned(64))) = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+    32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 
-/* Those that fell beyond the targets go on, one by one. */
-SHUFFLE_INLINE lanes lanes_walk(const struct rt_shuffle *d, lanes key, lanes h, lanes l) {
-  lanes_pass(d, key, &h, &l);
-  lanes target = lanes_target(d, h, l);
-  if (!(__builtin_reduce_or((uint64_t)d->n - 1 - target) >> 63)) return target;
-  for (int i = 0; i < LANES; i++)
-    if (target[i] >= d->n) target[i] = shuffle_walk(d, key[i], h[i], l[i]);
-  return target;
-}
+enum { MANY = 64, SOME = 32 };
+LANES(many, MANY)
+LANES(some, SOME)
+typedef some keys; /* one for each lane */
+SHUFFLE(many, many, uint32_t, many_less, many_high)
+SHUFFLE(some, some, uint32_t, some_less, some_high)
+SHUFFLE(each, some, keys, some_less, some_high)
+
+/* Targets at the next positions; those that fell beyond the targets go on, one by one. */
+#define SHUFFLE_NEXT(name, N)                                                                                    \
+  SHUFFLE_INLINE void name##_shuffle(const struct rt_shuffle *d, uint64_t key, uint32_t *high, uint32_t *low,    \
+                                     uint64_t left, uint32_t *out) {                                             \
+    name h, l;                                                                                                   \
+    name##_next(d, high, low, left, &h, &l);                                                                     \
+    name##_pass(d, (uint32_t)key, (uint32_t)(key >> 32), &h, &l);                                                \
+    name target = name##_target(d, h, l);                                                                        \
+    for (uint32_t i = 0; name##_beyond(d, target) && i < N; i++)                                                 \
+      if (target[i] >= d->n) target[i] = shuffle_walk(d, key, h[i], l[i]);                                       \
+    __builtin_memcpy(out, &target, sizeof target);                                                               \
+  }
+SHUFFLE_NEXT(many, MANY)
+SHUFFLE_NEXT(some, SOME)
 
 /* Sixteen draws: eight blocks, of which each gives two. The same bits as below. */
 SHUFFLE_INLINE void draw_sixteen(uint64_t key, uint64_t owner, uint64_t block, uint32_t range, uint32_t *out) {
@@ -96,35 +113,44 @@ void rt_hot_draw_index(uint64_t key, uint64_t owner, uint64_t first, uint64_t co
 }
 
 void rt_hot_shuffle(const struct rt_shuffle *d, uint64_t key, uint64_t first, uint64_t count, uint32_t *out) {
-  uint64_t i = 0, high = first / d->b, low = first % d->b;
+  uint64_t i = 0;
+  uint32_t high = (uint32_t)(first / d->b), low = (uint32_t)(first % d->b);
 #ifdef RT_HOT_BITCODE
-  for (; i < count; i += LANES) {
-    lanes h, l;
-    lanes_next(d, &high, &low, count - i, &h, &l);
-    lanes target = lanes_walk(d, (lanes)key, h, l);
-    words few = __builtin_convertvector(target, words);
-    __builtin_memcpy(out + i, &few, sizeof few);
-  }
+  for (; i + SOME < count; i += MANY) many_shuffle(d, key, &high, &low, count - i, out + i);
+  for (; i < count; i += SOME) some_shuffle(d, key, &high, &low, count - i, out + i);
 #endif
   for (; i < count; i++) {
-    out[i] = (uint32_t)shuffle_walk(d, key, high, low);
+    out[i] = shuffle_walk(d, key, high, low);
     if (++low == d->b) low = 0, high++;
   }
 }
+
+#ifdef RT_HOT_BITCODE
+/* Values of owners at one position of their orders. */
+SHUFFLE_INLINE some owners_values(const struct rt_shuffle *d, uint64_t key, uint64_t first, uint32_t high, uint32_t low) {
+  typedef uint64_t longs __attribute__((ext_vector_type(SOME)));
+  longs x = key ^ (first + 1 + __builtin_convertvector(some_numbers(), longs)) * 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  x ^= x >> 31;
+  some h = (some)high, l = (some)low;
+  each_pass(d, __builtin_convertvector(x, keys), __builtin_convertvector(x >> 32, keys), &h, &l);
+  some value = each_target(d, h, l);
+  for (uint32_t i = 0; some_beyond(d, value) && i < SOME; i++)
+    if (value[i] >= d->n) value[i] = shuffle_walk(d, x[i], h[i], l[i]);
+  return value;
+}
+#endif
 
 void rt_hot_shuffle_owners(const struct rt_shuffle *d, uint64_t key, uint32_t position, uint32_t below,
                            uint32_t first, uint32_t count, uint32_t *out, uint32_t *ret_n) {
   uint32_t i = 0, n = 0, high = position / d->b, low = position % d->b;
 #ifdef RT_HOT_BITCODE
-  for (; i + LANES <= count; i += LANES) {
-    lanes owner = (uint64_t)first + i + lane_numbers();
-    lanes x = key ^ (owner + 1) * 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    lanes value = lanes_walk(d, x ^ (x >> 31), (lanes)(uint64_t)high, (lanes)(uint64_t)low);
+  for (; i + SOME <= count; i += SOME) {
+    some value = owners_values(d, key, (uint64_t)first + i, high, low);
     if (__builtin_reduce_min(value) >= below) continue;
-    for (int k = 0; k < LANES; k++) {
-      out[n] = (uint32_t)owner[k];
+    for (uint32_t k = 0; k < SOME; k++) {
+      out[n] = first + i + k;
       n += value[k] < below;
     }
   }
@@ -148,12 +174,13 @@ void rt_hot_delay_steps(const double *delay, uint64_t n, double stretch, double 
   uint64_t i = 0;
   uint32_t bad = 0;
 #ifdef RT_HOT_BITCODE
-  typedef double reals __attribute__((ext_vector_type(LANES), aligned(8)));
-  typedef int32_t whole __attribute__((ext_vector_type(LANES)));
-  lanes any = 0;
-  for (; i + LANES <= n; i += LANES) {
+  typedef double reals __attribute__((ext_vector_type(SOME), aligned(8)));
+  typedef uint64_t longs __attribute__((ext_vector_type(SOME)));
+  typedef int32_t whole __attribute__((ext_vector_type(SOME)));
+  longs any = 0;
+  for (; i + SOME <= n; i += SOME) {
     reals x = *(const reals *)(delay + i) * stretch / dt + (0.5 + 1e-9);
-    lanes good = (lanes)((x >= 1) & (x < RT_MOST_STEPS));
+    longs good = (longs)((x >= 1) & (x < RT_MOST_STEPS));
     any |= ~good;
     whole k = __builtin_convertvector((reals)(good ? x : (reals)1.0), whole);
     __builtin_memcpy(steps + i, &k, sizeof k);
@@ -168,12 +195,13 @@ void rt_hot_weights_clip(double *w, uint64_t n, double lo, double hi, uint32_t *
   uint64_t i = 0;
   uint32_t bad = 0;
 #ifdef RT_HOT_BITCODE
-  typedef double reals __attribute__((ext_vector_type(LANES), aligned(8)));
-  lanes any = 0;
-  for (; i + LANES <= n; i += LANES) {
+  typedef double reals __attribute__((ext_vector_type(SOME), aligned(8)));
+  typedef uint64_t longs __attribute__((ext_vector_type(SOME)));
+  longs any = 0;
+  for (; i + SOME <= n; i += SOME) {
     reals x = *(const reals *)(w + i);
     x = x < lo ? (reals)lo : x > hi ? (reals)hi : x;
-    any |= ~(lanes)(__builtin_elementwise_abs(x) < (reals)__builtin_inf());
+    any |= ~(longs)(__builtin_elementwise_abs(x) < (reals)__builtin_inf());
     *(reals *)(w + i) = x;
   }
   bad = __builtin_reduce_or(any) != 0;

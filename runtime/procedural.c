@@ -17,10 +17,11 @@
 #include "runtime/error.h"
 #include "runtime/events.h"
 #include "runtime/queue.h"
+#include "runtime/rules.h"
 #include "runtime/synapses.h"
 #include "runtime/threads.h"
 
-enum { ITEM_EVENTS = 1 << 16, ITEM_SHARD = 1 << 11, POOL_MOST_MB = 8192, PLANNED_MB = 256, LEAST_MB = 16 };
+enum { ITEM_EVENTS = 1 << 16, ITEM_SHARD = 1 << 11, POOL_MOST_MB = 8192, PLANNED_MB = 256, LEAST_MB = 16, AHEAD = 4 };
 
 struct past { /* spikes of one step */
   uint32_t *ids;
@@ -374,6 +375,7 @@ static int item_make(struct maker *m, const struct item *item) {
   rt_queue_open(&m->queue, arrival(p), item->proj, event_size(p), step, late);
   m->queue.scatter.owner = q->owners[p->target->index];
   for (uint32_t i = item->from; i < item->to; i++) {
+    if (i + AHEAD < item->to) rt_rule_ask(p, ids[i + AHEAD]);
     if (ids[i] < p->s0 || ids[i] - p->s0 >= p->sn) continue;
     int e = row_make(m, p, ids[i], item->step);
     if (e) return e;

@@ -11,7 +11,7 @@
 #include "runtime/error.h"
 #include "runtime/threads.h"
 
-enum { AT_ONCE = 32 };
+enum { AT_ONCE = 32, STAGGERED = 8 };
 
 static struct rt_chunk *chunk_at(const struct rt_pool *p, uint32_t i) {
   return (struct rt_chunk *)(void *)(p->at + (uint64_t)i * RT_CHUNK);
@@ -29,7 +29,7 @@ int rt_pool_make(struct rt_pool *p, struct rt_mem *mem, uint64_t bytes, uint64_t
 static uint32_t pool_take(struct rt_pool *p) {
   rt_lock(&p->lock);
   uint32_t chain = p->free;
-  if (chain) p->free = chunk_at(p, chain)->used;
+  if (chain) p->free = chunk_at(p, chain)->chain;
   rt_unlock(&p->lock);
   if (chain) return chain;
   uint32_t at = atomic_fetch_add(&p->used, AT_ONCE);
@@ -44,7 +44,7 @@ static uint32_t pool_take(struct rt_pool *p) {
 void rt_queue_empty(struct rt_queue *q, struct rt_bin *bin) {
   if (bin->first) {
     rt_lock(&q->pool->lock);
-    chunk_at(q->pool, bin->first)->used = q->pool->free;
+    chunk_at(q->pool, bin->first)->chain = q->pool->free;
     q->pool->free = bin->first;
     rt_unlock(&q->pool->lock);
   }
@@ -53,7 +53,9 @@ void rt_queue_empty(struct rt_queue *q, struct rt_bin *bin) {
 
 /* ---- putting in */
 
-static uint32_t bin_chunk(struct rt_queue *q, struct rt_bin *b) {
+/* A chunk for a bin. Bins fill evenly, so their first chunks begin at different lines: else the lines that are written to would all
+ * fall into a few sets of the nearest cache. */
+static uint32_t bin_chunk(struct rt_queue *q, struct rt_bin *b, uint32_t bin) {
   if (!q->free) q->free = pool_take(q->pool);
   uint32_t i = q->free;
   if (!i) {
@@ -62,12 +64,14 @@ static uint32_t bin_chunk(struct rt_queue *q, struct rt_bin *b) {
   }
   struct rt_chunk *c = chunk_at(q->pool, i);
   q->free = c->next;
-  *c = (struct rt_chunk){0, sizeof *c};
-  for (uint32_t line = 64; line < RT_CHUNK; line += 64) __builtin_prefetch((char *)c + line, 1, 2);
+  uint32_t begin = sizeof *c + (b->last ? 0 : bin % STAGGERED * 64);
+  *c = (struct rt_chunk){.begin = (uint16_t)begin, .used = (uint16_t)begin};
+  for (uint32_t line = 0; q->free && line < RT_CHUNK; line += 64) /* the next one's turn is some hundred events away */
+    __builtin_prefetch((char *)chunk_at(q->pool, q->free) + line, 1, 2);
   if (b->last) chunk_at(q->pool, b->last)->next = i;
   else b->first = i;
   b->last = i;
-  b->used = sizeof *c;
+  b->used = begin;
   return i;
 }
 
@@ -77,7 +81,8 @@ static void run_close(struct rt_queue *q, uint32_t bin) {
   struct rt_chunk *c = chunk_at(q->pool, b->last);
   struct rt_run *run = (struct rt_run *)(void *)((char *)c + b->run);
   run->end = (uint32_t)((uint64_t)q->at[bin] * q->unit - (uint64_t)b->last * RT_CHUNK);
-  b->used = c->used = (run->end + 7) & ~7u;
+  b->used = (run->end + 7) & ~7u;
+  c->used = (uint16_t)b->used;
   b->run = 0;
 }
 
@@ -88,7 +93,7 @@ static void run_more(struct rt_scatter *to, uint32_t bin) {
   struct rt_bin *b = &q->bins[q->kind][bin];
   run_close(q, bin);
   uint32_t i = b->last;
-  if ((!i || RT_CHUNK - b->used < sizeof(struct rt_run) + (q->size + 7)) && !(i = bin_chunk(q, b))) {
+  if ((!i || RT_CHUNK - b->used < sizeof(struct rt_run) + (q->size + 7)) && !(i = bin_chunk(q, b, bin))) {
     q->at[bin] = RT_CHUNK / 2 / q->unit;
     return;
   }
@@ -148,7 +153,7 @@ static void chunk_ask(const struct rt_pool *p, uint32_t i) {
 const struct rt_run *rt_queue_next(const struct rt_queue *q, const struct rt_bin *bin, struct rt_walk *w) {
   if (!w->chunk) {
     w->chunk = chunk_at(q->pool, bin->first);
-    w->at = sizeof *w->chunk;
+    w->at = w->chunk->begin;
     chunk_ask(q->pool, w->chunk->next);
   } else {
     const struct rt_run *last = (const struct rt_run *)(const void *)((const char *)w->chunk + w->at);
@@ -157,7 +162,7 @@ const struct rt_run *rt_queue_next(const struct rt_queue *q, const struct rt_bin
   while (w->at >= w->chunk->used) {
     if (!w->chunk->next) return NULL;
     w->chunk = chunk_at(q->pool, w->chunk->next);
-    w->at = sizeof *w->chunk;
+    w->at = w->chunk->begin;
     chunk_ask(q->pool, w->chunk->next);
   }
   return (const struct rt_run *)(const void *)((const char *)w->chunk + w->at);

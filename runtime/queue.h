@@ -16,7 +16,13 @@ struct rt_run { /* in a chunk, before its events */
   uint32_t proj, end; /* bytes from the chunk's begin */
 };
 struct rt_chunk {
-  uint32_t next, used; /* next: 0 is none; used: bytes. Of the first chunk of a free chain: the next chain */
+  uint32_t next; /* 0 is none */
+  union {
+    struct {
+      uint16_t begin, used; /* bytes: where the first run begins, and the last one ends */
+    };
+    uint32_t chain; /* of the first chunk of a free chain: the next chain */
+  };
 };
 struct rt_bin {
   uint32_t first, last, used, run; /* chunks; bytes of the last one; where its open run begins */

@@ -28,7 +28,7 @@
 #include "runtime/threads.h"
 
 enum { ORDINAL_COUNT, ORDINAL_TREE, ORDINAL_ORDER }; /* of draws by the rule's key */
-enum { SOURCES = 64, TARGETS = 1 << 16, BATCH = 32 };
+enum { SOURCES = 64, TARGETS = 1 << 16, BATCH = 64 };
 
 static bool in_slice(uint32_t e, uint32_t first, uint32_t n) { return e >= first && e - first < n; }
 
@@ -173,6 +173,13 @@ uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source) {
   if (r->counts[0].total) n = rt_split_of(&r->counts[0], i, &before);
   if (r->counts[1].total) n += stands_in(p, source) ? r->n_own : rt_split_of(&r->counts[1], i, &before) - own_of(r, source);
   return n;
+}
+
+void rt_rule_ask(const struct rt_proj *p, uint32_t source) {
+  for (int part = 0; part < 2; part++) {
+    const struct rt_split *t = &p->rule->counts[part];
+    if (t->total && source - p->s0 < t->n) rt_split_ask(t, source - p->s0);
+  }
 }
 
 int rt_rule_row(const struct rt_sim *s, const struct rt_proj *p, uint32_t source, uint32_t **out, size_t *cap,

@@ -25,6 +25,8 @@ int rt_rule_prepare(struct rt_sim *s, struct rt_proj *p);
 int rt_rules_make(struct rt_sim *s);
 /* How many targets a source has. Not for indegree with `no multiple`: UINT64_MAX, count its row. */
 uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source);
+/* Its row will be asked for soon: what that reads goes from memory to cache. */
+void rt_rule_ask(const struct rt_proj *p, uint32_t source);
 /* A source's targets (elements) in the order of their ordinals. *out grows as needed (rt_grow). */
 int rt_rule_row(const struct rt_sim *s, const struct rt_proj *p, uint32_t source, uint32_t **out, size_t *cap,
                 uint64_t *ret_n);

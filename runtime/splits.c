@@ -76,3 +76,9 @@ uint64_t rt_split_of(const struct rt_split *t, uint32_t i, uint64_t *ret_before)
   *ret_before = before;
   return n;
 }
+
+void rt_split_ask(const struct rt_split *t, uint32_t i) {
+  const char *at = (const char *)&t->before[i >> t->level];
+  __builtin_prefetch(at, 0, 3);
+  __builtin_prefetch(at + sizeof *t->before, 0, 3);
+}

@@ -20,5 +20,6 @@ int rt_split_alloc(struct rt_mem *mem, struct rt_split *t);
 void rt_split_fill(struct rt_split *t);
 /* How many source i has; *ret_before: how many those before it. */
 uint64_t rt_split_of(const struct rt_split *t, uint32_t i, uint64_t *ret_before);
+void rt_split_ask(const struct rt_split *t, uint32_t i); /* soon: from memory to cache */
 
 #endif

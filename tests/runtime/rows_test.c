@@ -234,6 +234,8 @@ int main(void) {
   orders(one, three);
   /* two synapses of different sources are on one target with this probability */
   independent(&(struct what){"indegree", NSL_INDEGREE, 100, 0, 0, 1000, 0, 2000, false, false}, 99 / 199999.0, one);
+  independent(&(struct what){"indegree of many", NSL_INDEGREE, 1000, 0, 0, 1000, 0, 4000, false, false}, 999 / 3999999.0,
+              one);
   independent(&(struct what){"indegree, no multiple", NSL_INDEGREE, 100, 0, 0, 1000, 0, 2000, false, true},
               99.0 / 100 * 1000 / 999 / 2000, one);
   independent(&(struct what){"outdegree", NSL_OUTDEGREE, 200, 0, 0, 1000, 0, 2000, false, false}, 1 / 2000.0, one);
