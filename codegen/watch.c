@@ -29,7 +29,7 @@ static double seconds(clockid_t clock) {
   return clock_gettime(clock, &t) ? 0 : (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void say(const CgUnit *u, const char *fmt, ...) {
+__attribute__((format(printf, 2, 3))) static void say(const CgUnit *u, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
   bug_say(u->s, u->kernels.at[0]->ins.n ? u->kernels.at[0]->ins.at[0].span : (Span){0, 0}, __FILE__, __LINE__, fmt,
