@@ -46,6 +46,8 @@ LLVMValueRef cg_math_function(CgUnit *u, const char *name, LLVMTypeRef *ret_type
   return mine ? mine : LLVMAddFunction(u->module, name, *ret_type);
 }
 
+bool cg_math_has(const CgUnit *u, const char *name) { return LLVMGetNamedFunction(u->math, name) != NULL; }
+
 void cg_math_link(CgUnit *u) {
   if (LLVMLinkModules2(u->module, u->math)) BUG(u->s, ((Span){0, 0}), "math.bc cannot be linked");
   u->math = NULL;

@@ -82,18 +82,50 @@ static LLVMValueRef element_numbers(Emit *e, unsigned from) {
   return LLVMBuildAdd(u->builder, all, LLVMConstVector(lane, 8), "");
 }
 
-/* A draw: math/ wants the number (key, element, step, ordinal) before the parameters. */
-static LLVMValueRef draw_call(Emit *e, const char *name, uint32_t ordinal, const LLVMValueRef *args,
-                              unsigned n) {
-  LLVMValueRef all[9];
+static unsigned draw_number(Emit *e, uint32_t ordinal, LLVMValueRef *all) {
   unsigned count = 0;
   all[count++] = e->key;
   all[count++] = element_numbers(e, 0);
   if (e->lanes == 16) all[count++] = element_numbers(e, 8);
   all[count++] = e->step;
   all[count++] = LLVMConstInt(e->u->i32, ordinal, false);
+  return count;
+}
+
+static LLVMValueRef word_at(Emit *e, LLVMValueRef at, uint32_t ordinal) {
+  LLVMValueRef all[5], had = e->at;
+  e->at = at;
+  unsigned count = draw_number(e, ordinal, all);
+  e->at = had;
+  return math_call(e, "nslm_draw_word", all, count);
+}
+
+static LLVMValueRef word_ahead(Emit *e, uint32_t ordinal) {
+  CgUnit *u = e->u;
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(u->builder);
+  LLVMPositionBuilderBefore(u->builder, LLVMGetBasicBlockTerminator(e->entry));
+  LLVMValueRef first = word_at(e, LLVMConstNull(u->i64), ordinal);
+  LLVMPositionBuilderBefore(u->builder, LLVMGetFirstInstruction(e->body));
+  LLVMValueRef word = LLVMBuildPhi(u->builder, LLVMTypeOf(first), "word");
+  LLVMAddIncoming(word, &first, &e->entry, 1);
+  LLVMPositionBuilderAtEnd(u->builder, here);
+  LLVMValueRef lanes = LLVMConstInt(u->i64, e->lanes, false);
+  LLVMValueRef next = word_at(e, LLVMBuildAdd(u->builder, e->at, lanes, ""), ordinal);
+  vec_push(u->arena, &e->ahead, ((EmitAhead){word, next}));
+  return word;
+}
+
+/* A draw: math/ wants the number (key, element, step, ordinal) before the parameters. */
+static LLVMValueRef draw_call(Emit *e, const char *name, uint32_t ordinal, const LLVMValueRef *args,
+                              unsigned n) {
+  LLVMValueRef all[10];
+  unsigned count = 0;
+  const char *of_word = arena_printf(e->u->arena, "%s_of", name);
+  bool ahead = e->entry && !e->turning && e->f32 && cg_math_has(e->u, arena_printf(e->u->arena, "%s_f32v", of_word));
+  if (ahead) all[count++] = word_ahead(e, ordinal);
+  count += draw_number(e, ordinal, all + count);
   for (unsigned i = 0; i < n; i++) all[count++] = args[i];
-  return math_call(e, name, all, count);
+  return math_call(e, ahead ? of_word : name, all, count);
 }
 
 /* int64 -> double where the processor has no such vector conversion: x = high * 2^32 + low, both put by their
@@ -183,6 +215,7 @@ static const double *known(Emit *e, const IrIns *ins) {
 static void loop_begin(Emit *e) {
   CgUnit *u = e->u;
   LLVMBasicBlockRef before = LLVMGetInsertBlock(u->builder);
+  e->turning = true;
   e->turn.body = LLVMAppendBasicBlockInContext(u->ctx, e->function, "turn");
   e->turn.before = before;
   LLVMBuildBr(u->builder, e->turn.body);
@@ -233,6 +266,7 @@ static void loop_end(Emit *e, IrVal again, LLVMValueRef cond) {
     e->value[ins->arg[0]] = next[i - from];
   }
   LLVMPositionBuilderAtEnd(b, behind);
+  e->turning = false;
 }
 
 static LLVMValueRef lower(Emit *e, IrVal at, const IrIns *ins, LLVMValueRef *arg) {

@@ -5,6 +5,11 @@
 
 #include "codegen/unit.h"
 
+/* The word of a draw, which the pass before has drawn: its chain of operations then runs beside this pass's. */
+typedef struct {
+  LLVMValueRef word, next; /* word: a phi */
+} EmitAhead;
+
 typedef struct {
   CgUnit *u;
   const IrKernel *k;
@@ -29,6 +34,9 @@ typedef struct {
     LLVMValueRef active; /* a condition: the lane still turns */
     LLVMValueRef done;   /* turns that are over */
   } turn;
+  bool turning;                   /* inside of it */
+  LLVMBasicBlockRef entry, body; /* of the loop over elements; NULL: there is none */
+  VEC(EmitAhead) ahead;
 } Emit;
 
 void emit_instruction(Emit *e, IrVal i);

@@ -321,6 +321,8 @@ static void frame_loop(Emit *e) {
   LLVMPositionBuilderAtEnd(b, loop);
   e->at = LLVMBuildPhi(b, u->i64, "at");
   LLVMValueRef bad = LLVMBuildPhi(b, e->real, "bad");
+  e->entry = entry;
+  e->body = loop;
   emit_all(e);
   LLVMValueRef next_bad = e->checked ? emit_bad(e, bad) : bad;
   LLVMValueRef next = LLVMBuildAdd(b, e->at, LLVMConstInt(u->i64, e->lanes, false), "next");
@@ -328,6 +330,7 @@ static void frame_loop(Emit *e) {
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, count, ""), loop, exit);
   LLVMAddIncoming(e->at, (LLVMValueRef[]){zero, next}, (LLVMBasicBlockRef[]){entry, last}, 2);
   LLVMAddIncoming(bad, (LLVMValueRef[]){no_bad, next_bad}, (LLVMBasicBlockRef[]){entry, last}, 2);
+  for (uint32_t i = 0; i < e->ahead.n; i++) LLVMAddIncoming(e->ahead.at[i].word, &e->ahead.at[i].next, &last, 1);
   LLVMPositionBuilderAtEnd(b, exit);
   LLVMValueRef all = LLVMBuildPhi(b, e->real, "");
   LLVMAddIncoming(all, (LLVMValueRef[]){no_bad, next_bad}, (LLVMBasicBlockRef[]){entry, last}, 2);

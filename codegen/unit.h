@@ -71,6 +71,7 @@ const char *cg_hot_symbol(Arena *a, const char *name, const CgTarget *target);
 /* bitcode.c: the embedded math.bc and hot.bc */
 void cg_math_open(CgUnit *u);
 /* Declares it in the unit. */
+bool cg_math_has(const CgUnit *u, const char *name);
 LLVMValueRef cg_math_function(CgUnit *u, const char *name, LLVMTypeRef *ret_type);
 void cg_hot_link(CgUnit *u);
 void cg_hot_level(CgUnit *u);

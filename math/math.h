@@ -88,6 +88,9 @@ uint64_t nslm_draw_hypergeometric_u64(NSLM_KEYED, uint64_t good, uint64_t bad, u
   NSLM_DRAW_##within(name, f64v, nslm_f64v, parameters) NSLM_DRAW_##within(name, f32v, nslm_f32v, parameters)
 #include "math/draws.def"
 #undef D
+/* Normals and lognormals in single precision are made of one word each: nslm_draw_<name>_of_f32v takes it as the first
+ * argument, so that it can be drawn before its turn. */
+nslm_u32v nslm_draw_word_f32v(NSLM_KEYED_f32v);
 #endif
 
 /* Poisson counts with one mean for all elements, from tables (poisson_table.c): the sum of `parts` counts

@@ -37,9 +37,6 @@ static inline uint32_t poisson_large(const NslmPoisson *t, uint32_t code)
 
 #ifndef NSLM_VECTORS
 
-RANDOM_PHILOX(random_philox_7, uint64_t, 7, RANDOM_WORDS)
-RANDOM_BLOCK(random_block_7, random_philox_7, uint64_t)
-
 static uint32_t poisson_small(const NslmPoisson *t, uint64_t stream, uint64_t e, uint64_t step)
 {
   uint64_t a, b, c = e / 64 * 8 + e % 32 / 4;

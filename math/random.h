@@ -30,7 +30,8 @@ RANDOM_INLINE uint64_t random_key(uint64_t key, uint32_t ordinal)
 
 /* Rounds on 64-bit lanes that hold 32-bit words, words 0 and 1 of the result in a, 2 and 3 in b. T is
  * uint64_t or a vector, WORDS puts the low halves of two together. Ten rounds, the authors' choice, for all
- * draws but the codes of Poisson counts (poisson.c): seven, the fewest that pass their tests. */
+ * draws but two: the codes of Poisson counts (poisson.c) and the words of normals in single precision
+ * (body_quick.h) have seven, the fewest that pass their tests. */
 #define RANDOM_PHILOX(name, T, rounds, WORDS)                                       \
   RANDOM_INLINE void name(uint64_t key, T w0, T w1, T w2, T w3, T *a, T *b)         \
   {                                                                                 \
@@ -60,6 +61,8 @@ RANDOM_INLINE uint64_t random_key(uint64_t key, uint32_t ordinal)
 
 RANDOM_PHILOX(random_philox, uint64_t, 10, RANDOM_WORDS)
 RANDOM_BLOCK(random_block, random_philox, uint64_t)
+RANDOM_PHILOX(random_philox_7, uint64_t, 7, RANDOM_WORDS)
+RANDOM_BLOCK(random_block_7, random_philox_7, uint64_t)
 #ifdef NSLM_VECTORS
 /* as a shuffle: a shift of a product would become a product with a shifted factor, which is slow */
 #define RANDOM_WORDS_V(low, high)                                                                            \
@@ -69,8 +72,8 @@ RANDOM_PHILOX(random_philox_v, nslm_u64v, 10, RANDOM_WORDS_V)
 RANDOM_BLOCK(random_block_v, random_philox_v, nslm_u64v)
 #define RANDOM_WORDS_Q(low, high) \
   (nslm_u64q)__builtin_shufflevector((nslm_u32q)(low), (nslm_u32q)(high), 0, 8, 2, 10, 4, 12, 6, 14)
-RANDOM_PHILOX(random_philox_q, nslm_u64q, 10, RANDOM_WORDS_Q)
-RANDOM_BLOCK(random_block_q, random_philox_q, nslm_u64q)
+RANDOM_PHILOX(random_philox_7q, nslm_u64q, 7, RANDOM_WORDS_Q)
+RANDOM_BLOCK(random_block_7q, random_philox_7q, nslm_u64q)
 RANDOM_PHILOX(random_philox_w, nslm_u64w, 10, RANDOM_WORDS)
 RANDOM_BLOCK(random_block_w, random_philox_w, nslm_u64w)
 #endif

@@ -73,3 +73,21 @@ void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm
 #define D(name, parameters, within, doc) DRAW_##within(name, parameters)
 #include "math/draws.def"
 #undef D
+
+/* The words of the draws that are made of one, and these draws with their words given. */
+nslm_u32v nslm_draw_word_f32v(NSLM_KEYED_f32v)
+{
+  return core_quick_word_f32v(key, elem, elem_high, step, ordinal);
+}
+#define OF_WORD(name, n, PARS, ARGS)                                                                           \
+  nslm_f32v nslm_draw_##name##_of_f32v(nslm_u32v word, NSLM_KEYED_f32v NSLM_PAR_##n(nslm_f32v) PARS)           \
+  {                                                                                                            \
+    return core_draw_##name##_of_f32v(word, key, elem, elem_high, step, ordinal ARGS_##n ARGS);                \
+  }
+#define COMMA ,
+OF_WORD(normal, 2, , )
+OF_WORD(lognormal, 2, , )
+OF_WORD(normal_within, 2, COMMA nslm_f32v lo COMMA nslm_f32v hi, COMMA lo COMMA hi)
+OF_WORD(lognormal_within, 2, COMMA nslm_f32v lo COMMA nslm_f32v hi, COMMA lo COMMA hi)
+#undef OF_WORD
+#undef COMMA

@@ -211,7 +211,7 @@ static FmtBody *body_read(Reader *r) {
   r->end = t->tokens[body->open].span.to;
   body_fill(r, body);
   body->close = r->at;
-  body->one_line = !fmt_newline_between(t, t->tokens[body->open].span.from, t->tokens[r->at].span.to);
+  body->one_line = !body->items.n || !fmt_newline_between(t, t->tokens[body->open].span.from, t->tokens[r->at].span.to);
   return body;
 }
 

@@ -1,9 +1,10 @@
 /* Synapses as packed rows. For each source population in turn, source by source and group by group: the synapses of
  * its projections (synapses.c), sorted by shard and delay, and written as buckets (hot.h) to the shards' stores.
  *
- * A row is made in two passes. The first finds of each synapse its bucket (shard and delay) and how many came before it
- * there; then the headers are written; the second puts each synapse into its place. Threads take blocks of sources; each
- * appends to segments of its own in every store, so where a row lies depends on the threads but what is in it does not. */
+ * A row is made in two passes, in the loops of hot_pack.h. The first finds each synapse's bucket (shard and delay) and
+ * counts; then the headers are written; the second puts each synapse into the next place of its bucket. Threads take
+ * blocks of sources; each appends to segments of its own in every store, so where a row lies depends on the threads but
+ * what is in it does not. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,25 +20,21 @@ struct segment {
   uint64_t at, end;
 };
 
-struct synapse { /* of the row that is being made */
-  uint32_t bucket; /* shard and delay */
-  uint32_t before; /* in its bucket */
-  uint32_t element, number; /* in the shard; apart: in the row of the projection */
-  int64_t units;            /* the weight; apart: its bits */
-};
-
 struct packer { /* one thread's scratch */
   struct rt_build *b;
   struct rt_sim *s;
   struct rt_synapses synapses;
-  struct synapse *row;
-  size_t row_cap;
+  /* the row's n synapses: words (hot_pack.h; apart: the number in the projection's row instead of the weight), buckets */
+  uint64_t *words;
+  uint32_t *bucket;
+  size_t words_cap, bucket_cap;
   uint64_t n;
-  uint32_t span; /* delays 0 .. span - 1 have buckets; a power of two */
+  struct rt_row_of last; /* the last projection's */
+  double same;           /* its weight, if all have one */
+  uint32_t log_span; /* delays below 2^log_span have buckets */
   uint32_t shortest, longest; /* of this row */
-  /* by shard and delay: how many, and the first of the bucket's cells (bytes) */
-  uint32_t *count;
-  uint64_t *place;
+  uint32_t *count; /* by bucket: synapses, and where the next one goes */
+  char **place;
   size_t count_cap, place_cap;
   struct segment *segments; /* by shard */
   double *largest; /* |weight| found, by projection */
@@ -52,67 +49,58 @@ static bool stopped(const struct rt_build *b) { return b->failed || (b->s->inter
 
 /* Counts with room for delays up to `longest`; what was counted moves along. */
 static int span_grow(struct packer *k, uint32_t longest) {
-  uint32_t had = k->span, shards = k->s->n_shards;
-  if (longest < had) return 0;
-  while (k->span <= longest) k->span *= 2;
-  uint64_t table = (uint64_t)shards * k->span;
+  uint32_t had = k->log_span;
+  if (longest >> had == 0) return 0;
+  while (longest >> k->log_span) k->log_span++;
+  uint64_t table = (uint64_t)k->s->n_shards << k->log_span;
   if (rt_grow(&k->count, &k->count_cap, table, sizeof *k->count) ||
       rt_grow(&k->place, &k->place_cap, table, sizeof *k->place))
     return NSL_EMEMORY;
   memset(k->count, 0, table * sizeof *k->count);
   for (uint64_t i = 0; i < k->n; i++) {
-    struct synapse *x = &k->row[i];
-    x->bucket = x->bucket / had * k->span + x->bucket % had;
-    k->count[x->bucket]++;
+    uint32_t shard = k->bucket[i] >> had, delay = k->bucket[i] & ((1u << had) - 1);
+    k->bucket[i] = shard << k->log_span | delay;
+    k->count[k->bucket[i]]++;
   }
   return 0;
 }
 
 static int delays_look(struct packer *k, const struct rt_proj *p, const struct rt_row_of *row) {
-  uint32_t least = row->delay ? UINT32_MAX : p->delay_steps, most = row->delay ? 0 : p->delay_steps;
-  for (uint64_t i = 0; row->delay && i < row->n; i++) {
-    least = row->delay[i] < least ? row->delay[i] : least;
-    most = row->delay[i] > most ? row->delay[i] : most;
-  }
+  uint32_t least = row->delay ? row->delays.least : p->delay_steps, most = row->delay ? row->delays.most : p->delay_steps;
   if (!row->n) return 0;
   if (least < k->shortest) k->shortest = least;
   if (most > k->longest) k->longest = most;
   return span_grow(k, most);
 }
 
-/* The nearest integer, ties to even; |x| < 2^51. */
-static inline int64_t nearest(double x) {
-  double shifted = x + 0x1.8p52;
-  int64_t bits;
-  memcpy(&bits, &shifted, sizeof bits);
-  return (int64_t)((uint64_t)bits << 12) >> 12;
+/* The words of a projection's synapses, but for their elements. */
+static void words_begin(struct packer *k, const struct rt_proj *p, const struct rt_row_of *row) {
+  uint64_t *words = k->words + k->n, same = 0;
+  double largest = 0;
+  if (p->form != RT_APART && row->weight) {
+    k->s->hot.synapse_units(row->weight, 1 / k->s->ports[p->port].unit, row->n, words, &largest);
+  } else if (p->form == RT_APART) {
+    for (uint64_t i = 0; i < row->n; i++) words[i] = i << 16;
+  } else {
+    if (p->each) k->s->hot.synapse_units(&p->weight, 1 / k->s->ports[p->port].unit, 1, &same, &largest);
+    for (uint64_t i = 0; i < row->n; i++) words[i] = same;
+    largest = 0; /* not drawn: known before */
+  }
+  if (largest > k->largest[p - k->s->projs]) k->largest[p - k->s->projs] = largest;
 }
 
 static int row_append(struct packer *k, const struct rt_proj *p, const struct rt_row_of *row) {
-  if (rt_grow(&k->row, &k->row_cap, k->n + row->n, sizeof *k->row) || delays_look(k, p, row)) return NSL_EMEMORY;
-  const struct rt_lane *lanes = p->target->lanes;
-  bool apart = p->form == RT_APART, all_own = k->s->own1 - k->s->own0 == k->s->n_shards;
-  double per_unit = apart ? 1 : 1 / k->s->ports[p->port].unit, largest = 0;
-  int64_t same = p->each && !apart ? nearest(p->weight * per_unit) : 0;
-  uint32_t span = k->span, *count = k->count;
-  struct synapse *x = k->row + k->n;
-  for (uint64_t i = 0; i < row->n; i++) {
-    uint32_t target = row->target[i];
-    struct rt_lane lane = lanes[target / 64];
-    int64_t units = same;
-    if (apart) {
-      memcpy(&units, row->weight ? &row->weight[i] : &p->weight, sizeof units);
-    } else if (row->weight) {
-      double w = row->weight[i];
-      largest = fabs(w) > largest ? fabs(w) : largest;
-      units = nearest(w * per_unit);
-    }
-    if (!all_own && !rt_is_own(k->s, lane.shard)) continue;
-    uint32_t bucket = lane.shard * span + (row->delay ? row->delay[i] : p->delay_steps);
-    *x++ = (struct synapse){bucket, count[bucket]++, lane.base + target % 64, (uint32_t)i, units};
-  }
-  k->n = (uint64_t)(x - k->row);
-  if (largest > k->largest[p - k->s->projs]) k->largest[p - k->s->projs] = largest;
+  uint64_t all = k->n + row->n, n;
+  if (rt_grow(&k->words, &k->words_cap, all, sizeof *k->words) ||
+      rt_grow(&k->bucket, &k->bucket_cap, all, sizeof *k->bucket) || delays_look(k, p, row))
+    return NSL_EMEMORY;
+  words_begin(k, p, row);
+  const struct rt_buckets of = {p->target->lanes, k->count, k->log_span, p->delay_steps, k->s->own0,
+                                k->s->own1 - k->s->own0};
+  k->s->hot.synapse_buckets(&of, row->target, row->delay, row->n, k->words + k->n, k->bucket + k->n, &n);
+  k->n += n;
+  k->last = *row;
+  k->same = p->weight;
   return 0;
 }
 
@@ -146,7 +134,7 @@ static uint64_t store_take(struct packer *k, uint32_t shard, uint64_t units) {
 
 /* Headers of a shard's part of the row; fills `place`, where each bucket's cells begin. */
 static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t group, uint32_t source, uint32_t shard) {
-  uint32_t *count = k->count + (uint64_t)shard * k->span, form = pop->groups[group].form;
+  uint32_t *count = k->count + ((uint64_t)shard << k->log_span), form = pop->groups[group].form;
   struct rt_shard *h = &k->s->shards[shard];
   uint64_t units = 0, *header = NULL;
   for (uint32_t d = k->shortest; d <= k->longest; d++)
@@ -162,55 +150,35 @@ static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t grou
     header = &h->store[at];
     *header = 0;
     if (form == RT_APART) header[1] = source;
-    k->place[(uint64_t)shard * k->span + d] = (at + rt_bucket_units(form, 0)) * sizeof *h->store;
+    k->place[((uint64_t)shard << k->log_span) + d] = (char *)(h->store + at + rt_bucket_units(form, 0));
     at += rt_bucket_units(form, count[d]);
     last = d;
   }
   return 0;
 }
 
-#define MAKE_same(x) {(uint16_t)(x)->element}
-#define MAKE_real(x) {(uint16_t)(x)->element}
-#define MAKE_narrow(x) {(uint16_t)(x)->element, (int16_t)(x)->units}
-#define MAKE_middle(x) {(uint16_t)(x)->element, (int32_t)(x)->units}
-#define MAKE_wide(x) {(x)->element, (x)->units}
-
-/* Every synapse into its place. */
+/* Every synapse into its place. Apart: one projection's, with the weights as they were drawn. */
 static void row_put(struct packer *k, uint32_t form) {
-  const struct synapse *x = k->row, *end = x + k->n;
-  const uint64_t *place = k->place;
-  const struct rt_shard *shards = k->s->shards;
-  uint32_t shift = (uint32_t)__builtin_ctz(k->span);
-  switch (form) {
-#define FORM(id, cell, weight_bits, sum, behind, text)                                             \
-  case RT_FORM_##id:                                                                               \
-    for (; x < end; x++) {                                                                         \
-      const struct rt_cell_##cell c = MAKE_##cell(x);                                              \
-      char *store = (char *)shards[x->bucket >> shift].store;                                      \
-      memcpy(store + place[x->bucket] + (uint64_t)x->before * sizeof c, &c, sizeof c);             \
-    }                                                                                              \
-    break;
-#include "runtime/forms.def"
-#undef FORM
-    case RT_APART:
-      for (; x < end; x++) {
-        uint64_t *at = shards[x->bucket >> shift].store + place[x->bucket] / sizeof(uint64_t) + 2 * (uint64_t)x->before;
-        at[0] = (uint64_t)x->number << 16 | x->element;
-        at[1] = (uint64_t)x->units;
-      }
-      break;
+  if (form != RT_APART) {
+    k->s->hot.synapse_put(k->words, k->bucket, k->n, rt_forms[form].bytes, k->place);
+    return;
+  }
+  for (uint64_t i = 0; i < k->n; i++) {
+    char **at = &k->place[k->bucket[i]];
+    memcpy(*at, &k->words[i], sizeof *k->words);
+    memcpy(*at + 8, k->last.weight ? &k->last.weight[k->words[i] >> 16] : &k->same, sizeof k->same);
+    *at += 16;
   }
 }
 
 /* The cells without weight at the end of long buckets; no bucket has synapses then. */
 static void row_end(struct packer *k, uint32_t form, uint32_t shard) {
-  uint32_t *count = k->count + (uint64_t)shard * k->span, bits = form == RT_APART ? 0 : rt_forms[form].weight_bits;
-  const uint64_t *place = k->place + (uint64_t)shard * k->span;
+  uint32_t *count = k->count + ((uint64_t)shard << k->log_span), bits = form == RT_APART ? 0 : rt_forms[form].weight_bits;
+  char **place = k->place + ((uint64_t)shard << k->log_span);
   for (uint32_t d = k->shortest; d <= k->longest; d++) {
     for (uint32_t i = count[d]; i < RT_CELLS(bits, count[d]); i++) {
-      uint64_t bytes = rt_forms[form].bytes, last = place[d] + (count[d] - 1) * bytes;
-      char *store = (char *)k->s->shards[shard].store;
-      memcpy(store + place[d] + i * bytes, store + last, sizeof(uint16_t)); /* its target; the rest is 0 */
+      char *last = place[d] - rt_forms[form].bytes;
+      memcpy(place[d] + (i - count[d]) * rt_forms[form].bytes, last, sizeof(uint16_t)); /* its target; the rest is 0 */
     }
     count[d] = 0;
   }
@@ -278,8 +246,7 @@ static int packer_job(void *context, uint32_t thread) {
   struct packer k = {.b = b, .s = b->s, .synapses = {.s = b->s}, .min_delay = UINT32_MAX};
   k.segments = rt_alloc(&k.mem, b->s->n_shards, sizeof *k.segments);
   k.largest = rt_alloc(&k.mem, b->s->n_projs, sizeof *k.largest);
-  k.span = FIRST_SPAN / 2;
-  int e = k.segments && k.largest && !span_grow(&k, k.span) ? 0 : NSL_EMEMORY;
+  int e = k.segments && k.largest && !span_grow(&k, FIRST_SPAN - 1) ? 0 : NSL_EMEMORY;
   if (e) b->failed = 1;
   rt_barrier(b->s->team, thread);
   bool all = !b->failed;
@@ -287,7 +254,7 @@ static int packer_job(void *context, uint32_t thread) {
   if (all) e = packer_work(&k, thread);
   if (!e && all) rt_build_merge(b, k.largest, k.min_delay, k.max_delay, k.n_synapses);
   rt_synapses_drop(&k.synapses);
-  void *scratch[] = {&k.row, &k.count, &k.place};
+  void *scratch[] = {&k.words, &k.bucket, &k.count, &k.place};
   for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) rt_drop(scratch[i]);
   rt_mem_free(&k.mem);
   return e;

@@ -77,6 +77,10 @@ struct rt_delivery {
 };
 
 #define RT_MOST_STEPS 1e6 /* of a delay that is drawn, by the vector */
+struct rt_delays { /* of a row, in steps */
+  uint32_t least, most;
+  uint32_t bad; /* some is less than one or from RT_MOST_STEPS: 1 stands for it */
+};
 struct rt_shuffle; /* shuffle.h */
 /* Which shard owns an element of a population, computed: that of the part with number
  * ((element >> shift) * a + b) * m >> k, the quotient by the number of blocks (queue.c). */
@@ -84,6 +88,16 @@ struct rt_owner {
   uint64_t a, b, m;
   uint32_t shift, k, words;
   uint32_t log_shards, turn; /* shard 0 has part `turn` */
+};
+
+struct rt_lane { /* of 64 elements: their shard, and the number there of the first */
+  uint16_t shard, base;
+};
+struct rt_buckets { /* of a row that is being packed (assemble.c): by shard and delay */
+  const struct rt_lane *lanes; /* of the target population */
+  uint32_t *count;             /* synapses in bucket shard << log_span | delay */
+  uint32_t log_span, delay;    /* delay: of all, where they are not given one by one */
+  uint32_t own0, n_own;        /* shards of this rank */
 };
 
 /* Events of one projection on their way into chunks by shard (queue.h). */

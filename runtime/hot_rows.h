@@ -170,25 +170,32 @@ static inline uint32_t steps_of(double delay, double stretch, double dt, uint32_
   return good ? (uint32_t)steps : 1;
 }
 
-void rt_hot_delay_steps(const double *delay, uint64_t n, double stretch, double dt, uint32_t *steps, uint32_t *ret_bad) {
+void rt_hot_delay_steps(const double *delay, uint64_t n, double stretch, double dt, uint32_t *steps, struct rt_delays *ret) {
   uint64_t i = 0;
-  uint32_t bad = 0;
+  *ret = (struct rt_delays){UINT32_MAX, 0, 0};
 #ifdef RT_HOT_BITCODE
   typedef double reals __attribute__((ext_vector_type(SOME), aligned(8)));
   typedef uint64_t longs __attribute__((ext_vector_type(SOME)));
   typedef int32_t whole __attribute__((ext_vector_type(SOME)));
   longs any = 0;
+  whole least = INT32_MAX, most = 0;
   for (; i + SOME <= n; i += SOME) {
     reals x = *(const reals *)(delay + i) * stretch / dt + (0.5 + 1e-9);
     longs good = (longs)((x >= 1) & (x < RT_MOST_STEPS));
     any |= ~good;
     whole k = __builtin_convertvector((reals)(good ? x : (reals)1.0), whole);
+    least = __builtin_elementwise_min(least, k);
+    most = __builtin_elementwise_max(most, k);
     __builtin_memcpy(steps + i, &k, sizeof k);
   }
-  bad = __builtin_reduce_or(any) != 0;
+  if (i) *ret = (struct rt_delays){(uint32_t)__builtin_reduce_min(least), (uint32_t)__builtin_reduce_max(most),
+                                   __builtin_reduce_or(any) != 0};
 #endif
-  for (; i < n; i++) steps[i] = steps_of(delay[i], stretch, dt, &bad);
-  *ret_bad = bad;
+  for (; i < n; i++) {
+    steps[i] = steps_of(delay[i], stretch, dt, &ret->bad);
+    ret->least = steps[i] < ret->least ? steps[i] : ret->least;
+    ret->most = steps[i] > ret->most ? steps[i] : ret->most;
+  }
 }
 
 void rt_hot_weights_clip(double *w, uint64_t n, double lo, double hi, uint32_t *ret_bad) {

@@ -316,7 +316,7 @@ static int row_thin(struct maker *m, const struct rt_proj *p, uint64_t step,
     if (row->weight) m->weights[n] = row->weight[i];
     n++;
   }
-  *row = (struct rt_row_of){n, m->targets, row->delay ? m->delays : NULL, row->weight ? m->weights : NULL};
+  *row = (struct rt_row_of){n, m->targets, row->delay ? m->delays : NULL, row->delays, row->weight ? m->weights : NULL};
   return 0;
 }
 

@@ -26,11 +26,6 @@ struct rt_hot {
 #undef HOT
 };
 
-/* Where 64 elements lie: in which shard, and the number of the first of them in it. */
-struct rt_lane {
-  uint16_t shard, base;
-};
-
 /* Projections of one source population that share rows: they have one form and reach one array of a shard. */
 struct rt_group {
   uint8_t form;   /* enum rt_form_id; RT_APART: one projection onto a handler that does more than add (events.h) */

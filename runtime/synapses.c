@@ -14,18 +14,21 @@ static const double stretch_f32 = 1 + 0x1p-22;
 
 /* The delays in `weights`, some of which are no number of steps that is usual, to steps. */
 static int delays_careful(struct rt_synapses *k, const struct rt_proj *p, uint64_t n, double stretch) {
-  for (uint64_t i = 0; i < n; i++)
+  k->delays = (struct rt_delays){UINT32_MAX, 0, 0};
+  for (uint64_t i = 0; i < n; i++) {
     if (!(k->steps[i] = rt_delay_steps(k->s, p, k->weights[i] * stretch))) return NSL_EMODEL;
+    if (k->steps[i] < k->delays.least) k->delays.least = k->steps[i];
+    if (k->steps[i] > k->delays.most) k->delays.most = k->steps[i];
+  }
   return 0;
 }
 
 static int delays_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
   double stretch = k->s->program->f32 ? stretch_f32 : 1;
-  uint32_t bad;
   if (rt_grow(&k->steps, &k->steps_cap, n + 64, sizeof *k->steps)) return NSL_EMEMORY;
   rt_synapse_values(k->s, p, &p->def->delay_code, source, n, k->weights);
-  k->s->hot.delay_steps(k->weights, n, stretch, k->s->dt, k->steps, &bad);
-  return bad ? delays_careful(k, p, n, stretch) : 0;
+  k->s->hot.delay_steps(k->weights, n, stretch, k->s->dt, k->steps, &k->delays);
+  return k->delays.bad ? delays_careful(k, p, n, stretch) : 0;
 }
 
 static int weights_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
@@ -54,7 +57,7 @@ int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t sour
   uint64_t n = 0;
   int e = rt_rule_row(k->s, p, source, &k->partners, &k->partners_cap, &n);
   if (!e) e = values_draw(k, p, source, n);
-  *ret = (struct rt_row_of){n, k->partners, p->drawn_delay ? k->steps : NULL, p->drawn_weight ? k->weights : NULL};
+  *ret = (struct rt_row_of){n, k->partners, p->drawn_delay ? k->steps : NULL, k->delays, p->drawn_weight ? k->weights : NULL};
   return e;
 }
 

@@ -13,6 +13,7 @@
 struct rt_synapses { /* scratch of one thread; all zero but s: empty */
   struct rt_sim *s;
   uint32_t *partners, *steps;
+  struct rt_delays delays; /* of the steps */
   double *weights;
   size_t partners_cap, steps_cap, weights_cap;
 };
@@ -21,6 +22,7 @@ struct rt_synapses { /* scratch of one thread; all zero but s: empty */
 struct rt_row_of {
   uint64_t n;
   const uint32_t *target, *delay; /* elements, steps */
+  struct rt_delays delays;        /* if they are given one by one */
   const double *weight;
 };
 /* After rt_rules_make; the source is one of the projection's. NSL_EMODEL after rt_fail_at: a weight or delay that
