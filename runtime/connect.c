@@ -162,7 +162,8 @@ static struct rt_group group_of(const struct rt_sim *s, const struct rt_proj *p)
   if (p->form == RT_APART) g.rank = p->rank;
   if (straight) g.port = p->port; /* the weight is that of all others there */
   if (straight) g.weight = p->weight;
-  else if (p->form != RT_APART && !p->each) g.units = llrint(p->weight / s->ports[p->port].unit);
+  else if (p->form != RT_APART && !p->each) g.units = rt_weight_units(p, p->weight);
+  else if (p->form == RT_FORM_narrow64) g.units = p->grain_units;
   return g;
 }
 

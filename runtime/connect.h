@@ -32,6 +32,10 @@ void rt_weights_look(struct rt_sim *s); /* the size of the weights, bounds of fa
 int rt_units_choose(struct rt_sim *s);  /* units of ports, forms of projections */
 /* What reasons.c tells: the unit that int32 sums of a port would have; the least unit in which a weight fits into a form;
  * the form with fewer bits of weight, RT_N_FORMS: none. */
+/* A weight as its port's accumulators count it: grains and units are powers of two, so nothing is rounded twice. */
+int64_t rt_weight_units(const struct rt_proj *p, double weight);
+/* What acts of a weight: a whole number of grains, where it is summed. */
+double rt_weight_held(const struct rt_proj *p, double weight);
 double rt_unit_narrow(const struct rt_port *port);
 double rt_form_unit(uint32_t form, double largest);
 uint32_t rt_form_narrower(uint32_t form);

@@ -19,6 +19,7 @@ uint64_t rt_bucket_units(uint32_t form, uint64_t n) {
 #define CELL_same(c) (struct rt_synapse){(c).target, 0}
 #define CELL_real(c) (struct rt_synapse){(c).target, 0}
 #define CELL_narrow(c) (struct rt_synapse){(c).target, (c).weight}
+#define CELL_coarse(c) (struct rt_synapse){(c).target, (c).weight}
 #define CELL_middle(c) (struct rt_synapse){(c).target, (c).weight}
 #define CELL_wide(c) (struct rt_synapse){(uint32_t)(c).target, (c).weight}
 

@@ -42,6 +42,7 @@ static inline void event_go_on(struct rt_delivery *d, uint32_t *lists, uint32_t 
 #define WEIGHT_same(c, reach) ((reach)->units)
 #define WEIGHT_real(c, reach) ((reach)->real)
 #define WEIGHT_narrow(c, reach) ((c).weight)
+#define WEIGHT_coarse(c, reach) ((c).weight * (reach)->units)
 #define WEIGHT_middle(c, reach) ((c).weight)
 #define WEIGHT_wide(c, reach) ((c).weight)
 

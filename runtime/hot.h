@@ -29,6 +29,10 @@ struct rt_cell_narrow {
   uint16_t target;
   int16_t weight;
 };
+struct rt_cell_coarse { /* the weight in grains: whole numbers of units (units.c) */
+  uint16_t target;
+  int16_t weight;
+};
 struct __attribute__((packed)) rt_cell_middle {
   uint16_t target;
   int32_t weight;
@@ -61,7 +65,7 @@ struct rt_event {
 
 struct rt_reach { /* what a group's synapses are added to, in this shard */
   void *to;       /* indexed by the element's number in the shard */
-  int64_t units;  /* the weight, of a group with one; of `real` cells: */
+  int64_t units;  /* the weight, of a group with one; units in a grain, of `coarse` cells; of `real` cells: */
   double real;
   uint32_t nth;   /* number of the port in its class */
 };

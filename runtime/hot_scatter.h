@@ -92,8 +92,8 @@ void rt_hot_scatter_words_late(struct rt_scatter *to, const uint32_t *targets, c
     }                                                                                                                \
     for (; i < n; i++) acc[(uint16_t)(events[i] - low)] += w;                                                        \
   }                                                                                                                  \
-  void rt_hot_gather_words_##name(INT *acc, uint32_t first, const uint64_t *events, uint64_t n) {                    \
-    for (uint64_t i = 0; i < n; i++) acc[(uint16_t)(events[i] - first)] += (INT)((int64_t)events[i] >> 16);          \
+  void rt_hot_gather_words_##name(INT *acc, uint32_t first, const uint64_t *events, uint64_t n, int64_t grain) {     \
+    for (uint64_t i = 0; i < n; i++) acc[(uint16_t)(events[i] - first)] += (INT)(((int64_t)events[i] >> 16) * grain); \
   }
 GATHER(i64, int64_t)
 GATHER(i32, int32_t)

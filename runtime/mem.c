@@ -1,8 +1,12 @@
 /* The only file that allocates. Pools keep a list of their blocks and are freed whole; blocks of 1 MiB and
  * more are mapped, with huge pages (measured: 10 % of a large network's run time) where several are filled:
- * to clear one takes as long as a small model's set-up. Everything is zeroed and aligned to 64 bytes. */
+ * to clear one takes as long as a small model's set-up. State and accumulators of a large network (a `close` pool) lie
+ * in chunks of huge pages altogether, side by side in memory too, so that they do not push each other out of the
+ * second-level cache by chance (measured: a step took up to 50 % longer in some runs). Everything is zeroed and aligned
+ * to 64 bytes. */
 #include "runtime/mem.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +36,7 @@ static struct rt_block *block_add(struct rt_mem *m) {
   return b;
 }
 
-void *rt_reserve(struct rt_mem *m, uint64_t bytes, uint64_t used) {
+static void *map(struct rt_mem *m, uint64_t bytes, bool huge) {
   struct rt_block *b = block_add(m);
   if (!b || bytes > (uint64_t)1 << 46) {
     no_memory((double)bytes);
@@ -46,9 +50,26 @@ void *rt_reserve(struct rt_mem *m, uint64_t bytes, uint64_t used) {
   }
   b->at = at;
   b->mapped = bytes;
-  if (used >= SEVERAL * HUGE_PAGE) madvise(at, bytes, MADV_HUGEPAGE);
+  if (huge) madvise(at, bytes, MADV_HUGEPAGE);
   uintptr_t aligned = ((uintptr_t)at + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
   return (char *)at + (aligned - (uintptr_t)at);
+}
+
+void *rt_reserve(struct rt_mem *m, uint64_t bytes, uint64_t used) { return map(m, bytes, used >= SEVERAL * HUGE_PAGE); }
+
+static void *chunk_take(struct rt_mem *m, uint64_t bytes) {
+  if (bytes > m->left) {
+    uint64_t size = (bytes + HUGE_PAGE - 1) & ~(uint64_t)(HUGE_PAGE - 1);
+    char *at = map(m, size, true);
+    if (!at) return NULL;
+    if (size - bytes < m->left) return at; /* the rest of the last one is larger */
+    m->next = at;
+    m->left = size;
+  }
+  void *at = m->next;
+  m->next += bytes;
+  m->left -= bytes;
+  return at;
 }
 
 void *rt_alloc(struct rt_mem *m, uint64_t n, uint64_t size) {
@@ -57,8 +78,9 @@ void *rt_alloc(struct rt_mem *m, uint64_t n, uint64_t size) {
     no_memory((double)n * (double)size);
     return NULL;
   }
-  if (bytes >= LARGE) return rt_reserve(m, bytes, bytes);
+  if (bytes >= LARGE && !m->close) return rt_reserve(m, bytes, bytes);
   bytes = (bytes + LINE) & ~(uint64_t)(LINE - 1); /* never 0 */
+  if (m->close && (m->total += bytes) > LARGE) return chunk_take(m, bytes);
   struct rt_block *b = block_add(m);
   if (b) b->at = aligned_alloc(LINE, bytes);
   if (!b || !b->at) {
@@ -82,7 +104,7 @@ void rt_mem_free(struct rt_mem *m) {
       free(b->at);
     free(b);
   }
-  m->blocks = NULL;
+  *m = (struct rt_mem){.close = m->close};
 }
 
 int rt_grow(void *array, size_t *cap, size_t want, size_t size) {

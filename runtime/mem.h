@@ -2,12 +2,17 @@
 #ifndef NSL_RUNTIME_MEM_H
 #define NSL_RUNTIME_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct rt_block;
 struct rt_mem { /* a pool; all zero: empty */
   struct rt_block *blocks;
+  bool close;     /* what is in it is walked over in every step: beyond the first MiB it lies in chunks of huge pages */
+  uint64_t total; /* bytes, if so */
+  char *next;     /* what is left of the last chunk */
+  uint64_t left;
 };
 /* n * size bytes, zeroed, aligned to 64; with huge pages when large. NULL after rt_fail. */
 void *rt_alloc(struct rt_mem *m, uint64_t n, uint64_t size);

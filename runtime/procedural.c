@@ -39,10 +39,10 @@ struct portion {
 struct maker { /* of one thread */
   _Alignas(64) struct rt_queue queue;
   struct rt_synapses synapses;
-  int64_t *units;
+  int64_t *grains; /* weights */
   uint32_t *targets, *delays; /* of a row of which not all is wanted */
   double *weights;
-  size_t units_cap, targets_cap, delays_cap, weights_cap;
+  size_t grains_cap, targets_cap, delays_cap, weights_cap;
   uint32_t plan, portion;
   uint64_t made; /* events */
 };
@@ -79,11 +79,6 @@ static uint32_t event_size(const struct rt_proj *p) {
 }
 
 static double mean_row(const struct rt_proj *p) { return p->sn ? p->expected / p->sn : 0; }
-
-/* As assemble.c has it: units are powers of two, so nothing is rounded twice. */
-static int64_t units_of(const struct rt_sim *s, const struct rt_proj *p, double weight) {
-  return llrint(weight / s->ports[p->port].unit);
-}
 
 /* ---- memory */
 
@@ -152,7 +147,7 @@ void rt_procedural_drop(struct rt_sim *s) {
   for (uint32_t i = 0; q->makers && i < s->threads; i++) {
     struct maker *m = &q->makers[i];
     rt_synapses_drop(&m->synapses);
-    void *scratch[] = {&m->units, &m->targets, &m->delays, &m->weights};
+    void *scratch[] = {&m->grains, &m->targets, &m->delays, &m->weights};
     for (size_t k = 0; k < sizeof scratch / sizeof *scratch; k++) rt_drop(scratch[k]);
   }
   for (uint32_t i = 0; q->past && i <= q->past_mask; i++) rt_drop(&q->past[i].ids);
@@ -335,10 +330,9 @@ static void row_apart(struct maker *m, const struct rt_proj *p, uint32_t source,
 }
 
 static int row_words(struct maker *m, const struct rt_proj *p, const struct rt_row_of *row) {
-  const struct rt_sim *s = m->synapses.s;
-  if (rt_grow(&m->units, &m->units_cap, row->n + 1, sizeof *m->units)) return NSL_EMEMORY;
-  double per_unit = 1 / s->ports[p->port].unit;
-  for (uint64_t i = 0; i < row->n; i++) m->units[i] = llrint(row->weight[i] * per_unit);
+  double per_grain = 1 / p->grain;
+  if (rt_grow(&m->grains, &m->grains_cap, row->n + 1, sizeof *m->grains)) return NSL_EMEMORY;
+  for (uint64_t i = 0; i < row->n; i++) m->grains[i] = llrint(row->weight[i] * per_grain);
   return 0;
 }
 
@@ -358,8 +352,8 @@ static int row_make(struct maker *m, const struct rt_proj *p, uint32_t source, u
   if (words && (e = row_words(m, p, &row))) return e;
   struct rt_scatter *to = &m->queue.scatter;
   m->made += row.n;
-  if (words && row.delay) s->hot.scatter_words_late(to, row.target, row.delay, m->units, row.n);
-  else if (words) s->hot.scatter_words(to, row.target, m->units, row.n);
+  if (words && row.delay) s->hot.scatter_words_late(to, row.target, row.delay, m->grains, row.n);
+  else if (words) s->hot.scatter_words(to, row.target, m->grains, row.n);
   else if (row.delay) s->hot.scatter_same_late(to, row.target, row.delay, row.n);
   else s->hot.scatter_same(to, row.target, row.n);
   return 0;
@@ -440,11 +434,11 @@ static uint64_t run_add(struct rt_shard *h, const struct rt_run *run) {
   const struct rt_slice *c = slice_of(h, p->target);
   struct rt_acc acc = rt_acc(h, c, p->def->port);
   uint64_t n = run_bytes(run) / event_size(p);
-  int64_t same = p->drawn_weight ? 0 : units_of(s, p, p->weight);
+  int64_t same = p->drawn_weight ? 0 : rt_weight_units(p, p->weight);
   const void *events = run + 1;
-  if (acc.narrow && p->drawn_weight) s->hot.gather_words_i32(acc.narrow, c->first, events, n);
+  if (acc.narrow && p->drawn_weight) s->hot.gather_words_i32(acc.narrow, c->first, events, n, p->grain_units);
   else if (acc.narrow) s->hot.gather_same_i32(acc.narrow, c->first, events, n, same);
-  else if (p->drawn_weight) s->hot.gather_words_i64(acc.wide, c->first, events, n);
+  else if (p->drawn_weight) s->hot.gather_words_i64(acc.wide, c->first, events, n, p->grain_units);
   else s->hot.gather_same_i64(acc.wide, c->first, events, n, same);
   return n;
 }
@@ -539,7 +533,7 @@ static uint64_t row_hash(struct rt_sim *s, struct maker *m, const struct rt_proj
     memcpy(&bits, &weight, sizeof bits);
     if (due <= s->step || !rt_is_own(s, p->target->lanes[row.target[i] / 64].shard)) continue;
     sum += apart ? rt_hash_apart(target, due, i, source, bits)
-                 : rt_hash_event(target, due, behind ? bits : (uint64_t)units_of(s, p, weight));
+                 : rt_hash_event(target, due, behind ? bits : (uint64_t)rt_weight_units(p, weight));
   }
   return sum;
 }

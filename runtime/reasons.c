@@ -53,7 +53,7 @@ static void why(const struct rt_sim *s, const struct rt_proj *p, char *text, siz
   uint32_t narrower = rt_form_narrower(p->form);
   int n = snprintf(text, size, "%s: typically %.4g, at most %.4g %s, in units of %.4g",
                    p->drawn_weight ? "drawn" : "one of many weights of these sources", p->typical / scale, p->largest / scale,
-                   unit_text(def), port->unit / scale);
+                   unit_text(def), p->grain / scale);
   if (narrower == RT_N_FORMS || n < 0 || (size_t)n >= size) return;
   snprintf(text + n, size - (size_t)n, "; %u bits would need units of %.4g, too coarse for weights of about %.4g of %s",
            rt_forms[narrower].weight_bits, rt_form_unit(narrower, p->largest) / scale, port->finest / scale, port->finest_of);
@@ -71,6 +71,7 @@ static struct json_object *proj_json(const struct rt_sim *s, const struct rt_pro
   else if (!p->each) snprintf(text, sizeof text, "one weight for all");
   else why(s, p, text, sizeof text);
   add(o, "why", text_json(text));
+  if (!apart && p->each) add(o, "unit", in_unit(def_of(s, &s->ports[p->port]), p->grain));
   return o;
 }
 

@@ -294,6 +294,7 @@ int rt_slice_range(struct rt_sim *s, const struct nsl_slice *slice, const char *
 
 int rt_setup(struct rt_sim *s, const struct rt_config *config) {
   const struct nsl_experiment *x = s->x;
+  s->mem.close = true;
   s->G = rt_alloc(&s->mem, x->n_globals, sizeof *s->G);
   s->set = rt_alloc(&s->mem, x->n_globals, 1);
   if (!s->G || !s->set) return NSL_EMEMORY;

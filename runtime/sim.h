@@ -32,7 +32,7 @@ struct rt_group {
   uint32_t rank;  /* apart: of the projection */
   uint32_t nth;   /* the accumulators' array: number of the port in its class */
   uint32_t port;  /* straight: the port of the model */
-  int64_t units;  /* the weight, if there is one for all */
+  int64_t units;  /* the weight, if there is one for all; coarse: units in a grain */
   double weight;  /* straight: the same as a real */
   uint32_t index; /* in the sim's groups: index of `reach` in rt_delivery */
 };
@@ -229,6 +229,9 @@ struct rt_proj {
   bool each;      /* each synapse holds its weight: drawn, or the source has too many different ones */
   double typical; /* |weight|: the median */
   double largest; /* |weight| that is allowed for; while rows are packed it is checked */
+  double spread;  /* standard deviation of weights that are drawn from a law; 0: they have one value, or few */
+  double grain;   /* weights are whole multiples of it, */
+  int64_t grain_units; /* and it is one of so many of the port's units; a power of two */
   double fan;     /* bound of the synapses onto one target */
   uint8_t form;   /* enum rt_form_id or RT_APART */
   uint32_t group; /* of the source's groups */

@@ -3,7 +3,7 @@
  * A row is a function of the model and the seed: whoever asks, on whichever thread, in whatever order and however
  * often, gets the same synapses in the same order. Stored rows, rows made at every spike, recorded weights and
  * checks all come from here. Each thread has a scratch of its own; nothing is shared but what rt_rules_make
- * left. Weights are those that were drawn, clipped to their bounds, not yet whole multiples of a unit. */
+ * left. Weights are those that were drawn, clipped to their bounds, not yet whole multiples of a grain. */
 #ifndef NSL_RUNTIME_SYNAPSES_H
 #define NSL_RUNTIME_SYNAPSES_H
 

@@ -6,6 +6,11 @@
  * 2^FINE units. Between the two the unit is raised until weights fit into the narrowest form that resolution allows. In
  * float32 programs sums are int32; a port where the two bounds contradict each other has int64 sums (long_sums).
  *
+ * Weights that are drawn from a law need not be as fine as the units of int64 sums: 16 bits hold them, as multiples of a
+ * grain (a power of two of units), where it is at most 2^-FINE_F32 of the typical weight and 2^-FINE_LAW of the law's
+ * standard deviation, so that rounding adds less than 1e-5 to its variance. Weights that are not drawn, those of drives,
+ * and draws from a few values stay as fine as before.
+ *
  * All this depends on the model alone: on declared rules, and on the largest of a sample of the weights, carried on to the
  * number of all as the tail of a normal or lognormal distribution would. So rows that are made anew at each spike have the
  * units of stored ones. Packing looks at every weight; if one is larger than allowed for, all is built again (connect.c). */
@@ -17,7 +22,7 @@
 #include "runtime/error.h"
 
 enum { SAMPLE_OWNERS = 16, SAMPLE_EACH = 64, SAMPLE = SAMPLE_OWNERS * SAMPLE_EACH };
-enum { SUM32_BITS = 30, SUM64_BITS = 62, FINE_F32 = 10, FINE_F64 = 27, FINE_LEAST = 10 };
+enum { SUM32_BITS = 30, SUM64_BITS = 62, FINE_F32 = 10, FINE_F64 = 27, FINE_LEAST = 10, FINE_LAW = 7 };
 static const double LOG_UNLIKELY = 69; /* a bound that is random fails with probability exp(-69) = 1e-30 */
 
 /* ---- how many synapses a target may have */
@@ -56,6 +61,16 @@ static double typical_of(double *w, uint32_t n) {
   return zeros < n ? w[zeros + (n - zeros) / 2] : 0;
 }
 
+/* Of numbers that are sorted; 0 if many of them are equal. */
+static double spread_of(const double *w, uint32_t n) {
+  double sum = 0, squares = 0;
+  uint32_t different = 1;
+  for (uint32_t i = 0; i < n; i++) sum += w[i];
+  for (uint32_t i = 0; i < n; i++) squares += (w[i] - sum / n) * (w[i] - sum / n);
+  for (uint32_t i = 1; i < n; i++) different += w[i] > w[i - 1];
+  return 2 * different > n ? sqrt(squares / n) : 0;
+}
+
 /* The tail: log(largest / median) of n values grows as the square root of log n for both normal and lognormal ones. */
 static double largest_of_all(const struct rt_proj *p, double largest, double typical) {
   double all = fmax(p->expected, SAMPLE), grows = 1.25 * sqrt(log(all) / log(SAMPLE));
@@ -69,6 +84,7 @@ static void weights_look(struct rt_sim *s, struct rt_proj *p) {
   uint32_t owners = p->sn < SAMPLE_OWNERS ? p->sn : SAMPLE_OWNERS, n = 0;
   p->fan = fan_bound(p);
   p->largest = p->typical = fabs(p->weight);
+  p->spread = 0;
   if (!p->drawn_weight) return;
   for (uint32_t i = 0; i < owners; i++) {
     double own[SAMPLE_EACH];
@@ -80,6 +96,7 @@ static void weights_look(struct rt_sim *s, struct rt_proj *p) {
   }
   p->typical = typical_of(w, n); /* sorted: the largest is the last */
   p->largest = n ? largest_of_all(p, w[n - 1], p->typical) : 0;
+  p->spread = n ? spread_of(w, n) : 0;
 }
 
 void rt_weights_look(struct rt_sim *s) {
@@ -190,6 +207,46 @@ static uint32_t form_within(const struct rt_port *port, const struct rt_proj *p,
   return last;
 }
 
+/* ---- grains */
+
+/* The grain in 16 bits, of a law that they are fine enough for; 0: they are not. */
+static double grain_of(const struct rt_sim *s, const struct rt_proj *p, double least) {
+  double grain = fmax(rt_form_unit(RT_FORM_narrow64, p->largest), least);
+  bool fine = grain <= ldexp(p->typical, -FINE_F32) && grain <= ldexp(p->spread, -FINE_LAW);
+  return s->ports[p->port].long_sums && is_summed(p) && p->each && fine ? grain : 0;
+}
+
+/* Projections of one source onto ports of one number could share rows: they have the coarsest of their grains where it is
+ * fine enough. */
+static int forms_choose(struct rt_sim *s) {
+  uint32_t ports = 0;
+  for (uint32_t i = 0; i < s->n_projs; i++) ports = s->projs[i].def->port >= ports ? s->projs[i].def->port + 1 : ports;
+  double *joint = rt_alloc(&s->build_mem, (uint64_t)s->n_pops * ports, sizeof *joint);
+  if (!joint) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    struct rt_proj *p = &s->projs[i];
+    double *most = &joint[(uint64_t)p->source->index * ports + p->def->port];
+    p->grain = grain_of(s, p, s->ports[p->port].unit);
+    *most = fmax(*most, p->grain);
+  }
+  for (uint32_t i = 0; i < s->n_projs; i++) {
+    struct rt_proj *p = &s->projs[i];
+    double unit = s->ports[p->port].unit, most = joint[(uint64_t)p->source->index * ports + p->def->port];
+    bool coarse = p->grain > 0;
+    if (coarse && grain_of(s, p, most) > 0) p->grain = most;
+    if (!coarse) p->grain = unit;
+    p->grain_units = (int64_t)(p->grain / unit);
+    if (is_summed(p)) p->form = coarse ? RT_FORM_narrow64 : (uint8_t)form_within(&s->ports[p->port], p, unit);
+  }
+  return 0;
+}
+
+double rt_weight_held(const struct rt_proj *p, double weight) {
+  return is_summed(p) ? llrint(weight / p->grain) * p->grain : weight;
+}
+
+int64_t rt_weight_units(const struct rt_proj *p, double weight) { return llrint(weight / p->grain) * p->grain_units; }
+
 static void unit_begin(struct rt_sim *s, struct rt_port *port) {
   port->unit = rt_unit_narrow(port);
   port->long_sums = !s->program->f32 || port->unit > coarsest(s, port);
@@ -236,7 +293,9 @@ int rt_units_choose(struct rt_sim *s) {
     struct rt_proj *p = &s->projs[i];
     struct rt_port *port = &s->ports[p->port];
     if (!is_summed(p) || !p->each) continue;
-    double unit = rt_form_unit(form_within(port, p, fmax(port->unit, coarsest(s, port))), p->largest);
+    /* grains: of as many units at one port as at the next, so that rows reach both */
+    double unit = grain_of(s, p, 0) > 0 ? power_above(coarsest(s, port) / 2)
+                                        : rt_form_unit(form_within(port, p, fmax(port->unit, coarsest(s, port))), p->largest);
     port->unit = fmax(port->unit, unit);
   }
   units_join(s);
@@ -245,9 +304,5 @@ int rt_units_choose(struct rt_sim *s) {
     s->long_sums |= s->program->f32 && s->ports[i].long_sums && s->ports[i].used;
     e = unit_check(s, &s->ports[i]);
   }
-  for (uint32_t i = 0; i < s->n_projs; i++) {
-    struct rt_proj *p = &s->projs[i];
-    if (is_summed(p)) p->form = (uint8_t)form_within(&s->ports[p->port], p, s->ports[p->port].unit);
-  }
-  return e;
+  return e ? e : forms_choose(s);
 }

@@ -319,11 +319,6 @@ static void tally_add(struct tally *t, double weight) {
   t->order ^= t->order >> 29;
 }
 
-/* The weight as its port's accumulators count it. */
-static int64_t units_of(const struct rt_sim *s, const struct rt_proj *p, double weight) {
-  return llrint(weight / s->ports[p->port].unit);
-}
-
 /* Expected events of handlers and of states are added up; from sums they are taken off, so that nothing remains. */
 static int expected(void *context, const struct rt_proj *p, uint32_t target, double weight) {
   struct check *k = context;
@@ -337,7 +332,7 @@ static int expected(void *context, const struct rt_proj *p, uint32_t target, dou
   }
   const struct rt_shard *h = &k->s->shards[at.shard];
   const struct rt_slice *c = &h->slices[at.slice];
-  h->seen[k->parity].at[k->which].sums[sums_from(h, c, p->def->port) + target - c->first] -= units_of(k->s, p, weight);
+  h->seen[k->parity].at[k->which].sums[sums_from(h, c, p->def->port) + target - c->first] -= rt_weight_units(p, weight);
   return 0;
 }
 
@@ -352,7 +347,7 @@ static int expected_one(void *context, const struct rt_proj *p, uint32_t target,
   struct one *one = context;
   if (p->port != one->port || target != one->element) return 0;
   one->n++;
-  one->units += units_of(one->s, p, weight);
+  one->units += rt_weight_units(p, weight);
   return 0;
 }
 

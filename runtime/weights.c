@@ -2,8 +2,8 @@
  * the times that are due, into <record>.h5 and CSV.
  *
  * The synapses are made again by their rules (synapses.c), not taken from the packed rows, in which projections
- * that share a port can no longer be told apart and weights are whole multiples of a unit: so their order is that
- * of the model, whatever the shards and threads, and the numbers are those that were drawn. One thread makes them
+ * that share a port can no longer be told apart: so their order is that of the model, whatever the shards and threads.
+ * Weights are those that act: what was drawn, to the grain in which synapses hold it (units.c). One thread makes them
  * source by source; memory is one buffer.
  *
  * A static synapse keeps its weight: each later row is a copy of the first, read back from the file. Weights that
@@ -147,7 +147,7 @@ static int source_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight
     b->source[b->n] = source;
     b->target[b->n] = row->target[k];
     b->delay[b->n] = (row->delay ? row->delay[k] : p->delay_steps) * s->dt;
-    b->weight[b->n++] = (row->weight ? row->weight[k] : p->weight) / set->unit_scale;
+    b->weight[b->n++] = rt_weight_held(p, row->weight ? row->weight[k] : p->weight) / set->unit_scale;
     if (b->n == PIECE) e = piece_write(w, set);
   }
   return e;

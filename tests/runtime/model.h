@@ -469,6 +469,7 @@ static inline struct synapse *synapses(const struct rt_sim *s, size_t *ret_n) {
               const struct rt_slice *c = shard->slices;
               while (x.element >= c->base + c->count) c++;
               int64_t w = rt_forms[group->form].weight_bits ? x.units : group->units;
+              if (group->form == RT_FORM_narrow64) w *= group->units;
               all_of[n++] = (struct synapse){i,
                                              e,
                                              c->pop->index,

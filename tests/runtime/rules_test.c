@@ -159,10 +159,11 @@ static void parts(void) {
  * threads and shards. */
 static void drawn(void) {
   double u[8] = {87.8, 8.78, 0, INFINITY, 1.5, 0.75, 0.05, INFINITY};
-  for (int form = 0; form < 3; form++) {
+  for (int form = 0; form < 4; form++) {
+    if (form == 3) u[1] = 1e-3; /* a law that 16 bits are too coarse for */
     struct model *m = model_new(0.1, 1, 7);
     uint32_t a = clock_add(m, "a", 1500, 0, 0), b = clock_add(m, "b", 1000, 0, 0);
-    struct nsl_projection *p = connect(m, a, b, form == 2 ? NSL_INDEGREE : NSL_OUTDEGREE, 200, 87.8, 1.5);
+    struct nsl_projection *p = connect(m, a, b, form >= 2 ? NSL_INDEGREE : NSL_OUTDEGREE, 200, 87.8, 1.5);
     draw_both(m, p, u, form != 1, form != 0);
     if (form == 0) p->weight_hi = number(m, 90);
     struct rt_sim s;
@@ -191,6 +192,14 @@ static void drawn(void) {
     double w[256];
     if (form != 1) rt_synapse_values(&s, &s.projs[0], &s.projs[0].def->weight_code, 0, 200, w);
     if (form == 2) {
+      bool found = false;
+      double grain = s.projs[0].grain;
+      for (size_t i = 0; i < n; i++)
+        if (all_of[i].source == 0 && fabs(all_of[i].weight - w[0]) <= grain / 2) found = true;
+      ok(found && s.projs[0].form == RT_FORM_narrow64 && grain <= 87.8 * 0x1p-10 && grain <= 8.78 * 0x1p-7,
+         "4-byte synapses keep weights of a law to 2^-7 of its standard deviation and 2^-10 of the typical one");
+    }
+    if (form == 3) {
       bool found = false;
       for (size_t i = 0; i < n; i++)
         if (all_of[i].source == 0 && fabs(all_of[i].weight / w[0] - 1) < 0x1p-28) found = true;

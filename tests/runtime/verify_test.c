@@ -68,7 +68,7 @@ static void spikes_lost(struct rt_sim *s) {
 static void spike_doubled(struct rt_sim *s) {
   struct rt_delivery *d = &s->shards[0].delivery;
   for (uint32_t i = 0; i <= d->mask; i++) {
-    uint32_t *list = d->lists[RT_FORM_middle64] ? &d->lists[RT_FORM_middle64][i] : &d->lists[RT_FORM_wide64][i];
+    uint32_t *list = &d->lists[d->lists[RT_FORM_narrow64] ? RT_FORM_narrow64 : d->lists[RT_FORM_middle64] ? RT_FORM_middle64 : RT_FORM_wide64][i];
     if (!*list) continue;
     uint32_t copy = d->free;
     d->free = d->events[copy].next;
