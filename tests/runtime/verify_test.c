@@ -68,7 +68,10 @@ static void spikes_lost(struct rt_sim *s) {
 static void spike_doubled(struct rt_sim *s) {
   struct rt_delivery *d = &s->shards[0].delivery;
   for (uint32_t i = 0; i <= d->mask; i++) {
-    uint32_t *list = &d->lists[d->lists[RT_FORM_narrow64] ? RT_FORM_narrow64 : d->lists[RT_FORM_middle64] ? RT_FORM_middle64 : RT_FORM_wide64][i];
+    const uint32_t forms[] = {RT_FORM_narrow64, RT_FORM_middle64, RT_FORM_wide64};
+    uint32_t form = 0;
+    while (!d->lists[forms[form]]) form++;
+    uint32_t *list = &d->lists[forms[form]][i];
     if (!*list) continue;
     uint32_t copy = d->free;
     d->free = d->events[copy].next;
