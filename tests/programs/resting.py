@@ -149,7 +149,7 @@ neuron acc { state x = 0 pA
 network net {
   population A : acc[3000]
   population S : poisson_neuron[10] { rate = 100 Hz }
-  connect S -> A.ev by indegree(2) { weight ~ lognormal(0, 6) * 1e-6 pA;  delay = 1 ms }
+  connect S -> A.ev by indegree(2) { weight ~ lognormal(0, 5) * 1e-6 pA;  delay = 1 ms }
   drive A.ev with poisson(2 kHz) { weight = 10000 pA } }
 experiment e { network net
   record mean(A.x) as m every 0.1 ms

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Every example, and every connection rule, gives the same state_hash and spikes on 1, 2 and 3 threads, at x86-64-v3 and v4, portable, at -O0, and
-between `nslc run` and `nslc build`. Durations are shortened; the microcircuit is scaled down (its full size runs in the
+between `nslc run` and `nslc build`; where NSLC_OTHER names an nslc that another C compiler has built, with that one too. Durations are shortened; the microcircuit is scaled down (its full size runs in the
 long suite)."""
 import glob
 import hashlib
@@ -13,6 +13,7 @@ SHORT = {"brunel": ["--duration", "100ms"], "cobahh": ["--duration", "200ms"], "
          "gif_population": ["--set", "independent.N=300", "--duration", "300ms"],
          "decision": ["--experiment", "motion", "--duration", "100ms"],
          "f_i_curves": ["--set", "curves.N=10", "--duration", "100ms"]}
+OTHER = os.environ.get("NSLC_OTHER")
 SKIP = {"brunel_regimes"}  # the network of brunel
 SIZES = {"L23e": 2068, "L23i": 583, "L4e": 2192, "L4i": 548, "L5e": 485, "L5i": 107, "L6e": 1440, "L6i": 295}
 for label, n in SIZES.items():
@@ -63,6 +64,9 @@ def main():
             t.check(other == first, f"{name}: {n} threads as 1", f"{other} against {first}")
         other = one(t, name, "rows made anew", [NSLC, "run", path, "--"], ["--threads", "2", "--connectivity", "procedural", *options])
         t.check(other == first, f"{name}: rows made anew at each spike as stored ones", f"{other} against {first}")
+        if OTHER:
+            other = one(t, name, "nslc of another compiler", [OTHER, "run", path, "--"], ["--threads", "2", *options])
+            t.check(other == first, f"{name}: an nslc of another compiler", f"{other} against {first}")
         builds = [("x86-64-v3", ["--cpu", "x86-64-v3"], "avx2"), ("x86-64-v4", ["--cpu", "x86-64-v4"], "avx512f"),
                   ("portable", ["--cpu", "portable"], "sse4_2"), ("-O0", ["-O0"], "sse4_2")]
         for what, build, flag in builds:

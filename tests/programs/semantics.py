@@ -1015,7 +1015,7 @@ experiment e {{ network net
     lam = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) / (1 - part(z))
     mean, var = 10 * (1 + 0.3 * lam), 9 * (1 + z * lam - lam * lam)
     t.check(min(weight) >= 5 and abs(mean_of(weight) - mean) < 4.5 * math.sqrt(var / 2000) and abs(variance(weight) / var - 1) < 0.15 and
-            len(set(weight)) > 1990, "weight ~ 10 * (normal within …): one value for each synapse, mean and variance", f"{mean_of(weight)} {mean} {variance(weight)} {var}")
+            len(set(weight)) > 1800, "weight ~ 10 * (normal within …): one value for each synapse (some are equal in 16 bits), mean and variance", f"{mean_of(weight)} {mean} {variance(weight)} {var}")
     rank = sum((a - mean_of(arrived)) * (b - mean_of(weight)) for a, b in zip(arrived, weight)) / 2000 / math.sqrt(variance(arrived) * variance(weight))
     t.check(abs(rank) < 4.5 / math.sqrt(2000), "weights and delays are independent draws", rank)
 
