@@ -14,15 +14,22 @@
 
 enum { PREFETCH = 8, LINE = 64, LINES = 24 };
 
-/* Four lines without a test: what lies behind a short bucket is the source's next one, mostly due in the next step. */
+/* Its lines, the first four without a test. */
 static inline void bucket_prefetch(const uint64_t *bucket, uint32_t units) {
-  const char *at = (const char *)bucket, *last = (const char *)(bucket + units - 1);
+  const char *at = (const char *)bucket, *last = (const char *)(bucket + units) - 1;
   __builtin_prefetch(at, 0, 3);
-  __builtin_prefetch(at + LINE, 0, 3);
-  __builtin_prefetch(at + 2 * LINE, 0, 3);
-  __builtin_prefetch(at + 3 * LINE, 0, 3);
+  __builtin_prefetch(at + LINE < last ? at + LINE : last, 0, 3);
+  __builtin_prefetch(at + 2 * LINE < last ? at + 2 * LINE : last, 0, 3);
+  __builtin_prefetch(at + 3 * LINE < last ? at + 3 * LINE : last, 0, 3);
   at += 4 * LINE;
   for (int i = 4; i < LINES && at < last + LINE; i++, at += LINE) __builtin_prefetch(at, 0, 3);
+}
+
+/* Events of a list were mostly taken from the free ones in a row, upwards or downwards: so the line after next is known. */
+static inline uint32_t event_next(const struct rt_event *events, uint32_t i) {
+  uint32_t next = events[i].next, stride = next - i;
+  __builtin_prefetch((const char *)events + (uint64_t)(next + PREFETCH * stride) * sizeof *events, 0, 3);
+  return next;
 }
 
 /* Hangs the event into the list of its next bucket, or frees it. */
@@ -77,7 +84,7 @@ static inline void event_go_on(struct rt_delivery *d, uint32_t *lists, uint32_t 
       uint32_t next = events[i].next, n = events[i].n, units = UNITS(cell, bits, n);   \
       if (ahead) {                                                                     \
         bucket_prefetch(store + events[ahead].at, UNITS(cell, bits, events[ahead].n)); \
-        ahead = events[ahead].next;                                                    \
+        ahead = event_next(events, ahead);                                             \
       }                                                                                \
       const uint64_t *bucket = store + events[i].at;                                   \
       delivered += n;                                                                  \
