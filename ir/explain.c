@@ -82,7 +82,7 @@ static void explain_states(Explain *e, const IrClass *c) {
 
 static void explain_params(Explain *e, const IrClass *c) {
   for (uint32_t i = 0; i < c->elem_params.n; i++) {
-    const char *why = "one value for each element: it is drawn, or depends on one that is";
+    const char *why = "one value for each element: it is drawn, from a file, or depends on one that is";
     if (e->json) {
       begin(e, "param");
       text(e, "class", str(e, c->name));

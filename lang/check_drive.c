@@ -50,7 +50,7 @@ static bool unknown_source(Net *n, const Ast *callee) {
 }
 
 static bool is_function_of_language(const char *text) {
-  static const char *const words[] = {"white_noise", "uniform", "normal", "exponential", "lognormal"};
+  static const char *const words[] = {"white_noise", "uniform", "normal", "exponential", "lognormal", "choice"};
   for (size_t i = 0; i < COUNT_OF(words); i++)
     if (strcmp(words[i], text) == 0) return true;
   return false;

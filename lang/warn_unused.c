@@ -85,15 +85,24 @@ static void live_all(const Uses *u) {
   }
 }
 
-/* Marks what the experiments of the file read; true: one of them runs the component. */
+static void mark_items(const Uses *u, const MRecordItem *items, uint32_t n, bool *marks) {
+  for (uint32_t i = 0; i < n; i++) mark_vars(u, items[i].value, marks);
+}
+
+/* Marks what the experiments of the file read: records, expects, signals, settings. True: one of them runs the component. */
 static bool read_outside(const Uses *u, const Model *m, bool *ret_seen) {
   bool runs = false;
   for (uint32_t i = 0; i < m->experiments.n; i++) {
     const MExperiment *x = m->experiments.at[i];
-    for (uint32_t k = 0; k < x->populations.n; k++) runs |= x->populations.at[k]->component == u->component;
-    for (uint32_t k = 0; k < x->records.n; k++)
-      for (uint32_t j = 0; j < x->records.at[k]->items.n; j++)
-        mark_vars(u, x->records.at[k]->items.at[j].value, ret_seen);
+    for (uint32_t k = 0; k < x->populations.n; k++) {
+      const MPopulation *p = x->populations.at[k];
+      if (p->component != u->component) continue;
+      runs = true;
+      for (uint32_t j = 0; j < p->settings.n; j++) mark_vars(u, p->settings.at[j].value, ret_seen);
+    }
+    for (uint32_t k = 0; k < x->records.n; k++) mark_items(u, x->records.at[k]->items.at, x->records.at[k]->items.n, ret_seen);
+    for (uint32_t k = 0; k < x->measures.n; k++) mark_items(u, x->measures.at[k]->items.at, x->measures.at[k]->items.n, ret_seen);
+    for (uint32_t k = 0; k < x->feeds.n; k++) mark_items(u, x->feeds.at[k]->items.at, x->feeds.at[k]->items.n, ret_seen);
   }
   return runs;
 }
@@ -115,10 +124,10 @@ static void judge(Session *s, const Uses *u, const MVar *var, bool outputs) {
   bool read = family_marked(u->component, var, u->read), live = family_marked(u->component, var, u->live);
   switch (var->kind) {
   case VAR_PARAM:
-    if (!read) diag_unused(s, var->span, "param", name);
+    if (!read && !live) diag_unused(s, var->span, "param", name);
     return;
   case VAR_INPUT:
-    if (!read) diag_unused(s, var->span, "input", name);
+    if (!read && !live) diag_unused(s, var->span, "input", name);
     return;
   case VAR_LET:
     if (outputs && !read && !live) diag_unused(s, var->span, "let", name);

@@ -577,11 +577,15 @@ network net {
   drive P[0..1].I[1] with constant(1 pA)
   drive P[1].I[1] with step(2 pA, from = 1 ms)
   drive P.I[m] with constant(v[m]) for m in j
-  drive P.K with constant(10 pA) }
+  drive P.K with constant(10 pA)
+  population R : cell[400]
+  drive R.K with choice(1 pA, 2 pA, 4 pA) within [2 pA, 4 pA]
+  drive R.I[2] with constant(choice(0 pA, 1 pA)) }
 experiment e { network net
   record q of P every 1 ms
   record d.z[a] of P as za every 1 ms
   record d.z[b] of P as zb every 1 ms
+  record q of R as r every 1 ms
   record sum(k * q[k]) of P as all every 1 ms
   record mean(q[k]) - (d.z[a] + d.z[b]) / 2 of P as rest every 1 ms
   run 2 ms with dt = 0.1 ms }
@@ -600,7 +604,13 @@ experiment alone { neuron cell
         return [(r.column("q_1", i), first[i]) for i in range(3)] + [(r.column("q_2", 0), [0, 15, 30]), (r.column("q_3", 2), [0, 17, 34]),
                 (r.column("za", 1), [0, 2, 8]), (r.column("zb", 1), [0, -7, -14]),
                 (r.column("all", 0), [0, 11 + 30 + 51, 22 + 60 + 102]), (r.column("rest", 2), [0, 14 + 3.5, 28 + 7])]
-    compare(t, Run(t, model, "--experiment", "e"), "arrays of inputs are driven by index", pairs, 1e-9)
+    run = Run(t, model, "--experiment", "e")
+    compare(t, run, "arrays of inputs are driven by index", pairs, 1e-9)
+    if run.good:
+        once, twice, both = run.rows("r_1")[1], run.rows("r_1")[2], [round(b - a) for a, b in zip(run.rows("r_1")[1], run.rows("r_2")[1])]
+        counts = [sum(abs(x - v) < 1e-9 for x in once) for v in (2, 4)] + [both.count(v) for v in (0, 1)]
+        t.check(sum(counts) == 800 and all(abs(c - 200) < 50 for c in counts) and all(abs(b - 2 * a) < 1e-9 for a, b in zip(once, twice)),
+                "a choice in a source is made once for each target", counts)
     compare(t, Run(t, model, "--experiment", "alone"), "an array of inputs of a lone neuron",
             lambda r: [(r.column("q_1"), [0, 3, 6]), (r.column("q_2"), [0, 0, 0]), (r.column("q_3"), [0, -1, -2]),
                        (r.column("middle"), [0, 2 / 3, 4 / 3])], 1e-9)
