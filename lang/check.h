@@ -34,7 +34,9 @@ struct Checker {
   struct SignalContext *signal; /* the drive whose source is checked (signal.h) */
   /* `mean(E.V)` where populations can be seen; NULL: nowhere here */
   MExpr *(*total)(void *context, const AstCall *call, bool *ret_known);
-  void *total_context;
+  /* `da` where one signal reads another: an input of its own; NULL: nowhere here, or no signal */
+  MVar *(*signal_read)(void *context, const Symbol *symbol, Span span);
+  void *total_context; /* of both */
   /* `E.V` where an expression is meant for each cell of a population; NULL: nowhere here */
   MExpr *(*cell)(void *context, const Ast *ast, const Want *want, bool *ret_known);
   void *cell_context;

@@ -174,6 +174,10 @@ static void resolve_var(Checker *c, Symbol *symbol) {
     var->value = check_expr(c, symbol->scope, decl->value, &want);
     if (!var->value) goto done;
     var->dim = var->value->dim;
+    if (is_signal(k) && expr_varies(var->value)) { /* what it sees is not known before the start */
+      diag_changes(c->s, var->value->span, source_span_text(c->s, var->value->span, c->arena), want.who, (Span){0, 0});
+      goto done;
+    }
     if (var->draw && !expr_has(var->value, MX_DRAW)) diag_draw_missing(c->s, decl->value->span);
   } else if (!item || (var->kind == VAR_STATE && is_signal(k))) {
     var->value = expr_number(c, 0, var->dim, var->span);

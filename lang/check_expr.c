@@ -158,6 +158,8 @@ static MExpr *element_value(Checker *c, const IndexSet *set, int32_t value, Span
 }
 
 static MExpr *symbol_value(Checker *c, Symbol *symbol, Span span, const Want *want) {
+  MVar *read = symbol->kind == SYM_POPULATION && c->signal_read ? c->signal_read(c->total_context, symbol, span) : NULL;
+  if (read) return changing(c, read, span, want);
   if (symbol->kind == SYM_POPULATION) {
     diag_not_a_value(c->s, span, name_str(c->s, symbol->name), symbol_kind_text(c, symbol), symbol->span);
     return NULL;

@@ -2,7 +2,7 @@
  *
  * A signal becomes a population of one element whose component is made here from the body: its state, its equation, a port
  * for each `on spike of`, reached by a projection with a delay of one step, and an input for each `sum` or `mean` over a
- * population. What it names of the network (params, lets) becomes a param of its own, set to that value. Inputs of neurons
+ * population and for each other signal that it reads. What it names of the network (params, lets) becomes a param of its own, set to that value. Inputs of neurons
  * that are bound to it (`population E : cell[10] { n = da }`) and its own inputs are feeds: values of T-dt, held over the
  * step. Needs the populations' components; gives populations, projections and feeds of the experiment. */
 #include <string.h>
@@ -77,18 +77,17 @@ bool net_feed_setting(Net *n, MPopulation *pop, const AstAssign *assign, bool *r
   return true;
 }
 
-static void readers_fill(Net *n, NetSignal *signal, MPopulation *pop) {
+/* The signal is what the reader follows. */
+static void reader_fill(Net *n, const NetSignal *signal, MFeed *feed) {
+  MPopulation *pop = signal->pop.elements[0];
   MVar *state = component_var(pop->component, signal->pop.name);
-  for (uint32_t i = 0; i < signal->readers.n; i++) {
-    MFeed *feed = signal->readers.at[i];
-    MSlice all = {.pop = pop, .span = feed->span};
-    MRecordItem item = {all, expr_var(n->c, state, feed->span)};
-    vec_push(n->s->arena, &feed->items, item);
-    if (dim_eq(state->dim, feed->input->dim)) continue;
-    Diag *d = diag_unit_wanted(n->s, feed->span, arena_printf(n->s->arena, "the input `%s`", name_str(n->s, feed->input->name)),
-                               feed->input->dim, state->dim);
-    diag_note(n->s, d, signal->item->name.span, "`%s` is declared here", name_str(n->s, signal->pop.name));
-  }
+  MSlice all = {.pop = pop, .span = feed->span};
+  MRecordItem item = {all, expr_var(n->c, state, feed->span)};
+  vec_push(n->s->arena, &feed->items, item);
+  if (dim_eq(state->dim, feed->input->dim)) return;
+  Diag *d = diag_unit_wanted(n->s, feed->span, arena_printf(n->s->arena, "the input `%s`", name_str(n->s, feed->input->name)),
+                             feed->input->dim, state->dim);
+  diag_note(n->s, d, signal->item->name.span, "`%s` is declared here", name_str(n->s, signal->pop.name));
 }
 
 /* ---- sums and means over populations */
@@ -129,6 +128,22 @@ static bool total_items(Net *n, const Ast *arg, MFeed *feed, Dim *ret_dim) {
   return slices.n > 0;
 }
 
+/* An input of the signal's component, and what it follows. */
+static MVar *input_new(Totals *t, Name name, Dim dim, Span span) {
+  MVar *var = NEW(t->n->c->arena, MVar);
+  *var = (MVar){.kind = VAR_INPUT, .name = name, .span = span, .index = t->component->vars.n, .unit_scale = 1, .dim = dim,
+                .varies = true};
+  var->unit = name_z(t->n->s, dim_coherent_unit(t->n->s, dim));
+  vec_push(t->n->c->arena, &t->component->vars, var);
+  return var;
+}
+
+static void feed_add(Totals *t, MFeed *feed, MVar *input) {
+  feed->input = input;
+  vec_push(t->n->s->arena, &t->made, feed);
+  vec_push(t->n->s->arena, &t->n->x->feeds, feed);
+}
+
 /* Checker.total: `mean(E.V)` is an input of the signal. */
 static MExpr *population_total(void *context, const AstCall *call, bool *ret_known) {
   Totals *t = context;
@@ -141,15 +156,41 @@ static MExpr *population_total(void *context, const AstCall *call, bool *ret_kno
   *feed = (MFeed){.span = call->head.span};
   feed->sum = strcmp(name_str(n->s, path_name(n->c, call->callee)), "sum") == 0;
   if (!total_items(n, arg, feed, &dim)) return NULL;
-  MVar *var = NEW(n->c->arena, MVar);
-  *var = (MVar){.kind = VAR_INPUT, .name = name_z(n->s, bare_text(n, call->head.span)),
-                .span = call->head.span, .index = t->component->vars.n, .unit_scale = 1, .dim = dim, .varies = true};
-  var->unit = name_z(n->s, dim_coherent_unit(n->s, dim));
-  vec_push(n->c->arena, &t->component->vars, var);
-  feed->input = var;
-  vec_push(n->s->arena, &t->made, feed);
-  vec_push(n->s->arena, &n->x->feeds, feed);
+  MVar *var = input_new(t, name_z(n->s, bare_text(n, call->head.span)), dim, call->head.span);
+  feed_add(t, feed, var);
   return expr_var(n->c, var, call->head.span);
+}
+
+/* What a signal is measured in, known before it is checked. */
+static bool signal_dim(Net *n, const NetSignal *signal, Dim *ret) {
+  Unit unit;
+  if (signal->item->unit) {
+    bool good = check_unit(n->c, signal->item->unit, &unit);
+    *ret = unit.dim;
+    return good;
+  }
+  Want want = {.who = "the start of a signal"};
+  const MExpr *e = check_expr(n->c, n->scope, signal->item->value, &want);
+  if (e) *ret = e->dim;
+  return e != NULL;
+}
+
+/* Checker.signal_read: another signal is an input of this one, that of T-dt as all inputs. */
+static MVar *other_signal(void *context, const Symbol *symbol, Span span) {
+  Totals *t = context;
+  Net *n = t->n;
+  NetSignal *signal = signal_of(n, symbol->name);
+  Dim dim;
+  for (uint32_t i = 0; i < t->made.n; i++)
+    if (name_eq(t->made.at[i]->input->name, symbol->name)) return t->made.at[i]->input;
+  if (!signal || !signal_dim(n, signal, &dim)) return NULL;
+  MVar *var = input_new(t, symbol->name, dim, span);
+  MFeed *feed = NEW(n->s->arena, MFeed);
+  *feed = (MFeed){.span = span};
+  feed_add(t, feed, var);
+  if (signal->pop.elements) reader_fill(n, signal, feed);
+  else vec_push(n->s->arena, &signal->readers, feed);
+  return var;
 }
 
 /* ---- what is the network's becomes a param */
@@ -253,9 +294,11 @@ static MComponent *signal_component(Net *n, const NetSignal *signal, Totals *tot
   totals->n = n;
   totals->component = m;
   n->c->total = population_total;
+  n->c->signal_read = other_signal;
   n->c->total_context = totals;
   check_component_block(n->c, n->scope, block, m);
   n->c->total = NULL;
+  n->c->signal_read = NULL;
   if (m->failed) return NULL;
   Lift l = {.n = n, .component = m};
   for (uint32_t i = 0; i < m->vars.n; i++) {
@@ -312,7 +355,7 @@ static void check_signal(Net *n, NetSignal *signal) {
     const Ast *st = signal->item->body.at[i];
     if (st->kind == AST_ON && !event_sources(n, AST_AS(On, st), pop, port++)) return;
   }
-  readers_fill(n, signal, pop);
+  for (uint32_t i = 0; i < signal->readers.n; i++) reader_fill(n, signal, signal->readers.at[i]);
 }
 
 void net_check_signals(Net *n) {

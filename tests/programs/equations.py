@@ -353,6 +353,43 @@ experiment e {
 
 # ---- signals
 
+CHAIN = """
+neuron n { state V = 1 mV
+  V' = -V / (10 ms) }
+network net {
+  param tau = 4 ms
+  population E : n[3]
+  signal late : mV { late' = (fast - late) / tau + 2 * fast * fast / (1 mV) / (1 s) }
+  signal fast : mV { fast' = (mean(E.V) - fast) / (1 ms) }
+  signal later = 1 mV { later' = (late - later) / tau + rec * 1 mV / (1 ms) }
+  signal rec = 0.5 { rec' = -rec * later / (1 mV) / (2 ms) }
+}
+experiment x { network net
+  record fast every 1 ms
+  record late every 1 ms
+  record later every 1 ms
+  record rec every 1 ms
+  run 10 ms with dt = 0.1 ms }
+"""
+
+
+def signals_of_signals(t):
+    """Signals that read each other, in any order: the values of T-dt, held over the step, under which every equation here is linear."""
+    V, fast, late, later, rec, rows = 1, 0, 0, 1, 0.5, []
+    for i in range(101):
+        if i % 10 == 0:
+            rows.append((fast, late, later, rec))
+        before = fast, late, rec
+        late = late + (before[0] + 4 * 2 * before[0] ** 2 / 1000 - late) * -math.expm1(-0.1 / 4)
+        fast += (V - fast) * -math.expm1(-0.1)
+        rec *= math.exp(-later * 0.1 / 2)
+        later += (before[1] + 4 * before[2] - later) * -math.expm1(-0.1 / 4)
+        V *= math.exp(-0.1 / 10)
+    names = ("fast", "late", "later", "rec")
+    compare(t, Run(t, CHAIN), "signals that read signals", lambda r: [(r.column(n), [row[i] for row in rows]) for i, n in enumerate(names)], 1e-9)
+
+
+
 def signals(t):
     model = """
 neuron cell {
@@ -532,7 +569,7 @@ def same_bits(t):
 
 def main():
     t = Tap()
-    for part in (higher_order, tables, noise, delays, synapses, signals, files, same_bits):
+    for part in (higher_order, tables, noise, delays, synapses, signals, signals_of_signals, files, same_bits):
         part(t)
     t.done()
 
