@@ -18,7 +18,9 @@ static void read_settings(Lower *l, Shape *shape, const MPopulation *pop) {
     shape->setting[pop->settings.at[i].var->index] = &pop->settings.at[i];
 }
 
-/* The smallest set of params per element that is closed under dependence. */
+static bool same_for_all(Scope *sc, const MExpr *e) { return !e || lower_uniform(sc, e); }
+
+/* The smallest set of params per element that is closed under dependence; of a domain, too. */
 static void find_elem(Lower *l, Shape *shape, const MComponent *comp) {
   shape->elem = NEW_ARRAY(l->a, bool, 2 * comp->vars.n + 1);
   for (bool changed = true; changed;) {
@@ -28,7 +30,8 @@ static void find_elem(Lower *l, Shape *shape, const MComponent *comp) {
       const MVar *var = comp->vars.at[i];
       if (var->kind != VAR_PARAM || shape->elem[i]) continue;
       const MExpr *e = shape->setting[i] ? shape->setting[i]->value : var->value;
-      if (e && !lower_uniform(&sc, e)) shape->elem[i] = changed = true;
+      if (!same_for_all(&sc, e) || !same_for_all(&sc, var->domain.lo) || !same_for_all(&sc, var->domain.hi))
+        shape->elem[i] = changed = true;
     }
   }
 }

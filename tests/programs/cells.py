@@ -88,13 +88,14 @@ component leak { param g = csv("leak.csv").g nS in (0 nS, inf);  input V : mV;  
 component both { use l = leak;  input V : mV;  let I = l.I }
 neuron cell {
   param tau = csv("cells.csv").tau ms in (0 ms, inf)
+  param lim = 0.5 ms in (0 ms, tau]
   param twice = 2 * tau, wide ~ normal(csv("cells.csv").V0 mV, 0 mV)
   use a = leak
   use b = leak { g = 2 * csv("leak.csv").g nS }
   use c = both
   state V = csv("cells.csv").V0 mV, z = twice / (1 ms)
   V' = 0
-  z' = 0
+  z' = 0 * lim / (1 ms)^2
   let I = a.I + b.I + c.I
 }
 network net {
@@ -132,6 +133,8 @@ def columns_of_components(t):
                        (r.rows("I")[0], [4 * x * v for x, v in zip(g, START)] + [(3 * x + 7) * v for x, v in zip(g, late)] + [3, 3])])
     t.check(run.good and sorted(run_json(run.out)["imports"]) == ["cells.csv", "leak.csv"], "run.json names their files")
     t.check(Run(t, OWN, "--experiment", "one").process.returncode == 0, "a lone neuron with settings instead of columns")
+    over = Run(t, OWN.replace("lim = 0.5 ms", "lim = 5.1 ms").replace("tau = 3 ms;", "tau = 9 ms;").replace("tau = 1 ms;", "tau = 9 ms;"), "--experiment", "e")
+    t.check(not over.good and "lim of P[0] is not within its domain" in over.process.stderr, "a domain that differs from cell to cell", over.process.stderr)
     other = Run(t, OWN, "--experiment", "e", "--set", "net.n=7")
     t.check(not other.good and "the column has 6 values, P has 7 cells" in other.process.stderr, "a size that is set must fit", other.process.stderr)
 
