@@ -2,9 +2,10 @@
  *
  * A signal becomes a population of one element whose component is made here from the body: its state, its equation, a port
  * for each `on spike of`, reached by a projection with a delay of one step, and an input for each `sum` or `mean` over a
- * population and for each other signal that it reads. What it names of the network (params, lets) becomes a param of its own, set to that value. Inputs of neurons
- * that are bound to it (`population E : cell[10] { n = da }`) and its own inputs are feeds: values of T-dt, held over the
- * step. Needs the populations' components; gives populations, projections and feeds of the experiment. */
+ * population and for each other signal that it reads. What it names of the network (params, lets) becomes a param of its
+ * own, set to that value. Inputs of neurons that are bound to it (`population E : cell[10] { n = da }`) and its own inputs
+ * are feeds: values of T-dt, held over the step. Needs the populations' components; gives populations, projections and
+ * feeds of the experiment. */
 #include <string.h>
 
 #include "lang/component.h"

@@ -219,7 +219,7 @@ experiment e { network net
 
     some = [0, 1, 7, 64, 100, 101, 129]
     seen = [0] * 3 + [1] + [(1 * 3 + 1) * 5 + 1] * 5  # at 1.5 ms: 0 * 2 + 1
-    for options in ((), ("--precision", "f32"), ("--threads", "2")):
+    for options in ((), ("--precision", "f32", "--threads", "2")):
         compare(t, Run(t, model, *options), f"times with weights {' '.join(options)}".strip(),
                 lambda r: [(r.column("q", k), law(k)) for k in some] + [(r.column("seen", k), seen) for k in some], 1e-6)
     compare(t, Run(t, model, "--set", "net.J=4 fC"), "a weight among them is set", lambda r: [(r.column("q", k), law(k, 4)) for k in some])
