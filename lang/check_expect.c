@@ -234,7 +234,8 @@ static bool expect_interval(Net *n, const AstExpect *ast, MExpect *e) {
   Session *s = n->s;
   if (!ast->domain && is_comparison(ast->value)) return expect_comparison(n, ast->value, e);
   if (!ast->domain || ast->domain->kind != AST_INTERVAL) {
-    diag_expect_form(s, ast->domain ? ast->domain->span : ast->value->span);
+    bool joined = !ast->domain && ast->value->kind == AST_BINARY && AST_AS(Binary, ast->value)->op == OP_AND;
+    diag_expect_form(s, ast->domain ? ast->domain->span : ast->value->span, joined);
     return false;
   }
   Want any = {0};

@@ -527,9 +527,10 @@ void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run) 
   diag_note(s, d, run, "the step is given here");
 }
 
-void diag_expect_form(Session *s, Span span) {
+void diag_expect_form(Session *s, Span span, bool joined) {
   Diag *d = diag_new(s, DIAG_EXPECT_FORM, span, "an interval or a comparison is wanted");
-  diag_hint(s, d, "Write `expect rate(E) in [4 Hz, 6 Hz]` or `expect rate(E) > 4 Hz`.");
+  diag_hint(s, d, joined ? "Write an `expect` for each condition: all must hold."
+                         : "Write `expect rate(E) in [4 Hz, 6 Hz]` or `expect rate(E) > 4 Hz`.");
 }
 
 void diag_unknown_measure(Session *s, Span span, const char *name, const char *nearest) {
