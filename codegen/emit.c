@@ -210,19 +210,27 @@ static const double *known(Emit *e, const IrIns *ins) {
   return number;
 }
 
-/* ---- loops: a block for the body; a phi for each carried value, for who still turns, for the turns done. Who is
- * done keeps what it has; the block is left when nobody turns any more. */
-static void loop_begin(Emit *e) {
+/* ---- loops: a block for the body, entered if some lane does; a phi for each carried value, for who still turns, for the
+ * turns done. Who is done keeps what it has; the block is left when nobody turns any more. */
+static LLVMValueRef any_lane(Emit *e, LLVMValueRef bits) {
+  if (e->lanes == 1) return bits;
+  LLVMTypeRef whole = LLVMIntTypeInContext(e->u->ctx, e->lanes);
+  LLVMValueRef all = LLVMBuildBitCast(e->u->builder, bits, whole, "");
+  return LLVMBuildICmp(e->u->builder, LLVMIntNE, all, LLVMConstNull(whole), "");
+}
+
+static void loop_begin(Emit *e, LLVMValueRef enters) {
   CgUnit *u = e->u;
   LLVMBasicBlockRef before = LLVMGetInsertBlock(u->builder);
   e->turning = true;
   e->turn.body = LLVMAppendBasicBlockInContext(u->ctx, e->function, "turn");
+  e->turn.behind = LLVMAppendBasicBlockInContext(u->ctx, e->function, "behind");
   e->turn.before = before;
-  LLVMBuildBr(u->builder, e->turn.body);
+  LLVMBuildCondBr(u->builder, any_lane(e, emit_bits(e, enters)), e->turn.body, e->turn.behind);
   LLVMPositionBuilderAtEnd(u->builder, e->turn.body);
   e->turn.active = LLVMBuildPhi(u->builder, e->cond, "active");
   e->turn.done = LLVMBuildPhi(u->builder, u->i32, "turns");
-  LLVMAddIncoming(e->turn.active, (LLVMValueRef[]){LLVMConstAllOnes(e->cond)}, &before, 1);
+  LLVMAddIncoming(e->turn.active, &enters, &before, 1);
   LLVMAddIncoming(e->turn.done, (LLVMValueRef[]){LLVMConstNull(u->i32)}, &before, 1);
 }
 
@@ -230,13 +238,6 @@ static LLVMValueRef carry(Emit *e, LLVMValueRef init) {
   LLVMValueRef v = LLVMBuildPhi(e->u->builder, LLVMTypeOf(init), "carry");
   LLVMAddIncoming(v, &init, &e->turn.before, 1);
   return v;
-}
-
-static LLVMValueRef any_lane(Emit *e, LLVMValueRef bits) {
-  if (e->lanes == 1) return bits;
-  LLVMTypeRef whole = LLVMIntTypeInContext(e->u->ctx, e->lanes);
-  LLVMValueRef all = LLVMBuildBitCast(e->u->builder, bits, whole, "");
-  return LLVMBuildICmp(e->u->builder, LLVMIntNE, all, LLVMConstNull(whole), "");
 }
 
 static void loop_end(Emit *e, IrVal again, LLVMValueRef cond) {
@@ -255,17 +256,18 @@ static void loop_end(Emit *e, IrVal again, LLVMValueRef cond) {
     next[i - from] = LLVMBuildSelect(b, emit_bits(e, e->turn.active), e->value[ins->arg[1]], had, "");
   }
   LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
-  LLVMBasicBlockRef behind = LLVMAppendBasicBlockInContext(e->u->ctx, e->function, "behind");
-  LLVMBuildCondBr(b, more, e->turn.body, behind);
+  LLVMBuildCondBr(b, more, e->turn.body, e->turn.behind);
   LLVMAddIncoming(e->turn.active, &active, &last, 1);
   LLVMAddIncoming(e->turn.done, &turns, &last, 1);
+  LLVMPositionBuilderAtEnd(b, e->turn.behind);
   for (IrVal i = from + 1; i < again; i++) {
     const IrIns *ins = &e->k->ins.at[i];
     if (ins->op != IR_NEXT) continue;
-    LLVMAddIncoming(e->value[ins->arg[0]], &next[i - from], &last, 1);
-    e->value[ins->arg[0]] = next[i - from];
+    LLVMValueRef *carried = &e->value[ins->arg[0]], first = e->value[e->k->ins.at[ins->arg[0]].arg[0]];
+    LLVMAddIncoming(*carried, &next[i - from], &last, 1);
+    *carried = LLVMBuildPhi(b, LLVMTypeOf(first), "");
+    LLVMAddIncoming(*carried, (LLVMValueRef[]){first, next[i - from]}, (LLVMBasicBlockRef[]){e->turn.before, last}, 2);
   }
-  LLVMPositionBuilderAtEnd(b, behind);
   e->turning = false;
 }
 
@@ -292,7 +294,7 @@ static LLVMValueRef lower(Emit *e, IrVal at, const IrIns *ins, LLVMValueRef *arg
     case LOW_INTRIN: return intrinsic(e, low->name, arg, n);
     case LOW_CALL: return math_call(e, low->name, arg, n);
     case LOW_DRAW: return draw_call(e, low->name, ins->slot, arg, n);
-    case LOW_LOOP: loop_begin(e); return NULL;
+    case LOW_LOOP: loop_begin(e, arg[0]); return NULL;
     case LOW_CARRY: return carry(e, arg[0]);
     case LOW_NEXT: return NULL;
     case LOW_AGAIN: loop_end(e, at, arg[0]); return NULL;

@@ -30,7 +30,7 @@ typedef struct {
   LLVMValueRef *value;  /* by instruction */
   const double **known; /* by instruction: what it is in every element (conditions: 0 or 1), or NULL */
   struct {              /* the loop that is being built */
-    LLVMBasicBlockRef before, body;
+    LLVMBasicBlockRef before, body, behind;
     LLVMValueRef active; /* a condition: the lane still turns */
     LLVMValueRef done;   /* turns that are over */
   } turn;

@@ -68,6 +68,28 @@ typedef struct {
 IrTangents ir_tangents(IrBuild *b, const IrVal *atoms, uint32_t n, const IrVal *roots, uint32_t n_roots);
 IrVal ir_tangent(const IrTangents *t, IrVal v, uint32_t atom); /* d v / d atom; IR_NONE: 0 */
 
+/* ---- series.c: Taylor coefficients of the values of kernel k along a solution; b->k has its instructions */
+typedef struct {
+  IrBuild *b;
+  const IrKernel *k;
+  const IrVal *map;    /* by k's instruction: its value where the series begins */
+  const bool *moves;   /* by k's instruction: it depends on t or a moving state */
+  IrVal *const *state; /* by state that moves: its coefficients, set by who solves the equations */
+  IrVal h;             /* the unit of time: coefficient j is the derivative j times h^j / j! */
+  uint32_t order;
+  IrVal **c, **d; /* by k's instruction: coefficients from 1 on, IR_NONE: 0; those of its slope for some rules */
+  uint32_t *atom, n_atoms; /* k's instructions that are no linear forms of others, as they become known */
+  IrVal **form;            /* by k's instruction: its factor of each atom; IR_NONE: 0 */
+} IrSeries;
+/* An op on the way from the states that move that has no rule, or NULL. */
+const char *ir_series_none(Arena *a, const IrKernel *k, const bool *states);
+IrSeries ir_series_of(IrBuild *b, const IrKernel *k, const bool *states, const IrVal *map, uint32_t order);
+void ir_series_next(IrSeries *s, uint32_t k); /* coefficient k of all; s->state up to k is known */
+/* Coefficient k of what is stored, times by if that is not IR_NONE; IR_NONE: 0 */
+IrVal ir_series_stored(const IrSeries *s, SlotKind kind, uint32_t index, uint32_t k, IrVal by);
+/* At other values of k's instructions some choice has another side than at the series' beginning; IR_NONE: never. */
+IrVal ir_series_choices(const IrSeries *s, const IrVal *there);
+
 /* What a value is made of. */
 typedef struct {
   bool time, noise, transcendental;

@@ -134,9 +134,15 @@ void ir_check(IrBuild *b, uint32_t state, IrVal v) {
 
 /* ---- loops */
 
-void ir_loop(IrBuild *b, uint32_t most) {
+IrVal ir_always(IrBuild *b) {
+  IrVal zero = ir_const(b, 0, DIM_NONE);
+  return ir_op2(b, IR_LE, zero, zero);
+}
+
+void ir_loop(IrBuild *b, uint32_t most, IrVal enters) {
   IrIns ins = ins_new(b, IR_LOOP);
   ins.slot = most;
+  ins.arg[0] = enters;
   ins_add(b, ins);
 }
 

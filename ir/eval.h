@@ -114,6 +114,13 @@ static uint32_t S(again)(const IrKernel *k, Turns *turns, uint32_t at, bool more
   return more && turns->done < k->ins.at[turns->loop].slot ? turns->loop : at;
 }
 
+/* A loop of no turns: carried values are their first ones. Gives where it ends. */
+static uint32_t S(pass_over)(const IrKernel *k, uint32_t at, real *v) {
+  for (; k->ins.at[at].op != IR_AGAIN; at++)
+    if (k->ins.at[at].op == IR_CARRY) v[at] = v[k->ins.at[at].arg[0]];
+  return at;
+}
+
 /* One element, or one event at it: every instruction in order. */
 static uint64_t S(element)(const IrKernel *k, const IrEnv *env, EvalAt at, real *v) {
   int64_t e = at.elem;
@@ -123,9 +130,10 @@ static uint64_t S(element)(const IrKernel *k, const IrEnv *env, EvalAt at, real 
     const IrIns *ins = &k->ins.at[i];
     real arg[4] = {0};
     for (int j = 0; j < ir_ops[ins->op].arity; j++) arg[j] = v[ins->arg[j]];
-    if (ins->op == IR_LOOP)
+    if (ins->op == IR_LOOP) {
       turns = (Turns){i, 0};
-    else if (ins->op == IR_CARRY)
+      if (arg[0] == 0) i = S(pass_over)(k, i, v);
+    } else if (ins->op == IR_CARRY)
       v[i] = turns.done ? v[i] : arg[0];
     else if (ins->op == IR_NEXT)
       v[i] = arg[1];

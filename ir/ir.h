@@ -5,8 +5,8 @@
  * a type, a dimension and the span of its origin.
  *
  * The one structured form within a kernel is the loop, for solvers that iterate:
- *   loop N              at most N turns (slot); at least one
- *   %c = carry %init    right behind it, one for each carried value: %init in the first turn
+ *   loop N %p           at most N turns (slot), and none where %p does not hold
+ *   %c = carry %init    right behind it, one for each carried value: %init in the first turn, or behind a loop of none
  *   ...                 the body: values that are seen in it alone; no stores, takes, checks, no loop
  *   next %c %v          one for each carry: what it is in the next turn, and behind the loop
  *   again %p            one more turn where %p holds, if this was not the Nth
@@ -282,7 +282,8 @@ IrVal ir_draw(IrBuild *b, IrOp op, uint32_t ordinal, const IrVal *args, Dim dim)
 IrVal ir_nullary(IrBuild *b, IrOp op); /* TIME, DT */
 void ir_check(IrBuild *b, uint32_t state, IrVal v); /* a non-finite v stops the run, blaming the state */
 enum { IR_MOST_TURNS = 1 << 24 };
-void ir_loop(IrBuild *b, uint32_t most);
+void ir_loop(IrBuild *b, uint32_t most, IrVal enters);
+IrVal ir_always(IrBuild *b); /* a condition that holds */
 IrVal ir_carry(IrBuild *b, IrVal init);
 void ir_next(IrBuild *b, IrVal carry, IrVal v);
 void ir_again(IrBuild *b, IrVal cond);

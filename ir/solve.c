@@ -129,6 +129,7 @@ static void integrate(Solve *v) {
       case SOLVE_EXP_EULER: next[i] = solve_exp_euler(v, i); break;
       case SOLVE_EULER: next[i] = solve_euler(v, i); break;
       case SOLVE_RK45:
+      case SOLVE_TAYLOR:
       case SOLVE_ROSENBROCK:
       case SOLVE_BACKWARD_EULER:
       case SOLVE_RK4:
@@ -139,7 +140,8 @@ static void integrate(Solve *v) {
   if (rk4) solve_rk4(v, next);
   if (v->events) count_down(v, next); /* the handler may set a counter within the step */
   if (by == SOLVE_BACKWARD_EULER) solve_backward_euler(v, next);
-  else if (by != SOLVE_NONE) solve_adaptive(v, by == SOLVE_ROSENBROCK, next);
+  else if (by == SOLVE_TAYLOR) solve_taylor(v, next);
+  else if (by != SOLVE_NONE) solve_adaptive(v, by, next);
   for (uint32_t i = 0; i < v->n; i++) v->now[i] = v->form[i] ? solve_add_noise(v, i, next[i]) : next[i];
 }
 
@@ -403,7 +405,7 @@ static void check_tolerance(Session *s, const IrExperiment *x) {
     const IrClass *c = x->populations.at[i].class;
     for (uint32_t j = 0; j < c->states.n; j++) {
       const char *method = name_str(s, c->states.at[j].method);
-      if (!strcmp(method, "rk45") || !strcmp(method, "rosenbrock")) return;
+      if (!strcmp(method, "rk45") || !strcmp(method, "taylor") || !strcmp(method, "rosenbrock")) return;
     }
   }
   diag_tolerance_unused(s, x->experiment->tolerance_span, name_str(s, x->experiment->name));

@@ -6,13 +6,14 @@
 #include "ir/algebra.h"
 
 typedef enum {
-  SOLVE_NONE, SOLVE_EXACT, SOLVE_EXP_EULER, SOLVE_RK4, SOLVE_EULER, SOLVE_RK45, SOLVE_ROSENBROCK, SOLVE_BACKWARD_EULER
+  SOLVE_NONE, SOLVE_EXACT, SOLVE_EXP_EULER, SOLVE_RK4, SOLVE_EULER, SOLVE_RK45, SOLVE_TAYLOR, SOLVE_ROSENBROCK, SOLVE_BACKWARD_EULER
 } SolveMethod;
 
 /* Where right-hand sides are evaluated. */
 typedef struct {
   IrVal *x; /* by state */
   IrVal time;
+  IrVal h; /* of the step that begins here, as the one before has left it */
 } SolveStage;
 
 /* One linear system x' = A x + s, advanced over h: its propagator, for the members that need a matrix
@@ -59,7 +60,8 @@ typedef struct {
   VEC(SolveSystem) systems;
   double tolerance;        /* of steps of their own length */
   const char *method_text; /* for messages */
-  bool *stepped;           /* by state: it belongs to the scheme of solve_adaptive.c or solve_implicit.c */
+  bool *stepped;           /* by state: it belongs to the scheme of solve_adaptive.c, solve_taylor.c or solve_implicit.c */
+  bool *exact;             /* by state: stepped, but over a whole dt its exact solution is known */
   bool *runaway, *explosive; /* by state: its slope grows faster than it; exponentially: it may run to infinity in a step */
   bool events;             /* the spike condition is tested within the step too */
   IrVal before, spiked;    /* with events: the condition before T; the element has spiked in this step already */
@@ -78,9 +80,39 @@ void solve_fire(Solve *v, IrVal spike);    /* the spike handler, on v->now */
 /* v->in_force, v->held: as given, or by a hold that a spike in this step has begun. */
 void solve_holds(Solve *v, const IrVal *in_force, IrVal begun);
 
+/* The loop over the steps within one dt. */
+typedef struct {
+  Solve *v;
+  SolveStage at;         /* the beginning of a step */
+  const IrVal *in_force; /* by hold: before T */
+  IrVal *carry;          /* by state, IR_NONE: nothing changes it here */
+  IrVal h, left;         /* carried: length of the next step, what is left of dt */
+  IrVal before, spiked;  /* carried: the condition before; 1: it has spiked in this dt. IR_NONE without events */
+  IrVal waits;           /* in the body: a second spike waits for the next dt */
+} SolveLoop;
+
+/* How a loop begins. */
+typedef struct {
+  const IrVal *x;         /* by state */
+  IrVal h, left, before;  /* before: with events */
+  IrVal enters;           /* who turns at all */
+} SolveFirst;
+
 /* solve_adaptive.c */
 double solve_scale(Dim d); /* the natural unit of a dimension */
-void solve_adaptive(Solve *v, bool implicit, IrVal *ret); /* fills ret for all states that change */
+void solve_adaptive(Solve *v, SolveMethod by, IrVal *ret); /* fills ret for all states that change */
+enum { SOLVE_MOST_STEPS = 10000 };
+SolveLoop solve_loop(Solve *v);
+void solve_loop_begin(SolveLoop *a, const SolveFirst *first);
+/* Where a step begins: at.x and at.time; with events the condition is tested and the handler runs. */
+void solve_loop_step(SolveLoop *a, IrVal *ret_before, IrVal *ret_spiked);
+IrVal solve_loop_cut(const SolveLoop *a, IrVal wanted); /* to the end if that is near, half of it if a tiny one would be left */
+/* The turn's end: the step of length h to x is good or is tried again, h_next next time. */
+void solve_loop_end(SolveLoop *a, IrVal h_next, IrVal h, IrVal good, IrVal *x, IrVal before, IrVal spiked);
+void solve_loop_done(SolveLoop *a, IrVal *ret);
+
+/* solve_taylor.c */
+void solve_taylor(Solve *v, IrVal *ret);
 void solve_slopes(Solve *v, const SolveStage *at, IrVal *ret); /* right-hand sides of stepped states */
 IrVal solve_after(Solve *v, IrVal time, double share, IrVal h); /* time + share * h */
 /* (error / (tolerance * (natural unit + largest of |x|, |y|)))^2 */

@@ -1,6 +1,6 @@
 /* Steps of their own length: an embedded pair is repeated within dt until T is reached, each element with its own
- * step, which it keeps for the next dt. Two schemes share the loop: rk45 (Cash-Karp 5(4), here) and rosenbrock
- * (solve_implicit.c).
+ * step, which it keeps for the next dt. Three schemes share the loop: rk45 (Cash-Karp 5(4), here), rosenbrock
+ * (solve_implicit.c) and taylor (solve_taylor.c), which says itself what is different.
  *
  * Why Cash-Karp: what arrives at T changes the right-hand side, so the last stage of one dt is never the first
  * of the next, and most elements need one or two steps a dt. Then Dormand-Prince costs 7 evaluations to 6, for
@@ -8,7 +8,7 @@
  *
  * Error: for each state |e| <= tolerance * (s + max |x|), s the natural unit of its dimension (1 mV, 1 pA, 1 uM,
  * 1 uA/cm^2 ...); the squares are summed over states and must stay below 1. Accepted is the higher order. A step
- * never crosses T; the last two are halved rather than one be tiny. After MOST steps the element is given up:
+ * never crosses T; the last two are halved rather than one be tiny. After SOLVE_MOST_STEPS steps the element is given up:
  * its step becomes NaN, which stops the run with the names.
  *
  * Events within dt: where a state of the spike condition can run to infinity in finite time (its own equation
@@ -20,7 +20,7 @@
 #include "ir/solve.h"
 #include "lang/session.h"
 
-enum { MOST = 10000, STAGES = 6 };
+enum { STAGES = 6 };
 
 /* 1 mV, 1 pA, 1 ms, 1 uM, 1 K; 10 um, so that densities count in uA/cm^2 and mS/cm^2 */
 double solve_scale(Dim d) {
@@ -108,42 +108,31 @@ static void cash_karp(Solve *v, const SolveStage *from, IrVal h, IrVal *ret_x, I
 
 /* ---- the loop over the steps within one dt */
 
-typedef struct {
-  Solve *v;
-  uint32_t step_state; /* the state that keeps the step */
-  SolveStage at;       /* the beginning of a step */
-  const IrVal *in_force; /* by hold: before T */
-  IrVal *carry;        /* by state, IR_NONE: nothing changes it here */
-  IrVal h, left;       /* carried: length of the next step, what is left of dt */
-  IrVal before, spiked; /* carried: the condition before; 1: it has spiked in this dt. IR_NONE without events */
-  IrVal waits;         /* in the body: a second spike waits for the next dt */
-} Adaptive;
+SolveLoop solve_loop(Solve *v) {
+  SolveLoop a = {.v = v, .in_force = v->in_force, .before = IR_NONE, .spiked = IR_NONE, .waits = IR_NONE};
+  a.at.x = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
+  a.carry = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
+  return a;
+}
 
-static bool in_loop(const Adaptive *a, uint32_t i) { return a->v->stepped[i] || a->v->events; }
-
-static void begin(Adaptive *a, const IrVal *first_x) {
+void solve_loop_begin(SolveLoop *a, const SolveFirst *first) {
   Solve *v = a->v;
   IrBuild *b = &v->b;
-  IrVal kept = ir_load(b, ir_slot(b, SLOT_STATE, a->step_state, v->c->states.at[a->step_state].var->name, IR_REAL,
-                                  b->k->ins.at[v->dt].dim));
-  IrVal zero = alg_zero_like(b, v->dt);
-  IrVal first = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, kept, zero), ir_op2(b, IR_MIN, kept, v->dt), v->dt);
-  IrVal prev = v->events ? ir_load(b, ir_slot(b, SLOT_PREV, 0, (Name){0}, IR_BOOL, DIM_NONE)) : IR_NONE;
   IrVal no = alg_num(b, 0);
-  ir_loop(b, MOST);
-  for (uint32_t i = 0; i < v->n; i++) a->carry[i] = in_loop(a, i) ? ir_carry(b, first_x[i]) : IR_NONE;
-  a->h = ir_carry(b, first);
-  a->left = ir_carry(b, v->dt);
-  a->before = a->spiked = a->waits = IR_NONE;
+  ir_loop(b, SOLVE_MOST_STEPS, first->enters);
+  for (uint32_t i = 0; i < v->n; i++)
+    a->carry[i] = v->stepped[i] || v->events ? ir_carry(b, first->x[i]) : IR_NONE;
+  a->h = ir_carry(b, first->h);
+  a->left = ir_carry(b, first->left);
   if (!v->events) return;
-  a->before = ir_carry(b, prev);
+  a->before = ir_carry(b, first->before);
   a->spiked = ir_carry(b, no);
 }
 
-static IrVal has_spiked(Adaptive *a) { return ir_op2(&a->v->b, IR_GT, a->spiked, alg_num(&a->v->b, 0.5)); }
+static IrVal has_spiked(const SolveLoop *a) { return ir_op2(&a->v->b, IR_GT, a->spiked, alg_num(&a->v->b, 0.5)); }
 
 /* Tests the condition where the step begins, and runs the handler. */
-static void event(Adaptive *a, IrVal *ret_before, IrVal *ret_spiked) {
+static void event(SolveLoop *a, IrVal *ret_before, IrVal *ret_spiked) {
   Solve *v = a->v;
   IrBuild *b = &v->b;
   IrVal had = has_spiked(a);
@@ -158,26 +147,67 @@ static void event(Adaptive *a, IrVal *ret_before, IrVal *ret_spiked) {
   a->at.x = v->now;
   *ret_before = ir_op3(b, IR_SELECT, fires, after, ir_op3(b, IR_SELECT, a->waits, a->before, c));
   *ret_spiked = ir_op3(b, IR_SELECT, fires, alg_num(b, 1), a->spiked);
-  a->h = ir_op3(b, IR_SELECT, fires, v->dt, a->h); /* what was right before the spike is not behind it */
+  a->at.h = ir_op3(b, IR_SELECT, fires, v->dt, a->h); /* what was right before the spike is not behind it */
 }
 
-/* The length of this step: to the end if that is near, half of it if a tiny one would be left. */
-static IrVal cut(Adaptive *a) {
+void solve_loop_step(SolveLoop *a, IrVal *ret_before, IrVal *ret_spiked) {
+  Solve *v = a->v;
+  IrBuild *b = &v->b;
+  for (uint32_t i = 0; i < v->n; i++) a->at.x[i] = a->carry[i] == IR_NONE ? v->old[i] : a->carry[i];
+  *ret_before = *ret_spiked = IR_NONE;
+  a->at.h = a->h;
+  if (v->events) event(a, ret_before, ret_spiked);
+  a->at.time = alg_sub(b, ir_nullary(b, IR_TIME), a->left);
+}
+
+IrVal solve_loop_cut(const SolveLoop *a, IrVal wanted) {
   IrBuild *b = &a->v->b;
   IrVal half = alg_mul(b, a->left, alg_num(b, 0.5));
-  IrVal h = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, a->h, half), half, a->h);
-  IrVal reaches = ir_op2(b, IR_GE, alg_mul(b, a->h, alg_num(b, 1.05)), a->left);
+  IrVal h = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, wanted, half), half, wanted);
+  IrVal reaches = ir_op2(b, IR_GE, alg_mul(b, wanted, alg_num(b, 1.05)), a->left);
   return ir_op3(b, IR_SELECT, reaches, a->left, h);
 }
 
+void solve_loop_end(SolveLoop *a, IrVal h_next, IrVal h, IrVal good, IrVal *x, IrVal before, IrVal spiked) {
+  Solve *v = a->v;
+  IrBuild *b = &v->b;
+  IrVal zero = alg_zero_like(b, a->left), left = alg_select(b, good, alg_sub(b, a->left, h), a->left);
+  if (v->events) {
+    good = ir_op2(b, IR_AND, good, ir_op1(b, IR_NOT, a->waits));
+    left = ir_op3(b, IR_SELECT, a->waits, zero, left);
+  }
+  IrVal more = ir_op2(b, IR_GT, left, zero);
+  for (uint32_t i = 0; i < v->n; i++) x[i] = v->stepped[i] ? alg_select(b, good, x[i], a->at.x[i]) : a->at.x[i];
+  for (uint32_t i = 0; i < v->n; i++)
+    if (a->carry[i] != IR_NONE) ir_next(b, a->carry[i], x[i]);
+  ir_next(b, a->h, h_next);
+  ir_next(b, a->left, left);
+  if (v->events) ir_next(b, a->before, before);
+  if (v->events) ir_next(b, a->spiked, spiked);
+  ir_again(b, more);
+}
+
+void solve_loop_done(SolveLoop *a, IrVal *ret) {
+  Solve *v = a->v;
+  for (uint32_t i = 0; i < v->n; i++)
+    if (a->carry[i] != IR_NONE) ret[i] = a->carry[i];
+  if (!v->events) return;
+  v->before = a->before;
+  v->spiked = has_spiked(a);
+  v->now = ret;
+  solve_holds(v, a->in_force, v->spiked);
+}
+
+/* ---- embedded pairs in it */
+
 /* The step after this one. NaN in the error: max takes its second argument, the shortest. */
-static IrVal next_step(Adaptive *a, IrVal h, IrVal squared, IrVal accepted, double order) {
+static IrVal next_step(SolveLoop *a, IrVal h, IrVal squared, IrVal accepted, double order) {
   IrBuild *b = &a->v->b;
   IrVal power = alg_exp(b, alg_mul(b, alg_num(b, -0.5 / order), ir_op1(b, IR_LOG, squared)));
   IrVal factor = alg_mul(b, alg_num(b, 0.9), power);
   factor = ir_op2(b, IR_MIN, ir_op2(b, IR_MAX, factor, alg_num(b, 0.2)), alg_num(b, 5));
-  IrVal wanted = alg_mul(b, h, factor), kept = ir_op2(b, IR_MAX, a->h, wanted);
-  IrVal was_cut = ir_op2(b, IR_AND, accepted, ir_op2(b, IR_LT, h, a->h));
+  IrVal wanted = alg_mul(b, h, factor), kept = ir_op2(b, IR_MAX, a->at.h, wanted);
+  IrVal was_cut = ir_op2(b, IR_AND, accepted, ir_op2(b, IR_LT, h, a->at.h));
   return ir_op2(b, IR_MIN, ir_op3(b, IR_SELECT, was_cut, kept, wanted), a->v->dt);
 }
 
@@ -191,36 +221,18 @@ static IrVal squared_error(Solve *v, const IrVal *from, const IrVal *to, const I
   return sum;
 }
 
-static void body(Adaptive *a, bool implicit) {
+static void body(SolveLoop *a, bool implicit) {
   Solve *v = a->v;
   IrBuild *b = &v->b;
   IrVal *x = NEW_ARRAY(b->arena, IrVal, v->n + 1), *error = NEW_ARRAY(b->arena, IrVal, v->n + 1);
-  IrVal before = IR_NONE, spiked = IR_NONE;
-  for (uint32_t i = 0; i < v->n; i++) a->at.x[i] = a->carry[i] == IR_NONE ? v->old[i] : a->carry[i];
-  IrVal carried_h = a->h;
-  if (v->events) event(a, &before, &spiked);
-  a->at.time = alg_sub(b, ir_nullary(b, IR_TIME), a->left);
-  IrVal h = cut(a);
+  IrVal before, spiked;
+  solve_loop_step(a, &before, &spiked);
+  IrVal h = solve_loop_cut(a, a->at.h);
   if (implicit) solve_rosenbrock(v, &a->at, h, x, error);
   else cash_karp(v, &a->at, h, x, error);
   IrVal squared = squared_error(v, a->at.x, x, error);
   IrVal good = ir_op2(b, IR_LE, squared, alg_num(b, 1));
-  IrVal h_next = next_step(a, h, squared, good, implicit ? 3 : 5), zero = alg_zero_like(b, a->left);
-  IrVal left = alg_select(b, good, alg_sub(b, a->left, h), a->left);
-  if (v->events) {
-    good = ir_op2(b, IR_AND, good, ir_op1(b, IR_NOT, a->waits));
-    left = ir_op3(b, IR_SELECT, a->waits, zero, left);
-  }
-  IrVal more = ir_op2(b, IR_GT, left, zero);
-  for (uint32_t i = 0; i < v->n; i++) x[i] = v->stepped[i] ? alg_select(b, good, x[i], a->at.x[i]) : a->at.x[i];
-  for (uint32_t i = 0; i < v->n; i++)
-    if (a->carry[i] != IR_NONE) ir_next(b, a->carry[i], x[i]);
-  ir_next(b, carried_h, h_next);
-  ir_next(b, a->left, left);
-  if (v->events) ir_next(b, a->before, before);
-  if (v->events) ir_next(b, a->spiked, spiked);
-  ir_again(b, more);
-  a->h = carried_h;
+  solve_loop_end(a, next_step(a, h, squared, good, implicit ? 3 : 5), h, good, x, before, spiked);
 }
 
 uint32_t solve_own_state(Solve *v, Dim dim, const char *failure) {
@@ -254,24 +266,27 @@ void solve_keep_own(Solve *v, uint32_t state, IrVal value, IrVal failed) {
   ir_store(b, ir_slot(b, SLOT_STATE, state, v->c->states.at[state].var->name, IR_REAL, dim), kept);
 }
 
-void solve_adaptive(Solve *v, bool implicit, IrVal *ret) {
+static SolveFirst first_of(Solve *v, uint32_t step_state, const IrVal *x) {
   IrBuild *b = &v->b;
-  Adaptive a = {.v = v};
-  const char *name = implicit ? "rosenbrock" : "rk45";
-  a.at.x = NEW_ARRAY(b->arena, IrVal, v->n + 1);
-  a.in_force = v->in_force;
-  a.carry = NEW_ARRAY(b->arena, IrVal, v->n + 1);
-  a.step_state = solve_own_state(
-      v, b->k->ins.at[v->dt].dim,
-      arena_printf(b->arena, "%d steps of %s with tolerance %g did not reach", MOST, name, v->tolerance));
-  begin(&a, ret);
-  body(&a, implicit);
-  for (uint32_t i = 0; i < v->n; i++)
-    if (a.carry[i] != IR_NONE) ret[i] = a.carry[i];
-  solve_keep_own(v, a.step_state, a.h, ir_op2(b, IR_GT, a.left, alg_zero_like(b, a.left)));
-  if (!v->events) return;
-  v->before = a.before;
-  v->spiked = has_spiked(&a);
-  v->now = ret;
-  solve_holds(v, a.in_force, v->spiked);
+  IrVal kept = ir_load(b, ir_slot(b, SLOT_STATE, step_state, v->c->states.at[step_state].var->name, IR_REAL,
+                                  b->k->ins.at[v->dt].dim));
+  IrVal zero = alg_zero_like(b, v->dt);
+  SolveFirst first = {.x = x, .left = v->dt, .enters = ir_always(b)};
+  first.h = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, kept, zero), ir_op2(b, IR_MIN, kept, v->dt), v->dt);
+  if (v->events) first.before = ir_load(b, ir_slot(b, SLOT_PREV, 0, (Name){0}, IR_BOOL, DIM_NONE));
+  return first;
+}
+
+void solve_adaptive(Solve *v, SolveMethod by, IrVal *ret) {
+  IrBuild *b = &v->b;
+  SolveLoop a = solve_loop(v);
+  const char *name = by == SOLVE_ROSENBROCK ? "rosenbrock" : "rk45";
+  uint32_t step_state = solve_own_state(v, b->k->ins.at[v->dt].dim,
+                                        arena_printf(b->arena, "%d steps of %s with tolerance %g did not reach",
+                                                     SOLVE_MOST_STEPS, name, v->tolerance));
+  SolveFirst first = first_of(v, step_state, ret);
+  solve_loop_begin(&a, &first);
+  body(&a, by == SOLVE_ROSENBROCK);
+  solve_keep_own(v, step_state, a.h, ir_op2(b, IR_GT, a.left, alg_zero_like(b, a.left)));
+  solve_loop_done(&a, ret);
 }

@@ -8,9 +8,9 @@
  *    further evaluation would cost as much as a smaller step. Any other group by RK4: without such functions
  *    its stages are cheap, and equations that are not linear in their own state leave no exponential form.
  * 3. A group with a state whose own equation grows exponentially with it (the spike current of an AdEx cell) can
- *    run to infinity within a step: RK45, with steps of their own length, and the states that it depends on
- *    join it. Where the spike condition reads such a state, all states join, so that the handler can act within
- *    the step (solve_adaptive.c). White noise leaves only rule 2.
+ *    run to infinity within a step: steps of their own length, by Taylor series, or by RK45 if some function
+ *    has no series; and the states that it depends on join it. Where the spike condition reads such a state, all states join, so
+ *    that the handler can act within the step (solve_adaptive.c). White noise leaves only rule 2.
  * 4. A group of RK4 with a decay that is known to be too fast for it (dt beyond 2.785 time constants) is stiff:
  *    Rosenbrock, if every function in it has a derivative.
  * 5. `method = ...` of the run overrides all; what it cannot do is an error with the reason.
@@ -251,7 +251,7 @@ static Growth own_growth(Solve *v, uint32_t i) {
 }
 
 static bool is_stepped(SolveMethod m) {
-  return m == SOLVE_RK45 || m == SOLVE_ROSENBROCK || m == SOLVE_BACKWARD_EULER;
+  return m == SOLVE_RK45 || m == SOLVE_TAYLOR || m == SOLVE_ROSENBROCK || m == SOLVE_BACKWARD_EULER;
 }
 
 /* What stepped states depend on is stepped with them, in one loop. */
@@ -287,6 +287,29 @@ static void join_stepped(Solve *v) {
   if (of != IR_NONE) v->method_text = name_str(v->s, v->c->states.at[of].method);
 }
 
+static void refuse(Solve *v, uint32_t i, const char *method, const char *why) {
+  diag_method_impossible(v->s, v->in->states.at[i].var->equation_span, method, state_name(v, i),
+                         name_str(v->s, v->in->name), why);
+  v->failed = true;
+}
+
+/* Steps of their own that the compiler has chosen are Taylor's if all functions have a series. */
+static void choose_taylor(Solve *v, const char *const *why) {
+  const char *none = v->in->flow ? ir_series_none(v->b.arena, v->in->flow, v->stepped) : NULL;
+  bool asked = !name_none(v->in->method);
+  for (uint32_t i = 0; i < v->n; i++) {
+    if (!v->stepped[i]) continue;
+    v->exact[i] = !asked && !why[i];
+    if (v->method[i] == SOLVE_TAYLOR && none) {
+      refuse(v, i, "taylor", arena_printf(v->s->arena, "there is no series for %s", none));
+      return;
+    }
+    if (v->method[i] != SOLVE_RK45 || asked || none) continue;
+    set(v, i, SOLVE_TAYLOR, "taylor", v->c->states.at[i].reason);
+    v->method_text = "taylor";
+  }
+}
+
 /* ---- noise */
 
 /* The factor of the noise depends on states. */
@@ -320,7 +343,7 @@ static void choose_noise(Solve *v, uint32_t i) {
     return;
   }
   if (!any) return;
-  if (v->method[i] == SOLVE_RK45 || v->method[i] == SOLVE_ROSENBROCK) {
+  if (v->method[i] == SOLVE_RK45 || v->method[i] == SOLVE_TAYLOR || v->method[i] == SOLVE_ROSENBROCK) {
     diag_method_impossible(v->s, v->in->states.at[i].var->equation_span, v->method_text, state_name(v, i),
                            name_str(v->s, v->in->name),
                            "white noise has no error estimate that a step could be chosen by");
@@ -352,12 +375,6 @@ static void choose_noise(Solve *v, uint32_t i) {
 
 /* ---- `method = …` */
 
-static void refuse(Solve *v, uint32_t i, const char *method, const char *why) {
-  diag_method_impossible(v->s, v->in->states.at[i].var->equation_span, method, state_name(v, i),
-                         name_str(v->s, v->in->name), why);
-  v->failed = true;
-}
-
 static void choose_asked(Solve *v, const char *asked, const char *const *why) {
   Name reason = name_fmt(v->s, "asked for by `method = %s`", asked);
   for (uint32_t i = 0; i < v->n; i++) {
@@ -365,6 +382,8 @@ static void choose_asked(Solve *v, const char *asked, const char *const *why) {
     if (!strcmp(asked, "rk4")) set(v, i, SOLVE_RK4, "rk4", reason);
     else if (!strcmp(asked, "rk45"))
       set(v, i, SOLVE_RK45, "rk45", name_fmt(v->s, "%s, tolerance %g", name_str(v->s, reason), v->tolerance));
+    else if (!strcmp(asked, "taylor"))
+      set(v, i, SOLVE_TAYLOR, "taylor", name_fmt(v->s, "%s, tolerance %g", name_str(v->s, reason), v->tolerance));
     else if (!strcmp(asked, "rosenbrock"))
       set(v, i, SOLVE_ROSENBROCK, "rosenbrock",
           name_fmt(v->s, "%s, tolerance %g", name_str(v->s, reason), v->tolerance));
@@ -387,6 +406,7 @@ void solve_choose(Solve *v) {
   const char **why = NEW_ARRAY(v->b.arena, const char *, v->n + 1);
   v->tolerance = v->in->tolerance > 0 ? v->in->tolerance : 1e-6;
   v->stepped = NEW_ARRAY(v->b.arena, bool, v->n + 1);
+  v->exact = NEW_ARRAY(v->b.arena, bool, v->n + 1);
   v->explosive = NEW_ARRAY(v->b.arena, bool, v->n + 1);
   v->runaway = NEW_ARRAY(v->b.arena, bool, v->n + 1);
   for (uint32_t i = 0; i < v->n; i++) {
@@ -405,6 +425,7 @@ void solve_choose(Solve *v) {
     choose_rest(v, why);
   }
   join_stepped(v);
+  choose_taylor(v, why);
   for (uint32_t i = 0; i < v->n; i++) v->ito[i] = v->form[i] && is_ito(v, i);
   solve_find_noise(v);
   for (uint32_t i = 0; i < v->n && !v->failed; i++)

@@ -190,7 +190,7 @@ static void newton_begin(Newton *w) {
   Solve *v = w->v;
   IrBuild *b = &v->b;
   IrVal none = alg_num(b, 0);
-  ir_loop(b, TURNS);
+  ir_loop(b, TURNS, ir_always(b));
   for (uint32_t i = 0; i < v->n; i++) {
     w->at.x[i] = v->stepped[i] ? ir_carry(b, v->old[i]) : v->old[i];
     w->from[i] = v->stepped[i] ? ir_carry(b, v->old[i]) : v->old[i];

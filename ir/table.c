@@ -102,7 +102,7 @@ static const char *infer_type(const IrKernel *k, const IrIns *ins, IrType *ret) 
       *ret = IR_VOID;
       if (ins->op == IR_NEXT && arg_ins(k, ins, 0)->type != arg_ins(k, ins, 1)->type)
         return "the value's type is not the carried one's";
-      if (ins->op == IR_AGAIN) return args_are(k, ins, 0, IR_BOOL);
+      if (ins->op == IR_AGAIN || ins->op == IR_LOOP) return args_are(k, ins, 0, IR_BOOL);
       if (ins->op == IR_STORE && arg_ins(k, ins, 0)->type != k->slots.at[ins->slot].type)
         return "the value's type is not the slot's";
       return ins->op == IR_CHECK ? args_are(k, ins, 0, IR_REAL) : NULL;

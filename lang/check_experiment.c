@@ -92,7 +92,7 @@ static Net *check_subject(Checker *c, Scope *scope, const AstBlock *block, MExpe
 /* ---- run */
 
 /* Names of the methods that `run … with method = …` takes. */
-static const char *const methods[] = {"exact",           "exponential_euler", "rk4", "rk45", "rosenbrock",
+static const char *const methods[] = {"exact",           "exponential_euler", "rk4", "rk45", "taylor", "rosenbrock",
                                       "backward_euler", "euler_maruyama",    "euler"};
 
 enum { MOST_SEEDS = 10000 }; /* each makes a folder (runtime/main.c) */

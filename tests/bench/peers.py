@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""NSL side by side with its peers in one run: CUBA, COBAHH, 10,000 Hodgkin-Huxley patches and Brunel's network, on one thread and two.
+"""NSL side by side with its peers in one run: CUBA, COBAHH, 10,000 Hodgkin-Huxley patches, 10,000 adaptive exponential cells and Brunel's
+network, on one thread and two.
 
-usage: peers.py [--venv DIR] [--peers DIR] [--repeats N] [--only cuba,cobahh,hh,brunel] [--threads 1,2] [--precision f64]
+usage: peers.py [--venv DIR] [--peers DIR] [--repeats N] [--only cuba,cobahh,hh,adex,brunel] [--threads 1,2] [--precision f64]
 
 nslc comes from $NSLC or the path. The peers come from PyPI into virtual environments below --venv (made when absent);
 their scripts lie in --peers (default ../shared/peers beside the project). Runs alternate, NSL before and after each
@@ -25,13 +26,16 @@ PEERS = [
     ("hh", "brian", "hh_brian2.py", ["--repeats", "2"], None),
     ("hh", "arbor", "hh_arbor.py", ["--group", "5000", "--repeats", "2"], None),
     ("hh", "neuron", "hh_neuron.py", ["--core"], None),
+    ("adex", "nest", os.path.join(HERE, "adex_peers.py"), ["nest"], None),
+    ("adex", "brian", os.path.join(HERE, "adex_peers.py"), ["brian"], None),
     ("brunel", "nest", "brunel_nest.py", ["--repeats", "2"], None),
     ("brunel", "brian", "brunel_brian2.py", ["--mode", "standalone", "--repeats", "2"], None),
     ("hh", "jax", "hh_jax_family.py", ["--peer", "jax", "--bits", "64"], None),
 ]
 MODELS = {"cuba": os.path.join(ROOT, "examples", "cuba.nsl"), "cobahh": os.path.join(ROOT, "examples", "cobahh.nsl"),
-          "hh": os.path.join(HERE, "hh_10k.nsl"),
+          "hh": os.path.join(HERE, "hh_10k.nsl"), "adex": os.path.join(HERE, "adex_10k.nsl"),
           "brunel": os.path.join(ROOT, "examples", "brunel.nsl")}
+STEPS = {"hh": 10000, "adex": 5000}  # of single cells, of which the figure is nanoseconds a neuron and step
 
 
 def environment(venv, name):
@@ -50,8 +54,8 @@ def nsl_figure(program, bench, threads):
                        stdout=subprocess.DEVNULL)
         with open(os.path.join(out, "run.json")) as f:
             info = json.load(f)
-    if bench == "hh":
-        return info["simulate_s"] / (10000 * 10000) * 1e9
+    if bench in STEPS:
+        return info["simulate_s"] / (10000 * STEPS[bench]) * 1e9
     return info["simulate_s"] / (info["duration_ms"] / 1000)
 
 
@@ -61,7 +65,7 @@ def peer_figure(python, peers, script, options, threads, scratch):
         os.remove(out)
     env = dict(os.environ, PEERS_OUT=out)
     extra = ["--threads", str(threads)] if "jax" not in script else []
-    if "brian" in script:
+    if "brian" in script or "brian" in options:
         extra += ["--dir", os.path.join(scratch, f"brian-{threads}-{options[1] if len(options) > 1 else ''}")]
     pin = ["taskset", "-c", "0"] if "jax" in script and threads == 1 else []
     p = subprocess.run([*pin, python, os.path.join(peers, script), *options, *extra], env=env, cwd=scratch,
@@ -79,7 +83,7 @@ def main():
     a.add_argument("--venv", default=os.path.join(ROOT, "build", "peers"))
     a.add_argument("--peers", default=os.path.join(os.path.dirname(ROOT), "shared", "peers"))
     a.add_argument("--repeats", type=int, default=5)
-    a.add_argument("--only", default="cuba,cobahh,hh,brunel")
+    a.add_argument("--only", default="cuba,cobahh,hh,adex,brunel")
     a.add_argument("--threads", default="1,2")
     a.add_argument("--precision", default="f64")
     a = a.parse_args()
@@ -93,7 +97,7 @@ def main():
             subprocess.run([nslc, "build", MODELS[bench], "-o", program, "--precision", a.precision], check=True)
             for threads in map(int, a.threads.split(",")):
                 own = [nsl_figure(program, bench, threads) for _ in range(a.repeats)]
-                unit = "ns per neuron and step" if bench == "hh" else "real-time factor"
+                unit = "ns per neuron and step" if bench in STEPS else "real-time factor"
                 rows = [p for p in PEERS if p[0] == bench] if os.path.isdir(a.peers) else []
                 for _, env, script, options, mark in rows or [(bench, None, "", [], None)]:
                     peer, name = (None, ["-"])

@@ -262,7 +262,7 @@ static void add_loop(Gen *g) {
   IrVal init[4], carry[4], next[4];
   uint32_t n = 1 + below(g, 4);
   for (uint32_t i = 0; i < n; i++) init[i] = chance(g, 75) ? some_real(g) : some_bool(g);
-  ir_loop(&g->b, 1 + below(g, 6));
+  ir_loop(&g->b, 1 + below(g, 6), chance(g, 50) ? some_bool(g) : ir_always(&g->b));
   for (uint32_t i = 0; i < n; i++) carry[i] = keep(g, ir_carry(&g->b, init[i]));
   IrVal body = g->b.k->ins.n;
   for (uint32_t i = below(g, 12); i-- > 0;) {

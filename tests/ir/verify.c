@@ -190,19 +190,19 @@ static void test_damage(void) {
 static const struct {
   const char *body, *complaint;
 } loop_faults[] = {
-    {"loop 3\n%3 = carry %0 : real []\nnext %3 %3\nagain %1\nstore 0 \"n\" %3\n", NULL},
-    {"loop 0\n%3 = carry %0 : real []\nnext %3 %3\nagain %1\n", "a loop of no turns"},
-    {"loop 3\nloop 3\n%4 = carry %0 : real []\nnext %4 %4\nagain %1\n", "a loop in a loop"},
-    {"loop 3\n%3 = add %0 %0 : real []\nagain %1\nstore 0 \"n\" %3\n", "a value of a loop's body is used outside"},
-    {"loop 3\n%3 = add %0 %0 : real []\n%4 = carry %0 : real []\nnext %4 %3\nagain %1\n", "carried values stand"},
-    {"loop 3\n%3 = carry %0 : real []\n%4 = carry %3 : real []\nnext %3 %3\nnext %4 %4\nagain %1\n",
+    {"loop 3 %1\n%3 = carry %0 : real []\nnext %3 %3\nagain %1\nstore 0 \"n\" %3\n", NULL},
+    {"loop 0 %1\n%3 = carry %0 : real []\nnext %3 %3\nagain %1\n", "a loop of no turns"},
+    {"loop 3 %1\nloop 3 %1\n%4 = carry %0 : real []\nnext %4 %4\nagain %1\n", "a loop in a loop"},
+    {"loop 3 %1\n%3 = add %0 %0 : real []\nagain %1\nstore 0 \"n\" %3\n", "a value of a loop's body is used outside"},
+    {"loop 3 %1\n%3 = add %0 %0 : real []\n%4 = carry %0 : real []\nnext %4 %3\nagain %1\n", "carried values stand"},
+    {"loop 3 %1\n%3 = carry %0 : real []\n%4 = carry %3 : real []\nnext %3 %3\nnext %4 %4\nagain %1\n",
      "it does not begin with a value above"},
-    {"loop 3\n%3 = carry %0 : real []\nagain %1\n", "a carried value has no next"},
-    {"loop 3\n%3 = carry %0 : real []\nnext %3 %3\nnext %3 %0\nagain %1\n", "the carried value has a next one"},
-    {"loop 3\n%3 = carry %0 : real []\nnext %0 %3\nagain %1\n", "not a value that this loop carries"},
-    {"loop 3\n%3 = carry %0 : real []\nnext %3 %3\n%5 = add %3 %3 : real []\nagain %1\n", "between the ends"},
-    {"loop 3\n%3 = carry %0 : real []\nstore 0 \"n\" %3\nnext %3 %3\nagain %1\n", "in a loop, which writes nothing"},
-    {"loop 3\n%3 = carry %0 : real []\nnext %3 %3\n", "the loop does not end"},
+    {"loop 3 %1\n%3 = carry %0 : real []\nagain %1\n", "a carried value has no next"},
+    {"loop 3 %1\n%3 = carry %0 : real []\nnext %3 %3\nnext %3 %0\nagain %1\n", "the carried value has a next one"},
+    {"loop 3 %1\n%3 = carry %0 : real []\nnext %0 %3\nagain %1\n", "not a value that this loop carries"},
+    {"loop 3 %1\n%3 = carry %0 : real []\nnext %3 %3\n%5 = add %3 %3 : real []\nagain %1\n", "between the ends"},
+    {"loop 3 %1\n%3 = carry %0 : real []\nstore 0 \"n\" %3\nnext %3 %3\nagain %1\n", "in a loop, which writes nothing"},
+    {"loop 3 %1\n%3 = carry %0 : real []\nnext %3 %3\n", "the loop does not end"},
     {"%2 = carry %0 : real []\n", "outside of a loop"},
 };
 

@@ -59,6 +59,9 @@ static const char adex[] =
     "state V = -70.6 mV, w = 0 pA\nV' = (-g_L * (V - E_L) + g_L * D * exp((V - V_T) / D) - w + 500 pA) / C\n"
     "w' = (a * (V - E_L) - w) / tau_w\n}";
 
+static const char bent_adex[] = "neuron cell {\nstate V = -60 mV, g = 1\nV' = (exp(V / (2 mV)) * 1 mV - V * heaviside(V) - g * V) / (10 ms)\n"
+                                "g' = -g / (5 ms)\n}";
+
 static const char stiff[] = "neuron cell {\nstate V = -60 mV, w = 0 mV\nV' = ((-60 mV - V)^2 / (1 mV) - w) / (10 ms)\n"
                             "w' = (V + 60 mV - w) / (0.02 ms)\n}";
 static const char not_smooth[] = "neuron cell {\nstate V = -60 mV, w = 0 mV\nV' = (floor(V / (1 mV)) * V - w) / (10 ms)\n"
@@ -78,8 +81,10 @@ static void test_choice(void) {
   is_method(izhikevich, "V", "rk4", "Izhikevich");
   is_method(hh, "V", "exponential euler", "Hodgkin-Huxley");
   is_method(hh, "m", "exponential euler", "Hodgkin-Huxley");
-  is_method(adex, "V", "rk45", "grows exponentially with itself");
-  is_method(adex, "w", "rk45", "in one group with it");
+  is_method(adex, "V", "taylor", "grows exponentially with itself");
+  is_method(adex, "w", "taylor", "in one group with it");
+  is_method(bent_adex, "V", "rk45", "a function without a series");
+  is_method(bent_adex, "g", "rk45", "and what it depends on");
   is_method(stiff, "w", "rosenbrock", "a decay of 0.02 ms at dt = 0.1 ms");
   is_method(stiff, "V", "rosenbrock", "and what is coupled to it");
   is_method(not_smooth, "V", "rk4", "stiff, but without a derivative");

@@ -1,4 +1,4 @@
-/* Methods with steps of their own or with a Jacobian, measured: order of rk45, rosenbrock and backward_euler on a
+/* Methods with steps of their own or with a Jacobian, measured: order of rk45, taylor, rosenbrock and backward_euler on a
  * nonlinear system with a drive by t; errors against the tolerance; stiff systems (van der Pol with mu = 1000,
  * Robertson's reaction) against published solutions; what runs to infinity is found; spikes within a step. */
 #include <math.h>
@@ -49,14 +49,15 @@ static void near_order(const char *run, double dt, double want) {
 /* a tolerance so large that every step is dt */
 static void test_order(void) {
   near_order("method = rk45, tolerance = 0.5", 0.1, 5);
+  near_order("method = taylor, tolerance = 0.5", 0.2, 7);
   near_order("method = rosenbrock, tolerance = 0.5", 0.02, 3);
   near_order("method = backward_euler", 0.01, 1);
 }
 
 static void test_tolerance(void) {
-  static const char *const methods[] = {"rk45", "rosenbrock"};
+  static const char *const methods[] = {"rk45", "taylor", "rosenbrock"};
   double exact = at_end(forced, 0.001, "method = rk4", "x", 8);
-  for (int m = 0; m < 2; m++) {
+  for (int m = 0; m < 3; m++) {
     double before = INFINITY;
     for (int digits = 4; digits <= 10; digits += 3) {
       char run[80];
@@ -86,8 +87,38 @@ static void test_stiff(void) {
   tap_ok(fabs(a - want) < 1e-3, "backward Euler, Robertson at 4: %.1e", a - want);
 }
 
+/* Every function that has a series, against evaluations alone; choices that change sides within a step. */
+static void test_series(void) {
+  static const char functions[] =
+      "neuron cell {\nparam k = 0.7\nstate x = 0.3, y = 1.2, z = 0.5\n"
+      "x' = (tanh(y) - x * exp(-z) + k / (1 + y * y) + expm1(-x)) / (1 ms)\n"
+      "y' = (log(2 + x * x) - y * z / (2 + x) + sin(x + t / (3 ms)) + (y - z) * 0.2) / (1 ms)\n"
+      "z' = (cos(y * z) - z / (1 + exp(-x)) - (if k > 0.5 then z else x)) / (2 ms)\nspike when x > 100 { x = 0 }\n}";
+  static const char choices[] =
+      "neuron cell {\nstate x = 0, y = 1, z = 0\nx' = y / (1 ms)\ny' = -(x + 0.5 * max(x, 0.3) + min(y, -0.2)) / (1 ms)\n"
+      "z' = (abs(x) - clip(y, -0.4, 0.6) - z) / (1 ms)\nspike when x > 100 { x = 0 }\n}";
+  static const char *const decls[] = {functions, choices}, *const what[] = {"functions", "choices"};
+  for (int m = 0; m < 2; m++)
+    for (const char *state = "xyz"; *state; state++) {
+      char name[2] = {*state, 0};
+      double want = at_end(decls[m], 0.5, "method = rk45, tolerance = 1e-12", name, 8);
+      double got = at_end(decls[m], 0.5, "method = taylor, tolerance = 1e-9", name, 8);
+      tap_ok(fabs(got - want) < 3e-8, "taylor, %s: %s off by %.1e", what[m], name, got - want);
+    }
+  tap_ok(sim_compiles("language 1\nneuron cell {\nstate x = 1\nx' = -sqrt(x) / (1 ms)\n}\n"
+                      "experiment e {\nneuron cell\nrun 10 ms with dt = 1 ms, method = taylor\n}\n",
+                      "there is no series for sqrt"),
+         "taylor is refused where a function has no series");
+}
+
 static void test_failure(void) {
-  Sim *sim = model("neuron cell {\nstate x = 1\nx' = x^2 / (1 ms)\nspike when x < 0 { x = 0 }\n}", 0.3, "method = rk45");
+  Sim *sim = model("neuron cell {\nstate x = 1\nx' = x^2 / (1 ms)\nspike when x < 0 { x = 0 }\n}", 0.3, "method = taylor");
+  sim_run(sim, 3);
+  tap_ok(!sim->failed && fabs(sim_state(sim, "x")[0] / 10 - 1) < 1e-4, "a pole, just before it, by taylor");
+  sim_step(sim);
+  tap_ok(sim->failed, "and inside of a step");
+  sim_free(sim);
+  sim = model("neuron cell {\nstate x = 1\nx' = x^2 / (1 ms)\nspike when x < 0 { x = 0 }\n}", 0.3, "method = rk45");
   sim_run(sim, 3);
   tap_ok(!sim->failed && fabs(sim_state(sim, "x")[0] / 10 - 1) < 1e-4, "a pole, just before it");
   sim_step(sim);
@@ -100,7 +131,7 @@ static void test_events(void) {
   static const char runaway[] = "neuron cell {\nparam hold_for = 0 ms\nstate x = 0, n = 0\nx' = exp(x) / (1 ms)\n"
                                 "spike when x >= 20 { x = 0; n += 1; hold x for hold_for }\n}";
   Sim *sim = model(runaway, 0.4, "");
-  tap_ok(sim && !strcmp(sim_method(sim, "x"), "rk45"), "x' = exp(x) is rk45 by itself");
+  tap_ok(sim && !strcmp(sim_method(sim, "x"), "taylor"), "x' = exp(x) is taylor by itself");
   int spikes = 0;
   for (int k = 1; k <= 10; k++) {
     sim_step(sim);
@@ -143,6 +174,7 @@ int main(void) {
   test_order();
   test_tolerance();
   test_stiff();
+  test_series();
   test_failure();
   test_events();
   test_grid();

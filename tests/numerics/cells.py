@@ -236,8 +236,8 @@ HH_PSC_ALPHA = UpwardCrossings(
     {"V_mV": V, "m": ("m", ""), "h": ("h", ""), "n": ("n", "")}, "pA")
 AEIF = {**CONDUCTANCE, "V_th": "V_T", "V_peak": "V_peak", "Delta_T": "Delta_T", "a": "a", "b": "b", "tau_w": "tau_w"}
 AEIF_START = {**CONDUCTANCE_START, "w_pA": ("w", "pA")}
-AEIF_COND_EXP = PointNeuron("aeif_cond_exp", AEIF, AEIF_START, AEIF_START, "nS", method="rk45, tolerance = 1e-9")
-AEIF_COND_ALPHA = PointNeuron("aeif_cond_alpha", AEIF, AEIF_START, AEIF_START, "nS", method="rk45, tolerance = 1e-9")
+AEIF_COND_EXP = PointNeuron("aeif_cond_exp", AEIF, AEIF_START, AEIF_START, "nS", method="taylor, tolerance = 1e-9")
+AEIF_COND_ALPHA = PointNeuron("aeif_cond_alpha", AEIF, AEIF_START, AEIF_START, "nS", method="taylor, tolerance = 1e-9")
 IZHIKEVICH = Izhikevich(
     "izhikevich", {"a": ("a", "1/ms"), "b": ("b", "1/ms"), "c": ("c", "mV"), "d": ("d", "mV/ms"), "V_th": "V_peak"},
     {"v": V, "u": ("u", "mV/ms")}, {"V_mV": V, "U": ("u", "mV/ms")}, "mV", current="mV/ms", ports=("psp", "psp"))
