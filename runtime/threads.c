@@ -23,7 +23,7 @@
 #include "runtime/error.h"
 #include "runtime/mem.h"
 
-enum { SPINS_FEW = 64, SPINS_MANY = 2048, GIVE_UP = 4, TRY_AGAIN = 16 };
+enum { SPINS_FEW = 64, SPINS_MANY = 16384, GIVE_UP = 4, TRY_AGAIN = 16 };
 
 struct worker {
   _Alignas(64) struct rt_team *team;
