@@ -43,7 +43,7 @@ def by_brian(a):
         dw/dt = (a * (U - E_L) - w) / tau_w : amp
         dg_ex/dt = -g_ex / tau_ex : siemens
         dg_in/dt = -g_in / tau_in : siemens
-        U = clip(V, -1, V_peak) : volt""", threshold="V >= V_peak", reset="V = V_r; w += b", method="rk4", namespace=names)
+        U = clip(V, -1 * volt, V_peak) : volt""", threshold="V >= V_peak", reset="V = V_r; w += b", method="rk4", namespace=names)
     cells.V = "-65 * mV + 5 * mV * randn()"
     recorder = b.SpikeMonitor(cells)
     network = b.Network(cells, recorder)
@@ -51,7 +51,7 @@ def by_brian(a):
     b.device.build(directory=a.dir, compile=True, run=False)
     times = []
     for _ in range(a.repeats):
-        b.device.run(a.dir, False, {})
+        b.device.run(with_output=False)
         times.append(b.device._last_run_time)
     return f"Brian2 {b.__version__}", times, recorder.num_spikes
 
