@@ -175,10 +175,28 @@ void rt_gather_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_
 
 /* ---- traces */
 
-static int series_open(struct rt_gather *g, const struct rt_variable *v, struct rt_series *one,
-                       uint64_t column) {
-  for (one->group = 0; !v->reduced && column >= v->groups[one->group].cols; one->group++)
-    column -= v->groups[one->group].cols;
+static uint64_t columns_of(const struct rt_variable *v) {
+  uint64_t n = v->reduced && v->n_groups ? 1 : 0;
+  for (uint32_t i = 0; !v->reduced && i < v->n_groups; i++) n += v->groups[i].cols;
+  return n;
+}
+
+uint32_t rt_series_shown(const struct rt_variable *v) {
+  uint64_t n = columns_of(v);
+  return n < RT_SERIES_SHOWN ? (uint32_t)n : RT_SERIES_SHOWN;
+}
+
+/* Elements spread evenly over the columns of the record. */
+void rt_series_column(const struct rt_variable *v, uint32_t i, uint32_t *ret_group, uint64_t *ret_column) {
+  uint64_t column = columns_of(v) * i / rt_series_shown(v);
+  for (*ret_group = 0; !v->reduced && column >= v->groups[*ret_group].cols; ++*ret_group)
+    column -= v->groups[*ret_group].cols;
+  *ret_column = column;
+}
+
+static int series_open(struct rt_gather *g, const struct rt_variable *v, struct rt_series *one, uint32_t i) {
+  uint64_t column;
+  rt_series_column(v, i, &one->group, &column);
   one->column = (uint32_t)column;
   one->width = 1;
   one->lo = rt_alloc(&g->mem, RT_TRACE_POINTS, sizeof *one->lo);
@@ -186,14 +204,11 @@ static int series_open(struct rt_gather *g, const struct rt_variable *v, struct 
   return one->lo && one->hi ? 0 : NSL_EMEMORY;
 }
 
-/* Elements spread evenly over the columns of the record. */
 static int traced_open(struct rt_gather *g, const struct rt_variable *v, struct rt_traced *t) {
-  t->n_columns = v->reduced && v->n_groups ? 1 : 0;
-  for (uint32_t i = 0; !v->reduced && i < v->n_groups; i++) t->n_columns += v->groups[i].cols;
-  t->n_series = t->n_columns < RT_SERIES_SHOWN ? (uint32_t)t->n_columns : RT_SERIES_SHOWN;
+  t->n_columns = columns_of(v);
+  t->n_series = rt_series_shown(v);
   int e = 0;
-  for (uint32_t i = 0; !e && i < t->n_series; i++)
-    e = series_open(g, v, &t->series[i], t->n_columns * i / t->n_series);
+  for (uint32_t i = 0; !e && i < t->n_series; i++) e = series_open(g, v, &t->series[i], i);
   return e;
 }
 

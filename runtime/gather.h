@@ -65,6 +65,9 @@ struct rt_gather {
   struct rt_traced *traced; /* by the recorder's variable */
 };
 
+/* The columns of a record that are shown: how many, and which is the i-th. */
+uint32_t rt_series_shown(const struct rt_variable *v);
+void rt_series_column(const struct rt_variable *v, uint32_t i, uint32_t *ret_group, uint64_t *ret_column);
 int rt_gather_open(struct rt_sim *s);   /* after rt_record_open; s->gather is NULL without it */
 void rt_gather_count(struct rt_sim *s); /* before anything is drawn */
 void rt_gather_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity);

@@ -97,6 +97,28 @@ hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uin
   return set_make(h, in, name, type, cols ? 2 : 1, now, most, chunk);
 }
 
+hid_t rt_h5_fixed(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t rows, uint64_t cols, uint64_t *ret_place) {
+  hsize_t size[2] = {rows, cols};
+  hid_t space = H5Screate_simple(2, size, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_layout(how, H5D_CONTIGUOUS);
+  H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY);
+  H5Pset_fill_time(how, H5D_FILL_TIME_NEVER);
+  H5Pset_obj_track_times(how, 0);
+  errno = 0;
+  hid_t set = H5Dcreate2(in, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+  haddr_t place = set < 0 ? HADDR_UNDEF : H5Dget_offset(set);
+  H5Pclose(how);
+  H5Sclose(space);
+  if (place == HADDR_UNDEF) h5_fail(h);
+  *ret_place = place;
+  return place == HADDR_UNDEF ? -1 : set;
+}
+
+int rt_h5_flush(struct rt_h5 *h) {
+  errno = 0;
+  return h->failed || H5Fflush(h->file, H5F_SCOPE_LOCAL) < 0 ? h5_fail(h) : 0;
+}
+
 int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols,
                  const void *data) {
   if (!rows || h->failed) return h->failed ? NSL_EIO : 0;

@@ -17,6 +17,9 @@ int rt_h5_close(struct rt_h5 *h);
 hid_t rt_h5_group(struct rt_h5 *h, hid_t in, const char *name);
 /* A dataset that grows along its first dimension; cols 0: one-dimensional. type: what is stored. */
 hid_t rt_h5_growing(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t cols);
+/* One in one piece, of so many rows, which others fill past HDF5: *ret_place is where it begins in the file. */
+hid_t rt_h5_fixed(struct rt_h5 *h, hid_t in, const char *name, hid_t type, uint64_t rows, uint64_t cols, uint64_t *ret_place);
+int rt_h5_flush(struct rt_h5 *h); /* the file has its length */
 int rt_h5_append(struct rt_h5 *h, hid_t set, hid_t memory_type, uint64_t had, uint64_t rows, uint64_t cols,
                  const void *data);
 /* A table that grows both ways, of about so many rows and columns, and pieces of its rows. */

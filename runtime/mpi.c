@@ -72,6 +72,14 @@ static int start_tell(void *at, uint32_t bytes, uint32_t from) {
   return MPI_Ibcast(at, (int)bytes, MPI_BYTE, (int)from, mpi.ranks, &mpi.request) != MPI_SUCCESS;
 }
 
+static int start_send(const void *from, uint32_t bytes, uint32_t to) {
+  return MPI_Isend(from, (int)bytes, MPI_BYTE, (int)to, 0, mpi.ranks, &mpi.request) != MPI_SUCCESS;
+}
+
+static int start_receive(void *at, uint32_t bytes, uint32_t from) {
+  return MPI_Irecv(at, (int)bytes, MPI_BYTE, (int)from, 0, mpi.ranks, &mpi.request) != MPI_SUCCESS;
+}
+
 static int done(bool *ret_done) {
   int flag = 0;
   if (MPI_Test(&mpi.request, &flag, MPI_STATUS_IGNORE) != MPI_SUCCESS) return 1;
@@ -86,4 +94,6 @@ const struct rt_wire nsl_wire = {.begin = begin,
                                  .start_combine = start_combine,
                                  .start_share = start_share,
                                  .start_tell = start_tell,
+                                 .start_send = start_send,
+                                 .start_receive = start_receive,
                                  .done = done};

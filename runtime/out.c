@@ -67,6 +67,10 @@ int rt_out_open(struct rt_out *o, const char *folder, bool force) {
   return 0;
 }
 
+char *rt_out_temporary(struct rt_mem *m, const char *folder, const char *name) {
+  return path_join(m, folder, ".", name, ".part");
+}
+
 const char *rt_out_file(struct rt_out *o, const char *name) {
   if (o->n_files == RT_OUT_FILES) {
     rt_fail(NSL_EIO, "more than %d files", RT_OUT_FILES);
@@ -74,7 +78,7 @@ const char *rt_out_file(struct rt_out *o, const char *name) {
   }
   struct rt_out_file *f = &o->files[o->n_files];
   f->name = rt_text(&o->mem, name);
-  f->temporary = path_join(&o->mem, o->folder, ".", name, ".part");
+  f->temporary = rt_out_temporary(&o->mem, o->folder, name);
   f->final = path_join(&o->mem, o->folder, "", name, "");
   if (!f->name || !f->temporary || !f->final) return NULL;
   o->n_files++;

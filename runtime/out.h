@@ -27,6 +27,8 @@ struct rt_out {
 int rt_out_open(struct rt_out *o, const char *folder, bool force);
 /* Registers a file; gives its temporary path. NULL after rt_fail. */
 const char *rt_out_file(struct rt_out *o, const char *name);
+/* The same path for who only writes there: another rank has registered the file. */
+char *rt_out_temporary(struct rt_mem *m, const char *folder, const char *name);
 int rt_out_commit(struct rt_out *o);
 /* Removes what was not committed. */
 void rt_out_drop(struct rt_out *o);

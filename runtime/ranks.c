@@ -14,7 +14,7 @@
 #include "runtime/error.h"
 #include "runtime/phases.h"
 
-enum { PIECE = 1 << 20, POLLS = 256, MESSAGE = 1024, TEXT = 64 };
+enum { MOST = 1 << 30, PIECE = 1 << 20, POLLS = 256, MESSAGE = 1024, TEXT = 64 };
 static const double patience = 0.6; /* seconds: mpirun gives one from SIGTERM to SIGKILL */
 
 extern const struct rt_wire nsl_wire __attribute__((weak));
@@ -97,6 +97,20 @@ int rt_ranks_collect(struct rt_ranks *r, void *at, uint64_t n, enum rt_combine h
 int rt_ranks_tell(struct rt_ranks *r, void *at, uint32_t bytes, uint32_t from) {
   if (!r) return 0;
   return r->lost ? lost(r) : finish(r, r->wire->start_tell(at, bytes, from));
+}
+
+int rt_ranks_send(struct rt_ranks *r, const void *from, uint64_t bytes, uint32_t to) {
+  int e = r->lost ? lost(r) : 0;
+  for (uint64_t i = 0; !e && i < bytes; i += MOST)
+    e = finish(r, r->wire->start_send((const char *)from + i, (uint32_t)(bytes - i < MOST ? bytes - i : MOST), to));
+  return e;
+}
+
+int rt_ranks_receive(struct rt_ranks *r, void *at, uint64_t bytes, uint32_t from) {
+  int e = r->lost ? lost(r) : 0;
+  for (uint64_t i = 0; !e && i < bytes; i += MOST)
+    e = finish(r, r->wire->start_receive((char *)at + i, (uint32_t)(bytes - i < MOST ? bytes - i : MOST), from));
+  return e;
 }
 
 int rt_ranks_share(struct rt_ranks *r, const void *own, void *all, uint32_t bytes) {

@@ -49,6 +49,9 @@ int rt_ranks_combine(struct rt_ranks *r, void *at, uint64_t n, enum rt_combine h
 /* The same, but only the first rank gets the result; others keep what they have. */
 int rt_ranks_collect(struct rt_ranks *r, void *at, uint64_t n, enum rt_combine how);
 int rt_ranks_tell(struct rt_ranks *r, void *at, uint32_t bytes, uint32_t from);
+/* From one rank to another: only these two call, each its own. */
+int rt_ranks_send(struct rt_ranks *r, const void *from, uint64_t bytes, uint32_t to);
+int rt_ranks_receive(struct rt_ranks *r, void *at, uint64_t bytes, uint32_t from);
 int rt_ranks_share(struct rt_ranks *r, const void *own, void *all, uint32_t bytes);
 /* Waits for what start_share of the wire began. */
 int rt_ranks_wait(struct rt_ranks *r);

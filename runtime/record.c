@@ -14,7 +14,7 @@
 #include "runtime/quantity.h"
 #include "runtime/ranks.h"
 
-enum { BUFFER_BYTES = 1 << 22 };
+enum { BUFFER_BYTES = 1 << 22, MOST_BATCHES = 4 };
 
 /* ---- which samples */
 
@@ -72,7 +72,9 @@ static int buffers_make(struct rt_sim *s, struct rt_recorder *r, struct rt_varia
   uint64_t row = 0, real = v->reduced ? sizeof(double) : s->real_size;
   for (uint32_t g = 0; g < v->n_groups; g++) row += v->groups[g].cols * real;
   uint64_t least = s->interval / v->every + 3, all = rt_samples_until(s, v->every, s->n_steps) + 1;
-  v->row_cap = row ? BUFFER_BYTES / row : all;
+  /* Ranks use a part of a row each, and meet for every batch; the blocks of a journal are as in one process. */
+  uint64_t batches = !s->ranks || s->checkpoint ? 1 : s->ranks->n < MOST_BATCHES ? s->ranks->n : MOST_BATCHES;
+  v->row_cap = row ? batches * BUFFER_BYTES / row : all;
   if (v->row_cap > all) v->row_cap = all;
   if (v->row_cap < least) v->row_cap = least;
   for (uint32_t g = 0; g < v->n_groups; g++) {
@@ -113,90 +115,42 @@ static int parts_make(struct rt_sim *s, struct rt_recorder *r, struct rt_variabl
   return 0;
 }
 
-/* The SONATA mapping; `time` (begin, end, interval) follows when the end is known. */
-static int mapping_write(struct rt_variable *v, struct rt_column_group *group, hid_t in) {
-  uint64_t n = v->reduced ? 1 : group->cols;
-  hid_t m = rt_h5_group(&v->h5, in, "mapping");
-  struct rt_mem mem = {0};
-  uint64_t *ids = rt_alloc(&mem, n + 1, sizeof *ids), *pointers = rt_alloc(&mem, n + 1, sizeof *pointers);
-  uint32_t *elements = rt_alloc(&mem, n + 1, sizeof *elements);
-  float *positions = rt_alloc(&mem, n + 1, sizeof *positions);
-  int e = m < 0 ? NSL_EIO : ids && pointers && elements && positions ? 0 : NSL_EMEMORY;
-  for (uint64_t i = 0; !e && i <= n; i++) {
-    if (i < n && !v->reduced) ids[i] = group->ids[i];
-    pointers[i] = i;
-  }
-  if (!e) e = rt_h5_array(&v->h5, m, "node_ids", H5T_NATIVE_UINT64, n, ids, NULL);
-  if (!e) e = rt_h5_array(&v->h5, m, "index_pointers", H5T_NATIVE_UINT64, n + 1, pointers, NULL);
-  if (!e) e = rt_h5_array(&v->h5, m, "element_ids", H5T_NATIVE_UINT32, n, elements, NULL);
-  if (!e) e = rt_h5_array(&v->h5, m, "element_pos", H5T_NATIVE_FLOAT, n, positions, NULL);
-  rt_mem_free(&mem);
-  if (m >= 0) H5Gclose(m);
-  return e;
+int rt_record_file(struct rt_sim *s, struct rt_recorder *r, const char *name, const char **ret_path) {
+  if (rt_ranks_first(s->ranks)) *ret_path = rt_out_file(r->out, name);
+  else *ret_path = r->together.shared ? rt_out_temporary(&r->mem, r->together.folder, name) : "";
+  return *ret_path ? 0 : NSL_EIO;
 }
 
-static int report_open(struct rt_sim *s, struct rt_recorder *r, struct rt_variable *v) {
-  char name[300];
-  snprintf(name, sizeof name, "%.250s.h5", v->def->name);
-  const char *path = rt_out_file(r->out, name);
-  int e = path ? rt_h5_create(&v->h5, path) : NSL_EIO;
-  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
-    struct rt_column_group *group = &v->groups[g];
-    snprintf(name, sizeof name, "report/%.250s", v->reduced ? v->def->name : group->pop->def->path);
-    hid_t in = rt_h5_group(&v->h5, v->h5.file, name);
-    if (in < 0) return NSL_EIO;
-    bool f32 = s->program->f32 && !v->reduced;
-    group->set = rt_h5_growing(&v->h5, in, "data", f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE,
-                               v->reduced ? 1 : group->cols);
-    if (group->set < 0) return NSL_EIO;
-    e = rt_h5_text(&v->h5, group->set, "units", v->def->unit ? v->def->unit : "1");
-    if (!e) e = mapping_write(v, group, in);
-    H5Gclose(in);
-  }
-  return e;
-}
-
-static int csv_open(struct rt_recorder *r, struct rt_variable *v) {
-  char name[300];
-  snprintf(name, sizeof name, "%.250s.csv", v->def->name);
-  const char *path = rt_out_file(r->out, name);
-  int e = path ? rt_text_open(&v->csv, path) : NSL_EIO;
-  if (e) return e;
-  fputs("t_ms", v->csv.f);
-  if (v->reduced) fprintf(v->csv.f, ",0");
-  for (uint32_t g = 0; !v->reduced && g < v->n_groups; g++)
-    for (uint64_t i = 0; i < v->groups[g].cols; i++) {
-      if (v->n_groups == 1) {
-        fprintf(v->csv.f, ",%u", v->groups[g].ids[i]);
-        continue;
-      }
-      snprintf(name, sizeof name, "%.250s:%u", v->groups[g].pop->def->path, v->groups[g].ids[i]);
-      fputc(',', v->csv.f);
-      rt_csv_text(v->csv.f, name);
-    }
-  fputc('\n', v->csv.f);
-  return 0;
-}
-
-static int variable_open(struct rt_sim *s, struct rt_recorder *r, const struct nsl_record *def) {
+static int variable_make(struct rt_sim *s, struct rt_recorder *r, const struct nsl_record *def) {
   struct rt_variable *v = &r->variables[r->n_variables++];
   *v = (struct rt_variable){
-      .def = def, .reduced = def->kind == NSL_RECORD_SUM || def->kind == NSL_RECORD_MEAN, .h5.file = -1};
+      .def = def, .reduced = def->kind == NSL_RECORD_SUM || def->kind == NSL_RECORD_MEAN, .h5.file = -1, .share.fd = -1};
   int e = every_of(s, def, s->dt, &v->every);
   if (!e) e = items_make(s, r, v);
   if (!e) e = buffers_make(s, r, v);
-  if (!e) e = parts_make(s, r, v);
-  if (e || !rt_ranks_first(s->ranks)) return e;
-  e = report_open(s, r, v);
-  return e || !r->csv ? e : csv_open(r, v);
+  return e ? e : parts_make(s, r, v);
+}
+
+static int variable_names(struct rt_sim *s, struct rt_recorder *r, struct rt_variable *v) {
+  char name[300];
+  snprintf(name, sizeof name, "%.250s.h5", v->def->name);
+  int e = rt_record_file(s, r, name, &v->path);
+  snprintf(name, sizeof name, "%.250s.csv", v->def->name);
+  if (!e && r->csv) e = rt_record_file(s, r, name, &v->csv_path);
+  return e ? e : rt_share_make(s, r, v);
+}
+
+static int variable_open(struct rt_sim *s, struct rt_recorder *r, struct rt_variable *v) {
+  return rt_ranks_first(s->ranks) ? rt_sonata_open(s, r, v) : 0;
 }
 
 /* Without `every`: the weights of the start and of the end. */
-static int weights_open(struct rt_sim *s, struct rt_recorder *r, const struct nsl_record *def) {
+static int weights_make(struct rt_sim *s, struct rt_recorder *r, const struct nsl_record *def) {
   struct rt_weights *w = &r->weights[r->n_weights++];
   *w = (struct rt_weights){.def = def, .every = s->n_steps ? s->n_steps : 1, .h5.file = -1};
   int e = def->every == NSL_NONE ? 0 : every_of(s, def, s->dt, &w->every);
-  return e ? e : rt_weights_open(s, r, w);
+  w->writer = rt_together_writer(s, r, r->n_weights); /* spikes are the 0th */
+  return e ? e : rt_weights_names(s, r, w);
 }
 
 static int scratch_make(struct rt_sim *s, struct rt_recorder *r) {
@@ -211,6 +165,41 @@ static int scratch_make(struct rt_sim *s, struct rt_recorder *r) {
   return 0;
 }
 
+/* What there is to record, before the ranks try whether all can write it. */
+static int variables_make(struct rt_sim *s, struct rt_recorder *r) {
+  r->variables = rt_alloc(&r->mem, s->x->n_records, sizeof *r->variables);
+  r->weights = rt_alloc(&r->mem, s->x->n_records, sizeof *r->weights);
+  int e = r->variables && r->weights ? 0 : NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < s->x->n_records; i++) {
+    enum nsl_record_kind kind = s->x->records[i].kind;
+    if (kind != NSL_RECORD_WEIGHT && kind != NSL_RECORD_SPIKES) e = variable_make(s, r, &s->x->records[i]);
+  }
+  return e;
+}
+
+/* All names are taken before a rank makes the first file. */
+static int names_make(struct rt_sim *s, struct rt_recorder *r) {
+  int e = rt_spikes_names(s, r);
+  for (uint32_t i = 0, k = 0; !e && i < s->x->n_records; i++) {
+    enum nsl_record_kind kind = s->x->records[i].kind;
+    if (kind == NSL_RECORD_WEIGHT) e = weights_make(s, r, &s->x->records[i]);
+    else if (kind != NSL_RECORD_SPIKES) e = variable_names(s, r, &r->variables[k++]);
+  }
+  return e;
+}
+
+static bool is_mine(const struct rt_sim *s, const struct rt_weights *w) { return !s->ranks || s->ranks->rank == w->writer; }
+
+static int files_open(struct rt_sim *s, struct rt_recorder *r) {
+  int e = rt_spikes_file(s, r);
+  for (uint32_t i = 0; !e && i < r->n_variables; i++) e = variable_open(s, r, &r->variables[i]);
+  e = rt_ranks_agree(s->ranks, e);
+  for (uint32_t i = 0; !e && i < r->n_variables; i++) e = rt_ranks_agree(s->ranks, rt_share_open(s, &r->variables[i]));
+  for (uint32_t i = 0; !e && i < r->n_weights; i++)
+    if (is_mine(s, &r->weights[i])) e = rt_weights_open(s, r, &r->weights[i]);
+  return rt_ranks_agree(s->ranks, e);
+}
+
 int rt_record_open(struct rt_sim *s, struct rt_out *out, bool csv) {
   struct rt_recorder *r = s->recorder = rt_alloc(&s->mem, 1, sizeof *r);
   if (!r) return NSL_EMEMORY;
@@ -218,15 +207,12 @@ int rt_record_open(struct rt_sim *s, struct rt_out *out, bool csv) {
   r->csv = csv;
   int e = rt_spikes_open(s, r);
   if (!e) e = scratch_make(s, r);
-  if (e || !out) return e;
-  r->variables = rt_alloc(&r->mem, s->x->n_records, sizeof *r->variables);
-  r->weights = rt_alloc(&r->mem, s->x->n_records, sizeof *r->weights);
-  if (!r->variables || !r->weights) return NSL_EMEMORY;
-  for (uint32_t i = 0; !e && i < s->x->n_records; i++) {
-    const struct nsl_record *def = &s->x->records[i];
-    if (def->kind == NSL_RECORD_WEIGHT) e = rt_ranks_first(s->ranks) ? weights_open(s, r, def) : 0;
-    else if (def->kind != NSL_RECORD_SPIKES) e = variable_open(s, r, def);
-  }
+  if (!out) return e;
+  if (!e) e = variables_make(s, r);
+  e = rt_ranks_agree(s->ranks, e);
+  if (!e) e = rt_together_find(s, r);
+  if (!e) e = rt_ranks_agree(s->ranks, names_make(s, r));
+  if (!e) e = files_open(s, r);
   for (uint32_t h = s->own0; !e && h < s->own1; h++) rt_record_step(&s->shards[h], 0);
   return e;
 }
@@ -294,84 +280,56 @@ bool rt_record_full(const struct rt_sim *s, uint64_t step) {
   return false;
 }
 
-/* Rows in the unit of the report; sums are completed in place, at the row's first column of a narrower table.
- */
-static void rows_finish(const struct rt_sim *s, const struct rt_variable *v, struct rt_column_group *group,
-                        uint64_t n) {
-  double scale = v->def->unit_scale ? v->def->unit_scale : 1;
-  double *wide = group->rows;
-  float *narrow = group->rows;
+static double scale_of(const struct rt_variable *v) { return v->def->unit_scale ? v->def->unit_scale : 1; }
+
+/* Own columns in the unit of the report. */
+static void rows_scale(const struct rt_sim *s, const struct rt_variable *v, uint64_t n) {
+  double scale = scale_of(v);
+  for (uint32_t k = 0; !v->reduced && scale != 1 && k < v->share.own.n; k++) {
+    const struct rt_columns *c = &v->share.own.at[k];
+    const struct rt_column_group *group = &v->groups[c->group];
+    for (uint64_t row = 0; row < n; row++) {
+      double *wide = (double *)group->rows + row * group->cols + c->first;
+      float *narrow = (float *)group->rows + row * group->cols + c->first;
+      for (uint64_t i = 0; i < c->n; i++)
+        if (s->program->f32)
+          narrow[i] = (float)(narrow[i] / scale);
+        else
+          wide[i] /= scale;
+    }
+  }
+}
+
+/* Sums are completed in place, at the row's first column of a narrower table. */
+static void rows_sum(const struct rt_variable *v, struct rt_column_group *group, uint64_t n) {
+  double *at = group->rows;
   for (uint64_t row = 0; v->reduced && row < n; row++) {
     double sum = 0;
-    for (uint64_t i = 0; i < group->cols; i++) sum += wide[row * group->cols + i];
-    wide[row] = (v->def->kind == NSL_RECORD_MEAN ? sum / v->elements : sum) / scale;
-  }
-  if (v->reduced || scale == 1) return;
-  for (uint64_t i = 0; i < n * group->cols; i++)
-    if (s->program->f32)
-      narrow[i] = (float)(narrow[i] / scale);
-    else
-      wide[i] /= scale;
-}
-
-static void csv_rows(const struct rt_sim *s, struct rt_variable *v, uint64_t n) {
-  for (uint64_t row = 0; v->csv.f && row < n; row++) {
-    fprintf(v->csv.f, "%.12g", rt_sample_time(s, v->every, v->flushed + row));
-    for (uint32_t g = 0; g < v->n_groups; g++) {
-      const struct rt_column_group *group = &v->groups[g];
-      uint64_t cols = v->reduced ? 1 : group->cols;
-      for (uint64_t i = 0; i < cols; i++) {
-        fputc(',', v->csv.f);
-        if (s->program->f32 && !v->reduced)
-          fprintf(v->csv.f, "%.9g", (double)((float *)group->rows)[row * cols + i]);
-        else
-          rt_csv_number(v->csv.f, ((double *)group->rows)[row * cols + i]);
-      }
-    }
-    fputc('\n', v->csv.f);
+    for (uint64_t i = 0; i < group->cols; i++) sum += at[row * group->cols + i];
+    at[row] = (v->def->kind == NSL_RECORD_MEAN ? sum / v->elements : sum) / scale_of(v);
   }
 }
 
-static uint64_t group_row(const struct rt_sim *s, const struct rt_variable *v, uint32_t g) {
-  return (v->reduced ? 1 : v->groups[g].cols) * (v->reduced ? sizeof(double) : s->real_size);
-}
-
-static int group_write(const struct rt_sim *s, struct rt_variable *v, uint32_t g, uint64_t n) {
-  struct rt_column_group *group = &v->groups[g];
-  bool f32 = s->program->f32 && !v->reduced;
-  if (!group->cols) return 0;
-  return rt_h5_append(&v->h5, group->set, f32 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE, v->flushed, n,
-                      v->reduced ? 1 : group->cols, group->rows);
-}
-
-/* The columns of other ranks come to the first, which writes: where they have theirs it has zeros. */
-static int rows_collect(struct rt_sim *s, const struct rt_variable *v, uint64_t n) {
-  int e = 0;
-  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
-    uint64_t bytes = n * v->groups[g].cols * (v->reduced ? sizeof(double) : s->real_size);
-    e = rt_ranks_collect(s->ranks, v->groups[g].rows, (bytes + 7) / 8, RT_OR_U64);
-  }
-  return e;
-}
-
-/* Behind the last group's rows: of a sum or mean, blocks outside of a part stay 0, and the columns of other ranks. */
+/* Behind the last group's rows: of a sum or mean, blocks outside of a part stay 0. */
 static void rows_done(const struct rt_sim *s, struct rt_variable *v, uint64_t n) {
-  csv_rows(s, v, n);
-  for (uint32_t g = 0; (v->reduced || s->ranks) && g < v->n_groups; g++)
-    memset(v->groups[g].rows, 0, v->row_cap * v->groups[g].cols * (v->reduced ? sizeof(double) : s->real_size));
+  rt_sonata_csv(s, v, n);
+  for (uint32_t g = 0; v->reduced && g < v->n_groups; g++)
+    memset(v->groups[g].rows, 0, v->row_cap * v->groups[g].cols * sizeof(double));
   v->flushed += n;
 }
 
 static int variable_flush(struct rt_sim *s, struct rt_variable *v, uint64_t step) {
   uint64_t until = rt_samples_until(s, v->every, step), n = until > v->flushed ? until - v->flushed : 0;
   struct rt_journal *j = s->recorder->journal;
-  int e = rows_collect(s, v, n);
-  for (uint32_t g = 0; !e && g < v->n_groups && rt_ranks_first(s->ranks); g++) {
-    rows_finish(s, v, &v->groups[g], n);
+  rows_scale(s, v, n);
+  int e = rt_share_collect(s, v, n);
+  if (!e && v->share.direct) e = rt_share_write(s, v, v->flushed, n);
+  for (uint32_t g = 0; !e && g < v->n_groups && rt_ranks_first(s->ranks) && !v->share.direct; g++) {
+    rows_sum(v, &v->groups[g], n);
     struct rt_journal_block b = {RT_JOURNAL_ROWS, (uint32_t)(v - s->recorder->variables), g, 0, n,
-                                 n * group_row(s, v, g), 0};
+                                 n * rt_sonata_row(s, v, g), 0};
     if (j && n) e = rt_journal_add(j, b, v->groups[g].rows);
-    if (!e) e = group_write(s, v, g, n);
+    if (!e) e = rt_sonata_rows(s, v, g, v->flushed, n);
   }
   rt_gather_rows(s, v, n);
   rows_done(s, v, n);
@@ -379,10 +337,10 @@ static int variable_flush(struct rt_sim *s, struct rt_variable *v, uint64_t step
 }
 
 int rt_record_again(struct rt_sim *s, struct rt_variable *v, uint32_t group, uint64_t n, const void *rows, uint64_t bytes) {
-  if (n > v->row_cap || bytes != n * group_row(s, v, group))
+  if (n > v->row_cap || bytes != n * rt_sonata_row(s, v, group))
     return rt_fail(NSL_EINPUT, "the records of the checkpoint do not fit this program");
   memcpy(v->groups[group].rows, rows, bytes);
-  int e = group_write(s, v, group, n);
+  int e = rt_sonata_rows(s, v, group, v->flushed, n);
   if (group + 1 == v->n_groups) rows_done(s, v, n);
   return e;
 }
@@ -391,33 +349,29 @@ int rt_record_flush(struct rt_sim *s, uint64_t step) {
   struct rt_recorder *r = s->recorder;
   double began = rt_clock();
   int e = 0;
-  for (uint32_t i = 0; r && !e && i < r->n_variables; i++)
-    e = rt_ranks_agree(s->ranks, variable_flush(s, &r->variables[i], step));
-  for (uint32_t i = 0; r && !e && i < r->n_weights; i++) e = rt_weights_flush(s, &r->weights[i], step);
+  for (uint32_t i = 0; r && i < r->n_variables; i++) { /* also after a failure: others wait for what this rank has */
+    int bad = variable_flush(s, &r->variables[i], step);
+    e = e ? e : bad;
+  }
+  for (uint32_t i = 0; r && !e && i < r->n_weights; i++)
+    if (is_mine(s, &r->weights[i])) e = rt_weights_flush(s, &r->weights[i], step);
   e = rt_ranks_agree(s->ranks, e);
   s->output_s += rt_clock() - began;
   return e;
 }
 
-/* SONATA's time says where a raster begins, where it ends (the first time that is no longer in it) and its
- * step. A sample at the end of the run that is off the raster is one more row behind it: readers of SONATA take
- * the rows of the raster, and `sample_times` has the time of every row. */
-static int times_write(struct rt_sim *s, struct rt_variable *v) {
-  double every = (double)v->every * s->dt, time[3] = {0, (double)(s->step / v->every + 1) * every, every};
-  struct rt_mem mem = {0};
-  double *all = rt_alloc(&mem, v->flushed + 1, sizeof *all);
-  int e = all ? 0 : NSL_EMEMORY;
-  for (uint64_t i = 0; all && i < v->flushed; i++) all[i] = rt_sample_time(s, v->every, i);
-  for (uint32_t g = 0; !e && g < v->n_groups; g++) {
-    char name[320];
-    snprintf(name, sizeof name, "report/%.250s/mapping/time",
-             v->reduced ? v->def->name : v->groups[g].pop->def->path);
-    e = rt_h5_array(&v->h5, v->h5.file, name, H5T_NATIVE_DOUBLE, 3, time, "ms");
-    strcpy(strrchr(name, '/'), "/sample_times");
-    if (!e) e = rt_h5_array(&v->h5, v->h5.file, name, H5T_NATIVE_DOUBLE, v->flushed, all, "ms");
+/* What other ranks have written is complete before the first goes on. */
+static int others_close(struct rt_sim *s, struct rt_recorder *r) {
+  int e = 0;
+  for (uint32_t i = 0; i < r->n_variables; i++) {
+    int d = rt_share_close(&r->variables[i]);
+    e = e ? e : d;
   }
-  rt_mem_free(&mem);
-  return e;
+  for (uint32_t i = 0; !e && i < r->n_weights; i++)
+    if (is_mine(s, &r->weights[i])) e = rt_weights_close(s, &r->weights[i]);
+  int d = rt_spikes_close(r);
+  e = rt_ranks_agree(s->ranks, e ? e : d);
+  return e ? e : rt_together_sum(s, r);
 }
 
 int rt_record_close(struct rt_sim *s) {
@@ -427,24 +381,17 @@ int rt_record_close(struct rt_sim *s) {
   int e = rt_ranks_agree(s->ranks, rt_spikes_flush(s, r, r->spikes.n));
   if (!e) e = rt_record_flush(s, s->step);
   double began = rt_clock();
-  for (uint32_t i = 0; !e && i < r->n_variables && rt_ranks_first(s->ranks); i++) e = times_write(s, &r->variables[i]);
-  for (uint32_t i = 0; i < r->n_variables; i++) {
-    int a = rt_text_close(&r->variables[i].csv), b = rt_h5_close(&r->variables[i].h5);
-    e = e ? e : a ? a : b;
-  }
-  for (uint32_t i = 0; i < r->n_weights; i++) {
-    int d = rt_weights_close(s, r, &r->weights[i]);
-    e = e ? e : d;
-  }
-  int c = rt_spikes_close(r);
+  if (!e) e = others_close(s, r);
+  for (uint32_t i = 0; !e && i < r->n_variables && rt_ranks_first(s->ranks); i++) e = rt_sonata_close(s, &r->variables[i]);
   s->output_s += rt_clock() - began;
-  return e ? e : c;
+  return e; /* after a failure rt_record_drop closes the rest */
 }
 
 void rt_record_drop(struct rt_sim *s) {
   struct rt_recorder *r = s->recorder;
   if (!r) return;
   for (uint32_t i = 0; i < r->n_variables; i++) {
+    rt_share_close(&r->variables[i]);
     r->variables[i].h5.failed = true;
     rt_h5_close(&r->variables[i].h5);
     rt_text_close(&r->variables[i].csv);

@@ -176,6 +176,16 @@ static struct json_object *exchange_json(const struct rt_sim *s) {
   return o;
 }
 
+/* Which ranks have written what, and why. */
+static struct json_object *output_json(const struct rt_together *g) {
+  struct json_object *o = json_object_new_object();
+  add_text(o, "why", g->why);
+  add_whole(o, "ranks_of_records", g->writers);
+  add_number(o, "megabytes_of_others", (double)g->bytes * 1e-6);
+  add_whole(o, "files_of_others", g->files);
+  return o;
+}
+
 static void add_what(struct json_object *o, const struct rt_sim *s, const struct rt_end *end) {
   const struct nsl_program *p = s->program;
   char cpu[64];
@@ -198,6 +208,7 @@ static void add_what(struct json_object *o, const struct rt_sim *s, const struct
   add_whole(o, "threads", s->threads);
   add_whole(o, "ranks", s->ranks ? s->ranks->n : 1);
   if (s->ranks) json_object_object_add(o, "exchange", exchange_json(s));
+  if (s->ranks) json_object_object_add(o, "output", output_json(&s->recorder->together));
   add_whole(o, "exit", (uint64_t)end->exit);
   if (end->error) add_text(o, "error", end->error);
   struct json_object *command = json_object_new_array();

@@ -51,9 +51,7 @@ static int ranges_find(struct rt_sim *s, struct rt_recorder *r, const struct nsl
 
 static int file_open(struct rt_sim *s, struct rt_recorder *r) {
   struct rt_spike_file *f = &r->spikes;
-  const char *path = rt_out_file(r->out, "spikes.h5");
-  if (!path) return NSL_EIO;
-  int e = rt_h5_create(&f->h5, path);
+  int e = rt_h5_create(&f->h5, f->path);
   f->open = true;
   if (e) return e;
   for (uint32_t i = 0; !e && i < s->n_pops; i++) {
@@ -72,8 +70,7 @@ static int file_open(struct rt_sim *s, struct rt_recorder *r) {
     H5Gclose(group);
   }
   if (e || !r->csv) return e;
-  if (!(path = rt_out_file(r->out, "spikes.csv"))) return NSL_EIO;
-  e = rt_text_open(&f->csv, path);
+  e = rt_text_open(&f->csv, f->csv_path);
   if (!e) fputs("t_ms,population,id\n", f->csv.f);
   return e;
 }
@@ -93,7 +90,22 @@ int rt_spikes_open(struct rt_sim *s, struct rt_recorder *r) {
       int e = ranges_find(s, r, &s->x->records[i]);
       if (e) return e;
     }
-  f->wanted &= rt_ranks_first(s->ranks); /* it has the spikes of all */
+  return 0;
+}
+
+int rt_spikes_names(struct rt_sim *s, struct rt_recorder *r) {
+  struct rt_spike_file *f = &r->spikes;
+  if (!r->out || !f->wanted) return 0;
+  int e = rt_record_file(s, r, "spikes.h5", &f->path);
+  return e || !r->csv ? e : rt_record_file(s, r, "spikes.csv", &f->csv_path);
+}
+
+/* Every rank has the spikes of all; one writes them. */
+int rt_spikes_file(struct rt_sim *s, struct rt_recorder *r) {
+  struct rt_spike_file *f = &r->spikes;
+  if (!r->out || !f->wanted) return 0;
+  f->wanted = !s->ranks || s->ranks->rank == rt_together_writer(s, r, 0);
+  r->together.files += f->wanted;
   return f->wanted ? file_open(s, r) : 0;
 }
 

@@ -64,13 +64,6 @@ uint64_t rt_state_largest(const struct rt_sim *s) {
     uint64_t n = (uint64_t)s->measures[i].elements * sizeof(struct rt_isi);
     most = n > most ? n : most;
   }
-  for (uint32_t i = 0; i < s->recorder->n_variables; i++) {
-    const struct rt_variable *v = &s->recorder->variables[i];
-    for (uint32_t g = 0; g < v->n_groups; g++) {
-      uint64_t n = v->row_cap * v->groups[g].cols * sizeof(double);
-      most = n > most ? n : most;
-    }
-  }
   return most + 8;
 }
 
@@ -150,18 +143,13 @@ static void variable_walk(struct rt_archive *a, struct rt_sim *s, struct rt_vari
   if (!first) v->flushed = flushed; /* the first rank has replayed it */
   uint64_t n = rt_samples_until(s, v->every, s->step) - v->flushed;
   if (flushed != v->flushed || n > v->row_cap) rt_archive_odd(a, "a record");
+  if (a->error && !a->writes) return;
+  int e = a->writes ? rt_share_collect(s, v, n) : 0;
+  if (e && !a->error) a->error = e;
   for (uint32_t g = 0; g < v->n_groups; g++) {
     uint64_t row = row_bytes(s, v, &v->groups[g]);
-    void *rows = v->groups[g].rows;
-    if (!a->writes) memset(rows, 0, v->row_cap * row);
-    if (s->ranks && (a->writes || !first)) rows = s->checkpoint->whole;
-    if (a->error && !a->writes) return;
-    if (s->ranks && a->writes) {
-      memset((char *)rows + n * row, 0, 8);
-      memcpy(rows, v->groups[g].rows, n * row);
-    }
-    combine(a, s, rows, s->ranks ? n * row : 0);
-    rt_archive_data(a, "rows", g, rows, n * row);
+    if (!a->writes) memset(v->groups[g].rows, 0, v->row_cap * row);
+    rt_archive_data(a, "rows", g, v->groups[g].rows, n * row);
   }
 }
 

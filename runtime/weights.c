@@ -17,6 +17,7 @@
 #include "runtime/connect.h"
 #include "runtime/data.h"
 #include "runtime/error.h"
+#include "runtime/ranks.h"
 #include "runtime/record.h"
 #include "runtime/synapses.h"
 
@@ -171,14 +172,19 @@ static int set_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight_se
   return e;
 }
 
-int rt_weights_open(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
+int rt_weights_names(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
   char name[300];
   int e = sets_make(s, r, w);
-  if (!e) e = size_check(s, r, w);
-  if (e) return e;
+  if (!e && rt_ranks_first(s->ranks)) e = size_check(s, r, w);
   snprintf(name, sizeof name, "%.250s.h5", w->def->name);
-  const char *path = rt_out_file(r->out, name);
-  e = path ? rt_h5_create(&w->h5, path) : NSL_EIO;
+  if (!e) e = rt_record_file(s, r, name, &w->path);
+  snprintf(name, sizeof name, "%.250s.csv", w->def->name);
+  return e || !r->csv ? e : rt_record_file(s, r, name, &w->csv_path);
+}
+
+int rt_weights_open(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
+  int e = rt_h5_create(&w->h5, w->path);
+  r->together.files++;
   for (uint32_t i = 0; !e && i < w->n_sets; i++) {
     e = set_open(s, w, &w->sets[i]);
     if (!e) e = set_write(s, w, &w->sets[i]);
@@ -265,12 +271,9 @@ static int csv_row(struct rt_sim *s, struct rt_weights *w, const struct rt_weigh
   return e;
 }
 
-static int csv_write(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
-  char name[300];
+static int csv_write(struct rt_sim *s, struct rt_weights *w) {
   struct rt_text_file csv = {0};
-  snprintf(name, sizeof name, "%.250s.csv", w->def->name);
-  const char *path = rt_out_file(r->out, name);
-  int e = path ? rt_text_open(&csv, path) : NSL_EIO;
+  int e = rt_text_open(&csv, w->csv_path);
   if (e) return e;
   fputs("t_ms,projection,source,target,delay_ms,weight\n", csv.f);
   for (uint64_t row = 0; row < w->rows; row++)
@@ -279,14 +282,14 @@ static int csv_write(struct rt_sim *s, struct rt_recorder *r, struct rt_weights 
   return e ? e : bad;
 }
 
-int rt_weights_close(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
+int rt_weights_close(struct rt_sim *s, struct rt_weights *w) {
   int e = rt_weights_flush(s, w, s->step);
   for (uint32_t i = 0; !e && i < w->n_sets; i++) {
     e = last_write(w, &w->sets[i]);
     if (!e) e = type_write(w, &w->sets[i]);
     if (!e) e = times_write(s, w, &w->sets[i]);
   }
-  if (!e && r->csv) e = csv_write(s, r, w);
+  if (!e && w->csv_path) e = csv_write(s, w);
   int bad = rt_h5_close(&w->h5);
   return e ? e : bad;
 }

@@ -17,13 +17,17 @@ struct rt_weights {
   uint64_t every, rows; /* steps; rows already written */
   uint32_t n_sets;
   struct rt_weight_set *sets;
+  uint32_t writer; /* the rank */
+  const char *path, *csv_path;
   struct rt_h5 h5;
   struct rt_weight_piece *piece; /* a buffer */
 };
 
 struct rt_recorder;
+/* In all ranks; then in the one that writes. */
+int rt_weights_names(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w);
 int rt_weights_open(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w);
 int rt_weights_flush(struct rt_sim *s, struct rt_weights *w, uint64_t step); /* the rows up to this step */
-int rt_weights_close(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w);
+int rt_weights_close(struct rt_sim *s, struct rt_weights *w);
 
 #endif

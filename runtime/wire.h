@@ -22,6 +22,9 @@ struct rt_wire {
   /* `bytes` of each rank, side by side in `all` of every rank */
   int (*start_share)(const void *own, void *all, uint32_t bytes);
   int (*start_tell)(void *at, uint32_t bytes, uint32_t from); /* rank `from` tells all */
+  /* `bytes` from one rank to another, which both call */
+  int (*start_send)(const void *from, uint32_t bytes, uint32_t to);
+  int (*start_receive)(void *at, uint32_t bytes, uint32_t from);
   int (*done)(bool *ret_done);
 };
 extern const struct rt_wire nsl_wire; /* absent from programs that were built without --mpi */

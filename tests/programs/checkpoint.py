@@ -20,7 +20,7 @@ from tap import NSLC, Tap, call, run_json
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMES = {"updates_at_rest", "build_s", "simulate_s", "simulate_cpu_s", "output_s", "real_time_factor", "phases", "events_per_s", "peak_memory_mb", "memory_of_limit", "memory_limit_mb",
          "command", "threads", "checkpoints", "bytes_per_synapse",
-         "bytes_per_event", "connectivity", "ranks", "exchange"}
+         "bytes_per_event", "connectivity", "ranks", "exchange", "output"}
 
 
 def facts(folder):

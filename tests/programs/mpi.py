@@ -2,6 +2,7 @@
 """Programs built with --mpi: 1 to 4 ranks with 1 and 2 threads give the state_hash, spikes, records, weights, expects and messages of one
 process; what goes wrong on one rank ends all of them, with one message and no file under a final name. Skipped where there is no mpirun."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,6 +100,17 @@ def h5_differ(a, b):
     return wrong
 
 
+def same_rows(early, whole, n):
+    """V of a run that was interrupted: rows 0 ... n. The other one has a sample at its end, wherever that is."""
+    try:
+        import h5py
+    except ImportError:
+        return True
+    with h5py.File(os.path.join(early, "V.h5")) as x, h5py.File(os.path.join(whole, "V.h5")) as y:
+        a, b = x["report/E/data"][...], y["report/E/data"][...]
+        return len(a) == int(n + 1e-9) + 1 and (a == b[:len(a)]).all() and len(x["report/E/mapping/sample_times"]) == len(a)
+
+
 def same_as_one(t, name, program, options, *counts):
     one = t.path(f"{name}.one")
     p = call(program, *options, "--threads", "1", "--csv", "--no-report", "--quiet", "--force", "--out", one)
@@ -129,6 +141,40 @@ def build(t, name, text, *options):
 
 def variant(size=2000, delay="1 ms", more="", sets=""):
     return MODEL.replace("SIZE", str(size)).replace("DELAY", delay).replace("MORE", more).replace("SETS", sets)
+
+
+# ---- who writes
+
+def figure_of_records(folder):
+    with open(os.path.join(folder, "report.html"), encoding="utf-8") as f:
+        return [x for x in re.findall(r"<svg.*?</svg>", f.read(), re.S) if "recorded variables" in x]
+
+
+def together(t, program):
+    """Two of three ranks have elements: both write their columns of V, which is wide; other files have writers in turn. Ranks that do not see
+    the folder of the first one send it what they have, and it is said."""
+    one, wide = t.path("together.one"), 1496 * 8 * 81 * 1e-6
+    p = call(program, "--quiet", "--threads", "1", "--out", one)
+    t.check(p.returncode in (0, 1) and len(figure_of_records(one)) == 1, "one process, with a report", p.stderr)
+    for n in (2, 3):
+        out = t.path(f"together.{n}")
+        p = ranks(n, program, "--quiet", "--threads", "1", "--out", out)
+        said = run_json(out).get("output", {}) if os.path.isdir(out) else p.stderr
+        t.check("all ranks see" in said["why"] and said["ranks_of_records"] == 2 and 0.2 * wide < said["megabytes_of_others"] <= wide * (1 + 1e-9)
+                and said["files_of_others"] == n - 1, f"{n} ranks write together", said)
+        t.check(n == 2 or abs(said["megabytes_of_others"] - wide) < 1e-6, "the first of three has no element: the others write all of V", said)
+        t.check(not h5_differ(one, out) and facts(out) == facts(one), f"{n} ranks: the same records", h5_differ(one, out))
+        t.check(figure_of_records(out) == figure_of_records(one), f"{n} ranks: the same figure of them")
+    for name in ("here", "there"):
+        os.mkdir(t.path(name))
+    p = call(*LAUNCH, "-n", "1", program, "--quiet", "--no-report", "--out", "apart", ":", "-n", "1", "sh", "-c",
+             f"cd {t.path('there')} && exec {program} --quiet --no-report --out apart", env=ENV, timeout=60, cwd=t.path("here"))
+    out = os.path.join(t.path("here"), "apart")
+    said = run_json(out)["output"] if os.path.isdir(out) else {"why": p.stderr}
+    t.check(said == {"why": "the first rank writes: rank 1 does not see its output folder", "ranks_of_records": 0, "megabytes_of_others": 0,
+                     "files_of_others": 0}, "ranks in two folders: the first writes, and says why", said)
+    t.check(not h5_differ(one, out) and sorted(os.listdir(out)) == sorted(set(os.listdir(one)) - {"report.html"}) and not os.listdir(t.path("there")),
+            "the same records, all in its folder", h5_differ(one, out))
 
 
 # ---- what goes wrong
@@ -243,6 +289,9 @@ def lost(t, program):
                 "they hold what was simulated", (info["exit"], info["duration_ms"], rows[-1]))
         p = call(program, "--duration", f"{info['duration_ms']} ms", "--no-report", "--csv", "--quiet", "--out", t.path("again.out"))
         t.check(run_json(t.path("again.out"))["state_hash"] == info["state_hash"], "and its state is that of one process after this time", p.stderr)
+        size, least = (os.path.getsize(os.path.join(x, "V.h5")) for x in (out, t.path("again.out")))
+        t.check(info["output"]["ranks_of_records"] == 2 and size <= 1.1 * least + 65536 and same_rows(out, t.path("again.out"), info["duration_ms"] / 0.5),
+                "so are the records that both ranks wrote, without room for the rows that were not simulated", (size, least, info["output"]))
 
 
 def without(t):
@@ -265,6 +314,7 @@ def main():
     program = build(t, "model", variant())
     if program:
         same_as_one(t, "model", program, (), (1, 2), (2, 1), (3, 2))
+        together(t, program)
         faults(t, program)
         lost(t, program)
     signal = """signal level : mV { level' = (mean(E.V) - level) / (5 ms)
