@@ -122,32 +122,30 @@ int rt_together_sum(struct rt_sim *s, struct rt_recorder *r) {
 
 static uint64_t real_of(const struct rt_sim *s, const struct rt_variable *v) { return v->reduced ? sizeof(double) : s->real_size; }
 
-/* Those of an item in shards [h0, h1), which follow each other as their elements do. */
+/* Those of an item in one part of its population. */
 static struct rt_columns columns_of(const struct rt_sim *s, const struct rt_variable *v, const struct rt_column_item *item,
-                                    uint32_t h0, uint32_t h1) {
-  uint32_t least = UINT32_MAX, most = 0, end = item->first + item->n;
-  for (uint32_t i = 0; i < item->pop->n_parts; i++) {
-    const struct rt_part *part = &item->pop->parts[i];
-    if (part->shard < h0 || part->shard >= h1) continue;
-    const struct rt_slice *c = &s->shards[part->shard].slices[part->slice];
-    uint32_t from = c->first > item->first ? c->first : item->first, to = c->first + c->count < end ? c->first + c->count : end;
-    if (from >= to) continue;
-    least = from < least ? from : least;
-    most = to > most ? to : most;
-  }
-  if (least >= most) return (struct rt_columns){.group = item->group};
-  if (v->reduced) return (struct rt_columns){item->group, item->column + least / 64, (most + 63) / 64 - least / 64};
-  return (struct rt_columns){item->group, item->column + (least - item->first), most - least};
+                                    const struct rt_part *part) {
+  const struct rt_slice *c = &s->shards[part->shard].slices[part->slice];
+  uint32_t end = item->first + item->n, from = c->first > item->first ? c->first : item->first;
+  uint32_t to = c->first + c->count < end ? c->first + c->count : end;
+  if (from >= to) return (struct rt_columns){.group = item->group};
+  if (v->reduced) return (struct rt_columns){item->group, item->column + from / 64, (to + 63) / 64 - from / 64};
+  return (struct rt_columns){item->group, item->column + (from - item->first), to - from};
 }
 
+/* A rank's shards follow each other, their parts do so in a circle (rt_part_of): of an item it has at most two pieces. */
 static int list_make(const struct rt_sim *s, struct rt_mem *mem, const struct rt_variable *v, uint32_t rank, struct rt_columns_list *l) {
   uint32_t h0 = s->ranks ? rt_ranks_shard(s->ranks, s->n_shards, rank) : 0;
   uint32_t h1 = s->ranks ? rt_ranks_shard(s->ranks, s->n_shards, rank + 1) : s->n_shards;
-  if (!(l->at = rt_alloc(mem, v->n_items, sizeof *l->at))) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < v->n_items; i++) {
-    struct rt_columns c = columns_of(s, v, &v->items[i], h0, h1);
-    if (c.n) l->at[l->n++] = c;
-  }
+  if (!(l->at = rt_alloc(mem, 2 * (uint64_t)v->n_items, sizeof *l->at))) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < v->n_items; i++)
+    for (uint32_t k = 0; k < v->items[i].pop->n_parts; k++) {
+      const struct rt_part *part = &v->items[i].pop->parts[k];
+      if (part->shard < h0 || part->shard >= h1) continue;
+      struct rt_columns c = columns_of(s, v, &v->items[i], part), *last = l->n ? &l->at[l->n - 1] : NULL;
+      if (last && last->group == c.group && last->first + last->n == c.first) last->n += c.n;
+      else if (c.n) l->at[l->n++] = c;
+    }
   return 0;
 }
 

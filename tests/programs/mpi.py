@@ -111,6 +111,20 @@ def same_rows(early, whole, n):
         return len(a) == int(n + 1e-9) + 1 and (a == b[:len(a)]).all() and len(x["report/E/mapping/sample_times"]) == len(a)
 
 
+# four shards, whose parts of B begin at the second: one rank of two has the first and the last, and so of three
+CIRCLE = """neuron c { state V = 0 mV
+  V' = (3 mV - V) / 10 ms
+  spike when V > 1 mV { V = 0 mV } }
+network net {
+  population A : c[64]
+  population B : c[140000] { V ~ normal(0 mV, 1 mV) } }
+experiment e { network net
+  record V of B every 1 ms
+  record mean(B.V) as m every 1 ms
+  run 2 ms with dt = 0.1 ms, seed = 3 }
+"""
+
+
 def same_as_one(t, name, program, options, *counts):
     one = t.path(f"{name}.one")
     p = call(program, *options, "--threads", "1", "--csv", "--no-report", "--quiet", "--force", "--out", one)
@@ -319,6 +333,9 @@ def main():
         together(t, program)
         faults(t, program)
         lost(t, program)
+    circle = build(t, "circle", CIRCLE)
+    if circle:
+        same_as_one(t, "circle", circle, (), (2, 1), (3, 1))
     signal = """signal level : mV { level' = (mean(E.V) - level) / (5 ms)
     on spike of I { level += 0.1 mV } }"""
     for name, text, options, counts in (
