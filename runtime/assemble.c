@@ -78,11 +78,11 @@ static void words_begin(struct packer *k, const struct rt_proj *p, const struct 
   uint64_t *words = k->words + k->n, same = 0;
   double largest = 0;
   if (p->form != RT_APART && row->weight) {
-    k->s->hot.synapse_units(row->weight, 1 / p->grain, row->n, words, &largest);
+    k->s->hot.synapse_grains(row->weight, 1 / p->grain, row->n, words, &largest);
   } else if (p->form == RT_APART) {
     for (uint64_t i = 0; i < row->n; i++) words[i] = i << 16;
   } else {
-    if (p->each) k->s->hot.synapse_units(&p->weight, 1 / p->grain, 1, &same, &largest);
+    if (p->each) k->s->hot.synapse_grains(&p->weight, 1 / p->grain, 1, &same, &largest);
     for (uint64_t i = 0; i < row->n; i++) words[i] = same;
     largest = 0; /* not drawn: known before */
   }

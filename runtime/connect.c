@@ -162,8 +162,7 @@ static struct rt_group group_of(const struct rt_sim *s, const struct rt_proj *p)
   if (p->form == RT_APART) g.rank = p->rank;
   if (straight) g.port = p->port; /* the weight is that of all others there */
   if (straight) g.weight = p->weight;
-  else if (p->form != RT_APART && !p->each) g.units = rt_weight_units(p, p->weight);
-  else if (p->form == RT_FORM_narrow64) g.units = p->grain_units;
+  else if (p->form != RT_APART) g.units = p->each ? p->grain_units : rt_weight_units(p, p->weight);
   return g;
 }
 

@@ -117,7 +117,7 @@ static uint64_t hash_event(const struct rt_shard *h, struct rt_event e, uint64_t
     const uint64_t *bucket = d->store + at;
     for (uint32_t i = 0; i < n; i++) {
       struct rt_synapse x = rt_synapse_at(form, bucket, i);
-      int64_t units = !rt_forms[form].weight_bits ? reach->units : form == RT_FORM_narrow64 ? x.units * reach->units : x.units;
+      int64_t units = rt_forms[form].weight_bits ? x.grains * reach->units : reach->units;
       uint64_t weight = rt_forms[form].behind ? real : (uint64_t)units;
       sum += rt_hash_event(target_of(h, x.element, reach->nth), step, weight);
     }

@@ -65,7 +65,7 @@ struct rt_event {
 
 struct rt_reach { /* what a group's synapses are added to, in this shard */
   void *to;       /* indexed by the element's number in the shard */
-  int64_t units;  /* the weight, of a group with one; units in a grain, of `coarse` cells; of `real` cells: */
+  int64_t units;  /* the weight, of a group with one; else units in a grain: 1 but of `coarse` cells; of `real` cells: */
   double real;
   uint32_t nth;   /* number of the port in its class */
 };

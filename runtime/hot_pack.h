@@ -1,5 +1,5 @@
 /* Part of hot.c: the synapses of a row into the buckets of their shards and delays (assemble.c). On the way a synapse
- * is a word: its element in the shard, and above these 16 bits the weight in whole units. The low 2, 4, 6 or 8 bytes
+ * is a word: its element in the shard, and above these 16 bits the weight in whole grains (units.c). The low 2, 4, 6 or 8 bytes
  * of it are the cell that lies in memory. */
 #ifndef NSL_RUNTIME_HOT_PACK_H
 #define NSL_RUNTIME_HOT_PACK_H
@@ -9,7 +9,7 @@
 
 #define PACK_MAGIC 0x1.8p52 /* added, it leaves the nearest integer in the low bits, ties to even; |x| < 2^51 */
 
-void rt_hot_synapse_units(const double *weight, double per_unit, uint64_t n, uint64_t *words, double *ret_largest) {
+void rt_hot_synapse_grains(const double *weight, double per_grain, uint64_t n, uint64_t *words, double *ret_largest) {
   uint64_t i = 0, bits;
   double largest = 0;
 #ifdef RT_HOT_BITCODE
@@ -19,14 +19,14 @@ void rt_hot_synapse_units(const double *weight, double per_unit, uint64_t n, uin
   for (; i + 8 <= n; i += 8) {
     nslm_f64v w = *(const reals *)(weight + i), size = __builtin_elementwise_abs(w);
     most = size > most ? size : most;
-    *(few *)(words + i) = (nslm_u64v)(w * per_unit + PACK_MAGIC) << 16;
+    *(few *)(words + i) = (nslm_u64v)(w * per_grain + PACK_MAGIC) << 16;
   }
   for (int k = 0; k < 8; k++) largest = most[k] > largest ? most[k] : largest;
 #endif
   for (; i < n; i++) {
-    double units = weight[i] * per_unit + PACK_MAGIC, size = __builtin_fabs(weight[i]);
+    double grains = weight[i] * per_grain + PACK_MAGIC, size = __builtin_fabs(weight[i]);
     largest = size > largest ? size : largest;
-    __builtin_memcpy(&bits, &units, sizeof bits);
+    __builtin_memcpy(&bits, &grains, sizeof bits);
     words[i] = bits << 16;
   }
   *ret_largest = largest;

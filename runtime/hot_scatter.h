@@ -60,13 +60,13 @@ static inline void owners(const struct rt_owner *o, const uint32_t *elements, ui
   }
 
 #define LATE (((to->late + delays[done + i]) & to->mask) << to->owner.log_shards | own[i] >> 16)
-#define WORD ((uint64_t)units[done + i] << 16 | (uint16_t)own[i])
+#define WORD (words[done + i] | (uint16_t)own[i])
 
 void rt_hot_scatter_same(struct rt_scatter *to, const uint32_t *targets, uint64_t n) {
   SCATTER(uint16_t, own[i] >> 16, (uint16_t)own[i])
 }
 
-void rt_hot_scatter_words(struct rt_scatter *to, const uint32_t *targets, const int64_t *units, uint64_t n) {
+void rt_hot_scatter_words(struct rt_scatter *to, const uint32_t *targets, const uint64_t *words, uint64_t n) {
   SCATTER(uint64_t, own[i] >> 16, WORD)
 }
 
@@ -75,7 +75,7 @@ void rt_hot_scatter_same_late(struct rt_scatter *to, const uint32_t *targets, co
 }
 
 void rt_hot_scatter_words_late(struct rt_scatter *to, const uint32_t *targets, const uint32_t *delays,
-                               const int64_t *units, uint64_t n) {
+                               const uint64_t *words, uint64_t n) {
   SCATTER(uint64_t, LATE, WORD)
 }
 

@@ -39,10 +39,10 @@ struct portion {
 struct maker { /* of one thread */
   _Alignas(64) struct rt_queue queue;
   struct rt_synapses synapses;
-  int64_t *grains; /* weights */
+  uint64_t *words; /* weights in grains << 16 */
   uint32_t *targets, *delays; /* of a row of which not all is wanted */
   double *weights;
-  size_t grains_cap, targets_cap, delays_cap, weights_cap;
+  size_t words_cap, targets_cap, delays_cap, weights_cap;
   uint32_t plan, portion;
   uint64_t made; /* events */
 };
@@ -147,7 +147,7 @@ void rt_procedural_drop(struct rt_sim *s) {
   for (uint32_t i = 0; q->makers && i < s->threads; i++) {
     struct maker *m = &q->makers[i];
     rt_synapses_drop(&m->synapses);
-    void *scratch[] = {&m->grains, &m->targets, &m->delays, &m->weights};
+    void *scratch[] = {&m->words, &m->targets, &m->delays, &m->weights};
     for (size_t k = 0; k < sizeof scratch / sizeof *scratch; k++) rt_drop(scratch[k]);
   }
   for (uint32_t i = 0; q->past && i <= q->past_mask; i++) rt_drop(&q->past[i].ids);
@@ -330,9 +330,9 @@ static void row_apart(struct maker *m, const struct rt_proj *p, uint32_t source,
 }
 
 static int row_words(struct maker *m, const struct rt_proj *p, const struct rt_row_of *row) {
-  double per_grain = 1 / p->grain;
-  if (rt_grow(&m->grains, &m->grains_cap, row->n + 1, sizeof *m->grains)) return NSL_EMEMORY;
-  for (uint64_t i = 0; i < row->n; i++) m->grains[i] = llrint(row->weight[i] * per_grain);
+  double largest; /* known from the survey */
+  if (rt_grow(&m->words, &m->words_cap, row->n + 1, sizeof *m->words)) return NSL_EMEMORY;
+  m->synapses.s->hot.synapse_grains(row->weight, 1 / p->grain, row->n, m->words, &largest);
   return 0;
 }
 
@@ -352,8 +352,8 @@ static int row_make(struct maker *m, const struct rt_proj *p, uint32_t source, u
   if (words && (e = row_words(m, p, &row))) return e;
   struct rt_scatter *to = &m->queue.scatter;
   m->made += row.n;
-  if (words && row.delay) s->hot.scatter_words_late(to, row.target, row.delay, m->grains, row.n);
-  else if (words) s->hot.scatter_words(to, row.target, m->grains, row.n);
+  if (words && row.delay) s->hot.scatter_words_late(to, row.target, row.delay, m->words, row.n);
+  else if (words) s->hot.scatter_words(to, row.target, m->words, row.n);
   else if (row.delay) s->hot.scatter_same_late(to, row.target, row.delay, row.n);
   else s->hot.scatter_same(to, row.target, row.n);
   return 0;

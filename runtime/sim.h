@@ -32,7 +32,7 @@ struct rt_group {
   uint32_t rank;  /* apart: of the projection */
   uint32_t nth;   /* the accumulators' array: number of the port in its class */
   uint32_t port;  /* straight: the port of the model */
-  int64_t units;  /* the weight, if there is one for all; coarse: units in a grain */
+  int64_t units;  /* the weight, if there is one for all; else units in a grain */
   double weight;  /* straight: the same as a real */
   uint32_t index; /* in the sim's groups: index of `reach` in rt_delivery */
 };
@@ -474,7 +474,7 @@ int rt_connect(struct rt_sim *s);
 uint64_t rt_bucket_units(uint32_t form, uint64_t n); /* with its header; also of RT_APART */
 struct rt_synapse {
   uint32_t element; /* number in the shard */
-  int64_t units;    /* the weight, of forms that hold one for each; else 0 */
+  int64_t grains;   /* the weight, of forms that hold one for each; else 0 */
 };
 struct rt_synapse rt_synapse_at(uint32_t form, const uint64_t *bucket, uint32_t i); /* not of RT_APART */
 /* The accumulators of a slice's first element. One of the two is NULL. */

@@ -468,8 +468,7 @@ static inline struct synapse *synapses(const struct rt_sim *s, size_t *ret_n) {
               struct rt_synapse x = rt_synapse_at(group->form, bucket, j);
               const struct rt_slice *c = shard->slices;
               while (x.element >= c->base + c->count) c++;
-              int64_t w = rt_forms[group->form].weight_bits ? x.units : group->units;
-              if (group->form == RT_FORM_narrow64) w *= group->units;
+              int64_t w = (rt_forms[group->form].weight_bits ? x.grains : 1) * group->units;
               all_of[n++] = (struct synapse){i,
                                              e,
                                              c->pop->index,
