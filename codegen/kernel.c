@@ -101,6 +101,9 @@ static Memory slot_memory(SlotKind kind) {
     case SLOT_PORT:
     case SLOT_ARG:
     case SLOT_OUT:
+    case SLOT_SAMPLE:
+    case SLOT_RING:
+    case SLOT_TAPE:
     case SLOT_KINDS: break;
   }
   return MEMORY_ARRAY;

@@ -54,6 +54,9 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const Ev
       return (real)(env->f32 && !ir_kernel_f64_arrays(k->kind) ? ((const float *)array)[e] : ((const double *)array)[e]);
     case SLOT_COLUMN: return (real)((const double *)array)[e];
     case SLOT_ARG: return (real)at->arg;
+    case SLOT_SAMPLE:
+    case SLOT_RING:
+    case SLOT_TAPE:
     case SLOT_PORT:
     case SLOT_OUT:
     case SLOT_KINDS: break;
@@ -102,6 +105,9 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t
     case SLOT_COLUMN:
     case SLOT_PORT:
     case SLOT_ARG:
+    case SLOT_SAMPLE:
+    case SLOT_RING:
+    case SLOT_TAPE:
     case SLOT_KINDS: return;
   }
 }

@@ -89,8 +89,10 @@ typedef struct {
 } IrKernel;
 /* Computed in float64 whatever the program's precision: setup, derive, init, drive (kernels.def, `scalar` or doc). */
 bool ir_kernel_f64(KernelKind kind);
-/* Its arrays are float64 whatever the precision: synapse (OUT), drive (all are the drive's own). */
+/* Its arrays are float64 whatever the precision: synapse (OUT), drive (all are the drive's own), fits. */
 bool ir_kernel_f64_arrays(KernelKind kind);
+bool ir_kernel_fit(KernelKind kind);       /* its elements are the starts of a fit */
+bool ir_kernel_over_time(KernelKind kind); /* the compiled function, and ir_eval, run it for many steps */
 
 /* ---- a class: a component with what is uniform and what is per element decided; populations share it */
 typedef struct {
@@ -253,12 +255,67 @@ typedef struct {
   uint32_t dt, seed, seed_last;      /* G slots or IR_NONE */
 } IrExperiment;
 
+/* ---- a fit: starts side by side as elements, each with its own free parameters (PARAM k: MFit.free k) and states.
+ *
+ * A march is a program over time: `begin` once, then `march` for every step of a sweep. Its states are, in this order,
+ * those of its class, the sums of its terms, and what a derivative adds. From a march autodiff/ makes
+ *   gradient   forward mode: the states' derivatives by each parameter go along; each term's sum gets its gradient
+ *   curvature  the same, and each term's sum of products of its root's derivatives: J'J, rows of the upper triangle
+ *   record, back   reverse mode: `record` is `march` that writes its tape, `back` runs from the last step to the first */
+typedef enum {
+  SAMPLE_MEAN,   /* the column's mean over the step: what drives */
+  SAMPLE_AT,     /* the column at the step's end */
+  SAMPLE_CHANGE, /* … minus that `lag` steps before: of a residual */
+  SAMPLE_WEIGHT  /* of a term: how much this step counts; 0 outside of its window, and where the recording has no number.
+                    Of a residual: 1 / (1 + mean |dV/dt| / (20 mV/ms)) over the last `lag` steps, squared */
+} IrSampleKind;
+typedef struct {
+  IrSampleKind kind;
+  uint32_t column, term; /* of the recording; of the march */
+} IrSample;
+typedef struct {
+  const MTerm *term;
+  uint32_t measure;                  /* G slot: where the runtime puts its mean, sum / sum of weights */
+  uint32_t over, from, to;           /* G slots or IR_NONE */
+  IrKernel *value, *root;            /* record kernels; root: NULL where it is no square */
+  uint32_t sum, gradient, curvature; /* states: the sum; the first derivative of it; the first of J'J; else IR_NONE */
+} IrTerm;
+typedef struct {
+  IrKernel *begin, *march; /* NULL: nobody needs it */
+  uint32_t n_states, n_rings;
+} IrMarchForm;
+typedef struct {
+  IrClass *class;
+  Name given;              /* residual: the state that a recording drives; else empty */
+  VEC(IrSample) samples;   /* SLOT_SAMPLE indices */
+  VEC(IrTerm) terms;
+  IrMarchForm plain, gradient, curvature;
+} IrMarch;
+typedef struct {
+  const MStage *stage;
+  VEC(uint32_t) marches;   /* of the fit */
+  IrKernel *objective;     /* setup kernel: measures -> loss, and its derivatives by them */
+  uint32_t loss;           /* G slot */
+  VEC(uint32_t) slopes;    /* G slots, for each term of these marches in order */
+} IrStage;
+typedef struct {
+  uint32_t value, lo, hi;  /* G slots: the declared value; bounds or IR_NONE */
+} IrFree;
+typedef struct {
+  const MFit *fit;
+  IrExperiment *x;         /* its setup, the one population, dt */
+  VEC(IrFree) free;
+  VEC(IrMarch *) marches;
+  VEC(IrStage) stages;
+} IrFit;
+
 typedef struct {
   int level; /* 1 or 2 */
   const Model *model;
   VEC(IrKernel *) kernels;
   VEC(IrClass *) classes;
   VEC(IrExperiment *) experiments;
+  VEC(IrFit *) fits;
 } IrModule;
 
 /* ---- build.c: the only way to make instructions; folds nothing, checks types and dimensions (BUG on a mistake) */
@@ -352,6 +409,7 @@ typedef struct {
   int64_t first, count;
   double t, dt;
   bool f32;
+  uint64_t steps, lag, ring_mask, ring_row, tape_row; /* kernels over time: as in struct nsl_env */
   const IrEvent *events; /* receive: `count` of them, instead of elements */
 } IrEnv;
 /* The key of draws for the event with that ordinal. */

@@ -55,10 +55,16 @@ int ir_kernel_levels(KernelKind kind) {
 }
 
 bool ir_kernel_f64(KernelKind kind) {
-  return ir_kernel_scalar(kind) || kind == KERNEL_INIT || kind == KERNEL_DRIVE;
+  return ir_kernel_scalar(kind) || kind == KERNEL_INIT || kind == KERNEL_DRIVE || ir_kernel_fit(kind);
 }
 
-bool ir_kernel_f64_arrays(KernelKind kind) { return kind == KERNEL_SYNAPSE || kind == KERNEL_DRIVE; }
+bool ir_kernel_f64_arrays(KernelKind kind) {
+  return kind == KERNEL_SYNAPSE || kind == KERNEL_DRIVE || ir_kernel_fit(kind);
+}
+
+bool ir_kernel_fit(KernelKind kind) { return kind == KERNEL_BEGIN || kind == KERNEL_MARCH || kind == KERNEL_BACK; }
+
+bool ir_kernel_over_time(KernelKind kind) { return kind == KERNEL_MARCH || kind == KERNEL_BACK; }
 
 unsigned ir_access(KernelKind kernel, SlotKind slot) {
   static const uint8_t access[KERNEL_KINDS][SLOT_KINDS] = {

@@ -299,8 +299,11 @@ static void verify_limits(Verify *v, const IrClass *c) {
       case SLOT_PREV:
       case SLOT_SPIKE:
       case SLOT_OUT: n = 1; break;
-      case SLOT_GLOBAL:
-      case SLOT_KINDS: break;
+      case SLOT_GLOBAL: break;
+      case SLOT_SAMPLE:
+      case SLOT_RING:
+      case SLOT_TAPE:
+      case SLOT_KINDS: n = UINT32_MAX; break; /* not the class's */
     }
     if (slot->index >= n) complain(v, i, "the class has fewer slots of this kind");
   }

@@ -39,7 +39,7 @@ typedef enum {
   MX_NOISE,  /* white_noise(): each occurrence (each MExpr node) an independent source, dimension 1/sqrt(time) */
   MX_TIME,   /* t; in a drive the middle of the step */
   MX_PROCESS, /* in a drive: Ornstein-Uhlenbeck noise of mean 0, variance 1; args: decay and new noise of a step */
-  MX_SAMPLE, /* in a drive: this step's value of a file; arg: its place among the drive's */
+  MX_SAMPLE, /* in a drive: this step's value of a file; arg: its place among the drive's. In a fit: of a recording; arg: the column */
   MX_COLUMN, /* in a setting of a population: each element's own number; column */
   MX_DT,     /* dt (in delays and rates only) */
   MX_DELAYED /* args[0] as it was args[1] ago; each node has a memory of its own */
@@ -325,6 +325,101 @@ typedef struct {
   MConnectivity connectivity;
 } MExperiment;
 
+/* ---- fits: parameters of a lone neuron from recordings (language.md §6) */
+
+/* One sweep of a recording. */
+typedef struct {
+  Name path;  /* the file, relative to the model's folder, as written */
+  Name sweep; /* HDF5: its group; NWB: name or number; CSV: empty */
+  Span span;
+} MSweep;
+typedef enum { SWEEPS_CSV, SWEEPS_HDF5, SWEEPS_NWB } MSweepForm;
+typedef struct {
+  Name name;         /* as in the file, and in `rec.NAME` */
+  Name unit;         /* as written */
+  double unit_scale; /* value in coherent units = number in the file * unit_scale */
+  Dim dim;
+  bool time;         /* the times of the samples; at most one column, never in an expression. None: the file gives the rate */
+  Span span;
+} MSweepColumn;
+typedef struct {
+  Name name, index;   /* `rec`, and the `s` of `rec[s]` (or empty) */
+  MSweepForm form;
+  VEC(MSweep) sweeps;     /* fitted */
+  VEC(MSweep) validation; /* only looked at */
+  VEC(MSweepColumn) columns;
+  Span span;
+} MRecording;
+
+/* A free parameter, or a free initial value of a state. */
+typedef struct {
+  Name path;      /* "na.g", "V(0)" */
+  MVar *var;      /* of the neuron: a param, or */
+  bool initial;   /* … a state, whose initial value it is */
+  bool per_sweep; /* one value for each sweep */
+  MDomain domain; /* of both kinds of bounds numbers or expressions over globals; the param's own where none is given */
+  Span span;
+} MFree;
+
+/* What an objective measures of a run. In the objective's expression its `global` stands for it, which has no value before a run. */
+typedef enum {
+  TERM_MEAN,    /* mean(value): over the steps of all sweeps in the window */
+  TERM_RESIDUAL /* residual(V, given = rec.V, over = w): mean square of what the trace leaves over in V's own equation, in units of V^2 */
+} MTermKind;
+typedef struct {
+  MTermKind kind;
+  Name text;       /* as written, for reports */
+  MExpr *value;    /* mean: over the neuron's variables after the step, and recordings: MX_SAMPLE, `arg` the column at the step's end */
+  MExpr *root;     /* mean: value == root * root where it has this form; else NULL */
+  MVar *state;     /* residual: V */
+  uint32_t column; /* residual: that of the given trace */
+  MExpr *over;     /* residual: w, over globals */
+  MExpr *from, *to; /* counted for times in (from, to]; over globals; NULL: all */
+  MGlobal *global;
+  Span span;
+} MTerm;
+
+typedef enum {
+#define OPTIMIZER(id, name, squares, doc) OPTIMIZER_##id,
+#define OPTION(id, name, least, most, given, doc)
+#include "lang/optimizers.def"
+#undef OPTIMIZER
+#undef OPTION
+  OPTIMIZER_COUNT
+} MOptimizer;
+typedef struct {
+  Name name; /* row of optimizers.def */
+  double value;
+  Span span;
+} MOption;
+typedef struct {
+  Name name;         /* empty: the fit's only one */
+  MExpr *objective;  /* over globals and terms: a plain number, to be made least */
+  VEC(MTerm *) terms;
+  MOptimizer by;
+  VEC(MOption) options;
+  uint32_t starts;   /* side by side; 0: what the stage before has left (first stage: 1, the declared values) */
+  Span span, by_span;
+} MStage;
+typedef struct {
+  MVar *input;
+  uint32_t column; /* of the recording: held over each step at its mean there */
+  MExpr *value;    /* or, without a recording, an expression over globals; else NULL */
+  Span span;
+} MFitDrive;
+typedef enum { GRADIENT_CHOSEN, GRADIENT_FORWARD, GRADIENT_REVERSE } MGradient;
+
+typedef struct {
+  Name name, doc;
+  Span span;
+  MExperiment *x; /* the neuron as a network of one population with its globals, dt, seed, method; nothing is recorded */
+  MRecording data;
+  VEC(MFitDrive) drives;
+  VEC(MFree) free;
+  VEC(MStage *) stages;
+  MGradient gradient;
+} MFit;
+
 typedef struct {
   Name path;
   uint64_t hash;
@@ -337,6 +432,7 @@ typedef struct {
   VEC(MImport) imports;
   VEC(MComponent *) components; /* declared in the file itself and checked, used or not */
   VEC(MExperiment *) experiments;
+  VEC(MFit *) fits;
   uint64_t hash; /* of the resolved model: comments and layout not counted */
 } Model;
 

@@ -30,17 +30,32 @@ struct nsl_env {
   int64_t first, count; /* elements [first, first + count), multiples of 64; synapse: ordinals in the row, `first` a multiple of 4
                            (OUT has room up to the next multiple of 64) */
   double t, dt;         /* t = T, the end of the step; kernels that want T-dt compute it */
+  /* Kernels over time (march, back) run `steps` steps in one call: those that end at dt * step, dt * (step + 1), …; back: the
+   * last of them first. Elements are the starts of a fit; `count` is a multiple of 8. Slots: STATE, PARAM: arrays over elements; SAMPLE:
+   * over steps, [0] for the first; RING: rows of `ring_row` doubles, step n in row n & ring_mask, `lag` steps back loaded;
+   * TAPE: rows of `tape_row` doubles, one for each step of the call. */
+  uint64_t steps, lag, ring_mask, ring_row, tape_row;
   const struct nsl_event *events; /* receive: `count` of them, handled one after the other; arrays as for first = 0 */
 };
 /* Nonzero: a checked state became NaN or infinite in this range (step), else 0. */
 typedef uint64_t nsl_kernel_fn(const struct nsl_env *env);
 
 enum nsl_slot_kind { NSL_SLOT_STATE, NSL_SLOT_OLD, NSL_SLOT_DER, NSL_SLOT_PARAM, NSL_SLOT_UNIFORM, NSL_SLOT_INPUT, NSL_SLOT_PORT, NSL_SLOT_ARG,
-  NSL_SLOT_HELD, NSL_SLOT_PREV, NSL_SLOT_SPIKE, NSL_SLOT_OUT, NSL_SLOT_GLOBAL, NSL_SLOT_PAST, NSL_SLOT_COLUMN }; /* order of ir/slots.def (tested) */
+  NSL_SLOT_HELD, NSL_SLOT_PREV, NSL_SLOT_SPIKE, NSL_SLOT_OUT, NSL_SLOT_GLOBAL, NSL_SLOT_PAST, NSL_SLOT_COLUMN,
+  NSL_SLOT_SAMPLE, NSL_SLOT_RING, NSL_SLOT_TAPE }; /* order of ir/slots.def (tested) */
 enum nsl_rule { NSL_ALL_TO_ALL, NSL_ONE_TO_ONE, NSL_INDEGREE, NSL_OUTDEGREE, NSL_TOTAL_NUMBER, NSL_PROBABILITY };
 enum nsl_connectivity { NSL_CONNECTIVITY_CHOSEN, NSL_STORED, NSL_PROCEDURAL }; /* order of MConnectivity */
 enum nsl_drive_kind { NSL_POISSON, NSL_TIMES, NSL_CURRENT, NSL_SPIKES };
 enum nsl_record_kind { NSL_RECORD_SPIKES, NSL_RECORD_VALUE, NSL_RECORD_SUM, NSL_RECORD_MEAN, NSL_RECORD_WEIGHT };
+enum nsl_sample_kind { NSL_SAMPLE_MEAN, NSL_SAMPLE_AT, NSL_SAMPLE_CHANGE, NSL_SAMPLE_WEIGHT }; /* order of IrSampleKind */
+enum nsl_sweep_form { NSL_SWEEPS_CSV, NSL_SWEEPS_HDF5, NSL_SWEEPS_NWB };                       /* order of MSweepForm */
+enum nsl_optimizer {
+#define OPTIMIZER(id, name, squares, doc) NSL_OPTIMIZER_##id,
+#define OPTION(id, name, least, most, given, doc)
+#include "lang/optimizers.def"
+#undef OPTIMIZER
+#undef OPTION
+};
 enum nsl_measure_kind {
 #define MEASURE(id, name, of, per_time, argument, doc) NSL_MEASURE_##id,
 #include "lang/measures.def"

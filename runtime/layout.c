@@ -204,7 +204,10 @@ int rt_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *co
       case NSL_SLOT_UNIFORM:
       case NSL_SLOT_GLOBAL:
       case NSL_SLOT_DER:
-      case NSL_SLOT_ARG: break;
+      case NSL_SLOT_ARG:
+      case NSL_SLOT_SAMPLE: /* of fits */
+      case NSL_SLOT_RING:
+      case NSL_SLOT_TAPE: break;
     }
   }
   *ret_slots = slots;

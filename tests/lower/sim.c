@@ -120,6 +120,9 @@ static void *memory_of(Sim *sim, const IrSlot *slot) {
     case SLOT_ARG:
     case SLOT_OUT:
     case SLOT_GLOBAL:
+    case SLOT_SAMPLE:
+    case SLOT_RING:
+    case SLOT_TAPE:
     case SLOT_KINDS: return NULL;
   }
   return NULL;
