@@ -1,5 +1,5 @@
 /* Inside codegen/: one kernel on its way to LLVM values. kernel.c makes the frame (arguments, loop, slots),
- * emit.c the instructions, by the lowering column of ir/ops.def. */
+ * march.c that of kernels over time, emit.c the instructions, by the lowering column of ir/ops.def. */
 #ifndef NSL_CODEGEN_EMIT_H
 #define NSL_CODEGEN_EMIT_H
 
@@ -15,6 +15,7 @@ typedef struct {
   const IrKernel *k;
   unsigned lanes;     /* elements at once; 1: scalar */
   bool once;          /* runs once, not for elements */
+  bool over_time;     /* runs many steps in a call */
   bool f32;           /* this kernel's reals are floats */
   bool f32_arrays;    /* the program's arrays of reals are floats */
   LLVMTypeRef real, lane; /* lane: one element of real */
@@ -23,7 +24,8 @@ typedef struct {
   LLVMValueRef function, env;
   LLVMValueRef key, step, first, t, dt, globals, set; /* from env */
   LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
-  LLVMValueRef *shared; /* uniform slots: value in all lanes */
+  LLVMValueRef *shared; /* uniform slots: value in all lanes; over time, params and states: value before the step */
+  LLVMValueRef *after;  /* over time, states that are stored: value behind the step */
   LLVMValueRef at;      /* i64: element - first, of lane 0 */
   LLVMValueRef arg;     /* receive: the event's weight */
   LLVMValueRef checked; /* sum of what is checked in this pass; NULL: no check yet */
@@ -34,6 +36,12 @@ typedef struct {
     LLVMValueRef active; /* a condition: the lane still turns */
     LLVMValueRef done;   /* turns that are over */
   } turn;
+  struct {              /* over time: the step that is being built; all i64 */
+    LLVMValueRef since;  /* steps since the first one of the call; other kernels: 0 */
+    LLVMValueRef number; /* of the run */
+    LLVMValueRef tape;   /* position of lane 0 in a tape */
+    LLVMValueRef lag, ring_mask, ring_row, tape_row; /* from env */
+  } now;
   bool turning;                   /* inside of it */
   LLVMBasicBlockRef entry, body; /* of the loop over elements; NULL: there is none */
   VEC(EmitAhead) ahead;
@@ -42,6 +50,10 @@ typedef struct {
 void emit_instruction(Emit *e, IrVal i);
 
 /* kernel.c */
+LLVMValueRef emit_bytes(Emit *e, LLVMValueRef base, LLVMValueRef bytes); /* base + bytes */
+LLVMValueRef emit_load_at(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align);
+LLVMValueRef emit_env(Emit *e, size_t offset, LLVMTypeRef type, const char *name); /* a field of struct nsl_env */
+void emit_all(Emit *e); /* the kernel's instructions */
 LLVMValueRef emit_load(Emit *e, uint32_t slot);
 void emit_store(Emit *e, uint32_t slot, LLVMValueRef v);
 /* Pointer to the array's element of lane 0. */
@@ -51,6 +63,11 @@ LLVMTypeRef emit_vector(const Emit *e, LLVMTypeRef element); /* <lanes x element
 LLVMValueRef emit_real(const Emit *e, double number);
 LLVMValueRef emit_cond(Emit *e, LLVMValueRef bits); /* i1 in each lane -> cond */
 LLVMValueRef emit_bits(Emit *e, LLVMValueRef cond); /* and back */
+
+/* march.c */
+void emit_march(Emit *e);
+LLVMValueRef emit_march_load(Emit *e, uint32_t slot);
+void emit_march_store(Emit *e, uint32_t slot, LLVMValueRef v);
 
 LLVMValueRef emit_bad(Emit *e, LLVMValueRef bad); /* adds NaN to lanes where a check failed; only if e->checked */
 

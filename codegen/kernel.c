@@ -4,9 +4,10 @@
  * loop vectorizer has to be trusted and the same operations run at every x86 level. What is uniform is loaded
  * and spread over the lanes before the loop; masks are read and written as the bytes of their words (x86 and
  * PTX are little-endian). Scalar kernels are the same with one lane and no loop; `receive` has one lane and
- * loops over events, each with its element, since one element may have several. Needs: a kernel that passed
- * ir_verify, of level 2; arrays with room up to the next multiple of 64 elements. Gives: nonzero if a checked
- * value was not finite in some lane, padding lanes included (the runtime looks who it was). */
+ * loops over events, each with its element, since one element may have several; kernels over time are in
+ * march.c. Needs: a kernel that passed ir_verify, of level 2; arrays with room up to the next multiple of 64
+ * elements. Gives: nonzero if a checked value was not finite in some lane, padding lanes included (the runtime
+ * looks who it was). */
 #include <stddef.h>
 #include <string.h>
 
@@ -66,18 +67,18 @@ static LLVMValueRef mask_spread(Emit *e, LLVMValueRef mask) {
   return emit_cond(e, LLVMBuildICmp(b, LLVMIntEQ, LLVMBuildAnd(b, all, bits, ""), bits, ""));
 }
 
-static LLVMValueRef byte_offset(Emit *e, LLVMValueRef base, LLVMValueRef bytes) {
+LLVMValueRef emit_bytes(Emit *e, LLVMValueRef base, LLVMValueRef bytes) {
   return LLVMBuildGEP2(e->u->builder, e->u->i8, base, &bytes, 1, "");
 }
 
-static LLVMValueRef load_aligned(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align) {
+LLVMValueRef emit_load_at(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align) {
   LLVMValueRef v = LLVMBuildLoad2(e->u->builder, type, p, "");
   LLVMSetAlignment(v, align);
   return v;
 }
 
-static LLVMValueRef env_field(Emit *e, size_t offset, LLVMTypeRef type, const char *name) {
-  LLVMValueRef v = load_aligned(e, type, byte_offset(e, e->env, LLVMConstInt(e->u->i64, offset, false)), 8);
+LLVMValueRef emit_env(Emit *e, size_t offset, LLVMTypeRef type, const char *name) {
+  LLVMValueRef v = emit_load_at(e, type, emit_bytes(e, e->env, LLVMConstInt(e->u->i64, offset, false)), 8);
   LLVMSetValueName2(v, name, strlen(name));
   return v;
 }
@@ -139,12 +140,12 @@ static LLVMValueRef real_convert(Emit *e, LLVMValueRef v, LLVMTypeRef lane) {
 }
 
 static LLVMValueRef number_pointer(Emit *e, const IrSlot *slot) {
-  return byte_offset(e, e->globals, LLVMConstInt(e->u->i64, 8ull * slot->index, false));
+  return emit_bytes(e, e->globals, LLVMConstInt(e->u->i64, 8ull * slot->index, false));
 }
 
 /* A uniform as this kernel's real, in all lanes. */
 static LLVMValueRef number_load(Emit *e, const IrSlot *slot) {
-  LLVMValueRef v = load_aligned(e, e->u->f64, number_pointer(e, slot), 8);
+  LLVMValueRef v = emit_load_at(e, e->u->f64, number_pointer(e, slot), 8);
   if (e->f32) v = LLVMBuildFPTrunc(e->u->builder, v, e->u->f32, "");
   return emit_splat(e, v);
 }
@@ -155,7 +156,7 @@ LLVMValueRef emit_array_at(Emit *e, uint32_t slot, LLVMTypeRef element) {
 
 static LLVMValueRef mask_at(Emit *e, uint32_t slot) {
   LLVMValueRef three = LLVMConstInt(e->u->i64, 3, false);
-  return byte_offset(e, e->slots[slot], LLVMBuildLShr(e->u->builder, e->at, three, ""));
+  return emit_bytes(e, e->slots[slot], LLVMBuildLShr(e->u->builder, e->at, three, ""));
 }
 
 LLVMValueRef emit_load(Emit *e, uint32_t slot) {
@@ -164,26 +165,27 @@ LLVMValueRef emit_load(Emit *e, uint32_t slot) {
     case MEMORY_NUMBER: return e->once ? number_load(e, p) : e->shared[slot];
     case MEMORY_MASK: {
       LLVMTypeRef bits = e->lanes > 1 ? mask_type(e) : e->u->i8;
-      return mask_spread(e, load_aligned(e, bits, mask_at(e, slot), 1));
+      return mask_spread(e, emit_load_at(e, bits, mask_at(e, slot), 1));
     }
     case MEMORY_ARRAY: break;
   }
   if (p->kind == SLOT_ARG) return e->arg;
+  if (e->over_time || p->kind == SLOT_SAMPLE) return real_convert(e, emit_march_load(e, slot), e->lane);
   LLVMTypeRef element = slot_element(e, p);
   LLVMValueRef at = emit_array_at(e, slot, element);
-  return real_convert(e, load_aligned(e, emit_vector(e, element), at, element_bytes(e, element)), e->lane);
+  return real_convert(e, emit_load_at(e, emit_vector(e, element), at, element_bytes(e, element)), e->lane);
 }
 
 static void number_store(Emit *e, const IrSlot *slot, LLVMValueRef v) {
   LLVMBuilderRef b = e->u->builder;
   LLVMValueRef p = number_pointer(e, slot);
   if (slot->settable) {
-    LLVMValueRef flag = byte_offset(e, e->set, LLVMConstInt(e->u->i64, slot->index, false));
+    LLVMValueRef flag = emit_bytes(e, e->set, LLVMConstInt(e->u->i64, slot->index, false));
     LLVMValueRef is_set =
-        LLVMBuildICmp(b, LLVMIntNE, load_aligned(e, e->u->i8, flag, 1), LLVMConstNull(e->u->i8), "");
+        LLVMBuildICmp(b, LLVMIntNE, emit_load_at(e, e->u->i8, flag, 1), LLVMConstNull(e->u->i8), "");
     /* chosen as bits: LLVM makes a branch of each choice between scalar floats, and takes time quadratic in their number */
     LLVMValueRef made = LLVMBuildBitCast(b, v, e->u->i64, "");
-    v = LLVMBuildSelect(b, is_set, load_aligned(e, e->u->i64, p, 8), made, "");
+    v = LLVMBuildSelect(b, is_set, emit_load_at(e, e->u->i64, p, 8), made, "");
   }
   LLVMSetAlignment(LLVMBuildStore(b, v, p), 8);
 }
@@ -200,6 +202,10 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
     }
     case MEMORY_ARRAY: break;
   }
+  if (e->over_time) {
+    emit_march_store(e, slot, v);
+    return;
+  }
   LLVMTypeRef element = slot_element(e, p);
   LLVMValueRef at = emit_array_at(e, slot, element);
   v = real_convert(e, v, element);
@@ -207,32 +213,32 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
   LLVMSetAlignment(LLVMBuildStore(b, v, at), element_bytes(e, element));
 }
 
-/* Moves the pointer of an array slot from element 0 to element `first`; OUT begins there already. */
+/* Moves the pointer of an array slot from element 0 to element `first`; OUT begins there already, a sample has none. */
 static LLVMValueRef slot_begin(Emit *e, uint32_t slot) {
   const IrSlot *p = &e->k->slots.at[slot];
   LLVMBuilderRef b = e->u->builder;
-  LLVMValueRef arrays = env_field(e, offsetof(struct nsl_env, slots), e->u->ptr, "slots");
+  LLVMValueRef arrays = emit_env(e, offsetof(struct nsl_env, slots), e->u->ptr, "slots");
   LLVMValueRef array =
-      load_aligned(e, e->u->ptr, byte_offset(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
+      emit_load_at(e, e->u->ptr, emit_bytes(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
   const char *name = name_str(e->u->s, p->name);
   LLVMSetValueName2(array, name, strlen(name));
-  if (p->kind == SLOT_OUT) return array;
+  if (p->kind == SLOT_OUT || p->kind == SLOT_SAMPLE) return array;
   if (slot_memory(p->kind) == MEMORY_MASK)
-    return byte_offset(e, array, LLVMBuildLShr(b, e->first, LLVMConstInt(e->u->i64, 3, false), ""));
+    return emit_bytes(e, array, LLVMBuildLShr(b, e->first, LLVMConstInt(e->u->i64, 3, false), ""));
   return LLVMBuildGEP2(b, slot_element(e, p), array, &e->first, 1, "");
 }
 
 /* ---- the frame */
 static void frame_begin(Emit *e) {
   CgUnit *u = e->u;
-  e->key = env_field(e, offsetof(struct nsl_env, key), u->i64, "key");
-  e->step = env_field(e, offsetof(struct nsl_env, step), u->i64, "step");
+  e->key = emit_env(e, offsetof(struct nsl_env, key), u->i64, "key");
+  e->step = emit_env(e, offsetof(struct nsl_env, step), u->i64, "step");
   e->first =
-      e->lanes == 1 ? LLVMConstNull(u->i64) : env_field(e, offsetof(struct nsl_env, first), u->i64, "first");
-  e->t = env_field(e, offsetof(struct nsl_env, t), u->f64, "t");
-  e->dt = env_field(e, offsetof(struct nsl_env, dt), u->f64, "dt");
-  e->globals = env_field(e, offsetof(struct nsl_env, u), u->ptr, "u");
-  e->set = env_field(e, offsetof(struct nsl_env, set), u->ptr, "set");
+      e->lanes == 1 ? LLVMConstNull(u->i64) : emit_env(e, offsetof(struct nsl_env, first), u->i64, "first");
+  e->t = emit_env(e, offsetof(struct nsl_env, t), u->f64, "t");
+  e->dt = emit_env(e, offsetof(struct nsl_env, dt), u->f64, "dt");
+  e->globals = emit_env(e, offsetof(struct nsl_env, u), u->ptr, "u");
+  e->set = emit_env(e, offsetof(struct nsl_env, set), u->ptr, "set");
   if (e->f32) {
     e->t = LLVMBuildFPTrunc(u->builder, e->t, u->f32, "");
     e->dt = LLVMBuildFPTrunc(u->builder, e->dt, u->f32, "");
@@ -247,7 +253,7 @@ static void frame_begin(Emit *e) {
       e->slots[i] = slot_begin(e, i);
 }
 
-static void emit_all(Emit *e) {
+void emit_all(Emit *e) {
   for (uint32_t i = 0; i < e->k->ins.n; i++) {
     const IrIns *ins = &e->k->ins.at[i];
     cg_debug_at(e->u, ins->span);
@@ -273,8 +279,8 @@ static void return_bad(Emit *e, LLVMValueRef bad) {
 }
 
 static LLVMValueRef event_field(Emit *e, LLVMValueRef event, size_t offset, LLVMTypeRef type) {
-  LLVMValueRef at = byte_offset(e, event, LLVMConstInt(e->u->i64, offset, false));
-  return load_aligned(e, type, at, type == e->u->i32 ? 4 : 8);
+  LLVMValueRef at = emit_bytes(e, event, LLVMConstInt(e->u->i64, offset, false));
+  return emit_load_at(e, type, at, type == e->u->i32 ? 4 : 8);
 }
 
 /* One event: its element, weight and key of draws (ir_event_key), then the handler. */
@@ -297,13 +303,13 @@ static void frame_events(Emit *e) {
   LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(u->ctx, e->function, "events");
   LLVMBasicBlockRef exit = LLVMAppendBasicBlockInContext(u->ctx, e->function, "done");
   LLVMValueRef zero = LLVMConstNull(u->i64), key = e->key;
-  LLVMValueRef count = env_field(e, offsetof(struct nsl_env, count), u->i64, "count");
-  LLVMValueRef events = env_field(e, offsetof(struct nsl_env, events), u->ptr, "events");
+  LLVMValueRef count = emit_env(e, offsetof(struct nsl_env, count), u->i64, "count");
+  LLVMValueRef events = emit_env(e, offsetof(struct nsl_env, events), u->ptr, "events");
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSGT, count, zero, ""), loop, exit);
   LLVMPositionBuilderAtEnd(b, loop);
   LLVMValueRef i = LLVMBuildPhi(b, u->i64, "i");
   LLVMValueRef bytes = LLVMBuildMul(b, i, LLVMConstInt(u->i64, sizeof(struct nsl_event), false), "");
-  emit_event(e, byte_offset(e, events, bytes), key);
+  emit_event(e, emit_bytes(e, events, bytes), key);
   LLVMValueRef next = LLVMBuildAdd(b, i, LLVMConstInt(u->i64, 1, false), "next");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, count, ""), loop, exit);
@@ -319,7 +325,7 @@ static void frame_loop(Emit *e) {
   LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(u->ctx, e->function, "elements");
   LLVMBasicBlockRef exit = LLVMAppendBasicBlockInContext(u->ctx, e->function, "done");
   LLVMValueRef zero = LLVMConstNull(u->i64), no_bad = LLVMConstNull(e->real);
-  LLVMValueRef count = env_field(e, offsetof(struct nsl_env, count), u->i64, "count");
+  LLVMValueRef count = emit_env(e, offsetof(struct nsl_env, count), u->i64, "count");
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSGT, count, zero, ""), loop, exit);
   LLVMPositionBuilderAtEnd(b, loop);
   e->at = LLVMBuildPhi(b, u->i64, "at");
@@ -344,15 +350,18 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   bool f32 = u->options->f32 && !ir_kernel_f64(k->kind);
   bool once = ir_kernel_scalar(k->kind), events = k->kind == KERNEL_RECEIVE;
   unsigned lanes = once || events ? 1 : f32 ? u->target->f32_lanes : u->target->f64_lanes;
-  Emit e = {.u = u, .k = k, .lanes = lanes, .once = once, .f32 = f32, .f32_arrays = u->options->f32};
+  Emit e = {.u = u, .k = k, .lanes = lanes, .once = once, .f32 = f32, .f32_arrays = u->options->f32,
+            .over_time = ir_kernel_over_time(k->kind)};
   e.lane = f32 ? u->f32 : u->f64;
   e.real = emit_vector(&e, e.lane);
   e.wide = lanes > 1 && !u->target->masks;
   e.cond = emit_vector(&e, !e.wide ? u->i1 : f32 ? u->i32 : u->i64);
   e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.shared = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
+  e.after = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.value = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);
   e.known = NEW_ARRAY(u->arena, const double *, k->ins.n + 1);
+  e.now.since = LLVMConstNull(u->i64);
   LLVMTypeRef type = LLVMFunctionType(u->i64, &u->ptr, 1, false);
   e.function = LLVMAddFunction(u->module, cg_kernel_symbol(u->s, u->arena, k, u->target), type);
   LLVMSetVisibility(e.function, LLVMHiddenVisibility);
@@ -368,6 +377,8 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
     e.at = LLVMConstNull(u->i64);
     emit_all(&e);
     return_bad(&e, e.checked ? emit_bad(&e, LLVMConstNull(e.real)) : NULL);
+  } else if (e.over_time) {
+    emit_march(&e);
   } else {
     frame_loop(&e);
   }

@@ -54,9 +54,9 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const Ev
       return (real)(env->f32 && !ir_kernel_f64_arrays(k->kind) ? ((const float *)array)[e] : ((const double *)array)[e]);
     case SLOT_COLUMN: return (real)((const double *)array)[e];
     case SLOT_ARG: return (real)at->arg;
-    case SLOT_SAMPLE:
-    case SLOT_RING:
-    case SLOT_TAPE:
+    case SLOT_SAMPLE: return (real)((const double *)array)[at->since];
+    case SLOT_RING: return (real)((const double *)array)[ring_at(k, env, at, false)];
+    case SLOT_TAPE: return (real)((const double *)array)[tape_at(env, at)];
     case SLOT_PORT:
     case SLOT_OUT:
     case SLOT_KINDS: break;
@@ -77,7 +77,8 @@ static real S(take)(const IrEnv *env, uint32_t slot, int64_t e, real scale) {
   return scale < 0 ? (real)itself : (real)sum * scale;
 }
 
-static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t e, real v) {
+static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, const EvalAt *where, real v) {
+  int64_t e = where->elem;
   const IrSlot *p = &k->slots.at[slot];
   void *array = env->slots ? env->slots[slot] : NULL;
   int64_t at = p->kind == SLOT_OUT ? e - env->first : e;
@@ -100,14 +101,14 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, int64_t
       else
         ((double *)array)[at] = (double)v;
       return;
+    case SLOT_RING: ((double *)array)[ring_at(k, env, where, true)] = (double)v; return;
+    case SLOT_TAPE: ((double *)array)[tape_at(env, where)] = (double)v; return;
     case SLOT_INPUT:
     case SLOT_PAST:
     case SLOT_COLUMN:
     case SLOT_PORT:
     case SLOT_ARG:
     case SLOT_SAMPLE:
-    case SLOT_RING:
-    case SLOT_TAPE:
     case SLOT_KINDS: return;
   }
 }
@@ -148,7 +149,7 @@ static uint64_t S(element)(const IrKernel *k, const IrEnv *env, EvalAt at, real 
     else if (ins->op == IR_CONST)
       v[i] = (real)normal(ins->num);
     else if (ins->op == IR_TIME)
-      v[i] = (real)env->t;
+      v[i] = (real)(ir_kernel_over_time(k->kind) ? time_of(env, at.since) : env->t);
     else if (ins->op == IR_DT)
       v[i] = (real)env->dt;
     else if (ins->op == IR_LOAD)
@@ -156,7 +157,7 @@ static uint64_t S(element)(const IrKernel *k, const IrEnv *env, EvalAt at, real 
     else if (ins->op == IR_TAKE)
       v[i] = S(take)(env, ins->slot, e, arg[0]);
     else if (ins->op == IR_STORE)
-      S(store)(k, env, ins->slot, e, arg[0]);
+      S(store)(k, env, ins->slot, &at, arg[0]);
     else if (ins->op == IR_CHECK)
       failed |= !isfinite(arg[0]);
     else

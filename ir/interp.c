@@ -6,7 +6,10 @@
  * those compute in double, and only what they store to arrays is rounded. Results below the smallest normal
  * number are flushed to zero, and such arguments count as zero, as in the threads of the runtime; the
  * processor's mode is set for the time of the call. Such constants are zero too, so a kernel whose memory
- * holds no subnormal number never has one. */
+ * holds no subnormal number never has one.
+ *
+ * Over time: an element goes through all steps of the call before the next one begins; states are in memory
+ * between steps. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -38,8 +41,19 @@ typedef struct {
 typedef struct {
   uint64_t key;
   int64_t elem;
-  double arg; /* receive: the event's weight */
+  double arg;     /* receive: the event's weight */
+  uint64_t since; /* kernels over time: steps since the first one of the call */
 } EvalAt;
+
+/* The end of a step of a kernel over time. */
+static double time_of(const IrEnv *env, uint64_t since) { return env->dt * (double)(int64_t)(env->step + since); }
+
+/* Where in a ring a value is stored in this step; whence one is loaded: `lag` steps before, on the way back behind. */
+static uint64_t ring_at(const IrKernel *k, const IrEnv *env, const EvalAt *at, bool stores) {
+  uint64_t step = env->step + at->since, away = k->kind == KERNEL_BACK ? env->lag : -env->lag;
+  return ((stores ? step : step + away) & env->ring_mask) * env->ring_row + (uint64_t)at->elem;
+}
+static uint64_t tape_at(const IrEnv *env, const EvalAt *at) { return at->since * env->tape_row + (uint64_t)at->elem; }
 
 static double normal(double x) { return fabs(x) < DBL_MIN ? copysign(0, x) : x; }
 
@@ -58,6 +72,17 @@ typedef struct {
 #define EVAL_F32 1
 #include "ir/eval.h"
 
+/* One element, or one event at it; over time, all steps of the call. */
+static uint64_t element(const IrKernel *k, const IrEnv *env, EvalAt at, void *values) {
+  bool f32 = env->f32 && !ir_kernel_f64(k->kind);
+  uint64_t steps = ir_kernel_over_time(k->kind) ? env->steps : 1, failed = 0;
+  for (uint64_t i = 0; i < steps; i++) {
+    at.since = k->kind == KERNEL_BACK ? steps - 1 - i : i;
+    failed |= f32 ? element_f32(k, env, at, values) : element_f64(k, env, at, values);
+  }
+  return failed;
+}
+
 uint64_t ir_eval(const IrKernel *k, const IrEnv *env) {
   bool once = ir_kernel_scalar(k->kind), events = k->kind == KERNEL_RECEIVE;
   int64_t from = once || events ? 0 : env->first, to = once ? 1 : from + env->count;
@@ -69,10 +94,9 @@ uint64_t ir_eval(const IrKernel *k, const IrEnv *env) {
     EvalAt at = {.key = env->key, .elem = e};
     if (events) {
       const IrEvent *event = &env->events[e];
-      at = (EvalAt){ir_event_key(env->key, event->ordinal), event->element, event->weight};
+      at = (EvalAt){ir_event_key(env->key, event->ordinal), event->element, event->weight, 0};
     }
-    failed |=
-        env->f32 && !ir_kernel_f64(k->kind) ? element_f32(k, env, at, values) : element_f64(k, env, at, values);
+    failed |= element(k, env, at, values);
   }
   mode_end(mode);
   arena_free(arena);

@@ -4,7 +4,7 @@
  * Of an instruction: arguments stand above it and have values, unused ones are empty, type and dimension are
  * those of the op's rules. Of a slot: once in the list, legal for the kernel's kind (access.def), stored at
  * most once, loaded before it is stored (setup, derive: after). Of a kernel: no time or draws where it runs
- * once, results present. Of a loop: the order loop, carries, body, one next for each carry, again; nothing in it
+ * once nor in kernels of fits, results present. Of a loop: the order loop, carries, body, one next for each carry, again; nothing in it
  * that writes; its values used in it alone. Of a module: kernels of its level, at their index, slots within the class's tables. */
 #include <math.h>
 #include <string.h>
@@ -109,6 +109,8 @@ static void verify_kind(Verify *v, uint32_t at) {
   if (ins->op == IR_DT && kind == KERNEL_SETUP) complain_ins(v, at, "no dt in setup: it computes dt");
   if ((ir_ops[ins->op].flags & IRF_DRAW) && kind == KERNEL_DERIVE)
     complain_ins(v, at, "no draws in a kernel that runs once");
+  if ((ir_ops[ins->op].flags & IRF_DRAW) && ir_kernel_fit(kind))
+    complain_ins(v, at, "no draws in a kernel of a fit");
   if (ins->op == IR_CHECK && kind != KERNEL_STEP && kind != KERNEL_FINISH)
     complain_ins(v, at, "checks belong into step kernels");
 }
@@ -228,6 +230,8 @@ static void verify_ins(Verify *v) {
       complain_ins(v, at, "a number where none belongs");
   }
   if (loops.open) complain_ins(v, loops.open - 1, "the loop does not end");
+  for (uint32_t i = 0; i < v->k->slots.n; i++)
+    if (v->k->slots.at[i].kind == SLOT_RING && done[i] == IRA_LOAD) complain(v, i, "a ring that nothing is stored to");
   if (v->k->kind != KERNEL_RECORD && v->k->kind != KERNEL_SYNAPSE && v->k->kind != KERNEL_DRIVE) return;
   for (uint32_t i = 0; i < v->k->slots.n; i++)
     if (v->k->slots.at[i].kind == SLOT_OUT && (done[i] & IRA_STORE)) return;

@@ -106,6 +106,13 @@ static void load_reals(Gen *g, SlotKind kind, uint32_t n) {
   if (!(ir_access(g->b.k->kind, kind) & IRA_LOAD)) return;
   for (uint32_t i = 0; i < n; i++) keep(g, ir_load(&g->b, real_slot(g, kind, i)));
 }
+/* A ring that is loaded is stored at the end. */
+static void load_over_time(Gen *g) {
+  if (!ir_kernel_over_time(g->b.k->kind)) return;
+  load_reals(g, SLOT_SAMPLE, below(g, 3));
+  load_reals(g, SLOT_RING, below(g, 3));
+  load_reals(g, SLOT_TAPE, below(g, 4));
+}
 static void load_masks(Gen *g, SlotKind kind, uint32_t n) {
   if (!(ir_access(g->b.k->kind, kind) & IRA_LOAD)) return;
   for (uint32_t i = 0; i < n; i++) keep(g, ir_load(&g->b, slot(g, kind, i, IR_BOOL, DIM_NONE)));
@@ -139,7 +146,7 @@ static IrVal of_dim(Gen *g, Dim d) {
 static void store_reals(Gen *g, SlotKind kind, uint32_t n) {
   if (!(ir_access(g->b.k->kind, kind) & IRA_STORE)) return;
   for (uint32_t i = 0; i < n; i++) {
-    if (chance(g, 20) && kind != SLOT_OUT) continue;
+    if (chance(g, 20) && kind != SLOT_OUT && kind != SLOT_RING) continue;
     uint32_t to = real_slot(g, kind, i);
     IrVal v = of_dim(g, g->b.k->slots.at[to].dim);
     ir_store(&g->b, to, v);
@@ -180,7 +187,7 @@ static void add_within(Gen *g) {
 static void add_draw(Gen *g) {
   static const IrOp ops[] = {IR_NOISE, IR_DRAW_UNIFORM, IR_DRAW_NORMAL, IR_DRAW_EXPONENTIAL,
                              IR_DRAW_LOGNORMAL};
-  if (ir_kernel_scalar(g->b.k->kind)) return;
+  if (ir_kernel_scalar(g->b.k->kind) || ir_kernel_fit(g->b.k->kind)) return;
   if (chance(g, 30)) {
     add_within(g);
     return;
@@ -305,7 +312,8 @@ static void add_something(Gen *g) {
 KernelKind random_kind(uint64_t seed) {
   static const KernelKind kinds[] = {KERNEL_STEP,   KERNEL_STEP,    KERNEL_STEP,    KERNEL_STEP,
                                      KERNEL_INIT,   KERNEL_RECORD,  KERNEL_SYNAPSE, KERNEL_DERIVE,
-                                     KERNEL_SETUP,  KERNEL_RECEIVE, KERNEL_RECEIVE, KERNEL_FINISH, KERNEL_DRIVE};
+                                     KERNEL_SETUP,  KERNEL_RECEIVE, KERNEL_RECEIVE, KERNEL_FINISH, KERNEL_DRIVE,
+                                     KERNEL_BEGIN,  KERNEL_MARCH,   KERNEL_MARCH,   KERNEL_BACK};
   return kinds[next(&seed) % COUNT_OF(kinds)];
 }
 
@@ -328,6 +336,7 @@ IrKernel *random_kernel(Session *s, Arena *a, uint64_t seed, KernelKind kind, ui
   load_masks(&g, SLOT_SPIKE, below(&g, 2));
   load_reals(&g, SLOT_ARG, 1);
   load_reals(&g, SLOT_OLD, below(&g, 2));
+  load_over_time(&g);
   if (ir_access(kind, SLOT_PORT)) take_ports(&g, below(&g, 3));
   while (g.b.k->ins.n < size) add_something(&g);
   g.b.span = (Span){0};
@@ -335,6 +344,8 @@ IrKernel *random_kernel(Session *s, Arena *a, uint64_t seed, KernelKind kind, ui
   if (ir_kernel_scalar(kind)) return g.b.k;
   store_reals(&g, SLOT_STATE, states);
   store_reals(&g, SLOT_PARAM, 2);
+  if (ir_kernel_over_time(kind)) store_reals(&g, SLOT_RING, 3);
+  if (ir_kernel_over_time(kind)) store_reals(&g, SLOT_TAPE, 4);
   store_reals(&g, SLOT_OUT, 1);
   store_reals(&g, SLOT_OLD, 1);
   store_mask(&g, SLOT_PREV, 0);
@@ -387,13 +398,33 @@ static size_t element_bits(const IrKernel *k, const IrSlot *slot, bool f32) {
   return single ? 32 : 64;
 }
 
+/* Kernels of fits: few elements, many steps. */
+static void over_time(IrEnv *env, uint64_t *rng) {
+  static const uint64_t steps[] = {0, 1, 7, 7, 30, 1000}, lags[] = {0, 1, 5, 8};
+  env->first = (int64_t)(next(rng) % 3) * 8;
+  env->count = 8 + (int64_t)(next(rng) % 2) * 16;
+  env->steps = steps[next(rng) % COUNT_OF(steps)];
+  env->lag = lags[next(rng) % COUNT_OF(lags)];
+  env->ring_mask = 7;
+  env->ring_row = (uint64_t)(env->first + env->count) + next(rng) % 2 * 8;
+  env->tape_row = (uint64_t)(env->first + env->count) + next(rng) % 2 * 8;
+}
+
+static int64_t slot_elements(const IrSlot *slot, const IrEnv *env) {
+  if (slot->kind == SLOT_SAMPLE) return (int64_t)env->steps + 1;
+  if (slot->kind == SLOT_RING) return (int64_t)(env->ring_row * (env->ring_mask + 1));
+  if (slot->kind == SLOT_TAPE) return (int64_t)(env->tape_row * env->steps + 1);
+  return (env->first + env->count + 63) / 64 * 64 + 64;
+}
+
 RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32) {
   RandomMemory *m = NEW(a, RandomMemory);
   uint64_t rng = seed ^ 0x5eed;
-  int64_t first = (int64_t)(next(&rng) % 3) * 64, count = 64 + (int64_t)(next(&rng) % 3) * 64;
+  IrEnv env = {.t = 12.5, .dt = 0.1, .f32 = f32};
+  env.first = (int64_t)(next(&rng) % 3) * 64, env.count = 64 + (int64_t)(next(&rng) % 3) * 64;
   if (k->kind == KERNEL_SYNAPSE)
-    first = (int64_t)(next(&rng) % 250) * 4, count = 1 + (int64_t)(next(&rng) % 200);
-  int64_t padded = (first + count + 63) / 64 * 64 + 64;
+    env.first = (int64_t)(next(&rng) % 250) * 4, env.count = 1 + (int64_t)(next(&rng) % 200);
+  if (ir_kernel_fit(k->kind)) over_time(&env, &rng);
   void **slots = NEW_ARRAY(a, void *, k->slots.n + 1);
   m->bytes = NEW_ARRAY(a, size_t, k->slots.n + 1);
   m->n_u = UNIFORMS;
@@ -407,25 +438,19 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
   for (uint32_t i = 0; i < k->slots.n; i++) {
     const IrSlot *slot = &k->slots.at[i];
     if (slot->kind == SLOT_UNIFORM || slot->kind == SLOT_GLOBAL) continue;
-    m->bytes[i] = (size_t)padded * element_bits(k, slot, f32) / 8;
+    int64_t n = slot_elements(slot, &env);
+    m->bytes[i] = (size_t)n * element_bits(k, slot, f32) / 8;
     slots[i] = aligned(a, m->bytes[i]);
-    fill(slot, slots[i], padded, seed, element_bits(k, slot, f32) == 32);
+    fill(slot, slots[i], n, seed, element_bits(k, slot, f32) == 32);
   }
-  IrEvent *events = NEW_ARRAY(a, IrEvent, (size_t)count);
-  for (int64_t i = 0; i < count; i++)
-    events[i] = (IrEvent){(uint32_t)(next(&rng) % (uint64_t)padded), (uint32_t)(next(&rng) % 5),
+  IrEvent *events = NEW_ARRAY(a, IrEvent, (size_t)env.count);
+  uint64_t padded = (uint64_t)(env.first + env.count + 63) / 64 * 64 + 64;
+  for (int64_t i = 0; i < env.count; i++)
+    events[i] = (IrEvent){(uint32_t)(next(&rng) % padded), (uint32_t)(next(&rng) % 5),
                           cell_real(seed, SLOT_ARG, 0, (uint64_t)i)};
-  m->env = (IrEnv){.slots = slots,
-                   .events = events,
-                   .u = u,
-                   .set = set,
-                   .key = next(&rng),
-                   .step = next(&rng) >> 40,
-                   .first = first,
-                   .count = count,
-                   .t = 12.5,
-                   .dt = 0.1,
-                   .f32 = f32};
+  env.slots = slots, env.events = events, env.u = u, env.set = set;
+  env.key = next(&rng), env.step = next(&rng) >> 40;
+  m->env = env;
   return m;
 }
 

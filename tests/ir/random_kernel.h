@@ -13,14 +13,14 @@
 
 #include "ir/ir.h"
 
-/* Kinds: setup, derive, init, step, receive, finish, record, synapse. All ops, slot kinds, types; index 0; passes the
+/* Kinds: setup, derive, init, step, receive, finish, record, synapse, drive, begin, march, back. All ops, slot kinds, types; index 0; passes the
  * verifier. */
 IrKernel *random_kernel(Session *s, Arena *a, uint64_t seed, KernelKind kind, uint32_t size);
 /* A kind by the seed: mostly step. */
 KernelKind random_kind(uint64_t seed);
 
 typedef struct {
-  IrEnv env;     /* first, count: multiples of 64, but for synapse kernels */
+  IrEnv env;     /* first, count: multiples of 64, but for synapse kernels; fits: of 8 */
   size_t *bytes; /* of each slot's array */
   uint32_t n_u;  /* numbers in env.u */
 } RandomMemory;
