@@ -458,8 +458,15 @@ static void declare_statement(Comp *k, const Ast *st) {
     case AST_RUN: refuse(k, st, "`run`"); return;
     case AST_EXPECT: refuse(k, st, "`expect`"); return;
     case AST_FREEZE: refuse(k, st, "`freeze`"); return;
+    case AST_DATA: refuse(k, st, "`data`"); return;
+    case AST_FREE: refuse(k, st, "`free`"); return;
+    case AST_STAGE: refuse(k, st, "`stage`"); return;
+    case AST_MINIMIZE: refuse(k, st, "`minimize`"); return;
+    case AST_BY: refuse(k, st, "`by`"); return;
+    case AST_WITH: refuse(k, st, "`with`"); return;
+    case AST_VALIDATE: refuse(k, st, "`validate`"); return;
     case AST_FILE: case AST_LANGUAGE: case AST_IMPORT: case AST_MODEL_INFO: case AST_BLOCK: case AST_FN:
-    case AST_FN_ARG: case AST_ITEM: case AST_BINDER: case AST_NUMBER: case AST_UNIT: case AST_STRING:
+    case AST_FN_ARG: case AST_FREE_ITEM: case AST_ITEM: case AST_BINDER: case AST_NUMBER: case AST_UNIT: case AST_STRING:
     case AST_NAME: case AST_PRIMED: case AST_COLUMN: case AST_MEMBER: case AST_SUBSCRIPT: case AST_CALL:
     case AST_NAMED: case AST_UNARY: case AST_BINARY: case AST_IF_EXPR: case AST_LIST: case AST_TUPLE:
     case AST_RANGE: case AST_SET: case AST_INTERVAL: case AST_WITHIN:

@@ -168,9 +168,9 @@ static bool is_given_a_value(const Parser *p, const Token *word) {
   return *c != '\'';
 }
 
-/* A statement of another language: it begins with a word of it. */
+/* A statement of another language: it begins with a word of it (`from x import y`). */
 static const char *foreign_statement(const Parser *p) {
-  if (p->first.code != T_NAME || is_given_a_value(p, &p->first)) return NULL;
+  if ((p->first.code != T_NAME && p->first.code != T_FROM) || is_given_a_value(p, &p->first)) return NULL;
   return diag_habit(token_text(p, &p->first));
 }
 

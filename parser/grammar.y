@@ -60,12 +60,12 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %token <word> GATE "gate" KINETIC "kinetic" RECEIVE "receive" SPIKE "spike" ON "on" HOLD "hold" SEND "send"
 %token <word> STREAM "stream" USE "use" POPULATION "population" CONNECT "connect" DRIVE "drive" RECORD "record"
 %token <word> RUN "run" EXPECT "expect" FREEZE "freeze"
-%token <word> MINIMIZE "minimize" MAXIMIZE "maximize" CONSTRAIN "constrain"
+%token <word> DATA "data" FREE "free" STAGE "stage" VALIDATE "validate" MINIMIZE "minimize" MAXIMIZE "maximize" CONSTRAIN "constrain"
 %token <word> IF "if" THEN "then" ELSE "else" AND "and" OR "or" NOT "not" IN "in" FOR "for" WITH "with" BY "by"
 %token <word> WITHIN "within"
 %token <word> WHEN "when" AT "at" PEAK "peak" RATE "rate" OF "of" ABOVE "above" PER "per" AS "as" EVERY "every"
 %token <word> TO "to" AFTER "after" DURING "during" NO "no" SELF "self" MULTIPLE "multiple"
-%token <word> STOCHASTIC "stochastic" SHA256 "sha256"
+%token <word> FROM "from" STARTS "starts" STOCHASTIC "stochastic" SHA256 "sha256"
 
 %token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}"
 %token COMMA "," COLON ":" DOT "." DOTDOT ".."
@@ -89,12 +89,12 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %type <flag> primes_opt arrow
 %type <list> items fn_args fn_arg_list body body_opt statements decl_items signal_items binders_opt binders for_binders
 %type <list> with_settings settings on_names place_names names expressions several ranges args arg_list receive_args options
-%type <list> receive_arg_list
+%type <list> receive_arg_list free_items
 %type <node> item fn fn_arg fn_unit statement decl_item decl_tail decl_value signal_item binder for_binder set unit_opt
 %type <node> unit assignment reaction if_statement receive receive_arg spike above_opt on use population size_opt
 %type <node> place_opt connect link link_tail tail scope record of_opt every_opt run setting expect after_opt
 %type <node> during_opt send to_opt path initial domain interval simple label_expr range expr number postfix base arg
-%type <node> option column
+%type <node> option column data free_item domain_opt minimize by starts_opt
 
 %%
 
@@ -176,6 +176,13 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
          | run
          | expect
          | "freeze" expr of_opt         { $$ = MAKE(FREEZE, Freeze, .what = $2, .of = $3); }
+         | data
+         | "free" free_items            { $$ = MAKE(FREE, Free, .items = $2); }
+         | "stage" name body            { $$ = MAKE(STAGE, Stage, .name = $2, .body = $3); }
+         | minimize
+         | by
+         | "with" settings              { $$ = MAKE(WITH, With, .settings = $2); }
+         | "validate" label_expr        { $$ = MAKE(VALIDATE, Validate, .source = $2); }
          | LATER                        { $$ = MAKE(LATER, Later, .what = $1); }
          | error                        { FORGIVE; $$ = NULL; }
          ;
@@ -389,6 +396,30 @@ during_opt: %empty         { $$ = NULL; }
           | "during" range { $$ = $2; }
           ;
 
+/* ---- fits */
+data: "data" name binders_opt "=" postfix body
+        { $$ = MAKE(DATA, DataDecl, .name = $2, .binders = $3, .source = $5, .columns = $6); }
+    ;
+free_items: free_item                { ONE($$, $1); }
+          | free_items "," free_item { ADD($$, $1, $3); }
+          ;
+free_item: label_expr domain_opt per_opt
+             { $$ = MAKE(FREE_ITEM, FreeItem, .target = $1, .domain = $2, .per = $3); }
+         | label_expr "of" postfix domain_opt per_opt
+             { $$ = MAKE(FREE_ITEM, FreeItem, .target = $1, .of = $3, .domain = $4, .per = $5); }
+         ;
+domain_opt: %empty      { $$ = NULL; }
+          | "in" domain { $$ = $2; }
+          ;
+minimize: "minimize" expr after_opt during_opt
+            { $$ = MAKE(MINIMIZE, Minimize, .value = $2, .after = $3, .during = $4); }
+        ;
+by: "by" postfix starts_opt with_settings { $$ = MAKE(BY, By, .method = $2, .starts = $3, .settings = $4); }
+  ;
+starts_opt: %empty               { $$ = NULL; }
+          | "from" expr "starts" { $$ = $2; }
+          ;
+
 /* ---- sets and expressions */
 path: name          { $$ = MAKE(NAME, NameRef, .name = $1); }
     | path "." name { $$ = MAKE(MEMBER, Member, .base = $1, .name = $3); }
@@ -478,6 +509,7 @@ arg: range
 /* Words that mean something only in their place are names elsewhere. */
 name: NAME | "cell" | "weight" | "signal" | "on" | "when" | "at" | "peak" | "rate" | "of" | "above" | "per" | "as"
     | "every" | "to" | "after" | "during" | "no" | "self" | "multiple" | "stochastic" | "sha256"
+    | "data" | "free" | "stage" | "validate" | "from" | "starts"
     ;
 
 %%

@@ -163,7 +163,7 @@ static bool begins_statement(const Parser *p, int code) {
 static bool begins_declaration(const Parser *p, const Token *t) {
   if (p->n_bodies == 0 || !t->first_on_line || t->span.from != p->line_start) return false;
   WordRole role = token_role(p, t->code), block = token_role(p, p->block);
-  bool guest = block == ROLE_LATER_BLOCK || p->block == T_EXPERIMENT;
+  bool guest = block == ROLE_LATER_BLOCK || p->block == T_EXPERIMENT || p->block == T_FIT;
   if (role == ROLE_FILE) return true;
   if (role == ROLE_LATER_BLOCK) return !guest && p->word_of_token[t->code]->hard;
   if (role != ROLE_BLOCK) return false;
@@ -305,9 +305,20 @@ static Token later_statement(Parser *p, Token first) {
 
 static bool in_later_block(const Parser *p) { return p->n_brackets && p->brackets[p->n_brackets - 1].later; }
 
-static bool is_later(const Parser *p, int code) {
-  if (!at_statement_start(p) || code == T_RBRACE || code == T_END) return false;
-  return token_role(p, code) == ROLE_LATER || in_later_block(p);
+/* In a fit: `task`, and soft words, which are names elsewhere. */
+static bool is_later_in_fit(const Parser *p, const Token *t) {
+  const Keyword *k = t->code == T_NAME ? word_keyword(p, t->value.word.name) : NULL;
+  return p->block == T_FIT && p->n_bodies > 0 && (t->code == T_TASK || (k && k->role == ROLE_LATER));
+}
+
+static bool is_later(const Parser *p, const Token *t) {
+  if (!at_statement_start(p) || t->code == T_RBRACE || t->code == T_END) return false;
+  return token_role(p, t->code) == ROLE_LATER || in_later_block(p) || is_later_in_fit(p, t);
+}
+
+/* `by lm(…)` and `with dt = …` are statements of a fit. */
+static bool begins_line_of_fit(const Parser *p, int code) {
+  return p->block == T_FIT && p->n_bodies > 0 && (code == T_BY || code == T_WITH);
 }
 
 /* The end of a statement is due and `t` comes: an end of its own, or is `t` on the wrong line? */
@@ -315,7 +326,7 @@ static bool separates(Parser *p, Token *t) {
   bool hard = p->sep_hard;
   p->sep = p->sep_hard = false;
   if (t->code == T_END || t->code == T_RBRACE || at_statement_start(p)) return false;
-  if (hard || in_later_block(p) || !begins_no_line(p, t->code)) return true;
+  if (hard || in_later_block(p) || !begins_no_line(p, t->code) || begins_line_of_fit(p, t->code)) return true;
   if (!t->bad && !p->mute) {
     const char *text = source_span_text(p->s, t->span, p->s->arena);
     diag_syntax_line_start(p->s, t->span, arena_printf(p->s->arena, "`%s`", text), (Span){p->last.span.to, t->span.from});
@@ -363,7 +374,7 @@ static Token next_token(Parser *p) {
       continue;
     }
     if (t.code != T_RBRACE && at_statement_start(p)) p->failed = false;
-    if (is_later(p, t.code)) {
+    if (is_later(p, &t)) {
       process(p, &t);
       return later_statement(p, t);
     }
