@@ -334,6 +334,134 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
   return out;
 }
 
+/* ---- fits */
+static void sweeps_of(Table *t, const MRecording *m, struct nsl_recording *out) {
+  FILL(t, out->n_sweeps, sweeps, sweep, m->sweeps.n + m->validation.n);
+  for (uint32_t i = 0; i < out->n_sweeps; i++) {
+    bool fitted = i < m->sweeps.n;
+    const MSweep *sweep = fitted ? &m->sweeps.at[i] : &m->validation.at[i - m->sweeps.n];
+    sweeps[i] = (struct nsl_sweep){text_of(t, sweep->path), text_of(t, sweep->sweep), place_of(t, sweep->span), !fitted};
+  }
+  out->sweeps = sweeps;
+}
+
+static struct nsl_sweep_column sweep_column_of(Table *t, const MSweepColumn *c) {
+  return (struct nsl_sweep_column){name_str(t->s, c->name), text_of(t, c->unit), c->unit_scale,
+                                   dim_numbers(t, c->dim), c->time, place_of(t, c->span)};
+}
+
+static struct nsl_recording recording_of(Table *t, const MRecording *m) {
+  struct nsl_recording out = {.name = text_of(t, m->name), .form = (uint32_t)m->form, .place = place_of(t, m->span)};
+  sweeps_of(t, m, &out);
+  EACH(t, &out, columns, sweep_column, m->columns, sweep_column_of);
+  return out;
+}
+
+static struct nsl_sample sample_of(Table *t, const IrSample *p) {
+  (void)t;
+  return (struct nsl_sample){(uint32_t)p->kind, p->column, p->term};
+}
+
+static struct nsl_term term_of(Table *t, const IrTerm *p) {
+  const MTerm *m = p->term;
+  bool residual = m->kind == TERM_RESIDUAL;
+  return (struct nsl_term){.text = text_of(t, m->text),
+                           .place = place_of(t, m->span),
+                           .residual = residual,
+                           .column = residual ? m->column : NSL_NONE,
+                           .measure = p->measure,
+                           .over = p->over,
+                           .from = p->from,
+                           .to = p->to,
+                           .square = residual || m->root,
+                           .sum = p->sum,
+                           .gradient = p->gradient,
+                           .curvature = p->curvature};
+}
+
+static struct nsl_march_form form_of(Table *t, const IrMarchForm *f) {
+  return (struct nsl_march_form){code_of(t, f->begin), code_of(t, f->march), f->n_states, f->n_rings};
+}
+
+static struct nsl_march march_of(Table *t, IrMarch *const *p) {
+  const IrMarch *m = *p;
+  struct nsl_march out = {.class_index = m->class->index};
+  EACH(t, &out, samples, sample, m->samples, sample_of);
+  EACH(t, &out, terms, term, m->terms, term_of);
+  out.plain = form_of(t, &m->plain);
+  out.gradient = form_of(t, &m->gradient);
+  out.curvature = form_of(t, &m->curvature);
+  out.reverse = (struct nsl_march_back){code_of(t, m->reverse.record), code_of(t, m->reverse.back),
+                                        code_of(t, m->reverse.end), m->reverse.n_tape, m->reverse.n_states};
+  return out;
+}
+
+static const uint32_t *numbers_of(Table *t, const uint32_t *at, uint32_t n) {
+  uint32_t *copy = NEW_ARRAY(t->a, uint32_t, n + 1);
+  for (uint32_t i = 0; i < n; i++) copy[i] = at[i];
+  return copy;
+}
+
+/* All options of the stage's optimizer: as given, else as optimizers.def says. */
+static void options_of(Table *t, const MStage *m, struct nsl_stage *out) {
+  static const struct {
+    const char *option; /* NULL: the row of an optimizer, whose options follow */
+    double given;
+  } rows[] = {
+#define OPTIMIZER(id, name, squares, doc) {NULL, 0},
+#define OPTION(id, name, least, most, given, doc) {name, given},
+#include "lang/optimizers.def"
+#undef OPTIMIZER
+#undef OPTION
+  };
+  uint32_t at = 0, passed = 0;
+  for (; at < COUNT_OF(rows) && passed <= (uint32_t)m->by; at++) passed += !rows[at].option;
+  FILL(t, out->n_options, options, option, COUNT_OF(rows) - at);
+  for (out->n_options = 0; at < COUNT_OF(rows) && rows[at].option; at++) {
+    struct nsl_option *o = &options[out->n_options++];
+    *o = (struct nsl_option){rows[at].option, rows[at].given};
+    for (uint32_t i = 0; i < m->options.n; i++)
+      if (!strcmp(name_str(t->s, m->options.at[i].name), o->name)) o->value = m->options.at[i].value;
+  }
+  out->options = options;
+}
+
+static struct nsl_stage stage_of(Table *t, const IrStage *p) {
+  const MStage *m = p->stage;
+  struct nsl_stage out = {.name = text_of(t, m->name),
+                          .place = place_of(t, m->span),
+                          .n_marches = p->marches.n,
+                          .marches = numbers_of(t, p->marches.at, p->marches.n),
+                          .objective = code_of(t, p->objective),
+                          .loss = p->loss,
+                          .n_slopes = p->slopes.n,
+                          .slopes = numbers_of(t, p->slopes.at, p->slopes.n),
+                          .optimizer = (uint32_t)m->by,
+                          .starts = m->starts};
+  options_of(t, m, &out);
+  return out;
+}
+
+static struct nsl_fit fit_of(Table *t, IrFit *const *p) {
+  const IrFit *f = *p;
+  const MFit *m = f->fit;
+  struct nsl_fit out = {.x = experiment_of(t, f->x),
+                        .name = name_str(t->s, m->name),
+                        .doc = text_of(t, m->doc),
+                        .place = place_of(t, m->span),
+                        .data = recording_of(t, &m->data)};
+  FILL(t, out.n_free, free, free, f->free.n);
+  for (uint32_t i = 0; i < f->free.n; i++) {
+    const MFree *q = &m->free.at[i];
+    free[i] = (struct nsl_free){name_str(t->s, q->path), text_of(t, q->var->unit), q->var->unit_scale, place_of(t, q->span),
+                                q->per_sweep, f->free.at[i].value, f->free.at[i].lo, f->free.at[i].hi};
+  }
+  out.free = free;
+  EACH(t, &out, marches, march, f->marches, march_of);
+  EACH(t, &out, stages, stage, f->stages, stage_of);
+  return out;
+}
+
 static struct nsl_import import_of(Table *t, const MImport *i) {
   return (struct nsl_import){name_str(t->s, i->path), hash_text(t, i->hash)};
 }
@@ -354,6 +482,7 @@ static const char *folder_of(Arena *a, const char *path) {
 }
 
 static bool reads_files(const IrModule *m) {
+  if (m->fits.n) return true;
   for (uint32_t i = 0; i < m->experiments.n; i++)
     for (uint32_t k = 0; k < m->experiments.at[i]->drives.n; k++)
       if (m->experiments.at[i]->drives.at[k].drive->files.n) return true;
@@ -381,6 +510,7 @@ struct nsl_program *cg_table(Session *s, const IrModule *m, const CgOptions *opt
   FILL(t, p->n_experiments, experiments, experiment, m->experiments.n);
   for (uint32_t i = 0; i < m->experiments.n; i++) experiments[i] = experiment_of(t, m->experiments.at[i]);
   p->experiments = experiments;
+  EACH(t, p, fits, fit, m->fits, fit_of);
   if (reads_files(m)) p->folder = folder_of(a, model->source->path);
   p->n_kernels = kernel_numbers(m);
   return p;

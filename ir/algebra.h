@@ -29,6 +29,9 @@ typedef struct {
   const IrKernel *k;
   const IrVal *state, *old; /* by index, for LOADs of those slots; NULL: load the same slot in b->k */
   const IrVal *held;        /* by hold, for LOADs of HELD */
+  const IrVal *input, *sample; /* by index, for LOADs of those slots */
+  IrVal prev;               /* for LOADs of PREV; IR_NONE: that slot */
+  bool unchecked;           /* checks are not copied */
   IrVal arg;                /* the handler's argument; IR_NONE: none */
   IrVal time;               /* for TIME; IR_NONE: copied */
   bool quiet;               /* NOISE becomes 0 */
@@ -67,6 +70,8 @@ typedef struct {
 } IrTangents;
 IrTangents ir_tangents(IrBuild *b, const IrVal *atoms, uint32_t n, const IrVal *roots, uint32_t n_roots);
 IrVal ir_tangent(const IrTangents *t, IrVal v, uint32_t atom); /* d v / d atom; IR_NONE: 0 */
+/* The derivative of one op by its argument `by`, by ops.def; y: its value. IR_NONE: 0, or there is none, and why. */
+IrVal ir_partial(IrBuild *b, IrOp op, const IrVal *args, IrVal y, int by, const char **ret_why);
 
 /* ---- series.c: Taylor coefficients of the values of kernel k along a solution; b->k has its instructions */
 typedef struct {

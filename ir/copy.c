@@ -11,7 +11,7 @@ IrVal ir_push(IrBuild *b, IrIns ins) {
 }
 
 IrCopy ir_copy_of(IrBuild *b, const IrKernel *k) {
-  IrCopy c = {.b = b, .k = k, .arg = IR_NONE, .time = IR_NONE};
+  IrCopy c = {.b = b, .k = k, .arg = IR_NONE, .time = IR_NONE, .prev = IR_NONE};
   c.stored = NEW_ARRAY(b->arena, IrVal, k->slots.n + 1);
   c.map = NEW_ARRAY(b->arena, IrVal, k->ins.n + 1);
   return c;
@@ -22,6 +22,9 @@ static IrVal copy_load(IrCopy *c, const IrIns *ins) {
   if (slot->kind == SLOT_STATE && c->state) return c->state[slot->index];
   if (slot->kind == SLOT_OLD && c->old) return c->old[slot->index];
   if (slot->kind == SLOT_HELD && c->held) return c->held[slot->index];
+  if (slot->kind == SLOT_INPUT && c->input) return c->input[slot->index];
+  if (slot->kind == SLOT_SAMPLE && c->sample) return c->sample[slot->index];
+  if (slot->kind == SLOT_PREV && c->prev != IR_NONE) return c->prev;
   if (slot->kind == SLOT_ARG && c->arg != IR_NONE) return c->arg;
   return ir_load(c->b, ir_slot(c->b, slot->kind, slot->index, slot->name, slot->type, slot->dim));
 }
@@ -31,6 +34,7 @@ static IrVal copy_ins(IrCopy *c, IrIns ins) {
   if (ins.op == IR_LOAD) return copy_load(c, &ins);
   for (int i = 0; i < ir_ops[ins.op].arity; i++) ins.arg[i] = c->map[ins.arg[i]];
   if (ins.op == IR_STORE) return c->stored[ins.slot] = ins.arg[0];
+  if (ins.op == IR_CHECK && c->unchecked) return IR_NONE;
   if (ins.op == IR_TIME && c->time != IR_NONE) return c->time;
   if (ins.op == IR_NOISE && c->quiet) return ir_const(c->b, 0, ins.dim);
   return ir_push(c->b, ins);

@@ -56,6 +56,13 @@ static IrVal partial_of(Partial *p, IrOp op, int by) {
   return IR_NONE;
 }
 
+IrVal ir_partial(IrBuild *b, IrOp op, const IrVal *args, IrVal y, int by, const char **ret_why) {
+  Partial p = {.b = b, .a = args[0], .c = args[1], .d = args[2], .y = y};
+  IrVal d = partial_of(&p, op, by);
+  if (p.why) *ret_why = p.why;
+  return d;
+}
+
 /* ---- the chain rule */
 
 static IrVal sum(IrBuild *b, IrVal s, IrVal x, IrVal y) {

@@ -188,8 +188,28 @@ static void move_experiment(const Moves *m, IrExperiment *x) {
   move(m, &x->seed_last);
 }
 
-/* Blocks stand in the order of populations. */
-static void grow_blocks(IrExperiment *x, const uint32_t *before, Arena *out) {
+static void move_fit(const Moves *m, IrFit *f) {
+  for (uint32_t i = 0; i < f->free.n; i++) {
+    move(m, &f->free.at[i].value);
+    move(m, &f->free.at[i].lo);
+    move(m, &f->free.at[i].hi);
+  }
+  for (uint32_t i = 0; i < f->marches.n; i++)
+    for (uint32_t k = 0; k < f->marches.at[i]->terms.n; k++) {
+      IrTerm *t = &f->marches.at[i]->terms.at[k];
+      uint32_t *const slots[] = {&t->measure, &t->over, &t->from, &t->to};
+      for (size_t j = 0; j < COUNT_OF(slots); j++) move(m, slots[j]);
+    }
+  for (uint32_t i = 0; i < f->stages.n; i++) {
+    IrStage *stage = &f->stages.at[i];
+    move_globals(m, stage->objective);
+    move(m, &stage->loss);
+    for (uint32_t k = 0; k < stage->slopes.n; k++) move(m, &stage->slopes.at[k]);
+  }
+}
+
+/* Blocks stand in the order of populations. f: the fit whose experiment it is, or NULL. */
+static void grow_blocks(IrExperiment *x, IrFit *f, const uint32_t *before, Arena *out) {
   uint32_t n = x->populations.n, by = 0;
   Moves m = {.grown = NEW_ARRAY(out, uint32_t, n + 1), .end = NEW_ARRAY(out, uint32_t, n + 1), .n = n};
   for (uint32_t i = 0; i < n; i++) {
@@ -200,6 +220,7 @@ static void grow_blocks(IrExperiment *x, const uint32_t *before, Arena *out) {
     m.grown[i] = by;
   }
   move_experiment(&m, x);
+  if (f) move_fit(&m, f);
   for (uint32_t i = 0; i < n; i++) {
     IrPopulation *p = &x->populations.at[i];
     move(&m, &p->size);
@@ -218,6 +239,7 @@ IrModule *ir_pass_hoist(const IrModule *in, Arena *out, Session *s) {
     before[i] = m->classes.at[i]->uniforms.n;
     hoist_class(s, out, m, m->classes.at[i]);
   }
-  for (uint32_t i = 0; i < m->experiments.n; i++) grow_blocks(m->experiments.at[i], before, out);
+  for (uint32_t i = 0; i < m->experiments.n; i++) grow_blocks(m->experiments.at[i], NULL, before, out);
+  for (uint32_t i = 0; i < m->fits.n; i++) grow_blocks(m->fits.at[i]->x, m->fits.at[i], before, out);
   return m;
 }

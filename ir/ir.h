@@ -284,12 +284,21 @@ typedef struct {
   IrKernel *begin, *march; /* NULL: nobody needs it */
   uint32_t n_states, n_rings;
 } IrMarchForm;
+/* Reverse mode. The sums' adjoints are given (slope of the objective / sum of weights), all others begin as 0. Forwards:
+ * `record` instead of plain.march over a segment, from the states and rings at its begin. Backwards: `back` over the segment.
+ * At the first step's begin: `end`, a begin kernel: adjoints of states -> what they add to those of parameters. */
+typedef struct {
+  IrKernel *record, *back, *end; /* NULL: nobody needs it */
+  uint32_t n_tape;               /* TAPE slots */
+  uint32_t n_states;             /* of back: adjoint of plain state i at i; of PARAM k at plain.n_states + k. Rings: as plain */
+} IrMarchBack;
 typedef struct {
   IrClass *class;
   Name given;              /* residual: the state that a recording drives; else empty */
   VEC(IrSample) samples;   /* SLOT_SAMPLE indices */
   VEC(IrTerm) terms;
   IrMarchForm plain, gradient, curvature;
+  IrMarchBack reverse;
 } IrMarch;
 typedef struct {
   const MStage *stage;
@@ -442,6 +451,8 @@ extern const uint32_t ir_n_passes;
 /* Warns of steps that are too large for the methods of `m`, at any stage behind the choice of integrators. */
 void ir_warn(Session *s, const IrModule *m);
 IrModule *ir_pipeline(Session *s, IrModule *m, const char *after);
+/* The same with other passes, on a sound module. */
+IrModule *ir_run_passes(Session *s, IrModule *m, const IrPass *passes, uint32_t n, const char *after);
 IrModule *ir_module_copy(Session *s, const IrModule *in, Arena *out); /* shallow but for the kernels, which are deep */
 
 #endif

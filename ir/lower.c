@@ -29,6 +29,7 @@ IrModule *ir_lower(Session *s, Arena *a, const Model *m) {
   l.m->level = 1;
   l.m->model = m;
   for (uint32_t i = 0; i < m->experiments.n; i++) lower_experiment(&l, m->experiments.at[i]);
+  lower_fits(&l);
   ir_module_renumber(l.m, a);
   return l.m;
 }

@@ -31,6 +31,10 @@ typedef struct {
   VEC(const MExpr *) lifted; /* uniform expressions of init, computed in setup */
   VEC(uint32_t) lifted_u;    /* their uniforms */
   VEC(const MColumn *) columns;
+  const MFit *fit;           /* a class whose elements are the starts of a fit; NULL: of a population. Then: */
+  uint32_t *free, *initial;  /* by variable: the free parameter that it is, or that its initial value is; or IR_NONE */
+  const MVar *given;         /* a state that a recording drives, as an input; or NULL */
+  const MFitDrive **drive;   /* input: its drive, or NULL */
 } Shape;
 
 typedef enum { LEAF_ELEMENT, LEAF_INIT, LEAF_SETUP, LEAF_SYNAPSE, LEAF_DRIVE } LeafKind;
@@ -79,6 +83,8 @@ struct Setup {
   Scope scope;
   Shape *shape; /* of the population whose params are in sight, with its block */
   uint32_t block;
+  const Shape *twin_of; /* setup_twin: where the params have their values, with its block */
+  uint32_t twin_block;
   PtrMap slots;   /* MGlobal -> its value (a load) */
   PtrMap numbers; /* MGlobal -> its G slot */
   VEC(uint32_t)
@@ -101,6 +107,13 @@ void lower_forget(Scope *sc);                  /* a state has changed */
 /* lower_class.c */
 Shape *lower_class(Lower *l, const MExperiment *x,
                    const MPopulation *pop); /* finds or adds the class; NULL after a diagnostic */
+/* The class of a fit's neuron: free parameters are per element, what depends on them is computed where it is used, all holds
+ * are counted, events do not arrive. given: a state that is an input instead; NULL: none. */
+Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given);
+Shape *lower_declared(Lower *l, const MFit *fit); /* the neuron's params alone, as declared: no kernels */
+/* lower_fit.c */
+void lower_fits(Lower *l);
+
 /* lower_past.c */
 void lower_pasts(Lower *l, Shape *shape); /* the delayed values of the component, used or not */
 IrVal lower_past(Scope *sc, const MExpr *e);
@@ -127,6 +140,9 @@ void setup_store(Setup *st, uint32_t slot, Name name, IrVal v, bool settable);
 IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim);
 uint32_t setup_new(Setup *st, uint32_t n); /* first of n new G slots */
 void setup_population(Setup *st, const MPopulation *pop, Shape *shape);
+/* The same params once more, for another class: each has the value that it has in the population `first`, of shape `as`. */
+void setup_twin(Setup *st, const MPopulation *pop, Shape *shape, uint32_t first, const Shape *as);
+void setup_enter(Setup *st, Shape *shape, uint32_t block); /* this population's params are in sight; NULL: none */
 IrVal setup_param(Setup *st, const MVar *var);
 
 /* lower_network.c */

@@ -23,6 +23,7 @@ static bool same_for_all(Scope *sc, const MExpr *e) { return !e || lower_uniform
 /* The smallest set of params per element that is closed under dependence; of a domain, too. */
 static void find_elem(Lower *l, Shape *shape, const MComponent *comp) {
   shape->elem = NEW_ARRAY(l->a, bool, 2 * comp->vars.n + 1);
+  for (uint32_t i = 0; shape->fit && i < comp->vars.n; i++) shape->elem[i] = shape->free[i] != IR_NONE;
   for (bool changed = true; changed;) {
     Scope sc = {.l = l, .shape = shape};
     changed = false;
@@ -46,6 +47,15 @@ static void find_driven(Lower *l, Shape *shape, const MExperiment *x, const MPop
     if (x->feeds.at[i]->to == pop) shape->driven[x->feeds.at[i]->input->index] = true;
 }
 
+/* PARAM k is the fit's free parameter k; the given state is the last input. */
+static void lay_out_fit(Lower *l, Shape *shape) {
+  IrClass *c = shape->c;
+  for (uint32_t i = 0; i < shape->fit->free.n; i++) vec_push(l->a, &c->elem_params, shape->fit->free.at[i].var);
+  if (!shape->given) return;
+  shape->index[shape->given->index] = c->inputs.n;
+  vec_push(l->a, &c->inputs, (MVar *)shape->given);
+}
+
 static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
   IrClass *c = shape->c;
   shape->index = NEW_ARRAY(l->a, uint32_t, 2 * comp->vars.n + 1);
@@ -53,6 +63,7 @@ static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
     MVar *var = comp->vars.at[i];
     switch (var->kind) {
       case VAR_STATE:
+        if (shape->fit && var == shape->given) break;
         shape->index[i] = c->states.n;
         vec_push(l->a, &c->states, ((IrState){.var = var}));
         break;
@@ -62,11 +73,16 @@ static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
         break;
       case VAR_PARAM:
         shape->index[i] = shape->elem[i] ? c->elem_params.n : c->uniforms.n;
-        if (shape->elem[i]) vec_push(l->a, &c->elem_params, var);
-        else vec_push(l->a, &c->uniforms, ((IrUniform){.name = var->name, .dim = var->dim, .var = var}));
+        if (shape->elem[i] && !shape->fit) vec_push(l->a, &c->elem_params, var);
+        if (shape->elem[i]) break;
+        vec_push(l->a, &c->uniforms, ((IrUniform){.name = var->name, .dim = var->dim, .var = var}));
         break;
       case VAR_LET: break;
     }
+  }
+  if (shape->fit) {
+    lay_out_fit(l, shape);
+    return;
   }
   for (uint32_t i = 0; i < comp->ports.n; i++) {
     MPort *port = comp->ports.at[i];
@@ -214,5 +230,74 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
     return shape;
   }
   vec_push(l->a, &l->m->classes, c);
+  return shape;
+}
+
+/* ---- fits */
+
+static void fit_free(Lower *l, Shape *shape, const MComponent *comp) {
+  uint32_t n = 2 * comp->vars.n + 1;
+  shape->free = NEW_ARRAY(l->a, uint32_t, n);
+  shape->initial = NEW_ARRAY(l->a, uint32_t, n);
+  shape->drive = NEW_ARRAY(l->a, const MFitDrive *, n);
+  for (uint32_t i = 0; i < n; i++) shape->free[i] = shape->initial[i] = IR_NONE;
+  for (uint32_t i = 0; i < shape->fit->free.n; i++) {
+    const MFree *f = &shape->fit->free.at[i];
+    (f->initial ? shape->initial : shape->free)[f->var->index] = i;
+  }
+  for (uint32_t i = 0; i < shape->fit->drives.n; i++)
+    shape->drive[shape->fit->drives.at[i].input->index] = &shape->fit->drives.at[i];
+}
+
+static Shape *fit_shape(Lower *l, const MFit *fit, const MVar *given) {
+  const MPopulation *pop = fit->x->populations.at[0];
+  Shape *shape = NEW(l->a, Shape);
+  shape->c = NEW(l->a, IrClass);
+  shape->pop = pop;
+  shape->given = given;
+  shape->c->component = pop->component;
+  shape->c->method = fit->x->method;
+  shape->c->tolerance = fit->x->tolerance;
+  shape->c->index = l->m->classes.n;
+  read_settings(l, shape, pop);
+  return shape;
+}
+
+Shape *lower_declared(Lower *l, const MFit *fit) {
+  Shape *shape = fit_shape(l, fit, NULL);
+  const MComponent *comp = shape->pop->component;
+  shape->c->name = name_fmt(l->s, "%s.declared", name_str(l->s, fit->name));
+  shape->elem = NEW_ARRAY(l->a, bool, 2 * comp->vars.n + 1);
+  shape->index = NEW_ARRAY(l->a, uint32_t, 2 * comp->vars.n + 1);
+  for (uint32_t i = 0; i < comp->vars.n; i++) {
+    MVar *var = comp->vars.at[i];
+    if (var->kind != VAR_PARAM) continue;
+    shape->index[i] = shape->c->uniforms.n;
+    vec_push(l->a, &shape->c->uniforms, ((IrUniform){.name = var->name, .dim = var->dim, .var = var}));
+  }
+  vec_push(l->a, &l->m->classes, shape->c);
+  return shape;
+}
+
+Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given) {
+  uint32_t errors = l->s->errors;
+  Shape *shape = fit_shape(l, fit, given);
+  const MComponent *comp = shape->pop->component;
+  const char *name = name_str(l->s, fit->name);
+  shape->fit = fit;
+  shape->c->name = given ? name_fmt(l->s, "%s.given.%s", name, name_str(l->s, given->name)) : fit->name;
+  fit_free(l, shape, comp);
+  find_elem(l, shape, comp);
+  shape->driven = NEW_ARRAY(l->a, bool, comp->vars.n + 1);
+  for (uint32_t i = 0; i < fit->drives.n; i++)
+    shape->driven[fit->drives.at[i].input->index] = !fit->drives.at[i].value;
+  lay_out(l, shape, comp);
+  lower_pasts(l, shape);
+  lower_holds(l, shape);
+  find_stiff(shape, fit->x);
+  lower_flow(l, shape);
+  if (!given && comp->spikes.n && comp->spikes.at[0]->body.n) lower_spike(l, shape, comp->spikes.at[0]);
+  if (l->s->errors > errors) return NULL;
+  vec_push(l->a, &l->m->classes, shape->c);
   return shape;
 }

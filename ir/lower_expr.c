@@ -134,12 +134,14 @@ static IrVal start_value(Scope *sc, const MVar *var) {
 
 static IrVal leaf_state(Scope *sc, const MVar *var) {
   uint32_t i = sc->shape->index[var->index];
+  if (sc->shape->fit && var == sc->shape->given) return load(sc, SLOT_INPUT, i, var);
   if (sc->leaf != LEAF_INIT) {
     if (sc->state[i] == IR_NONE) sc->state[i] = load(sc, sc->old ? SLOT_OLD : SLOT_STATE, i, var);
     return sc->state[i];
   }
   if (sc->state[i] == IR_NONE) {
-    IrVal v = start_value(sc, var);
+    bool is_free = sc->shape->fit && sc->shape->initial[var->index] != IR_NONE;
+    IrVal v = is_free ? load(sc, SLOT_PARAM, sc->shape->initial[var->index], var) : start_value(sc, var);
     sc->state[i] = v;
   }
   return sc->state[i];
@@ -148,12 +150,29 @@ static IrVal leaf_state(Scope *sc, const MVar *var) {
 static IrVal leaf_param(Scope *sc, const MVar *var) {
   uint32_t i = sc->shape->index[var->index];
   if (!sc->shape->elem[var->index]) return load(sc, SLOT_UNIFORM, i, var);
-  if (sc->leaf != LEAF_INIT) return load(sc, SLOT_PARAM, i, var);
+  bool computed = sc->shape->fit && sc->shape->free[var->index] == IR_NONE; /* from those that are free */
+  if (sc->shape->fit && !computed) return load(sc, SLOT_PARAM, sc->shape->free[var->index], var);
+  if (sc->leaf != LEAF_INIT && !computed) return load(sc, SLOT_PARAM, i, var);
   uint32_t known = ptr_get(&sc->fixed, var);
   if (known != IR_NONE) return known;
   IrVal v = start_value(sc, var);
   ptr_set(sc->l->a, &sc->fixed, var, v);
   return v;
+}
+
+/* A fit's input that is one number for the whole run: a uniform. */
+static IrVal lower_driven_by(Scope *sc, const MVar *var, const MExpr *e) {
+  Shape *shape = sc->shape;
+  uint32_t k = 0;
+  while (k < shape->lifted.n && shape->lifted.at[k] != e) k++;
+  if (k == shape->lifted.n) {
+    uint32_t u = shape->c->uniforms.n;
+    Name name = name_fmt(sc->l->s, "%%drive.%s", name_str(sc->l->s, var->name));
+    vec_push(sc->l->a, &shape->c->uniforms, ((IrUniform){.name = name, .dim = var->dim}));
+    vec_push(sc->l->a, &shape->lifted, e);
+    vec_push(sc->l->a, &shape->lifted_u, u);
+  }
+  return load(sc, SLOT_UNIFORM, shape->lifted_u.at[k], var);
 }
 
 IrVal lower_var(Scope *sc, const MVar *var) {
@@ -162,6 +181,8 @@ IrVal lower_var(Scope *sc, const MVar *var) {
     case VAR_STATE: return leaf_state(sc, var);
     case VAR_PARAM: return leaf_param(sc, var);
     case VAR_INPUT:
+      if (sc->shape->fit && sc->shape->drive[var->index] && sc->shape->drive[var->index]->value)
+        return lower_driven_by(sc, var, sc->shape->drive[var->index]->value);
       if (sc->leaf == LEAF_INIT || !sc->shape->driven[var->index]) return ir_const(&sc->b, 0, var->dim);
       return load(sc, SLOT_INPUT, sc->shape->index[var->index], var);
     case VAR_LET: {
@@ -295,6 +316,10 @@ static IrVal lower_process(Scope *sc, const MExpr *e) {
 }
 
 static IrVal lower_sample(Scope *sc, const MExpr *e) {
+  if (sc->shape && sc->shape->fit) { /* a term: by column; autodiff/march.c gives it the march's number */
+    Name name = sc->shape->fit->data.columns.at[e->arg].name;
+    return ir_load(&sc->b, ir_slot(&sc->b, SLOT_SAMPLE, e->arg, name, IR_REAL, e->dim));
+  }
   sc->n_samples++;
   return ir_load(&sc->b, ir_slot(&sc->b, SLOT_INPUT, e->arg, name_fmt(sc->l->s, "sample%u", e->arg), IR_REAL, e->dim));
 }

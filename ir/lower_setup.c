@@ -142,6 +142,19 @@ void setup_globals(Setup *st) {
 
 /* ---- a population: its params in order of dependence, then what its initial values need */
 
+static Name param_path(const Setup *st, const MVar *var) {
+  Session *s = st->l->s;
+  return name_fmt(s, "%s.%s", name_str(s, st->shape->pop->path), name_str(s, var->name));
+}
+
+static IrVal twin_param(Setup *st, const MVar *var) {
+  uint32_t from = st->twin_block + st->twin_of->index[var->index], to = st->block + st->shape->index[var->index];
+  IrVal v = setup_load(st, from, param_path(st, var), var->dim);
+  setup_store(st, to, name_fmt(st->l->s, "%s'", name_str(st->l->s, param_path(st, var))), v, false);
+  ptr_set(st->l->a, &st->params, var, v);
+  return v;
+}
+
 IrVal setup_param(Setup *st, const MVar *var) {
   Session *s = st->l->s;
   if (var->kind != VAR_PARAM || !st->shape || st->shape->elem[var->index])
@@ -149,6 +162,7 @@ IrVal setup_param(Setup *st, const MVar *var) {
   uint32_t known = ptr_get(&st->params, var);
   if (known != IR_NONE) return known;
   const MSetting *set = st->shape->setting[var->index];
+  if (st->twin_of) return twin_param(st, var);
   if (ptr_get(&st->scope.open, var) != IR_NONE) {
     diag_not_supported(s, set ? set->span : var->span, "settings that depend on each other in a circle",
                        NULL);
@@ -160,7 +174,7 @@ IrVal setup_param(Setup *st, const MVar *var) {
   st->scope.b.span = set ? set->span : var->span;
   IrVal v = e ? lower_as(&st->scope, e, var->dim) : ir_const(&st->scope.b, NAN, var->dim);
   st->scope.b.span = set ? set->span : var->span;
-  Name path = name_fmt(s, "%s.%s", name_str(s, st->shape->pop->path), name_str(s, var->name));
+  Name path = param_path(st, var);
   uint32_t slot = st->block + st->shape->index[var->index];
   setup_store(st, slot, path, v, true);
   IrVal r = setup_load(st, slot, path, var->dim);
@@ -170,9 +184,7 @@ IrVal setup_param(Setup *st, const MVar *var) {
 }
 
 static void list_param(Setup *st, const MVar *var) {
-  Session *s = st->l->s;
-  const MPopulation *pop = st->shape->pop;
-  IrParam p = {.path = name_fmt(s, "%s.%s", name_str(s, pop->path), name_str(s, var->name)),
+  IrParam p = {.path = param_path(st, var),
                .doc = var->doc,
                .unit = var->unit,
                .unit_scale = var->unit_scale,
@@ -183,7 +195,7 @@ static void list_param(Setup *st, const MVar *var) {
 }
 
 /* What was lowered for another population may depend on its params. */
-static void enter(Setup *st, Shape *shape, uint32_t block) {
+void setup_enter(Setup *st, Shape *shape, uint32_t block) {
   st->shape = st->scope.shape = shape;
   st->block = block;
   ptr_clear(&st->params);
@@ -197,14 +209,14 @@ void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
   IrPopulation p = {.pop = (MPopulation *)pop, .class = shape->c};
   p.size = setup_slot(st, pop->size, "size");
   p.block = setup_new(st, shape->c->uniforms.n);
-  enter(st, shape, p.block);
+  setup_enter(st, shape, p.block);
   for (uint32_t i = 0; i < pop->component->vars.n; i++) {
     const MVar *var = pop->component->vars.at[i];
     if (var->kind == VAR_PARAM && !shape->elem[i]) setup_param(st, var);
   }
   for (uint32_t i = 0; i < pop->component->vars.n; i++) {
     const MVar *var = pop->component->vars.at[i];
-    if (var->kind == VAR_PARAM && !shape->elem[i]) list_param(st, var);
+    if (var->kind == VAR_PARAM && !shape->elem[i] && !st->twin_of) list_param(st, var);
   }
   for (uint32_t i = 0; i < shape->lifted.n; i++) {
     const MExpr *e = shape->lifted.at[i];
@@ -216,11 +228,18 @@ void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
                          name_str(st->l->s, shape->c->uniforms.at[u].name)),
                 v, false);
   }
-  enter(st, NULL, 0);
+  setup_enter(st, NULL, 0);
   for (uint32_t i = 0; i < shape->columns.n; i++) {
     const MColumn *column = shape->columns.at[i];
     IrColumn made = {column, setup_slot(st, column->from, "from"), setup_slot(st, column->to, "to")};
     vec_push(st->l->a, &p.columns, made);
   }
   vec_push(st->l->a, &st->x->populations, p);
+}
+
+void setup_twin(Setup *st, const MPopulation *pop, Shape *shape, uint32_t first, const Shape *as) {
+  st->twin_of = as;
+  st->twin_block = first;
+  setup_population(st, pop, shape);
+  st->twin_of = NULL;
 }

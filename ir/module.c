@@ -126,6 +126,48 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
   return copy;
 }
 
+static void form_copy(Session *s, const IrModule *in, const IrModule *made, IrMarchForm *form) {
+  form->begin = stand_in(s, in, made, form->begin);
+  form->march = stand_in(s, in, made, form->march);
+}
+
+static IrMarch *march_copy(Session *s, const IrModule *in, const IrModule *made, const IrMarch *march, Arena *out) {
+  IrMarch *copy = NEW(out, IrMarch);
+  *copy = *march;
+  copy->class = made->classes.at[march->class->index];
+  COPY_VEC(out, &copy->samples);
+  COPY_VEC(out, &copy->terms);
+  for (uint32_t i = 0; i < copy->terms.n; i++) {
+    copy->terms.at[i].value = stand_in(s, in, made, copy->terms.at[i].value);
+    copy->terms.at[i].root = stand_in(s, in, made, copy->terms.at[i].root);
+  }
+  form_copy(s, in, made, &copy->plain);
+  form_copy(s, in, made, &copy->gradient);
+  form_copy(s, in, made, &copy->curvature);
+  copy->reverse.record = stand_in(s, in, made, march->reverse.record);
+  copy->reverse.back = stand_in(s, in, made, march->reverse.back);
+  copy->reverse.end = stand_in(s, in, made, march->reverse.end);
+  return copy;
+}
+
+static IrFit *fit_copy(Session *s, const IrModule *in, const IrModule *made, const IrFit *f, Arena *out) {
+  IrFit *copy = NEW(out, IrFit);
+  *copy = *f;
+  copy->x = experiment_copy(s, in, made, f->x, out);
+  COPY_VEC(out, &copy->free);
+  COPY_VEC(out, &copy->marches);
+  for (uint32_t i = 0; i < copy->marches.n; i++)
+    copy->marches.at[i] = march_copy(s, in, made, copy->marches.at[i], out);
+  COPY_VEC(out, &copy->stages);
+  for (uint32_t i = 0; i < copy->stages.n; i++) {
+    IrStage *stage = &copy->stages.at[i];
+    stage->objective = stand_in(s, in, made, stage->objective);
+    COPY_VEC(out, &stage->marches);
+    COPY_VEC(out, &stage->slopes);
+  }
+  return copy;
+}
+
 IrModule *ir_map_kernels(const IrModule *in, Arena *out, Session *s,
                          IrKernel *(*map)(const IrKernel *k, Arena *out, Session *s)) {
   IrModule *made = NEW(out, IrModule);
@@ -140,6 +182,7 @@ IrModule *ir_map_kernels(const IrModule *in, Arena *out, Session *s,
     vec_push(out, &made->classes, class_copy(s, in, made, in->classes.at[i], out));
   for (uint32_t i = 0; i < in->experiments.n; i++)
     vec_push(out, &made->experiments, experiment_copy(s, in, made, in->experiments.at[i], out));
+  for (uint32_t i = 0; i < in->fits.n; i++) vec_push(out, &made->fits, fit_copy(s, in, made, in->fits.at[i], out));
   return made;
 }
 
@@ -163,6 +206,49 @@ static void add_used(IrModule *m, Arena *a, IrKernel *k) {
   if (k && (k->index >= m->kernels.n || m->kernels.at[k->index] != k)) ir_module_add(m, a, k);
 }
 
+static void experiment_used(IrModule *m, Arena *a, const IrExperiment *x) {
+  add_used(m, a, x->setup);
+  for (uint32_t j = 0; j < x->projections.n; j++) {
+    add_used(m, a, x->projections.at[j].weight_kernel);
+    add_used(m, a, x->projections.at[j].delay_kernel);
+  }
+  for (uint32_t j = 0; j < x->drives.n; j++) {
+    const IrDrive *d = &x->drives.at[j];
+    add_used(m, a, d->kernel);
+    for (uint32_t l = 0; l < d->drawn.n; l++) add_used(m, a, d->drawn.at[l]);
+    add_used(m, a, d->weight_kernel);
+    add_used(m, a, d->delay_kernel);
+  }
+  for (uint32_t j = 0; j < x->feeds.n; j++)
+    for (uint32_t l = 0; l < x->feeds.at[j].items.n; l++) add_used(m, a, x->feeds.at[j].items.at[l].kernel);
+  for (uint32_t j = 0; j < x->measures.n; j++)
+    for (uint32_t l = 0; l < x->measures.at[j].items.n; l++) add_used(m, a, x->measures.at[j].items.at[l].kernel);
+  add_used(m, a, x->judge);
+  for (uint32_t j = 0; j < x->records.n; j++)
+    for (uint32_t l = 0; l < x->records.at[j].items.n; l++)
+      add_used(m, a, x->records.at[j].items.at[l].kernel);
+}
+
+static void fit_used(IrModule *m, Arena *a, const IrFit *f) {
+  experiment_used(m, a, f->x);
+  for (uint32_t i = 0; i < f->marches.n; i++) {
+    const IrMarch *march = f->marches.at[i];
+    const IrMarchForm *const forms[] = {&march->plain, &march->gradient, &march->curvature};
+    for (size_t k = 0; k < COUNT_OF(forms); k++) {
+      add_used(m, a, forms[k]->begin);
+      add_used(m, a, forms[k]->march);
+    }
+    add_used(m, a, march->reverse.record);
+    add_used(m, a, march->reverse.back);
+    add_used(m, a, march->reverse.end);
+    for (uint32_t k = 0; k < march->terms.n; k++) {
+      add_used(m, a, march->terms.at[k].value);
+      add_used(m, a, march->terms.at[k].root);
+    }
+  }
+  for (uint32_t i = 0; i < f->stages.n; i++) add_used(m, a, f->stages.at[i].objective);
+}
+
 void ir_module_renumber(IrModule *m, Arena *a) {
   memset(&m->kernels, 0, sizeof m->kernels);
   for (uint32_t i = 0; i < m->classes.n; i++) {
@@ -181,29 +267,8 @@ void ir_module_renumber(IrModule *m, Arena *a) {
       add_used(m, a, c->pasts.at[j].delay);
     }
   }
-  for (uint32_t i = 0; i < m->experiments.n; i++) {
-    IrExperiment *x = m->experiments.at[i];
-    add_used(m, a, x->setup);
-    for (uint32_t j = 0; j < x->projections.n; j++) {
-      add_used(m, a, x->projections.at[j].weight_kernel);
-      add_used(m, a, x->projections.at[j].delay_kernel);
-    }
-    for (uint32_t j = 0; j < x->drives.n; j++) {
-      const IrDrive *d = &x->drives.at[j];
-      add_used(m, a, d->kernel);
-      for (uint32_t l = 0; l < d->drawn.n; l++) add_used(m, a, d->drawn.at[l]);
-      add_used(m, a, d->weight_kernel);
-      add_used(m, a, d->delay_kernel);
-    }
-    for (uint32_t j = 0; j < x->feeds.n; j++)
-      for (uint32_t l = 0; l < x->feeds.at[j].items.n; l++) add_used(m, a, x->feeds.at[j].items.at[l].kernel);
-    for (uint32_t j = 0; j < x->measures.n; j++)
-      for (uint32_t l = 0; l < x->measures.at[j].items.n; l++) add_used(m, a, x->measures.at[j].items.at[l].kernel);
-    add_used(m, a, x->judge);
-    for (uint32_t j = 0; j < x->records.n; j++)
-      for (uint32_t l = 0; l < x->records.at[j].items.n; l++)
-        add_used(m, a, x->records.at[j].items.at[l].kernel);
-  }
+  for (uint32_t i = 0; i < m->experiments.n; i++) experiment_used(m, a, m->experiments.at[i]);
+  for (uint32_t i = 0; i < m->fits.n; i++) fit_used(m, a, m->fits.at[i]);
 }
 
 /* ---- equality */

@@ -18,20 +18,24 @@ static void verify_after(Session *s, const char *pass, const IrModule *m) {
   if (n > 0) BUG(s, (Span){0}, "%d complaint%s after %s", n, n == 1 ? "" : "s", pass);
 }
 
-IrModule *ir_pipeline(Session *s, IrModule *m, const char *after) {
-  verify_after(s, "lowering", m);
+IrModule *ir_run_passes(Session *s, IrModule *m, const IrPass *passes, uint32_t n, const char *after) {
   Arena *here = NULL;
-  for (uint32_t i = 0; i < ir_n_passes; i++) {
+  for (uint32_t i = 0; i < n; i++) {
     Arena *next = arena_new();
     uint32_t errors = s->errors;
-    m = ir_passes[i].run(m, next, s);
+    m = passes[i].run(m, next, s);
     arena_free(here);
     here = next;
     if (s->errors > errors) break; /* the pass has refused the model; what it left is not fit for the next */
-    verify_after(s, ir_passes[i].name, m);
-    if (after && strcmp(after, ir_passes[i].name) == 0) break;
+    verify_after(s, passes[i].name, m);
+    if (after && strcmp(after, passes[i].name) == 0) break;
   }
   m = ir_module_copy(s, m, s->arena);
   arena_free(here);
   return m;
+}
+
+IrModule *ir_pipeline(Session *s, IrModule *m, const char *after) {
+  verify_after(s, "lowering", m);
+  return ir_run_passes(s, m, ir_passes, ir_n_passes, after);
 }

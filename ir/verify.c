@@ -384,6 +384,29 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
     verify_items(vm, x, x->records.at[i].items.at, x->records.at[i].items.n);
 }
 
+static void verify_form(VerifyModule *vm, const IrMarchForm *form) {
+  verify_use(vm, form->begin, KERNEL_BEGIN, NULL);
+  verify_use(vm, form->march, KERNEL_MARCH, NULL);
+}
+
+static void verify_fit(VerifyModule *vm, const IrFit *f) {
+  verify_experiment(vm, f->x);
+  for (uint32_t i = 0; i < f->marches.n; i++) {
+    const IrMarch *march = f->marches.at[i];
+    verify_form(vm, &march->plain);
+    verify_form(vm, &march->gradient);
+    verify_form(vm, &march->curvature);
+    verify_use(vm, march->reverse.record, KERNEL_MARCH, NULL);
+    verify_use(vm, march->reverse.back, KERNEL_BACK, NULL);
+    verify_use(vm, march->reverse.end, KERNEL_BEGIN, NULL);
+    for (uint32_t k = 0; k < march->terms.n; k++) {
+      verify_use(vm, march->terms.at[k].value, KERNEL_RECORD, march->class);
+      verify_use(vm, march->terms.at[k].root, KERNEL_RECORD, march->class);
+    }
+  }
+  for (uint32_t i = 0; i < f->stages.n; i++) verify_use(vm, f->stages.at[i].objective, KERNEL_SETUP, NULL);
+}
+
 static void verify_position(VerifyModule *vm, uint32_t at) {
   Verify v = {.s = vm->s, .arena = arena_new(), .k = vm->m->kernels.at[at]};
   if (v.k->index != at) complain(&v, IR_NONE, "the kernel's index is not its position");
@@ -400,5 +423,6 @@ int ir_verify(Session *s, const IrModule *m, FILE *out) {
   if (vm.found > 0) return vm.found; /* the tables are judged by sound kernels */
   for (uint32_t i = 0; i < m->classes.n; i++) verify_class(&vm, m->classes.at[i]);
   for (uint32_t i = 0; i < m->experiments.n; i++) verify_experiment(&vm, m->experiments.at[i]);
+  for (uint32_t i = 0; i < m->fits.n; i++) verify_fit(&vm, m->fits.at[i]);
   return vm.found;
 }

@@ -15,6 +15,12 @@ void diag_no_derivative(Session *s, Span span, const char *op, const char *why, 
   diag_hint(s, d, "Write the equation without `%s`, or use a method without derivatives: rk4, rk45.", op);
 }
 
+void diag_no_gradient(Session *s, Span span, const char *op, const char *why) {
+  Diag *d = diag_new(s, DIAG_NO_DERIVATIVE, span, "the objective's gradient needs the derivative of `%s`, which has none: %s",
+                     op, why);
+  diag_hint(s, d, "Write the model without `%s` here, or fit by an optimizer without gradients: `by cmaes()`.", op);
+}
+
 void diag_tolerance(Session *s, Span span, bool known, double value) {
   if (known) {
     Diag *d = diag_new(s, DIAG_TOLERANCE, span, "a tolerance of %.6g: it lies between 1e-13 and 0.5", value);

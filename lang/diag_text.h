@@ -100,6 +100,8 @@ void diag_constant_wanted(Session *s, Span span, const char *who, bool whole);
 void diag_changes(Session *s, Span span, const char *name, const char *who, Span decl);
 void diag_time_misplaced(Session *s, Span span, const char *name);
 void diag_noise_misplaced(Session *s, Span span);
+/* op: of the IR, on the way from a free parameter to the objective. */
+void diag_no_gradient(Session *s, Span span, const char *op, const char *why);
 void diag_draw_misplaced(Session *s, Span span, const char *dist);
 void diag_draw_arguments(Session *s, Span span, const char *dist);
 void diag_choice_outside(Session *s, Span span, Span interval);

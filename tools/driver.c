@@ -42,6 +42,7 @@ bool tool_compile(Compilation *c, const char *path) {
   if (!tool_check(c, path)) return false;
   c->module = ir_lower(c->s, c->arena, c->model);
   if (c->s->errors == 0) c->module = ir_pipeline(c->s, c->module, c->options->after);
+  if (c->s->errors == 0) c->module = ad_pipeline(c->s, c->module, c->options->after);
   if (c->s->errors == 0) ir_warn(c->s, c->module);
   tool_report(c);
   return c->s->errors == 0;

@@ -6,12 +6,16 @@
 static void list_stages(void) {
   fprintf(stderr, "stages: parse, check, lower");
   for (uint32_t i = 0; i < ir_n_passes; i++) fprintf(stderr, ", %s", ir_passes[i].name);
+  fprintf(stderr, "; of fits:");
+  for (uint32_t i = 0; i < ad_n_passes; i++) fprintf(stderr, "%s %s", i ? "," : "", ad_passes[i].name);
   fprintf(stderr, "\n");
 }
 
 static bool known_pass(const char *name) {
   for (uint32_t i = 0; i < ir_n_passes; i++)
     if (!strcmp(ir_passes[i].name, name)) return true;
+  for (uint32_t i = 0; i < ad_n_passes; i++)
+    if (!strcmp(ad_passes[i].name, name)) return true;
   return !name[0] || !strcmp(name, "lower");
 }
 

@@ -2,6 +2,7 @@
 #ifndef NSL_TOOLS_TOOL_H
 #define NSL_TOOLS_TOOL_H
 
+#include "autodiff/ad.h"
 #include "ir/ir.h"
 #include "lang/diag.h"
 #include "lang/model.h"

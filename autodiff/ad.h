@@ -1,0 +1,34 @@
+/* Derivatives of whole simulations, source to source on kernels: what leaves autodiff/, and what its files share.
+ *
+ * A fit arrives from ir/ with its classes at level 2 (one fused step) and its terms as record kernels. Here it becomes
+ * marches: a program over time for all starts side by side (march.c), and its derivatives (forward.c). Every kernel made
+ * here is IR like any other: verified, printed, evaluated by the reference, compiled. */
+#ifndef NSL_AUTODIFF_AD_H
+#define NSL_AUTODIFF_AD_H
+
+#include "ir/ir.h"
+
+extern const IrPass ad_passes[];
+extern const uint32_t ad_n_passes;
+/* Runs the passes of autodiff/passes.def on a module of level 2 that has fits; any other it gives back as it is. after: stops
+ * behind that pass; NULL, or a pass of ir/: runs all. */
+IrModule *ad_pipeline(Session *s, IrModule *m, const char *after);
+
+#define PASS(name, function, exact, doc) IrModule *function(const IrModule *in, Arena *out, Session *s);
+#include "autodiff/passes.def"
+#undef PASS
+
+/* ---- forward.c */
+/* `begin` and `march` with the derivatives by PARAM 0 … n_params-1 of all states that depend on them. State i has its own by
+ * parameter k at n_states + i * n_params + k; rings likewise. */
+typedef struct {
+  Session *s;
+  Arena *arena;
+  uint32_t n_params, n_states, n_rings; /* of the plain form */
+  bool *depends;                        /* [n_states][n_params], then [n_rings][n_params]: structure, found by the passes over it */
+  const IrMarch *curvature;             /* its terms' roots get their products; NULL: none */
+  uint32_t n_added;                     /* states behind all tangents: those products */
+} AdForward;
+IrKernel *ad_forward_kernel(AdForward *f, const IrKernel *k, Name name);
+
+#endif

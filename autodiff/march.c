@@ -1,0 +1,215 @@
+/* A march: the step of a fit's neuron, then what its objective sums, as one kernel over time. Inputs become samples of the
+ * recording; the memory of the spike condition becomes a state; checks go, since a start that diverges is its own affair.
+ *
+ * A mean:      sum += weight * value, over the states after the step.
+ * A residual:  the state V comes from the recording, so the class has no equation for it. Its right-hand side, with the
+ *              recording's mean over the step and the other states' means over the step (the midpoint rule, of second order),
+ *              is summed up to F; what is left over of V(t) - V(t - w) is r = change - (F - F of `lag` steps before), which a
+ *              ring remembers. In this form, integrated and divided by C, the residual has no trivial minimum at zero
+ *              conductance, and noise of the recording is not differentiated.
+ *
+ * Needs level 2. Gives plain.march, its number of states and rings, the samples of each march, and where the sums are. */
+#include "autodiff/ad.h"
+#include "ir/algebra.h"
+#include "ir/pass.h"
+#include "lang/diag.h"
+#include "lang/session.h"
+
+typedef struct {
+  IrBuild b;
+  const IrFit *f;
+  IrMarch *m;
+  IrVal *input;     /* by the class's input: its sample */
+  IrVal *old, *now; /* by the class's state */
+} March;
+
+static uint32_t sample_of(March *w, IrSampleKind kind, uint32_t column, uint32_t term) {
+  for (uint32_t i = 0; i < w->m->samples.n; i++) {
+    const IrSample *p = &w->m->samples.at[i];
+    if (p->kind == kind && p->column == column && p->term == term) return i;
+  }
+  vec_push(w->b.arena, &w->m->samples, ((IrSample){kind, column, term}));
+  return w->m->samples.n - 1;
+}
+
+static IrVal sample(March *w, IrSampleKind kind, uint32_t column, uint32_t term) {
+  const MSweepColumn *c = kind == SAMPLE_WEIGHT ? NULL : &w->f->fit->data.columns.at[column];
+  uint32_t at = sample_of(w, kind, column, term);
+  Name name = c ? c->name : name_fmt(w->b.s, "weight%u", term);
+  return ir_load(&w->b, ir_slot(&w->b, SLOT_SAMPLE, at, name, IR_REAL, c ? c->dim : DIM_NONE));
+}
+
+/* The column that drives an input: of the residual's trace, or of a `drive`. */
+static uint32_t column_of(const March *w, const MVar *input) {
+  if (!name_none(w->m->given) && name_eq(input->name, w->m->given)) return w->m->terms.at[0].term->column;
+  for (uint32_t i = 0; i < w->f->fit->drives.n; i++)
+    if (w->f->fit->drives.at[i].input == input) return w->f->fit->drives.at[i].column;
+  BUG(w->b.s, input->span, "nothing drives %s", name_str(w->b.s, input->name));
+}
+
+static uint32_t state_new(March *w, const char *name, Dim dim, uint32_t *ret_slot) {
+  uint32_t index = w->m->plain.n_states++;
+  *ret_slot = ir_slot(&w->b, SLOT_STATE, index, name_z(w->b.s, name), IR_REAL, dim);
+  return index;
+}
+
+/* ---- the step */
+
+static IrVal prev_begin(March *w, uint32_t *ret_slot) {
+  if (!w->m->class->has_prev) return IR_NONE;
+  state_new(w, "%prev", DIM_NONE, ret_slot);
+  return ir_op2(&w->b, IR_GT, ir_load(&w->b, *ret_slot), alg_num(&w->b, 0.5));
+}
+
+static void prev_end(March *w, const IrCopy *step, uint32_t slot) {
+  IrVal prev = ir_copy_stored(step, SLOT_PREV, 0);
+  if (prev == IR_NONE) return;
+  ir_store(&w->b, slot, ir_op3(&w->b, IR_SELECT, prev, alg_num(&w->b, 1), alg_num(&w->b, 0)));
+}
+
+/* What a fit cannot have in its neuron's step. */
+static bool possible(March *w) {
+  const IrKernel *step = w->m->class->step;
+  for (uint32_t i = 0; i < step->ins.n; i++) {
+    if (!(ir_ops[step->ins.at[i].op].flags & IRF_DRAW)) continue;
+    diag_not_supported(w->b.s, step->ins.at[i].span, "noise in a neuron that is fitted", NULL);
+    return false;
+  }
+  return true;
+}
+
+static uint32_t state_slot(March *w, uint32_t i) {
+  const MVar *var = w->m->class->states.at[i].var;
+  return ir_slot(&w->b, SLOT_STATE, i, var->name, IR_REAL, var->dim);
+}
+
+static IrVal state_old(March *w, uint32_t i) {
+  if (w->old[i] == IR_NONE) w->old[i] = ir_load(&w->b, state_slot(w, i));
+  return w->old[i];
+}
+
+static void step(March *w, IrCopy *c) {
+  const IrClass *k = w->m->class;
+  uint32_t n = k->states.n;
+  w->input = NEW_ARRAY(w->b.arena, IrVal, k->inputs.n + 1);
+  for (uint32_t i = 0; i < k->inputs.n; i++)
+    w->input[i] = sample(w, SAMPLE_MEAN, column_of(w, k->inputs.at[i]), IR_NONE);
+  w->old = NEW_ARRAY(w->b.arena, IrVal, n + 1);
+  w->now = NEW_ARRAY(w->b.arena, IrVal, n + 1);
+  for (uint32_t i = 0; i < n; i++) w->old[i] = IR_NONE, state_old(w, i);
+  c->state = w->old;
+  c->input = w->input;
+  c->unchecked = true;
+  ir_copy_run(c);
+  for (uint32_t i = 0; i < n; i++) {
+    w->now[i] = ir_copy_stored(c, SLOT_STATE, i);
+    if (w->now[i] == IR_NONE) w->now[i] = w->old[i];
+  }
+}
+
+/* ---- terms */
+
+/* A term's expression over these states. Its samples are numbered by column: values at the end of the step. */
+static IrVal term_value(March *w, const IrKernel *k, const IrVal *states) {
+  IrCopy c = ir_copy_of(&w->b, k);
+  IrVal *at = NEW_ARRAY(w->b.arena, IrVal, w->f->fit->data.columns.n + 1);
+  for (uint32_t i = 0; i < k->slots.n; i++)
+    if (k->slots.at[i].kind == SLOT_SAMPLE) at[k->slots.at[i].index] = sample(w, SAMPLE_AT, k->slots.at[i].index, IR_NONE);
+  c.state = states;
+  c.input = w->input;
+  c.sample = at;
+  ir_copy_run(&c);
+  return ir_copy_stored(&c, SLOT_OUT, 0);
+}
+
+static void add_up(March *w, uint32_t term, IrVal value) {
+  IrBuild *b = &w->b;
+  uint32_t slot;
+  w->m->terms.at[term].sum = state_new(w, "%sum", b->k->ins.at[value].dim, &slot);
+  IrVal weight = sample(w, SAMPLE_WEIGHT, IR_NONE, term);
+  ir_store(b, slot, ir_op3(b, IR_FMA, weight, value, ir_load(b, slot)));
+}
+
+static void mean(March *w, uint32_t term) {
+  IrTerm *t = &w->m->terms.at[term];
+  IrVal root = t->root ? term_value(w, t->root, w->now) : IR_NONE;
+  add_up(w, term, t->root ? ir_op2(&w->b, IR_MUL, root, root) : term_value(w, t->value, w->now));
+}
+
+static void residual(March *w, uint32_t term) {
+  IrBuild *b = &w->b;
+  IrTerm *t = &w->m->terms.at[term];
+  uint32_t n = w->m->class->states.n, slot;
+  IrVal *middle = NEW_ARRAY(b->arena, IrVal, n + 1);
+  for (uint32_t i = 0; i < n; i++)
+    middle[i] = w->now[i] == w->old[i] ? w->old[i]
+                                       : alg_mul(b, alg_num(b, 0.5), alg_add(b, w->old[i], w->now[i]));
+  IrVal slope = term_value(w, t->value, middle);
+  state_new(w, "%integral", t->term->state->dim, &slot);
+  IrVal sum = ir_op3(b, IR_FMA, slope, ir_nullary(b, IR_DT), ir_load(b, slot));
+  ir_store(b, slot, sum);
+  uint32_t ring = ir_slot(b, SLOT_RING, w->m->plain.n_rings++, t->term->state->name, IR_REAL, t->term->state->dim);
+  IrVal before = ir_load(b, ring), change = sample(w, SAMPLE_CHANGE, t->term->column, term);
+  ir_store(b, ring, sum);
+  IrVal r = ir_op2(b, IR_SUB, change, ir_op2(b, IR_SUB, sum, before));
+  add_up(w, term, ir_op2(b, IR_MUL, r, r));
+}
+
+static IrKernel *march_kernel(March *w) {
+  IrMarch *m = w->m;
+  Session *s = w->b.s;
+  const char *name = name_str(s, m->class->name);
+  w->b.k = ir_kernel(s, w->b.arena, KERNEL_MARCH, name_fmt(s, "march.%s", name));
+  m->plain.n_states = m->class->states.n;
+  IrCopy c = ir_copy_of(&w->b, m->class->step);
+  uint32_t prev = IR_NONE;
+  c.prev = prev_begin(w, &prev);
+  step(w, &c);
+  if (prev != IR_NONE) prev_end(w, &c, prev);
+  for (uint32_t i = 0; i < m->terms.n; i++) {
+    w->b.span = m->terms.at[i].term->span;
+    if (m->terms.at[i].term->kind == TERM_RESIDUAL) residual(w, i);
+    else mean(w, i);
+  }
+  for (uint32_t i = 0; i < m->class->states.n; i++)
+    if (w->now[i] != w->old[i]) ir_store(&w->b, state_slot(w, i), w->now[i]);
+  return w->b.k;
+}
+
+/* Initial states; what a recording drives begins with the recording. */
+static IrKernel *begin_kernel(March *w, const IrKernel *begin) {
+  w->b.k = ir_kernel(w->b.s, w->b.arena, KERNEL_BEGIN, begin->name);
+  w->b.k->index = begin->index;
+  IrVal *input = NEW_ARRAY(w->b.arena, IrVal, w->m->class->inputs.n + 1);
+  for (uint32_t i = 0; i < begin->slots.n; i++)
+    if (begin->slots.at[i].kind == SLOT_INPUT)
+      input[begin->slots.at[i].index] =
+          sample(w, SAMPLE_MEAN, column_of(w, w->m->class->inputs.at[begin->slots.at[i].index]), IR_NONE);
+  IrCopy c = ir_copy_of(&w->b, begin);
+  c.input = input;
+  ir_copy_run(&c);
+  for (uint32_t i = 0; i < begin->slots.n; i++) {
+    const IrSlot *slot = &begin->slots.at[i];
+    if (c.stored[i] == IR_NONE) continue;
+    w->b.span = w->b.k->ins.at[c.stored[i]].span;
+    ir_store(&w->b, ir_slot(&w->b, slot->kind, slot->index, slot->name, slot->type, slot->dim), c.stored[i]);
+  }
+  return w->b.k;
+}
+
+IrModule *ad_pass_march(const IrModule *in, Arena *out, Session *s) {
+  IrModule *m = ir_module_copy(s, in, out);
+  for (uint32_t i = 0; i < m->fits.n; i++)
+    for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) {
+      IrMarch *march = m->fits.at[i]->marches.at[k];
+      March w = {.b = {.s = s, .arena = out}, .f = m->fits.at[i], .m = march};
+      if (!possible(&w)) continue;
+      march->plain.march = march_kernel(&w);
+      march->plain.begin = begin_kernel(&w, march->plain.begin);
+      for (uint32_t t = 0; t < march->terms.n; t++) march->terms.at[t].value = march->terms.at[t].root = NULL;
+    }
+  for (uint32_t i = 0; i < m->fits.n; i++) /* the steps live on in the marches */
+    for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) m->fits.at[i]->marches.at[k]->class->step = NULL;
+  ir_module_renumber(m, out);
+  return m;
+}

@@ -1,0 +1,220 @@
+/* A fit to IrFit, level 1: the setup of its neuron, a class for the free run and one for each residual, begin kernels,
+ * terms as record kernels, stages with a kernel that makes their objective of the terms' means.
+ *
+ * The neuron's declared params stand in G once, in the block of a first population without kernels: there they are set and
+ * there the fit begins. Each class of the fit has them in its own block as well, without those that are free. */
+#include "ir/lower.h"
+
+#include "lang/diag.h"
+
+static const Dim TIME = {{[DIM_TIME] = DIM_ONE}};
+
+typedef struct {
+  Setup *st;
+  const MFit *fit;
+  IrFit *f;
+  Shape *declared;
+  uint32_t block; /* of the declared params */
+  Shape *run;     /* free run; NULL: no stage needs it yet */
+  VEC(Shape *) driven;
+} FitLower;
+
+/* ---- classes */
+
+static Shape *class_of(FitLower *w, const MVar *given) {
+  if (!given && w->run) return w->run;
+  for (uint32_t i = 0; given && i < w->driven.n; i++)
+    if (w->driven.at[i]->given == given) return w->driven.at[i];
+  Lower *l = w->st->l;
+  Shape *shape = lower_fit_class(l, w->fit, given);
+  if (!shape) return NULL;
+  if (shape->c->pasts.n) {
+    diag_not_supported(l->s, shape->c->pasts.at[0].span, "`delayed` in a neuron that is fitted", NULL);
+    return NULL;
+  }
+  if (given) vec_push(l->a, &w->driven, shape);
+  else w->run = shape;
+  return shape;
+}
+
+/* Initial states by the parameters; where a recording drives a state, it begins with the recording. */
+static IrKernel *lower_begin(FitLower *w, Shape *shape) {
+  Lower *l = w->st->l;
+  IrClass *c = shape->c;
+  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_BEGIN, name_fmt(l->s, "begin.%s", name_str(l->s, c->name)));
+  Scope sc = lower_scope(l, k, LEAF_INIT, shape);
+  for (uint32_t i = 0; i < c->states.n; i++) {
+    const MVar *var = c->states.at[i].var;
+    sc.b.span = var->span;
+    IrVal v = c->states.at[i].counter ? alg_num(&sc.b, 0) : lower_var(&sc, var);
+    sc.b.span = var->span;
+    ir_store(&sc.b, ir_slot(&sc.b, SLOT_STATE, i, var->name, IR_REAL, var->dim), v);
+  }
+  return k;
+}
+
+/* ---- terms */
+
+static IrKernel *term_kernel(FitLower *w, Shape *shape, const char *what, const MExpr *e) {
+  Lower *l = w->st->l;
+  Name name = name_fmt(l->s, "%s.%s", what, name_str(l->s, shape->c->name));
+  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_RECORD, name);
+  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
+  IrVal v = lower_expr(&sc, e);
+  sc.b.span = e->span;
+  if (k->ins.at[v].type == IR_BOOL) v = ir_op3(&sc.b, IR_SELECT, v, alg_num(&sc.b, 1), alg_num(&sc.b, 0));
+  ir_store(&sc.b, ir_slot(&sc.b, SLOT_OUT, 0, name_z(l->s, what), IR_REAL, k->ins.at[v].dim), v);
+  return k;
+}
+
+static IrTerm lower_term(FitLower *w, Shape *shape, const MTerm *m) {
+  Setup *st = w->st;
+  IrTerm t = {.term = m, .measure = setup_new(st, 1), .sum = IR_NONE, .gradient = IR_NONE, .curvature = IR_NONE};
+  t.over = setup_slot_as(st, m->over, TIME, "over");
+  t.from = setup_slot_as(st, m->from, TIME, "from");
+  t.to = setup_slot_as(st, m->to, TIME, "to");
+  t.value = term_kernel(w, shape, "term", m->kind == TERM_MEAN ? m->value : m->state->equation);
+  if (m->root) t.root = term_kernel(w, shape, "root", m->root);
+  ptr_set(st->l->a, &st->numbers, m->global, t.measure);
+  return t;
+}
+
+static IrMarch *march_new(FitLower *w, const MVar *given) {
+  Shape *shape = class_of(w, given);
+  if (!shape) return NULL;
+  IrMarch *march = NEW(w->st->l->a, IrMarch);
+  march->class = shape->c;
+  if (given) march->given = given->name;
+  march->plain.begin = lower_begin(w, shape);
+  return march;
+}
+
+/* A residual of a neuron whose spikes change states would need them fired by the recording. */
+static bool residual_possible(FitLower *w, const MTerm *m) {
+  const MComponent *c = w->fit->x->populations.at[0]->component;
+  if (!c->spikes.n || !c->spikes.at[0]->body.n) return true;
+  diag_not_supported(w->st->l->s, m->span, "a residual of a neuron whose spikes change its states",
+                     "Fit it by `mean(...)` terms, or declare its spikes by the equations.");
+  return false;
+}
+
+/* One free run for all terms that are means; one march for each residual. */
+static void lower_terms(FitLower *w, IrStage *stage) {
+  Arena *a = w->st->l->a;
+  IrMarch *run = NULL;
+  for (uint32_t i = 0; i < stage->stage->terms.n; i++) {
+    const MTerm *m = stage->stage->terms.at[i];
+    IrMarch *march = run;
+    if (m->kind == TERM_RESIDUAL && !residual_possible(w, m)) continue;
+    if (m->kind == TERM_RESIDUAL || !run) {
+      march = march_new(w, m->kind == TERM_RESIDUAL ? m->state : NULL);
+      if (!march) return;
+      vec_push(a, &stage->marches, w->f->marches.n);
+      vec_push(a, &w->f->marches, march);
+      if (m->kind == TERM_MEAN) run = march;
+    }
+    Shape *shape = class_of(w, m->kind == TERM_RESIDUAL ? m->state : NULL);
+    IrTerm t = lower_term(w, shape, m);
+    vec_push(a, &march->terms, t);
+  }
+}
+
+/* ---- objectives: a second setup kernel, run for each start with its means */
+
+static void load_globals(Setup *to, const MExpr *e) {
+  if (!e) return;
+  if (e->kind == MX_GLOBAL && ptr_get(&to->slots, e->global) == IR_NONE) {
+    uint32_t slot = ptr_get(&to->numbers, e->global);
+    ptr_set(to->l->a, &to->slots, e->global, setup_load(to, slot, e->global->path, e->global->dim));
+  }
+  for (uint32_t i = 0; i < e->n_args; i++) load_globals(to, e->args[i]);
+}
+
+static void lower_objective(FitLower *w, IrStage *stage) {
+  Setup *st = w->st;
+  Lower *l = st->l;
+  Setup to = {.l = l, .mx = st->mx, .x = st->x, .numbers = st->numbers};
+  const char *name = name_none(stage->stage->name) ? name_str(l->s, w->fit->name) : name_str(l->s, stage->stage->name);
+  stage->objective = ir_kernel(l->s, l->a, KERNEL_SETUP, name_fmt(l->s, "objective.%s", name));
+  to.scope = lower_scope(l, stage->objective, LEAF_SETUP, NULL);
+  to.scope.setup = &to;
+  VEC(IrVal) atoms = {0};
+  load_globals(&to, stage->stage->objective);
+  IrBuild *b = &to.scope.b;
+  IrVal loss = lower_expr(&to.scope, stage->stage->objective);
+  for (uint32_t i = 0; i < stage->marches.n; i++) {
+    const IrMarch *march = w->f->marches.at[stage->marches.at[i]];
+    for (uint32_t k = 0; k < march->terms.n; k++)
+      vec_push(l->a, &atoms, ptr_get(&to.slots, march->terms.at[k].term->global));
+  }
+  IrTangents t = ir_tangents(b, atoms.at, atoms.n, &loss, 1);
+  b->span = stage->stage->objective->span;
+  if (t.why) diag_no_gradient(l->s, b->k->ins.at[t.where].span, ir_ops[b->k->ins.at[t.where].op].text, t.why);
+  stage->loss = setup_new(st, 1);
+  setup_store(&to, stage->loss, name_z(l->s, "loss"), loss, false);
+  for (uint32_t i = 0; i < atoms.n; i++) {
+    IrVal d = ir_tangent(&t, loss, i);
+    uint32_t slot = setup_new(st, 1);
+    vec_push(l->a, &stage->slopes, slot);
+    setup_store(&to, slot, name_fmt(l->s, "slope%u", i), d == IR_NONE ? alg_num(b, 0) : d, false);
+  }
+}
+
+/* ---- free parameters */
+
+static void lower_free(FitLower *w) {
+  Setup *st = w->st;
+  setup_enter(st, w->declared, w->block);
+  for (uint32_t i = 0; i < w->fit->free.n; i++) {
+    const MFree *m = &w->fit->free.at[i];
+    const MSetting *set = w->declared->setting[m->var->index];
+    const MExpr *start = set ? set->value : m->var->value;
+    IrFree f = {.lo = IR_NONE, .hi = IR_NONE};
+    f.value = m->initial ? start ? setup_slot_as(st, start, m->var->dim, "start") : setup_new(st, 1)
+                         : w->block + w->declared->index[m->var->index];
+    if (m->domain.has && m->domain.lo) f.lo = setup_slot_as(st, m->domain.lo, m->var->dim, "lo");
+    if (m->domain.has && m->domain.hi) f.hi = setup_slot_as(st, m->domain.hi, m->var->dim, "hi");
+    vec_push(st->l->a, &w->f->free, f);
+  }
+  setup_enter(st, NULL, 0);
+}
+
+static void declare(FitLower *w) {
+  Setup *st = w->st;
+  w->declared = lower_declared(st->l, w->fit);
+  setup_population(st, w->fit->x->populations.at[0], w->declared);
+  w->block = st->x->populations.at[0].block;
+}
+
+static void lower_fit_of(Lower *l, const MFit *fit) {
+  Setup st = {.l = l, .mx = fit->x, .x = NEW(l->a, IrExperiment)};
+  uint32_t errors = l->s->errors;
+  st.x->experiment = fit->x;
+  st.x->setup = ir_kernel(l->s, l->a, KERNEL_SETUP, name_fmt(l->s, "setup.%s", name_str(l->s, fit->name)));
+  st.scope = lower_scope(l, st.x->setup, LEAF_SETUP, NULL);
+  st.scope.setup = &st;
+  setup_globals(&st);
+  st.x->dt = setup_slot_as(&st, fit->x->dt, TIME, "dt");
+  st.x->seed = setup_slot(&st, fit->x->seed, "seed");
+  st.x->seed_last = IR_NONE;
+  FitLower w = {.st = &st, .fit = fit, .f = NEW(l->a, IrFit)};
+  w.f->fit = fit;
+  w.f->x = st.x;
+  declare(&w);
+  lower_free(&w);
+  for (uint32_t i = 0; i < fit->stages.n; i++) {
+    IrStage stage = {.stage = fit->stages.at[i]};
+    lower_terms(&w, &stage);
+    if (l->s->errors > errors) return;
+    lower_objective(&w, &stage);
+    vec_push(l->a, &w.f->stages, stage);
+  }
+  if (w.run) setup_twin(&st, fit->x->populations.at[0], w.run, w.block, w.declared);
+  for (uint32_t i = 0; i < w.driven.n; i++)
+    setup_twin(&st, fit->x->populations.at[0], w.driven.at[i], w.block, w.declared);
+  vec_push(l->a, &l->m->fits, w.f);
+}
+
+void lower_fits(Lower *l) {
+  for (uint32_t i = 0; i < l->m->model->fits.n; i++) lower_fit_of(l, l->m->model->fits.at[i]);
+}
