@@ -25,6 +25,8 @@ typedef struct {
   Session *s;
   Arena *arena;
   uint32_t n_params, n_states, n_rings; /* of the plain form */
+  uint32_t n_free;                      /* direction: their number; n_params is 1, PARAM n_free + k the direction's component k. Else 0 */
+  const Dim *dims;                      /* of the parameters */
   bool *depends;                        /* [n_states][n_params], then [n_rings][n_params]: structure, found by the passes over it */
   const IrMarch *curvature;             /* its terms' roots get their products; NULL: none */
   uint32_t n_added;                     /* states behind all tangents: those products */

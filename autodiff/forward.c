@@ -101,21 +101,22 @@ static uint32_t depend_at(const Forward *w, SlotKind kind, uint32_t index) {
   return ((kind == SLOT_RING ? w->f->n_states : 0) + index) * w->f->n_params;
 }
 
+/* Of a derivative by a parameter; along a direction: that of the value. */
+static Dim dim_by(const Forward *w, Dim dim, uint32_t param) { return dim_div(dim, w->f->dims[param]); }
+
 /* Where the derivative of a state or a ring by parameter k lies. */
 static uint32_t tangent_slot(Forward *w, const IrSlot *slot, uint32_t k) {
   uint32_t plain = slot->kind == SLOT_RING ? w->f->n_rings : w->f->n_states;
-  Dim dim = slot->dim;
-  for (uint32_t i = 0; i < w->r.in->slots.n; i++) {
-    const IrSlot *p = &w->r.in->slots.at[i];
-    if (p->kind == SLOT_PARAM && p->index == k) dim = dim_div(slot->dim, p->dim);
-  }
+  Dim dim = dim_by(w, slot->dim, k);
   return ir_slot(w->b, slot->kind, plain + slot->index * w->f->n_params + k,
                  name_fmt(w->b->s, "d%s.%u", name_none(slot->name) ? "" : name_str(w->b->s, slot->name), k), IR_REAL, dim);
 }
 
 static void row_of_load(Forward *w, IrVal old, const IrSlot *slot) {
   IrVal *by = params_new(w);
-  if (slot->kind == SLOT_PARAM && slot->index < w->f->n_params) by[slot->index] = alg_num(w->b, 1);
+  if (slot->kind == SLOT_PARAM && w->f->n_free)
+    by[0] = ir_load(w->b, ir_slot(w->b, SLOT_PARAM, w->f->n_free + slot->index, slot->name, IR_REAL, slot->dim));
+  else if (slot->kind == SLOT_PARAM) by[slot->index] = alg_num(w->b, 1);
   if (slot->kind == SLOT_STATE || slot->kind == SLOT_RING)
     for (uint32_t k = 0; k < w->f->n_params; k++)
       if (w->f->depends[depend_at(w, slot->kind, slot->index) + k]) by[k] = ir_load(w->b, tangent_slot(w, slot, k));
@@ -210,14 +211,6 @@ static void loop_begin(Forward *w, IrVal at) {
   w->loop = at;
   for (IrVal i = at + 1; k->ins.at[i].op == IR_CARRY; i++) w->inner[i] = expand(w, &w->row[k->ins.at[i].arg[0]]);
   ir_rewrite_copy(&w->r, at);
-}
-
-static Dim dim_by(const Forward *w, Dim dim, uint32_t param) {
-  for (uint32_t i = 0; i < w->r.in->slots.n; i++) {
-    const IrSlot *p = &w->r.in->slots.at[i];
-    if (p->kind == SLOT_PARAM && p->index == param) return dim_div(dim, p->dim);
-  }
-  return dim;
 }
 
 static void loop_carry(Forward *w, IrVal at) {
@@ -348,6 +341,23 @@ static IrMarchForm form_of(AdForward *f, const IrMarch *m, const char *what) {
   return form;
 }
 
+static IrMarchForm direction_of(const AdForward *all, const IrMarch *m) {
+  static const Dim plain;
+  AdForward f = *all;
+  f.n_free = all->n_params;
+  f.n_params = 1;
+  f.curvature = NULL;
+  f.depends = NEW_ARRAY(f.arena, bool, f.n_states + f.n_rings + 1);
+  f.dims = &plain;
+  return form_of(&f, m, "direction");
+}
+
+static const Dim *dims_of(const IrFit *f, Arena *a) {
+  Dim *dims = NEW_ARRAY(a, Dim, f->free.n + 1);
+  for (uint32_t k = 0; k < f->free.n; k++) dims[k] = f->fit->free.at[k].var->dim;
+  return dims;
+}
+
 IrModule *ad_pass_forward(const IrModule *in, Arena *out, Session *s) {
   IrModule *m = ir_module_copy(s, in, out);
   for (uint32_t i = 0; i < m->fits.n; i++)
@@ -356,8 +366,10 @@ IrModule *ad_pass_forward(const IrModule *in, Arena *out, Session *s) {
       AdForward f = {.s = s, .arena = out, .n_params = m->fits.at[i]->free.n, .n_states = march->plain.n_states,
                      .n_rings = march->plain.n_rings};
       f.depends = NEW_ARRAY(out, bool, (f.n_states + f.n_rings) * f.n_params + 1);
+      f.dims = dims_of(m->fits.at[i], out);
       lay_out(&f, march);
       march->gradient = form_of(&f, march, "gradient");
+      if (s->errors == 0) march->direction = direction_of(&f, march);
       f.curvature = some_squares(march) ? march : NULL;
       if (f.curvature && s->errors == 0) march->curvature = form_of(&f, march, "curvature");
     }

@@ -390,6 +390,7 @@ static struct nsl_march march_of(Table *t, IrMarch *const *p) {
   EACH(t, &out, terms, term, m->terms, term_of);
   out.plain = form_of(t, &m->plain);
   out.gradient = form_of(t, &m->gradient);
+  out.direction = form_of(t, &m->direction);
   out.curvature = form_of(t, &m->curvature);
   out.reverse = (struct nsl_march_back){code_of(t, m->reverse.record), code_of(t, m->reverse.back),
                                         code_of(t, m->reverse.end), m->reverse.n_tape, m->reverse.n_states};

@@ -260,7 +260,9 @@ typedef struct {
  * A march is a program over time: `begin` once, then `march` for every step of a sweep. Its states are, in this order,
  * those of its class, the sums of its terms, and what a derivative adds. From a march autodiff/ makes
  *   gradient   forward mode: the states' derivatives by each parameter go along; each term's sum gets its gradient
- *   curvature  the same, and each term's sum of products of its root's derivatives: J'J, rows of the upper triangle
+ *   direction  the states' derivative along one direction for each element: PARAM n_free + k is its component k; a term's is
+ *              state n_states + sum. For few starts, whose elements are then the directions
+ *   curvature  the gradient form, and each term's sum of products of its root's derivatives: J'J, rows of the upper triangle
  *   record, back   reverse mode: `record` is `march` that writes its tape, `back` runs from the last step to the first */
 typedef enum {
   SAMPLE_MEAN,   /* the column's mean over the step: what drives */
@@ -297,7 +299,7 @@ typedef struct {
   Name given;              /* residual: the state that a recording drives; else empty */
   VEC(IrSample) samples;   /* SLOT_SAMPLE indices */
   VEC(IrTerm) terms;
-  IrMarchForm plain, gradient, curvature;
+  IrMarchForm plain, gradient, direction, curvature;
   IrMarchBack reverse;
 } IrMarch;
 typedef struct {

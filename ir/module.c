@@ -143,6 +143,7 @@ static IrMarch *march_copy(Session *s, const IrModule *in, const IrModule *made,
   }
   form_copy(s, in, made, &copy->plain);
   form_copy(s, in, made, &copy->gradient);
+  form_copy(s, in, made, &copy->direction);
   form_copy(s, in, made, &copy->curvature);
   copy->reverse.record = stand_in(s, in, made, march->reverse.record);
   copy->reverse.back = stand_in(s, in, made, march->reverse.back);
@@ -233,7 +234,7 @@ static void fit_used(IrModule *m, Arena *a, const IrFit *f) {
   experiment_used(m, a, f->x);
   for (uint32_t i = 0; i < f->marches.n; i++) {
     const IrMarch *march = f->marches.at[i];
-    const IrMarchForm *const forms[] = {&march->plain, &march->gradient, &march->curvature};
+    const IrMarchForm *const forms[] = {&march->plain, &march->gradient, &march->direction, &march->curvature};
     for (size_t k = 0; k < COUNT_OF(forms); k++) {
       add_used(m, a, forms[k]->begin);
       add_used(m, a, forms[k]->march);

@@ -395,6 +395,7 @@ static void verify_fit(VerifyModule *vm, const IrFit *f) {
     const IrMarch *march = f->marches.at[i];
     verify_form(vm, &march->plain);
     verify_form(vm, &march->gradient);
+    verify_form(vm, &march->direction);
     verify_form(vm, &march->curvature);
     verify_use(vm, march->reverse.record, KERNEL_MARCH, NULL);
     verify_use(vm, march->reverse.back, KERNEL_BACK, NULL);
