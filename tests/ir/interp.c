@@ -224,6 +224,83 @@ static void test_subnormals(void) {
   rig_end(&r);
 }
 
+/* x gains p * sample, y sums what x was two steps before, and the tape keeps x and the time. Three steps, elements
+ * 8 to 15, rows of 20. */
+static void march_build(Rig *r, double *x, double *y, double *p, const double *sample, double *ring, double *tape) {
+  uint32_t sx = rig_slot(r, SLOT_STATE, 0, x), sy = rig_slot(r, SLOT_STATE, 1, y), sp = rig_slot(r, SLOT_PARAM, 0, p);
+  uint32_t ss = rig_slot(r, SLOT_SAMPLE, 0, (void *)(uintptr_t)sample), sr = rig_slot(r, SLOT_RING, 0, ring);
+  uint32_t st = rig_slot(r, SLOT_TAPE, 0, tape);
+  Dim ms = DIM_NONE;
+  ms.e[DIM_TIME] = DIM_ONE;
+  IrVal gain = ir_op2(&r->b, IR_MUL, ir_load(&r->b, sp), ir_load(&r->b, ss));
+  IrVal before = ir_load(&r->b, sx), after = ir_op2(&r->b, IR_ADD, before, gain), old = ir_load(&r->b, sr);
+  IrVal t = ir_op2(&r->b, IR_MUL, ir_nullary(&r->b, IR_TIME), ir_const(&r->b, 1000, dim_div(DIM_NONE, ms)));
+  ir_store(&r->b, sx, after);
+  ir_store(&r->b, sy, ir_op2(&r->b, IR_ADD, ir_load(&r->b, sy), old));
+  ir_store(&r->b, sr, after);
+  ir_store(&r->b, st, ir_op2(&r->b, IR_ADD, after, t));
+  r->env.ring_row = r->env.tape_row = 20;
+  r->env.ring_mask = 3, r->env.lag = 2, r->env.dt = 0.25;
+}
+
+static void test_march(void) {
+  Rig r;
+  double x[16] = {0}, y[16] = {0}, p[16], ring[80] = {0}, tape[100] = {0};
+  static const double sample[5] = {1, 10, 100, 1000, 10000};
+  for (int e = 0; e < 16; e++) p[e] = e;
+  rig_begin(&r, KERNEL_MARCH, 8, 8);
+  march_build(&r, x, y, p, sample, ring, tape);
+  r.env.steps = 3;
+  rig_run(&r);
+  tap_ok(x[9] == 9 * 111 && x[15] == 15 * 111 && x[7] == 0, "march: all steps, a sample for each");
+  tap_ok(y[9] == 9, "march: a ring gives what was stored `lag` steps before, 0 before that");
+  tap_ok(tape[9] == 9 + 1250 && tape[29] == 9 * 11 + 1500 && tape[49] == 9 * 111 + 1750 && tape[69] == 0,
+         "march: a row of the tape for each step, and its time");
+  r.slots[3] = (void *)(uintptr_t)(sample + 3);
+  r.slots[5] = tape + 60;
+  r.env.step += 3, r.env.steps = 2;
+  rig_run(&r);
+  tap_ok(x[9] == 9 * 11111 && y[9] == 9 * (1 + 11 + 111) && tape[89] == x[9] + 2250, "march: goes on in the next call");
+  r.env.steps = 0;
+  rig_run(&r);
+  tap_ok(x[9] == 9 * 11111, "march: a call of no steps");
+  rig_end(&r);
+}
+
+/* The adjoint of a sum with a delay: a is 1 from the last step on, and gets what its ring holds of 2 steps behind. */
+static void test_back(void) {
+  Rig r;
+  double a[8] = {0}, b[8] = {0}, ring[32] = {0}, tape[40];
+  for (int i = 0; i < 40; i++) tape[i] = i / 8 + 1;
+  rig_begin(&r, KERNEL_BACK, 0, 8);
+  uint32_t sa = rig_slot(&r, SLOT_STATE, 0, a), sb = rig_slot(&r, SLOT_STATE, 1, b), st = rig_slot(&r, SLOT_TAPE, 0, tape),
+           sr = rig_slot(&r, SLOT_RING, 0, ring);
+  IrVal digits = ir_op2(&r.b, IR_MUL, ir_load(&r.b, sa), ir_const(&r.b, 10, DIM_NONE)), now = ir_load(&r.b, st);
+  IrVal late = ir_load(&r.b, sr);
+  ir_store(&r.b, sa, ir_op2(&r.b, IR_ADD, digits, now));
+  ir_store(&r.b, sr, now);
+  ir_store(&r.b, sb, ir_op2(&r.b, IR_ADD, ir_op2(&r.b, IR_MUL, ir_load(&r.b, sb), ir_const(&r.b, 10, DIM_NONE)), late));
+  r.env.ring_row = r.env.tape_row = 8, r.env.ring_mask = 3, r.env.lag = 2, r.env.steps = 5;
+  rig_run(&r);
+  tap_ok(a[0] == 54321 && a[7] == 54321, "back: from the last step to the first");
+  tap_ok(b[3] == 543, "back: a ring gives what was stored `lag` steps behind: %g", b[3]);
+  rig_end(&r);
+}
+
+static void test_begin(void) {
+  Rig r;
+  double x[16], p[16];
+  for (int e = 0; e < 16; e++) p[e] = e, x[e] = -1;
+  rig_begin(&r, KERNEL_BEGIN, 8, 8);
+  r.env.f32 = true;
+  r.u[1] = 0.1;
+  IrVal v = ir_op2(&r.b, IR_MUL, ir_load(&r.b, rig_slot(&r, SLOT_PARAM, 0, p)), ir_load(&r.b, rig_slot(&r, SLOT_UNIFORM, 1, NULL)));
+  ir_store(&r.b, rig_slot(&r, SLOT_STATE, 0, x), v);
+  rig_run(&r);
+  tap_ok(x[9] == 9 * 0.1 && x[15] == 15 * 0.1 && x[7] == -1, "begin: float64, also in an f32 program");
+  rig_end(&r);
+}
+
 /* How much of what random kernels store is worth comparing. */
 static void test_random(void) {
   int finite = 0, all = 0, zero = 0;
@@ -255,6 +332,9 @@ int main(void) {
   test_setup();
   test_run();
   test_subnormals();
+  test_begin();
+  test_march();
+  test_back();
   test_random();
   return tap_done();
 }

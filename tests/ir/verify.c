@@ -222,8 +222,44 @@ static void test_loop(size_t i) {
   session_free(s);
 }
 
+/* ---- kernels over time: one fault in each body; slots 0 state, 1 param, 2 sample, 3 ring, 4 tape; %0 a real */
+static const struct {
+  const char *kind, *body, *complaint;
+} march_faults[] = {
+    {"march", "%1 = load 3 \"r\" : real []\nstore 3 \"r\" %1\nstore 4 \"t\" %1\n", NULL},
+    {"back", "%1 = load 4 \"t\" : real []\nstore 3 \"r\" %1\n", NULL},
+    {"march", "%1 = load 3 \"r\" : real []\nstore 0 \"x\" %1\n", "a ring that nothing is stored to"},
+    {"march", "store 3 \"r\" %0\n%2 = load 3 \"r\" : real []\n", "loaded after it was stored"},
+    {"march", "%1 = load 4 \"t\" : real []\n", "kernels of this kind may not do this with such a slot"},
+    {"back", "store 4 \"t\" %0\n", "kernels of this kind may not do this with such a slot"},
+    {"march", "store 1 \"p\" %0\n", "kernels of this kind may not do this with such a slot"},
+    {"back", "store 2 \"s\" %0\n", "kernels of this kind may not do this with such a slot"},
+    {"begin", "store 0 \"x\" %0\n", "kernels of this kind have no such slots"},
+    {"march", "check 0 %0\n", "checks belong into step kernels"},
+    {"march", "%1 = noise 3 : real []\n", "no draws in a kernel of a fit"},
+    {"step", "%1 = load 2 \"s\" : real []\n", "kernels of this kind have no such slots"},
+};
+
+static void test_march(size_t i) {
+  Session *s = session_new();
+  const char *error = NULL;
+  const char *text = arena_printf(s->arena,
+                                  "kernel %s \"a\" 0\nslot 0 state 0 \"x\" real []\nslot 1 param 0 \"p\" real []\n"
+                                  "slot 2 sample 0 \"s\" real []\nslot 3 ring 0 \"r\" real []\n"
+                                  "slot 4 tape 0 \"t\" real []\n%%0 = load 1 \"p\" : real []\n%send\n",
+                                  march_faults[i].kind, march_faults[i].body);
+  IrModule *m = ir_read(s, s->arena, text, &error);
+  if (m) m->level = 2;
+  int n = 0;
+  const char *found = m ? complaints(s, m, &n) : error, *want = march_faults[i].complaint;
+  tap_ok(m && (want ? strstr(found, want) != NULL : n == 0), "%s: %s", march_faults[i].kind, want ? want : "a sound one");
+  if (!m || !want) printf("# %s\n", found);
+  session_free(s);
+}
+
 int main(void) {
   for (size_t i = 0; i < COUNT_OF(loop_faults); i++) test_loop(i);
+  for (size_t i = 0; i < COUNT_OF(march_faults); i++) test_march(i);
   Session *s = session_new();
   const char *error = NULL;
   int n;
