@@ -82,11 +82,17 @@ static void row_is_atom(Forward *w, Row *row, IrVal *by) {
   if (any) row_add(w, row, atom_new(w, by), alg_num(w->b, 1));
 }
 
+/* Closing costs one multiplication for each derivative of each atom, and saves one for each atom but one in every operation
+ * that follows. */
 static void close_row(Forward *w, IrVal old) {
   Row *row = &w->row[old];
-  uint32_t wide = 0;
-  for (uint32_t i = 0; i < row->n; i++) wide += w->atoms.at[row->atom[i]].n > 1;
-  if (wide >= 2 && w->uses[old] >= 2) row_is_atom(w, row, expand(w, row));
+  uint32_t wide = 0, cost = 0;
+  for (uint32_t i = 0; i < row->n; i++) {
+    wide += w->atoms.at[row->atom[i]].n > 1;
+    cost += w->atoms.at[row->atom[i]].n;
+  }
+  bool cheap = row->n >= 2 && cost <= 2 * w->uses[old] * (row->n - 1);
+  if (cheap || (wide >= 2 && w->uses[old] >= 2)) row_is_atom(w, row, expand(w, row));
 }
 
 static uint32_t row_find(const Row *row, uint32_t atom) {
