@@ -94,6 +94,11 @@ static void cut_units(Session *s, CgProgram *p, const CgTarget *target, bool onc
   }
 }
 
+static void unit_make(CgUnit *u) {
+  if (u->kind == UNIT_HOT && !u->want_text) u->object = cg_hot_object(u->target);
+  else cg_unit_compile(u);
+}
+
 typedef struct {
   CgProgram *p;
   CgWatch *watch;
@@ -107,7 +112,7 @@ static void *work(void *arg) {
     unsigned i = atomic_fetch_add(&w->next, 1);
     if (i >= w->p->units.n) return NULL;
     cg_watch_unit(w->watch, me, &w->p->units.at[i]);
-    cg_unit_compile(&w->p->units.at[i]);
+    unit_make(&w->p->units.at[i]);
     cg_watch_unit(w->watch, me, NULL);
   }
 }

@@ -79,6 +79,9 @@ void cg_math_link(CgUnit *u); /* after the last cg_math_function */
 extern const char *const cg_hot_names[]; /* rows of runtime/hot.def */
 extern const uint32_t cg_n_hot;
 
+/* hot.c: the hot functions of a level, compiled when nslc was */
+CgBytes cg_hot_object(const CgTarget *target);
+
 /* debug.c; all do nothing without u->debug */
 void cg_debug_begin(CgUnit *u);
 void cg_debug_kernel(CgUnit *u, const IrKernel *k, LLVMValueRef function, unsigned lanes, bool f32);
