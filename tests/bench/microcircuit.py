@@ -61,7 +61,7 @@ def nest_row(python, variant, a):
         print(f"{variant}: NEST failed: {p.stderr.strip().splitlines()[-1:]}")
         return
     r = json.loads(p.stdout.strip().splitlines()[-1])
-    print(ROW.format(variant, r["peer"], 2, f"{r['build_s']:.1f}", f"{r['rtf']:.1f}", "", f"{r['gb']:.2f}", "", "", shown(r["rates_hz"])), flush=True)
+    print(ROW.format(variant, r["peer"], 2, f"{r['build_s']:.1f}", f"{r['rtf']:.1f}", f"{r['cpu_rtf']:.1f}", f"{r['gb']:.2f}", "", "", shown(r["rates_hz"])), flush=True)
 
 
 def main():

@@ -81,11 +81,12 @@ def main():
     nest.Cleanup()
     built = time.perf_counter() - began
     nest.Simulate(a.presim)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     nest.Simulate(a.ms)
-    wall = time.perf_counter() - began
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     print(json.dumps({"peer": "NEST " + nest.__version__, "build_s": built, "rtf": wall / a.ms * 1000,
-                      "gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024e-9, "synapses": int(nest.num_connections),
+                      "cpu_rtf": cpu / a.threads / a.ms * 1000, "gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024e-9,
+                      "synapses": int(nest.num_connections),
                       "rates_hz": [r.n_events / n / a.ms * 1000 for r, n in zip(recorders, N)]}))
 
 
