@@ -21,7 +21,7 @@ extern const struct rt_wire nsl_wire __attribute__((weak));
 
 /* ---- beginning and end */
 
-/* As many processes as mpirun has started of a program without MPI, by the variables of the common ones. */
+/* As many processes as mpirun has started, by the variables of the common ones: not what this program's MPI knows. */
 static unsigned started(void) {
   static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -40,10 +40,15 @@ int rt_ranks_begin(struct rt_mem *m, const volatile int *interrupt, struct rt_ra
     return 0;
   }
   if (r.wire->begin(&r.rank, &r.n, &r.here)) return rt_fail(NSL_ECANNOT, "MPI cannot begin");
+  r.wire->library(r.library, sizeof r.library);
+  if (r.n == 1 && started() > 1) { /* else each would be a run of its own, all in one folder */
+    r.wire->end();
+    return rt_fail(NSL_ECANNOT, "mpirun has started %u processes, of which this one knows nothing: the program was "
+                                "built with %s, and only that one's own mpirun can start it", started(), r.library);
+  }
   struct rt_ranks *own = rt_alloc(m, 1, sizeof *own);
   if (!own) return NSL_EMEMORY;
   *own = r;
-  own->wire->library(own->library, sizeof own->library);
   *ret_ranks = own;
   return 0;
 }

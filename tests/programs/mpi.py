@@ -251,19 +251,23 @@ experiment e { network net
         t.check(a["error"] == b["error"] and a["duration_ms"] == b["duration_ms"], f"{n} ranks: run.json too", (a.get("error"), b.get("error")))
 
 
-def children(pid):
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()
-    return [int(x) for x in found]
+def ranks_of(process, program):
+    """Process ids of the ranks, in the order in which they were started; MPICH has a process of its own between mpirun and them."""
+    table = [x.split(None, 2) for x in subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True).stdout.splitlines()]
+    below = {str(process.pid)}
+    for _ in range(3):
+        below |= {pid for pid, parent, _ in table if parent in below}
+    return sorted(int(pid) for pid, _, args in table if pid in below and args.startswith(program))
 
 
-def started(process, out):
+def started(process, program, out):
     """The ranks, as soon as they simulate: the temporary files are there."""
     for _ in range(200):
         time.sleep(0.05)
         if os.path.isdir(out) and any(x.startswith(".V.csv") for x in os.listdir(out)):
             time.sleep(0.3)
             break
-    return children(process.pid)
+    return ranks_of(process, program)
 
 
 def lost(t, program):
@@ -272,7 +276,7 @@ def lost(t, program):
         out = t.path(f"lost{who}.out")
         process = subprocess.Popen([*LAUNCH, "-n", "2", program, "--duration", "1000 s", "--csv", "--out", out, "--threads", "1"], env=ENV,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        own = started(process, out)
+        own = started(process, program, out)
         if t.check(len(own) >= 2, "two ranks run", own):
             os.kill(own[who], signal.SIGKILL)
         try:
@@ -286,7 +290,7 @@ def lost(t, program):
     out = t.path("stopped.out")
     process = subprocess.Popen([*LAUNCH, "-n", "2", program, "--duration", "1000 s", "--csv", "--no-report", "--out", out, "--threads", "1"], env=ENV,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    own = started(process, out)
+    own = started(process, program, out)
     if own:
         os.kill(own[-1], signal.SIGINT)
     try:
@@ -306,6 +310,14 @@ def lost(t, program):
         size, least = (os.path.getsize(os.path.join(x, "V.h5")) for x in (out, t.path("again.out")))
         t.check(info["output"]["ranks_of_records"] == 2 and size <= 1.1 * least + 65536 and same_rows(out, t.path("again.out"), info["duration_ms"] / 0.5),
                 "so are the records that both ranks wrote, without room for the rows that were not simulated", (size, least, info["output"]))
+
+
+def foreign(t, program):
+    """An mpirun that is not that of the program's MPI starts processes that know nothing of each other."""
+    name = "PMI_SIZE" if "--oversubscribe" in LAUNCH else "OMPI_COMM_WORLD_SIZE"
+    p = call(program, "--quiet", "--out", t.path("foreign.out"), env={**ENV, name: "2"}, timeout=60)
+    t.check(p.returncode == 1 and "only that one's own mpirun can start it" in p.stderr and not os.path.exists(t.path("foreign.out")),
+            "the mpirun of another MPI is refused", p.stderr)
 
 
 def without(t):
@@ -332,6 +344,7 @@ def main():
         same_as_one(t, "model", program, (), (1, 2), (2, 1), (3, 2))
         together(t, program)
         faults(t, program)
+        foreign(t, program)
         lost(t, program)
     circle = build(t, "circle", CIRCLE)
     if circle:
