@@ -1,105 +1,38 @@
 /* Forward mode: a kernel of a fit with the derivatives of its states by the free parameters, source to source.
  *
- * Each value has a short row of slopes by "atoms": parameters, states, and values at which rows were closed. An atom has its
- * derivatives by all parameters (for a parameter itself, 1 and zeros). So the partials of a step are found once, as scalars, and
- * multiplied with the long rows only where a state is stored: the local Jacobian of derivatives.md §2. A value that is used
- * more than once and hangs on several states is closed: it becomes an atom, or stages of a Runge-Kutta step would carry ever
- * longer rows. What cannot depend on a parameter has no derivative in memory or in code: which does is found by running over
- * `begin` and `march` until nothing is added.
+ * The kernel is copied; beside it grows the graph of its partial derivatives (ops.def), from the derivatives of what it loads to
+ * what it stores. At the end, and before each part of a loop, the graph is eliminated (eliminate.c), which makes the
+ * derivatives of what is stored, or lives on, as values of the kernel: "closed". What cannot depend on a parameter has no
+ * derivative in memory or in code: which does is found by running over `begin` and `march` until nothing is added.
  *
  * Loops (adaptive steps) carry the derivatives of what they carry: the derivative is that of the program that runs, choice of
- * steps included. A choice takes the side's derivative, never 0 * infinity of the other. */
+ * steps included. */
 #include "autodiff/ad.h"
 #include "ir/algebra.h"
 #include "ir/pass.h"
 #include "lang/diag.h"
 
 typedef struct {
-  uint32_t n, cap;
-  uint32_t *atom;
-  IrVal *slope; /* in the new kernel */
-} Row;
-
-typedef struct {
-  IrVal *by; /* by parameter, IR_NONE: 0 */
-  uint32_t n;
-} Atom;
+  IrVal at;      /* old position of the store */
+  uint32_t sink; /* what it stores; IR_NONE: it depends on nothing */
+  uint32_t root; /* of a term whose products are asked for: sink of its root; else IR_NONE */
+} Store;
 
 typedef struct {
   AdForward *f;
   IrRewrite r;
   IrBuild *b;
-  Row *row;       /* by old instruction */
-  uint32_t *uses; /* by old instruction */
-  VEC(Atom) atoms;
-  uint32_t loop;  /* old position of the loop that is open; IR_NONE */
-  IrVal **inner;  /* by old carry of it: its derivatives, as they are carried */
-  IrVal seen;     /* where a derivative is missing, or IR_NONE */
+  AdGraph *g;       /* of the piece since the last control operation */
+  IrVal from;       /* old position where it begins */
+  uint32_t *vertex; /* by old instruction: in g, or IR_NONE */
+  IrVal **closed;   /* by old instruction of earlier pieces: its derivatives by parameter, or NULL: none */
+  IrVal *last;      /* by old instruction: its last use */
+  IrVal **inner;    /* by old carry of the open loop: its derivatives, as they are carried */
+  IrVal loop;       /* old position of that loop */
+  VEC(Store) stores;
+  IrVal seen;       /* where a derivative is missing */
   const char *why;
 } Forward;
-
-/* ---- rows */
-
-static uint32_t atom_new(Forward *w, IrVal *by) {
-  Atom a = {by, 0};
-  for (uint32_t k = 0; k < w->f->n_params; k++) a.n += by[k] != IR_NONE;
-  vec_push(w->b->arena, &w->atoms, a);
-  return w->atoms.n - 1;
-}
-
-static void row_add(Forward *w, Row *row, uint32_t atom, IrVal slope) {
-  VEC(uint32_t) atoms = {.at = row->atom, .n = row->n, .cap = row->cap};
-  VEC(IrVal) slopes = {.at = row->slope, .n = row->n, .cap = row->cap};
-  vec_push(w->b->arena, &atoms, atom);
-  vec_push(w->b->arena, &slopes, slope);
-  *row = (Row){atoms.n, atoms.cap, atoms.at, slopes.at};
-}
-
-static IrVal *params_new(Forward *w) {
-  IrVal *by = NEW_ARRAY(w->b->arena, IrVal, w->f->n_params + 1);
-  for (uint32_t k = 0; k < w->f->n_params; k++) by[k] = IR_NONE;
-  return by;
-}
-
-/* The row by atoms as derivatives by parameters. */
-static IrVal *expand(Forward *w, const Row *row) {
-  IrVal *by = params_new(w);
-  for (uint32_t i = 0; i < row->n; i++) {
-    const Atom *a = &w->atoms.at[row->atom[i]];
-    for (uint32_t k = 0; k < w->f->n_params; k++) {
-      if (a->by[k] == IR_NONE) continue;
-      by[k] = by[k] == IR_NONE ? alg_mul(w->b, row->slope[i], a->by[k])
-                               : alg_fma(w->b, row->slope[i], a->by[k], by[k]);
-    }
-  }
-  return by;
-}
-
-static void row_is_atom(Forward *w, Row *row, IrVal *by) {
-  bool any = false;
-  for (uint32_t k = 0; k < w->f->n_params; k++) any |= by[k] != IR_NONE;
-  row->n = 0;
-  if (any) row_add(w, row, atom_new(w, by), alg_num(w->b, 1));
-}
-
-/* Closing costs one multiplication for each derivative of each atom, and saves one for each atom but one in every operation
- * that follows. */
-static void close_row(Forward *w, IrVal old) {
-  Row *row = &w->row[old];
-  uint32_t wide = 0, cost = 0;
-  for (uint32_t i = 0; i < row->n; i++) {
-    wide += w->atoms.at[row->atom[i]].n > 1;
-    cost += w->atoms.at[row->atom[i]].n;
-  }
-  bool cheap = row->n >= 2 && cost <= 2 * w->uses[old] * (row->n - 1);
-  if (cheap || (wide >= 2 && w->uses[old] >= 2)) row_is_atom(w, row, expand(w, row));
-}
-
-static uint32_t row_find(const Row *row, uint32_t atom) {
-  uint32_t i = 0;
-  while (i < row->n && row->atom[i] != atom) i++;
-  return i;
-}
 
 /* ---- values that memory or the caller gives */
 
@@ -118,18 +51,68 @@ static uint32_t tangent_slot(Forward *w, const IrSlot *slot, uint32_t k) {
                  name_fmt(w->b->s, "d%s.%u", name_none(slot->name) ? "" : name_str(w->b->s, slot->name), k), IR_REAL, dim);
 }
 
-static void row_of_load(Forward *w, IrVal old, const IrSlot *slot) {
+static IrVal *params_new(Forward *w) {
+  IrVal *by = NEW_ARRAY(w->b->arena, IrVal, w->f->n_params + 1);
+  for (uint32_t k = 0; k < w->f->n_params; k++) by[k] = IR_NONE;
+  return by;
+}
+
+/* A value whose derivatives are known, as a vertex of the piece. */
+static uint32_t atom(Forward *w, const IrVal *by) {
+  uint32_t v = IR_NONE;
+  for (uint32_t k = 0; k < w->f->n_params; k++) {
+    if (by[k] == IR_NONE) continue;
+    if (v == IR_NONE) v = ad_graph_vertex(w->g, AD_ATOM);
+    ad_graph_edge(w->g, v, (AdEdge){k, by[k], IR_NONE, false});
+  }
+  return v;
+}
+
+static uint32_t vertex_of_load(Forward *w, const IrSlot *slot) {
   IrVal *by = params_new(w);
   if (slot->kind == SLOT_PARAM && w->f->n_free)
     by[0] = ir_load(w->b, ir_slot(w->b, SLOT_PARAM, w->f->n_free + slot->index, slot->name, IR_REAL, slot->dim));
-  else if (slot->kind == SLOT_PARAM) by[slot->index] = alg_num(w->b, 1);
+  else if (slot->kind == SLOT_PARAM) return slot->index;
   if (slot->kind == SLOT_STATE || slot->kind == SLOT_RING)
     for (uint32_t k = 0; k < w->f->n_params; k++)
       if (w->f->depends[depend_at(w, slot->kind, slot->index) + k]) by[k] = ir_load(w->b, tangent_slot(w, slot, k));
-  row_is_atom(w, &w->row[old], by);
+  return atom(w, by);
 }
 
-/* ---- Gauss-Newton sums: J'J of a term's root */
+/* The vertex of an old value in this piece; IR_NONE: it depends on nothing. */
+static uint32_t vertex_of(Forward *w, IrVal old) {
+  if (old < w->from && w->vertex[old] == IR_NONE && w->closed[old]) w->vertex[old] = atom(w, w->closed[old]);
+  return w->vertex[old];
+}
+
+/* ---- operations */
+
+static void edge_to(Forward *w, IrVal old, IrVal arg, IrVal weight, IrVal guard, bool when) {
+  uint32_t from = vertex_of(w, arg);
+  if (weight == IR_NONE || from == IR_NONE || alg_is(w->b, weight, 0)) return;
+  if (w->vertex[old] == IR_NONE) w->vertex[old] = ad_graph_vertex(w->g, AD_INNER);
+  ad_graph_edge(w->g, w->vertex[old], (AdEdge){from, weight, guard, when});
+}
+
+static void vertex_of_op(Forward *w, IrVal old, const IrIns *ins) {
+  IrVal args[4];
+  for (int i = 0; i < ir_ops[ins->op].arity; i++) args[i] = w->r.map[ins->arg[i]];
+  for (int i = 0; i < ir_ops[ins->op].arity; i++) {
+    if (vertex_of(w, ins->arg[i]) == IR_NONE) continue;
+    const char *why = NULL;
+    IrVal d = ir_partial(w->b, (IrOp)ins->op, args, w->r.map[old], i, &why);
+    if (why && !w->why) w->why = why, w->seen = old;
+    edge_to(w, old, ins->arg[i], d, IR_NONE, false);
+  }
+}
+
+static void vertex_of_choice(Forward *w, IrVal old, const IrIns *ins) {
+  IrVal guard = w->r.map[ins->arg[0]];
+  edge_to(w, old, ins->arg[1], alg_num(w->b, 1), guard, true);
+  edge_to(w, old, ins->arg[2], alg_num(w->b, 1), guard, false);
+}
+
+/* ---- what is stored */
 
 static const IrTerm *term_of_sum(const Forward *w, const IrSlot *slot) {
   for (uint32_t i = 0; w->f->curvature && i < w->f->curvature->terms.n; i++)
@@ -137,19 +120,37 @@ static const IrTerm *term_of_sum(const Forward *w, const IrSlot *slot) {
   return NULL;
 }
 
-/* The sum is fma(weight, root * root, sum): march.c. */
-static void products(Forward *w, const IrTerm *t, const IrIns *store) {
+/* The sum is fma(weight, root * root, sum): march.c. Gives the old position of the root; IR_NONE: none. */
+static IrVal root_of(const Forward *w, const IrIns *store, IrVal *ret_weight) {
   const IrKernel *in = w->r.in;
   const IrIns *sum = &in->ins.at[store->arg[0]];
-  if (sum->op != IR_FMA) return;
-  IrVal weight = w->r.map[sum->arg[0]];
-  const IrIns *square = &in->ins.at[sum->arg[1]];
-  if (square->op != IR_MUL || square->arg[0] != square->arg[1]) {
-    square = &in->ins.at[sum->arg[0]], weight = w->r.map[sum->arg[1]];
-    if (square->op != IR_MUL || square->arg[0] != square->arg[1]) return;
+  for (int i = 0; sum->op == IR_FMA && i < 2; i++) {
+    const IrIns *square = &in->ins.at[sum->arg[i]];
+    *ret_weight = w->r.map[sum->arg[1 - i]];
+    if (square->op == IR_MUL && square->arg[0] == square->arg[1]) return square->arg[0];
   }
-  const Row *root = &w->row[square->arg[0]];
-  IrVal *by = expand(w, root);
+  return IR_NONE;
+}
+
+static uint32_t sink_of(Forward *w, IrVal old) {
+  uint32_t from = vertex_of(w, old);
+  if (from == IR_NONE) return IR_NONE;
+  uint32_t sink = ad_graph_vertex(w->g, AD_SINK);
+  ad_graph_edge(w->g, sink, (AdEdge){from, alg_num(w->b, 1), IR_NONE, false});
+  return sink;
+}
+
+static void note_store(Forward *w, IrVal at) {
+  const IrIns *ins = &w->r.in->ins.at[at];
+  const IrTerm *t = term_of_sum(w, &w->r.in->slots.at[ins->slot]);
+  Store s = {at, sink_of(w, ins->arg[0]), IR_NONE};
+  IrVal weight, root = t && t->curvature != IR_NONE ? root_of(w, ins, &weight) : IR_NONE;
+  if (root != IR_NONE) s.root = sink_of(w, root);
+  vec_push(w->b->arena, &w->stores, s);
+}
+
+/* Gauss-Newton sums of a term: products of its root's derivatives. */
+static void products(Forward *w, const IrTerm *t, IrVal weight, const IrVal *by) {
   uint32_t p = w->f->n_params, at = t->curvature;
   for (uint32_t i = 0; i < p; i++) {
     IrVal left = by[i] == IR_NONE ? IR_NONE : alg_mul(w->b, weight, by[i]);
@@ -162,9 +163,11 @@ static void products(Forward *w, const IrTerm *t, const IrIns *store) {
   }
 }
 
-static void store_row(Forward *w, const IrIns *ins) {
+static void store_derivatives(Forward *w, const Store *s) {
+  const IrIns *ins = &w->r.in->ins.at[s->at];
   const IrSlot *slot = &w->r.in->slots.at[ins->slot];
-  IrVal *by = expand(w, &w->row[ins->arg[0]]);
+  IrVal *by = s->sink == IR_NONE ? params_new(w) : ad_graph_row(w->g, s->sink);
+  ir_rewrite_at(&w->r, s->at);
   for (uint32_t k = 0; k < w->f->n_params; k++) {
     bool *depends = &w->f->depends[depend_at(w, slot->kind, slot->index) + k];
     *depends |= by[k] != IR_NONE;
@@ -172,73 +175,65 @@ static void store_row(Forward *w, const IrIns *ins) {
     uint32_t at = tangent_slot(w, slot, k);
     ir_store(w->b, at, by[k] == IR_NONE ? ir_const(w->b, 0, w->b->k->slots.at[at].dim) : by[k]);
   }
-  const IrTerm *t = term_of_sum(w, slot);
-  if (t && t->curvature != IR_NONE) products(w, t, ins);
+  IrVal weight;
+  if (s->root == IR_NONE || root_of(w, ins, &weight) == IR_NONE) return;
+  products(w, term_of_sum(w, slot), weight, ad_graph_row(w->g, s->root));
 }
 
-/* ---- operations */
+/* ---- pieces: what lies between control operations */
 
-static void row_of_op(Forward *w, IrVal old, const IrIns *ins) {
-  IrVal args[4];
-  Row *row = &w->row[old];
-  for (int i = 0; i < ir_ops[ins->op].arity; i++) args[i] = w->r.map[ins->arg[i]];
-  for (int i = 0; i < ir_ops[ins->op].arity; i++) {
-    const Row *of = &w->row[ins->arg[i]];
-    if (!of->n) continue;
-    const char *why = NULL;
-    IrVal d = ir_partial(w->b, (IrOp)ins->op, args, w->r.map[old], i, &why);
-    if (why && !w->why) w->why = why, w->seen = old;
-    if (d == IR_NONE || alg_is(w->b, d, 0)) continue;
-    for (uint32_t j = 0; j < of->n; j++) {
-      uint32_t at = row_find(row, of->atom[j]);
-      if (at == row->n) row_add(w, row, of->atom[j], alg_mul(w->b, d, of->slope[j]));
-      else row->slope[at] = alg_fma(w->b, d, of->slope[j], row->slope[at]);
-    }
-  }
+static void piece_begin(Forward *w, IrVal at) {
+  w->g = ad_graph(w->b, w->f->n_params);
+  w->from = at;
+  for (IrVal i = 0; i < at; i++) w->vertex[i] = IR_NONE;
 }
 
-static void row_of_choice(Forward *w, IrVal old, const IrIns *ins) {
-  const Row *x = &w->row[ins->arg[1]], *y = &w->row[ins->arg[2]];
-  IrVal c = w->r.map[ins->arg[0]];
-  for (uint32_t j = 0; j < x->n; j++) {
-    uint32_t at = row_find(y, x->atom[j]);
-    IrVal other = at < y->n ? y->slope[at] : alg_zero_like(w->b, x->slope[j]);
-    row_add(w, &w->row[old], x->atom[j], alg_select(w->b, c, x->slope[j], other));
-  }
-  for (uint32_t j = 0; j < y->n; j++)
-    if (row_find(x, y->atom[j]) == x->n)
-      row_add(w, &w->row[old], y->atom[j], alg_select(w->b, c, alg_zero_like(w->b, y->slope[j]), y->slope[j]));
+/* Values of this piece that are used at `end` or later become closed. */
+static void piece_end(Forward *w, IrVal end) {
+  uint32_t *sink = NEW_ARRAY(w->b->arena, uint32_t, end + 1);
+  for (IrVal i = 0; i < end; i++) sink[i] = IR_NONE;
+  for (IrVal i = w->from; i < end; i++)
+    if (w->vertex[i] != IR_NONE && w->last[i] >= end) sink[i] = sink_of(w, i);
+  ad_graph_solve(w->g);
+  for (IrVal i = w->from; i < end; i++)
+    if (sink[i] != IR_NONE) w->closed[i] = ad_graph_row(w->g, sink[i]);
 }
 
-/* ---- loops: the derivatives of what is carried are carried. All of them, if any may be there. */
+static const IrVal *derivatives_of(Forward *w, IrVal old) { return w->closed[old] ? w->closed[old] : params_new(w); }
+
+/* ---- loops: the derivatives of what is carried are carried; all of them, if any may be there */
 
 static void loop_begin(Forward *w, IrVal at) {
   const IrKernel *k = w->r.in;
+  bool *any = NEW_ARRAY(w->b->arena, bool, w->f->n_params + 1);
+  for (uint32_t i = 0; i < (w->f->n_states + w->f->n_rings) * w->f->n_params; i++)
+    any[i % w->f->n_params] |= w->f->depends[i];
+  for (IrVal i = 0; i < at; i++)
+    for (uint32_t j = 0; w->closed[i] && j < w->f->n_params; j++) any[j] |= w->closed[i][j] != IR_NONE;
   w->loop = at;
-  for (IrVal i = at + 1; k->ins.at[i].op == IR_CARRY; i++) w->inner[i] = expand(w, &w->row[k->ins.at[i].arg[0]]);
+  for (IrVal i = at + 1; k->ins.at[i].op == IR_CARRY; i++) {
+    const IrVal *had = derivatives_of(w, k->ins.at[i].arg[0]);
+    w->inner[i] = params_new(w);
+    for (uint32_t j = 0; k->ins.at[i].type == IR_REAL && j < w->f->n_params; j++)
+      if (any[j]) w->inner[i][j] = had[j] != IR_NONE ? had[j] : ir_const(w->b, 0, dim_by(w, k->ins.at[i].dim, j));
+  }
   ir_rewrite_copy(&w->r, at);
 }
 
 static void loop_carry(Forward *w, IrVal at) {
-  const IrIns *ins = &w->r.in->ins.at[at];
-  IrVal *by = w->inner[at];
   ir_rewrite_copy(&w->r, at);
-  if (ins->type != IR_REAL) return;
-  for (uint32_t k = 0; k < w->f->n_params; k++) {
-    if (by[k] == IR_NONE) continue;
-    by[k] = ir_carry(w->b, by[k]);
-  }
-  row_is_atom(w, &w->row[at], by);
+  for (uint32_t j = 0; j < w->f->n_params; j++)
+    if (w->inner[at][j] != IR_NONE) w->inner[at][j] = ir_carry(w->b, w->inner[at][j]);
+  w->closed[at] = w->inner[at];
 }
 
 static void loop_next(Forward *w, IrVal at) {
   const IrIns *ins = &w->r.in->ins.at[at];
-  IrVal *carried = w->inner[ins->arg[0]], *by = expand(w, &w->row[ins->arg[1]]);
+  const IrVal *carried = w->inner[ins->arg[0]], *by = derivatives_of(w, ins->arg[1]);
   ir_rewrite_copy(&w->r, at);
-  for (uint32_t k = 0; w->r.in->ins.at[ins->arg[0]].type == IR_REAL && k < w->f->n_params; k++) {
-    if (carried[k] == IR_NONE) continue;
-    IrVal zero = by[k] == IR_NONE ? ir_const(w->b, 0, w->b->k->ins.at[carried[k]].dim) : by[k];
-    ir_next(w->b, carried[k], zero);
+  for (uint32_t j = 0; j < w->f->n_params; j++) {
+    if (carried[j] == IR_NONE) continue;
+    ir_next(w->b, carried[j], by[j] == IR_NONE ? ir_const(w->b, 0, w->b->k->ins.at[carried[j]].dim) : by[j]);
   }
 }
 
@@ -246,33 +241,18 @@ static void loop_next(Forward *w, IrVal at) {
 static void loop_end(Forward *w, IrVal at) {
   ir_rewrite_copy(&w->r, at);
   for (IrVal i = w->loop + 1; i < at; i++)
-    if (w->r.in->ins.at[i].op != IR_CARRY) w->row[i].n = 0;
-  w->loop = IR_NONE;
-}
-
-/* Every carried real of the kernel's loops may come to depend on whatever the kernel depends on. */
-static void loop_seeds(Forward *w, IrVal at) {
-  const IrKernel *k = w->r.in;
-  bool *any = NEW_ARRAY(w->b->arena, bool, w->f->n_params + 1);
-  for (uint32_t i = 0; i < w->atoms.n; i++)
-    for (uint32_t j = 0; j < w->f->n_params; j++) any[j] |= w->atoms.at[i].by[j] != IR_NONE;
-  for (IrVal i = at + 1; k->ins.at[i].op == IR_CARRY; i++) {
-    if (k->ins.at[i].type != IR_REAL) continue;
-    Row *row = &w->row[k->ins.at[i].arg[0]];
-    IrVal *by = expand(w, row);
-    for (uint32_t j = 0; j < w->f->n_params; j++)
-      if (any[j] && by[j] == IR_NONE) by[j] = ir_const(w->b, 0, dim_by(w, k->ins.at[i].dim, j));
-    row_is_atom(w, row, by);
-  }
+    if (w->r.in->ins.at[i].op != IR_CARRY) w->closed[i] = NULL;
 }
 
 /* ---- the walk */
 
 static void control(Forward *w, IrVal i, IrOp op) {
-  if (op == IR_LOOP) loop_seeds(w, i), loop_begin(w, i);
+  piece_end(w, i);
+  if (op == IR_LOOP) loop_begin(w, i);
   else if (op == IR_CARRY) loop_carry(w, i);
   else if (op == IR_NEXT) loop_next(w, i);
   else loop_end(w, i);
+  piece_begin(w, i + 1);
 }
 
 static void walk(Forward *w, IrVal i) {
@@ -283,24 +263,29 @@ static void walk(Forward *w, IrVal i) {
     return;
   }
   ir_rewrite_copy(&w->r, i);
-  if (ins->op == IR_LOAD) row_of_load(w, i, &w->r.in->slots.at[ins->slot]);
-  else if (ins->op == IR_STORE) store_row(w, ins);
+  if (ins->op == IR_LOAD) w->vertex[i] = vertex_of_load(w, &w->r.in->slots.at[ins->slot]);
+  else if (ins->op == IR_STORE) note_store(w, i);
   else if (ins->type != IR_REAL) return;
-  else if (ins->op == IR_SELECT) row_of_choice(w, i, ins);
-  else row_of_op(w, i, ins);
-  close_row(w, i);
+  else if (ins->op == IR_SELECT) vertex_of_choice(w, i, ins);
+  else vertex_of_op(w, i, ins);
 }
 
+/* Stores stand behind the last loop, as all effects do: they belong to the last piece. */
 IrKernel *ad_forward_kernel(AdForward *f, const IrKernel *k, Name name) {
-  Forward w = {.f = f, .r = ir_rewrite(k, f->arena, f->s), .loop = IR_NONE, .seen = IR_NONE};
+  Forward w = {.f = f, .r = ir_rewrite(k, f->arena, f->s)};
   w.b = &w.r.b;
   w.b->k->name = name;
-  w.row = NEW_ARRAY(f->arena, Row, k->ins.n + 1);
-  w.uses = NEW_ARRAY(f->arena, uint32_t, k->ins.n + 1);
+  w.vertex = NEW_ARRAY(f->arena, uint32_t, k->ins.n + 1);
+  w.closed = NEW_ARRAY(f->arena, IrVal *, k->ins.n + 1);
+  w.last = NEW_ARRAY(f->arena, IrVal, k->ins.n + 1);
   w.inner = NEW_ARRAY(f->arena, IrVal *, k->ins.n + 1);
-  for (uint32_t i = 0; i < k->ins.n; i++)
-    for (int j = 0; j < ir_ops[k->ins.at[i].op].arity; j++) w.uses[k->ins.at[i].arg[j]]++;
-  for (uint32_t i = 0; i < k->ins.n; i++) walk(&w, i);
+  for (IrVal i = 0; i < k->ins.n; i++) w.vertex[i] = IR_NONE;
+  for (IrVal i = 0; i < k->ins.n; i++)
+    for (int j = 0; j < ir_ops[k->ins.at[i].op].arity; j++) w.last[k->ins.at[i].arg[j]] = i;
+  piece_begin(&w, 0);
+  for (IrVal i = 0; i < k->ins.n; i++) walk(&w, i);
+  ad_graph_solve(w.g);
+  for (uint32_t i = 0; i < w.stores.n; i++) store_derivatives(&w, &w.stores.at[i]);
   if (w.why) diag_no_gradient(f->s, k->ins.at[w.seen].span, ir_ops[k->ins.at[w.seen].op].text, w.why);
   return w.b->k;
 }
