@@ -85,6 +85,11 @@ static void param_describe(const struct rt_sim *s, const struct nsl_param *p, FI
   fputc('\n', out);
 }
 
+void rt_describe_params(const struct rt_sim *s, FILE *out) {
+  fprintf(out, "parameters for --set\n");
+  for (uint32_t i = 0; i < s->x->n_params; i++) param_describe(s, &s->x->params[i], out);
+}
+
 /* The kernels of one neuron with other settings are called `name#2`. */
 static int class_name_length(const struct nsl_class *c) { return (int)strcspn(c->name, "#"); }
 
@@ -102,8 +107,7 @@ void rt_describe(const struct rt_sim *s, FILE *out) {
   for (uint32_t i = 0; i < s->n_pops; i++)
     fprintf(out, "  %s : %.*s[%u]\n", s->pops[i].def->path, class_name_length(s->pops[i].class),
             s->pops[i].class->name, s->pops[i].size);
-  fprintf(out, "parameters for --set\n");
-  for (uint32_t i = 0; i < x->n_params; i++) param_describe(s, &x->params[i], out);
+  rt_describe_params(s, out);
 }
 
 void rt_help(const struct nsl_program *p, FILE *out) {

@@ -13,6 +13,7 @@
 #include "runtime/checkpoint.h"
 #include "runtime/describe.h"
 #include "runtime/error.h"
+#include "runtime/fit.h"
 #include "runtime/gather.h"
 #include "runtime/options.h"
 #include "runtime/ranks.h"
@@ -207,6 +208,32 @@ static void seeds_find(struct run *r, uint64_t *ret_first, uint64_t *ret_last) {
   rt_close(s);
 }
 
+static struct rt_fit_call fit_call(const struct run *r) {
+  return (struct rt_fit_call){r->program, &r->config, &interrupted, r->argc, r->argv};
+}
+
+static int run_fit(struct run *r) {
+  struct rt_fit_call call = fit_call(r);
+  if (!r->ranks || r->ranks->n == 1) return rt_fit_main(&call);
+  rt_fail(NSL_ECANNOT, "a fit runs in one process; it uses all threads there");
+  if (rt_ranks_first(r->ranks)) say_error(r);
+  return EXIT_FAILED;
+}
+
+/* All fits, or the one that was named. */
+static int describe_fits(struct run *r) {
+  struct rt_fit_call call = fit_call(r);
+  if (!rt_ranks_first(r->ranks)) return EXIT_DONE;
+  int e = r->config.fit && !rt_fit_named(r->program, r->config.fit) ? NSL_EINPUT : 0;
+  for (uint32_t i = 0; !e && i < r->program->n_fits; i++) {
+    if (r->config.fit && strcmp(r->config.fit, r->program->fits[i].name) != 0) continue;
+    if (!r->config.fit && (i || r->program->n_experiments)) putchar('\n');
+    e = rt_fit_describe(&call, &r->program->fits[i], stdout);
+  }
+  if (e) say_error(r);
+  return e ? EXIT_FAILED : EXIT_DONE;
+}
+
 /* All experiments, or the one that was named. */
 static int describe_all(struct run *r) {
   int exit = EXIT_DONE;
@@ -215,7 +242,8 @@ static int describe_all(struct run *r) {
     r->config.experiment = r->program->experiments[i].name;
     exit = run_seed(r, "");
   }
-  return exit;
+  r->config.experiment = NULL;
+  return exit ? exit : describe_fits(r);
 }
 
 static void folder_name(const struct run *r, char *folder, size_t size) {
@@ -294,7 +322,10 @@ static int run_seeds(struct run *r, const char *folder, uint64_t first, uint64_t
 static int run_all(struct run *r) {
   uint64_t first, last;
   char folder[4096];
+  bool fits = r->config.fit || (!r->program->n_experiments && r->program->n_fits && !r->config.experiment);
+  if (r->config.describe && r->config.fit) return describe_fits(r);
   if (r->config.describe) return r->config.experiment ? run_seed(r, "") : describe_all(r);
+  if (fits) return run_fit(r);
   if (r->config.resume && rt_ranks_agree(r->ranks, rt_resume_options(r->program, &r->config, &r->meta))) {
     if (speaks(r)) fprintf(stderr, "%s\n", rt_error());
     return EXIT_FAILED;

@@ -21,6 +21,11 @@ static int take_experiment(struct reading *r, const char *v) {
   return 0;
 }
 
+static int take_fit(struct reading *r, const char *v) {
+  r->c->fit = v;
+  return 0;
+}
+
 static int take_set(struct reading *r, const char *v) {
   char *equals = strchr(v, '=');
   if (!equals || equals == v) return rt_fail(NSL_EINPUT, "--set %s: NAME=VALUE is expected", v);
@@ -160,11 +165,6 @@ static int take_help(struct reading *r, const char *v) {
   (void)v;
   r->c->help = true;
   return 0;
-}
-
-static int cannot_fit(struct reading *r, const char *v) {
-  (void)r;
-  return rt_fail(NSL_ECANNOT, "--fit %s: this program holds no fit", v);
 }
 
 static int take_allow_read(struct reading *r, const char *v) {

@@ -1,4 +1,4 @@
-/* The output folder. A run is complete when its run.json has its final name: it is the last to be renamed,
+/* The output folder. A run is complete when its run.json (a fit, its fit.json) has its final name: it is the last to be renamed,
  * and what `--force` looks for to remove the files of the run before, whose names it holds. */
 #include "runtime/out.h"
 
@@ -56,8 +56,9 @@ int rt_out_open(struct rt_out *o, const char *folder, bool force) {
   if (e) return e;
   if (access(o->folder, W_OK | X_OK) != 0)
     return rt_fail(NSL_EIO, "cannot write into the output folder %s: %s", o->folder, strerror(errno));
-  char *json = path_join(&o->mem, o->folder, "", "run.json", "");
-  if (!json) return NSL_EMEMORY;
+  char *json = path_join(&o->mem, o->folder, "", "run.json", ""), *fit = path_join(&o->mem, o->folder, "", "fit.json", "");
+  if (!json || !fit) return NSL_EMEMORY;
+  if (access(json, F_OK) != 0) json = fit;
   if (access(json, F_OK) != 0) return 0;
   if (!force)
     return rt_fail(NSL_EIO,

@@ -85,7 +85,7 @@ static struct json_object *integrators_json(const struct rt_sim *s) {
   return all;
 }
 
-static struct json_object *parameters_json(const struct rt_sim *s) {
+struct json_object *rt_json_parameters(const struct rt_sim *s) {
   struct json_object *all = json_object_new_object();
   for (uint32_t i = 0; i < s->x->n_params; i++) {
     const struct nsl_param *p = &s->x->params[i];
@@ -154,7 +154,7 @@ static struct json_object *expects_json(const struct rt_sim *s) {
   return all;
 }
 
-static struct json_object *files_json(const struct rt_out *out) {
+struct json_object *rt_json_files(const struct rt_out *out) {
   struct json_object *all = json_object_new_array();
   for (uint32_t i = 0; i < out->n_files; i++)
     if (strcmp(out->files[i].name, "run.json") != 0)
@@ -186,7 +186,7 @@ static struct json_object *output_json(const struct rt_together *g) {
   return o;
 }
 
-static void add_what(struct json_object *o, const struct rt_sim *s, const struct rt_end *end) {
+void rt_json_what(struct json_object *o, const struct rt_sim *s, const struct rt_end *end) {
   const struct nsl_program *p = s->program;
   char cpu[64];
   cpu_name(cpu, sizeof cpu);
@@ -271,7 +271,7 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   snprintf(hash, sizeof hash, "%016llx", (unsigned long long)s->state_hash);
   add_number(o, "dt_ms", s->dt);
   add_number(o, "duration_ms", (double)s->step * s->dt);
-  json_object_object_add(o, "parameters", parameters_json(s));
+  json_object_object_add(o, "parameters", rt_json_parameters(s));
   json_object_object_add(o, "integrators", integrators_json(s));
   json_object_object_add(o, "populations", populations_json(s));
   add_whole(o, "synapses", s->n_synapses);
@@ -290,10 +290,10 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   add_text(o, "state_hash", hash);
   add_verified(o, s);
   json_object_object_add(o, "expect", expects_json(s));
-  json_object_object_add(o, "files", files_json(out));
+  json_object_object_add(o, "files", rt_json_files(out));
 }
 
-static int json_write(struct json_object *facts, const char *path) {
+int rt_json_write(struct json_object *facts, const char *path) {
   struct rt_text_file file = {0};
   int e = rt_text_open(&file, path);
   if (e) return e;
@@ -338,11 +338,11 @@ int rt_report_write(struct rt_sim *s, struct rt_out *out, const struct rt_end *e
   if (!e && !json) e = NSL_EIO;
   s->output_s += rt_clock() - began;
   struct json_object *facts = json_object_new_object();
-  add_what(facts, s, end);
+  rt_json_what(facts, s, end);
   add_result(facts, s, out);
   if (missing[0]) add_text(facts, "no_report", missing);
   if (html && !e) e = html_write(s, &figures, facts, html);
-  if (!e) e = json_write(facts, json);
+  if (!e) e = rt_json_write(facts, json);
   json_object_put(facts);
   rt_page_drop(&figures);
   return e;

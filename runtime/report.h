@@ -14,6 +14,12 @@ struct rt_end {
   int exit;
   const char *error; /* NULL: none */
 };
+/* Parts of run.json that fit.json has too: program, data, machine, command; --set; files registered so far. */
+struct json_object;
+void rt_json_what(struct json_object *o, const struct rt_sim *s, const struct rt_end *end);
+struct json_object *rt_json_parameters(const struct rt_sim *s);
+struct json_object *rt_json_files(const struct rt_out *out);
+int rt_json_write(struct json_object *facts, const char *path);
 /* run.json, and report.html if s->gather holds what it shows. */
 int rt_report_write(struct rt_sim *s, struct rt_out *out, const struct rt_end *end);
 /* "[0.5, 1.5] Hz" */

@@ -336,7 +336,7 @@ struct rt_setting {
   double number;
 };
 struct rt_config { /* what the command line or nsl.h asks for */
-  const char *experiment, *out;
+  const char *experiment, *fit, *out;
   const char *compare; /* --compare; NULL: none */
   struct rt_setting *sets; /* text NULL: the number, in coherent units */
   uint32_t n_sets;

@@ -1,0 +1,251 @@
+/* The stages of a fit, one after the other: each begins where the one before has ended, with all of its starts, or the best
+ * of them where it asks for fewer, or new ones beside them where it asks for more. */
+#include "runtime/fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "math/math.h"
+#include "runtime/error.h"
+#include "runtime/report.h"
+#include "runtime/threads.h"
+
+enum { ROWS = 512 };
+
+/* ---- before the search */
+
+/* Uniform work of the classes: once, since what is free is no uniform. */
+static int pops_derive(struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    const struct nsl_class *c = s->pops[i].class;
+    if (c->derive.kernel == NSL_NONE) continue;
+    void **slots = rt_alloc(&s->build_mem, c->derive.n_bindings + 1, sizeof *slots);
+    if (!slots) return NSL_EMEMORY;
+    struct nsl_env env = {.slots = slots, .u = s->pops[i].u, .count = 1, .dt = s->dt};
+    rt_kernel(s, &c->derive)(&env);
+  }
+  return 0;
+}
+
+static int traces_read(struct rt_fit *f) {
+  const struct nsl_recording *rec = &f->def->data;
+  uint64_t n = f->n_traces = rec->n_sweeps;
+  f->traces = rt_alloc(&f->s->mem, n + 1, sizeof *f->traces);
+  f->fitted = rt_alloc(&f->s->mem, n + 1, sizeof *f->fitted);
+  f->validated = rt_alloc(&f->s->mem, n + 1, sizeof *f->validated);
+  if (!f->traces || !f->fitted || !f->validated) return NSL_EMEMORY;
+  for (uint32_t i = 0, v = 0; i < n; i++) {
+    int e = rt_trace_read(f->s, rec, &rec->sweeps[i], &f->traces[i]);
+    if (e) return e;
+    if (rec->sweeps[i].validation) f->validated[v++] = i;
+    else f->fitted[f->n_fitted++] = i;
+  }
+  return f->n_fitted ? 0 : rt_fail_at(NSL_EINPUT, rec->place, "fit %s has no sweep to fit to", f->def->name);
+}
+
+int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def) {
+  *f = (struct rt_fit){.s = s, .def = def};
+  int e = pops_derive(s);
+  if (!e) e = traces_read(f);
+  if (!e) e = rt_space_make(s, def, f->n_fitted, &f->space);
+  return e ? e : rt_marches_make(f);
+}
+
+/* ---- history */
+
+static int history_make(struct rt_mem *m, const struct rt_search *s, struct rt_history *h) {
+  uint64_t rows = ROWS + 1, starts = s->starts;
+  *h = (struct rt_history){.every = 1};
+  h->steps = rt_alloc(m, rows, sizeof *h->steps);
+  h->loss = rt_alloc(m, rows * starts, sizeof *h->loss);
+  h->terms = rt_alloc(m, rows * starts * s->f->n_terms + 1, sizeof *h->terms);
+  return h->steps && h->loss && h->terms ? 0 : NSL_EMEMORY;
+}
+
+static void row_copy(struct rt_history *h, const struct rt_search *s, uint32_t to, uint32_t from) {
+  uint64_t n = s->starts, m = n * s->f->n_terms;
+  h->steps[to] = h->steps[from];
+  memmove(h->loss + to * n, h->loss + from * n, n * sizeof *h->loss);
+  memmove(h->terms + to * m, h->terms + from * m, m * sizeof *h->terms);
+}
+
+static void history_thin(struct rt_history *h, const struct rt_search *s) {
+  h->every *= 2;
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < h->n_rows; i++)
+    if (h->steps[i] == 1 || h->steps[i] % h->every == 0) row_copy(h, s, kept++, i);
+  h->n_rows = kept;
+}
+
+static void history_add(struct rt_history *h, const struct rt_search *s, uint32_t step) {
+  if (h->n_rows == ROWS) history_thin(h, s);
+  uint64_t n = s->starts, m = n * s->f->n_terms;
+  h->steps[h->n_rows] = step;
+  memcpy(h->loss + h->n_rows * n, s->loss, n * sizeof *h->loss);
+  memcpy(h->terms + h->n_rows * m, s->terms, m * sizeof *h->terms);
+  h->n_rows++;
+}
+
+static uint32_t best_of(const struct rt_search *s) {
+  uint32_t best = 0;
+  for (uint32_t i = 1; i < s->starts; i++)
+    if (s->loss[i] < s->loss[best]) best = i;
+  return best;
+}
+
+static void say_progress(const struct rt_stage_end *g, const struct rt_search *s, uint32_t step) {
+  struct rt_sim *sim = g->at.f->s;
+  double now = rt_clock();
+  if (!sim->progress || now - sim->progress_last < 0.2) return;
+  sim->progress_last = now;
+  uint32_t left = 0;
+  for (uint32_t i = 0; i < s->starts; i++) left += !s->why[i];
+  fprintf(stderr, "\r%s step %u, best %.6g, %u of %u starts go on, %.1f s \033[K", g->def->name ? g->def->name : "", step,
+          s->loss[best_of(s)], left, s->starts, now - sim->progress_began);
+  fflush(stderr);
+}
+
+static int stage_look(void *context, const struct rt_search *s, uint32_t step) {
+  struct rt_stage_at *at = context;
+  struct rt_stage_end *g = at->history;
+  if (step == 1 || step % g->history.every == 0) history_add(&g->history, s, step);
+  say_progress(g, s, step);
+  return at->f->s->interrupt && *at->f->s->interrupt ? rt_fail(NSL_ESTOPPED, "stopped") : 0;
+}
+
+/* ---- starts */
+
+struct rank {
+  double loss;
+  uint32_t start;
+};
+
+static int by_loss(const void *a, const void *b) {
+  const struct rank *x = a, *y = b;
+  if (x->loss != y->loss) return x->loss < y->loss ? -1 : 1;
+  return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Those of the stage before that go on, the best if there are more than asked for; in their order. */
+static int starts_carry(struct rt_mem *m, const struct rt_search *before, uint32_t most, struct rt_search *s) {
+  uint64_t n = s->f->n;
+  uint32_t kept = 0;
+  struct rank *order = rt_alloc(m, before->starts, sizeof *order);
+  bool *goes = rt_alloc(m, before->starts, sizeof *goes);
+  if (!order || !goes) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < before->starts; i++) order[i] = (struct rank){before->loss[i], i};
+  qsort(order, before->starts, sizeof *order, by_loss);
+  for (uint32_t i = 0; i < before->starts && i < most; i++) goes[order[i].start] = true;
+  for (uint32_t i = 0; i < before->starts; i++)
+    if (goes[i]) memcpy(s->x + kept++ * n, before->x + i * n, n * sizeof *s->x);
+  return 0;
+}
+
+static int stage_make(struct rt_fit *f, const struct nsl_stage *def, const struct rt_stage_end *before, struct rt_stage_end *g) {
+  struct rt_mem *m = &f->s->mem;
+  uint32_t had = before ? before->search.starts : 0, starts = def->starts ? def->starts : had ? had : 1;
+  *g = (struct rt_stage_end){.def = def, .at = {.f = f, .stage = def, .history = g}};
+  g->objective = (struct rt_objective){.n = f->space.n, .n_terms = rt_stage_terms(f, def), .context = &g->at,
+                                       .evaluate = rt_stage_evaluate, .look = stage_look};
+  int e = rt_search_make(m, &g->objective, starts, &g->search);
+  g->search.options = def->options;
+  g->search.n_options = def->n_options;
+  g->search.key = nslm_key(f->s->seed, nslm_hash("search", 6, (uint64_t)(def - f->def->stages)));
+  if (!e && before) e = starts_carry(m, &before->search, starts, &g->search);
+  for (uint32_t i = had; !e && i < starts; i++)
+    rt_space_start(&f->space, f->def, f->s->seed, i, g->search.x + (uint64_t)i * f->space.n);
+  return e ? e : history_make(m, &g->search, &g->history);
+}
+
+/* ---- a stage */
+
+struct first_bad {
+  const struct rt_march *march;
+  uint64_t step;
+  uint32_t state;
+};
+
+static bool bad_seen(void *context, uint64_t step, const double *states) {
+  struct first_bad *b = context;
+  for (uint32_t i = 0; i < b->march->forms[RT_PLAIN]->n_states; i++)
+    if (!isfinite(states[(uint64_t)i * RT_BLOCK])) {
+      b->step = step;
+      b->state = i;
+      return false;
+    }
+  return true;
+}
+
+/* Where the first start first goes wrong. */
+static int stage_diverges(struct rt_fit *f, const struct rt_stage_end *g) {
+  for (uint32_t i = 0; i < g->def->n_marches; i++)
+    for (uint32_t k = 0; k < f->n_fitted; k++) {
+      struct first_bad b = {.march = &f->marches[g->def->marches[i]], .step = UINT64_MAX};
+      rt_march_watch(f, b.march, f->fitted[k], k, g->search.x, bad_seen, &b);
+      if (b.step == UINT64_MAX) continue;
+      const struct nsl_class *c = &f->s->program->classes[b.march->def->class_index];
+      const struct nsl_sweep *sweep = f->traces[f->fitted[k]].def;
+      return rt_fail_at(NSL_ENUMBER, g->def->place,
+                        "the model diverges at every start: at the first one %s is no finite number at %.12g ms of %s%s%s; narrower "
+                        "bounds, or a smaller dt, may help",
+                        b.state < c->n_states ? c->states[b.state].name : "the objective", (double)b.step * f->s->dt, sweep->path,
+                        sweep->name && *sweep->name ? ", sweep " : "", sweep->name ? sweep->name : "");
+    }
+  return rt_fail_at(NSL_ENUMBER, g->def->place, "the objective or its derivatives are not finite at any start");
+}
+
+/* What the optimizer needs and the compiler has not made. */
+static int stage_possible(const struct rt_fit *f, const struct rt_stage_end *g) {
+  static const enum rt_order needs[] = {
+      [NSL_OPTIMIZER_LM] = RT_CURVATURE,     [NSL_OPTIMIZER_LBFGS] = RT_GRADIENT, [NSL_OPTIMIZER_ADAM] = RT_GRADIENT,
+      [NSL_OPTIMIZER_RMSPROP] = RT_GRADIENT, [NSL_OPTIMIZER_SGD] = RT_GRADIENT,   [NSL_OPTIMIZER_CMAES] = RT_PLAIN};
+  if (g->def->optimizer >= sizeof needs / sizeof *needs) return rt_fail(NSL_ECANNOT, "an optimizer that this runtime does not have");
+  if (rt_stage_can(f, g->def, needs[g->def->optimizer]) && rt_stage_can(f, g->def, RT_PLAIN)) return 0;
+  return rt_fail_at(NSL_ECANNOT, g->def->place, "this program holds no derivatives for this stage");
+}
+
+static int stage_run(struct rt_fit *f, struct rt_stage_end *g) {
+  uint64_t before[RT_ORDERS];
+  memcpy(before, f->evaluations, sizeof before);
+  double began = rt_clock();
+  int e = stage_possible(f, g);
+  if (!e) e = rt_search_run(&g->search, (enum nsl_optimizer)g->def->optimizer);
+  g->best = best_of(&g->search);
+  g->seconds = rt_clock() - began;
+  for (int i = 0; i < RT_ORDERS; i++) g->evaluations[i] = f->evaluations[i] - before[i];
+  return !e && isinf(g->search.loss[g->best]) ? stage_diverges(f, g) : e;
+}
+
+/* ---- the fit */
+
+static int validate(struct rt_fit_end *end) {
+  struct rt_fit *f = end->f;
+  struct rt_stage_at at = end->last->at;
+  at.validation = true;
+  if (f->n_fitted == f->n_traces) return 0;
+  int e = rt_points_make(&f->s->mem, RT_PLAIN, 1, f->space.n, end->last->objective.n_terms, &end->validation);
+  return e ? e : rt_stage_evaluate(&at, RT_PLAIN, 1, end->x, &end->validation);
+}
+
+int rt_fit_run(struct rt_fit *f, struct rt_fit_end *end) {
+  double began = f->s->progress_began = rt_clock();
+  int e = 0;
+  *end = (struct rt_fit_end){.f = f, .certainty = {.why_not = "the fit was not finished"}};
+  end->stages = rt_alloc(&f->s->mem, f->def->n_stages + 1, sizeof *end->stages);
+  if (!end->stages) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < f->def->n_stages; i++) {
+    struct rt_stage_end *g = &end->stages[i];
+    e = stage_make(f, &f->def->stages[i], i ? g - 1 : NULL, g);
+    if (!e) e = stage_run(f, g);
+    if (g->search.x) end->n_stages++;
+    if (g->search.x && isfinite(g->search.loss[g->best])) {
+      end->last = g;
+      end->x = g->search.x + (uint64_t)g->best * f->space.n;
+    }
+  }
+  if (!e && end->last) e = rt_fit_certainty(end);
+  if (!e && end->last) e = validate(end);
+  end->seconds = rt_clock() - began;
+  return e;
+}

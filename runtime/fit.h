@@ -1,0 +1,148 @@
+/* A fit: sweeps, the space of the free parameters, marches, stages; what fit_*.c share. */
+#ifndef NSL_RUNTIME_FIT_H
+#define NSL_RUNTIME_FIT_H
+
+#include "runtime/fit_data.h"
+#include "runtime/fit_search.h"
+#include "runtime/out.h"
+
+/* ---- fit_space.c: each free parameter has a coordinate of its own without bounds, one for each fitted sweep if it is
+ * `per sweep` */
+enum rt_bijection {
+  RT_PLAIN_SCALE, /* no bounds: p = origin + scale x */
+  RT_ABOVE,       /* p = lo + exp(x) */
+  RT_BELOW,       /* p = hi - exp(x) */
+  RT_BETWEEN,     /* p = lo + (hi - lo) / (1 + exp(-x)) */
+  RT_BETWEEN_LOG  /* 0 < lo: the same of log p */
+};
+struct rt_coordinate {
+  uint32_t free, sweep; /* sweep: number among the fitted ones, NSL_NONE: it is one for all */
+  enum rt_bijection kind;
+  double lo, hi, origin, scale;
+  double declared;      /* the value with which start 0 begins */
+};
+struct rt_space {
+  uint32_t n, n_free, n_sweeps;
+  struct rt_coordinate *at;
+  uint32_t *of; /* by free parameter, by fitted sweep */
+};
+int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, uint32_t n_sweeps, struct rt_space *ret);
+double rt_space_value(const struct rt_coordinate *c, double x);
+double rt_space_slope(const struct rt_coordinate *c, double x); /* d value / dx */
+double rt_space_place(const struct rt_coordinate *c, double value);
+/* Start 0: the declared values. Others: uniform in the scale of the bounds; they depend on seed, start and parameter alone. */
+void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_t seed, uint32_t start, double *ret);
+/* The value of a free parameter in a sweep; sweep NSL_NONE (validation): of one per sweep, that of the coordinates' mean. */
+double rt_space_in(const struct rt_space *p, const double *x, uint32_t free, uint32_t sweep);
+bool rt_space_at_bound(const struct rt_coordinate *c, double value);
+
+/* ---- fit_march.c: marches of many places over sweeps, on all threads */
+enum { RT_BLOCK = 8 }; /* lanes that run together */
+struct rt_weighed {
+  double *weight; /* by term: sum of weights */
+  double **samples; /* by sample of the march */
+};
+struct rt_march {
+  const struct nsl_march *def;
+  const struct nsl_march_form *forms[RT_ORDERS]; /* NULL: not there */
+  const double *u;
+  uint64_t lag, ring_mask;
+  struct rt_weighed *sweeps; /* by sweep of the recording */
+};
+struct rt_fit {
+  struct rt_sim *s;
+  const struct nsl_fit *def;
+  struct rt_trace *traces; /* by sweep of the recording */
+  uint32_t n_traces, n_fitted;
+  uint32_t *fitted, *validated; /* numbers of traces; n_traces - n_fitted of the latter */
+  struct rt_space space;
+  struct rt_march *marches;
+  double *G;               /* scratch of objectives, */
+  void **nowhere;          /* and their slots, which are NULL */
+  struct rt_room *rooms;   /* by thread */
+  uint64_t evaluations[RT_ORDERS]; /* places */
+};
+int rt_marches_make(struct rt_fit *f); /* after the traces and the space */
+/* What one task has found: sums of a march over a sweep for a block of places. */
+struct rt_task {
+  const struct rt_march *march;
+  uint32_t trace, sweep; /* sweep: number among the fitted, NSL_NONE: validation */
+  const double *x;       /* places, of which `n` count */
+  uint32_t n;
+  double *sums;          /* [value][lane]: of each term the sum, its gradient, the upper triangle of its curvature */
+};
+uint32_t rt_march_values(const struct rt_fit *f, const struct rt_march *m, enum rt_order order);
+int rt_tasks_run(struct rt_fit *f, enum rt_order order, struct rt_task *tasks, uint32_t n); /* NSL_ESTOPPED: Ctrl-C */
+/* The free run of one place through a sweep, step by step: `seen` gets the states after each, lane by lane of a block. */
+typedef bool rt_seen_fn(void *context, uint64_t step, const double *states); /* false: enough */
+int rt_march_watch(struct rt_fit *f, const struct rt_march *m, uint32_t trace, uint32_t sweep, const double *x, rt_seen_fn *seen,
+                   void *context);
+
+/* ---- fit_value.c: the objective of a stage */
+struct rt_stage_at { /* context of the objective */
+  struct rt_fit *f;
+  const struct nsl_stage *stage;
+  bool validation; /* over these sweeps instead */
+  void *history;
+};
+uint32_t rt_stage_terms(const struct rt_fit *f, const struct nsl_stage *stage);
+const struct nsl_term *rt_stage_term(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, uint32_t *ret_march,
+                                     uint32_t *ret_term);
+bool rt_stage_can(const struct rt_fit *f, const struct nsl_stage *stage, enum rt_order order);
+int rt_stage_evaluate(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret);
+double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, bool validation);
+
+/* ---- fit.c: stages one after the other */
+struct rt_history { /* of a stage: rows are steps of the optimizer, thinned so that there are not too many */
+  uint32_t n_rows, every;
+  uint32_t *steps;
+  double *loss, *terms; /* by row, by start (the best so far), by term */
+};
+struct rt_stage_end {
+  const struct nsl_stage *def;
+  struct rt_objective objective;
+  struct rt_stage_at at;
+  struct rt_search search;
+  struct rt_history history;
+  uint32_t best;           /* start */
+  uint64_t evaluations[RT_ORDERS];
+  double seconds;
+};
+struct rt_certainty { /* fit_certain.c */
+  const char *why_not;  /* NULL: known */
+  double *sd;           /* by coordinate: of the value, in coherent units; INFINITY: not determined */
+  double *correlation;  /* by pair of coordinates */
+  double observations;
+};
+struct rt_fit_end {
+  struct rt_fit *f;
+  struct rt_stage_end *stages;
+  uint32_t n_stages;       /* begun */
+  const struct rt_stage_end *last; /* the last with a finite objective; NULL: none */
+  double *x;               /* its best place */
+  struct rt_points validation; /* terms and loss of it there; loss NULL: there is none */
+  struct rt_certainty certainty;
+  double seconds;
+};
+int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def); /* after rt_setup */
+int rt_fit_run(struct rt_fit *f, struct rt_fit_end *end); /* what is done stands in `end` whatever it returns */
+int rt_fit_certainty(struct rt_fit_end *end);
+/* ---- fit_report.c, fit_text.c, fit_figure.c: what it leaves behind */
+struct rt_end;
+int rt_fit_json(const struct rt_fit_end *end, const struct rt_end *how, struct rt_out *out);
+int rt_fit_text(const struct rt_fit_end *end, struct rt_out *out);   /* NAME.fitted.nsl */
+int rt_fit_figure(const struct rt_fit_end *end, struct rt_out *out); /* fit.svg */
+void rt_fit_table(const struct rt_fit_end *end, FILE *out);
+/* ---- fit_main.c */
+struct rt_fit_call {
+  const struct nsl_program *program;
+  const struct rt_config *config;
+  const volatile int *interrupt;
+  int argc;
+  char **argv;
+};
+int rt_fit_main(const struct rt_fit_call *c); /* the exit status */
+const struct nsl_fit *rt_fit_named(const struct nsl_program *p, const char *name); /* NULL after rt_fail; name NULL: the only one */
+int rt_fit_describe(const struct rt_fit_call *c, const struct nsl_fit *def, FILE *out);
+
+#endif

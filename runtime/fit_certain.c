@@ -1,0 +1,131 @@
+/* How sure the values are: the Gauss-Newton matrix H at the best place, where the objective is a sum of squares.
+ *
+ * With L the objective there, N observations and n parameters, the variance of an observation of weight one is L / (N - n)
+ * and the covariance of the coordinates 2 L / (N - n) H^-1; values have it times dp/dx. This holds for errors that are
+ * independent from one observation to the next; where they are not, what is given here is too small. Observations are counted
+ * once for each sample of the file, not for each step, if steps are shorter.
+ * A direction in which the uncertainty is more than WIDE in the search's own coordinates (about the whole domain), or H is nearly 0,
+ * is not determined by the data: a warning names it, and its parameters have no uncertainty. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/fit.h"
+
+static const double WIDE = 3, SINGULAR = 1e-13, PART = 0.3;
+
+static double observations_of(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k) {
+  uint32_t march, term;
+  double sum = 0;
+  rt_stage_term(f, stage, k, &march, &term);
+  const struct rt_march *m = &f->marches[march];
+  for (uint32_t i = 0; i < f->n_fitted; i++) {
+    const struct rt_trace *t = &f->traces[f->fitted[i]];
+    double n = 0, interval = t->times[t->n - 1] / (double)(t->n - 1);
+    for (uint32_t s = 0; s < m->def->n_samples; s++)
+      if (m->def->samples[s].kind == NSL_SAMPLE_WEIGHT && m->def->samples[s].term == term)
+        for (uint64_t at = 0; at < t->n_steps; at++) n += m->sweeps[f->fitted[i]].samples[s][at] > 0;
+    sum += n * fmin(1, f->s->dt / interval);
+  }
+  return sum;
+}
+
+static const char *squares_missing(const struct rt_fit *f, const struct nsl_stage *stage) {
+  for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++)
+    if (!rt_stage_term(f, stage, k, NULL, NULL)->square) return "the objective is no sum of squares";
+  return rt_stage_can(f, stage, RT_CURVATURE) ? NULL : "the program holds no second derivatives for the last stage";
+}
+
+static void name_of(const struct rt_fit *f, uint32_t coordinate, char *text, size_t size) {
+  const struct rt_coordinate *c = &f->space.at[coordinate];
+  if (c->sweep == NSL_NONE) snprintf(text, size, "%.60s", f->def->free[c->free].path);
+  else snprintf(text, size, "%.60s of sweep %u", f->def->free[c->free].path, c->sweep + 1);
+}
+
+/* What changes together, with its signs. */
+static void direction_warn(struct rt_fit_end *end, const double *vectors, uint32_t column) {
+  struct rt_fit *f = end->f;
+  uint32_t n = f->space.n, parts = 0;
+  char text[400] = "", one[90];
+  double most = 0;
+  for (uint32_t i = 0; i < n; i++) most = fmax(most, fabs(vectors[i * n + column]));
+  for (uint32_t i = 0; i < n; i++) {
+    double v = vectors[i * n + column];
+    const struct rt_coordinate *c = &f->space.at[i];
+    if (fabs(v) < PART * most) continue;
+    end->certainty.sd[i] = INFINITY;
+    name_of(f, i, one, sizeof one);
+    size_t at = strlen(text);
+    bool edge = rt_space_at_bound(c, rt_space_value(c, end->x[i]));
+    if (at < 250)
+      snprintf(text + at, sizeof text - at, "%s%s%s%s", parts ? ", " : "", one, most < 1 - 1e-6 ? v > 0 ? " (+)" : " (-)" : "",
+               edge ? ", at its bound" : "");
+    parts++;
+  }
+  if (parts > 1) rt_warn(f->s, "the data do not determine these, which may change together: %s", text);
+  else rt_warn(f->s, "the data do not determine %s", text);
+}
+
+/* The covariance of the coordinates; directions that are not determined count for nothing there, and are warned of. */
+static void covariance_make(struct rt_fit_end *end, double noise, const double *values, const double *vectors, const double *scale,
+                            double *ret) {
+  uint32_t n = end->f->space.n;
+  double most = values[n - 1];
+  memset(ret, 0, (uint64_t)n * n * sizeof *ret);
+  for (uint32_t q = 0; q < n; q++) {
+    double length = 0, sd = sqrt(2 * noise / fmax(values[q], 0));
+    for (uint32_t i = 0; i < n; i++) length += vectors[i * n + q] * vectors[i * n + q] / (scale[i] * scale[i]);
+    if (!(values[q] > SINGULAR * most) || sd * sqrt(length) > WIDE) {
+      direction_warn(end, vectors, q);
+      continue;
+    }
+    for (uint32_t i = 0; i < n; i++)
+      for (uint32_t k = 0; k < n; k++)
+        ret[i * n + k] += 2 * noise / values[q] * vectors[i * n + q] * vectors[k * n + q] / (scale[i] * scale[k]);
+  }
+}
+
+static int certainty_make(struct rt_mem *mem, struct rt_fit_end *end, const struct rt_points *p) {
+  const struct rt_fit *f = end->f;
+  struct rt_certainty *c = &end->certainty;
+  uint64_t n = f->space.n;
+  double *h = rt_alloc(mem, n * n + 1, sizeof *h), *vectors = rt_alloc(mem, n * n + 1, sizeof *vectors);
+  double *values = rt_alloc(mem, n + 1, sizeof *values), *scale = rt_alloc(mem, n + 1, sizeof *scale);
+  if (!h || !vectors || !values || !scale) return NSL_EMEMORY;
+  for (uint64_t i = 0; i < n; i++) scale[i] = p->curvature[i * n + i] > 0 ? sqrt(p->curvature[i * n + i]) : 1;
+  for (uint64_t i = 0; i < n; i++)
+    for (uint64_t k = 0; k < n; k++) h[i * n + k] = p->curvature[i * n + k] / (scale[i] * scale[k]);
+  rt_eigen((uint32_t)n, h, values, vectors);
+  double noise = p->loss[0] / fmax(1, c->observations - (double)n);
+  covariance_make(end, noise, values, vectors, scale, h);
+  for (uint64_t i = 0; i < n; i++) {
+    double slope = fabs(rt_space_slope(&f->space.at[i], end->x[i]));
+    if (c->sd[i] == 0) c->sd[i] = sqrt(h[i * n + i]) * slope;
+    for (uint64_t k = 0; k < n; k++) {
+      double size = sqrt(h[i * n + i] * h[k * n + k]);
+      c->correlation[i * n + k] = size > 0 ? h[i * n + k] / size : NAN;
+    }
+  }
+  return 0;
+}
+
+int rt_fit_certainty(struct rt_fit_end *end) {
+  const struct rt_fit *f = end->f;
+  const struct rt_stage_end *g = end->last;
+  struct rt_certainty *c = &end->certainty;
+  struct rt_points p;
+  struct rt_mem mem = {0};
+  uint64_t n = f->space.n;
+  *c = (struct rt_certainty){.why_not = squares_missing(f, g->def)};
+  if (c->why_not || !n) return 0;
+  for (uint32_t k = 0; k < g->objective.n_terms; k++) c->observations += observations_of(f, g->def, k);
+  c->sd = rt_alloc(&f->s->mem, n, sizeof *c->sd);
+  c->correlation = rt_alloc(&f->s->mem, n * n, sizeof *c->correlation);
+  int e = c->sd && c->correlation ? rt_points_make(&mem, RT_CURVATURE, 1, (uint32_t)n, g->objective.n_terms, &p) : NSL_EMEMORY;
+  if (!e) e = rt_stage_evaluate(g->objective.context, RT_CURVATURE, 1, end->x, &p);
+  if (!e && isinf(p.loss[0])) c->why_not = "the derivatives at the best place are not finite";
+  else if (!e) e = certainty_make(&mem, end, &p);
+  rt_mem_free(&mem);
+  return e;
+}

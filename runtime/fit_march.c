@@ -1,0 +1,302 @@
+/* Marches: the kernels of a fit over the steps of sweeps, for many places of the search.
+ *
+ * A task is one march over one sweep for a block of places in the lanes of vectors: it has its own states and rings, begins
+ * with zeros, and leaves the sums of its terms. Threads take tasks as they come; what is made of the sums is made in one
+ * order afterwards (fit_value.c), so the bits do not depend on threads. A task is cut into calls of some thousand steps, to
+ * see Ctrl-C and to stop where every place of the block diverges. */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/fit.h"
+#include "runtime/threads.h"
+
+enum { CALL = 4096 };
+
+struct rt_room { /* of a thread: what a task needs */
+  double *states, *params, *rings;
+  void **slots;
+};
+
+/* ---- before the search */
+
+static int lag_find(struct rt_fit *f, struct rt_march *m) {
+  for (uint32_t t = 0; t < m->def->n_terms; t++) {
+    const struct nsl_term *term = &m->def->terms[t];
+    if (!term->residual) continue;
+    double over = rt_value(f->s, term->over, NAN), steps = rt_steps(over, f->s->dt);
+    if (!(steps >= 1 && steps < 1e9))
+      return rt_fail_at(NSL_EMODEL, term->place, "%s: `over` is %g ms, and must be at least one step of %g ms", term->text, over,
+                        f->s->dt);
+    if (m->lag && m->lag != (uint64_t)steps)
+      return rt_fail_at(NSL_EMODEL, term->place, "%s: two residuals of one march have different `over`", term->text);
+    m->lag = (uint64_t)steps;
+  }
+  uint64_t rows = 2;
+  while (rows < m->lag + 1) rows *= 2;
+  m->ring_mask = rows - 1;
+  return 0;
+}
+
+static bool is_driven(const struct rt_march *m, uint32_t column) {
+  for (uint32_t t = 0; t < m->def->n_terms; t++)
+    if (m->def->terms[t].residual && m->def->terms[t].column == column) return true;
+  return false;
+}
+
+/* Where term t counts in a sweep. */
+static struct rt_weighing weighing_of(struct rt_fit *f, const struct rt_march *m, uint32_t t, uint32_t *columns) {
+  const struct nsl_term *term = &m->def->terms[t];
+  struct rt_weighing w = {.from = rt_value(f->s, term->from, -INFINITY), .to = rt_value(f->s, term->to, INFINITY),
+                          .columns = columns, .given = NSL_NONE, .lag = m->lag, .fast = 20};
+  if (term->residual) w.given = term->column;
+  for (uint32_t k = 0; k < m->def->n_samples; k++) {
+    const struct nsl_sample *sample = &m->def->samples[k];
+    if (sample->kind == NSL_SAMPLE_AT && (sample->term == t || sample->term == NSL_NONE)) columns[w.n_columns++] = sample->column;
+  }
+  return w;
+}
+
+static int sample_make(struct rt_fit *f, struct rt_march *m, const struct nsl_sample *def, struct rt_trace *t,
+                       struct rt_weighed *w, double *ret) {
+  const struct nsl_recording *rec = &f->def->data;
+  double dt = f->s->dt;
+  switch ((enum nsl_sample_kind)def->kind) {
+    case NSL_SAMPLE_MEAN: return rt_sample_mean(rec, t, def->column, dt, is_driven(m, def->column), ret);
+    case NSL_SAMPLE_AT: rt_sample_at(t, def->column, dt, ret); return 0;
+    case NSL_SAMPLE_CHANGE: rt_sample_change(t, def->column, dt, m->lag, ret); return 0;
+    case NSL_SAMPLE_WEIGHT: {
+      uint32_t *columns = rt_alloc(&f->s->build_mem, m->def->n_samples, sizeof *columns);
+      if (!columns) return NSL_EMEMORY;
+      struct rt_weighing of = weighing_of(f, m, def->term, columns);
+      w->weight[def->term] = rt_sample_weight(t, &of, dt, ret);
+      return 0;
+    }
+  }
+  return rt_fail(NSL_EINPUT, "a sample of unknown kind");
+}
+
+static int sweep_sample(struct rt_fit *f, struct rt_march *m, uint32_t trace) {
+  struct rt_weighed *w = &m->sweeps[trace];
+  struct rt_trace *t = &f->traces[trace];
+  w->weight = rt_alloc(&f->s->mem, m->def->n_terms + 1, sizeof *w->weight);
+  w->samples = rt_alloc(&f->s->mem, m->def->n_samples + 1, sizeof *w->samples);
+  if (!w->weight || !w->samples) return NSL_EMEMORY;
+  for (uint32_t k = 0; k < m->def->n_samples; k++) {
+    if (!(w->samples[k] = rt_alloc(&f->s->mem, t->n_steps, sizeof **w->samples))) return NSL_EMEMORY;
+    int e = sample_make(f, m, &m->def->samples[k], t, w, w->samples[k]);
+    if (e) return e;
+  }
+  return 0;
+}
+
+/* A term that compares nothing would be 0 / 0. */
+static int terms_check(struct rt_fit *f, const struct rt_march *m) {
+  for (uint32_t t = 0; t < m->def->n_terms; t++) {
+    double sum = 0, longest = 0, to = rt_value(f->s, m->def->terms[t].to, INFINITY);
+    for (uint32_t i = 0; i < f->n_fitted; i++) {
+      const struct rt_trace *trace = &f->traces[f->fitted[i]];
+      sum += m->sweeps[f->fitted[i]].weight[t];
+      longest = fmax(longest, (double)trace->n_steps * f->s->dt);
+    }
+    const struct nsl_term *term = &m->def->terms[t];
+    if (!(sum > 0))
+      return rt_fail_at(NSL_EINPUT, term->place, "%s: no sweep has a number to compare with in its window; the longest one ends at %g ms",
+                        term->text, longest);
+    if (isfinite(to) && to > longest * (1 + 1e-9))
+      rt_warn(f->s, "%s: it is meant to count until %g ms, but the longest sweep ends at %g ms", term->text, to, longest);
+  }
+  return 0;
+}
+
+static int march_make(struct rt_fit *f, struct rt_march *m, const struct nsl_march *def) {
+  const struct nsl_march_form *forms[RT_ORDERS] = {&def->plain, &def->gradient, &def->curvature};
+  m->def = def;
+  for (int i = 0; i < RT_ORDERS; i++) m->forms[i] = forms[i]->march.kernel == NSL_NONE ? NULL : forms[i];
+  for (uint32_t i = 0; i < f->s->n_pops && !m->u; i++)
+    if (f->s->pops[i].def->class_index == def->class_index) m->u = f->s->pops[i].u;
+  m->sweeps = rt_alloc(&f->s->mem, f->n_traces, sizeof *m->sweeps);
+  if (!m->sweeps) return NSL_EMEMORY;
+  int e = lag_find(f, m);
+  for (uint32_t i = 0; !e && i < f->n_traces; i++) e = sweep_sample(f, m, i);
+  return e ? e : terms_check(f, m);
+}
+
+static int rooms_make(struct rt_fit *f) {
+  uint64_t states = 1, rings = 1, slots = 1;
+  for (uint32_t i = 0; i < f->def->n_marches; i++)
+    for (int k = 0; k < RT_ORDERS; k++) {
+      const struct nsl_march_form *form = f->marches[i].forms[k];
+      if (!form) continue;
+      uint64_t of_rings = form->n_rings * (f->marches[i].ring_mask + 1);
+      states = form->n_states > states ? form->n_states : states;
+      rings = of_rings > rings ? of_rings : rings;
+      slots = form->march.n_bindings > slots ? form->march.n_bindings : slots;
+      slots = form->begin.n_bindings > slots ? form->begin.n_bindings : slots;
+    }
+  f->rooms = rt_alloc(&f->s->mem, f->s->threads, sizeof *f->rooms);
+  if (!f->rooms) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < f->s->threads; i++) {
+    struct rt_room *r = &f->rooms[i];
+    r->states = rt_alloc(&f->s->mem, states * RT_BLOCK, sizeof *r->states);
+    r->rings = rt_alloc(&f->s->mem, rings * RT_BLOCK, sizeof *r->rings);
+    r->params = rt_alloc(&f->s->mem, (uint64_t)(f->def->n_free + 1) * RT_BLOCK, sizeof *r->params);
+    r->slots = rt_alloc(&f->s->mem, slots, sizeof *r->slots);
+    if (!r->states || !r->rings || !r->params || !r->slots) return NSL_EMEMORY;
+  }
+  return 0;
+}
+
+/* Their kernels know G alone. */
+static int objectives_make(struct rt_fit *f) {
+  uint64_t most = 1;
+  for (uint32_t i = 0; i < f->def->n_stages; i++)
+    if (f->def->stages[i].objective.n_bindings > most) most = f->def->stages[i].objective.n_bindings;
+  f->nowhere = rt_alloc(&f->s->mem, most, sizeof *f->nowhere);
+  f->G = rt_alloc(&f->s->mem, f->s->x->n_globals + 1, sizeof *f->G);
+  return f->nowhere && f->G ? 0 : NSL_EMEMORY;
+}
+
+int rt_marches_make(struct rt_fit *f) {
+  f->marches = rt_alloc(&f->s->mem, f->def->n_marches + 1, sizeof *f->marches);
+  if (!f->marches) return NSL_EMEMORY;
+  int e = 0;
+  for (uint32_t i = 0; !e && i < f->def->n_marches; i++) e = march_make(f, &f->marches[i], &f->def->marches[i]);
+  if (!e) e = objectives_make(f);
+  return e ? e : rooms_make(f);
+}
+
+/* ---- a task */
+
+struct walk { /* of a task through its sweep */
+  const struct rt_fit *f;
+  const struct rt_march *m;
+  const struct nsl_march_form *form;
+  const struct rt_weighed *sweep;
+  struct rt_room *room;
+  uint64_t done, n_steps;
+};
+
+static void slots_set(struct walk *w, const struct nsl_code *code) {
+  struct rt_room *r = w->room;
+  uint64_t ring = (w->m->ring_mask + 1) * RT_BLOCK;
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint64_t at = code->bindings[i].index;
+    r->slots[i] = NULL;
+    if (code->bindings[i].kind == NSL_SLOT_STATE) r->slots[i] = r->states + at * RT_BLOCK;
+    if (code->bindings[i].kind == NSL_SLOT_PARAM) r->slots[i] = r->params + at * RT_BLOCK;
+    if (code->bindings[i].kind == NSL_SLOT_RING) r->slots[i] = r->rings + at * ring;
+    if (code->bindings[i].kind == NSL_SLOT_SAMPLE) r->slots[i] = w->sweep->samples[at] + w->done;
+  }
+}
+
+static struct nsl_env env_of(const struct walk *w) {
+  double dt = w->f->s->dt;
+  return (struct nsl_env){.slots = w->room->slots, .u = (double *)(uintptr_t)w->m->u, .step = w->done + 1, .count = RT_BLOCK,
+                          .t = (double)(w->done + 1) * dt, .dt = dt, .lag = w->m->lag, .ring_mask = w->m->ring_mask,
+                          .ring_row = RT_BLOCK};
+}
+
+static struct walk walk_begin(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
+                              struct rt_room *room) {
+  struct walk w = {.f = f, .m = m, .form = form, .sweep = &m->sweeps[trace], .room = room, .n_steps = f->traces[trace].n_steps};
+  memset(room->states, 0, (uint64_t)form->n_states * RT_BLOCK * sizeof *room->states);
+  memset(room->rings, 0, form->n_rings * (m->ring_mask + 1) * RT_BLOCK * sizeof *room->rings);
+  if (form->begin.kernel == NSL_NONE) return w;
+  slots_set(&w, &form->begin);
+  struct nsl_env env = env_of(&w);
+  env.step = 0;
+  env.t = 0;
+  rt_kernel(f->s, &form->begin)(&env);
+  return w;
+}
+
+static void walk_on(struct walk *w, uint64_t steps) {
+  if (steps > w->n_steps - w->done) steps = w->n_steps - w->done;
+  slots_set(w, &w->form->march);
+  struct nsl_env env = env_of(w);
+  env.steps = steps;
+  rt_kernel(w->f->s, &w->form->march)(&env);
+  w->done += steps;
+}
+
+/* Lanes beyond the last place repeat it. */
+static void params_set(const struct rt_fit *f, const double *x, uint32_t n, uint32_t sweep, struct rt_room *room) {
+  for (uint32_t k = 0; k < f->def->n_free; k++)
+    for (uint32_t lane = 0; lane < RT_BLOCK; lane++) {
+      const double *at = x + (uint64_t)(lane < n ? lane : n - 1) * f->space.n;
+      room->params[k * RT_BLOCK + lane] = rt_space_in(&f->space, at, k, sweep);
+    }
+}
+
+static bool all_diverge(const struct walk *w) {
+  for (uint32_t lane = 0; lane < RT_BLOCK; lane++) {
+    bool good = true;
+    for (uint32_t t = 0; t < w->m->def->n_terms; t++)
+      good &= isfinite(w->room->states[(uint64_t)w->m->def->terms[t].sum * RT_BLOCK + lane]) != 0;
+    if (good) return false;
+  }
+  return w->m->def->n_terms > 0;
+}
+
+uint32_t rt_march_values(const struct rt_fit *f, const struct rt_march *m, enum rt_order order) {
+  uint32_t n = f->def->n_free, each = 1 + (order >= RT_GRADIENT ? n : 0) + (order >= RT_CURVATURE ? n * (n + 1) / 2 : 0);
+  return m->def->n_terms * each;
+}
+
+static void sums_take(const struct rt_fit *f, enum rt_order order, const struct rt_march *m, const struct rt_room *room, double *to) {
+  uint64_t n = f->def->n_free, counts[RT_ORDERS] = {1, order >= RT_GRADIENT ? n : 0, order >= RT_CURVATURE ? n * (n + 1) / 2 : 0};
+  for (uint32_t t = 0; t < m->def->n_terms; t++) {
+    const struct nsl_term *term = &m->def->terms[t];
+    const uint32_t from[RT_ORDERS] = {term->sum, term->gradient, term->curvature};
+    for (int k = 0; k < RT_ORDERS; k++) {
+      if (!counts[k]) continue;
+      memcpy(to, room->states + (uint64_t)from[k] * RT_BLOCK, counts[k] * RT_BLOCK * sizeof *to);
+      to += counts[k] * RT_BLOCK;
+    }
+  }
+}
+
+struct crew {
+  struct rt_fit *f;
+  enum rt_order order;
+  struct rt_task *tasks;
+  uint32_t n;
+  _Atomic uint32_t next;
+};
+
+static int crew_work(void *context, uint32_t thread) {
+  struct crew *c = context;
+  struct rt_room *room = &c->f->rooms[thread];
+  for (uint32_t i; (i = atomic_fetch_add(&c->next, 1)) < c->n;) {
+    struct rt_task *t = &c->tasks[i];
+    params_set(c->f, t->x, t->n, t->sweep, room);
+    struct walk w = walk_begin(c->f, t->march, t->march->forms[c->order], t->trace, room);
+    while (w.done < w.n_steps && !(w.done && all_diverge(&w))) {
+      if (c->f->s->interrupt && *c->f->s->interrupt) return NSL_ESTOPPED;
+      walk_on(&w, CALL);
+    }
+    sums_take(c->f, c->order, t->march, room, t->sums);
+  }
+  return 0;
+}
+
+int rt_tasks_run(struct rt_fit *f, enum rt_order order, struct rt_task *tasks, uint32_t n) {
+  struct crew c = {.f = f, .order = order, .tasks = tasks, .n = n};
+  int e = rt_team_run(f->s->team, crew_work, &c);
+  return e == NSL_ESTOPPED ? rt_fail(NSL_ESTOPPED, "stopped") : e;
+}
+
+int rt_march_watch(struct rt_fit *f, const struct rt_march *m, uint32_t trace, uint32_t sweep, const double *x, rt_seen_fn *seen,
+                   void *context) {
+  struct rt_room *room = &f->rooms[0];
+  params_set(f, x, 1, sweep, room);
+  struct walk w = walk_begin(f, m, m->forms[RT_PLAIN], trace, room);
+  if (!seen(context, 0, room->states)) return 0;
+  while (w.done < w.n_steps) {
+    walk_on(&w, 1);
+    if (!seen(context, w.done, room->states)) return 0;
+  }
+  return 0;
+}

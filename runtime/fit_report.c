@@ -1,0 +1,235 @@
+/* fit.json, and the table on standard output. */
+#include <json-c/json.h>
+#include <math.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/fit.h"
+#include "runtime/quantity.h"
+#include "runtime/report.h"
+
+static void add_number(struct json_object *o, const char *key, double v) {
+  char text[40];
+  rt_number_text(v, text, sizeof text);
+  json_object_object_add(o, key, isfinite(v) ? json_object_new_double_s(v, text) : NULL);
+}
+
+static void put_number(struct json_object *list, double v) {
+  char text[40];
+  rt_number_text(v, text, sizeof text);
+  json_object_array_add(list, isfinite(v) ? json_object_new_double_s(v, text) : NULL);
+}
+
+static void add_whole(struct json_object *o, const char *key, uint64_t v) {
+  json_object_object_add(o, key, json_object_new_uint64(v));
+}
+
+static void add_text(struct json_object *o, const char *key, const char *v) {
+  json_object_object_add(o, key, v ? json_object_new_string(v) : NULL);
+}
+
+static void add_truth(struct json_object *o, const char *key, bool v) {
+  json_object_object_add(o, key, json_object_new_boolean(v));
+}
+
+static const char *const optimizers[] = {
+#define OPTIMIZER(id, name, squares, doc) [NSL_OPTIMIZER_##id] = name,
+#define OPTION(id, name, least, most, given, doc)
+#include "lang/optimizers.def"
+#undef OPTIMIZER
+#undef OPTION
+};
+
+/* ---- stages */
+
+static struct json_object *evaluations_json(const uint64_t n[RT_ORDERS]) {
+  struct json_object *o = json_object_new_object();
+  add_whole(o, "values", n[RT_PLAIN]);
+  add_whole(o, "gradients", n[RT_GRADIENT]);
+  add_whole(o, "jacobians", n[RT_CURVATURE]);
+  return o;
+}
+
+static struct json_object *terms_json(const struct rt_fit *f, const struct nsl_stage *stage, const double *means, bool validation) {
+  struct json_object *all = json_object_new_array();
+  for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++) {
+    struct json_object *o = json_object_new_object();
+    add_text(o, "text", rt_stage_term(f, stage, k, NULL, NULL)->text);
+    add_number(o, "mean", means[k]); /* coherent units */
+    add_number(o, "weight", rt_term_weight(f, stage, k, validation));
+    json_object_array_add(all, o);
+  }
+  return all;
+}
+
+/* By step: what the best start and its terms were, and how many starts had reached what. */
+static struct json_object *history_json(const struct rt_stage_end *g) {
+  struct json_object *o = json_object_new_object(), *steps = json_object_new_array(), *loss = json_object_new_array();
+  struct json_object *terms = json_object_new_array();
+  uint64_t starts = g->search.starts, n_terms = g->objective.n_terms;
+  for (uint64_t k = 0; k < n_terms; k++) json_object_array_add(terms, json_object_new_array());
+  for (uint64_t i = 0; i < g->history.n_rows; i++) {
+    uint64_t at = i * starts + g->best;
+    json_object_array_add(steps, json_object_new_uint64(g->history.steps[i]));
+    put_number(loss, g->history.loss[at]);
+    for (uint64_t k = 0; k < n_terms; k++) put_number(json_object_array_get_idx(terms, k), g->history.terms[at * n_terms + k]);
+  }
+  json_object_object_add(o, "step", steps);
+  json_object_object_add(o, "objective", loss);
+  json_object_object_add(o, "terms", terms);
+  return o;
+}
+
+static struct json_object *starts_json(const struct rt_stage_end *g) {
+  struct json_object *all = json_object_new_array();
+  for (uint32_t i = 0; i < g->search.starts; i++) {
+    struct json_object *o = json_object_new_object();
+    add_number(o, "objective", g->search.loss[i]);
+    add_whole(o, "steps", g->search.steps[i]);
+    add_text(o, "ended", g->search.why[i] ? g->search.why[i] : "stopped");
+    struct json_object *values = json_object_new_array();
+    const struct rt_fit *f = g->at.f;
+    for (uint32_t k = 0; k < f->space.n; k++) {
+      const struct rt_coordinate *c = &f->space.at[k];
+      double v = rt_space_value(c, g->search.x[(uint64_t)i * f->space.n + k]);
+      put_number(values, v / f->def->free[c->free].unit_scale);
+    }
+    json_object_object_add(o, "values", values);
+    json_object_array_add(all, o);
+  }
+  return all;
+}
+
+static struct json_object *stage_json(const struct rt_stage_end *g) {
+  struct json_object *o = json_object_new_object(), *options = json_object_new_object();
+  add_text(o, "name", g->def->name);
+  add_text(o, "optimizer", optimizers[g->def->optimizer]);
+  for (uint32_t i = 0; i < g->def->n_options; i++) add_number(options, g->def->options[i].name, g->def->options[i].value);
+  json_object_object_add(o, "options", options);
+  add_number(o, "objective", g->search.loss[g->best]);
+  add_whole(o, "best_start", g->best);
+  json_object_object_add(o, "terms", terms_json(g->at.f, g->def, g->search.terms + g->best * g->objective.n_terms, false));
+  json_object_object_add(o, "evaluations", evaluations_json(g->evaluations));
+  add_number(o, "seconds", g->seconds);
+  json_object_object_add(o, "history", history_json(g));
+  json_object_object_add(o, "starts", starts_json(g));
+  return o;
+}
+
+/* ---- parameters */
+
+static void add_values(struct json_object *o, const struct rt_fit_end *end, uint32_t coordinate) {
+  const struct rt_fit *f = end->f;
+  const struct rt_coordinate *c = &f->space.at[coordinate];
+  double scale = f->def->free[c->free].unit_scale, v = rt_space_value(c, end->x[coordinate]);
+  const double *sd = end->certainty.why_not ? NULL : end->certainty.sd;
+  add_number(o, "value", v / scale);
+  add_number(o, "uncertainty", sd ? sd[coordinate] / scale : NAN);
+  if (sd) add_truth(o, "determined", isfinite(sd[coordinate]));
+  add_truth(o, "at_bound", rt_space_at_bound(c, v));
+}
+
+static struct json_object *parameter_json(const struct rt_fit_end *end, uint32_t free) {
+  const struct rt_fit *f = end->f;
+  const struct nsl_free *def = &f->def->free[free];
+  const uint32_t *of = f->space.of + (uint64_t)free * f->space.n_sweeps;
+  const struct rt_coordinate *c = &f->space.at[of[0]];
+  struct json_object *o = json_object_new_object(), *sweeps = NULL;
+  add_text(o, "path", def->path);
+  add_text(o, "unit", def->unit);
+  add_number(o, "declared", c->declared / def->unit_scale);
+  add_number(o, "lowest", c->lo / def->unit_scale);
+  add_number(o, "highest", c->hi / def->unit_scale);
+  if (!end->x) return o;
+  if (!def->per_sweep) add_values(o, end, of[0]);
+  else json_object_object_add(o, "by_sweep", sweeps = json_object_new_array());
+  for (uint32_t i = 0; sweeps && i < f->n_fitted; i++) {
+    struct json_object *one = json_object_new_object();
+    add_values(one, end, of[i]);
+    json_object_array_add(sweeps, one);
+  }
+  return o;
+}
+
+static struct json_object *sweeps_json(const struct rt_fit *f) {
+  struct json_object *all = json_object_new_array();
+  for (uint32_t i = 0; i < f->n_traces; i++) {
+    const struct rt_trace *t = &f->traces[i];
+    struct json_object *o = json_object_new_object();
+    add_text(o, "path", t->def->path);
+    if (t->def->name && *t->def->name) add_text(o, "sweep", t->def->name);
+    add_truth(o, "validation", t->def->validation);
+    add_whole(o, "samples", t->n);
+    add_whole(o, "steps", t->n_steps);
+    add_number(o, "duration_ms", (double)t->n_steps * f->s->dt);
+    json_object_array_add(all, o);
+  }
+  return all;
+}
+
+static void add_result(struct json_object *o, const struct rt_fit_end *end) {
+  const struct rt_fit *f = end->f;
+  struct json_object *stages = json_object_new_array(), *free = json_object_new_array(), *validation;
+  const struct rt_stage_end *g = end->last;
+  add_number(o, "dt_ms", f->s->dt);
+  json_object_object_add(o, "sweeps", sweeps_json(f));
+  for (uint32_t i = 0; i < f->def->n_free; i++) json_object_array_add(free, parameter_json(end, i));
+  json_object_object_add(o, "free", free);
+  if (end->certainty.why_not) add_text(o, "no_uncertainties", end->certainty.why_not);
+  else add_number(o, "observations", end->certainty.observations);
+  add_number(o, "objective", g ? g->search.loss[g->best] : NAN);
+  if (g) json_object_object_add(o, "terms", terms_json(f, g->def, g->search.terms + g->best * g->objective.n_terms, false));
+  if (end->validation.loss) {
+    json_object_object_add(o, "validation", validation = json_object_new_object());
+    add_number(validation, "objective", end->validation.loss[0]);
+    json_object_object_add(validation, "terms", terms_json(f, g->def, end->validation.terms, true));
+  }
+  for (uint32_t i = 0; i < end->n_stages; i++) json_object_array_add(stages, stage_json(&end->stages[i]));
+  json_object_object_add(o, "stages", stages);
+  json_object_object_add(o, "evaluations", evaluations_json(f->evaluations));
+  json_object_object_add(o, "settings", rt_json_parameters(f->s));
+  add_number(o, "seconds", end->seconds);
+}
+
+int rt_fit_json(const struct rt_fit_end *end, const struct rt_end *how, struct rt_out *out) {
+  struct json_object *facts = json_object_new_object();
+  rt_json_what(facts, end->f->s, how);
+  json_object_object_del(facts, "experiment");
+  add_text(facts, "fit", end->f->def->name);
+  add_result(facts, end);
+  json_object_object_add(facts, "files", rt_json_files(out));
+  const char *path = rt_out_file(out, "fit.json");
+  int e = path ? rt_json_write(facts, path) : NSL_EIO;
+  json_object_put(facts);
+  return e;
+}
+
+/* ---- the table */
+
+static void row_put(const struct rt_fit_end *end, uint32_t coordinate, int width, FILE *out) {
+  const struct rt_fit *f = end->f;
+  const struct rt_coordinate *c = &f->space.at[coordinate];
+  const struct nsl_free *def = &f->def->free[c->free];
+  double v = rt_space_value(c, end->x[coordinate]), sd = end->certainty.why_not ? NAN : end->certainty.sd[coordinate];
+  char name[120], how[40] = "-";
+  if (c->sweep == NSL_NONE) snprintf(name, sizeof name, "%s", def->path);
+  else snprintf(name, sizeof name, "%s, sweep %u", def->path, c->sweep + 1);
+  if (isfinite(sd)) snprintf(how, sizeof how, "%.2g", sd / def->unit_scale);
+  else if (isinf(sd)) snprintf(how, sizeof how, "undetermined");
+  fprintf(out, "%-*s %14.6g %14s %s%s\n", width, name, v / def->unit_scale, how, strcmp(def->unit, "1") == 0 ? "" : def->unit,
+          rt_space_at_bound(c, v) ? "  (at its bound)" : "");
+}
+
+void rt_fit_table(const struct rt_fit_end *end, FILE *out) {
+  const struct rt_stage_end *g = end->last;
+  int width = 10;
+  if (!g) return;
+  for (uint32_t i = 0; i < end->f->def->n_free; i++) {
+    int n = (int)strlen(end->f->def->free[i].path) + (end->f->def->free[i].per_sweep ? 10 : 0);
+    if (n > width) width = n;
+  }
+  fprintf(out, "%-*s %14s %14s\n", width, "parameter", "value", "+-");
+  for (uint32_t i = 0; i < end->f->space.n; i++) row_put(end, i, width, out);
+  fprintf(out, "%-*s %14.6g\n", width, "objective", g->search.loss[g->best]);
+  if (end->validation.loss) fprintf(out, "%-*s %14.6g\n", width, "validation", end->validation.loss[0]);
+}

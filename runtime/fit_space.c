@@ -1,0 +1,139 @@
+/* Free parameters and the coordinates in which they are searched.
+ *
+ * Bounds become a bijection onto the whole line, so no optimizer knows of them: with both bounds the logit of where the
+ * value lies between them, of its logarithm where the lower one is above 0 (conductances, time constants, …); with one
+ * bound the logarithm of the distance from it; without bounds the value in units of its declared size. Near a bound the
+ * coordinate is held back at EDGE, where the value differs from the bound by 2e-9 of the domain. */
+#include <math.h>
+#include <string.h>
+
+#include "math/math.h"
+#include "runtime/error.h"
+#include "runtime/fit.h"
+#include "runtime/quantity.h"
+
+static const double EDGE = 20, INSIDE = 1e-3, FACTOR = 3;
+
+static double squash(double x) { return nslm_sigmoid_f64(fmax(-EDGE, fmin(EDGE, x))); }
+
+double rt_space_value(const struct rt_coordinate *c, double x) {
+  switch (c->kind) {
+    case RT_PLAIN_SCALE: return c->origin + c->scale * x;
+    case RT_ABOVE: return c->lo + c->scale * nslm_exp_f64(fmin(x, 500));
+    case RT_BELOW: return c->hi - c->scale * nslm_exp_f64(fmin(x, 500));
+    case RT_BETWEEN: return c->lo + (c->hi - c->lo) * squash(x);
+    case RT_BETWEEN_LOG: return c->lo * nslm_exp_f64(c->scale * squash(x));
+  }
+  return NAN;
+}
+
+double rt_space_slope(const struct rt_coordinate *c, double x) {
+  double u = squash(x);
+  switch (c->kind) {
+    case RT_PLAIN_SCALE: return c->scale;
+    case RT_ABOVE: return c->scale * nslm_exp_f64(fmin(x, 500));
+    case RT_BELOW: return -c->scale * nslm_exp_f64(fmin(x, 500));
+    case RT_BETWEEN: return (c->hi - c->lo) * u * (1 - u);
+    case RT_BETWEEN_LOG: return c->lo * nslm_exp_f64(c->scale * u) * c->scale * u * (1 - u);
+  }
+  return NAN;
+}
+
+static double logit(double u) {
+  u = fmax(INSIDE, fmin(1 - INSIDE, u));
+  return nslm_log_f64(u) - nslm_log_f64(1 - u);
+}
+
+double rt_space_place(const struct rt_coordinate *c, double value) {
+  switch (c->kind) {
+    case RT_PLAIN_SCALE: return (value - c->origin) / c->scale;
+    case RT_ABOVE: return nslm_log_f64((value - c->lo) / c->scale);
+    case RT_BELOW: return nslm_log_f64((c->hi - value) / c->scale);
+    case RT_BETWEEN: return logit((value - c->lo) / (c->hi - c->lo));
+    case RT_BETWEEN_LOG: return logit(nslm_log_f64(value / c->lo) / c->scale);
+  }
+  return NAN;
+}
+
+bool rt_space_at_bound(const struct rt_coordinate *c, double value) {
+  double x = c->kind == RT_BETWEEN ? (value - c->lo) / (c->hi - c->lo)
+             : c->kind == RT_BETWEEN_LOG ? nslm_log_f64(value / c->lo) / c->scale : 0.5;
+  return x < 1e-4 || x > 1 - 1e-4;
+}
+
+/* ---- from the table */
+
+static int coordinate_make(struct rt_sim *s, const struct nsl_free *def, struct rt_coordinate *c) {
+  char lo[80], hi[80], value[80];
+  bool low = def->lo != NSL_NONE && isfinite(s->G[def->lo]), high = def->hi != NSL_NONE && isfinite(s->G[def->hi]);
+  c->lo = low ? s->G[def->lo] : -INFINITY;
+  c->hi = high ? s->G[def->hi] : INFINITY;
+  c->declared = s->G[def->value];
+  rt_quantity_text(c->lo / def->unit_scale, def->unit, lo, sizeof lo);
+  rt_quantity_text(c->hi / def->unit_scale, def->unit, hi, sizeof hi);
+  rt_quantity_text(c->declared / def->unit_scale, def->unit, value, sizeof value);
+  if (low && high && !(c->lo < c->hi))
+    return rt_fail_at(NSL_EMODEL, def->place, "free %s in [%s, %s]: there is nothing between these bounds", def->path, lo, hi);
+  if (!isfinite(c->declared))
+    return rt_fail_at(NSL_EMODEL, def->place, "free %s: its declared value, where the search begins, is no number", def->path);
+  bool one_sided = low != high;
+  bool inside = one_sided ? c->declared > c->lo && c->declared < c->hi : c->declared >= c->lo && c->declared <= c->hi;
+  if (!inside)
+    return rt_fail_at(NSL_EMODEL, def->place, "free %s: its declared value %s, where the search begins, is not inside of [%s, %s]",
+                      def->path, value, low ? lo : "-inf", high ? hi : "inf");
+  c->scale = 1;
+  c->kind = low && high ? (c->lo > 0 ? RT_BETWEEN_LOG : RT_BETWEEN) : low ? RT_ABOVE : high ? RT_BELOW : RT_PLAIN_SCALE;
+  if (c->kind == RT_BETWEEN_LOG) c->scale = nslm_log_f64(c->hi / c->lo);
+  if (c->kind == RT_ABOVE) c->scale = c->declared - c->lo;
+  if (c->kind == RT_BELOW) c->scale = c->hi - c->declared;
+  if (c->kind == RT_PLAIN_SCALE) {
+    c->scale = c->declared != 0 ? fabs(c->declared) : def->unit_scale;
+    c->origin = c->declared;
+  }
+  return 0;
+}
+
+int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, uint32_t n_sweeps, struct rt_space *ret) {
+  *ret = (struct rt_space){.n_free = def->n_free, .n_sweeps = n_sweeps};
+  uint64_t most = (uint64_t)def->n_free * n_sweeps;
+  ret->at = rt_alloc(&s->mem, most + 1, sizeof *ret->at);
+  ret->of = rt_alloc(&s->mem, most + 1, sizeof *ret->of);
+  if (!ret->at || !ret->of) return NSL_EMEMORY;
+  for (uint32_t k = 0; k < def->n_free; k++) {
+    struct rt_coordinate c = {.free = k, .sweep = NSL_NONE};
+    int e = coordinate_make(s, &def->free[k], &c);
+    if (e) return e;
+    for (uint32_t i = 0; i < n_sweeps; i++) {
+      bool own = def->free[k].per_sweep || i == 0;
+      c.sweep = def->free[k].per_sweep ? i : NSL_NONE;
+      if (own) ret->at[ret->n++] = c;
+      ret->of[k * n_sweeps + i] = ret->n - 1;
+    }
+  }
+  return 0;
+}
+
+/* ---- starts */
+
+void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_t seed, uint32_t start, double *ret) {
+  for (uint32_t i = 0; i < p->n; i++) {
+    const struct rt_coordinate *c = &p->at[i];
+    const char *path = def->free[c->free].path;
+    uint64_t key = nslm_key(seed, nslm_hash(path, strlen(path), nslm_hash("start", 5, 0)));
+    uint32_t sweep = c->sweep == NSL_NONE ? 0 : c->sweep;
+    double u = nslm_draw_uniform_f64(key, start, 0, sweep, 0, 1), wide = nslm_log_f64(FACTOR);
+    if (start == 0) ret[i] = rt_space_place(c, c->declared);
+    else if (c->kind == RT_BETWEEN || c->kind == RT_BETWEEN_LOG) ret[i] = logit(u);
+    else if (c->kind == RT_PLAIN_SCALE) ret[i] = u - 0.5;
+    else ret[i] = (2 * u - 1) * wide;
+  }
+}
+
+double rt_space_in(const struct rt_space *p, const double *x, uint32_t free, uint32_t sweep) {
+  const uint32_t *of = p->of + (uint64_t)free * p->n_sweeps;
+  if (sweep != NSL_NONE) return rt_space_value(&p->at[of[sweep]], x[of[sweep]]);
+  uint32_t n = of[p->n_sweeps - 1] - of[0] + 1;
+  double sum = 0;
+  for (uint32_t i = 0; i < n; i++) sum += x[of[0] + i];
+  return rt_space_value(&p->at[of[0]], sum / n);
+}

@@ -1,0 +1,210 @@
+/* NAME.fitted.nsl: the model's own text with the fitted values among the settings of the fit's neuron.
+ *
+ * The text is that of the source file, if it is still where it was compiled and has not changed since (its hash). It is searched for
+ * `fit NAME { … neuron X { … } … }`, comments and strings passed over; settings of the same paths are replaced, all else stays as it
+ * is. Values of which each sweep has its own stand there as comments. */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "math/math.h"
+#include "runtime/error.h"
+#include "runtime/fit.h"
+#include "runtime/page.h"
+#include "runtime/quantity.h"
+
+enum { MOST_TEXT = 1 << 26 };
+
+static int source_read(struct rt_sim *s, char **ret_text) {
+  const struct nsl_program *p = s->program;
+  const char *slash = p->source ? strrchr(p->source, '/') : NULL, *name = slash ? slash + 1 : p->source;
+  char path[PATH_MAX], hash[20];
+  if (!name || !p->folder || snprintf(path, sizeof path, "%s/%s", p->folder, name) >= (int)sizeof path)
+    return rt_fail(NSL_ECANNOT, "the program does not know its source");
+  FILE *f = fopen(path, "rb");
+  if (!f) return rt_fail(NSL_ECANNOT, "%s: %s", path, strerror(errno));
+  long n = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
+  rewind(f);
+  char *text = n >= 0 && n < MOST_TEXT ? rt_alloc(&s->mem, (uint64_t)n + 1, 1) : NULL;
+  bool read = text && fread(text, 1, (size_t)n, f) == (size_t)n;
+  fclose(f);
+  if (!read) return rt_fail(NSL_ECANNOT, "%s cannot be read", path);
+  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)nslm_hash(text, (size_t)n, 0));
+  if (!p->source_hash || strcmp(hash, p->source_hash) != 0)
+    return rt_fail(NSL_ECANNOT, "%s has changed since the program was compiled", path);
+  *ret_text = text;
+  return 0;
+}
+
+/* ---- scanning */
+
+/* Past blanks and comments. */
+static const char *skip(const char *p) {
+  for (;;) {
+    while (isspace((unsigned char)*p)) p++;
+    if (*p != '#') return p;
+    p += strcspn(p, "\n");
+  }
+}
+
+static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80; }
+
+/* One item: a word, a string or a character. */
+static const char *item_end(const char *p) {
+  if (*p == '"') {
+    p++;
+    while (*p && *p != '"' && *p != '\n') p += *p == '\\' && p[1] ? 2 : 1;
+    return *p == '"' ? p + 1 : p;
+  }
+  if (!is_word(*p)) return p + (*p != 0);
+  while (is_word(*p)) p++;
+  return p;
+}
+
+static bool is_item(const char *p, const char *word) {
+  size_t n = strlen(word);
+  return strncmp(p, word, n) == 0 && item_end(p) == p + n;
+}
+
+/* p at "{": behind its "}"; NULL: there is none. */
+static const char *block_end(const char *p) {
+  int depth = 0;
+  for (p = skip(p); *p; p = skip(item_end(p))) {
+    depth += (*p == '{') - (*p == '}');
+    if (depth == 0) return item_end(p);
+  }
+  return NULL;
+}
+
+/* The body of `fit NAME {`; NULL. */
+static const char *fit_find(const char *text, const char *name) {
+  for (const char *p = skip(text); *p;) {
+    const char *after = skip(item_end(p));
+    if (is_item(p, "fit") && is_item(after, name)) {
+      after = skip(item_end(after));
+      if (*after == '{') return after;
+    }
+    if (*p == '{') {
+      const char *end = block_end(p);
+      if (!end) return NULL;
+      p = skip(end);
+    } else {
+      p = after;
+    }
+  }
+  return NULL;
+}
+
+/* Behind `neuron X` at the first level of the body. */
+static const char *neuron_find(const char *body) {
+  const char *end = block_end(body);
+  for (const char *p = skip(body + 1); end && p < end;) {
+    const char *next = skip(item_end(p));
+    if (is_item(p, "neuron")) return item_end(next);
+    p = *p == '{' ? skip(block_end(p)) : next;
+  }
+  return NULL;
+}
+
+/* ---- settings */
+
+static bool same_path(const char *path, const char *text, size_t n) {
+  char own[200];
+  size_t k = 0;
+  for (size_t i = 0; i < n && k + 1 < sizeof own; i++)
+    if (!isspace((unsigned char)text[i])) own[k++] = text[i];
+  own[k] = 0;
+  size_t whole = strlen(path), bare = whole > 3 && strcmp(path + whole - 3, "(0)") == 0 ? whole - 3 : whole;
+  return strcmp(own, path) == 0 || (strlen(own) == bare && strncmp(own, path, bare) == 0);
+}
+
+static bool is_fitted(const struct rt_fit *f, const char *text, size_t n) {
+  for (uint32_t i = 0; i < f->def->n_free; i++)
+    if (!f->def->free[i].per_sweep && same_path(f->def->free[i].path, text, n)) return true;
+  return false;
+}
+
+/* Statements of the settings that stay, a line each. */
+static void settings_keep(const struct rt_fit *f, const char *from, const char *to, struct rt_page *page) {
+  while (from < to) {
+    const char *end = from;
+    int depth = 0;
+    while (end < to && (depth || (*end != ';' && *end != '\n'))) {
+      depth += (*end == '(' || *end == '[' || *end == '{') - (*end == ')' || *end == ']' || *end == '}');
+      end = *end == '#' ? end + strcspn(end, "\n") : *end == '"' ? item_end(end) : end + 1;
+    }
+    const char *begin = from;
+    while (begin < end && isspace((unsigned char)*begin)) begin++;
+    size_t left = strcspn(begin, "=");
+    bool replaced = begin + left < end && is_fitted(f, begin, left);
+    const char *last = end;
+    while (last > begin && isspace((unsigned char)last[-1])) last--;
+    if (begin < last && !replaced) rt_page_put(page, "    %.*s\n", (int)(last - begin), begin);
+    from = end + 1;
+  }
+}
+
+static void value_text(const struct rt_fit_end *end, uint32_t coordinate, char *value, char *how, size_t size) {
+  const struct rt_coordinate *c = &end->f->space.at[coordinate];
+  const struct nsl_free *def = &end->f->def->free[c->free];
+  double sd = end->certainty.why_not ? NAN : end->certainty.sd[coordinate];
+  char digits[80];
+  snprintf(digits, sizeof digits, "%.3g", sd / def->unit_scale);
+  rt_quantity_text(rt_space_value(c, end->x[coordinate]) / def->unit_scale, def->unit, value, size);
+  *how = 0;
+  if (isfinite(sd)) snprintf(how, size, "+- %s%s%s", digits, strcmp(def->unit, "1") == 0 ? "" : " ", strcmp(def->unit, "1") == 0 ? "" : def->unit);
+  if (isinf(sd)) snprintf(how, size, "not determined by the data");
+}
+
+static void settings_put(const struct rt_fit_end *end, struct rt_page *page) {
+  const struct rt_fit *f = end->f;
+  char value[120], how[120];
+  for (uint32_t i = 0; i < f->space.n; i++) {
+    const struct rt_coordinate *c = &f->space.at[i];
+    value_text(end, i, value, how, sizeof value);
+    if (c->sweep != NSL_NONE) {
+      rt_page_put(page, "    # %s of sweep %u: %s%s%s\n", f->def->free[c->free].path, c->sweep + 1, value, *how ? ", " : "", how);
+      continue;
+    }
+    rt_page_put(page, "    %s = %s%s%s\n", f->def->free[c->free].path, value, *how ? "  # " : "", how);
+  }
+}
+
+static int text_put(const struct rt_fit_end *end, const char *text, struct rt_page *page) {
+  const char *body = fit_find(text, end->f->def->name), *at = body ? neuron_find(body) : NULL;
+  if (!at) return rt_fail(NSL_ECANNOT, "`fit %s` is not in the source of the program", end->f->def->name);
+  const char *open = at + strspn(at, " \t"), *rest = at;
+  rt_page_bytes(page, text, (size_t)(at - text));
+  rt_page_put(page, " {\n");
+  if (*open == '{') {
+    rest = block_end(open);
+    if (!rest) return rt_fail(NSL_ECANNOT, "a brace is not closed");
+    settings_keep(end->f, open + 1, rest - 1, page);
+  }
+  rt_page_put(page, "    # fitted: objective %.6g, seed %llu\n", end->last->search.loss[end->last->best],
+              (unsigned long long)end->f->s->seed);
+  settings_put(end, page);
+  rt_page_put(page, "  }");
+  rt_page_bytes(page, rest, strlen(rest));
+  return page->failed ? rt_fail(NSL_EMEMORY, "not enough memory for the text of the model") : 0;
+}
+
+int rt_fit_text(const struct rt_fit_end *end, struct rt_out *out) {
+  char *text = NULL, name[300];
+  struct rt_page page = {0};
+  struct rt_text_file file = {0};
+  int e = source_read(end->f->s, &text);
+  if (!e) e = text_put(end, text, &page);
+  snprintf(name, sizeof name, "%.250s.fitted.nsl", end->f->s->program->name);
+  const char *path = e ? NULL : rt_out_file(out, name);
+  if (!e) e = path ? rt_text_open(&file, path) : NSL_EIO;
+  if (!e) {
+    fwrite(page.at, 1, page.n, file.f);
+    e = rt_text_close(&file);
+  }
+  rt_page_drop(&page);
+  return e;
+}

@@ -1,0 +1,184 @@
+/* The objective of a stage at many places: sums of its marches over all sweeps, the terms' means, the kernel that makes the
+ * objective and its slopes of them, and derivatives by the coordinates of the search.
+ *
+ * d loss / dx_i = sum over terms and sweeps of slope / W * gradient * dp/dx_i, where W is a term's sum of weights over all
+ * sweeps; the Gauss-Newton matrix is the same sum of slope / W * 2 * curvature * dp/dx_i * dp/dx_j. Sums go over sweeps and
+ * terms in their order. What is not finite has the loss INFINITY. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/fit.h"
+
+uint32_t rt_stage_terms(const struct rt_fit *f, const struct nsl_stage *stage) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < stage->n_marches; i++) n += f->def->marches[stage->marches[i]].n_terms;
+  return n;
+}
+
+const struct nsl_term *rt_stage_term(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, uint32_t *ret_march,
+                                     uint32_t *ret_term) {
+  uint32_t march = 0;
+  while (k >= f->def->marches[stage->marches[march]].n_terms) k -= f->def->marches[stage->marches[march++]].n_terms;
+  if (ret_march) *ret_march = stage->marches[march];
+  if (ret_term) *ret_term = k;
+  return &f->def->marches[stage->marches[march]].terms[k];
+}
+
+bool rt_stage_can(const struct rt_fit *f, const struct nsl_stage *stage, enum rt_order order) {
+  for (uint32_t i = 0; i < stage->n_marches; i++)
+    if (!f->marches[stage->marches[i]].forms[order]) return false;
+  return true;
+}
+
+double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, bool validation) {
+  uint32_t march, term, n = validation ? f->n_traces - f->n_fitted : f->n_fitted;
+  const uint32_t *traces = validation ? f->validated : f->fitted;
+  double sum = 0;
+  rt_stage_term(f, stage, k, &march, &term);
+  for (uint32_t i = 0; i < n; i++) sum += f->marches[march].sweeps[traces[i]].weight[term];
+  return sum;
+}
+
+/* ---- tasks */
+
+struct plan { /* tasks by march of the stage, by sweep, by block */
+  struct rt_task *tasks;
+  uint32_t n, n_sweeps, n_blocks;
+};
+
+static int plan_make(struct rt_mem *mem, const struct rt_stage_at *at, enum rt_order order, uint32_t places, const double *x,
+                     struct plan *ret) {
+  struct rt_fit *f = at->f;
+  const uint32_t *traces = at->validation ? f->validated : f->fitted;
+  *ret = (struct plan){.n_sweeps = at->validation ? f->n_traces - f->n_fitted : f->n_fitted,
+                       .n_blocks = (places + RT_BLOCK - 1) / RT_BLOCK};
+  ret->tasks = rt_alloc(mem, (uint64_t)at->stage->n_marches * ret->n_sweeps * ret->n_blocks + 1, sizeof *ret->tasks);
+  if (!ret->tasks) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < at->stage->n_marches; i++) {
+    const struct rt_march *m = &f->marches[at->stage->marches[i]];
+    uint64_t values = rt_march_values(f, m, order);
+    double *sums = rt_alloc(mem, values * RT_BLOCK * ret->n_sweeps * ret->n_blocks + 1, sizeof *sums);
+    if (!sums) return NSL_EMEMORY;
+    for (uint32_t k = 0; k < ret->n_sweeps; k++)
+      for (uint32_t b = 0; b < ret->n_blocks; b++, sums += values * RT_BLOCK) {
+        uint32_t left = places - b * RT_BLOCK;
+        ret->tasks[ret->n++] = (struct rt_task){.march = m, .trace = traces[k], .sweep = at->validation ? NSL_NONE : k,
+                                                .x = x + (uint64_t)b * RT_BLOCK * f->space.n,
+                                                .n = left < RT_BLOCK ? left : RT_BLOCK, .sums = sums};
+      }
+  }
+  return 0;
+}
+
+static const struct rt_task *task_of(const struct plan *p, uint32_t march, uint32_t sweep, uint32_t place) {
+  return &p->tasks[((uint64_t)march * p->n_sweeps + sweep) * p->n_blocks + place / RT_BLOCK];
+}
+
+/* ---- of one place */
+
+struct place {
+  const struct rt_stage_at *at;
+  const struct plan *plan;
+  enum rt_order order;
+  uint32_t nth, n, n_free; /* n: coordinates */
+  const double *x;
+  double *slopes;          /* dp/dx by coordinate */
+  double *gradient, *curvature;
+};
+
+/* Where the values of term t begin in a task's sums, in lanes. */
+static const double *values_of(const struct place *p, uint32_t march, uint32_t sweep, uint32_t term) {
+  const struct rt_task *t = task_of(p->plan, march, sweep, p->nth);
+  uint64_t each = rt_march_values(p->at->f, t->march, p->order) / t->march->def->n_terms;
+  return t->sums + term * each * RT_BLOCK + p->nth % RT_BLOCK;
+}
+
+static int objective_run(const struct place *p, const double *means, double *ret_loss) {
+  struct rt_fit *f = p->at->f;
+  const struct nsl_stage *stage = p->at->stage;
+  memcpy(f->G, f->s->G, f->s->x->n_globals * sizeof *f->G);
+  uint32_t n = rt_stage_terms(f, stage);
+  for (uint32_t k = 0; k < n; k++) f->G[rt_stage_term(f, stage, k, NULL, NULL)->measure] = means[k];
+  struct nsl_env env = {.slots = f->nowhere, .u = f->G, .set = f->s->set, .count = 1};
+  rt_kernel(f->s, &stage->objective)(&env);
+  *ret_loss = f->G[stage->loss];
+  for (uint32_t k = 0; k < n; k++)
+    if (p->order >= RT_CURVATURE && f->G[stage->slopes[k]] < 0)
+      return rt_fail_at(NSL_EMODEL, stage->place, "the objective falls where `%s` rises: no sum of squares",
+                        rt_stage_term(f, stage, k, NULL, NULL)->text);
+  return 0;
+}
+
+/* One term in one sweep; factor = slope / W. */
+static void derivatives_add(const struct place *p, const double *values, uint32_t sweep, double factor) {
+  const uint32_t *of = p->at->f->space.of, n_sweeps = p->at->f->space.n_sweeps, n = p->n, m = p->n_free;
+  const double *gradient = values + RT_BLOCK, *curvature = gradient + (uint64_t)m * RT_BLOCK;
+  for (uint32_t i = 0; i < m; i++) {
+    uint32_t a = of[i * n_sweeps + sweep];
+    p->gradient[a] += factor * gradient[(uint64_t)i * RT_BLOCK] * p->slopes[a];
+    for (uint32_t j = i; p->order >= RT_CURVATURE && j < m; j++, curvature += RT_BLOCK) {
+      uint32_t b = of[j * n_sweeps + sweep];
+      double v = 2 * factor * *curvature * p->slopes[a] * p->slopes[b];
+      p->curvature[(uint64_t)a * n + b] += v;
+      if (a != b) p->curvature[(uint64_t)b * n + a] += v;
+    }
+  }
+}
+
+static void derivatives_make(const struct place *p, double *loss) {
+  struct rt_fit *f = p->at->f;
+  const struct nsl_stage *stage = p->at->stage;
+  memset(p->gradient, 0, p->n * sizeof *p->gradient);
+  if (p->order >= RT_CURVATURE) memset(p->curvature, 0, (uint64_t)p->n * p->n * sizeof *p->curvature);
+  for (uint32_t i = 0; i < p->n; i++) p->slopes[i] = rt_space_slope(&f->space.at[i], p->x[i]);
+  uint32_t k = 0;
+  for (uint32_t m = 0; m < stage->n_marches; m++)
+    for (uint32_t t = 0; t < f->def->marches[stage->marches[m]].n_terms; t++, k++) {
+      double factor = f->G[stage->slopes[k]] / rt_term_weight(f, stage, k, false);
+      for (uint32_t s = 0; s < p->plan->n_sweeps; s++) derivatives_add(p, values_of(p, m, s, t), s, factor);
+    }
+  for (uint32_t i = 0; i < p->n; i++)
+    if (!isfinite(p->gradient[i])) *loss = INFINITY;
+  for (uint64_t i = 0; p->order >= RT_CURVATURE && i < (uint64_t)p->n * p->n; i++)
+    if (!isfinite(p->curvature[i])) *loss = INFINITY;
+}
+
+static int place_value(const struct place *p, double *means, double *ret_loss) {
+  struct rt_fit *f = p->at->f;
+  const struct nsl_stage *stage = p->at->stage;
+  uint32_t k = 0;
+  for (uint32_t m = 0; m < stage->n_marches; m++)
+    for (uint32_t t = 0; t < f->def->marches[stage->marches[m]].n_terms; t++, k++) {
+      double sum = 0;
+      for (uint32_t s = 0; s < p->plan->n_sweeps; s++) sum += *values_of(p, m, s, t);
+      means[k] = sum / rt_term_weight(f, stage, k, p->at->validation);
+      if (!isfinite(means[k])) means[k] = INFINITY;
+    }
+  int e = objective_run(p, means, ret_loss);
+  for (uint32_t i = 0; i < k; i++)
+    if (!isfinite(means[i])) *ret_loss = INFINITY;
+  if (!isfinite(*ret_loss)) *ret_loss = INFINITY;
+  if (!e && p->order >= RT_GRADIENT && isfinite(*ret_loss)) derivatives_make(p, ret_loss);
+  return e;
+}
+
+int rt_stage_evaluate(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret) {
+  const struct rt_stage_at *at = context;
+  struct rt_fit *f = at->f;
+  struct rt_mem mem = {0};
+  struct plan plan;
+  uint64_t n = f->space.n, n_terms = rt_stage_terms(f, at->stage);
+  double *slopes = rt_alloc(&mem, n + 1, sizeof *slopes);
+  int e = slopes ? plan_make(&mem, at, order, places, x, &plan) : NSL_EMEMORY;
+  if (!e) e = rt_tasks_run(f, order, plan.tasks, plan.n);
+  for (uint32_t i = 0; !e && i < places; i++) {
+    struct place p = {.at = at, .plan = &plan, .order = order, .nth = i, .n = (uint32_t)n, .n_free = f->def->n_free, .x = x + i * n,
+                      .slopes = slopes, .gradient = ret->gradient ? ret->gradient + i * n : NULL,
+                      .curvature = ret->curvature ? ret->curvature + i * n * n : NULL};
+    e = place_value(&p, ret->terms + i * n_terms, &ret->loss[i]);
+  }
+  f->evaluations[order] += places;
+  rt_mem_free(&mem);
+  return e;
+}
