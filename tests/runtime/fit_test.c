@@ -103,6 +103,7 @@ static const struct nsl_march marches[] = {
     {.n_samples = 2, .samples = samples, .n_terms = 1, .terms = terms,
      .plain = {{K_BEGIN, 2, begin_b}, {K_MARCH, 6, march_b}, 2, 0},
      .gradient = {{K_BEGIN_GRADIENT, 3, begin_b}, {K_MARCH_GRADIENT, 12, march_b}, S_PRODUCTS, 0},
+     .direction = {NO_CODE, NO_CODE, 0, 0},
      .curvature = {{K_BEGIN_GRADIENT, 3, begin_b}, {K_MARCH_CURVATURE, 18, march_b}, S_ALL, 0},
      .reverse = {NO_CODE, NO_CODE, NO_CODE, 0, 0}}};
 static const uint32_t zero[] = {0}, slopes[] = {G_SLOPE};
