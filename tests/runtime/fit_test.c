@@ -199,6 +199,13 @@ static bool exists(const char *name) {
   return access(path, F_OK) == 0;
 }
 
+/* On one line, as TAP wants it. */
+static const char *flat(char *text) {
+  for (char *c = text; *c; c++)
+    if (*c == '\n') *c = c[1] ? '|' : 0;
+  return text;
+}
+
 /* ---- tests */
 
 static void text_write(void) {
@@ -221,7 +228,7 @@ static void test_lm(void) {
   stages[0] = stage_of("", NSL_OPTIMIZER_LM, lm, 2, 6);
   int status = run("--out a --threads 2", 0);
   struct json_object *o = json_of("a"), *tau = item(key(o, "free"), 0), *a = item(key(o, "free"), 1);
-  ok(status == 0 && o, "a fit runs: %d %s", status, complained);
+  ok(status == 0 && o, "a fit runs: %d %s", status, flat(complained));
   double v = num(tau, "value"), sd = num(tau, "uncertainty");
   ok(fabs(v - 7) < 4 * sd && sd > 0.001 && sd < 0.1, "tau = 7 from noisy data: %.4f +- %.4f", v, sd);
   struct json_object *first = item(key(a, "by_sweep"), 0), *second = item(key(a, "by_sweep"), 1);
@@ -232,14 +239,14 @@ static void test_lm(void) {
   double again = sqrt(num(item(key(key(o, "validation"), "terms"), 0), "mean"));
   ok(again > 0.05 && isfinite(again), "a validation sweep is looked at: %.4f", again);
   ok(!json_object_get_boolean(key(item(key(o, "free"), 2), "determined")) && strstr(complained, "the data do not determine lost"),
-     "a parameter of which nothing depends is told: %s", complained);
+     "a parameter of which nothing depends is told: %s", flat(complained));
   ok(json_object_array_length(key(item(key(o, "stages"), 0), "starts")) == 6 && strstr(said, "undetermined"), "six starts, and a table");
   json_object_put(o);
   static char text[1 << 16];
   slurp("a/prog.fitted.nsl", text, sizeof text);
   ok(strstr(text, "other = 3\n") && strstr(text, "    tau = 6.96") && !strstr(text, "tau = 20 ms;") && strstr(text, "# V(0) of sweep 2") &&
          strstr(text, "  # kept") && strstr(text, "fit other { neuron cell\n}"),
-     "the text with the values filled in:\n%s", text);
+     "the text with the values filled in: %s", flat(text));
   slurp("a/fit.svg", text, sizeof text);
   ok(strncmp(text, "<svg", 4) == 0 && strstr(text, "validation: not fitted") && strstr(text, "</svg>"), "a figure");
   ok(run("--out a", 0) == 1 && strstr(complained, "already holds a run"), "an older fit is not overwritten");
@@ -288,22 +295,22 @@ static void test_adam(void) {
 static void test_bad(void) {
   tables(1);
   stages[0] = stage_of("", NSL_OPTIMIZER_LM, lm, 2, 3);
-  ok(run("--out b --set cell.tau=500ms", 0) == 1 && strstr(complained, "f.nsl:6:1: error: free tau: its declared value 500 ms"), "%s", complained);
-  ok(run("--out b --set cell.tau=5mV", 0) == 1 && strstr(complained, "the unit does not fit"), "%s", complained);
-  ok(run("--out b --duration 1s", 0) == 1 && strstr(complained, "--duration and --fit"), "%s", complained);
-  ok(run("--out b --fit nothing", 0) == 1 && strstr(complained, "no fit `nothing`; this program holds: decay"), "%s", complained);
+  ok(run("--out b --set cell.tau=500ms", 0) == 1 && strstr(complained, "f.nsl:6:1: error: free tau: its declared value 500 ms"), "%s", flat(complained));
+  ok(run("--out b --set cell.tau=5mV", 0) == 1 && strstr(complained, "the unit does not fit"), "%s", flat(complained));
+  ok(run("--out b --duration 1s", 0) == 1 && strstr(complained, "--duration and --fit"), "%s", flat(complained));
+  ok(run("--out b --fit nothing", 0) == 1 && strstr(complained, "no fit `nothing`; this program holds: decay"), "%s", flat(complained));
   program.n_fits = 2;
-  ok(run("--out b", 0) == 1 && strstr(complained, "several fits; choose one with --fit: decay, other"), "%s", complained);
+  ok(run("--out b", 0) == 1 && strstr(complained, "several fits; choose one with --fit: decay, other"), "%s", flat(complained));
   ok(run("--out b --fit other --quiet", 0) == 0 && !*said, "one of several, quietly");
   ok(run("--describe", 0) == 0 && strstr(said, "fit decay of cell") && strstr(said, "tau = 20 ms  in [1 ms, 200 ms]") && strstr(said, "cell.tau"), "%s",
-     said);
+     flat(said));
   program.n_fits = 1;
   values[G_FROM] = 1e6;
-  ok(run("--out c", 0) == 1 && strstr(complained, "no sweep has a number to compare with in its window"), "%s", complained);
+  ok(run("--out c", 0) == 1 && strstr(complained, "no sweep has a number to compare with in its window"), "%s", flat(complained));
   values[G_FROM] = -1;
   blow_up_above = 0;
   ok(run("--out c", 0) == 1 && strstr(complained, "diverges at every start") && strstr(complained, "at 0.1 ms of one.csv") && !exists("c/fit.json"), "%s",
-     complained);
+     flat(complained));
   blow_up_above = INFINITY;
 }
 
