@@ -114,6 +114,16 @@ static int stage_look(void *context, const struct rt_search *s, uint32_t step) {
   return at->f->s->interrupt && *at->f->s->interrupt ? rt_fail(NSL_ESTOPPED, "stopped") : 0;
 }
 
+static double stage_share(void *context, uint32_t i, double x, double *ret_slope) {
+  struct rt_stage_at *at = context;
+  return rt_space_share(&at->f->space.at[i], x, ret_slope);
+}
+
+static double stage_place(void *context, uint32_t i, double share) {
+  (void)context, (void)i;
+  return rt_space_at_share(share);
+}
+
 /* ---- starts */
 
 struct rank {
@@ -147,7 +157,8 @@ static int stage_make(struct rt_fit *f, const struct nsl_stage *def, const struc
   uint32_t had = before ? before->search.starts : 0, starts = def->starts ? def->starts : had ? had : 1;
   *g = (struct rt_stage_end){.def = def, .at = {.f = f, .stage = def, .history = g}};
   g->objective = (struct rt_objective){.n = f->space.n, .n_terms = rt_stage_terms(f, def), .context = &g->at,
-                                       .evaluate = rt_stage_evaluate, .look = stage_look};
+                                       .evaluate = rt_stage_evaluate, .look = stage_look, .share = stage_share,
+                                       .place = stage_place};
   int e = rt_search_make(m, &g->objective, starts, &g->search);
   g->search.options = def->options;
   g->search.n_options = def->n_options;

@@ -34,6 +34,9 @@ double rt_space_place(const struct rt_coordinate *c, double value);
 void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_t seed, uint32_t start, double *ret);
 /* The value of a free parameter in a sweep; sweep NSL_NONE (validation): of one per sweep, that of the coordinates' mean. */
 double rt_space_in(const struct rt_space *p, const double *x, uint32_t free, uint32_t sweep);
+/* The share of its domain, from 0 to 1, of a coordinate with two bounds, and its slope by x; NAN: it has not two. And back. */
+double rt_space_share(const struct rt_coordinate *c, double x, double *ret_slope);
+double rt_space_at_share(double share);
 bool rt_space_at_bound(const struct rt_coordinate *c, double value);
 
 /* ---- fit_march.c: marches of many places over sweeps, on all threads */

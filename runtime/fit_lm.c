@@ -3,7 +3,10 @@
  * For each Jacobian four lambdas, a factor of 10 apart, are tried as further lanes of one evaluation, and the best of them is
  * taken: runs without derivatives are cheap beside the Jacobian, and the damping follows the objective without a
  * rule. If none of them is better, four larger ones are tried, up to ROUNDS times, with the same Jacobian.
- * A step makes no coordinate move by more than RT_REACH: where the objective is flat, H says nothing of how far. */
+ * Steps do not depend on the coordinates' scale, but how far they carry does: a coordinate with two bounds moves straight in its
+ * share of the domain and stops at the ends, where it is left out of the equations if it wants on; in its own coordinate, which
+ * stretches the ends to infinity, the search would creep along a bound. Any other moves by RT_REACH at most: where the
+ * objective is flat, H says nothing of how far. */
 #include <math.h>
 #include <string.h>
 
@@ -11,6 +14,7 @@
 
 enum { TRIALS = 4, ROUNDS = 4 };
 static const double factors[TRIALS] = {0.1, 1, 10, 100}, FIRST = 1e-2, LEAST = 1e-12, FLAT = 1e-14;
+static const double END = 1e-3; /* of a domain: the least share */
 
 struct lm {
   struct rt_search *s;
@@ -20,6 +24,7 @@ struct lm {
   double *lambda, *g, *h; /* by start */
   double *x;            /* of the places of an evaluation */
   double *matrix, *root, *right; /* scratch */
+  bool *held;
   struct rt_points jacobian, trial;
 };
 
@@ -36,7 +41,8 @@ static int lm_make(struct lm *m, struct rt_mem *mem) {
   m->matrix = rt_alloc(mem, n * n + 1, sizeof *m->matrix);
   m->root = rt_alloc(mem, n + 1, sizeof *m->root);
   m->right = rt_alloc(mem, n + 1, sizeof *m->right);
-  if (!m->active || !m->lambda || !m->g || !m->h || !m->x || !m->matrix || !m->root || !m->right) return NSL_EMEMORY;
+  m->held = rt_alloc(mem, n + 1, sizeof *m->held);
+  if (!m->active || !m->lambda || !m->g || !m->h || !m->x || !m->matrix || !m->root || !m->right || !m->held) return NSL_EMEMORY;
   for (uint64_t i = 0; i < starts; i++) m->lambda[i] = FIRST;
   int e = rt_points_make(mem, RT_CURVATURE, s->starts, m->n, s->f->n_terms, &m->jacobian);
   return e ? e : rt_points_make(mem, RT_PLAIN, s->starts * TRIALS, m->n, s->f->n_terms, &m->trial);
@@ -59,7 +65,39 @@ static int jacobians(struct lm *m, uint32_t n_active, uint32_t step) {
   return 0;
 }
 
-/* In the scale in which H has a diagonal of ones. */
+/* The share of coordinate i at x; NAN: it has not two bounds. */
+static double share_of(const struct rt_search *s, uint32_t i, double x, double *ret_slope) {
+  return s->f->share ? s->f->share(s->f->context, i, x, ret_slope) : NAN;
+}
+
+static double moved(const struct rt_search *s, uint32_t i, double x, double step) {
+  double slope, u = share_of(s, i, x, &slope);
+  if (isnan(u)) return x + fmax(-RT_REACH, fmin(RT_REACH, step));
+  return s->f->place(s->f->context, i, fmax(END, fmin(1 - END, u + slope * step)));
+}
+
+/* It stands at an end of its domain and would go on. */
+static bool is_held(const struct rt_search *s, uint32_t i, double x, double step) {
+  double slope, u = share_of(s, i, x, &slope);
+  return !isnan(u) && ((u < 1.5 * END && slope * step < 0) || (u > 1 - 1.5 * END && slope * step > 0));
+}
+
+/* The step, in the scale in which H has a diagonal of ones; what is held does not move. false: H is singular. */
+static bool solve(struct lm *m, const double *g, const double *h, double lambda) {
+  uint32_t n = m->n;
+  double *root = m->root, *b = m->right;
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t j = 0; j < n; j++) {
+      bool out = m->held[i] || m->held[j];
+      m->matrix[i * n + j] = (out ? 0 : h[i * n + j] / (root[i] * root[j])) + (i == j ? (out ? 1 : lambda) : 0);
+    }
+  for (uint32_t i = 0; i < n; i++) b[i] = m->held[i] ? 0 : -g[i] / root[i];
+  if (!rt_cholesky(n, m->matrix)) return false;
+  rt_cholesky_solve(n, m->matrix, b);
+  for (uint32_t i = 0; i < n; i++) b[i] /= root[i];
+  return true;
+}
+
 static void trial_place(struct lm *m, uint32_t start, double lambda, double *ret) {
   uint32_t n = m->n;
   const double *g = m->g + (uint64_t)start * n, *h = m->h + (uint64_t)start * n * n, *x = m->s->x + (uint64_t)start * n;
@@ -67,14 +105,14 @@ static void trial_place(struct lm *m, uint32_t start, double lambda, double *ret
   for (uint32_t i = 0; i < n; i++) most = fmax(most, h[i * n + i]);
   memcpy(ret, x, n * sizeof *ret);
   if (!(most > 0)) return;
-  double *root = m->root, *b = m->right;
-  for (uint32_t i = 0; i < n; i++) root[i] = sqrt(fmax(h[i * n + i], FLAT * most));
-  for (uint32_t i = 0; i < n; i++)
-    for (uint32_t j = 0; j < n; j++) m->matrix[i * n + j] = h[i * n + j] / (root[i] * root[j]) + (i == j ? lambda : 0);
-  for (uint32_t i = 0; i < n; i++) b[i] = -g[i] / root[i];
-  if (!rt_cholesky(n, m->matrix)) return;
-  rt_cholesky_solve(n, m->matrix, b);
-  for (uint32_t i = 0; i < n; i++) ret[i] = x[i] + fmax(-RT_REACH, fmin(RT_REACH, b[i] / root[i]));
+  for (uint32_t i = 0; i < n; i++) m->root[i] = sqrt(fmax(h[i * n + i], FLAT * most)), m->held[i] = false;
+  for (bool more = true; more;) {
+    if (!solve(m, g, h, lambda)) return;
+    more = false;
+    for (uint32_t i = 0; i < n; i++)
+      if (!m->held[i] && is_held(m->s, i, x[i], m->right[i])) m->held[i] = more = true;
+  }
+  for (uint32_t i = 0; i < n; i++) ret[i] = m->held[i] ? x[i] : moved(m->s, i, x[i], m->right[i]);
 }
 
 /* Four lambdas for each of the starts in `of`; those that got no better stay in it. Gives how many. */

@@ -26,6 +26,10 @@ struct rt_objective {
   void *context;
   int (*evaluate)(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret);
   int (*look)(void *context, const struct rt_search *s, uint32_t step); /* after each step; NULL: nobody looks */
+  /* Coordinate i as a share of its domain, from 0 to 1, and the slope of that; and back. NAN: the domain has no two ends.
+   * NULL: no coordinate has. For optimizers that know of bounds. */
+  double (*share)(void *context, uint32_t i, double x, double *ret_slope);
+  double (*place)(void *context, uint32_t i, double share);
 };
 
 struct rt_search {

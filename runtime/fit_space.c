@@ -55,10 +55,18 @@ double rt_space_place(const struct rt_coordinate *c, double value) {
   return NAN;
 }
 
+double rt_space_share(const struct rt_coordinate *c, double x, double *ret_slope) {
+  double u = squash(x);
+  *ret_slope = u * (1 - u);
+  return c->kind == RT_BETWEEN || c->kind == RT_BETWEEN_LOG ? u : NAN;
+}
+
+double rt_space_at_share(double share) { return logit(share); }
+
 bool rt_space_at_bound(const struct rt_coordinate *c, double value) {
   double x = c->kind == RT_BETWEEN ? (value - c->lo) / (c->hi - c->lo)
              : c->kind == RT_BETWEEN_LOG ? nslm_log_f64(value / c->lo) / c->scale : 0.5;
-  return x < 1e-4 || x > 1 - 1e-4;
+  return x < 2e-3 || x > 1 - 2e-3;
 }
 
 /* ---- from the table */

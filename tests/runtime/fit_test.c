@@ -244,9 +244,9 @@ static void test_lm(void) {
   json_object_put(o);
   static char text[1 << 16];
   slurp("a/prog.fitted.nsl", text, sizeof text);
-  ok(strstr(text, "other = 3\n") && strstr(text, "    tau = 6.96") && !strstr(text, "tau = 20 ms;") && strstr(text, "# V(0) of sweep 2") &&
-         strstr(text, "  # kept") && strstr(text, "fit other { neuron cell\n}"),
-     "the text with the values filled in: %s", flat(text));
+  bool filled = strstr(text, "other = 3\n") && strstr(text, "    tau = 6.96") && !strstr(text, "tau = 20 ms;") &&
+                strstr(text, "# V(0) of sweep 2") && strstr(text, "  # kept") && strstr(text, "fit other { neuron cell\n}");
+  ok(filled, "the text with the values filled in: %s", flat(text));
   slurp("a/fit.svg", text, sizeof text);
   ok(strncmp(text, "<svg", 4) == 0 && strstr(text, "validation: not fitted") && strstr(text, "</svg>"), "a figure");
   ok(run("--out a", 0) == 1 && strstr(complained, "already holds a run"), "an older fit is not overwritten");
