@@ -2,7 +2,8 @@
  *
  * A task is one march over one sweep for a block of places in the lanes of vectors: it has its own states and rings, begins
  * with zeros, and leaves the sums of its terms. Threads take tasks as they come; what is made of the sums is made in one
- * order afterwards (fit_value.c), so the bits do not depend on threads. A task is cut into calls of some thousand steps, to
+ * order afterwards (fit_value.c), so the bits do not depend on threads. Where the compiler has made a gradient along directions (few
+ * starts), a lane is a place and one parameter, and a task runs as often as its places and parameters fill a block. A task is cut into calls of some thousand steps, to
  * see Ctrl-C and to stop where every place of the block diverges. */
 #include <math.h>
 #include <stdatomic.h>
@@ -114,6 +115,8 @@ static int march_make(struct rt_fit *f, struct rt_march *m, const struct nsl_mar
   const struct nsl_march_form *forms[RT_ORDERS] = {&def->plain, &def->gradient, &def->curvature};
   m->def = def;
   for (int i = 0; i < RT_ORDERS; i++) m->forms[i] = forms[i]->march.kernel == NSL_NONE ? NULL : forms[i];
+  m->along = !m->forms[RT_GRADIENT] && def->direction.march.kernel != NSL_NONE;
+  if (m->along) m->forms[RT_GRADIENT] = &def->direction;
   for (uint32_t i = 0; i < f->s->n_pops && !m->u; i++)
     if (f->s->pops[i].def->class_index == def->class_index) m->u = f->s->pops[i].u;
   m->sweeps = rt_alloc(&f->s->mem, f->n_traces, sizeof *m->sweeps);
@@ -141,7 +144,7 @@ static int rooms_make(struct rt_fit *f) {
     struct rt_room *r = &f->rooms[i];
     r->states = rt_alloc(&f->s->mem, states * RT_BLOCK, sizeof *r->states);
     r->rings = rt_alloc(&f->s->mem, rings * RT_BLOCK, sizeof *r->rings);
-    r->params = rt_alloc(&f->s->mem, (uint64_t)(f->def->n_free + 1) * RT_BLOCK, sizeof *r->params);
+    r->params = rt_alloc(&f->s->mem, (2 * (uint64_t)f->def->n_free + 1) * RT_BLOCK, sizeof *r->params);
     r->slots = rt_alloc(&f->s->mem, slots, sizeof *r->slots);
     if (!r->states || !r->rings || !r->params || !r->slots) return NSL_EMEMORY;
   }
@@ -230,6 +233,19 @@ static void params_set(const struct rt_fit *f, const double *x, uint32_t n, uint
     }
 }
 
+/* Lanes from `pair` on: place pair / n_free, along parameter pair % n_free; those beyond the last repeat it. */
+static void directions_set(const struct rt_fit *f, const struct rt_task *t, uint32_t pair, struct rt_room *room) {
+  uint32_t n = f->def->n_free;
+  for (uint32_t lane = 0; lane < RT_BLOCK; lane++) {
+    uint32_t at = pair + lane < t->n * n ? pair + lane : t->n * n - 1;
+    const double *x = t->x + (uint64_t)(at / n) * f->space.n;
+    for (uint32_t k = 0; k < n; k++) {
+      room->params[k * RT_BLOCK + lane] = rt_space_in(&f->space, x, k, t->sweep);
+      room->params[(n + k) * RT_BLOCK + lane] = k == at % n;
+    }
+  }
+}
+
 static bool all_diverge(const struct walk *w) {
   for (uint32_t lane = 0; lane < RT_BLOCK; lane++) {
     bool good = true;
@@ -258,6 +274,18 @@ static void sums_take(const struct rt_fit *f, enum rt_order order, const struct 
   }
 }
 
+/* The same of lanes along directions: their places in what sums_take leaves. */
+static void sums_along(const struct rt_fit *f, const struct rt_task *t, uint32_t pair, const struct rt_room *room) {
+  uint32_t n = f->def->n_free, plain = t->march->def->plain.n_states;
+  for (uint32_t lane = 0; lane < RT_BLOCK && pair + lane < t->n * n; lane++)
+    for (uint32_t k = 0; k < t->march->def->n_terms; k++) {
+      uint32_t place = (pair + lane) / n, along = (pair + lane) % n, sum = t->march->def->terms[k].sum;
+      double *to = t->sums + (uint64_t)k * (1 + n) * RT_BLOCK + place;
+      to[0] = room->states[(uint64_t)sum * RT_BLOCK + lane];
+      to[(1 + along) * RT_BLOCK] = room->states[(uint64_t)(plain + sum) * RT_BLOCK + lane];
+    }
+}
+
 struct crew {
   struct rt_fit *f;
   enum rt_order order;
@@ -266,20 +294,37 @@ struct crew {
   _Atomic uint32_t next;
 };
 
-static int crew_work(void *context, uint32_t thread) {
-  struct crew *c = context;
-  struct rt_room *room = &c->f->rooms[thread];
-  for (uint32_t i; (i = atomic_fetch_add(&c->next, 1)) < c->n;) {
-    struct rt_task *t = &c->tasks[i];
-    params_set(c->f, t->x, t->n, t->sweep, room);
-    struct walk w = walk_begin(c->f, t->march, t->march->forms[c->order], t->trace, room);
-    while (w.done < w.n_steps && !(w.done && all_diverge(&w))) {
-      if (c->f->s->interrupt && *c->f->s->interrupt) return NSL_ESTOPPED;
-      walk_on(&w, CALL);
-    }
-    sums_take(c->f, c->order, t->march, room, t->sums);
+/* From begin to end, with the params that are set. */
+static int walk_all(struct crew *c, const struct rt_task *t, struct rt_room *room) {
+  struct walk w = walk_begin(c->f, t->march, t->march->forms[c->order], t->trace, room);
+  while (w.done < w.n_steps && !(w.done && all_diverge(&w))) {
+    if (c->f->s->interrupt && *c->f->s->interrupt) return NSL_ESTOPPED;
+    walk_on(&w, CALL);
   }
   return 0;
+}
+
+static int task_run(struct crew *c, const struct rt_task *t, struct rt_room *room) {
+  if (c->order != RT_GRADIENT || !t->march->along) {
+    params_set(c->f, t->x, t->n, t->sweep, room);
+    int e = walk_all(c, t, room);
+    if (!e) sums_take(c->f, c->order, t->march, room, t->sums);
+    return e;
+  }
+  for (uint32_t pair = 0; pair < t->n * c->f->def->n_free; pair += RT_BLOCK) {
+    directions_set(c->f, t, pair, room);
+    int e = walk_all(c, t, room);
+    if (e) return e;
+    sums_along(c->f, t, pair, room);
+  }
+  return 0;
+}
+
+static int crew_work(void *context, uint32_t thread) {
+  struct crew *c = context;
+  int e = 0;
+  for (uint32_t i; !e && (i = atomic_fetch_add(&c->next, 1)) < c->n;) e = task_run(c, &c->tasks[i], &c->f->rooms[thread]);
+  return e;
 }
 
 int rt_tasks_run(struct rt_fit *f, enum rt_order order, struct rt_task *tasks, uint32_t n) {
