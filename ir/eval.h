@@ -1,11 +1,56 @@
-/* The reference evaluator for one precision; interp.c includes this twice, with EVAL_F32 0 and 1. No guard.
+/* The reference evaluator for one precision; interp.c includes this twice, with EVAL_F32 0 and 1. No guard. Tests that want
+ * another precision define EVAL_OWN and what stands under it.
  *
- * `real` is the type of every value of the kernel (conditions are 0 and 1); S(f) is f with the precision in
- * its name. */
+ * `real` is the type of every value of the kernel (conditions are 0 and 1), `wide` that of arrays that are float64 whatever the
+ * program's precision; S(f) is f with the precision in its name. */
+#ifndef NSL_IR_EVAL_SHARED
+#define NSL_IR_EVAL_SHARED
+#include <float.h>
+#include <math.h>
+
+typedef struct {
+  uint64_t key;
+  int64_t elem;
+  uint64_t step;
+  uint32_t ordinal;
+} DrawAt;
+
+typedef struct {
+  uint64_t key;
+  int64_t elem;
+  double arg;     /* receive: the event's weight */
+  uint64_t since; /* kernels over time: steps since the first one of the call */
+} EvalAt;
+
+/* The end of a step of a kernel over time. */
+static double time_of(const IrEnv *env, uint64_t since) { return env->dt * (double)(int64_t)(env->step + since); }
+
+/* Where in a ring a value is stored in this step; whence one is loaded: `lag` steps before, on the way back behind. */
+static uint64_t ring_at(const IrKernel *k, const IrEnv *env, const EvalAt *at, bool stores) {
+  uint64_t step = env->step + at->since, away = k->kind == KERNEL_BACK ? env->lag : -env->lag;
+  return ((stores ? step : step + away) & env->ring_mask) * env->ring_row + (uint64_t)at->elem;
+}
+static uint64_t tape_at(const IrEnv *env, const EvalAt *at) { return at->since * env->tape_row + (uint64_t)at->elem; }
+
+static double normal(double x) { return fabs(x) < DBL_MIN ? copysign(0, x) : x; }
+
+static void store_bit(uint64_t *words, int64_t e, bool bit) {
+  uint64_t one = (uint64_t)1 << (e % 64);
+  words[e / 64] = bit ? words[e / 64] | one : words[e / 64] & ~one;
+}
+
+typedef struct {
+  uint32_t loop, done; /* where the loop begins; turns that are over */
+} Turns;
+#endif
+
+#ifndef EVAL_OWN
 #undef real
+#undef wide
 #undef S
 #undef M
 #undef N
+#define wide double
 #if EVAL_F32
 #define real float
 #define S(f) f##_f32
@@ -17,6 +62,9 @@
 #define M(f) nslm_##f##_f64
 #define N(fn) fn
 #endif
+#endif
+#undef AT
+#undef NOEVAL
 #define AT at.key, (uint64_t)at.elem, at.step, at.ordinal
 #define NOEVAL 0
 
@@ -51,12 +99,12 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const Ev
     case SLOT_PARAM:
     case SLOT_PAST:
     case SLOT_INPUT:
-      return (real)(env->f32 && !ir_kernel_f64_arrays(k->kind) ? ((const float *)array)[e] : ((const double *)array)[e]);
-    case SLOT_COLUMN: return (real)((const double *)array)[e];
+      return env->f32 && !ir_kernel_f64_arrays(k->kind) ? (real)((const float *)array)[e] : (real)((const wide *)array)[e];
+    case SLOT_COLUMN: return (real)((const wide *)array)[e];
     case SLOT_ARG: return (real)at->arg;
-    case SLOT_SAMPLE: return (real)((const double *)array)[at->since];
-    case SLOT_RING: return (real)((const double *)array)[ring_at(k, env, at, false)];
-    case SLOT_TAPE: return (real)((const double *)array)[tape_at(env, at)];
+    case SLOT_SAMPLE: return (real)((const wide *)array)[at->since];
+    case SLOT_RING: return (real)((const wide *)array)[ring_at(k, env, at, false)];
+    case SLOT_TAPE: return (real)((const wide *)array)[tape_at(env, at)];
     case SLOT_PORT:
     case SLOT_OUT:
     case SLOT_KINDS: break;
@@ -99,10 +147,10 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, const E
       if (env->f32 && !ir_kernel_f64_arrays(k->kind))
         ((float *)array)[at] = (float)v;
       else
-        ((double *)array)[at] = (double)v;
+        ((wide *)array)[at] = (wide)v;
       return;
-    case SLOT_RING: ((double *)array)[ring_at(k, env, where, true)] = (double)v; return;
-    case SLOT_TAPE: ((double *)array)[tape_at(env, where)] = (double)v; return;
+    case SLOT_RING: ((wide *)array)[ring_at(k, env, where, true)] = (wide)v; return;
+    case SLOT_TAPE: ((wide *)array)[tape_at(env, where)] = (wide)v; return;
     case SLOT_INPUT:
     case SLOT_PAST:
     case SLOT_COLUMN:

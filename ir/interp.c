@@ -10,7 +10,6 @@
  *
  * Over time: an element goes through all steps of the call before the next one begins; states are in memory
  * between steps. */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -30,41 +29,6 @@ static void mode_end(unsigned before) { _mm_setcsr(before); }
 static unsigned mode_begin(void) { return 0; }
 static void mode_end(unsigned before) { (void)before; }
 #endif
-
-typedef struct {
-  uint64_t key;
-  int64_t elem;
-  uint64_t step;
-  uint32_t ordinal;
-} DrawAt;
-
-typedef struct {
-  uint64_t key;
-  int64_t elem;
-  double arg;     /* receive: the event's weight */
-  uint64_t since; /* kernels over time: steps since the first one of the call */
-} EvalAt;
-
-/* The end of a step of a kernel over time. */
-static double time_of(const IrEnv *env, uint64_t since) { return env->dt * (double)(int64_t)(env->step + since); }
-
-/* Where in a ring a value is stored in this step; whence one is loaded: `lag` steps before, on the way back behind. */
-static uint64_t ring_at(const IrKernel *k, const IrEnv *env, const EvalAt *at, bool stores) {
-  uint64_t step = env->step + at->since, away = k->kind == KERNEL_BACK ? env->lag : -env->lag;
-  return ((stores ? step : step + away) & env->ring_mask) * env->ring_row + (uint64_t)at->elem;
-}
-static uint64_t tape_at(const IrEnv *env, const EvalAt *at) { return at->since * env->tape_row + (uint64_t)at->elem; }
-
-static double normal(double x) { return fabs(x) < DBL_MIN ? copysign(0, x) : x; }
-
-static void store_bit(uint64_t *words, int64_t e, bool bit) {
-  uint64_t one = (uint64_t)1 << (e % 64);
-  words[e / 64] = bit ? words[e / 64] | one : words[e / 64] & ~one;
-}
-
-typedef struct {
-  uint32_t loop, done; /* where the loop begins; turns that are over */
-} Turns;
 
 #define EVAL_F32 0
 #include "ir/eval.h"

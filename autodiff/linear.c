@@ -1,0 +1,212 @@
+/* A kernel as a graph of what is linear in it. Vertices are its active instructions, from loads to stores; an edge has the
+ * derivative of one value by one of its arguments, a formula of the partials column of ops.def over the values at hand.
+ * Adjoints then flow from stores to loads along the edges, and no function is evaluated on the way.
+ *
+ * Choices: an edge into the side of a choice counts where that side is chosen. What only serves sides that are not chosen may
+ * be infinite, so edges into such values are guarded as well: their weight becomes 0 by selection, never by 0 * infinity.
+ *
+ * Taking a value out (the chain rule: its edges in times its edges out) gives the derivatives of a whole step, the local
+ * Jacobian, as far as that is worth it: each edge that is left costs a multiplication on the way back, and mostly a place on
+ * the tape. Edges between the same two values are one edge. */
+#include "autodiff/reverse.h"
+#include "ir/algebra.h"
+
+/* ---- values. A reciprocal stays one: alg_mul would divide again */
+
+static IrVal times(IrBuild *b, IrVal x, IrVal y) {
+  double c;
+  if (alg_const(b, x, &c) || alg_const(b, y, &c)) return alg_mul(b, x, y);
+  return ir_op2(b, IR_MUL, x, y);
+}
+
+static IrVal condition(AdLinear *l, IrVal guard, bool unless) { return unless ? ir_op1(l->b, IR_NOT, guard) : guard; }
+
+static bool same_guard(const AdLink *x, const AdLink *y) { return x->guard == y->guard && x->unless == y->unless; }
+
+/* e counts only where the other condition holds as well. */
+static void guard_more(AdLinear *l, AdLink *e, IrVal guard, bool unless) {
+  if (guard == IR_NONE || (e->guard == guard && e->unless == unless)) return;
+  if (e->guard == IR_NONE) {
+    e->guard = guard, e->unless = unless;
+    return;
+  }
+  e->guard = ir_op2(l->b, IR_AND, condition(l, e->guard, e->unless), condition(l, guard, unless));
+  e->unless = false;
+}
+
+IrVal ad_linear_weight(AdLinear *l, const AdLink *e) {
+  if (e->guard == IR_NONE) return e->weight;
+  IrVal zero = alg_zero_like(l->b, e->weight);
+  return alg_select(l->b, e->guard, e->unless ? zero : e->weight, e->unless ? e->weight : zero);
+}
+
+/* ---- edges */
+
+static AdLink *edge_find(AdLinear *l, uint32_t from, uint32_t to) {
+  for (uint32_t i = 0; i < l->in[to].n; i++) {
+    AdLink *e = &l->edges.at[l->in[to].at[i]];
+    if (!e->gone && e->from == from) return e;
+  }
+  return NULL;
+}
+
+static void merge(AdLinear *l, AdLink *e, const AdLink *other) {
+  IrBuild *b = l->b;
+  if (same_guard(e, other)) {
+    e->weight = alg_add(b, e->weight, other->weight);
+  } else if (e->guard == other->guard && e->guard != IR_NONE) {
+    const AdLink *yes = e->unless ? other : e, *no = e->unless ? e : other;
+    e->weight = alg_select(b, e->guard, yes->weight, no->weight);
+    e->guard = IR_NONE;
+  } else {
+    e->weight = alg_add(b, ad_linear_weight(l, e), ad_linear_weight(l, other));
+    e->guard = IR_NONE;
+  }
+}
+
+static void edge_add(AdLinear *l, AdLink edge) {
+  if (alg_is(l->b, edge.weight, 0)) return;
+  AdLink *e = edge_find(l, edge.from, edge.to);
+  if (e) {
+    merge(l, e, &edge);
+    return;
+  }
+  vec_push(l->b->arena, &l->edges, edge);
+  vec_push(l->b->arena, &l->in[edge.to], l->edges.n - 1);
+  vec_push(l->b->arena, &l->out[edge.from], l->edges.n - 1);
+}
+
+static uint32_t alive(AdLinear *l, AdLinkList *list) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < list->n; i++)
+    if (!l->edges.at[list->at[i]].gone) list->at[n++] = list->at[i];
+  return list->n = n;
+}
+
+/* ---- the graph */
+
+/* A derivative that is 0 by a choice (of min, max, clip, pow): the choice becomes the edge's guard. */
+static void guard_found(AdLinear *l, AdLink *e) {
+  for (;;) {
+    const IrIns ins = l->b->k->ins.at[e->weight];
+    if (ins.op != IR_SELECT) return;
+    bool no = alg_is(l->b, ins.arg[1], 0), yes = alg_is(l->b, ins.arg[2], 0);
+    if (no == yes) return;
+    e->weight = ins.arg[no ? 2 : 1];
+    guard_more(l, e, ins.arg[0], no);
+  }
+}
+
+static void edges_of_op(AdLinear *l, IrVal v, const IrIns *ins, const IrVal *map, const bool *active) {
+  IrVal args[4];
+  for (int i = 0; i < ir_ops[ins->op].arity; i++) args[i] = map[ins->arg[i]];
+  for (int i = 0; i < ir_ops[ins->op].arity; i++) {
+    if (!active[ins->arg[i]]) continue;
+    const char *why = NULL;
+    IrVal d = ir_partial(l->b, (IrOp)ins->op, args, map[v], i, &why);
+    if (why && !l->why) l->why = why, l->seen = v;
+    if (d == IR_NONE) continue;
+    AdLink e = {.from = ins->arg[i], .to = v, .weight = d, .guard = IR_NONE};
+    guard_found(l, &e);
+    edge_add(l, e);
+  }
+}
+
+static void edges_of_choice(AdLinear *l, IrVal v, const IrIns *ins, const IrVal *map, const bool *active) {
+  AdLink e = {.to = v, .weight = alg_num(l->b, 1), .guard = ins->arg[1] == ins->arg[2] ? IR_NONE : map[ins->arg[0]]};
+  e.from = ins->arg[1];
+  if (active[e.from]) edge_add(l, e);
+  e.from = ins->arg[2], e.unless = true;
+  if (active[e.from] && e.guard != IR_NONE) edge_add(l, e);
+}
+
+/* The condition under which v matters to anything, as the guard of `ret`; IR_NONE: always. */
+static void live(AdLinear *l, IrVal v, AdLink *ret, bool *ret_alike) {
+  ret->guard = IR_NONE;
+  *ret_alike = true;
+  for (uint32_t i = 0; i < l->out[v].n; i++) {
+    const AdLink *e = &l->edges.at[l->out[v].at[i]];
+    if (i == 0) ret->guard = e->guard, ret->unless = e->unless;
+    if (same_guard(ret, e)) continue;
+    *ret_alike = false;
+    bool all = ret->guard == IR_NONE || e->guard == IR_NONE || e->guard == ret->guard;
+    if (!all)
+      ret->guard = ir_op2(l->b, IR_OR, condition(l, ret->guard, ret->unless), condition(l, e->guard, e->unless));
+    ret->unless = false;
+    if (!all) continue;
+    ret->guard = IR_NONE;
+    return;
+  }
+}
+
+/* From stores to loads, so that all edges out of v are guarded already. An edge of constant weight needs no guard of its own
+ * where all that lies behind it has the same one. */
+static void guard(AdLinear *l, IrVal v) {
+  AdLink when = {0};
+  bool alike;
+  live(l, v, &when, &alike);
+  if (when.guard == IR_NONE) return;
+  l->b->span = l->k->ins.at[v].span;
+  for (uint32_t i = 0; i < l->in[v].n; i++) guard_more(l, &l->edges.at[l->in[v].at[i]], when.guard, when.unless);
+  for (uint32_t i = 0; alike && i < l->out[v].n; i++) {
+    AdLink *e = &l->edges.at[l->out[v].at[i]];
+    double c;
+    if (l->k->ins.at[v].op != IR_LOAD && alg_const(l->b, e->weight, &c)) e->guard = IR_NONE;
+  }
+}
+
+AdLinear ad_linear(IrBuild *b, const IrKernel *k, const IrVal *map, const bool *active) {
+  AdLinear l = {.b = b, .k = k, .seen = IR_NONE};
+  l.in = NEW_ARRAY(b->arena, AdLinkList, k->ins.n + 1);
+  l.out = NEW_ARRAY(b->arena, AdLinkList, k->ins.n + 1);
+  for (IrVal v = 0; v < k->ins.n; v++) {
+    const IrIns *ins = &k->ins.at[v];
+    if (!active[v] || ins->op == IR_LOAD) continue;
+    b->span = ins->span;
+    if (ins->op == IR_STORE)
+      edge_add(&l, (AdLink){.from = ins->arg[0], .to = v, .weight = alg_num(b, 1), .guard = IR_NONE});
+    else if (ins->op == IR_SELECT) edges_of_choice(&l, v, ins, map, active);
+    else edges_of_op(&l, v, ins, map, active);
+  }
+  for (IrVal v = k->ins.n; v-- > 0;)
+    if (active[v] && k->ins.at[v].op != IR_STORE) guard(&l, v);
+  return l;
+}
+
+/* ---- the chain rule */
+
+static void take_out(AdLinear *l, IrVal v) {
+  l->b->span = l->k->ins.at[v].span;
+  for (uint32_t i = 0; i < l->in[v].n; i++)
+    for (uint32_t j = 0; j < l->out[v].n; j++) {
+      const AdLink x = l->edges.at[l->in[v].at[i]], y = l->edges.at[l->out[v].at[j]];
+      AdLink e = {.from = x.from, .to = y.to, .weight = times(l->b, x.weight, y.weight), .guard = x.guard, .unless = x.unless};
+      guard_more(l, &e, y.guard, y.unless);
+      edge_add(l, e);
+    }
+  for (uint32_t i = 0; i < l->in[v].n; i++) l->edges.at[l->in[v].at[i]].gone = true;
+  for (uint32_t j = 0; j < l->out[v].n; j++) l->edges.at[l->out[v].at[j]].gone = true;
+}
+
+static bool worth(AdLinear *l, IrVal v, int effort) {
+  uint32_t in = alive(l, &l->in[v]), out = alive(l, &l->out[v]), added = 0;
+  if (!in || !out) return in || out;
+  if (effort == 1) return in == 1 && out == 1;
+  if (in > 1 && out > 1 && in * out > 4 * (in + out)) return false;
+  for (uint32_t i = 0; i < in; i++)
+    for (uint32_t j = 0; j < out; j++)
+      added += !edge_find(l, l->edges.at[l->in[v].at[i]].from, l->edges.at[l->out[v].at[j]].to);
+  return added <= in + out;
+}
+
+void ad_linear_reduce(AdLinear *l, int effort) {
+  for (bool more = effort > 0; more;) {
+    more = false;
+    for (IrVal v = l->k->ins.n; v-- > 0;) {
+      IrOp op = (IrOp)l->k->ins.at[v].op;
+      if (op == IR_LOAD || op == IR_STORE || !worth(l, v, effort)) continue;
+      take_out(l, v);
+      more = true;
+    }
+  }
+}

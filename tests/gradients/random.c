@@ -1,0 +1,167 @@
+/* Derivatives of random well-typed marches, several steps each. In 113-bit arithmetic: reverse mode against forward mode by the
+ * dot-product identity, forward mode against central differences. In float64: reverse mode in segments with the same bits as in
+ * one piece, and against forward mode as far as that is exact itself.
+ *
+ * usage: random [NUMBER [FIRST SEED]] */
+#include <math.h>
+#include <quadmath.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lang/session.h"
+#include "tests/gradients/marches.h"
+#include "tests/ir/random_kernel.h"
+#include "tests/math/tap.h"
+
+enum { LANES = 2, PER_SESSION = 40 };
+#define LARGE 1e20 /* above it rounding leaves nothing of a sine */
+
+typedef struct {
+  int marches, left_out;           /* no march of a seed is a loop or jump of the generator */
+  int products, products_wrong;    /* 113 bits */
+  int differences, differences_wrong, kinks;
+  int products64, products64_wrong, segments, segments_wrong, taped, unsound;
+} Count;
+
+static bool fine(Quad x) { return finiteq(x) && fabsq(x) < LARGE; }
+
+/* By lane: all states, rings and derivatives were numbers at the beginning and after every step. Leaves the last states. */
+static void run_watched(Run *r, const Marches *m, bool ret_fine[LANES]) {
+  uint64_t all = r->steps;
+  for (int64_t e = 0; e < LANES; e++) ret_fine[e] = true;
+  for (r->steps = 0; r->steps <= all; r->steps++) {
+    run_forward(r, m);
+    for (int64_t e = 0; e < LANES; e++) ret_fine[e] &= run_finite(r, e, LARGE);
+  }
+  r->steps = all;
+}
+
+static void show(Session *s, uint64_t seed, const Marches *m, const char *what, uint32_t k, Quad got, Quad want) {
+  printf("# seed %d, %s, parameter %u: %.17g and %.17g\n", (int)seed, what, k, (double)got, (double)want);
+  const IrKernel *all[] = {m->plain.begin, m->plain.march, m->reverse.record, m->reverse.back, m->reverse.end};
+  for (size_t i = 0; i < COUNT_OF(all); i++) ir_print_kernel(s, all[i], stderr);
+}
+
+/* sum of weight * state, all sums */
+static Quad value(const Run *r, const Marches *m, int64_t lane) {
+  Quad v = 0;
+  for (uint32_t i = 0; i < m->plain.n_states; i++)
+    if (m->sums[i]) v += run_weight(i) * run_state(r, i, lane);
+  return v;
+}
+
+static void difference_by(Run *r, const Marches *m, uint32_t k, Quad h, Quad d[LANES]) {
+  Quad at[LANES];
+  for (int64_t e = 0; e < LANES; e++) at[e] = run_param(r, k, e), d[e] = 0;
+  for (int sign = -1; sign <= 1; sign += 2) {
+    for (int64_t e = 0; e < LANES; e++) run_set_param(r, k, e, at[e] + sign * h);
+    run_plain(r, m);
+    for (int64_t e = 0; e < LANES; e++) d[e] += sign * value(r, m, e) / (2 * h);
+  }
+  for (int64_t e = 0; e < LANES; e++) run_set_param(r, k, e, at[e]);
+}
+
+static void check_differences(Session *s, Count *c, Run *r, const Marches *m, uint64_t seed, uint32_t k, const Quad *want,
+                              const Quad *scale) {
+  Quad d[LANES], wider[LANES];
+  difference_by(r, m, k, 1e-12Q, d);
+  difference_by(r, m, k, 2e-12Q, wider);
+  for (int64_t e = 0; e < LANES; e++) {
+    if (!fine(want[e]) || !fine(d[e])) continue;
+    Quad noise = 1e-10Q * (1 + fabsq(value(r, m, e))), size = fmaxq(scale[e], fmaxq(fabsq(d[e]), noise)); /* of rounding / h */
+    if (fabsq(d[e] - wider[e]) > 1e-12Q * fmaxq(fabsq(d[e]), noise)) {
+      c->kinks++;
+      continue;
+    }
+    c->differences++;
+    if (fabsq(d[e] - want[e]) <= 1e-10Q * size) continue;
+    if (c->differences_wrong++ < 2) show(s, seed, m, "differences and forward mode", k, d[e], want[e]);
+  }
+}
+
+static void check_quad(Session *s, Arena *a, Count *c, const Marches *m, uint64_t seed) {
+  uint64_t steps = 1 + seed % 9, lag = 1 + seed / 9 % 8;
+  Run f = run_new(a, seed, true, LANES, steps, lag), r = run_new(a, seed, true, LANES, steps, lag);
+  bool numbers[LANES];
+  run_watched(&f, m, numbers);
+  run_reverse(&r, m);
+  for (uint32_t k = 0; k < m->n_params; k++) {
+    Quad want[LANES], scale[LANES];
+    for (int64_t e = 0; e < LANES; e++) {
+      want[e] = run_product(&f, m, k, e, &scale[e]);
+      if (!numbers[e]) want[e] = nanq("");
+      if (!fine(want[e])) continue;
+      Quad got = run_adjoint(&r, m->plain.n_states + k, e);
+      c->products++;
+      if (fabsq(got - want[e]) <= 1e-12Q * fmaxq(scale[e], 1e-15Q)) continue;
+      if (c->products_wrong++ < 2) show(s, seed, m, "reverse and forward mode", k, got, want[e]);
+    }
+    check_differences(s, c, &f, m, seed, k, want, scale);
+    run_forward(&f, m);
+  }
+}
+
+static void check_double(Session *s, Arena *a, Count *c, const Marches *m, uint64_t seed) {
+  uint64_t steps = 1 + seed % 9, lag = 1 + seed / 9 % 8;
+  Run exact = run_new(a, seed, true, LANES, steps, lag), f = run_new(a, seed, false, LANES, steps, lag);
+  Run whole = run_new(a, seed, false, LANES, steps, lag), parts = run_new(a, seed, false, LANES, steps, lag);
+  parts.segment = 1 + seed % 4;
+  bool numbers[LANES];
+  run_watched(&exact, m, numbers);
+  run_forward(&f, m);
+  run_reverse(&whole, m);
+  run_reverse(&parts, m);
+  for (uint32_t k = 0; k < m->n_params; k++)
+    for (int64_t e = 0; e < LANES; e++) {
+      Quad scale, true_scale, want = run_product(&f, m, k, e, &scale), truth = run_product(&exact, m, k, e, &true_scale);
+      double got = (double)run_adjoint(&whole, m->plain.n_states + k, e), again = (double)run_adjoint(&parts, m->plain.n_states + k, e);
+      c->segments++;
+      c->segments_wrong += memcmp(&got, &again, sizeof got) != 0 && !(isnan(got) && isnan(again));
+      if (!numbers[e] || !fine(want) || fabsq(want - truth) > 1e-14Q * scale) continue;
+      c->products64++;
+      if (fabsq(got - want) <= 1e-12Q * fmaxq(scale, 1e-3Q)) continue;
+      if (c->products64_wrong++ < 2) show(s, seed, m, "float64, reverse and forward mode", k, got, want);
+    }
+}
+
+static bool sound(Session *s, const Marches *m) {
+  const IrKernel *all[] = {m->reverse.record, m->reverse.back, m->reverse.end};
+  int complaints = 0;
+  for (size_t i = 0; i < COUNT_OF(all); i++) complaints += ir_verify_kernel(s, all[i], stderr);
+  return complaints == 0;
+}
+
+int main(int argc, char **argv) {
+  int n = argc > 1 ? atoi(argv[1]) : 1500;
+  uint64_t seed = argc > 2 ? (uint64_t)atoll(argv[2]) : 1;
+  Count c = {0};
+  for (Session *s = NULL; c.marches < n; seed += 2) {
+    if (!s) s = session_new();
+    Arena *a = arena_new();
+    Marches m;
+    /* the degrees of joining edges in turn, and the cheapest */
+    if (marches_random(s, a, seed, (int)(seed / 2 % 4) - 1, &m)) {
+      c.marches++;
+      c.unsound += !sound(s, &m);
+      c.taped += m.reverse.n_tape > 0;
+      check_quad(s, a, &c, &m, seed);
+      if (c.marches % 4 == 0) check_double(s, a, &c, &m, seed);
+    } else {
+      c.left_out++;
+    }
+    arena_free(a);
+    if (c.left_out % PER_SESSION == PER_SESSION - 1) session_free(s), s = NULL, c.left_out++;
+  }
+  tap_ok(c.unsound == 0, "%d random marches: their ways back pass the verifier", c.marches);
+  tap_ok(c.products_wrong == 0 && c.products > c.marches, "reverse against forward mode, 113 bits: %d of %d within 1e-12",
+         c.products - c.products_wrong, c.products);
+  tap_ok(c.differences_wrong == 0 && c.differences > c.marches / 2 && c.kinks < c.differences / 4,
+         "forward mode against differences: %d of %d within 1e-10 (%d more at kinks)", c.differences - c.differences_wrong,
+         c.differences, c.kinks);
+  tap_ok(c.products64_wrong == 0 && c.products64 > c.marches / 10, "reverse against forward mode, float64: %d of %d within 1e-12",
+         c.products64 - c.products64_wrong, c.products64);
+  tap_ok(c.segments_wrong == 0 && c.segments > 0, "in segments as in one piece: %d of %d the same bits", c.segments - c.segments_wrong,
+         c.segments);
+  tap_ok(c.taped > c.marches / 10, "%d of %d have a tape", c.taped, c.marches);
+  return tap_done();
+}
