@@ -9,7 +9,7 @@
  *
  * How far edges are joined by the chain rule is tried in three degrees; the kernels that cost least are kept.
  *
- * Needs marches, loops in none of them: those have forward mode. */
+ * Needs marches; where a fit asks for reverse mode they have no loops. */
 #include "autodiff/reverse.h"
 
 #include "autodiff/ad.h"
@@ -279,13 +279,11 @@ IrModule *ad_pass_reverse(const IrModule *in, Arena *out, Session *s) {
     for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) {
       const IrFit *f = m->fits.at[i];
       IrMarch *march = f->marches.at[k];
+      if (f->fit->gradient != GRADIENT_REVERSE) continue;
       IrVal loop = ad_has_loops(march->plain.march);
-      if (ad_has_loops(march->plain.begin) != IR_NONE) BUG(s, (Span){0}, "initial states by a loop");
-      if (f->fit->gradient == GRADIENT_FORWARD) continue;
       if (loop != IR_NONE) {
-        if (f->fit->gradient == GRADIENT_REVERSE)
-          diag_not_supported(s, march->plain.march->ins.at[loop].span, "`gradient = reverse` through a method that chooses its steps",
-                             "Take forward mode, `gradient = forward`, or a method of fixed steps.");
+        diag_not_supported(s, march->plain.march->ins.at[loop].span, "`gradient = reverse` through a method that chooses its steps",
+                           "Take forward mode, `gradient = forward`, or a method of fixed steps.");
         continue;
       }
       AdReverse r = {.s = s, .arena = out, .effort = -1};

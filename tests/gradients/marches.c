@@ -11,10 +11,19 @@
 
 /* ---- kernels */
 
+static void dims_of(const IrKernel *k, Dim *dims) {
+  for (uint32_t i = 0; i < k->slots.n; i++)
+    if (k->slots.at[i].kind == SLOT_PARAM) dims[k->slots.at[i].index] = k->slots.at[i].dim;
+}
+
 static void forward(Session *s, Arena *a, Marches *m) {
   AdForward f = {.s = s, .arena = a, .n_params = m->n_params, .n_states = m->plain.n_states, .n_rings = m->plain.n_rings};
   uint32_t n = (f.n_states + f.n_rings) * f.n_params, before = UINT32_MAX, now = 0;
+  Dim *dims = NEW_ARRAY(a, Dim, m->n_params + 1);
   f.depends = NEW_ARRAY(a, bool, n + 1);
+  f.dims = dims;
+  dims_of(m->plain.begin, dims);
+  dims_of(m->plain.march, dims);
   while (before != now && s->errors == 0) {
     before = now;
     now = 0;
