@@ -117,6 +117,7 @@ static int march_make(struct rt_fit *f, struct rt_march *m, const struct nsl_mar
   for (int i = 0; i < RT_ORDERS; i++) m->forms[i] = forms[i]->march.kernel == NSL_NONE ? NULL : forms[i];
   m->along = !m->forms[RT_GRADIENT] && def->direction.march.kernel != NSL_NONE;
   if (m->along) m->forms[RT_GRADIENT] = &def->direction;
+  if (!m->forms[RT_GRADIENT]) m->forms[RT_GRADIENT] = m->forms[RT_CURVATURE]; /* which has the gradient too */
   for (uint32_t i = 0; i < f->s->n_pops && !m->u; i++)
     if (f->s->pops[i].def->class_index == def->class_index) m->u = f->s->pops[i].u;
   m->sweeps = rt_alloc(&f->s->mem, f->n_traces, sizeof *m->sweeps);

@@ -54,6 +54,24 @@ static uint64_t march(const struct nsl_env *e) { return march_to(e, 0); }
 static uint64_t march_gradient(const struct nsl_env *e) { return march_to(e, 1); }
 static uint64_t march_curvature(const struct nsl_env *e) { return march_to(e, 2); }
 
+/* Along a direction: states V, sum and their derivatives; the direction stands behind the parameters. */
+static uint64_t begin_along(const struct nsl_env *e) {
+  begin(e);
+  for (int64_t i = e->first; i < e->first + e->count; i++) slot(e, 2)[i] = slot(e, 3)[i];
+  return 0;
+}
+static uint64_t march_along(const struct nsl_env *e) {
+  for (uint64_t k = 0; k < e->steps; k++)
+    for (int64_t i = e->first; i < e->first + e->count; i++) {
+      double tau = slot(e, 2)[i], decay = exp(-e->dt / tau), old = slot(e, 4)[i], r = old * decay - slot(e, 0)[k], w = slot(e, 1)[k];
+      slot(e, 6)[i] = slot(e, 6)[i] * decay + old * decay * e->dt / (tau * tau) * slot(e, 8)[i];
+      slot(e, 4)[i] = old * decay;
+      slot(e, 5)[i] += w * r * r;
+      slot(e, 7)[i] += w * 2 * r * slot(e, 6)[i];
+    }
+  return 0;
+}
+
 enum { G_DT, G_SIZE, G_TAU, G_TAU_LO, G_TAU_HI, G_A, G_LOST, G_LO, G_HI, G_FROM, G_MEAN, G_LOSS, G_SLOPE, G_ALL };
 static double values[G_ALL] = {0.1, 1, 20, 1, 200, 5, 0.5, 0, 1, -1};
 
@@ -69,8 +87,8 @@ static uint64_t objective(const struct nsl_env *e) {
 }
 
 /* ---- tables */
-enum { K_FIT_SETUP, K_BEGIN, K_BEGIN_GRADIENT, K_MARCH, K_MARCH_GRADIENT, K_MARCH_CURVATURE, K_OBJECTIVE };
-static nsl_kernel_fn *const kernels[] = {setup, begin, begin_gradient, march, march_gradient, march_curvature, objective};
+enum { K_FIT_SETUP, K_BEGIN, K_BEGIN_GRADIENT, K_MARCH, K_MARCH_GRADIENT, K_MARCH_CURVATURE, K_OBJECTIVE, K_BEGIN_ALONG, K_MARCH_ALONG };
+static nsl_kernel_fn *const kernels[] = {setup, begin, begin_gradient, march, march_gradient, march_curvature, objective, begin_along, march_along};
 static struct nsl_level level = {.cpu = "x86-64", .x86_level = 1, .kernels = kernels, .hot = hot_c};
 
 static const struct nsl_binding begin_b[] = {{NSL_SLOT_STATE, S_V}, {NSL_SLOT_PARAM, AMPLITUDE}, {NSL_SLOT_STATE, S_DV + 1}};
@@ -80,6 +98,10 @@ static const struct nsl_binding march_b[] = {
     {NSL_SLOT_STATE, 4},  {NSL_SLOT_STATE, 5},  {NSL_SLOT_STATE, 6},   {NSL_SLOT_STATE, 7},
     {NSL_SLOT_STATE, 8},  {NSL_SLOT_STATE, 9},  {NSL_SLOT_STATE, 10},  {NSL_SLOT_STATE, 11},
     {NSL_SLOT_STATE, 12}, {NSL_SLOT_STATE, 13}};
+static const struct nsl_binding begin_along_b[] = {{NSL_SLOT_STATE, 0}, {NSL_SLOT_PARAM, AMPLITUDE}, {NSL_SLOT_STATE, 2}, {NSL_SLOT_PARAM, N_FREE + AMPLITUDE}};
+static const struct nsl_binding along_b[] = {{NSL_SLOT_SAMPLE, 0}, {NSL_SLOT_SAMPLE, 1}, {NSL_SLOT_PARAM, TAU}, {NSL_SLOT_PARAM, AMPLITUDE},
+                                             {NSL_SLOT_STATE, 0},  {NSL_SLOT_STATE, 1},  {NSL_SLOT_STATE, 2},   {NSL_SLOT_STATE, 3},
+                                             {NSL_SLOT_PARAM, N_FREE + TAU}};
 static const struct nsl_state states[] = {{.name = "V", .unit = "mV", .unit_scale = 1, .place = "f.nsl:1:1", .method = "exact"}};
 static const struct nsl_class classes[] = {
     {.name = "cell", .n_states = 1, .states = states, .init = NO_CODE, .derive = NO_CODE, .step = NO_CODE, .finish = NO_CODE, .lumped = NO_CODE}};
@@ -99,7 +121,7 @@ static const struct nsl_free free_of[N_FREE] = {
 static const struct nsl_sample samples[] = {{NSL_SAMPLE_AT, 1, NSL_NONE}, {NSL_SAMPLE_WEIGHT, NSL_NONE, 0}};
 static const struct nsl_term terms[] = {{.text = "mean((V - rec.V)^2)", .place = "f.nsl:7:1", .measure = G_MEAN, .over = NSL_NONE,
                                          .from = G_FROM, .to = NSL_NONE, .square = 1, .sum = S_SUM, .gradient = S_GRADIENT, .curvature = S_PRODUCTS}};
-static const struct nsl_march marches[] = {
+static struct nsl_march marches[] = {
     {.n_samples = 2, .samples = samples, .n_terms = 1, .terms = terms,
      .plain = {{K_BEGIN, 2, begin_b}, {K_MARCH, 6, march_b}, 2, 0},
      .gradient = {{K_BEGIN_GRADIENT, 3, begin_b}, {K_MARCH_GRADIENT, 12, march_b}, S_PRODUCTS, 0},
@@ -283,6 +305,28 @@ static void test_threads(void) {
   free(a), free(b), free(c);
 }
 
+static void test_ways(void) {
+  double value[3], far = 0;
+  const struct nsl_march_form gradient = marches[0].gradient, along = {{K_BEGIN_ALONG, 4, begin_along_b}, {K_MARCH_ALONG, 9, along_b}, 4, 0};
+  tables(1);
+  stages[0] = stage_of("", NSL_OPTIMIZER_LBFGS, lbfgs, 3, 3);
+  for (int i = 0; i < 3; i++) {
+    char arguments[20];
+    snprintf(arguments, sizeof arguments, "--out way%d", i);
+    if (i) marches[0].gradient.march.kernel = NSL_NONE;
+    if (i == 1) marches[0].direction = along;
+    int status = run(arguments, 0);
+    struct json_object *o = json_of(arguments + 6);
+    value[i] = status ? NAN : num(item(key(o, "free"), 0), "value");
+    far = fmax(far, fabs(value[i] - value[0]));
+    marches[0].direction.march.kernel = NSL_NONE;
+    json_object_put(o);
+  }
+  marches[0].gradient = gradient;
+  ok(far < 1e-6 && fabs(value[0] - 7) < 0.1, "gradients by forward mode, along directions and from the Gauss-Newton form: tau = %.9g, %.9g, %.9g", value[0],
+     value[1], value[2]);
+}
+
 static void test_adam(void) {
   tables(1);
   stages[0] = stage_of("", NSL_OPTIMIZER_ADAM, adam, 3, 2);
@@ -335,6 +379,7 @@ int main(void) {
   data_write("new.csv", 6, 7, 0.1, 200);
   test_lm();
   test_threads();
+  test_ways();
   test_adam();
   test_bad();
   test_interrupt();
