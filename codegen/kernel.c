@@ -347,7 +347,7 @@ static void frame_loop(Emit *e) {
 }
 
 void cg_kernel(CgUnit *u, const IrKernel *k) {
-  bool f32 = u->options->f32 && !ir_kernel_f64(k->kind);
+  bool f32 = ir_kernel_f32(k->kind, u->options->f32);
   bool once = ir_kernel_scalar(k->kind), events = k->kind == KERNEL_RECEIVE;
   unsigned lanes = once || events ? 1 : f32 ? u->target->f32_lanes : u->target->f64_lanes;
   Emit e = {.u = u, .k = k, .lanes = lanes, .once = once, .f32 = f32, .f32_arrays = u->options->f32,

@@ -46,6 +46,11 @@ static bool choose_levels(Session *s, CgProgram *p, const char *cpu) {
 }
 
 /* ---- kernels by number, equal ones as one */
+static bool is_wanted(const CgProgram *p, const IrKernel *k) {
+  bool twin = k->kind == KERNEL_SYNAPSE_F32 && p->options.f32; /* all kernels are in float32 anyway */
+  return (ir_kernel_levels(k->kind) & 2) && (!twin || p->options.kernels_only);
+}
+
 static void choose_kernels(CgProgram *p, const IrModule *m) {
   uint32_t n = 0;
   for (uint32_t i = 0; i < m->kernels.n; i++)
@@ -54,7 +59,7 @@ static void choose_kernels(CgProgram *p, const IrModule *m) {
   p->kernels.n = p->kernels.cap = n;
   for (uint32_t i = 0; i < m->kernels.n; i++) {
     const IrKernel *k = m->kernels.at[i];
-    if (!(ir_kernel_levels(k->kind) & 2)) continue;
+    if (!is_wanted(p, k)) continue;
     p->kernels.at[k->index] = k;
     for (uint32_t j = 0; j < i && !p->options.kernels_only; j++) {
       const IrKernel *other = m->kernels.at[j];

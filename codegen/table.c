@@ -12,6 +12,7 @@
 typedef struct {
   Session *s;
   Arena *a;
+  bool f32;
 } Table;
 
 /* An array of n structs for the table: ret_n and pointer at once. */
@@ -35,7 +36,7 @@ static uint64_t path_hash(Table *t, Name path) {
 
 static struct nsl_code code_of(Table *t, const IrKernel *k) {
   struct nsl_code code = {.kernel = NSL_NONE};
-  if (!k) return code;
+  if (!k || (t->f32 && k->kind == KERNEL_SYNAPSE_F32)) return code;
   FILL(t, code.n_bindings, bindings, binding, k->slots.n);
   for (uint32_t i = 0; i < k->slots.n; i++)
     bindings[i] = (struct nsl_binding){(uint32_t)k->slots.at[i].kind, k->slots.at[i].index};
@@ -193,7 +194,9 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .weight_hi = p->weight_hi,
                                  .block = p->block,
                                  .weight_code = code_of(t, p->weight_kernel),
-                                 .delay_code = code_of(t, p->delay_kernel)};
+                                 .delay_code = code_of(t, p->delay_kernel),
+                                 .weight_f32 = code_of(t, p->weight_f32),
+                                 .delay_f32 = code_of(t, p->delay_f32)};
 }
 
 static struct nsl_data data_of(Table *t, const MData *f) {
@@ -491,7 +494,7 @@ static bool reads_files(const IrModule *m) {
 }
 
 struct nsl_program *cg_table(Session *s, const IrModule *m, const CgOptions *options, Arena *a) {
-  Table table = {.s = s, .a = a}, *t = &table;
+  Table table = {.s = s, .a = a, .f32 = options->f32}, *t = &table;
   const Model *model = m->model;
   struct nsl_program *p = NEW(a, struct nsl_program);
   p->abi = NSL_ABI;

@@ -38,7 +38,7 @@ static void mode_end(unsigned before) { (void)before; }
 
 /* One element, or one event at it; over time, all steps of the call. */
 static uint64_t element(const IrKernel *k, const IrEnv *env, EvalAt at, void *values) {
-  bool f32 = env->f32 && !ir_kernel_f64(k->kind);
+  bool f32 = ir_kernel_f32(k->kind, env->f32);
   uint64_t steps = ir_kernel_over_time(k->kind) ? env->steps : 1, failed = 0;
   for (uint64_t i = 0; i < steps; i++) {
     at.since = k->kind == KERNEL_BACK ? steps - 1 - i : i;

@@ -89,6 +89,8 @@ typedef struct {
 } IrKernel;
 /* Computed in float64 whatever the program's precision: setup, derive, init, drive (kernels.def, `scalar` or doc). */
 bool ir_kernel_f64(KernelKind kind);
+/* Computed in float32 if the program is, or by its kind. */
+bool ir_kernel_f32(KernelKind kind, bool program);
 /* Its arrays are float64 whatever the precision: synapse (OUT), drive (all are the drive's own), fits. */
 bool ir_kernel_f64_arrays(KernelKind kind);
 bool ir_kernel_fit(KernelKind kind);       /* its elements are the starts of a fit */
@@ -186,6 +188,7 @@ typedef struct {
   uint32_t rule_arg, cond;           /* G slots or IR_NONE */
   uint32_t weight, delay;            /* G slots, or IR_NONE when the kernel draws them */
   IrKernel *weight_kernel, *delay_kernel; /* synapse kernels: OUT 0; NULL when the slot holds the value */
+  IrKernel *weight_f32, *delay_f32;  /* the same in float32, where draws gain by it and lose but rounding; else NULL */
   uint32_t weight_lo, weight_hi;     /* G slots or IR_NONE: saturate */
   uint32_t block;                    /* uniforms of both kernels */
 } IrProjection;

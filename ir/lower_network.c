@@ -2,6 +2,7 @@
  * records, phases, expectations. Kernels that come out equal are shared: the 64 projections of a cortical
  * microcircuit need few. */
 #include "ir/lower.h"
+#include "ir/pass.h"
 
 #include "lang/diag.h"
 
@@ -42,6 +43,24 @@ IrKernel *lower_synapse(Setup *st, Scope *sc, const MExpr *e, Dim dim, const cha
   return lower_share(l, k, false);
 }
 
+/* The same kernel in float32, where that is worth while and loses nothing but rounding: normal draws, and products with them.
+ * NULL: it is not. */
+static IrKernel *lower_single(Lower *l, const IrKernel *k) {
+  bool normal = false;
+  for (uint32_t i = 0; i < k->ins.n; i++) {
+    IrOp op = (IrOp)k->ins.at[i].op;
+    bool draw = op == IR_DRAW_NORMAL || op == IR_DRAW_NORMAL_WITHIN || op == IR_DRAW_LOGNORMAL || op == IR_DRAW_LOGNORMAL_WITHIN;
+    bool exact = op == IR_CONST || op == IR_LOAD || op == IR_STORE || op == IR_MUL || op == IR_NEG;
+    if (!draw && !exact) return NULL;
+    normal |= draw;
+  }
+  if (!normal) return NULL;
+  IrKernel *single = ir_kernel_copy(k, l->a);
+  single->kind = KERNEL_SYNAPSE_F32;
+  single->name = name_fmt(l->s, "%s.f32", name_str(l->s, k->name));
+  return lower_share(l, single, false);
+}
+
 bool lower_draws(Setup *st, const MExpr *e) {
   Scope sc = {.l = st->l};
   return e && !lower_uniform(&sc, e);
@@ -72,6 +91,8 @@ static void lower_projection(Setup *st, MProjection *m) {
   else if (m->weight) p.weight = setup_slot_as(st, m->weight, unit, "weight");
   if (lower_draws(st, m->delay)) p.delay_kernel = lower_synapse(st, &sc, m->delay, TIME, "delay", DELAY_ORDINALS);
   else if (m->delay) p.delay = setup_slot_as(st, m->delay, TIME, "delay");
+  if (p.weight_kernel) p.weight_f32 = lower_single(st->l, p.weight_kernel);
+  if (p.delay_kernel) p.delay_f32 = lower_single(st->l, p.delay_kernel);
   p.weight_lo = m->weight_domain.has && m->weight_domain.lo
                   ? setup_slot_as(st, m->weight_domain.lo, unit, "lo")
                   : IR_NONE;

@@ -232,7 +232,9 @@ static void verify_ins(Verify *v) {
   if (loops.open) complain_ins(v, loops.open - 1, "the loop does not end");
   for (uint32_t i = 0; i < v->k->slots.n; i++)
     if (v->k->slots.at[i].kind == SLOT_RING && done[i] == IRA_LOAD) complain(v, i, "a ring that nothing is stored to");
-  if (v->k->kind != KERNEL_RECORD && v->k->kind != KERNEL_SYNAPSE && v->k->kind != KERNEL_DRIVE) return;
+  bool answers = v->k->kind == KERNEL_RECORD || v->k->kind == KERNEL_SYNAPSE || v->k->kind == KERNEL_SYNAPSE_F32 ||
+                 v->k->kind == KERNEL_DRIVE;
+  if (!answers) return;
   for (uint32_t i = 0; i < v->k->slots.n; i++)
     if (v->k->slots.at[i].kind == SLOT_OUT && (done[i] & IRA_STORE)) return;
   complain(v, IR_NONE, "the kernel has no result");
@@ -367,6 +369,8 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
   for (uint32_t i = 0; i < x->projections.n; i++) {
     verify_use(vm, x->projections.at[i].weight_kernel, KERNEL_SYNAPSE, NULL);
     verify_use(vm, x->projections.at[i].delay_kernel, KERNEL_SYNAPSE, NULL);
+    verify_use(vm, x->projections.at[i].weight_f32, KERNEL_SYNAPSE_F32, NULL);
+    verify_use(vm, x->projections.at[i].delay_f32, KERNEL_SYNAPSE_F32, NULL);
   }
   verify_use(vm, x->judge, KERNEL_SETUP, NULL);
   for (uint32_t i = 0; i < x->measures.n; i++)

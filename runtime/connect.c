@@ -366,7 +366,7 @@ int rt_connect(struct rt_sim *s) {
   if (!e) e = kinds_find(s);
   if (!e) e = rt_rules_make(s);
   if (e) return e;
-  rt_weights_look(s);
+  rt_laws_look(s);
   bool fits = false;
   for (int i = 0; !e && !fits && i < ATTEMPTS; i++) {
     rt_mem_free(&s->build_mem);

@@ -27,8 +27,9 @@ void rt_connections_advise(struct rt_sim *s); /* advise.c: warnings */
 void rt_build_merge(struct rt_build *b, const double *largest, uint32_t min_delay, uint32_t max_delay, uint64_t n);
 int rt_assemble(struct rt_build *b);
 int rt_survey(struct rt_build *b); /* the same facts of synapses that are not stored */
-/* ---- units.c */
-void rt_weights_look(struct rt_sim *s); /* the size of the weights, bounds of fan-in; p->form tells who is apart */
+/* ---- laws.c, units.c */
+enum { RT_FINE_LAW = 7 }; /* what is rounded is rounded to 2^-RT_FINE_LAW of its law's standard deviation, or finer */
+void rt_laws_look(struct rt_sim *s); /* the size of the weights, which kernel draws delays; p->form tells who is apart */
 int rt_units_choose(struct rt_sim *s);  /* units of ports, forms of projections */
 /* What reasons.c tells: the unit that int32 sums of a port would have; the least unit in which a weight fits into a form;
  * the form with fewer bits of weight, RT_N_FORMS: none. */

@@ -59,6 +59,10 @@ static void why(const struct rt_sim *s, const struct rt_proj *p, char *text, siz
            rt_forms[narrower].weight_bits, rt_form_unit(narrower, p->largest) / scale, port->finest / scale, port->finest_of);
 }
 
+static struct json_object *precision_json(const struct rt_sim *s, bool single) {
+  return text_json(s->program->f32 || single ? "float32" : "float64");
+}
+
 static struct json_object *proj_json(const struct rt_sim *s, const struct rt_proj *p) {
   struct json_object *o = json_object_new_object();
   char text[600];
@@ -71,6 +75,8 @@ static struct json_object *proj_json(const struct rt_sim *s, const struct rt_pro
   else if (!p->each) snprintf(text, sizeof text, "one weight for all");
   else why(s, p, text, sizeof text);
   add(o, "why", text_json(text));
+  if (p->drawn_weight) add(o, "weights_drawn", precision_json(s, p->weight_code == &p->def->weight_f32));
+  if (p->drawn_delay) add(o, "delays_drawn", precision_json(s, p->delay_code == &p->def->delay_f32));
   if (!apart && p->each) add(o, "unit", in_unit(def_of(s, &s->ports[p->port]), p->grain));
   return o;
 }

@@ -232,7 +232,8 @@ struct rt_proj {
   double spread;  /* standard deviation of weights that are drawn from a law; 0: they have one value, or few */
   double grain;   /* weights are whole multiples of it, */
   int64_t grain_units; /* and it is one of so many of the port's units; a power of two */
-  double fan;     /* bound of the synapses onto one target */
+  bool weight_single; /* float32 is enough to draw weights that become whole grains */
+  const struct nsl_code *weight_code, *delay_code; /* the kernels that draw them */
   uint8_t form;   /* enum rt_form_id or RT_APART */
   uint32_t group; /* of the source's groups */
   uint32_t rank;  /* if the handler does more than add: in what order */

@@ -9,7 +9,7 @@
 #include "runtime/connect.h"
 #include "runtime/error.h"
 
-/* A float32 program draws its delays in float32, so a bound of half a step may lie a little below it. */
+/* Drawn in float32, a delay bounded by half a step may lie a little below it. */
 static const double stretch_f32 = 1 + 0x1p-22;
 
 /* The delays in `weights`, some of which are no number of steps that is usual, to steps. */
@@ -24,16 +24,16 @@ static int delays_careful(struct rt_synapses *k, const struct rt_proj *p, uint64
 }
 
 static int delays_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
-  double stretch = k->s->program->f32 ? stretch_f32 : 1;
+  double stretch = k->s->program->f32 || p->delay_code == &p->def->delay_f32 ? stretch_f32 : 1;
   if (rt_grow(&k->steps, &k->steps_cap, n + 64, sizeof *k->steps)) return NSL_EMEMORY;
-  rt_synapse_values(k->s, p, &p->def->delay_code, source, n, k->weights);
+  rt_synapse_values(k->s, p, p->delay_code, source, n, k->weights);
   k->s->hot.delay_steps(k->weights, n, stretch, k->s->dt, k->steps, &k->delays);
   return k->delays.bad ? delays_careful(k, p, n, stretch) : 0;
 }
 
 static int weights_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
   uint32_t bad;
-  rt_synapse_values(k->s, p, &p->def->weight_code, source, n, k->weights);
+  rt_synapse_values(k->s, p, p->weight_code, source, n, k->weights);
   k->s->hot.weights_clip(k->weights, n, p->lo, p->hi, &bad);
   for (uint64_t i = 0; bad && i < n; i++)
     if (!isfinite(k->weights[i]))

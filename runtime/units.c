@@ -7,12 +7,11 @@
  * float32 programs sums are int32; a port where the two bounds contradict each other has int64 sums (long_sums).
  *
  * Weights that are drawn from a law need not be as fine as the units of int64 sums: 16 bits hold them, as multiples of a
- * grain (a power of two of units), where it is at most 2^-FINE_F32 of the typical weight and 2^-FINE_LAW of the law's
+ * grain (a power of two of units), where it is at most 2^-FINE_F32 of the typical weight and 2^-RT_FINE_LAW of the law's
  * standard deviation, so that rounding adds less than 1e-5 to its variance. Weights that are not drawn, those of drives,
- * and draws from a few values stay as fine as before.
+ * and draws from a few values stay as fine as before. Weights in grains are drawn in float32 where the law allows it (laws.c).
  *
- * All this depends on the model alone: on declared rules, and on the largest of a sample of the weights, carried on to the
- * number of all as the tail of a normal or lognormal distribution would. So rows that are made anew at each spike have the
+ * All this depends on the model alone: on declared rules, and on the largest of a sample of the weights (laws.c). So rows that are made anew at each spike have the
  * units of stored ones. Packing looks at every weight; if one is larger than allowed for, all is built again (connect.c). */
 #include <math.h>
 #include <stdlib.h>
@@ -21,8 +20,7 @@
 #include "runtime/connect.h"
 #include "runtime/error.h"
 
-enum { SAMPLE_OWNERS = 16, SAMPLE_EACH = 64, SAMPLE = SAMPLE_OWNERS * SAMPLE_EACH };
-enum { SUM32_BITS = 30, SUM64_BITS = 62, FINE_F32 = 10, FINE_F64 = 27, FINE_LEAST = 10, FINE_LAW = 7 };
+enum { SUM32_BITS = 30, SUM64_BITS = 62, FINE_F32 = 10, FINE_F64 = 27, FINE_LEAST = 10 };
 static const double LOG_UNLIKELY = 69; /* a bound that is random fails with probability exp(-69) = 1e-30 */
 
 /* ---- how many synapses a target may have */
@@ -44,71 +42,6 @@ static double fan_bound(const struct rt_proj *p) {
     case NSL_TOTAL_NUMBER: bound = binomial_bound(n, p->self ? one * p->tn / fmax(p->sn, 1) + one : one, p->tn); break;
   }
   return p->def->no_multiple ? fmin(bound, p->sn) : bound;
-}
-
-/* ---- how large the weights are */
-
-static int number_order(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
-/* Median of those that are not 0; sorts them. */
-static double typical_of(double *w, uint32_t n) {
-  qsort(w, n, sizeof *w, number_order);
-  uint32_t zeros = 0;
-  while (zeros < n && w[zeros] == 0) zeros++;
-  return zeros < n ? w[zeros + (n - zeros) / 2] : 0;
-}
-
-/* Of numbers that are sorted; 0 if many of them are equal. */
-static double spread_of(const double *w, uint32_t n) {
-  double sum = 0, squares = 0;
-  uint32_t different = 1;
-  for (uint32_t i = 0; i < n; i++) sum += w[i];
-  for (uint32_t i = 0; i < n; i++) squares += (w[i] - sum / n) * (w[i] - sum / n);
-  for (uint32_t i = 1; i < n; i++) different += w[i] > w[i - 1];
-  return 2 * different > n ? sqrt(squares / n) : 0;
-}
-
-/* The tail: log(largest / median) of n values grows as the square root of log n for both normal and lognormal ones. */
-static double largest_of_all(const struct rt_proj *p, double largest, double typical) {
-  double all = fmax(p->expected, SAMPLE), grows = 1.25 * sqrt(log(all) / log(SAMPLE));
-  double bound = typical > 0 ? typical * pow(fmax(largest / typical, 1.01), grows) : largest;
-  double declared = fmax(fabs(p->lo), fabs(p->hi));
-  return fmin(bound, declared);
-}
-
-static void weights_look(struct rt_sim *s, struct rt_proj *p) {
-  double w[SAMPLE];
-  uint32_t owners = p->sn < SAMPLE_OWNERS ? p->sn : SAMPLE_OWNERS, n = 0;
-  p->fan = fan_bound(p);
-  p->largest = p->typical = fabs(p->weight);
-  p->spread = 0;
-  if (!p->drawn_weight) return;
-  for (uint32_t i = 0; i < owners; i++) {
-    double own[SAMPLE_EACH];
-    rt_synapse_values(s, p, &p->def->weight_code, p->s0 + (uint32_t)((uint64_t)p->sn * i / owners), SAMPLE_EACH, own);
-    for (uint32_t k = 0; k < SAMPLE_EACH; k++) {
-      double a = fabs(rt_weight_clip(p, own[k]));
-      if (isfinite(a)) w[n++] = a;
-    }
-  }
-  p->typical = typical_of(w, n); /* sorted: the largest is the last */
-  p->largest = n ? largest_of_all(p, w[n - 1], p->typical) : 0;
-  p->spread = n ? spread_of(w, n) : 0;
-}
-
-void rt_weights_look(struct rt_sim *s) {
-  for (uint32_t i = 0; i < s->n_projs; i++)
-    if (s->projs[i].form != RT_APART) weights_look(s, &s->projs[i]);
-}
-
-double rt_weights_typical(const double *weights, uint32_t n) {
-  double w[SAMPLE];
-  uint32_t k = 0;
-  for (; k < SAMPLE && k < n; k++) w[k] = fabs(weights[n <= SAMPLE ? k : (uint64_t)n * k / SAMPLE]);
-  return typical_of(w, k);
 }
 
 /* ---- bounds of a port */
@@ -135,7 +68,7 @@ static int needs(struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_projs; i++) {
     const struct rt_proj *p = &s->projs[i];
     if (!is_summed(p)) continue;
-    double most = p->fan * p->largest;
+    double most = fan_bound(p) * p->largest;
     edges[n++] = (struct edge){p->port, p->t0, most};
     edges[n++] = (struct edge){p->port, p->t0 + p->tn, -most};
   }
@@ -212,7 +145,7 @@ static uint32_t form_within(const struct rt_port *port, const struct rt_proj *p,
 /* The grain in 16 bits, of a law that they are fine enough for; 0: they are not. */
 static double grain_of(const struct rt_sim *s, const struct rt_proj *p, double least) {
   double grain = fmax(rt_form_unit(RT_FORM_narrow64, p->largest), least);
-  bool fine = grain <= ldexp(p->typical, -FINE_F32) && grain <= ldexp(p->spread, -FINE_LAW);
+  bool fine = grain <= ldexp(p->typical, -FINE_F32) && grain <= ldexp(p->spread, -RT_FINE_LAW);
   return s->ports[p->port].long_sums && is_summed(p) && p->each && fine ? grain : 0;
 }
 
@@ -235,6 +168,7 @@ static int forms_choose(struct rt_sim *s) {
     bool coarse = p->grain > 0;
     if (coarse && grain_of(s, p, most) > 0) p->grain = most;
     if (!coarse) p->grain = unit;
+    p->weight_code = coarse && p->weight_single ? &p->def->weight_f32 : &p->def->weight_code;
     p->grain_units = (int64_t)(p->grain / unit);
     if (is_summed(p)) p->form = coarse ? RT_FORM_narrow64 : (uint8_t)form_within(&s->ports[p->port], p, unit);
   }

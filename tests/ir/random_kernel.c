@@ -313,7 +313,7 @@ KernelKind random_kind(uint64_t seed) {
   static const KernelKind kinds[] = {KERNEL_STEP,   KERNEL_STEP,    KERNEL_STEP,    KERNEL_STEP,
                                      KERNEL_INIT,   KERNEL_RECORD,  KERNEL_SYNAPSE, KERNEL_DERIVE,
                                      KERNEL_SETUP,  KERNEL_RECEIVE, KERNEL_RECEIVE, KERNEL_FINISH, KERNEL_DRIVE,
-                                     KERNEL_BEGIN,  KERNEL_MARCH,   KERNEL_MARCH,   KERNEL_BACK};
+                                     KERNEL_BEGIN,  KERNEL_MARCH,   KERNEL_MARCH,   KERNEL_BACK,   KERNEL_SYNAPSE_F32};
   return kinds[next(&seed) % COUNT_OF(kinds)];
 }
 
@@ -422,7 +422,7 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
   uint64_t rng = seed ^ 0x5eed;
   IrEnv env = {.t = 12.5, .dt = 0.1, .f32 = f32};
   env.first = (int64_t)(next(&rng) % 3) * 64, env.count = 64 + (int64_t)(next(&rng) % 3) * 64;
-  if (k->kind == KERNEL_SYNAPSE)
+  if (k->kind == KERNEL_SYNAPSE || k->kind == KERNEL_SYNAPSE_F32)
     env.first = (int64_t)(next(&rng) % 250) * 4, env.count = 1 + (int64_t)(next(&rng) % 200);
   if (ir_kernel_fit(k->kind)) over_time(&env, &rng);
   void **slots = NEW_ARRAY(a, void *, k->slots.n + 1);

@@ -53,6 +53,9 @@ static void test_sharing(void) {
   for (uint32_t i = 1; i < 16; i++)
     same &= p[i].weight_kernel == p[0].weight_kernel && p[i].delay_kernel == p[0].delay_kernel;
   tap_ok(same && p[0].weight_kernel && p[0].delay_kernel, "16 of them share one weight and one delay kernel");
+  tap_ok(p[0].weight_f32 && p[0].weight_f32->kind == KERNEL_SYNAPSE_F32 && p[0].weight_f32 == p[1].weight_f32 &&
+             p[0].delay_f32 == p[1].delay_f32 && p[0].delay_f32 && !p[16].weight_f32,
+         "and the same ones in float32");
   tap_ok(!p[16].weight_kernel && !p[16].delay_kernel && sim->g[p[16].weight] == 400 &&
              sim->g[p[16].delay] == 1,
          "without draws they are globals: %g pA, %g ms", sim->g[p[16].weight], sim->g[p[16].delay]);

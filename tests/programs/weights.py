@@ -192,6 +192,39 @@ def moments(t):
     hdf5(t, runs[0])
 
 
+LAWS = CELLS + """
+network net {
+  population E : leaky[400]
+  population D : dst[400]
+  connect a: E -> E.psp by indegree(20) { weight ~ 2 * normal(1 mV, 0.2 mV);  delay ~ normal(1.5 ms, 0.5 ms) within [dt, inf) }
+  connect b: E -> E.psp by indegree(20) { weight ~ 3 mV + normal(1 mV, 0.2 mV);  delay ~ 1 ms + exponential(0.5 ms) }
+  connect c: E -> E.psp by indegree(20) { weight ~ 1 mV * lognormal(0, 0.3);  delay = 1 ms }
+  connect d: E -> D.ap by indegree(20) { weight ~ normal(50 pA, 5 pA);  delay = 1 ms }
+}
+experiment e { network net
+  record weight of (a, b, c, d)
+  run 1 ms with dt = 0.1 ms }
+"""
+
+
+def laws(t):
+    """Normal and lognormal weights of 16 bits, and delays, are drawn in float32 in every program; what is summed, and what a
+    handler gets as it is, is drawn in float64."""
+    wide, narrow = (Run(t, LAWS, *options) for options in ((), ("--precision", "f32")))
+    if not t.check(wide.good and narrow.good, "laws in float64 and float32", wide.process.stderr + narrow.process.stderr):
+        return
+    drawn = [(x.get("weights_drawn"), x.get("delays_drawn")) for x in run_json(wide.out)["layout"]["projections"]]
+    want = [("float32", "float32"), ("float64", "float64"), ("float32", None), ("float64", None)]
+    t.check(drawn == want, "which are drawn in float32", drawn)
+    p, q = by_projection(table(wide, "weight")), by_projection(table(narrow, "weight"))
+    for name in "ac":
+        pairs = list(zip(p[name], q[name]))
+        worst = max(abs(x[3] - y[3]) / x[3] for x, y in pairs)
+        t.check(len(pairs) == 8000 and worst < 5e-3, f"{name}: the same weights in both, but for grains and units", worst)
+        t.check(all(x[:3] == y[:3] for x, y in pairs), f"{name}: the same delays in both")
+    t.check(all(x[3] != y[3] for x, y in zip(p["b"], q["b"])), "a sum: other draws")
+
+
 def hdf5(t, run):
     try:
         import h5py
@@ -278,7 +311,7 @@ experiment e { network net
 
 def main():
     t = Tap()
-    for part in (rules, walk, moments, units, sizes):
+    for part in (rules, walk, moments, laws, units, sizes):
         part(t)
     page = t.write("d.nsl", "language 1\n" + RULES)
     made = call(NSLC, "doc", page, "-o", t.path("d.html"))

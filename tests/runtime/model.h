@@ -134,6 +134,22 @@ static uint64_t synapse_normal_delay(const struct nsl_env *e) {
   return 0;
 }
 
+/* the same in float32 */
+static inline uint64_t synapse_single(const struct nsl_env *e) {
+  double *out = e->slots[0];
+  for (int64_t i = 0; i < e->count; i++)
+    out[i] = (double)nslm_draw_normal_within_f32(e->key, (uint64_t)(e->first + i), e->step, 0, (float)e->u[0],
+                                                 (float)e->u[1], (float)e->u[2], (float)e->u[3]);
+  return 0;
+}
+static inline uint64_t synapse_single_delay(const struct nsl_env *e) {
+  double *out = e->slots[0];
+  for (int64_t i = 0; i < e->count; i++)
+    out[i] = (double)nslm_draw_normal_within_f32(e->key, (uint64_t)(e->first + i), e->step, 1, (float)e->u[4],
+                                                 (float)e->u[5], (float)e->u[6], (float)e->u[7]);
+  return 0;
+}
+
 /* a current: u[0] on (u[1], u[2]]; t is the middle of the step */
 static uint64_t drive_box(const struct nsl_env *e) {
   double *out = e->slots[0], end = e->t + e->dt / 2, near = 1e-6 * e->dt;
@@ -159,11 +175,14 @@ enum {
   K_WEIGHT,
   K_DELAY,
   K_BOX,
+  K_WEIGHT_F32,
+  K_DELAY_F32,
   K_COUNT
 };
 static nsl_kernel_fn *const kernels_c[K_COUNT] = {setup_kernel_c, lif_derive,          lif_init,
                                                   lif_step,       lif_record,          clock_step,
-                                                  synapse_normal, synapse_normal_delay, drive_box};
+                                                  synapse_normal, synapse_normal_delay, drive_box,
+                                                  synapse_single, synapse_single_delay};
 enum {
 #define HOT(name, arguments, doc) HOT_##name,
 #include "runtime/hot.def"
@@ -316,7 +335,9 @@ static inline struct nsl_projection *connect(struct model *m, uint32_t from, uin
                                .weight_hi = NSL_NONE,
                                .block = NSL_NONE,
                                .weight_code = NO_CODE,
-                               .delay_code = NO_CODE};
+                               .delay_code = NO_CODE,
+                               .weight_f32 = NO_CODE,
+                               .delay_f32 = NO_CODE};
   return p;
 }
 /* Weights normal(mean, sd) within [lo, hi], delays likewise. */

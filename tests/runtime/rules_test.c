@@ -1,6 +1,7 @@
 /* The connection rules: exact numbers, distributions (chi-square), `no self`, `no multiple`, parts, drawn
  * weights and delays, units. */
 #include "runtime/connect.h"
+#include "runtime/synapses.h"
 #include "tests/runtime/model.h"
 
 /* Is chi2 with k degrees of freedom plausible (Wilson-Hilferty, 4 sigma)? */
@@ -211,6 +212,42 @@ static void drawn(void) {
   }
 }
 
+/* Drawn in float32 where nothing is lost by it: the first source's synapses are those of the kernel in float32. */
+static void singles(void) {
+  static const struct {
+    double u[8], dt;
+    bool weight, delay; /* in float32 */
+    const char *what;
+  } cases[] = {
+      {{87.8, 8.78, 0, INFINITY, 1.5, 0.75, 0.05, INFINITY}, 0.1, true, true, "laws of grains and steps: in float32"},
+      {{87.8, 1e-3, 0, INFINITY, 5e3, 50, 1, INFINITY}, 0.01, false, false, "a law that is too narrow, delays of many steps: in float64"},
+      {{1e-40, 1e-41, 0, INFINITY, 1.5, 1e-5, 0.05, INFINITY}, 0.1, false, false, "weights that float32 has not, delays nearly equal: in float64"},
+      {{1e39, 1e38, 0, INFINITY, 1.5, 0.75, 0.05, INFINITY}, 0.1, false, true, "weights beyond float32: in float64"}};
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    struct model *m = model_new(cases[c].dt, 1, 7);
+    uint32_t a = clock_add(m, "a", 300, 0, 0);
+    struct nsl_projection *p = connect(m, a, a, NSL_OUTDEGREE, 100, 1, 1.5);
+    draw_both(m, p, cases[c].u, true, true);
+    p->weight_f32 = (struct nsl_code){K_WEIGHT_F32, 1, out_b};
+    p->delay_f32 = (struct nsl_code){K_DELAY_F32, 1, out_b};
+    struct rt_sim s;
+    if (sim_build(&s, m, 2)) printf("# %s\n", rt_error());
+    double w[128], d[128], most = 0;
+    rt_synapse_values(&s, &s.projs[0], cases[c].weight ? &p->weight_f32 : &p->weight_code, 0, 100, w);
+    rt_synapse_values(&s, &s.projs[0], cases[c].delay ? &p->delay_f32 : &p->delay_code, 0, 100, d);
+    struct rt_synapses k = {.s = &s};
+    struct rt_row_of row = {0};
+    bool same = !rt_synapses_of(&k, &s.projs[0], 0, &row) && row.n == 100;
+    for (uint32_t i = 0; same && i < 100; i++) {
+      most = fmax(most, fabs(row.weight[i] - w[i]));
+      same = most == 0 && row.delay[i] == (uint32_t)rt_steps(d[i], cases[c].dt);
+    }
+    ok(same, "%s", cases[c].what);
+    rt_synapses_drop(&k);
+    rt_close(&s);
+  }
+}
+
 static void units(void) {
   struct model *m = model_new(0.1, 1, 7); /* one weight: as exact as a double */
   uint32_t a = clock_add(m, "a", 1500, 0, 0), b = clock_add(m, "b", 1000, 0, 0);
@@ -266,6 +303,7 @@ int main(void) {
   refusals();
   parts();
   drawn();
+  singles();
   units();
   bad_synapses();
   return done();
