@@ -143,6 +143,7 @@ void setup_population(Setup *st, const MPopulation *pop, Shape *shape);
 /* The same params once more, for another class: each has the value that it has in the population `first`, of shape `as`. */
 void setup_twin(Setup *st, const MPopulation *pop, Shape *shape, uint32_t first, const Shape *as);
 void setup_enter(Setup *st, Shape *shape, uint32_t block); /* this population's params are in sight; NULL: none */
+void setup_again(Setup *st, Shape *shape, uint32_t block); /* the same, when they are stored already */
 IrVal setup_param(Setup *st, const MVar *var);
 
 /* lower_network.c */

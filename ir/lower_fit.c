@@ -164,7 +164,7 @@ static void lower_objective(FitLower *w, IrStage *stage) {
 
 static void lower_free(FitLower *w) {
   Setup *st = w->st;
-  setup_enter(st, w->declared, w->block);
+  setup_again(st, w->declared, w->block);
   for (uint32_t i = 0; i < w->fit->free.n; i++) {
     const MFree *m = &w->fit->free.at[i];
     const MSetting *set = w->declared->setting[m->var->index];

@@ -205,6 +205,16 @@ void setup_enter(Setup *st, Shape *shape, uint32_t block) {
   ptr_clear(&st->scope.uniform);
 }
 
+/* A population whose params are stored already: what reads them loads them. */
+void setup_again(Setup *st, Shape *shape, uint32_t block) {
+  setup_enter(st, shape, block);
+  for (uint32_t i = 0; i < shape->pop->component->vars.n; i++) {
+    const MVar *var = shape->pop->component->vars.at[i];
+    if (var->kind != VAR_PARAM || shape->elem[i]) continue;
+    ptr_set(st->l->a, &st->params, var, setup_load(st, block + shape->index[i], param_path(st, var), var->dim));
+  }
+}
+
 void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
   IrPopulation p = {.pop = (MPopulation *)pop, .class = shape->c};
   p.size = setup_slot(st, pop->size, "size");

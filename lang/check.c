@@ -275,10 +275,10 @@ static void check_block(Checker *c, Scope *scope, const AstFile *file, const Ast
   Session *s = c->s;
   const char *what = name_str(s, block->what.name);
   Symbol *symbol = scope_find_here(scope, block->name.name);
-  bool network = strcmp(what, "network") == 0, experiment = strcmp(what, "experiment") == 0;
-  if (!network && !experiment && !block_is_component(block, s)) {
+  bool network = strcmp(what, "network") == 0, experiment = strcmp(what, "experiment") == 0, fit = strcmp(what, "fit") == 0;
+  if (!network && !experiment && !fit && !block_is_component(block, s)) {
     diag_not_supported(s, block->what.span, arena_printf(s->arena, "`%s` blocks", what),
-                       "This version checks and runs neurons, networks and experiments.");
+                       "This version knows neurons, networks, experiments and fits.");
     return;
   }
   if (!symbol || symbol->ast != &block->head) return; /* declared twice */
@@ -287,6 +287,8 @@ static void check_block(Checker *c, Scope *scope, const AstFile *file, const Ast
     if (component) vec_push(c->arena, &c->model->components, component);
   } else if (network) {
     check_network(c, file, symbol);
+  } else if (fit) {
+    check_fit(c, symbol);
   } else {
     check_experiment(c, symbol);
   }

@@ -30,6 +30,7 @@ struct Checker {
   bool too_large;             /* an expression outgrew MEXPR_SIZE or MEXPR_DEPTH, or calls their depth */
   bool chain_reported;        /* a chain of declarations was too long: said once */
   struct ExpectContext *expect; /* the expect that is checked (check_expect.c) */
+  struct FitContext *fit;       /* the fit whose objective is checked (fit.h) */
   const struct CellsContext *cells; /* whose settings are checked, where they may differ from cell to cell */
   struct SignalContext *signal; /* the drive whose source is checked (signal.h) */
   /* `mean(E.V)` where populations can be seen; NULL: nowhere here */
@@ -60,7 +61,7 @@ enum {
   ALLOW_DT = 8,       /* dt */
   ALLOW_CHANGING = 16, /* states, lets, inputs (not only what is constant in a run) */
   ALLOW_SIGNAL = 32,   /* sine(…), noise(…), … (drives.def): in drives only; c->signal is set */
-  ALLOW_MEASURE = 64,  /* rate(E), … (measures.def): in expects only; c->expect is set */
+  ALLOW_MEASURE = 64,  /* rate(E), … (measures.def): in expects, and objectives of fits; c->expect or c->fit is set */
   ALLOW_COLUMN = 128   /* `csv("cells.csv").tau ms`, a number for each cell: in settings (c->cells is set), params, initial values */
 };
 
@@ -106,6 +107,8 @@ bool check_element(Checker *c, Scope *scope, const Ast *ast, const IndexSet *set
 
 /* The call of a row of measures.def; *ret_known false: this is none (check_expect.c). */
 MExpr *measure_call(Checker *c, const AstCall *call, bool *ret_known);
+/* The same in an objective: mean(…), residual(…) (check_objective.c). */
+MExpr *term_call(Checker *c, const AstCall *call, bool *ret_known);
 /* Does a path lead out of the folder that it starts in? (check.c) */
 bool check_climbs_out(const char *path);
 /* The call of a row of drives.def that is a signal; *ret_known false: none has this name (check_signal.c). */

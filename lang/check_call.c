@@ -348,7 +348,7 @@ MExpr *call_value(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
   Name name = path_name(c, call->callee);
   if (want->allow & ALLOW_MEASURE) {
     bool is_measure;
-    MExpr *measure = measure_call(c, call, &is_measure);
+    MExpr *measure = c->fit ? term_call(c, call, &is_measure) : measure_call(c, call, &is_measure);
     if (is_measure) return measure;
   }
   const Symbol *own = name_none(name) ? NULL : scope_find(scope, name);

@@ -282,6 +282,13 @@ static bool drive_targets(Net *n, Scope *scope, const Ast *ast, MSliceList *ret,
   return !name_none(ret_member->name);
 }
 
+MVar *net_lone_input(Net *n, const Ast *target) {
+  MSliceList targets = {0};
+  Driven to = {0};
+  if (!drive_targets(n, n->scope, target, &targets, &to)) return NULL;
+  return find_input(n, n->scope, targets.at[0].pop, &to, target->span);
+}
+
 /* Weights, and the delay, of events. */
 static bool drive_link(Net *n, Scope *scope, const Drive *d, const MPort *port, MDrive *ret) {
   const Ast *weights = listed_weights(n, d);

@@ -158,49 +158,46 @@ static bool read_tolerance(Net *n, const Ast *value) {
   return true;
 }
 
-typedef struct {
-  Span dt, seed, seeds, method, tolerance, connectivity; /* where they were given; to = 0: not yet */
-} RunSeen;
-
-static bool run_setting(Net *n, AstWord word, const Ast *value, RunSeen *seen) {
+static bool run_setting(Net *n, AstWord word, const Ast *value, bool fit, NetRunSeen *seen) {
   Session *s = n->s;
-  static const char *const words[] = {"dt", "seed", "seeds", "method", "tolerance", "connectivity"};
-  Span *const spans[] = {&seen->dt,     &seen->seed,      &seen->seeds,
-                         &seen->method, &seen->tolerance, &seen->connectivity};
+  static const char *const words[] = {"dt", "seed", "method", "tolerance", "seeds", "connectivity"};
+  Span *const spans[] = {&seen->dt,        &seen->seed,  &seen->method,
+                         &seen->tolerance, &seen->seeds, &seen->connectivity};
+  enum { DT, SEED, METHOD, TOLERANCE, SEEDS, CONNECTIVITY };
   const char *name = name_str(s, word.name);
-  size_t which = 0;
-  while (which < COUNT_OF(words) && strcmp(words[which], name) != 0) which++;
-  if (which == COUNT_OF(words)) {
-    diag_unknown_run_setting(s, word.span, name, diag_nearest(name, words, COUNT_OF(words)));
+  size_t which = 0, n_words = fit ? SEEDS : COUNT_OF(words);
+  while (which < n_words && strcmp(words[which], name) != 0) which++;
+  if (which == n_words) {
+    diag_unknown_run_setting(s, word.span, name, diag_nearest(name, words, n_words), fit);
     return false;
   }
   Span before = spans[which]->to ? *spans[which]
-                : which == 1     ? seen->seeds
-                : which == 2     ? seen->seed
+                : which == SEED  ? seen->seeds
+                : which == SEEDS ? seen->seed
                                  : (Span){0, 0};
   if (before.to) {
     diag_setting_twice(s, word.span, name, before);
     return false;
   }
   *spans[which] = word.span;
-  if (which == 0) n->x->dt = net_time(n, value, "dt", true);
-  if (which == 0) n->dt = net_known(n, n->x->dt);
-  if (which == 3) return read_method(n, value);
-  if (which == 4) return read_tolerance(n, value);
-  if (which == 5) return read_connectivity(n, value);
-  return which == 0 ? n->x->dt != NULL : read_seeds(n, value, which == 2);
+  if (which == DT) n->x->dt = net_time(n, value, "dt", true);
+  if (which == DT) n->dt = net_known(n, n->x->dt);
+  if (which == METHOD) return read_method(n, value);
+  if (which == TOLERANCE) return read_tolerance(n, value);
+  if (which == CONNECTIVITY) return read_connectivity(n, value);
+  return which == DT ? n->x->dt != NULL : read_seeds(n, value, which == SEEDS);
 }
 
-static bool run_settings(Net *n, const AstRun *run, RunSeen *seen) {
+bool net_run_settings(Net *n, const AstList *settings, bool fit, NetRunSeen *seen) {
   bool good = true;
-  for (uint32_t i = 0; i < run->settings.n; i++) {
-    const Ast *st = run->settings.at[i];
+  for (uint32_t i = 0; i < settings->n; i++) {
+    const Ast *st = settings->at[i];
     if (st->kind == AST_NAMED) {
-      good &= run_setting(n, AST_AS(Named, st)->name, AST_AS(Named, st)->value, seen);
+      good &= run_setting(n, AST_AS(Named, st)->name, AST_AS(Named, st)->value, fit, seen);
     } else if (st->kind == AST_ASSIGN && AST_AS(Assign, st)->target->kind == AST_NAME &&
                AST_AS(Assign, st)->op == ASSIGN_SET) {
       good &=
-          run_setting(n, AST_AS(NameRef, AST_AS(Assign, st)->target)->name, AST_AS(Assign, st)->value, seen);
+          run_setting(n, AST_AS(NameRef, AST_AS(Assign, st)->target)->name, AST_AS(Assign, st)->value, fit, seen);
     } else {
       net_misplaced(n, st, "the settings of a run", "Settings of a run look like `dt = 0.1 ms, seed = 1`.");
       good = false;
@@ -209,14 +206,14 @@ static bool run_settings(Net *n, const AstRun *run, RunSeen *seen) {
   return good;
 }
 
-static void check_run(Net *n, const AstRun *run, RunSeen *seen) {
+static void check_run(Net *n, const AstRun *run, NetRunSeen *seen) {
   Session *s = n->s;
   MPhase phase = {.name = run->alias.name, .span = run->head.span};
   for (uint32_t i = 0; i < run->body.n; i++)
     if (run->body.at[i]->kind != AST_DRIVE)
       diag_not_supported(s, run->body.at[i]->span, "`freeze` and other changes for a phase",
                          "A phase can have drives of its own; static weights do not change.");
-  bool good = run_settings(n, run, seen);
+  bool good = net_run_settings(n, &run->settings, false, seen);
   if (run->duration) phase.duration = net_time(n, run->duration, "the duration", true);
   if (good && !seen->dt.to) {
     diag_dt_missing(s, run->head.span);
@@ -245,7 +242,7 @@ static void check_delays(Net *n) {
 
 /* ---- the block */
 
-static void experiment_statement(Net *n, const Ast *st, RunSeen *seen, int pass) {
+static void experiment_statement(Net *n, const Ast *st, NetRunSeen *seen, int pass) {
   if (st->kind == AST_SUBJECT) return;
   if (st->kind == AST_DRIVE) {
     if (pass == 0) net_drive(n, AST_AS(Drive, st), NULL, NULL);
@@ -263,7 +260,7 @@ static void experiment_statement(Net *n, const Ast *st, RunSeen *seen, int pass)
 void check_experiment(Checker *c, Symbol *experiment) {
   const AstBlock *block = AST_AS(Block, experiment->ast);
   MExperiment *x = NEW(c->arena, MExperiment);
-  RunSeen seen = {0};
+  NetRunSeen seen = {0};
   x->name = block->name.name;
   x->doc = block->doc;
   x->span = block->name.span;

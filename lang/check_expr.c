@@ -186,6 +186,7 @@ static MExpr *symbol_value(Checker *c, Symbol *symbol, Span span, const Want *wa
     case SYM_MODULE:
     case SYM_PART:
     case SYM_POPULATION:
+    case SYM_RECORDING:
     case SYM_PORT: break;
   }
   diag_not_a_value(c->s, span, name_str(c->s, symbol->name), symbol_kind_text(c, symbol), symbol->span);

@@ -421,9 +421,10 @@ void diag_dt_missing(Session *s, Span span) {
   diag_hint(s, d, "Add `with dt = 0.1 ms`.");
 }
 
-void diag_unknown_run_setting(Session *s, Span span, const char *name, const char *nearest) {
-  Diag *d = diag_new(s, DIAG_UNKNOWN_RUN_SETTING, span, "a run has no setting `%s`", name);
+void diag_unknown_run_setting(Session *s, Span span, const char *name, const char *nearest, bool fit) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_RUN_SETTING, span, "a %s has no setting `%s`", fit ? "fit" : "run", name);
   if (nearest) did_you_mean(s, d, span, nearest);
+  else if (fit) diag_hint(s, d, "A fit has `dt`, `seed`, `method` and `tolerance`.");
   else diag_hint(s, d, "A run has `dt`, `seed`, `seeds`, `method`, `tolerance` and `connectivity`.");
 }
 

@@ -209,7 +209,8 @@ void diag_unknown_network(Session *s, Span span, const char *name, const char *n
 void diag_not_a_network(Session *s, Span span, const char *name, const char *kind, Span decl, bool is_neuron);
 void diag_run_missing(Session *s, Span span, const char *name);
 void diag_dt_missing(Session *s, Span span);
-void diag_unknown_run_setting(Session *s, Span span, const char *name, const char *nearest);
+/* fit: behind `with` of a fit. */
+void diag_unknown_run_setting(Session *s, Span span, const char *name, const char *nearest, bool fit);
 void diag_draws_alike(Session *s, Span span, const char *path, const char *other, Span before);
 void diag_seeds_form(Session *s, Span span);
 void diag_seeds_many(Session *s, Span span, double n, double most);
@@ -240,6 +241,59 @@ void diag_import_outside(Session *s, Span span, const char *path);
 void diag_import_cycle(Session *s, Span span, const char *path);
 void diag_import_depth(Session *s, Span span, int limit);
 void diag_import_hash(Session *s, Span span, const char *path, const char *found, bool well_formed);
+
+/* ---- fits (diag_fit.c) */
+/* what: "no neuron", "nothing free"; hint: what to write. */
+void diag_fit_missing(Session *s, Span span, const char *name, const char *what, const char *hint);
+void diag_fit_twice(Session *s, Span span, const char *what, Span before);
+/* `minimize` or `by` beside stages. */
+void diag_fit_outside_stage(Session *s, Span span, bool by);
+/* what: "is drawn", "has noise". */
+void diag_fit_random(Session *s, Span span, const char *name, const char *what, Span decl);
+void diag_data_form(Session *s, Span span, const char *nearest);
+void diag_data_file(Session *s, Span span, const char *form);
+void diag_sweep_form(Session *s, Span span, bool nwb);
+void diag_sweep_number(Session *s, Span span, double most);
+void diag_data_index(Session *s, Span span, const char *name);
+void diag_validate_form(Session *s, Span span, const char *form, const char *data, Span decl);
+void diag_data_column(Session *s, Span span);
+void diag_data_times(Session *s, Span span, Span before);
+/* values: there are some, and what is missing are the times. */
+void diag_data_columns(Session *s, Span span, bool values);
+void diag_recording_column_unused(Session *s, Span span, const char *data, const char *column);
+void diag_fit_drive(Session *s, Span span, const char *data);
+void diag_fit_driven_twice(Session *s, Span span, const char *input, Span before);
+void diag_free_kind(Session *s, Span span, const char *name, const char *kind, bool state, Span decl);
+/* kind: "a param", of what is no state; NULL: of a state at another time. */
+void diag_free_start_of(Session *s, Span span, const char *name, const char *kind, Span decl);
+void diag_free_twice(Session *s, Span span, const char *path, Span before);
+void diag_free_interval(Session *s, Span span, const char *path);
+/* bound: an end of the param's own domain that is an expression over others. */
+void diag_free_bounds(Session *s, Span span, const char *path, const char *bound, Span decl);
+void diag_free_outside(Session *s, Span span, const char *path, const char *domain, Span decl);
+void diag_free_start(Session *s, Span span, const char *path, double value, const char *unit, const char *bounds, Span decl);
+/* index: of the recordings; empty: they have none. */
+void diag_free_per(Session *s, Span span, const char *word, const char *data, const char *index, Span decl);
+void diag_free_idle(Session *s, Span span, const char *path, bool start);
+void diag_unknown_term(Session *s, Span span, const char *name, const char *nearest);
+void diag_term_arguments(Session *s, Span span, const char *name);
+/* state: it is one, without an equation. */
+void diag_residual_state(Session *s, Span span, const char *name, const char *kind, bool state, Span decl);
+void diag_residual_given(Session *s, Span span, const char *data, const char *state);
+void diag_residual_over(Session *s, Span span, double over, double dt, Span step);
+void diag_objective_step(Session *s, Span span, const char *text);
+void diag_objective_constant(Session *s, Span span);
+void diag_objective_dimension(Session *s, Span span, Dim dim);
+void diag_unknown_optimizer(Session *s, Span span, const char *name, const char *nearest, const char *const *words, size_t n);
+/* name: NULL, an argument without one. */
+void diag_unknown_option(Session *s, Span span, const char *optimizer, const char *name, const char *nearest,
+                         const char *const *words, size_t n);
+void diag_option_range(Session *s, Span span, const char *name, double least, double most, bool whole);
+void diag_by_setting(Session *s, Span span, const char *name, const char *nearest);
+void diag_gradient_kind(Session *s, Span span, const char *nearest);
+void diag_gradient_differs(Session *s, Span span, const char *before);
+/* negative: a term has a factor below 0; else one is no mean of a square. */
+void diag_not_squares(Session *s, Span span, const char *optimizer, Span by, bool negative);
 
 /* ---- warnings (diag_warn.c) */
 void diag_unused(Session *s, Span span, const char *kind, const char *name);

@@ -333,6 +333,7 @@ typedef struct {
   Name sweep; /* HDF5: its group; NWB: name or number; CSV: empty */
   Span span;
 } MSweep;
+typedef VEC(MSweep) MSweepList;
 typedef enum { SWEEPS_CSV, SWEEPS_HDF5, SWEEPS_NWB } MSweepForm;
 typedef struct {
   Name name;         /* as in the file, and in `rec.NAME` */
@@ -345,8 +346,8 @@ typedef struct {
 typedef struct {
   Name name, index;   /* `rec`, and the `s` of `rec[s]` (or empty) */
   MSweepForm form;
-  VEC(MSweep) sweeps;     /* fitted */
-  VEC(MSweep) validation; /* only looked at */
+  MSweepList sweeps;     /* fitted */
+  MSweepList validation; /* only looked at */
   VEC(MSweepColumn) columns;
   Span span;
 } MRecording;

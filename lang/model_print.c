@@ -351,6 +351,16 @@ static void print_expect(const Print *p, const MExpect *e) {
   fputc('\n', p->out);
 }
 
+static void print_steps(const Print *p, const MExperiment *x) {
+  print_value(p, "  dt ", x->dt);
+  print_value(p, "\n  seed ", x->seed);
+  print_value(p, " to ", x->seed_last);
+  if (!name_none(x->method)) fprintf(p->out, "\n  method %s", text_of(p, x->method));
+  if (x->tolerance > 0) fputs("\n  tolerance ", p->out), print_number(p, x->tolerance);
+  if (x->connectivity) fprintf(p->out, "\n  connectivity %s", x->connectivity == CONNECTIVITY_STORED ? "stored" : "procedural");
+  fputc('\n', p->out);
+}
+
 static void print_experiment(const Print *p, const MExperiment *x) {
   fprintf(p->out, "experiment %s of %s\n", text_of(p, x->name), text_of(p, x->subject));
   for (uint32_t i = 0; i < x->globals.n; i++) print_global(p, x->globals.at[i]);
@@ -369,14 +379,92 @@ static void print_experiment(const Print *p, const MExperiment *x) {
     if (!name_none(phase->name)) fprintf(p->out, " as %s", text_of(p, phase->name));
     fputc('\n', p->out);
   }
-  print_value(p, "  dt ", x->dt);
-  print_value(p, "\n  seed ", x->seed);
-  print_value(p, " to ", x->seed_last);
-  if (!name_none(x->method)) fprintf(p->out, "\n  method %s", text_of(p, x->method));
-  if (x->connectivity) fprintf(p->out, "\n  connectivity %s", x->connectivity == CONNECTIVITY_STORED ? "stored" : "procedural");
-  fputc('\n', p->out);
+  print_steps(p, x);
   for (uint32_t i = 0; i < x->measures.n; i++) print_measure(p, x->measures.at[i]);
   for (uint32_t i = 0; i < x->expects.n; i++) print_expect(p, x->expects.at[i]);
+}
+
+/* ---- fits */
+
+static void print_sweeps(const Print *p, const char *word, const MSweepList *list) {
+  for (uint32_t i = 0; i < list->n; i++) {
+    fprintf(p->out, "    %s \"%s\"", word, text_of(p, list->at[i].path));
+    if (!name_none(list->at[i].sweep)) fprintf(p->out, " \"%s\"", text_of(p, list->at[i].sweep));
+    fputc('\n', p->out);
+  }
+}
+
+static void print_recording(const Print *p, const MRecording *r) {
+  static const char *const forms[] = {[SWEEPS_CSV] = "csv", [SWEEPS_HDF5] = "hdf5", [SWEEPS_NWB] = "nwb"};
+  fprintf(p->out, "  data %s as %s%s%s\n", text_of(p, r->name), forms[r->form], name_none(r->index) ? "" : " per ",
+          text_of(p, r->index));
+  for (uint32_t i = 0; i < r->columns.n; i++) {
+    const MSweepColumn *column = &r->columns.at[i];
+    fprintf(p->out, "    %s %s", column->time ? "times" : "column", text_of(p, column->name));
+    print_unit(p, column->dim);
+    fputs(" of ", p->out);
+    print_number(p, column->unit_scale);
+    fputc('\n', p->out);
+  }
+  print_sweeps(p, "sweep", &r->sweeps);
+  print_sweeps(p, "validate", &r->validation);
+}
+
+static void print_term(const Print *p, const MTerm *t) {
+  fprintf(p->out, "    term \"%s\" ", text_of(p, t->global->path));
+  print_unit(p, t->global->dim);
+  if (t->kind == TERM_RESIDUAL) {
+    fprintf(p->out, " residual of %s given sample%u", text_of(p, t->state->name), t->column);
+    print_value(p, " over ", t->over);
+  }
+  print_value(p, " mean of ", t->value);
+  print_value(p, " square of ", t->root);
+  print_value(p, " after ", t->from);
+  print_value(p, " until ", t->to);
+  fputc('\n', p->out);
+}
+
+static void print_stage(const Print *p, const MStage *stage) {
+  static const char *const optimizers[] = {
+#define OPTIMIZER(id, name, squares, doc) [OPTIMIZER_##id] = name,
+#define OPTION(id, name, least, most, given, doc)
+#include "lang/optimizers.def"
+#undef OPTIMIZER
+#undef OPTION
+  };
+  fprintf(p->out, "  stage %s\n", text_of(p, stage->name));
+  for (uint32_t i = 0; i < stage->terms.n; i++) print_term(p, stage->terms.at[i]);
+  print_value(p, "    minimize ", stage->objective);
+  fprintf(p->out, "\n    by %s", optimizers[stage->by]);
+  for (uint32_t i = 0; i < stage->options.n; i++) {
+    fprintf(p->out, " %s ", text_of(p, stage->options.at[i].name));
+    print_number(p, stage->options.at[i].value);
+  }
+  if (stage->starts) fprintf(p->out, " from %u", stage->starts);
+  fputc('\n', p->out);
+}
+
+static void print_fit(const Print *p, const MFit *f) {
+  static const char *const gradients[] = {[GRADIENT_CHOSEN] = "", [GRADIENT_FORWARD] = "forward", [GRADIENT_REVERSE] = "reverse"};
+  const MExperiment *x = f->x;
+  fprintf(p->out, "fit %s of %s\n", text_of(p, f->name), text_of(p, x->subject));
+  for (uint32_t i = 0; i < x->populations.n; i++) print_population(p, x->populations.at[i]);
+  print_recording(p, &f->data);
+  for (uint32_t i = 0; i < f->drives.n; i++) {
+    const MFitDrive *d = &f->drives.at[i];
+    fprintf(p->out, "  drive %s with ", text_of(p, d->input->name));
+    if (d->value) print_expr(p, d->value);
+    else fprintf(p->out, "sample%u", d->column);
+    fputc('\n', p->out);
+  }
+  for (uint32_t i = 0; i < f->free.n; i++) {
+    fprintf(p->out, "  free %s", text_of(p, f->free.at[i].path));
+    print_domain(p, &f->free.at[i].domain);
+    fputs(f->free.at[i].per_sweep ? " per sweep\n" : "\n", p->out);
+  }
+  for (uint32_t i = 0; i < f->stages.n; i++) print_stage(p, f->stages.at[i]);
+  if (f->gradient) fprintf(p->out, "  gradient %s\n", gradients[f->gradient]);
+  print_steps(p, x);
 }
 
 /* ---- the model */
@@ -396,8 +484,12 @@ void model_print(const Session *s, const Model *m, FILE *out) {
   for (uint32_t i = 0; i < m->experiments.n; i++)
     for (uint32_t k = 0; k < m->experiments.at[i]->populations.n; k++)
       list_component(&p, &components, m->experiments.at[i]->populations.at[k]->component);
+  for (uint32_t i = 0; i < m->fits.n; i++)
+    for (uint32_t k = 0; k < m->fits.at[i]->x->populations.n; k++)
+      list_component(&p, &components, m->fits.at[i]->x->populations.at[k]->component);
   for (uint32_t i = 0; i < components.n; i++) print_component(&p, components.at[i]);
   for (uint32_t i = 0; i < m->experiments.n; i++) print_experiment(&p, m->experiments.at[i]);
+  for (uint32_t i = 0; i < m->fits.n; i++) print_fit(&p, m->fits.at[i]);
 }
 
 /* FNV-1a over the bytes: not against an adversary, only to tell models apart. */

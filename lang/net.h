@@ -139,6 +139,7 @@ bool net_feed_setting(Net *n, MPopulation *pop, const AstAssign *assign, bool *r
 void net_connect(Net *n, const AstConnect *ast);                                       /* check_connect.c */
 /* from, to: of a phase; NULL: always (check_drive.c) */
 void net_drive(Net *n, const AstDrive *ast, MExpr *from, MExpr *to);
+MVar *net_lone_input(Net *n, const Ast *target); /* of a lone neuron; NULL after a message */
 Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overrides); /* check_network.c */
 Net *net_check_neuron(Checker *c, Scope *scope, const Ast *ref, MExperiment *x, const AstList *settings);
 
@@ -201,6 +202,12 @@ bool net_cell_values(Net *n, const Ast *value, const char *who, MRecord *r, Dim 
 Dim dim_time(int power); /* ms^power */
 /* A time, not negative (or even positive) as far as it is known. NULL after a message. */
 MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive);
+/* `dt = 0.1 ms, seed = 1`: what was given, and where (to = 0: not yet). fit: those that a fit has. */
+typedef struct {
+  Span dt, seed, seeds, method, tolerance, connectivity;
+} NetRunSeen;
+bool net_run_settings(Net *n, const AstList *settings, bool fit, NetRunSeen *seen);
 void check_experiment(Checker *c, Symbol *experiment);
+void check_fit(Checker *c, Symbol *fit); /* check_fit.c */
 
 #endif

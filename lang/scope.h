@@ -36,7 +36,8 @@ typedef enum {
   SYM_MODULE,     /* module: an imported file under its alias */
   SYM_PART,       /* part: a use; its names stand in the scope as "na.g" */
   SYM_POPULATION, /* population (of a family: family whose members are these) */
-  SYM_PORT        /* ast: AstReceive */
+  SYM_PORT,       /* ast: AstReceive */
+  SYM_RECORDING   /* recording: of a fit; its columns stand in the scope as "rec.V" */
 } SymKind;
 
 enum { FAMILY_AXES = 4 };
@@ -67,6 +68,7 @@ struct Symbol {
     Scope *module;
     MComponent *part;
     MPopulation *population;
+    const MRecording *recording;
   };
   const Ast *ast; /* the declaration */
   Scope *scope;   /* in which `ast` is read */

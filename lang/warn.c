@@ -156,7 +156,37 @@ static void sizes_warn(Session *s, const Model *m) {
     }
 }
 
+/* ---- columns of recordings that no drive and no term reads */
+
+static bool has_column(const MExpr *e, uint32_t column) {
+  if (!e) return false;
+  if (e->kind == MX_SAMPLE) return e->arg == column;
+  for (uint32_t i = 0; i < e->n_args; i++)
+    if (has_column(e->args[i], column)) return true;
+  return false;
+}
+
+static bool column_used(const MFit *f, uint32_t column) {
+  for (uint32_t i = 0; i < f->drives.n; i++)
+    if (!f->drives.at[i].value && f->drives.at[i].column == column) return true;
+  for (uint32_t i = 0; i < f->stages.n; i++)
+    for (uint32_t k = 0; k < f->stages.at[i]->terms.n; k++) {
+      const MTerm *t = f->stages.at[i]->terms.at[k];
+      if (t->kind == TERM_RESIDUAL ? t->column == column : has_column(t->value, column)) return true;
+    }
+  return false;
+}
+
+static void fit_warn(Session *s, const MFit *f) {
+  for (uint32_t i = 0; i < f->data.columns.n; i++) {
+    const MSweepColumn *column = &f->data.columns.at[i];
+    if (!column->time && !column_used(f, i))
+      diag_recording_column_unused(s, column->span, name_str(s, f->data.name), name_str(s, column->name));
+  }
+}
+
 void model_warn(Session *s, const Model *m) {
+  for (uint32_t i = 0; i < m->fits.n; i++) fit_warn(s, m->fits.at[i]);
   warn_unused(s, m);
   sizes_warn(s, m);
   for (uint32_t i = 0; i < m->experiments.n; i++) {

@@ -1,7 +1,7 @@
 /* A component -> what of it nothing uses: params, inputs and lets that nothing reads, states that nothing
  * depends on.
  *
- * Lets and states of a component that is a part, or that no experiment of the file runs, are there for others
+ * Lets and states of a component that is a part, or that no experiment or fit of the file runs, are there for others
  * to read. Only declarations of the component itself are judged, not what its parts bring; the elements of a
  * family are judged together. */
 #include <string.h>
@@ -89,6 +89,20 @@ static void mark_items(const Uses *u, const MRecordItem *items, uint32_t n, bool
   for (uint32_t i = 0; i < n; i++) mark_vars(u, items[i].value, marks);
 }
 
+/* The same of a fit. */
+static bool read_by_fit(const Uses *u, const MFit *f, bool *ret_seen) {
+  const MPopulation *p = f->x->populations.at[0];
+  if (p->component != u->component) return false;
+  for (uint32_t i = 0; i < p->settings.n; i++) mark_vars(u, p->settings.at[i].value, ret_seen);
+  for (uint32_t i = 0; i < f->stages.n; i++)
+    for (uint32_t k = 0; k < f->stages.at[i]->terms.n; k++) {
+      const MTerm *t = f->stages.at[i]->terms.at[k];
+      mark_vars(u, t->value, ret_seen);
+      if (t->state) ret_seen[t->state->index] = true;
+    }
+  return true;
+}
+
 /* Marks what the experiments of the file read: records, expects, signals, settings. True: one of them runs the component. */
 static bool read_outside(const Uses *u, const Model *m, bool *ret_seen) {
   bool runs = false;
@@ -104,6 +118,7 @@ static bool read_outside(const Uses *u, const Model *m, bool *ret_seen) {
     for (uint32_t k = 0; k < x->measures.n; k++) mark_items(u, x->measures.at[k]->items.at, x->measures.at[k]->items.n, ret_seen);
     for (uint32_t k = 0; k < x->feeds.n; k++) mark_items(u, x->feeds.at[k]->items.at, x->feeds.at[k]->items.n, ret_seen);
   }
+  for (uint32_t i = 0; i < m->fits.n; i++) runs |= read_by_fit(u, m->fits.at[i], ret_seen);
   return runs;
 }
 

@@ -3,7 +3,7 @@
 
 A page is a section of lang/explain/*.md (lang/README.md says how to add one). `nsl wrong SKELETON` and `nsl right SKELETON` name
 what stands around the lines: `file` nothing but the version, `cell` a neuron, `network` a network with two populations,
-`experiment` an experiment of it; no skeleton: a whole file. Usage: explain.py; nslc is $NSLC. Prints TAP."""
+`experiment` an experiment of it, `fit` a fit of a neuron; no skeleton: a whole file. Usage: explain.py; nslc is $NSLC. Prints TAP."""
 import json
 import os
 import pathlib
@@ -40,6 +40,19 @@ neuron cell {
 }
 """,
     "network": "language 1\n\n" + NETWORK,
+    "fit": """language 1
+
+neuron cell {
+  param C = 250 pF in (0 pF, inf), tau = 10 ms in (0 ms, inf), E = -70 mV
+  input I : pA
+  state V = E
+  V' = (E - V) / tau + I / C
+}
+
+fit shown {
+@
+}
+""",
     "experiment": "language 1\n\n" + NETWORK.replace("@", "  connect E -> I.exc by all_to_all { weight = 1 pA;  delay = 1 ms }") +
                   "\nexperiment shown {\n@\n}\n",
 }
@@ -51,6 +64,12 @@ def program(kind, lines):
     words = [line.split()[0] for line in lines.splitlines() if line.split()]
     if kind == "experiment":
         lines = ("" if "network" in words else "network net\n") + lines + ("" if "run" in words else "\nrun 1 s with dt = 0.1 ms")
+    if kind == "fit":
+        given = {"neuron": "neuron cell", "data": 'data rec[s] = csv("step.csv") { t : ms;  I : pA;  V : mV }', "drive": "drive I with rec.I",
+                 "free": "free tau in [1 ms, 100 ms]", "minimize": "minimize mean((V - rec.V)^2) / (1 mV)^2", "by": "by lm",
+                 "with": "with dt = 0.1 ms"}
+        staged = ("minimize", "by") if "stage" in words else ()
+        lines += "".join("\n" + text for word, text in given.items() if word not in words and word not in staged)
     return SKELETON[kind].replace("@", lines)
 
 

@@ -1,0 +1,248 @@
+/* A `fit` block -> MFit: the neuron, its recordings, what drives it, what is free, stages with their objectives.
+ *
+ * The neuron is checked as that of an experiment, so that settings hold for the fit alone. Statements may stand in any
+ * order: each kind is read when what it needs is known. Needs the file's names declared; gives a fit whose values,
+ * windows and options are complete. */
+#include "lang/fit.h"
+#include "lang/signal.h"
+
+#include <string.h>
+
+static const char fit_has[] =
+    "A fit has `neuron`, `data`, `drive`, `free`, `with dt = …`, `minimize` and `by`, or `stage`s of these two, and `validate`.";
+
+/* ---- statements that stand once */
+
+/* The only statement of its kind in a list; NULL: none, or after a message about the second. */
+static const Ast *only(FitContext *f, const AstList *body, AstKind kind, const char *what) {
+  const Ast *found = NULL;
+  for (uint32_t i = 0; i < body->n; i++) {
+    if (body->at[i]->kind != kind) continue;
+    if (found) {
+      diag_fit_twice(f->s, body->at[i]->span, what, found->span);
+      return found;
+    }
+    found = body->at[i];
+  }
+  return found;
+}
+
+static bool has(const AstList *body, AstKind kind) {
+  for (uint32_t i = 0; i < body->n; i++)
+    if (body->at[i]->kind == kind) return true;
+  return false;
+}
+
+/* ---- the subject */
+
+/* What is random about it; NULL: nothing. */
+static const char *random_what(const MVar *var, bool set) {
+  if (var->draw && var->value && !set) return "is drawn";
+  bool noise = (var->value && expr_has(var->value, MX_NOISE)) || (var->equation && expr_has(var->equation, MX_NOISE));
+  return noise ? "has noise" : NULL;
+}
+
+/* A fit compares one course of the model with a recording: nothing may be drawn. */
+static bool refuse_random(FitContext *f, Span where) {
+  const MComponent *component = f->pop->component;
+  const char *name = name_str(f->s, component->name);
+  for (uint32_t i = 0; i < f->pop->settings.n; i++)
+    if (f->pop->settings.at[i].draw) {
+      diag_fit_random(f->s, f->pop->settings.at[i].span, name_str(f->s, f->pop->settings.at[i].var->name), "is drawn", (Span){0, 0});
+      return false;
+    }
+  for (uint32_t i = 0; i < component->vars.n; i++) {
+    const MVar *var = component->vars.at[i];
+    bool set = false;
+    for (uint32_t k = 0; k < f->pop->settings.n; k++) set |= f->pop->settings.at[k].var == var;
+    const char *what = random_what(var, set);
+    if (!what) continue;
+    diag_fit_random(f->s, where, name_str(f->s, var->name), what, var->draw || !var->equation ? var->span : var->equation_span);
+    return false;
+  }
+  for (uint32_t i = 0; i < component->spikes.n; i++) {
+    if (component->spikes.at[i]->form != SPIKE_RATE) continue;
+    diag_fit_random(f->s, where, name, "spikes at random", component->spikes.at[i]->span);
+    return false;
+  }
+  return true;
+}
+
+static bool fit_subject(FitContext *f, Scope *scope) {
+  Session *s = f->s;
+  const AstSubject *subject = (const AstSubject *)only(f, &f->block->body, AST_SUBJECT, "neuron");
+  if (!subject) {
+    diag_fit_missing(s, f->block->name.span, name_str(s, f->m->name), "no neuron", "Name one: `neuron squid`.");
+    return false;
+  }
+  if (strcmp(name_str(s, subject->what.name), "neuron") != 0) {
+    diag_not_supported(s, subject->head.span, "a fit of a network", "This version fits one neuron: `neuron NAME`.");
+    return false;
+  }
+  if (!subject->component) return false;
+  f->n = net_check_neuron(f->c, scope, subject->component, f->m->x, &subject->settings);
+  if (!f->n || !f->m->x->populations.n) return false;
+  f->pop = f->m->x->populations.at[0];
+  const MComponent *component = f->pop->component;
+  f->m->x->subject_doc = component->doc;
+  return !component->failed && refuse_random(f, subject->component->span);
+}
+
+/* What an expression of the fit sees: the neuron's names, and names of the file that it does not hide. */
+static void fit_names(FitContext *f, const Scope *file) {
+  f->names = scope_new(f->c, f->pop->component->scope);
+  for (uint32_t i = 0; i < file->symbols.n; i++) {
+    Symbol *symbol = file->symbols.at[i];
+    if (!scope_find(f->names, symbol->name)) scope_enter(f->c, f->names, symbol);
+  }
+}
+
+/* ---- drives */
+
+static bool driven_twice(FitContext *f, const MFitDrive *d) {
+  for (uint32_t i = 0; i < f->m->drives.n; i++)
+    if (f->m->drives.at[i].input == d->input) {
+      diag_fit_driven_twice(f->s, d->span, name_str(f->s, d->input->name), f->m->drives.at[i].span);
+      return true;
+    }
+  return false;
+}
+
+/* `step(…)`: a waveform of an experiment. */
+static bool is_source(const FitContext *f, const Ast *ast) {
+  const Ast *callee = ast->kind == AST_CALL ? AST_AS(Call, ast)->callee : NULL;
+  if (!callee || callee->kind != AST_NAME) return false;
+  Name name = AST_AS(NameRef, callee)->name.name;
+  return source_named(name_str(f->s, name)) && !scope_find(f->names, name);
+}
+
+static void fit_drive(FitContext *f, const AstDrive *ast) {
+  Session *s = f->s;
+  if (!ast->target || !ast->source) return;
+  MFitDrive d = {.input = net_lone_input(f->n, ast->target), .span = ast->head.span};
+  if (ast->binders.n || ast->cond || ast->settings.n) {
+    diag_fit_drive(s, ast->head.span, name_str(s, f->m->data.name));
+    return;
+  }
+  if (!d.input || driven_twice(f, &d)) return;
+  if (is_source(f, ast->source)) {
+    diag_fit_drive(s, ast->source->span, name_str(s, f->m->data.name));
+    return;
+  }
+  Want want = {.has_dim = true, .dim = d.input->dim, .who = "the driven input", .allow = ALLOW_CHANGING | ALLOW_TIME};
+  d.value = check_expr(f->c, f->names, ast->source, &want);
+  if (!d.value) return;
+  bool sample = d.value->kind == MX_SAMPLE;
+  if (!sample && (expr_varies(d.value) || expr_has(d.value, MX_VAR))) {
+    diag_fit_drive(s, ast->source->span, name_str(s, f->m->data.name));
+    return;
+  }
+  d.column = sample ? d.value->arg : 0;
+  if (sample) d.value = NULL;
+  vec_push(s->arena, &f->m->drives, d);
+}
+
+/* ---- settings */
+
+static void fit_settings(FitContext *f) {
+  NetRunSeen seen = {0};
+  for (uint32_t i = 0; i < f->block->body.n; i++)
+    if (f->block->body.at[i]->kind == AST_WITH)
+      net_run_settings(f->n, &AST_AS(With, f->block->body.at[i])->settings, true, &seen);
+  if (!seen.dt.to)
+    diag_fit_missing(f->s, f->block->name.span, name_str(f->s, f->m->name), "no step", "Add `with dt = 0.025 ms`.");
+}
+
+/* ---- stages */
+
+static void fit_stage(FitContext *f, AstWord name, const AstList *body, Span span) {
+  Session *s = f->s;
+  MStage *stage = NEW(s->arena, MStage);
+  *stage = (MStage){.name = name.name, .span = span};
+  const char *text = name_none(name.name) ? name_str(s, f->m->name) : name_str(s, name.name);
+  const Ast *minimize = only(f, body, AST_MINIMIZE, "minimize"), *by = only(f, body, AST_BY, "by");
+  if (!minimize)
+    diag_fit_missing(s, span, text, "nothing to minimize", "Add `minimize mean((V - rec.V)^2) / (1 mV)^2`.");
+  else if (!by)
+    diag_fit_missing(s, span, text, "no optimizer", "Add `by lm(steps = 20) from 32 starts`.");
+  f->stage = stage;
+  if (minimize) fit_minimize(f, AST_AS(Minimize, minimize));
+  if (by) fit_by(f, AST_AS(By, by));
+  if (by && stage->objective) fit_squares(f);
+  f->stage = NULL;
+  vec_push(s->arena, &f->m->stages, stage);
+}
+
+/* The stages as they stand, or the fit's only one. */
+static void fit_stages(FitContext *f) {
+  const AstList *body = &f->block->body;
+  if (!has(body, AST_STAGE)) {
+    fit_stage(f, (AstWord){0}, body, f->block->name.span);
+    return;
+  }
+  for (uint32_t i = 0; i < body->n; i++) {
+    const Ast *st = body->at[i];
+    if (st->kind == AST_MINIMIZE || st->kind == AST_BY) diag_fit_outside_stage(f->s, st->span, st->kind == AST_BY);
+    if (st->kind != AST_STAGE) continue;
+    const AstStage *stage = AST_AS(Stage, st);
+    for (uint32_t k = 0; k < f->m->stages.n; k++)
+      if (name_eq(f->m->stages.at[k]->name, stage->name.name))
+        diag_declared_twice(f->s, stage->name.span, name_str(f->s, stage->name.name), f->m->stages.at[k]->span);
+    for (uint32_t k = 0; k < stage->body.n; k++)
+      if (stage->body.at[k]->kind != AST_MINIMIZE && stage->body.at[k]->kind != AST_BY)
+        net_misplaced(f->n, stage->body.at[k], "a stage", "A stage has one `minimize` and one `by`; the rest stands in the fit.");
+    fit_stage(f, stage->name, &stage->body, stage->name.span);
+  }
+}
+
+/* ---- the block */
+
+static void fit_misplaced(FitContext *f, const Ast *st) {
+  switch ((int)st->kind) {
+  case AST_SUBJECT: case AST_DATA: case AST_DRIVE: case AST_FREE: case AST_STAGE: case AST_MINIMIZE: case AST_BY: case AST_WITH:
+  case AST_VALIDATE: return;
+  }
+  net_misplaced(f->n, st, "a fit", fit_has);
+}
+
+static bool fit_recordings(FitContext *f) {
+  const AstList *body = &f->block->body;
+  const Ast *data = only(f, body, AST_DATA, "data"), *validate = only(f, body, AST_VALIDATE, "validate");
+  if (!data) {
+    diag_fit_missing(f->s, f->block->name.span, name_str(f->s, f->m->name), "no recordings",
+                     "Add `data rec = csv(\"step.csv\") { t : ms;  I : pA;  V : mV }`.");
+    return false;
+  }
+  if (!fit_data(f, AST_AS(DataDecl, data))) return false;
+  fit_declare_data(f);
+  return !validate || fit_validate(f, AST_AS(Validate, validate));
+}
+
+void check_fit(Checker *c, Symbol *fit) {
+  const AstBlock *block = AST_AS(Block, fit->ast);
+  FitContext *f = NEW(c->arena, FitContext);
+  *f = (FitContext){.c = c, .s = c->s, .m = NEW(c->arena, MFit), .block = block};
+  f->m->name = block->name.name;
+  f->m->doc = block->doc;
+  f->m->span = block->name.span;
+  f->m->x = NEW(c->arena, MExperiment);
+  f->m->x->name = block->name.name;
+  f->m->x->span = block->name.span;
+  vec_push(c->arena, &c->model->fits, f->m);
+  if (!fit_subject(f, fit->scope)) return;
+  fit_names(f, fit->scope);
+  for (uint32_t i = 0; i < block->body.n; i++) fit_misplaced(f, block->body.at[i]);
+  if (!fit_recordings(f)) return;
+  fit_settings(f);
+  for (uint32_t i = 0; i < block->body.n; i++) {
+    const Ast *st = block->body.at[i];
+    if (st->kind == AST_DRIVE) fit_drive(f, AST_AS(Drive, st));
+    if (st->kind == AST_FREE) fit_free(f, AST_AS(Free, st));
+  }
+  if (!has(&block->body, AST_FREE))
+    diag_fit_missing(c->s, block->name.span, name_str(c->s, f->m->name), "nothing free", "Add `free NAME in [a, b]`.");
+  fit_stages(f);
+  if (c->s->errors) return;
+  if (f->m->stages.at[0]->starts == 0) fit_free_starts(f);
+  fit_free_matters(f);
+}

@@ -1,0 +1,239 @@
+/* `free` of a fit -> MFree: params and values at the start, their bounds, and whether any term of the fit depends on them.
+ *
+ * The dependence is that of the text: a variable that an equation, a let, a value at the start, a handler or a spike
+ * condition names. So what is reported here cannot have a derivative; what is not may still have one of 0. */
+#include "lang/fit.h"
+#include "lang/warn.h"
+
+#include <math.h>
+
+/* ---- what is free */
+
+static bool is_zero(FitContext *f, const AstList *args) {
+  double value;
+  Want want = {0};
+  MExpr *e = args->n == 1 && args->at[0]->kind != AST_NAMED ? check_expr(f->c, f->n->scope, args->at[0], &want) : NULL;
+  return e && expr_constant(e, false, &value) && value == 0;
+}
+
+static bool kind_fits(FitContext *f, const Symbol *symbol, const Ast *ast, bool initial) {
+  Session *s = f->s;
+  const MVar *var = symbol->kind == SYM_VAR ? symbol->var : NULL;
+  const char *name = name_str(s, symbol->name), *kind = symbol_kind_text(f->c, symbol);
+  if (symbol->kind == SYM_FAMILY && symbol->family) {
+    diag_index_missing(s, ast->span, name, symbol->family->n_axes, symbol->span);
+    return false;
+  }
+  if (initial && var && var->kind != VAR_STATE) {
+    diag_free_start_of(s, ast->span, name, kind, symbol->span);
+    return false;
+  }
+  if (var && (initial || (var->kind == VAR_PARAM && !var->domain.labels.n))) return true;
+  diag_free_kind(s, ast->span, name, var && var->domain.labels.n ? "a choice" : kind, var && var->kind == VAR_STATE, symbol->span);
+  return false;
+}
+
+/* The variable of `na.g` or `V(0)`; NULL after a message. */
+static MVar *free_var(FitContext *f, const AstFreeItem *item, MFree *ret) {
+  const Ast *ast = item->target;
+  const AstCall *call = ast->kind == AST_CALL ? AST_AS(Call, ast) : NULL;
+  if (item->of) {
+    diag_not_supported(f->s, item->head.span, "free weights", "This version fits params and values at the start of one neuron.");
+    return NULL;
+  }
+  if (call) ast = call->callee;
+  Symbol *symbol = check_path(f->c, f->names, ast);
+  if (!symbol || !symbol_resolve(f->c, symbol, ast->span)) return NULL;
+  if (!kind_fits(f, symbol, ast, call != NULL)) return NULL;
+  if (call && !is_zero(f, &call->args)) {
+    diag_free_start_of(f->s, call->head.span, name_str(f->s, symbol->name), NULL, symbol->span);
+    return NULL;
+  }
+  ret->var = symbol->var;
+  ret->initial = call != NULL;
+  ret->path = call ? name_fmt(f->s, "%s(0)", name_str(f->s, symbol->var->name)) : symbol->var->name;
+  return ret->var;
+}
+
+/* ---- bounds */
+
+/* The declared value, with the settings of the fit. */
+static bool declared_value(const FitContext *f, const MFree *free, double *ret) {
+  const WarnPoint point = {f->pop, NULL, NULL};
+  const MExpr *value = free->var->value;
+  for (uint32_t i = 0; i < f->pop->settings.n; i++)
+    if (f->pop->settings.at[i].var == free->var) value = f->pop->settings.at[i].value;
+  return value && warn_value(&point, value, ret);
+}
+
+static const char *bound_text(FitContext *f, const MExpr *bound) { return source_span_text(f->s, bound->span, f->s->arena); }
+
+/* Do the bounds lie inside of the declared domain? */
+static bool bounds_inside(FitContext *f, const MFree *free) {
+  const MDomain *own = &free->var->domain;
+  const MExpr *const ends[2] = {free->domain.lo, free->domain.hi};
+  if (free->initial || !own->has) return true;
+  for (int i = 0; i < 2; i++) {
+    double value, edge;
+    const MExpr *limit = i ? own->hi : own->lo;
+    if (!limit) continue;
+    const WarnPoint point = {f->pop, NULL, NULL};
+    bool open = i ? free->domain.open_hi : free->domain.open_lo, own_open = i ? own->open_hi : own->open_lo;
+    Known known = ends[i] ? net_known(f->n, ends[i]) : (Known){true, i ? INFINITY : -INFINITY};
+    if (!known.known || !warn_value(&point, limit, &edge)) continue;
+    value = known.value;
+    if ((i ? value < edge : value > edge) || (value == edge && (open || !own_open))) continue;
+    diag_free_outside(f->s, ends[i] ? ends[i]->span : free->domain.span, name_str(f->s, free->path),
+                      source_span_text(f->s, own->span, f->s->arena), own->span);
+    return false;
+  }
+  return true;
+}
+
+static bool own_bounds(FitContext *f, MFree *free) {
+  if (free->initial || !free->var->domain.has) return true;
+  free->domain = free->var->domain;
+  const MExpr *const ends[2] = {free->domain.lo, free->domain.hi};
+  for (int i = 0; i < 2; i++)
+    if (ends[i] && expr_has(ends[i], MX_VAR)) {
+      diag_free_bounds(f->s, free->span, name_str(f->s, free->path), bound_text(f, ends[i]), free->domain.span);
+      return false;
+    }
+  return true;
+}
+
+static bool free_bounds(FitContext *f, const AstFreeItem *item, MFree *free) {
+  const char *path = name_str(f->s, free->path);
+  if (!item->domain) return own_bounds(f, free);
+  if (item->domain->kind != AST_INTERVAL) {
+    diag_free_interval(f->s, item->domain->span, path);
+    return false;
+  }
+  const char *who = arena_printf(f->s->arena, "`%s`", path);
+  return check_domain(f->c, f->n->scope, item->domain, free->var->dim, who, &free->domain) && bounds_inside(f, free);
+}
+
+/* ---- the statement */
+
+static bool free_per(FitContext *f, const AstFreeItem *item, MFree *free) {
+  if (name_none(item->per.name)) return true;
+  const MRecording *data = &f->m->data;
+  free->per_sweep = name_eq(item->per.name, data->index) && !name_none(data->index);
+  if (!free->per_sweep)
+    diag_free_per(f->s, item->per.span, name_str(f->s, item->per.name), name_str(f->s, data->name), name_str(f->s, data->index),
+                  data->span);
+  return free->per_sweep;
+}
+
+static bool free_twice(FitContext *f, const MFree *free) {
+  for (uint32_t i = 0; i < f->m->free.n; i++) {
+    const MFree *before = &f->m->free.at[i];
+    if (before->var != free->var || before->initial != free->initial) continue;
+    diag_free_twice(f->s, free->span, name_str(f->s, free->path), before->span);
+    return true;
+  }
+  return false;
+}
+
+void fit_free(FitContext *f, const AstFree *ast) {
+  for (uint32_t i = 0; i < ast->items.n; i++) {
+    const AstFreeItem *item = AST_AS(FreeItem, ast->items.at[i]);
+    MFree free = {.span = item->target ? item->target->span : item->head.span};
+    if (!item->target || !free_var(f, item, &free) || free_twice(f, &free)) continue;
+    if (free_bounds(f, item, &free) && free_per(f, item, &free)) vec_push(f->s->arena, &f->m->free, free);
+  }
+}
+
+/* ---- where the search starts */
+
+void fit_free_starts(FitContext *f) {
+  for (uint32_t i = 0; i < f->m->free.n; i++) {
+    const MFree *free = &f->m->free.at[i];
+    double value;
+    if (!declared_value(f, free, &value) || net_inside(f->n, &free->domain, value) != 0) continue;
+    diag_free_start(f->s, free->span, name_str(f->s, free->path), value / free->var->unit_scale, name_str(f->s, free->var->unit),
+                    source_span_text(f->s, free->domain.span, f->s->arena), free->domain.span);
+  }
+}
+
+/* ---- does it matter? */
+
+typedef struct {
+  const FitContext *f;
+  const MComponent *component;
+  bool *reached; /* by MVar.index: a term depends on its course */
+  bool *start;   /* … on its value at the start */
+  bool grew;
+} Reach;
+
+static void reach(Reach *r, const MExpr *e) {
+  if (!e) return;
+  if (e->kind == MX_VAR && e->var->index < r->component->vars.n && !r->reached[e->var->index])
+    r->reached[e->var->index] = r->grew = true;
+  for (uint32_t i = 0; i < e->n_args; i++) reach(r, e->args[i]);
+}
+
+/* Statements that change what is reached, and the conditions under which they do. */
+static bool reach_statements(Reach *r, const MStmtList *list) {
+  bool any = false;
+  for (uint32_t i = 0; i < list->n; i++) {
+    const MStmt *st = list->at[i];
+    bool inner = reach_statements(r, &st->then);
+    inner |= reach_statements(r, &st->other);
+    inner |= st->var && r->reached[st->var->index];
+    if (inner) reach(r, st->value);
+    any |= inner;
+  }
+  return any;
+}
+
+static const MExpr *start_of(const Reach *r, const MVar *var) {
+  for (uint32_t i = 0; i < r->f->pop->settings.n; i++)
+    if (r->f->pop->settings.at[i].var == var) return r->f->pop->settings.at[i].value;
+  return var->value;
+}
+
+/* traced: the state that follows a recording in this term, so that its own equation and start do not matter; or NULL. */
+static void reach_all(Reach *r, const MVar *traced) {
+  do {
+    r->grew = false;
+    for (uint32_t i = 0; i < r->component->vars.n; i++) {
+      const MVar *var = r->component->vars.at[i];
+      if (!r->reached[i] || var == traced) continue;
+      reach(r, start_of(r, var));
+      if (var->kind == VAR_STATE) r->start[i] = true;
+      reach(r, var->equation);
+    }
+    for (uint32_t i = 0; i < r->component->spikes.n; i++) {
+      const MSpike *spike = r->component->spikes.at[i];
+      if (!reach_statements(r, &spike->body)) continue;
+      reach(r, spike->cond);
+      reach(r, spike->level);
+    }
+  } while (r->grew);
+}
+
+static void reach_term(const FitContext *f, const MTerm *term, bool *reached, bool *start) {
+  const MComponent *component = f->pop->component;
+  uint32_t n = component->vars.n;
+  Reach r = {f, component, NEW_ARRAY(f->s->arena, bool, n + 1), NEW_ARRAY(f->s->arena, bool, n + 1), false};
+  if (term->kind == TERM_MEAN) reach(&r, term->value);
+  else reach(&r, term->state->equation);
+  reach_all(&r, term->kind == TERM_RESIDUAL ? term->state : NULL);
+  for (uint32_t i = 0; i < n; i++) {
+    reached[i] |= r.reached[i];
+    start[i] |= r.start[i];
+  }
+}
+
+void fit_free_matters(FitContext *f) {
+  uint32_t n = f->pop->component->vars.n;
+  bool *reached = NEW_ARRAY(f->s->arena, bool, n + 1), *start = NEW_ARRAY(f->s->arena, bool, n + 1);
+  for (uint32_t i = 0; i < f->m->stages.n; i++)
+    for (uint32_t k = 0; k < f->m->stages.at[i]->terms.n; k++) reach_term(f, f->m->stages.at[i]->terms.at[k], reached, start);
+  for (uint32_t i = 0; i < f->m->free.n; i++) {
+    const MFree *free = &f->m->free.at[i];
+    if (free->initial ? start[free->var->index] : reached[free->var->index]) continue;
+    diag_free_idle(f->s, free->span, name_str(f->s, free->path), free->initial);
+  }
+}

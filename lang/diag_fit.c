@@ -1,0 +1,272 @@
+/* Messages about fits (53xx). */
+#include <string.h>
+
+#include "lang/diag.h"
+
+static void declared_here(Session *s, Diag *d, const char *name, Span decl) {
+  if (decl.to) diag_note(s, d, decl, "`%s` is declared here", name);
+}
+
+static void did_you_mean(Session *s, Diag *d, Span span, const char *nearest) {
+  diag_hint(s, d, "Did you mean `%s`?", nearest);
+  diag_fix(d, span, nearest);
+}
+
+static const char *list_of(Session *s, const char *const *words, size_t n) {
+  const char *text = "";
+  for (size_t i = 0; i < n; i++) text = arena_printf(s->arena, "%s%s`%s`", text, i ? ", " : "", words[i]);
+  return text;
+}
+
+/* ---- the block */
+
+void diag_fit_missing(Session *s, Span span, const char *name, const char *what, const char *hint) {
+  Diag *d = diag_new(s, DIAG_FIT_MISSING, span, "`%s` has %s", name, what);
+  diag_hint(s, d, "%s", hint);
+}
+
+void diag_fit_twice(Session *s, Span span, const char *what, Span before) {
+  Diag *d = diag_new(s, DIAG_FIT_TWICE, span, "`%s` stands here twice", what);
+  diag_note(s, d, before, "first here");
+  if (strcmp(what, "minimize") == 0) diag_hint(s, d, "Add them up in one `minimize`, or make a `stage` of each.");
+  if (strcmp(what, "by") == 0) diag_hint(s, d, "Two optimizers are two stages: `stage coarse { … }`, `stage fine { … }`.");
+}
+
+void diag_fit_outside_stage(Session *s, Span span, bool by) {
+  Diag *d = diag_new(s, DIAG_FIT_TWICE, span, "this fit has stages: `%s` stands in them", by ? "by" : "minimize");
+  diag_hint(s, d, "Write `stage NAME { minimize …;  by … }`.");
+}
+
+void diag_fit_random(Session *s, Span span, const char *name, const char *what, Span decl) {
+  Diag *d = diag_new(s, DIAG_FIT_RANDOM, span, "a fitted neuron cannot be random: `%s` %s", name, what);
+  if (decl.to) diag_note(s, d, decl, "here");
+  diag_hint(s, d, "One course of the model is compared with the recording: give what is drawn a value, or take a neuron without noise.");
+}
+
+/* ---- recordings */
+
+void diag_data_form(Session *s, Span span, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_DATA_FORM, span, "recordings are read from `csv(…)`, `hdf5(…)` or `nwb(…)`");
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "Write `data rec = csv(\"step.csv\") { t : ms;  I : pA;  V : mV }`.");
+}
+
+void diag_data_file(Session *s, Span span, const char *form) {
+  Diag *d = diag_new(s, DIAG_DATA_FORM, span, "`%s` takes the name of a file in double quotes", form);
+  diag_hint(s, d, strcmp(form, "csv") == 0 ? "Each file is a sweep: `csv(\"one.csv\", \"two.csv\")`."
+                                           : "The file comes first, then its sweeps: `%s(\"cell.%s\", …)`.",
+            form, strcmp(form, "nwb") == 0 ? "nwb" : "h5");
+}
+
+void diag_sweep_form(Session *s, Span span, bool nwb) {
+  Diag *d = diag_new(s, DIAG_DATA_FORM, span, nwb ? "which sweeps of the file?" : "which groups of the file?");
+  diag_hint(s, d, nwb ? "A sweep is a number, `3..7`, or a name: `nwb(\"cell.nwb\", 3, \"pulse\")`."
+                      : "A sweep is a group with a dataset for each column: `hdf5(\"cell.h5\", \"sweep_1\", \"sweep_2\")`.");
+}
+
+void diag_sweep_number(Session *s, Span span, double most) {
+  diag_new(s, DIAG_DATA_FORM, span, "a sweep is a whole number from 0 to %.0f, or a name in double quotes", most);
+}
+
+void diag_data_index(Session *s, Span span, const char *name) {
+  Diag *d = diag_new(s, DIAG_DATA_FORM, span, "one name stands for the sweep");
+  diag_hint(s, d, "Write `data %s[s] = …`; the sweeps are those that follow.", name);
+}
+
+void diag_validate_form(Session *s, Span span, const char *form, const char *data, Span decl) {
+  Diag *d = diag_new(s, DIAG_DATA_FORM, span, "the recordings are `%s`, these are `%s`", data, form);
+  diag_note(s, d, decl, "the columns are those of this `data`");
+}
+
+void diag_data_column(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_DATA_COLUMN, span, "a column is a name with its unit");
+  diag_hint(s, d, "Write `{ t : ms;  I : pA;  V : mV }`.");
+}
+
+void diag_data_times(Session *s, Span span, Span before) {
+  Diag *d = diag_new(s, DIAG_DATA_COLUMN, span, "two columns are times");
+  diag_note(s, d, before, "the other one");
+  diag_hint(s, d, "The column whose unit is one of time says when the samples were taken.");
+}
+
+void diag_data_columns(Session *s, Span span, bool values) {
+  Diag *d = diag_new(s, DIAG_DATA_COLUMN, span, values ? "no column says when the samples were taken" : "no column has values");
+  diag_hint(s, d, "Add %s: `{ t : ms;  I : pA;  V : mV }`.", values ? "one whose unit is that of a time" : "what was measured");
+}
+
+void diag_recording_column_unused(Session *s, Span span, const char *data, const char *column) {
+  Diag *d = diag_new(s, DIAG_RECORDING_UNUSED, span, "nothing uses `%s.%s`", data, column);
+  diag_hint(s, d, "A column that is not needed can be left out.");
+}
+
+/* ---- drives */
+
+void diag_fit_drive(Session *s, Span span, const char *data) {
+  Diag *d = diag_new(s, DIAG_FIT_DRIVE, span, "in a fit an input follows a recording as it stands, or has one value throughout");
+  diag_hint(s, d, "Write `drive I with %s.I` or `drive I with 50 pA`.", data);
+}
+
+void diag_fit_driven_twice(Session *s, Span span, const char *input, Span before) {
+  Diag *d = diag_new(s, DIAG_FIT_DRIVE, span, "`%s` is driven already", input);
+  diag_note(s, d, before, "here");
+}
+
+/* ---- what is free */
+
+void diag_free_kind(Session *s, Span span, const char *name, const char *kind, bool state, Span decl) {
+  Diag *d = diag_new(s, DIAG_FREE_KIND, span, "`%s` is %s and cannot be free", name, kind);
+  declared_here(s, d, name, decl);
+  if (state) {
+    diag_hint(s, d, "Its value at the start can: `%s(0)`.", name);
+    diag_fix(d, span, arena_printf(s->arena, "%s(0)", name));
+  } else {
+    diag_hint(s, d, "Params that are quantities, and values at the start such as `V(0)`, can be free.");
+  }
+}
+
+void diag_free_start_of(Session *s, Span span, const char *name, const char *kind, Span decl) {
+  if (kind) {
+    Diag *d = diag_new(s, DIAG_FREE_KIND, span, "`%s` is %s: only a state has a value at the start", name, kind);
+    declared_here(s, d, name, decl);
+    diag_hint(s, d, "Write `free %s`.", name);
+  } else {
+    Diag *d = diag_new(s, DIAG_FREE_KIND, span, "of `%s` the value at the start can be free, at no other time", name);
+    diag_hint(s, d, "Write `%s(0)`.", name);
+    diag_fix(d, span, arena_printf(s->arena, "%s(0)", name));
+  }
+}
+
+void diag_free_twice(Session *s, Span span, const char *path, Span before) {
+  Diag *d = diag_new(s, DIAG_FREE_TWICE, span, "`%s` is free already", path);
+  diag_note(s, d, before, "here");
+}
+
+void diag_free_interval(Session *s, Span span, const char *path) {
+  Diag *d = diag_new(s, DIAG_FREE_BOUNDS, span, "the bounds of `%s` are an interval", path);
+  diag_hint(s, d, "Write `free %s in [a, b]`.", path);
+}
+
+void diag_free_bounds(Session *s, Span span, const char *path, const char *bound, Span decl) {
+  Diag *d = diag_new(s, DIAG_FREE_BOUNDS, span, "`%s` needs bounds: its domain ends at `%s`, which is no number", path, bound);
+  diag_note(s, d, decl, "the domain is declared here");
+  diag_hint(s, d, "Write `free %s in [a, b]`.", path);
+}
+
+void diag_free_outside(Session *s, Span span, const char *path, const char *domain, Span decl) {
+  Diag *d = diag_new(s, DIAG_FREE_BOUNDS, span, "`%s` must lie in %s: these bounds go further", path, domain);
+  diag_note(s, d, decl, "the domain is declared here");
+}
+
+void diag_free_start(Session *s, Span span, const char *path, double value, const char *unit, const char *bounds, Span decl) {
+  Diag *d = diag_new(s, DIAG_FREE_BOUNDS, span, "`%s` starts at %.6g%s%s, outside of its bounds", path, value, *unit ? " " : "", unit);
+  diag_note(s, d, decl, "the bounds are %s", bounds);
+  diag_hint(s, d, "Set it in the braces of `neuron`, widen the bounds, or draw the starts: `by … from 32 starts`.");
+}
+
+void diag_free_per(Session *s, Span span, const char *word, const char *data, const char *index, Span decl) {
+  Diag *d = diag_new(s, DIAG_FREE_PER, span, "there is no index `%s` of sweeps", word);
+  if (*index) {
+    did_you_mean(s, d, span, index);
+  } else {
+    diag_note(s, d, decl, "the recordings have no index");
+    diag_hint(s, d, "Write `data %s[%s] = …`.", data, word);
+  }
+}
+
+void diag_free_idle(Session *s, Span span, const char *path, bool start) {
+  Diag *d = diag_new(s, DIAG_FREE_IDLE, span, "no objective of this fit depends on `%s`", path);
+  diag_hint(s, d, start ? "In a residual the state follows the recording, wherever it starts."
+                        : "Nothing that is minimized changes with it: leave it out, or add a term that shows it.");
+}
+
+/* ---- the objective */
+
+void diag_unknown_term(Session *s, Span span, const char *name, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_TERM, span, "a fit has no measure `%s`", name);
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else
+    diag_hint(s, d, "What this version can minimize: `mean(EXPR)` over the steps of all sweeps, "
+                    "`residual(V, given = rec.V, over = 0.5 ms)`.");
+}
+
+void diag_term_arguments(Session *s, Span span, const char *name) {
+  Diag *d = diag_new(s, DIAG_TERM_ARGUMENTS, span, "these are not the arguments of `%s`", name);
+  diag_hint(s, d, strcmp(name, "mean") == 0 ? "Write `mean((V - rec.V)^2)`: one expression over the neuron and its recordings."
+                                            : "Write `residual(V, given = rec.V, over = 0.5 ms)`.");
+}
+
+void diag_residual_state(Session *s, Span span, const char *name, const char *kind, bool state, Span decl) {
+  Diag *d = diag_new(s, DIAG_TERM_ARGUMENTS, span, "a residual is what is left over in an equation, and `%s` has none", name);
+  if (decl.to && !state) diag_note(s, d, decl, "`%s` is %s", name, kind);
+  if (decl.to && state) diag_note(s, d, decl, "the state is declared here, without an equation");
+}
+
+void diag_residual_given(Session *s, Span span, const char *data, const char *state) {
+  Diag *d = diag_new(s, DIAG_TERM_ARGUMENTS, span, "what is given is a column of the recordings as it stands");
+  diag_hint(s, d, "Write `given = %s.%s`.", data, state);
+}
+
+void diag_residual_over(Session *s, Span span, double over, double dt, Span step) {
+  Diag *d = diag_new(s, DIAG_TERM_ARGUMENTS, span, "%.6g ms is less than a step of %.6g ms", over, dt);
+  diag_note(s, d, step, "the step is given here");
+  diag_hint(s, d, "About 0.5 ms does well: long enough to average noise, short beside a spike.");
+}
+
+void diag_objective_step(Session *s, Span span, const char *text) {
+  Diag *d = diag_new(s, DIAG_OBJECTIVE, span, "`%s` has a value for each step, the objective is one number", text);
+  diag_hint(s, d, "Take a mean over the steps: `mean(…)`.");
+}
+
+void diag_objective_constant(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_OBJECTIVE, span, "this objective does not depend on a run");
+  diag_hint(s, d, "Write `minimize mean((V - rec.V)^2) / (1 mV)^2`.");
+}
+
+void diag_objective_dimension(Session *s, Span span, Dim dim) {
+  Diag *d = diag_new(s, DIAG_OBJECTIVE, span, "an objective is a plain number, this is %s", dim_text(s, dim));
+  diag_hint(s, d, "Divide each term by what would be a usual size of it: `mean((V - rec.V)^2) / (1 mV)^2`.");
+}
+
+/* ---- optimizers */
+
+void diag_unknown_optimizer(Session *s, Span span, const char *name, const char *nearest, const char *const *words, size_t n) {
+  Diag *d = diag_new(s, DIAG_UNKNOWN_OPTIMIZER, span, "there is no optimizer `%s`", name);
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "The optimizers: %s.", list_of(s, words, n));
+}
+
+void diag_unknown_option(Session *s, Span span, const char *optimizer, const char *name, const char *nearest,
+                         const char *const *words, size_t n) {
+  Diag *d = name ? diag_new(s, DIAG_OPTIMIZER_OPTION, span, "`%s` has no option `%s`", optimizer, name)
+                 : diag_new(s, DIAG_OPTIMIZER_OPTION, span, "options of `%s` are named", optimizer);
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "The options: %s.", list_of(s, words, n));
+}
+
+void diag_option_range(Session *s, Span span, const char *name, double least, double most, bool whole) {
+  diag_new(s, DIAG_OPTIMIZER_OPTION, span, "`%s` is a %snumber from %.10g to %.10g", name, whole ? "whole " : "", least, most);
+}
+
+void diag_by_setting(Session *s, Span span, const char *name, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_OPTIMIZER_OPTION, span, "there is no setting `%s` of an optimizer", name);
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "Its options stand in brackets, `by lm(steps = 20)`; behind `with` stands `gradient = forward` or `reverse`.");
+}
+
+void diag_gradient_kind(Session *s, Span span, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_GRADIENT_KIND, span, "a gradient is `forward` or `reverse` in this version");
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "Without it the compiler chooses, by their costs.");
+}
+
+void diag_gradient_differs(Session *s, Span span, const char *before) {
+  diag_new(s, DIAG_GRADIENT_KIND, span, "the gradients of a fit are all of one kind, and one is `%s` already", before);
+}
+
+void diag_not_squares(Session *s, Span span, const char *optimizer, Span by, bool negative) {
+  Diag *d = diag_new(s, DIAG_NOT_SQUARES, span, negative ? "`%s` needs a sum of squares, and a term has a negative factor here"
+                                                         : "`%s` needs squares, and this is the mean of something else", optimizer);
+  diag_note(s, d, by, "the optimizer is chosen here");
+  diag_hint(s, d, negative ? "Take another optimizer, such as `lbfgs`."
+                           : "Write it as `mean(x^2)` with all factors outside, or take another optimizer, such as `lbfgs`.");
+}
