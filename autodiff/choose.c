@@ -3,7 +3,7 @@
  *
  * Cost of a form: its operations, weighted by what they take on a processor of today, times the vectors of 8 elements that
  * the stage's starts fill. A gradient by forward mode has one element for each start; along directions, one for each start and
- * free parameter, with one derivative each: cheaper where the starts are few. */
+ * free parameter, with one derivative each, and a vector's elements are of one start: cheaper where the starts are few. */
 #include "autodiff/ad.h"
 #include "ir/pass.h"
 
@@ -67,7 +67,7 @@ static void drop(IrMarchForm *form) {
 static void choose(const IrFit *f, uint32_t at) {
   IrMarch *m = f->marches.at[at];
   Needs n = needs_of(f, at);
-  double along = vectors(n.starts * f->free.n) * kernel_cost(m->direction.march);
+  double along = n.starts * vectors(f->free.n) * kernel_cost(m->direction.march);
   double all = vectors(n.starts) * kernel_cost(m->gradient.march);
   if (!n.gradient || along >= all) drop(&m->direction);
   if (!n.gradient || along < all) drop(&m->gradient);

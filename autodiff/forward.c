@@ -286,6 +286,11 @@ IrKernel *ad_forward_kernel(AdForward *f, const IrKernel *k, Name name) {
   for (IrVal i = 0; i < k->ins.n; i++) walk(&w, i);
   ad_graph_solve(w.g);
   for (uint32_t i = 0; i < w.stores.n; i++) store_derivatives(&w, &w.stores.at[i]);
+  for (uint32_t i = 0; f->n_free && k->kind == KERNEL_MARCH && i < w.b->k->slots.n; i++) { /* all directions of a vector are of one start */
+    IrSlot *slot = &w.b->k->slots.at[i];
+    slot->alike = (slot->kind == SLOT_PARAM && slot->index < f->n_free) || (slot->kind == SLOT_STATE && slot->index < f->n_states) ||
+                  (slot->kind == SLOT_RING && slot->index < f->n_rings);
+  }
   if (w.why) diag_no_gradient(f->s, k->ins.at[w.seen].span, ir_ops[k->ins.at[w.seen].op].text, w.why);
   return w.b->k;
 }

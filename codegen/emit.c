@@ -304,10 +304,33 @@ static LLVMValueRef lower(Emit *e, IrVal at, const IrIns *ins, LLVMValueRef *arg
   return NULL;
 }
 
+/* A value that is alike, in all lanes. */
+static LLVMValueRef spread(Emit *e, IrVal i) {
+  if (e->spread[i]) return e->spread[i];
+  LLVMValueRef v = e->value[i];
+  if (e->known[i]) return e->spread[i] = constant(e, &e->k->ins.at[i], *e->known[i]);
+  if (e->k->ins.at[i].type == IR_BOOL && e->wide) v = LLVMBuildSExt(e->u->builder, v, LLVMGetElementType(e->cond), "");
+  return e->spread[i] = emit_splat(e, v);
+}
+
+/* Lane 0 of what the frame holds in all lanes (uniforms, t, dt). */
+static LLVMValueRef one_lane(Emit *e, LLVMValueRef v) {
+  if (!v || LLVMGetTypeKind(LLVMTypeOf(v)) != LLVMVectorTypeKind) return v;
+  return LLVMBuildExtractElement(e->u->builder, v, LLVMConstInt(e->u->i32, 0, false), "");
+}
+
 void emit_instruction(Emit *e, IrVal i) {
   const IrIns *ins = &e->k->ins.at[i];
   LLVMValueRef arg[4] = {0};
-  for (unsigned j = 0; j < ir_ops[ins->op].arity; j++) arg[j] = e->value[ins->arg[j]];
+  bool alike = e->alike && (e->alike[i] || (ins->op == IR_STORE && e->k->slots.at[ins->slot].alike));
+  for (unsigned j = 0; j < ir_ops[ins->op].arity; j++) {
+    IrVal a = ins->arg[j];
+    arg[j] = e->alike && e->alike[a] && !alike ? spread(e, a) : e->value[a];
+  }
+  if (alike) emit_width(e, 1);
   e->known[i] = known(e, ins);
   e->value[i] = e->known[i] ? constant(e, ins, *e->known[i]) : lower(e, i, ins, arg);
+  if (!alike) return;
+  e->value[i] = one_lane(e, e->value[i]);
+  emit_width(e, emit_all_lanes(e));
 }

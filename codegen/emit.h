@@ -30,6 +30,8 @@ typedef struct {
   LLVMValueRef arg;     /* receive: the event's weight */
   LLVMValueRef checked; /* sum of what is checked in this pass; NULL: no check yet */
   LLVMValueRef *value;  /* by instruction */
+  const bool *alike;    /* by instruction: one value for all lanes, and `value` is that; NULL: no value is */
+  LLVMValueRef *spread; /* by instruction that is alike: in all lanes, or NULL */
   const double **known; /* by instruction: what it is in every element (conditions: 0 or 1), or NULL */
   struct {              /* the loop that is being built */
     LLVMBasicBlockRef before, body, behind;
@@ -59,6 +61,8 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v);
 /* Pointer to the array's element of lane 0. */
 LLVMValueRef emit_array_at(Emit *e, uint32_t slot, LLVMTypeRef element);
 LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
+void emit_width(Emit *e, unsigned lanes); /* what is made next has that many: 1, or all of the kernel's */
+unsigned emit_all_lanes(const Emit *e);
 LLVMTypeRef emit_vector(const Emit *e, LLVMTypeRef element); /* <lanes x element>, or element */
 LLVMValueRef emit_real(const Emit *e, double number);
 LLVMValueRef emit_cond(Emit *e, LLVMValueRef bits); /* i1 in each lane -> cond */

@@ -346,16 +346,28 @@ static void frame_loop(Emit *e) {
   return_bad(e, e->checked ? all : NULL);
 }
 
+unsigned emit_all_lanes(const Emit *e) {
+  if (e->once || e->k->kind == KERNEL_RECEIVE) return 1;
+  return e->f32 ? e->u->target->f32_lanes : e->u->target->f64_lanes;
+}
+
+void emit_width(Emit *e, unsigned lanes) {
+  CgUnit *u = e->u;
+  e->lanes = lanes;
+  e->real = emit_vector(e, e->lane);
+  e->wide = lanes > 1 && !u->target->masks;
+  e->cond = emit_vector(e, !e->wide ? u->i1 : e->f32 ? u->i32 : u->i64);
+}
+
 void cg_kernel(CgUnit *u, const IrKernel *k) {
   bool f32 = ir_kernel_f32(k->kind, u->options->f32);
   bool once = ir_kernel_scalar(k->kind), events = k->kind == KERNEL_RECEIVE;
-  unsigned lanes = once || events ? 1 : f32 ? u->target->f32_lanes : u->target->f64_lanes;
-  Emit e = {.u = u, .k = k, .lanes = lanes, .once = once, .f32 = f32, .f32_arrays = u->options->f32,
+  Emit e = {.u = u, .k = k, .once = once, .f32 = f32, .f32_arrays = u->options->f32,
             .over_time = ir_kernel_over_time(k->kind)};
   e.lane = f32 ? u->f32 : u->f64;
-  e.real = emit_vector(&e, e.lane);
-  e.wide = lanes > 1 && !u->target->masks;
-  e.cond = emit_vector(&e, !e.wide ? u->i1 : f32 ? u->i32 : u->i64);
+  emit_width(&e, emit_all_lanes(&e));
+  if (e.over_time) e.alike = ir_alike_values(k, u->arena);
+  e.spread = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);
   e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.shared = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.after = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
@@ -369,7 +381,7 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   e.env = LLVMGetParam(e.function, 0);
   LLVMSetValueName2(e.env, "env", 3);
   LLVMPositionBuilderAtEnd(u->builder, LLVMAppendBasicBlockInContext(u->ctx, e.function, "entry"));
-  cg_debug_kernel(u, k, e.function, lanes, f32);
+  cg_debug_kernel(u, k, e.function, e.lanes, f32);
   frame_begin(&e);
   if (events) {
     frame_events(&e);

@@ -43,24 +43,33 @@ LLVMValueRef emit_march_load(Emit *e, uint32_t slot) {
 }
 
 void emit_march_store(Emit *e, uint32_t slot, LLVMValueRef v) {
-  if (e->k->slots.at[slot].kind == SLOT_STATE) e->after[slot] = v;
-  else LLVMSetAlignment(LLVMBuildStore(e->u->builder, v, step_pointer(e, slot, true)), 8);
+  if (e->k->slots.at[slot].kind == SLOT_STATE) {
+    e->after[slot] = v;
+    return;
+  }
+  emit_width(e, emit_all_lanes(e)); /* a ring has a row of elements, alike or not */
+  if (LLVMGetTypeKind(LLVMTypeOf(v)) != LLVMVectorTypeKind) v = emit_splat(e, v);
+ LLVMSetAlignment(LLVMBuildStore(e->u->builder, v, step_pointer(e, slot, true)), 8);
 }
 
-/* ---- the loops */
+/* ---- the loops. What is alike is a number, not a vector. */
+
+static LLVMTypeRef kept_as(const Emit *e, uint32_t slot) { return e->alike && e->k->slots.at[slot].alike ? e->lane : e->real; }
 
 static void arrays_load(Emit *e) {
   for (uint32_t i = 0; i < e->k->slots.n; i++) {
     SlotKind kind = e->k->slots.at[i].kind;
     if (kind == SLOT_PARAM || kind == SLOT_STATE)
-      e->shared[i] = emit_load_at(e, e->real, emit_array_at(e, i, e->u->f64), 8);
+      e->shared[i] = emit_load_at(e, kept_as(e, i), emit_array_at(e, i, e->u->f64), 8);
   }
 }
 
 static void states_store(Emit *e) {
-  for (uint32_t i = 0; i < e->k->slots.n; i++)
-    if (e->after[i])
-      LLVMSetAlignment(LLVMBuildStore(e->u->builder, e->after[i], emit_array_at(e, i, e->u->f64)), 8);
+  for (uint32_t i = 0; i < e->k->slots.n; i++) {
+    if (!e->after[i]) continue;
+    LLVMValueRef v = kept_as(e, i) == e->real ? e->after[i] : emit_splat(e, e->after[i]);
+    LLVMSetAlignment(LLVMBuildStore(e->u->builder, v, emit_array_at(e, i, e->u->f64)), 8);
+  }
 }
 
 /* The phis of a step: which one it is, and the states. */
@@ -80,7 +89,7 @@ static void step_begin(Emit *e, LLVMValueRef steps) {
   for (uint32_t i = 0; i < e->k->slots.n; i++) {
     if (e->k->slots.at[i].kind != SLOT_STATE) continue;
     LLVMValueRef first = e->shared[i];
-    e->shared[i] = LLVMBuildPhi(b, e->real, "");
+    e->shared[i] = LLVMBuildPhi(b, kept_as(e, i), "");
     LLVMAddIncoming(e->shared[i], &first, &before, 1);
   }
   e->now.number = LLVMBuildAdd(b, e->step, e->now.since, "");

@@ -71,6 +71,7 @@ typedef struct {
   IrType type;
   Dim dim;
   bool settable; /* global: a store keeps the value that the user has set */
+  bool alike;    /* over time; param, state, ring: the 8 elements of a vector have the same value, so it may be computed once */
 } IrSlot;
 
 typedef enum {
@@ -264,7 +265,7 @@ typedef struct {
  * those of its class, the sums of its terms, and what a derivative adds. From a march autodiff/ makes
  *   gradient   forward mode: the states' derivatives by each parameter go along; each term's sum gets its gradient
  *   direction  the states' derivative along one direction for each element: PARAM n_free + k is its component k; a term's is
- *              state n_states + sum. For few starts, whose elements are then the directions
+ *              state n_states + sum. The 8 elements of a vector are directions of one start, so all but these are alike in it: for few starts
  *   curvature  the gradient form, and each term's sum of products of its root's derivatives: J'J, rows of the upper triangle
  *   record, back   reverse mode: `record` is `march` that writes its tape, `back` runs from the last step to the first */
 typedef enum {
@@ -399,6 +400,10 @@ unsigned ir_access(KernelKind kernel, SlotKind slot);
 /* The type and dimension that the rules give; NULL, or what is wrong ("arguments have dimensions mV and ms"). Ops whose
  * type or dimension is given keep what ins says. */
 const char *ir_infer(Session *s, const IrKernel *k, const IrIns *ins, IrType *ret_type, Dim *ret_dim);
+
+/* By instruction: the same in the elements of a vector, as it is made of uniforms, samples, the time and slots that are `alike`.
+ * NULL: the kernel has loops, or no such slots. */
+bool *ir_alike_values(const IrKernel *k, Arena *a);
 
 /* ---- verify.c, print.c, read.c */
 /* 0, or the number of complaints, written with the kernel's text to `out`. */

@@ -280,7 +280,7 @@ void ir_module_renumber(IrModule *m, Arena *a) {
 
 static bool slot_equal(const IrSlot *a, const IrSlot *b) {
   return a->kind == b->kind && a->index == b->index && a->type == b->type && dim_eq(a->dim, b->dim) &&
-         a->settable == b->settable;
+         a->settable == b->settable && a->alike == b->alike;
 }
 
 static bool ins_equal(const IrIns *a, const IrIns *b) {

@@ -80,7 +80,7 @@ void ir_print_slot(Session *s, const IrKernel *k, uint32_t slot, FILE *out) {
   print_quoted(name_str(s, p->name), out);
   fputc(' ', out);
   print_type((uint8_t)p->type, p->dim, out);
-  fputs(p->settable ? " settable\n" : "\n", out);
+  fputs(p->settable ? " settable\n" : p->alike ? " alike\n" : "\n", out);
 }
 
 /* Must also print what the verifier is about to complain of. */

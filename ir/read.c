@@ -194,7 +194,8 @@ static bool read_slot(Reader *r) {
   slot.kind = (SlotKind)kind;
   slot.index = index;
   slot.settable = strcmp(word(r, text), "settable") == 0;
-  if (text[0] && !slot.settable) return fail(r, "unknown word '%s'", text);
+  slot.alike = strcmp(text, "alike") == 0;
+  if (text[0] && !slot.settable && !slot.alike) return fail(r, "unknown word '%s'", text);
   vec_push(r->arena, &r->k->slots, slot);
   return end_of_line(r);
 }

@@ -42,6 +42,23 @@ bool *ir_uniform_values(const IrKernel *k, Arena *a) {
   return uniform;
 }
 
+bool *ir_alike_values(const IrKernel *k, Arena *a) {
+  bool *alike = NEW_ARRAY(a, bool, k->ins.n + 1), some = false;
+  for (uint32_t i = 0; i < k->slots.n; i++) some |= k->slots.at[i].alike;
+  for (uint32_t i = 0; i < k->ins.n && some; i++) {
+    const IrIns *ins = &k->ins.at[i];
+    if (ins->op == IR_LOAD) {
+      const IrSlot *slot = &k->slots.at[ins->slot];
+      alike[i] = slot->alike || slot->kind == SLOT_UNIFORM || slot->kind == SLOT_SAMPLE;
+      continue;
+    }
+    some = !(ir_ops[ins->op].flags & IRF_CONTROL);
+    alike[i] = (ir_ops[ins->op].flags & IRF_PURE) != 0;
+    for (int j = 0; j < ir_ops[ins->op].arity; j++) alike[i] &= alike[ins->arg[j]];
+  }
+  return some ? alike : NULL;
+}
+
 uint32_t *ir_loops(const IrKernel *k, Arena *a) {
   uint32_t *loop = NEW_ARRAY(a, uint32_t, k->ins.n + 1), n = 0;
   bool open = false;

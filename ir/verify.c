@@ -64,6 +64,8 @@ static void verify_slots(Verify *v) {
     if (slot->type != slot_type(slot->kind)) complain(v, i, "wrong type for its kind");
     if (slot->type == IR_BOOL && !dim_none(slot->dim)) complain(v, i, "a condition has a dimension");
     if (slot->settable && slot->kind != SLOT_GLOBAL) complain(v, i, "only a global can be settable");
+    bool lanes = slot->kind == SLOT_PARAM || slot->kind == SLOT_STATE || slot->kind == SLOT_RING;
+    if (slot->alike && !(lanes && ir_kernel_fit(v->k->kind))) complain(v, i, "only what a kernel over time has for each element can be alike");
     if (!ir_access(v->k->kind, slot->kind)) complain(v, i, "kernels of this kind have no such slots");
   }
 }
@@ -261,6 +263,15 @@ static void print_all(Verify *v, FILE *out) {
   fputs("end\n", out);
 }
 
+static void verify_alike(Verify *v) {
+  const bool *alike = ir_alike_values(v->k, v->arena);
+  for (uint32_t i = 0; alike && i < v->k->ins.n; i++) {
+    const IrIns *ins = &v->k->ins.at[i];
+    if (ins->op == IR_STORE && v->k->slots.at[ins->slot].alike && !alike[ins->arg[0]])
+      complain_ins(v, i, "the slot's elements are alike, this value's are not");
+  }
+}
+
 static void verify_kernel(Verify *v) {
   if (v->k->kind >= KERNEL_KINDS) {
     complain(v, IR_NONE, "no such kind of kernel");
@@ -268,6 +279,7 @@ static void verify_kernel(Verify *v) {
   }
   verify_slots(v);
   verify_ins(v);
+  if (v->found.n == 0) verify_alike(v);
 }
 
 static int verify_finish(Verify *v, FILE *out) {

@@ -3,7 +3,7 @@
  * A task is one march over one sweep for a block of places in the lanes of vectors: it has its own states and rings, begins
  * with zeros, and leaves the sums of its terms. Threads take tasks as they come; what is made of the sums is made in one
  * order afterwards (fit_value.c), so the bits do not depend on threads. Where the compiler has made a gradient along directions (few
- * starts), a lane is a place and one parameter, and a task runs as often as its places and parameters fill a block. A task is cut into calls of some thousand steps, to
+ * starts), the lanes of a vector are parameters of one place, and a task runs as often as that takes. A task is cut into calls of some thousand steps, to
  * see Ctrl-C and to stop where every place of the block diverges. */
 #include <math.h>
 #include <stdatomic.h>
@@ -234,17 +234,14 @@ static void params_set(const struct rt_fit *f, const double *x, uint32_t n, uint
     }
 }
 
-/* Lanes from `pair` on: place pair / n_free, along parameter pair % n_free; those beyond the last repeat it. */
-static void directions_set(const struct rt_fit *f, const struct rt_task *t, uint32_t pair, struct rt_room *room) {
+/* Lanes along parameters from `first` on, all at one place; those beyond the last parameter go along none. */
+static void directions_set(const struct rt_fit *f, const struct rt_task *t, uint32_t place, uint32_t first, struct rt_room *room) {
   uint32_t n = f->def->n_free;
-  for (uint32_t lane = 0; lane < RT_BLOCK; lane++) {
-    uint32_t at = pair + lane < t->n * n ? pair + lane : t->n * n - 1;
-    const double *x = t->x + (uint64_t)(at / n) * f->space.n;
+  for (uint32_t lane = 0; lane < RT_BLOCK; lane++)
     for (uint32_t k = 0; k < n; k++) {
-      room->params[k * RT_BLOCK + lane] = rt_space_in(&f->space, x, k, t->sweep);
-      room->params[(n + k) * RT_BLOCK + lane] = k == at % n;
+      room->params[k * RT_BLOCK + lane] = rt_space_in(&f->space, t->x + (uint64_t)place * f->space.n, k, t->sweep);
+      room->params[(n + k) * RT_BLOCK + lane] = k == first + lane;
     }
-  }
 }
 
 static bool all_diverge(const struct walk *w) {
@@ -276,15 +273,15 @@ static void sums_take(const struct rt_fit *f, enum rt_order order, const struct 
 }
 
 /* The same of lanes along directions: their places in what sums_take leaves. */
-static void sums_along(const struct rt_fit *f, const struct rt_task *t, uint32_t pair, const struct rt_room *room) {
+static void sums_along(const struct rt_fit *f, const struct rt_task *t, uint32_t place, uint32_t first, const struct rt_room *room) {
   uint32_t n = f->def->n_free, plain = t->march->def->plain.n_states;
-  for (uint32_t lane = 0; lane < RT_BLOCK && pair + lane < t->n * n; lane++)
-    for (uint32_t k = 0; k < t->march->def->n_terms; k++) {
-      uint32_t place = (pair + lane) / n, along = (pair + lane) % n, sum = t->march->def->terms[k].sum;
-      double *to = t->sums + (uint64_t)k * (1 + n) * RT_BLOCK + place;
-      to[0] = room->states[(uint64_t)sum * RT_BLOCK + lane];
-      to[(1 + along) * RT_BLOCK] = room->states[(uint64_t)(plain + sum) * RT_BLOCK + lane];
-    }
+  for (uint32_t k = 0; k < t->march->def->n_terms; k++) {
+    uint32_t sum = t->march->def->terms[k].sum;
+    double *to = t->sums + (uint64_t)k * (1 + n) * RT_BLOCK + place;
+    to[0] = room->states[(uint64_t)sum * RT_BLOCK];
+    for (uint32_t lane = 0; lane < RT_BLOCK && first + lane < n; lane++)
+      to[(1 + first + lane) * RT_BLOCK] = room->states[(uint64_t)(plain + sum) * RT_BLOCK + lane];
+  }
 }
 
 struct crew {
@@ -312,13 +309,14 @@ static int task_run(struct crew *c, const struct rt_task *t, struct rt_room *roo
     if (!e) sums_take(c->f, c->order, t->march, room, t->sums);
     return e;
   }
-  for (uint32_t pair = 0; pair < t->n * c->f->def->n_free; pair += RT_BLOCK) {
-    directions_set(c->f, t, pair, room);
-    int e = walk_all(c, t, room);
-    if (e) return e;
-    sums_along(c->f, t, pair, room);
-  }
-  return 0;
+  int e = 0;
+  for (uint32_t place = 0; !e && place < t->n; place++)
+    for (uint32_t first = 0; !e && first < c->f->def->n_free; first += RT_BLOCK) {
+      directions_set(c->f, t, place, first, room);
+      e = walk_all(c, t, room);
+      if (!e) sums_along(c->f, t, place, first, room);
+    }
+  return e;
 }
 
 static int crew_work(void *context, uint32_t thread) {
