@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Fits from text to parameters: eight parameters of Hodgkin-Huxley cells recovered from sweeps of an independent solver, by stages
+and, for comparison, by the trace alone; every optimizer; the same bits for any number of threads; bad data."""
+import json
+import os
+import shutil
+
+from tap import EXAMPLES, NSLC, Tap, call
+
+TRUTH = {"recover_traub": {"g_Na": 1.0, "g_K": 0.3, "g_L": 0.001, "C": 0.01, "E_Na": 50, "E_K": -90, "E_L": -67, "V_T": -63},
+         "recover_squid": {"g_Na": 1.2, "g_K": 0.36, "g_L": 0.003, "C": 0.01, "E_Na": 50, "E_K": -77, "E_L": -54.387, "shift": 0}}
+SHIFTS = 8  # mV: what an error of a shift is measured by
+
+DECAY = """language 1
+neuron cell {
+  param tau = 20 ms in (0 ms, inf), V_0 = 5 mV
+  state V = V_0
+  V' = -V / tau
+}
+fit decay {
+  neuron cell
+  data rec[s] = csv("one.csv", "two.csv") { t : ms;  V : mV }
+  free tau in [1 ms, 200 ms], V(0) per s
+  minimize mean((V - rec.V)^2) / (1 mV)^2
+  by BY
+  with dt = 0.1 ms, seed = 1
+}
+"""
+OPTIMIZERS = ["lm(steps = 30) from 4 starts", "lbfgs(steps = 60) from 4 starts", "adam(steps = 1500, rate = 0.05) from 4 starts",
+              "rmsprop(steps = 1500, rate = 0.02) from 4 starts", "sgd(steps = 3000, rate = 0.01) from 4 starts",
+              "cmaes(steps = 150, population = 12) from 2 starts", "lbfgs(steps = 60) from 1 starts"]
+
+
+def run(tap, model, fit, out, *more):
+    out = tap.path(out)
+    r = call(NSLC, "run", model, "--", "--fit", fit, "--out", out, "--force", "--quiet", *more)
+    try:
+        with open(os.path.join(out, "fit.json")) as f:
+            return r, json.load(f)
+    except OSError:
+        return r, None
+
+
+def recovered(result, truth):
+    """How many starts of the last stage have all parameters within 1 %."""
+    names = [f["path"] for f in result["free"]]
+    good = 0
+    for start in result["stages"][-1]["starts"]:
+        worst = max(abs(v - truth[n]) / (abs(truth[n]) or SHIFTS) for v, n in zip(start["values"], names))
+        good += worst < 0.01
+    return good
+
+
+def recover(tap, name):
+    model = os.path.join(EXAMPLES, "fits", name + ".nsl")
+    r, staged = run(tap, model, "staged", name)
+    if not tap.check(staged is not None, f"{name}: staged", r.stderr):
+        return
+    n = len(staged["stages"][-1]["starts"])
+    good = recovered(staged, TRUTH[name])
+    tap.check(n == 32 and good >= 31, f"{name}: {good} of {n} starts end within 1 % of all eight parameters")
+    each = sum(s["evaluations"]["jacobians"] for s in staged["stages"]) / n
+    tap.check(each <= 100, f"{name}: with {each:.1f} Jacobians for each start")
+    noise = staged["objective"]
+    tap.check(0.009 < noise < 0.011, f"{name}: what is left over is the noise of (0.1 mV)^2: {noise:.5f}")
+    best = {f["path"]: f for f in staged["free"]}
+    far = max(abs(best[k]["value"] - v) / best[k]["uncertainty"] for k, v in TRUTH[name].items())
+    tap.check(all(f["determined"] for f in staged["free"]), f"{name}: all are determined; the truth is {far:.1f} standard errors off at most")
+    r, alone = run(tap, model, "by_trace_alone", name + ".alone")
+    good = recovered(alone, TRUTH[name]) if alone else -1
+    tap.check(0 <= good <= 16, f"{name}: the trace alone, from the same starts, finds it from {good} of 32", r.stderr)
+
+
+def threads(tap):
+    model = os.path.join(EXAMPLES, "fits", "recover_traub.nsl")
+    seen = set()
+    for n in (1, 2, 3):
+        r, result = run(tap, model, "staged", f"threads{n}", "--threads", str(n))
+        seen.add(json.dumps([s["starts"] for s in result["stages"]]) if result else r.stderr)
+    tap.check(len(seen) == 1, "1, 2 and 3 threads: every start ends with the same bits")
+
+
+def decay(tap, name, tau, start, rows=1000, line=None):
+    import math
+    lines = ["t,V"] + [f"{i * 0.1:.1f},{start * math.exp(-i * 0.1 / tau):.12g}" for i in range(rows)]
+    if line:
+        lines[line[0]] = line[1]
+    tap.write(name, "\n".join(lines) + "\n")
+
+
+def optimizers(tap):
+    decay(tap, "one.csv", 7, 3)
+    decay(tap, "two.csv", 7, 9)
+    for by in OPTIMIZERS:
+        model = tap.write("decay.nsl", DECAY.replace("BY", by))
+        r, result = run(tap, model, "decay", "decay")
+        if not tap.check(result is not None, by, r.stderr):
+            continue
+        tau = result["free"][0]["value"]
+        tap.check(abs(tau - 7) < 0.02, f"{by}: tau = {tau:.5f}")
+    filled = tap.path("decay/decay.fitted.nsl")
+    r = call(NSLC, "check", filled)
+    tap.check(r.returncode == 0, "the text with the values filled in is checked without errors", r.stdout + r.stderr)
+
+
+BAD = [("a number that is none", (10, "0.9,nan_"), "nan_"), ("a row without its value", (10, "0.9"), "line 11"),
+       ("times that fall", (10, "0.05,3"), "line 11"), ("another column's name", (0, "t,U"), "V")]
+
+
+def bad_data(tap):
+    model = tap.write("decay.nsl", DECAY.replace("BY", OPTIMIZERS[0]))
+    decay(tap, "two.csv", 7, 9)
+    for what, line, word in BAD:
+        decay(tap, "one.csv", 7, 3, line=line)
+        shutil.rmtree(tap.path("bad"), ignore_errors=True)
+        r, result = run(tap, model, "decay", "bad")
+        tap.check(r.returncode == 1 and result is None and word in r.stderr, f"{what}: refused, and nothing written", r.stderr)
+    os.remove(tap.path("one.csv"))
+    r, result = run(tap, model, "decay", "bad")
+    tap.check(r.returncode == 1 and result is None and "one.csv" in r.stderr, "no such file: refused", r.stderr)
+    decay(tap, "one.csv", 7, 3, line=(10, "0.9,nan"))
+    r, result = run(tap, model, "decay", "gap")
+    good = result is not None and result["observations"] < 2 * 999 + 1 and abs(result["free"][0]["value"] - 7) < 0.01
+    tap.check(good, "a missing observation does not count", r.stderr)
+
+
+def main():
+    tap = Tap()
+    for name in sorted(TRUTH):
+        recover(tap, name)
+    threads(tap)
+    optimizers(tap)
+    bad_data(tap)
+    tap.done()
+
+
+main()
