@@ -48,7 +48,7 @@ struct rt_weighed {
 struct rt_march {
   const struct nsl_march *def;
   const struct nsl_march_form *forms[RT_ORDERS]; /* NULL: not there */
-  bool along;      /* the gradient's is along directions */
+  bool along, reverse; /* the gradient's is along directions; is `plain`, and the way back */
   const double *u;
   uint64_t lag, ring_mask;
   struct rt_weighed *sweeps; /* by sweep of the recording */

@@ -10,15 +10,8 @@
 #include <string.h>
 
 #include "runtime/error.h"
-#include "runtime/fit.h"
+#include "runtime/fit_walk.h"
 #include "runtime/threads.h"
-
-enum { CALL = 4096 };
-
-struct rt_room { /* of a thread: what a task needs */
-  double *states, *params, *rings;
-  void **slots;
-};
 
 /* ---- before the search */
 
@@ -115,9 +108,11 @@ static int march_make(struct rt_fit *f, struct rt_march *m, const struct nsl_mar
   const struct nsl_march_form *forms[RT_ORDERS] = {&def->plain, &def->gradient, &def->curvature};
   m->def = def;
   for (int i = 0; i < RT_ORDERS; i++) m->forms[i] = forms[i]->march.kernel == NSL_NONE ? NULL : forms[i];
-  m->along = !m->forms[RT_GRADIENT] && def->direction.march.kernel != NSL_NONE;
+  m->reverse = def->reverse.back.kernel != NSL_NONE;
+  m->along = !m->reverse && !m->forms[RT_GRADIENT] && def->direction.march.kernel != NSL_NONE;
   if (m->along) m->forms[RT_GRADIENT] = &def->direction;
-  if (!m->forms[RT_GRADIENT]) m->forms[RT_GRADIENT] = m->forms[RT_CURVATURE]; /* which has the gradient too */
+  if (m->reverse) m->forms[RT_GRADIENT] = &def->plain; /* and back */
+  else if (!m->forms[RT_GRADIENT]) m->forms[RT_GRADIENT] = m->forms[RT_CURVATURE]; /* which has the gradient too */
   for (uint32_t i = 0; i < f->s->n_pops && !m->u; i++)
     if (f->s->pops[i].def->class_index == def->class_index) m->u = f->s->pops[i].u;
   m->sweeps = rt_alloc(&f->s->mem, f->n_traces, sizeof *m->sweeps);
@@ -138,6 +133,9 @@ static int rooms_make(struct rt_fit *f) {
       rings = of_rings > rings ? of_rings : rings;
       slots = form->march.n_bindings > slots ? form->march.n_bindings : slots;
       slots = form->begin.n_bindings > slots ? form->begin.n_bindings : slots;
+      const struct nsl_march_back *back = &f->marches[i].def->reverse;
+      const struct nsl_code *const codes[] = {&back->record, &back->back, &back->end};
+      for (int q = 0; q < 3; q++) slots = codes[q]->n_bindings > slots ? codes[q]->n_bindings : slots;
     }
   f->rooms = rt_alloc(&f->s->mem, f->s->threads, sizeof *f->rooms);
   if (!f->rooms) return NSL_EMEMORY;
@@ -148,6 +146,8 @@ static int rooms_make(struct rt_fit *f) {
     r->params = rt_alloc(&f->s->mem, (2 * (uint64_t)f->def->n_free + 1) * RT_BLOCK, sizeof *r->params);
     r->slots = rt_alloc(&f->s->mem, slots, sizeof *r->slots);
     if (!r->states || !r->rings || !r->params || !r->slots) return NSL_EMEMORY;
+    int e = rt_back_room(f, r);
+    if (e) return e;
   }
   return 0;
 }
@@ -173,56 +173,39 @@ int rt_marches_make(struct rt_fit *f) {
 
 /* ---- a task */
 
-struct walk { /* of a task through its sweep */
-  const struct rt_fit *f;
-  const struct rt_march *m;
-  const struct nsl_march_form *form;
-  const struct rt_weighed *sweep;
-  struct rt_room *room;
-  uint64_t done, n_steps;
-};
-
-static void slots_set(struct walk *w, const struct nsl_code *code) {
-  struct rt_room *r = w->room;
+static void slots_set(struct rt_walk *w, const struct nsl_code *code) {
   uint64_t ring = (w->m->ring_mask + 1) * RT_BLOCK;
   for (uint32_t i = 0; i < code->n_bindings; i++) {
     uint64_t at = code->bindings[i].index;
-    r->slots[i] = NULL;
-    if (code->bindings[i].kind == NSL_SLOT_STATE) r->slots[i] = r->states + at * RT_BLOCK;
-    if (code->bindings[i].kind == NSL_SLOT_PARAM) r->slots[i] = r->params + at * RT_BLOCK;
-    if (code->bindings[i].kind == NSL_SLOT_RING) r->slots[i] = r->rings + at * ring;
-    if (code->bindings[i].kind == NSL_SLOT_SAMPLE) r->slots[i] = w->sweep->samples[at] + w->done;
+    w->slots[i] = NULL;
+    if (code->bindings[i].kind == NSL_SLOT_STATE) w->slots[i] = w->states + at * RT_BLOCK;
+    if (code->bindings[i].kind == NSL_SLOT_PARAM) w->slots[i] = w->params + at * RT_BLOCK;
+    if (code->bindings[i].kind == NSL_SLOT_RING) w->slots[i] = w->rings + at * ring;
+    if (code->bindings[i].kind == NSL_SLOT_TAPE) w->slots[i] = w->tape + at * RT_BLOCK;
+    if (code->bindings[i].kind == NSL_SLOT_SAMPLE) w->slots[i] = w->sweep->samples[at] + w->done;
   }
 }
 
-static struct nsl_env env_of(const struct walk *w) {
+void rt_walk_call(struct rt_walk *w, const struct nsl_code *code, uint64_t steps) {
   double dt = w->f->s->dt;
-  return (struct nsl_env){.slots = w->room->slots, .u = (double *)(uintptr_t)w->m->u, .step = w->done + 1, .count = RT_BLOCK,
-                          .t = (double)(w->done + 1) * dt, .dt = dt, .lag = w->m->lag, .ring_mask = w->m->ring_mask,
-                          .ring_row = RT_BLOCK};
-}
-
-static struct walk walk_begin(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
-                              struct rt_room *room) {
-  struct walk w = {.f = f, .m = m, .form = form, .sweep = &m->sweeps[trace], .room = room, .n_steps = f->traces[trace].n_steps};
-  memset(room->states, 0, (uint64_t)form->n_states * RT_BLOCK * sizeof *room->states);
-  memset(room->rings, 0, form->n_rings * (m->ring_mask + 1) * RT_BLOCK * sizeof *room->rings);
-  if (form->begin.kernel == NSL_NONE) return w;
-  slots_set(&w, &form->begin);
-  struct nsl_env env = env_of(&w);
-  env.step = 0;
-  env.t = 0;
-  rt_kernel(f->s, &form->begin)(&env);
-  return w;
-}
-
-static void walk_on(struct walk *w, uint64_t steps) {
   if (steps > w->n_steps - w->done) steps = w->n_steps - w->done;
-  slots_set(w, &w->form->march);
-  struct nsl_env env = env_of(w);
-  env.steps = steps;
-  rt_kernel(w->f->s, &w->form->march)(&env);
+  uint64_t step = w->done + (steps > 0);
+  slots_set(w, code);
+  struct nsl_env env = {.slots = w->slots, .u = (double *)(uintptr_t)w->m->u, .step = step, .steps = steps, .count = RT_BLOCK,
+                        .t = (double)step * dt, .dt = dt, .lag = w->m->lag, .ring_mask = w->m->ring_mask, .ring_row = RT_BLOCK,
+                        .tape_row = w->tape_row};
+  rt_kernel(w->f->s, code)(&env);
   w->done += steps;
+}
+
+struct rt_walk rt_walk_begin(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
+                             struct rt_room *room) {
+  struct rt_walk w = {.f = f, .m = m, .sweep = &m->sweeps[trace], .states = room->states, .rings = room->rings,
+                      .params = room->params, .slots = room->slots, .n_steps = f->traces[trace].n_steps};
+  memset(w.states, 0, (uint64_t)form->n_states * RT_BLOCK * sizeof *w.states);
+  memset(w.rings, 0, form->n_rings * (m->ring_mask + 1) * RT_BLOCK * sizeof *w.rings);
+  if (form->begin.kernel != NSL_NONE) rt_walk_call(&w, &form->begin, 0);
+  return w;
 }
 
 /* Lanes beyond the last place repeat it. */
@@ -244,11 +227,11 @@ static void directions_set(const struct rt_fit *f, const struct rt_task *t, uint
     }
 }
 
-static bool all_diverge(const struct walk *w) {
+bool rt_walk_diverges(const struct rt_walk *w) {
   for (uint32_t lane = 0; lane < RT_BLOCK; lane++) {
     bool good = true;
     for (uint32_t t = 0; t < w->m->def->n_terms; t++)
-      good &= isfinite(w->room->states[(uint64_t)w->m->def->terms[t].sum * RT_BLOCK + lane]) != 0;
+      good &= isfinite(w->states[(uint64_t)w->m->def->terms[t].sum * RT_BLOCK + lane]) != 0;
     if (good) return false;
   }
   return w->m->def->n_terms > 0;
@@ -294,10 +277,11 @@ struct crew {
 
 /* From begin to end, with the params that are set. */
 static int walk_all(struct crew *c, const struct rt_task *t, struct rt_room *room) {
-  struct walk w = walk_begin(c->f, t->march, t->march->forms[c->order], t->trace, room);
-  while (w.done < w.n_steps && !(w.done && all_diverge(&w))) {
+  const struct nsl_march_form *form = t->march->forms[c->order];
+  struct rt_walk w = rt_walk_begin(c->f, t->march, form, t->trace, room);
+  while (w.done < w.n_steps && !(w.done && rt_walk_diverges(&w))) {
     if (c->f->s->interrupt && *c->f->s->interrupt) return NSL_ESTOPPED;
-    walk_on(&w, CALL);
+    rt_walk_call(&w, &form->march, RT_CALL);
   }
   return 0;
 }
@@ -305,6 +289,7 @@ static int walk_all(struct crew *c, const struct rt_task *t, struct rt_room *roo
 static int task_run(struct crew *c, const struct rt_task *t, struct rt_room *room) {
   if (c->order != RT_GRADIENT || !t->march->along) {
     params_set(c->f, t->x, t->n, t->sweep, room);
+    if (c->order == RT_GRADIENT && t->march->reverse) return rt_back_run(c->f, t, room);
     int e = walk_all(c, t, room);
     if (!e) sums_take(c->f, c->order, t->march, room, t->sums);
     return e;
@@ -336,10 +321,10 @@ int rt_march_watch(struct rt_fit *f, const struct rt_march *m, uint32_t trace, u
                    void *context) {
   struct rt_room *room = &f->rooms[0];
   params_set(f, x, 1, sweep, room);
-  struct walk w = walk_begin(f, m, m->forms[RT_PLAIN], trace, room);
+  struct rt_walk w = rt_walk_begin(f, m, m->forms[RT_PLAIN], trace, room);
   if (!seen(context, 0, room->states)) return 0;
   while (w.done < w.n_steps) {
-    walk_on(&w, 1);
+    rt_walk_call(&w, &m->forms[RT_PLAIN]->march, 1);
     if (!seen(context, w.done, room->states)) return 0;
   }
   return 0;

@@ -72,6 +72,34 @@ static uint64_t march_along(const struct nsl_env *e) {
   return 0;
 }
 
+/* Back: tape of what was left over and the state before; adjoints of V, sum, then of the parameters. */
+static uint64_t march_record(const struct nsl_env *e) {
+  for (uint64_t k = 0; k < e->steps; k++)
+    for (int64_t i = e->first; i < e->first + e->count; i++) {
+      uint64_t at = k * e->tape_row + (uint64_t)i;
+      double old = slot(e, 4)[i], next = old * exp(-e->dt / slot(e, 2)[i]), r = next - slot(e, 0)[k];
+      slot(e, 6)[at] = r;
+      slot(e, 7)[at] = old;
+      slot(e, 4)[i] = next;
+      slot(e, 5)[i] += slot(e, 1)[k] * r * r;
+    }
+  return 0;
+}
+static uint64_t march_back(const struct nsl_env *e) {
+  for (uint64_t k = e->steps; k-- > 0;)
+    for (int64_t i = e->first; i < e->first + e->count; i++) {
+      uint64_t at = k * e->tape_row + (uint64_t)i;
+      double tau = slot(e, 2)[i], decay = exp(-e->dt / tau), by = slot(e, 4)[i] + slot(e, 5)[i] * 2 * slot(e, 1)[k] * slot(e, 6)[at];
+      slot(e, 8)[i] += by * slot(e, 7)[at] * decay * e->dt / (tau * tau);
+      slot(e, 4)[i] = by * decay;
+    }
+  return 0;
+}
+static uint64_t march_end(const struct nsl_env *e) {
+  for (int64_t i = e->first; i < e->first + e->count; i++) slot(e, 1)[i] += slot(e, 0)[i];
+  return 0;
+}
+
 enum { G_DT, G_SIZE, G_TAU, G_TAU_LO, G_TAU_HI, G_A, G_LOST, G_LO, G_HI, G_FROM, G_MEAN, G_LOSS, G_SLOPE, G_ALL };
 static double values[G_ALL] = {0.1, 1, 20, 1, 200, 5, 0.5, 0, 1, -1};
 
@@ -87,8 +115,8 @@ static uint64_t objective(const struct nsl_env *e) {
 }
 
 /* ---- tables */
-enum { K_FIT_SETUP, K_BEGIN, K_BEGIN_GRADIENT, K_MARCH, K_MARCH_GRADIENT, K_MARCH_CURVATURE, K_OBJECTIVE, K_BEGIN_ALONG, K_MARCH_ALONG };
-static nsl_kernel_fn *const kernels[] = {setup, begin, begin_gradient, march, march_gradient, march_curvature, objective, begin_along, march_along};
+enum { K_FIT_SETUP, K_BEGIN, K_BEGIN_GRADIENT, K_MARCH, K_MARCH_GRADIENT, K_MARCH_CURVATURE, K_OBJECTIVE, K_BEGIN_ALONG, K_MARCH_ALONG, K_RECORD, K_BACK, K_END };
+static nsl_kernel_fn *const kernels[] = {setup, begin, begin_gradient, march, march_gradient, march_curvature, objective, begin_along, march_along, march_record, march_back, march_end};
 static struct nsl_level level = {.cpu = "x86-64", .x86_level = 1, .kernels = kernels, .hot = hot_c};
 
 static const struct nsl_binding begin_b[] = {{NSL_SLOT_STATE, S_V}, {NSL_SLOT_PARAM, AMPLITUDE}, {NSL_SLOT_STATE, S_DV + 1}};
@@ -102,6 +130,10 @@ static const struct nsl_binding begin_along_b[] = {{NSL_SLOT_STATE, 0}, {NSL_SLO
 static const struct nsl_binding along_b[] = {{NSL_SLOT_SAMPLE, 0}, {NSL_SLOT_SAMPLE, 1}, {NSL_SLOT_PARAM, TAU}, {NSL_SLOT_PARAM, AMPLITUDE},
                                              {NSL_SLOT_STATE, 0},  {NSL_SLOT_STATE, 1},  {NSL_SLOT_STATE, 2},   {NSL_SLOT_STATE, 3},
                                              {NSL_SLOT_PARAM, N_FREE + TAU}};
+static const struct nsl_binding back_b[] = {{NSL_SLOT_SAMPLE, 0}, {NSL_SLOT_SAMPLE, 1}, {NSL_SLOT_PARAM, TAU}, {NSL_SLOT_PARAM, AMPLITUDE},
+                                            {NSL_SLOT_STATE, 0},  {NSL_SLOT_STATE, 1},  {NSL_SLOT_TAPE, 0},    {NSL_SLOT_TAPE, 1},
+                                            {NSL_SLOT_STATE, 2 + TAU}};
+static const struct nsl_binding end_b[] = {{NSL_SLOT_STATE, 0}, {NSL_SLOT_STATE, 2 + AMPLITUDE}};
 static const struct nsl_state states[] = {{.name = "V", .unit = "mV", .unit_scale = 1, .place = "f.nsl:1:1", .method = "exact"}};
 static const struct nsl_class classes[] = {
     {.name = "cell", .n_states = 1, .states = states, .init = NO_CODE, .derive = NO_CODE, .step = NO_CODE, .finish = NO_CODE, .lumped = NO_CODE}};
@@ -306,15 +338,17 @@ static void test_threads(void) {
 }
 
 static void test_ways(void) {
-  double value[3], far = 0;
+  double value[4], far = 0;
   const struct nsl_march_form gradient = marches[0].gradient, along = {{K_BEGIN_ALONG, 4, begin_along_b}, {K_MARCH_ALONG, 9, along_b}, 4, 0};
   tables(1);
   stages[0] = stage_of("", NSL_OPTIMIZER_LBFGS, lbfgs, 3, 3);
-  for (int i = 0; i < 3; i++) {
+  data_write("one.csv", 3, 7, 0.1, 9000); /* so long that the way back has segments */
+  for (int i = 0; i < 4; i++) {
     char arguments[20];
     snprintf(arguments, sizeof arguments, "--out way%d", i);
     if (i) marches[0].gradient.march.kernel = NSL_NONE;
     if (i == 1) marches[0].direction = along;
+    if (i == 3) marches[0].reverse = (struct nsl_march_back){{K_RECORD, 8, back_b}, {K_BACK, 9, back_b}, {K_END, 2, end_b}, 2, 2 + N_FREE};
     int status = run(arguments, 0);
     struct json_object *o = json_of(arguments + 6);
     value[i] = status ? NAN : num(item(key(o, "free"), 0), "value");
@@ -323,8 +357,10 @@ static void test_ways(void) {
     json_object_put(o);
   }
   marches[0].gradient = gradient;
-  ok(far < 1e-6 && fabs(value[0] - 7) < 0.1, "gradients by forward mode, along directions and from the Gauss-Newton form: tau = %.9g, %.9g, %.9g", value[0],
-     value[1], value[2]);
+  marches[0].reverse.back.kernel = NSL_NONE;
+  data_write("one.csv", 3, 7, 0.1, 400);
+  ok(far < 1e-6 && fabs(value[0] - 7) < 0.1, "gradients by forward mode, along directions, from the Gauss-Newton form, by reverse mode: tau = %.9g, %.9g, %.9g, %.9g", value[0],
+     value[1], value[2], value[3]);
 }
 
 static void test_adam(void) {

@@ -1,0 +1,33 @@
+/* One march through one sweep with the places of a block in its lanes: what fit_march.c and fit_back.c share. */
+#ifndef NSL_RUNTIME_FIT_WALK_H
+#define NSL_RUNTIME_FIT_WALK_H
+
+#include "runtime/fit.h"
+
+enum { RT_CALL = 4096 }; /* most steps of a call */
+
+struct rt_room { /* of a thread: what a task needs */
+  double *states, *params, *rings;
+  void **slots;
+  double *tape, *kept, *adjoints, *adjoint_rings; /* reverse mode: fit_back.c */
+};
+
+struct rt_walk {
+  const struct rt_fit *f;
+  const struct rt_march *m;
+  const struct rt_weighed *sweep;
+  double *states, *rings, *tape, *params;
+  void **slots;
+  uint64_t tape_row, done, n_steps;
+};
+struct rt_walk rt_walk_begin(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
+                             struct rt_room *room);
+/* Runs a kernel over `steps` steps behind those that are done; 0: begin and end. */
+void rt_walk_call(struct rt_walk *w, const struct nsl_code *code, uint64_t steps);
+bool rt_walk_diverges(const struct rt_walk *w); /* in all lanes */
+
+/* fit_back.c */
+int rt_back_room(struct rt_fit *f, struct rt_room *room);
+int rt_back_run(struct rt_fit *f, const struct rt_task *t, struct rt_room *room); /* after the params are set */
+
+#endif
