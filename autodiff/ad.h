@@ -48,6 +48,9 @@ void ad_graph_edge(AdGraph *g, uint32_t to, AdEdge e); /* added to an edge that 
 void ad_graph_solve(AdGraph *g);                       /* makes the instructions at the end of b->k */
 IrVal *ad_graph_row(AdGraph *g, uint32_t sink);        /* solved: by seed; IR_NONE: 0 */
 
+/* ---- tidy.c: both passes of it for the instructions of one kernel from `from` on; those before keep their bits */
+IrKernel *ad_tidy_from(const IrKernel *k, IrVal from, Arena *out, Session *s);
+
 /* ---- forward.c */
 /* `begin` and `march` with the derivatives by PARAM 0 … n_params-1 of all states that depend on them. State i has its own by
  * parameter k at n_states + i * n_params + k; rings likewise. */

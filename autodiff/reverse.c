@@ -73,6 +73,7 @@ static void stores(IrBuild *b, const IrCopy *c) {
 static IrKernel *with_weights(Back *w, IrBuild *b) {
   IrCopy c = ir_copy_of(b, w->plain);
   ir_copy_run(&c);
+  IrVal first = b->k->ins.n; /* above it stands the march, whose bits must stay */
   linearize(w, b, c.map);
   stores(b, &c);
   for (uint32_t i = 0; i < w->linear.edges.n; i++) {
@@ -82,7 +83,8 @@ static IrKernel *with_weights(Back *w, IrBuild *b) {
     IrVal v = ad_linear_weight(&w->linear, e);
     ir_store(b, ir_slot(b, SLOT_TAPE, i, (Name){0}, IR_REAL, b->k->ins.at[v].dim), v);
   }
-  return pass(w->r->s, w->r->arena, b->k, ir_pass_cse);
+  IrKernel *k = pass(w->r->s, w->r->arena, pass(w->r->s, w->r->arena, b->k, ir_pass_cse), ir_pass_dce);
+  return pass(w->r->s, w->r->arena, ad_tidy_from(k, first, w->r->arena, w->r->s), ir_pass_cse);
 }
 
 static bool is_weight(const IrKernel *k, const IrIns *ins) {

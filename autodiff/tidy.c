@@ -29,8 +29,7 @@ static bool *steady_values(const IrKernel *k, Arena *a) {
 static bool is_one(const IrKernel *k, IrVal v) { return k->ins.at[v].op == IR_CONST && k->ins.at[v].num == 1; }
 
 /* The reciprocal of a divisor is made where it is first divided by; one made within a loop does not serve behind it. */
-static IrKernel *reciprocals_kernel(const IrKernel *k, Arena *out, Session *s) {
-  if (!ir_kernel_over_time(k->kind)) return ir_kernel_copy(k, out);
+static IrKernel *reciprocals_from(const IrKernel *k, IrVal from, Arena *out, Session *s) {
   IrRewrite r = ir_rewrite(k, out, s);
   const bool *steady = steady_values(k, out);
   const uint32_t *loops = ir_loops(k, out);
@@ -38,15 +37,18 @@ static IrKernel *reciprocals_kernel(const IrKernel *k, Arena *out, Session *s) {
   IrVal *per = NEW_ARRAY(out, IrVal, k->ins.n + 1);
   for (IrVal i = 0; i < k->ins.n; i++) {
     per[i] = IR_NONE;
-    if (k->ins.at[i].op == IR_DIV) times[k->ins.at[i].arg[1]]++;
+    if (k->ins.at[i].op == IR_DIV && i >= from) times[k->ins.at[i].arg[1]]++;
   }
   for (IrVal i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
     IrVal by = ins->arg[1];
-    bool worth = ins->op == IR_DIV && (steady[by] ? !steady[ins->arg[0]] : times[by] > 1);
+    bool worth = ins->op == IR_DIV && i >= from && (steady[by] ? !steady[ins->arg[0]] : times[by] > 1);
     ir_rewrite_at(&r, i);
+    worth |= ins->op == IR_DIV && i >= from && per[by] != IR_NONE; /* it is there */
     if (!worth) {
       ir_rewrite_copy(&r, i);
+      if (ins->op == IR_DIV && i < from && is_one(k, ins->arg[0]) && dim_none(k->ins.at[ins->arg[0]].dim) && !loops[i])
+        per[by] = r.map[i];
       continue;
     }
     if (per[by] == IR_NONE || (made_in[by] && made_in[by] != loops[i])) {
@@ -58,6 +60,10 @@ static IrKernel *reciprocals_kernel(const IrKernel *k, Arena *out, Session *s) {
                    : ir_op2(&r.b, IR_MUL, r.map[ins->arg[0]], per[by]);
   }
   return r.b.k;
+}
+
+static IrKernel *reciprocals_kernel(const IrKernel *k, Arena *out, Session *s) {
+  return ir_kernel_over_time(k->kind) ? reciprocals_from(k, 0, out, s) : ir_kernel_copy(k, out);
 }
 
 IrModule *ad_pass_reciprocals(const IrModule *in, Arena *out, Session *s) {
@@ -90,8 +96,7 @@ static IrVal contracted(IrRewrite *r, const Contract *c, IrVal i) {
   return ir_op3(&r->b, IR_FMA, ir_rewrite_arg(r, x, 0), ir_rewrite_arg(r, x, 1), rest);
 }
 
-static IrKernel *contract_kernel(const IrKernel *k, Arena *out, Session *s) {
-  if (!ir_kernel_over_time(k->kind)) return ir_kernel_copy(k, out);
+static IrKernel *contract_from(const IrKernel *k, IrVal from, Arena *out, Session *s) {
   IrRewrite r = ir_rewrite(k, out, s);
   uint32_t *uses = NEW_ARRAY(out, uint32_t, k->ins.n + 1);
   for (IrVal i = 0; i < k->ins.n; i++)
@@ -99,10 +104,18 @@ static IrKernel *contract_kernel(const IrKernel *k, Arena *out, Session *s) {
   Contract c = {k, uses, ir_loops(k, out), steady_values(k, out)};
   for (IrVal i = 0; i < k->ins.n; i++) {
     ir_rewrite_at(&r, i);
-    r.map[i] = contracted(&r, &c, i);
+    r.map[i] = i < from ? IR_NONE : contracted(&r, &c, i);
     if (r.map[i] == IR_NONE) ir_rewrite_copy(&r, i);
   }
   return r.b.k;
 }
 
+static IrKernel *contract_kernel(const IrKernel *k, Arena *out, Session *s) {
+  return ir_kernel_over_time(k->kind) ? contract_from(k, 0, out, s) : ir_kernel_copy(k, out);
+}
+
 IrModule *ad_pass_contract(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, contract_kernel); }
+
+IrKernel *ad_tidy_from(const IrKernel *k, IrVal from, Arena *out, Session *s) {
+  return contract_from(reciprocals_from(k, from, out, s), from, out, s);
+}
