@@ -14,6 +14,9 @@ extern const uint32_t ad_n_passes;
  * behind that pass; NULL, or a pass of ir/: runs all. */
 IrModule *ad_pipeline(Session *s, IrModule *m, const char *after);
 
+/* Behind ir_explain: what was chosen for the fits of the module, and why. */
+void ad_explain(Session *s, const IrModule *m, FILE *out, bool json);
+
 #define PASS(name, function, exact, doc) IrModule *function(const IrModule *in, Arena *out, Session *s);
 #include "autodiff/passes.def"
 #undef PASS

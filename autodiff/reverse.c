@@ -275,14 +275,23 @@ static bool *sums_of(const IrMarch *m, Arena *a) {
   return sums;
 }
 
+/* Asked for, or to be chosen by a stage that needs gradients. */
+static bool wanted(const IrFit *f) {
+  bool some = f->fit->gradient == GRADIENT_REVERSE;
+  for (uint32_t i = 0; i < f->stages.n && f->fit->gradient == GRADIENT_CHOSEN; i++)
+    some |= f->stages.at[i].stage->by != OPTIMIZER_LM && f->stages.at[i].stage->by != OPTIMIZER_CMAES;
+  return some;
+}
+
 IrModule *ad_pass_reverse(const IrModule *in, Arena *out, Session *s) {
   IrModule *m = ir_module_copy(s, in, out);
   for (uint32_t i = 0; i < m->fits.n; i++)
     for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) {
       const IrFit *f = m->fits.at[i];
       IrMarch *march = f->marches.at[k];
-      if (f->fit->gradient != GRADIENT_REVERSE) continue;
+      if (!wanted(f)) continue;
       IrVal loop = ad_has_loops(march->plain.march);
+      if (loop != IR_NONE && f->fit->gradient == GRADIENT_CHOSEN) continue;
       if (loop != IR_NONE) {
         diag_not_supported(s, march->plain.march->ins.at[loop].span, "`gradient = reverse` through a method that chooses its steps",
                            "Take forward mode, `gradient = forward`, or a method of fixed steps.");

@@ -450,7 +450,7 @@ void ir_explain(Session *s, const IrModule *m, FILE *out, bool json) {
       for (uint32_t k = 0; k < m->experiments.at[j]->populations.n; k++)
         if (m->experiments.at[j]->populations.at[k].class == m->classes.at[i])
           e.x = m->experiments.at[j], e.g = g[j];
-    explain_class(&e, m->classes.at[i]);
+    if (m->classes.at[i]->init) explain_class(&e, m->classes.at[i]); /* those of fits have none: autodiff/explain.c */
   }
   for (uint32_t i = 0; i < m->experiments.n; i++) {
     e.x = m->experiments.at[i];

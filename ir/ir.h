@@ -305,6 +305,7 @@ typedef struct {
   VEC(IrTerm) terms;
   IrMarchForm plain, gradient, direction, curvature;
   IrMarchBack reverse;
+  Name way, reason;        /* of gradients, for explain; empty: nobody needs them */
 } IrMarch;
 typedef struct {
   const MStage *stage;

@@ -10,6 +10,7 @@ int cmd_explain(int argc, char **argv) {
     tool_begin(&c, &options);
     bool one = tool_compile(&c, options.files.at[i]);
     if (one) ir_explain(c.s, c.module, stdout, options.json);
+    if (one) ad_explain(c.s, c.module, stdout, options.json);
     good &= one;
     tool_end(&c);
   }

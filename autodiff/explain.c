@@ -1,0 +1,98 @@
+/* What was chosen for fits, and why, for `nslc explain`. */
+#include "autodiff/ad.h"
+#include "lang/session.h"
+
+typedef struct {
+  Session *s;
+  FILE *out;
+  bool json;
+  const IrFit *f;
+} Explain;
+
+static const char *str(const Explain *e, Name n) { return name_none(n) ? "" : name_str(e->s, n); }
+
+static void quoted(Explain *e, const char *key, const char *text) {
+  fprintf(e->out, ",\"%s\":\"", key);
+  for (const char *c = text; *c; c++) {
+    if (*c == '"' || *c == '\\') fputc('\\', e->out);
+    fputc((unsigned char)*c < 32 ? ' ' : *c, e->out);
+  }
+  fputc('"', e->out);
+}
+
+static void line(Explain *e, const char *fact, const char *name, const char *value, const char *reason) {
+  if (!e->json) {
+    fprintf(e->out, "  %-8s %-12s %-20s %s\n", fact, name, value, reason);
+    return;
+  }
+  fprintf(e->out, "{\"fact\":\"fit %s\"", fact);
+  quoted(e, "fit", str(e, e->f->fit->name));
+  quoted(e, "name", name);
+  quoted(e, "value", value);
+  quoted(e, "reason", reason);
+  fputs("}\n", e->out);
+}
+
+static uint32_t operations(const IrKernel *k) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; k && i < k->ins.n; i++) {
+    IrOp op = (IrOp)k->ins.at[i].op;
+    n += op != IR_CONST && op != IR_LOAD && op != IR_STORE;
+  }
+  return n;
+}
+
+static void form(Explain *e, const char *what, const IrMarchForm *p, const char *reason) {
+  if (!p->march) return;
+  const char *size = arena_printf(e->s->arena, "%u operations", operations(p->march));
+  const char *more = p->n_rings ? arena_printf(e->s->arena, ", %u ring%s", p->n_rings, p->n_rings == 1 ? "" : "s") : "";
+  line(e, "kernel", what, size, arena_printf(e->s->arena, "a step, with %u numbers%s for each start%s%s", p->n_states, more,
+                                             reason[0] ? "; " : "", reason));
+}
+
+static void back(Explain *e, const IrMarchBack *p, const char *reason) {
+  if (!p->back) return;
+  const char *size = arena_printf(e->s->arena, "%u + %u operations", operations(p->record), operations(p->back));
+  line(e, "kernel", "way back", size,
+       arena_printf(e->s->arena, "a step, with %u numbers on the tape, which is kept for one segment of the time at once; %s", p->n_tape, reason));
+}
+
+static void march(Explain *e, const IrMarch *m) {
+  Arena *a = e->s->arena;
+  const char *what = name_none(m->given) ? "free run" : arena_printf(a, "given %s", str(e, m->given));
+  line(e, "march", what, arena_printf(a, "%u states", m->class->states.n),
+       name_none(m->given) ? "the neuron runs by itself, driven as declared" : "the recording drives this state; the others follow it");
+  for (uint32_t i = 0; i < m->class->states.n; i++) {
+    const IrState *st = &m->class->states.at[i];
+    if (!st->counter && name_none(st->failure)) line(e, "state", str(e, st->var->name), str(e, st->method), str(e, st->reason));
+  }
+  for (uint32_t i = 0; i < m->terms.n; i++) line(e, "term", "", str(e, m->terms.at[i].term->text), "");
+  form(e, "values", &m->plain, "");
+  form(e, "gradient", &m->gradient, str(e, m->reason));
+  form(e, "direction", &m->direction, str(e, m->reason));
+  back(e, &m->reverse, str(e, m->reason));
+  form(e, "squares", &m->curvature, "the Gauss-Newton matrix, for Levenberg-Marquardt steps and uncertainties");
+}
+
+static void stage(Explain *e, const IrStage *p) {
+  Arena *a = e->s->arena;
+  static const char *const names[OPTIMIZER_COUNT] = {
+#define OPTIMIZER(id, name, squares, doc) [OPTIMIZER_##id] = name,
+#define OPTION(id, name, least, most, given, doc)
+#include "lang/optimizers.def"
+#undef OPTIMIZER
+#undef OPTION
+  };
+  const MStage *m = p->stage;
+  const char *starts = m->starts ? arena_printf(a, "from %u starts", m->starts) : "from where the stage before has ended";
+  line(e, "stage", str(e, m->name), names[m->by], m->starts || p != e->f->stages.at ? starts : "from the declared values");
+  for (uint32_t i = 0; i < p->marches.n; i++) march(e, e->f->marches.at[p->marches.at[i]]);
+}
+
+void ad_explain(Session *s, const IrModule *m, FILE *out, bool json) {
+  for (uint32_t i = 0; i < m->fits.n; i++) {
+    Explain e = {.s = s, .out = out, .json = json, .f = m->fits.at[i]};
+    if (!json) fprintf(out, "\nfit %s\n", str(&e, e.f->fit->name));
+    for (uint32_t k = 0; k < e.f->stages.n; k++) stage(&e, &e.f->stages.at[k]);
+  }
+}
