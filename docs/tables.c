@@ -138,6 +138,28 @@ static void print_measures(void) {
 #undef MEASURE
 }
 
+static void option_row(const char *optimizer, const char *name, double least, double most, double given, const char *doc) {
+  printf("| `%s` | `%s` | %.10g | %.10g to %.10g | ", optimizer, name, given, least, most);
+  cell(doc);
+  puts(" |");
+}
+
+static void print_optimizers(void) {
+  puts("\n## Optimizers of fits\n\n| optimizer | objective | |\n|---|---|---|");
+#define OPTIMIZER(id, name, squares, doc) printf("| `%s` | %s | %s |\n", name, squares ? "a sum of squares" : "any", doc);
+#define OPTION(id, name, least, most, given, doc)
+#include "lang/optimizers.def"
+#undef OPTIMIZER
+#undef OPTION
+  puts("\n| optimizer | option | left out | range | |\n|---|---|---|---|---|");
+  const char *optimizer = "";
+#define OPTIMIZER(id, name, squares, doc) optimizer = name;
+#define OPTION(id, name, least, most, given, doc) option_row(optimizer, name, least, most, given, doc);
+#include "lang/optimizers.def"
+#undef OPTIMIZER
+#undef OPTION
+}
+
 static void print_options(void) {
   puts("\n## Options of a program\n\nOf a built program, and of `nslc run FILE -- …`:\n\n| option | |\n|---|---|");
 #define OPTION(text, argument, function, doc) row2(*argument ? text " " argument : text, doc);
@@ -160,6 +182,7 @@ int main(void) {
   print_functions();
   print_sources();
   print_measures();
+  print_optimizers();
   print_options();
   print_codes();
   return 0;
