@@ -32,7 +32,8 @@ static MExpr *term_add(FitContext *f, MTerm *term, const AstCall *call, Dim dim)
   term->from = f->from;
   term->to = f->to;
   term->global = global;
-  *global = (MGlobal){.path = term->text, .index = UINT32_MAX, .dim = dim, .unit_scale = 1, .span = call->head.span};
+  Name path = name_fmt(f->s, "term%u", f->stage->terms.n + 1);
+  *global = (MGlobal){.path = path, .index = UINT32_MAX, .dim = dim, .unit_scale = 1, .span = call->head.span};
   vec_push(f->s->arena, &f->stage->terms, term);
   return expr_global(f->c, global, call->head.span);
 }

@@ -411,7 +411,7 @@ static void print_recording(const Print *p, const MRecording *r) {
 }
 
 static void print_term(const Print *p, const MTerm *t) {
-  fprintf(p->out, "    term \"%s\" ", text_of(p, t->global->path));
+  fprintf(p->out, "    %s", text_of(p, t->global->path));
   print_unit(p, t->global->dim);
   if (t->kind == TERM_RESIDUAL) {
     fprintf(p->out, " residual of %s given sample%u", text_of(p, t->state->name), t->column);
