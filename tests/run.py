@@ -15,7 +15,7 @@ def main():
         sys.exit(__doc__)
     build, options = sys.argv[1], sys.argv[2:]
     if not any(o.startswith("--suite") for o in options):
-        options = ["--no-suite", "long"] + options
+        options = ["--no-suite", "long", "--timeout-multiplier", "3"] + options
     junit = os.path.join(build, "meson-logs", "testlog.junit.xml")
     if os.path.exists(junit):
         os.remove(junit)

@@ -59,10 +59,14 @@ def main():
         if first is None:
             continue
         t.check(first[2] > 0, f"{name}: spikes at all ({first[2]})")
+        program = {precision: t.path(f"{name}-{precision}") for precision in ("f64", "f32")}
+        built = [call(NSLC, "build", path, "-o", program[p], "--precision", p) for p in program]
+        if not t.check(all(p.returncode == 0 for p in built), f"{name}: build, float64 and float32", built[0].stderr + built[1].stderr):
+            continue
         for n in (2, 3):
-            other = one(t, name, f"nslc run, {n} threads", [NSLC, "run", path, "--"], ["--threads", str(n), *options])
-            t.check(other == first, f"{name}: {n} threads as 1", f"{other} against {first}")
-        other = one(t, name, "rows made anew", [NSLC, "run", path, "--"], ["--threads", "2", "--connectivity", "procedural", *options])
+            other = one(t, name, f"{n} threads", [program["f64"]], ["--threads", str(n), *options])
+            t.check(other == first, f"{name}: built, {n} threads as nslc run, 1 thread", f"{other} against {first}")
+        other = one(t, name, "rows made anew", [program["f64"]], ["--threads", "2", "--connectivity", "procedural", *options])
         t.check(other == first, f"{name}: rows made anew at each spike as stored ones", f"{other} against {first}")
         if OTHER:
             other = one(t, name, "nslc of another compiler", [OTHER, "run", path, "--"], ["--threads", "2", *options])
@@ -73,15 +77,14 @@ def main():
             if flag not in flags:
                 t.skip(f"{name}: build {what}", f"this processor has no {flag}")
                 continue
-            program = t.path(name)
-            p = call(NSLC, "build", path, "-o", program, *build)
+            p = call(NSLC, "build", path, "-o", t.path(name), *build)
             if not t.check(p.returncode == 0, f"{name}: build {what}", p.stderr):
                 continue
-            other = one(t, name, what, [program], ["--threads", "2", *options])
+            other = one(t, name, what, [t.path(name)], ["--threads", "2", *options])
             t.check(other == first, f"{name}: program built for {what} as nslc run", f"{other} against {first}")
-        pair = [one(t, name, f"f32, {n} threads", [NSLC, "run", path, "--"], ["--precision", "f32", "--threads", str(n), *options])
-                for n in (1, 2)]
-        t.check(pair[0] == pair[1] and pair[0] is not None, f"{name}: float32 on 1 and 2 threads", pair)
+        pair = [one(t, name, f"f32, {n} threads", command, ["--threads", str(n), *options])
+                for n, command in ((1, [NSLC, "run", path, "--", "--precision", "f32"]), (2, [program["f32"]]))]
+        t.check(pair[0] == pair[1] and pair[0] is not None, f"{name}: float32, nslc run on 1 and built on 2 threads", pair)
         t.check(pair[0] is not None and pair[0][0] != first[0], f"{name}: float32 is another trajectory than float64")
     t.done()
 
