@@ -4,6 +4,7 @@
 #include "lang/model.h"
 #include "tests/fuzz/fuzz.h"
 #ifdef LOWER
+#include "autodiff/ad.h"
 #include "ir/ir.h"
 #endif
 
@@ -20,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 #ifdef LOWER
     Arena *a = arena_new();
     IrModule *module = s->errors ? NULL : ir_lower(s, a, m);
-    if (module && !s->errors) ir_pipeline(s, module, NULL);
+    if (module && !s->errors) module = ir_pipeline(s, module, NULL);
+    if (module && !s->errors) ad_pipeline(s, module, NULL);
     arena_free(a);
 #endif
   }
