@@ -82,11 +82,24 @@ static unsigned value_allow(VarKind kind, bool draw) {
   return 0;
 }
 
-/* The unit of output: as declared, else the coherent one. */
+/* The unit in which a param's value is written; of an array, the first one's. */
+static Name value_unit(const AstItem *item) {
+  const Ast *ast = item->value;
+  while (ast && ast->kind == AST_LIST && AST_AS(ListExpr, ast)->items.n) ast = AST_AS(ListExpr, ast)->items.at[0];
+  if (ast && ast->kind == AST_UNARY) ast = AST_AS(Unary, ast)->arg;
+  if (!ast || ast->kind != AST_NUMBER || !AST_AS(Number, ast)->unit) return (Name){0};
+  return AST_AS(Unit, AST_AS(Number, ast)->unit)->text;
+}
+
+/* The unit of output: as declared; of a param, as its value is written; else the coherent one. */
 static void var_unit(Comp *k, MVar *var, const AstItem *item) {
   Unit unit;
+  Name written = var->kind == VAR_PARAM && item && !item->unit ? value_unit(item) : (Name){0};
   if (item && item->unit && check_unit(k->c, item->unit, &unit)) {
     var->unit = AST_AS(Unit, item->unit)->text;
+    var->unit_scale = unit.scale;
+  } else if (!name_none(written) && !unit_parse_quiet(name_str(k->s, written), &unit) && dim_eq(unit.dim, var->dim) && unit.offset == 0) {
+    var->unit = written;
     var->unit_scale = unit.scale;
   } else {
     var->unit = name_z(k->s, dim_coherent_unit(k->s, var->dim));

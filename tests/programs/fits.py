@@ -7,8 +7,9 @@ import shutil
 
 from tap import EXAMPLES, NSLC, Tap, call
 
-TRUTH = {"recover_traub": {"g_Na": 1.0, "g_K": 0.3, "g_L": 0.001, "C": 0.01, "E_Na": 50, "E_K": -90, "E_L": -67, "V_T": -63},
-         "recover_squid": {"g_Na": 1.2, "g_K": 0.36, "g_L": 0.003, "C": 0.01, "E_Na": 50, "E_K": -77, "E_L": -54.387, "shift": 0}}
+# mS/cm^2, uF/cm^2, mV, as the params are written
+TRUTH = {"recover_traub": {"g_Na": 100, "g_K": 30, "g_L": 0.1, "C": 1, "E_Na": 50, "E_K": -90, "E_L": -67, "V_T": -63},
+         "recover_squid": {"g_Na": 120, "g_K": 36, "g_L": 0.3, "C": 1, "E_Na": 50, "E_K": -77, "E_L": -54.387, "shift": 0}}
 SHIFTS = 8  # mV: what an error of a shift is measured by
 
 DECAY = """language 1
