@@ -338,17 +338,18 @@ static void test_threads(void) {
 }
 
 static void test_ways(void) {
+  enum { WIDE = 64 }; /* a tape of so many values, of which two are used, and so many steps: the way back has segments */
   double value[4], far = 0;
   const struct nsl_march_form gradient = marches[0].gradient, along = {{K_BEGIN_ALONG, 4, begin_along_b}, {K_MARCH_ALONG, 9, along_b}, 4, 0};
   tables(1);
   stages[0] = stage_of("", NSL_OPTIMIZER_LBFGS, lbfgs, 3, 3);
-  data_write("one.csv", 3, 7, 0.1, 9000); /* so long that the way back has segments */
+  data_write("one.csv", 3, 7, 0.1, 9000);
   for (int i = 0; i < 4; i++) {
     char arguments[20];
     snprintf(arguments, sizeof arguments, "--out way%d", i);
     if (i) marches[0].gradient.march.kernel = NSL_NONE;
     if (i == 1) marches[0].direction = along;
-    if (i == 3) marches[0].reverse = (struct nsl_march_back){{K_RECORD, 8, back_b}, {K_BACK, 9, back_b}, {K_END, 2, end_b}, 2, 2 + N_FREE};
+    if (i == 3) marches[0].reverse = (struct nsl_march_back){{K_RECORD, 8, back_b}, {K_BACK, 9, back_b}, {K_END, 2, end_b}, WIDE, 2 + N_FREE};
     int status = run(arguments, 0);
     struct json_object *o = json_of(arguments + 6);
     value[i] = status ? NAN : num(item(key(o, "free"), 0), "value");
