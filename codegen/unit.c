@@ -5,11 +5,14 @@
  *
  * Nothing here allows reassociation, contraction or reciprocals: the bits at opt 0 and 2 and at all levels
  * are the same. */
+#include <pthread.h>
 #include <string.h>
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
+#include <llvm/Config/llvm-config.h>
 
 #include "codegen/unit.h"
 
@@ -22,7 +25,17 @@ const CgTarget cg_targets[TARGETS] = {
 
 static const char triple[] = "x86_64-pc-linux-gnu";
 
+/* Instructions are scheduled from the top down. From both ends, as LLVM does by itself, it sees few registers in use, and
+ * leaves one exponential's chain behind another, further apart than the processor looks ahead; and it spills more. Steps of
+ * neurons take 0 to 5 % less time at v4, 5 to 18 % less at v3; kernels of fits up to 20 % less. */
+static void llvm_options(void) {
+  static const char *const words[] = {"nslc", LLVM_VERSION_MAJOR < 20 ? "-misched-topdown" : "-misched-prera-direction=topdown"};
+  LLVMParseCommandLineOptions(COUNT_OF(words), words, "");
+}
+
 void cg_llvm_start(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT; /* LLVM's options belong to the process */
+  pthread_once(&once, llvm_options);
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
