@@ -21,6 +21,14 @@ void ad_explain(Session *s, const IrModule *m, FILE *out, bool json);
 #include "autodiff/passes.def"
 #undef PASS
 
+/* ---- choose.c: what the stages of a fit ask of a march */
+typedef struct {
+  bool curvature, gradient; /* by their optimizers */
+  bool certain;             /* it is of the last stage, whose curvature gives the uncertainties, if it has one */
+  double starts;            /* most of them at once */
+} AdNeeds;
+AdNeeds ad_needs(const IrFit *f, uint32_t march);
+
 /* ---- eliminate.c: derivatives of sinks by seeds, by eliminating what lies between */
 typedef enum {
   AD_SEED,
@@ -66,6 +74,7 @@ typedef struct {
   bool *depends;                        /* [n_states][n_params], then [n_rings][n_params]: structure, found by the passes over it */
   const IrMarch *curvature;             /* its terms' roots get their products; NULL: none */
   uint32_t n_added;                     /* states behind all tangents: those products */
+  bool quiet, failed;                   /* an op without a derivative: said, or (quiet) only noted here */
 } AdForward;
 IrKernel *ad_forward_kernel(AdForward *f, const IrKernel *k, Name name);
 

@@ -35,14 +35,8 @@ static bool by_squares(const MStage *stage) {
   return squares[stage->by];
 }
 
-typedef struct {
-  bool curvature, gradient; /* what stages ask for */
-  double starts;            /* most of them at once */
-} Needs;
-
-/* The last stage's curvature gives the uncertainties. */
-static Needs needs_of(const IrFit *f, uint32_t march) {
-  Needs n = {.starts = 1};
+AdNeeds ad_needs(const IrFit *f, uint32_t march) {
+  AdNeeds n = {.starts = 1};
   double starts = 1;
   for (uint32_t i = 0; i < f->stages.n; i++) {
     const MStage *stage = f->stages.at[i].stage;
@@ -51,7 +45,8 @@ static Needs needs_of(const IrFit *f, uint32_t march) {
     for (uint32_t k = 0; k < f->stages.at[i].marches.n; k++) uses |= f->stages.at[i].marches.at[k] == march;
     if (!uses) continue;
     if (starts > n.starts) n.starts = starts;
-    n.curvature |= by_squares(stage) || i + 1 == f->stages.n;
+    n.curvature |= by_squares(stage);
+    n.certain |= i + 1 == f->stages.n;
     n.gradient |= !by_squares(stage) && stage->by != OPTIMIZER_CMAES;
   }
   return n;
@@ -75,8 +70,8 @@ static void keep(IrMarch *m, Way way) {
 
 static void choose(Session *s, Arena *a, const IrFit *f, uint32_t at) {
   IrMarch *m = f->marches.at[at];
-  Needs n = needs_of(f, at);
-  if (!n.curvature) drop(&m->curvature);
+  AdNeeds n = ad_needs(f, at);
+  if (!n.curvature && !n.certain) drop(&m->curvature);
   if (!n.gradient) {
     keep(m, WAYS);
     return;

@@ -291,7 +291,8 @@ IrKernel *ad_forward_kernel(AdForward *f, const IrKernel *k, Name name) {
     slot->alike = (slot->kind == SLOT_PARAM && slot->index < f->n_free) || (slot->kind == SLOT_STATE && slot->index < f->n_states) ||
                   (slot->kind == SLOT_RING && slot->index < f->n_rings);
   }
-  if (w.why) diag_no_gradient(f->s, k->ins.at[w.seen].span, ir_ops[k->ins.at[w.seen].op].text, w.why);
+  f->failed |= w.why != NULL;
+  if (w.why && !f->quiet) diag_no_gradient(f->s, k->ins.at[w.seen].span, ir_ops[k->ins.at[w.seen].op].text, w.why);
   return w.b->k;
 }
 
@@ -328,7 +329,7 @@ static IrMarchForm form_of(AdForward *f, const IrMarch *m, const char *what) {
   IrMarchForm form = {.n_states = f->n_states * (1 + f->n_params) + (f->curvature ? f->n_added : 0),
                       .n_rings = f->n_rings * (1 + f->n_params)};
   uint32_t errors = s->errors;
-  for (uint32_t before = IR_NONE; s->errors == errors && before != depends_count(f);) {
+  for (uint32_t before = IR_NONE; s->errors == errors && !f->failed && before != depends_count(f);) {
     before = depends_count(f);
     form.begin = ad_forward_kernel(f, m->plain.begin, name_fmt(s, "begin.%s.%s", what, class));
     form.march = ad_forward_kernel(f, m->plain.march, name_fmt(s, "%s.%s", what, class));
@@ -354,6 +355,18 @@ static const Dim *dims_of(const IrFit *f, Arena *a) {
   return dims;
 }
 
+/* Uncertainties that nobody asked for are left out where there is no derivative. */
+static void derivatives(AdForward *f, IrMarch *m, AdNeeds needs) {
+  if (needs.gradient) m->gradient = form_of(f, m, "gradient");
+  if (needs.gradient && !f->failed) m->direction = direction_of(f, m);
+  if (f->failed || !some_squares(m) || !(needs.curvature || needs.certain)) return;
+  f->curvature = m;
+  f->quiet = !needs.curvature;
+  m->curvature = form_of(f, m, "curvature");
+  static const IrMarchForm none;
+  if (f->failed) m->curvature = none;
+}
+
 IrModule *ad_pass_forward(const IrModule *in, Arena *out, Session *s) {
   IrModule *m = ir_module_copy(s, in, out);
   for (uint32_t i = 0; i < m->fits.n; i++)
@@ -364,10 +377,7 @@ IrModule *ad_pass_forward(const IrModule *in, Arena *out, Session *s) {
       f.depends = NEW_ARRAY(out, bool, (f.n_states + f.n_rings) * f.n_params + 1);
       f.dims = dims_of(m->fits.at[i], out);
       lay_out(&f, march);
-      march->gradient = form_of(&f, march, "gradient");
-      if (s->errors == 0) march->direction = direction_of(&f, march);
-      f.curvature = some_squares(march) ? march : NULL;
-      if (f.curvature && s->errors == 0) march->curvature = form_of(&f, march, "curvature");
+      derivatives(&f, march, ad_needs(m->fits.at[i], k));
     }
   ir_module_renumber(m, out);
   return m;

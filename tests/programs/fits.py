@@ -104,6 +104,19 @@ def optimizers(tap):
     tap.check(r.returncode == 0, "the text with the values filled in is checked without errors", r.stdout + r.stderr)
 
 
+def without_derivative(tap):
+    """`floor` on the way: refused by gradients, at its place; no matter to an optimizer without them."""
+    decay(tap, "one.csv", 7, 3)
+    decay(tap, "two.csv", 7, 9)
+    jumps = DECAY.replace("(V - rec.V)^2) / (1 mV)^2", "(floor(V / (1 mV) * 100) / 100 - rec.V / (1 mV))^2)")
+    for by, good in (("lm(steps = 3)", False), ("adam(steps = 3)", False), ("cmaes(steps = 100, population = 12)", True)):
+        r, result = run(tap, tap.write("decay.nsl", jumps.replace("BY", by)), "decay", "jumps")
+        if good:
+            tap.check(result is not None and abs(result["free"][0]["value"] - 7) < 0.2, f"{by} fits what jumps", r.stderr)
+        else:
+            tap.check(r.returncode == 1 and result is None and "derivative of `floor`" in r.stderr, f"{by} refuses what jumps", r.stderr)
+
+
 BAD = [("a number that is none", (10, "0.9,nan_"), "nan_"), ("a row without its value", (10, "0.9"), "line 11"),
        ("times that fall", (10, "0.05,3"), "line 11"), ("another column's name", (0, "t,U"), "V")]
 
@@ -131,6 +144,7 @@ def main():
         recover(tap, name)
     threads(tap)
     optimizers(tap)
+    without_derivative(tap)
     bad_data(tap)
     tap.done()
 
