@@ -11,7 +11,7 @@
 #include "runtime/report.h"
 #include "runtime/threads.h"
 
-enum { ROWS = 512 };
+enum { ROWS_LEAST = 32, ROWS_MOST = 512, NUMBERS = 1 << 23 }; /* of a history */
 
 /* ---- before the search */
 
@@ -55,8 +55,9 @@ int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def) {
 /* ---- history */
 
 static int history_make(struct rt_mem *m, const struct rt_search *s, struct rt_history *h) {
-  uint64_t rows = ROWS + 1, starts = s->starts;
-  *h = (struct rt_history){.every = 1};
+  uint64_t starts = s->starts, fit = NUMBERS / (starts * (1 + s->f->n_terms));
+  uint64_t rows = fit < ROWS_LEAST ? ROWS_LEAST : fit > ROWS_MOST ? ROWS_MOST : fit;
+  *h = (struct rt_history){.every = 1, .room = (uint32_t)rows};
   h->steps = rt_alloc(m, rows, sizeof *h->steps);
   h->loss = rt_alloc(m, rows * starts, sizeof *h->loss);
   h->terms = rt_alloc(m, rows * starts * s->f->n_terms + 1, sizeof *h->terms);
@@ -79,7 +80,7 @@ static void history_thin(struct rt_history *h, const struct rt_search *s) {
 }
 
 static void history_add(struct rt_history *h, const struct rt_search *s, uint32_t step) {
-  if (h->n_rows == ROWS) history_thin(h, s);
+  if (h->n_rows == h->room) history_thin(h, s);
   uint64_t n = s->starts, m = n * s->f->n_terms;
   h->steps[h->n_rows] = step;
   memcpy(h->loss + h->n_rows * n, s->loss, n * sizeof *h->loss);

@@ -98,7 +98,7 @@ double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uin
 
 /* ---- fit.c: stages one after the other */
 struct rt_history { /* of a stage: rows are steps of the optimizer, thinned so that there are not too many */
-  uint32_t n_rows, every;
+  uint32_t n_rows, room, every;
   uint32_t *steps;
   double *loss, *terms; /* by row, by start (the best so far), by term */
 };
