@@ -53,7 +53,7 @@ static int cmaes_make(struct cmaes *c, struct rt_mem *mem) {
   struct rt_search *s = c->s;
   uint64_t n = c->n = s->f->n, each = 4 * n + 2 * n * n;
   c->steps = (uint32_t)rt_search_option(s, "steps");
-  c->lambda = (uint32_t)rt_search_option(s, "population");
+  c->lambda = (uint32_t)rt_search_option(s, "candidates");
   c->mu = c->lambda / 2;
   uint64_t places = (uint64_t)s->starts * c->lambda;
   c->weights = rt_alloc(mem, c->mu, sizeof *c->weights);

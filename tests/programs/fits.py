@@ -29,11 +29,12 @@ fit decay {
 """
 OPTIMIZERS = ["lm(steps = 30) from 4 starts", "lbfgs(steps = 60) from 4 starts", "adam(steps = 1500, rate = 0.05) from 4 starts",
               "rmsprop(steps = 1500, rate = 0.02) from 4 starts", "sgd(steps = 3000, rate = 0.01) from 4 starts",
-              "cmaes(steps = 150, population = 12) from 2 starts", "lbfgs(steps = 60) from 1 starts"]
+              "cmaes(steps = 150, candidates = 12) from 2 starts", "lbfgs(steps = 60) from 1 starts"]
 
 
 def run(tap, model, fit, out, *more):
     out = tap.path(out)
+    shutil.rmtree(out, ignore_errors=True)
     r = call(NSLC, "run", model, "--", "--fit", fit, "--out", out, "--force", "--quiet", *more)
     try:
         with open(os.path.join(out, "fit.json")) as f:
@@ -109,7 +110,7 @@ def without_derivative(tap):
     decay(tap, "one.csv", 7, 3)
     decay(tap, "two.csv", 7, 9)
     jumps = DECAY.replace("(V - rec.V)^2) / (1 mV)^2", "(floor(V / (1 mV) * 100) / 100 - rec.V / (1 mV))^2)")
-    for by, good in (("lm(steps = 3)", False), ("adam(steps = 3)", False), ("cmaes(steps = 100, population = 12)", True)):
+    for by, good in (("lm(steps = 3)", False), ("adam(steps = 3)", False), ("cmaes(steps = 100, candidates = 12)", True)):
         r, result = run(tap, tap.write("decay.nsl", jumps.replace("BY", by)), "decay", "jumps")
         if good:
             tap.check(result is not None and abs(result["free"][0]["value"] - 7) < 0.2, f"{by} fits what jumps", r.stderr)

@@ -148,7 +148,7 @@ static void test_descent(void) {
 }
 
 static void test_cmaes(void) {
-  static const struct nsl_option options[] = {{"steps", 400}, {"population", 12}, {"sigma", 0.3}};
+  static const struct nsl_option options[] = {{"steps", 400}, {"candidates", 12}, {"sigma", 0.3}};
   struct rt_search s = search_of(&rosenbrock_p, 3, hills, options, 3);
   int e = rt_search_run(&s, NSL_OPTIMIZER_CMAES);
   double worst = 0;
@@ -162,7 +162,7 @@ static void test_cmaes(void) {
 /* A start does not notice who runs beside it. */
 static void test_alone(void) {
   static const struct nsl_option options[] = {{"steps", 30},   {"tolerance", 0}, {"memory", 5},      {"rate", 0.02},
-                                              {"momentum", 0.9}, {"decay", 0.01},  {"population", 8}, {"sigma", 0.3}};
+                                              {"momentum", 0.9}, {"decay", 0.01},  {"candidates", 8}, {"sigma", 0.3}};
   for (int by = NSL_OPTIMIZER_LM; by <= NSL_OPTIMIZER_CMAES; by++) {
     struct rt_search both = search_of(&rosenbrock_p, 4, hills, options, 8);
     int e = rt_search_run(&both, (enum nsl_optimizer)by);
@@ -181,7 +181,7 @@ static int stop_after_3(void *context, const struct rt_search *s, uint32_t step)
 static void test_stopped(void) {
   for (int by = NSL_OPTIMIZER_LM; by <= NSL_OPTIMIZER_CMAES; by++) {
     static const struct nsl_option options[] = {{"steps", 50},     {"tolerance", 0}, {"memory", 5},      {"rate", 0.02},
-                                                {"momentum", 0.9}, {"decay", 0},     {"population", 8}, {"sigma", 0.3}};
+                                                {"momentum", 0.9}, {"decay", 0},     {"candidates", 8}, {"sigma", 0.3}};
     struct rt_search s = search_of(&rosenbrock_p, 1, hills, options, 8);
     objective.look = stop_after_3;
     int e = rt_search_run(&s, (enum nsl_optimizer)by);
@@ -195,7 +195,7 @@ static void test_hopeless(void) {
   const double below = -1;
   for (int by = NSL_OPTIMIZER_LM; by <= NSL_OPTIMIZER_CMAES; by++) {
     static const struct nsl_option options[] = {{"steps", 100},    {"tolerance", 0}, {"memory", 5},      {"rate", 0.0001},
-                                                {"momentum", 0.9}, {"decay", 0},     {"population", 8}, {"sigma", 0.001}};
+                                                {"momentum", 0.9}, {"decay", 0},     {"candidates", 8}, {"sigma", 0.001}};
     struct rt_search s = search_of(&edge_p, 1, &below, options, 8);
     int e = rt_search_run(&s, (enum nsl_optimizer)by);
     ok(!e && isinf(s.loss[0]) && s.why[0] == rt_why_diverges && s.x[0] == -1, "optimizer %d: a start that is not finite is told", by);

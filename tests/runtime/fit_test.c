@@ -322,7 +322,7 @@ static char *results(const char *out) {
 
 static void test_threads(void) {
   tables(2);
-  stages[0] = stage_of("rough", NSL_OPTIMIZER_CMAES, (const struct nsl_option[]){{"steps", 15}, {"population", 8}, {"sigma", 0.3}}, 3, 11);
+  stages[0] = stage_of("rough", NSL_OPTIMIZER_CMAES, (const struct nsl_option[]){{"steps", 15}, {"candidates", 8}, {"sigma", 0.3}}, 3, 11);
   stages[1] = stage_of("fine", NSL_OPTIMIZER_LBFGS, lbfgs, 3, 4);
   int one = run("--out t1 --threads 1 --seed 5", 0), three = run("--out t3 --threads 3 --seed 5", 0);
   char *a = results("t1"), *b = results("t3");
