@@ -17,15 +17,13 @@ struct nsl_sim {
   size_t n_spikes, cap_spikes;
 };
 
-enum { MOST_SETS = 4096 };
-
 int nsl_open(const struct nsl_program *program, const char *experiment, struct nsl_sim **ret_sim) {
   struct rt_mem mem = {0};
   struct nsl_sim *n = rt_alloc(&mem, 1, sizeof *n);
   if (!n) return NSL_EMEMORY;
   n->mem = mem;
   n->sim.program = program;
-  n->config.sets = rt_alloc(&n->mem, MOST_SETS, sizeof *n->config.sets);
+  n->config.sets = rt_alloc(&n->mem, RT_MOST_SETS, sizeof *n->config.sets);
   int e = n->config.sets ? rt_level_choose(&n->sim) : NSL_EMEMORY;
   if (!e) e = rt_experiment_choose(&n->sim, experiment);
   if (e) {
@@ -49,19 +47,23 @@ static int not_built(const struct nsl_sim *n) {
   return n->built ? rt_fail(NSL_EINPUT, "this cannot be set after the simulation was built") : NSL_OK;
 }
 
-static int setting_add(struct nsl_sim *n, const char *path, const char *text, double number) {
-  int e = not_built(n);
-  if (e) return e;
-  for (uint32_t i = 0; i < n->sim.x->n_params; i++) {
-    const struct nsl_param *p = &n->sim.x->params[i];
-    if (strcmp(p->path, path) != 0) continue;
-    if (n->config.n_sets == MOST_SETS) return rt_fail(NSL_EINPUT, "more than %d values are set", MOST_SETS);
-    const char *own = text ? rt_text(&n->mem, text) : NULL;
-    if (text && !own) return NSL_EMEMORY;
-    n->config.sets[n->config.n_sets++] = (struct rt_setting){p->path, own, number};
+int rt_setting_add(struct rt_mem *m, const struct nsl_experiment *x, struct rt_config *c, const struct rt_setting *set) {
+  for (uint32_t i = 0; i < x->n_params; i++) {
+    const struct nsl_param *p = &x->params[i];
+    if (strcmp(p->path, set->path) != 0) continue;
+    if (!set->text && !isfinite(set->number)) return rt_fail(NSL_EINPUT, "%s: the value is not a finite number", p->path);
+    if (c->n_sets == RT_MOST_SETS) return rt_fail(NSL_EINPUT, "more than %d values are set", RT_MOST_SETS);
+    const char *own = set->text ? rt_text(m, set->text) : NULL;
+    if (set->text && !own) return NSL_EMEMORY;
+    c->sets[c->n_sets++] = (struct rt_setting){p->path, own, set->number};
     return NSL_OK;
   }
-  return rt_fail(NSL_EINPUT, "no parameter `%s`", path);
+  return rt_fail(NSL_EINPUT, "no parameter `%s`", set->path);
+}
+
+static int setting_add(struct nsl_sim *n, const char *path, const char *text, double number) {
+  int e = not_built(n);
+  return e ? e : rt_setting_add(&n->mem, n->sim.x, &n->config, &(struct rt_setting){path, text, number});
 }
 
 int nsl_set_text(struct nsl_sim *n, const char *path, const char *value) {
@@ -69,7 +71,6 @@ int nsl_set_text(struct nsl_sim *n, const char *path, const char *value) {
 }
 
 int nsl_set(struct nsl_sim *n, const char *path, double value) {
-  if (!isfinite(value)) return rt_fail(NSL_EINPUT, "%s: the value is not a finite number", path);
   return setting_add(n, path, NULL, value);
 }
 

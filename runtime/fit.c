@@ -38,6 +38,7 @@ static int traces_read(struct rt_fit *f) {
   for (uint32_t i = 0, v = 0; i < n; i++) {
     int e = rt_trace_read(f->s, rec, &rec->sweeps[i], &f->traces[i]);
     if (e) return e;
+    if (f->s->n_steps && f->traces[i].n_steps > f->s->n_steps) f->traces[i].n_steps = f->s->n_steps;
     if (rec->sweeps[i].validation) f->validated[v++] = i;
     else f->fitted[f->n_fitted++] = i;
   }

@@ -27,6 +27,8 @@ struct rt_space {
   uint32_t *of; /* by free parameter, by fitted sweep */
 };
 int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, uint32_t n_sweeps, struct rt_space *ret);
+/* The same coordinates, each being its parameter's value itself. */
+int rt_space_plain(struct rt_mem *m, const struct rt_space *p, struct rt_space *ret);
 double rt_space_value(const struct rt_coordinate *c, double x);
 double rt_space_slope(const struct rt_coordinate *c, double x); /* d value / dx */
 double rt_space_place(const struct rt_coordinate *c, double value);
@@ -128,9 +130,11 @@ struct rt_fit_end {
   struct rt_certainty certainty;
   double seconds;
 };
-int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def); /* after rt_setup */
+/* After rt_setup, with a team. s->n_steps: at most so many steps of each sweep; 0: all. */
+int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def);
 int rt_fit_run(struct rt_fit *f, struct rt_fit_end *end); /* what is done stands in `end` whatever it returns */
 int rt_fit_certainty(struct rt_fit_end *end);
+const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *stage); /* why it has no such matrix, or NULL */
 /* ---- fit_report.c, fit_text.c, fit_figure.c: what it leaves behind */
 struct rt_end;
 int rt_fit_json(const struct rt_fit_end *end, const struct rt_end *how, struct rt_out *out);
@@ -146,7 +150,11 @@ struct rt_fit_call {
   char **argv;
 };
 int rt_fit_main(const struct rt_fit_call *c); /* the exit status */
+int rt_fit_team(struct rt_sim *s, uint32_t threads); /* 0: all */
 const struct nsl_fit *rt_fit_named(const struct nsl_program *p, const char *name); /* NULL after rt_fail; name NULL: the only one */
 int rt_fit_describe(const struct rt_fit_call *c, const struct nsl_fit *def, FILE *out);
+/* ---- fit_api.c: what a struct nsl_fitting of nsl.h holds, for `nslc grad`. Its space is that of values; NULL after rt_fail. */
+struct nsl_fitting;
+const struct rt_fit *rt_fitting(struct nsl_fitting *n);
 
 #endif

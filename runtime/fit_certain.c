@@ -31,10 +31,10 @@ static double observations_of(const struct rt_fit *f, const struct nsl_stage *st
   return sum;
 }
 
-static const char *squares_missing(const struct rt_fit *f, const struct nsl_stage *stage) {
+const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *stage) {
   for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++)
     if (!rt_stage_term(f, stage, k, NULL, NULL)->square) return "the objective is no sum of squares";
-  return rt_stage_can(f, stage, RT_CURVATURE) ? NULL : "the program holds no second derivatives for the last stage";
+  return rt_stage_can(f, stage, RT_CURVATURE) ? NULL : "the program holds no Gauss-Newton matrix for this stage";
 }
 
 static void name_of(const struct rt_fit *f, uint32_t coordinate, char *text, size_t size) {
@@ -117,7 +117,7 @@ int rt_fit_certainty(struct rt_fit_end *end) {
   struct rt_points p;
   struct rt_mem mem = {0};
   uint64_t n = f->space.n;
-  *c = (struct rt_certainty){.why_not = squares_missing(f, g->def)};
+  *c = (struct rt_certainty){.why_not = rt_squares_missing(f, g->def)};
   if (c->why_not || !n) return 0;
   for (uint32_t k = 0; k < g->objective.n_terms; k++) c->observations += observations_of(f, g->def, k);
   c->sd = rt_alloc(&f->s->mem, n, sizeof *c->sd);

@@ -62,7 +62,7 @@ static void folder_name(const struct rt_fit_call *c, const struct nsl_fit *def, 
   else snprintf(folder, size, "%s.out", name);
 }
 
-static int team_make(struct rt_sim *s, uint32_t threads) {
+int rt_fit_team(struct rt_sim *s, uint32_t threads) {
   s->threads = threads ? threads : rt_processors();
   s->team = rt_team_new(s->threads, s->threads <= rt_processors());
   return s->team ? 0 : NSL_EMEMORY;
@@ -122,7 +122,7 @@ static int fit_all(const struct rt_fit_call *c, struct rt_sim *s, struct rt_out 
   int e = def ? 0 : NSL_EINPUT;
   if (!e) e = options_check(c->config);
   if (!e) e = sim_open(c, def, s);
-  if (!e) e = team_make(s, c->config->threads);
+  if (!e) e = rt_fit_team(s, c->config->threads);
   if (!e) e = rt_fit_open(&f, s, def);
   if (!e) folder_name(c, def, folder, sizeof folder);
   if (!e) e = rt_out_open(out, folder, c->config->force);

@@ -121,6 +121,15 @@ int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, uint32_t n_sweeps
   return 0;
 }
 
+int rt_space_plain(struct rt_mem *m, const struct rt_space *p, struct rt_space *ret) {
+  *ret = *p;
+  ret->at = rt_alloc(m, (uint64_t)p->n + 1, sizeof *ret->at);
+  if (!ret->at) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < p->n; i++)
+    ret->at[i] = (struct rt_coordinate){.free = p->at[i].free, .sweep = p->at[i].sweep, .kind = RT_PLAIN_SCALE, .scale = 1};
+  return 0;
+}
+
 /* ---- starts */
 
 void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_t seed, uint32_t start, double *ret) {

@@ -75,6 +75,60 @@ NSL_API void nsl_spikes_clear(struct nsl_sim *sim);
  * CPU. */
 NSL_API int nsl_state_hash(struct nsl_sim *sim, uint64_t *ret_hash);
 
+/* ---- fits: the objective of each stage as a function of the free parameters, with its derivatives, for an optimizer or a
+ * sampler of one's own. Values of n parameter sets stand row by row, n x k, in the order of nsl_fit_parameter and in coherent
+ * units; all n are computed side by side, on all threads, and each gives the same bits whatever n, its place and the threads. An objective is a
+ * plain number, so its derivative by a parameter has the unit 1 / (that of the parameter).
+ *
+ *   struct nsl_fitting *fit;
+ *   double v[8], loss, slope[8];
+ *   if (nsl_fit_open(&nsl_cell_program, "staged", &fit) < 0 || nsl_fit_start(fit, 0, v) < 0 ||
+ *       nsl_fit_gradient(fit, 1, 1, v, &loss, slope) < 0) fputs(nsl_error(), stderr); */
+struct nsl_fitting;
+#define NSL_SHARED UINT32_MAX
+struct nsl_fit_parameter {
+  const char *path, *unit;  /* unit: the declared one, in which `PROGRAM --describe` shows it; values are not in it, but */
+  double unit_scale;        /* in coherent units: value = unit_scale times the number shown */
+  uint32_t sweep;           /* of one `per sweep`: number of the fitted sweep, from 0; else NSL_SHARED */
+  double declared, lo, hi;  /* coherent units; -INFINITY, INFINITY: no bound */
+};
+struct nsl_fit_stage {
+  const char *name;         /* "" if it has none */
+  int has_gradient, has_squares;
+};
+
+/* fit: NULL if the program has only one. Recordings are read by the first call that needs them. */
+NSL_API int nsl_fit_open(const struct nsl_program *program, const char *fit, struct nsl_fitting **ret_fit);
+NSL_API void nsl_fit_close(struct nsl_fitting *fit); /* NULL is fine */
+/* Before recordings are read: as nsl_set …; a folder with recordings outside of the model's; at most so much of each sweep. */
+NSL_API int nsl_fit_set(struct nsl_fitting *fit, const char *path, double value);
+NSL_API int nsl_fit_set_text(struct nsl_fitting *fit, const char *path, const char *value);
+NSL_API int nsl_fit_set_seed(struct nsl_fitting *fit, uint64_t seed);
+NSL_API int nsl_fit_set_threads(struct nsl_fitting *fit, unsigned threads);
+NSL_API int nsl_fit_allow_read(struct nsl_fitting *fit, const char *folder);
+NSL_API int nsl_fit_set_duration(struct nsl_fitting *fit, double ms);
+
+/* The numbers of free parameters (one `per sweep` counts once for each fitted sweep) and of stages, and what they are. */
+NSL_API int nsl_fit_size(struct nsl_fitting *fit, uint32_t *ret_parameters, uint32_t *ret_stages);
+NSL_API int nsl_fit_parameter(struct nsl_fitting *fit, uint32_t k, struct nsl_fit_parameter *ret);
+NSL_API int nsl_fit_stage(struct nsl_fitting *fit, uint32_t stage, struct nsl_fit_stage *ret);
+/* The k values with which start 0, 1, … of the fit begins: 0 the declared ones, others drawn by the seed. */
+NSL_API int nsl_fit_start(struct nsl_fitting *fit, uint32_t start, double *ret_values);
+
+/* The objective of a stage, n numbers; its gradient, n x k; the Gauss-Newton matrix, n x k x k, symmetric: of an objective
+ * that is a sum of squares the second derivatives without those of the residuals. Where the model diverges the objective is INFINITY, and its
+ * derivatives are NaN. A value outside of its bounds is refused (NSL_EINPUT), and so are derivatives that the program was not built with
+ * (NSL_ECANNOT; nsl_fit_stage tells): it holds those that its own optimizers ask for. */
+NSL_API int nsl_fit_value(struct nsl_fitting *fit, uint32_t stage, uint32_t n, const double *values, double *ret_objective);
+NSL_API int nsl_fit_gradient(struct nsl_fitting *fit, uint32_t stage, uint32_t n, const double *values, double *ret_objective,
+                             double *ret_gradient);
+NSL_API int nsl_fit_squares(struct nsl_fitting *fit, uint32_t stage, uint32_t n, const double *values, double *ret_objective,
+                            double *ret_gradient, double *ret_matrix);
+/* The Hessian times a vector for each set, n x k. Programs of this version hold no second derivatives: NSL_ECANNOT, and
+ * nothing else takes their place. nsl_fit_squares gives the part of first derivatives. */
+NSL_API int nsl_fit_hessian_vector(struct nsl_fitting *fit, uint32_t stage, uint32_t n, const double *values,
+                                   const double *vectors, double *ret_products);
+
 #ifdef __cplusplus
 }
 #endif

@@ -409,6 +409,101 @@ static void test_interrupt(void) {
   json_object_put(o);
 }
 
+/* nsl.h: parameters are tau, a of one.csv, a of two.csv, lost. */
+enum { N_API = 4, N_SETS = 11 };
+
+static struct nsl_fitting *api_open(unsigned threads) {
+  struct nsl_fitting *fit = NULL;
+  ok(nsl_fit_open(&program, NULL, &fit) == 0 && nsl_fit_set_threads(fit, threads) == 0, "a fit of nsl.h on %u threads", threads);
+  return fit;
+}
+
+/* The objective of the tables, by formula. */
+static double api_expected(struct nsl_fitting *fit, const double *v) {
+  static const char *const files[] = {"one.csv", "two.csv"};
+  double sum = 0;
+  int n = 0;
+  (void)fit;
+  for (int k = 0; k < 2; k++) {
+    char text[1 << 15], *at = text;
+    slurp(files[k], text, sizeof text);
+    for (int row = 0; (at = strchr(at, '\n')) && at[1]; at++, row++) {
+      double V = atof(strchr(at, ',') + 1), r = v[1 + k] * exp(-0.1 * row / v[0]) - V;
+      if (row > 0) sum += r * r, n++;
+    }
+  }
+  return 0.5 * sum / n;
+}
+
+static void test_api_values(struct nsl_fitting *a, struct nsl_fitting *b) {
+  double v[N_SETS * N_API], loss[N_SETS], slope[N_SETS * N_API], matrix[N_SETS * N_API * N_API], again[N_SETS * N_API], one[N_API], one_slope[N_API];
+  bool good = true;
+  for (uint32_t i = 0; i < N_SETS; i++) good &= nsl_fit_start(a, i, v + i * N_API) == 0;
+  ok(good && v[0] == 20 && v[1] == 5 && v[3] == 0.5 && v[N_API] != 20, "start 0 is as declared, others are drawn: tau = %g", v[N_API]);
+  ok(nsl_fit_squares(a, 0, N_SETS, v, loss, slope, matrix) == 0, "%d sets at once", N_SETS);
+  double far = 0;
+  for (int i = 0; i < N_SETS; i++) {
+    double is = api_expected(a, v + i * N_API);
+    far = fmax(far, fabs(loss[i] - is) / is);
+    for (int k = 0; k < N_API; k++) {
+      double at[N_API], h = 1e-6 * v[i * N_API + k];
+      memcpy(at, v + i * N_API, sizeof at);
+      at[k] += h;
+      double up = api_expected(a, at);
+      at[k] -= 2 * h;
+      far = fmax(far, 1e-4 * fabs((up - api_expected(a, at)) / (2 * h) - slope[i * N_API + k]) / (1 + fabs(slope[i * N_API + k])));
+      for (int j = 0; j < N_API; j++) good &= matrix[(i * N_API + k) * N_API + j] == matrix[(i * N_API + j) * N_API + k];
+    }
+  }
+  ok(far < 1e-9, "values and slopes by the parameters in ms and mV: %.2g off the formula", far);
+  ok(good && matrix[0] > 0 && matrix[N_API + 1] > 0 && matrix[1 * N_API + 2] == 0, "a symmetric matrix; two sweeps' own parameters do not meet");
+  ok(nsl_fit_gradient(b, 0, N_SETS, v, loss, again) == 0 && memcmp(again, slope, sizeof again) == 0, "the same bits on 3 threads");
+  ok(nsl_fit_gradient(a, 0, 1, v + 9 * N_API, one, one_slope) == 0 && one[0] == loss[9] && !memcmp(one_slope, slope + 9 * N_API, sizeof one_slope),
+     "and of one set alone");
+  ok(nsl_fit_value(a, 0, N_SETS, v, again) == 0 && !memcmp(again, loss, sizeof loss), "and of the values without derivatives");
+}
+
+static void test_api(void) {
+  tables(2);
+  stages[0] = stage_of("rough", NSL_OPTIMIZER_LM, lm, 2, 6);
+  stages[1] = stage_of("fine", NSL_OPTIMIZER_LBFGS, lbfgs, 3, 4);
+  struct nsl_fitting *a = api_open(1), *b = api_open(3), *c = NULL;
+  uint32_t n, n_stages;
+  struct nsl_fit_parameter p, q;
+  struct nsl_fit_stage st;
+  ok(nsl_fit_size(a, &n, &n_stages) == 0 && n == N_API && n_stages == 2 && nsl_fit_parameter(a, 0, &p) == 0 && nsl_fit_parameter(a, 2, &q) == 0 &&
+         !strcmp(p.path, "tau") && p.sweep == NSL_SHARED && p.lo == 1 && p.hi == 200 && p.declared == 20 && !strcmp(q.path, "V(0)") && q.sweep == 1 &&
+         isinf(q.lo) && nsl_fit_stage(a, 1, &st) == 0 && !strcmp(st.name, "fine") && st.has_gradient && st.has_squares,
+     "its parameters and stages");
+  test_api_values(a, b);
+  double v[N_API] = {20, 5, 5, 0.5}, loss = 7, slope[N_API] = {7}, away[N_API] = {20, 5, 5, 1.5}, none[N_API] = {NAN, 5, 5, 0.5};
+  ok(nsl_fit_value(a, 0, 1, away, &loss) == NSL_EINPUT && loss == 7 && strstr(nsl_error(), "lost = 1.5 is not in [0, 1]"), "%s", flat(nsl_error()));
+  ok(nsl_fit_value(a, 0, 1, none, &loss) == NSL_EINPUT && strstr(nsl_error(), "tau is not a finite number"), "%s", flat(nsl_error()));
+  ok(nsl_fit_value(a, 2, 1, v, &loss) == NSL_EINPUT && nsl_fit_parameter(a, 4, &p) == NSL_EINPUT, "%s", flat(nsl_error()));
+  ok(nsl_fit_hessian_vector(a, 0, 1, v, v, slope) == NSL_ECANNOT && slope[0] == 7, "%s", flat(nsl_error()));
+  ok(nsl_fit_set_seed(a, 3) == NSL_EINPUT, "%s", flat(nsl_error()));
+  blow_up_above = 10;
+  ok(nsl_fit_gradient(a, 0, 1, v, &loss, slope) == 0 && isinf(loss) && isnan(slope[0]), "where it diverges: an infinite objective, slopes that are no numbers");
+  blow_up_above = INFINITY;
+  nsl_fit_close(b);
+  ok(nsl_fit_open(&program, "nothing", &c) == NSL_EINPUT && !c, "%s", flat(nsl_error()));
+  b = api_open(1);
+  double whole, part;
+  ok(nsl_fit_set_duration(b, 10) == 0 && nsl_fit_set(b, "cell.tau", 40) == 0 && nsl_fit_set(b, "cell.x", 40) == NSL_EINPUT && nsl_fit_start(b, 0, v) == 0 && v[0] == 40 &&
+         nsl_fit_value(b, 0, 1, v, &part) == 0 && nsl_fit_value(a, 0, 1, v, &whole) == 0 && part != whole,
+     "another declared value, and 10 ms of each sweep: %g and %g", part, whole);
+  nsl_fit_close(b);
+  nsl_fit_close(a);
+  nsl_fit_close(NULL);
+  marches[0].curvature.march.kernel = marches[0].gradient.march.kernel = NSL_NONE;
+  a = api_open(1);
+  ok(nsl_fit_gradient(a, 0, 1, v, &loss, slope) == NSL_ECANNOT && nsl_fit_squares(a, 0, 1, v, &loss, slope, slope) == NSL_ECANNOT && nsl_fit_value(a, 0, 1, v, &loss) == 0,
+     "what the program does not hold: %s", flat(nsl_error()));
+  nsl_fit_close(a);
+  marches[0].curvature.march.kernel = K_MARCH_CURVATURE;
+  marches[0].gradient.march.kernel = K_MARCH_GRADIENT;
+}
+
 int main(void) {
   if (!mkdtemp(folder)) return 1;
   data_write("one.csv", 3, 7, 0.1, 400);
@@ -420,6 +515,7 @@ int main(void) {
   test_adam();
   test_bad();
   test_interrupt();
+  test_api();
   char command[100];
   snprintf(command, sizeof command, "rm -r %s", folder);
   return system(command) ? 1 : done();
