@@ -118,6 +118,19 @@ def without_derivative(tap):
             tap.check(r.returncode == 1 and result is None and "derivative of `floor`" in r.stderr, f"{by} refuses what jumps", r.stderr)
 
 
+def ways(tap):
+    """Both ways to the gradient."""
+    decay(tap, "one.csv", 7, 3)
+    decay(tap, "two.csv", 7, 9)
+    found = []
+    for kind in ("forward", "reverse"):
+        text = DECAY.replace("BY", f"lbfgs(steps = 10) from 4 starts with gradient = {kind}")
+        r, result = run(tap, tap.write("ways.nsl", text), "decay", "ways_" + kind)
+        found.append([s["objective"] for s in result["stages"][0]["starts"]] if result else r.stderr)
+    alike = all(isinstance(f, list) and len(f) == 4 and all(abs(x - y) <= 1e-9 * y + 1e-12 for x, y in zip(f, found[0])) for f in found)
+    tap.check(alike, "after ten steps forward and reverse mode are at the same places", str(found))
+
+
 BAD = [("a number that is none", (10, "0.9,nan_"), "nan_"), ("a row without its value", (10, "0.9"), "line 11"),
        ("times that fall", (10, "0.05,3"), "line 11"), ("another column's name", (0, "t,U"), "V")]
 
@@ -146,6 +159,7 @@ def main():
     threads(tap)
     optimizers(tap)
     without_derivative(tap)
+    ways(tap)
     bad_data(tap)
     tap.done()
 
