@@ -4,13 +4,14 @@
  * A row is made in two passes, in the loops of hot_pack.h. The first finds each synapse's bucket (shard and delay) and
  * counts; then the headers are written; the second puts each synapse into the next place of its bucket. Threads take
  * blocks of sources; each appends to segments of its own in every store, so where a row lies depends on the threads but
- * what is in it does not. */
+ * what is in it does not. Rows by source (streams.c) are made in the same way, all shards' in one piece. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/connect.h"
 #include "runtime/error.h"
+#include "runtime/streams.h"
 #include "runtime/synapses.h"
 #include "runtime/threads.h"
 
@@ -37,6 +38,7 @@ struct packer { /* one thread's scratch */
   char **place;
   size_t count_cap, place_cap;
   struct segment *segments; /* by shard */
+  struct rt_stream_segment stream;
   double *largest; /* |weight| found, by projection */
   struct rt_mem mem;
   uint32_t min_delay, max_delay;
@@ -160,7 +162,8 @@ static int row_headers(struct packer *k, const struct rt_pop *pop, uint32_t grou
 /* Every synapse into its place. Apart: one projection's, with the weights as they were drawn. */
 static void row_put(struct packer *k, uint32_t form) {
   if (form != RT_APART) {
-    k->s->hot.synapse_put(k->words, k->bucket, k->n, rt_forms[form].bytes, k->place);
+    uint32_t bytes = k->s->by_source ? rt_stream_bytes(form) : rt_forms[form].bytes;
+    k->s->hot.synapse_put(k->words, k->bucket, k->n, bytes, k->place);
     return;
   }
   for (uint64_t i = 0; i < k->n; i++) {
@@ -184,11 +187,27 @@ static void row_end(struct packer *k, uint32_t form, uint32_t shard) {
   }
 }
 
-static int row_pack(struct packer *k, const struct rt_pop *pop, uint32_t group, uint32_t source) {
+static int row_by_shard(struct packer *k, const struct rt_pop *pop, uint32_t group, uint32_t source) {
   for (uint32_t shard = k->s->own0; shard < k->s->own1; shard++)
     if (row_headers(k, pop, group, source, shard)) return NSL_EMEMORY;
   row_put(k, pop->groups[group].form);
   for (uint32_t shard = k->s->own0; shard < k->s->own1; shard++) row_end(k, pop->groups[group].form, shard);
+  return 0;
+}
+
+static int row_by_source(struct packer *k, const struct rt_pop *pop, uint32_t group, uint32_t source) {
+  const struct rt_stream_buckets of = {k->count, k->place, k->log_span, k->shortest, k->longest};
+  int e = rt_stream_begin(k->s, &k->stream, pop, group, source, &of);
+  if (e) return e;
+  row_put(k, pop->groups[group].form);
+  for (uint32_t shard = k->s->own0; shard < k->s->own1; shard++)
+    memset(k->count + ((uint64_t)shard << k->log_span) + k->shortest, 0, (k->longest - k->shortest + 1) * sizeof *k->count);
+  return 0;
+}
+
+static int row_pack(struct packer *k, const struct rt_pop *pop, uint32_t group, uint32_t source) {
+  int e = k->s->by_source ? row_by_source(k, pop, group, source) : row_by_shard(k, pop, group, source);
+  if (e) return e;
   k->n_synapses += k->n;
   k->min_delay = k->shortest < k->min_delay ? k->shortest : k->min_delay;
   k->max_delay = k->longest > k->max_delay ? k->longest : k->max_delay;

@@ -14,6 +14,7 @@
 #include "runtime/lump.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
+#include "runtime/streams.h"
 #include "runtime/threads.h"
 
 enum { CONST_GROUPS = 4, ATTEMPTS = 3, MOST_DELAY = 1 << 20 };
@@ -157,7 +158,7 @@ static int kinds_find(struct rt_sim *s) {
 }
 
 static struct rt_group group_of(const struct rt_sim *s, const struct rt_proj *p) {
-  struct rt_group g = {.form = p->form, .nth = p->def->port};
+  struct rt_group g = {.form = p->form, .nth = p->def->port, .delay = p->delay_steps};
   bool straight = p->form != RT_APART && rt_forms[p->form].behind;
   if (p->form == RT_APART) g.rank = p->rank;
   if (straight) g.port = p->port; /* the weight is that of all others there */
@@ -180,6 +181,8 @@ static int groups_make(struct rt_sim *s) {
     for (p->group = 0; p->group < p->source->n_groups; p->group++)
       if (group_same(&p->source->groups[p->group], &g)) break;
     if (p->group == p->source->n_groups) p->source->groups[p->source->n_groups++] = g;
+    struct rt_group *its = &p->source->groups[p->group];
+    its->late |= p->drawn_delay || p->delay_steps != its->delay;
   }
   for (uint32_t i = 0; i < s->n_pops; i++) {
     struct rt_pop *p = &s->pops[i];
@@ -193,6 +196,7 @@ static int groups_make(struct rt_sim *s) {
 /* ---- memory */
 
 static double proj_bytes(const struct rt_sim *s, const struct rt_proj *p) {
+  if (s->rows == RT_ROWS_BY_SOURCE) return rt_stream_estimate(s, p);
   double row_parts = (double)p->sn * s->n_shards,
          buckets = p->drawn_delay ? fmin(p->expected, row_parts * 50) : row_parts;
   if (p->form == RT_APART) return p->expected * 16 + buckets * 16;
@@ -202,7 +206,7 @@ static double proj_bytes(const struct rt_sim *s, const struct rt_proj *p) {
 static int memory_check(struct rt_build *b) {
   struct rt_sim *s = b->s;
   const struct rt_proj *worst = NULL;
-  double most = 0, rows = (double)s->n_rows * s->n_shards * sizeof(struct rt_row);
+  double most = 0, rows = (double)s->n_rows * (s->rows == RT_ROWS_BY_SOURCE ? 0 : s->n_shards * sizeof(struct rt_row));
   b->store_bytes = 0;
   for (uint32_t i = 0; i < s->n_projs; i++) {
     double own = proj_bytes(s, &s->projs[i]);
@@ -216,11 +220,13 @@ static int memory_check(struct rt_build *b) {
   uint64_t kind = s->connectivity;
   if (!e) e = rt_ranks_combine(s->ranks, &kind, 1, RT_MAX_U64); /* procedural, if one has to */
   s->connectivity = (uint32_t)kind;
+  s->by_source = kind == NSL_PROCEDURAL || s->rows == RT_ROWS_BY_SOURCE;
   return e;
 }
 
 static int stores_reserve(struct rt_build *b) {
   struct rt_sim *s = b->s;
+  if (s->by_source) return rt_streams_make(s, b->store_bytes);
   for (uint32_t i = s->own0; i < s->own1; i++) {
     struct rt_shard *h = &s->shards[i];
     double mean = b->store_bytes / (s->own1 - s->own0), bytes = mean * 2 + 0x1p28;
@@ -252,6 +258,7 @@ static int attempt(struct rt_build *b) {
   struct rt_sim *s = b->s;
   int e = rt_units_choose(s);
   if (!e) e = groups_make(s);
+  if (!e) e = rt_rows_choose(s);
   if (!e) e = memory_check(b);
   bool stored = s->connectivity == NSL_STORED;
   if (!e && stored) e = stores_reserve(b);

@@ -11,6 +11,7 @@
 #include "runtime/hot_pack.h"
 #include "runtime/hot_rows.h"
 #include "runtime/hot_scatter.h"
+#include "runtime/hot_stream.h"
 
 enum { PREFETCH = 8, LINE = 64, LINES = 24 };
 

@@ -115,6 +115,16 @@ struct rt_scatter {
   void (*more)(struct rt_scatter *to, uint32_t bin);
 };
 
+/* Head of a row that is stored by source (streams.c). Behind it: for each of the rank's shards how many synapses it has, a
+ * byte each, RT_STREAM_MORE of them: there are more, the next byte is of the same shard; cells in the order of shards and
+ * delays, from a multiple of 8 bytes; then from another their delays. */
+enum { RT_STREAM_MORE = 255 };
+struct rt_stream_row {
+  uint32_t n, least;    /* synapses; the shortest delay */
+  uint32_t counts;      /* bytes of the counts, a multiple of 8 */
+  uint32_t delay_bytes; /* of each delay beyond the shortest; 0: all have that */
+};
+
 #define HOT(name, arguments, doc) void rt_hot_##name arguments;
 #include "runtime/hot.def"
 #undef HOT

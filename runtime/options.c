@@ -125,6 +125,12 @@ static int take_connectivity(struct reading *r, const char *v) {
   return rt_fail(NSL_EINPUT, "--connectivity %s: stored or procedural is expected", v);
 }
 
+static int take_rows(struct reading *r, const char *v) {
+  r->c->rows = strcmp(v, "shard") == 0 ? RT_ROWS_BY_SHARD : RT_ROWS_BY_SOURCE;
+  if (strcmp(v, "shard") == 0 || strcmp(v, "source") == 0) return 0;
+  return rt_fail(NSL_EINPUT, "--rows %s: shard or source is expected", v);
+}
+
 static int take_no_report(struct reading *r, const char *v) {
   (void)v;
   r->c->no_report = true;

@@ -5,7 +5,7 @@
  * records) is met again and again. The shares of the measured intervals are applied to the whole. */
 #include "runtime/phases.h"
 
-#include "runtime/sim.h"
+#include "runtime/streams.h"
 
 enum { EVERY = 31 };
 
@@ -35,4 +35,5 @@ void rt_costs(const struct rt_sim *s, struct rt_costs *ret) {
     ret->bytes += s->shards[i].delivery.n_read * sizeof(uint64_t);
     ret->synapse_bytes += (s->shards[i].store_used ? s->shards[i].store_used - 1 : 0) * sizeof(uint64_t);
   }
+  if (s->streams) ret->synapse_bytes += (s->streams->used - 1) * sizeof(uint64_t) + s->n_rows * sizeof *s->streams->at;
 }

@@ -1,10 +1,9 @@
-/* Connectivity that is not stored: at each spike its row is made anew by the same function that would have stored it
- * (synapses.c), so every number is the same; memory is that of the events under way, not of the synapses.
+/* Events through queues: rows that are not stored (anew.c), or stored by source (streams.c).
  *
- * Of each step the spikes are kept as long as a delay may last. Where all synapses of a projection have one delay,
- * a spike waits until it is due in the interval that comes, and its row is made then; with drawn delays the row is
- * made behind the interval in which the cell spiked. A plan, written by one thread, cuts this work into items (some
- * spikes of one step along one projection), which all threads take, and puts the events into queues by shard and step
+ * Of each step the spikes are kept as long as a delay may last. Where all synapses of a way (ways.h) have one delay,
+ * a spike waits until it is due in the interval that comes, and its row is made or read then; with more delays
+ * behind the interval in which the cell spiked. A plan, written by one thread, cuts this work into items (some
+ * spikes of one step along one way), which all threads take, and puts the events into queues by shard and step
  * (queue.h). When all have met, each owner adds what is there for its shards: sums of integers, so the order of the
  * events does not show. Where a step has so many events that they would not fit, they come in portions, and owners
  * add between them. */
@@ -16,9 +15,8 @@
 #include "runtime/connect.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
-#include "runtime/queue.h"
 #include "runtime/rules.h"
-#include "runtime/synapses.h"
+#include "runtime/streams.h"
 #include "runtime/threads.h"
 
 enum { ITEM_EVENTS = 1 << 16, ITEM_SHARD = 1 << 11, POOL_MOST_MB = 8192, PLANNED_MB = 256, LEAST_MB = 16, AHEAD = 4 };
@@ -30,27 +28,21 @@ struct past { /* spikes of one step */
 };
 struct item {
   uint64_t step; /* of the spikes */
-  uint32_t proj, from, to;
+  uint32_t way, from, to;
 };
 struct portion {
   uint32_t begin, end, steps; /* items; steps that can be run behind it, 0: events are to be added first */
   _Atomic uint32_t next;
 };
-struct maker { /* of one thread */
-  _Alignas(64) struct rt_queue queue;
-  struct rt_synapses synapses;
-  uint64_t *words; /* weights in grains << 16 */
-  uint32_t *targets, *delays; /* of a row of which not all is wanted */
-  double *weights;
-  size_t words_cap, targets_cap, delays_cap, weights_cap;
-  uint32_t plan, portion;
-  uint64_t made; /* events */
-};
 
 struct rt_procedural {
   struct rt_mem mem;
   struct rt_pool pool;
-  struct maker *makers;
+  struct rt_way *ways;
+  uint32_t n_ways;
+  rt_send_fn *send;
+  rt_take_fn *add, *behind;
+  struct rt_maker *makers;
   struct rt_owner *owners; /* by population */
   struct past *past;       /* by step & mask */
   uint32_t past_mask;
@@ -61,31 +53,15 @@ struct rt_procedural {
   uint64_t done;    /* spikes with drawn delays have been made up to this step */
   double planned;   /* bytes of one portion */
   uint32_t item_events;
-  bool interval_late; /* some delays are drawn */
   _Atomic uint32_t failed, torn; /* torn: events were lost in a step; told at the next meeting */
 };
 
-/* ---- projections */
-
-static enum rt_arrival arrival(const struct rt_proj *p) {
-  if (p->form == RT_APART) return RT_ARRIVE_APART;
-  return rt_forms[p->form].behind ? RT_ARRIVE_BEHIND : RT_ARRIVE_ADD;
-}
-
-static uint32_t event_size(const struct rt_proj *p) {
-  enum rt_arrival kind = arrival(p);
-  if (kind == RT_ARRIVE_APART) return sizeof(struct rt_apart);
-  return kind == RT_ARRIVE_ADD && p->drawn_weight ? sizeof(uint64_t) : sizeof(uint16_t);
-}
-
-static double mean_row(const struct rt_proj *p) { return p->sn ? p->expected / p->sn : 0; }
-
 /* ---- memory */
 
-static uint32_t steps_queued(const struct rt_sim *s) {
+static uint32_t steps_queued(const struct rt_sim *s, const struct rt_procedural *q) {
   uint32_t late = 0, n = 2;
-  for (uint32_t i = 0; i < s->n_projs; i++)
-    if (s->projs[i].drawn_delay) late = s->max_delay;
+  for (uint32_t i = 0; i < q->n_ways; i++)
+    if (q->ways[i].late) late = s->max_delay;
   while (n < s->interval + late + 1) n *= 2;
   return n;
 }
@@ -94,9 +70,10 @@ static uint32_t steps_queued(const struct rt_sim *s) {
 double rt_procedural_bytes(const struct rt_sim *s) {
   double events = 0, steps = 64, row = 0;
   for (uint32_t i = 0; i < s->n_projs; i++) {
-    events += s->projs[i].expected * event_size(&s->projs[i]);
-    if (s->projs[i].drawn_delay) steps = 256; /* roughly */
-    row = fmax(row, mean_row(&s->projs[i]));
+    const struct rt_proj *p = &s->projs[i];
+    events += p->expected * rt_anew_size(p);
+    if (p->drawn_delay) steps = 256; /* roughly */
+    row = fmax(row, p->sn ? p->expected / p->sn : 0);
   }
   double rows = row * s->threads * (2 * sizeof(uint32_t) + 2 * sizeof(double));
   return fmin(events, LEAST_MB * 1e6) + rows + steps * s->n_shards * s->threads * (sizeof(struct rt_bin) + sizeof(uint32_t));
@@ -115,7 +92,7 @@ static int past_make(struct rt_sim *s, struct rt_procedural *q) {
 
 static int makers_make(struct rt_sim *s, struct rt_procedural *q) {
   bool kinds[RT_N_ARRIVALS] = {false};
-  for (uint32_t i = 0; i < s->n_projs; i++) kinds[arrival(&s->projs[i])] = true;
+  for (uint32_t i = 0; i < s->n_projs; i++) kinds[rt_arrival(&s->projs[i])] = true;
   q->makers = rt_alloc(&q->mem, s->threads, sizeof *q->makers);
   q->owners = rt_alloc(&q->mem, s->n_pops, sizeof *q->owners);
   if (!q->makers || !q->owners) return NSL_EMEMORY;
@@ -123,7 +100,7 @@ static int makers_make(struct rt_sim *s, struct rt_procedural *q) {
   for (uint32_t i = 0; !e && i < s->n_pops; i++) e = rt_owner_make(s, &s->pops[i], &q->owners[i]);
   for (uint32_t i = 0; !e && i < s->threads; i++) {
     q->makers[i].synapses = (struct rt_synapses){.s = s};
-    e = rt_queue_make(&q->makers[i].queue, &q->mem, &q->pool, s->n_shards, steps_queued(s), kinds);
+    e = rt_queue_make(&q->makers[i].queue, &q->mem, &q->pool, s->n_shards, steps_queued(s, q), kinds);
   }
   return e;
 }
@@ -138,6 +115,10 @@ int rt_procedural_make(struct rt_sim *s) {
   q->done = s->step;
   int e = rt_pool_make(&q->pool, &q->mem, (uint64_t)most, (uint64_t)q->planned);
   if (!e) e = past_make(s, q);
+  if (!e) e = s->streams ? rt_stream_ways(s, &q->mem, &q->ways, &q->n_ways) : rt_anew_ways(s, &q->mem, &q->ways, &q->n_ways);
+  q->send = s->streams ? rt_stream_send : rt_anew_send;
+  q->add = s->streams ? rt_stream_add : rt_anew_add;
+  q->behind = s->streams ? rt_stream_behind : rt_anew_behind;
   return e ? e : makers_make(s, q);
 }
 
@@ -145,7 +126,7 @@ void rt_procedural_drop(struct rt_sim *s) {
   struct rt_procedural *q = s->procedural;
   if (!q) return;
   for (uint32_t i = 0; q->makers && i < s->threads; i++) {
-    struct maker *m = &q->makers[i];
+    struct rt_maker *m = &q->makers[i];
     rt_synapses_drop(&m->synapses);
     void *scratch[] = {&m->words, &m->targets, &m->delays, &m->weights};
     for (size_t k = 0; k < sizeof scratch / sizeof *scratch; k++) rt_drop(scratch[k]);
@@ -192,11 +173,11 @@ int rt_procedural_spikes(struct rt_sim *s, uint64_t from, uint32_t in_batch, uin
   return 0;
 }
 
-/* Spikes of a step that have rows in a projection, or may: those of its population. */
-static void spikes_of(const struct rt_procedural *q, const struct rt_proj *p, uint64_t step, uint32_t *ret_from,
+/* Spikes of a population in a step. */
+static void spikes_of(const struct rt_procedural *q, const struct rt_pop *p, uint64_t step, uint32_t *ret_from,
                       uint32_t *ret_to) {
   const struct past *at = &q->past[step & q->past_mask];
-  uint32_t pop = p->source->index;
+  uint32_t pop = p->index;
   *ret_from = pop ? at->ends[pop - 1] : 0;
   *ret_to = at->ends[pop];
 }
@@ -214,18 +195,17 @@ static int portion_end(struct rt_procedural *q, uint32_t steps) {
   return 0;
 }
 
-/* Items of one step's spikes along one projection. *had: bytes in this portion; with `cut` it ends when it is full. */
-static int items_add(struct rt_sim *s, const struct rt_proj *p, uint64_t step, bool cut, double *had) {
-  struct rt_procedural *q = s->procedural;
-  uint32_t from, to, size = event_size(p);
-  double row = fmax(mean_row(p), 1);
+/* Items of one step's spikes along one way. *had: bytes in this portion; with `cut` it ends when it is full. */
+static int items_add(struct rt_procedural *q, const struct rt_way *w, uint64_t step, bool cut, double *had) {
+  uint32_t from, to;
+  double row = fmax(w->row, 1);
   uint32_t most = (uint32_t)fmax(1, q->item_events / row);
-  spikes_of(q, p, step, &from, &to);
+  spikes_of(q, w->source, step, &from, &to);
   for (; from < to; from += most) {
     uint32_t end = to - from < most ? to : from + most;
     if (rt_grow(&q->items, &q->items_cap, q->n_items + 1, sizeof *q->items)) return NSL_EMEMORY;
-    q->items[q->n_items++] = (struct item){step, (uint32_t)(p - s->projs), from, end};
-    *had += (end - from) * row * size;
+    q->items[q->n_items++] = (struct item){step, (uint32_t)(w - q->ways), from, end};
+    *had += (end - from) * row * w->size;
     if (!cut || *had < q->planned) continue;
     if (portion_end(q, 0)) return NSL_EMEMORY;
     *had = 0;
@@ -234,25 +214,25 @@ static int items_add(struct rt_sim *s, const struct rt_proj *p, uint64_t step, b
 }
 
 /* Bytes of the events that are due at a step and have still to be made. */
-static double due_bytes(const struct rt_sim *s, uint64_t step) {
+static double due_bytes(const struct rt_procedural *q, uint64_t step) {
   double bytes = 0;
-  for (uint32_t i = 0; i < s->n_projs; i++) {
-    const struct rt_proj *p = &s->projs[i];
+  for (uint32_t i = 0; i < q->n_ways; i++) {
+    const struct rt_way *w = &q->ways[i];
     uint32_t from, to;
-    if (p->drawn_delay || step <= p->delay_steps) continue;
-    spikes_of(s->procedural, p, step - p->delay_steps, &from, &to);
-    bytes += (to - from) * mean_row(p) * event_size(p);
+    if (w->late || step <= w->delay) continue;
+    spikes_of(q, w->source, step - w->delay, &from, &to);
+    bytes += (to - from) * w->row * w->size;
   }
   return bytes;
 }
 
 /* All that is due at a step; if it is too much, what accumulators take first, in portions. */
-static int step_plan(struct rt_sim *s, uint64_t step, bool cut, double *had) {
+static int step_plan(struct rt_procedural *q, uint64_t step, bool cut, double *had) {
   for (int add = 1; add >= 0; add--)
-    for (uint32_t i = 0; i < s->n_projs; i++) {
-      const struct rt_proj *p = &s->projs[i];
-      if (p->drawn_delay || step <= p->delay_steps || (arrival(p) == RT_ARRIVE_ADD) != add) continue;
-      if (items_add(s, p, step - p->delay_steps, cut && add, had)) return NSL_EMEMORY;
+    for (uint32_t i = 0; i < q->n_ways; i++) {
+      const struct rt_way *w = &q->ways[i];
+      if (w->late || step <= w->delay || (w->arrival == RT_ARRIVE_ADD) != add) continue;
+      if (items_add(q, w, step - w->delay, cut && add, had)) return NSL_EMEMORY;
     }
   return 0;
 }
@@ -263,8 +243,8 @@ static int late_plan(struct rt_sim *s, uint64_t until) {
   uint64_t first = until > s->max_delay ? until - s->max_delay : 0;
   if (q->done > first) first = q->done;
   for (uint64_t step = first + 1; step <= until; step++)
-    for (uint32_t i = 0; i < s->n_projs; i++)
-      if (s->projs[i].drawn_delay && items_add(s, &s->projs[i], step, false, &had)) return NSL_EMEMORY;
+    for (uint32_t i = 0; i < q->n_ways; i++)
+      if (q->ways[i].late && items_add(q, &q->ways[i], step, false, &had)) return NSL_EMEMORY;
   q->done = until;
   return 0;
 }
@@ -277,13 +257,13 @@ int rt_procedural_plan(struct rt_sim *s, uint64_t from, uint32_t n) {
   double had = 0;
   uint32_t steps = 0;
   for (uint32_t i = 0; !e && i < n; i++) {
-    double bytes = due_bytes(s, from + i);
+    double bytes = due_bytes(q, from + i);
     if (steps && had + bytes > q->planned) {
       e = portion_end(q, steps);
       steps = 0;
       had = 0;
     }
-    if (!e) e = step_plan(s, from + i, bytes > q->planned, &had);
+    if (!e) e = step_plan(q, from + i, bytes > q->planned, &had);
     steps++;
   }
   if (!e) e = portion_end(q, steps);
@@ -294,84 +274,21 @@ int rt_procedural_plan(struct rt_sim *s, uint64_t from, uint32_t n) {
 
 /* ---- making events */
 
-/* Leaves of a row what goes to this process and is not due yet. */
-static int row_thin(struct maker *m, const struct rt_proj *p, uint64_t step,
-                    struct rt_row_of *row) {
-  const struct rt_sim *s = m->synapses.s;
-  uint64_t n = 0;
-  if (rt_grow(&m->targets, &m->targets_cap, row->n + 1, sizeof *m->targets) ||
-      rt_grow(&m->delays, &m->delays_cap, row->n + 1, sizeof *m->delays) ||
-      rt_grow(&m->weights, &m->weights_cap, row->n + 1, sizeof *m->weights))
-    return NSL_EMEMORY;
-  for (uint64_t i = 0; i < row->n; i++) {
-    if (!rt_is_own(s, p->target->lanes[row->target[i] / 64].shard)) continue;
-    if (row->delay && step + row->delay[i] <= s->step) continue;
-    m->targets[n] = row->target[i];
-    if (row->delay) m->delays[n] = row->delay[i];
-    if (row->weight) m->weights[n] = row->weight[i];
-    n++;
-  }
-  *row = (struct rt_row_of){n, m->targets, row->delay ? m->delays : NULL, row->delays, row->weight ? m->weights : NULL};
-  return 0;
-}
-
-/* Numbers in the row are those of the whole row, so this thins by itself. */
-static void row_apart(struct maker *m, const struct rt_proj *p, uint32_t source, uint64_t step,
-                      const struct rt_row_of *row) {
-  const struct rt_sim *s = m->synapses.s;
-  for (uint64_t i = 0; i < row->n; i++) {
-    uint32_t shard = p->target->lanes[row->target[i] / 64].shard;
-    uint64_t due = step + (row->delay ? row->delay[i] : p->delay_steps);
-    if (due <= s->step || !rt_is_own(s, shard)) continue;
-    const struct rt_apart event = {(uint64_t)p->rank << 32 | source, (uint32_t)i, row->target[i],
-                                   row->weight ? row->weight[i] : p->weight};
-    rt_queue_apart(&m->queue, &event, due, shard);
-  }
-}
-
-static int row_words(struct maker *m, const struct rt_proj *p, const struct rt_row_of *row) {
-  double largest; /* known from the survey */
-  if (rt_grow(&m->words, &m->words_cap, row->n + 1, sizeof *m->words)) return NSL_EMEMORY;
-  m->synapses.s->hot.synapse_grains(row->weight, 1 / p->grain, row->n, m->words, &largest);
-  return 0;
-}
-
-static int row_make(struct maker *m, const struct rt_proj *p, uint32_t source, uint64_t step) {
-  struct rt_sim *s = m->synapses.s;
-  struct rt_row_of row;
-  int e = rt_synapses_of(&m->synapses, p, source, &row);
-  if (e || !row.n) return e;
-  enum rt_arrival kind = arrival(p);
-  if (kind == RT_ARRIVE_APART) {
-    row_apart(m, p, source, step, &row);
-    return 0;
-  }
-  bool whole = s->own0 == 0 && s->own1 == s->n_shards && (!row.delay || step + s->min_delay > s->step);
-  if (!whole && (e = row_thin(m, p, step, &row))) return e;
-  bool words = kind == RT_ARRIVE_ADD && row.weight;
-  if (words && (e = row_words(m, p, &row))) return e;
-  struct rt_scatter *to = &m->queue.scatter;
-  m->made += row.n;
-  if (words && row.delay) s->hot.scatter_words_late(to, row.target, row.delay, m->words, row.n);
-  else if (words) s->hot.scatter_words(to, row.target, m->words, row.n);
-  else if (row.delay) s->hot.scatter_same_late(to, row.target, row.delay, row.n);
-  else s->hot.scatter_same(to, row.target, row.n);
-  return 0;
-}
-
-static int item_make(struct maker *m, const struct item *item) {
+static int item_make(struct rt_maker *m, const struct item *item) {
   const struct rt_sim *s = m->synapses.s;
   const struct rt_procedural *q = s->procedural;
-  const struct rt_proj *p = &s->projs[item->proj];
+  const struct rt_way *w = &q->ways[item->way];
   const uint32_t *ids = q->past[item->step & q->past_mask].ids;
-  bool late = p->drawn_delay;
-  uint64_t step = late ? item->step : item->step + p->delay_steps;
-  rt_queue_open(&m->queue, arrival(p), item->proj, event_size(p), step, late);
-  m->queue.scatter.owner = q->owners[p->target->index];
+  uint64_t step = w->late ? item->step : item->step + w->delay;
+  rt_queue_open(&m->queue, w->arrival, w->index, w->size, step, w->late);
+  m->queue.scatter.owner = q->owners[w->proj->target->index];
+  for (uint32_t i = item->from; s->streams && i < item->from + AHEAD && i < item->to; i++) rt_stream_ask(s, w, ids + i, item->to - i);
   for (uint32_t i = item->from; i < item->to; i++) {
-    if (i + AHEAD < item->to) rt_rule_ask(p, ids[i + AHEAD]);
-    if (ids[i] < p->s0 || ids[i] - p->s0 >= p->sn) continue;
-    int e = row_make(m, p, ids[i], item->step);
+    uint32_t left = i + AHEAD < item->to ? item->to - i - AHEAD : 0;
+    if (left && s->streams) rt_stream_ask(s, w, ids + i + AHEAD, left);
+    else if (left) rt_rule_ask(w->proj, ids[i + AHEAD]);
+    if (ids[i] < w->s0 || ids[i] - w->s0 >= w->sn) continue;
+    int e = q->send(m, w, ids[i], item->step);
     if (e) return e;
   }
   return 0;
@@ -384,7 +301,7 @@ static int queue_full(const struct rt_sim *s) {
                  (double)s->step * s->dt, (double)s->procedural->pool.n * RT_CHUNK / 1e9);
 }
 
-static int portion_make(struct rt_sim *s, struct maker *m, struct portion *p) {
+static int portion_make(struct rt_sim *s, struct rt_maker *m, struct portion *p) {
   struct rt_procedural *q = s->procedural;
   int e = 0;
   for (uint32_t i; !e && !q->failed && (i = atomic_fetch_add(&p->next, 1)) < p->end;) {
@@ -398,7 +315,7 @@ static int portion_make(struct rt_sim *s, struct maker *m, struct portion *p) {
 
 uint32_t rt_procedural_next(struct rt_sim *s, uint32_t thread, uint64_t step, int *ret_e) {
   struct rt_procedural *q = s->procedural;
-  struct maker *m = &q->makers[thread];
+  struct rt_maker *m = &q->makers[thread];
   if (m->plan != q->plan) m->portion = 0;
   m->plan = q->plan;
   uint32_t n = s->own1 - s->own0, h0 = s->own0 + n * thread / s->threads, h1 = s->own0 + n * (thread + 1) / s->threads;
@@ -418,48 +335,7 @@ uint32_t rt_procedural_next(struct rt_sim *s, uint32_t thread, uint64_t step, in
 
 /* ---- taking them */
 
-static const struct rt_slice *slice_of(const struct rt_shard *h, const struct rt_pop *p) {
-  for (uint32_t i = 0; i < h->n_slices; i++)
-    if (h->slices[i].pop == p) return &h->slices[i];
-  return NULL;
-}
-
-static uint64_t run_bytes(const struct rt_run *run) {
-  return run->end - (uint32_t)((uintptr_t)(run + 1) & (RT_CHUNK - 1));
-}
-
-static uint64_t run_add(struct rt_shard *h, const struct rt_run *run) {
-  const struct rt_sim *s = h->sim;
-  const struct rt_proj *p = &s->projs[run->proj];
-  const struct rt_slice *c = slice_of(h, p->target);
-  struct rt_acc acc = rt_acc(h, c, p->def->port);
-  uint64_t n = run_bytes(run) / event_size(p);
-  int64_t same = p->drawn_weight ? 0 : rt_weight_units(p, p->weight);
-  const void *events = run + 1;
-  if (acc.narrow && p->drawn_weight) s->hot.gather_words_i32(acc.narrow, c->first, events, n, p->grain_units);
-  else if (acc.narrow) s->hot.gather_same_i32(acc.narrow, c->first, events, n, same);
-  else if (p->drawn_weight) s->hot.gather_words_i64(acc.wide, c->first, events, n, p->grain_units);
-  else s->hot.gather_same_i64(acc.wide, c->first, events, n, same);
-  return n;
-}
-
-static uint64_t run_straight(struct rt_shard *h, const struct rt_run *run) {
-  const struct rt_sim *s = h->sim;
-  const struct rt_proj *p = &s->projs[run->proj];
-  const struct rt_slice *c = slice_of(h, p->target);
-  void *state = p->target->states[p->target->class->ports[p->def->port].straight - 1];
-  const uint16_t *events = (const uint16_t *)(const void *)(run + 1);
-  uint64_t n = run_bytes(run) / sizeof *events;
-  for (uint64_t i = 0; i < n; i++) {
-    uint32_t element = c->first + (uint16_t)(events[i] - c->first);
-    if (s->program->f32) ((float *)state)[element] += (float)p->weight;
-    else ((double *)state)[element] += p->weight;
-  }
-  return n;
-}
-
-static void runs_take(struct rt_shard *h, uint64_t step, enum rt_arrival kind,
-                      uint64_t (*take)(struct rt_shard *h, const struct rt_run *run)) {
+static void runs_take(struct rt_shard *h, uint64_t step, enum rt_arrival kind, rt_take_fn *take) {
   const struct rt_sim *s = h->sim;
   for (uint32_t i = 0; i < s->threads; i++) {
     struct rt_queue *q = &s->procedural->makers[i].queue;
@@ -471,13 +347,15 @@ static void runs_take(struct rt_shard *h, uint64_t step, enum rt_arrival kind,
   }
 }
 
-void rt_procedural_add(struct rt_shard *h, uint64_t step) { runs_take(h, step, RT_ARRIVE_ADD, run_add); }
+void rt_procedural_add(struct rt_shard *h, uint64_t step) { runs_take(h, step, RT_ARRIVE_ADD, h->sim->procedural->add); }
 
-void rt_procedural_behind(struct rt_shard *h, uint64_t step) { runs_take(h, step, RT_ARRIVE_BEHIND, run_straight); }
+void rt_procedural_behind(struct rt_shard *h, uint64_t step) {
+  runs_take(h, step, RT_ARRIVE_BEHIND, h->sim->procedural->behind);
+}
 
 static uint64_t run_apart(struct rt_shard *h, const struct rt_run *run) {
   const struct rt_apart *events = (const struct rt_apart *)(const void *)(run + 1);
-  uint64_t n = run_bytes(run) / sizeof *events;
+  uint64_t n = rt_run_bytes(run) / sizeof *events;
   if (rt_grow(&h->apart, &h->apart_cap, h->n_apart + n, sizeof *h->apart)) {
     h->sim->procedural->torn = 1;
     return 0;
@@ -521,11 +399,11 @@ int rt_procedural_whole(const struct rt_sim *s) {
 
 /* ---- spikes under way, for the hash of the state */
 
-static uint64_t row_hash(struct rt_sim *s, struct maker *m, const struct rt_proj *p, uint32_t source, uint64_t step) {
+static uint64_t row_hash(struct rt_sim *s, struct rt_maker *m, const struct rt_proj *p, uint32_t source, uint64_t step) {
   struct rt_row_of row;
   uint64_t sum = 0;
   if (rt_synapses_of(&m->synapses, p, source, &row)) return 0;
-  bool apart = arrival(p) == RT_ARRIVE_APART, behind = arrival(p) == RT_ARRIVE_BEHIND;
+  bool apart = rt_arrival(p) == RT_ARRIVE_APART, behind = rt_arrival(p) == RT_ARRIVE_BEHIND;
   for (uint64_t i = 0; i < row.n; i++) {
     uint64_t due = step + (row.delay ? row.delay[i] : p->delay_steps);
     double weight = row.weight ? row.weight[i] : p->weight;
@@ -546,7 +424,7 @@ uint64_t rt_procedural_hash(const struct rt_sim *sim) {
     for (uint32_t k = 0; k < s->n_projs; k++) {
       const struct rt_proj *p = &s->projs[k];
       uint32_t from, to;
-      spikes_of(q, p, step, &from, &to);
+      spikes_of(q, p->source, step, &from, &to);
       for (uint32_t i = from; i < to; i++) {
         uint32_t id = q->past[step & q->past_mask].ids[i];
         if (id >= p->s0 && id - p->s0 < p->sn) sum += row_hash(s, &q->makers[0], p, id, step);

@@ -1,4 +1,4 @@
-/* Connectivity that is not stored: rows are made anew at each spike (procedural.c). */
+/* Events through queues: rows that are made anew at each spike, or stored by source (procedural.c). */
 #ifndef NSL_RUNTIME_PROCEDURAL_H
 #define NSL_RUNTIME_PROCEDURAL_H
 
@@ -9,6 +9,8 @@ struct rt_need { /* bytes */
   double most;   /* of them this projection's */
   const struct rt_proj *worst;
 };
+/* Sets s->rows, and why: how rows are stored, if they are (choice.c). */
+int rt_rows_choose(struct rt_sim *s);
 /* Sets s->connectivity, and why; refuses what does not fit (choice.c). */
 int rt_connectivity_choose(struct rt_sim *s, const struct rt_need *need);
 

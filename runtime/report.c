@@ -279,6 +279,8 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   struct json_object *connectivity = json_object_new_object();
   add_text(connectivity, "kind", s->connectivity == NSL_PROCEDURAL ? "procedural" : "stored");
   add_text(connectivity, "why", s->connectivity_why);
+  if (s->connectivity == NSL_STORED) add_text(connectivity, "rows", s->rows == RT_ROWS_BY_SOURCE ? "by source" : "by shard");
+  if (s->connectivity == NSL_STORED) add_text(connectivity, "rows_why", s->rows_why);
   json_object_object_add(o, "connectivity", connectivity);
   add_number(o, "build_s", s->build_s);
   add_number(o, "simulate_s", s->simulate_s);

@@ -78,7 +78,7 @@ int rt_rest_make(struct rt_sim *s) {
     if (!h->reached) e = NSL_EMEMORY;
     for (uint32_t i = 0; !e && i < h->n_slices; i++) {
       struct rt_slice *c = &h->slices[i];
-      if (c->step && c->pop->class->rests && !is_fed(s, c->pop) && !(s->connectivity == NSL_PROCEDURAL && has_straight(c->pop)))
+      if (c->step && c->pop->class->rests && !is_fed(s, c->pop) && !(s->by_source && has_straight(c->pop)))
         e = slice_make(s, h, c);
     }
   }
@@ -122,7 +122,7 @@ static bool arrivals_mark(struct rt_shard *h, uint64_t step) {
 void rt_rest_arrivals(struct rt_shard *h, uint64_t step) {
   if (step != h->reached_step) { /* else more of the same step */
     h->reached_step = step;
-    h->reached_known = h->n_resting && h->sim->connectivity != NSL_PROCEDURAL;
+    h->reached_known = h->n_resting && !h->sim->by_source;
     if (h->reached_known) memset(h->reached, 0, h->n_elements / MARKED);
   }
   h->reached_known = h->reached_known && arrivals_mark(h, step);

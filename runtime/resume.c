@@ -35,6 +35,7 @@ int rt_meta_fill(struct rt_meta *m, const struct rt_sim *s, const struct rt_conf
   m->verify = config->verify;
   m->compare = config->compare ? config->compare : "";
   m->connectivity = config->connectivity;
+  m->rows = config->rows;
   m->every_s = config->checkpoint_s;
   m->every_ms = config->checkpoint_ms;
   m->sets = config->sets;
@@ -58,7 +59,7 @@ int rt_meta_fill(struct rt_meta *m, const struct rt_sim *s, const struct rt_conf
 static void numbers_walk(struct rt_archive *a, struct rt_meta *m) {
   uint64_t *whole[] = {&m->f32,        &m->several, &m->first,        &m->last, &m->next, &m->seed,    &m->step,
                        &m->n_steps,    &m->journal, &m->state_hash,   &m->csv,  &m->no_report, &m->has_duration,
-                       &m->journal_checksum, &m->verify, &m->connectivity};
+                       &m->journal_checksum, &m->verify, &m->connectivity, &m->rows};
   double *real[] = {&m->dt, &m->duration, &m->every_s, &m->every_ms};
   for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) rt_archive_u64(a, "whole", whole[i]);
   for (size_t i = 0; i < sizeof real / sizeof *real; i++) rt_archive_real(a, "real", real[i]);
@@ -201,6 +202,7 @@ static int options_merge(struct rt_config *c, const struct rt_meta *m, const cha
   c->verify = m->verify;
   if (!c->compare && *m->compare) c->compare = m->compare;
   if (!c->connectivity && m->connectivity <= NSL_PROCEDURAL) c->connectivity = (enum nsl_connectivity)m->connectivity;
+  if (!c->rows && m->rows <= RT_ROWS_BY_SOURCE) c->rows = (enum rt_rows)m->rows;
   if (!m->several) {
     c->has_seed = true;
     c->seed = m->seed;

@@ -11,7 +11,7 @@ struct rt_meta { /* the head of a checkpoint: everything that must be the same, 
   uint64_t f32, several; /* several: of a run over seeds first..last, of which those before `next` are done */
   uint64_t first, last, next;
   uint64_t seed, step, n_steps, state_hash;
-  uint64_t has_duration, csv, no_report, verify, connectivity;
+  uint64_t has_duration, csv, no_report, verify, connectivity, rows;
   double dt, duration, every_s, every_ms;
   const struct rt_setting *sets;
   uint64_t n_sets;

@@ -87,7 +87,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_rest_make(s);
   if (!e) e = rt_probes_begin(s);
   if (!e) e = lists_make(s);
-  if (!e && s->connectivity == NSL_PROCEDURAL && s->max_delay) e = rt_procedural_make(s);
+  if (!e && s->by_source && s->max_delay) e = rt_procedural_make(s);
   if (!e) e = rt_trade_make(s);
   e = rt_ranks_agree(s->ranks, e);
   s->build_s += rt_clock() - began;

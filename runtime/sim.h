@@ -35,6 +35,8 @@ struct rt_group {
   int64_t units;  /* the weight, if there is one for all; else units in a grain */
   double weight;  /* straight: the same as a real */
   uint32_t index; /* in the sim's groups: index of `reach` in rt_delivery */
+  uint32_t delay; /* steps; */
+  bool late;      /* or synapses have delays of their own */
 };
 
 /* A row of forms.def. */
@@ -336,6 +338,9 @@ struct rt_setting {
   const char *path, *text; /* text NULL: the number, in coherent units */
   double number;
 };
+/* How rows lie in memory: a source has one in each shard (hot.h), or one for all shards (streams.c). */
+enum rt_rows { RT_ROWS_CHOSEN, RT_ROWS_BY_SHARD, RT_ROWS_BY_SOURCE };
+
 struct rt_config { /* what the command line or nsl.h asks for */
   const char *experiment, *fit, *out;
   const char *compare; /* --compare; NULL: none */
@@ -345,6 +350,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
   uint64_t seed;
   double duration;
   enum nsl_connectivity connectivity; /* NSL_CONNECTIVITY_CHOSEN: as the experiment says */
+  enum rt_rows rows;
   uint32_t threads; /* 0: as many as there are processors */
   double checkpoint_s, checkpoint_ms; /* between two checkpoints: wall time in s, model time; 0: not asked for */
   const char *resume;                 /* a folder, or a checkpoint in it */
@@ -354,6 +360,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
 
 struct rt_checkpoint; /* checkpoint.h */
 struct rt_procedural; /* procedural.c */
+struct rt_streams;    /* streams.h */
 struct rt_team;     /* threads.h */
 struct rt_ranks;    /* ranks.h */
 struct rt_trade;    /* trade.h */
@@ -415,7 +422,11 @@ struct rt_sim {
   uint32_t threads;
   enum nsl_connectivity connectivity; /* asked for; when connected: what it is */
   const char *connectivity_why;
-  struct rt_procedural *procedural;   /* NULL: rows are stored */
+  enum rt_rows rows;                  /* asked for; when connected: how they are stored, if they are */
+  const char *rows_why;
+  bool by_source;                     /* rows are made anew, or stored by source: events come through queues, */
+  struct rt_procedural *procedural;   /* these; NULL: rows are stored by shard */
+  struct rt_streams *streams;         /* NULL: rows are not stored by source */
   struct rt_team *team;
   struct rt_recorder *recorder; /* NULL: nothing is recorded */
   struct rt_gather *gather;     /* NULL: no report will be written */

@@ -470,9 +470,9 @@ def main():
     if len(sys.argv) > 1:
         random_kills(t, program, int(sys.argv[1]))
         t.done()
-    whole = resumed(t, program, "f64", ((1, "1", "2"), (7, "2", "1 --connectivity procedural"), (15, "2 --connectivity procedural", "2")))
+    whole = resumed(t, program, "f64", ((1, "1", "2"), (7, "2", "1 --connectivity procedural"), (15, "2 --connectivity procedural", "2"), (19, "1 --rows source", "2 --rows shard")))
     again_and_again(t, program, whole)
-    resumed(t, build(t, "all_kinds_f32", "--precision", "f32"), "f32", ((9, "2 --connectivity procedural", "1 --connectivity stored"),))
+    resumed(t, build(t, "all_kinds_f32", "--precision", "f32"), "f32", ((9, "2 --connectivity procedural", "1 --connectivity stored --rows source"),))
     interrupted(t, program, whole)
     durations(t, program)
     seeds(t)

@@ -91,6 +91,7 @@ def case(t, name, p, r, d, connections, wide, narrow):
         forms = tuple(x["form"] for x in layout["projections"])
         t.check(forms == want, f"{what}: {', '.join(want)}", json.dumps(layout, indent=1))
         t.check(all(x["why"] for x in layout["projections"]), f"{what}: why")
+        t.check(info["connectivity"]["rows"] == "by shard" and info["connectivity"]["rows_why"], f"{what}: rows by shard", info["connectivity"])
         port = next(x["unit"] for x in layout["ports"] if x["port"] == "D.psp")
         unit = {name: x.get("unit", port) for name, x in zip("ab", layout["projections"])}
         sums, counts = expected(run)
@@ -106,6 +107,9 @@ def case(t, name, p, r, d, connections, wide, narrow):
         again = Run(t, MODEL % (p, r, d, connections), "--threads", "2", "--connectivity", "procedural", "--verify", *options)
         t.check(again.good and run_json(again.out)["state_hash"] == info["state_hash"],
                 f"{what}: the same bits on two threads and without stored rows", again.process.stderr)
+        again = Run(t, MODEL % (p, r, d, connections), "--threads", "2", "--rows", "source", "--verify", *options)
+        t.check(again.good and run_json(again.out)["state_hash"] == info["state_hash"] and run_json(again.out)["connectivity"]["rows"] == "by source",
+                f"{what}: the same bits with rows by source", again.process.stderr)
 
 
 def main():

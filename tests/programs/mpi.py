@@ -353,12 +353,13 @@ def main():
     on spike of I { level += 0.1 mV } }"""
     for name, text, options, counts in (
             ("steps", variant(delay="0.1 ms"), (), [(2, 1)]), ("feeds", variant(more=signal, sets="{ mean = level }"), (), [(2, 1)]),
-            ("shards", variant(size=110000, delay="0.5 ms"), ("--duration", "5 ms"), [(2, 2), (3, 1), (4, 1)])):
+            ("shards", variant(size=110000, delay="0.5 ms"), ("--duration", "5 ms", "--rows", "shard"), [(2, 2), (3, 1), (4, 1)])):
         program = build(t, name, text, *(["--precision", "f32"] if name == "steps" else []))
         if program:
             same_as_one(t, name, program, options, *counts)
     if program: # the last of them, with rows made anew at each spike
         same_as_one(t, "procedural", program, ("--duration", "5 ms", "--connectivity", "procedural"), (2, 1))
+        same_as_one(t, "by source", program, ("--duration", "5 ms", "--rows", "source"), (2, 2))
     brunel = build(t, "brunel", None)
     if brunel:
         same_as_one(t, "brunel", brunel, ("--duration", "20 ms", "--set", "brunel.C_E=100", "--set", "brunel.C_I=25"), (2, 1))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rows made anew at each spike give the bits of stored ones: every rule, weights and delays drawn or not, every kind of handler,
+"""Rows made anew at each spike, and stored by source, give the bits of rows stored by shard: every rule, weights and delays drawn or not, every kind of handler,
 float64 and float32, 1 to 3 threads; recorded weights; steps with more events than are planned for at once; and the choice by memory."""
 import hashlib
 import json
@@ -102,7 +102,7 @@ def rules(t):
     for precision in ("f64", "f32"):
         program = built(t, f"rules_{precision}", text, "--precision", precision)
         for name, rule in {**RULES, **PLAIN}.items():
-            first, p = run(t, program, f"x{name}", "--connectivity", "stored", "--threads", "1", "--csv", "--quiet")
+            first, p = run(t, program, f"x{name}", "--connectivity", "stored", "--rows", "shard", "--threads", "1", "--csv", "--quiet")
             if not t.check(first and first[2] > 100, f"{precision}: {rule}: stored runs, with spikes", first or p.stderr):
                 continue
             for threads in ("1", "2", "3"):
@@ -110,11 +110,15 @@ def rules(t):
                 same = other == first and run_json(t.path("out"))["connectivity"]["kind"] == "procedural"
                 t.check(same, f"{precision}: {rule}{', no self, no multiple' if name in PLAIN else ''}: made anew as stored, {threads} threads",
                         f"{other} against {first} {p.stderr}")
+            for threads in ("1", "3"):
+                other, p = run(t, program, f"x{name}", "--connectivity", "stored", "--rows", "source", "--threads", threads, "--csv", "--quiet")
+                same = other == first and run_json(t.path("out"))["connectivity"]["rows"] == "by source"
+                t.check(same, f"{precision}: {rule}: by source as by shard, {threads} threads", f"{other} against {first} {p.stderr}")
 
 
 MANY = CELLS + """
 network n {
-  population E : lif[150000]
+  population E : lif[220000]
   population S : lif[70000]
   connect E -> E.psp by outdegree(4) { weight = 1 mV;  delay = 1 ms }
   connect E -> S.psp by indegree(4) { weight ~ normal(1 mV, 0.1 mV);  delay ~ uniform(0.5 ms, 1.2 ms) }
@@ -132,9 +136,12 @@ def shards(t):
     first, p = run(t, program, None, "--quiet", "--threads", "1")
     kind = run_json(t.path("out"))["connectivity"]["kind"] if first else ""
     t.check(first and first[2] > 1000 and kind == "procedural", "many shards: as the experiment says", first or p.stderr)
-    for options in (["--threads", "3"], ["--connectivity", "stored"]):
+    rows = []
+    for options in (["--threads", "3"], ["--connectivity", "stored", "--rows", "shard"], ["--connectivity", "stored"]):
         other, p = run(t, program, None, "--quiet", *options)
-        t.check(other == first and run_json(t.path("out"))["shards"] >= 4, f"many shards: {' '.join(options)}", f"{other} {first} {p.stderr}")
+        t.check(other == first and run_json(t.path("out"))["shards"] >= 8, f"many shards: {' '.join(options)}", f"{other} {first} {p.stderr}")
+        rows.append(run_json(t.path("out"))["connectivity"].get("rows"))
+    t.check(rows == [None, "by shard", "by source"], "many shards: rows by source without being asked", rows)
 
 
 # All cells of S spike at once: 49 million events in a step.

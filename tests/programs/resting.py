@@ -125,9 +125,10 @@ def same_bits(t):
                     f"{what}, {precision}, {threads} threads: the same bits, {n} updates at rest", (got[0]["state_hash"], whole[0]["state_hash"]))
             t.check(whole[0]["updates_at_rest"] == 0 and (rests is None or (n > 0) == rests), f"{what}, {precision}: who rests", n)
         if k in (0, 3, 4):
-            made = outcome(t, what, program, precision, "--connectivity", "procedural")
-            t.check(made and got and made[0]["state_hash"] == got[0]["state_hash"] and made[1] == got[1] and made[0]["updates_at_rest"] > 0,
-                    f"{what}, rows made anew: the same bits")
+            for how in (("--connectivity", "procedural"), ("--rows", "source")):
+                made = outcome(t, what, program, precision, *how)
+                t.check(made and got and made[0]["state_hash"] == got[0]["state_hash"] and made[1] == got[1] and made[0]["updates_at_rest"] > 0,
+                        f"{what}, {' '.join(how)}: the same bits")
         said = call(NSLC, "explain", path).stdout
         t.check((f"every cell is computed in every step: {why}" if why else "are passed over until something arrives") in said, f"{what}: explain says so", said)
 

@@ -63,9 +63,9 @@ def main():
         built = [call(NSLC, "build", path, "-o", program[p], "--precision", p) for p in program]
         if not t.check(all(p.returncode == 0 for p in built), f"{name}: build, float64 and float32", built[0].stderr + built[1].stderr):
             continue
-        for n in (2, 3):
-            other = one(t, name, f"{n} threads", [program["f64"]], ["--threads", str(n), *options])
-            t.check(other == first, f"{name}: built, {n} threads as nslc run, 1 thread", f"{other} against {first}")
+        for n, rows in ((2, "shard"), (3, "source")):
+            other = one(t, name, f"{n} threads, rows by {rows}", [program["f64"]], ["--threads", str(n), "--rows", rows, *options])
+            t.check(other == first, f"{name}: built, {n} threads, rows by {rows} as nslc run, 1 thread", f"{other} against {first}")
         other = one(t, name, "rows made anew", [program["f64"]], ["--threads", "2", "--connectivity", "procedural", *options])
         t.check(other == first, f"{name}: rows made anew at each spike as stored ones", f"{other} against {first}")
         if OTHER:
