@@ -3,7 +3,7 @@
  * Forwards the march runs as for its value, and its states and rings are kept at the begin of every segment. Backwards, segment by
  * segment, `record` repeats the steps and writes the tape, and `back` runs over it once for each term, whose sum has the
  * adjoint 1. A segment is as long as its tape fits into 16 MB: most sweeps are one then, and no step is run twice (measured on
- * Hodgkin-Huxley cells: 1.5 instead of 2.5 times the march's time). It is longer where what is kept would be more than that:
+ * Hodgkin-Huxley cells: 1.8 instead of 2.8 times the march's time). It is longer where what is kept would be more than that:
  * memory grows with the square root of the number of steps. The bits do not depend on segments. */
 #include <math.h>
 #include <string.h>
