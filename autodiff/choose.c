@@ -5,7 +5,7 @@
  * Cost of a form: its operations in a step, weighted (ad_cost), times the vectors of 8 elements that the stage's starts fill. A
  * gradient by forward mode has one element for each start; along directions a vector's elements are directions of one start,
  * and what is alike in them counts half, since numbers are computed twice as fast as vectors; the way back has one element for
- * each start, and runs the march twice: once for the states at the begin of each segment, once for its tape. */
+ * each start (a sweep too long for one tape, runtime/fit_back.c, runs its march once more: not counted). */
 #include "autodiff/ad.h"
 #include "autodiff/reverse.h"
 #include "ir/pass.h"
@@ -76,10 +76,10 @@ static void choose(Session *s, Arena *a, const IrFit *f, uint32_t at) {
     keep(m, WAYS);
     return;
   }
-  double plain = cost_of(m->plain.march, a), cost[WAYS];
+  double cost[WAYS];
   cost[WAY_ALL] = vectors(n.starts) * cost_of(m->gradient.march, a);
   cost[WAY_ALONG] = n.starts * vectors(f->free.n) * cost_of(m->direction.march, a);
-  cost[WAY_BACK] = vectors(n.starts) * (plain + cost_of(m->reverse.record, a) + cost_of(m->reverse.back, a));
+  cost[WAY_BACK] = vectors(n.starts) * (cost_of(m->reverse.record, a) + cost_of(m->reverse.back, a));
   bool there[WAYS] = {m->gradient.march != NULL, m->direction.march != NULL, m->reverse.back != NULL};
   Way best = WAYS;
   for (Way way = 0; way < WAYS; way++) {
