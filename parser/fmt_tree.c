@@ -147,16 +147,23 @@ static FmtItem *begun_on_line(const FmtText *t, FmtItem *item, uint32_t comment_
   return last->items.n ? begun_on_line(t, &last->items.at[last->items.n - 1], comment_from) : NULL;
 }
 
+/* The statement behind which a comment stands; NULL: none, or there is one already (`# a`, then `; # b`). */
+static FmtItem *statement_of(const FmtText *t, FmtBody *body, int comment) {
+  if (!t->comments[comment].trailing || !body->items.n) return NULL;
+  FmtItem *last = &body->items.at[body->items.n - 1], *item = begun_on_line(t, last, t->comments[comment].span.from);
+  if (!item || item->comment != FMT_NONE) item = last;
+  return item->comment == FMT_NONE ? item : NULL;
+}
+
 static void comment_read(Reader *r, FmtBody *body) {
   const FmtText *t = r->t;
   uint32_t at = t->comments[r->comment].span.from;
   int number = (int)r->comment++;
+  FmtItem *statement = statement_of(t, body, number);
   if (body->open != FMT_SEMICOLON && !fmt_newline_between(t, t->tokens[body->open].span.from, at)) {
     body->comment = number;
-  } else if (t->comments[number].trailing && body->items.n) {
-    FmtItem *last = &body->items.at[body->items.n - 1], *item = begun_on_line(t, last, at);
-    if (!item || item->comment != FMT_NONE) item = last;
-    item->comment = number;
+  } else if (statement) {
+    statement->comment = number;
   } else {
     FmtItem item = {.is_comment = true, .comment = number};
     item.blank = body->items.n && blank_between(t, r->end, at);
