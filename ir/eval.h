@@ -89,7 +89,7 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const Ev
   const void *array = env->slots ? env->slots[slot] : NULL;
   switch (p->kind) {
     case SLOT_UNIFORM:
-    case SLOT_GLOBAL: return (real)env->u[p->index];
+    case SLOT_GLOBAL: return (real)((const wide *)(const void *)env->u)[p->index];
     case SLOT_HELD:
     case SLOT_PREV:
     case SLOT_SPIKE: return (real)(((const uint64_t *)array)[e / 64] >> (e % 64) & 1);
@@ -133,9 +133,9 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, const E
   switch (p->kind) {
     case SLOT_GLOBAL:
       if (p->settable && env->set && env->set[p->index]) return;
-      env->u[p->index] = (double)v;
+      ((wide *)(void *)env->u)[p->index] = (wide)v;
       return;
-    case SLOT_UNIFORM: env->u[p->index] = (double)v; return;
+    case SLOT_UNIFORM: ((wide *)(void *)env->u)[p->index] = (wide)v; return;
     case SLOT_PREV:
     case SLOT_HELD:
     case SLOT_SPIKE: store_bit(array, e, v != 0); return;

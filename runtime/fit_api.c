@@ -154,7 +154,8 @@ static int stage_of(struct nsl_fitting *n, uint32_t stage, const struct nsl_stag
 int nsl_fit_stage(struct nsl_fitting *n, uint32_t stage, struct nsl_fit_stage *ret) {
   const struct nsl_stage *def = NULL;
   int e = stage_of(n, stage, &def);
-  if (!e) *ret = (struct nsl_fit_stage){def->name ? def->name : "", rt_stage_can(&n->fit, def, RT_GRADIENT), !rt_squares_missing(&n->fit, def)};
+  if (!e) *ret = (struct nsl_fit_stage){def->name ? def->name : "", rt_stage_can(&n->fit, def, RT_GRADIENT),
+                                        !rt_squares_missing(&n->fit, def)};
   return e;
 }
 
@@ -176,7 +177,8 @@ static int values_check(const struct nsl_fitting *n, uint32_t places, const doub
   for (uint64_t i = 0; i < (uint64_t)places * n->search.n; i++) {
     const struct rt_coordinate *c = &n->search.at[i % n->search.n];
     const struct nsl_free *def = &n->def->free[c->free];
-    if (!isfinite(values[i])) return rt_fail(NSL_EINPUT, "set %u: %s is not a finite number", (unsigned)(i / n->search.n), def->path);
+    if (!isfinite(values[i]))
+      return rt_fail(NSL_EINPUT, "set %u: %s is not a finite number", (unsigned)(i / n->search.n), def->path);
     if (values[i] >= c->lo && values[i] <= c->hi) continue;
     rt_quantity_text(values[i] / def->unit_scale, def->unit, value, sizeof value);
     rt_quantity_text(c->lo / def->unit_scale, def->unit, lo, sizeof lo);
@@ -189,7 +191,8 @@ static int values_check(const struct nsl_fitting *n, uint32_t places, const doub
 
 static int order_check(const struct nsl_fitting *n, const struct nsl_stage *def, enum rt_order order) {
   const char *missing = order == RT_CURVATURE ? rt_squares_missing(&n->fit, def) : NULL;
-  if (!missing && !rt_stage_can(&n->fit, def, order)) missing = "the program was not built with derivatives of this stage: no optimizer of it asks for them";
+  if (!missing && !rt_stage_can(&n->fit, def, order)) 
+    missing = "the program was not built with derivatives of this stage: no optimizer of it asks for them";
   return missing ? rt_fail_at(NSL_ECANNOT, def->place, "%s", missing) : NSL_OK;
 }
 

@@ -77,8 +77,8 @@ NSL_API int nsl_state_hash(struct nsl_sim *sim, uint64_t *ret_hash);
 
 /* ---- fits: the objective of each stage as a function of the free parameters, with its derivatives, for an optimizer or a
  * sampler of one's own. Values of n parameter sets stand row by row, n x k, in the order of nsl_fit_parameter and in coherent
- * units; all n are computed side by side, on all threads, and each gives the same bits whatever n, its place and the threads. An objective is a
- * plain number, so its derivative by a parameter has the unit 1 / (that of the parameter).
+ * units; all n are computed side by side, on all threads, and each gives the same bits whatever n, its place
+ * and the threads. An objective is a plain number, so its derivative by a parameter has the unit 1 / (that of the parameter).
  *
  *   struct nsl_fitting *fit;
  *   double v[8], loss, slope[8];
@@ -116,9 +116,9 @@ NSL_API int nsl_fit_stage(struct nsl_fitting *fit, uint32_t stage, struct nsl_fi
 NSL_API int nsl_fit_start(struct nsl_fitting *fit, uint32_t start, double *ret_values);
 
 /* The objective of a stage, n numbers; its gradient, n x k; the Gauss-Newton matrix, n x k x k, symmetric: of an objective
- * that is a sum of squares the second derivatives without those of the residuals. Where the model diverges the objective is INFINITY, and its
- * derivatives are NaN. A value outside of its bounds is refused (NSL_EINPUT), and so are derivatives that the program was not built with
- * (NSL_ECANNOT; nsl_fit_stage tells): it holds those that its own optimizers ask for. */
+ * that is a sum of squares the second derivatives without those of the residuals. Where the model diverges the
+ * objective is INFINITY, and its derivatives are NaN. A value outside of its bounds is refused (NSL_EINPUT), and
+ * so are derivatives that the program was not built with (NSL_ECANNOT; nsl_fit_stage tells): it holds those that its own optimizers ask for. */
 NSL_API int nsl_fit_value(struct nsl_fitting *fit, uint32_t stage, uint32_t n, const double *values, double *ret_objective);
 NSL_API int nsl_fit_gradient(struct nsl_fitting *fit, uint32_t stage, uint32_t n, const double *values, double *ret_objective,
                              double *ret_gradient);

@@ -3,6 +3,11 @@
 #define NSL_TOOLS_BACKEND_H
 
 #include "codegen/codegen.h"
+#include "ir/ir.h"
+#include "runtime/nsl.h"
+
+struct rt_fit;
+struct nsl_stage;
 
 typedef struct {
 #define BACKEND(result, name, arguments) result(*name) arguments;

@@ -46,7 +46,11 @@ static bool take_value(int argc, char **argv, int *i, ToolOptions *o, Arena *are
                 {"--cpu", &o->cpu},
                 {"--target", &o->target},
                 {"--emit", &o->emit},
-                {"--after", &o->after}};
+                {"--after", &o->after},
+                {"--fit", &o->fit},
+                {"--steps", &o->steps},
+                {"--starts", &o->starts},
+                {"--tolerance", &o->tolerance}};
   for (size_t k = 0; k < COUNT_OF(values) && !*bad; k++) {
     const char *v = option_value(argc, argv, i, values[k].name, bad);
     if (v) return *values[k].value = v, true;

@@ -12,7 +12,7 @@ enum { EXIT_OK = 0, EXIT_ERRORS = 1, EXIT_USAGE = 2 };
 
 typedef struct {
   bool json, colour, f32, debug, lib, mpi, force, check, no_run;
-  const char *out, *cpu, *target, *emit, *after;
+  const char *out, *cpu, *target, *emit, *after, *fit, *steps, *starts, *tolerance;
   int opt;
   VEC(const char *) files;
   VEC(const char *) allow_read;
@@ -63,6 +63,7 @@ int cmd_check(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_build(int argc, char **argv);
 int cmd_test(int argc, char **argv);
+int cmd_grad(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_ir(int argc, char **argv);
 int cmd_fmt(int argc, char **argv);

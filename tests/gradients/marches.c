@@ -90,7 +90,7 @@ static double tame(uint64_t seed, uint64_t what, uint64_t at) {
 
 Run run_new(Arena *a, uint64_t seed, bool quad, int64_t lanes, uint64_t steps, uint64_t lag) {
   Run r = {.quad = quad, .lanes = lanes, .steps = steps, .most = steps, .lag = lag, .segment = steps, .arena = a, .seed = seed};
-  for (uint64_t i = 0; i < COUNT_OF(r.u); i++) r.u[i] = tame(seed, 7, i);
+  for (uint64_t i = 0; i < COUNT_OF(r.u); i++) r.wide_u[i] = r.u[i] = tame(seed, 7, i);
   return r;
 }
 
@@ -140,9 +140,10 @@ static void call(Run *r, const IrKernel *k, int bank, uint64_t first, uint64_t s
     slots[i] = array_of(r, own ? bank : PLAIN, slot->kind, slot->index);
     if (slot->kind == SLOT_SAMPLE) slots[i] = (char *)slots[i] + (first - 1) * (r->quad ? sizeof(Quad) : sizeof(double));
   }
-  IrEnv env = {.slots = slots, .u = r->u, .step = first, .count = r->lanes, .t = 0, .dt = 0.125, .steps = steps, .lag = r->lag,
+  double *u = r->quad ? (double *)(void *)r->wide_u : r->u;
+  IrEnv env = {.slots = slots, .u = u, .step = first, .count = r->lanes, .t = 0, .dt = 0.125, .steps = steps, .lag = r->lag,
                .ring_mask = MASK, .ring_row = (uint64_t)r->lanes, .tape_row = (uint64_t)r->lanes};
-  if (r->quad) quad_eval(k, &env);
+  if (r->quad) ir_eval_quad(k, &env);
   else ir_eval(k, &env);
 }
 

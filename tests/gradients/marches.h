@@ -4,7 +4,7 @@
 
 #include "autodiff/ad.h"
 #include "autodiff/reverse.h"
-#include "tests/gradients/quad.h"
+#include "ir/quad.h"
 
 typedef struct {
   IrMarchForm plain, gradient;
@@ -23,6 +23,7 @@ typedef struct {
   uint64_t steps, most, lag; /* most: what the arrays have room for */
   uint64_t segment;    /* reverse: steps at a time */
   double u[128];
+  Quad wide_u[128];    /* the same numbers */
   VEC(void *) arrays; /* found by key */
   VEC(uint64_t) keys;
   Arena *arena;

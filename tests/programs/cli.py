@@ -245,7 +245,7 @@ def words(t):
     for args, status in [(["--help"], 0), (["--version"], 0), ([], 2), (["frob"], 2), (["check"], 2), (["fmt"], 2),
                          (["check", "--lib", "x.nsl"], 2), (["fmt", "-o", "y", "x.nsl"], 2), (["check", "--after", "lower", "x.nsl"], 2),
                          (["ir", "x.nsl", "y.nsl"], 2), (["check", "x.nsl", "--help"], 0), (["--explain"], 2), (["--explain", "3001x"], 2),
-                         (["test", "/dev"], 1), (["check", "/"], 1), (["fmt", "/"], 1), (["run", "/"], 1), (["grad", "x"], 2), (["run", "--nope", "x.nsl"], 2),
+                         (["test", "/dev"], 1), (["check", "/"], 1), (["fmt", "/"], 1), (["run", "/"], 1), (["grad", "x"], 1), (["grad", "--steps", "3", "x.nsl"], 2), (["run", "--nope", "x.nsl"], 2),
                          (["--explain", "3001"], 0), (["--explain", "9999"], 2)]:
         p = call(NSLC, *args)
         t.check(p.returncode == status, f"nslc {' '.join(args)}: status {status}", f"{p.returncode} {p.stderr}")

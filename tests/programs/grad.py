@@ -9,6 +9,22 @@ from tap import EXAMPLES, NSLC, Tap, call
 
 RECOVER = os.path.join(EXAMPLES, "fits", "recover_traub.nsl")
 
+DECAY = """language 1
+neuron cell {
+  param tau = 20 ms in (0 ms, inf), V_0 = 5 mV
+  state V = V_0
+  V' = -V / tau
+}
+fit decay {
+  neuron cell
+  data rec[s] = csv("one.csv", "two.csv") { t : ms;  V : mV }
+  free tau in [1 ms, 200 ms], V_0 per s
+  minimize mean((V - rec.V)^2) / (1 mV)^2
+  by BY
+  with dt = 0.1 ms, seed = 1
+}
+"""
+
 # prints, for each stage, the objective and gradient of starts 0 … 8, then of start 0 the matrix and a difference
 CALLER = r"""#include <stdio.h>
 #include "recover.h"
@@ -85,9 +101,60 @@ def library(t):
     t.check(lines[-1] == ["product", "-7"], "products with the Hessian are refused", p.stdout)
 
 
+def rows(p):
+    """The lines of --json: derivatives, and the last."""
+    facts = [json.loads(line) for line in p.stdout.splitlines()]
+    return [f for f in facts if f["fact"] == "derivative"], facts[-1] if facts else {}
+
+
+def check(t):
+    quick = ["--check", "--fit", "staged", "--steps", "60", "--starts", "1"]
+    p = call(NSLC, "grad", RECOVER, *quick)
+    t.check(p.returncode == 0 and " 0 deviate" in p.stdout and "stage trace, declared values" in p.stdout, "eight parameters of a cell, by residual and trace",
+            p.stdout + p.stderr)
+    p = call(NSLC, "grad", RECOVER, *quick, "--json")
+    got, last = rows(p)
+    modes = {f["mode"] for f in got}
+    good = modes == {"forward, 113 bits", "forward, for squares", "Gauss-Newton diagonal"} and {f["parameter"] for f in got} >= {"g_Na", "V_T"}
+    worst = max(f["deviation"] for f in got) if got else math.inf
+    exact = max((f["deviation"] for f in got if f["mode"] == "forward, 113 bits"), default=math.inf)
+    t.check(p.returncode == 0 and good and last.get("compared") == len(got) and last.get("deviate") == 0, "the same as JSON lines", f"{modes} {last} {p.stderr}")
+    t.check(worst < 1e-11 and exact < 1e-15, f"as compiled within {worst:.0e} of differences, in 113 bits within {exact:.0e}")
+    p = call(NSLC, "grad", RECOVER, *quick, "--tolerance", "1e-17")
+    t.check(p.returncode == 1 and "DEVIATES" in p.stdout, "rounding deviates by more than 1e-17: exit status 1", p.stdout[-300:])
+
+
+def modes(t):
+    for k, start in enumerate((3, 9)):
+        lines = ["t,V"] + [f"{i * 0.1:.1f},{start * math.exp(-i * 0.1 / 7):.12g}" for i in range(100 + k)]
+        t.write(("one.csv", "two.csv")[k], "\n".join(lines) + "\n")
+    seen = {}
+    for what, by in (("reverse", "lbfgs from 4 starts with gradient = reverse"), ("forward", "lbfgs from 40 starts with gradient = forward"),
+                     ("forward, by lanes", "lbfgs from 1 starts with gradient = forward"), ("none", "lm from 1 starts")):
+        p = call(NSLC, "grad", t.write("decay.nsl", DECAY.replace("BY", by)), "--check", "--json")
+        got, last = rows(p)
+        own = {f["parameter"]: f["value"] for f in got if f["mode"] == what and f["start"] == 1}
+        wanted = {"tau", "V_0 (1)", "V_0 (2)"} if what != "none" else set()
+        t.check(p.returncode == 0 and set(own) == wanted and last["compared"] > 0, f"{by}: parameters shared and per sweep", f"{p.stdout[-400:]} {p.stderr}")
+        seen[what] = [own.get(name, math.nan) for name in sorted(wanted)]
+    far = max(abs(a / b - 1) for a, b in zip(seen["reverse"], seen["forward"]))
+    t.check(far < 1e-12, f"reverse and forward mode, compiled, agree within {far:.0e}", seen)
+    p = call(NSLC, "grad", t.path("decay.nsl"))
+    t.check(p.returncode == 0 and "fit decay" in p.stdout and "squares" in p.stdout, "without --check: kernels and reasons", p.stdout + p.stderr)
+    for more, status, word in ((["--check", "--fit", "nothing"], 1, "nothing"), (["--check", "--steps", "0"], 2, "--steps"), (["--starts", "1"], 2, "--check"),
+                               (["--check", "--tolerance", "little"], 2, "little")):
+        p = call(NSLC, "grad", t.path("decay.nsl"), *more)
+        t.check(p.returncode == status and word in p.stderr, f"{' '.join(more)}: refused", p.stderr)
+    os.remove(t.path("two.csv"))
+    p = call(NSLC, "grad", t.path("decay.nsl"), "--check")
+    t.check(p.returncode == 1 and "two.csv" in p.stderr, "a recording that is not there", p.stderr)
+
+
 def main():
     tap = Tap()
     library(tap)
+    check(tap)
+    modes(tap)
     tap.done()
 
 

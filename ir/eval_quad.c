@@ -1,5 +1,7 @@
-/* ir/eval.h once more: see quad.h. There are no draws in kernels of fits, so those give NaN here. */
-#include "tests/gradients/quad.h"
+/* The reference evaluator once more, in 113 bits (quad.h): ir/eval.h with the functions of libquadmath for those
+ * of math/. Its own library, for nslc and tests alone: no program that is compiled needs it. There are no draws in
+ * kernels of fits, so those give NaN here. */
+#include "ir/quad.h"
 
 #include <quadmath.h>
 #include <string.h>
@@ -35,7 +37,7 @@ static Quad no_draw(uint64_t key, ...) { return (void)key, nanq(""); }
 #define N(f) f##q
 #include "ir/eval.h"
 
-uint64_t quad_eval(const IrKernel *k, const IrEnv *env) {
+uint64_t ir_eval_quad(const IrKernel *k, const IrEnv *env) {
   Arena *arena = arena_new();
   Quad *values = NEW_ARRAY(arena, Quad, k->ins.n + 2);
   values = (Quad *)(((uintptr_t)values + 15) & ~(uintptr_t)15);
