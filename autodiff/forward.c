@@ -27,7 +27,7 @@ typedef struct {
   uint32_t *vertex; /* by old instruction: in g, or IR_NONE */
   IrVal **closed;   /* by old instruction of earlier pieces: its derivatives by parameter, or NULL: none */
   IrVal *last;      /* by old instruction: its last use */
-  IrVal **inner;    /* by old carry of the open loop: its derivatives, as they are carried */
+  IrVal **inner;    /* by old carry of the open loop: its derivatives, as they are carried; by old next: what they are then */
   IrVal loop;       /* old position of that loop */
   VEC(Store) stores;
   IrVal seen;       /* where a derivative is missing */
@@ -227,14 +227,24 @@ static void loop_carry(Forward *w, IrVal at) {
   w->closed[at] = w->inner[at];
 }
 
-static void loop_next(Forward *w, IrVal at) {
-  const IrIns *ins = &w->r.in->ins.at[at];
-  const IrVal *carried = w->inner[ins->arg[0]], *by = derivatives_of(w, ins->arg[1]);
-  ir_rewrite_copy(&w->r, at);
-  for (uint32_t j = 0; j < w->f->n_params; j++) {
-    if (carried[j] == IR_NONE) continue;
-    ir_next(w->b, carried[j], by[j] == IR_NONE ? ir_const(w->b, 0, w->b->k->ins.at[carried[j]].dim) : by[j]);
+/* What the derivatives of all carried values are in the next turn: before the first `next`, as nothing may stand between them. */
+static void loop_follow(Forward *w, IrVal at) {
+  for (; w->r.in->ins.at[at].op == IR_NEXT; at++) {
+    const IrIns *ins = &w->r.in->ins.at[at];
+    const IrVal *carried = w->inner[ins->arg[0]], *by = derivatives_of(w, ins->arg[1]);
+    w->inner[at] = params_new(w);
+    for (uint32_t j = 0; j < w->f->n_params; j++)
+      if (carried[j] != IR_NONE)
+        w->inner[at][j] = by[j] == IR_NONE ? ir_const(w->b, 0, w->b->k->ins.at[carried[j]].dim) : by[j];
   }
+}
+
+static void loop_next(Forward *w, IrVal at) {
+  const IrVal *carried = w->inner[w->r.in->ins.at[at].arg[0]];
+  if (w->r.in->ins.at[at - 1].op != IR_NEXT) loop_follow(w, at);
+  ir_rewrite_copy(&w->r, at);
+  for (uint32_t j = 0; j < w->f->n_params; j++)
+    if (carried[j] != IR_NONE) ir_next(w->b, carried[j], w->inner[at][j]);
 }
 
 /* Behind a loop only what is carried is seen. */

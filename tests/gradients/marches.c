@@ -55,8 +55,8 @@ bool marches_of(Session *s, Arena *a, IrKernel *begin, IrKernel *march, int effo
   return s->errors == 0;
 }
 
-static bool usable(const IrKernel *k) {
-  bool jumps = ad_has_loops(k) != IR_NONE;
+static bool smooth(const IrKernel *k) {
+  bool jumps = false;
   for (IrVal i = 0; i < k->ins.n; i++) {
     IrOp op = (IrOp)k->ins.at[i].op;
     jumps |= op == IR_FLOOR || op == IR_ROUND || op == IR_HEAVISIDE;
@@ -71,10 +71,25 @@ static IrKernel *without_tape(Session *s, Arena *a, const IrKernel *k) {
   return random_pass(s, a, r.b.k, "dce");
 }
 
+bool marches_loops(Session *s, Arena *a, uint64_t seed, Marches *ret) {
+  IrKernel *begin = random_kernel(s, a, seed, KERNEL_BEGIN, 5 + (uint32_t)(seed * 13 % 20));
+  IrKernel *march = random_kernel(s, a, seed + 1, KERNEL_MARCH, 8 + (uint32_t)(seed * 37 % 80));
+  if (!smooth(begin) || !smooth(march) || (ad_has_loops(begin) == IR_NONE && ad_has_loops(march) == IR_NONE)) return false;
+  march = without_tape(s, a, march);
+  *ret = (Marches){.plain = {.begin = begin, .march = march}};
+  count_slots(ret, begin);
+  count_slots(ret, march);
+  ret->sums = NEW_ARRAY(a, bool, ret->plain.n_states + 1);
+  for (uint32_t i = 0; i < ret->plain.n_states; i++) ret->sums[i] = i % 2 == 0;
+  forward(s, a, ret);
+  return s->errors == 0;
+}
+
 bool marches_random(Session *s, Arena *a, uint64_t seed, int effort, Marches *ret) {
   IrKernel *begin = random_kernel(s, a, seed, KERNEL_BEGIN, 5 + (uint32_t)(seed * 13 % 20));
   IrKernel *march = random_kernel(s, a, seed + 1, KERNEL_MARCH, 8 + (uint32_t)(seed * 37 % 80));
-  return usable(begin) && usable(march) && marches_of(s, a, begin, without_tape(s, a, march), effort, ret);
+  bool loops = ad_has_loops(begin) != IR_NONE || ad_has_loops(march) != IR_NONE;
+  return !loops && smooth(begin) && smooth(march) && marches_of(s, a, begin, without_tape(s, a, march), effort, ret);
 }
 
 /* ---- memory */

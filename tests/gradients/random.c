@@ -20,6 +20,7 @@ typedef struct {
   int marches, left_out;           /* no march of a seed is a loop or jump of the generator */
   int products, products_wrong;    /* 113 bits */
   int differences, differences_wrong, kinks;
+  int loops, turned, turned_wrong;
   int products64, products64_wrong, segments, segments_wrong, taped, unsound;
 } Count;
 
@@ -39,7 +40,8 @@ static void run_watched(Run *r, const Marches *m, bool ret_fine[LANES]) {
 static void show(Session *s, uint64_t seed, const Marches *m, const char *what, uint32_t k, Quad got, Quad want) {
   printf("# seed %d, %s, parameter %u: %.17g and %.17g\n", (int)seed, what, k, (double)got, (double)want);
   const IrKernel *all[] = {m->plain.begin, m->plain.march, m->reverse.record, m->reverse.back, m->reverse.end};
-  for (size_t i = 0; i < COUNT_OF(all); i++) ir_print_kernel(s, all[i], stderr);
+  for (size_t i = 0; i < COUNT_OF(all); i++)
+    if (all[i]) ir_print_kernel(s, all[i], stderr);
 }
 
 /* sum of weight * state, all sums */
@@ -124,6 +126,26 @@ static void check_double(Session *s, Arena *a, Count *c, const Marches *m, uint6
     }
 }
 
+/* Forward mode of marches with loops against differences. */
+static void check_loops(Session *s, Arena *a, Count *c, const Marches *m, uint64_t seed) {
+  Count own = {0};
+  Run f = run_new(a, seed, true, LANES, 1 + seed % 9, 1 + seed / 9 % 8);
+  bool numbers[LANES];
+  run_watched(&f, m, numbers);
+  for (uint32_t k = 0; k < m->n_params; k++) {
+    Quad want[LANES], scale[LANES];
+    for (int64_t e = 0; e < LANES; e++) want[e] = run_product(&f, m, k, e, &scale[e]);
+    for (int64_t e = 0; e < LANES; e++)
+      if (!numbers[e]) want[e] = nanq("");
+    check_differences(s, &own, &f, m, seed, k, want, scale);
+    run_forward(&f, m);
+  }
+  c->unsound += ir_verify_kernel(s, m->gradient.begin, stderr) + ir_verify_kernel(s, m->gradient.march, stderr) > 0;
+  c->loops++;
+  c->turned += own.differences;
+  c->turned_wrong += own.differences_wrong;
+}
+
 static bool sound(Session *s, const Marches *m) {
   const IrKernel *all[] = {m->reverse.record, m->reverse.back, m->reverse.end};
   int complaints = 0;
@@ -148,11 +170,12 @@ int main(int argc, char **argv) {
       if (c.marches % 4 == 0) check_double(s, a, &c, &m, seed);
     } else {
       c.left_out++;
+      if (marches_loops(s, a, seed, &m)) check_loops(s, a, &c, &m, seed);
     }
     arena_free(a);
     if (c.left_out % PER_SESSION == PER_SESSION - 1) session_free(s), s = NULL, c.left_out++;
   }
-  tap_ok(c.unsound == 0, "%d random marches: their ways back pass the verifier", c.marches);
+  tap_ok(c.unsound == 0, "%d random marches: their ways back, and derivatives through loops, pass the verifier", c.marches);
   tap_ok(c.products_wrong == 0 && c.products > c.marches, "reverse against forward mode, 113 bits: %d of %d within 1e-12",
          c.products - c.products_wrong, c.products);
   tap_ok(c.differences_wrong == 0 && c.differences > c.marches / 2 && c.kinks < c.differences / 4,
@@ -162,6 +185,8 @@ int main(int argc, char **argv) {
          c.products64 - c.products64_wrong, c.products64);
   tap_ok(c.segments_wrong == 0 && c.segments > 0, "in segments as in one piece: %d of %d the same bits", c.segments - c.segments_wrong,
          c.segments);
+  tap_ok(c.turned_wrong == 0 && c.turned > c.loops / 10 && c.loops > 0, "forward mode through loops: %d of %d within 1e-10, in %d marches",
+         c.turned - c.turned_wrong, c.turned, c.loops);
   tap_ok(c.taped > c.marches / 10, "%d of %d have a tape", c.taped, c.marches);
   return tap_done();
 }
