@@ -122,6 +122,17 @@ static IrVal term_value(March *w, const IrKernel *k, const IrVal *states) {
   return ir_copy_stored(&c, SLOT_OUT, 0);
 }
 
+/* A state of the integrator becomes NaN where it could not take its step: what is summed then is, too. */
+static IrVal or_failed(March *w, IrVal value) {
+  IrBuild *b = &w->b;
+  for (uint32_t i = 0; i < w->m->class->states.n; i++) {
+    if (name_none(w->m->class->states.at[i].failure)) continue;
+    Dim dim = dim_div(b->k->ins.at[value].dim, b->k->ins.at[w->now[i]].dim);
+    value = ir_op3(b, IR_FMA, w->now[i], ir_const(b, 0, dim), value);
+  }
+  return value;
+}
+
 static void add_up(March *w, uint32_t term, IrVal value) {
   IrBuild *b = &w->b;
   uint32_t slot;
@@ -132,8 +143,8 @@ static void add_up(March *w, uint32_t term, IrVal value) {
 
 static void mean(March *w, uint32_t term) {
   IrTerm *t = &w->m->terms.at[term];
-  IrVal root = t->root ? term_value(w, t->root, w->now) : IR_NONE;
-  add_up(w, term, t->root ? ir_op2(&w->b, IR_MUL, root, root) : term_value(w, t->value, w->now));
+  IrVal v = or_failed(w, term_value(w, t->root ? t->root : t->value, w->now));
+  add_up(w, term, t->root ? ir_op2(&w->b, IR_MUL, v, v) : v);
 }
 
 static void residual(March *w, uint32_t term) {
@@ -151,7 +162,7 @@ static void residual(March *w, uint32_t term) {
   uint32_t ring = ir_slot(b, SLOT_RING, w->m->plain.n_rings++, t->term->state->name, IR_REAL, t->term->state->dim);
   IrVal before = ir_load(b, ring), change = sample(w, SAMPLE_CHANGE, t->term->column, term);
   ir_store(b, ring, sum);
-  IrVal r = ir_op2(b, IR_SUB, change, ir_op2(b, IR_SUB, sum, before));
+  IrVal r = or_failed(w, ir_op2(b, IR_SUB, change, ir_op2(b, IR_SUB, sum, before)));
   add_up(w, term, ir_op2(b, IR_MUL, r, r));
 }
 

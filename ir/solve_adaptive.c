@@ -253,6 +253,7 @@ uint32_t solve_own_state(Solve *v, Dim dim, const char *failure) {
 uint32_t solve_add_state(Solve *v, MVar *var, const char *failure) {
   vec_push(v->b.arena, &v->c->states, ((IrState){.var = var, .failure = name_z(v->s, failure)}));
   uint32_t at = v->c->states.n - 1;
+  if (!v->c->init) return at; /* of a fit: what `begin` does not store begins as 0 */
   IrBuild init = {.s = v->s, .arena = v->b.arena, .k = v->c->init, .span = var->span};
   ir_store(&init, ir_slot(&init, SLOT_STATE, at, var->name, IR_REAL, var->dim), ir_const(&init, 0, var->dim));
   return at;

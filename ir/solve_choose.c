@@ -141,11 +141,8 @@ static bool tested(const Solve *v, uint32_t state) {
   return false;
 }
 
-/* A fit's class: it begins anew with every start, so it has no `init`. All its starts go in one step. */
-static bool of_fit(const Solve *v) { return !v->in->init; }
-
 /* What runs away is stopped by its spike within the step, or by nothing. */
-static bool can_adapt(const Solve *v, uint32_t state) { return !of_fit(v) && (!tested(v, state) || can_test(v)); }
+static bool can_adapt(const Solve *v, uint32_t state) { return !tested(v, state) || can_test(v); }
 
 static Name adaptive_reason(Solve *v, uint32_t i) {
   return name_fmt(v->s, "the equation of %s grows exponentially with it: steps of its own within dt, tolerance %g",
@@ -296,14 +293,6 @@ static void refuse(Solve *v, uint32_t i, const char *method, const char *why) {
   v->failed = true;
 }
 
-static void refuse_stepped(Solve *v) {
-  for (uint32_t i = 0; i < v->n; i++) {
-    if (!v->stepped[i]) continue;
-    refuse(v, i, name_str(v->s, v->c->states.at[i].method), "all starts of a fit take the same steps; take `method = rk4` and a smaller dt");
-    return;
-  }
-}
-
 /* Steps of their own that the compiler has chosen are Taylor's if all functions have a series. */
 static void choose_taylor(Solve *v, const char *const *why) {
   const char *none = v->in->flow ? ir_series_none(v->b.arena, v->in->flow, v->stepped) : NULL;
@@ -436,7 +425,6 @@ void solve_choose(Solve *v) {
     choose_rest(v, why);
   }
   join_stepped(v);
-  if (of_fit(v)) refuse_stepped(v);
   choose_taylor(v, why);
   for (uint32_t i = 0; i < v->n; i++) v->ito[i] = v->form[i] && is_ito(v, i);
   solve_find_noise(v);

@@ -39,10 +39,13 @@ bool tool_check(Compilation *c, const char *path) {
 }
 
 bool tool_compile(Compilation *c, const char *path) {
-  if (!tool_check(c, path)) return false;
+  return tool_check(c, path) && tool_lower(c, c->options->after);
+}
+
+bool tool_lower(Compilation *c, const char *after) {
   c->module = ir_lower(c->s, c->arena, c->model);
-  if (c->s->errors == 0) c->module = ir_pipeline(c->s, c->module, c->options->after);
-  if (c->s->errors == 0) c->module = ad_pipeline(c->s, c->module, c->options->after);
+  if (c->s->errors == 0) c->module = ir_pipeline(c->s, c->module, after);
+  if (c->s->errors == 0) c->module = ad_pipeline(c->s, c->module, after);
   if (c->s->errors == 0) ir_warn(c->s, c->module);
   tool_report(c);
   return c->s->errors == 0;

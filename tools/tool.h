@@ -32,6 +32,7 @@ typedef struct {
 /* Each returns false after printing diagnostics. `compile` goes as far as level-2 kernels. */
 bool tool_check(Compilation *c, const char *path);
 bool tool_compile(Compilation *c, const char *path);
+bool tool_lower(Compilation *c, const char *after); /* of a checked model; after: the last pass, NULL: all */
 void tool_begin(Compilation *c, ToolOptions *options);
 void tool_end(Compilation *c);
 void tool_report(Compilation *c); /* prints the diagnostics so far to stderr (--json: stdout) */

@@ -131,6 +131,42 @@ def ways(tap):
     tap.check(alike, "after ten steps forward and reverse mode are at the same places", str(found))
 
 
+OSCILLATOR = """language 1
+neuron oscillator {
+  param mu = 2 in (0, inf)
+  state x = 2, y = 0
+  x' = y / (1 ms)
+  y' = (mu * (1 - x^2) * y - x) / (1 ms)
+}
+experiment made_up {
+  neuron oscillator { mu = 3 }
+  record x every 0.5 ms
+  run 30 ms with dt = 0.5 ms, method = rk45, tolerance = 1e-9
+}
+fit own_steps {
+  neuron oscillator
+  data rec = csv("x.csv") { t : ms;  x : 1 }
+  free mu in [1, 8]
+  minimize mean((x - rec.x)^2)
+  by BY from 4 starts
+  with dt = 0.5 ms, method = METHOD, tolerance = 1e-9
+}
+"""
+
+
+def own_steps(tap):
+    """Methods that choose their steps: derivatives go through their loops."""
+    model = tap.write("own.nsl", OSCILLATOR.replace("BY", "lm(steps = 30)").replace("METHOD", "rk45"))
+    call(NSLC, "run", model, "--", "--experiment", "made_up", "--csv", "--quiet", "--no-report", "--out", tap.path("made_up"))
+    with open(tap.path("made_up/x.csv")) as f:
+        tap.write("x.csv", "t,x\n" + f.read().split("\n", 1)[1])
+    for method in ("rk45", "taylor", "rosenbrock"):
+        for by in ("lm(steps = 30)", "lbfgs(steps = 60)"):
+            r, result = run(tap, tap.write("own.nsl", OSCILLATOR.replace("BY", by).replace("METHOD", method)), "own_steps", "own")
+            good = result is not None and abs(result["free"][0]["value"] - 3) < 1e-6
+            tap.check(good, f"{method}, {by}: the oscillator's parameter is found", r.stderr)
+
+
 BAD = [("a number that is none", (10, "0.9,nan_"), "nan_"), ("a row without its value", (10, "0.9"), "line 11"),
        ("times that fall", (10, "0.05,3"), "line 11"), ("another column's name", (0, "t,U"), "V")]
 
@@ -160,6 +196,7 @@ def main():
     optimizers(tap)
     without_derivative(tap)
     ways(tap)
+    own_steps(tap)
     bad_data(tap)
     tap.done()
 
