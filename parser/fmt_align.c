@@ -72,13 +72,20 @@ static bool same_run(const FmtLine *a, const FmtLine *b) {
 
 /* ---- comments behind lines */
 
+/* Without the blanks at its end. */
+static const char *comment_text(const FmtText *t, int comment, size_t *ret_len) {
+  const char *text = fmt_text(t, t->comments[comment].span, ret_len);
+  while (*ret_len && strchr(" \t\r\f", text[*ret_len - 1])) (*ret_len)--;
+  return text;
+}
+
 static void comments_align(const FmtText *t, const Lines *run, int *column) {
   static const int gaps[] = {COMMENT_GAP, COMMENT_NEAR};
   for (size_t g = 0; g < COUNT_OF(gaps); g++) {
     int at = 0, end = 0, narrowest = FMT_WIDTH;
     for (uint32_t i = 0; i < run->n; i++) {
       size_t len;
-      const char *text = fmt_text(t, t->comments[run->at[i].comment].span, &len);
+      const char *text = comment_text(t, run->at[i].comment, &len);
       int width = line_width(&run->at[i]), comment = fmt_width(text, len);
       if (width > at) at = width;
       if (width < narrowest) narrowest = width;
@@ -120,11 +127,8 @@ void fmt_lines_put(const FmtText *t, const FmtLines *lines, FmtChars *out) {
     }
     if (line->comment != FMT_NONE) {
       size_t len;
-      const char *text = fmt_text(t, t->comments[line->comment].span, &len);
+      const char *text = comment_text(t, line->comment, &len);
       if (line->cells.n) put_blanks(t, out, column[i] - line_width(line));
-      while (len && (text[len - 1] == ' ' || text[len - 1] == '\t' || text[len - 1] == '\r' ||
-                     text[len - 1] == '\f'))
-        len--;
       put(t, out, text, len);
     }
     vec_push(t->a, out, '\n');
