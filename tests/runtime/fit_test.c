@@ -488,7 +488,7 @@ static void test_api(void) {
   nsl_fit_close(b);
   ok(nsl_fit_open(&program, "nothing", &c) == NSL_EINPUT && !c, "%s", flat(nsl_error()));
   b = api_open(1);
-  double whole, part;
+  double whole = 0, part = 0;
   ok(nsl_fit_set_duration(b, 10) == 0 && nsl_fit_set(b, "cell.tau", 40) == 0 && nsl_fit_set(b, "cell.x", 40) == NSL_EINPUT && nsl_fit_start(b, 0, v) == 0 && v[0] == 40 &&
          nsl_fit_value(b, 0, 1, v, &part) == 0 && nsl_fit_value(a, 0, 1, v, &whole) == 0 && part != whole,
      "another declared value, and 10 ms of each sweep: %g and %g", part, whole);
