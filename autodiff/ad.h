@@ -29,36 +29,6 @@ typedef struct {
 } AdNeeds;
 AdNeeds ad_needs(const IrFit *f, uint32_t march);
 
-/* ---- eliminate.c: derivatives of sinks by seeds, by eliminating what lies between */
-typedef enum {
-  AD_SEED,
-  AD_ATOM,  /* a value from memory with derivatives of its own: its edges come from seeds */
-  AD_INNER,
-  AD_SINK,
-  AD_GONE
-} AdVertexKind;
-typedef struct {
-  uint32_t from;
-  IrVal weight; /* partial derivative */
-  IrVal guard;  /* it counts where this condition is `when`; IR_NONE: always */
-  bool when;
-} AdEdge;
-typedef struct {
-  AdVertexKind kind;
-  VEC(AdEdge) in;
-  VEC(uint32_t) out;
-} AdVertex;
-typedef struct {
-  IrBuild *b;
-  uint32_t n_seeds; /* vertices 0 … n_seeds-1 */
-  VEC(AdVertex) vertices;
-} AdGraph;
-AdGraph *ad_graph(IrBuild *b, uint32_t n_seeds);
-uint32_t ad_graph_vertex(AdGraph *g, AdVertexKind kind);
-void ad_graph_edge(AdGraph *g, uint32_t to, AdEdge e); /* added to an edge that is there */
-void ad_graph_solve(AdGraph *g);                       /* makes the instructions at the end of b->k */
-IrVal *ad_graph_row(AdGraph *g, uint32_t sink);        /* solved: by seed; IR_NONE: 0 */
-
 /* ---- tidy.c: both passes of it for the instructions of one kernel from `from` on; those before keep their bits */
 IrKernel *ad_tidy_from(const IrKernel *k, IrVal from, Arena *out, Session *s);
 

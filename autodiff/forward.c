@@ -1,36 +1,29 @@
 /* Forward mode: a kernel of a fit with the derivatives of its states by the free parameters, source to source.
  *
- * The kernel is copied; beside it grows the graph of its partial derivatives (ops.def), from the derivatives of what it loads to
- * what it stores. At the end, and before each part of a loop, the graph is eliminated (eliminate.c), which makes the
- * derivatives of what is stored, or lives on, as values of the kernel: "closed". What cannot depend on a parameter has no
- * derivative in memory or in code: which does is found by running over `begin` and `march` until nothing is added.
+ * The kernel is copied. What it loads has derivatives by the parameters; at the end, and before each part of a loop, the graph of
+ * partial derivatives (linear.c) between the parameters and what is stored, or lives on, is eliminated, which makes the
+ * derivatives of that as values of the kernel: "known". What cannot depend on a parameter has no derivative in memory or in code:
+ * which does is found by running over `begin` and `march` until nothing is added.
  *
  * Loops (adaptive steps) carry the derivatives of what they carry: the derivative is that of the program that runs, choice of
  * steps included. */
 #include "autodiff/ad.h"
+#include "autodiff/linear.h"
 #include "ir/algebra.h"
 #include "ir/pass.h"
 #include "lang/diag.h"
 
 typedef struct {
-  IrVal at;      /* old position of the store */
-  uint32_t sink; /* what it stores; IR_NONE: it depends on nothing */
-  uint32_t root; /* of a term whose products are asked for: sink of its root; else IR_NONE */
-} Store;
-
-typedef struct {
   AdForward *f;
   IrRewrite r;
   IrBuild *b;
-  AdGraph *g;       /* of the piece since the last control operation */
-  IrVal from;       /* old position where it begins */
-  uint32_t *vertex; /* by old instruction: in g, or IR_NONE */
-  IrVal **closed;   /* by old instruction of earlier pieces: its derivatives by parameter, or NULL: none */
-  IrVal *last;      /* by old instruction: its last use */
-  IrVal **inner;    /* by old carry of the open loop: its derivatives, as they are carried; by old next: what they are then */
-  IrVal loop;       /* old position of that loop */
-  VEC(Store) stores;
-  IrVal seen;       /* where a derivative is missing */
+  IrVal from;    /* old position where the piece since the last control operation begins */
+  IrVal **known; /* by old instruction: its derivatives by parameter (IR_NONE: 0), or NULL: none, or not yet */
+  bool *active;  /* by old instruction: it depends on a parameter */
+  IrVal *last;   /* by old instruction: its last use */
+  IrVal **inner; /* by old carry of the open loop: its derivatives, as they are carried; by old next: what they are then */
+  IrVal loop;    /* old position of that loop */
+  IrVal seen;    /* where a derivative is missing */
   const char *why;
 } Forward;
 
@@ -57,59 +50,17 @@ static IrVal *params_new(Forward *w) {
   return by;
 }
 
-/* A value whose derivatives are known, as a vertex of the piece. */
-static uint32_t atom(Forward *w, const IrVal *by) {
-  uint32_t v = IR_NONE;
-  for (uint32_t k = 0; k < w->f->n_params; k++) {
-    if (by[k] == IR_NONE) continue;
-    if (v == IR_NONE) v = ad_graph_vertex(w->g, AD_ATOM);
-    ad_graph_edge(w->g, v, (AdEdge){k, by[k], IR_NONE, false});
-  }
-  return v;
-}
-
-static uint32_t vertex_of_load(Forward *w, const IrSlot *slot) {
+static void load(Forward *w, IrVal old) {
+  const IrSlot *slot = &w->r.in->slots.at[w->r.in->ins.at[old].slot];
   IrVal *by = params_new(w);
   if (slot->kind == SLOT_PARAM && w->f->n_free)
     by[0] = ir_load(w->b, ir_slot(w->b, SLOT_PARAM, w->f->n_free + slot->index, slot->name, IR_REAL, slot->dim));
-  else if (slot->kind == SLOT_PARAM) return slot->index;
+  else if (slot->kind == SLOT_PARAM) by[slot->index] = alg_num(w->b, 1);
   if (slot->kind == SLOT_STATE || slot->kind == SLOT_RING)
     for (uint32_t k = 0; k < w->f->n_params; k++)
       if (w->f->depends[depend_at(w, slot->kind, slot->index) + k]) by[k] = ir_load(w->b, tangent_slot(w, slot, k));
-  return atom(w, by);
-}
-
-/* The vertex of an old value in this piece; IR_NONE: it depends on nothing. */
-static uint32_t vertex_of(Forward *w, IrVal old) {
-  if (old < w->from && w->vertex[old] == IR_NONE && w->closed[old]) w->vertex[old] = atom(w, w->closed[old]);
-  return w->vertex[old];
-}
-
-/* ---- operations */
-
-static void edge_to(Forward *w, IrVal old, IrVal arg, IrVal weight, IrVal guard, bool when) {
-  uint32_t from = vertex_of(w, arg);
-  if (weight == IR_NONE || from == IR_NONE || alg_is(w->b, weight, 0)) return;
-  if (w->vertex[old] == IR_NONE) w->vertex[old] = ad_graph_vertex(w->g, AD_INNER);
-  ad_graph_edge(w->g, w->vertex[old], (AdEdge){from, weight, guard, when});
-}
-
-static void vertex_of_op(Forward *w, IrVal old, const IrIns *ins) {
-  IrVal args[4];
-  for (int i = 0; i < ir_ops[ins->op].arity; i++) args[i] = w->r.map[ins->arg[i]];
-  for (int i = 0; i < ir_ops[ins->op].arity; i++) {
-    if (vertex_of(w, ins->arg[i]) == IR_NONE) continue;
-    const char *why = NULL;
-    IrVal d = ir_partial(w->b, (IrOp)ins->op, args, w->r.map[old], i, &why);
-    if (why && !w->why) w->why = why, w->seen = old;
-    edge_to(w, old, ins->arg[i], d, IR_NONE, false);
-  }
-}
-
-static void vertex_of_choice(Forward *w, IrVal old, const IrIns *ins) {
-  IrVal guard = w->r.map[ins->arg[0]];
-  edge_to(w, old, ins->arg[1], alg_num(w->b, 1), guard, true);
-  edge_to(w, old, ins->arg[2], alg_num(w->b, 1), guard, false);
+  for (uint32_t k = 0; k < w->f->n_params; k++) w->active[old] |= by[k] != IR_NONE;
+  if (w->active[old]) w->known[old] = by;
 }
 
 /* ---- what is stored */
@@ -120,9 +71,11 @@ static const IrTerm *term_of_sum(const Forward *w, const IrSlot *slot) {
   return NULL;
 }
 
-/* The sum is fma(weight, root * root, sum): march.c. Gives the old position of the root; IR_NONE: none. */
+/* The sum is fma(weight, root * root, sum): march.c. Gives the old position of the root, if its products are asked for. */
 static IrVal root_of(const Forward *w, const IrIns *store, IrVal *ret_weight) {
   const IrKernel *in = w->r.in;
+  const IrTerm *t = term_of_sum(w, &in->slots.at[store->slot]);
+  if (!t || t->curvature == IR_NONE) return IR_NONE;
   const IrIns *sum = &in->ins.at[store->arg[0]];
   for (int i = 0; sum->op == IR_FMA && i < 2; i++) {
     const IrIns *square = &in->ins.at[sum->arg[i]];
@@ -130,23 +83,6 @@ static IrVal root_of(const Forward *w, const IrIns *store, IrVal *ret_weight) {
     if (square->op == IR_MUL && square->arg[0] == square->arg[1]) return square->arg[0];
   }
   return IR_NONE;
-}
-
-static uint32_t sink_of(Forward *w, IrVal old) {
-  uint32_t from = vertex_of(w, old);
-  if (from == IR_NONE) return IR_NONE;
-  uint32_t sink = ad_graph_vertex(w->g, AD_SINK);
-  ad_graph_edge(w->g, sink, (AdEdge){from, alg_num(w->b, 1), IR_NONE, false});
-  return sink;
-}
-
-static void note_store(Forward *w, IrVal at) {
-  const IrIns *ins = &w->r.in->ins.at[at];
-  const IrTerm *t = term_of_sum(w, &w->r.in->slots.at[ins->slot]);
-  Store s = {at, sink_of(w, ins->arg[0]), IR_NONE};
-  IrVal weight, root = t && t->curvature != IR_NONE ? root_of(w, ins, &weight) : IR_NONE;
-  if (root != IR_NONE) s.root = sink_of(w, root);
-  vec_push(w->b->arena, &w->stores, s);
 }
 
 /* Gauss-Newton sums of a term: products of its root's derivatives. */
@@ -163,11 +99,64 @@ static void products(Forward *w, const IrTerm *t, IrVal weight, const IrVal *by)
   }
 }
 
-static void store_derivatives(Forward *w, const Store *s) {
-  const IrIns *ins = &w->r.in->ins.at[s->at];
+/* ---- pieces: what lies between control operations. Other vertices of the graph: the parameters, then for each instruction one
+ * that takes what it is, so that it may itself be taken out. */
+
+static uint32_t seed(const AdLinear *l, uint32_t k) { return ad_linear_other(l, k); }
+static uint32_t taken(const Forward *w, const AdLinear *l, IrVal v) { return ad_linear_other(l, w->f->n_params + v); }
+
+/* The old value's derivatives by parameter, from the graph. */
+static IrVal *row_of(Forward *w, AdLinear *l, IrVal old) {
+  IrVal *by = params_new(w);
+  w->b->span = w->r.in->ins.at[old].span;
+  for (uint32_t k = 0; k < w->f->n_params; k++) by[k] = ad_linear_between(l, seed(l, k), taken(w, l, old));
+  return by;
+}
+
+static void take(Forward *w, AdLinear *l, IrVal old) {
+  if (w->active[old] && !l->in[taken(w, l, old)].n) ad_linear_edge(l, old, taken(w, l, old), alg_num(w->b, 1));
+}
+
+/* What is known and used in this piece stands in the graph with its derivatives. */
+static void leaves(Forward *w, AdLinear *l, IrVal end) {
+  for (IrVal v = 0; v < end; v++)
+    for (uint32_t k = 0; w->known[v] && w->last[v] >= w->from && k < w->f->n_params; k++)
+      if (w->known[v][k] != IR_NONE) ad_linear_edge(l, seed(l, k), v, w->known[v][k]);
+}
+
+/* The graph of the piece up to `end`; what its instructions [from, end) give to those that are taken. */
+static AdLinear graph(Forward *w, IrVal end) {
+  AdLinear l = ad_linear_new(w->b, w->r.in, w->f->n_params + w->r.in->ins.n);
+  bool *made = NEW_ARRAY(w->b->arena, bool, end + 1);
+  for (IrVal v = w->from; v < end; v++) made[v] = w->active[v] && !w->known[v] && w->r.in->ins.at[v].op != IR_STORE;
+  leaves(w, &l, end);
+  ad_linear_fill(&l, w->r.map, w->active, w->from, end);
+  for (IrVal v = w->from; v < end; v++) {
+    const IrIns *ins = &w->r.in->ins.at[v];
+    IrVal weight, root = ins->op == IR_STORE ? root_of(w, ins, &weight) : IR_NONE;
+    if (w->last[v] >= end) take(w, &l, v);
+    if (ins->op == IR_STORE) take(w, &l, ins->arg[0]);
+    if (root != IR_NONE) take(w, &l, root);
+  }
+  ad_linear_guard(&l, made, w->from, end);
+  if (l.why && !w->why) w->why = l.why, w->seen = l.seen;
+  bool *known = NEW_ARRAY(w->b->arena, bool, w->r.in->ins.n + 1);
+  for (IrVal v = 0; v < end; v++) known[v] = w->known[v] != NULL;
+  ad_linear_eliminate(&l, known);
+  return l;
+}
+
+/* Values of this piece that are used at `end` or later become known. */
+static void piece_end(Forward *w, IrVal end) {
+  AdLinear l = graph(w, end);
+  for (IrVal v = w->from; v < end; v++)
+    if (w->active[v] && !w->known[v] && w->last[v] >= end) w->known[v] = row_of(w, &l, v);
+}
+
+static void store_derivatives(Forward *w, AdLinear *l, const IrIns *ins) {
   const IrSlot *slot = &w->r.in->slots.at[ins->slot];
-  IrVal *by = s->sink == IR_NONE ? params_new(w) : ad_graph_row(w->g, s->sink);
-  ir_rewrite_at(&w->r, s->at);
+  IrVal *by = row_of(w, l, ins->arg[0]), weight;
+  w->b->span = ins->span;
   for (uint32_t k = 0; k < w->f->n_params; k++) {
     bool *depends = &w->f->depends[depend_at(w, slot->kind, slot->index) + k];
     *depends |= by[k] != IR_NONE;
@@ -175,31 +164,18 @@ static void store_derivatives(Forward *w, const Store *s) {
     uint32_t at = tangent_slot(w, slot, k);
     ir_store(w->b, at, by[k] == IR_NONE ? ir_const(w->b, 0, w->b->k->slots.at[at].dim) : by[k]);
   }
-  IrVal weight;
-  if (s->root == IR_NONE || root_of(w, ins, &weight) == IR_NONE) return;
-  products(w, term_of_sum(w, slot), weight, ad_graph_row(w->g, s->root));
+  IrVal root = root_of(w, ins, &weight);
+  if (root != IR_NONE) products(w, term_of_sum(w, slot), weight, row_of(w, l, root));
 }
 
-/* ---- pieces: what lies between control operations */
-
-static void piece_begin(Forward *w, IrVal at) {
-  w->g = ad_graph(w->b, w->f->n_params);
-  w->from = at;
-  for (IrVal i = 0; i < at; i++) w->vertex[i] = IR_NONE;
+/* Stores stand behind the last loop, as all effects do: they belong to the last piece. */
+static void stores_end(Forward *w) {
+  AdLinear l = graph(w, w->r.in->ins.n);
+  for (IrVal v = w->from; v < w->r.in->ins.n; v++)
+    if (w->r.in->ins.at[v].op == IR_STORE) store_derivatives(w, &l, &w->r.in->ins.at[v]);
 }
 
-/* Values of this piece that are used at `end` or later become closed. */
-static void piece_end(Forward *w, IrVal end) {
-  uint32_t *sink = NEW_ARRAY(w->b->arena, uint32_t, end + 1);
-  for (IrVal i = 0; i < end; i++) sink[i] = IR_NONE;
-  for (IrVal i = w->from; i < end; i++)
-    if (w->vertex[i] != IR_NONE && w->last[i] >= end) sink[i] = sink_of(w, i);
-  ad_graph_solve(w->g);
-  for (IrVal i = w->from; i < end; i++)
-    if (sink[i] != IR_NONE) w->closed[i] = ad_graph_row(w->g, sink[i]);
-}
-
-static const IrVal *derivatives_of(Forward *w, IrVal old) { return w->closed[old] ? w->closed[old] : params_new(w); }
+static const IrVal *derivatives_of(Forward *w, IrVal old) { return w->known[old] ? w->known[old] : params_new(w); }
 
 /* ---- loops: the derivatives of what is carried are carried; all of them, if any may be there */
 
@@ -209,7 +185,7 @@ static void loop_begin(Forward *w, IrVal at) {
   for (uint32_t i = 0; i < (w->f->n_states + w->f->n_rings) * w->f->n_params; i++)
     any[i % w->f->n_params] |= w->f->depends[i];
   for (IrVal i = 0; i < at; i++)
-    for (uint32_t j = 0; w->closed[i] && j < w->f->n_params; j++) any[j] |= w->closed[i][j] != IR_NONE;
+    for (uint32_t j = 0; w->known[i] && j < w->f->n_params; j++) any[j] |= w->known[i][j] != IR_NONE;
   w->loop = at;
   for (IrVal i = at + 1; k->ins.at[i].op == IR_CARRY; i++) {
     const IrVal *had = derivatives_of(w, k->ins.at[i].arg[0]);
@@ -224,7 +200,8 @@ static void loop_carry(Forward *w, IrVal at) {
   ir_rewrite_copy(&w->r, at);
   for (uint32_t j = 0; j < w->f->n_params; j++)
     if (w->inner[at][j] != IR_NONE) w->inner[at][j] = ir_carry(w->b, w->inner[at][j]);
-  w->closed[at] = w->inner[at];
+  w->known[at] = w->inner[at];
+  w->active[at] = w->r.in->ins.at[at].type == IR_REAL;
 }
 
 /* What the derivatives of all carried values are in the next turn: before the first `next`, as nothing may stand between them. */
@@ -251,7 +228,7 @@ static void loop_next(Forward *w, IrVal at) {
 static void loop_end(Forward *w, IrVal at) {
   ir_rewrite_copy(&w->r, at);
   for (IrVal i = w->loop + 1; i < at; i++)
-    if (w->r.in->ins.at[i].op != IR_CARRY) w->closed[i] = NULL;
+    if (w->r.in->ins.at[i].op != IR_CARRY) w->known[i] = NULL, w->active[i] = false;
 }
 
 /* ---- the walk */
@@ -262,7 +239,7 @@ static void control(Forward *w, IrVal i, IrOp op) {
   else if (op == IR_CARRY) loop_carry(w, i);
   else if (op == IR_NEXT) loop_next(w, i);
   else loop_end(w, i);
-  piece_begin(w, i + 1);
+  w->from = i + 1;
 }
 
 static void walk(Forward *w, IrVal i) {
@@ -273,29 +250,22 @@ static void walk(Forward *w, IrVal i) {
     return;
   }
   ir_rewrite_copy(&w->r, i);
-  if (ins->op == IR_LOAD) w->vertex[i] = vertex_of_load(w, &w->r.in->slots.at[ins->slot]);
-  else if (ins->op == IR_STORE) note_store(w, i);
-  else if (ins->type != IR_REAL) return;
-  else if (ins->op == IR_SELECT) vertex_of_choice(w, i, ins);
-  else vertex_of_op(w, i, ins);
+  if (ins->op == IR_LOAD) load(w, i);
+  for (int j = 0; ins->type == IR_REAL && j < ir_ops[ins->op].arity; j++) w->active[i] |= w->active[ins->arg[j]];
 }
 
-/* Stores stand behind the last loop, as all effects do: they belong to the last piece. */
 IrKernel *ad_forward_kernel(AdForward *f, const IrKernel *k, Name name) {
   Forward w = {.f = f, .r = ir_rewrite(k, f->arena, f->s)};
   w.b = &w.r.b;
   w.b->k->name = name;
-  w.vertex = NEW_ARRAY(f->arena, uint32_t, k->ins.n + 1);
-  w.closed = NEW_ARRAY(f->arena, IrVal *, k->ins.n + 1);
+  w.active = NEW_ARRAY(f->arena, bool, k->ins.n + 1);
+  w.known = NEW_ARRAY(f->arena, IrVal *, k->ins.n + 1);
   w.last = NEW_ARRAY(f->arena, IrVal, k->ins.n + 1);
   w.inner = NEW_ARRAY(f->arena, IrVal *, k->ins.n + 1);
-  for (IrVal i = 0; i < k->ins.n; i++) w.vertex[i] = IR_NONE;
   for (IrVal i = 0; i < k->ins.n; i++)
     for (int j = 0; j < ir_ops[k->ins.at[i].op].arity; j++) w.last[k->ins.at[i].arg[j]] = i;
-  piece_begin(&w, 0);
   for (IrVal i = 0; i < k->ins.n; i++) walk(&w, i);
-  ad_graph_solve(w.g);
-  for (uint32_t i = 0; i < w.stores.n; i++) store_derivatives(&w, &w.stores.at[i]);
+  stores_end(&w);
   for (uint32_t i = 0; f->n_free && k->kind == KERNEL_MARCH && i < w.b->k->slots.n; i++) { /* all directions of a vector are of one start */
     IrSlot *slot = &w.b->k->slots.at[i];
     slot->alike = (slot->kind == SLOT_PARAM && slot->index < f->n_free) || (slot->kind == SLOT_STATE && slot->index < f->n_states) ||

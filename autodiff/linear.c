@@ -1,14 +1,18 @@
 /* A kernel as a graph of what is linear in it. Vertices are its active instructions, from loads to stores; an edge has the
  * derivative of one value by one of its arguments, a formula of the partials column of ops.def over the values at hand.
- * Adjoints then flow from stores to loads along the edges, and no function is evaluated on the way.
+ * Reverse mode lets adjoints flow from stores to loads along what is left of the graph, and no function is evaluated on the
+ * way; forward mode takes out all that lies between the parameters and what is stored.
  *
  * Choices: an edge into the side of a choice counts where that side is chosen. What only serves sides that are not chosen may
  * be infinite, so edges into such values are guarded as well: their weight becomes 0 by selection, never by 0 * infinity.
  *
  * Taking a value out (the chain rule: its edges in times its edges out) gives the derivatives of a whole step, the local
  * Jacobian, as far as that is worth it: each edge that is left costs a multiplication on the way back, and mostly a place on
- * the tape. Edges between the same two values are one edge. */
-#include "autodiff/reverse.h"
+ * the tape. Edges between the same two values are one edge. Where all goes, it is always the value with the fewest pairs of an
+ * edge in and an edge out that goes next (Markowitz; Griewank A, Reese S (1991) in: Automatic Differentiation of Algorithms, SIAM):
+ * chains of scalars within a step are multiplied up once, and the long rows of derivatives by all parameters come last. */
+#include "autodiff/linear.h"
+
 #include "ir/algebra.h"
 
 /* ---- values. A reciprocal stays one: alg_mul would divide again */
@@ -155,22 +159,31 @@ static void guard(AdLinear *l, IrVal v) {
   }
 }
 
-AdLinear ad_linear(IrBuild *b, const IrKernel *k, const IrVal *map, const bool *active) {
+AdLinear ad_linear_new(IrBuild *b, const IrKernel *k, uint32_t others) {
   AdLinear l = {.b = b, .k = k, .seen = IR_NONE};
-  l.in = NEW_ARRAY(b->arena, AdLinkList, k->ins.n + 1);
-  l.out = NEW_ARRAY(b->arena, AdLinkList, k->ins.n + 1);
-  for (IrVal v = 0; v < k->ins.n; v++) {
-    const IrIns *ins = &k->ins.at[v];
-    if (!active[v] || ins->op == IR_LOAD) continue;
-    b->span = ins->span;
-    if (ins->op == IR_STORE)
-      edge_add(&l, (AdLink){.from = ins->arg[0], .to = v, .weight = alg_num(b, 1), .guard = IR_NONE});
-    else if (ins->op == IR_SELECT) edges_of_choice(&l, v, ins, map, active);
-    else edges_of_op(&l, v, ins, map, active);
-  }
-  for (IrVal v = k->ins.n; v-- > 0;)
-    if (active[v] && k->ins.at[v].op != IR_STORE) guard(&l, v);
+  l.in = NEW_ARRAY(b->arena, AdLinkList, k->ins.n + others + 1);
+  l.out = NEW_ARRAY(b->arena, AdLinkList, k->ins.n + others + 1);
   return l;
+}
+
+void ad_linear_edge(AdLinear *l, uint32_t from, uint32_t to, IrVal weight) {
+  edge_add(l, (AdLink){.from = from, .to = to, .weight = weight, .guard = IR_NONE});
+}
+
+void ad_linear_fill(AdLinear *l, const IrVal *map, const bool *active, IrVal from, IrVal to) {
+  for (IrVal v = from; v < to; v++) {
+    const IrIns *ins = &l->k->ins.at[v];
+    if (!active[v] || ins->op == IR_LOAD) continue;
+    l->b->span = ins->span;
+    if (ins->op == IR_STORE) ad_linear_edge(l, ins->arg[0], v, alg_num(l->b, 1));
+    else if (ins->op == IR_SELECT) edges_of_choice(l, v, ins, map, active);
+    else edges_of_op(l, v, ins, map, active);
+  }
+}
+
+void ad_linear_guard(AdLinear *l, const bool *active, IrVal from, IrVal to) {
+  for (IrVal v = to; v-- > from;)
+    if (active[v] && l->k->ins.at[v].op != IR_STORE) guard(l, v);
 }
 
 /* ---- the chain rule */
@@ -180,6 +193,11 @@ static void take_out(AdLinear *l, IrVal v) {
   for (uint32_t i = 0; i < l->in[v].n; i++)
     for (uint32_t j = 0; j < l->out[v].n; j++) {
       const AdLink x = l->edges.at[l->in[v].at[i]], y = l->edges.at[l->out[v].at[j]];
+      AdLink *had = x.guard == IR_NONE && y.guard == IR_NONE ? edge_find(l, x.from, y.to) : NULL;
+      if (had && had->guard == IR_NONE) {
+        had->weight = alg_fma(l->b, y.weight, x.weight, had->weight);
+        continue;
+      }
       AdLink e = {.from = x.from, .to = y.to, .weight = times(l->b, x.weight, y.weight), .guard = x.guard, .unless = x.unless};
       guard_more(l, &e, y.guard, y.unless);
       edge_add(l, e);
@@ -197,6 +215,42 @@ static bool worth(AdLinear *l, IrVal v, int effort) {
     for (uint32_t j = 0; j < out; j++)
       added += !edge_find(l, l->edges.at[l->in[v].at[i]].from, l->edges.at[l->out[v].at[j]].to);
   return added <= in + out;
+}
+
+/* Inner: an instruction with edges in and out; what has none on one side serves nothing and is taken out for nothing. */
+static uint32_t cheapest(AdLinear *l) {
+  uint32_t best = IR_NONE;
+  uint64_t least = UINT64_MAX;
+  for (IrVal v = 0; v < l->k->ins.n; v++) {
+    uint64_t in = alive(l, &l->in[v]), out = alive(l, &l->out[v]);
+    if (l->k->ins.at[v].op == IR_STORE || !(in || out) || in * out > least) continue;
+    best = v;
+    least = in * out;
+  }
+  return best;
+}
+
+/* Where the derivatives of v are numbers, 0 times them is 0: guards of the edges out become parts of their weights once, before
+ * these are multiplied with the whole row of v. */
+static void guards_out(AdLinear *l, IrVal v) {
+  l->b->span = l->k->ins.at[v].span;
+  for (uint32_t i = 0; i < l->out[v].n; i++) {
+    AdLink *e = &l->edges.at[l->out[v].at[i]];
+    e->weight = ad_linear_weight(l, e);
+    e->guard = IR_NONE;
+  }
+}
+
+void ad_linear_eliminate(AdLinear *l, const bool *known) {
+  for (IrVal v; (v = cheapest(l)) != IR_NONE;) {
+    if (known[v]) guards_out(l, v);
+    take_out(l, v);
+  }
+}
+
+IrVal ad_linear_between(AdLinear *l, uint32_t from, uint32_t to) {
+  const AdLink *e = edge_find(l, from, to);
+  return e ? ad_linear_weight(l, e) : IR_NONE;
 }
 
 void ad_linear_reduce(AdLinear *l, int effort) {

@@ -56,7 +56,10 @@ static uint32_t adjoint_slot(IrBuild *b, const IrSlot *slot, uint32_t index) {
 
 static void linearize(Back *w, IrBuild *b, const IrVal *map) {
   AdReverse *r = w->r;
-  w->linear = ad_linear(b, w->plain, map, ad_active_values(&r->active, w->plain, r->arena));
+  const bool *active = ad_active_values(&r->active, w->plain, r->arena);
+  w->linear = ad_linear_new(b, w->plain, 0);
+  ad_linear_fill(&w->linear, map, active, 0, w->plain->ins.n);
+  ad_linear_guard(&w->linear, active, 0, w->plain->ins.n);
   ad_linear_reduce(&w->linear, r->effort);
 }
 

@@ -2,7 +2,7 @@
 #ifndef NSL_AUTODIFF_REVERSE_H
 #define NSL_AUTODIFF_REVERSE_H
 
-#include "ir/ir.h"
+#include "autodiff/linear.h"
 
 /* ---- activity.c: which states and rings have adjoints: those that depend on a parameter and reach a sum */
 typedef struct {
@@ -12,29 +12,6 @@ typedef struct {
 AdActive ad_active(Arena *a, const IrMarchForm *plain, uint32_t n_params, const bool *sums);
 bool ad_active_slot(const AdActive *w, const IrSlot *slot); /* of a state or a ring */
 bool *ad_active_values(const AdActive *w, const IrKernel *k, Arena *a); /* by instruction; a store: of what it stores */
-
-/* ---- linear.c: a kernel as a graph of what is linear in it: an edge is a derivative of one value by another */
-typedef struct {
-  uint32_t from, to;  /* instructions of the kernel; roots are its stores, leaves its loads */
-  IrVal weight;       /* d to / d from, a value of b->k */
-  IrVal guard;        /* the weight counts where this condition holds (unless: does not), else it is 0; IR_NONE: always */
-  bool unless, gone;
-} AdLink;
-typedef VEC(uint32_t) AdLinkList;
-typedef struct {
-  IrBuild *b;
-  const IrKernel *k;
-  VEC(AdLink) edges;
-  AdLinkList *in, *out; /* by instruction; some are gone */
-  const char *why;      /* an op on the way has no derivative: the reason, or NULL */
-  IrVal seen;           /* which */
-} AdLinear;
-/* map: by instruction of k its value in b->k. */
-AdLinear ad_linear(IrBuild *b, const IrKernel *k, const IrVal *map, const bool *active);
-/* Takes values out of the graph by the chain rule. effort 0: none; 1: those with one edge in and one out; 2: all by which the
- * number of edges does not grow. */
-void ad_linear_reduce(AdLinear *l, int effort);
-IrVal ad_linear_weight(AdLinear *l, const AdLink *e); /* guarded, as a value */
 
 /* ---- tape.c: what of a step the way back finds on the tape, and what it computes again */
 typedef enum { TAPE_NOT, TAPE_AGAIN, TAPE_KEPT } AdTaped;

@@ -142,7 +142,7 @@ static void test_choice(void) {
   v = ir_op2(&b, IR_ADD, v, ir_op2(&b, IR_MAX, ir_op2(&b, IR_DIV, ir_op1(&b, IR_ABS, p), p), ir_const(&b, 7, DIM_NONE)));
   uint32_t sum = ir_slot(&b, SLOT_STATE, 0, name_z(s, "sum"), IR_REAL, DIM_NONE);
   ir_store(&b, sum, ir_op2(&b, IR_ADD, ir_load(&b, sum), v));
-  bool good = true;
+  bool good = true, forward = true;
   for (int effort = 0; effort < 3; effort++) {
     Marches m;
     good &= marches_of(s, s->arena, nothing(s, s->arena), b.k, effort, &m);
@@ -151,8 +151,12 @@ static void test_choice(void) {
     run_set_param(&r, 0, 1, -2);
     run_reverse(&r, &m);
     for (int64_t e = 0; e < 2; e++) good &= run_adjoint(&r, 1, e) == (Quad)(3 * run_weight(0));
+    run_forward(&r, &m);
+    Quad scale;
+    for (int64_t e = 0; e < 2; e++) forward &= run_product(&r, &m, 0, e, &scale) == (Quad)(3 * run_weight(0));
   }
   tap_ok(good, "a choice takes the adjoint of its side, whatever the other one is");
+  tap_ok(forward, "and the derivative of its side");
   session_free(s);
 }
 
