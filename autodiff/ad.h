@@ -29,7 +29,9 @@ typedef struct {
 } AdNeeds;
 AdNeeds ad_needs(const IrFit *f, uint32_t march);
 
-/* ---- tidy.c: both passes of it for the instructions of one kernel from `from` on; those before keep their bits */
+/* ---- tidy.c */
+bool *ad_steady(const IrKernel *k, Arena *a); /* by instruction: the same in every step, for each element */
+/* Both passes of it for the instructions of one kernel from `from` on; those before keep their bits */
 IrKernel *ad_tidy_from(const IrKernel *k, IrVal from, Arena *out, Session *s);
 
 /* ---- forward.c */

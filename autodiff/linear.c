@@ -217,13 +217,14 @@ static bool worth(AdLinear *l, IrVal v, int effort) {
   return added <= in + out;
 }
 
-/* Inner: an instruction with edges in and out; what has none on one side serves nothing and is taken out for nothing. */
+/* Inner: an instruction with edges in and out; what has none on one side serves nothing and is taken out for nothing, but for
+ * leaves. */
 static uint32_t cheapest(AdLinear *l) {
   uint32_t best = IR_NONE;
   uint64_t least = UINT64_MAX;
   for (IrVal v = 0; v < l->k->ins.n; v++) {
     uint64_t in = alive(l, &l->in[v]), out = alive(l, &l->out[v]);
-    if (l->k->ins.at[v].op == IR_STORE || !(in || out) || in * out > least) continue;
+    if (l->k->ins.at[v].op == IR_STORE || !(in || out) || (l->k->ins.at[v].op == IR_LOAD && !in) || in * out > least) continue;
     best = v;
     least = in * out;
   }
@@ -243,7 +244,7 @@ static void guards_out(AdLinear *l, IrVal v) {
 
 void ad_linear_eliminate(AdLinear *l, const bool *known) {
   for (IrVal v; (v = cheapest(l)) != IR_NONE;) {
-    if (known[v]) guards_out(l, v);
+    if (known && known[v]) guards_out(l, v);
     take_out(l, v);
   }
 }
@@ -254,7 +255,8 @@ IrVal ad_linear_between(AdLinear *l, uint32_t from, uint32_t to) {
 }
 
 void ad_linear_reduce(AdLinear *l, int effort) {
-  for (bool more = effort > 0; more;) {
+  if (effort == 3) ad_linear_eliminate(l, NULL);
+  for (bool more = effort > 0 && effort < 3; more;) {
     more = false;
     for (IrVal v = l->k->ins.n; v-- > 0;) {
       IrOp op = (IrOp)l->k->ins.at[v].op;

@@ -27,9 +27,11 @@ void ad_linear_fill(AdLinear *l, const IrVal *map, const bool *active, IrVal fro
 /* When all edges are there: guards of what serves only sides of choices that are not chosen. */
 void ad_linear_guard(AdLinear *l, const bool *active, IrVal from, IrVal to);
 /* Takes values out of the graph by the chain rule. effort 0: none; 1: those with one edge in and one out; 2: all by which the
- * number of edges does not grow. */
+ * number of edges does not grow; 3: all. */
+enum { AD_EFFORTS = 4 };
 void ad_linear_reduce(AdLinear *l, int effort);
-/* Takes out all instructions but stores; known: those whose own derivatives, by other vertices, are finite numbers. */
+/* Takes out all instructions but stores and leaves; known: those whose own derivatives, by other vertices, are finite numbers;
+ * NULL: there are none. */
 void ad_linear_eliminate(AdLinear *l, const bool *known);
 IrVal ad_linear_weight(AdLinear *l, const AdLink *e);                      /* guarded, as a value */
 IrVal ad_linear_between(AdLinear *l, uint32_t from, uint32_t to);          /* the same of the edge; IR_NONE: there is none */

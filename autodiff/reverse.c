@@ -17,7 +17,6 @@
 #include "ir/pass.h"
 #include "lang/diag.h"
 
-enum { EFFORTS = 3 };
 
 typedef struct {
   AdReverse *r;
@@ -255,7 +254,7 @@ IrMarchBack ad_reverse(AdReverse *r, const IrMarchForm *plain, const char *name)
   uint32_t least = UINT32_MAX;
   int asked = r->effort;
   Back w;
-  for (int effort = 0; effort < EFFORTS; effort++) {
+  for (int effort = 0; effort < AD_EFFORTS; effort++) {
     if (asked >= 0 && effort != asked) continue;
     r->effort = effort;
     IrMarchBack back = march_back(r, plain->march, name, &w);

@@ -9,6 +9,7 @@
  * share of the caches: of Hodgkin-Huxley neurons 12 was the best of 2, 6, 12, 16 and 24 (gradient_bench).
  *
  * Needs: no loops. Gives: for each instruction whether it is kept, computed again, or not there. */
+#include "autodiff/ad.h"
 #include "autodiff/reverse.h"
 
 #include <string.h>
@@ -22,18 +23,6 @@ static uint32_t op_cost(IrOp op) {
   return ir_ops[op].ulp ? FUNCTION : 1;
 }
 
-/* The same in every step. */
-static bool *steady_values(const IrKernel *k, Arena *a) {
-  bool *steady = NEW_ARRAY(a, bool, k->ins.n + 1);
-  for (IrVal i = 0; i < k->ins.n; i++) {
-    const IrIns *ins = &k->ins.at[i];
-    SlotKind kind = ins->op == IR_LOAD ? k->slots.at[ins->slot].kind : SLOT_KINDS;
-    steady[i] = kind == SLOT_PARAM || kind == SLOT_UNIFORM || ((ir_ops[ins->op].flags & IRF_PURE) && ins->op != IR_TIME);
-    for (int j = 0; j < ir_ops[ins->op].arity; j++) steady[i] &= steady[ins->arg[j]];
-  }
-  return steady;
-}
-
 static uint32_t again_cost(const IrKernel *k, const bool *steady, IrVal i) {
   const IrIns *ins = &k->ins.at[i];
   if (steady[i]) return 0;
@@ -42,7 +31,7 @@ static uint32_t again_cost(const IrKernel *k, const bool *steady, IrVal i) {
 }
 
 uint32_t ad_cost(const IrKernel *k, Arena *a) {
-  const bool *steady = steady_values(k, a);
+  const bool *steady = ad_steady(k, a);
   uint32_t cost = 0;
   for (IrVal i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
@@ -133,7 +122,7 @@ static void flow_fill(Flow *f, uint32_t source, uint32_t sink) {
 /* ---- the choice */
 
 AdTaped *ad_tape(const IrKernel *k, const bool *needed, Arena *a) {
-  const bool *steady = steady_values(k, a);
+  const bool *steady = ad_steady(k, a);
   uint32_t n = k->ins.n, source = 2 * n, sink = 2 * n + 1;
   Flow f = flow_new(a, 2 * n + 2);
   for (IrVal i = 0; i < n; i++) {

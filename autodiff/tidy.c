@@ -10,8 +10,7 @@
 #include "ir/algebra.h"
 #include "ir/pass.h"
 
-/* By instruction: the same in every step, for each element. */
-static bool *steady_values(const IrKernel *k, Arena *a) {
+bool *ad_steady(const IrKernel *k, Arena *a) {
   bool *steady = NEW_ARRAY(a, bool, k->ins.n + 1);
   for (uint32_t i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
@@ -31,7 +30,7 @@ static bool is_one(const IrKernel *k, IrVal v) { return k->ins.at[v].op == IR_CO
 /* The reciprocal of a divisor is made where it is first divided by; one made within a loop does not serve behind it. */
 static IrKernel *reciprocals_from(const IrKernel *k, IrVal from, Arena *out, Session *s) {
   IrRewrite r = ir_rewrite(k, out, s);
-  const bool *steady = steady_values(k, out);
+  const bool *steady = ad_steady(k, out);
   const uint32_t *loops = ir_loops(k, out);
   uint32_t *times = NEW_ARRAY(out, uint32_t, k->ins.n + 1), *made_in = NEW_ARRAY(out, uint32_t, k->ins.n + 1);
   IrVal *per = NEW_ARRAY(out, IrVal, k->ins.n + 1);
@@ -101,7 +100,7 @@ static IrKernel *contract_from(const IrKernel *k, IrVal from, Arena *out, Sessio
   uint32_t *uses = NEW_ARRAY(out, uint32_t, k->ins.n + 1);
   for (IrVal i = 0; i < k->ins.n; i++)
     for (int j = 0; j < ir_ops[k->ins.at[i].op].arity; j++) uses[k->ins.at[i].arg[j]]++;
-  Contract c = {k, uses, ir_loops(k, out), steady_values(k, out)};
+  Contract c = {k, uses, ir_loops(k, out), ad_steady(k, out)};
   for (IrVal i = 0; i < k->ins.n; i++) {
     ir_rewrite_at(&r, i);
     r.map[i] = i < from ? IR_NONE : contracted(&r, &c, i);

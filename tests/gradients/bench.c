@@ -17,7 +17,7 @@
 #include "tests/gradients/marches.h"
 #include "tests/ir/random_kernel.h"
 
-enum { PARAMS = 8, STATES = 5, EFFORTS = 3, FORMS = 2 + 2 * EFFORTS };
+enum { PARAMS = 8, STATES = 5, EFFORTS = AD_EFFORTS, FORMS = 2 + 2 * EFFORTS };
 
 typedef struct {
   SlotKind kind;
@@ -179,6 +179,18 @@ static IrKernel *tidy(Session *s, Arena *a, const IrKernel *k) {
   return random_pass(s, a, k, "dce");
 }
 
+/* What the pipeline of fits does to a derivative. */
+static IrKernel *finished(Session *s, Arena *a, const IrKernel *k) {
+  static const char *const passes[] = {"march.fold", "reciprocals", "forward.cse", "forward.sweep", "contract", "forward.dce"};
+  IrModule *m = NEW(a, IrModule);
+  m->level = 2;
+  ir_module_add(m, a, ir_kernel_copy(k, a));
+  for (uint32_t i = 0; i < COUNT_OF(passes); i++)
+    for (uint32_t j = 0; j < ad_n_passes; j++)
+      if (strcmp(ad_passes[j].name, passes[i]) == 0) m = ad_passes[j].run(m, a, s);
+  return m->kernels.at[0];
+}
+
 int main(int argc, char **argv) {
   Bench w = {.s = session_new(), .elements = argc > 2 ? atoll(argv[2]) : 1000, .steps = argc > 3 ? (uint64_t)atoll(argv[3]) : 10000};
   w.block = argc > 4 ? atoll(argv[4]) : 8;
@@ -197,7 +209,7 @@ int main(int argc, char **argv) {
   ir_module_add(m, w.s->arena, plain);
   for (int i = 0; i < EFFORTS; i++) {
     if (!marches_of(w.s, w.s->arena, begin_kernel(w.s, w.s->arena), plain, i, &forms[i])) return 1;
-    if (i == 0) ir_module_add(m, w.s->arena, forms[0].gradient.march = tidy(w.s, w.s->arena, forms[0].gradient.march));
+    if (i == 0) ir_module_add(m, w.s->arena, forms[0].gradient.march = finished(w.s, w.s->arena, forms[0].gradient.march));
     ir_module_add(m, w.s->arena, forms[i].reverse.record);
     ir_module_add(m, w.s->arena, forms[i].reverse.back);
     printf("degree %d: cost %u of record, %u of back; march %u, gradient %u\n", i, ad_cost(forms[i].reverse.record, w.s->arena),

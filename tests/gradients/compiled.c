@@ -46,7 +46,7 @@ int main(int argc, char **argv) {
   m->level = 2;
   for (; marches < n; seed += 2) {
     Marches one;
-    if (!marches_random(s, s->arena, seed, (int)(seed / 2 % 4) - 1, &one)) continue;
+    if (!marches_random(s, s->arena, seed, (int)(seed / 2 % (AD_EFFORTS + 1)) - 1, &one)) continue;
     marches++;
     add(m, s->arena, one.gradient.march, &forward);
     add(m, s->arena, one.reverse.record, &back);

@@ -143,7 +143,7 @@ static void test_choice(void) {
   uint32_t sum = ir_slot(&b, SLOT_STATE, 0, name_z(s, "sum"), IR_REAL, DIM_NONE);
   ir_store(&b, sum, ir_op2(&b, IR_ADD, ir_load(&b, sum), v));
   bool good = true, forward = true;
-  for (int effort = 0; effort < 3; effort++) {
+  for (int effort = 0; effort < AD_EFFORTS; effort++) {
     Marches m;
     good &= marches_of(s, s->arena, nothing(s, s->arena), b.k, effort, &m);
     Run r = run_new(s->arena, 1, false, 2, 1, 1);

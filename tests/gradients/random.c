@@ -162,7 +162,7 @@ int main(int argc, char **argv) {
     Arena *a = arena_new();
     Marches m;
     /* the degrees of joining edges in turn, and the cheapest */
-    if (marches_random(s, a, seed, (int)(seed / 2 % 4) - 1, &m)) {
+    if (marches_random(s, a, seed, (int)(seed / 2 % (AD_EFFORTS + 1)) - 1, &m)) {
       c.marches++;
       c.unsound += !sound(s, &m);
       c.taped += m.reverse.n_tape > 0;
