@@ -135,11 +135,16 @@ int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def);
 int rt_fit_run(struct rt_fit *f, struct rt_fit_end *end); /* what is done stands in `end` whatever it returns */
 int rt_fit_certainty(struct rt_fit_end *end);
 const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *stage); /* why it has no such matrix, or NULL */
-/* ---- fit_report.c, fit_text.c, fit_figure.c: what it leaves behind */
+/* ---- fit_report.c, fit_text.c, fit_figure.c, fit_html.c: what it leaves behind */
 struct rt_end;
-int rt_fit_json(const struct rt_fit_end *end, const struct rt_end *how, struct rt_out *out);
-int rt_fit_text(const struct rt_fit_end *end, struct rt_out *out);   /* NAME.fitted.nsl */
-int rt_fit_figure(const struct rt_fit_end *end, struct rt_out *out); /* fit.svg */
+struct rt_showing; /* fit_shown.h */
+struct json_object;
+/* fit.json, and report.html unless `html` is false. */
+int rt_fit_report(const struct rt_fit_end *end, const struct rt_showing *showing, const struct rt_end *how, bool html, struct rt_out *out);
+int rt_fit_text(const struct rt_fit_end *end, struct rt_out *out); /* NAME.fitted.nsl */
+int rt_fit_figure(const struct rt_fit_end *end, const struct rt_showing *showing, struct rt_out *out); /* fit.svg */
+int rt_fit_html(const struct rt_fit_end *end, const struct rt_showing *showing, const struct rt_end *how, struct json_object *facts,
+                const char *path);
 void rt_fit_table(const struct rt_fit_end *end, FILE *out);
 /* ---- fit_main.c */
 struct rt_fit_call {

@@ -1,235 +1,203 @@
-/* fit.svg: for each sweep what was recorded and what the fitted model does, and below the objective of every start over the
- * steps of the stages. Where samples are too many, lines span the range of those in a bin, so no peak is lost. */
+/* The sweeps of a fit (stimulus, recorded and model, what is left over) and the course of the search (the objective of every
+ * start, the terms of the best), and fit.svg, which holds them all. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "math/math.h"
 #include "runtime/error.h"
 #include "runtime/figures.h"
-#include "runtime/fit.h"
-#include "runtime/quantity.h"
+#include "runtime/fit_draw.h"
 
-enum { BINS = 1600, MOST_SWEEPS = 12, PANEL = 150, LOSSES = 180, GAP = 46, LEFT = 76, WIDE = 960 };
+enum { MOST_SWEEPS = 12, TRACE = 150, LEFT_OVER = 56, DRIVE = 40, BETWEEN = 12, TITLE = 22, BELOW = 44, LOSSES = 180 };
+static const double RIGHT = 90; /* for keys */
 
-struct drawing {
-  const struct rt_fit_end *end;
-  struct rt_cairo cairo;
-  const struct rt_march *march; /* the free run; NULL: there is none, */
-  uint32_t state, column;       /* or what of it is compared with which column */
-};
+/* ---- sweeps */
 
-struct trace { /* by bin */
-  double *lo, *hi;
-  uint64_t n; /* bins */
-  double end; /* ms */
-};
+static double drive_room(const struct rt_fit_drawing *d) { return d->showing->drive == NSL_NONE ? 0 : DRIVE + BETWEEN; }
 
-/* ---- what is shown */
+double rt_sweep_height(const struct rt_fit_drawing *d) {
+  return TITLE + drive_room(d) + TRACE + BETWEEN + LEFT_OVER + BELOW;
+}
 
-static bool same_unit(const char *a, const char *dim) {
+static void time_axis(struct rt_axis *a, double end) {
+  bool seconds = end > 2000;
+  double unit = seconds ? 1000 : 1;
+  rt_axis_fit(a, 0, end / unit, 8, false);
+  a->unit = unit;
+  a->lo *= unit, a->hi *= unit, a->step *= unit;
+  snprintf(a->label, sizeof a->label, "time (%s)", seconds ? "s" : "ms");
+}
+
+/* Room above and below what is drawn. */
+static void value_axis(struct rt_axis *a, double lo, double hi, int most) {
+  rt_axis_fit(a, lo, hi, most, false);
+  double room = 0.05 * (a->hi - a->lo);
+  a->lo -= room, a->hi += room;
+}
+
+static struct rt_panel panel_at(double end, double top, double height) {
+  struct rt_panel p = rt_panel_of(RT_FIT_LEFT, RT_FIT_WIDE - RIGHT, top, top + height);
+  time_axis(&p.x, end);
+  return p;
+}
+
+static void column_label(const struct rt_fit *f, uint32_t column, char *text, size_t size) {
+  const struct nsl_sweep_column *c = &f->def->data.columns[column];
+  snprintf(text, size, "%.40s (%.30s)", c->name, c->unit);
+}
+
+static void drive_draw(struct rt_fit_drawing *d, struct rt_figure *f, const struct rt_shown *s, double top) {
+  struct rt_panel p = panel_at(s->drive.end, top, DRIVE);
+  double lo = INFINITY, hi = -INFINITY;
+  char text[90];
+  rt_band_range(&s->drive, &lo, &hi);
+  value_axis(&p.y, lo, hi, 2);
+  rt_draw_band(f, &p, &s->drive, rt_colours[2], 1.2);
+  column_label(d->end->f, d->showing->drive, text, sizeof text);
+  rt_draw_key(f, p.x.to + 10, top + 12, rt_colours[2], text);
+  p.x.step = INFINITY;
+  rt_frame(f, &p, false);
+}
+
+static void trace_draw(struct rt_fit_drawing *d, struct rt_figure *f, const struct rt_shown *s, double top) {
+  static const struct rt_colour grey = {0.56, 0.56, 0.56};
+  struct rt_panel p = panel_at(s->data.end, top, TRACE);
+  double lo = INFINITY, hi = -INFINITY;
+  rt_band_range(&s->data, &lo, &hi);
+  rt_band_range(&s->model, &lo, &hi);
+  value_axis(&p.y, lo, hi, 5);
+  column_label(d->end->f, d->showing->column, p.y.label, sizeof p.y.label);
+  rt_draw_band(f, &p, &s->data, grey, 2.6);
+  rt_draw_band(f, &p, &s->model, rt_colours[1], 1.1);
+  rt_draw_key(f, p.x.to + 10, top + 12, grey, "recorded");
+  rt_draw_key(f, p.x.to + 10, top + 28, rt_colours[1], "model");
+  rt_frame(f, &p, false);
+}
+
+/* Of the same scale for all sweeps would hide the good ones: each has its own. */
+static void left_over_draw(struct rt_fit_drawing *d, struct rt_figure *f, const struct rt_shown *s, double top) {
+  struct rt_panel p = panel_at(s->left_over.end, top, LEFT_OVER);
+  double lo = INFINITY, hi = -INFINITY;
   char text[80];
-  struct rt_quantity q;
-  snprintf(text, sizeof text, "1 %.60s", a && strcmp(a, "1") != 0 ? a : "");
-  return !rt_quantity_read(text, &q) && rt_dim_equal(q.dim, rt_dim_read(dim));
-}
-
-/* The state that a column is compared with: of its name, else the first of its dimension. */
-static bool state_find(const struct nsl_class *c, const struct nsl_sweep_column *column, uint32_t *ret) {
-  for (uint32_t i = 0; i < c->n_states; i++)
-    if (strcmp(c->states[i].name, column->name) == 0 && same_unit(c->states[i].unit, column->dim)) return *ret = i, true;
-  for (uint32_t i = 0; i < c->n_states; i++)
-    if (c->states[i].name[0] != '%' && same_unit(c->states[i].unit, column->dim)) return *ret = i, true;
-  return false;
-}
-
-static bool run_find(struct drawing *d, const struct rt_march *m) {
-  const struct rt_fit *f = d->end->f;
-  const struct nsl_class *class = &f->s->program->classes[m->def->class_index];
-  if (!m->forms[RT_PLAIN]) return false;
-  for (uint32_t t = 0; t < m->def->n_terms; t++)
-    if (m->def->terms[t].residual) return false;
-  for (uint32_t i = 0; i < m->def->n_samples; i++) {
-    const struct nsl_sample *sample = &m->def->samples[i];
-    if (sample->kind != NSL_SAMPLE_AT || !state_find(class, &f->def->data.columns[sample->column], &d->state)) continue;
-    d->column = sample->column;
-    d->march = m;
-    return true;
+  rt_band_range(&s->left_over, &lo, &hi);
+  double most = s->counted ? fmax(fabs(lo), fabs(hi)) : 1;
+  value_axis(&p.y, -most, most, 4);
+  snprintf(p.y.label, sizeof p.y.label, "left over");
+  rt_pen(f, rt_faint, 1, 1);
+  rt_line(f, p.x.from, rt_axis_at(&p.y, 0), p.x.to, rt_axis_at(&p.y, 0));
+  rt_draw_band(f, &p, &s->left_over, rt_colours[0], 0.9);
+  if (s->counted) {
+    snprintf(text, sizeof text, "rms %.3g %.20s", s->rms, d->end->f->def->data.columns[d->showing->column].unit);
+    rt_word(f, p.x.to + 10, top + 14, RT_START, "font-size=\"11\"", text);
+    if (isfinite(s->explained)) {
+      snprintf(text, sizeof text, "explains %.5g %%", 100 * s->explained);
+      rt_word(f, p.x.to + 10, top + 29, RT_START, "font-size=\"11\"", text);
+    }
   }
-  return false;
-}
-
-/* ---- traces in bins */
-
-static int trace_make(struct rt_mem *mem, double end, struct trace *ret) {
-  *ret = (struct trace){.n = BINS, .end = end, .lo = rt_alloc(mem, BINS, sizeof(double)), .hi = rt_alloc(mem, BINS, sizeof(double))};
-  if (!ret->lo || !ret->hi) return NSL_EMEMORY;
-  for (uint64_t i = 0; i < BINS; i++) ret->lo[i] = INFINITY, ret->hi[i] = -INFINITY;
-  return 0;
-}
-
-static void trace_add(struct trace *t, double time, double v) {
-  uint64_t bin = (uint64_t)fmin((double)t->n - 1, time / t->end * (double)t->n);
-  if (!isfinite(v)) return;
-  t->lo[bin] = fmin(t->lo[bin], v);
-  t->hi[bin] = fmax(t->hi[bin], v);
-}
-
-struct watch {
-  struct trace *to;
-  double dt, scale;
-  uint32_t state;
-};
-
-static bool state_seen(void *context, uint64_t step, const double *states) {
-  struct watch *w = context;
-  trace_add(w->to, (double)step * w->dt, states[(uint64_t)w->state * RT_BLOCK] / w->scale);
-  return true;
-}
-
-static int traces_take(struct drawing *d, struct rt_mem *mem, uint32_t trace, uint32_t sweep, struct trace *data, struct trace *model) {
-  struct rt_fit *f = d->end->f;
-  const struct rt_trace *t = &f->traces[trace];
-  double end = (double)t->n_steps * f->s->dt, scale = f->def->data.columns[d->column].unit_scale;
-  int e = trace_make(mem, end, data);
-  if (!e) e = trace_make(mem, end, model);
-  if (e) return e;
-  for (uint64_t i = 0; i < t->n && t->times[i] <= end; i++) trace_add(data, t->times[i], t->values[d->column][i] / scale);
-  struct watch w = {.to = model, .dt = f->s->dt, .scale = scale, .state = d->state};
-  return rt_march_watch(f, d->march, trace, sweep, d->end->x, state_seen, &w);
-}
-
-static void range_of(const struct trace *t, double *lo, double *hi) {
-  for (uint64_t i = 0; i < t->n; i++) {
-    *lo = fmin(*lo, t->lo[i]);
-    *hi = fmax(*hi, t->hi[i]);
-  }
-}
-
-static void trace_draw(struct drawing *d, struct rt_figure *f, const struct rt_panel *p, const struct trace *t, struct rt_colour colour,
-                       double width) {
-  bool drawing = false;
-  rt_pen(f, colour, 1, width);
-  for (uint64_t i = 0; i < t->n; i++) {
-    if (!(t->hi[i] >= t->lo[i])) continue; /* sparser than bins: lines go on to the next */
-    double x = rt_axis_at(&p->x, ((double)i + 0.5) / (double)t->n * t->end);
-    double first = drawing ? t->lo[i] : t->hi[i];
-    if (drawing) d->cairo.line_to(f->pen, x, rt_axis_at(&p->y, first));
-    else d->cairo.move_to(f->pen, x, rt_axis_at(&p->y, first));
-    if (t->hi[i] > t->lo[i]) d->cairo.line_to(f->pen, x, rt_axis_at(&p->y, t->hi[i]));
-    drawing = true;
-  }
-  d->cairo.stroke(f->pen);
-}
-
-static void legend_put(struct rt_figure *f, double x, double y, struct rt_colour c, const char *text) {
-  rt_pen(f, c, 1, 2);
-  rt_line(f, x, y - 4, x + 12, y - 4);
-  rt_word(f, x + 16, y, RT_START, "font-size=\"11\"", text);
-}
-
-static int sweep_draw(struct drawing *d, struct rt_figure *f, uint32_t trace, uint32_t sweep, double top) {
-  const struct rt_fit *fit = d->end->f;
-  const struct rt_trace *t = &fit->traces[trace];
-  const struct nsl_sweep_column *column = &fit->def->data.columns[d->column];
-  struct rt_mem mem = {0};
-  struct trace data, model;
-  double lo = INFINITY, hi = -INFINITY;
-  char title[300];
-  int e = traces_take(d, &mem, trace, sweep, &data, &model);
-  if (!e) {
-    struct rt_panel p = rt_panel_of(LEFT, WIDE - 110, top, top + PANEL);
-    range_of(&data, &lo, &hi);
-    range_of(&model, &lo, &hi);
-    rt_axis_fit(&p.x, 0, data.end, 8, false);
-    rt_axis_fit(&p.y, lo, hi, 5, true);
-    snprintf(p.x.label, sizeof p.x.label, "time (ms)");
-    snprintf(p.y.label, sizeof p.y.label, "%.40s (%.30s)", column->name, column->unit);
-    snprintf(title, sizeof title, "%.120s%s%.80s%s", t->def->path, t->def->name && *t->def->name ? ", " : "",
-             t->def->name ? t->def->name : "", t->def->validation ? " (validation: not fitted)" : "");
-    rt_word(f, LEFT, top - 6, RT_START, "font-size=\"12\" font-weight=\"bold\"", title);
-    trace_draw(d, f, &p, &data, rt_ink, 1);
-    trace_draw(d, f, &p, &model, rt_colours[1], 1.2);
-    legend_put(f, p.x.to + 10, top + 12, rt_ink, "recorded");
-    legend_put(f, p.x.to + 10, top + 28, rt_colours[1], "model");
-    rt_frame(f, &p, true);
-  }
-  rt_mem_free(&mem);
-  return e;
-}
-
-/* ---- objectives */
-
-static double log_ten(double v) { return nslm_log_f64(v) / nslm_log_f64(10); }
-
-static void history_range(const struct rt_stage_end *g, double *lo, double *hi) {
-  for (uint64_t i = 0; i < (uint64_t)g->history.n_rows * g->search.starts; i++) {
-    double v = g->history.loss[i];
-    if (!(v > 0) || !isfinite(v)) continue;
-    *lo = fmin(*lo, log_ten(v));
-    *hi = fmax(*hi, log_ten(v));
-  }
-}
-
-static void start_draw(struct drawing *d, struct rt_figure *f, const struct rt_panel *p, const struct rt_stage_end *g, uint32_t start) {
-  bool drawing = false, best = start == g->best;
-  rt_pen(f, best ? rt_colours[1] : rt_colours[0], best ? 1 : 0.35, best ? 1.8 : 0.8);
-  for (uint64_t i = 0; i < g->history.n_rows; i++) {
-    double v = g->history.loss[i * g->search.starts + start];
-    if (!(v > 0) || !isfinite(v)) continue;
-    double x = rt_axis_at(&p->x, g->history.steps[i]), y = rt_axis_at(&p->y, log_ten(v));
-    if (drawing) d->cairo.line_to(f->pen, x, y);
-    else d->cairo.move_to(f->pen, x, y);
-    drawing = true;
-  }
-  d->cairo.stroke(f->pen);
-}
-
-static void stage_draw(struct drawing *d, struct rt_figure *f, const struct rt_stage_end *g, double left, double right, double top) {
-  struct rt_panel p = rt_panel_of(left, right, top, top + LOSSES);
-  double lo = INFINITY, hi = -INFINITY;
-  uint32_t rows = g->history.n_rows;
-  char title[200];
-  history_range(g, &lo, &hi);
-  rt_axis_fit(&p.x, 0, rows ? g->history.steps[rows - 1] : 1, 5, false);
-  rt_axis_fit(&p.y, lo, hi, 6, true);
-  snprintf(p.x.label, sizeof p.x.label, "steps of the optimizer");
-  snprintf(p.y.label, sizeof p.y.label, "log10 of the objective");
-  snprintf(title, sizeof title, "%.60s: %u start%s", g->def->name && *g->def->name ? g->def->name : "objective", g->search.starts,
-           g->search.starts == 1 ? "" : "s, best in orange");
-  rt_word(f, left, top - 6, RT_START, "font-size=\"12\" font-weight=\"bold\"", title);
-  for (uint32_t i = 0; i < g->search.starts; i++)
-    if (i != g->best) start_draw(d, f, &p, g, i);
-  start_draw(d, f, &p, g, g->best);
   rt_frame(f, &p, true);
+}
+
+void rt_draw_sweep(struct rt_fit_drawing *d, struct rt_figure *f, uint32_t trace, double top) {
+  const struct rt_trace *t = &d->end->f->traces[trace];
+  const struct rt_shown *s = &d->showing->sweeps[trace];
+  char name[220], title[260];
+  rt_sweep_name(t, name, sizeof name);
+  snprintf(title, sizeof title, "%s%s", name, t->def->validation ? " (validation: not fitted)" : "");
+  rt_draw_title(f, RT_FIT_LEFT, top + 12, title);
+  top += TITLE;
+  if (d->showing->drive != NSL_NONE) drive_draw(d, f, s, top);
+  top += drive_room(d);
+  trace_draw(d, f, s, top);
+  left_over_draw(d, f, s, top + TRACE + BETWEEN);
+}
+
+/* ---- the search */
+
+static void range_add(double v, double *lo, double *hi) {
+  if (!(v > 0) || !isfinite(v)) return;
+  *lo = fmin(*lo, rt_log_ten(v));
+  *hi = fmax(*hi, rt_log_ten(v));
+}
+
+/* A line over the rows of a history: values[row * stride]. */
+static void course_draw(struct rt_figure *f, const struct rt_panel *p, const struct rt_history *h, const double *values, uint64_t stride,
+                        struct rt_colour colour, double alpha, double width) {
+  bool drawing = false;
+  rt_pen(f, colour, alpha, width);
+  for (uint64_t i = 0; i < h->n_rows; i++) {
+    double v = values[i * stride];
+    if (!(v > 0) || !isfinite(v)) continue;
+    double x = rt_axis_at(&p->x, h->steps[i]), y = rt_axis_at(&p->y, rt_log_ten(v));
+    if (drawing) f->c->line_to(f->pen, x, y);
+    else f->c->move_to(f->pen, x, y);
+    drawing = true;
+  }
+  f->c->stroke(f->pen);
+}
+
+static struct rt_panel steps_panel(const struct rt_history *h, double left, double right, double top) {
+  struct rt_panel p = rt_panel_of(left, right, top + TITLE, top + TITLE + LOSSES);
+  double last = h->n_rows ? h->steps[h->n_rows - 1] : 1;
+  rt_axis_fit(&p.x, 0, last, 5, false);
+  p.x.step = fmax(1, p.x.step);
+  snprintf(p.x.label, sizeof p.x.label, "steps of the optimizer");
+  return p;
+}
+
+void rt_draw_stage(struct rt_figure *f, const struct rt_stage_end *g, double left, double right, double top) {
+  const struct rt_history *h = &g->history;
+  struct rt_panel p = steps_panel(h, left, right, top);
+  double lo = INFINITY, hi = -INFINITY;
+  char title[200];
+  uint64_t starts = g->search.starts;
+  for (uint64_t i = 0; i < h->n_rows * starts; i++) range_add(h->loss[i], &lo, &hi);
+  rt_log_axis_fit(&p.y, lo, hi);
+  snprintf(p.y.label, sizeof p.y.label, "objective");
+  snprintf(title, sizeof title, "%.60s: %u start%s", g->def->name && *g->def->name ? g->def->name : "objective", g->search.starts,
+           starts == 1 ? "" : "s, the best in orange");
+  rt_draw_title(f, left, top + 12, title);
+  for (uint64_t i = 0; i < starts; i++)
+    if (i != g->best) course_draw(f, &p, h, h->loss + i, starts, rt_colours[0], 0.35, 0.8);
+  course_draw(f, &p, h, h->loss + g->best, starts, rt_colours[1], 1, 1.8);
+  rt_log_frame(f, &p);
+}
+
+void rt_draw_terms(struct rt_figure *f, const struct rt_stage_end *g, double left, double right, double top) {
+  const struct rt_history *h = &g->history;
+  struct rt_panel p = steps_panel(h, left, right, top);
+  double lo = INFINITY, hi = -INFINITY;
+  uint64_t n = g->objective.n_terms, stride = g->search.starts * n;
+  const double *first = h->terms + g->best * n;
+  for (uint64_t i = 0; i < h->n_rows; i++)
+    for (uint64_t k = 0; k < n; k++) range_add(first[i * stride + k], &lo, &hi);
+  rt_log_axis_fit(&p.y, lo, hi);
+  snprintf(p.y.label, sizeof p.y.label, "term");
+  rt_draw_title(f, left, top + 12, "terms of the best start");
+  for (uint64_t k = 0; k < n; k++) course_draw(f, &p, h, first + k, stride, rt_colours[k % RT_COLOURS], 1, 1.6);
+  rt_log_frame(f, &p);
 }
 
 /* ---- the file */
 
-static int figure_draw(struct drawing *d, struct rt_page *page) {
+static int figure_draw(struct rt_fit_drawing *d, struct rt_page *page) {
   const struct rt_fit_end *end = d->end;
   const struct rt_fit *fit = end->f;
-  uint32_t sweeps = !d->march ? 0 : fit->n_traces < MOST_SWEEPS ? fit->n_traces : MOST_SWEEPS;
-  double height = sweeps * (PANEL + GAP + 14.0) + LOSSES + GAP + 40, top = 30;
+  uint32_t sweeps = !d->showing->march ? 0 : fit->n_traces < MOST_SWEEPS ? fit->n_traces : MOST_SWEEPS;
+  double each = rt_sweep_height(d) + 8, height = sweeps * each + RT_STAGE_HEIGHT + 16, top = 8;
   struct rt_figure f;
-  int e = 0;
-  rt_figure_begin(&f, &d->cairo, page, WIDE, height, "fit: data, model and objective");
-  for (uint32_t i = 0, k = 0; !e && i < sweeps; i++, top += PANEL + GAP + 14)
-    e = sweep_draw(d, &f, i, fit->traces[i].def->validation ? NSL_NONE : k++, top);
-  double each = (WIDE - 30.0) / end->n_stages;
-  for (uint32_t i = 0; !e && i < end->n_stages; i++)
-    stage_draw(d, &f, &end->stages[i], LEFT + each * i, each * (i + 1) + 6, top);
-  int bad = rt_figure_end(&f);
-  return e ? e : bad;
+  rt_figure_begin(&f, &d->cairo, page, RT_FIT_WIDE, height, "fit: data, model and objective");
+  for (uint32_t i = 0; i < sweeps; i++, top += each) rt_draw_sweep(d, &f, i, top);
+  double wide = (RT_FIT_WIDE - 10.0) / end->n_stages;
+  for (uint32_t i = 0; i < end->n_stages; i++)
+    rt_draw_stage(&f, &end->stages[i], RT_FIT_LEFT + wide * i, wide * (i + 1) - 6, top);
+  return rt_figure_end(&f);
 }
 
-int rt_fit_figure(const struct rt_fit_end *end, struct rt_out *out) {
-  struct drawing d = {.end = end};
+int rt_fit_figure(const struct rt_fit_end *end, const struct rt_showing *showing, struct rt_out *out) {
+  struct rt_fit_drawing d = {.end = end, .showing = showing};
   struct rt_page page = {0};
   struct rt_text_file file = {0};
   int e = rt_cairo_open(&d.cairo);
-  for (uint32_t i = end->f->def->n_marches; !e && i-- > 0;)
-    if (run_find(&d, &end->f->marches[i])) break;
   if (!e) e = figure_draw(&d, &page);
   const char *path = e ? NULL : rt_out_file(out, "fit.svg");
   if (!e) e = path ? rt_text_open(&file, path) : NSL_EIO;

@@ -8,7 +8,7 @@
 
 #include "runtime/describe.h"
 #include "runtime/error.h"
-#include "runtime/fit.h"
+#include "runtime/fit_shown.h"
 #include "runtime/quantity.h"
 #include "runtime/report.h"
 #include "runtime/threads.h"
@@ -74,11 +74,14 @@ static void missing_say(struct rt_sim *s, const char *file) {
 }
 
 static int files_write(const struct rt_fit_call *c, struct rt_fit_end *end, const struct rt_end *how, struct rt_out *out) {
-  int e = end->last && !c->config->no_report ? rt_fit_figure(end, out) : 0;
-  if (e == NSL_ECANNOT) missing_say(end->f->s, "fit.svg"), e = 0;
-  if (!e && end->last) e = rt_fit_text(end, out);
+  struct rt_showing showing;
+  bool page = !c->config->no_report;
+  int e = rt_fit_show(end, &showing), drawn = !e && page ? rt_fit_figure(end, &showing, out) : e;
+  if (drawn == NSL_ECANNOT) missing_say(end->f->s, "fit.svg, no report.html"), page = false;
+  else e = drawn;
+  if (!e) e = rt_fit_text(end, out);
   if (e == NSL_ECANNOT) missing_say(end->f->s, "fitted .nsl"), e = 0;
-  if (!e) e = rt_fit_json(end, how, out);
+  if (!e) e = rt_fit_report(end, &showing, how, page, out);
   return e ? e : rt_out_commit(out);
 }
 

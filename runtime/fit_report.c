@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
-#include "runtime/fit.h"
+#include "runtime/fit_shown.h"
 #include "runtime/quantity.h"
 #include "runtime/report.h"
 
@@ -151,7 +151,7 @@ static struct json_object *parameter_json(const struct rt_fit_end *end, uint32_t
   return o;
 }
 
-static struct json_object *sweeps_json(const struct rt_fit *f) {
+static struct json_object *sweeps_json(const struct rt_fit *f, const struct rt_showing *showing) {
   struct json_object *all = json_object_new_array();
   for (uint32_t i = 0; i < f->n_traces; i++) {
     const struct rt_trace *t = &f->traces[i];
@@ -162,21 +162,39 @@ static struct json_object *sweeps_json(const struct rt_fit *f) {
     add_whole(o, "samples", t->n);
     add_whole(o, "steps", t->n_steps);
     add_number(o, "duration_ms", (double)t->n_steps * f->s->dt);
+    if (showing->march && showing->sweeps[i].counted) { /* of the column that is compared with a state */
+      add_text(o, "column", f->def->data.columns[showing->column].name);
+      add_number(o, "rms", showing->sweeps[i].rms);
+      add_number(o, "explained_variance", showing->sweeps[i].explained);
+    }
     json_object_array_add(all, o);
   }
   return all;
 }
 
-static void add_result(struct json_object *o, const struct rt_fit_end *end) {
+/* Rows and columns: the free parameters in their order, those per sweep with one for each sweep. */
+static struct json_object *correlation_json(const struct rt_fit_end *end) {
+  struct json_object *all = json_object_new_array();
+  uint64_t n = end->f->space.n;
+  for (uint64_t i = 0; i < n; i++) {
+    struct json_object *row = json_object_new_array();
+    for (uint64_t k = 0; k < n; k++) put_number(row, end->certainty.correlation[i * n + k]);
+    json_object_array_add(all, row);
+  }
+  return all;
+}
+
+static void add_result(struct json_object *o, const struct rt_fit_end *end, const struct rt_showing *showing) {
   const struct rt_fit *f = end->f;
   struct json_object *stages = json_object_new_array(), *free = json_object_new_array(), *validation;
   const struct rt_stage_end *g = end->last;
   add_number(o, "dt_ms", f->s->dt);
-  json_object_object_add(o, "sweeps", sweeps_json(f));
+  json_object_object_add(o, "sweeps", sweeps_json(f, showing));
   for (uint32_t i = 0; i < f->def->n_free; i++) json_object_array_add(free, parameter_json(end, i));
   json_object_object_add(o, "free", free);
   if (end->certainty.why_not) add_text(o, "no_uncertainties", end->certainty.why_not);
   else add_number(o, "observations", end->certainty.observations);
+  if (end->certainty.correlation && !end->certainty.why_not) json_object_object_add(o, "correlation", correlation_json(end));
   add_number(o, "objective", g ? g->search.loss[g->best] : NAN);
   if (g) json_object_object_add(o, "terms", terms_json(f, g->def, g->search.terms + g->best * g->objective.n_terms, false));
   if (end->validation.loss) {
@@ -191,15 +209,17 @@ static void add_result(struct json_object *o, const struct rt_fit_end *end) {
   add_number(o, "seconds", end->seconds);
 }
 
-int rt_fit_json(const struct rt_fit_end *end, const struct rt_end *how, struct rt_out *out) {
+int rt_fit_report(const struct rt_fit_end *end, const struct rt_showing *showing, const struct rt_end *how, bool html, struct rt_out *out) {
   struct json_object *facts = json_object_new_object();
+  const char *page = html ? rt_out_file(out, "report.html") : NULL;
   rt_json_what(facts, end->f->s, how);
   json_object_object_del(facts, "experiment");
   add_text(facts, "fit", end->f->def->name);
-  add_result(facts, end);
+  add_result(facts, end, showing);
   json_object_object_add(facts, "files", rt_json_files(out));
   const char *path = rt_out_file(out, "fit.json");
-  int e = path ? rt_json_write(facts, path) : NSL_EIO;
+  int e = path && (page || !html) ? rt_json_write(facts, path) : NSL_EIO;
+  if (!e && page) e = rt_fit_html(end, showing, how, facts, page);
   json_object_put(facts);
   return e;
 }

@@ -44,7 +44,7 @@ static void time_text(double ms, char *text, size_t size) {
 }
 
 /* Doc comments keep their paragraphs. */
-static void put_doc(struct rt_page *p, const char *doc) {
+void rt_html_doc(struct rt_page *p, const char *doc) {
   if (doc && *doc) {
     rt_page_put(p, "<p class=\"doc\">");
     rt_page_prose(p, doc);
@@ -52,7 +52,7 @@ static void put_doc(struct rt_page *p, const char *doc) {
   }
 }
 
-static void put_fact(struct rt_page *p, const char *value, const char *what) {
+void rt_html_fact(struct rt_page *p, const char *value, const char *what) {
   rt_page_put(p, "<li><b>");
   rt_page_text(p, value);
   rt_page_put(p, "</b>");
@@ -77,23 +77,23 @@ static void put_header(const struct rt_sim *s, struct json_object *facts, struct
   const char *file = strrchr(s->program->source, '/');
   rt_page_text(p, file ? file + 1 : s->program->source);
   rt_page_put(p, "</p>\n");
-  put_doc(p, s->x->doc);
-  put_doc(p, s->x->subject_doc);
+  rt_html_doc(p, s->x->doc);
+  rt_html_doc(p, s->x->subject_doc);
   rt_page_put(p, "<ul class=\"facts\">\n");
   whole_text(cells, text, sizeof text);
   snprintf(other, sizeof other, "cell%s in %u population%s", cells == 1 ? "" : "s", s->n_pops,
            s->n_pops == 1 ? "" : "s");
-  put_fact(p, text, other);
+  rt_html_fact(p, text, other);
   whole_text(s->n_synapses, text, sizeof text);
-  if (s->n_synapses) put_fact(p, text, "synapses");
+  if (s->n_synapses) rt_html_fact(p, text, "synapses");
   whole_text(rt_all_spikes(s), text, sizeof text);
-  put_fact(p, text, "spikes");
+  rt_html_fact(p, text, "spikes");
   time_text((double)s->step * s->dt, text, sizeof text);
   snprintf(other, sizeof other, "of model time in steps of %.6g ms", s->dt);
-  put_fact(p, text, other);
+  rt_html_fact(p, text, other);
   snprintf(text, sizeof text, "%.3g s", s->simulate_s);
   snprintf(other, sizeof other, "to simulate, real-time factor %.3g", number_of(facts, "real_time_factor"));
-  put_fact(p, text, other);
+  rt_html_fact(p, text, other);
   rt_page_put(p, "</ul>\n");
   struct json_object *why = NULL;
   if (json_object_object_get_ex(facts, "error", &why) && why) {
@@ -137,19 +137,19 @@ static void put_expects(const struct rt_sim *s, struct rt_page *p) {
 
 enum { OPEN_ROWS = 24 }; /* longer tables are folded */
 
-static void table_begin(struct rt_page *p, const char *title, uint64_t rows, const char *head) {
+void rt_html_table(struct rt_page *p, const char *title, uint64_t rows, const char *head) {
   bool folded = rows > OPEN_ROWS;
   rt_page_put(p, "<section>\n<h2>%s</h2>\n%s<table><thead><tr>%s</tr></thead><tbody>\n", title,
               folded ? "<details><summary>show all</summary>\n" : "", head);
 }
 
-static void table_end(struct rt_page *p, uint64_t rows) {
+void rt_html_table_end(struct rt_page *p, uint64_t rows) {
   rt_page_put(p, "</tbody></table>\n%s</section>\n", rows > OPEN_ROWS ? "</details>\n" : "");
 }
 
 static void put_populations(const struct rt_sim *s, struct rt_page *p) {
   double seconds = (double)s->step * s->dt / 1000;
-  table_begin(p, "Populations", s->n_pops,
+  rt_html_table(p, "Populations", s->n_pops,
               "<th>population</th><th>model</th><th class=\"n\">size</th><th class=\"n\">spikes</th>"
               "<th class=\"n\">rate (Hz)</th><th class=\"n\">CV of intervals</th>");
   for (uint32_t i = 0; i < s->n_pops; i++) {
@@ -169,14 +169,14 @@ static void put_populations(const struct rt_sim *s, struct rt_page *p) {
                 size, spikes,
                 pop->size && seconds > 0 ? (double)s->pop_meters[i]->spikes / pop->size / seconds : 0, cv);
   }
-  table_end(p, s->n_pops);
+  rt_html_table_end(p, s->n_pops);
 }
 
-static void put_parameters(const struct rt_sim *s, struct rt_page *p, struct json_object *facts) {
+void rt_html_parameters(const struct rt_sim *s, struct rt_page *p, struct json_object *facts, const char *key, const char *title) {
   struct json_object *values = NULL, *one = NULL;
   bool any_set = false;
-  if (!s->x->n_params || !json_object_object_get_ex(facts, "parameters", &values)) return;
-  table_begin(p, "Parameters", s->x->n_params, "<th>parameter</th><th>value</th><th></th>");
+  if (!s->x->n_params || !json_object_object_get_ex(facts, key, &values)) return;
+  rt_html_table(p, title, s->x->n_params, "<th>parameter</th><th>value</th><th></th>");
   for (uint32_t i = 0; i < s->x->n_params; i++) {
     const struct nsl_param *v = &s->x->params[i];
     bool set = s->set && s->set[v->slot];
@@ -190,7 +190,7 @@ static void put_parameters(const struct rt_sim *s, struct rt_page *p, struct jso
     rt_page_prose(p, v->doc ? v->doc : "");
     rt_page_put(p, "</td></tr>\n");
   }
-  table_end(p, s->x->n_params);
+  rt_html_table_end(p, s->x->n_params);
   if (any_set) rt_page_put(p, "<p class=\"of\">\xe2\x97\x86 set on the command line</p>\n");
 }
 
@@ -216,12 +216,11 @@ static void put_value(struct rt_page *p, struct json_object *v) {
   }
 }
 
-static void put_manifest(struct rt_page *p, struct json_object *facts) {
-  static const char *const elsewhere[] = {"parameters", "populations", "expect", "error"};
+void rt_html_manifest(struct rt_page *p, struct json_object *facts, const char *const *elsewhere, size_t n, const char *file) {
   rt_page_put(p, "<section id=\"manifest\">\n<h2>How it was made</h2>\n<table><tbody>\n");
   json_object_object_foreach(facts, key, value) {
     bool shown = false;
-    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) shown |= strcmp(key, elsewhere[i]) == 0;
+    for (size_t i = 0; i < n; i++) shown |= strcmp(key, elsewhere[i]) == 0;
     if (shown || (json_object_is_type(value, json_type_object) && json_object_object_length(value) == 0))
       continue;
     rt_page_put(p, "<tr><th>");
@@ -230,18 +229,25 @@ static void put_manifest(struct rt_page *p, struct json_object *facts) {
     put_value(p, value);
     rt_page_put(p, "</td></tr>\n");
   }
-  rt_page_put(p, "</tbody></table>\n<p class=\"of\">The same facts are in run.json.</p>\n</section>\n");
+  rt_page_put(p, "</tbody></table>\n<p class=\"of\">The same facts are in %s.</p>\n</section>\n", file);
 }
 
-void rt_html_page(const struct rt_sim *s, const struct rt_page *figures, struct json_object *facts,
-                  struct rt_page *p) {
+void rt_html_begin(struct rt_page *p, const char *name, const char *program) {
   rt_page_put(p,
               "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>");
-  rt_page_text(p, s->x->name);
+  rt_page_text(p, name);
   rt_page_put(p, " \xc2\xb7 ");
-  rt_page_text(p, s->program->name);
+  rt_page_text(p, program);
   rt_page_put(p, "</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n", style);
+}
+
+void rt_html_end(struct rt_page *p) { rt_page_put(p, "</main>\n</body>\n</html>\n"); }
+
+void rt_html_page(const struct rt_sim *s, const struct rt_page *figures, struct json_object *facts,
+                  struct rt_page *p) {
+  static const char *const elsewhere[] = {"parameters", "populations", "expect", "error"};
+  rt_html_begin(p, s->x->name, s->program->name);
   put_header(s, facts, p);
   put_expects(s, p);
   rt_page_put(p, "<section id=\"figures\">\n<h2>What happened</h2>\n<!-- figures -->\n");
@@ -249,7 +255,7 @@ void rt_html_page(const struct rt_sim *s, const struct rt_page *figures, struct 
   else rt_page_put(p, "<p>Nothing was simulated or recorded that could be drawn.</p>\n");
   rt_page_put(p, "<!-- /figures -->\n</section>\n");
   put_populations(s, p);
-  put_parameters(s, p, facts);
-  put_manifest(p, facts);
-  rt_page_put(p, "</main>\n</body>\n</html>\n");
+  rt_html_parameters(s, p, facts, "parameters", "Parameters");
+  rt_html_manifest(p, facts, elsewhere, sizeof elsewhere / sizeof *elsewhere, "run.json");
+  rt_html_end(p);
 }
