@@ -298,7 +298,7 @@ static void test_lm(void) {
      "a parameter of which nothing depends is told: %s", flat(complained));
   ok(json_object_array_length(key(item(key(o, "stages"), 0), "starts")) == 6 && strstr(said, "undetermined"), "six starts, and a table");
   json_object_put(o);
-  static char text[1 << 16];
+  static char text[1 << 20];
   slurp("a/prog.fitted.nsl", text, sizeof text);
   bool filled = strstr(text, "other = 3\n") && strstr(text, "    tau = 6.96") && !strstr(text, "tau = 20 ms;") &&
                 strstr(text, "# V(0) of sweep 2") && strstr(text, "  # kept") && strstr(text, "fit other { neuron cell\n}");
