@@ -11,13 +11,9 @@ typedef struct {
 
 static const char *str(const Explain *e, Name n) { return name_none(n) ? "" : name_str(e->s, n); }
 
-static void quoted(Explain *e, const char *key, const char *text) {
-  fprintf(e->out, ",\"%s\":\"", key);
-  for (const char *c = text; *c; c++) {
-    if (*c == '"' || *c == '\\') fputc('\\', e->out);
-    fputc((unsigned char)*c < 32 ? ' ' : *c, e->out);
-  }
-  fputc('"', e->out);
+static void text(Explain *e, const char *key, const char *value) {
+  fprintf(e->out, ",\"%s\":", key);
+  text_json(e->out, value);
 }
 
 static void line(Explain *e, const char *fact, const char *name, const char *value, const char *reason) {
@@ -26,10 +22,10 @@ static void line(Explain *e, const char *fact, const char *name, const char *val
     return;
   }
   fprintf(e->out, "{\"fact\":\"fit %s\"", fact);
-  quoted(e, "fit", str(e, e->f->fit->name));
-  quoted(e, "name", name);
-  quoted(e, "value", value);
-  quoted(e, "reason", reason);
+  text(e, "fit", str(e, e->f->fit->name));
+  text(e, "name", name);
+  text(e, "value", value);
+  text(e, "reason", reason);
   fputs("}\n", e->out);
 }
 

@@ -20,20 +20,10 @@ typedef struct {
 
 /* ---- one fact: a row of JSON fields, or nothing in text form */
 
-static void json_text(FILE *out, const char *text) {
-  fputc('"', out);
-  for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-    if (*c == '"' || *c == '\\') fprintf(out, "\\%c", *c);
-    else if (*c < 32) fprintf(out, "\\u%04x", *c);
-    else fputc(*c, out);
-  }
-  fputc('"', out);
-}
-
 static void begin(Explain *e, const char *fact) { fprintf(e->out, "{\"fact\":\"%s\"", fact); }
 static void text(Explain *e, const char *key, const char *value) {
   fprintf(e->out, ",\"%s\":", key);
-  json_text(e->out, value);
+  text_json(e->out, value);
 }
 static void number(Explain *e, const char *key, double value) {
   if (isfinite(value)) fprintf(e->out, ",\"%s\":%.17g", key, value);

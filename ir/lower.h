@@ -138,6 +138,8 @@ uint32_t setup_slot(Setup *st, const MExpr *e,
 uint32_t setup_slot_as(Setup *st, const MExpr *e, Dim dim, const char *name);
 void setup_store(Setup *st, uint32_t slot, Name name, IrVal v, bool settable);
 IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim);
+/* In a second setup kernel (expectations, objectives), whose `numbers` are the first's slots of G: loads what e names. */
+void setup_see(Setup *st, const MExpr *e);
 uint32_t setup_new(Setup *st, uint32_t n); /* first of n new G slots */
 void setup_population(Setup *st, const MPopulation *pop, Shape *shape);
 /* The same params once more, for another class: each has the value that it has in the population `first`, of shape `as`. */

@@ -24,18 +24,8 @@ static void lower_measure(Setup *st, MMeasure *m, Shape *const *shapes) {
   vec_push(st->l->a, &st->x->measures, r);
 }
 
-/* Loads what an expression names, before it is lowered: the slots of G are those of setup. */
-static void load_globals(Setup *judge, const MExpr *e) {
-  if (!e) return;
-  if (e->kind == MX_GLOBAL && ptr_get(&judge->slots, e->global) == IR_NONE) {
-    uint32_t slot = ptr_get(&judge->numbers, e->global);
-    ptr_set(judge->l->a, &judge->slots, e->global, setup_load(judge, slot, e->global->path, e->global->dim));
-  }
-  for (uint32_t i = 0; i < e->n_args; i++) load_globals(judge, e->args[i]);
-}
-
 static uint32_t judged(Setup *judge, const MExpr *e, Dim dim, const char *name) {
-  load_globals(judge, e);
+  setup_see(judge, e);
   return setup_slot_as(judge, e, dim, name);
 }
 

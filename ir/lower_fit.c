@@ -121,15 +121,6 @@ static void lower_terms(FitLower *w, IrStage *stage) {
 
 /* ---- objectives: a second setup kernel, run for each start with its means */
 
-static void load_globals(Setup *to, const MExpr *e) {
-  if (!e) return;
-  if (e->kind == MX_GLOBAL && ptr_get(&to->slots, e->global) == IR_NONE) {
-    uint32_t slot = ptr_get(&to->numbers, e->global);
-    ptr_set(to->l->a, &to->slots, e->global, setup_load(to, slot, e->global->path, e->global->dim));
-  }
-  for (uint32_t i = 0; i < e->n_args; i++) load_globals(to, e->args[i]);
-}
-
 static void lower_objective(FitLower *w, IrStage *stage) {
   Setup *st = w->st;
   Lower *l = st->l;
@@ -139,7 +130,7 @@ static void lower_objective(FitLower *w, IrStage *stage) {
   to.scope = lower_scope(l, stage->objective, LEAF_SETUP, NULL);
   to.scope.setup = &to;
   VEC(IrVal) atoms = {0};
-  load_globals(&to, stage->stage->objective);
+  setup_see(&to, stage->stage->objective);
   IrBuild *b = &to.scope.b;
   IrVal loss = lower_expr(&to.scope, stage->stage->objective);
   for (uint32_t i = 0; i < stage->marches.n; i++) {

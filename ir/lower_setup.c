@@ -42,6 +42,15 @@ IrVal setup_load(Setup *st, uint32_t slot, Name name, Dim dim) {
   return ir_load(&st->scope.b, kernel_slot(st, slot, name, dim));
 }
 
+void setup_see(Setup *st, const MExpr *e) {
+  if (!e) return;
+  if (e->kind == MX_GLOBAL && ptr_get(&st->slots, e->global) == IR_NONE) {
+    uint32_t slot = ptr_get(&st->numbers, e->global);
+    ptr_set(st->l->a, &st->slots, e->global, setup_load(st, slot, e->global->path, e->global->dim));
+  }
+  for (uint32_t i = 0; i < e->n_args; i++) setup_see(st, e->args[i]);
+}
+
 /* Constants are stored once for each value and dimension. */
 static uint32_t const_slot(Setup *st, IrVal v, Name name) {
   const IrKernel *k = st->scope.b.k;

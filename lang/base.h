@@ -36,6 +36,8 @@ void *vec_grow(Arena *a, void *at, uint32_t *cap, uint32_t n, size_t size);
               ? ((v)->at = vec_grow((arena), (v)->at, &(v)->cap, (v)->n, sizeof *(v)->at)) : NULL), \
    (v)->at[(v)->n++] = (x))
 
+void text_json(FILE *out, const char *text); /* as a string of JSON, in its quotes (json.c) */
+
 typedef struct {
   uint32_t id;
 } Name;

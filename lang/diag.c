@@ -183,24 +183,6 @@ static void print_person(FILE *out, const Session *s, const Diag *d, const Colou
 
 /* ---- for programs */
 
-static void json_string(FILE *out, const char *text) {
-  fputc('"', out);
-  for (; *text; text++) {
-    unsigned char c = (unsigned char)*text;
-    if (c == '"' || c == '\\')
-      fprintf(out, "\\%c", c);
-    else if (c == '\n')
-      fputs("\\n", out);
-    else if (c == '\t')
-      fputs("\\t", out);
-    else if (c < 32 || c == 127)
-      fprintf(out, "\\u%04x", c);
-    else
-      fputc(c, out);
-  }
-  fputc('"', out);
-}
-
 static void json_place(FILE *out, const Session *s, Span span) {
   Place from = source_place(s, span.from), to = source_place(s, span.to);
   if (span.to == 0 || !from.source) {
@@ -208,7 +190,7 @@ static void json_place(FILE *out, const Session *s, Span span) {
     return;
   }
   fputs("\"file\":", out);
-  json_string(out, from.source->path);
+  text_json(out, from.source->path);
   fprintf(out, ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u", from.line, from.column,
           to.line, to.column);
 }
@@ -218,18 +200,18 @@ static void print_json(FILE *out, const Session *s, const Diag *d) {
           d->severity == SEV_ERROR ? "error" : "warning");
   json_place(out, s, d->span);
   fputs(",\"message\":", out);
-  json_string(out, d->text);
+  text_json(out, d->text);
   fputs(",\"notes\":[", out);
   for (uint32_t i = 0; i < d->notes.n; i++) {
     fputs(i ? ",{" : "{", out);
     json_place(out, s, d->notes.at[i].span);
     fputs(",\"message\":", out);
-    json_string(out, d->notes.at[i].text);
+    text_json(out, d->notes.at[i].text);
     fputc('}', out);
   }
   fputs("],\"hint\":", out);
   if (d->hint)
-    json_string(out, d->hint);
+    text_json(out, d->hint);
   else
     fputs("null", out);
   fputs(",\"fix\":", out);
@@ -237,7 +219,7 @@ static void print_json(FILE *out, const Session *s, const Diag *d) {
     fputc('{', out);
     json_place(out, s, d->fix_span);
     fputs(",\"replacement\":", out);
-    json_string(out, d->fix);
+    text_json(out, d->fix);
     fputc('}', out);
   } else {
     fputs("null", out);

@@ -37,12 +37,8 @@ typedef struct { /* where a row of the table belongs */
 /* ---- the table */
 
 static void json_text(const char *key, const char *text) {
-  printf(",\"%s\":\"", key);
-  for (const char *c = text; *c; c++) {
-    if (*c == '"' || *c == '\\') putchar('\\');
-    putchar((unsigned char)*c < 32 ? ' ' : *c);
-  }
-  putchar('"');
+  printf(",\"%s\":", key);
+  text_json(stdout, text);
 }
 
 static void json_number(const char *key, double v) {
