@@ -42,6 +42,7 @@ typedef struct {
   Arena *arena;
   uint32_t n_params, n_states, n_rings; /* of the plain form */
   uint32_t n_free;                      /* direction: their number; n_params is 1, PARAM n_free + k the direction's component k. Else 0 */
+  bool alike;                           /* direction: all elements of a vector are at one place */
   const Dim *dims;                      /* of the parameters */
   bool *depends;                        /* [n_states][n_params], then [n_rings][n_params]: structure, found by the passes over it */
   const IrMarch *curvature;             /* its terms' roots get their products; NULL: none */
@@ -49,5 +50,8 @@ typedef struct {
   bool quiet, failed;                   /* an op without a derivative: said, or (quiet) only noted here */
 } AdForward;
 IrKernel *ad_forward_kernel(AdForward *f, const IrKernel *k, Name name);
+/* The form along one direction of n_params components. alike: all elements of a vector are at one place. */
+IrMarchForm ad_direction(const AdForward *all, const IrMarch *m, bool alike);
+AdForward ad_forward_of(Session *s, Arena *a, const IrFit *f, const IrMarch *m);
 
 #endif

@@ -266,7 +266,7 @@ IrKernel *ad_forward_kernel(AdForward *f, const IrKernel *k, Name name) {
     for (int j = 0; j < ir_ops[k->ins.at[i].op].arity; j++) w.last[k->ins.at[i].arg[j]] = i;
   for (IrVal i = 0; i < k->ins.n; i++) walk(&w, i);
   stores_end(&w);
-  for (uint32_t i = 0; f->n_free && k->kind == KERNEL_MARCH && i < w.b->k->slots.n; i++) { /* all directions of a vector are of one start */
+  for (uint32_t i = 0; f->alike && k->kind == KERNEL_MARCH && i < w.b->k->slots.n; i++) { /* all directions of a vector are of one start */
     IrSlot *slot = &w.b->k->slots.at[i];
     slot->alike = (slot->kind == SLOT_PARAM && slot->index < f->n_free) || (slot->kind == SLOT_STATE && slot->index < f->n_states) ||
                   (slot->kind == SLOT_RING && slot->index < f->n_rings);
@@ -318,15 +318,18 @@ static IrMarchForm form_of(AdForward *f, const IrMarch *m, const char *what) {
   return form;
 }
 
-static IrMarchForm direction_of(const AdForward *all, const IrMarch *m) {
+IrMarchForm ad_direction(const AdForward *all, const IrMarch *m, bool alike) {
   static const Dim plain;
   AdForward f = *all;
   f.n_free = all->n_params;
+  f.alike = alike;
   f.n_params = 1;
   f.curvature = NULL;
   f.depends = NEW_ARRAY(f.arena, bool, f.n_states + f.n_rings + 1);
   f.dims = &plain;
-  return form_of(&f, m, "direction");
+  static const IrMarchForm none;
+  IrMarchForm form = form_of(&f, m, alike ? "direction" : "tangent");
+  return f.failed ? none : form;
 }
 
 static const Dim *dims_of(const IrFit *f, Arena *a) {
@@ -335,10 +338,17 @@ static const Dim *dims_of(const IrFit *f, Arena *a) {
   return dims;
 }
 
+AdForward ad_forward_of(Session *s, Arena *a, const IrFit *fit, const IrMarch *m) {
+  AdForward f = {.s = s, .arena = a, .n_params = fit->free.n, .n_states = m->plain.n_states, .n_rings = m->plain.n_rings};
+  f.depends = NEW_ARRAY(a, bool, (f.n_states + f.n_rings) * f.n_params + 1);
+  f.dims = dims_of(fit, a);
+  return f;
+}
+
 /* Uncertainties that nobody asked for are left out where there is no derivative. */
 static void derivatives(AdForward *f, IrMarch *m, AdNeeds needs) {
   if (needs.gradient) m->gradient = form_of(f, m, "gradient");
-  if (needs.gradient && !f->failed) m->direction = direction_of(f, m);
+  if (needs.gradient && !f->failed) m->direction = ad_direction(f, m, true);
   if (f->failed || !some_squares(m) || !(needs.curvature || needs.certain)) return;
   f->curvature = m;
   f->quiet = !needs.curvature;
@@ -352,10 +362,7 @@ IrModule *ad_pass_forward(const IrModule *in, Arena *out, Session *s) {
   for (uint32_t i = 0; i < m->fits.n; i++)
     for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) {
       IrMarch *march = m->fits.at[i]->marches.at[k];
-      AdForward f = {.s = s, .arena = out, .n_params = m->fits.at[i]->free.n, .n_states = march->plain.n_states,
-                     .n_rings = march->plain.n_rings};
-      f.depends = NEW_ARRAY(out, bool, (f.n_states + f.n_rings) * f.n_params + 1);
-      f.dims = dims_of(m->fits.at[i], out);
+      AdForward f = ad_forward_of(s, out, m->fits.at[i], march);
       lay_out(&f, march);
       derivatives(&f, march, ad_needs(m->fits.at[i], k));
     }

@@ -244,7 +244,7 @@ static IrKernel *end_kernel(AdReverse *r, const IrKernel *begin, const char *nam
 }
 
 static bool possible(AdReverse *r, const Back *w) {
-  if (w->linear.why)
+  if (w->linear.why && !r->quiet)
     diag_no_gradient(r->s, w->plain->ins.at[w->linear.seen].span, ir_ops[w->plain->ins.at[w->linear.seen].op].text, w->linear.why);
   return !w->linear.why;
 }
@@ -271,7 +271,7 @@ IrMarchBack ad_reverse(AdReverse *r, const IrMarchForm *plain, const char *name)
 
 /* ---- the pass */
 
-static bool *sums_of(const IrMarch *m, Arena *a) {
+bool *ad_sums(const IrMarch *m, Arena *a) {
   bool *sums = NEW_ARRAY(a, bool, m->plain.n_states + 1);
   for (uint32_t i = 0; i < m->terms.n; i++) sums[m->terms.at[i].sum] = true;
   return sums;
@@ -300,7 +300,7 @@ IrModule *ad_pass_reverse(const IrModule *in, Arena *out, Session *s) {
         continue;
       }
       AdReverse r = {.s = s, .arena = out, .effort = -1};
-      r.active = ad_active(out, &march->plain, f->free.n, sums_of(march, out));
+      r.active = ad_active(out, &march->plain, f->free.n, ad_sums(march, out));
       march->reverse = ad_reverse(&r, &march->plain, name_str(s, march->class->name));
     }
   ir_module_renumber(m, out);

@@ -2,6 +2,7 @@
 #ifndef NSL_AUTODIFF_REVERSE_H
 #define NSL_AUTODIFF_REVERSE_H
 
+#include "autodiff/ad.h"
 #include "autodiff/linear.h"
 
 /* ---- activity.c: which states and rings have adjoints: those that depend on a parameter and reach a sum */
@@ -24,10 +25,16 @@ typedef struct {
   Arena *arena;
   AdActive active;
   int effort;
+  bool quiet; /* an op without a derivative is no error: there are no kernels then */
 } AdReverse;
 /* The three kernels of one march; reports an op without a derivative on an active path. effort: of ad_linear_reduce, or -1: what
  * costs least. The march has no loops (ad_has_loops). */
 IrMarchBack ad_reverse(AdReverse *r, const IrMarchForm *plain, const char *name);
 IrVal ad_has_loops(const IrKernel *k); /* the first; IR_NONE: none */
+
+bool *ad_sums(const IrMarch *m, Arena *a);   /* by state of its plain form */
+
+/* ---- hessian.c: `tangent` and `hessian` of the march, for the sums among its states; none where there is no second derivative */
+void ad_hessian(AdForward *f, IrMarch *m, const bool *sums, int effort);
 
 #endif

@@ -386,6 +386,10 @@ static struct nsl_march_form form_of(Table *t, const IrMarchForm *f) {
   return (struct nsl_march_form){code_of(t, f->begin), code_of(t, f->march), f->n_states, f->n_rings};
 }
 
+static struct nsl_march_back back_of(Table *t, const IrMarchBack *b) {
+  return (struct nsl_march_back){code_of(t, b->record), code_of(t, b->back), code_of(t, b->end), b->n_tape, b->n_states};
+}
+
 static struct nsl_march march_of(Table *t, IrMarch *const *p) {
   const IrMarch *m = *p;
   struct nsl_march out = {.class_index = m->class->index};
@@ -395,8 +399,9 @@ static struct nsl_march march_of(Table *t, IrMarch *const *p) {
   out.gradient = form_of(t, &m->gradient);
   out.direction = form_of(t, &m->direction);
   out.curvature = form_of(t, &m->curvature);
-  out.reverse = (struct nsl_march_back){code_of(t, m->reverse.record), code_of(t, m->reverse.back),
-                                        code_of(t, m->reverse.end), m->reverse.n_tape, m->reverse.n_states};
+  out.reverse = back_of(t, &m->reverse);
+  out.tangent = form_of(t, &m->tangent);
+  out.hessian = back_of(t, &m->hessian);
   return out;
 }
 
@@ -440,6 +445,8 @@ static struct nsl_stage stage_of(Table *t, const IrStage *p) {
                           .loss = p->loss,
                           .n_slopes = p->slopes.n,
                           .slopes = numbers_of(t, p->slopes.at, p->slopes.n),
+                          .n_bends = p->bends.n,
+                          .bends = numbers_of(t, p->bends.at, p->bends.n),
                           .optimizer = (uint32_t)m->by,
                           .starts = m->starts};
   options_of(t, m, &out);

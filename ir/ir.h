@@ -267,7 +267,10 @@ typedef struct {
  *   direction  the states' derivative along one direction for each element: PARAM n_free + k is its component k; a term's is
  *              state n_states + sum. The 8 elements of a vector are directions of one start, so all but these are alike in it: for few starts
  *   curvature  the gradient form, and each term's sum of products of its root's derivatives: J'J, rows of the upper triangle
- *   record, back   reverse mode: `record` is `march` that writes its tape, `back` runs from the last step to the first */
+ *   record, back   reverse mode: `record` is `march` that writes its tape, `back` runs from the last step to the first
+ *   tangent    as direction, but each element has a place and a direction of its own
+ *   hessian    the way back of tangent: what begins at the derivative of a term's sum along the direction ends as the term's
+ *              Hessian times the direction at PARAM k, as its gradient at PARAM n_free + k */
 typedef enum {
   SAMPLE_MEAN,   /* the column's mean over the step: what drives */
   SAMPLE_AT,     /* the column at the step's end */
@@ -303,8 +306,8 @@ typedef struct {
   Name given;              /* residual: the state that a recording drives; else empty */
   VEC(IrSample) samples;   /* SLOT_SAMPLE indices */
   VEC(IrTerm) terms;
-  IrMarchForm plain, gradient, direction, curvature;
-  IrMarchBack reverse;
+  IrMarchForm plain, gradient, direction, curvature, tangent;
+  IrMarchBack reverse, hessian; /* of plain; of tangent */
   Name way, reason;        /* of gradients, for explain; empty: nobody needs them */
 } IrMarch;
 typedef struct {
@@ -313,6 +316,7 @@ typedef struct {
   IrKernel *objective;     /* setup kernel: measures -> loss, and its derivatives by them */
   uint32_t loss;           /* G slot */
   VEC(uint32_t) slopes;    /* G slots, for each term of these marches in order */
+  VEC(uint32_t) bends;     /* second derivatives: G slots or IR_NONE (0), rows of the upper triangle */
 } IrStage;
 typedef struct {
   uint32_t value, lo, hi;  /* G slots: the declared value; bounds or IR_NONE */

@@ -121,6 +121,12 @@ static void lower_terms(FitLower *w, IrStage *stage) {
 
 /* ---- objectives: a second setup kernel, run for each start with its means */
 
+static uint32_t store_new(Setup *to, Setup *st, Name name, IrVal v) {
+  uint32_t slot = setup_new(st, 1);
+  setup_store(to, slot, name, v, false);
+  return slot;
+}
+
 static void lower_objective(FitLower *w, IrStage *stage) {
   Setup *st = w->st;
   Lower *l = st->l;
@@ -139,16 +145,25 @@ static void lower_objective(FitLower *w, IrStage *stage) {
       vec_push(l->a, &atoms, ptr_get(&to.slots, march->terms.at[k].term->global));
   }
   IrTangents t = ir_tangents(b, atoms.at, atoms.n, &loss, 1);
+  IrVal *slopes = NEW_ARRAY(l->a, IrVal, atoms.n + 1);
+  for (uint32_t i = 0; i < atoms.n; i++) slopes[i] = ir_tangent(&t, loss, i);
+  IrTangents second = ir_tangents(b, atoms.at, atoms.n, slopes, atoms.n);
+  const IrTangents *failed = t.why ? &t : &second;
   b->span = stage->stage->objective->span;
-  if (t.why) diag_no_gradient(l->s, b->k->ins.at[t.where].span, ir_ops[b->k->ins.at[t.where].op].text, t.why);
+  if (failed->why)
+    diag_no_gradient(l->s, b->k->ins.at[failed->where].span, ir_ops[b->k->ins.at[failed->where].op].text, failed->why);
   stage->loss = setup_new(st, 1);
   setup_store(&to, stage->loss, name_z(l->s, "loss"), loss, false);
   for (uint32_t i = 0; i < atoms.n; i++) {
-    IrVal d = ir_tangent(&t, loss, i);
-    uint32_t slot = setup_new(st, 1);
+    uint32_t slot = store_new(&to, st, name_fmt(l->s, "slope%u", i), slopes[i] == IR_NONE ? alg_num(b, 0) : slopes[i]);
     vec_push(l->a, &stage->slopes, slot);
-    setup_store(&to, slot, name_fmt(l->s, "slope%u", i), d == IR_NONE ? alg_num(b, 0) : d, false);
   }
+  for (uint32_t i = 0; i < atoms.n; i++)
+    for (uint32_t k = i; k < atoms.n; k++) {
+      IrVal bend = ir_tangent(&second, slopes[i], k);
+      uint32_t slot = bend == IR_NONE ? IR_NONE : store_new(&to, st, name_fmt(l->s, "bend%u.%u", i, k), bend);
+      vec_push(l->a, &stage->bends, slot);
+    }
 }
 
 /* ---- free parameters */

@@ -133,6 +133,12 @@ static void form_copy(Session *s, const IrModule *in, const IrModule *made, IrMa
   form->march = stand_in(s, in, made, form->march);
 }
 
+static void back_copy(Session *s, const IrModule *in, const IrModule *made, IrMarchBack *back) {
+  back->record = stand_in(s, in, made, back->record);
+  back->back = stand_in(s, in, made, back->back);
+  back->end = stand_in(s, in, made, back->end);
+}
+
 static IrMarch *march_copy(Session *s, const IrModule *in, const IrModule *made, const IrMarch *march, Arena *out) {
   IrMarch *copy = NEW(out, IrMarch);
   *copy = *march;
@@ -147,9 +153,9 @@ static IrMarch *march_copy(Session *s, const IrModule *in, const IrModule *made,
   form_copy(s, in, made, &copy->gradient);
   form_copy(s, in, made, &copy->direction);
   form_copy(s, in, made, &copy->curvature);
-  copy->reverse.record = stand_in(s, in, made, march->reverse.record);
-  copy->reverse.back = stand_in(s, in, made, march->reverse.back);
-  copy->reverse.end = stand_in(s, in, made, march->reverse.end);
+  form_copy(s, in, made, &copy->tangent);
+  back_copy(s, in, made, &copy->reverse);
+  back_copy(s, in, made, &copy->hessian);
   return copy;
 }
 
@@ -167,6 +173,7 @@ static IrFit *fit_copy(Session *s, const IrModule *in, const IrModule *made, con
     stage->objective = stand_in(s, in, made, stage->objective);
     COPY_VEC(out, &stage->marches);
     COPY_VEC(out, &stage->slopes);
+    COPY_VEC(out, &stage->bends);
   }
   return copy;
 }
@@ -238,14 +245,17 @@ static void fit_used(IrModule *m, Arena *a, const IrFit *f) {
   experiment_used(m, a, f->x);
   for (uint32_t i = 0; i < f->marches.n; i++) {
     const IrMarch *march = f->marches.at[i];
-    const IrMarchForm *const forms[] = {&march->plain, &march->gradient, &march->direction, &march->curvature};
+    const IrMarchForm *const forms[] = {&march->plain, &march->gradient, &march->direction, &march->curvature, &march->tangent};
+    const IrMarchBack *const ways[] = {&march->reverse, &march->hessian};
     for (size_t k = 0; k < COUNT_OF(forms); k++) {
       add_used(m, a, forms[k]->begin);
       add_used(m, a, forms[k]->march);
     }
-    add_used(m, a, march->reverse.record);
-    add_used(m, a, march->reverse.back);
-    add_used(m, a, march->reverse.end);
+    for (size_t k = 0; k < COUNT_OF(ways); k++) {
+      add_used(m, a, ways[k]->record);
+      add_used(m, a, ways[k]->back);
+      add_used(m, a, ways[k]->end);
+    }
     for (uint32_t k = 0; k < march->terms.n; k++) {
       add_used(m, a, march->terms.at[k].value);
       add_used(m, a, march->terms.at[k].root);

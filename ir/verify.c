@@ -405,6 +405,12 @@ static void verify_form(VerifyModule *vm, const IrMarchForm *form) {
   verify_use(vm, form->march, KERNEL_MARCH, NULL);
 }
 
+static void verify_back(VerifyModule *vm, const IrMarchBack *back) {
+  verify_use(vm, back->record, KERNEL_MARCH, NULL);
+  verify_use(vm, back->back, KERNEL_BACK, NULL);
+  verify_use(vm, back->end, KERNEL_BEGIN, NULL);
+}
+
 static void verify_fit(VerifyModule *vm, const IrFit *f) {
   verify_experiment(vm, f->x);
   for (uint32_t i = 0; i < f->marches.n; i++) {
@@ -413,9 +419,9 @@ static void verify_fit(VerifyModule *vm, const IrFit *f) {
     verify_form(vm, &march->gradient);
     verify_form(vm, &march->direction);
     verify_form(vm, &march->curvature);
-    verify_use(vm, march->reverse.record, KERNEL_MARCH, NULL);
-    verify_use(vm, march->reverse.back, KERNEL_BACK, NULL);
-    verify_use(vm, march->reverse.end, KERNEL_BEGIN, NULL);
+    verify_form(vm, &march->tangent);
+    verify_back(vm, &march->reverse);
+    verify_back(vm, &march->hessian);
     for (uint32_t k = 0; k < march->terms.n; k++) {
       verify_use(vm, march->terms.at[k].value, KERNEL_RECORD, march->class);
       verify_use(vm, march->terms.at[k].root, KERNEL_RECORD, march->class);

@@ -25,6 +25,7 @@ struct Session {
   bool stopped;            /* the limit of 20 errors was reached: nothing more is recorded */
   const char *stdlib_path; /* folder of the standard library */
   VEC(const char *) allow_read;
+  bool second_derivatives; /* fits get products with their Hessians as well */
   struct UnitWords *unit_words; /* the user's spelling of dimensions, for messages (unit.c) */
 };
 

@@ -74,10 +74,13 @@ struct rt_task {
   const struct rt_march *march;
   uint32_t trace, sweep; /* sweep: number among the fitted, NSL_NONE: validation */
   const double *x;       /* places, of which `n` count */
+  const double *along;   /* vectors by which Hessians are multiplied; NULL: none are */
   uint32_t n;
-  double *sums;          /* [value][lane]: of each term the sum, its gradient, the upper triangle of its curvature */
+  uint32_t each;         /* values of a term */
+  double *sums;          /* [value][lane]: of each term the sum, its gradient, the upper triangle of its curvature; along a vector:
+                            the sum, its derivative along it, the Hessian's product, the gradient */
 };
-uint32_t rt_march_values(const struct rt_fit *f, const struct rt_march *m, enum rt_order order);
+uint32_t rt_term_values(const struct rt_fit *f, enum rt_order order); /* numbers that a task finds of each term */
 int rt_tasks_run(struct rt_fit *f, enum rt_order order, struct rt_task *tasks, uint32_t n); /* NSL_ESTOPPED: Ctrl-C */
 /* The free run of one place through a sweep, step by step: `seen` gets the states after each, lane by lane of a block. */
 typedef bool rt_seen_fn(void *context, uint64_t step, const double *states); /* false: enough */
@@ -96,6 +99,10 @@ const struct nsl_term *rt_stage_term(const struct rt_fit *f, const struct nsl_st
                                      uint32_t *ret_term);
 bool rt_stage_can(const struct rt_fit *f, const struct nsl_stage *stage, enum rt_order order);
 int rt_stage_evaluate(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret);
+/* By places: the Hessian by the values times a vector, in a space of plain values (rt_space_plain). */
+bool rt_stage_has_products(const struct rt_fit *f, const struct nsl_stage *stage);
+int rt_stage_product(const struct rt_stage_at *at, uint32_t places, const double *x, const double *vectors, struct rt_points *ret,
+                     double *ret_products);
 double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, bool validation);
 
 /* ---- fit.c: stages one after the other */

@@ -155,7 +155,7 @@ int nsl_fit_stage(struct nsl_fitting *n, uint32_t stage, struct nsl_fit_stage *r
   const struct nsl_stage *def = NULL;
   int e = stage_of(n, stage, &def);
   if (!e) *ret = (struct nsl_fit_stage){def->name ? def->name : "", rt_stage_can(&n->fit, def, RT_GRADIENT),
-                                        !rt_squares_missing(&n->fit, def)};
+                                        !rt_squares_missing(&n->fit, def), rt_stage_has_products(&n->fit, def)};
   return e;
 }
 
@@ -186,6 +186,12 @@ static int values_check(const struct nsl_fitting *n, uint32_t places, const doub
     return rt_fail(NSL_EINPUT, "set %u: %s = %s is not in [%s, %s]", (unsigned)(i / n->search.n), def->path, value,
                    isinf(c->lo) ? "-inf" : lo, isinf(c->hi) ? "inf" : hi);
   }
+  return NSL_OK;
+}
+
+static int vectors_check(const struct nsl_fitting *n, uint32_t places, const double *vectors) {
+  for (uint64_t i = 0; i < (uint64_t)places * n->search.n; i++)
+    if (!isfinite(vectors[i])) return rt_fail(NSL_EINPUT, "vector %u: component %u is not a finite number", (unsigned)(i / n->search.n), (unsigned)(i % n->search.n));
   return NSL_OK;
 }
 
@@ -239,7 +245,22 @@ int nsl_fit_squares(struct nsl_fitting *n, uint32_t stage, uint32_t places, cons
 int nsl_fit_hessian_vector(struct nsl_fitting *n, uint32_t stage, uint32_t places, const double *values, const double *vectors,
                            double *ret_products) {
   const struct nsl_stage *def = NULL;
-  (void)places, (void)values, (void)vectors, (void)ret_products;
+  struct rt_mem mem = {0};
+  struct rt_points p;
   int e = stage_of(n, stage, &def);
-  return e ? e : rt_fail_at(NSL_ECANNOT, def->place, "this program holds no second derivatives");
+  if (!e && !rt_stage_has_products(&n->fit, def))
+    e = rt_fail_at(NSL_ECANNOT, def->place, "the program holds no second derivatives of this stage: `nslc build --lib` makes them where the model has any");
+  if (!e) e = values_check(n, places, values);
+  if (!e) e = vectors_check(n, places, vectors);
+  if (e) return e;
+  uint64_t k = n->search.n;
+  unsigned mode = rt_float_mode_flush();
+  e = rt_points_make(&mem, RT_PLAIN, places, (uint32_t)k, rt_stage_terms(&n->fit, def), &p);
+  double *products = e ? NULL : rt_alloc(&mem, places * k + 1, sizeof *products);
+  if (!e && !products) e = NSL_EMEMORY;
+  if (!e) e = rt_stage_product(&(struct rt_stage_at){.f = &n->fit, .stage = def}, places, values, vectors, &p, products);
+  rt_float_mode_restore(mode);
+  if (!e) rows_copy(&p, places, k, products, ret_products);
+  rt_mem_free(&mem);
+  return e;
 }

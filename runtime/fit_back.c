@@ -1,4 +1,5 @@
-/* Reverse mode: the gradients of a march's terms by all free parameters, in one way forwards and one back.
+/* Reverse mode: the gradients of a march's terms by all free parameters, in one way forwards and one back; products of their
+ * Hessians with a vector likewise, where the march that goes forwards has the derivatives along that vector.
  *
  * Forwards the march runs as for its value, and its states and rings are kept at the begin of every segment. Backwards, segment by
  * segment, `record` repeats the steps and writes the tape, and `back` runs over it once for each term, whose sum has the
@@ -18,11 +19,20 @@ struct sizes { /* doubles */
   uint64_t segment, segments, kept, states, rings, adjoints;
 };
 
-static struct sizes sizes_of(const struct rt_march *m, uint64_t n_steps) {
-  const struct nsl_march_form *plain = &m->def->plain;
-  struct sizes z = {.states = (uint64_t)plain->n_states * LANES, .rings = plain->n_rings * (m->ring_mask + 1) * LANES,
-                    .adjoints = (uint64_t)m->def->reverse.n_states * LANES};
-  double row = fmax(1, m->def->reverse.n_tape) * LANES;
+struct rt_way rt_way_back(const struct rt_fit *f, const struct rt_march *m, bool product) {
+  const struct nsl_march *def = m->def;
+  struct rt_way w = {.m = m, .form = &def->plain, .back = &def->reverse, .values = 1, .params = f->def->n_free};
+  if (product)
+    w = (struct rt_way){.m = m, .form = &def->tangent, .back = &def->hessian, .seeds = def->plain.n_states, .values = 2,
+                        .params = 2 * f->def->n_free};
+  if (w.back->back.kernel == NSL_NONE) w.back = NULL;
+  return w;
+}
+
+static struct sizes sizes_of(const struct rt_way *way, uint64_t n_steps) {
+  struct sizes z = {.states = (uint64_t)way->form->n_states * LANES, .rings = way->form->n_rings * (way->m->ring_mask + 1) * LANES,
+                    .adjoints = (uint64_t)way->back->n_states * LANES};
+  double row = fmax(1, way->back->n_tape) * LANES;
   z.kept = z.states + z.rings;
   double length = fmax(TAPE_BYTES / (row * sizeof(double)), sqrt((double)n_steps * (double)z.kept / row));
   z.segment = (uint64_t)fmax(1, fmin(length, (double)n_steps));
@@ -38,14 +48,15 @@ static double *room_for(struct rt_fit *f, double *old, uint64_t *had, uint64_t w
 
 int rt_back_room(struct rt_fit *f, struct rt_room *r) {
   uint64_t tape = 0, kept = 0, adjoints = 0, rings = 0, want[4] = {0};
-  for (uint32_t i = 0; i < f->def->n_marches; i++)
-    for (uint32_t k = 0; f->marches[i].reverse && k < f->n_traces; k++) {
-      const struct rt_march *m = &f->marches[i];
-      struct sizes z = sizes_of(m, f->traces[k].n_steps);
-      const uint64_t of[4] = {z.segment * m->def->reverse.n_tape * LANES, z.segments * z.kept, z.adjoints * m->def->n_terms,
-                              z.rings * m->def->n_terms};
+  for (uint32_t i = 0; i < 2 * f->def->n_marches; i++) {
+    struct rt_way way = rt_way_back(f, &f->marches[i / 2], i % 2);
+    for (uint32_t k = 0; way.back && k < f->n_traces; k++) {
+      struct sizes z = sizes_of(&way, f->traces[k].n_steps);
+      const uint64_t of[4] = {z.segment * way.back->n_tape * LANES, z.segments * z.kept, z.adjoints * way.m->def->n_terms,
+                              z.rings * way.m->def->n_terms};
       for (int q = 0; q < 4; q++) want[q] = of[q] + 1 > want[q] ? of[q] + 1 : want[q];
     }
+  }
   if (!want[0]) return 0;
   r->tape = room_for(f, r->tape, &tape, want[0]);
   r->kept = room_for(f, r->kept, &kept, want[1]);
@@ -69,25 +80,26 @@ static void restore(struct rt_walk *w, const struct sizes *z, const double *from
 static bool stopped(const struct rt_fit *f) { return f->s->interrupt && *f->s->interrupt; }
 
 /* Forwards to the begin of the last segment; what is kept stands in room->kept by segment. */
-static int forwards(struct rt_walk *w, const struct sizes *z, struct rt_room *room) {
+static int forwards(struct rt_walk *w, const struct rt_way *way, const struct sizes *z, struct rt_room *room) {
   for (uint64_t i = 0; i < z->segments; i++) {
     keep(w, z, room->kept + i * z->kept);
     for (uint64_t left = i + 1 < z->segments ? z->segment : 0; left;) {
       if (stopped(w->f)) return NSL_ESTOPPED;
       uint64_t steps = left < RT_CALL ? left : RT_CALL;
-      rt_walk_call(w, &w->m->def->plain.march, steps);
+      rt_walk_call(w, &way->form->march, steps);
       left -= steps;
     }
   }
   return 0;
 }
 
-static void adjoints_begin(const struct rt_march *m, const struct sizes *z, struct rt_room *room) {
+static void adjoints_begin(const struct rt_way *way, const struct sizes *z, struct rt_room *room) {
+  const struct rt_march *m = way->m;
   memset(room->adjoints, 0, z->adjoints * m->def->n_terms * sizeof *room->adjoints);
   memset(room->adjoint_rings, 0, z->rings * m->def->n_terms * sizeof *room->adjoint_rings);
   for (uint32_t t = 0; t < m->def->n_terms; t++)
     for (uint32_t lane = 0; lane < LANES; lane++)
-      room->adjoints[t * z->adjoints + (uint64_t)m->def->terms[t].sum * LANES + lane] = 1;
+      room->adjoints[t * z->adjoints + (uint64_t)(m->def->terms[t].sum + way->seeds) * LANES + lane] = 1;
 }
 
 /* Each term's adjoints through the steps behind w->done. */
@@ -101,39 +113,38 @@ static void terms_back(const struct rt_walk *at, const struct sizes *z, const st
   }
 }
 
-static void values_take(const struct rt_walk *w, double *to) {
-  uint64_t n = w->f->def->n_free;
-  for (uint32_t t = 0; t < w->m->def->n_terms; t++)
-    memcpy(to + t * (1 + n) * LANES, w->states + (uint64_t)w->m->def->terms[t].sum * LANES, LANES * sizeof *to);
+static void values_take(const struct rt_walk *w, const struct rt_way *way, double *to) {
+  for (uint32_t t = 0; t < w->m->def->n_terms; t++, to += (way->values + way->params) * LANES)
+    for (uint32_t i = 0; i < way->values; i++)
+      memcpy(to + i * LANES, w->states + (uint64_t)(w->m->def->terms[t].sum + i * way->seeds) * LANES, LANES * sizeof *to);
 }
 
-static void gradients_take(const struct rt_walk *w, const struct sizes *z, const struct rt_room *room, double *to) {
-  uint64_t n = w->f->def->n_free;
-  for (uint32_t t = 0; t < w->m->def->n_terms; t++)
-    memcpy(to + (t * (1 + n) + 1) * LANES, room->adjoints + t * z->adjoints + (uint64_t)w->m->def->plain.n_states * LANES,
-           n * LANES * sizeof *to);
+static void gradients_take(const struct rt_way *way, const struct sizes *z, const struct rt_room *room, double *to) {
+  for (uint32_t t = 0; t < way->m->def->n_terms; t++, to += (way->values + way->params) * LANES)
+    memcpy(to + way->values * LANES, room->adjoints + t * z->adjoints + (uint64_t)way->form->n_states * LANES,
+           (uint64_t)way->params * LANES * sizeof *to);
 }
 
 int rt_back_run(struct rt_fit *f, const struct rt_task *t, struct rt_room *room) {
-  const struct nsl_march_back *way = &t->march->def->reverse;
-  struct rt_walk w = rt_walk_begin(f, t->march, &t->march->def->plain, t->trace, room);
-  struct sizes z = sizes_of(t->march, w.n_steps);
+  struct rt_way way = rt_way_back(f, t->march, t->along != NULL);
+  struct rt_walk w = rt_walk_begin(f, t->march, way.form, t->trace, room);
+  struct sizes z = sizes_of(&way, w.n_steps);
   w.tape = room->tape;
-  w.tape_row = (uint64_t)way->n_tape * LANES;
-  int e = forwards(&w, &z, room);
-  adjoints_begin(t->march, &z, room);
+  w.tape_row = (uint64_t)way.back->n_tape * LANES;
+  int e = forwards(&w, &way, &z, room);
+  adjoints_begin(&way, &z, room);
   for (uint64_t i = z.segments; !e && i-- > 0;) {
     uint64_t from = i * z.segment, steps = w.n_steps - from < z.segment ? w.n_steps - from : z.segment;
     if (stopped(f)) return NSL_ESTOPPED;
     restore(&w, &z, room->kept + i * z.kept);
     w.done = from;
-    rt_walk_call(&w, &way->record, steps);
-    if (i + 1 == z.segments) values_take(&w, t->sums);
+    rt_walk_call(&w, &way.back->record, steps);
+    if (i + 1 == z.segments) values_take(&w, &way, t->sums);
     w.done = from;
-    terms_back(&w, &z, room, &way->back, steps);
+    terms_back(&w, &z, room, &way.back->back, steps);
   }
   w.done = 0;
-  if (!e && way->end.kernel != NSL_NONE) terms_back(&w, &z, room, &way->end, 0);
-  if (!e) gradients_take(&w, &z, room, t->sums);
+  if (!e && way.back->end.kernel != NSL_NONE) terms_back(&w, &z, room, &way.back->end, 0);
+  if (!e) gradients_take(&way, &z, room, t->sums);
   return e;
 }

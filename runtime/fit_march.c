@@ -125,15 +125,15 @@ static int march_make(struct rt_fit *f, struct rt_march *m, const struct nsl_mar
 static int rooms_make(struct rt_fit *f) {
   uint64_t states = 1, rings = 1, slots = 1;
   for (uint32_t i = 0; i < f->def->n_marches; i++)
-    for (int k = 0; k < RT_ORDERS; k++) {
-      const struct nsl_march_form *form = f->marches[i].forms[k];
+    for (int k = 0; k <= RT_ORDERS; k++) {
+      const struct nsl_march_form *form = k < RT_ORDERS ? f->marches[i].forms[k] : &f->marches[i].def->tangent;
       if (!form) continue;
       uint64_t of_rings = form->n_rings * (f->marches[i].ring_mask + 1);
       states = form->n_states > states ? form->n_states : states;
       rings = of_rings > rings ? of_rings : rings;
       slots = form->march.n_bindings > slots ? form->march.n_bindings : slots;
       slots = form->begin.n_bindings > slots ? form->begin.n_bindings : slots;
-      const struct nsl_march_back *back = &f->marches[i].def->reverse;
+      const struct nsl_march_back *back = k < RT_ORDERS ? &f->marches[i].def->reverse : &f->marches[i].def->hessian;
       const struct nsl_code *const codes[] = {&back->record, &back->back, &back->end};
       for (int q = 0; q < 3; q++) slots = codes[q]->n_bindings > slots ? codes[q]->n_bindings : slots;
     }
@@ -217,6 +217,16 @@ static void params_set(const struct rt_fit *f, const double *x, uint32_t n, uint
     }
 }
 
+/* Each lane along its own. */
+static void along_set(const struct rt_fit *f, const struct rt_task *t, struct rt_room *room) {
+  uint32_t n = f->def->n_free;
+  for (uint32_t k = 0; k < n; k++)
+    for (uint32_t lane = 0; lane < RT_BLOCK; lane++) {
+      const double *v = t->along + (uint64_t)(lane < t->n ? lane : t->n - 1) * f->space.n;
+      room->params[(n + k) * RT_BLOCK + lane] = v[f->space.of[k * f->space.n_sweeps + t->sweep]];
+    }
+}
+
 /* Lanes along parameters from `first` on, all at one place; those beyond the last parameter go along none. */
 static void directions_set(const struct rt_fit *f, const struct rt_task *t, uint32_t place, uint32_t first, struct rt_room *room) {
   uint32_t n = f->def->n_free;
@@ -237,9 +247,9 @@ bool rt_walk_diverges(const struct rt_walk *w) {
   return w->m->def->n_terms > 0;
 }
 
-uint32_t rt_march_values(const struct rt_fit *f, const struct rt_march *m, enum rt_order order) {
-  uint32_t n = f->def->n_free, each = 1 + (order >= RT_GRADIENT ? n : 0) + (order >= RT_CURVATURE ? n * (n + 1) / 2 : 0);
-  return m->def->n_terms * each;
+uint32_t rt_term_values(const struct rt_fit *f, enum rt_order order) {
+  uint32_t n = f->def->n_free;
+  return 1 + (order >= RT_GRADIENT ? n : 0) + (order >= RT_CURVATURE ? n * (n + 1) / 2 : 0);
 }
 
 static void sums_take(const struct rt_fit *f, enum rt_order order, const struct rt_march *m, const struct rt_room *room, double *to) {
@@ -287,8 +297,10 @@ static int walk_all(struct crew *c, const struct rt_task *t, struct rt_room *roo
 }
 
 static int task_run(struct crew *c, const struct rt_task *t, struct rt_room *room) {
-  if (c->order != RT_GRADIENT || !t->march->along) {
+  if (c->order != RT_GRADIENT || !t->march->along || t->along) {
     params_set(c->f, t->x, t->n, t->sweep, room);
+    if (t->along) along_set(c->f, t, room);
+    if (t->along) return rt_back_run(c->f, t, room);
     if (c->order == RT_GRADIENT && t->march->reverse) return rt_back_run(c->f, t, room);
     int e = walk_all(c, t, room);
     if (!e) sums_take(c->f, c->order, t->march, room, t->sums);

@@ -3,12 +3,15 @@
  *
  * d loss / dx_i = sum over terms and sweeps of slope / W * gradient * dp/dx_i, where W is a term's sum of weights over all
  * sweeps; the Gauss-Newton matrix is the same sum of slope / W * 2 * curvature * dp/dx_i * dp/dx_j. Sums go over sweeps and
- * terms in their order. What is not finite has the loss INFINITY. */
+ * terms in their order. What is not finite has the loss INFINITY.
+ *
+ * The Hessian times a vector v: sum over terms and sweeps of slope / W * (Hessian v) + bend . (d mean / dx v) / W * gradient, where a
+ * bend is the objective's second derivative by two means. */
 #include <math.h>
 #include <string.h>
 
 #include "runtime/error.h"
-#include "runtime/fit.h"
+#include "runtime/fit_walk.h"
 
 uint32_t rt_stage_terms(const struct rt_fit *f, const struct nsl_stage *stage) {
   uint32_t n = 0;
@@ -47,25 +50,31 @@ struct plan { /* tasks by march of the stage, by sweep, by block */
   uint32_t n, n_sweeps, n_blocks;
 };
 
-static int plan_make(struct rt_mem *mem, const struct rt_stage_at *at, enum rt_order order, uint32_t places, const double *x,
-                     struct plan *ret) {
+struct asked { /* at which places; along: vectors, or NULL */
+  uint32_t places;
+  const double *x, *along;
+};
+
+static int plan_make(struct rt_mem *mem, const struct rt_stage_at *at, enum rt_order order, const struct asked *a, struct plan *ret) {
   struct rt_fit *f = at->f;
   const uint32_t *traces = at->validation ? f->validated : f->fitted;
   *ret = (struct plan){.n_sweeps = at->validation ? f->n_traces - f->n_fitted : f->n_fitted,
-                       .n_blocks = (places + RT_BLOCK - 1) / RT_BLOCK};
+                       .n_blocks = (a->places + RT_BLOCK - 1) / RT_BLOCK};
   ret->tasks = rt_alloc(mem, (uint64_t)at->stage->n_marches * ret->n_sweeps * ret->n_blocks + 1, sizeof *ret->tasks);
   if (!ret->tasks) return NSL_EMEMORY;
   for (uint32_t i = 0; i < at->stage->n_marches; i++) {
     const struct rt_march *m = &f->marches[at->stage->marches[i]];
-    uint64_t values = rt_march_values(f, m, order);
+    uint32_t each = a->along ? 2 + 2 * f->def->n_free : rt_term_values(f, order);
+    uint64_t values = (uint64_t)each * m->def->n_terms;
     double *sums = rt_alloc(mem, values * RT_BLOCK * ret->n_sweeps * ret->n_blocks + 1, sizeof *sums);
     if (!sums) return NSL_EMEMORY;
     for (uint32_t k = 0; k < ret->n_sweeps; k++)
       for (uint32_t b = 0; b < ret->n_blocks; b++, sums += values * RT_BLOCK) {
-        uint32_t left = places - b * RT_BLOCK;
+        uint32_t left = a->places - b * RT_BLOCK;
+        uint64_t first = (uint64_t)b * RT_BLOCK * f->space.n;
         ret->tasks[ret->n++] = (struct rt_task){.march = m, .trace = traces[k], .sweep = at->validation ? NSL_NONE : k,
-                                                .x = x + (uint64_t)b * RT_BLOCK * f->space.n,
-                                                .n = left < RT_BLOCK ? left : RT_BLOCK, .sums = sums};
+                                                .x = a->x + first, .along = a->along ? a->along + first : NULL,
+                                                .n = left < RT_BLOCK ? left : RT_BLOCK, .each = each, .sums = sums};
       }
   }
   return 0;
@@ -84,14 +93,13 @@ struct place {
   uint32_t nth, n, n_free; /* n: coordinates */
   const double *x;
   double *slopes;          /* dp/dx by coordinate */
-  double *gradient, *curvature;
+  double *gradient, *curvature, *product;
 };
 
 /* Where the values of term t begin in a task's sums, in lanes. */
 static const double *values_of(const struct place *p, uint32_t march, uint32_t sweep, uint32_t term) {
   const struct rt_task *t = task_of(p->plan, march, sweep, p->nth);
-  uint64_t each = rt_march_values(p->at->f, t->march, p->order) / t->march->def->n_terms;
-  return t->sums + term * each * RT_BLOCK + p->nth % RT_BLOCK;
+  return t->sums + (uint64_t)term * t->each * RT_BLOCK + p->nth % RT_BLOCK;
 }
 
 static int objective_run(const struct place *p, const double *means, double *ret_loss) {
@@ -144,6 +152,41 @@ static void derivatives_make(const struct place *p, double *loss) {
     if (!isfinite(p->curvature[i])) *loss = INFINITY;
 }
 
+static uint32_t bend_at(uint32_t n, uint32_t i, uint32_t k) { return i <= k ? i * n - i * (i + 1) / 2 + k : bend_at(n, k, i); }
+
+/* How the slope of the objective by term k changes along the vector. */
+static double slope_along(const struct place *p, uint32_t k) {
+  struct rt_fit *f = p->at->f;
+  const struct nsl_stage *stage = p->at->stage;
+  double sum = 0;
+  for (uint32_t i = 0, m = 0, n = rt_stage_terms(f, stage); m < stage->n_marches; m++)
+    for (uint32_t t = 0; t < f->def->marches[stage->marches[m]].n_terms; t++, i++) {
+      uint32_t bend = stage->bends[bend_at(n, i, k)];
+      double change = 0;
+      for (uint32_t s = 0; bend != NSL_NONE && s < p->plan->n_sweeps; s++) change += values_of(p, m, s, t)[RT_BLOCK];
+      if (bend != NSL_NONE) sum += f->G[bend] * change / rt_term_weight(f, stage, i, false);
+    }
+  return sum;
+}
+
+static void product_make(const struct place *p, double *loss) {
+  struct rt_fit *f = p->at->f;
+  const struct nsl_stage *stage = p->at->stage;
+  uint32_t k = 0, n = p->n_free;
+  memset(p->product, 0, p->n * sizeof *p->product);
+  for (uint32_t m = 0; m < stage->n_marches; m++)
+    for (uint32_t t = 0; t < f->def->marches[stage->marches[m]].n_terms; t++, k++) {
+      double weight = rt_term_weight(f, stage, k, false), slope = f->G[stage->slopes[k]] / weight, along = slope_along(p, k) / weight;
+      for (uint32_t s = 0; s < p->plan->n_sweeps; s++) {
+        const double *second = values_of(p, m, s, t) + 2 * RT_BLOCK, *gradient = second + (uint64_t)n * RT_BLOCK;
+        for (uint64_t i = 0; i < n; i++)
+          p->product[f->space.of[i * f->space.n_sweeps + s]] += slope * second[i * RT_BLOCK] + along * gradient[i * RT_BLOCK];
+      }
+    }
+  for (uint32_t i = 0; i < p->n; i++)
+    if (!isfinite(p->product[i])) *loss = INFINITY;
+}
+
 static int place_value(const struct place *p, double *means, double *ret_loss) {
   struct rt_fit *f = p->at->f;
   const struct nsl_stage *stage = p->at->stage;
@@ -160,25 +203,42 @@ static int place_value(const struct place *p, double *means, double *ret_loss) {
     if (!isfinite(means[i])) *ret_loss = INFINITY;
   if (!isfinite(*ret_loss)) *ret_loss = INFINITY;
   if (!e && p->order >= RT_GRADIENT && isfinite(*ret_loss)) derivatives_make(p, ret_loss);
+  if (!e && p->product && isfinite(*ret_loss)) product_make(p, ret_loss);
   return e;
 }
 
-int rt_stage_evaluate(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret) {
-  const struct rt_stage_at *at = context;
+static int evaluate(const struct rt_stage_at *at, enum rt_order order, const struct asked *a, struct rt_points *ret,
+                    double *ret_products) {
   struct rt_fit *f = at->f;
   struct rt_mem mem = {0};
   struct plan plan;
   uint64_t n = f->space.n, n_terms = rt_stage_terms(f, at->stage);
   double *slopes = rt_alloc(&mem, n + 1, sizeof *slopes);
-  int e = slopes ? plan_make(&mem, at, order, places, x, &plan) : NSL_EMEMORY;
+  int e = slopes ? plan_make(&mem, at, order, a, &plan) : NSL_EMEMORY;
   if (!e) e = rt_tasks_run(f, order, plan.tasks, plan.n);
-  for (uint32_t i = 0; !e && i < places; i++) {
-    struct place p = {.at = at, .plan = &plan, .order = order, .nth = i, .n = (uint32_t)n, .n_free = f->def->n_free, .x = x + i * n,
+  for (uint32_t i = 0; !e && i < a->places; i++) {
+    struct place p = {.at = at, .plan = &plan, .order = order, .nth = i, .n = (uint32_t)n, .n_free = f->def->n_free, .x = a->x + i * n,
                       .slopes = slopes, .gradient = ret->gradient ? ret->gradient + i * n : NULL,
-                      .curvature = ret->curvature ? ret->curvature + i * n * n : NULL};
+                      .curvature = ret->curvature ? ret->curvature + i * n * n : NULL,
+                      .product = ret_products ? ret_products + i * n : NULL};
     e = place_value(&p, ret->terms + i * n_terms, &ret->loss[i]);
   }
-  f->evaluations[order] += places;
+  f->evaluations[order] += a->places;
   rt_mem_free(&mem);
   return e;
+}
+
+int rt_stage_evaluate(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret) {
+  return evaluate(context, order, &(struct asked){places, x, NULL}, ret, NULL);
+}
+
+bool rt_stage_has_products(const struct rt_fit *f, const struct nsl_stage *stage) {
+  bool all = true;
+  for (uint32_t i = 0; i < stage->n_marches; i++) all &= rt_way_back(f, &f->marches[stage->marches[i]], true).back != NULL;
+  return all;
+}
+
+int rt_stage_product(const struct rt_stage_at *at, uint32_t places, const double *x, const double *vectors, struct rt_points *ret,
+                     double *ret_products) {
+  return evaluate(at, RT_PLAIN, &(struct asked){places, x, vectors}, ret, ret_products);
 }

@@ -27,6 +27,15 @@ void rt_walk_call(struct rt_walk *w, const struct nsl_code *code, uint64_t steps
 bool rt_walk_diverges(const struct rt_walk *w); /* in all lanes */
 
 /* fit_back.c */
+struct rt_way { /* forwards and back */
+  const struct rt_march *m;
+  const struct nsl_march_form *form;
+  const struct nsl_march_back *back; /* NULL: there is none */
+  uint32_t seeds;  /* a term's adjoint 1 stands at this state more than its sum */
+  uint32_t values; /* its values are every `seeds`th state from its sum on, so many */
+  uint32_t params; /* by which there are derivatives */
+};
+struct rt_way rt_way_back(const struct rt_fit *f, const struct rt_march *m, bool product); /* the gradient; the Hessian's product */
 int rt_back_room(struct rt_fit *f, struct rt_room *room);
 int rt_back_run(struct rt_fit *f, const struct rt_task *t, struct rt_room *room); /* after the params are set */
 

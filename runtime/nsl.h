@@ -94,7 +94,7 @@ struct nsl_fit_parameter {
 };
 struct nsl_fit_stage {
   const char *name;         /* "" if it has none */
-  int has_gradient, has_squares;
+  int has_gradient, has_squares, has_products;
 };
 
 /* fit: NULL if the program has only one. Recordings are read by the first call that needs them. */
@@ -124,7 +124,8 @@ NSL_API int nsl_fit_gradient(struct nsl_fitting *fit, uint32_t stage, uint32_t n
                              double *ret_gradient);
 NSL_API int nsl_fit_squares(struct nsl_fitting *fit, uint32_t stage, uint32_t n, const double *values, double *ret_objective,
                             double *ret_gradient, double *ret_matrix);
-/* The Hessian times a vector for each set, n x k. Programs of this version hold no second derivatives: NSL_ECANNOT, and
+/* The Hessian of the objective times a vector for each set, both n x k: all second derivatives, exactly, for the price of a few
+ * gradients. Where the model diverges: NaN. NSL_ECANNOT where the model has no second derivatives (has_products), and
  * nothing else takes their place. nsl_fit_squares gives the part of first derivatives. */
 NSL_API int nsl_fit_hessian_vector(struct nsl_fitting *fit, uint32_t stage, uint32_t n, const double *values,
                                    const double *vectors, double *ret_products);

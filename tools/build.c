@@ -65,6 +65,7 @@ int cmd_build(int argc, char **argv) {
   }
   Compilation c;
   tool_begin(&c, &options);
+  c.s->second_derivatives = options.lib; /* its caller may ask for them */
   const Backend *backend = NULL;
   bool good = tool_compile(&c, options.files.at[0]) && (backend = backend_load());
   if (good) {

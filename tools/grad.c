@@ -135,6 +135,41 @@ static bool given_find(Grad *d, const GradFit *g, struct nsl_fitting *handle, ui
   return e == 0;
 }
 
+typedef struct { /* where a stage is checked */
+  const Row *row;
+  const struct nsl_fit_parameter *p;
+  const double *values, *sizes;
+} Spot;
+
+/* Products with the Hessian along a vector, against second differences; and whether u H v is v H u. */
+static bool products_check(Grad *d, const GradFit *g, struct nsl_fitting *handle, uint32_t stage, const Spot *at) {
+  double *v = NEW_ARRAY(g->arena, double, 2 * g->n + 1), *hv = NEW_ARRAY(g->arena, double, 2 * g->n + 1), *two = NEW_ARRAY(g->arena, double, 2 * g->n + 1);
+  struct nsl_fit_stage what;
+  if (d->backend->nsl_fit_stage(handle, stage, &what)) return false;
+  if (!what.has_products) return true;
+  for (uint32_t i = 0; i < g->n; i++) {
+    v[i] = at->sizes[i] * (1 + 0.5 * (i % 3)) * (i % 2 ? -1 : 1);
+    v[g->n + i] = at->sizes[i] * (1 - 0.25 * (i % 4));
+    two[i] = two[g->n + i] = at->values[i];
+  }
+  if (d->backend->nsl_fit_hessian_vector(handle, stage, 2, two, v, hv)) return false;
+  const Quad *difference = grad_quad_product(g, stage, at->values, at->sizes, v);
+  double uhv = 0, vhu = 0, all = 0;
+  Row r = *at->row;
+  for (uint32_t i = 0; i < g->n; i++) {
+    r.p = &at->p[i];
+    r.first = true;
+    row_say(&r, "Hessian times a vector", hv[i], (double)difference[i], r.p->unit_scale, 1e-6 * fabs(r.objective) / at->sizes[i]);
+    uhv += v[g->n + i] * hv[i];
+    vhu += v[i] * hv[g->n + i];
+    all += fabs(v[g->n + i] * hv[i]);
+  }
+  struct nsl_fit_parameter both = {.path = "", .sweep = NSL_SHARED};
+  r.p = &both;
+  row_say(&r, "Hessian, u H v and v H u", uhv, vhu, 1, 1e-3 * all);
+  return true;
+}
+
 static bool place_check(Grad *d, const GradFit *g, struct nsl_fitting *handle, uint32_t stage,
                         uint32_t start) {
   const char *name = g->fit->def->stages[stage].name;
@@ -164,7 +199,7 @@ static bool place_check(Grad *d, const GradFit *g, struct nsl_fitting *handle, u
       row_say(&r, "Gauss-Newton diagonal", is.matrix[(size_t)i * g->n + i], (double)f.diagonal[i],
               unit * unit, small / sizes[i]);
   }
-  return true;
+  return products_check(d, g, handle, stage, &(Spot){&r, p, values, sizes});
 }
 
 /* ---- a fit */
@@ -294,6 +329,7 @@ int cmd_grad(int argc, char **argv) {
   if (options.files.n != 1 || !numbers_read(&d)) return EXIT_USAGE;
   Compilation c, forward;
   tool_begin(&c, &options);
+  c.s->second_derivatives = options.check;
   tool_begin(&forward, &options);
   bool good = tool_compile(&c, options.files.at[0]);
   if (good && options.check) good = compiled_check(&d, &c, &forward);

@@ -23,5 +23,7 @@ typedef struct {
 } GradFound;
 /* In 113-bit arithmetic, at the place with these values. `sizes`: of each parameter; differences take a 10^-12 of it. */
 GradFound grad_quad(const GradFit *g, uint32_t stage, const double *values, const double *sizes, bool squares);
+/* The Hessian times v, by second differences of the objective. */
+const Quad *grad_quad_product(const GradFit *g, uint32_t stage, const double *values, const double *sizes, const double *v);
 
 #endif

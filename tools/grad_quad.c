@@ -4,13 +4,15 @@
  * A difference of 10^-12 of a parameter leaves 10^-22 of rounding and 10^-24 of curvature, so what a program
  * deviates by is its own. All places p +- h run side by side as lanes, step by step. The Gauss-Newton
  * diagonal needs d root / dp of each step: with s = weight * root^2, what a step adds to a term's sum, weight
- * * (d root / dp)^2 = (ds / dp)^2 / (4 s), whatever the root's sign. */
+ * * (d root / dp)^2 = (ds / dp)^2 / (4 s), whatever the root's sign.
+ *
+ * Second differences, of 10^-8 in both ways, leave 10^-16 of either. */
 #include <math.h>
 #include <string.h>
 
 #include "tools/grad.h"
 
-static const Quad STEP = 1e-12Q;
+static const Quad STEP = 1e-12Q, SECOND = 1e-8Q;
 
 typedef struct {
   const GradFit *g;
@@ -92,8 +94,9 @@ static Quad *state(const Walk *w, uint32_t at) {
 typedef struct {
   uint32_t n_terms;
   int64_t lanes;
-  Quad *sums;     /* [term][lane] of p +- h: lanes 2i and 2i + 1 of parameter i */
-  Quad *products; /* [term][parameter]: of the root's derivatives */
+  Quad *offsets;  /* [lane][parameter]: what the lane's place is beside the place */
+  Quad *sums;     /* [term][lane]; of p +- h: lanes 2i and 2i + 1 of parameter i */
+  Quad *products; /* [term][parameter]: of the root's derivatives; NULL: not asked for */
   Quad *centre;   /* [term]: at the place itself, */
   Quad *slopes;   /* [term][parameter]: by forward mode */
 } Sums;
@@ -102,22 +105,21 @@ static Quad step_of(const double *sizes, uint32_t i) {
   return STEP * sizes[i];
 }
 
-/* Lanes of differences; of one lane: the place. */
-static void params_set(const Walk *w, uint32_t sweep, const double *values, const double *sizes) {
+static void params_set(const Walk *w, uint32_t sweep, const double *values, const Quad *offsets) {
   const struct rt_space *space = &w->g->fit->space;
   for (uint32_t k = 0; k < space->n_free; k++)
     for (int64_t lane = 0; lane < w->lanes; lane++) {
       uint32_t at = space->of[k * space->n_sweeps + sweep];
       Quad *p = &w->params[(int64_t)k * w->lanes + lane];
       *p = values[at];
-      if (w->lanes > 1 && (int64_t)at == lane / 2) *p += lane % 2 ? -step_of(sizes, at) : step_of(sizes, at);
+      if (offsets) *p += offsets[lane * (int64_t)w->g->n + at];
     }
 }
 
 /* What the step has added to the term's sum, which begins anew. */
 static void step_take(const Walk *w, const IrTerm *t, const double *sizes, Quad *sums, Quad *products) {
   Quad *sum = state(w, t->sum);
-  for (int64_t i = 0; i < w->lanes / 2; i++) {
+  for (int64_t i = 0; products && i < w->lanes / 2; i++) {
     Quad up = sum[2 * i], down = sum[2 * i + 1], slope = (up - down) / (2 * step_of(sizes, (uint32_t)i));
     if (up + down != 0) products[i] += slope * slope / (2 * (up + down));
   }
@@ -129,13 +131,13 @@ static void march_differences(const GradFit *g, uint32_t march, uint32_t sweep, 
   Arena *a = arena_new();
   const IrMarch *m = g->ir->marches.at[march];
   Walk w = walk_new(g, a, march, &m->plain, g->fit->fitted[sweep], s->lanes);
-  params_set(&w, sweep, values, sizes);
+  params_set(&w, sweep, values, s->offsets);
   walk_call(&w, m->plain.begin, 0);
   for (uint64_t step = 1; step <= w.n_steps; step++) {
     walk_call(&w, m->plain.march, step);
     for (uint32_t t = 0; t < m->terms.n; t++)
       step_take(&w, &m->terms.at[t], sizes, s->sums + (first + t) * s->lanes,
-                s->products + (uint64_t)(first + t) * g->n);
+                s->products ? s->products + (uint64_t)(first + t) * g->n : NULL);
   }
   arena_free(a);
 }
@@ -224,23 +226,60 @@ static GradFound found_of(const GradFit *g, const IrStage *stage, const Sums *s,
   return f;
 }
 
-GradFound grad_quad(const GradFit *g, uint32_t at, const double *values, const double *sizes, bool squares) {
+/* Runs the marches of the stage over all fitted sweeps. */
+static void differences(const GradFit *g, const IrStage *stage, const double *values, const double *sizes, Sums *s) {
+  for (uint32_t i = 0, first = 0; i < stage->marches.n; first += g->ir->marches.at[stage->marches.at[i]]->terms.n, i++)
+    for (uint32_t k = 0; k < g->fit->n_fitted; k++) {
+      march_differences(g, stage->marches.at[i], k, values, sizes, first, s);
+      if (s->centre) march_forward(g, stage->marches.at[i], k, values, first, s);
+    }
+}
+
+/* With its terms' weights. */
+static Sums sums_of(const GradFit *g, uint32_t at, int64_t lanes, double **ret_weights) {
   const IrStage *stage = &g->ir->stages.at[at];
-  const struct nsl_stage *def = &g->fit->def->stages[at];
-  Sums s = {.lanes = 2 * (int64_t)g->n};
+  Sums s = {.lanes = lanes};
   for (uint32_t i = 0; i < stage->marches.n; i++)
     s.n_terms += g->ir->marches.at[stage->marches.at[i]]->terms.n;
-  s.sums = quads(g->arena, s.n_terms * (uint64_t)s.lanes);
+  s.offsets = quads(g->arena, (uint64_t)lanes * g->n);
+  s.sums = quads(g->arena, s.n_terms * (uint64_t)lanes);
+  *ret_weights = NEW_ARRAY(g->arena, double, s.n_terms + 1);
+  for (uint32_t k = 0; k < s.n_terms; k++)
+    (*ret_weights)[k] = g->backend->rt_term_weight(g->fit, &g->fit->def->stages[at], k, false);
+  return s;
+}
+
+GradFound grad_quad(const GradFit *g, uint32_t at, const double *values, const double *sizes, bool squares) {
+  const IrStage *stage = &g->ir->stages.at[at];
+  double *weights;
+  Sums s = sums_of(g, at, 2 * (int64_t)g->n, &weights);
+  for (uint32_t i = 0; i < g->n; i++) {
+    s.offsets[2 * i * g->n + i] = step_of(sizes, i);
+    s.offsets[(2 * i + 1) * g->n + i] = -step_of(sizes, i);
+  }
   s.products = quads(g->arena, (uint64_t)s.n_terms * g->n);
   s.centre = quads(g->arena, s.n_terms);
   s.slopes = quads(g->arena, (uint64_t)s.n_terms * g->n);
-  double *weights = NEW_ARRAY(g->arena, double, s.n_terms + 1);
-  for (uint32_t k = 0; k < s.n_terms; k++) weights[k] = g->backend->rt_term_weight(g->fit, def, k, false);
-  for (uint32_t i = 0, first = 0; i < stage->marches.n;
-       first += g->ir->marches.at[stage->marches.at[i]]->terms.n, i++)
-    for (uint32_t k = 0; k < g->fit->n_fitted; k++) {
-      march_differences(g, stage->marches.at[i], k, values, sizes, first, &s);
-      march_forward(g, stage->marches.at[i], k, values, first, &s);
-    }
+  differences(g, stage, values, sizes, &s);
   return found_of(g, stage, &s, weights, sizes, squares);
+}
+
+const Quad *grad_quad_product(const GradFit *g, uint32_t at, const double *values, const double *sizes, const double *v) {
+  const IrStage *stage = &g->ir->stages.at[at];
+  double *weights;
+  Sums s = sums_of(g, at, 4 * (int64_t)g->n, &weights);
+  for (uint32_t i = 0; i < g->n; i++)
+    for (uint32_t corner = 0; corner < 4; corner++) {
+      Quad *offset = s.offsets + (uint64_t)(4 * i + corner) * g->n;
+      for (uint32_t k = 0; k < g->n; k++) offset[k] = (corner < 2 ? SECOND : -SECOND) * v[k];
+      offset[i] += (corner % 2 ? -SECOND : SECOND) * sizes[i];
+    }
+  differences(g, stage, values, sizes, &s);
+  Quad *product = quads(g->arena, g->n), *means = quads(g->arena, s.n_terms), of[4];
+  for (uint32_t i = 0; i < g->n; i++) {
+    for (uint32_t corner = 0; corner < 4; corner++)
+      of[corner] = lane_objective(g, stage, &s, weights, 4 * i + corner, means);
+    product[i] = (of[0] - of[1] - of[2] + of[3]) / (4 * SECOND * SECOND * sizes[i]);
+  }
+  return product;
 }

@@ -52,6 +52,7 @@ int cmd_ir(int argc, char **argv) {
   }
   Compilation c;
   tool_begin(&c, &options);
+  c.s->second_derivatives = !strcmp(after, "hessian");
   bool good = print_stage(&c, options.files.at[0], after);
   tool_end(&c);
   return good ? EXIT_OK : EXIT_ERRORS;

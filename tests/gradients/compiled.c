@@ -1,5 +1,5 @@
-/* Compiled derivatives against the reference evaluator: of random marches, forward mode and the three kernels of reverse mode, on
- * random memory: the same bits in every array.
+/* Compiled derivatives against the reference evaluator: of random marches, forward mode, the three kernels of reverse mode, and those
+ * of products with the Hessian, on random memory: the same bits in every array.
  *
  * usage: compiled [NUMBER [FIRST SEED]] */
 #include <immintrin.h>
@@ -52,6 +52,8 @@ int main(int argc, char **argv) {
     add(m, s->arena, one.reverse.record, &back);
     add(m, s->arena, one.reverse.back, &back);
     add(m, s->arena, one.reverse.end, &back);
+    add(m, s->arena, one.hessian.record, &back);
+    add(m, s->arena, one.hessian.back, &back);
   }
   CgOptions options = {.cpu = "x86-64-v3", .opt = 2, .kernels_only = true};
   CgProgram *p = cg_compile(s, m, &options);

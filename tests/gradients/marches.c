@@ -42,6 +42,15 @@ static void count_slots(Marches *m, const IrKernel *k) {
   }
 }
 
+static void second(Session *s, Arena *a, Marches *m, int effort) {
+  IrClass class = {.name = name_z(s, "test")};
+  IrMarch march = {.class = &class, .plain = m->plain};
+  AdForward f = {.s = s, .arena = a, .n_params = m->n_params, .n_states = m->plain.n_states, .n_rings = m->plain.n_rings};
+  ad_hessian(&f, &march, m->sums, effort);
+  m->tangent = march.tangent;
+  m->hessian = march.hessian;
+}
+
 bool marches_of(Session *s, Arena *a, IrKernel *begin, IrKernel *march, int effort, Marches *ret) {
   *ret = (Marches){.plain = {.begin = begin, .march = march}};
   count_slots(ret, begin);
@@ -52,6 +61,7 @@ bool marches_of(Session *s, Arena *a, IrKernel *begin, IrKernel *march, int effo
   r.active = ad_active(a, &ret->plain, ret->n_params, ret->sums);
   ret->reverse = ad_reverse(&r, &ret->plain, "test");
   if (s->errors == 0) forward(s, a, ret);
+  if (s->errors == 0) second(s, a, ret, effort);
   return s->errors == 0;
 }
 
@@ -189,31 +199,44 @@ static void keep(Run *r, char *at, bool back) {
 
 double run_weight(uint32_t state) { return 0.75 + 0.5 * state; }
 
-void run_reverse(Run *r, const Marches *m) {
+typedef struct {
+  const IrMarchForm *form;
+  const IrMarchBack *back;
+  const Marches *m;
+  uint32_t seeds; /* adjoints begin at so many states behind the sums */
+} Way;
+
+static void way_run(Run *r, const Way *w) {
+  const Marches *m = w->m;
   uint64_t n = (r->steps + r->segment - 1) / r->segment;
   size_t room = 0;
-  run_plain(r, m); /* so that all arrays are there */
+  clear(r, PLAIN);
+  call(r, w->form->begin, PLAIN, 1, 1);
+  call(r, w->form->march, PLAIN, 1, r->steps); /* so that all arrays are there */
   for (uint32_t i = 0; i < r->keys.n; i++) room += bytes_of(r, (SlotKind)(r->keys.at[i] >> 32 & 255));
   char *kept = NEW_ARRAY(r->arena, char, n * room + 1);
   clear(r, PLAIN);
   clear(r, ADJOINT);
-  call(r, m->plain.begin, PLAIN, 1, 1);
+  call(r, w->form->begin, PLAIN, 1, 1);
   for (uint64_t i = 0; i < n; i++) {
     keep(r, kept + i * room, false);
     uint64_t from = i * r->segment, steps = from + r->segment < r->steps ? r->segment : r->steps - from;
-    call(r, m->plain.march, PLAIN, from + 1, steps);
+    call(r, w->form->march, PLAIN, from + 1, steps);
   }
   for (uint32_t i = 0; i < m->plain.n_states; i++)
     for (int64_t e = 0; m->sums[i] && e < r->lanes; e++)
-      put(r, array_of(r, ADJOINT, SLOT_STATE, i), e, run_weight(i));
+      put(r, array_of(r, ADJOINT, SLOT_STATE, i + w->seeds), e, run_weight(i));
   for (uint64_t i = n; i-- > 0;) {
     keep(r, kept + i * room, true);
     uint64_t from = i * r->segment, steps = from + r->segment < r->steps ? r->segment : r->steps - from;
-    call(r, m->reverse.record, PLAIN, from + 1, steps);
-    call(r, m->reverse.back, ADJOINT, from + 1, steps);
+    call(r, w->back->record, PLAIN, from + 1, steps);
+    call(r, w->back->back, ADJOINT, from + 1, steps);
   }
-  call(r, m->reverse.end, ADJOINT, 1, 1);
+  call(r, w->back->end, ADJOINT, 1, 1);
 }
+
+void run_reverse(Run *r, const Marches *m) { way_run(r, &(Way){&m->plain, &m->reverse, m, 0}); }
+void run_hessian(Run *r, const Marches *m) { way_run(r, &(Way){&m->tangent, &m->hessian, m, m->plain.n_states}); }
 
 Quad run_state(const Run *r, uint32_t state, int64_t lane) { return get(r, array_of(r, PLAIN, SLOT_STATE, state), lane); }
 Quad run_adjoint(const Run *r, uint32_t state, int64_t lane) { return get(r, array_of(r, ADJOINT, SLOT_STATE, state), lane); }

@@ -7,8 +7,8 @@
 #include "ir/quad.h"
 
 typedef struct {
-  IrMarchForm plain, gradient;
-  IrMarchBack reverse;
+  IrMarchForm plain, gradient, tangent;
+  IrMarchBack reverse, hessian;
   uint32_t n_params;
   bool *sums; /* by state */
 } Marches;
@@ -37,6 +37,9 @@ void run_plain(Run *r, const Marches *m);
 void run_forward(Run *r, const Marches *m);
 /* The adjoints of sums are weight(i). */
 void run_reverse(Run *r, const Marches *m);
+/* The same of the derivatives along the direction that stands behind the parameters: adjoints then hold the Hessian times it, and the
+ * gradient. */
+void run_hessian(Run *r, const Marches *m);
 double run_weight(uint32_t state);
 Quad run_state(const Run *r, uint32_t state, int64_t lane);   /* primal, or tangents */
 Quad run_adjoint(const Run *r, uint32_t state, int64_t lane);

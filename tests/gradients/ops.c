@@ -1,5 +1,6 @@
 /* Every row of ops.def that has a derivative: a march of two steps that applies the operation to parameters all over the row's
- * domain and sums up. In 113-bit arithmetic: forward mode against central differences, reverse mode against forward mode. Rows
+ * domain and sums up. In 113-bit arithmetic: forward mode against central differences, reverse mode against forward mode,
+ * products with the Hessian against differences of the gradient. Rows
  * that have none are refused on an active path, in both modes. */
 #include <math.h>
 #include <quadmath.h>
@@ -90,6 +91,45 @@ static void differences(Run *r, const Marches *m, uint32_t k, Quad share, Quad d
 /* Relative; below 1e-12 (tanh, far out) rounding shows. */
 static Quad apart(Quad x, Quad y) { return x == y ? 0 : fabsq(x - y) / fmaxq(fmaxq(fabsq(x), fabsq(y)), 1e-12Q); }
 
+/* The Hessian times the direction, by differences of the gradient along it. */
+static void gradients_apart(Run *r, const Marches *m, Quad h, const Run *along, Quad d[][POINTS]) {
+  uint32_t n = m->n_params;
+  for (uint32_t i = 0; i < n * POINTS; i++) d[i / POINTS][i % POINTS] = 0;
+  for (int sign = -1; sign <= 1; sign += 2) {
+    for (uint32_t i = 0; i < n * POINTS; i++)
+      run_set_param(r, i / POINTS, i % POINTS,
+                    run_param(along, i / POINTS, i % POINTS) + sign * h * run_param(along, n + i / POINTS, i % POINTS));
+    run_reverse(r, m);
+    for (uint32_t i = 0; i < n * POINTS; i++)
+      d[i / POINTS][i % POINTS] += sign * run_adjoint(r, m->plain.n_states + i / POINTS, i % POINTS) / (2 * h);
+  }
+}
+
+static void test_second(Session *s, IrOp op, const Marches *m) {
+  Run r = run_new(s->arena, 1, true, POINTS, STEPS, 1), f = run_new(s->arena, 1, true, POINTS, STEPS, 1);
+  Quad with = 0, d[4][POINTS], wider[4][POINTS], size = 0;
+  int kinks = 0;
+  set_points(&r, op);
+  for (uint32_t i = 0; i < m->n_params * POINTS; i++) /* the direction: of the size of the parameters */
+    run_set_param(&r, m->n_params + i / POINTS, i % POINTS,
+                  (i / POINTS % 2 ? -1 : 1) * (0.5Q + i % 3) * fabsq(run_param(&r, i / POINTS, i % POINTS)));
+  run_hessian(&r, m);
+  gradients_apart(&f, m, 1e-11Q, &r, d);
+  gradients_apart(&f, m, 2e-11Q, &r, wider);
+  for (uint32_t i = 0; i < m->n_params * POINTS; i++) {
+    uint32_t k = i / POINTS, e = i % POINTS;
+    Quad is = run_adjoint(&r, 2 * m->plain.n_states + k, e), want = d[k][e];
+    Quad gradient = run_adjoint(&r, 2 * m->plain.n_states + m->n_params + k, e);
+    Quad scale = fmaxq(fmaxq(fabsq(is), fabsq(want)), 1e-3Q * fabsq(gradient) + 1e-11Q);
+    bool kink = fabsq(want - wider[k][e]) > 1e-9Q * scale;
+    kinks += kink;
+    size = fmaxq(size, fabsq(want));
+    if (!kink) with = fmaxq(with, fabsq(is - want) / scale);
+  }
+  tap_ok(m->hessian.back && with < 1e-11Q && kinks < POINTS / 10, "%s: products with the Hessian %.1e from differences of the gradient (up to %.1e)",
+         ir_ops[op].text, (double)with, (double)size);
+}
+
 static void test_row(IrOp op) {
   Session *s = session_new();
   Marches m;
@@ -120,6 +160,7 @@ static void test_row(IrOp op) {
   }
   tap_ok(made && modes < 1e-12Q && with < 1e-12Q && kinks < POINTS / 20, "%s: reverse mode %.1e from forward mode, that %.1e from differences",
          ir_ops[op].text, (double)modes, (double)with);
+  if (made) test_second(s, op, &m);
   session_free(s);
 }
 

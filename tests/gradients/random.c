@@ -21,6 +21,7 @@ typedef struct {
   int products, products_wrong;    /* 113 bits */
   int differences, differences_wrong, kinks;
   int loops, turned, turned_wrong;
+  int second, second_wrong, bends, symmetric, symmetric_wrong;
   int products64, products64_wrong, segments, segments_wrong, taped, unsound;
 } Count;
 
@@ -103,6 +104,63 @@ static void check_quad(Session *s, Arena *a, Count *c, const Marches *m, uint64_
   }
 }
 
+static Quad *quads(Arena *a, uint32_t n) {
+  char *at = NEW_ARRAY(a, char, (n + 2) * sizeof(Quad));
+  return (Quad *)(void *)(at + (-(uintptr_t)at & (sizeof(Quad) - 1)));
+}
+
+/* The Hessian times the direction, by differences of the gradient along it. */
+static void gradients_apart(Run *r, const Marches *m, Quad h, const Quad *v, Quad *d) {
+  for (uint32_t i = 0; i < m->n_params * LANES; i++) d[i] = 0;
+  for (int sign = -1; sign <= 1; sign += 2) {
+    for (uint32_t k = 0; k < m->n_params; k++)
+      for (int64_t e = 0; e < LANES; e++) run_set_param(r, k, e, run_param(r, k, e) + sign * h * v[k * LANES + e]);
+    run_reverse(r, m);
+    for (uint32_t k = 0; k < m->n_params; k++)
+      for (int64_t e = 0; e < LANES; e++) {
+        run_set_param(r, k, e, run_param(r, k, e) - sign * h * v[k * LANES + e]);
+        d[k * LANES + e] += sign * run_adjoint(r, m->plain.n_states + k, e) / (2 * h);
+      }
+  }
+}
+
+static void check_second(Session *s, Arena *a, Count *c, const Marches *m, uint64_t seed) {
+  uint64_t steps = 1 + seed % 5, lag = 1 + seed / 9 % 4;
+  uint32_t n = m->n_params, first = 2 * m->plain.n_states;
+  Run r = run_new(a, seed, true, LANES, steps, lag), other = run_new(a, seed, true, LANES, steps, lag), f = run_new(a, seed, true, LANES, steps, lag);
+  Quad *d = quads(a, n * LANES), *wider = quads(a, n * LANES), *v = quads(a, n * LANES);
+  bool numbers[LANES];
+  run_watched(&f, m, numbers);
+  run_hessian(&r, m);
+  run_hessian(&other, m); /* so that its direction is there */
+  for (uint32_t i = 0; i < n * LANES; i++) v[i] = run_param(&r, n + i / LANES, i % LANES);
+  for (uint32_t i = 0; i < n * LANES; i++) run_set_param(&other, n + i / LANES, i % LANES, v[i] * (i / LANES % 2 ? -0.5Q : 1.25Q));
+  run_hessian(&other, m);
+  gradients_apart(&f, m, 1e-12Q, v, d);
+  gradients_apart(&f, m, 2e-12Q, v, wider);
+  run_reverse(&f, m);
+  for (int64_t e = 0; e < LANES; e++) {
+    Quad uhv = 0, vhu = 0, size = 0;
+    bool good = numbers[e];
+    for (uint32_t k = 0; k < n; k++) {
+      Quad is = run_adjoint(&r, first + k, e), want = d[k * LANES + e], gradient = run_adjoint(&f, m->plain.n_states + k, e);
+      Quad noise = 1e-10Q * (1 + fabsq(gradient) + fabsq(value(&f, m, e)));
+      uhv += is * run_param(&other, n + k, e);
+      vhu += run_adjoint(&other, first + k, e) * v[k * LANES + e];
+      size += fabsq(is * run_param(&other, n + k, e)) + fabsq(run_adjoint(&other, first + k, e) * v[k * LANES + e]);
+      good &= fine(is) && fine(want) && fine(gradient);
+      if (!good || fabsq(want - wider[k * LANES + e]) > 1e-12Q * fmaxq(fabsq(want), noise)) continue;
+      c->second++;
+      c->bends += fabsq(want) > noise;
+      bool same = fabsq(run_adjoint(&r, first + n + k, e) - gradient) <= 1e-12Q * (1e-3Q + fabsq(gradient));
+      if (same && fabsq(is - want) <= 1e-10Q * fmaxq(fmaxq(fabsq(is), fabsq(want)), noise)) continue;
+      if (c->second_wrong++ < 2) show(s, seed, m, "Hessian times a vector, and differences of the gradient", k, is, want);
+    }
+    c->symmetric += good;
+    c->symmetric_wrong += good && fabsq(uhv - vhu) > 1e-12Q * (1e-15Q + size);
+  }
+}
+
 static void check_double(Session *s, Arena *a, Count *c, const Marches *m, uint64_t seed) {
   uint64_t steps = 1 + seed % 9, lag = 1 + seed / 9 % 8;
   Run exact = run_new(a, seed, true, LANES, steps, lag), f = run_new(a, seed, false, LANES, steps, lag);
@@ -147,7 +205,8 @@ static void check_loops(Session *s, Arena *a, Count *c, const Marches *m, uint64
 }
 
 static bool sound(Session *s, const Marches *m) {
-  const IrKernel *all[] = {m->reverse.record, m->reverse.back, m->reverse.end};
+  const IrKernel *all[] = {m->reverse.record, m->reverse.back, m->reverse.end, m->tangent.begin,
+                           m->tangent.march, m->hessian.record, m->hessian.back, m->hessian.end};
   int complaints = 0;
   for (size_t i = 0; i < COUNT_OF(all); i++) complaints += ir_verify_kernel(s, all[i], stderr);
   return complaints == 0;
@@ -168,6 +227,7 @@ int main(int argc, char **argv) {
       c.taped += m.reverse.n_tape > 0;
       check_quad(s, a, &c, &m, seed);
       if (c.marches % 4 == 0) check_double(s, a, &c, &m, seed);
+      if (c.marches % 4 == 1) check_second(s, a, &c, &m, seed);
     } else {
       c.left_out++;
       if (marches_loops(s, a, seed, &m)) check_loops(s, a, &c, &m, seed);
@@ -183,6 +243,11 @@ int main(int argc, char **argv) {
          c.differences, c.kinks);
   tap_ok(c.products64_wrong == 0 && c.products64 > c.marches / 10, "reverse against forward mode, float64: %d of %d within 1e-12",
          c.products64 - c.products64_wrong, c.products64);
+  tap_ok(c.second_wrong == 0 && c.second > c.marches / 10 && c.bends > c.second / 10,
+         "Hessian times a vector against differences of the gradient: %d of %d within 1e-10, %d of them not 0", c.second - c.second_wrong,
+         c.second, c.bends);
+  tap_ok(c.symmetric_wrong == 0 && c.symmetric > c.marches / 10, "u H v as v H u: %d of %d within 1e-12", c.symmetric - c.symmetric_wrong,
+         c.symmetric);
   tap_ok(c.segments_wrong == 0 && c.segments > 0, "in segments as in one piece: %d of %d the same bits", c.segments - c.segments_wrong,
          c.segments);
   tap_ok(c.turned_wrong == 0 && c.turned > c.loops / 10 && c.loops > 0, "forward mode through loops: %d of %d within 1e-10, in %d marches",

@@ -62,7 +62,29 @@ int main(void) {
     v[0] = at;
     printf("difference %.17g\n", (up - down) / (2 * h));
   }
-  printf("product %d\n", nsl_fit_hessian_vector(fit, 0, 1, v, v, one));
+  for (uint32_t s = 0; s < stages; s++) {
+    double u[2 * MOST], two[2 * MOST], hu[2 * MOST], there[MOST], here[MOST], far = 0, large = 0, uhv = 0, vhu = 0;
+    for (uint32_t j = 0; j < k; j++) {
+      two[j] = two[k + j] = v[j];
+      u[j] = v[j] * (j % 2 ? -1 : 0.5);
+      u[k + j] = v[j] * (1 + j % 3);
+    }
+    if (nsl_fit_hessian_vector(fit, s, 2, two, u, hu) < 0 || nsl_fit_hessian_vector(fit, s, 1, v, u, one) < 0) return failed();
+    for (int sign = -1; sign <= 1; sign += 2) {
+      for (uint32_t j = 0; j < k; j++) two[j] = v[j] + sign * 1e-7 * u[j];
+      if (nsl_fit_gradient(fit, s, 1, two, loss, sign < 0 ? there : here) < 0) return failed();
+    }
+    int same = 1;
+    for (uint32_t j = 0; j < k; j++) {
+      double d = (here[j] - there[j]) / 2e-7, apart = (hu[j] - d) * v[j];
+      if ((apart < 0 ? -apart : apart) > far) far = apart < 0 ? -apart : apart;
+      if ((d < 0 ? -d : d) * (v[j] < 0 ? -v[j] : v[j]) > large) large = (d < 0 ? -d : d) * (v[j] < 0 ? -v[j] : v[j]);
+      same &= one[j] == hu[j];
+      uhv += u[k + j] * hu[j];
+      vhu += u[j] * hu[k + j];
+    }
+    printf("product %d %.17g %.17g %.17g\n", same, far / large, uhv, vhu);
+  }
   nsl_fit_close(fit);
   return 0;
 }
@@ -98,7 +120,10 @@ def library(t):
     t.check(far < 1e-6, f"slopes are those of differences: {far:.1e}", f"{differences} {slopes}")
     diagonals = [[float(x) for x in line[1:]] for line in lines if line[0] == "diagonal"]
     t.check(len(diagonals) == 2 and all(x >= 0 for d in diagonals for x in d), "Gauss-Newton matrices", diagonals)
-    t.check(lines[-1] == ["product", "-7"], "products with the Hessian are refused", p.stdout)
+    products = [[float(x) for x in line[1:]] for line in lines if line[0] == "product"]
+    good = len(products) == 2 and all(same == 1 and far < 1e-5 and abs(u / v - 1) < 1e-12 for same, far, u, v in products)
+    t.check(good, f"products with the Hessian: those of differences of gradients within {max((q[1] for q in products), default=math.inf):.0e}, symmetric, the same bits "
+            "alone and beside others", p.stdout)
 
 
 def rows(p):
@@ -115,7 +140,7 @@ def check(t):
     p = call(NSLC, "grad", RECOVER, *quick, "--json")
     got, last = rows(p)
     modes = {f["mode"] for f in got}
-    good = modes == {"forward, 113 bits", "forward, for squares", "Gauss-Newton diagonal"} and {f["parameter"] for f in got} >= {"g_Na", "V_T"}
+    good = modes == {"forward, 113 bits", "forward, for squares", "Gauss-Newton diagonal", "Hessian times a vector", "Hessian, u H v and v H u"} and {f["parameter"] for f in got} >= {"g_Na", "V_T"}
     worst = max(f["deviation"] for f in got) if got else math.inf
     exact = max((f["deviation"] for f in got if f["mode"] == "forward, 113 bits"), default=math.inf)
     t.check(p.returncode == 0 and good and last.get("compared") == len(got) and last.get("deviate") == 0, "the same as JSON lines", f"{modes} {last} {p.stderr}")
@@ -139,6 +164,12 @@ def modes(t):
         seen[what] = [own.get(name, math.nan) for name in sorted(wanted)]
     far = max(abs(a / b - 1) for a, b in zip(seen["reverse"], seen["forward"]))
     t.check(far < 1e-12, f"reverse and forward mode, compiled, agree within {far:.0e}", seen)
+    bent = "log(1 + mean((V - rec.V)^2) / (1 mV)^2) * mean(V^4) / (1 mV)^4 + sqrt(mean(V^2) / (1 mV)^2)"
+    text = DECAY.replace("mean((V - rec.V)^2) / (1 mV)^2", bent).replace("BY", "lbfgs from 4 starts")
+    p = call(NSLC, "grad", t.write("bent.nsl", text), "--check", "--json")
+    got = [f for f in rows(p)[0] if f["mode"].startswith("Hessian")]
+    worst = max((f["deviation"] for f in got), default=math.inf)
+    t.check(p.returncode == 0 and len(got) == 8 and worst < 1e-12, f"an objective that is not linear in its means: products with its Hessian within {worst:.0e}", p.stdout[-400:])
     p = call(NSLC, "grad", t.path("decay.nsl"))
     t.check(p.returncode == 0 and "fit decay" in p.stdout and "squares" in p.stdout, "without --check: kernels and reasons", p.stdout + p.stderr)
     for more, status, word in ((["--check", "--fit", "nothing"], 1, "nothing"), (["--check", "--steps", "0"], 2, "--steps"), (["--starts", "1"], 2, "--check"),

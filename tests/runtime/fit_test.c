@@ -159,7 +159,9 @@ static struct nsl_march marches[] = {
      .gradient = {{K_BEGIN_GRADIENT, 3, begin_b}, {K_MARCH_GRADIENT, 12, march_b}, S_PRODUCTS, 0},
      .direction = {NO_CODE, NO_CODE, 0, 0},
      .curvature = {{K_BEGIN_GRADIENT, 3, begin_b}, {K_MARCH_CURVATURE, 18, march_b}, S_ALL, 0},
-     .reverse = {NO_CODE, NO_CODE, NO_CODE, 0, 0}}};
+     .reverse = {NO_CODE, NO_CODE, NO_CODE, 0, 0},
+     .tangent = {NO_CODE, NO_CODE, 0, 0},
+     .hessian = {NO_CODE, NO_CODE, NO_CODE, 0, 0}}};
 static const uint32_t zero[] = {0}, slopes[] = {G_SLOPE};
 static const struct nsl_option lm[] = {{"steps", 30}, {"tolerance", 1e-10}};
 static const struct nsl_option lbfgs[] = {{"steps", 200}, {"tolerance", 1e-12}, {"memory", 8}};
