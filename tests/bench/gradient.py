@@ -112,4 +112,5 @@ def main():
                                            f"NSL {r[1] / median:.0f} times faster" if r else "failed"))
 
 
-main()
+if __name__ == "__main__":
+    main()
