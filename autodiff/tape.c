@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { FUNCTION = 20, DIVISION = 6, KEPT = 12, NEVER = 1 << 28 };
+enum { FUNCTION = 20, DIVISION = 6, KEPT = 12, REGISTERS = 16, NEVER = 1 << 28 };
 
 /* ---- costs */
 
@@ -30,9 +30,16 @@ static uint32_t again_cost(const IrKernel *k, const bool *steady, IrVal i) {
   return ins->op == IR_TIME ? 1 : op_cost((IrOp)ins->op);
 }
 
+/* States live in registers; so many leave room for what a step computes, and each more is written and read in every step. */
+static uint32_t states_cost(const IrKernel *k) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < k->slots.n; i++) n += k->slots.at[i].kind == SLOT_STATE;
+  return n > REGISTERS ? (n - REGISTERS) * (KEPT / 2) : 0;
+}
+
 uint32_t ad_cost(const IrKernel *k, Arena *a) {
   const bool *steady = ad_steady(k, a);
-  uint32_t cost = 0;
+  uint32_t cost = states_cost(k);
   for (IrVal i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
     bool memory = ins->op == IR_LOAD || ins->op == IR_STORE;
