@@ -139,7 +139,8 @@ static void print_measures(void) {
 }
 
 static void option_row(const char *optimizer, const char *name, double least, double most, double given, const char *doc) {
-  printf("| `%s` | `%s` | %.10g | %.10g to %.10g | ", optimizer, name, given, least, most);
+  if (given < least) printf("| `%s` | `%s` | not done | %.10g to %.10g | ", optimizer, name, least, most);
+  else printf("| `%s` | `%s` | %.10g | %.10g to %.10g | ", optimizer, name, given, least, most);
   cell(doc);
   puts(" |");
 }

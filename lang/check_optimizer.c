@@ -118,6 +118,13 @@ static void gradient_read(FitContext *f, const AstAssign *assign) {
   }
 }
 
+/* What it looks at. */
+static void patience_possible(FitContext *f) {
+  for (uint32_t i = 0; i < f->stage->options.n; i++)
+    if (strcmp(name_str(f->s, f->stage->options.at[i].name), "patience") == 0 && f->m->data.validation.n == 0)
+      diag_option_validate(f->s, f->stage->options.at[i].span);
+}
+
 void fit_by(FitContext *f, const AstBy *ast) {
   if (!ast->method) return;
   const AstCall *call = ast->method->kind == AST_CALL ? AST_AS(Call, ast->method) : NULL;
@@ -125,6 +132,7 @@ void fit_by(FitContext *f, const AstBy *ast) {
   if (!optimizer_read(f, call ? call->callee : ast->method)) return;
   for (uint32_t i = 0; call && i < call->args.n; i++) option_read(f, call->args.at[i]);
   if (ast->starts) starts_read(f, ast->starts);
+  patience_possible(f);
   for (uint32_t i = 0; i < ast->settings.n; i++)
     if (ast->settings.at[i]->kind == AST_ASSIGN) gradient_read(f, AST_AS(Assign, ast->settings.at[i]));
 }

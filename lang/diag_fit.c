@@ -243,6 +243,11 @@ void diag_unknown_option(Session *s, Span span, const char *optimizer, const cha
   else diag_hint(s, d, "The options: %s.", list_of(s, words, n));
 }
 
+void diag_option_validate(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_OPTIMIZER_OPTION, span, "`patience` looks at sweeps that are not fitted, and there are none");
+  diag_hint(s, d, "Name some: `validate csv(\"other.csv\")`.");
+}
+
 void diag_option_range(Session *s, Span span, const char *name, double least, double most, bool whole) {
   diag_new(s, DIAG_OPTIMIZER_OPTION, span, "`%s` is a %snumber from %.10g to %.10g", name, whole ? "whole " : "", least, most);
 }

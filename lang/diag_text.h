@@ -288,6 +288,7 @@ void diag_unknown_optimizer(Session *s, Span span, const char *name, const char 
 /* name: NULL, an argument without one. */
 void diag_unknown_option(Session *s, Span span, const char *optimizer, const char *name, const char *nearest,
                          const char *const *words, size_t n);
+void diag_option_validate(Session *s, Span span);
 void diag_option_range(Session *s, Span span, const char *name, double least, double most, bool whole);
 void diag_by_setting(Session *s, Span span, const char *name, const char *nearest);
 void diag_gradient_kind(Session *s, Span span, const char *nearest);

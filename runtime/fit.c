@@ -55,13 +55,14 @@ int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def) {
 
 /* ---- history */
 
-static int history_make(struct rt_mem *m, const struct rt_search *s, struct rt_history *h) {
+static int history_make(struct rt_mem *m, const struct rt_search *s, bool validates, struct rt_history *h) {
   uint64_t starts = s->starts, fit = NUMBERS / (starts * (1 + s->f->n_terms));
   uint64_t rows = fit < ROWS_LEAST ? ROWS_LEAST : fit > ROWS_MOST ? ROWS_MOST : fit;
   *h = (struct rt_history){.every = 1, .room = (uint32_t)rows};
   h->steps = rt_alloc(m, rows, sizeof *h->steps);
   h->loss = rt_alloc(m, rows * starts, sizeof *h->loss);
   h->terms = rt_alloc(m, rows * starts * s->f->n_terms + 1, sizeof *h->terms);
+  if (validates && !(h->validation = rt_alloc(m, rows * starts, sizeof *h->validation))) return NSL_EMEMORY;
   return h->steps && h->loss && h->terms ? 0 : NSL_EMEMORY;
 }
 
@@ -70,6 +71,7 @@ static void row_copy(struct rt_history *h, const struct rt_search *s, uint32_t t
   h->steps[to] = h->steps[from];
   memmove(h->loss + to * n, h->loss + from * n, n * sizeof *h->loss);
   memmove(h->terms + to * m, h->terms + from * m, m * sizeof *h->terms);
+  if (h->validation) memmove(h->validation + to * n, h->validation + from * n, n * sizeof *h->validation);
 }
 
 static void history_thin(struct rt_history *h, const struct rt_search *s) {
@@ -80,19 +82,22 @@ static void history_thin(struct rt_history *h, const struct rt_search *s) {
   h->n_rows = kept;
 }
 
-static void history_add(struct rt_history *h, const struct rt_search *s, uint32_t step) {
+static void history_add(struct rt_history *h, const struct rt_search *s, const double *validation, uint32_t step) {
   if (h->n_rows == h->room) history_thin(h, s);
   uint64_t n = s->starts, m = n * s->f->n_terms;
   h->steps[h->n_rows] = step;
   memcpy(h->loss + h->n_rows * n, s->loss, n * sizeof *h->loss);
   memcpy(h->terms + h->n_rows * m, s->terms, m * sizeof *h->terms);
+  if (h->validation) memcpy(h->validation + h->n_rows * n, validation, n * sizeof *h->validation);
   h->n_rows++;
 }
 
-static uint32_t best_of(const struct rt_search *s) {
+/* By what decides: the objective, or with patience that of the validation sweeps. */
+static uint32_t best_of(const struct rt_stage_end *g) {
+  const double *by = g->stopping.seen ? g->stopping.lowest : g->search.loss;
   uint32_t best = 0;
-  for (uint32_t i = 1; i < s->starts; i++)
-    if (s->loss[i] < s->loss[best]) best = i;
+  for (uint32_t i = 1; i < g->search.starts; i++)
+    if (by[i] < by[best]) best = i;
   return best;
 }
 
@@ -104,14 +109,22 @@ static void say_progress(const struct rt_stage_end *g, const struct rt_search *s
   uint32_t left = 0;
   for (uint32_t i = 0; i < s->starts; i++) left += !s->why[i];
   fprintf(stderr, "\r%s step %u, best %.6g, %u of %u starts go on, %.1f s \033[K", g->def->name ? g->def->name : "", step,
-          s->loss[best_of(s)], left, s->starts, now - sim->progress_began);
+          s->loss[best_of(g)], left, s->starts, now - sim->progress_began);
   fflush(stderr);
+}
+
+const char *rt_term_text(const struct rt_stage_end *g, uint32_t k) {
+  bool own = k < rt_stage_terms(g->at.f, g->def);
+  return own ? rt_stage_term(g->at.f, g->def, k, NULL, NULL)->text : "squares of the coordinates (l2)";
 }
 
 static int stage_look(void *context, const struct rt_search *s, uint32_t step) {
   struct rt_stage_at *at = context;
   struct rt_stage_end *g = at->history;
-  if (step == 1 || step % g->history.every == 0) history_add(&g->history, s, step);
+  int e = rt_stop_look(at, &g->stopping, s, step);
+  if (e) return e;
+  at->step = step + 1;
+  if (step == 1 || step % g->history.every == 0) history_add(&g->history, s, g->stopping.now, step);
   say_progress(g, s, step);
   return at->f->s->interrupt && *at->f->s->interrupt ? rt_fail(NSL_ESTOPPED, "stopped") : 0;
 }
@@ -128,47 +141,58 @@ static double stage_place(void *context, uint32_t i, double share) {
 
 /* ---- starts */
 
-struct rank {
-  double loss;
-  uint32_t start;
-};
+static bool is_pruned(const struct rt_search *s, uint32_t start) { return s->why[start] == rt_why_pruned; }
 
-static int by_loss(const void *a, const void *b) {
-  const struct rank *x = a, *y = b;
-  if (x->loss != y->loss) return x->loss < y->loss ? -1 : 1;
-  return x->start < y->start ? -1 : x->start > y->start;
+static uint32_t kept_of(const struct rt_search *s) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < s->starts; i++) n += !is_pruned(s, i);
+  return n;
 }
 
-/* Those of the stage before that go on, the best if there are more than asked for; in their order. */
+/* Those of the stage before that were not pruned, the best if there are more than asked for; in their order. */
 static int starts_carry(struct rt_mem *m, const struct rt_search *before, uint32_t most, struct rt_search *s) {
   uint64_t n = s->f->n;
-  uint32_t kept = 0;
-  struct rank *order = rt_alloc(m, before->starts, sizeof *order);
+  uint32_t kept = 0, ranked = 0;
+  struct rt_rank *order = rt_alloc(m, before->starts, sizeof *order);
   bool *goes = rt_alloc(m, before->starts, sizeof *goes);
   if (!order || !goes) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < before->starts; i++) order[i] = (struct rank){before->loss[i], i};
-  qsort(order, before->starts, sizeof *order, by_loss);
-  for (uint32_t i = 0; i < before->starts && i < most; i++) goes[order[i].start] = true;
+  for (uint32_t i = 0; i < before->starts; i++)
+    if (!is_pruned(before, i)) order[ranked++] = (struct rt_rank){before->loss[i], i};
+  qsort(order, ranked, sizeof *order, rt_by_rank);
+  for (uint32_t i = 0; i < ranked && i < most; i++) goes[order[i].start] = true;
   for (uint32_t i = 0; i < before->starts; i++)
     if (goes[i]) memcpy(s->x + kept++ * n, before->x + i * n, n * sizeof *s->x);
   return 0;
 }
 
+/* 0: the optimizer has none. */
+static double option_of(const struct nsl_stage *def, const char *name) {
+  for (uint32_t i = 0; i < def->n_options; i++)
+    if (strcmp(def->options[i].name, name) == 0) return def->options[i].value;
+  return 0;
+}
+
 static int stage_make(struct rt_fit *f, const struct nsl_stage *def, const struct rt_stage_end *before, struct rt_stage_end *g) {
   struct rt_mem *m = &f->s->mem;
-  uint32_t had = before ? before->search.starts : 0, starts = def->starts ? def->starts : had ? had : 1;
+  uint32_t had = before ? kept_of(&before->search) : 0, starts = def->starts ? def->starts : had ? had : 1;
   *g = (struct rt_stage_end){.def = def, .at = {.f = f, .stage = def, .history = g}};
-  g->objective = (struct rt_objective){.n = f->space.n, .n_terms = rt_stage_terms(f, def), .context = &g->at,
+  g->at.l2 = option_of(def, "l2");
+  g->at.dropout = option_of(def, "dropout");
+  g->at.step = 1;
+  g->objective = (struct rt_objective){.n = f->space.n, .n_terms = rt_stage_values(&g->at), .context = &g->at,
                                        .evaluate = rt_stage_evaluate, .look = stage_look, .share = stage_share,
                                        .place = stage_place};
   int e = rt_search_make(m, &g->objective, starts, &g->search);
   g->search.options = def->options;
   g->search.n_options = def->n_options;
   g->search.key = nslm_key(f->s->seed, nslm_hash("search", 6, (uint64_t)(def - f->def->stages)));
+  g->at.key = nslm_key(f->s->seed, nslm_hash("dropout", 7, (uint64_t)(def - f->def->stages)));
+  if (!e) e = rt_stop_make(m, &g->search, &g->stopping);
+  if (!e && g->at.dropout > 0) e = rt_thin_make(f, def);
   if (!e && before) e = starts_carry(m, &before->search, starts, &g->search);
   for (uint32_t i = had; !e && i < starts; i++)
     rt_space_start(&f->space, f->def, f->s->seed, i, g->search.x + (uint64_t)i * f->space.n);
-  return e ? e : history_make(m, &g->search, &g->history);
+  return e ? e : history_make(m, &g->search, g->stopping.patience > 0, &g->history);
 }
 
 /* ---- a stage */
@@ -224,7 +248,8 @@ static int stage_run(struct rt_fit *f, struct rt_stage_end *g) {
   double began = rt_clock();
   int e = stage_possible(f, g);
   if (!e) e = rt_search_run(&g->search, (enum nsl_optimizer)g->def->optimizer);
-  g->best = best_of(&g->search);
+  rt_stop_end(&g->stopping, &g->search);
+  g->best = best_of(g);
   g->seconds = rt_clock() - began;
   for (int i = 0; i < RT_ORDERS; i++) g->evaluations[i] = f->evaluations[i] - before[i];
   return !e && isinf(g->search.loss[g->best]) ? stage_diverges(f, g) : e;
@@ -236,6 +261,7 @@ static int validate(struct rt_fit_end *end) {
   struct rt_fit *f = end->f;
   struct rt_stage_at at = end->last->at;
   at.validation = true;
+  at.l2 = 0;
   if (f->n_fitted == f->n_traces) return 0;
   int e = rt_points_make(&f->s->mem, RT_PLAIN, 1, f->space.n, end->last->objective.n_terms, &end->validation);
   return e ? e : rt_stage_evaluate(&at, RT_PLAIN, 1, end->x, &end->validation);

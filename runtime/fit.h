@@ -54,6 +54,8 @@ struct rt_march {
   const double *u;
   uint64_t lag, ring_mask;
   struct rt_weighed *sweeps; /* by sweep of the recording */
+  struct rt_weighed *thin;   /* the same with observations left out (fit_thin.c); NULL: nothing ever is */
+  bool thinned;              /* march with these */
 };
 struct rt_fit {
   struct rt_sim *s;
@@ -68,6 +70,7 @@ struct rt_fit {
   struct rt_room *rooms;   /* by thread */
   uint64_t evaluations[RT_ORDERS]; /* places */
 };
+const struct rt_weighed *rt_march_weighed(const struct rt_march *m, uint32_t trace);
 int rt_marches_make(struct rt_fit *f); /* after the traces and the space */
 /* What one task has found: sums of a march over a sweep for a block of places. */
 struct rt_task {
@@ -92,8 +95,13 @@ struct rt_stage_at { /* context of the objective */
   struct rt_fit *f;
   const struct nsl_stage *stage;
   bool validation; /* over these sweeps instead */
+  double l2;       /* adds l2 times the sum of squares of the coordinates, as one more term */
+  double dropout;  /* share of the observations that gradients do without */
+  uint64_t key;    /* of which */
+  uint32_t step;   /* of the optimizer that is to come, from 1 */
   void *history;
 };
+uint32_t rt_stage_values(const struct rt_stage_at *at); /* terms, and that of l2 */
 uint32_t rt_stage_terms(const struct rt_fit *f, const struct nsl_stage *stage);
 const struct nsl_term *rt_stage_term(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, uint32_t *ret_march,
                                      uint32_t *ret_term);
@@ -105,11 +113,36 @@ int rt_stage_product(const struct rt_stage_at *at, uint32_t places, const double
                      double *ret_products);
 double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, bool validation);
 
+/* ---- fit_thin.c: dropout */
+int rt_thin_make(struct rt_fit *f, const struct nsl_stage *stage);
+void rt_thin(const struct rt_stage_at *at, bool on); /* leaves out what its step does without; off: nothing */
+
+/* ---- fit_stop.c: early stopping and pruning */
+struct rt_rank {
+  double loss;
+  uint32_t start;
+};
+int rt_by_rank(const void *a, const void *b); /* the best first */
+struct rt_stopping {
+  uint32_t patience, prune, next; /* 0: not asked for; next: step at which half of the starts stops */
+  struct rt_rank *order;
+  bool seen;
+  double *now, *lowest;           /* by start: objective of the validation sweeps */
+  double *loss, *terms, *x, *ask; /* by start, where it was lowest */
+  uint32_t *since;                /* … and after which step */
+  struct rt_points points;
+};
+int rt_stop_make(struct rt_mem *m, const struct rt_search *s, struct rt_stopping *t);
+int rt_stop_look(struct rt_stage_at *at, struct rt_stopping *t, const struct rt_search *s, uint32_t step);
+void rt_stop_end(const struct rt_stopping *t, struct rt_search *s); /* every start goes where it was lowest */
+extern const char *const rt_why_pruned, *const rt_why_patience;
+
 /* ---- fit.c: stages one after the other */
 struct rt_history { /* of a stage: rows are steps of the optimizer, thinned so that there are not too many */
   uint32_t n_rows, room, every;
   uint32_t *steps;
   double *loss, *terms; /* by row, by start (the best so far), by term */
+  double *validation;   /* by row, by start; NULL: without patience */
 };
 struct rt_stage_end {
   const struct nsl_stage *def;
@@ -117,6 +150,7 @@ struct rt_stage_end {
   struct rt_stage_at at;
   struct rt_search search;
   struct rt_history history;
+  struct rt_stopping stopping;
   uint32_t best;           /* start */
   uint64_t evaluations[RT_ORDERS];
   double seconds;
@@ -127,6 +161,7 @@ struct rt_certainty { /* fit_certain.c */
   double *correlation;  /* by pair of coordinates */
   double observations;
 };
+const char *rt_term_text(const struct rt_stage_end *g, uint32_t k); /* of objective.n_terms */
 struct rt_fit_end {
   struct rt_fit *f;
   struct rt_stage_end *stages;

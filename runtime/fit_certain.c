@@ -114,16 +114,18 @@ int rt_fit_certainty(struct rt_fit_end *end) {
   const struct rt_fit *f = end->f;
   const struct rt_stage_end *g = end->last;
   struct rt_certainty *c = &end->certainty;
+  struct rt_stage_at at = g->at; /* what the data say, without l2 */
   struct rt_points p;
   struct rt_mem mem = {0};
   uint64_t n = f->space.n;
   *c = (struct rt_certainty){.why_not = rt_squares_missing(f, g->def)};
   if (c->why_not || !n) return 0;
   for (uint32_t k = 0; k < g->objective.n_terms; k++) c->observations += observations_of(f, g->def, k);
+  at.l2 = at.dropout = 0;
   c->sd = rt_alloc(&f->s->mem, n, sizeof *c->sd);
   c->correlation = rt_alloc(&f->s->mem, n * n, sizeof *c->correlation);
   int e = c->sd && c->correlation ? rt_points_make(&mem, RT_CURVATURE, 1, (uint32_t)n, g->objective.n_terms, &p) : NSL_EMEMORY;
-  if (!e) e = rt_stage_evaluate(g->objective.context, RT_CURVATURE, 1, end->x, &p);
+  if (!e) e = rt_stage_evaluate(&at, RT_CURVATURE, 1, end->x, &p);
   if (!e && isinf(p.loss[0])) c->why_not = "the derivatives at the best place are not finite";
   else if (!e) e = certainty_make(&mem, end, &p);
   rt_mem_free(&mem);

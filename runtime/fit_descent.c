@@ -62,7 +62,10 @@ static int descent_make(struct descent *d, struct rt_mem *mem) {
   d->starts = rt_alloc(mem, s->starts, sizeof *d->starts);
   d->x = rt_alloc(mem, s->starts * n + 1, sizeof *d->x);
   double *at = rt_alloc(mem, s->starts * n * 3 + 1, sizeof *at);
-  if (!d->active || !d->starts || !d->x || !at) return NSL_EMEMORY;
+  s->here.x = rt_alloc(mem, s->starts * n + 1, sizeof *s->here.x);
+  s->here.loss = rt_alloc(mem, s->starts, sizeof *s->here.loss);
+  s->here.terms = rt_alloc(mem, (uint64_t)s->starts * s->f->n_terms + 1, sizeof *s->here.terms);
+  if (!d->active || !d->starts || !d->x || !at || !s->here.x || !s->here.loss || !s->here.terms) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->starts; i++, at += 3 * n) {
     d->starts[i] = (struct start){.x = at, .m = at + n, .v = at + 2 * n, .rate = 1};
     memcpy(at, s->x + i * n, n * sizeof *at);
@@ -94,6 +97,13 @@ static void go_back(struct descent *d, uint32_t start) {
   p->rate /= 2;
 }
 
+static void here_set(struct rt_search *s, uint32_t start, const double *x, const struct rt_points *p, uint32_t place) {
+  uint64_t n = s->f->n, n_terms = s->f->n_terms;
+  memcpy(s->here.x + start * n, x, n * sizeof *x);
+  memcpy(s->here.terms + start * n_terms, p->terms + place * n_terms, n_terms * sizeof *p->terms);
+  s->here.loss[start] = p->loss[place];
+}
+
 static int descent_step(struct descent *d, uint32_t step) {
   struct rt_search *s = d->s;
   uint64_t n = d->n;
@@ -105,6 +115,7 @@ static int descent_step(struct descent *d, uint32_t step) {
   for (uint32_t i = 0; i < n_active; i++) {
     struct start *p = &d->starts[d->active[i]];
     rt_search_better(s, d->active[i], step, d->x + i * n, &d->points, i);
+    here_set(s, d->active[i], d->x + i * n, &d->points, i);
     if (isinf(d->points.loss[i])) {
       go_back(d, d->active[i]);
       continue;
@@ -120,6 +131,7 @@ static int descent_run(struct descent *d) {
   struct rt_mem mem = {0};
   int e = descent_make(d, &mem);
   for (uint32_t step = 1; !e && step <= d->steps && rt_search_active(d->s, d->active); step++) e = descent_step(d, step);
+  d->s->here.x = d->s->here.loss = d->s->here.terms = NULL;
   rt_mem_free(&mem);
   return e;
 }

@@ -151,6 +151,7 @@ void rt_draw_stage(struct rt_figure *f, const struct rt_stage_end *g, double lef
   char title[200];
   uint64_t starts = g->search.starts;
   for (uint64_t i = 0; i < h->n_rows * starts; i++) range_add(h->loss[i], &lo, &hi);
+  for (uint64_t i = 0; h->validation && i < h->n_rows; i++) range_add(h->validation[i * starts + g->best], &lo, &hi);
   rt_log_axis_fit(&p.y, lo, hi);
   snprintf(p.y.label, sizeof p.y.label, "objective");
   snprintf(title, sizeof title, "%.60s: %u start%s", g->def->name && *g->def->name ? g->def->name : "objective", g->search.starts,
@@ -159,6 +160,10 @@ void rt_draw_stage(struct rt_figure *f, const struct rt_stage_end *g, double lef
   for (uint64_t i = 0; i < starts; i++)
     if (i != g->best) course_draw(f, &p, h, h->loss + i, starts, rt_colours[0], 0.35, 0.8);
   course_draw(f, &p, h, h->loss + g->best, starts, rt_colours[1], 1, 1.8);
+  if (h->validation) {
+    course_draw(f, &p, h, h->validation + g->best, starts, rt_colours[2], 1, 1.6);
+    rt_word(f, right, top + TITLE + 12, RT_END, "font-size=\"11\" fill=\"#009e73\"", "green: the validation sweeps");
+  }
   rt_log_frame(f, &p);
 }
 

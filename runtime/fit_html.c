@@ -191,9 +191,10 @@ static void put_terms(const struct rt_stage_end *g, const double *validation, st
     struct rt_colour c = rt_colours[k % RT_COLOURS];
     rt_page_put(p, "<tr><td><span class=\"swatch\" style=\"background:#%02x%02x%02x\"></span></td><td><code>", (unsigned)(c.r * 255),
                 (unsigned)(c.g * 255), (unsigned)(c.b * 255));
-    rt_page_text(p, rt_stage_term(f, g->def, k, NULL, NULL)->text);
+    rt_page_text(p, rt_term_text(g, k));
     rt_page_put(p, "</code></td><td class=\"n\">%.6g</td>", g->search.terms[g->best * n + k]);
-    if (validation) rt_page_put(p, "<td class=\"n\">%.6g</td>", validation[k]);
+    if (validation && k < rt_stage_terms(f, g->def)) rt_page_put(p, "<td class=\"n\">%.6g</td>", validation[k]);
+    else if (validation) rt_page_put(p, "<td></td>");
     rt_page_put(p, "</tr>\n");
   }
   rt_html_table_end(p, n);

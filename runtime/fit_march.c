@@ -198,9 +198,13 @@ void rt_walk_call(struct rt_walk *w, const struct nsl_code *code, uint64_t steps
   w->done += steps;
 }
 
+const struct rt_weighed *rt_march_weighed(const struct rt_march *m, uint32_t trace) {
+  return m->thinned ? &m->thin[trace] : &m->sweeps[trace];
+}
+
 struct rt_walk rt_walk_begin(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
                              struct rt_room *room) {
-  struct rt_walk w = {.f = f, .m = m, .sweep = &m->sweeps[trace], .states = room->states, .rings = room->rings,
+  struct rt_walk w = {.f = f, .m = m, .sweep = rt_march_weighed(m, trace), .states = room->states, .rings = room->rings,
                       .params = room->params, .slots = room->slots, .n_steps = f->traces[trace].n_steps};
   memset(w.states, 0, (uint64_t)form->n_states * RT_BLOCK * sizeof *w.states);
   memset(w.rings, 0, form->n_rings * (m->ring_mask + 1) * RT_BLOCK * sizeof *w.rings);

@@ -50,13 +50,14 @@ static struct json_object *evaluations_json(const uint64_t n[RT_ORDERS]) {
   return o;
 }
 
-static struct json_object *terms_json(const struct rt_fit *f, const struct nsl_stage *stage, const double *means, bool validation) {
+static struct json_object *terms_json(const struct rt_stage_end *g, const double *means, bool validation) {
   struct json_object *all = json_object_new_array();
-  for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++) {
+  uint32_t own = rt_stage_terms(g->at.f, g->def), n = validation ? own : g->objective.n_terms;
+  for (uint32_t k = 0; k < n; k++) {
     struct json_object *o = json_object_new_object();
-    add_text(o, "text", rt_stage_term(f, stage, k, NULL, NULL)->text);
+    add_text(o, "text", rt_term_text(g, k));
     add_number(o, "mean", means[k]); /* coherent units */
-    add_number(o, "weight", rt_term_weight(f, stage, k, validation));
+    add_number(o, "weight", k < own ? rt_term_weight(g->at.f, g->def, k, validation) : g->at.l2);
     json_object_array_add(all, o);
   }
   return all;
@@ -65,7 +66,7 @@ static struct json_object *terms_json(const struct rt_fit *f, const struct nsl_s
 /* By step: what the best start and its terms were, and how many starts had reached what. */
 static struct json_object *history_json(const struct rt_stage_end *g) {
   struct json_object *o = json_object_new_object(), *steps = json_object_new_array(), *loss = json_object_new_array();
-  struct json_object *terms = json_object_new_array();
+  struct json_object *terms = json_object_new_array(), *validation = g->history.validation ? json_object_new_array() : NULL;
   uint64_t starts = g->search.starts, n_terms = g->objective.n_terms;
   for (uint64_t k = 0; k < n_terms; k++) json_object_array_add(terms, json_object_new_array());
   for (uint64_t i = 0; i < g->history.n_rows; i++) {
@@ -77,6 +78,9 @@ static struct json_object *history_json(const struct rt_stage_end *g) {
   json_object_object_add(o, "step", steps);
   json_object_object_add(o, "objective", loss);
   json_object_object_add(o, "terms", terms);
+  if (!g->history.validation) return o;
+  json_object_object_add(o, "validation", validation);
+  for (uint64_t i = 0; i < g->history.n_rows; i++) put_number(validation, g->history.validation[i * starts + g->best]);
   return o;
 }
 
@@ -85,6 +89,7 @@ static struct json_object *starts_json(const struct rt_stage_end *g) {
   for (uint32_t i = 0; i < g->search.starts; i++) {
     struct json_object *o = json_object_new_object();
     add_number(o, "objective", g->search.loss[i]);
+    if (g->stopping.patience) add_number(o, "validation", g->stopping.lowest[i]);
     add_whole(o, "steps", g->search.steps[i]);
     add_text(o, "ended", g->search.why[i] ? g->search.why[i] : "stopped");
     struct json_object *values = json_object_new_array();
@@ -108,7 +113,7 @@ static struct json_object *stage_json(const struct rt_stage_end *g) {
   json_object_object_add(o, "options", options);
   add_number(o, "objective", g->search.loss[g->best]);
   add_whole(o, "best_start", g->best);
-  json_object_object_add(o, "terms", terms_json(g->at.f, g->def, g->search.terms + g->best * g->objective.n_terms, false));
+  json_object_object_add(o, "terms", terms_json(g, g->search.terms + g->best * g->objective.n_terms, false));
   json_object_object_add(o, "evaluations", evaluations_json(g->evaluations));
   add_number(o, "seconds", g->seconds);
   json_object_object_add(o, "history", history_json(g));
@@ -196,11 +201,11 @@ static void add_result(struct json_object *o, const struct rt_fit_end *end, cons
   else add_number(o, "observations", end->certainty.observations);
   if (end->certainty.correlation && !end->certainty.why_not) json_object_object_add(o, "correlation", correlation_json(end));
   add_number(o, "objective", g ? g->search.loss[g->best] : NAN);
-  if (g) json_object_object_add(o, "terms", terms_json(f, g->def, g->search.terms + g->best * g->objective.n_terms, false));
+  if (g) json_object_object_add(o, "terms", terms_json(g, g->search.terms + g->best * g->objective.n_terms, false));
   if (end->validation.loss) {
     json_object_object_add(o, "validation", validation = json_object_new_object());
     add_number(validation, "objective", end->validation.loss[0]);
-    json_object_object_add(validation, "terms", terms_json(f, g->def, end->validation.terms, true));
+    json_object_object_add(validation, "terms", terms_json(g, end->validation.terms, true));
   }
   for (uint32_t i = 0; i < end->n_stages; i++) json_object_array_add(stages, stage_json(&end->stages[i]));
   json_object_object_add(o, "stages", stages);

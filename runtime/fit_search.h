@@ -41,6 +41,9 @@ struct rt_search {
   double *terms;     /* there */
   uint32_t *steps;   /* that it took to there */
   const char **why;  /* it ended; NULL: it goes on */
+  struct {
+    double *x, *loss, *terms; /* by start: where the last step was taken; NULL: at the best place so far */
+  } here;
 };
 /* Allocates all of it but x. */
 int rt_search_make(struct rt_mem *m, const struct rt_objective *f, uint32_t starts, struct rt_search *ret);

@@ -39,9 +39,11 @@ double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uin
   const uint32_t *traces = validation ? f->validated : f->fitted;
   double sum = 0;
   rt_stage_term(f, stage, k, &march, &term);
-  for (uint32_t i = 0; i < n; i++) sum += f->marches[march].sweeps[traces[i]].weight[term];
+  for (uint32_t i = 0; i < n; i++) sum += rt_march_weighed(&f->marches[march], traces[i])->weight[term];
   return sum;
 }
+
+uint32_t rt_stage_values(const struct rt_stage_at *at) { return rt_stage_terms(at->f, at->stage) + (at->l2 > 0); }
 
 /* ---- tasks */
 
@@ -187,6 +189,16 @@ static void product_make(const struct place *p, double *loss) {
     if (!isfinite(p->product[i])) *loss = INFINITY;
 }
 
+/* The objective's slopes by means are those of its terms alone: this one has its own. */
+static void l2_add(const struct place *p, double *means, double *loss) {
+  double sum = 0, l2 = p->at->l2;
+  for (uint32_t i = 0; i < p->n; i++) sum += p->x[i] * p->x[i];
+  means[rt_stage_terms(p->at->f, p->at->stage)] = sum;
+  *loss += l2 * sum;
+  for (uint32_t i = 0; p->order >= RT_GRADIENT && i < p->n; i++) p->gradient[i] += 2 * l2 * p->x[i];
+  for (uint32_t i = 0; p->order >= RT_CURVATURE && i < p->n; i++) p->curvature[(uint64_t)i * p->n + i] += 2 * l2;
+}
+
 static int place_value(const struct place *p, double *means, double *ret_loss) {
   struct rt_fit *f = p->at->f;
   const struct nsl_stage *stage = p->at->stage;
@@ -204,6 +216,7 @@ static int place_value(const struct place *p, double *means, double *ret_loss) {
   if (!isfinite(*ret_loss)) *ret_loss = INFINITY;
   if (!e && p->order >= RT_GRADIENT && isfinite(*ret_loss)) derivatives_make(p, ret_loss);
   if (!e && p->product && isfinite(*ret_loss)) product_make(p, ret_loss);
+  if (!e && p->at->l2 > 0) l2_add(p, means, ret_loss);
   return e;
 }
 
@@ -212,7 +225,7 @@ static int evaluate(const struct rt_stage_at *at, enum rt_order order, const str
   struct rt_fit *f = at->f;
   struct rt_mem mem = {0};
   struct plan plan;
-  uint64_t n = f->space.n, n_terms = rt_stage_terms(f, at->stage);
+  uint64_t n = f->space.n, n_terms = rt_stage_values(at);
   double *slopes = rt_alloc(&mem, n + 1, sizeof *slopes);
   int e = slopes ? plan_make(&mem, at, order, a, &plan) : NSL_EMEMORY;
   if (!e) e = rt_tasks_run(f, order, plan.tasks, plan.n);
@@ -228,8 +241,25 @@ static int evaluate(const struct rt_stage_at *at, enum rt_order order, const str
   return e;
 }
 
+/* With dropout the gradient is of what is left in, but objectives are always of all observations: or the best place would be one
+ * with luck. */
 int rt_stage_evaluate(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret) {
-  return evaluate(context, order, &(struct asked){places, x, NULL}, ret, NULL);
+  const struct rt_stage_at *at = context;
+  const struct asked asked = {places, x, NULL};
+  if (order == RT_PLAIN || !(at->dropout > 0)) return evaluate(at, order, &asked, ret, NULL);
+  struct rt_mem mem = {0};
+  struct rt_points all;
+  uint64_t n_terms = rt_stage_values(at);
+  rt_thin(at, true);
+  int e = evaluate(at, order, &asked, ret, NULL);
+  rt_thin(at, false);
+  if (!e) e = rt_points_make(&mem, RT_PLAIN, places, at->f->space.n, (uint32_t)n_terms, &all);
+  if (!e) e = evaluate(at, RT_PLAIN, &asked, &all, NULL);
+  for (uint32_t i = 0; !e && i < places; i++)
+    if (isfinite(ret->loss[i])) ret->loss[i] = all.loss[i];
+  if (!e) memcpy(ret->terms, all.terms, places * n_terms * sizeof *ret->terms);
+  rt_mem_free(&mem);
+  return e;
 }
 
 bool rt_stage_has_products(const struct rt_fit *f, const struct nsl_stage *stage) {
