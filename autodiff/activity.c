@@ -1,6 +1,7 @@
 /* Which values of a march carry derivatives: those that depend on a free parameter and reach a sum. All others have no
  * adjoint, in memory or in code. Method: two analyses over the instructions, forwards and backwards, each repeated until what is
- * known of states and rings, which connect the steps, stays the same. Conditions carry no derivative. */
+ * known of states and rings, which connect the steps, and of what loops carry, which connects their turns, stays the same.
+ * Conditions carry no derivative. */
 #include "autodiff/reverse.h"
 
 static bool *place(const AdActive *w, bool *of, const IrSlot *slot) {
@@ -9,33 +10,55 @@ static bool *place(const AdActive *w, bool *of, const IrSlot *slot) {
   return NULL;
 }
 
-/* By instruction; states and rings that come to depend are noted. */
-static bool *depend(AdActive *w, const IrKernel *k, Arena *a, bool *ret_more) {
-  bool *v = NEW_ARRAY(a, bool, k->ins.n + 1);
+/* A `next` that says more than what is known of its carry: that is known now. */
+static bool carry_more(const IrKernel *k, const IrIns *ins, bool *v) {
+  if (ins->op != IR_NEXT || !v[ins->arg[1]] || v[ins->arg[0]] || k->ins.at[ins->arg[0]].type != IR_REAL) return false;
+  return v[ins->arg[0]] = true;
+}
+
+static bool depend_once(AdActive *w, const IrKernel *k, bool *v, bool *ret_more) {
+  bool carries = false;
   for (IrVal i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
     const IrSlot *slot = ins->op == IR_LOAD || ins->op == IR_STORE ? &k->slots.at[ins->slot] : NULL;
     bool *at = slot ? place(w, w->depends, slot) : NULL;
+    carries |= carry_more(k, ins, v);
     if (ins->op == IR_LOAD) v[i] = slot->kind == SLOT_PARAM ? slot->index < w->n_params : at && *at;
     for (int j = 0; j < ir_ops[ins->op].arity; j++) v[i] |= v[ins->arg[j]];
     v[i] &= ins->type != IR_BOOL;
     if (ins->op != IR_STORE || !at || !v[i] || *at) continue;
     *at = *ret_more = true;
   }
+  return carries;
+}
+
+/* By instruction; states and rings that come to depend are noted. */
+static bool *depend(AdActive *w, const IrKernel *k, Arena *a, bool *ret_more) {
+  bool *v = NEW_ARRAY(a, bool, k->ins.n + 1);
+  while (depend_once(w, k, v, ret_more)) continue;
   return v;
 }
 
-/* What a store to an active state or ring is made of; loads of others are noted. */
-static bool *reach(AdActive *w, const IrKernel *k, Arena *a, bool *ret_more) {
-  bool *v = NEW_ARRAY(a, bool, k->ins.n + 1);
+static bool reach_once(AdActive *w, const IrKernel *k, bool *v, bool *ret_more) {
+  bool carries = false;
   for (IrVal i = k->ins.n; i-- > 0;) {
     const IrIns *ins = &k->ins.at[i];
+    bool next = ins->op == IR_NEXT && v[ins->arg[0]] && !v[i];
+    carries |= next;
+    v[i] |= next;
     bool *at = ins->op == IR_LOAD || ins->op == IR_STORE ? place(w, w->reaches, &k->slots.at[ins->slot]) : NULL;
     if (ins->op == IR_STORE) v[i] = at && *at;
     if (v[i] && ins->op == IR_LOAD && at && !*at) *at = *ret_more = true;
     for (int j = 0; v[i] && j < ir_ops[ins->op].arity; j++)
       if (k->ins.at[ins->arg[j]].type == IR_REAL) v[ins->arg[j]] = true;
   }
+  return carries;
+}
+
+/* What a store to an active state or ring is made of; loads of others are noted. */
+static bool *reach(AdActive *w, const IrKernel *k, Arena *a, bool *ret_more) {
+  bool *v = NEW_ARRAY(a, bool, k->ins.n + 1);
+  while (reach_once(w, k, v, ret_more)) continue;
   return v;
 }
 

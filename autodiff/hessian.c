@@ -30,7 +30,7 @@ static void clean(Session *s, Arena *a, IrMarchForm *form) {
 void ad_hessian(AdForward *f, IrMarch *m, const bool *sums, int effort) {
   f->quiet = true;
   IrMarchForm tangent = ad_direction(f, m, false);
-  if (!tangent.march || ad_has_loops(tangent.march) != IR_NONE) return;
+  if (!tangent.march) return;
   clean(f->s, f->arena, &tangent);
   bool *slopes = NEW_ARRAY(f->arena, bool, tangent.n_states + 1);
   for (uint32_t i = 0; i < m->plain.n_states; i++) slopes[m->plain.n_states + i] = sums[i];

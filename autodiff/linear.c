@@ -128,8 +128,10 @@ static void edges_of_choice(AdLinear *l, IrVal v, const IrIns *ins, const IrVal 
 static void live(AdLinear *l, IrVal v, AdLink *ret, bool *ret_alike) {
   ret->guard = IR_NONE;
   *ret_alike = true;
-  for (uint32_t i = 0; i < l->out[v].n; i++) {
-    const AdLink *e = &l->edges.at[l->out[v].at[i]];
+  bool stays = l->stays && l->stays[v];
+  const AdLink beyond = {.guard = stays && l->beyond ? l->beyond[v] : IR_NONE};
+  for (uint32_t i = 0; i < l->out[v].n + stays; i++) {
+    const AdLink *e = i < l->out[v].n ? &l->edges.at[l->out[v].at[i]] : &beyond;
     if (i == 0) ret->guard = e->guard, ret->unless = e->unless;
     if (same_guard(ret, e)) continue;
     *ret_alike = false;
@@ -224,7 +226,7 @@ static uint32_t cheapest(AdLinear *l) {
   uint64_t least = UINT64_MAX;
   for (IrVal v = 0; v < l->k->ins.n; v++) {
     uint64_t in = alive(l, &l->in[v]), out = alive(l, &l->out[v]);
-    if (l->k->ins.at[v].op == IR_STORE || !(in || out) || (l->k->ins.at[v].op == IR_LOAD && !in) || in * out > least) continue;
+    if ((l->stays && l->stays[v]) || l->k->ins.at[v].op == IR_STORE || !(in || out) || (l->k->ins.at[v].op == IR_LOAD && !in) || in * out > least) continue;
     best = v;
     least = in * out;
   }
@@ -260,7 +262,7 @@ void ad_linear_reduce(AdLinear *l, int effort) {
     more = false;
     for (IrVal v = l->k->ins.n; v-- > 0;) {
       IrOp op = (IrOp)l->k->ins.at[v].op;
-      if (op == IR_LOAD || op == IR_STORE || !worth(l, v, effort)) continue;
+      if (op == IR_LOAD || op == IR_STORE || (l->stays && l->stays[v]) || !worth(l, v, effort)) continue;
       take_out(l, v);
       more = true;
     }

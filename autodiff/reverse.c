@@ -7,9 +7,11 @@
  * of 1 / its value, since the objective is a plain number. Rings turn backwards: what was loaded in a step sends its adjoint to
  * the step that stored it.
  *
+ * Loops go back as loops (turns.c); outside of them all is as above, for what they begin with and leave.
+ *
  * How far edges are joined by the chain rule is tried in three degrees; the kernels that cost least are kept.
  *
- * Needs marches; where a fit asks for reverse mode they have no loops. */
+ * Needs marches. */
 #include "autodiff/reverse.h"
 
 #include "autodiff/ad.h"
@@ -21,8 +23,12 @@
 typedef struct {
   AdReverse *r;
   const IrKernel *plain;
-  AdLinear linear;
-  IrVal *weight; /* by edge: its place in `record`, later in `back` */
+  AdLinear linear;   /* of what is outside of loops */
+  AdLoopList loops;
+  const bool *active; /* by instruction */
+  VEC(IrVal) beside; /* what the loops' ways back need */
+  IrVal *weight;     /* by edge, then by `beside`: in `back` */
+  IrVal *value;      /* by instruction: those of `beside`, in `back` */
 } Back;
 
 IrVal ad_has_loops(const IrKernel *k) {
@@ -53,12 +59,69 @@ static uint32_t adjoint_slot(IrBuild *b, const IrSlot *slot, uint32_t index) {
   return ir_slot(b, kind, index, name_fmt(b->s, "by.%s", name), IR_REAL, inverse(slot->dim));
 }
 
+static Back back_of(AdReverse *r, const IrKernel *k) {
+  Back w = {.r = r, .plain = ad_has_loops(k) == IR_NONE ? k : ad_loops_ready(k, r->arena, r->s)};
+  bool *seen = NEW_ARRAY(r->arena, bool, w.plain->ins.n + 1);
+  w.loops = ad_loops_of(w.plain, r->arena);
+  w.active = ad_active_values(&r->active, w.plain, r->arena);
+  for (uint32_t i = 0; i < w.loops.n; i++) {
+    const AdLoop *l = &w.loops.at[i];
+    for (uint32_t j = 0; j < l->outer.n; j++) seen[l->outer.at[j]] = true;
+    for (IrVal v = l->loop + 1; v < l->body; v++) seen[w.plain->ins.at[v].arg[0]] = true;
+    seen[l->count] = true;
+  }
+  for (IrVal v = 0; v < w.plain->ins.n; v++)
+    if (seen[v]) vec_push(r->arena, &w.beside, v);
+  return w;
+}
+
+/* What is between the loops, the last first; false: there is no more. */
+static bool piece_before(const Back *w, uint32_t *loops_left, IrVal *from, IrVal *to) {
+  uint32_t n = *loops_left;
+  if (n == IR_NONE) return false;
+  *from = n ? w->loops.at[n - 1].again + 1 : 0;
+  *to = n < w->loops.n ? w->loops.at[n].loop : w->plain->ins.n;
+  *loops_left = n ? n - 1 : IR_NONE;
+  return true;
+}
+
+static bool carry_used(const IrKernel *k, const AdLoop *l, IrVal carry) {
+  for (IrVal v = l->body; v < l->again; v++)
+    for (int j = k->ins.at[v].op == IR_NEXT; j < ir_ops[k->ins.at[v].op].arity; j++)
+      if (k->ins.at[v].arg[j] == carry) return true;
+  return false;
+}
+
+/* What a loop uses matters only where it is entered, and a first value that no turn uses only where it is not. */
+static void beyond(Back *w, IrBuild *b, const IrVal *map) {
+  IrVal *when = w->linear.beyond = NEW_ARRAY(b->arena, IrVal, w->plain->ins.n + 1), half = alg_num(b, 0.5);
+  bool *always = NEW_ARRAY(b->arena, bool, w->plain->ins.n + 1);
+  for (IrVal v = 0; v < w->plain->ins.n; v++) when[v] = IR_NONE;
+  for (uint32_t i = 0; i < w->loops.n; i++) {
+    const AdLoop *l = &w->loops.at[i];
+    IrVal entered = ir_op2(b, IR_GT, map[l->count], half), passed = ir_op1(b, IR_NOT, entered);
+    for (uint32_t j = 0; j < l->outer.n + l->body - l->loop - 1; j++) {
+      IrVal carry = j < l->outer.n ? IR_NONE : l->loop + 1 + j - l->outer.n;
+      IrVal *to = &when[carry == IR_NONE ? l->outer.at[j] : w->plain->ins.at[carry].arg[0]], is = carry == IR_NONE ? entered : passed;
+      *to = *to == IR_NONE ? is : ir_op2(b, IR_OR, *to, is);
+      if (carry != IR_NONE && carry_used(w->plain, l, carry)) always[w->plain->ins.at[carry].arg[0]] = true;
+    }
+  }
+  for (IrVal v = 0; v < w->plain->ins.n; v++)
+    if (always[v]) when[v] = IR_NONE;
+}
+
 static void linearize(Back *w, IrBuild *b, const IrVal *map) {
   AdReverse *r = w->r;
-  const bool *active = ad_active_values(&r->active, w->plain, r->arena);
   w->linear = ad_linear_new(b, w->plain, 0);
-  ad_linear_fill(&w->linear, map, active, 0, w->plain->ins.n);
-  ad_linear_guard(&w->linear, active, 0, w->plain->ins.n);
+  if (w->loops.n) w->linear.stays = NEW_ARRAY(r->arena, bool, w->plain->ins.n + 1);
+  for (uint32_t i = 0; i < w->beside.n; i++) w->linear.stays[w->beside.at[i]] = true;
+  for (IrVal v = 0; v < w->plain->ins.n; v++)
+    if (w->plain->ins.at[v].op == IR_CARRY) w->linear.stays[v] = true;
+  if (w->loops.n) beyond(w, b, map);
+  IrVal from, to;
+  for (uint32_t left = w->loops.n; piece_before(w, &left, &from, &to);) ad_linear_fill(&w->linear, map, w->active, from, to);
+  for (uint32_t left = w->loops.n; piece_before(w, &left, &from, &to);) ad_linear_guard(&w->linear, w->active, from, to);
   ad_linear_reduce(&w->linear, r->effort);
 }
 
@@ -84,6 +147,10 @@ static IrKernel *with_weights(Back *w, IrBuild *b) {
     b->span = w->plain->ins.at[e->to].span;
     IrVal v = ad_linear_weight(&w->linear, e);
     ir_store(b, ir_slot(b, SLOT_TAPE, i, (Name){0}, IR_REAL, b->k->ins.at[v].dim), v);
+  }
+  for (uint32_t i = 0; i < w->beside.n; i++) {
+    IrVal v = ad_number(b, c.map[w->beside.at[i]]);
+    ir_store(b, ir_slot(b, SLOT_TAPE, w->linear.edges.n + i, (Name){0}, IR_REAL, b->k->ins.at[v].dim), v);
   }
   IrKernel *k = pass(w->r->s, w->r->arena, pass(w->r->s, w->r->arena, b->k, ir_pass_cse), ir_pass_dce);
   return pass(w->r->s, w->r->arena, ad_tidy_from(k, first, w->r->arena, w->r->s), ir_pass_cse);
@@ -115,7 +182,7 @@ static IrKernel *with_tape(Back *w, const IrKernel *all, const AdTaped *taped, u
 /* What `back` needs of the step, in `back`: w->weight becomes values there. */
 static void weights_again(Back *w, IrBuild *b, const IrKernel *all, const AdTaped *taped, const uint32_t *at) {
   IrVal *map = NEW_ARRAY(b->arena, IrVal, all->ins.n + 1);
-  w->weight = NEW_ARRAY(b->arena, IrVal, w->linear.edges.n + 1);
+  w->weight = NEW_ARRAY(b->arena, IrVal, w->linear.edges.n + w->beside.n + 1);
   for (IrVal i = 0; i < all->ins.n; i++) {
     IrIns ins = all->ins.at[i];
     b->span = ins.span;
@@ -129,12 +196,18 @@ static void weights_again(Back *w, IrBuild *b, const IrKernel *all, const AdTape
       map[i] = ir_push(b, ins);
     }
   }
+  w->value = NEW_ARRAY(b->arena, IrVal, w->plain->ins.n + 1);
+  for (uint32_t i = 0; i < w->beside.n; i++) {
+    IrVal v = w->weight[w->linear.edges.n + i];
+    w->value[w->beside.at[i]] = w->plain->ins.at[w->beside.at[i]].type == IR_BOOL ? ad_condition(b, v) : v;
+  }
 }
 
 /* ---- adjoints */
 
-/* sum + weight * adjoint; sum may be IR_NONE. Weights are at hand: a reciprocal is multiplied with. */
-static IrVal add_times(IrBuild *b, IrVal sum, IrVal weight, IrVal adjoint) {
+IrVal ad_sum(IrBuild *b, IrVal x, IrVal y) { return x == IR_NONE ? y : alg_add(b, x, y); }
+
+IrVal ad_add_times(IrBuild *b, IrVal sum, IrVal weight, IrVal adjoint) {
   double c;
   if (alg_const(b, weight, &c)) {
     if (sum == IR_NONE) return alg_mul(b, weight, adjoint);
@@ -163,27 +236,42 @@ static uint32_t collects(Back *w, IrBuild *b, uint32_t i, IrVal *ret_before) {
   return to;
 }
 
-/* By instruction, from the last to the first: the sum of its edges out; loads add to their slots' sums. */
+/* Of one value: its edges out are added to what it has. */
+static void sum_edges(const Back *w, IrBuild *b, IrVal v, IrVal *adjoint) {
+  for (uint32_t i = 0; i < w->linear.out[v].n; i++) {
+    uint32_t at = w->linear.out[v].at[i], to = w->linear.edges.at[at].to;
+    if (!w->linear.edges.at[at].gone && adjoint[to] != IR_NONE) adjoint[v] = ad_add_times(b, adjoint[v], w->weight[at], adjoint[to]);
+  }
+}
+
+static void through_loop(Back *w, IrBuild *b, const AdLoop *l, IrVal *adjoint) {
+  for (IrVal v = l->loop + 1; v < l->body; v++) sum_edges(w, b, v, adjoint);
+  AdTurns t = {.b = b, .k = w->plain, .loop = l, .active = w->active, .value = w->value, .adjoint = adjoint, .effort = w->r->effort,
+               .why = w->linear.why, .seen = w->linear.seen};
+  ad_turns_back(&t);
+  w->linear.why = t.why;
+  w->linear.seen = t.seen;
+}
+
+/* By instruction, from the last to the first: the sum of its edges out; loads add to their slots' sums. Loops as wholes. */
 static void sweep(Back *w, IrBuild *b, IrVal *sums) {
   const IrKernel *k = w->plain;
-  const bool *active = ad_active_values(&w->r->active, k, b->arena);
-  IrVal *adjoint = NEW_ARRAY(b->arena, IrVal, k->ins.n + 1);
-  for (IrVal v = k->ins.n; v-- > 0;) {
-    const IrIns *ins = &k->ins.at[v];
-    adjoint[v] = IR_NONE;
-    if (!active[v]) continue;
-    b->span = ins->span;
-    if (ins->op == IR_STORE) {
-      adjoint[v] = ir_load(b, adjoint_slot(b, &k->slots.at[ins->slot], k->slots.at[ins->slot].index));
-      continue;
+  IrVal *adjoint = NEW_ARRAY(b->arena, IrVal, k->ins.n + 1), from, to;
+  for (IrVal v = 0; v < k->ins.n; v++) adjoint[v] = IR_NONE;
+  for (uint32_t left = w->loops.n, loop = left; piece_before(w, &left, &from, &to); loop = left) {
+    if (loop < w->loops.n) through_loop(w, b, &w->loops.at[loop], adjoint);
+    for (IrVal v = to; v-- > from;) {
+      const IrIns *ins = &k->ins.at[v];
+      if (!w->active[v]) continue;
+      b->span = ins->span;
+      if (ins->op == IR_STORE) {
+        adjoint[v] = ir_load(b, adjoint_slot(b, &k->slots.at[ins->slot], k->slots.at[ins->slot].index));
+        continue;
+      }
+      if (ins->op == IR_LOAD && sums[ins->slot] != IR_NONE) adjoint[v] = ad_sum(b, adjoint[v], sums[ins->slot]);
+      sum_edges(w, b, v, adjoint);
+      if (ins->op == IR_LOAD) sums[ins->slot] = adjoint[v];
     }
-    IrVal sum = ins->op == IR_LOAD ? sums[ins->slot] : IR_NONE;
-    for (uint32_t i = 0; i < w->linear.out[v].n; i++) {
-      uint32_t at = w->linear.out[v].at[i], to = w->linear.edges.at[at].to;
-      if (!w->linear.edges.at[at].gone && adjoint[to] != IR_NONE) sum = add_times(b, sum, w->weight[at], adjoint[to]);
-    }
-    adjoint[v] = sum;
-    if (ins->op == IR_LOAD) sums[ins->slot] = sum;
   }
 }
 
@@ -208,7 +296,7 @@ static IrKernel *clean(AdReverse *r, IrKernel *k) {
 }
 
 static IrMarchBack march_back(AdReverse *r, const IrKernel *march, const char *name, Back *w) {
-  *w = (Back){.r = r, .plain = march};
+  *w = back_of(r, march);
   IrMarchBack back = {.n_states = r->active.n_states + r->active.n_params};
   IrBuild b = build(r, KERNEL_MARCH, "record", name);
   const IrKernel *all = with_weights(w, &b);
@@ -227,9 +315,9 @@ static IrMarchBack march_back(AdReverse *r, const IrKernel *march, const char *n
 
 /* The kernel `begin`, backwards at once: nothing lies between. States are 0 before it. */
 static IrKernel *end_kernel(AdReverse *r, const IrKernel *begin, const char *name, Back *w) {
-  *w = (Back){.r = r, .plain = begin};
+  *w = back_of(r, begin);
   IrBuild b = build(r, KERNEL_BEGIN, "end", name);
-  IrCopy c = ir_copy_of(&b, begin);
+  IrCopy c = ir_copy_of(&b, w->plain);
   IrVal *zero = NEW_ARRAY(r->arena, IrVal, r->active.n_states + 1);
   for (uint32_t i = 0; i < begin->slots.n; i++)
     if (begin->slots.at[i].kind == SLOT_STATE) zero[begin->slots.at[i].index] = ir_const(&b, 0, begin->slots.at[i].dim);
@@ -239,6 +327,7 @@ static IrKernel *end_kernel(AdReverse *r, const IrKernel *begin, const char *nam
   w->weight = NEW_ARRAY(r->arena, IrVal, w->linear.edges.n + 1);
   for (uint32_t i = 0; i < w->linear.edges.n; i++)
     if (!w->linear.edges.at[i].gone) w->weight[i] = ad_linear_weight(&w->linear, &w->linear.edges.at[i]);
+  w->value = c.map;
   adjoints(w, &b, true);
   return clean(r, b.k);
 }
@@ -292,13 +381,6 @@ IrModule *ad_pass_reverse(const IrModule *in, Arena *out, Session *s) {
       const IrFit *f = m->fits.at[i];
       IrMarch *march = f->marches.at[k];
       if (!wanted(f)) continue;
-      IrVal loop = ad_has_loops(march->plain.march);
-      if (loop != IR_NONE && f->fit->gradient == GRADIENT_CHOSEN) continue;
-      if (loop != IR_NONE) {
-        diag_not_supported(s, march->plain.march->ins.at[loop].span, "`gradient = reverse` through a method that chooses its steps",
-                           "Take forward mode, `gradient = forward`, or a method of fixed steps.");
-        continue;
-      }
       AdReverse r = {.s = s, .arena = out, .effort = -1};
       r.active = ad_active(out, &march->plain, f->free.n, ad_sums(march, out));
       march->reverse = ad_reverse(&r, &march->plain, name_str(s, march->class->name));

@@ -8,7 +8,7 @@
  * Costs are in multiplications: a function about 20, a division 6. A value kept counts KEPT, for its store, its load and their
  * share of the caches: of Hodgkin-Huxley neurons 12 was the best of 2, 6, 12, 16 and 24 (gradient_bench).
  *
- * Needs: no loops. Gives: for each instruction whether it is kept, computed again, or not there. */
+ * What a loop leaves is kept if it is needed: its way back runs the loop again from its first values (turns.c). Gives: for each instruction whether it is kept, computed again, or not there. */
 #include "autodiff/ad.h"
 #include "autodiff/reverse.h"
 
@@ -26,6 +26,7 @@ static uint32_t op_cost(IrOp op) {
 static uint32_t again_cost(const IrKernel *k, const bool *steady, IrVal i) {
   const IrIns *ins = &k->ins.at[i];
   if (steady[i]) return 0;
+  if (ins->op == IR_CARRY) return NEVER;
   if (ins->op == IR_LOAD) return k->slots.at[ins->slot].kind == SLOT_SAMPLE ? 1 : NEVER;
   return ins->op == IR_TIME ? 1 : op_cost((IrOp)ins->op);
 }

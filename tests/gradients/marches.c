@@ -81,25 +81,13 @@ static IrKernel *without_tape(Session *s, Arena *a, const IrKernel *k) {
   return random_pass(s, a, r.b.k, "dce");
 }
 
-bool marches_loops(Session *s, Arena *a, uint64_t seed, Marches *ret) {
-  IrKernel *begin = random_kernel(s, a, seed, KERNEL_BEGIN, 5 + (uint32_t)(seed * 13 % 20));
-  IrKernel *march = random_kernel(s, a, seed + 1, KERNEL_MARCH, 8 + (uint32_t)(seed * 37 % 80));
-  if (!smooth(begin) || !smooth(march) || (ad_has_loops(begin) == IR_NONE && ad_has_loops(march) == IR_NONE)) return false;
-  march = without_tape(s, a, march);
-  *ret = (Marches){.plain = {.begin = begin, .march = march}};
-  count_slots(ret, begin);
-  count_slots(ret, march);
-  ret->sums = NEW_ARRAY(a, bool, ret->plain.n_states + 1);
-  for (uint32_t i = 0; i < ret->plain.n_states; i++) ret->sums[i] = i % 2 == 0;
-  forward(s, a, ret);
-  return s->errors == 0;
-}
-
 bool marches_random(Session *s, Arena *a, uint64_t seed, int effort, Marches *ret) {
   IrKernel *begin = random_kernel(s, a, seed, KERNEL_BEGIN, 5 + (uint32_t)(seed * 13 % 20));
   IrKernel *march = random_kernel(s, a, seed + 1, KERNEL_MARCH, 8 + (uint32_t)(seed * 37 % 80));
   bool loops = ad_has_loops(begin) != IR_NONE || ad_has_loops(march) != IR_NONE;
-  return !loops && smooth(begin) && smooth(march) && marches_of(s, a, begin, without_tape(s, a, march), effort, ret);
+  if (!smooth(begin) || !smooth(march) || !marches_of(s, a, begin, without_tape(s, a, march), effort, ret)) return false;
+  ret->loops = loops;
+  return true;
 }
 
 /* ---- memory */

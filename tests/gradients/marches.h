@@ -10,14 +10,13 @@ typedef struct {
   IrMarchForm plain, gradient, tangent;
   IrMarchBack reverse, hessian;
   uint32_t n_params;
+  bool loops;
   bool *sums; /* by state */
 } Marches;
 /* Of a begin and a march kernel. false: some op on the way has no derivative. */
 bool marches_of(Session *s, Arena *a, IrKernel *begin, IrKernel *march, int effort, Marches *ret);
-/* Random ones, by tests/ir/random_kernel.h. false: of this seed there are none, for a loop or an op without derivative. */
+/* Random ones, by tests/ir/random_kernel.h. false: of this seed there are none, for an op without derivative. */
 bool marches_random(Session *s, Arena *a, uint64_t seed, int effort, Marches *ret);
-/* Those with loops, forward mode alone. false: there are none of this seed. */
-bool marches_loops(Session *s, Arena *a, uint64_t seed, Marches *ret);
 
 typedef struct {
   bool quad; /* else float64 */

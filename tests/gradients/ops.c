@@ -201,6 +201,45 @@ static void test_choice(void) {
   session_free(s);
 }
 
+/* A loop of up to 140 turns, as many as a parameter says: its way back has to find what each of them began with. */
+static IrKernel *turning(Session *s, Arena *a) {
+  IrBuild b = {.s = s, .arena = a, .k = ir_kernel(s, a, KERNEL_MARCH, name_z(s, "turning"))};
+  IrVal p[3], one = ir_const(&b, 1, DIM_NONE), share = ir_const(&b, 0.25, DIM_NONE);
+  for (uint32_t i = 0; i < 3; i++) p[i] = ir_load(&b, ir_slot(&b, SLOT_PARAM, i, name_fmt(s, "p%u", i), IR_REAL, DIM_NONE));
+  IrVal zero = ir_const(&b, 0, DIM_NONE), below = ir_op2(&b, IR_LT, p[0], one);
+  ir_loop(&b, 400, ir_op2(&b, IR_GT, p[2], zero));
+  IrVal x = ir_carry(&b, p[0]), n = ir_carry(&b, zero), odd = ir_carry(&b, below);
+  IrVal y = ir_op3(&b, IR_FMA, p[1], ir_op1(&b, IR_SIN, x), ir_op2(&b, IR_MUL, share, x));
+  y = ir_op3(&b, IR_SELECT, odd, ir_op2(&b, IR_ADD, y, p[0]), y);
+  IrVal more = ir_op2(&b, IR_ADD, n, one), even = ir_op1(&b, IR_NOT, odd);
+  ir_next(&b, x, y);
+  ir_next(&b, n, more);
+  ir_next(&b, odd, even);
+  ir_again(&b, ir_op2(&b, IR_LT, more, p[2]));
+  uint32_t sum = ir_slot(&b, SLOT_STATE, 0, name_z(s, "sum"), IR_REAL, DIM_NONE);
+  ir_store(&b, sum, ir_op2(&b, IR_ADD, ir_load(&b, sum), ir_op3(&b, IR_SELECT, odd, ir_op2(&b, IR_MUL, x, x), x)));
+  return b.k;
+}
+
+static void test_turns(void) {
+  Session *s = session_new();
+  Marches m;
+  bool made = marches_of(s, s->arena, nothing(s, s->arena), turning(s, s->arena), -1, &m);
+  Run f = run_new(s->arena, 1, true, POINTS, STEPS, 1), r = run_new(s->arena, 1, true, POINTS, STEPS, 1);
+  Quad worst = 0, scale;
+  for (int64_t e = 0; e < POINTS; e++) /* lane e: int(1.5 e) turns */
+    for (int i = 0; i < 2; i++) run_set_param(i ? &r : &f, 2, e, 1.5 * (double)e - 0.25), run_set_param(i ? &r : &f, 1, e, 1.1 + 0.01 * (double)e);
+  run_forward(&f, &m);
+  run_reverse(&r, &m);
+  for (uint32_t k = 0; k < 2; k++)
+    for (int64_t e = 0; e < POINTS; e++) {
+      Quad want = run_product(&f, &m, k, e, &scale);
+      worst = fmaxq(worst, fabsq(run_adjoint(&r, 1 + k, e) - want) / fmaxq(fabsq(want), 1e-12Q));
+    }
+  tap_ok(made && m.reverse.back && worst < 1e-20Q, "from 0 to 142 turns of a loop, backwards: %.1e from forward mode", (double)worst);
+  session_free(s);
+}
+
 int main(void) {
   for (IrOp op = (IrOp)0; op < IR_OPS; op++) {
     if (!(ir_ops[op].flags & IRF_PURE) || !domains[op].n || ir_ops[op].type == IRT_COMPARE) continue;
@@ -208,5 +247,6 @@ int main(void) {
     else test_row(op);
   }
   test_choice();
+  test_turns();
   return tap_done();
 }

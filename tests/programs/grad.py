@@ -181,11 +181,40 @@ def modes(t):
     t.check(p.returncode == 1 and "two.csv" in p.stderr, "a recording that is not there", p.stderr)
 
 
+SQUID = """language 1
+fit squid {
+  neuron CELL
+  data rec = csv("squid.csv") { t : ms;  I : pA;  V : mV }
+  drive I with rec.I
+  free FREE
+  minimize mean((V - rec.V)^2) / (1 mV)^2
+  by lbfgs with gradient = reverse
+  with dt = 0.1 ms, method = METHOD
+}
+"""
+
+
+def turns(t):
+    lines = ["t,I,V"] + [f"{i * 0.1:.1f},{600 if i > 5 else 0},{-65 + 5 * math.sin(i / 30)}" for i in range(60)]
+    t.write("squid.csv", "\n".join(lines) + "\n")
+    hh = ("hh { area = 1000 um^2 }", "na.g in [10 mS/cm^2, 500 mS/cm^2], V(0)")
+    aeif = ("aeif_cond_exp", "g_L in [1 nS, 100 nS], a in [0 nS, 20 nS]")
+    for method, (cell, free) in (("rk45", hh), ("rosenbrock", hh), ("backward_euler", hh), ("taylor", aeif)):
+        text = SQUID.replace("METHOD", method).replace("CELL", cell).replace("FREE", free)
+        p = call(NSLC, "grad", t.write("turns.nsl", text), "--check", "--json", "--steps", "40", "--starts", "0")
+        got, last = rows(p)
+        worst = max((f["deviation"] for f in got), default=math.inf)
+        seen = {f["mode"] for f in got}
+        t.check(p.returncode == 0 and "reverse" in seen and "Hessian times a vector" in seen and worst < 1e-10,
+                f"{method}: reverse mode through loops, and products with the Hessian, within {worst:.0e}", p.stdout[-600:] + p.stderr)
+
+
 def main():
     tap = Tap()
     library(tap)
     check(tap)
     modes(tap)
+    turns(tap)
     tap.done()
 
 
