@@ -39,11 +39,13 @@ static IrVal sample(March *w, IrSampleKind kind, uint32_t column, uint32_t term)
   return ir_load(&w->b, ir_slot(&w->b, SLOT_SAMPLE, at, name, IR_REAL, c ? c->dim : DIM_NONE));
 }
 
-/* The column that drives an input: of the residual's trace, or of a `drive`. */
-static uint32_t column_of(const March *w, const MVar *input) {
-  if (!name_none(w->m->given) && name_eq(input->name, w->m->given)) return w->m->terms.at[0].term->column;
+/* What drives an input: the residual's trace, what a state is forced towards, or the column of a `drive`. */
+static IrVal input_of(March *w, const MVar *input) {
+  if (!name_none(w->m->given) && name_eq(input->name, w->m->given)) return sample(w, SAMPLE_TRACE, w->m->terms.at[0].term->column, IR_NONE);
+  for (uint32_t i = 0; w->m->forced && i < w->m->forced->forces.n; i++)
+    if (w->m->forced->forces.at[i].trace == input) return sample(w, SAMPLE_TRACE, w->m->forced->forces.at[i].column, IR_NONE);
   for (uint32_t i = 0; i < w->f->fit->drives.n; i++)
-    if (w->f->fit->drives.at[i].input == input) return w->f->fit->drives.at[i].column;
+    if (w->f->fit->drives.at[i].input == input) return sample(w, SAMPLE_MEAN, w->f->fit->drives.at[i].column, IR_NONE);
   BUG(w->b.s, input->span, "nothing drives %s", name_str(w->b.s, input->name));
 }
 
@@ -93,7 +95,7 @@ static void step(March *w, IrCopy *c) {
   uint32_t n = k->states.n;
   w->input = NEW_ARRAY(w->b.arena, IrVal, k->inputs.n + 1);
   for (uint32_t i = 0; i < k->inputs.n; i++)
-    w->input[i] = sample(w, SAMPLE_MEAN, column_of(w, k->inputs.at[i]), IR_NONE);
+    w->input[i] = input_of(w, k->inputs.at[i]);
   w->old = NEW_ARRAY(w->b.arena, IrVal, n + 1);
   w->now = NEW_ARRAY(w->b.arena, IrVal, n + 1);
   for (uint32_t i = 0; i < n; i++) w->old[i] = IR_NONE, state_old(w, i);
@@ -194,8 +196,7 @@ static IrKernel *begin_kernel(March *w, const IrKernel *begin) {
   IrVal *input = NEW_ARRAY(w->b.arena, IrVal, w->m->class->inputs.n + 1);
   for (uint32_t i = 0; i < begin->slots.n; i++)
     if (begin->slots.at[i].kind == SLOT_INPUT)
-      input[begin->slots.at[i].index] =
-          sample(w, SAMPLE_MEAN, column_of(w, w->m->class->inputs.at[begin->slots.at[i].index]), IR_NONE);
+      input[begin->slots.at[i].index] = input_of(w, w->m->class->inputs.at[begin->slots.at[i].index]);
   IrCopy c = ir_copy_of(&w->b, begin);
   c.input = input;
   ir_copy_run(&c);

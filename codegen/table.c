@@ -376,7 +376,8 @@ static struct nsl_term term_of(Table *t, const IrTerm *p) {
                            .over = p->over,
                            .from = p->from,
                            .to = p->to,
-                           .square = residual || m->root,
+                           .square = term_is_square(m),
+                           .constraint = m->kind == TERM_CONSTRAINT,
                            .sum = p->sum,
                            .gradient = p->gradient,
                            .curvature = p->curvature};

@@ -273,6 +273,7 @@ typedef struct {
  *              Hessian times the direction at PARAM k, as its gradient at PARAM n_free + k */
 typedef enum {
   SAMPLE_MEAN,   /* the column's mean over the step: what drives */
+  SAMPLE_TRACE,  /* the same of a line between the samples: what stands for a state */
   SAMPLE_AT,     /* the column at the step's end */
   SAMPLE_CHANGE, /* … minus that `lag` steps before: of a residual */
   SAMPLE_WEIGHT  /* of a term: how much this step counts; 0 outside of its window, and where the recording has no number.
@@ -304,6 +305,7 @@ typedef struct {
 typedef struct {
   IrClass *class;
   Name given;              /* residual: the state that a recording drives; else empty */
+  const MStage *forced;    /* the stage whose forces pull on the states; else NULL */
   VEC(IrSample) samples;   /* SLOT_SAMPLE indices */
   VEC(IrTerm) terms;
   IrMarchForm plain, gradient, direction, curvature, tangent;

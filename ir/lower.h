@@ -34,6 +34,7 @@ typedef struct {
   const MFit *fit;           /* a class whose elements are the starts of a fit; NULL: of a population. Then: */
   uint32_t *free, *initial;  /* by variable: the free parameter that it is, or that its initial value is; or IR_NONE */
   const MVar *given;         /* a state that a recording drives, as an input; or NULL */
+  const MStage *forced;      /* the stage whose forces pull on the states; or NULL */
   const MFitDrive **drive;   /* input: its drive, or NULL */
 } Shape;
 
@@ -101,6 +102,7 @@ IrVal lower_expr(Scope *sc, const MExpr *e);
 IrVal lower_var(Scope *sc, const MVar *var);
 IrVal lower_as(Scope *sc, const MExpr *e, Dim dim); /* a bare 0 or inf takes the dimension */
 IrVal lower_fit(Scope *sc, IrVal v, Dim dim);
+IrVal lower_once(Scope *sc, const MExpr *e, Name name); /* of a fit's class: one number for the whole run, a uniform */
 bool lower_uniform(Scope *sc, const MExpr *e); /* the same for all elements, known in setup */
 void lower_forget(Scope *sc);                  /* a state has changed */
 
@@ -108,8 +110,9 @@ void lower_forget(Scope *sc);                  /* a state has changed */
 Shape *lower_class(Lower *l, const MExperiment *x,
                    const MPopulation *pop); /* finds or adds the class; NULL after a diagnostic */
 /* The class of a fit's neuron: free parameters are per element, what depends on them is computed where it is used, all holds
- * are counted, events do not arrive. given: a state that is an input instead; NULL: none. */
-Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given);
+ * are counted, events do not arrive. given: a state that is an input instead; NULL: none. forced: the stage whose forces are
+ * in the equations; NULL: none. */
+Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given, const MStage *forced);
 Shape *lower_declared(Lower *l, const MFit *fit); /* the neuron's params alone, as declared: no kernels */
 /* lower_fit.c */
 void lower_fits(Lower *l);

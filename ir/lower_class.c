@@ -47,10 +47,12 @@ static void find_driven(Lower *l, Shape *shape, const MExperiment *x, const MPop
     if (x->feeds.at[i]->to == pop) shape->driven[x->feeds.at[i]->input->index] = true;
 }
 
-/* PARAM k is the fit's free parameter k; the given state is the last input. */
+/* PARAM k is the fit's free parameter k; the given state, or what states are forced towards, are the last inputs. */
 static void lay_out_fit(Lower *l, Shape *shape) {
   IrClass *c = shape->c;
   for (uint32_t i = 0; i < shape->fit->free.n; i++) vec_push(l->a, &c->elem_params, shape->fit->free.at[i].var);
+  for (uint32_t i = 0; shape->forced && i < shape->forced->forces.n; i++)
+    vec_push(l->a, &c->inputs, shape->forced->forces.at[i].trace);
   if (!shape->given) return;
   shape->index[shape->given->index] = c->inputs.n;
   vec_push(l->a, &c->inputs, (MVar *)shape->given);
@@ -93,6 +95,21 @@ static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
   }
 }
 
+/* + rate * (trace - state) */
+static IrVal forced(Scope *sc, const MVar *state, IrVal v) {
+  const Shape *shape = sc->shape;
+  for (uint32_t i = 0; shape->forced && i < shape->forced->forces.n; i++) {
+    const MForce *f = &shape->forced->forces.at[i];
+    uint32_t n = shape->c->inputs.n - shape->forced->forces.n + i;
+    if (f->state != state) continue;
+    sc->b.span = f->span;
+    IrVal rate = lower_once(sc, f->rate, name_fmt(sc->l->s, "%%force.%s", name_str(sc->l->s, state->name)));
+    IrVal trace = ir_load(&sc->b, ir_slot(&sc->b, SLOT_INPUT, n, f->trace->name, IR_REAL, state->dim));
+    v = alg_add(&sc->b, v, alg_mul(&sc->b, rate, alg_sub(&sc->b, trace, lower_var(sc, state))));
+  }
+  return v;
+}
+
 static void lower_flow(Lower *l, Shape *shape) {
   IrClass *c = shape->c;
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_FLOW, name_fmt(l->s, "flow.%s", name_str(l->s, c->name)));
@@ -104,7 +121,7 @@ static void lower_flow(Lower *l, Shape *shape) {
     const MVar *var = c->states.at[i].var;
     if (!var->equation) continue;
     Dim dim = dim_div(var->dim, time);
-    IrVal v = lower_as(&sc, var->equation, dim);
+    IrVal v = forced(&sc, var, lower_as(&sc, var->equation, dim));
     sc.b.span = var->equation_span;
     ir_store(&sc.b, ir_slot(&sc.b, SLOT_DER, i, var->name, IR_REAL, dim), v);
   }
@@ -144,6 +161,15 @@ static void lower_init(Lower *l, Shape *shape) {
   c->init = k;
 }
 
+/* The rate of a force on it, 0 if there is none that is known. */
+static double pull_of(const Shape *shape, const MVar *state) {
+  WarnPoint nowhere = {&(MPopulation){.size = NULL}, NULL, NULL};
+  double rate;
+  for (uint32_t i = 0; shape->forced && i < shape->forced->forces.n; i++)
+    if (shape->forced->forces.at[i].state == state && warn_value(&nowhere, shape->forced->forces.at[i].rate, &rate)) return rate;
+  return 0;
+}
+
 /* dt beyond the stability of the classical Runge-Kutta scheme, 2.785 time constants; where both are known. */
 static void find_stiff(Shape *shape, const MExperiment *x) {
   WarnPoint nowhere = {&(MPopulation){.size = NULL}, NULL, NULL}, here = {shape->pop, NULL, NULL};
@@ -152,7 +178,8 @@ static void find_stiff(Shape *shape, const MExperiment *x) {
   if (!warn_value(&nowhere, x->dt, &dt)) return;
   for (uint32_t i = 0; i < c->states.n; i++) {
     const MVar *var = c->states.at[i].var;
-    if (var->equation && warn_slope(&here, var->equation, var, &slope)) c->states.at[i].stiff = -slope * dt > 2.785;
+    if (!var->equation || !warn_slope(&here, var->equation, var, &slope)) continue;
+    c->states.at[i].stiff = (pull_of(shape, var) - slope) * dt > 2.785;
   }
 }
 
@@ -279,13 +306,15 @@ Shape *lower_declared(Lower *l, const MFit *fit) {
   return shape;
 }
 
-Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given) {
+Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given, const MStage *stage) {
   uint32_t errors = l->s->errors;
   Shape *shape = fit_shape(l, fit, given);
   const MComponent *comp = shape->pop->component;
   const char *name = name_str(l->s, fit->name);
   shape->fit = fit;
+  shape->forced = stage;
   shape->c->name = given ? name_fmt(l->s, "%s.given.%s", name, name_str(l->s, given->name)) : fit->name;
+  if (stage) shape->c->name = name_fmt(l->s, "%s.forced%s%s", name, name_none(stage->name) ? "" : ".", name_none(stage->name) ? "" : name_str(l->s, stage->name));
   fit_free(l, shape, comp);
   find_elem(l, shape, comp);
   shape->driven = NEW_ARRAY(l->a, bool, comp->vars.n + 1);

@@ -160,19 +160,25 @@ static IrVal leaf_param(Scope *sc, const MVar *var) {
   return v;
 }
 
-/* A fit's input that is one number for the whole run: a uniform. */
-static IrVal lower_driven_by(Scope *sc, const MVar *var, const MExpr *e) {
+IrVal lower_once(Scope *sc, const MExpr *e, Name name) {
   Shape *shape = sc->shape;
-  uint32_t k = 0;
+  uint32_t k = 0, known = ptr_get(&sc->fixed, e);
+  if (known != IR_NONE) return known;
   while (k < shape->lifted.n && shape->lifted.at[k] != e) k++;
   if (k == shape->lifted.n) {
-    uint32_t u = shape->c->uniforms.n;
-    Name name = name_fmt(sc->l->s, "%%drive.%s", name_str(sc->l->s, var->name));
-    vec_push(sc->l->a, &shape->c->uniforms, ((IrUniform){.name = name, .dim = var->dim}));
+    vec_push(sc->l->a, &shape->lifted_u, shape->c->uniforms.n);
     vec_push(sc->l->a, &shape->lifted, e);
-    vec_push(sc->l->a, &shape->lifted_u, u);
+    vec_push(sc->l->a, &shape->c->uniforms, ((IrUniform){.name = name, .dim = e->dim}));
   }
-  return load(sc, SLOT_UNIFORM, shape->lifted_u.at[k], var);
+  uint32_t u = shape->lifted_u.at[k];
+  IrVal v = ir_load(&sc->b, ir_slot(&sc->b, SLOT_UNIFORM, u, shape->c->uniforms.at[u].name, IR_REAL, shape->c->uniforms.at[u].dim));
+  ptr_set(sc->l->a, &sc->fixed, e, v);
+  return v;
+}
+
+/* A fit's input that is one number for the whole run. */
+static IrVal lower_driven_by(Scope *sc, const MVar *var, const MExpr *e) {
+  return lower_once(sc, e, name_fmt(sc->l->s, "%%drive.%s", name_str(sc->l->s, var->name)));
 }
 
 IrVal lower_var(Scope *sc, const MVar *var) {

@@ -16,23 +16,25 @@ typedef struct {
   Shape *declared;
   uint32_t block; /* of the declared params */
   Shape *run;     /* free run; NULL: no stage needs it yet */
-  VEC(Shape *) driven;
+  VEC(Shape *) driven; /* by a recording: as a given state, or by a stage's forces */
 } FitLower;
 
 /* ---- classes */
 
-static Shape *class_of(FitLower *w, const MVar *given) {
-  if (!given && w->run) return w->run;
-  for (uint32_t i = 0; given && i < w->driven.n; i++)
-    if (w->driven.at[i]->given == given) return w->driven.at[i];
+/* given: the state of a residual, or NULL; stage: whose forces count in a free run. */
+static Shape *class_of(FitLower *w, const MVar *given, const MStage *stage) {
+  const MStage *forced = !given && stage->forces.n ? stage : NULL;
+  if (!given && !forced && w->run) return w->run;
+  for (uint32_t i = 0; (given || forced) && i < w->driven.n; i++)
+    if (w->driven.at[i]->given == given && w->driven.at[i]->forced == forced) return w->driven.at[i];
   Lower *l = w->st->l;
-  Shape *shape = lower_fit_class(l, w->fit, given);
+  Shape *shape = lower_fit_class(l, w->fit, given, forced);
   if (!shape) return NULL;
   if (shape->c->pasts.n) {
     diag_not_supported(l->s, shape->c->pasts.at[0].span, "`delayed` in a neuron that is fitted", NULL);
     return NULL;
   }
-  if (given) vec_push(l->a, &w->driven, shape);
+  if (given || forced) vec_push(l->a, &w->driven, shape);
   else w->run = shape;
   return shape;
 }
@@ -73,18 +75,19 @@ static IrTerm lower_term(FitLower *w, Shape *shape, const MTerm *m) {
   t.over = setup_slot_as(st, m->over, TIME, "over");
   t.from = setup_slot_as(st, m->from, TIME, "from");
   t.to = setup_slot_as(st, m->to, TIME, "to");
-  t.value = term_kernel(w, shape, "term", m->kind == TERM_MEAN ? m->value : m->state->equation);
+  t.value = term_kernel(w, shape, "term", m->kind == TERM_RESIDUAL ? m->state->equation : m->value);
   if (m->root) t.root = term_kernel(w, shape, "root", m->root);
   ptr_set(st->l->a, &st->numbers, m->global, t.measure);
   return t;
 }
 
-static IrMarch *march_new(FitLower *w, const MVar *given) {
-  Shape *shape = class_of(w, given);
+static IrMarch *march_new(FitLower *w, const MVar *given, const MStage *stage) {
+  Shape *shape = class_of(w, given, stage);
   if (!shape) return NULL;
   IrMarch *march = NEW(w->st->l->a, IrMarch);
   march->class = shape->c;
   if (given) march->given = given->name;
+  march->forced = shape->forced;
   march->plain.begin = lower_begin(w, shape);
   return march;
 }
@@ -98,24 +101,27 @@ static bool residual_possible(FitLower *w, const MTerm *m) {
   return false;
 }
 
-/* One free run for all terms that are means; one march for each residual. */
+/* The march on which a term is measured: one free run for all means, one for each residual, whose constraints stand behind it. */
+static IrMarch *march_of(FitLower *w, IrStage *stage, const MTerm *m) {
+  for (uint32_t i = 0; m->kind != TERM_RESIDUAL && i < stage->marches.n; i++) {
+    IrMarch *march = w->f->marches.at[stage->marches.at[i]];
+    if (m->state ? name_eq(march->given, m->state->name) : name_none(march->given)) return march;
+  }
+  IrMarch *march = march_new(w, m->state, stage->stage);
+  if (!march) return NULL;
+  vec_push(w->st->l->a, &stage->marches, w->f->marches.n);
+  vec_push(w->st->l->a, &w->f->marches, march);
+  return march;
+}
+
 static void lower_terms(FitLower *w, IrStage *stage) {
-  Arena *a = w->st->l->a;
-  IrMarch *run = NULL;
   for (uint32_t i = 0; i < stage->stage->terms.n; i++) {
     const MTerm *m = stage->stage->terms.at[i];
-    IrMarch *march = run;
     if (m->kind == TERM_RESIDUAL && !residual_possible(w, m)) continue;
-    if (m->kind == TERM_RESIDUAL || !run) {
-      march = march_new(w, m->kind == TERM_RESIDUAL ? m->state : NULL);
-      if (!march) return;
-      vec_push(a, &stage->marches, w->f->marches.n);
-      vec_push(a, &w->f->marches, march);
-      if (m->kind == TERM_MEAN) run = march;
-    }
-    Shape *shape = class_of(w, m->kind == TERM_RESIDUAL ? m->state : NULL);
-    IrTerm t = lower_term(w, shape, m);
-    vec_push(a, &march->terms, t);
+    IrMarch *march = march_of(w, stage, m);
+    if (!march) return;
+    IrTerm t = lower_term(w, class_of(w, m->state, stage->stage), m);
+    vec_push(w->st->l->a, &march->terms, t);
   }
 }
 

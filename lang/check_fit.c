@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char fit_has[] =
-    "A fit has `neuron`, `data`, `drive`, `free`, `with dt = …`, `minimize` and `by`, or `stage`s of these two, and `validate`.";
+    "A fit has `neuron`, `data`, `drive`, `free`, `with dt = …`, `minimize` and `by`, or `stage`s of these two, `constrain`, `force` and `validate`.";
 
 /* ---- statements that stand once */
 
@@ -155,6 +155,15 @@ static void fit_settings(FitContext *f) {
 
 /* ---- stages */
 
+static MTermList constraints_of(FitContext *f, const AstList *body) {
+  MTermList list = {0};
+  for (uint32_t i = 0; i < body->n; i++) {
+    MTerm *t = body->at[i]->kind == AST_CONSTRAIN ? fit_constrain(f, AST_AS(Constrain, body->at[i])) : NULL;
+    if (t) vec_push(f->s->arena, &list, t);
+  }
+  return list;
+}
+
 static void fit_stage(FitContext *f, AstWord name, const AstList *body, Span span) {
   Session *s = f->s;
   MStage *stage = NEW(s->arena, MStage);
@@ -167,10 +176,19 @@ static void fit_stage(FitContext *f, AstWord name, const AstList *body, Span spa
     diag_fit_missing(s, span, text, "no optimizer", "Add `by lm(steps = 20) from 32 starts`.");
   f->stage = stage;
   if (minimize) fit_minimize(f, AST_AS(Minimize, minimize));
+  for (uint32_t i = 0; i < body->n; i++)
+    if (body->at[i]->kind == AST_FORCE) fit_force(f, AST_AS(Force, body->at[i]));
+  MTermList own = {0};
+  if (!name_none(name.name)) own = constraints_of(f, body);
+  fit_constrain_all(f, &own);
   if (by) fit_by(f, AST_AS(By, by));
   if (by && stage->objective) fit_squares(f);
   f->stage = NULL;
   vec_push(s->arena, &f->m->stages, stage);
+}
+
+static bool of_stage(const Ast *st) {
+  return st->kind == AST_MINIMIZE || st->kind == AST_BY || st->kind == AST_CONSTRAIN || st->kind == AST_FORCE;
 }
 
 /* The stages as they stand, or the fit's only one. */
@@ -182,15 +200,17 @@ static void fit_stages(FitContext *f) {
   }
   for (uint32_t i = 0; i < body->n; i++) {
     const Ast *st = body->at[i];
-    if (st->kind == AST_MINIMIZE || st->kind == AST_BY) diag_fit_outside_stage(f->s, st->span, st->kind == AST_BY);
+    if (st->kind == AST_MINIMIZE || st->kind == AST_BY || st->kind == AST_FORCE)
+      diag_fit_outside_stage(f->s, st->span, st->kind == AST_BY ? "by" : st->kind == AST_FORCE ? "force" : "minimize");
     if (st->kind != AST_STAGE) continue;
     const AstStage *stage = AST_AS(Stage, st);
     for (uint32_t k = 0; k < f->m->stages.n; k++)
       if (name_eq(f->m->stages.at[k]->name, stage->name.name))
         diag_declared_twice(f->s, stage->name.span, name_str(f->s, stage->name.name), f->m->stages.at[k]->span);
     for (uint32_t k = 0; k < stage->body.n; k++)
-      if (stage->body.at[k]->kind != AST_MINIMIZE && stage->body.at[k]->kind != AST_BY)
-        net_misplaced(f->n, stage->body.at[k], "a stage", "A stage has one `minimize` and one `by`; the rest stands in the fit.");
+      if (!of_stage(stage->body.at[k]))
+        net_misplaced(f->n, stage->body.at[k], "a stage",
+                      "A stage has one `minimize` and one `by`, with `constrain` and `force`; the rest stands in the fit.");
     fit_stage(f, stage->name, &stage->body, stage->name.span);
   }
 }
@@ -200,7 +220,7 @@ static void fit_stages(FitContext *f) {
 static void fit_misplaced(FitContext *f, const Ast *st) {
   switch ((int)st->kind) {
   case AST_SUBJECT: case AST_DATA: case AST_DRIVE: case AST_FREE: case AST_STAGE: case AST_MINIMIZE: case AST_BY: case AST_WITH:
-  case AST_VALIDATE: return;
+  case AST_CONSTRAIN: case AST_FORCE: case AST_VALIDATE: return;
   }
   net_misplaced(f->n, st, "a fit", fit_has);
 }
@@ -241,6 +261,7 @@ void check_fit(Checker *c, Symbol *fit) {
   }
   if (!has(&block->body, AST_FREE))
     diag_fit_missing(c->s, block->name.span, name_str(c->s, f->m->name), "nothing free", "Add `free NAME in [a, b]`.");
+  f->constraints = constraints_of(f, &block->body);
   fit_stages(f);
   if (c->s->errors) return;
   if (f->m->stages.at[0]->starts == 0) fit_free_starts(f);

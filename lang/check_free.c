@@ -217,16 +217,51 @@ static void reach_term(const FitContext *f, const MTerm *term, bool *reached, bo
   const MComponent *component = f->pop->component;
   uint32_t n = component->vars.n;
   Reach r = {f, component, NEW_ARRAY(f->s->arena, bool, n + 1), NEW_ARRAY(f->s->arena, bool, n + 1), false};
-  if (term->kind == TERM_MEAN) reach(&r, term->value);
-  else reach(&r, term->state->equation);
-  reach_all(&r, term->kind == TERM_RESIDUAL ? term->state : NULL);
+  reach(&r, term->kind == TERM_RESIDUAL ? term->state->equation : term->value);
+  reach_all(&r, term->state);
   for (uint32_t i = 0; i < n; i++) {
     reached[i] |= r.reached[i];
     start[i] |= r.start[i];
   }
 }
 
+static bool any_reached(const FitContext *f, const MTerm *term) {
+  uint32_t n = f->pop->component->vars.n;
+  bool *reached = NEW_ARRAY(f->s->arena, bool, n + 1), *start = NEW_ARRAY(f->s->arena, bool, n + 1);
+  reach_term(f, term, reached, start);
+  for (uint32_t i = 0; i < f->m->free.n; i++)
+    if ((f->m->free.at[i].initial ? start : reached)[f->m->free.at[i].var->index]) return true;
+  return false;
+}
+
+/* A constraint that stands for several stages may matter in one of them. */
+static void constraint_matters(FitContext *f, const MTerm *term) {
+  for (uint32_t i = 0; i < f->m->stages.n; i++)
+    for (uint32_t k = 0; k < f->m->stages.at[i]->terms.n; k++) {
+      const MTerm *same = f->m->stages.at[i]->terms.at[k];
+      if (same->value == term->value && any_reached(f, same)) return;
+    }
+  diag_constrain_idle(f->s, term->span);
+}
+
+/* Has a stage before this one had it? */
+static bool stood_before(const FitContext *f, const MTerm *term, uint32_t stage) {
+  for (uint32_t i = 0; i < stage; i++)
+    for (uint32_t k = 0; k < f->m->stages.at[i]->terms.n; k++)
+      if (f->m->stages.at[i]->terms.at[k]->value == term->value) return true;
+  return false;
+}
+
+static void constraints_matter(FitContext *f) {
+  for (uint32_t i = 0; i < f->m->stages.n; i++)
+    for (uint32_t k = 0; k < f->m->stages.at[i]->terms.n; k++) {
+      const MTerm *t = f->m->stages.at[i]->terms.at[k];
+      if (t->kind == TERM_CONSTRAINT && !stood_before(f, t, i)) constraint_matters(f, t);
+    }
+}
+
 void fit_free_matters(FitContext *f) {
+  constraints_matter(f);
   uint32_t n = f->pop->component->vars.n;
   bool *reached = NEW_ARRAY(f->s->arena, bool, n + 1), *start = NEW_ARRAY(f->s->arena, bool, n + 1);
   for (uint32_t i = 0; i < f->m->stages.n; i++)

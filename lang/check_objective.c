@@ -25,17 +25,21 @@ static Name term_text(FitContext *f, Span span) {
   return name_of(f->s, text, (size_t)(to - text));
 }
 
-static MExpr *term_add(FitContext *f, MTerm *term, const AstCall *call, Dim dim) {
+MExpr *fit_term(FitContext *f, MTerm *term, Dim dim) {
   MGlobal *global = NEW(f->s->arena, MGlobal);
-  term->text = term_text(f, call->head.span);
+  term->text = term_text(f, term->span);
+  term->global = global;
+  Name path = name_fmt(f->s, "term%u", f->stage->terms.n + 1);
+  *global = (MGlobal){.path = path, .index = UINT32_MAX, .dim = dim, .unit_scale = 1, .span = term->span};
+  vec_push(f->s->arena, &f->stage->terms, term);
+  return expr_global(f->c, global, term->span);
+}
+
+static MExpr *term_add(FitContext *f, MTerm *term, const AstCall *call, Dim dim) {
   term->span = call->head.span;
   term->from = f->from;
   term->to = f->to;
-  term->global = global;
-  Name path = name_fmt(f->s, "term%u", f->stage->terms.n + 1);
-  *global = (MGlobal){.path = path, .index = UINT32_MAX, .dim = dim, .unit_scale = 1, .span = call->head.span};
-  vec_push(f->s->arena, &f->stage->terms, term);
-  return expr_global(f->c, global, call->head.span);
+  return fit_term(f, term, dim);
 }
 
 /* The same value, read off the expressions; nothing is drawn in a fit. */
@@ -163,21 +167,20 @@ MExpr *term_call(Checker *c, const AstCall *call, bool *ret_known) {
 
 /* ---- the window */
 
-/* `after 20 ms`, `during 100 ms..300 ms`: the part of each sweep that counts. */
-static bool window_read(FitContext *f, const AstMinimize *ast) {
+bool fit_window(FitContext *f, const Ast *after, const Ast *between) {
   static const char begin[] = "the start of what counts", end[] = "the end of what counts";
-  const AstRange *during = ast->during && ast->during->kind == AST_RANGE ? AST_AS(Range, ast->during) : NULL;
+  const AstRange *during = between && between->kind == AST_RANGE ? AST_AS(Range, between) : NULL;
   f->from = f->to = NULL;
-  if ((ast->during && !during) || (during && ast->after)) {
-    diag_during_form(f->s, ast->during->span);
+  if ((between && !during) || (during && after)) {
+    diag_during_form(f->s, between->span);
     return false;
   }
-  if (ast->after) f->from = net_time(f->n, ast->after, begin, false);
+  if (after) f->from = net_time(f->n, after, begin, false);
   if (during) {
     f->from = net_time(f->n, during->from, begin, false);
     f->to = net_time(f->n, during->to, end, true);
   }
-  if (((ast->after || during) && !f->from) || (during && !f->to)) return false;
+  if (((after || during) && !f->from) || (during && !f->to)) return false;
   Known from = net_known(f->n, f->from), to = net_known(f->n, f->to);
   if (!from.known || !to.known || from.value < to.value) return true;
   diag_window_empty(f->s, during->from->span, from.value, to.value);
@@ -200,7 +203,7 @@ void fit_minimize(FitContext *f, const AstMinimize *ast) {
   Session *s = f->s;
   MStage *stage = f->stage;
   uint32_t errors = s->errors;
-  if (!ast->value || !window_read(f, ast)) return;
+  if (!ast->value || !fit_window(f, ast->after, ast->during)) return;
   Want want = {.allow = ALLOW_MEASURE | ALLOW_CHANGING};
   f->c->fit = f;
   MExpr *e = check_expr(f->c, f->names, ast->value, &want);

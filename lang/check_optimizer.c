@@ -163,7 +163,7 @@ void fit_squares(FitContext *f) {
   if (!wants_squares[stage->by]) return;
   for (uint32_t i = 0; i < stage->terms.n; i++) {
     const MTerm *term = stage->terms.at[i];
-    if (term->kind != TERM_MEAN || term->root) continue;
+    if (term_is_square(term)) continue;
     diag_not_squares(f->s, term->span, optimizers[stage->by], stage->by_span, false);
     return;
   }

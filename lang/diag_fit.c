@@ -32,8 +32,8 @@ void diag_fit_twice(Session *s, Span span, const char *what, Span before) {
   if (strcmp(what, "by") == 0) diag_hint(s, d, "Two optimizers are two stages: `stage coarse { … }`, `stage fine { … }`.");
 }
 
-void diag_fit_outside_stage(Session *s, Span span, bool by) {
-  Diag *d = diag_new(s, DIAG_FIT_TWICE, span, "this fit has stages: `%s` stands in them", by ? "by" : "minimize");
+void diag_fit_outside_stage(Session *s, Span span, const char *word) {
+  Diag *d = diag_new(s, DIAG_FIT_TWICE, span, "this fit has stages: `%s` stands in them", word);
   diag_hint(s, d, "Write `stage NAME { minimize …;  by … }`.");
 }
 
@@ -225,6 +225,48 @@ void diag_objective_constant(Session *s, Span span) {
 void diag_objective_dimension(Session *s, Span span, Dim dim) {
   Diag *d = diag_new(s, DIAG_OBJECTIVE, span, "an objective is a plain number, this is %s", dim_text(s, dim));
   diag_hint(s, d, "Divide each term by what would be a usual size of it: `mean((V - rec.V)^2) / (1 mV)^2`.");
+}
+
+/* ---- constraints, teacher forcing */
+
+void diag_constrain_form(Session *s, Span span, const char *instead) {
+  Diag *d = diag_new(s, DIAG_CONSTRAINT, span, "this is no constraint");
+  if (instead) diag_hint(s, d, "Write `%s`: at the bound itself nothing is violated.", instead);
+  else diag_hint(s, d, "Write `EXPR == 0`, `EXPR <= 0`, `EXPR >= 0` or `EXPR in [a, b]`; each thing that must hold is a statement of its own.");
+}
+
+void diag_constrain_bound(Session *s, Span span, const char *value, const char *bound) {
+  Diag *d = diag_new(s, DIAG_CONSTRAINT, span, "`%s` is compared with a constant, and `%s` is none", value, bound);
+  diag_hint(s, d, "Bring all that varies to the left: `%s - (%s)`, compared with 0.", value, bound);
+}
+
+void diag_constrain_weight(Session *s, Span span) {
+  diag_new(s, DIAG_CONSTRAINT, span, "a weight is a number from 0 on that is known when the model is compiled");
+}
+
+void diag_constrain_idle(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_CONSTRAINT_IDLE, span, "nothing that is free in this fit can change this");
+  diag_hint(s, d, "Leave it out, or make free what it is about.");
+}
+
+void diag_force_state(Session *s, Span span, const char *name, const char *kind, Span decl) {
+  Diag *d = diag_new(s, DIAG_FORCE, span, "what is forced is a state with an equation, and `%s` is none", name);
+  if (decl.to) diag_note(s, d, decl, "`%s` is %s, declared here", name, kind);
+}
+
+void diag_force_towards(Session *s, Span span, const char *data, const char *state) {
+  Diag *d = diag_new(s, DIAG_FORCE, span, "a state is forced towards a column of the recordings as it stands");
+  diag_hint(s, d, "Write `force %s towards %s.%s at 5/ms`.", state, data, state);
+}
+
+void diag_force_rate(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_FORCE, span, "this rate forces nothing");
+  diag_hint(s, d, "Write a positive rate: stages with 20, 5, 1 and 0.2/ms, then one without `force`.");
+}
+
+void diag_force_idle(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_FORCE, span, "nothing runs freely in this stage, so nothing can be forced");
+  diag_hint(s, d, "In a residual the state is the recording itself. Minimize a `mean(…)`, or leave `force` out.");
 }
 
 /* ---- optimizers */

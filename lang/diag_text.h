@@ -247,7 +247,7 @@ void diag_import_hash(Session *s, Span span, const char *path, const char *found
 void diag_fit_missing(Session *s, Span span, const char *name, const char *what, const char *hint);
 void diag_fit_twice(Session *s, Span span, const char *what, Span before);
 /* `minimize` or `by` beside stages. */
-void diag_fit_outside_stage(Session *s, Span span, bool by);
+void diag_fit_outside_stage(Session *s, Span span, const char *word);
 /* what: "is drawn", "has noise". */
 void diag_fit_random(Session *s, Span span, const char *name, const char *what, Span decl);
 void diag_data_form(Session *s, Span span, const char *nearest);
@@ -281,6 +281,15 @@ void diag_term_arguments(Session *s, Span span, const char *name);
 void diag_residual_state(Session *s, Span span, const char *name, const char *kind, bool state, Span decl);
 void diag_residual_given(Session *s, Span span, const char *data, const char *state);
 void diag_residual_over(Session *s, Span span, double over, double dt, Span step);
+/* instead: "<=" for "<"; NULL: it has another form. */
+void diag_constrain_form(Session *s, Span span, const char *instead);
+void diag_constrain_bound(Session *s, Span span, const char *value, const char *bound);
+void diag_constrain_weight(Session *s, Span span);
+void diag_constrain_idle(Session *s, Span span);
+void diag_force_state(Session *s, Span span, const char *name, const char *kind, Span decl);
+void diag_force_towards(Session *s, Span span, const char *data, const char *state);
+void diag_force_rate(Session *s, Span span);
+void diag_force_idle(Session *s, Span span);
 void diag_objective_step(Session *s, Span span, const char *text);
 void diag_objective_constant(Session *s, Span span);
 void diag_objective_dimension(Session *s, Span span, Dim dim);

@@ -4,6 +4,8 @@
 
 #include "lang/net.h"
 
+typedef VEC(MTerm *) MTermList;
+
 typedef struct FitContext {
   Checker *c;
   Session *s;
@@ -14,6 +16,7 @@ typedef struct FitContext {
   Scope *names;  /* the neuron's names, `rec` and `rec.V`, and behind them those of the file */
   MStage *stage; /* whose objective is being checked */
   MExpr *from, *to; /* of its window */
+  MTermList constraints; /* of all stages */
 } FitContext;
 
 /* ---- check_recording.c */
@@ -31,6 +34,16 @@ void fit_free_matters(FitContext *f);
 
 /* ---- check_objective.c */
 void fit_minimize(FitContext *f, const AstMinimize *ast);
+/* `after 20 ms`, `during 100 ms..300 ms`: f->from, f->to; false after a message. */
+bool fit_window(FitContext *f, const Ast *after, const Ast *during);
+/* One more term of the stage, as it stands in its objective. */
+MExpr *fit_term(FitContext *f, MTerm *term, Dim dim);
+
+/* ---- check_constrain.c */
+MTerm *fit_constrain(FitContext *f, const AstConstrain *ast); /* NULL after a message */
+/* Behind the stage's objective: the fit's constraints and its own become terms. */
+void fit_constrain_all(FitContext *f, const MTermList *own);
+void fit_force(FitContext *f, const AstForce *ast); /* in f->stage */
 
 /* ---- check_optimizer.c */
 void fit_by(FitContext *f, const AstBy *ast);

@@ -365,20 +365,34 @@ typedef struct {
 /* What an objective measures of a run. In the objective's expression its `global` stands for it, which has no value before a run. */
 typedef enum {
   TERM_MEAN,    /* mean(value): over the steps of all sweeps in the window */
-  TERM_RESIDUAL /* residual(V, given = rec.V, over = w): mean square of what the trace leaves over in V's own equation, in units of V^2 */
+  TERM_RESIDUAL, /* residual(V, given = rec.V, over = w): mean square of what the trace leaves over in V's own equation, in units of V^2 */
+  TERM_CONSTRAINT /* constrain value in [lo, hi]: mean square of by how much it lies outside, in `scale` */
 } MTermKind;
 typedef struct {
   MTermKind kind;
   Name text;       /* as written, for reports */
-  MExpr *value;    /* mean: over the neuron's variables after the step, and recordings: MX_SAMPLE, `arg` the column at the step's end */
+  MExpr *value;    /* mean, constraint: over the neuron's variables after the step, and recordings: MX_SAMPLE, `arg` the column at the step's end */
   MExpr *root;     /* mean: value == root * root where it has this form; else NULL */
-  MVar *state;     /* residual: V */
+  MVar *state;     /* residual: V. Of a constraint: NULL, or of which residual of the stage it is evaluated along the march */
   uint32_t column; /* residual: that of the given trace */
   MExpr *over;     /* residual: w, over globals */
   MExpr *from, *to; /* counted for times in (from, to]; over globals; NULL: all */
+  double lo, hi;    /* constraint: where value has to lie; infinite: no bound */
+  double scale;     /* … and what counts 1: one of the unit that the names in it are declared in */
+  double weight;    /* … its factor in the objective */
   MGlobal *global;
   Span span;
 } MTerm;
+static inline bool term_is_square(const MTerm *t) { return t->kind == TERM_RESIDUAL || t->kind == TERM_CONSTRAINT || t->root; }
+
+/* A state that is pulled towards a recording: + rate * (trace - state) in its equation. */
+typedef struct {
+  MVar *state;
+  MVar *trace;     /* the recording, as an input */
+  uint32_t column;
+  MExpr *rate;     /* over globals */
+  Span span;
+} MForce;
 
 typedef enum {
 #define OPTIMIZER(id, name, squares, doc) OPTIMIZER_##id,
@@ -397,6 +411,7 @@ typedef struct {
   Name name;         /* empty: the fit's only one */
   MExpr *objective;  /* over globals and terms: a plain number, to be made least */
   VEC(MTerm *) terms;
+  VEC(MForce) forces; /* in the free run of this stage */
   MOptimizer by;
   VEC(MOption) options;
   uint32_t starts;   /* side by side; 0: what the stage before has left (first stage: 1, the declared values) */

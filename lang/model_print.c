@@ -417,7 +417,14 @@ static void print_term(const Print *p, const MTerm *t) {
     fprintf(p->out, " residual of %s given sample%u", text_of(p, t->state->name), t->column);
     print_value(p, " over ", t->over);
   }
-  print_value(p, " mean of ", t->value);
+  if (t->kind == TERM_CONSTRAINT) {
+    print_value(p, " constraint of ", t->value);
+    fputs(" in [", p->out), print_number(p, t->lo), fputs(", ", p->out), print_number(p, t->hi);
+    fputs("] by ", p->out), print_number(p, t->scale);
+    if (t->state) fprintf(p->out, " along %s", text_of(p, t->state->name));
+  } else {
+    print_value(p, " mean of ", t->value);
+  }
   print_value(p, " square of ", t->root);
   print_value(p, " after ", t->from);
   print_value(p, " until ", t->to);
@@ -434,6 +441,12 @@ static void print_stage(const Print *p, const MStage *stage) {
   };
   fprintf(p->out, "  stage %s\n", text_of(p, stage->name));
   for (uint32_t i = 0; i < stage->terms.n; i++) print_term(p, stage->terms.at[i]);
+  for (uint32_t i = 0; i < stage->forces.n; i++) {
+    const MForce *force = &stage->forces.at[i];
+    fprintf(p->out, "    force %s towards sample%u", text_of(p, force->state->name), force->column);
+    print_value(p, " at ", force->rate);
+    fputc('\n', p->out);
+  }
   print_value(p, "    minimize ", stage->objective);
   fprintf(p->out, "\n    by %s", optimizers[stage->by]);
   for (uint32_t i = 0; i < stage->options.n; i++) {

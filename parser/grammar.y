@@ -61,6 +61,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %token <word> STREAM "stream" USE "use" POPULATION "population" CONNECT "connect" DRIVE "drive" RECORD "record"
 %token <word> RUN "run" EXPECT "expect" FREEZE "freeze"
 %token <word> DATA "data" FREE "free" STAGE "stage" VALIDATE "validate" MINIMIZE "minimize" MAXIMIZE "maximize" CONSTRAIN "constrain"
+%token <word> FORCE "force" TOWARDS "towards"
 %token <word> IF "if" THEN "then" ELSE "else" AND "and" OR "or" NOT "not" IN "in" FOR "for" WITH "with" BY "by"
 %token <word> WITHIN "within"
 %token <word> WHEN "when" AT "at" PEAK "peak" RATE "rate" OF "of" ABOVE "above" PER "per" AS "as" EVERY "every"
@@ -94,7 +95,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %type <node> unit assignment reaction if_statement receive receive_arg spike above_opt on use population size_opt
 %type <node> place_opt connect link link_tail tail scope record of_opt every_opt run setting expect after_opt
 %type <node> during_opt send to_opt path initial domain interval simple label_expr range expr number postfix base arg
-%type <node> option column data free_item domain_opt minimize by starts_opt
+%type <node> option column data free_item domain_opt minimize by starts_opt weight_opt
 
 %%
 
@@ -180,6 +181,10 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
          | "free" free_items            { $$ = MAKE(FREE, Free, .items = $2); }
          | "stage" name body            { $$ = MAKE(STAGE, Stage, .name = $2, .body = $3); }
          | minimize
+         | "constrain" expr domain_opt weight_opt after_opt during_opt
+             { $$ = MAKE(CONSTRAIN, Constrain, .value = $2, .domain = $3, .weight = $4, .after = $5, .during = $6); }
+         | "force" path "towards" expr "at" expr
+             { $$ = MAKE(FORCE, Force, .state = $2, .trace = $4, .rate = $6); }
          | by
          | "with" settings              { $$ = MAKE(WITH, With, .settings = $2); }
          | "validate" label_expr        { $$ = MAKE(VALIDATE, Validate, .source = $2); }
@@ -414,6 +419,9 @@ domain_opt: %empty      { $$ = NULL; }
 minimize: "minimize" expr after_opt during_opt
             { $$ = MAKE(MINIMIZE, Minimize, .value = $2, .after = $3, .during = $4); }
         ;
+weight_opt: %empty        { $$ = NULL; }
+          | "weight" expr { $$ = $2; }
+          ;
 by: "by" postfix starts_opt with_settings { $$ = MAKE(BY, By, .method = $2, .starts = $3, .settings = $4); }
   ;
 starts_opt: %empty               { $$ = NULL; }
@@ -509,7 +517,7 @@ arg: range
 /* Words that mean something only in their place are names elsewhere. */
 name: NAME | "cell" | "weight" | "signal" | "on" | "when" | "at" | "peak" | "rate" | "of" | "above" | "per" | "as"
     | "every" | "to" | "after" | "during" | "no" | "self" | "multiple" | "stochastic" | "sha256"
-    | "data" | "free" | "stage" | "validate" | "from" | "starts"
+    | "data" | "free" | "stage" | "validate" | "from" | "starts" | "force" | "towards"
     ;
 
 %%

@@ -120,7 +120,8 @@ int rt_fit_certainty(struct rt_fit_end *end) {
   uint64_t n = f->space.n;
   *c = (struct rt_certainty){.why_not = rt_squares_missing(f, g->def)};
   if (c->why_not || !n) return 0;
-  for (uint32_t k = 0; k < g->objective.n_terms; k++) c->observations += observations_of(f, g->def, k);
+  for (uint32_t k = 0; k < g->objective.n_terms; k++) /* what must hold was not observed */
+    if (!rt_stage_term(f, g->def, k, NULL, NULL)->constraint) c->observations += observations_of(f, g->def, k);
   at.l2 = at.dropout = 0;
   c->sd = rt_alloc(&f->s->mem, n, sizeof *c->sd);
   c->correlation = rt_alloc(&f->s->mem, n * n, sizeof *c->correlation);

@@ -33,12 +33,6 @@ static int lag_find(struct rt_fit *f, struct rt_march *m) {
   return 0;
 }
 
-static bool is_driven(const struct rt_march *m, uint32_t column) {
-  for (uint32_t t = 0; t < m->def->n_terms; t++)
-    if (m->def->terms[t].residual && m->def->terms[t].column == column) return true;
-  return false;
-}
-
 /* Where term t counts in a sweep. */
 static struct rt_weighing weighing_of(struct rt_fit *f, const struct rt_march *m, uint32_t t, uint32_t *columns) {
   const struct nsl_term *term = &m->def->terms[t];
@@ -57,7 +51,8 @@ static int sample_make(struct rt_fit *f, struct rt_march *m, const struct nsl_sa
   const struct nsl_recording *rec = &f->def->data;
   double dt = f->s->dt;
   switch ((enum nsl_sample_kind)def->kind) {
-    case NSL_SAMPLE_MEAN: return rt_sample_mean(rec, t, def->column, dt, is_driven(m, def->column), ret);
+    case NSL_SAMPLE_MEAN: return rt_sample_mean(rec, t, def->column, dt, false, ret);
+    case NSL_SAMPLE_TRACE: return rt_sample_mean(rec, t, def->column, dt, true, ret);
     case NSL_SAMPLE_AT: rt_sample_at(t, def->column, dt, ret); return 0;
     case NSL_SAMPLE_CHANGE: rt_sample_change(t, def->column, dt, m->lag, ret); return 0;
     case NSL_SAMPLE_WEIGHT: {
