@@ -8,7 +8,7 @@
 #include "runtime/figures.h"
 #include "runtime/fit_draw.h"
 
-enum { MOST_SWEEPS = 12, TRACE = 150, LEFT_OVER = 56, DRIVE = 40, BETWEEN = 12, TITLE = 22, BELOW = 44, LOSSES = 180 };
+enum { MOST_SWEEPS = 12, TRACE = 150, LEFT_OVER = 56, DRIVE = 40, BETWEEN = 12, TITLE = 22, BELOW = 44, LOSSES = 180, KEY = 16 };
 static const double RIGHT = 90; /* for keys */
 
 /* ---- sweeps */
@@ -184,17 +184,42 @@ void rt_draw_terms(struct rt_figure *f, const struct rt_stage_end *g, double lef
 
 /* ---- the file */
 
+static uint32_t most_terms(const struct rt_fit_end *end) {
+  uint32_t most = 0;
+  for (uint32_t i = 0; i < end->n_stages; i++)
+    if (end->stages[i].objective.n_terms > most) most = end->stages[i].objective.n_terms;
+  return most;
+}
+
+/* The terms of a stage that has several, and below what they are. */
+static void terms_put(struct rt_figure *f, const struct rt_stage_end *g, double left, double right, double top) {
+  char text[120];
+  int room = (int)((right - left - 20) / 6);
+  if (g->objective.n_terms < 2) return;
+  rt_draw_terms(f, g, left, right, top);
+  for (uint32_t k = 0; k < g->objective.n_terms; k++) {
+    const char *whole = rt_term_text(g, k);
+    bool fits = (int)strlen(whole) <= room;
+    snprintf(text, sizeof text, "%.*s%s", fits ? room : room - 1, whole, fits ? "" : "…");
+    rt_draw_key(f, left, top + RT_STAGE_HEIGHT + KEY * k, rt_colours[k % RT_COLOURS], text);
+  }
+}
+
 static int figure_draw(struct rt_fit_drawing *d, struct rt_page *page) {
   const struct rt_fit_end *end = d->end;
   const struct rt_fit *fit = end->f;
   uint32_t sweeps = !d->showing->march ? 0 : fit->n_traces < MOST_SWEEPS ? fit->n_traces : MOST_SWEEPS;
+  uint32_t terms = most_terms(end);
   double each = rt_sweep_height(d) + 8, height = sweeps * each + RT_STAGE_HEIGHT + 16, top = 8;
+  if (terms > 1) height += RT_STAGE_HEIGHT + KEY * terms;
   struct rt_figure f;
   rt_figure_begin(&f, &d->cairo, page, RT_FIT_WIDE, height, "fit: data, model and objective");
   for (uint32_t i = 0; i < sweeps; i++, top += each) rt_draw_sweep(d, &f, i, top);
   double wide = (RT_FIT_WIDE - 10.0) / end->n_stages;
   for (uint32_t i = 0; i < end->n_stages; i++)
     rt_draw_stage(&f, &end->stages[i], RT_FIT_LEFT + wide * i, wide * (i + 1) - 6, top);
+  for (uint32_t i = 0; i < end->n_stages; i++)
+    terms_put(&f, &end->stages[i], RT_FIT_LEFT + wide * i, wide * (i + 1) - 6, top + RT_STAGE_HEIGHT);
   return rt_figure_end(&f);
 }
 

@@ -256,5 +256,7 @@ void rt_fit_table(const struct rt_fit_end *end, FILE *out) {
   fprintf(out, "%-*s %14s %14s\n", width, "parameter", "value", "+-");
   for (uint32_t i = 0; i < end->f->space.n; i++) row_put(end, i, width, out);
   fprintf(out, "%-*s %14.6g\n", width, "objective", g->search.loss[g->best]);
+  for (uint32_t k = 0; g->objective.n_terms > 1 && k < g->objective.n_terms; k++)
+    fprintf(out, "%-*s %14.6g %14s %s\n", width, "  term", g->search.terms[g->best * g->objective.n_terms + k], "", rt_term_text(g, k));
   if (end->validation.loss) fprintf(out, "%-*s %14.6g\n", width, "validation", end->validation.loss[0]);
 }
