@@ -57,7 +57,9 @@ static void march(Explain *e, const IrMarch *m) {
   Arena *a = e->s->arena;
   const char *what = name_none(m->given) ? "free run" : arena_printf(a, "given %s", str(e, m->given));
   line(e, "march", what, arena_printf(a, "%u states", m->class->states.n),
-       name_none(m->given) ? "the neuron runs by itself, driven as declared" : "the recording drives this state; the others follow it");
+       !name_none(m->given) ? "the recording drives this state; the others follow it"
+       : m->class->fired    ? "the neuron runs by itself, driven as declared, but for its spikes: they are those of the recording"
+                            : "the neuron runs by itself, driven as declared");
   for (uint32_t i = 0; i < m->class->states.n; i++) {
     const IrState *st = &m->class->states.at[i];
     if (!st->counter && name_none(st->failure)) line(e, "state", str(e, st->var->name), str(e, st->method), str(e, st->reason));

@@ -2,6 +2,7 @@
  * recording; the memory of the spike condition becomes a state; checks go, since a start that diverges is its own affair.
  *
  * A mean:      sum += weight * value, over the states after the step.
+ * A likelihood of spikes: the same of the rate in this step, before the handler of a recorded spike.
  * A residual:  the state V comes from the recording, so the class has no equation for it. Its right-hand side, with the
  *              recording's mean over the step and the other states' means over the step (the midpoint rule, of second order),
  *              is summed up to F; what is left over of V(t) - V(t - w) is r = change - (F - F of `lag` steps before), which a
@@ -15,12 +16,15 @@
 #include "lang/diag.h"
 #include "lang/session.h"
 
+#include <math.h>
+
 typedef struct {
   IrBuild b;
   const IrFit *f;
   IrMarch *m;
   IrVal *input;     /* by the class's input: its sample */
   IrVal *old, *now; /* by the class's state */
+  IrVal rate;       /* of spikes, before their handler; IR_NONE: has none */
 } March;
 
 static uint32_t sample_of(March *w, IrSampleKind kind, uint32_t column, uint32_t term) {
@@ -33,9 +37,10 @@ static uint32_t sample_of(March *w, IrSampleKind kind, uint32_t column, uint32_t
 }
 
 static IrVal sample(March *w, IrSampleKind kind, uint32_t column, uint32_t term) {
-  const MSweepColumn *c = kind == SAMPLE_WEIGHT ? NULL : &w->f->fit->data.columns.at[column];
+  const MRecording *data = &w->f->fit->data;
+  const MSweepColumn *c = kind == SAMPLE_WEIGHT || kind == SAMPLE_EVENTS ? NULL : &data->columns.at[column];
   uint32_t at = sample_of(w, kind, column, term);
-  Name name = c ? c->name : name_fmt(w->b.s, "weight%u", term);
+  Name name = c ? c->name : kind == SAMPLE_EVENTS ? data->events.at[column].name : name_fmt(w->b.s, "weight%u", term);
   return ir_load(&w->b, ir_slot(&w->b, SLOT_SAMPLE, at, name, IR_REAL, c ? c->dim : DIM_NONE));
 }
 
@@ -95,7 +100,8 @@ static void step(March *w, IrCopy *c) {
   uint32_t n = k->states.n;
   w->input = NEW_ARRAY(w->b.arena, IrVal, k->inputs.n + 1);
   for (uint32_t i = 0; i < k->inputs.n; i++)
-    w->input[i] = input_of(w, k->inputs.at[i]);
+    w->input[i] = k->fired && i + 1 == k->inputs.n ? sample(w, SAMPLE_EVENTS, (uint32_t)w->f->fit->spikes, IR_NONE)
+                                                   : input_of(w, k->inputs.at[i]);
   w->old = NEW_ARRAY(w->b.arena, IrVal, n + 1);
   w->now = NEW_ARRAY(w->b.arena, IrVal, n + 1);
   for (uint32_t i = 0; i < n; i++) w->old[i] = IR_NONE, state_old(w, i);
@@ -103,6 +109,7 @@ static void step(March *w, IrCopy *c) {
   c->input = w->input;
   c->unchecked = true;
   ir_copy_run(c);
+  w->rate = ir_copy_stored(c, SLOT_OUT, 0);
   for (uint32_t i = 0; i < n; i++) {
     w->now[i] = ir_copy_stored(c, SLOT_STATE, i);
     if (w->now[i] == IR_NONE) w->now[i] = w->old[i];
@@ -149,6 +156,19 @@ static void mean(March *w, uint32_t term) {
   add_up(w, term, t->root ? ir_op2(&w->b, IR_MUL, v, v) : v);
 }
 
+/* log(1 - exp(-rate dt)) where there is a spike, -rate dt where there is none: what a run fires by. With expm1 it holds for
+ * the smallest rates. A rate below 0 has no likelihood. */
+static void loglik(March *w, uint32_t term) {
+  IrBuild *b = &w->b;
+  const IrTerm *t = &w->m->terms.at[term];
+  IrVal spikes = sample(w, SAMPLE_EVENTS, t->term->events, IR_NONE), zero = alg_num(b, 0);
+  IrVal x = ir_op1(b, IR_NEG, ir_op2(b, IR_MUL, w->rate, ir_nullary(b, IR_DT)));
+  IrVal fires = ir_op1(b, IR_LOG, ir_op1(b, IR_NEG, ir_op1(b, IR_EXPM1, x)));
+  IrVal value = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, spikes, alg_num(b, 0.5)), fires, x);
+  value = ir_op3(b, IR_SELECT, ir_op2(b, IR_LE, x, zero), value, ir_const(b, NAN, DIM_NONE));
+  add_up(w, term, or_failed(w, value));
+}
+
 static void residual(March *w, uint32_t term) {
   IrBuild *b = &w->b;
   IrTerm *t = &w->m->terms.at[term];
@@ -181,8 +201,12 @@ static IrKernel *march_kernel(March *w) {
   if (prev != IR_NONE) prev_end(w, &c, prev);
   for (uint32_t i = 0; i < m->terms.n; i++) {
     w->b.span = m->terms.at[i].term->span;
-    if (m->terms.at[i].term->kind == TERM_RESIDUAL) residual(w, i);
-    else mean(w, i);
+    switch (m->terms.at[i].term->kind) {
+      case TERM_RESIDUAL: residual(w, i); break;
+      case TERM_LOGLIK: loglik(w, i); break;
+      case TERM_MEAN:
+      case TERM_CONSTRAINT: mean(w, i); break;
+    }
   }
   for (uint32_t i = 0; i < m->class->states.n; i++)
     if (w->now[i] != w->old[i]) ir_store(&w->b, state_slot(w, i), w->now[i]);

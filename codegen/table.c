@@ -353,10 +353,16 @@ static struct nsl_sweep_column sweep_column_of(Table *t, const MSweepColumn *c) 
                                    dim_numbers(t, c->dim), c->time, place_of(t, c->span)};
 }
 
+static struct nsl_sweep_events sweep_events_of(Table *t, const MSweepEvents *e) {
+  return (struct nsl_sweep_events){name_str(t->s, e->name), text_of(t, e->unit), e->unit_scale, e->crossings ? e->column : NSL_NONE,
+                                   e->level, place_of(t, e->span)};
+}
+
 static struct nsl_recording recording_of(Table *t, const MRecording *m) {
   struct nsl_recording out = {.name = text_of(t, m->name), .form = (uint32_t)m->form, .place = place_of(t, m->span)};
   sweeps_of(t, m, &out);
   EACH(t, &out, columns, sweep_column, m->columns, sweep_column_of);
+  EACH(t, &out, events, sweep_events, m->events, sweep_events_of);
   return out;
 }
 
@@ -376,6 +382,10 @@ static struct nsl_term term_of(Table *t, const IrTerm *p) {
                            .over = p->over,
                            .from = p->from,
                            .to = p->to,
+                           .except = m->around[0] ? m->except : NSL_NONE,
+                           .except_from = p->around[0],
+                           .except_to = p->around[1],
+                           .likelihood = m->kind == TERM_LOGLIK,
                            .square = term_is_square(m),
                            .constraint = m->kind == TERM_CONSTRAINT,
                            .sum = p->sum,
@@ -461,7 +471,8 @@ static struct nsl_fit fit_of(Table *t, IrFit *const *p) {
                         .name = name_str(t->s, m->name),
                         .doc = text_of(t, m->doc),
                         .place = place_of(t, m->span),
-                        .data = recording_of(t, &m->data)};
+                        .data = recording_of(t, &m->data),
+                        .spikes = m->spikes == MODEL_NO_EVENTS ? NSL_NONE : (uint32_t)m->spikes};
   FILL(t, out.n_free, free, free, f->free.n);
   for (uint32_t i = 0; i < f->free.n; i++) {
     const MFree *q = &m->free.at[i];

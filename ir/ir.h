@@ -150,6 +150,7 @@ typedef struct {
   VEC(IrHold) holds;           /* SLOT_HELD indices */
   VEC(IrPast) pasts;           /* SLOT_PAST indices, two for each */
   VEC(IrUniform) uniforms;     /* layout of the population's block of globals */
+  bool fired;                  /* fits: it spikes where a recording says, by the number that the last of its inputs gives */
   bool has_spike, has_prev;    /* SLOT_SPIKE written; SLOT_PREV read and written */
   uint32_t n_columns;          /* of each population: numbers that `init` takes for its elements */
   uint32_t draws;              /* ordinals used so far */
@@ -276,18 +277,19 @@ typedef enum {
   SAMPLE_TRACE,  /* the same of a line between the samples: what stands for a state */
   SAMPLE_AT,     /* the column at the step's end */
   SAMPLE_CHANGE, /* … minus that `lag` steps before: of a residual */
-  SAMPLE_WEIGHT  /* of a term: how much this step counts; 0 outside of its window, and where the recording has no number.
+  SAMPLE_WEIGHT, /* of a term: how much this step counts; 0 outside of its window, and where the recording has no number.
                     Of a residual: 1 / (1 + mean |dV/dt| / (20 mV/ms)) over the last `lag` steps, squared */
+  SAMPLE_EVENTS  /* how many events of the list `column` lie in the step: in (T - dt, T] */
 } IrSampleKind;
 typedef struct {
   IrSampleKind kind;
-  uint32_t column, term; /* of the recording; of the march */
+  uint32_t column, term; /* of the recording (or its events); of the march */
 } IrSample;
 typedef struct {
   const MTerm *term;
-  uint32_t measure;                  /* G slot: where the runtime puts its mean, sum / sum of weights */
-  uint32_t over, from, to;           /* G slots or IR_NONE */
-  IrKernel *value, *root;            /* record kernels; root: NULL where it is no square */
+  uint32_t measure;                  /* G slot: where the runtime puts its mean, sum / sum of weights; of a likelihood the sum */
+  uint32_t over, from, to, around[2]; /* G slots or IR_NONE */
+  IrKernel *value, *root;            /* record kernels; value: NULL for a likelihood; root: NULL where it is no square */
   uint32_t sum, gradient, curvature; /* states: the sum; the first derivative of it; the first of J'J; else IR_NONE */
 } IrTerm;
 typedef struct {

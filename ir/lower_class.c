@@ -47,15 +47,22 @@ static void find_driven(Lower *l, Shape *shape, const MExperiment *x, const MPop
     if (x->feeds.at[i]->to == pop) shape->driven[x->feeds.at[i]->input->index] = true;
 }
 
-/* PARAM k is the fit's free parameter k; the given state, or what states are forced towards, are the last inputs. */
+/* PARAM k is the fit's free parameter k; behind all inputs stand the given state, or what states are forced towards, then the
+ * number of recorded spikes. */
 static void lay_out_fit(Lower *l, Shape *shape) {
   IrClass *c = shape->c;
   for (uint32_t i = 0; i < shape->fit->free.n; i++) vec_push(l->a, &c->elem_params, shape->fit->free.at[i].var);
   for (uint32_t i = 0; shape->forced && i < shape->forced->forces.n; i++)
     vec_push(l->a, &c->inputs, shape->forced->forces.at[i].trace);
-  if (!shape->given) return;
-  shape->index[shape->given->index] = c->inputs.n;
-  vec_push(l->a, &c->inputs, (MVar *)shape->given);
+  if (shape->given) {
+    shape->index[shape->given->index] = c->inputs.n;
+    vec_push(l->a, &c->inputs, (MVar *)shape->given);
+  }
+  if (shape->fit->spikes == MODEL_NO_EVENTS) return;
+  MVar *spikes = NEW(l->a, MVar);
+  *spikes = (MVar){.kind = VAR_INPUT, .name = name_z(l->s, "%spikes"), .unit_scale = 1, .span = shape->fit->spikes_span};
+  c->fired = true;
+  vec_push(l->a, &c->inputs, spikes);
 }
 
 static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
@@ -325,7 +332,7 @@ Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given, const MStag
   lower_holds(l, shape);
   find_stiff(shape, fit->x);
   lower_flow(l, shape);
-  if (!given && comp->spikes.n && comp->spikes.at[0]->body.n) lower_spike(l, shape, comp->spikes.at[0]);
+  if (shape->c->fired || (!given && comp->spikes.n && comp->spikes.at[0]->body.n)) lower_spike(l, shape, comp->spikes.at[0]);
   if (l->s->errors > errors) return NULL;
   vec_push(l->a, &l->m->classes, shape->c);
   return shape;

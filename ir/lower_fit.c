@@ -75,7 +75,8 @@ static IrTerm lower_term(FitLower *w, Shape *shape, const MTerm *m) {
   t.over = setup_slot_as(st, m->over, TIME, "over");
   t.from = setup_slot_as(st, m->from, TIME, "from");
   t.to = setup_slot_as(st, m->to, TIME, "to");
-  t.value = term_kernel(w, shape, "term", m->kind == TERM_RESIDUAL ? m->state->equation : m->value);
+  for (int i = 0; i < 2; i++) t.around[i] = setup_slot_as(st, m->around[i], TIME, i ? "except.to" : "except.from");
+  if (m->kind != TERM_LOGLIK) t.value = term_kernel(w, shape, "term", m->kind == TERM_RESIDUAL ? m->state->equation : m->value);
   if (m->root) t.root = term_kernel(w, shape, "root", m->root);
   ptr_set(st->l->a, &st->numbers, m->global, t.measure);
   return t;
@@ -95,13 +96,14 @@ static IrMarch *march_new(FitLower *w, const MVar *given, const MStage *stage) {
 /* A residual of a neuron whose spikes change states would need them fired by the recording. */
 static bool residual_possible(FitLower *w, const MTerm *m) {
   const MComponent *c = w->fit->x->populations.at[0]->component;
-  if (!c->spikes.n || !c->spikes.at[0]->body.n) return true;
-  diag_not_supported(w->st->l->s, m->span, "a residual of a neuron whose spikes change its states",
-                     "Fit it by `mean(...)` terms, or declare its spikes by the equations.");
+  if (!c->spikes.n || !c->spikes.at[0]->body.n || w->fit->spikes != MODEL_NO_EVENTS) return true;
+  diag_not_supported(w->st->l->s, m->span, "a residual of a neuron whose spikes change its states, without knowing them",
+                     "Let it fire as it did in the recording, with `events s = crossings(V, 0 mV)` in the braces of `data`: "
+                     "`drive spike with rec.s`.");
   return false;
 }
 
-/* The march on which a term is measured: one free run for all means, one for each residual, whose constraints stand behind it. */
+/* The march on which a term is measured: one run for all means and likelihoods, one for each residual, whose constraints stand behind it. */
 static IrMarch *march_of(FitLower *w, IrStage *stage, const MTerm *m) {
   for (uint32_t i = 0; m->kind != TERM_RESIDUAL && i < stage->marches.n; i++) {
     IrMarch *march = w->f->marches.at[stage->marches.at[i]];

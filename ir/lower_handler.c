@@ -6,8 +6,12 @@ static IrVal both(Scope *sc, IrVal mask, IrVal c) {
   return mask == IR_NONE ? c : ir_op2(&sc->b, IR_AND, mask, c);
 }
 
+/* A state that follows a recording: what handlers do to it, the recording has done. */
+static bool is_given(const Scope *sc, const MVar *var) { return sc->shape->fit && var == sc->shape->given; }
+
 static void lower_assign(Scope *sc, const MStmt *st, IrVal mask) {
   IrBuild *b = &sc->b;
+  if (is_given(sc, st->var)) return;
   if (st->var->kind != VAR_STATE)
     BUG(sc->l->s, st->span, "assignment to %s", name_str(sc->l->s, st->var->name));
   uint32_t i = sc->shape->index[st->var->index];
@@ -32,7 +36,9 @@ static void lower_statements(Scope *sc, const MStmtList *list, IrVal mask) {
     sc->b.span = st->span;
     switch (st->kind) {
       case STMT_ASSIGN: lower_assign(sc, st, mask); break;
-      case STMT_HOLD: lower_hold_begin(sc, st, mask); break;
+      case STMT_HOLD:
+        if (!is_given(sc, st->var)) lower_hold_begin(sc, st, mask);
+        break;
       case STMT_IF: {
         IrVal c = lower_expr(sc, st->value);
         MStmtList then = {.at = st->then.at, .n = st->then.n}, other = {.at = st->other.at, .n = st->other.n};
@@ -114,11 +120,31 @@ static IrVal rate(Scope *sc, const IrClass *c, const MSpike *spike) {
   return ir_op2(&sc->b, IR_LT, ir_draw(&sc->b, IR_DRAW_UNIFORM, (*sc->draws)++, range, DIM_NONE), p);
 }
 
+/* Where the recording has a spike; and the neuron's own rate there, of which its likelihood is made. */
+static void test_fired(Scope *sc, IrClass *c, const MSpike *spike) {
+  IrBuild *b = &sc->b;
+  const MVar *spikes = c->inputs.at[c->inputs.n - 1];
+  if (spike->form == SPIKE_RATE && !sc->shape->given) {
+    IrVal r = lower_expr(sc, spike->cond);
+    b->span = spike->span;
+    ir_store(b, ir_slot(b, SLOT_OUT, 0, (Name){0}, IR_REAL, b->k->ins.at[r].dim), r);
+  }
+  b->span = spike->span;
+  IrVal n = ir_load(b, ir_slot(b, SLOT_INPUT, c->inputs.n - 1, spikes->name, IR_REAL, DIM_NONE));
+  ir_store(b, ir_slot(b, SLOT_SPIKE, 0, (Name){0}, IR_BOOL, DIM_NONE), ir_op2(b, IR_GT, n, alg_num(b, 0.5)));
+  c->test = b->k;
+  c->has_spike = true;
+}
+
 static void lower_test(Lower *l, Shape *shape, const MSpike *spike) {
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_TEST, name_fmt(l->s, "test.%s", name_str(l->s, shape->c->name)));
   Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape), before = lower_scope(l, k, LEAF_ELEMENT, shape);
   before.old = true;
   IrVal c = IR_NONE;
+  if (shape->c->fired) {
+    test_fired(&sc, shape->c, spike);
+    return;
+  }
   switch ((SpikeForm)spike->form) {
     case SPIKE_WHEN: c = lower_expr(&sc, spike->cond); break;
     case SPIKE_PEAK: c = peak(&sc, &before, spike); break;
@@ -131,9 +157,10 @@ static void lower_test(Lower *l, Shape *shape, const MSpike *spike) {
   shape->c->has_prev = spike->form != SPIKE_RATE;
 }
 
-/* Holds on what the condition reads: while one is in force there is no spike. */
+/* Holds on what the condition reads: while one is in force there is no spike, but for those of a recording. */
 static const bool *idle_holds(Lower *l, const IrClass *c) {
   bool *idle = NEW_ARRAY(l->a, bool, c->holds.n + 1);
+  if (c->fired) return idle;
   for (uint32_t i = 0; i < c->test->slots.n; i++) {
     const IrSlot *slot = &c->test->slots.at[i];
     if (slot->kind != SLOT_STATE && slot->kind != SLOT_OLD) continue;

@@ -20,6 +20,7 @@ typedef struct {
 } Holds;
 
 static void find_hold(Holds *h, const MStmt *st, bool always) {
+  if (h->sc->shape->fit && st->var == h->sc->shape->given) return; /* it follows the recording */
   bool counted = h->sc->shape->fit || !always || !lower_uniform(h->sc, st->value);
   for (uint32_t i = 0; i < h->held.n; i++) {
     Held *held = &h->held.at[i];

@@ -243,7 +243,24 @@ static void check_rate(Solve *v) {
   solve_keep_own(v, state, alg_num(b, 0), wrong);
 }
 
+/* A recording says where: what is held does not hinder it, but has no rate of spikes. */
+static void spike_fired(Solve *v) {
+  IrBuild *b = &v->b;
+  b->span = v->in->component->spikes.at[0]->span;
+  IrVal spikes = condition(v, v->now), never = untested(v);
+  if (v->rate != IR_NONE) {
+    IrVal r = never == IR_NONE ? v->rate : alg_select(b, never, alg_zero_like(b, v->rate), v->rate);
+    ir_store(b, ir_slot(b, SLOT_OUT, 0, (Name){0}, IR_REAL, b->k->ins.at[r].dim), r);
+  }
+  solve_fire(v, spikes);
+  ir_store(b, ir_slot(b, SLOT_SPIKE, 0, (Name){0}, IR_BOOL, DIM_NONE), spikes);
+}
+
 static void spike(Solve *v) {
+  if (v->in->fired) {
+    spike_fired(v);
+    return;
+  }
   IrBuild *b = &v->b;
   Span span = v->in->component->spikes.at[0]->span;
   b->span = span;

@@ -472,6 +472,7 @@ static void declare_statement(Comp *k, const Ast *st) {
     case AST_EXPECT: refuse(k, st, "`expect`"); return;
     case AST_FREEZE: refuse(k, st, "`freeze`"); return;
     case AST_DATA: refuse(k, st, "`data`"); return;
+    case AST_EVENTS: refuse(k, st, "`events`"); return;
     case AST_FREE: refuse(k, st, "`free`"); return;
     case AST_STAGE: refuse(k, st, "`stage`"); return;
     case AST_MINIMIZE: refuse(k, st, "`minimize`"); return;

@@ -337,8 +337,17 @@ static bool drive_element(Net *n, Scope *scope, const Drive *d) {
   return true;
 }
 
+/* The word `spike`, which no name can be. */
+static bool is_spike(const Net *n, const Ast *target) {
+  return target && target->kind == AST_NAME && strcmp(name_str(n->s, AST_AS(NameRef, target)->name.name), "spike") == 0;
+}
+
 void net_drive(Net *n, const AstDrive *ast, MExpr *from, MExpr *to) {
   Drive d = {.ast = ast, .from = from, .to = to};
+  if (is_spike(n, ast->target)) {
+    net_misplaced(n, &ast->head, "a run", "`drive spike with rec.s` stands in a fit; in a run cells fire by themselves.");
+    return;
+  }
   if (!ast->target || !read_source(n, &d) || !net_axes(n, &ast->binders, &d.axes)) return;
   bool good = true;
   split_braces(n, &d);

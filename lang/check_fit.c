@@ -45,7 +45,6 @@ static const char *random_what(const MVar *var, bool set) {
 /* A fit compares one course of the model with a recording: nothing may be drawn. */
 static bool refuse_random(FitContext *f, Span where) {
   const MComponent *component = f->pop->component;
-  const char *name = name_str(f->s, component->name);
   for (uint32_t i = 0; i < f->pop->settings.n; i++)
     if (f->pop->settings.at[i].draw) {
       diag_fit_random(f->s, f->pop->settings.at[i].span, name_str(f->s, f->pop->settings.at[i].var->name), "is drawn", (Span){0, 0});
@@ -58,11 +57,6 @@ static bool refuse_random(FitContext *f, Span where) {
     const char *what = random_what(var, set);
     if (!what) continue;
     diag_fit_random(f->s, where, name_str(f->s, var->name), what, var->draw || !var->equation ? var->span : var->equation_span);
-    return false;
-  }
-  for (uint32_t i = 0; i < component->spikes.n; i++) {
-    if (component->spikes.at[i]->form != SPIKE_RATE) continue;
-    diag_fit_random(f->s, where, name, "spikes at random", component->spikes.at[i]->span);
     return false;
   }
   return true;
@@ -116,9 +110,22 @@ static bool is_source(const FitContext *f, const Ast *ast) {
   return source_named(name_str(f->s, name)) && !scope_find(f->names, name);
 }
 
+/* `drive spike with rec.s` */
+static void drive_of_spikes(FitContext *f, const AstDrive *ast) {
+  uint32_t events;
+  if (ast->binders.n || ast->cond || ast->settings.n)
+    diag_fit_drive(f->s, ast->head.span, name_str(f->s, f->m->data.name));
+  else if (fit_events_named(f, ast->source, "what drives `spike`", &events))
+    fit_drive_spike(f, events, ast->head.span);
+}
+
 static void fit_drive(FitContext *f, const AstDrive *ast) {
   Session *s = f->s;
   if (!ast->target || !ast->source) return;
+  if (fit_is_spike(f, ast->target)) {
+    drive_of_spikes(f, ast);
+    return;
+  }
   MFitDrive d = {.input = net_lone_input(f->n, ast->target), .span = ast->head.span};
   if (ast->binders.n || ast->cond || ast->settings.n) {
     diag_fit_drive(s, ast->head.span, name_str(s, f->m->data.name));
@@ -240,11 +247,13 @@ static bool fit_recordings(FitContext *f) {
 
 void check_fit(Checker *c, Symbol *fit) {
   const AstBlock *block = AST_AS(Block, fit->ast);
+  uint32_t errors = c->s->errors;
   FitContext *f = NEW(c->arena, FitContext);
   *f = (FitContext){.c = c, .s = c->s, .m = NEW(c->arena, MFit), .block = block};
   f->m->name = block->name.name;
   f->m->doc = block->doc;
   f->m->span = block->name.span;
+  f->m->spikes = MODEL_NO_EVENTS;
   f->m->x = NEW(c->arena, MExperiment);
   f->m->x->name = block->name.name;
   f->m->x->span = block->name.span;
@@ -263,6 +272,8 @@ void check_fit(Checker *c, Symbol *fit) {
     diag_fit_missing(c->s, block->name.span, name_str(c->s, f->m->name), "nothing free", "Add `free NAME in [a, b]`.");
   f->constraints = constraints_of(f, &block->body);
   fit_stages(f);
+  if (c->s->errors > errors) return;
+  fit_spikes_known(f);
   if (c->s->errors) return;
   if (f->m->stages.at[0]->starts == 0) fit_free_starts(f);
   fit_free_matters(f);

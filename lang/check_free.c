@@ -206,7 +206,7 @@ static void reach_all(Reach *r, const MVar *traced) {
     }
     for (uint32_t i = 0; i < r->component->spikes.n; i++) {
       const MSpike *spike = r->component->spikes.at[i];
-      if (!reach_statements(r, &spike->body)) continue;
+      if (!reach_statements(r, &spike->body) || r->f->m->spikes != MODEL_NO_EVENTS) continue;
       reach(r, spike->cond);
       reach(r, spike->level);
     }
@@ -217,7 +217,12 @@ static void reach_term(const FitContext *f, const MTerm *term, bool *reached, bo
   const MComponent *component = f->pop->component;
   uint32_t n = component->vars.n;
   Reach r = {f, component, NEW_ARRAY(f->s->arena, bool, n + 1), NEW_ARRAY(f->s->arena, bool, n + 1), false};
-  reach(&r, term->kind == TERM_RESIDUAL ? term->state->equation : term->value);
+  switch (term->kind) {
+    case TERM_MEAN:
+    case TERM_CONSTRAINT: reach(&r, term->value); break;
+    case TERM_LOGLIK: reach(&r, component->spikes.at[0]->cond); break;
+    case TERM_RESIDUAL: reach(&r, term->state->equation); break;
+  }
   reach_all(&r, term->state);
   for (uint32_t i = 0; i < n; i++) {
     reached[i] |= r.reached[i];

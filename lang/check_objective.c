@@ -1,6 +1,6 @@
-/* `minimize EXPR after T` -> the objective of a stage and its terms.
+/* `minimize EXPR after T except A..B around rec.s` -> the objective of a stage and its terms.
  *
- * A term is measured of a run: mean(…) over the steps of all sweeps, residual(…) of an equation. In the objective it stands as
+ * A term is measured of a run: mean(…) over the steps of all sweeps, residual(…) of an equation, loglik(…) of spikes. In the objective it stands as
  * a global that gets its value when the runs are over, as a measure does in an `expect`. So the objective is a small expression
  * over numbers, and what is evaluated at every step is the terms' own. A residual is a mean square in units of V^2; in the
  * objective it is divided by the square of V's declared unit, so that it is a plain number of order one. */
@@ -39,6 +39,8 @@ static MExpr *term_add(FitContext *f, MTerm *term, const AstCall *call, Dim dim)
   term->span = call->head.span;
   term->from = f->from;
   term->to = f->to;
+  for (int i = 0; i < 2 && term->kind != TERM_LOGLIK; i++) term->around[i] = f->around[i];
+  term->except = f->except;
   return fit_term(f, term, dim);
 }
 
@@ -139,6 +141,24 @@ static MExpr *term_residual(FitContext *f, const AstCall *call) {
   return expr_call(f->c, B_DIV, call->head.span, DIM_NONE, M_REAL, sides, 2);
 }
 
+static MExpr *term_loglik(FitContext *f, const AstCall *call) {
+  const AstNamed *given = call->args.n == 2 && call->args.at[1]->kind == AST_NAMED ? AST_AS(Named, call->args.at[1]) : NULL;
+  const MSpike *spike = f->pop->component->spikes.n ? f->pop->component->spikes.at[0] : NULL;
+  if (!given || strcmp(name_str(f->s, given->name.name), "given") != 0 || !fit_is_spike(f, call->args.at[0])) {
+    diag_term_arguments(f->s, call->head.span, "loglik");
+    return NULL;
+  }
+  MTerm *term = NEW(f->s->arena, MTerm);
+  term->kind = TERM_LOGLIK;
+  if (!fit_events_named(f, given->value, "`given` of `loglik`", &term->events)) return NULL;
+  if (!fit_drive_spike(f, term->events, call->head.span)) return NULL;
+  if (spike->form != SPIKE_RATE) {
+    diag_loglik_threshold(f->s, call->head.span, name_str(f->s, f->pop->component->name), spike->span);
+    return NULL;
+  }
+  return term_add(f, term, call, DIM_NONE);
+}
+
 /* A function of the file, of the language, or `sum` over indices. */
 static bool is_function(const FitContext *f, const char *text, Name name) {
   const Symbol *own = scope_find(f->names, name);
@@ -150,7 +170,7 @@ static bool is_function(const FitContext *f, const char *text, Name name) {
 }
 
 MExpr *term_call(Checker *c, const AstCall *call, bool *ret_known) {
-  static const char *const words[] = {"mean", "residual"};
+  static const char *const words[] = {"mean", "residual", "loglik"};
   FitContext *f = c->fit;
   *ret_known = false;
   if (call->callee->kind != AST_NAME) return NULL;
@@ -161,6 +181,7 @@ MExpr *term_call(Checker *c, const AstCall *call, bool *ret_known) {
   *ret_known = true;
   if (strcmp(text, "mean") == 0) return term_mean(f, call);
   if (strcmp(text, "residual") == 0) return term_residual(f, call);
+  if (strcmp(text, "loglik") == 0) return term_loglik(f, call);
   diag_unknown_term(f->s, call->callee->span, text, diag_nearest(text, words, COUNT_OF(words)));
   return NULL;
 }
@@ -203,7 +224,7 @@ void fit_minimize(FitContext *f, const AstMinimize *ast) {
   Session *s = f->s;
   MStage *stage = f->stage;
   uint32_t errors = s->errors;
-  if (!ast->value || !fit_window(f, ast->after, ast->during)) return;
+  if (!ast->value || !fit_window(f, ast->after, ast->during) || !fit_except(f, ast)) return;
   Want want = {.allow = ALLOW_MEASURE | ALLOW_CHANGING};
   f->c->fit = f;
   MExpr *e = check_expr(f->c, f->names, ast->value, &want);

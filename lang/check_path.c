@@ -71,6 +71,8 @@ static Symbol *dotted_symbol(Checker *c, Scope *scope, Name path, const Ast *bas
   } else if (base->kind == SYM_RECORDING) {
     for (uint32_t i = 0; i < base->recording->columns.n; i++)
       if (!base->recording->columns.at[i].time) vec_push(c->arena, &names, name_str(c->s, base->recording->columns.at[i].name));
+    for (uint32_t i = 0; i < base->recording->events.n; i++)
+      vec_push(c->arena, &names, name_str(c->s, base->recording->events.at[i].name));
   }
   diag_unknown_member(c->s, last.span, name_str(c->s, base_name), symbol_kind_text(c, base), word,
                       diag_nearest(word, names.at, names.n), base->span);

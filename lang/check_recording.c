@@ -128,7 +128,10 @@ static bool column_read(FitContext *f, const Ast *st) {
 
 static bool columns_read(FitContext *f, const AstDataDecl *ast) {
   bool good = true, times = false, values = false;
-  for (uint32_t i = 0; i < ast->columns.n; i++) good &= column_read(f, ast->columns.at[i]);
+  for (uint32_t i = 0; i < ast->columns.n; i++)
+    if (ast->columns.at[i]->kind != AST_EVENTS) good &= column_read(f, ast->columns.at[i]);
+  for (uint32_t i = 0; i < ast->columns.n; i++)
+    if (ast->columns.at[i]->kind == AST_EVENTS) good &= fit_events(f, AST_AS(Events, ast->columns.at[i]));
   for (uint32_t i = 0; i < f->m->data.columns.n; i++) {
     times |= f->m->data.columns.at[i].time;
     values |= !f->m->data.columns.at[i].time;
@@ -174,7 +177,7 @@ bool fit_validate(FitContext *f, const AstValidate *ast) {
   return sweeps_read(f, f->m->data.form, AST_AS(Call, ast->source), &f->m->data.validation);
 }
 
-/* `rec`, and `rec.V` for each column but that of the times. */
+/* `rec`, and `rec.V` for each column but that of the times, and for lists of events. */
 void fit_declare_data(FitContext *f) {
   const MRecording *data = &f->m->data;
   const MVar *own = component_var(f->pop->component, data->name);
@@ -187,5 +190,11 @@ void fit_declare_data(FitContext *f) {
     Name path = name_fmt(f->s, "%s.%s", name_str(f->s, data->name), name_str(f->s, column->name));
     Symbol *symbol = scope_declare(f->c, f->names, SYM_EXPR, path, column->span);
     symbol->expr = expr_sample(f->c, column->span, column->dim, i);
+  }
+  for (uint32_t i = 0; i < data->events.n; i++) {
+    Name path = name_fmt(f->s, "%s.%s", name_str(f->s, data->name), name_str(f->s, data->events.at[i].name));
+    Symbol *symbol = scope_declare(f->c, f->names, SYM_EVENTS, path, data->events.at[i].span);
+    symbol->recording = data;
+    symbol->event = i;
   }
 }

@@ -99,6 +99,64 @@ void diag_recording_column_unused(Session *s, Span span, const char *data, const
   diag_hint(s, d, "A column that is not needed can be left out.");
 }
 
+/* ---- events */
+
+void diag_events_form(Session *s, Span span, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_DATA_EVENTS, span, "events are times in the file, or where a column rises through a level");
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "Write `events s : ms` or `events s = crossings(V, 0 mV)`.");
+}
+
+void diag_events_unit(Session *s, Span span, const char *name, Dim dim) {
+  Diag *d = diag_new(s, DIAG_DATA_EVENTS, span, "events are times, and this is the unit of %s", dim_text(s, dim));
+  diag_hint(s, d, "Write `events %s : ms`, or find them in a column: `events %s = crossings(V, 0 mV)`.", name, name);
+}
+
+void diag_events_column(Session *s, Span span, const char *nearest, const char *first) {
+  Diag *d = diag_new(s, DIAG_DATA_EVENTS, span, "what crosses a level is a column of the same recordings, by its name alone");
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else if (first) diag_hint(s, d, "Write `crossings(%s, …)`.", first);
+}
+
+void diag_events_wanted(Session *s, Span span, const char *who, const char *data, const char *only, bool any) {
+  Diag *d = diag_new(s, DIAG_EVENTS_WANTED, span, "%s is a list of events of the recordings", who);
+  if (only) {
+    diag_hint(s, d, "Write `%s.%s`.", data, only);
+    diag_fix(d, span, arena_printf(s->arena, "%s.%s", data, only));
+  } else if (!any) {
+    diag_hint(s, d, "Say where they are in the braces of `data`: `events s : ms`, or `events s = crossings(V, 0 mV)`.");
+  }
+}
+
+void diag_no_spikes(Session *s, Span span, const char *component, Span decl) {
+  Diag *d = diag_new(s, DIAG_FIT_SPIKES, span, "`%s` has no `spike`: nothing would happen at these times", component);
+  declared_here(s, d, component, decl);
+}
+
+void diag_spikes_differ(Session *s, Span span, const char *events, Span before) {
+  Diag *d = diag_new(s, DIAG_FIT_SPIKES, span, "the neuron fires at `%s` already", events);
+  diag_note(s, d, before, "here");
+  diag_hint(s, d, "One list of events fires it in all of the fit.");
+}
+
+void diag_fit_random_spikes(Session *s, Span span, const char *component, const char *data, Span decl) {
+  Diag *d = diag_new(s, DIAG_FIT_RANDOM, span, "a fitted neuron cannot be random: `%s` spikes at random", component);
+  if (decl.to) diag_note(s, d, decl, "here");
+  diag_hint(s, d, "Let it fire as it did in the recording: `drive spike with %s.s`, with `events s = crossings(V, 0 mV)` in the braces of `data`.",
+            data);
+}
+
+void diag_loglik_threshold(Session *s, Span span, const char *component, Span decl) {
+  Diag *d = diag_new(s, DIAG_FIT_SPIKES, span, "spikes have a likelihood where they are random, and `%s` fires when a condition holds", component);
+  if (decl.to) diag_note(s, d, decl, "here");
+  diag_hint(s, d, "Give it escape noise: `spike at rate 1/ms * exp((V - V_th) / Delta)`.");
+}
+
+void diag_except_form(Session *s, Span span, const char *data) {
+  Diag *d = diag_new(s, DIAG_EXCEPT_FORM, span, "what is left out is a range of times around events");
+  diag_hint(s, d, "Write `except -2 ms..4 ms around %s.s`.", data);
+}
+
 /* ---- drives */
 
 void diag_fit_drive(Session *s, Span span, const char *data) {
@@ -186,13 +244,18 @@ void diag_unknown_term(Session *s, Span span, const char *name, const char *near
   if (nearest) did_you_mean(s, d, span, nearest);
   else
     diag_hint(s, d, "What this version can minimize: `mean(EXPR)` over the steps of all sweeps, "
-                    "`residual(V, given = rec.V, over = 0.5 ms)`.");
+                    "`residual(V, given = rec.V, over = 0.5 ms)`, `loglik(spike, given = rec.s)`.");
 }
 
 void diag_term_arguments(Session *s, Span span, const char *name) {
   Diag *d = diag_new(s, DIAG_TERM_ARGUMENTS, span, "these are not the arguments of `%s`", name);
-  diag_hint(s, d, strcmp(name, "mean") == 0 ? "Write `mean((V - rec.V)^2)`: one expression over the neuron and its recordings."
-                                            : "Write `residual(V, given = rec.V, over = 0.5 ms)`.");
+  static const struct {
+    const char *name, *hint;
+  } forms[] = {{"mean", "Write `mean((V - rec.V)^2)`: one expression over the neuron and its recordings."},
+               {"residual", "Write `residual(V, given = rec.V, over = 0.5 ms)`."},
+               {"loglik", "Write `loglik(spike, given = rec.s)`, with `events s = crossings(V, 0 mV)` in the braces of `data`."}};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+    if (strcmp(name, forms[i].name) == 0) diag_hint(s, d, "%s", forms[i].hint);
 }
 
 void diag_residual_state(Session *s, Span span, const char *name, const char *kind, bool state, Span decl) {
@@ -312,7 +375,7 @@ void diag_gradient_differs(Session *s, Span span, const char *before) {
 
 void diag_not_squares(Session *s, Span span, const char *optimizer, Span by, bool negative) {
   Diag *d = diag_new(s, DIAG_NOT_SQUARES, span, negative ? "`%s` needs a sum of squares, and a term has a negative factor here"
-                                                         : "`%s` needs squares, and this is the mean of something else", optimizer);
+                                                         : "`%s` needs means of squares, and this is something else", optimizer);
   diag_note(s, d, by, "the optimizer is chosen here");
   diag_hint(s, d, negative ? "Take another optimizer, such as `lbfgs`."
                            : "Write it as `mean(x^2)` with all factors outside, or take another optimizer, such as `lbfgs`.");

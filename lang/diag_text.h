@@ -261,6 +261,17 @@ void diag_data_times(Session *s, Span span, Span before);
 /* values: there are some, and what is missing are the times. */
 void diag_data_columns(Session *s, Span span, bool values);
 void diag_recording_column_unused(Session *s, Span span, const char *data, const char *column);
+void diag_events_form(Session *s, Span span, const char *nearest);
+void diag_events_unit(Session *s, Span span, const char *name, Dim dim);
+/* nearest, first: columns, or NULL. */
+void diag_events_column(Session *s, Span span, const char *nearest, const char *first);
+/* who: "`given` of `loglik`"; only: the only list, or NULL; any: there are some. */
+void diag_events_wanted(Session *s, Span span, const char *who, const char *data, const char *only, bool any);
+void diag_no_spikes(Session *s, Span span, const char *component, Span decl);
+void diag_spikes_differ(Session *s, Span span, const char *events, Span before);
+void diag_fit_random_spikes(Session *s, Span span, const char *component, const char *data, Span decl);
+void diag_loglik_threshold(Session *s, Span span, const char *component, Span decl);
+void diag_except_form(Session *s, Span span, const char *data);
 void diag_fit_drive(Session *s, Span span, const char *data);
 void diag_fit_driven_twice(Session *s, Span span, const char *input, Span before);
 void diag_free_kind(Session *s, Span span, const char *name, const char *kind, bool state, Span decl);

@@ -15,7 +15,8 @@ typedef struct FitContext {
   const MPopulation *pop;
   Scope *names;  /* the neuron's names, `rec` and `rec.V`, and behind them those of the file */
   MStage *stage; /* whose objective is being checked */
-  MExpr *from, *to; /* of its window */
+  MExpr *from, *to, *around[2]; /* of its window */
+  uint32_t except;
   MTermList constraints; /* of all stages */
 } FitContext;
 
@@ -24,6 +25,19 @@ typedef struct FitContext {
 bool fit_data(FitContext *f, const AstDataDecl *ast);
 bool fit_validate(FitContext *f, const AstValidate *ast);
 void fit_declare_data(FitContext *f);
+
+/* ---- check_events.c */
+/* `events s : ms`, `events s = crossings(V, 0 mV)` in the braces of `data`, when its columns are known; false after a message. */
+bool fit_events(FitContext *f, const AstEvents *ast);
+/* `rec.s` -> its place among the recording's events; false after a message. who: "`given` of `loglik`". */
+bool fit_events_named(FitContext *f, const Ast *ast, const char *who, uint32_t *ret);
+/* `drive spike with rec.s`, and what follows from a likelihood: the handlers run at these events. False after a message. */
+bool fit_drive_spike(FitContext *f, uint32_t events, Span span);
+bool fit_is_spike(const FitContext *f, const Ast *ast); /* the word `spike` */
+/* A neuron that spikes at random needs its spikes from a recording. */
+void fit_spikes_known(FitContext *f);
+/* `except -2 ms..4 ms around rec.s` */
+bool fit_except(FitContext *f, const AstMinimize *ast);
 
 /* ---- check_free.c */
 void fit_free(FitContext *f, const AstFree *ast);

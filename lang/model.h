@@ -343,12 +343,23 @@ typedef struct {
   bool time;         /* the times of the samples; at most one column, never in an expression. None: the file gives the rate */
   Span span;
 } MSweepColumn;
+/* A list of times in each sweep, read as `rec.NAME`: from the file, or where a column rises through a level. */
+typedef struct {
+  Name name;
+  bool crossings;
+  uint32_t column;   /* crossings: of this one, */
+  double level;      /* in coherent units */
+  Name unit;         /* times: as written, */
+  double unit_scale; /* and in ms */
+  Span span;
+} MSweepEvents;
 typedef struct {
   Name name, index;   /* `rec`, and the `s` of `rec[s]` (or empty) */
   MSweepForm form;
   MSweepList sweeps;     /* fitted */
   MSweepList validation; /* only looked at */
   VEC(MSweepColumn) columns;
+  VEC(MSweepEvents) events;
   Span span;
 } MRecording;
 
@@ -365,6 +376,7 @@ typedef struct {
 /* What an objective measures of a run. In the objective's expression its `global` stands for it, which has no value before a run. */
 typedef enum {
   TERM_MEAN,    /* mean(value): over the steps of all sweeps in the window */
+  TERM_LOGLIK,  /* loglik(spike, given = rec.s): log-likelihood of the recorded spikes by the neuron's rate, a sum over the steps */
   TERM_RESIDUAL, /* residual(V, given = rec.V, over = w): mean square of what the trace leaves over in V's own equation, in units of V^2 */
   TERM_CONSTRAINT /* constrain value in [lo, hi]: mean square of by how much it lies outside, in `scale` */
 } MTermKind;
@@ -376,10 +388,13 @@ typedef struct {
   MVar *state;     /* residual: V. Of a constraint: NULL, or of which residual of the stage it is evaluated along the march */
   uint32_t column; /* residual: that of the given trace */
   MExpr *over;     /* residual: w, over globals */
+  uint32_t events; /* loglik: given */
   MExpr *from, *to; /* counted for times in (from, to]; over globals; NULL: all */
   double lo, hi;    /* constraint: where value has to lie; infinite: no bound */
   double scale;     /* … and what counts 1: one of the unit that the names in it are declared in */
   double weight;    /* … its factor in the objective */
+  MExpr *around[2]; /* not counted so long from and to each of the events `except`; over globals; NULL: there is no such thing */
+  uint32_t except;
   MGlobal *global;
   Span span;
 } MTerm;
@@ -423,6 +438,7 @@ typedef struct {
   MExpr *value;    /* or, without a recording, an expression over globals; else NULL */
   Span span;
 } MFitDrive;
+enum { MODEL_NO_EVENTS = -1 };
 typedef enum { GRADIENT_CHOSEN, GRADIENT_FORWARD, GRADIENT_REVERSE } MGradient;
 
 typedef struct {
@@ -431,6 +447,8 @@ typedef struct {
   MExperiment *x; /* the neuron as a network of one population with its globals, dt, seed, method; nothing is recorded */
   MRecording data;
   VEC(MFitDrive) drives;
+  int32_t spikes;   /* events at which the neuron's spike handlers run, instead of by its own condition; or MODEL_NO_EVENTS */
+  Span spikes_span;
   VEC(MFree) free;
   VEC(MStage *) stages;
   MGradient gradient;

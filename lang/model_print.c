@@ -406,6 +406,14 @@ static void print_recording(const Print *p, const MRecording *r) {
     print_number(p, column->unit_scale);
     fputc('\n', p->out);
   }
+  for (uint32_t i = 0; i < r->events.n; i++) {
+    const MSweepEvents *e = &r->events.at[i];
+    fprintf(p->out, "    events %s ", text_of(p, e->name));
+    if (e->crossings) fprintf(p->out, "where sample%u rises through ", e->column);
+    else fputs("times of ", p->out);
+    print_number(p, e->crossings ? e->level : e->unit_scale);
+    fputc('\n', p->out);
+  }
   print_sweeps(p, "sweep", &r->sweeps);
   print_sweeps(p, "validate", &r->validation);
 }
@@ -417,6 +425,7 @@ static void print_term(const Print *p, const MTerm *t) {
     fprintf(p->out, " residual of %s given sample%u", text_of(p, t->state->name), t->column);
     print_value(p, " over ", t->over);
   }
+  if (t->kind == TERM_LOGLIK) fprintf(p->out, " loglik of spikes given events%u", t->events);
   if (t->kind == TERM_CONSTRAINT) {
     print_value(p, " constraint of ", t->value);
     fputs(" in [", p->out), print_number(p, t->lo), fputs(", ", p->out), print_number(p, t->hi);
@@ -428,6 +437,9 @@ static void print_term(const Print *p, const MTerm *t) {
   print_value(p, " square of ", t->root);
   print_value(p, " after ", t->from);
   print_value(p, " until ", t->to);
+  print_value(p, " except ", t->around[0]);
+  print_value(p, " to ", t->around[1]);
+  if (t->around[0]) fprintf(p->out, " around events%u", t->except);
   fputc('\n', p->out);
 }
 
@@ -470,6 +482,7 @@ static void print_fit(const Print *p, const MFit *f) {
     else fprintf(p->out, "sample%u", d->column);
     fputc('\n', p->out);
   }
+  if (f->spikes != MODEL_NO_EVENTS) fprintf(p->out, "  drive spikes with events%d\n", f->spikes);
   for (uint32_t i = 0; i < f->free.n; i++) {
     fprintf(p->out, "  free %s", text_of(p, f->free.at[i].path));
     print_domain(p, &f->free.at[i].domain);

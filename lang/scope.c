@@ -105,6 +105,7 @@ const char *symbol_kind_text(const Checker *c, const Symbol *symbol) {
     case SYM_POPULATION: return symbol->ast && symbol->ast->kind == AST_ITEM ? "a signal" : "a population";
     case SYM_PORT: return "a port";
     case SYM_RECORDING: return "a recording";
+    case SYM_EVENTS: return "a list of events";
   }
   return "a name";
 }

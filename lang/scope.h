@@ -37,7 +37,8 @@ typedef enum {
   SYM_PART,       /* part: a use; its names stand in the scope as "na.g" */
   SYM_POPULATION, /* population (of a family: family whose members are these) */
   SYM_PORT,       /* ast: AstReceive */
-  SYM_RECORDING   /* recording: of a fit; its columns stand in the scope as "rec.V" */
+  SYM_RECORDING,  /* recording: of a fit; its columns stand in the scope as "rec.V" */
+  SYM_EVENTS      /* recording, event: a list of its events, "rec.s" */
 } SymKind;
 
 enum { FAMILY_AXES = 4 };
@@ -68,7 +69,10 @@ struct Symbol {
     Scope *module;
     MComponent *part;
     MPopulation *population;
-    const MRecording *recording;
+    struct {
+      const MRecording *recording;
+      uint32_t event;
+    };
   };
   const Ast *ast; /* the declaration */
   Scope *scope;   /* in which `ast` is read */

@@ -177,10 +177,23 @@ static bool column_used(const MFit *f, uint32_t column) {
       if (t->kind == TERM_RESIDUAL ? t->column == column : has_column(t->value, column)) return true;
     }
   }
+  for (uint32_t i = 0; i < f->data.events.n; i++)
+    if (f->data.events.at[i].crossings && f->data.events.at[i].column == column) return true;
+  return false;
+}
+
+static bool events_used(const MFit *f, uint32_t events) {
+  if (f->spikes == (int32_t)events) return true;
+  for (uint32_t i = 0; i < f->stages.n; i++)
+    for (uint32_t k = 0; k < f->stages.at[i]->terms.n; k++)
+      if (f->stages.at[i]->terms.at[k]->around[0] && f->stages.at[i]->terms.at[k]->except == events) return true;
   return false;
 }
 
 static void fit_warn(Session *s, const MFit *f) {
+  for (uint32_t i = 0; i < f->data.events.n; i++)
+    if (!events_used(f, i))
+      diag_recording_column_unused(s, f->data.events.at[i].span, name_str(s, f->data.name), name_str(s, f->data.events.at[i].name));
   for (uint32_t i = 0; i < f->data.columns.n; i++) {
     const MSweepColumn *column = &f->data.columns.at[i];
     if (!column->time && !column_used(f, i))

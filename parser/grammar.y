@@ -66,6 +66,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %token <word> WITHIN "within"
 %token <word> WHEN "when" AT "at" PEAK "peak" RATE "rate" OF "of" ABOVE "above" PER "per" AS "as" EVERY "every"
 %token <word> TO "to" AFTER "after" DURING "during" NO "no" SELF "self" MULTIPLE "multiple"
+%token <word> EVENTS "events" EXCEPT "except" AROUND "around"
 %token <word> FROM "from" STARTS "starts" STOCHASTIC "stochastic" SHA256 "sha256"
 
 %token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}"
@@ -95,7 +96,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %type <node> unit assignment reaction if_statement receive receive_arg spike above_opt on use population size_opt
 %type <node> place_opt connect link link_tail tail scope record of_opt every_opt run setting expect after_opt
 %type <node> during_opt send to_opt path initial domain interval simple label_expr range expr number postfix base arg
-%type <node> option column data free_item domain_opt minimize by starts_opt weight_opt
+%type <node> except_opt spike_name option column events data free_item domain_opt minimize by starts_opt weight_opt
 
 %%
 
@@ -155,6 +156,7 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
          | "signal" signal_items { $$ = MAKE(DECL, Decl, .what = $1, .items = $2); }
          | assignment
          | column
+         | events
          | reaction
          | if_statement
          | receive
@@ -170,6 +172,9 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
          | population
          | connect
          | "drive" postfix "with" expr tail
+             { $$ = MAKE(DRIVE, Drive, .target = $2, .source = $4, .binders = PART(Connect, $5)->binders,
+                         .cond = PART(Connect, $5)->cond, .settings = PART(Connect, $5)->settings); }
+         | "drive" spike_name "with" expr tail
              { $$ = MAKE(DRIVE, Drive, .target = $2, .source = $4, .binders = PART(Connect, $5)->binders,
                          .cond = PART(Connect, $5)->cond, .settings = PART(Connect, $5)->settings); }
          | subject_word path body_opt   { $$ = MAKE(SUBJECT, Subject, .what = $1, .component = $2, .settings = $3); }
@@ -262,6 +267,10 @@ assignment: expr "=" range { $$ = build_assign(p, @$, $1, ASSIGN_SET, $3); }
           ;
 /* in the braces of what reads a file: a column and its unit */
 column: expr ":" unit { $$ = MAKE(COLUMN, Column, .base = $1, .unit = $3); }
+      ;
+/* … and what stands in it as a list of times, or is found in a column */
+events: "events" name ":" unit { $$ = MAKE(EVENTS, Events, .name = $2, .unit = $4); }
+      | "events" name "=" expr { $$ = MAKE(EVENTS, Events, .name = $2, .source = $4); }
       ;
 reaction: expr "->" expr "at" expressions
             { $$ = MAKE(REACTION, Reaction, .left = $1, .right = $3, .rates = $5); }
@@ -416,9 +425,13 @@ free_item: label_expr domain_opt per_opt
 domain_opt: %empty      { $$ = NULL; }
           | "in" domain { $$ = $2; }
           ;
-minimize: "minimize" expr after_opt during_opt
-            { $$ = MAKE(MINIMIZE, Minimize, .value = $2, .after = $3, .during = $4); }
+minimize: "minimize" expr after_opt during_opt except_opt
+            { $$ = MAKE(MINIMIZE, Minimize, .value = $2, .after = $3, .during = $4, .except = PART(Minimize, $5)->except,
+                        .around = PART(Minimize, $5)->around); }
         ;
+except_opt: %empty                       { $$ = MAKE(MINIMIZE, Minimize, .value = NULL); }
+          | "except" range "around" expr { $$ = MAKE(MINIMIZE, Minimize, .except = $2, .around = $4); }
+          ;
 weight_opt: %empty        { $$ = NULL; }
           | "weight" expr { $$ = $2; }
           ;
@@ -512,12 +525,16 @@ arg_list: arg              { ONE($$, $1); }
         ;
 arg: range
    | name "=" range { $$ = MAKE(NAMED, Named, .name = $1, .value = $3); }
+   | spike_name
    ;
+/* the spikes of a neuron, where a fit speaks of them */
+spike_name: "spike" { $$ = MAKE(NAME, NameRef, .name = $1); }
+          ;
 
 /* Words that mean something only in their place are names elsewhere. */
 name: NAME | "cell" | "weight" | "signal" | "on" | "when" | "at" | "peak" | "rate" | "of" | "above" | "per" | "as"
     | "every" | "to" | "after" | "during" | "no" | "self" | "multiple" | "stochastic" | "sha256"
-    | "data" | "free" | "stage" | "validate" | "from" | "starts" | "force" | "towards"
+    | "data" | "free" | "stage" | "validate" | "from" | "starts" | "events" | "except" | "around" | "force" | "towards"
     ;
 
 %%

@@ -201,6 +201,7 @@ struct first_bad {
   const struct rt_march *march;
   uint64_t step;
   uint32_t state;
+  double value;
 };
 
 static bool bad_seen(void *context, uint64_t step, const double *states) {
@@ -209,9 +210,17 @@ static bool bad_seen(void *context, uint64_t step, const double *states) {
     if (!isfinite(states[(uint64_t)i * RT_BLOCK])) {
       b->step = step;
       b->state = i;
+      b->value = states[(uint64_t)i * RT_BLOCK];
       return false;
     }
   return true;
+}
+
+/* A likelihood of 0: at a spike of the recording the neuron has no rate. */
+static bool is_impossible(const struct first_bad *b) {
+  for (uint32_t t = 0; t < b->march->def->n_terms; t++)
+    if (b->march->def->terms[t].likelihood && b->march->def->terms[t].sum == b->state) return b->value == -INFINITY;
+  return false;
 }
 
 /* Where the first start first goes wrong. */
@@ -223,6 +232,12 @@ static int stage_diverges(struct rt_fit *f, const struct rt_stage_end *g) {
       if (b.step == UINT64_MAX) continue;
       const struct nsl_class *c = &f->s->program->classes[b.march->def->class_index];
       const struct nsl_sweep *sweep = f->traces[f->fitted[k]].def;
+      if (is_impossible(&b))
+        return rt_fail_at(NSL_ENUMBER, g->def->place,
+                          "the recording has a spike at %.12g ms of %s%s%s, where the model cannot fire at any start: there its rate is "
+                          "0, or it is refractory; a shorter hold, or a larger rate, makes it possible",
+                          (double)b.step * f->s->dt, sweep->path, sweep->name && *sweep->name ? ", sweep " : "",
+                          sweep->name ? sweep->name : "");
       return rt_fail_at(NSL_ENUMBER, g->def->place,
                         "the model diverges at every start: at the first one %s is no finite number at %.12g ms of %s%s%s; narrower "
                         "bounds, or a smaller dt, may help",

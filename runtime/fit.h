@@ -112,6 +112,8 @@ bool rt_stage_has_products(const struct rt_fit *f, const struct nsl_stage *stage
 int rt_stage_product(const struct rt_stage_at *at, uint32_t places, const double *x, const double *vectors, struct rt_points *ret,
                      double *ret_products);
 double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, bool validation);
+/* What a term's sum is divided by: its weight; of a likelihood nothing. */
+double rt_term_divisor(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, bool validation);
 
 /* ---- fit_thin.c: dropout */
 int rt_thin_make(struct rt_fit *f, const struct nsl_stage *stage);

@@ -40,18 +40,18 @@ static bool is_missing(const char *field) {
   return false;
 }
 
-static int csv_find(const struct nsl_data *file, const struct rt_csv_file *f, const struct nsl_sweep_column *c, uint64_t *ret) {
+static int csv_find(const struct nsl_data *file, const struct rt_csv_file *f, const char *name, const char *place, uint64_t *ret) {
   char all[300] = "";
   uint64_t n = 0;
   for (uint64_t i = 0; i < f->n_names; i++)
-    if (strcmp(f->names[i], c->name) == 0 && n++ == 0) *ret = i;
+    if (strcmp(f->names[i], name) == 0 && n++ == 0) *ret = i;
   if (n == 1) return 0;
   if (n > 1)
-    return rt_fail_at(NSL_EINPUT, file->place, "%s has %llu columns `%s`", file->path, (unsigned long long)n, c->name);
+    return rt_fail_at(NSL_EINPUT, file->place, "%s has %llu columns `%s`", file->path, (unsigned long long)n, name);
   for (uint64_t i = 0; i < f->n_names && strlen(all) < 200; i++)
     snprintf(all + strlen(all), sizeof all - strlen(all), "%s%.60s", i ? ", " : "", f->names[i]);
-  return rt_fail_at(NSL_EINPUT, c->place && *c->place ? c->place : file->place, "%s has no column `%s`; its columns: %s",
-                    file->path, c->name, all);
+  return rt_fail_at(NSL_EINPUT, place && *place ? place : file->place, "%s has no column `%s`; its columns: %s", file->path, name,
+                    all);
 }
 
 static int csv_line(const struct nsl_recording *rec, const struct nsl_data *file, struct rt_csv_file *f, const uint64_t *at,
@@ -74,6 +74,26 @@ static int csv_line(const struct nsl_recording *rec, const struct nsl_data *file
     if (e) return e;
     to[line] = value * column->unit_scale;
   }
+  for (uint32_t k = 0; k < rec->n_events; k++) {
+    const struct nsl_sweep_events *events = &rec->events[k];
+    const char *text = events->column == NSL_NONE ? fields[at[rec->n_columns + k]] : "";
+    double value = NAN;
+    int e = is_missing(text) ? 0 : rt_csv_value(file, f, line, events->name, text, &value);
+    if (e) return e;
+    if (!is_missing(text)) t->events[k].times[t->events[k].n++] = value * events->unit_scale;
+  }
+  return 0;
+}
+
+/* Lists whose times the file holds: each in a column of its own, as long as it is. */
+static int csv_events(struct rt_sim *s, const struct nsl_recording *rec, const struct nsl_data *file, const struct rt_csv_file *f,
+                      uint64_t *at, struct rt_trace *t) {
+  for (uint32_t k = 0; k < rec->n_events; k++) {
+    if (rec->events[k].column != NSL_NONE) continue;
+    int e = csv_find(file, f, rec->events[k].name, rec->events[k].place, &at[k]);
+    if (e) return e;
+    if (!(t->events[k].times = rt_alloc(&s->mem, f->n_lines, sizeof(double)))) return NSL_EMEMORY;
+  }
   return 0;
 }
 
@@ -82,16 +102,17 @@ static int trace_csv(struct rt_sim *s, const struct nsl_recording *rec, const st
   struct rt_csv_file f;
   bool timed = false;
   int e = rt_csv_read(s, file, path, &f);
-  uint64_t *at = rt_alloc(&s->mem, rec->n_columns + 1, sizeof *at);
+  uint64_t *at = rt_alloc(&s->mem, (uint64_t)rec->n_columns + rec->n_events + 1, sizeof *at);
   if (e || !at) return e ? e : NSL_EMEMORY;
   for (uint32_t c = 0; !e && c < rec->n_columns; c++) {
-    e = csv_find(file, &f, &rec->columns[c], &at[c]);
+    e = csv_find(file, &f, rec->columns[c].name, rec->columns[c].place, &at[c]);
     timed |= rec->columns[c].time;
     if (!rec->columns[c].time && !(t->values[c] = rt_alloc(&s->mem, f.n_lines, sizeof(double)))) return NSL_EMEMORY;
   }
   if (!e && !timed)
     e = rt_fail_at(NSL_EINPUT, rec->place, "%s: a CSV file has no rate; one of the columns of `%s` must be its time, such as t : ms",
                    file->path, rec->name);
+  if (!e) e = csv_events(s, rec, file, &f, at + rec->n_columns, t);
   char **fields = rt_alloc(&s->mem, f.n_names + 1, sizeof *fields);
   t->times = rt_alloc(&s->mem, f.n_lines, sizeof *t->times);
   if (!e && (!fields || !t->times)) e = NSL_EMEMORY;
@@ -110,9 +131,9 @@ static const char *time_name(const struct nsl_recording *rec) {
 }
 
 /* They rise; from 0 on. */
-static int times_check(const struct nsl_recording *rec, struct rt_trace *t) {
+static int times_check(const struct nsl_recording *rec, struct rt_trace *t, double *ret_begin) {
   char why[120];
-  double first = t->n ? t->times[0] : 0;
+  double first = *ret_begin = t->n ? t->times[0] : 0;
   if (t->n < 2)
     return rt_fail_at(NSL_EINPUT, t->def->place, "%s: a sweep of %llu sample%s has no duration", t->def->path,
                       (unsigned long long)t->n, t->n == 1 ? "" : "s");
@@ -145,13 +166,16 @@ int rt_trace_read(struct rt_sim *s, const struct nsl_recording *rec, const struc
   const char *path = rt_data_file(s, &file);
   if (!path) return NSL_EINPUT;
   ret->values = rt_alloc(&s->mem, rec->n_columns + 1, sizeof *ret->values);
-  if (!ret->values) return NSL_EMEMORY;
+  ret->events = rt_alloc(&s->mem, rec->n_events + 1, sizeof *ret->events);
+  if (!ret->values || !ret->events) return NSL_EMEMORY;
+  double begin = 0;
   int e = 0;
   switch ((enum nsl_sweep_form)rec->form) {
     case NSL_SWEEPS_CSV: e = trace_csv(s, rec, &file, path, ret); break;
     case NSL_SWEEPS_HDF5: e = rt_trace_h5(s, rec, &file, path, ret); break;
     case NSL_SWEEPS_NWB: e = rt_trace_nwb(s, rec, &file, path, ret); break;
   }
-  if (!e) e = times_check(rec, ret);
+  if (!e) e = times_check(rec, ret, &begin);
+  if (!e) e = rt_events_make(s, rec, begin, ret);
   return e ? e : steps_count(s, ret);
 }

@@ -6,6 +6,10 @@
 
 #include "runtime/data.h"
 
+struct rt_events { /* rising */
+  double *times; /* ms from the first sample, in (0, the end of the last step] */
+  uint64_t n;
+};
 struct rt_trace { /* a sweep */
   const struct nsl_sweep *def;
   uint64_t n;      /* samples, at least 2 */
@@ -13,12 +17,20 @@ struct rt_trace { /* a sweep */
   double **values; /* by column of the recording: coherent units, NaN where the file has none; NULL: the column of times */
   uint64_t *rows;  /* line or row of each sample, as it is said to people; NULL: counted from 1 */
   uint64_t n_steps;
+  struct rt_events *events; /* by list of the recording */
 };
 
 /* fit_data.c. Allocates in s->mem. */
 int rt_trace_read(struct rt_sim *s, const struct nsl_recording *rec, const struct nsl_sweep *sweep, struct rt_trace *ret);
 int rt_trace_fail(const struct nsl_sweep *sweep, const struct rt_trace *t, uint64_t sample, const char *column,
                   const char *what); /* with file, sweep, row and column */
+/* fit_events.c. The lists of a sweep, from what the file holds (t->events, in its own time, which begins at `begin`) and from its
+ * columns. */
+int rt_events_make(struct rt_sim *s, const struct nsl_recording *rec, double begin, struct rt_trace *t);
+/* How many lie in each step: in (T - dt, T]. one: more than one is an error with its place. */
+int rt_sample_events(const struct nsl_recording *rec, const struct rt_trace *t, uint32_t list, double dt, bool one, double *ret);
+/* A list whose times the file holds, for messages and units as a column. */
+struct nsl_sweep_column rt_events_column(const struct nsl_sweep_events *e);
 /* fit_h5.c: a group of datasets, or a sweep of an NWB file. Times are not yet checked, nor counted from the first. */
 int rt_trace_h5(struct rt_sim *s, const struct nsl_recording *rec, const struct nsl_data *file, const char *path,
                 struct rt_trace *ret);
@@ -55,6 +67,8 @@ struct rt_weighing {
   uint32_t given;           /* column of a residual's trace; NSL_NONE: no residual, */
   uint64_t lag;             /* and its steps; */
   double fast;              /* change that halves the weight's root, in coherent units per ms */
+  const struct rt_events *except; /* times around these do not count: from `after[0]` to `after[1]` behind each; or NULL */
+  double after[2];
 };
 double rt_sample_weight(const struct rt_trace *t, const struct rt_weighing *w, double dt, double *ret); /* gives the sum */
 

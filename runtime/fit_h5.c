@@ -74,6 +74,44 @@ static int group_column(struct rt_sim *s, const struct nsl_data *file, hid_t gro
   return e;
 }
 
+static uint64_t number_at_end(const char *name) {
+  size_t n = strlen(name), k = n;
+  while (k && name[k - 1] >= '0' && name[k - 1] <= '9') k--;
+  return k < n && n - k < 18 ? strtoull(name + k, NULL, 10) : UINT64_MAX;
+}
+
+struct of_row { /* the dataset of a group whose name ends in a number */
+  uint64_t row;
+  char name[200];
+};
+
+static herr_t row_seen(hid_t group, const char *name, const H5L_info_t *info, void *context) {
+  struct of_row *q = context;
+  (void)group, (void)info;
+  if (number_at_end(name) == q->row && !*q->name) snprintf(q->name, sizeof q->name, "%.190s", name);
+  return 0;
+}
+
+/* A list of times: a dataset; or, where the sweep is a row of others, that of the row in a group of them, "rep_3". */
+static int group_events(struct rt_sim *s, const struct nsl_data *file, hid_t group, const struct nsl_sweep_events *def, uint64_t row,
+                        struct rt_events *ret) {
+  struct of_row q = {.row = row};
+  struct rt_h5_set set;
+  struct nsl_sweep_column column = rt_events_column(def);
+  H5O_info_t info;
+  bool lists = H5Lexists(group, def->name, H5P_DEFAULT) > 0 && H5Oget_info_by_name(group, def->name, &info, H5P_DEFAULT) >= 0 &&
+               info.type == H5O_TYPE_GROUP;
+  hid_t in = lists ? H5Gopen2(group, def->name, H5P_DEFAULT) : -1;
+  if (lists && row != UINT64_MAX) H5Literate(in, H5_INDEX_NAME, H5_ITER_INC, NULL, row_seen, &q);
+  if (*q.name) column.name = q.name;
+  int e = lists && !*q.name ? rt_fail_at(NSL_EINPUT, def->place, "%s, sweep %s: `%s` is a group, and no list in it is that of a row",
+                                         file->path, file->population, def->name)
+                            : group_column(s, file, lists ? in : group, &column, lists ? UINT64_MAX : row, &set);
+  if (lists) H5Gclose(in);
+  if (!e) *ret = (struct rt_events){set.values, set.n};
+  return e;
+}
+
 static int group_read(struct rt_sim *s, const struct nsl_recording *rec, const struct nsl_data *file, hid_t group, uint64_t row,
                       struct rt_trace *t) {
   for (uint32_t c = 0; c < rec->n_columns; c++) {
@@ -83,6 +121,10 @@ static int group_read(struct rt_sim *s, const struct nsl_recording *rec, const s
     if (e) return e;
     if (rec->columns[c].time) t->times = one.values;
     else t->values[c] = one.values;
+  }
+  for (uint32_t k = 0; k < rec->n_events; k++) {
+    int e = rec->events[k].column == NSL_NONE ? group_events(s, file, group, &rec->events[k], row, &t->events[k]) : 0;
+    if (e) return e;
   }
   if (t->times) return 0;
   double step = step_of(group);
@@ -139,12 +181,6 @@ struct search {
 
 static const char *const folders[] = {"acquisition", "stimulus/presentation"};
 enum { N_FOLDERS = sizeof folders / sizeof *folders };
-
-static uint64_t number_at_end(const char *name) {
-  size_t n = strlen(name), k = n;
-  while (k && name[k - 1] >= '0' && name[k - 1] <= '9') k--;
-  return k < n && n - k < 18 ? strtoull(name + k, NULL, 10) : UINT64_MAX;
-}
 
 /* sweep_number as attribute or dataset; else the number at the end of the name. */
 static uint64_t number_of_series(hid_t series, const char *name) {

@@ -34,11 +34,15 @@ static int lag_find(struct rt_fit *f, struct rt_march *m) {
 }
 
 /* Where term t counts in a sweep. */
-static struct rt_weighing weighing_of(struct rt_fit *f, const struct rt_march *m, uint32_t t, uint32_t *columns) {
+static struct rt_weighing weighing_of(struct rt_fit *f, const struct rt_march *m, const struct rt_trace *trace, uint32_t t,
+                                      uint32_t *columns) {
   const struct nsl_term *term = &m->def->terms[t];
   struct rt_weighing w = {.from = rt_value(f->s, term->from, -INFINITY), .to = rt_value(f->s, term->to, INFINITY),
                           .columns = columns, .given = NSL_NONE, .lag = m->lag, .fast = 20};
   if (term->residual) w.given = term->column;
+  if (term->except != NSL_NONE) w.except = &trace->events[term->except];
+  w.after[0] = rt_value(f->s, term->except_from, 0);
+  w.after[1] = rt_value(f->s, term->except_to, 0);
   for (uint32_t k = 0; k < m->def->n_samples; k++) {
     const struct nsl_sample *sample = &m->def->samples[k];
     if (sample->kind == NSL_SAMPLE_AT && (sample->term == t || sample->term == NSL_NONE)) columns[w.n_columns++] = sample->column;
@@ -54,11 +58,12 @@ static int sample_make(struct rt_fit *f, struct rt_march *m, const struct nsl_sa
     case NSL_SAMPLE_MEAN: return rt_sample_mean(rec, t, def->column, dt, false, ret);
     case NSL_SAMPLE_TRACE: return rt_sample_mean(rec, t, def->column, dt, true, ret);
     case NSL_SAMPLE_AT: rt_sample_at(t, def->column, dt, ret); return 0;
+    case NSL_SAMPLE_EVENTS: return rt_sample_events(rec, t, def->column, dt, def->column == f->def->spikes, ret);
     case NSL_SAMPLE_CHANGE: rt_sample_change(t, def->column, dt, m->lag, ret); return 0;
     case NSL_SAMPLE_WEIGHT: {
       uint32_t *columns = rt_alloc(&f->s->build_mem, m->def->n_samples, sizeof *columns);
       if (!columns) return NSL_EMEMORY;
-      struct rt_weighing of = weighing_of(f, m, def->term, columns);
+      struct rt_weighing of = weighing_of(f, m, t, def->term, columns);
       w->weight[def->term] = rt_sample_weight(t, &of, dt, ret);
       return 0;
     }

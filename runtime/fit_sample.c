@@ -106,6 +106,17 @@ static void residual_weights(const struct rt_trace *t, const struct rt_weighing 
   }
 }
 
+/* Where what is compared reaches into the time around an event: at the step's end, of a residual also `lag` steps before. */
+static void leave_out(const struct rt_trace *t, const struct rt_weighing *w, double dt, double *ret) {
+  uint64_t behind = 0;
+  double close = 1e-6 * dt, back = w->given == NSL_NONE ? 0 : (double)w->lag * dt;
+  for (uint64_t k = 0; k < t->n_steps; k++) {
+    double time = (double)(k + 1) * dt;
+    while (behind < w->except->n && w->except->times[behind] + w->after[1] + back < time - close) behind++;
+    for (uint64_t i = behind; i < w->except->n && w->except->times[i] + w->after[0] <= time + close; i++) ret[k] = 0;
+  }
+}
+
 double rt_sample_weight(const struct rt_trace *t, const struct rt_weighing *w, double dt, double *ret) {
   double sum = 0, close = 1e-6 * dt;
   for (uint64_t k = 0; k < t->n_steps; k++) {
@@ -118,6 +129,7 @@ double rt_sample_weight(const struct rt_trace *t, const struct rt_weighing *w, d
       if (!isfinite(at_from(t, w->columns[c], (double)(k + 1) * dt, close, &near))) ret[k] = 0;
   }
   if (w->given != NSL_NONE) residual_weights(t, w, dt, ret);
+  if (w->except) leave_out(t, w, dt, ret);
   for (uint64_t k = 0; k < t->n_steps; k++) sum += ret[k];
   return sum;
 }

@@ -45,6 +45,10 @@ double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uin
 
 uint32_t rt_stage_values(const struct rt_stage_at *at) { return rt_stage_terms(at->f, at->stage) + (at->l2 > 0); }
 
+double rt_term_divisor(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, bool validation) {
+  return rt_stage_term(f, stage, k, NULL, NULL)->likelihood ? 1 : rt_term_weight(f, stage, k, validation);
+}
+
 /* ---- tasks */
 
 struct plan { /* tasks by march of the stage, by sweep, by block */
@@ -145,7 +149,7 @@ static void derivatives_make(const struct place *p, double *loss) {
   uint32_t k = 0;
   for (uint32_t m = 0; m < stage->n_marches; m++)
     for (uint32_t t = 0; t < f->def->marches[stage->marches[m]].n_terms; t++, k++) {
-      double factor = f->G[stage->slopes[k]] / rt_term_weight(f, stage, k, false);
+      double factor = f->G[stage->slopes[k]] / rt_term_divisor(f, stage, k, false);
       for (uint32_t s = 0; s < p->plan->n_sweeps; s++) derivatives_add(p, values_of(p, m, s, t), s, factor);
     }
   for (uint32_t i = 0; i < p->n; i++)
@@ -166,7 +170,7 @@ static double slope_along(const struct place *p, uint32_t k) {
       uint32_t bend = stage->bends[bend_at(n, i, k)];
       double change = 0;
       for (uint32_t s = 0; bend != NSL_NONE && s < p->plan->n_sweeps; s++) change += values_of(p, m, s, t)[RT_BLOCK];
-      if (bend != NSL_NONE) sum += f->G[bend] * change / rt_term_weight(f, stage, i, false);
+      if (bend != NSL_NONE) sum += f->G[bend] * change / rt_term_divisor(f, stage, i, false);
     }
   return sum;
 }
@@ -178,7 +182,7 @@ static void product_make(const struct place *p, double *loss) {
   memset(p->product, 0, p->n * sizeof *p->product);
   for (uint32_t m = 0; m < stage->n_marches; m++)
     for (uint32_t t = 0; t < f->def->marches[stage->marches[m]].n_terms; t++, k++) {
-      double weight = rt_term_weight(f, stage, k, false), slope = f->G[stage->slopes[k]] / weight, along = slope_along(p, k) / weight;
+      double weight = rt_term_divisor(f, stage, k, false), slope = f->G[stage->slopes[k]] / weight, along = slope_along(p, k) / weight;
       for (uint32_t s = 0; s < p->plan->n_sweeps; s++) {
         const double *second = values_of(p, m, s, t) + 2 * RT_BLOCK, *gradient = second + (uint64_t)n * RT_BLOCK;
         for (uint64_t i = 0; i < n; i++)
@@ -207,7 +211,7 @@ static int place_value(const struct place *p, double *means, double *ret_loss) {
     for (uint32_t t = 0; t < f->def->marches[stage->marches[m]].n_terms; t++, k++) {
       double sum = 0;
       for (uint32_t s = 0; s < p->plan->n_sweeps; s++) sum += *values_of(p, m, s, t);
-      means[k] = sum / rt_term_weight(f, stage, k, p->at->validation);
+      means[k] = sum / rt_term_divisor(f, stage, k, p->at->validation);
       if (!isfinite(means[k])) means[k] = INFINITY;
     }
   int e = objective_run(p, means, ret_loss);

@@ -245,7 +245,7 @@ static Sums sums_of(const GradFit *g, uint32_t at, int64_t lanes, double **ret_w
   s.sums = quads(g->arena, s.n_terms * (uint64_t)lanes);
   *ret_weights = NEW_ARRAY(g->arena, double, s.n_terms + 1);
   for (uint32_t k = 0; k < s.n_terms; k++)
-    (*ret_weights)[k] = g->backend->rt_term_weight(g->fit, &g->fit->def->stages[at], k, false);
+    (*ret_weights)[k] = g->backend->rt_term_divisor(g->fit, &g->fit->def->stages[at], k, false);
   return s;
 }
 
