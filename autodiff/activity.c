@@ -24,7 +24,7 @@ static bool depend_once(AdActive *w, const IrKernel *k, bool *v, bool *ret_more)
     bool *at = slot ? place(w, w->depends, slot) : NULL;
     carries |= carry_more(k, ins, v);
     if (ins->op == IR_LOAD) v[i] = slot->kind == SLOT_PARAM ? slot->index < w->n_params : at && *at;
-    for (int j = 0; j < ir_ops[ins->op].arity; j++) v[i] |= v[ins->arg[j]];
+    for (int j = ad_first_arg((IrOp)ins->op); j < ir_ops[ins->op].arity; j++) v[i] |= v[ins->arg[j]];
     v[i] &= ins->type != IR_BOOL;
     if (ins->op != IR_STORE || !at || !v[i] || *at) continue;
     *at = *ret_more = true;
@@ -49,7 +49,7 @@ static bool reach_once(AdActive *w, const IrKernel *k, bool *v, bool *ret_more) 
     bool *at = ins->op == IR_LOAD || ins->op == IR_STORE ? place(w, w->reaches, &k->slots.at[ins->slot]) : NULL;
     if (ins->op == IR_STORE) v[i] = at && *at;
     if (v[i] && ins->op == IR_LOAD && at && !*at) *at = *ret_more = true;
-    for (int j = 0; v[i] && j < ir_ops[ins->op].arity; j++)
+    for (int j = ad_first_arg((IrOp)ins->op); v[i] && j < ir_ops[ins->op].arity; j++)
       if (k->ins.at[ins->arg[j]].type == IR_REAL) v[ins->arg[j]] = true;
   }
   return carries;
@@ -74,6 +74,14 @@ AdActive ad_active(Arena *a, const IrMarchForm *plain, uint32_t n_params, const 
     reach(&w, plain->march, a, &more);
   }
   return w;
+}
+
+bool *ad_depends(const AdActive *w, const IrKernel *k, Arena *a) {
+  bool more;
+  AdActive same = *w;
+  same.depends = NEW_ARRAY(a, bool, w->n_states + w->n_rings + 1);
+  for (uint32_t i = 0; i < w->n_states + w->n_rings; i++) same.depends[i] = w->depends[i];
+  return depend(&same, k, a, &more);
 }
 
 bool ad_active_slot(const AdActive *w, const IrSlot *slot) {

@@ -34,6 +34,9 @@ bool *ad_steady(const IrKernel *k, Arena *a); /* by instruction: the same in eve
 /* Both passes of it for the instructions of one kernel from `from` on; those before keep their bits */
 IrKernel *ad_tidy_from(const IrKernel *k, IrVal from, Arena *out, Session *s);
 
+/* Solutions are their values (IR_SOLVED): the derivatives of the kernel that this gives are those of the way to them. */
+IrKernel *ad_solved(const IrKernel *k, Arena *out, Session *s);
+
 /* ---- forward.c */
 /* `begin` and `march` with the derivatives by PARAM 0 … n_params-1 of all states that depend on them. State i has its own by
  * parameter k at n_states + i * n_params + k; rings likewise. */

@@ -8,7 +8,7 @@
  * Loops (adaptive steps) carry the derivatives of what they carry: the derivative is that of the program that runs, choice of
  * steps included. */
 #include "autodiff/ad.h"
-#include "autodiff/linear.h"
+#include "autodiff/reverse.h"
 #include "ir/algebra.h"
 #include "ir/pass.h"
 #include "lang/diag.h"
@@ -177,10 +177,19 @@ static void stores_end(Forward *w) {
 
 static const IrVal *derivatives_of(Forward *w, IrVal old) { return w->known[old] ? w->known[old] : params_new(w); }
 
-/* ---- loops: the derivatives of what is carried are carried; all of them, if any may be there */
+/* ---- loops: the derivatives of what is carried are carried, by all parameters, if it depends on any */
+
+static bool *depends_of(Forward *w) {
+  const AdForward *f = w->f;
+  AdActive all = {.n_params = f->n_free ? f->n_free : f->n_params, .n_states = f->n_states, .n_rings = f->n_rings};
+  all.depends = NEW_ARRAY(w->b->arena, bool, f->n_states + f->n_rings + 1);
+  for (uint32_t i = 0; i < (f->n_states + f->n_rings) * f->n_params; i++) all.depends[i / f->n_params] |= f->depends[i];
+  return ad_depends(&all, w->r.in, w->b->arena);
+}
 
 static void loop_begin(Forward *w, IrVal at) {
   const IrKernel *k = w->r.in;
+  const bool *depends = depends_of(w);
   bool *any = NEW_ARRAY(w->b->arena, bool, w->f->n_params + 1);
   for (uint32_t i = 0; i < (w->f->n_states + w->f->n_rings) * w->f->n_params; i++)
     any[i % w->f->n_params] |= w->f->depends[i];
@@ -190,7 +199,7 @@ static void loop_begin(Forward *w, IrVal at) {
   for (IrVal i = at + 1; k->ins.at[i].op == IR_CARRY; i++) {
     const IrVal *had = derivatives_of(w, k->ins.at[i].arg[0]);
     w->inner[i] = params_new(w);
-    for (uint32_t j = 0; k->ins.at[i].type == IR_REAL && j < w->f->n_params; j++)
+    for (uint32_t j = 0; depends[i] && j < w->f->n_params; j++)
       if (any[j]) w->inner[i][j] = had[j] != IR_NONE ? had[j] : ir_const(w->b, 0, dim_by(w, k->ins.at[i].dim, j));
   }
   ir_rewrite_copy(&w->r, at);
@@ -200,8 +209,8 @@ static void loop_carry(Forward *w, IrVal at) {
   ir_rewrite_copy(&w->r, at);
   for (uint32_t j = 0; j < w->f->n_params; j++)
     if (w->inner[at][j] != IR_NONE) w->inner[at][j] = ir_carry(w->b, w->inner[at][j]);
-  w->known[at] = w->inner[at];
-  w->active[at] = w->r.in->ins.at[at].type == IR_REAL;
+  for (uint32_t j = 0; j < w->f->n_params; j++) w->active[at] |= w->inner[at][j] != IR_NONE;
+  if (w->active[at]) w->known[at] = w->inner[at];
 }
 
 /* What the derivatives of all carried values are in the next turn: before the first `next`, as nothing may stand between them. */
@@ -251,7 +260,8 @@ static void walk(Forward *w, IrVal i) {
   }
   ir_rewrite_copy(&w->r, i);
   if (ins->op == IR_LOAD) load(w, i);
-  for (int j = 0; ins->type == IR_REAL && j < ir_ops[ins->op].arity; j++) w->active[i] |= w->active[ins->arg[j]];
+  for (int j = ad_first_arg((IrOp)ins->op); ins->type == IR_REAL && j < ir_ops[ins->op].arity; j++)
+    w->active[i] |= w->active[ins->arg[j]];
 }
 
 IrKernel *ad_forward_kernel(AdForward *f, const IrKernel *k, Name name) {

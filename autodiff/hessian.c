@@ -7,6 +7,9 @@
  *
  * with the slopes L_k of the objective, its second derivatives L_kj (ir/lower_fit.c) and the terms' gradients g_k.
  *
+ * Solutions of equations (backward Euler) have their first derivatives by the implicit function theorem, whose formula holds one
+ * order only; here they are what Newton's method made of them, and all of that is differentiated.
+ *
  * Needs Session.second_derivatives: what a caller has not asked for is not made. A march that has no second derivative gets
  * none; whoever asks for it at run time is told. */
 #include "autodiff/ad.h"
@@ -28,8 +31,11 @@ static void clean(Session *s, Arena *a, IrMarchForm *form) {
 }
 
 void ad_hessian(AdForward *f, IrMarch *m, const bool *sums, int effort) {
+  IrMarch way = *m;
+  way.plain.begin = ad_solved(m->plain.begin, f->arena, f->s);
+  way.plain.march = ad_solved(m->plain.march, f->arena, f->s);
   f->quiet = true;
-  IrMarchForm tangent = ad_direction(f, m, false);
+  IrMarchForm tangent = ad_direction(f, &way, false);
   if (!tangent.march) return;
   clean(f->s, f->arena, &tangent);
   bool *slopes = NEW_ARRAY(f->arena, bool, tangent.n_states + 1);

@@ -11,6 +11,8 @@ typedef struct {
   bool unless, gone;
 } AdLink;
 typedef VEC(uint32_t) AdLinkList;
+/* The first argument that has a derivative, if any has. */
+static inline int ad_first_arg(IrOp op) { return op == IR_SOLVED; }
 typedef struct {
   IrBuild *b;
   const IrKernel *k;    /* vertices: its instructions, then others (ad_linear_other) */

@@ -11,6 +11,7 @@ typedef struct {
   bool *depends, *reaches;              /* by state, then by ring */
 } AdActive;
 AdActive ad_active(Arena *a, const IrMarchForm *plain, uint32_t n_params, const bool *sums);
+bool *ad_depends(const AdActive *w, const IrKernel *k, Arena *a); /* by instruction, whether it reaches a sum or not */
 bool ad_active_slot(const AdActive *w, const IrSlot *slot); /* of a state or a ring */
 bool *ad_active_values(const AdActive *w, const IrKernel *k, Arena *a); /* by instruction; a store: of what it stores */
 

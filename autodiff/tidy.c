@@ -115,6 +115,20 @@ static IrKernel *contract_kernel(const IrKernel *k, Arena *out, Session *s) {
 
 IrModule *ad_pass_contract(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, contract_kernel); }
 
+/* ---- solved: behind all derivatives a solution is its value */
+
+IrKernel *ad_solved(const IrKernel *k, Arena *out, Session *s) {
+  IrRewrite r = ir_rewrite(k, out, s);
+  for (IrVal i = 0; i < k->ins.n; i++) {
+    ir_rewrite_at(&r, i);
+    if (k->ins.at[i].op == IR_SOLVED) r.map[i] = ir_rewrite_arg(&r, i, 0);
+    else ir_rewrite_copy(&r, i);
+  }
+  return r.b.k;
+}
+
+IrModule *ad_pass_solved(const IrModule *in, Arena *out, Session *s) { return ir_map_kernels(in, out, s, ad_solved); }
+
 IrKernel *ad_tidy_from(const IrKernel *k, IrVal from, Arena *out, Session *s) {
   return contract_from(reciprocals_from(k, from, out, s), from, out, s);
 }

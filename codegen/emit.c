@@ -9,7 +9,7 @@
 typedef enum {
   LOW_CONST, LOW_LOAD, LOW_TAKE, LOW_STORE, LOW_CHECK, LOW_TIME, LOW_DT,
   LOW_BIN, LOW_FCMP, LOW_FNEG, LOW_NOT, LOW_SELECT, LOW_PICK, LOW_CLIP, LOW_HEAVISIDE,
-  LOW_INTRIN, LOW_CALL, LOW_DRAW, LOW_NOISE, LOW_LOOP, LOW_CARRY, LOW_NEXT, LOW_AGAIN
+  LOW_FIRST, LOW_INTRIN, LOW_CALL, LOW_DRAW, LOW_NOISE, LOW_LOOP, LOW_CARRY, LOW_NEXT, LOW_AGAIN
 } Low;
 typedef struct {
   Low how;
@@ -33,6 +33,7 @@ typedef struct {
 #define L_PICK(p) {LOW_PICK, LLVMReal##p, NULL}
 #define L_CLIP {LOW_CLIP, 0, NULL}
 #define L_HEAVISIDE {LOW_HEAVISIDE, 0, NULL}
+#define L_FIRST {LOW_FIRST, 0, NULL}
 #define L_INTRIN(name) {LOW_INTRIN, 0, #name}
 #define L_CALL(f) {LOW_CALL, 0, "nslm_" #f}
 #define L_DRAW(f) {LOW_DRAW, 0, "nslm_" #f}
@@ -291,6 +292,7 @@ static LLVMValueRef lower(Emit *e, IrVal at, const IrIns *ins, LLVMValueRef *arg
     case LOW_PICK: return pick(e, (LLVMRealPredicate)low->code, arg[0], arg[1]);
     case LOW_CLIP: return pick(e, LLVMRealOLT, arg[2], pick(e, LLVMRealOGT, arg[1], arg[0]));
     case LOW_HEAVISIDE: return heaviside(e, arg[0]);
+    case LOW_FIRST: return arg[0];
     case LOW_INTRIN: return intrinsic(e, low->name, arg, n);
     case LOW_CALL: return math_call(e, low->name, arg, n);
     case LOW_DRAW: return draw_call(e, low->name, ins->slot, arg, n);

@@ -184,15 +184,48 @@ typedef struct {
   SolveStage at; /* x: as Newton's method has it */
   IrVal *from;   /* by state: the beginning of the step */
   IrVal left, h, turn;
+  bool fit;
 } Newton;
+
+/* ---- in fits: derivatives of the solution, not of the way to it. With x the solution and A = 1/h - J there,
+ *   A dx = d from / h + f_p dp,
+ * which is what one correction more, at x, with x and A as given numbers, has as its derivative. What Newton's method does before carries
+ * no derivatives at all. */
+
+static IrVal given(Newton *w, IrVal v) { return w->fit ? ir_op2(&w->v->b, IR_SOLVED, v, alg_zero_like(&w->v->b, v)) : v; }
+
+static void solution(Newton *w, IrVal *x) {
+  Solve *v = w->v;
+  IrBuild *b = &v->b;
+  IrVal *slope = NEW_ARRAY(b->arena, IrVal, v->n + 1), *change = NEW_ARRAY(b->arena, IrVal, v->n + 1);
+  SolveStage at = w->at;
+  at.x = NEW_ARRAY(b->arena, IrVal, v->n + 1);
+  for (uint32_t i = 0; i < v->n; i++) at.x[i] = v->stepped[i] ? given(w, x[i]) : w->at.x[i];
+  solve_slopes(v, &at, slope);
+  IrVal rate = alg_div(b, alg_num(b, 1), w->h);
+  Matrix m = matrix_of(v, &at, slope, rate);
+  for (uint32_t p = 0; p < m.n * m.n; p++)
+    if (m.a[p] != IR_NONE) m.a[p] = given(w, m.a[p]);
+  for (uint32_t p = 0; p < m.n; p++) {
+    m.inverse[p] = given(w, m.inverse[p]);
+    change[p] = alg_fma(b, alg_sub(b, w->from[m.state[p]], at.x[m.state[p]]), rate, slope[m.state[p]]);
+  }
+  substitute(&m, change);
+  for (uint32_t p = 0; p < m.n; p++) {
+    uint32_t i = m.state[p];
+    x[i] = ir_op2(b, IR_SOLVED, x[i], alg_add(b, at.x[i], change[p]));
+  }
+}
 
 static void newton_begin(Newton *w) {
   Solve *v = w->v;
   IrBuild *b = &v->b;
   IrVal none = alg_num(b, 0);
+  IrVal *first = NEW_ARRAY(b->arena, IrVal, v->n + 1);
+  for (uint32_t i = 0; i < v->n; i++) first[i] = v->stepped[i] ? given(w, v->old[i]) : v->old[i];
   ir_loop(b, TURNS, ir_always(b));
   for (uint32_t i = 0; i < v->n; i++) {
-    w->at.x[i] = v->stepped[i] ? ir_carry(b, v->old[i]) : v->old[i];
+    w->at.x[i] = v->stepped[i] ? ir_carry(b, first[i]) : v->old[i];
     w->from[i] = v->stepped[i] ? ir_carry(b, v->old[i]) : v->old[i];
   }
   w->left = ir_carry(b, v->dt);
@@ -237,7 +270,7 @@ static void newton_end(Newton *w, const IrVal *x, IrVal good) {
   IrVal *next = NEW_ARRAY(b->arena, IrVal, 2 * (size_t)v->n + 1);
   for (uint32_t i = 0; i < v->n; i++) {
     if (!v->stepped[i]) continue;
-    next[2 * i] = ir_op3(b, IR_SELECT, stuck, w->from[i], x[i]);
+    next[2 * i] = given(w, ir_op3(b, IR_SELECT, stuck, w->from[i], x[i]));
     next[2 * i + 1] = ir_op3(b, IR_SELECT, good, x[i], w->from[i]);
   }
   turn = ir_op3(b, IR_SELECT, anew, none, turn);
@@ -254,7 +287,7 @@ static void newton_end(Newton *w, const IrVal *x, IrVal good) {
 
 void solve_backward_euler(Solve *v, IrVal *ret) {
   IrBuild *b = &v->b;
-  Newton w = {.v = v};
+  Newton w = {.v = v, .fit = !v->c->init};
   w.at.x = NEW_ARRAY(b->arena, IrVal, v->n + 1);
   w.from = NEW_ARRAY(b->arena, IrVal, v->n + 1);
   IrVal *x = NEW_ARRAY(b->arena, IrVal, v->n + 1);
@@ -263,6 +296,7 @@ void solve_backward_euler(Solve *v, IrVal *ret) {
       arena_printf(b->arena, "%d turns of Newton's method for backward_euler did not reach", TURNS));
   newton_begin(&w);
   IrVal good = correct(&w, x);
+  if (w.fit) solution(&w, x);
   newton_end(&w, x, good);
   for (uint32_t i = 0; i < v->n; i++)
     if (v->stepped[i]) ret[i] = w.from[i];

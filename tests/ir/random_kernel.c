@@ -212,7 +212,7 @@ static IrOp some_op(Gen *g) {
   if (chance(g, 50)) return frequent[below(g, COUNT_OF(frequent))];
   for (;;) {
     IrOp op = (IrOp)below(g, IR_OPS);
-    if ((ir_ops[op].flags & IRF_PURE) && ir_ops[op].arity > 0) return op;
+    if ((ir_ops[op].flags & IRF_PURE) && ir_ops[op].arity > 0 && op != IR_SOLVED) return op; /* its derivative is another's */
   }
 }
 
