@@ -128,10 +128,8 @@ static void edges_of_choice(AdLinear *l, IrVal v, const IrIns *ins, const IrVal 
 static void live(AdLinear *l, IrVal v, AdLink *ret, bool *ret_alike) {
   ret->guard = IR_NONE;
   *ret_alike = true;
-  bool stays = l->stays && l->stays[v];
-  const AdLink beyond = {.guard = stays && l->beyond ? l->beyond[v] : IR_NONE};
-  for (uint32_t i = 0; i < l->out[v].n + stays; i++) {
-    const AdLink *e = i < l->out[v].n ? &l->edges.at[l->out[v].at[i]] : &beyond;
+  for (uint32_t i = 0; i < l->out[v].n; i++) {
+    const AdLink *e = &l->edges.at[l->out[v].at[i]];
     if (i == 0) ret->guard = e->guard, ret->unless = e->unless;
     if (same_guard(ret, e)) continue;
     *ret_alike = false;
@@ -150,6 +148,7 @@ static void live(AdLinear *l, IrVal v, AdLink *ret, bool *ret_alike) {
 static void guard(AdLinear *l, IrVal v) {
   AdLink when = {0};
   bool alike;
+  if (l->stays && l->stays[v]) return;
   live(l, v, &when, &alike);
   if (when.guard == IR_NONE) return;
   l->b->span = l->k->ins.at[v].span;

@@ -19,7 +19,6 @@ typedef struct {
   VEC(AdLink) edges;
   AdLinkList *in, *out; /* by vertex; some are gone */
   bool *stays;          /* by instruction: is never taken out, and serves more than this graph; NULL: none */
-  IrVal *beyond;        /* … the condition under which it does; IR_NONE: always. NULL: always */
   const char *why;      /* an op on the way has no derivative: the reason, or NULL */
   IrVal seen;           /* which */
 } AdLinear;

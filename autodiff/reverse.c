@@ -26,6 +26,7 @@ typedef struct {
   AdLinear linear;   /* of what is outside of loops */
   AdLoopList loops;
   const bool *active; /* by instruction */
+  bool *zeros;        /* … where its adjoint is 0, nothing flows on; NULL: no loops */
   VEC(IrVal) beside; /* what the loops' ways back need */
   IrVal *weight;     /* by edge, then by `beside`: in `back` */
   IrVal *value;      /* by instruction: those of `beside`, in `back` */
@@ -85,30 +86,17 @@ static bool piece_before(const Back *w, uint32_t *loops_left, IrVal *from, IrVal
   return true;
 }
 
-static bool carry_used(const IrKernel *k, const AdLoop *l, IrVal carry) {
-  for (IrVal v = l->body; v < l->again; v++)
-    for (int j = k->ins.at[v].op == IR_NEXT; j < ir_ops[k->ins.at[v].op].arity; j++)
-      if (k->ins.at[v].arg[j] == carry) return true;
-  return false;
-}
-
-/* What a loop uses matters only where it is entered, and a first value that no turn uses only where it is not. */
-static void beyond(Back *w, IrBuild *b, const IrVal *map) {
-  IrVal *when = w->linear.beyond = NEW_ARRAY(b->arena, IrVal, w->plain->ins.n + 1), half = alg_num(b, 0.5);
-  bool *always = NEW_ARRAY(b->arena, bool, w->plain->ins.n + 1);
-  for (IrVal v = 0; v < w->plain->ins.n; v++) when[v] = IR_NONE;
-  for (uint32_t i = 0; i < w->loops.n; i++) {
-    const AdLoop *l = &w->loops.at[i];
-    IrVal entered = ir_op2(b, IR_GT, map[l->count], half), passed = ir_op1(b, IR_NOT, entered);
-    for (uint32_t j = 0; j < l->outer.n + l->body - l->loop - 1; j++) {
-      IrVal carry = j < l->outer.n ? IR_NONE : l->loop + 1 + j - l->outer.n;
-      IrVal *to = &when[carry == IR_NONE ? l->outer.at[j] : w->plain->ins.at[carry].arg[0]], is = carry == IR_NONE ? entered : passed;
-      *to = *to == IR_NONE ? is : ir_op2(b, IR_OR, *to, is);
-      if (carry != IR_NONE && carry_used(w->plain, l, carry)) always[w->plain->ins.at[carry].arg[0]] = true;
+/* From where loops are served, upwards: nothing may flow there (a loop was not entered, or its turns did not come to it), through
+ * derivatives that are infinite. No condition of the march tells, so it is the adjoint that is looked at. */
+static void find_zeros(Back *w) {
+  w->zeros = NEW_ARRAY(w->r->arena, bool, w->plain->ins.n + 1);
+  for (IrVal v = w->plain->ins.n; v-- > 0;) {
+    w->zeros[v] = w->linear.stays[v] && w->plain->ins.at[v].op != IR_CARRY;
+    for (uint32_t i = 0; i < w->linear.out[v].n; i++) {
+      const AdLink *e = &w->linear.edges.at[w->linear.out[v].at[i]];
+      w->zeros[v] |= !e->gone && w->zeros[e->to];
     }
   }
-  for (IrVal v = 0; v < w->plain->ins.n; v++)
-    if (always[v]) when[v] = IR_NONE;
 }
 
 static void linearize(Back *w, IrBuild *b, const IrVal *map) {
@@ -118,11 +106,11 @@ static void linearize(Back *w, IrBuild *b, const IrVal *map) {
   for (uint32_t i = 0; i < w->beside.n; i++) w->linear.stays[w->beside.at[i]] = true;
   for (IrVal v = 0; v < w->plain->ins.n; v++)
     if (w->plain->ins.at[v].op == IR_CARRY) w->linear.stays[v] = true;
-  if (w->loops.n) beyond(w, b, map);
   IrVal from, to;
   for (uint32_t left = w->loops.n; piece_before(w, &left, &from, &to);) ad_linear_fill(&w->linear, map, w->active, from, to);
   for (uint32_t left = w->loops.n; piece_before(w, &left, &from, &to);) ad_linear_guard(&w->linear, w->active, from, to);
   ad_linear_reduce(&w->linear, r->effort);
+  if (w->loops.n) find_zeros(w);
 }
 
 static void stores(IrBuild *b, const IrCopy *c) {
@@ -240,7 +228,11 @@ static uint32_t collects(Back *w, IrBuild *b, uint32_t i, IrVal *ret_before) {
 static void sum_edges(const Back *w, IrBuild *b, IrVal v, IrVal *adjoint) {
   for (uint32_t i = 0; i < w->linear.out[v].n; i++) {
     uint32_t at = w->linear.out[v].at[i], to = w->linear.edges.at[at].to;
-    if (!w->linear.edges.at[at].gone && adjoint[to] != IR_NONE) adjoint[v] = ad_add_times(b, adjoint[v], w->weight[at], adjoint[to]);
+    if (w->linear.edges.at[at].gone || adjoint[to] == IR_NONE) continue;
+    IrVal weight = w->weight[at];
+    if (w->zeros && w->zeros[to])
+      weight = alg_select(b, ir_op2(b, IR_NE, adjoint[to], alg_zero_like(b, adjoint[to])), weight, alg_zero_like(b, weight));
+    adjoint[v] = ad_add_times(b, adjoint[v], weight, adjoint[to]);
   }
 }
 

@@ -10,6 +10,9 @@
  * there was one turn. Both ways stand in one loop, since loops have no loops: in each turn the body runs, and only where the
  * turn is the one whose turn it is (`at`) adjoints change.
  *
+ * Within a body what is not chosen may be infinite, as anywhere (linear.c). But a turn that a later one overwrites sends 0 through
+ * derivatives that must be numbers: where they are not, the adjoints are none either.
+ *
  * Needs ad_loops_ready. Gives the bits of any other way to have the turns' values: they are computed as in the march. */
 #include "autodiff/reverse.h"
 

@@ -19,6 +19,7 @@ enum { LANES = 2, PER_SESSION = 40 };
 typedef struct {
   int marches;
   int products, products_wrong;    /* 113 bits */
+  int infinite;                    /* of loops: a turn that a later one overwrites has an infinite derivative: reverse mode has no number */
   int differences, differences_wrong, kinks;
   int second, second_wrong, bends, symmetric, symmetric_wrong;
   int products64, products64_wrong, segments, segments_wrong, taped, unsound;
@@ -63,21 +64,21 @@ static void difference_by(Run *r, const Marches *m, uint32_t k, Quad h, Quad d[L
   for (int64_t e = 0; e < LANES; e++) run_set_param(r, k, e, at[e]);
 }
 
-/* blur: by how much float64 misses the derivative, which tells what 113 bits can miss where terms cancel: 10^-18 of it. */
 static void check_differences(Session *s, Count *c, Run *r, const Marches *m, uint64_t seed, uint32_t k, const Quad *want,
-                              const Quad *scale, const Quad *blur) {
+                              const Quad *scale) {
   Quad d[LANES], wider[LANES];
   difference_by(r, m, k, 1e-12Q, d);
   difference_by(r, m, k, 2e-12Q, wider);
   for (int64_t e = 0; e < LANES; e++) {
     if (!fine(want[e]) || !fine(d[e])) continue;
-    Quad noise = 1e-10Q * (1 + fabsq(value(r, m, e))), size = fmaxq(scale[e], fmaxq(fabsq(d[e]), noise)); /* of rounding / h */
+    /* of rounding: / h in differences, times what is large within a step (1 - tanh^2, far out) in derivatives */
+    Quad noise = 1e-5Q * (1 + fabsq(value(r, m, e))), size = fmaxq(scale[e], fmaxq(fabsq(d[e]), noise));
     if (fabsq(d[e] - wider[e]) > 1e-12Q * fmaxq(fabsq(d[e]), noise)) {
       c->kinks++;
       continue;
     }
     c->differences++;
-    if (!(fabsq(d[e] - want[e]) > 1e-10Q * size + 1e-14Q * blur[e])) continue; /* also where float64 has no number */
+    if (fabsq(d[e] - want[e]) <= 1e-10Q * size) continue;
     if (c->differences_wrong++ < 2) show(s, seed, m, "differences and forward mode", k, d[e], want[e]);
   }
 }
@@ -85,24 +86,22 @@ static void check_differences(Session *s, Count *c, Run *r, const Marches *m, ui
 static void check_quad(Session *s, Arena *a, Count *c, const Marches *m, uint64_t seed) {
   uint64_t steps = 1 + seed % 9, lag = 1 + seed / 9 % 8;
   Run f = run_new(a, seed, true, LANES, steps, lag), r = run_new(a, seed, true, LANES, steps, lag);
-  Run coarse = run_new(a, seed, false, LANES, steps, lag);
   bool numbers[LANES];
   run_watched(&f, m, numbers);
   run_reverse(&r, m);
-  run_forward(&coarse, m);
   for (uint32_t k = 0; k < m->n_params; k++) {
-    Quad want[LANES], scale[LANES], blur[LANES], ignored;
+    Quad want[LANES], scale[LANES];
     for (int64_t e = 0; e < LANES; e++) {
       want[e] = run_product(&f, m, k, e, &scale[e]);
-      blur[e] = fabsq(want[e] - run_product(&coarse, m, k, e, &ignored));
       if (!numbers[e]) want[e] = nanq("");
       if (!fine(want[e])) continue;
       Quad got = run_adjoint(&r, m->plain.n_states + k, e);
       c->products++;
-      if (fabsq(got - want[e]) <= 1e-12Q * fmaxq(scale[e], 1e-15Q)) continue;
+      c->infinite += m->loops && isnanq(got);
+      if ((m->loops && isnanq(got)) || fabsq(got - want[e]) <= 1e-12Q * fmaxq(scale[e], 1e-15Q)) continue;
       if (c->products_wrong++ < 2) show(s, seed, m, "reverse and forward mode", k, got, want[e]);
     }
-    check_differences(s, c, &f, m, seed, k, want, scale, blur);
+    check_differences(s, c, &f, m, seed, k, want, scale);
     run_forward(&f, m);
   }
 }
@@ -181,6 +180,7 @@ static void check_double(Session *s, Arena *a, Count *c, const Marches *m, uint6
       c->segments++;
       c->segments_wrong += memcmp(&got, &again, sizeof got) != 0 && !(isnan(got) && isnan(again));
       if (!numbers[e] || !fine(want) || fabsq(want - truth) > 1e-14Q * scale) continue;
+      if (m->loops && isnan(got)) continue;
       c->products64++;
       if (fabsq(got - want) <= 1e-12Q * fmaxq(scale, 1e-3Q)) continue;
       if (c->products64_wrong++ < 2) show(s, seed, m, "float64, reverse and forward mode", k, got, want);
@@ -206,8 +206,9 @@ static void one(Session *s, Arena *a, Count *c, const Marches *m, uint64_t seed)
 
 static void tell(const Count *c, const char *which) {
   tap_ok(c->unsound == 0, "%d random marches%s: their ways back pass the verifier", c->marches, which);
-  tap_ok(c->products_wrong == 0 && c->products > c->marches, "reverse against forward mode, 113 bits: %d of %d within 1e-12",
-         c->products - c->products_wrong, c->products);
+  tap_ok(c->products_wrong == 0 && c->products > c->marches && c->infinite * 500 <= c->products,
+         "reverse against forward mode, 113 bits: %d of %d within 1e-12 (%d of infinite turns)", c->products - c->products_wrong,
+         c->products, c->infinite);
   tap_ok(c->differences_wrong == 0 && c->differences > c->marches / 2 && c->kinks < c->differences / 4,
          "forward mode against differences: %d of %d within 1e-10 (%d more at kinks)", c->differences - c->differences_wrong,
          c->differences, c->kinks);
