@@ -343,7 +343,7 @@ static void sweeps_of(Table *t, const MRecording *m, struct nsl_recording *out) 
   for (uint32_t i = 0; i < out->n_sweeps; i++) {
     bool fitted = i < m->sweeps.n;
     const MSweep *sweep = fitted ? &m->sweeps.at[i] : &m->validation.at[i - m->sweeps.n];
-    sweeps[i] = (struct nsl_sweep){text_of(t, sweep->path), text_of(t, sweep->sweep), place_of(t, sweep->span), !fitted};
+    sweeps[i] = (struct nsl_sweep){text_of(t, sweep->path), text_of(t, sweep->sweep), place_of(t, sweep->span), !fitted, sweep->cell};
   }
   out->sweeps = sweeps;
 }
@@ -477,7 +477,7 @@ static struct nsl_fit fit_of(Table *t, IrFit *const *p) {
   for (uint32_t i = 0; i < f->free.n; i++) {
     const MFree *q = &m->free.at[i];
     free[i] = (struct nsl_free){name_str(t->s, q->path), text_of(t, q->var->unit), q->var->unit_scale, place_of(t, q->span),
-                                q->per_sweep, f->free.at[i].value, f->free.at[i].lo, f->free.at[i].hi};
+                                q->per_sweep, q->per_cell, f->free.at[i].value, f->free.at[i].lo, f->free.at[i].hi};
   }
   out.free = free;
   EACH(t, &out, marches, march, f->marches, march_of);

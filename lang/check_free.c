@@ -119,10 +119,11 @@ static bool free_per(FitContext *f, const AstFreeItem *item, MFree *free) {
   if (name_none(item->per.name)) return true;
   const MRecording *data = &f->m->data;
   free->per_sweep = name_eq(item->per.name, data->index) && !name_none(data->index);
-  if (!free->per_sweep)
+  free->per_cell = name_eq(item->per.name, data->cell_index) && !name_none(data->cell_index);
+  if (!free->per_sweep && !free->per_cell)
     diag_free_per(f->s, item->per.span, name_str(f->s, item->per.name), name_str(f->s, data->name), name_str(f->s, data->index),
                   data->span);
-  return free->per_sweep;
+  return free->per_sweep || free->per_cell;
 }
 
 static bool free_twice(FitContext *f, const MFree *free) {

@@ -51,7 +51,7 @@ static bool sweeps_numbered(FitContext *f, Name path, const Ast *arg, MSweepList
     return false;
   }
   for (double i = from; i <= to; i++)
-    vec_push(f->s->arena, ret, ((MSweep){path, name_fmt(f->s, "%.0f", i), arg->span}));
+    vec_push(f->s->arena, ret, ((MSweep){path, name_fmt(f->s, "%.0f", i), arg->span, 0}));
   return true;
 }
 
@@ -60,7 +60,7 @@ static bool sweeps_of_file(FitContext *f, MSweepForm form, const AstCall *call, 
   for (uint32_t i = 1; i < call->args.n; i++) {
     const Ast *arg = call->args.at[i];
     if (arg->kind == AST_STRING) {
-      vec_push(f->s->arena, ret, ((MSweep){path, AST_AS(String, arg)->text, arg->span}));
+      vec_push(f->s->arena, ret, ((MSweep){path, AST_AS(String, arg)->text, arg->span, 0}));
     } else if (form != SWEEPS_NWB || arg->kind == AST_NAMED) {
       diag_sweep_form(f->s, arg->span, form == SWEEPS_NWB);
       return false;
@@ -138,7 +138,7 @@ static bool columns_read(FitContext *f, const AstDataDecl *ast) {
   }
   if (!good) return false;
   if (!values || (!times && f->m->data.form == SWEEPS_CSV)) {
-    diag_data_columns(f->s, ast->source->span, values);
+    diag_data_columns(f->s, ast->sources.at[0]->span, values);
     return false;
   }
   return true;
@@ -146,35 +146,64 @@ static bool columns_read(FitContext *f, const AstDataDecl *ast) {
 
 /* ---- the statements */
 
-bool fit_data(FitContext *f, const AstDataDecl *ast) {
-  MRecording *data = &f->m->data;
-  if (!ast->source || name_none(ast->name.name)) return false;
-  data->name = ast->name.name;
-  data->span = ast->name.span;
-  if (ast->binders.n) {
-    const AstBinder *binder = AST_AS(Binder, ast->binders.at[0]);
-    if (ast->binders.n > 1 || binder->set) {
-      diag_data_index(f->s, ast->binders.at[ast->binders.n > 1]->span, name_str(f->s, data->name));
+/* One source for each cell, all of one form. */
+static bool sources_read(FitContext *f, const AstList *sources, bool data, MSweepList *ret) {
+  bool good = true;
+  for (uint32_t i = 0; good && i < sources->n; i++) {
+    const Ast *source = sources->at[i];
+    int form = source ? form_of(f, source) : -1;
+    if (form < 0) return false;
+    if (data && i == 0) f->m->data.form = (MSweepForm)form;
+    if (form != (int)f->m->data.form) {
+      diag_validate_form(f->s, source->span, forms[form], forms[f->m->data.form], f->m->data.span);
       return false;
     }
-    data->index = binder->name.name;
+    uint32_t before = ret->n;
+    good = sweeps_read(f, f->m->data.form, AST_AS(Call, source), ret);
+    for (uint32_t k = before; k < ret->n; k++) ret->at[k].cell = i;
   }
-  int form = form_of(f, ast->source);
-  if (form < 0) return false;
-  data->form = (MSweepForm)form;
-  bool good = sweeps_read(f, data->form, AST_AS(Call, ast->source), &data->sweeps);
-  return columns_read(f, ast) && good;
+  return good;
+}
+
+/* `rec[s]`, `rec[c, s]`. */
+static bool indices_read(FitContext *f, const AstDataDecl *ast) {
+  MRecording *data = &f->m->data;
+  const char *name = name_str(f->s, data->name);
+  uint32_t n = ast->binders.n;
+  for (uint32_t i = 0; i < n; i++) {
+    const AstBinder *binder = AST_AS(Binder, ast->binders.at[i]);
+    if (binder->set || i == 2) {
+      diag_data_index(f->s, ast->binders.at[i]->span, name);
+      return false;
+    }
+    if (i + 1 == n) data->index = binder->name.name;
+    else data->cell_index = binder->name.name;
+  }
+  if (n == 2 && name_eq(data->index, data->cell_index)) diag_data_index(f->s, ast->binders.at[1]->span, name);
+  else if (n < 2 && ast->sources.n > 1) diag_data_cells(f->s, ast->sources.at[1] ? ast->sources.at[1]->span : data->span, name);
+  else return true;
+  return false;
+}
+
+bool fit_data(FitContext *f, const AstDataDecl *ast) {
+  MRecording *data = &f->m->data;
+  if (!ast->sources.n || !ast->sources.at[0] || name_none(ast->name.name)) return false;
+  data->name = ast->name.name;
+  data->span = ast->name.span;
+  data->cells = ast->sources.n;
+  if (!indices_read(f, ast)) return false;
+  bool good = sources_read(f, &ast->sources, true, &data->sweeps);
+  return good ? columns_read(f, ast) : false;
 }
 
 bool fit_validate(FitContext *f, const AstValidate *ast) {
-  if (!ast->source) return false;
-  int form = form_of(f, ast->source);
-  if (form < 0) return false;
-  if (form != (int)f->m->data.form) {
-    diag_validate_form(f->s, ast->source->span, forms[form], forms[f->m->data.form], f->m->data.span);
+  const MRecording *data = &f->m->data;
+  if (!ast->sources.n || !ast->sources.at[0]) return false;
+  if (ast->sources.n != data->cells) {
+    diag_validate_cells(f->s, ast->head.span, data->cells, ast->sources.n, data->span);
     return false;
   }
-  return sweeps_read(f, f->m->data.form, AST_AS(Call, ast->source), &f->m->data.validation);
+  return sources_read(f, &ast->sources, false, &f->m->data.validation);
 }
 
 /* `rec`, and `rec.V` for each column but that of the times, and for lists of events. */

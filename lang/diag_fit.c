@@ -69,8 +69,19 @@ void diag_sweep_number(Session *s, Span span, double most) {
 }
 
 void diag_data_index(Session *s, Span span, const char *name) {
-  Diag *d = diag_new(s, DIAG_DATA_FORM, span, "one name stands for the sweep");
-  diag_hint(s, d, "Write `data %s[s] = …`; the sweeps are those that follow.", name);
+  Diag *d = diag_new(s, DIAG_DATA_FORM, span, "one name stands for the sweep, or two for the cell and its sweep");
+  diag_hint(s, d, "Write `data %s[s] = …`, or `data %s[c, s] = …`; the sweeps are those that follow.", name, name);
+}
+
+void diag_data_cells(Session *s, Span span, const char *name) {
+  Diag *d = diag_new(s, DIAG_DATA_FORM, span, "each source is a cell of its own, and nothing names them");
+  diag_hint(s, d, "Write `data %s[c, s] = …`, or all sweeps of one cell in one source.", name);
+}
+
+void diag_validate_cells(Session *s, Span span, uint32_t cells, uint32_t found, Span data) {
+  Diag *d = diag_new(s, DIAG_DATA_FORM, span, "the recordings are of %u cell%s, these of %u", cells, cells == 1 ? "" : "s", found);
+  diag_note(s, d, data, "the cells stand here");
+  diag_hint(s, d, "Sweeps to validate stand in as many sources, in the same order.");
 }
 
 void diag_validate_form(Session *s, Span span, const char *form, const char *data, Span decl) {

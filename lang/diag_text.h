@@ -308,6 +308,8 @@ void diag_unknown_optimizer(Session *s, Span span, const char *name, const char 
 /* name: NULL, an argument without one. */
 void diag_unknown_option(Session *s, Span span, const char *optimizer, const char *name, const char *nearest,
                          const char *const *words, size_t n);
+void diag_data_cells(Session *s, Span span, const char *name);
+void diag_validate_cells(Session *s, Span span, uint32_t cells, uint32_t found, Span data);
 void diag_option_validate(Session *s, Span span);
 void diag_option_range(Session *s, Span span, const char *name, double least, double most, bool whole);
 void diag_by_setting(Session *s, Span span, const char *name, const char *nearest);

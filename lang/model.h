@@ -332,6 +332,7 @@ typedef struct {
   Name path;  /* the file, relative to the model's folder, as written */
   Name sweep; /* HDF5: its group; NWB: name or number; CSV: empty */
   Span span;
+  uint32_t cell;
 } MSweep;
 typedef VEC(MSweep) MSweepList;
 typedef enum { SWEEPS_CSV, SWEEPS_HDF5, SWEEPS_NWB } MSweepForm;
@@ -355,6 +356,8 @@ typedef struct {
 } MSweepEvents;
 typedef struct {
   Name name, index;   /* `rec`, and the `s` of `rec[s]` (or empty) */
+  Name cell_index;    /* the `c` of `rec[c, s]` (or empty) */
+  uint32_t cells;
   MSweepForm form;
   MSweepList sweeps;     /* fitted */
   MSweepList validation; /* only looked at */
@@ -369,6 +372,7 @@ typedef struct {
   MVar *var;      /* of the neuron: a param, or */
   bool initial;   /* … a state, whose initial value it is */
   bool per_sweep; /* one value for each sweep */
+  bool per_cell;  /* … for each cell */
   MDomain domain; /* of both kinds of bounds numbers or expressions over globals; the param's own where none is given */
   Span span;
 } MFree;

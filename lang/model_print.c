@@ -390,6 +390,7 @@ static void print_sweeps(const Print *p, const char *word, const MSweepList *lis
   for (uint32_t i = 0; i < list->n; i++) {
     fprintf(p->out, "    %s \"%s\"", word, text_of(p, list->at[i].path));
     if (!name_none(list->at[i].sweep)) fprintf(p->out, " \"%s\"", text_of(p, list->at[i].sweep));
+    if (list->at[i].cell) fprintf(p->out, " of cell %u", list->at[i].cell + 1);
     fputc('\n', p->out);
   }
 }
@@ -398,6 +399,7 @@ static void print_recording(const Print *p, const MRecording *r) {
   static const char *const forms[] = {[SWEEPS_CSV] = "csv", [SWEEPS_HDF5] = "hdf5", [SWEEPS_NWB] = "nwb"};
   fprintf(p->out, "  data %s as %s%s%s\n", text_of(p, r->name), forms[r->form], name_none(r->index) ? "" : " per ",
           text_of(p, r->index));
+  if (!name_none(r->cell_index)) fprintf(p->out, "    %u cells per %s\n", r->cells, text_of(p, r->cell_index));
   for (uint32_t i = 0; i < r->columns.n; i++) {
     const MSweepColumn *column = &r->columns.at[i];
     fprintf(p->out, "    %s %s", column->time ? "times" : "column", text_of(p, column->name));
@@ -486,7 +488,7 @@ static void print_fit(const Print *p, const MFit *f) {
   for (uint32_t i = 0; i < f->free.n; i++) {
     fprintf(p->out, "  free %s", text_of(p, f->free.at[i].path));
     print_domain(p, &f->free.at[i].domain);
-    fputs(f->free.at[i].per_sweep ? " per sweep\n" : "\n", p->out);
+    fputs(f->free.at[i].per_sweep ? " per sweep\n" : f->free.at[i].per_cell ? " per cell\n" : "\n", p->out);
   }
   for (uint32_t i = 0; i < f->stages.n; i++) print_stage(p, f->stages.at[i]);
   if (f->gradient) fprintf(p->out, "  gradient %s\n", gradients[f->gradient]);

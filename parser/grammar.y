@@ -91,7 +91,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %type <flag> primes_opt arrow
 %type <list> items fn_args fn_arg_list body body_opt statements decl_items signal_items binders_opt binders for_binders
 %type <list> with_settings settings on_names place_names names expressions several ranges args arg_list receive_args options
-%type <list> receive_arg_list free_items
+%type <list> receive_arg_list free_items sources labels
 %type <node> item fn fn_arg fn_unit statement decl_item decl_tail decl_value signal_item binder for_binder set unit_opt
 %type <node> unit assignment reaction if_statement receive receive_arg spike above_opt on use population size_opt
 %type <node> place_opt connect link link_tail tail scope record of_opt every_opt run setting expect after_opt
@@ -192,7 +192,7 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
              { $$ = MAKE(FORCE, Force, .state = $2, .trace = $4, .rate = $6); }
          | by
          | "with" settings              { $$ = MAKE(WITH, With, .settings = $2); }
-         | "validate" label_expr        { $$ = MAKE(VALIDATE, Validate, .source = $2); }
+         | "validate" labels            { $$ = MAKE(VALIDATE, Validate, .sources = $2); }
          | LATER                        { $$ = MAKE(LATER, Later, .what = $1); }
          | error                        { FORGIVE; $$ = NULL; }
          ;
@@ -411,9 +411,15 @@ during_opt: %empty         { $$ = NULL; }
           ;
 
 /* ---- fits */
-data: "data" name binders_opt "=" postfix body
-        { $$ = MAKE(DATA, DataDecl, .name = $2, .binders = $3, .source = $5, .columns = $6); }
+data: "data" name binders_opt "=" sources body
+        { $$ = MAKE(DATA, DataDecl, .name = $2, .binders = $3, .sources = $5, .columns = $6); }
     ;
+sources: postfix             { ONE($$, $1); }
+       | sources "," postfix { ADD($$, $1, $3); }
+       ;
+labels: label_expr            { ONE($$, $1); }
+      | labels "," label_expr { ADD($$, $1, $3); }
+      ;
 free_items: free_item                { ONE($$, $1); }
           | free_items "," free_item { ADD($$, $1, $3); }
           ;

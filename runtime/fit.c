@@ -49,7 +49,7 @@ int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def) {
   *f = (struct rt_fit){.s = s, .def = def};
   int e = pops_derive(s);
   if (!e) e = traces_read(f);
-  if (!e) e = rt_space_make(s, def, f->n_fitted, &f->space);
+  if (!e) e = rt_space_make(s, def, &f->space);
   return e ? e : rt_marches_make(f);
 }
 
@@ -300,6 +300,7 @@ int rt_fit_run(struct rt_fit *f, struct rt_fit_end *end) {
   }
   if (!e && end->last) e = rt_fit_certainty(end);
   if (!e && end->last) e = validate(end);
+  if (!e && end->last && f->profile) e = rt_fit_profiles(end, f->profile);
   end->seconds = rt_clock() - began;
   return e;
 }

@@ -16,17 +16,20 @@ enum rt_bijection {
   RT_BETWEEN_LOG  /* 0 < lo: the same of log p */
 };
 struct rt_coordinate {
-  uint32_t free, sweep; /* sweep: number among the fitted ones, NSL_NONE: it is one for all */
+  uint32_t free, sweep; /* sweep: number among the fitted ones, NSL_NONE: it is none's alone */
+  uint32_t cell;        /* NSL_NONE: it is none's alone */
   enum rt_bijection kind;
   double lo, hi, origin, scale;
   double declared;      /* the value with which start 0 begins */
 };
 struct rt_space {
-  uint32_t n, n_free, n_sweeps;
+  uint32_t n, n_free, n_sweeps, n_fitted;
   struct rt_coordinate *at;
-  uint32_t *of; /* by free parameter, by fitted sweep */
+  uint32_t *of;    /* by free parameter, by sweep: the fitted ones, then those for validation, which have none that is a sweep's own */
+  uint32_t *cells; /* by sweep */
 };
-int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, uint32_t n_sweeps, struct rt_space *ret);
+int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, struct rt_space *ret);
+void rt_space_name(const struct nsl_fit *def, const struct rt_coordinate *c, char *text, size_t size); /* "V(0) of sweep 2" */
 /* The same coordinates, each being its parameter's value itself. */
 int rt_space_plain(struct rt_mem *m, const struct rt_space *p, struct rt_space *ret);
 double rt_space_value(const struct rt_coordinate *c, double x);
@@ -34,7 +37,7 @@ double rt_space_slope(const struct rt_coordinate *c, double x); /* d value / dx 
 double rt_space_place(const struct rt_coordinate *c, double value);
 /* Start 0: the declared values. Others: uniform in the scale of the bounds; they depend on seed, start and parameter alone. */
 void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_t seed, uint32_t start, double *ret);
-/* The value of a free parameter in a sweep; sweep NSL_NONE (validation): of one per sweep, that of the coordinates' mean. */
+/* The value of a free parameter in a sweep; for validation, of one per sweep: that of the mean of its cell's coordinates. */
 double rt_space_in(const struct rt_space *p, const double *x, uint32_t free, uint32_t sweep);
 /* The share of its domain, from 0 to 1, of a coordinate with two bounds, and its slope by x; NAN: it has not two. And back. */
 double rt_space_share(const struct rt_coordinate *c, double x, double *ret_slope);
@@ -63,6 +66,7 @@ struct rt_fit {
   struct rt_trace *traces; /* by sweep of the recording */
   uint32_t n_traces, n_fitted;
   uint32_t *fitted, *validated; /* numbers of traces; n_traces - n_fitted of the latter */
+  const char *profile;  /* whose profiles are asked for; NULL: none */
   struct rt_space space;
   struct rt_march *marches;
   double *G;               /* scratch of objectives, */
@@ -75,7 +79,7 @@ int rt_marches_make(struct rt_fit *f); /* after the traces and the space */
 /* What one task has found: sums of a march over a sweep for a block of places. */
 struct rt_task {
   const struct rt_march *march;
-  uint32_t trace, sweep; /* sweep: number among the fitted, NSL_NONE: validation */
+  uint32_t trace, sweep; /* sweep: number among the fitted, and behind them those for validation */
   const double *x;       /* places, of which `n` count */
   const double *along;   /* vectors by which Hessians are multiplied; NULL: none are */
   uint32_t n;
@@ -164,6 +168,11 @@ struct rt_certainty { /* fit_certain.c */
   double observations;
 };
 const char *rt_term_text(const struct rt_stage_end *g, uint32_t k); /* of objective.n_terms */
+struct rt_profile { /* fit_profile.c */
+  uint32_t coordinate, n; /* n: places, in the order of its value; the best in the middle */
+  double *x, *loss;       /* by place */
+  double limit, lowest, highest; /* objective at the ends of the 95 % interval; these ends, coherent; NAN: not known, not reached */
+};
 struct rt_fit_end {
   struct rt_fit *f;
   struct rt_stage_end *stages;
@@ -172,12 +181,17 @@ struct rt_fit_end {
   double *x;               /* its best place */
   struct rt_points validation; /* terms and loss of it there; loss NULL: there is none */
   struct rt_certainty certainty;
+  struct rt_profile *profiles;
+  uint32_t n_profiles;
   double seconds;
 };
 /* After rt_setup, with a team. s->n_steps: at most so many steps of each sweep; 0: all. */
 int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def);
 int rt_fit_run(struct rt_fit *f, struct rt_fit_end *end); /* what is done stands in `end` whatever it returns */
 int rt_fit_certainty(struct rt_fit_end *end);
+/* list: names of free parameters between commas, or "all". */
+int rt_profile_check(const struct rt_fit *f, const char *list);
+int rt_fit_profiles(struct rt_fit_end *end, const char *list);
 const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *stage); /* why it has no such matrix, or NULL */
 /* ---- fit_report.c, fit_text.c, fit_figure.c, fit_html.c: what it leaves behind */
 struct rt_end;

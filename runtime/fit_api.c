@@ -139,7 +139,7 @@ int nsl_fit_parameter(struct nsl_fitting *n, uint32_t k, struct nsl_fit_paramete
   const struct rt_coordinate *c = &n->search.at[k];
   const struct nsl_free *def = &n->def->free[c->free];
   *ret = (struct nsl_fit_parameter){def->path, def->unit, def->unit_scale, c->sweep == NSL_NONE ? NSL_SHARED : c->sweep,
-                                    c->declared, c->lo, c->hi};
+                                    c->declared, c->lo, c->hi, c->cell == NSL_NONE ? NSL_SHARED : c->cell};
   return NSL_OK;
 }
 

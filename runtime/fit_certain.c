@@ -37,12 +37,6 @@ const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *s
   return rt_stage_can(f, stage, RT_CURVATURE) ? NULL : "the program holds no Gauss-Newton matrix for this stage";
 }
 
-static void name_of(const struct rt_fit *f, uint32_t coordinate, char *text, size_t size) {
-  const struct rt_coordinate *c = &f->space.at[coordinate];
-  if (c->sweep == NSL_NONE) snprintf(text, size, "%.60s", f->def->free[c->free].path);
-  else snprintf(text, size, "%.60s of sweep %u", f->def->free[c->free].path, c->sweep + 1);
-}
-
 /* What changes together, with its signs. */
 static void direction_warn(struct rt_fit_end *end, const double *vectors, uint32_t column) {
   struct rt_fit *f = end->f;
@@ -55,7 +49,7 @@ static void direction_warn(struct rt_fit_end *end, const double *vectors, uint32
     const struct rt_coordinate *c = &f->space.at[i];
     if (fabs(v) < PART * most) continue;
     end->certainty.sd[i] = INFINITY;
-    name_of(f, i, one, sizeof one);
+    rt_space_name(f->def, c, one, sizeof one);
     size_t at = strlen(text);
     bool edge = rt_space_at_bound(c, rt_space_value(c, end->x[i]));
     if (at < 250)

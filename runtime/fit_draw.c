@@ -102,12 +102,6 @@ void rt_log_frame(struct rt_figure *f, struct rt_panel *p) {
 
 /* ---- names */
 
-void rt_coordinate_name(const struct rt_fit *f, uint32_t coordinate, char *text, size_t size) {
-  const struct rt_coordinate *c = &f->space.at[coordinate];
-  if (c->sweep == NSL_NONE) snprintf(text, size, "%.60s", f->def->free[c->free].path);
-  else snprintf(text, size, "%.60s, sweep %u", f->def->free[c->free].path, c->sweep + 1);
-}
-
 void rt_sweep_name(const struct rt_trace *t, char *text, size_t size) {
   bool named = t->def->name && *t->def->name;
   snprintf(text, size, "%.120s%s%.80s", t->def->path, named ? ", " : "", named ? t->def->name : "");

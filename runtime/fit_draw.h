@@ -21,7 +21,6 @@ void rt_draw_dot(struct rt_figure *f, double x, double y, double radius, struct 
 void rt_log_axis_fit(struct rt_axis *a, double lo, double hi);
 void rt_log_frame(struct rt_figure *f, struct rt_panel *p);
 double rt_log_ten(double v);
-void rt_coordinate_name(const struct rt_fit *f, uint32_t coordinate, char *text, size_t size); /* "V(0), sweep 2" */
 void rt_sweep_name(const struct rt_trace *t, char *text, size_t size);
 
 /* ---- fit_figure.c: sweeps and the course of the search */
@@ -38,5 +37,8 @@ double rt_ends_height(const struct rt_fit_end *end);
 void rt_draw_ends(struct rt_figure *f, const struct rt_fit_end *end, double top);
 double rt_correlation_height(const struct rt_fit_end *end);
 void rt_draw_correlation(struct rt_figure *f, const struct rt_fit_end *end, double top);
+
+double rt_profiles_height(const struct rt_fit_end *end);
+void rt_draw_profiles(struct rt_figure *f, const struct rt_fit_end *end, double top);
 
 #endif

@@ -11,7 +11,7 @@
 #include "runtime/figures.h"
 #include "runtime/fit_draw.h"
 
-enum { ROWS = 16, ROW = 22, LEAST = 190, TITLE = 26, BELOW = 44, NAME = 120, MATRIX_MOST = 24, CELL = 34 };
+enum { ROWS = 16, ROW = 22, LEAST = 190, TITLE = 26, BELOW = 44, NAME = 120, MATRIX_MOST = 24, CELL = 34, PROFILE = 230 };
 
 bool rt_ends_well(const struct rt_stage_end *g, uint32_t start) {
   double best = g->search.loss[g->best], v = g->search.loss[start];
@@ -71,7 +71,7 @@ static void row_draw(struct rt_figure *f, const struct rt_fit_end *end, uint32_t
   const struct rt_fit *fit = end->f;
   const struct rt_stage_end *g = end->last;
   char name[120], shown[40];
-  rt_coordinate_name(fit, coordinate, name, sizeof name);
+  rt_space_name(fit->def, &fit->space.at[coordinate], name, sizeof name);
   rt_short_name(name, 17, shown, sizeof shown);
   rt_word(f, left - 10, y + 4, RT_END, "font-size=\"11\"", shown);
   rt_pen(f, rt_faint, 1, 1);
@@ -121,7 +121,7 @@ static uint32_t correlated(const struct rt_fit_end *end) {
 
 double rt_correlation_height(const struct rt_fit_end *end) {
   uint32_t n = correlated(end);
-  return n ? (n - 1) * (double)CELL + 34 : 0;
+  return n ? (n - 1) * (double)CELL + 90 : 0;
 }
 
 static void cell_draw(struct rt_figure *f, double x, double y, double r) {
@@ -141,15 +141,101 @@ void rt_draw_correlation(struct rt_figure *f, const struct rt_fit_end *end, doub
   char name[120], shown[40];
   double left = NAME + 20;
   for (uint32_t i = 1; i < n; i++) {
-    rt_coordinate_name(end->f, i, name, sizeof name);
+    rt_space_name(end->f->def, &end->f->space.at[i], name, sizeof name);
     rt_short_name(name, 18, shown, sizeof shown);
     rt_word(f, left - 8, top + (i - 1) * (double)CELL + CELL / 2.0 + 4, RT_END, "font-size=\"11\"", shown);
     for (uint32_t k = 0; k < i; k++)
       cell_draw(f, left + k * (double)CELL, top + (i - 1) * (double)CELL, end->certainty.correlation[(uint64_t)i * end->f->space.n + k]);
   }
   for (uint32_t k = 0; k + 1 < n; k++) {
-    rt_coordinate_name(end->f, k, name, sizeof name);
-    rt_short_name(name, n > 8 ? 5 : 6, shown, sizeof shown);
-    rt_word(f, left + (k + 0.5) * CELL - 1, top + (n - 1) * (double)CELL + 14, RT_MIDDLE, "font-size=\"10\"", shown);
+    rt_space_name(end->f->def, &end->f->space.at[k], name, sizeof name);
+    rt_short_name(name, 18, shown, sizeof shown);
+    double x = left + (k + 0.5) * CELL + 3, y = top + (n - 1) * (double)CELL + 12;
+    snprintf(name, sizeof name, "font-size=\"11\" transform=\"rotate(-40 %.6g %.6g)\"", x, y);
+    rt_word(f, x, y, RT_END, name, shown);
   }
+}
+
+/* ---- profiles */
+
+double rt_profiles_height(const struct rt_fit_end *end) { return (end->n_profiles + 2) / 3 * (double)PROFILE; }
+
+/* Up to four times the rise at which the interval ends. */
+static double profile_top(const struct rt_profile *p) {
+  double least = p->loss[p->n / 2], most = least;
+  for (uint32_t i = 0; i < p->n; i++)
+    if (isfinite(p->loss[i])) most = fmax(most, p->loss[i]);
+  return isfinite(p->limit) ? least + 4 * (p->limit - least) : most;
+}
+
+/* What the standard deviation says of it: a parabola. */
+static void parabola_draw(struct rt_figure *f, const struct rt_fit_end *end, const struct rt_profile *p, const struct rt_panel *at, double unit) {
+  double sd = end->certainty.why_not ? NAN : end->certainty.sd[p->coordinate] / unit, least = p->loss[p->n / 2];
+  double best = rt_space_value(&end->f->space.at[p->coordinate], end->x[p->coordinate]) / unit;
+  double free = end->certainty.observations - (double)end->f->space.n;
+  bool drawing = false;
+  if (!isfinite(sd) || !(free > 0)) return;
+  rt_pen(f, rt_faint, 1, 2.5);
+  for (int i = 0; i <= 80; i++) {
+    double x = at->x.lo + (at->x.hi - at->x.lo) * i / 80, y = least * (1 + (x - best) * (x - best) / (sd * sd) / free);
+    if (y > at->y.hi) continue;
+    if (drawing) f->c->line_to(f->pen, rt_axis_at(&at->x, x), rt_axis_at(&at->y, y));
+    else f->c->move_to(f->pen, rt_axis_at(&at->x, x), rt_axis_at(&at->y, y));
+    drawing = true;
+  }
+  f->c->stroke(f->pen);
+}
+
+static void profile_line(struct rt_figure *f, const struct rt_fit_end *end, const struct rt_profile *p, const struct rt_panel *at, double unit) {
+  bool drawing = false;
+  rt_pen(f, rt_colours[0], 1, 1.6);
+  for (int pass = 0; pass < 2; pass++) {
+    for (uint32_t i = 0; i < p->n; i++) {
+      double v = rt_space_value(&end->f->space.at[p->coordinate], p->x[(uint64_t)i * end->f->space.n + p->coordinate]) / unit;
+      double x = rt_axis_at(&at->x, v), y = rt_axis_at(&at->y, fmin(p->loss[i], at->y.hi));
+      if (v < at->x.lo || v > at->x.hi || (pass && p->loss[i] > at->y.hi)) continue;
+      if (pass) rt_draw_dot(f, x, y, i == p->n / 2 ? 4 : 2.6, rt_colours[i == p->n / 2], 1);
+      else if (drawing) f->c->line_to(f->pen, x, y);
+      else f->c->move_to(f->pen, x, y);
+      drawing = true;
+    }
+    if (!pass) f->c->stroke(f->pen);
+  }
+}
+
+/* From the last place below the top on the left to that on the right. */
+static void profile_range(const struct rt_fit_end *end, const struct rt_profile *p, double top, double unit, double *lo, double *hi) {
+  const struct rt_coordinate *c = &end->f->space.at[p->coordinate];
+  uint32_t a = p->n / 2, b = p->n / 2;
+  while (a > 0 && p->loss[a] <= top) a--;
+  while (b + 1 < p->n && p->loss[b] <= top) b++;
+  *lo = rt_space_value(c, p->x[(uint64_t)a * end->f->space.n + p->coordinate]) / unit;
+  *hi = rt_space_value(c, p->x[(uint64_t)b * end->f->space.n + p->coordinate]) / unit;
+}
+
+static void profile_draw(struct rt_figure *f, const struct rt_fit_end *end, const struct rt_profile *p, double left, double top) {
+  const struct rt_coordinate *c = &end->f->space.at[p->coordinate];
+  const struct nsl_free *def = &end->f->def->free[c->free];
+  struct rt_panel at = rt_panel_of(left, left + 210, top + TITLE, top + PROFILE - BELOW - 8);
+  double most = profile_top(p), least = p->loss[p->n / 2], lo, hi;
+  char name[120];
+  profile_range(end, p, most, def->unit_scale, &lo, &hi);
+  rt_axis_fit(&at.x, fmin(lo, hi), fmax(lo, hi), 4, false);
+  rt_axis_fit(&at.y, least, most, 4, false);
+  at.y.lo -= 0.05 * (most - least);
+  rt_space_name(end->f->def, c, name, sizeof name);
+  rt_draw_title(f, left, top + 12, name);
+  snprintf(at.x.label, sizeof at.x.label, "%s", strcmp(def->unit, "1") == 0 ? "" : def->unit);
+  parabola_draw(f, end, p, &at, def->unit_scale);
+  if (isfinite(p->limit)) {
+    rt_pen(f, rt_colours[1], 1, 1);
+    rt_line(f, at.x.from, rt_axis_at(&at.y, p->limit), at.x.to, rt_axis_at(&at.y, p->limit));
+  }
+  profile_line(f, end, p, &at, def->unit_scale);
+  rt_frame(f, &at, true);
+}
+
+void rt_draw_profiles(struct rt_figure *f, const struct rt_fit_end *end, double top) {
+  for (uint32_t i = 0; i < end->n_profiles; i++)
+    profile_draw(f, end, &end->profiles[i], RT_FIT_LEFT + i % 3 * 290.0, top + i / 3 * (double)PROFILE);
 }

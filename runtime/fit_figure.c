@@ -97,11 +97,18 @@ static void left_over_draw(struct rt_fit_drawing *d, struct rt_figure *f, const 
   rt_frame(f, &p, true);
 }
 
+static uint32_t cells_of(const struct rt_fit *f) {
+  uint32_t most = 0;
+  for (uint32_t i = 0; i < f->n_traces; i++) most = f->traces[i].def->cell > most ? f->traces[i].def->cell : most;
+  return most + 1;
+}
+
 void rt_draw_sweep(struct rt_fit_drawing *d, struct rt_figure *f, uint32_t trace, double top) {
   const struct rt_trace *t = &d->end->f->traces[trace];
   const struct rt_shown *s = &d->showing->sweeps[trace];
   char name[220], title[260];
   rt_sweep_name(t, name, sizeof name);
+  if (cells_of(d->end->f) > 1) snprintf(name + strlen(name), sizeof name - strlen(name), ", cell %u", t->def->cell + 1);
   snprintf(title, sizeof title, "%s%s", name, t->def->validation ? " (validation: not fitted)" : "");
   rt_draw_title(f, RT_FIT_LEFT, top + 12, title);
   top += TITLE;

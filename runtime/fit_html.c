@@ -101,7 +101,7 @@ static void put_value(const struct rt_fit_end *end, uint32_t coordinate, struct 
   const struct nsl_free *def = &f->def->free[c->free];
   double v = rt_space_value(c, end->x[coordinate]), sd = end->certainty.why_not ? NAN : end->certainty.sd[coordinate];
   char text[120];
-  rt_coordinate_name(f, coordinate, text, sizeof text);
+  rt_space_name(f->def, c, text, sizeof text);
   rt_page_put(p, "<tr><td class=\"v\">");
   rt_page_text(p, text);
   rt_page_put(p, "</td>");
@@ -261,6 +261,16 @@ static int put_correlation(const struct rt_fit_drawing *d, struct rt_page *p) {
   return e;
 }
 
+static int put_profiles(const struct rt_fit_drawing *d, struct rt_page *p) {
+  if (!d->end->n_profiles) return 0;
+  rt_page_put(p, "<section id=\"profiles\">\n<h2>Profiles</h2>\n");
+  int e = put_figure(d, p, rt_profiles_height(d->end), "the objective around the best values", rt_draw_profiles,
+                     "The objective with one parameter held, and all others found anew at each value. Orange: where the 95 % interval ends; grey: the "
+                     "parabola that the standard deviation stands for.");
+  rt_page_put(p, "</section>\n");
+  return e;
+}
+
 /* ---- the page */
 
 static int page_put(struct rt_fit_drawing *d, const struct rt_end *how, struct json_object *facts, struct rt_page *p) {
@@ -273,6 +283,7 @@ static int page_put(struct rt_fit_drawing *d, const struct rt_end *how, struct j
   if (!e) e = put_sweeps(d, p, true);
   if (!e) e = put_search(d, facts, p);
   if (!e) e = put_correlation(d, p);
+  if (!e) e = put_profiles(d, p);
   rt_html_parameters(end->f->s, p, facts, "settings", "The neuron as declared");
   rt_html_manifest(p, facts, elsewhere, sizeof elsewhere / sizeof *elsewhere, "fit.json");
   rt_html_end(p);

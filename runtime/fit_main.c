@@ -127,6 +127,8 @@ static int fit_all(const struct rt_fit_call *c, struct rt_sim *s, struct rt_out 
   if (!e) e = sim_open(c, def, s);
   if (!e) e = rt_fit_team(s, c->config->threads);
   if (!e) e = rt_fit_open(&f, s, def);
+  f.profile = c->config->profile;
+  if (!e && f.profile) e = rt_profile_check(&f, f.profile);
   if (!e) folder_name(c, def, folder, sizeof folder);
   if (!e) e = rt_out_open(out, folder, c->config->force);
   if (!e) return fit_run(c, &f, out);
@@ -153,7 +155,7 @@ static void free_describe(const struct rt_sim *s, const struct nsl_free *def, FI
   bool bounded = def->lo != NSL_NONE || def->hi != NSL_NONE;
   fprintf(out, "  %s = %s", def->path, value);
   if (bounded) fprintf(out, "  in [%s, %s]", def->lo == NSL_NONE ? "-inf" : lo, def->hi == NSL_NONE ? "inf" : hi);
-  fprintf(out, "%s\n", def->per_sweep ? "  per sweep" : "");
+  fprintf(out, "%s\n", def->per_sweep ? "  per sweep" : def->per_cell ? "  per cell" : "");
 }
 
 int rt_fit_describe(const struct rt_fit_call *c, const struct nsl_fit *def, FILE *out) {

@@ -139,19 +139,20 @@ static struct json_object *parameter_json(const struct rt_fit_end *end, uint32_t
   const struct nsl_free *def = &f->def->free[free];
   const uint32_t *of = f->space.of + (uint64_t)free * f->space.n_sweeps;
   const struct rt_coordinate *c = &f->space.at[of[0]];
-  struct json_object *o = json_object_new_object(), *sweeps = NULL;
+  struct json_object *o = json_object_new_object(), *several = NULL;
   add_text(o, "path", def->path);
   add_text(o, "unit", def->unit);
   add_number(o, "declared", c->declared / def->unit_scale);
   add_number(o, "lowest", c->lo / def->unit_scale);
   add_number(o, "highest", c->hi / def->unit_scale);
   if (!end->x) return o;
-  if (!def->per_sweep) add_values(o, end, of[0]);
-  else json_object_object_add(o, "by_sweep", sweeps = json_object_new_array());
-  for (uint32_t i = 0; sweeps && i < f->n_fitted; i++) {
+  if (!def->per_sweep && !def->per_cell) add_values(o, end, of[0]);
+  else json_object_object_add(o, def->per_sweep ? "by_sweep" : "by_cell", several = json_object_new_array());
+  for (uint32_t i = 0; several && i < f->space.n; i++) {
+    if (f->space.at[i].free != free) continue;
     struct json_object *one = json_object_new_object();
-    add_values(one, end, of[i]);
-    json_object_array_add(sweeps, one);
+    add_values(one, end, i);
+    json_object_array_add(several, one);
   }
   return o;
 }
@@ -164,6 +165,7 @@ static struct json_object *sweeps_json(const struct rt_fit *f, const struct rt_s
     add_text(o, "path", t->def->path);
     if (t->def->name && *t->def->name) add_text(o, "sweep", t->def->name);
     add_truth(o, "validation", t->def->validation);
+    add_whole(o, "cell", t->def->cell + 1);
     add_whole(o, "samples", t->n);
     add_whole(o, "steps", t->n_steps);
     add_number(o, "duration_ms", (double)t->n_steps * f->s->dt);
@@ -189,6 +191,34 @@ static struct json_object *correlation_json(const struct rt_fit_end *end) {
   return all;
 }
 
+/* By place: the parameter's value, the objective, and all values there. */
+static struct json_object *profile_json(const struct rt_fit_end *end, const struct rt_profile *p) {
+  const struct rt_fit *f = end->f;
+  struct json_object *o = json_object_new_object(), *values = json_object_new_array(), *loss = json_object_new_array();
+  struct json_object *all = json_object_new_array();
+  const struct rt_coordinate *c = &f->space.at[p->coordinate];
+  double unit = f->def->free[c->free].unit_scale;
+  char name[120];
+  rt_space_name(f->def, c, name, sizeof name);
+  for (uint32_t i = 0; i < p->n; i++) {
+    struct json_object *row = json_object_new_array();
+    const double *x = p->x + (uint64_t)i * f->space.n;
+    put_number(values, rt_space_value(c, x[p->coordinate]) / unit);
+    put_number(loss, p->loss[i]);
+    for (uint32_t k = 0; k < f->space.n; k++) put_number(row, rt_space_value(&f->space.at[k], x[k]) / f->def->free[f->space.at[k].free].unit_scale);
+    json_object_array_add(all, row);
+  }
+  add_text(o, "of", name);
+  add_text(o, "unit", f->def->free[c->free].unit);
+  json_object_object_add(o, "values", values);
+  json_object_object_add(o, "objective", loss);
+  json_object_object_add(o, "all_values", all);
+  add_number(o, "limit", p->limit);
+  add_number(o, "lowest", p->lowest / unit);
+  add_number(o, "highest", p->highest / unit);
+  return o;
+}
+
 static void add_result(struct json_object *o, const struct rt_fit_end *end, const struct rt_showing *showing) {
   const struct rt_fit *f = end->f;
   struct json_object *stages = json_object_new_array(), *free = json_object_new_array(), *validation;
@@ -207,6 +237,9 @@ static void add_result(struct json_object *o, const struct rt_fit_end *end, cons
     add_number(validation, "objective", end->validation.loss[0]);
     json_object_object_add(validation, "terms", terms_json(g, end->validation.terms, true));
   }
+  struct json_object *profiles = end->n_profiles ? json_object_new_array() : NULL;
+  for (uint32_t i = 0; i < end->n_profiles; i++) json_object_array_add(profiles, profile_json(end, &end->profiles[i]));
+  if (profiles) json_object_object_add(o, "profiles", profiles);
   for (uint32_t i = 0; i < end->n_stages; i++) json_object_array_add(stages, stage_json(&end->stages[i]));
   json_object_object_add(o, "stages", stages);
   json_object_object_add(o, "evaluations", evaluations_json(f->evaluations));
@@ -237,24 +270,35 @@ static void row_put(const struct rt_fit_end *end, uint32_t coordinate, int width
   const struct nsl_free *def = &f->def->free[c->free];
   double v = rt_space_value(c, end->x[coordinate]), sd = end->certainty.why_not ? NAN : end->certainty.sd[coordinate];
   char name[120], how[40] = "-";
-  if (c->sweep == NSL_NONE) snprintf(name, sizeof name, "%s", def->path);
-  else snprintf(name, sizeof name, "%s, sweep %u", def->path, c->sweep + 1);
+  rt_space_name(f->def, c, name, sizeof name);
   if (isfinite(sd)) snprintf(how, sizeof how, "%.2g", sd / def->unit_scale);
   else if (isinf(sd)) snprintf(how, sizeof how, "undetermined");
   fprintf(out, "%-*s %14.6g %14s %s%s\n", width, name, v / def->unit_scale, how, strcmp(def->unit, "1") == 0 ? "" : def->unit,
           rt_space_at_bound(c, v) ? "  (at its bound)" : "");
 }
 
+static void profile_put(const struct rt_fit_end *end, const struct rt_profile *p, int width, FILE *out) {
+  const struct rt_coordinate *c = &end->f->space.at[p->coordinate];
+  const struct nsl_free *def = &end->f->def->free[c->free];
+  char name[120], lo[40] = "open", hi[40] = "open";
+  rt_space_name(end->f->def, c, name, sizeof name);
+  if (isfinite(p->lowest)) snprintf(lo, sizeof lo, "%.6g", p->lowest / def->unit_scale);
+  if (isfinite(p->highest)) snprintf(hi, sizeof hi, "%.6g", p->highest / def->unit_scale);
+  if (isfinite(p->limit)) fprintf(out, "%-*s 95 %% in [%s, %s]\n", width, name, lo, hi);
+}
+
 void rt_fit_table(const struct rt_fit_end *end, FILE *out) {
   const struct rt_stage_end *g = end->last;
   int width = 10;
   if (!g) return;
-  for (uint32_t i = 0; i < end->f->def->n_free; i++) {
-    int n = (int)strlen(end->f->def->free[i].path) + (end->f->def->free[i].per_sweep ? 10 : 0);
-    if (n > width) width = n;
+  for (uint32_t i = 0; i < end->f->space.n; i++) {
+    char name[120];
+    rt_space_name(end->f->def, &end->f->space.at[i], name, sizeof name);
+    if ((int)strlen(name) > width) width = (int)strlen(name);
   }
   fprintf(out, "%-*s %14s %14s\n", width, "parameter", "value", "+-");
   for (uint32_t i = 0; i < end->f->space.n; i++) row_put(end, i, width, out);
+  for (uint32_t i = 0; i < end->n_profiles; i++) profile_put(end, &end->profiles[i], width, out);
   fprintf(out, "%-*s %14.6g\n", width, "objective", g->search.loss[g->best]);
   for (uint32_t k = 0; g->objective.n_terms > 1 && k < g->objective.n_terms; k++)
     fprintf(out, "%-*s %14.6g %14s %s\n", width, "  term", g->search.terms[g->best * g->objective.n_terms + k], "", rt_term_text(g, k));

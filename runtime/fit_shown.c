@@ -140,7 +140,7 @@ int rt_fit_show(const struct rt_fit_end *end, struct rt_showing *ret) {
   ret->sweeps = rt_alloc(&f->s->mem, f->n_traces, sizeof *ret->sweeps);
   if (!ret->sweeps) return NSL_EMEMORY;
   int e = 0;
-  for (uint32_t i = 0, k = 0; !e && i < f->n_traces; i++)
-    e = sweep_show(f, ret, end->x, i, f->traces[i].def->validation ? NSL_NONE : k++, &ret->sweeps[i]);
+  for (uint32_t i = 0, k = 0, v = 0; !e && i < f->n_traces; i++)
+    e = sweep_show(f, ret, end->x, i, f->traces[i].def->validation ? f->n_fitted + v++ : k++, &ret->sweeps[i]);
   return e;
 }

@@ -5,6 +5,7 @@
  * bound the logarithm of the distance from it; without bounds the value in units of its declared size. Near a bound the
  * coordinate is held back at EDGE, where the value differs from the bound by 2e-9 of the domain. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "math/math.h"
@@ -101,24 +102,54 @@ static int coordinate_make(struct rt_sim *s, const struct nsl_free *def, struct 
   return 0;
 }
 
-int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, uint32_t n_sweeps, struct rt_space *ret) {
-  *ret = (struct rt_space){.n_free = def->n_free, .n_sweeps = n_sweeps};
-  uint64_t most = (uint64_t)def->n_free * n_sweeps;
+/* Fitted sweeps, then the others. */
+static int sweeps_order(struct rt_sim *s, const struct nsl_fit *def, struct rt_space *p) {
+  const struct nsl_recording *rec = &def->data;
+  uint32_t n = 0;
+  p->n_sweeps = rec->n_sweeps;
+  p->cells = rt_alloc(&s->mem, p->n_sweeps + 1, sizeof *p->cells);
+  if (!p->cells) return NSL_EMEMORY;
+  for (int validation = 0; validation < 2; validation++) {
+    for (uint32_t i = 0; i < p->n_sweeps; i++)
+      if ((rec->sweeps[i].validation != 0) == validation) p->cells[n++] = rec->sweeps[i].cell;
+    if (!validation) p->n_fitted = n;
+  }
+  return 0;
+}
+
+static void free_spread(struct rt_space *p, const struct nsl_free *def, struct rt_coordinate c) {
+  uint32_t *of = p->of + (uint64_t)c.free * p->n_sweeps;
+  for (uint32_t i = 0; i < p->n_sweeps; i++) {
+    uint32_t like = 0; /* the first sweep with the same coordinate */
+    while (like < i && (def->per_sweep || (def->per_cell && p->cells[like] != p->cells[i]))) like++;
+    c.sweep = def->per_sweep ? i : NSL_NONE;
+    c.cell = def->per_cell ? p->cells[i] : NSL_NONE;
+    if (def->per_sweep && i >= p->n_fitted) of[i] = NSL_NONE;
+    else if (like < i) of[i] = of[like];
+    else p->at[of[i] = p->n++] = c;
+  }
+}
+
+int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, struct rt_space *ret) {
+  *ret = (struct rt_space){.n_free = def->n_free};
+  int e = sweeps_order(s, def, ret);
+  uint64_t most = (uint64_t)def->n_free * ret->n_sweeps;
   ret->at = rt_alloc(&s->mem, most + 1, sizeof *ret->at);
   ret->of = rt_alloc(&s->mem, most + 1, sizeof *ret->of);
   if (!ret->at || !ret->of) return NSL_EMEMORY;
-  for (uint32_t k = 0; k < def->n_free; k++) {
-    struct rt_coordinate c = {.free = k, .sweep = NSL_NONE};
-    int e = coordinate_make(s, &def->free[k], &c);
-    if (e) return e;
-    for (uint32_t i = 0; i < n_sweeps; i++) {
-      bool own = def->free[k].per_sweep || i == 0;
-      c.sweep = def->free[k].per_sweep ? i : NSL_NONE;
-      if (own) ret->at[ret->n++] = c;
-      ret->of[k * n_sweeps + i] = ret->n - 1;
-    }
+  for (uint32_t k = 0; !e && k < def->n_free; k++) {
+    struct rt_coordinate c = {.free = k, .sweep = NSL_NONE, .cell = NSL_NONE};
+    e = coordinate_make(s, &def->free[k], &c);
+    if (!e) free_spread(ret, &def->free[k], c);
   }
-  return 0;
+  return e;
+}
+
+void rt_space_name(const struct nsl_fit *def, const struct rt_coordinate *c, char *text, size_t size) {
+  const char *path = def->free[c->free].path;
+  if (c->sweep != NSL_NONE) snprintf(text, size, "%.60s of sweep %u", path, c->sweep + 1);
+  else if (c->cell != NSL_NONE) snprintf(text, size, "%.60s of cell %u", path, c->cell + 1);
+  else snprintf(text, size, "%.60s", path);
 }
 
 int rt_space_plain(struct rt_mem *m, const struct rt_space *p, struct rt_space *ret) {
@@ -126,7 +157,8 @@ int rt_space_plain(struct rt_mem *m, const struct rt_space *p, struct rt_space *
   ret->at = rt_alloc(m, (uint64_t)p->n + 1, sizeof *ret->at);
   if (!ret->at) return NSL_EMEMORY;
   for (uint32_t i = 0; i < p->n; i++)
-    ret->at[i] = (struct rt_coordinate){.free = p->at[i].free, .sweep = p->at[i].sweep, .kind = RT_PLAIN_SCALE, .scale = 1};
+    ret->at[i] = (struct rt_coordinate){.free = p->at[i].free, .sweep = p->at[i].sweep, .cell = p->at[i].cell,
+                                        .kind = RT_PLAIN_SCALE, .scale = 1};
   return 0;
 }
 
@@ -137,7 +169,7 @@ void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_
     const struct rt_coordinate *c = &p->at[i];
     const char *path = def->free[c->free].path;
     uint64_t key = nslm_key(seed, nslm_hash(path, strlen(path), nslm_hash("start", 5, 0)));
-    uint32_t sweep = c->sweep == NSL_NONE ? 0 : c->sweep;
+    uint32_t sweep = c->sweep != NSL_NONE ? c->sweep : c->cell != NSL_NONE ? c->cell : 0;
     double u = nslm_draw_uniform_f64(key, start, 0, sweep, 0, 1), wide = nslm_log_f64(FACTOR);
     if (start == 0) ret[i] = rt_space_place(c, c->declared);
     else if (c->kind == RT_BETWEEN || c->kind == RT_BETWEEN_LOG) ret[i] = logit(u);
@@ -148,9 +180,10 @@ void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_
 
 double rt_space_in(const struct rt_space *p, const double *x, uint32_t free, uint32_t sweep) {
   const uint32_t *of = p->of + (uint64_t)free * p->n_sweeps;
-  if (sweep != NSL_NONE) return rt_space_value(&p->at[of[sweep]], x[of[sweep]]);
-  uint32_t n = of[p->n_sweeps - 1] - of[0] + 1;
-  double sum = 0;
-  for (uint32_t i = 0; i < n; i++) sum += x[of[0] + i];
-  return rt_space_value(&p->at[of[0]], sum / n);
+  if (of[sweep] != NSL_NONE) return rt_space_value(&p->at[of[sweep]], x[of[sweep]]);
+  double sum = 0, n = 0;
+  uint32_t any = of[0];
+  for (uint32_t i = 0; i < p->n_fitted; i++)
+    if (p->cells[i] == p->cells[sweep]) sum += x[any = of[i]], n++;
+  return rt_space_value(&p->at[any], n > 0 ? sum / n : 0);
 }

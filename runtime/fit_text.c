@@ -123,7 +123,7 @@ static bool same_path(const char *path, const char *text, size_t n) {
 
 static bool is_fitted(const struct rt_fit *f, const char *text, size_t n) {
   for (uint32_t i = 0; i < f->def->n_free; i++)
-    if (!f->def->free[i].per_sweep && same_path(f->def->free[i].path, text, n)) return true;
+    if (!f->def->free[i].per_sweep && !f->def->free[i].per_cell && same_path(f->def->free[i].path, text, n)) return true;
   return false;
 }
 
@@ -161,12 +161,13 @@ static void value_text(const struct rt_fit_end *end, uint32_t coordinate, char *
 
 static void settings_put(const struct rt_fit_end *end, struct rt_page *page) {
   const struct rt_fit *f = end->f;
-  char value[120], how[120];
+  char value[120], how[120], name[120];
   for (uint32_t i = 0; i < f->space.n; i++) {
     const struct rt_coordinate *c = &f->space.at[i];
     value_text(end, i, value, how, sizeof value);
-    if (c->sweep != NSL_NONE) {
-      rt_page_put(page, "    # %s of sweep %u: %s%s%s\n", f->def->free[c->free].path, c->sweep + 1, value, *how ? ", " : "", how);
+    if (c->sweep != NSL_NONE || c->cell != NSL_NONE) {
+      rt_space_name(f->def, c, name, sizeof name);
+      rt_page_put(page, "    # %s: %s%s%s\n", name, value, *how ? ", " : "", how);
       continue;
     }
     rt_page_put(page, "    %s = %s%s%s\n", f->def->free[c->free].path, value, *how ? "  # " : "", how);

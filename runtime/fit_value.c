@@ -78,7 +78,7 @@ static int plan_make(struct rt_mem *mem, const struct rt_stage_at *at, enum rt_o
       for (uint32_t b = 0; b < ret->n_blocks; b++, sums += values * RT_BLOCK) {
         uint32_t left = a->places - b * RT_BLOCK;
         uint64_t first = (uint64_t)b * RT_BLOCK * f->space.n;
-        ret->tasks[ret->n++] = (struct rt_task){.march = m, .trace = traces[k], .sweep = at->validation ? NSL_NONE : k,
+        ret->tasks[ret->n++] = (struct rt_task){.march = m, .trace = traces[k], .sweep = at->validation ? at->f->n_fitted + k : k,
                                                 .x = a->x + first, .along = a->along ? a->along + first : NULL,
                                                 .n = left < RT_BLOCK ? left : RT_BLOCK, .each = each, .sums = sums};
       }

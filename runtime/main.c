@@ -326,6 +326,11 @@ static int run_all(struct run *r) {
   if (r->config.describe && r->config.fit) return describe_fits(r);
   if (r->config.describe) return r->config.experiment ? run_seed(r, "") : describe_all(r);
   if (fits) return run_fit(r);
+  if (r->config.profile) {
+    rt_fail(NSL_ECANNOT, "--profile: only a fit has free parameters; choose one with --fit");
+    say_error(r);
+    return EXIT_FAILED;
+  }
   if (r->config.resume && rt_ranks_agree(r->ranks, rt_resume_options(r->program, &r->config, &r->meta))) {
     if (speaks(r)) fprintf(stderr, "%s\n", rt_error());
     return EXIT_FAILED;

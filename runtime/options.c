@@ -26,6 +26,12 @@ static int take_fit(struct reading *r, const char *v) {
   return 0;
 }
 
+static int take_profile(struct reading *r, const char *v) {
+  if (!*v) return rt_fail(NSL_EINPUT, "--profile needs names of free parameters, or all");
+  r->c->profile = v;
+  return 0;
+}
+
 static int take_set(struct reading *r, const char *v) {
   char *equals = strchr(v, '=');
   if (!equals || equals == v) return rt_fail(NSL_EINPUT, "--set %s: NAME=VALUE is expected", v);

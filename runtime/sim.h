@@ -354,6 +354,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
   uint32_t threads; /* 0: as many as there are processors */
   double checkpoint_s, checkpoint_ms; /* between two checkpoints: wall time in s, model time; 0: not asked for */
   const char *resume;                 /* a folder, or a checkpoint in it */
+  const char *profile; /* --profile: of a fit; NULL: none */
   const char **allowed; /* --allow-read */
   uint32_t n_allowed;
 };

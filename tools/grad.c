@@ -78,6 +78,7 @@ static void row_say(Row *r, const char *mode, double value, double difference, d
   r->d->deviate += !good;
   char name[80], sweep[24] = "";
   if (r->p->sweep != NSL_SHARED) snprintf(sweep, sizeof sweep, " (%u)", r->p->sweep + 1);
+  else if (r->p->cell != NSL_SHARED) snprintf(sweep, sizeof sweep, " (cell %u)", r->p->cell + 1);
   snprintf(name, sizeof name, "%.50s%s", r->p->path, sweep);
   if (!r->d->o->json) {
     printf("  %-14s %-22s %15.8g %15.8g %10.1e%s\n", r->first ? name : "", mode, value * unit,
