@@ -193,7 +193,7 @@ bool fit_data(FitContext *f, const AstDataDecl *ast) {
   data->cells = ast->sources.n;
   if (!indices_read(f, ast)) return false;
   bool good = sources_read(f, &ast->sources, true, &data->sweeps);
-  return good ? columns_read(f, ast) : false;
+  return columns_read(f, ast) && good;
 }
 
 bool fit_validate(FitContext *f, const AstValidate *ast) {

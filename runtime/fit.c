@@ -223,28 +223,50 @@ static bool is_impossible(const struct first_bad *b) {
   return false;
 }
 
-/* Where the first start first goes wrong. */
-static int stage_diverges(struct rt_fit *f, const struct rt_stage_end *g) {
+/* Where a start first goes wrong: "V is no finite number at 12 ms of a.csv". false: its derivatives alone do. */
+static bool diverges_text(struct rt_fit *f, const struct rt_stage_end *g, uint32_t start, bool *ret_impossible, char *text, size_t size) {
   for (uint32_t i = 0; i < g->def->n_marches; i++)
     for (uint32_t k = 0; k < f->n_fitted; k++) {
       struct first_bad b = {.march = &f->marches[g->def->marches[i]], .step = UINT64_MAX};
-      rt_march_watch(f, b.march, f->fitted[k], k, g->search.x, bad_seen, &b);
+      rt_march_watch(f, b.march, f->fitted[k], k, g->search.x + (uint64_t)start * f->space.n, bad_seen, &b);
       if (b.step == UINT64_MAX) continue;
       const struct nsl_class *c = &f->s->program->classes[b.march->def->class_index];
       const struct nsl_sweep *sweep = f->traces[f->fitted[k]].def;
-      if (is_impossible(&b))
-        return rt_fail_at(NSL_ENUMBER, g->def->place,
-                          "the recording has a spike at %.12g ms of %s%s%s, where the model cannot fire at any start: there its rate is "
-                          "0, or it is refractory; a shorter hold, or a larger rate, makes it possible",
-                          (double)b.step * f->s->dt, sweep->path, sweep->name && *sweep->name ? ", sweep " : "",
-                          sweep->name ? sweep->name : "");
-      return rt_fail_at(NSL_ENUMBER, g->def->place,
-                        "the model diverges at every start: at the first one %s is no finite number at %.12g ms of %s%s%s; narrower "
-                        "bounds, or a smaller dt, may help",
-                        b.state < c->n_states ? c->states[b.state].name : "the objective", (double)b.step * f->s->dt, sweep->path,
-                        sweep->name && *sweep->name ? ", sweep " : "", sweep->name ? sweep->name : "");
+      char where[300];
+      bool named = sweep->name && *sweep->name;
+      snprintf(where, sizeof where, "%.12g ms of %.120s%s%.60s", (double)b.step * f->s->dt, sweep->path, named ? ", sweep " : "",
+               named ? sweep->name : "");
+      *ret_impossible = is_impossible(&b);
+      if (*ret_impossible) snprintf(text, size, "the recording has a spike at %s, where the model cannot fire", where);
+      else snprintf(text, size, "%.60s is no finite number at %s", b.state < c->n_states ? c->states[b.state].name : "the objective", where);
+      return true;
     }
-  return rt_fail_at(NSL_ENUMBER, g->def->place, "the objective or its derivatives are not finite at any start");
+  return false;
+}
+
+static int stage_diverges(struct rt_fit *f, const struct rt_stage_end *g) {
+  char text[400];
+  bool impossible;
+  if (!diverges_text(f, g, 0, &impossible, text, sizeof text))
+    return rt_fail_at(NSL_ENUMBER, g->def->place, "the objective or its derivatives are not finite at any start");
+  if (impossible)
+    return rt_fail_at(NSL_ENUMBER, g->def->place,
+                      "%s at any start: there its rate is 0, or it is refractory; a shorter hold, or a larger rate, makes it possible", text);
+  return rt_fail_at(NSL_ENUMBER, g->def->place,
+                    "the model diverges at every start: at the first one %s; narrower bounds, or a smaller dt, may help", text);
+}
+
+/* Some starts are lost: how many, and where the first of them went wrong. */
+static void diverging_warn(struct rt_fit *f, const struct rt_stage_end *g) {
+  uint32_t lost = 0, first = 0;
+  char text[400];
+  bool impossible;
+  for (uint32_t i = g->search.starts; i-- > 0;)
+    if (isinf(g->search.loss[i])) lost++, first = i;
+  if (!lost) return;
+  if (!diverges_text(f, g, first, &impossible, text, sizeof text)) snprintf(text, sizeof text, "the derivatives are not finite");
+  rt_warn(f->s, "%s: %u of %u starts are lost, since the model diverges: at number %u %s", g->def->place, lost, g->search.starts, first + 1,
+          text);
 }
 
 /* What the optimizer needs and the compiler has not made. */
@@ -267,7 +289,9 @@ static int stage_run(struct rt_fit *f, struct rt_stage_end *g) {
   g->best = best_of(g);
   g->seconds = rt_clock() - began;
   for (int i = 0; i < RT_ORDERS; i++) g->evaluations[i] = f->evaluations[i] - before[i];
-  return !e && isinf(g->search.loss[g->best]) ? stage_diverges(f, g) : e;
+  if (!e && isinf(g->search.loss[g->best])) return stage_diverges(f, g);
+  if (!e) diverging_warn(f, g);
+  return e;
 }
 
 /* ---- the fit */
@@ -288,6 +312,7 @@ int rt_fit_run(struct rt_fit *f, struct rt_fit_end *end) {
   *end = (struct rt_fit_end){.f = f, .certainty = {.why_not = "the fit was not finished"}};
   end->stages = rt_alloc(&f->s->mem, f->def->n_stages + 1, sizeof *end->stages);
   if (!end->stages) return NSL_EMEMORY;
+  rt_fit_scales(f);
   for (uint32_t i = 0; !e && i < f->def->n_stages; i++) {
     struct rt_stage_end *g = &end->stages[i];
     e = stage_make(f, &f->def->stages[i], i ? g - 1 : NULL, g);

@@ -196,6 +196,8 @@ const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *s
 /* ---- fit_report.c, fit_text.c, fit_figure.c, fit_html.c: what it leaves behind */
 struct rt_end;
 struct rt_showing; /* fit_shown.h */
+/* Warns of a column that is hundreds of times larger or smaller than the state with which it is compared. */
+void rt_fit_scales(struct rt_fit *f);
 struct json_object;
 /* fit.json, and report.html unless `html` is false. */
 int rt_fit_report(const struct rt_fit_end *end, const struct rt_showing *showing, const struct rt_end *how, bool html, struct rt_out *out);

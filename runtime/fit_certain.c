@@ -104,6 +104,27 @@ static int certainty_make(struct rt_mem *mem, struct rt_fit_end *end, const stru
   return 0;
 }
 
+/* Without the matrix: at least what the objective does not depend on at all. */
+static int idle_warn(struct rt_fit_end *end) {
+  const struct rt_fit *f = end->f;
+  const struct rt_stage_end *g = end->last;
+  struct rt_stage_at at = g->at;
+  struct rt_points p;
+  struct rt_mem mem = {0};
+  char name[120];
+  if (!rt_stage_can(f, g->def, RT_GRADIENT)) return 0;
+  at.l2 = at.dropout = 0;
+  int e = rt_points_make(&mem, RT_GRADIENT, 1, f->space.n, g->objective.n_terms, &p);
+  if (!e) e = rt_stage_evaluate(&at, RT_GRADIENT, 1, end->x, &p);
+  for (uint32_t i = 0; !e && isfinite(p.loss[0]) && i < f->space.n; i++) {
+    if (p.gradient[i] != 0) continue;
+    rt_space_name(f->def, &f->space.at[i], name, sizeof name);
+    rt_warn(f->s, "%s: the derivative of the objective by %s is 0 at the best place", f->def->free[f->space.at[i].free].place, name);
+  }
+  rt_mem_free(&mem);
+  return e;
+}
+
 int rt_fit_certainty(struct rt_fit_end *end) {
   const struct rt_fit *f = end->f;
   const struct rt_stage_end *g = end->last;
@@ -113,8 +134,8 @@ int rt_fit_certainty(struct rt_fit_end *end) {
   struct rt_mem mem = {0};
   uint64_t n = f->space.n;
   *c = (struct rt_certainty){.why_not = rt_squares_missing(f, g->def)};
-  if (c->why_not || !n) return 0;
-  for (uint32_t k = 0; k < g->objective.n_terms; k++) /* what must hold was not observed */
+  if (c->why_not || !n) return c->why_not ? idle_warn(end) : 0;
+  for (uint32_t k = 0; k < rt_stage_terms(f, g->def); k++) /* what must hold was not observed */
     if (!rt_stage_term(f, g->def, k, NULL, NULL)->constraint) c->observations += observations_of(f, g->def, k);
   at.l2 = at.dropout = 0;
   c->sd = rt_alloc(&f->s->mem, n, sizeof *c->sd);

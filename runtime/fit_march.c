@@ -85,21 +85,39 @@ static int sweep_sample(struct rt_fit *f, struct rt_march *m, uint32_t trace) {
   return 0;
 }
 
+/* Sweeps that end before a term's window does: all of them is a mistake, some are said. */
+static int window_check(struct rt_fit *f, const struct nsl_term *term, double longest) {
+  double to = rt_value(f->s, term->to, INFINITY);
+  if (!isfinite(to)) return 0;
+  if (to > longest * (1 + 1e-9))
+    return rt_fail_at(NSL_EINPUT, term->place, "%s: it is to count until %g ms, but the longest sweep ends at %g ms", term->text, to, longest);
+  for (uint32_t i = 0; i < f->n_fitted; i++) {
+    const struct rt_trace *t = &f->traces[f->fitted[i]];
+    if (t->times[t->n - 1] < to * (1 - 1e-9))
+      rt_warn(f->s, "%s: %s: it is to count until %g ms, but %s%s%s ends at %g ms", term->place, term->text, to, t->def->path,
+              t->def->name && *t->def->name ? ", sweep " : "", t->def->name ? t->def->name : "", t->times[t->n - 1]);
+  }
+  return 0;
+}
+
 /* A term that compares nothing would be 0 / 0. */
 static int terms_check(struct rt_fit *f, const struct rt_march *m) {
   for (uint32_t t = 0; t < m->def->n_terms; t++) {
-    double sum = 0, longest = 0, to = rt_value(f->s, m->def->terms[t].to, INFINITY);
-    for (uint32_t i = 0; i < f->n_fitted; i++) {
-      const struct rt_trace *trace = &f->traces[f->fitted[i]];
-      sum += m->sweeps[f->fitted[i]].weight[t];
-      longest = fmax(longest, (double)trace->n_steps * f->s->dt);
-    }
+    double sum = 0, seen = 0, longest = 0;
     const struct nsl_term *term = &m->def->terms[t];
+    for (uint32_t i = 0; i < f->n_traces; i++) {
+      const struct rt_trace *trace = &f->traces[i];
+      double weight = m->sweeps[i].weight[t];
+      if (trace->def->validation) seen += weight;
+      else sum += weight, longest = fmax(longest, trace->times[trace->n - 1]);
+    }
+    int e = window_check(f, term, longest);
+    if (e) return e;
     if (!(sum > 0))
       return rt_fail_at(NSL_EINPUT, term->place, "%s: no sweep has a number to compare with in its window; the longest one ends at %g ms",
                         term->text, longest);
-    if (isfinite(to) && to > longest * (1 + 1e-9))
-      rt_warn(f->s, "%s: it is meant to count until %g ms, but the longest sweep ends at %g ms", term->text, to, longest);
+    if (f->n_traces > f->n_fitted && !(seen > 0))
+      return rt_fail_at(NSL_EINPUT, term->place, "%s: no sweep to validate has a number to compare with in its window", term->text);
   }
   return 0;
 }

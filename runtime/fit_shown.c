@@ -130,6 +130,43 @@ static int sweep_show(struct rt_fit *f, const struct rt_showing *s, const double
   return e;
 }
 
+/* ---- units */
+
+struct begin {
+  uint32_t state;
+  double value;
+};
+
+static bool begin_seen(void *context, uint64_t step, const double *states) {
+  struct begin *b = context;
+  (void)step;
+  b->value = fabs(states[(uint64_t)b->state * RT_BLOCK]);
+  return false;
+}
+
+/* Volts for millivolts: a voltage is never far from 0 by nature, so its size says whether the unit can be right. */
+void rt_fit_scales(struct rt_fit *f) {
+  static const double FAR = 200;
+  struct rt_showing s = {.drive = NSL_NONE};
+  struct rt_mem mem = {0};
+  for (uint32_t i = f->def->n_marches; i-- > 0;)
+    if (run_find(f, &f->marches[i], &s)) break;
+  const struct nsl_sweep_column *column = &f->def->data.columns[s.column];
+  double *x = rt_alloc(&mem, (uint64_t)f->space.n + 1, sizeof *x), most = 0;
+  if (s.march && x && same_unit("mV", column->dim)) {
+    const struct rt_trace *t = &f->traces[f->fitted[0]];
+    struct begin b = {.state = s.state};
+    rt_space_start(&f->space, f->def, f->s->seed, 0, x);
+    rt_march_watch(f, s.march, f->fitted[0], 0, x, begin_seen, &b);
+    for (uint64_t i = 0; i < t->n; i++) most = isfinite(t->values[s.column][i]) ? fmax(most, fabs(t->values[s.column][i])) : most;
+    if (most > 0 && b.value > 0 && (most > FAR * b.value || b.value > FAR * most))
+      rt_warn(f->s, "%s: column %s of %s reaches %.3g %s, and the model begins at %.3g %s: is %s the unit of the column?",
+              column->place, column->name, t->def->path, most / column->unit_scale, column->unit, b.value / column->unit_scale, column->unit,
+              column->unit);
+  }
+  rt_mem_free(&mem);
+}
+
 int rt_fit_show(const struct rt_fit_end *end, struct rt_showing *ret) {
   struct rt_fit *f = end->f;
   *ret = (struct rt_showing){.drive = NSL_NONE};
