@@ -24,10 +24,10 @@ void rt_draw_band(struct rt_figure *f, const struct rt_panel *p, const struct rt
   for (uint64_t i = 0; i < b->n; i++) {
     if (!(b->hi[i] >= b->lo[i])) continue; /* sparser than bins: lines go on to the next */
     double x = rt_axis_at(&p->x, ((double)i + 0.5) / (double)b->n * b->end);
-    double first = drawing ? b->lo[i] : b->hi[i];
+    double lo = fmin(fmax(b->lo[i], p->y.lo), p->y.hi), hi = fmin(fmax(b->hi[i], p->y.lo), p->y.hi), first = drawing ? lo : hi;
     if (drawing) f->c->line_to(f->pen, x, rt_axis_at(&p->y, first));
     else f->c->move_to(f->pen, x, rt_axis_at(&p->y, first));
-    if (b->hi[i] > b->lo[i]) f->c->line_to(f->pen, x, rt_axis_at(&p->y, b->hi[i]));
+    if (hi > lo) f->c->line_to(f->pen, x, rt_axis_at(&p->y, hi));
     drawing = true;
   }
   f->c->stroke(f->pen);

@@ -15,6 +15,7 @@ struct rt_fit_drawing {
 enum { RT_FIT_LEFT = 76, RT_FIT_WIDE = 900 };
 void rt_draw_title(struct rt_figure *f, double x, double y, const char *text);
 void rt_draw_key(struct rt_figure *f, double x, double y, struct rt_colour c, const char *text);
+/* What lies beyond the axis is drawn at its end. */
 void rt_draw_band(struct rt_figure *f, const struct rt_panel *p, const struct rt_band *b, struct rt_colour c, double width);
 void rt_draw_dot(struct rt_figure *f, double x, double y, double radius, struct rt_colour c, double alpha);
 /* An axis of logarithms to the base 10 of what is written beside it. */

@@ -9,7 +9,8 @@
 #include "runtime/fit_draw.h"
 
 enum { MOST_SWEEPS = 12, TRACE = 150, LEFT_OVER = 56, DRIVE = 40, BETWEEN = 12, TITLE = 22, BELOW = 44, LOSSES = 180, KEY = 16 };
-static const double RIGHT = 90; /* for keys */
+static const double RIGHT = 116, /* for keys */
+    BEYOND = 0.4; /* of the recording's range: so far above and below it the model is drawn */
 
 /* ---- sweeps */
 
@@ -51,7 +52,7 @@ static void drive_draw(struct rt_fit_drawing *d, struct rt_figure *f, const stru
   double lo = INFINITY, hi = -INFINITY;
   char text[90];
   rt_band_range(&s->drive, &lo, &hi);
-  value_axis(&p.y, lo, hi, 2);
+  value_axis(&p.y, lo, hi, 3);
   rt_draw_band(f, &p, &s->drive, rt_colours[2], 1.2);
   column_label(d->end->f, d->showing->drive, text, sizeof text);
   rt_draw_key(f, p.x.to + 10, top + 12, rt_colours[2], text);
@@ -59,18 +60,41 @@ static void drive_draw(struct rt_fit_drawing *d, struct rt_figure *f, const stru
   rt_frame(f, &p, false);
 }
 
-static void trace_draw(struct rt_fit_drawing *d, struct rt_figure *f, const struct rt_shown *s, double top) {
+/* Ticks above the trace where the recording has events. */
+static void events_draw(struct rt_fit_drawing *d, struct rt_figure *f, const struct rt_panel *p, uint32_t trace, double top) {
+  const struct rt_fit *fit = d->end->f;
+  const struct rt_events *events = fit->traces[trace].events;
+  if (!fit->def->data.n_events || !events || !events[0].n) return;
+  rt_pen(f, rt_ink, 1, 1);
+  for (uint64_t i = 0; i < events[0].n; i++) {
+    double x = rt_axis_at(&p->x, events[0].times[i]);
+    f->c->move_to(f->pen, x, top - 6);
+    f->c->line_to(f->pen, x, top);
+  }
+  f->c->stroke(f->pen);
+}
+
+static void trace_draw(struct rt_fit_drawing *d, struct rt_figure *f, uint32_t trace, double top) {
+  const struct rt_shown *s = &d->showing->sweeps[trace];
+  char text[80];
   static const struct rt_colour grey = {0.56, 0.56, 0.56};
   struct rt_panel p = panel_at(s->data.end, top, TRACE);
-  double lo = INFINITY, hi = -INFINITY;
+  double lo = INFINITY, hi = -INFINITY, low = INFINITY, high = -INFINITY;
   rt_band_range(&s->data, &lo, &hi);
-  rt_band_range(&s->model, &lo, &hi);
-  value_axis(&p.y, lo, hi, 5);
+  rt_band_range(&s->model, &low, &high);
+  double room = BEYOND * (hi - lo);
+  bool beyond = low < lo - room || high > hi + room;
+  value_axis(&p.y, fmin(lo, fmax(low, lo - room)), fmax(hi, fmin(high, hi + room)), 5);
   column_label(d->end->f, d->showing->column, p.y.label, sizeof p.y.label);
   rt_draw_band(f, &p, &s->data, grey, 2.6);
   rt_draw_band(f, &p, &s->model, rt_colours[1], 1.1);
   rt_draw_key(f, p.x.to + 10, top + 12, grey, "recorded");
   rt_draw_key(f, p.x.to + 10, top + 28, rt_colours[1], "model");
+  if (beyond) {
+    snprintf(text, sizeof text, "%.2g to %.2g", low, high);
+    rt_word(f, p.x.to + 29, top + 42, RT_START, "font-size=\"10\"", text);
+  }
+  events_draw(d, f, &p, trace, top);
   rt_frame(f, &p, false);
 }
 
@@ -80,7 +104,9 @@ static void left_over_draw(struct rt_fit_drawing *d, struct rt_figure *f, const 
   double lo = INFINITY, hi = -INFINITY;
   char text[80];
   rt_band_range(&s->left_over, &lo, &hi);
-  double most = s->counted ? fmax(fabs(lo), fabs(hi)) : 1;
+  double low = INFINITY, high = -INFINITY;
+  rt_band_range(&s->data, &low, &high);
+  double most = s->counted ? fmin(fmax(fabs(lo), fabs(hi)), (1 + BEYOND) * (high - low)) : 1;
   value_axis(&p.y, -most, most, 4);
   snprintf(p.y.label, sizeof p.y.label, "left over");
   rt_pen(f, rt_faint, 1, 1);
@@ -90,7 +116,8 @@ static void left_over_draw(struct rt_fit_drawing *d, struct rt_figure *f, const 
     snprintf(text, sizeof text, "rms %.3g %.20s", s->rms, d->end->f->def->data.columns[d->showing->column].unit);
     rt_word(f, p.x.to + 10, top + 14, RT_START, "font-size=\"11\"", text);
     if (isfinite(s->explained)) {
-      snprintf(text, sizeof text, "explains %.5g %%", 100 * s->explained);
+      if (s->explained > 0) snprintf(text, sizeof text, "explains %.4g %%", 100 * s->explained);
+      else snprintf(text, sizeof text, "explains nothing");
       rt_word(f, p.x.to + 10, top + 29, RT_START, "font-size=\"11\"", text);
     }
   }
@@ -114,7 +141,7 @@ void rt_draw_sweep(struct rt_fit_drawing *d, struct rt_figure *f, uint32_t trace
   top += TITLE;
   if (d->showing->drive != NSL_NONE) drive_draw(d, f, s, top);
   top += drive_room(d);
-  trace_draw(d, f, s, top);
+  trace_draw(d, f, trace, top);
   left_over_draw(d, f, s, top + TRACE + BETWEEN);
 }
 

@@ -11,7 +11,7 @@
 #include "runtime/quantity.h"
 #include "runtime/report.h"
 
-enum { OPEN_SWEEPS = 8 }; /* more are folded */
+enum { OPEN_SWEEPS = 8, MOST_SWEEPS = 32 }; /* more are folded, not drawn */
 
 typedef double height_fn(const struct rt_fit_end *end);
 typedef void draw_fn(struct rt_figure *f, const struct rt_fit_end *end, double top);
@@ -171,13 +171,39 @@ static int put_sweeps(struct rt_fit_drawing *d, struct rt_page *p, bool validati
   int e = 0;
   if (!n || !d->showing->march) return 0;
   rt_page_put(p, "<section>\n<h2>%s</h2>\n", validation ? "Sweeps that were not fitted" : "Data and model");
-  for (uint32_t i = 0; !e && i < n; i++) {
-    if (i == OPEN_SWEEPS) rt_page_put(p, "<details><summary>%u more</summary>\n", n - i);
+  for (uint32_t i = 0; !e && i < n && i < MOST_SWEEPS; i++) {
+    if (i == OPEN_SWEEPS) rt_page_put(p, "<details><summary>%u more</summary>\n", (n < MOST_SWEEPS ? n : MOST_SWEEPS) - i);
     e = put_sweep(d, p, of[i]);
   }
   rt_page_put(p, "%s<p class=\"of\">Grey: recorded, orange: the model; below, recorded less model where the objective counts it. Its percentage is the "
-                 "share of the recording's variance that the model explains there.</p>\n</section>\n", n > OPEN_SWEEPS ? "</details>\n" : "");
+                 "share of the recording's variance that the model explains there.%s</p>\n</section>\n", n > OPEN_SWEEPS ? "</details>\n" : "",
+              f->def->spikes == NSL_NONE ? "" : " The model's spikes are the recording's: ticks above the trace.");
   return e;
+}
+
+static void put_sweep_table(const struct rt_fit_drawing *d, struct rt_page *p) {
+  const struct rt_fit *f = d->end->f;
+  if (!d->showing->march || f->n_traces < 2) return;
+  const char *unit = f->def->data.columns[d->showing->column].unit;
+  rt_html_table(p, "Sweeps", f->n_traces,
+                "<th>sweep</th><th class=\"n\">cell</th><th></th><th class=\"n\">duration (ms)</th><th class=\"n\">left over, rms</th>"
+                "<th class=\"n\">explained</th>");
+  for (uint32_t i = 0; i < f->n_traces; i++) {
+    const struct rt_trace *t = &f->traces[i];
+    const struct rt_shown *s = &d->showing->sweeps[i];
+    char text[220];
+    rt_sweep_name(t, text, sizeof text);
+    rt_page_put(p, "<tr><td class=\"v\">");
+    rt_page_text(p, text);
+    rt_page_put(p, "</td><td class=\"n\">%u</td><td>%s</td><td class=\"n\">%.6g</td><td class=\"n\">", t->def->cell + 1,
+                t->def->validation ? "validation" : "fitted", (double)t->n_steps * f->s->dt);
+    snprintf(text, sizeof text, "%.3g %.20s", s->rms, unit);
+    rt_page_text(p, s->counted ? text : "\xe2\x80\x93");
+    if (s->explained > 0) snprintf(text, sizeof text, "%.4g %%", 100 * s->explained);
+    else snprintf(text, sizeof text, "nothing");
+    rt_page_put(p, "</td><td class=\"n\">%s</td></tr>\n", s->counted && isfinite(s->explained) ? text : "\xe2\x80\x93");
+  }
+  rt_html_table_end(p, f->n_traces);
 }
 
 /* ---- the search */
@@ -281,6 +307,7 @@ static int page_put(struct rt_fit_drawing *d, const struct rt_end *how, struct j
   put_values(end, p);
   int e = put_sweeps(d, p, false);
   if (!e) e = put_sweeps(d, p, true);
+  put_sweep_table(d, p);
   if (!e) e = put_search(d, facts, p);
   if (!e) e = put_correlation(d, p);
   if (!e) e = put_profiles(d, p);
