@@ -53,6 +53,23 @@ static void back(Explain *e, const IrMarchBack *p, const char *reason) {
        arena_printf(e->s->arena, "a step, with %u numbers on the tape, which is kept for one segment of the time at once; %s", p->n_tape, reason));
 }
 
+static void spikes(Explain *e, const IrMarch *m) {
+  static const char *const shapes[SURROGATES] = {
+#define SURROGATE(id, word, doc) [SURROGATE_##id] = word,
+#include "lang/surrogates.def"
+#undef SURROGATE
+  };
+  const MFitSpikes *how = m->class->spikes;
+  if (!how) return;
+  const char *value = how->gradient == SPIKES_SURROGATE ? shapes[how->shape] : how->gradient == SPIKES_LOCATED ? "exact events" : "fixed";
+  static const char *const reasons[] = {
+      [SPIKES_FIXED] = "no derivative: a spike stays in its step; `gradient = exact_events` or `surrogate(...)` let it move or come",
+      [SPIKES_LOCATED] = "the crossing is located within its step, to second order in dt; derivatives are those of this program, spikes and ends of holds move",
+      [SPIKES_SURROGATE] = "stands for the derivative of the spike"};
+  const char *reset = how->gradient != SPIKES_SURROGATE ? "" : how->detached ? "; the reset is detached" : "; the reset is differentiated with it";
+  line(e, "spikes", "", value, arena_printf(e->s->arena, "%s%s", reasons[how->gradient], reset));
+}
+
 static void march(Explain *e, const IrMarch *m) {
   Arena *a = e->s->arena;
   const char *what = name_none(m->given) ? "free run" : arena_printf(a, "given %s", str(e, m->given));
@@ -64,6 +81,7 @@ static void march(Explain *e, const IrMarch *m) {
     const IrState *st = &m->class->states.at[i];
     if (!st->counter && name_none(st->failure)) line(e, "state", str(e, st->var->name), str(e, st->method), str(e, st->reason));
   }
+  spikes(e, m);
   for (uint32_t i = 0; i < m->terms.n; i++) line(e, "term", "", str(e, m->terms.at[i].term->text), "");
   form(e, "values", &m->plain, "");
   form(e, "gradient", &m->gradient, str(e, m->reason));

@@ -296,7 +296,7 @@ static uint32_t depends_count(const AdForward *f) {
 
 static bool some_squares(const IrMarch *m) {
   for (uint32_t i = 0; i < m->terms.n; i++)
-    if (term_is_square(m->terms.at[i].term)) return true;
+    if (m->terms.at[i].squared) return true;
   return false;
 }
 
@@ -306,7 +306,7 @@ static void lay_out(AdForward *f, IrMarch *m) {
   for (uint32_t i = 0; i < m->terms.n; i++) {
     IrTerm *t = &m->terms.at[i];
     t->gradient = f->n_states + t->sum * p;
-    if (!term_is_square(t->term)) continue;
+    if (!t->squared) continue;
     t->curvature = at;
     at += p * (p + 1) / 2;
   }

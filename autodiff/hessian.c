@@ -48,6 +48,9 @@ void ad_hessian(AdForward *f, IrMarch *m, const bool *sums, int effort) {
   m->tangent.begin->index = m->tangent.march->index = IR_NONE;
 }
 
+/* A surrogate is the derivative of nothing: what stands for its derivative would be no symmetric matrix. */
+static bool has_hessian(const IrFit *f) { return f->fit->own_spikes.gradient != SPIKES_SURROGATE; }
+
 static void march_hessian(Session *s, Arena *a, const IrFit *f, IrMarch *m) {
   AdForward all = ad_forward_of(s, a, f, m);
   ad_hessian(&all, m, ad_sums(m, a), -1);
@@ -56,7 +59,7 @@ static void march_hessian(Session *s, Arena *a, const IrFit *f, IrMarch *m) {
 IrModule *ad_pass_hessian(const IrModule *in, Arena *out, Session *s) {
   IrModule *m = ir_module_copy(s, in, out);
   for (uint32_t i = 0; s->second_derivatives && i < m->fits.n; i++)
-    for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) march_hessian(s, out, m->fits.at[i], m->fits.at[i]->marches.at[k]);
+    for (uint32_t k = 0; has_hessian(m->fits.at[i]) && k < m->fits.at[i]->marches.n; k++) march_hessian(s, out, m->fits.at[i], m->fits.at[i]->marches.at[k]);
   ir_module_renumber(m, out);
   return m;
 }

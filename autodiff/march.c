@@ -25,6 +25,7 @@ typedef struct {
   IrVal *input;     /* by the class's input: its sample */
   IrVal *old, *now; /* by the class's state */
   IrVal rate;       /* of spikes, before their handler; IR_NONE: has none */
+  const IrCopy *step;
 } March;
 
 static uint32_t sample_of(March *w, IrSampleKind kind, uint32_t column, uint32_t term) {
@@ -109,7 +110,8 @@ static void step(March *w, IrCopy *c) {
   c->input = w->input;
   c->unchecked = true;
   ir_copy_run(c);
-  w->rate = ir_copy_stored(c, SLOT_OUT, 0);
+  w->rate = k->fired ? ir_copy_stored(c, SLOT_OUT, 0) : IR_NONE;
+  w->step = c;
   for (uint32_t i = 0; i < n; i++) {
     w->now[i] = ir_copy_stored(c, SLOT_STATE, i);
     if (w->now[i] == IR_NONE) w->now[i] = w->old[i];
@@ -142,18 +144,42 @@ static IrVal or_failed(March *w, IrVal value) {
   return value;
 }
 
-static void add_up(March *w, uint32_t term, IrVal value) {
+/* more: added apart, so that the square stays in sight (forward.c); or IR_NONE. */
+static void add_up(March *w, uint32_t term, IrVal value, IrVal more) {
   IrBuild *b = &w->b;
   uint32_t slot;
   w->m->terms.at[term].sum = state_new(w, "%sum", b->k->ins.at[value].dim, &slot);
-  IrVal weight = sample(w, SAMPLE_WEIGHT, IR_NONE, term);
-  ir_store(b, slot, ir_op3(b, IR_FMA, weight, value, ir_load(b, slot)));
+  IrVal weight = sample(w, SAMPLE_WEIGHT, IR_NONE, term), sum = ir_load(b, slot);
+  if (more != IR_NONE) sum = ir_op3(b, IR_FMA, weight, more, sum);
+  ir_store(b, slot, ir_op3(b, IR_FMA, weight, value, sum));
+}
+
+static IrVal square_of(March *w, const IrTerm *t, IrVal v) { return t->root ? ir_op2(&w->b, IR_MUL, v, v) : v; }
+
+/* A step in which the states jump counts by its parts: up to the spike as they were just before it. What this adds to the value
+ * behind it, or IR_NONE. So the mean is smooth in the time of the spike, also where that passes from step to step. */
+static IrVal before_spike(March *w, const IrTerm *t, IrVal behind) {
+  IrBuild *b = &w->b;
+  IrVal when = ir_copy_stored(w->step, SLOT_OUT, IR_OUT_WHEN);
+  uint32_t n = w->m->class->states.n, changed = 0;
+  IrVal *was = NEW_ARRAY(b->arena, IrVal, n + 1);
+  for (uint32_t i = 0; i < n; i++) {
+    IrVal v = when == IR_NONE ? IR_NONE : ir_copy_stored(w->step, SLOT_OUT, IR_OUT_WAS + i);
+    was[i] = v == IR_NONE ? w->now[i] : v;
+    changed += v != IR_NONE;
+  }
+  if (!changed) return IR_NONE;
+  IrVal spikes = ir_copy_stored(w->step, SLOT_SPIKE, 0);
+  IrVal value = square_of(w, t, term_value(w, t->root ? t->root : t->value, was));
+  IrVal more = ir_op2(b, IR_MUL, when, ir_op2(b, IR_SUB, value, behind));
+  return ir_op3(b, IR_SELECT, spikes, more, alg_zero_like(b, more));
 }
 
 static void mean(March *w, uint32_t term) {
   IrTerm *t = &w->m->terms.at[term];
   IrVal v = or_failed(w, term_value(w, t->root ? t->root : t->value, w->now));
-  add_up(w, term, t->root ? ir_op2(&w->b, IR_MUL, v, v) : v);
+  IrVal value = square_of(w, t, v);
+  add_up(w, term, value, before_spike(w, t, value));
 }
 
 /* log(1 - exp(-rate dt)) where there is a spike, -rate dt where there is none: what a run fires by. With expm1 it holds for
@@ -166,7 +192,7 @@ static void loglik(March *w, uint32_t term) {
   IrVal fires = ir_op1(b, IR_LOG, ir_op1(b, IR_NEG, ir_op1(b, IR_EXPM1, x)));
   IrVal value = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, spikes, alg_num(b, 0.5)), fires, x);
   value = ir_op3(b, IR_SELECT, ir_op2(b, IR_LE, x, zero), value, ir_const(b, NAN, DIM_NONE));
-  add_up(w, term, or_failed(w, value));
+  add_up(w, term, or_failed(w, value), IR_NONE);
 }
 
 static void residual(March *w, uint32_t term) {
@@ -185,7 +211,7 @@ static void residual(March *w, uint32_t term) {
   IrVal before = ir_load(b, ring), change = sample(w, SAMPLE_CHANGE, t->term->column, term);
   ir_store(b, ring, sum);
   IrVal r = or_failed(w, ir_op2(b, IR_SUB, change, ir_op2(b, IR_SUB, sum, before)));
-  add_up(w, term, ir_op2(b, IR_MUL, r, r));
+  add_up(w, term, ir_op2(b, IR_MUL, r, r), IR_NONE);
 }
 
 static IrKernel *march_kernel(March *w) {

@@ -9,7 +9,7 @@
 typedef enum {
   LOW_CONST, LOW_LOAD, LOW_TAKE, LOW_STORE, LOW_CHECK, LOW_TIME, LOW_DT,
   LOW_BIN, LOW_FCMP, LOW_FNEG, LOW_NOT, LOW_SELECT, LOW_PICK, LOW_CLIP, LOW_HEAVISIDE,
-  LOW_FIRST, LOW_INTRIN, LOW_CALL, LOW_DRAW, LOW_NOISE, LOW_LOOP, LOW_CARRY, LOW_NEXT, LOW_AGAIN
+  LOW_FIRST, LOW_BLEND, LOW_INTRIN, LOW_CALL, LOW_DRAW, LOW_NOISE, LOW_LOOP, LOW_CARRY, LOW_NEXT, LOW_AGAIN
 } Low;
 typedef struct {
   Low how;
@@ -34,6 +34,7 @@ typedef struct {
 #define L_CLIP {LOW_CLIP, 0, NULL}
 #define L_HEAVISIDE {LOW_HEAVISIDE, 0, NULL}
 #define L_FIRST {LOW_FIRST, 0, NULL}
+#define L_BLEND {LOW_BLEND, 0, NULL}
 #define L_INTRIN(name) {LOW_INTRIN, 0, #name}
 #define L_CALL(f) {LOW_CALL, 0, "nslm_" #f}
 #define L_DRAW(f) {LOW_DRAW, 0, "nslm_" #f}
@@ -191,6 +192,11 @@ static LLVMValueRef heaviside(Emit *e, LLVMValueRef a) {
   return LLVMBuildSelect(b, above, emit_real(e, 1), LLVMConstNull(e->real), "");
 }
 
+static LLVMValueRef blend(Emit *e, LLVMValueRef *arg) {
+  LLVMBuilderRef b = e->u->builder;
+  return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOGT, arg[0], emit_real(e, 0.5), ""), arg[1], arg[2], "");
+}
+
 static LLVMValueRef constant(Emit *e, const IrIns *ins, double number) {
   if (ins->type != IR_BOOL) return emit_real(e, number);
   return number != 0 ? LLVMConstAllOnes(e->cond) : LLVMConstNull(e->cond);
@@ -293,6 +299,7 @@ static LLVMValueRef lower(Emit *e, IrVal at, const IrIns *ins, LLVMValueRef *arg
     case LOW_CLIP: return pick(e, LLVMRealOLT, arg[2], pick(e, LLVMRealOGT, arg[1], arg[0]));
     case LOW_HEAVISIDE: return heaviside(e, arg[0]);
     case LOW_FIRST: return arg[0];
+    case LOW_BLEND: return blend(e, arg);
     case LOW_INTRIN: return intrinsic(e, low->name, arg, n);
     case LOW_CALL: return math_call(e, low->name, arg, n);
     case LOW_DRAW: return draw_call(e, low->name, ins->slot, arg, n);

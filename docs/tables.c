@@ -138,6 +138,13 @@ static void print_measures(void) {
 #undef MEASURE
 }
 
+static void print_surrogates(void) {
+  puts("\n## Surrogates of spikes in fits\n\n| shape | with x = (left - right side of the condition) / width |\n|---|---|");
+#define SURROGATE(id, word, doc) printf("| `%s` | %s |\n", word, doc);
+#include "lang/surrogates.def"
+#undef SURROGATE
+}
+
 static void option_row(const char *optimizer, const char *name, double least, double most, double given, const char *doc) {
   if (given < least) printf("| `%s` | `%s` | not done | %.10g to %.10g | ", optimizer, name, least, most);
   else printf("| `%s` | `%s` | %.10g | %.10g to %.10g | ", optimizer, name, given, least, most);
@@ -184,6 +191,7 @@ int main(void) {
   print_sources();
   print_measures();
   print_optimizers();
+  print_surrogates();
   print_options();
   print_codes();
   return 0;

@@ -40,6 +40,7 @@ typedef struct {
 #define GT(x, z) ir_op2(p->b, IR_GT, x, z)
 #define SELECT(c, x, z) alg_select(p->b, c, x, z)
 #define ABS(x) ir_op1(p->b, IR_ABS, x)
+#define EXP(x) alg_exp(p->b, x)
 #define SIN(x) ir_op1(p->b, IR_SIN, x)
 #define COS(x) ir_op1(p->b, IR_COS, x)
 #define LOG(x) ir_op1(p->b, IR_LOG, x)

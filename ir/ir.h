@@ -152,6 +152,8 @@ typedef struct {
   VEC(IrUniform) uniforms;     /* layout of the population's block of globals */
   bool fired;                  /* fits: it spikes where a recording says, by the number that the last of its inputs gives */
   bool has_spike, has_prev;    /* SLOT_SPIKE written; SLOT_PREV read and written */
+  const MFitSpikes *spikes;    /* of a fit: how they are differentiated. Its test gives the difference of the condition's sides
+                                  (with a surrogate: by its width) in OUT 0, its step what IR_OUT_… say */
   uint32_t n_columns;          /* of each population: numbers that `init` takes for its elements */
   uint32_t draws;              /* ordinals used so far */
   IrKernel *init;              /* stores params per element and states */
@@ -162,6 +164,10 @@ typedef struct {
   IrKernel *lumped;            /* level 2: the step where each pair of uniforms in lumped_equal is equal; or NULL (lump.c) */
   VEC(IrPair) lumped_states, lumped_ports, lumped_equal; /* states that hold the sum, those that are 0; ports */
 } IrClass;
+
+/* OUT of the step of a fit's class with spikes: the spike as a number; the share of dt before it; where spikes are located, + i:
+ * state i just before the handler, if that changes it. */
+enum { IR_OUT_SPIKE, IR_OUT_WHEN, IR_OUT_WAS };
 
 /* NULL: cells in which nothing changes may be passed over; else why not (rest.c). */
 const char *ir_never_rests(const IrClass *c);
@@ -290,6 +296,7 @@ typedef struct {
   uint32_t measure;                  /* G slot: where the runtime puts its mean, sum / sum of weights; of a likelihood the sum */
   uint32_t over, from, to, around[2]; /* G slots or IR_NONE */
   IrKernel *value, *root;            /* record kernels; value: NULL for a likelihood; root: NULL where it is no square */
+  bool squared;                      /* a mean of squares, whose products (curvature) make a Gauss-Newton matrix */
   uint32_t sum, gradient, curvature; /* states: the sum; the first derivative of it; the first of J'J; else IR_NONE */
 } IrTerm;
 typedef struct {
@@ -372,7 +379,7 @@ void ir_again(IrBuild *b, IrVal cond);
 /* ---- the op table at run time */
 enum { /* see ops.def */
   IRF_PURE = 1, IRF_COMMUTES = 2, IRF_DRAW = 4, IRF_MEMORY = 8, IRF_EFFECT = 16,
-  IRF_POSITIVE = 32, IRF_KEEPS_POSITIVE = 64, IRF_POSITIVE_BASE = 128, IRF_CONTROL = 256
+  IRF_POSITIVE = 32, IRF_KEEPS_POSITIVE = 64, IRF_POSITIVE_BASE = 128, IRF_CONTROL = 256, IRF_SURROGATE = 512
 };
 #define TYPE(id, text, doc)
 typedef enum {

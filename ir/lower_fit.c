@@ -69,6 +69,19 @@ static IrKernel *term_kernel(FitLower *w, Shape *shape, const char *what, const 
   return k;
 }
 
+/* Its states jump within steps, where a mean is one of parts and no longer of squares. */
+static bool jumps(const MFit *fit) {
+  const MComponent *c = fit->x->populations.at[0]->component;
+  return fit->own_spikes.gradient == SPIKES_LOCATED && c->spikes.at[0]->body.n;
+}
+
+static bool squares_possible(FitLower *w, const MStage *stage) {
+  if (stage->by != OPTIMIZER_LM || !jumps(w->fit)) return true;
+  diag_not_supported(w->st->l->s, stage->by_span, "`lm` with `exact_events`, where spikes change states",
+                     "Take an optimizer that needs the gradient alone: `lbfgs` or `adam`.");
+  return false;
+}
+
 static IrTerm lower_term(FitLower *w, Shape *shape, const MTerm *m) {
   Setup *st = w->st;
   IrTerm t = {.term = m, .measure = setup_new(st, 1), .sum = IR_NONE, .gradient = IR_NONE, .curvature = IR_NONE};
@@ -77,7 +90,8 @@ static IrTerm lower_term(FitLower *w, Shape *shape, const MTerm *m) {
   t.to = setup_slot_as(st, m->to, TIME, "to");
   for (int i = 0; i < 2; i++) t.around[i] = setup_slot_as(st, m->around[i], TIME, i ? "except.to" : "except.from");
   if (m->kind != TERM_LOGLIK) t.value = term_kernel(w, shape, "term", m->kind == TERM_RESIDUAL ? m->state->equation : m->value);
-  if (m->root) t.root = term_kernel(w, shape, "root", m->root);
+  if (m->root && !jumps(w->fit)) t.root = term_kernel(w, shape, "root", m->root);
+  t.squared = term_is_square(m) && !(m->root && jumps(w->fit));
   ptr_set(st->l->a, &st->numbers, m->global, t.measure);
   return t;
 }
@@ -218,7 +232,7 @@ static void lower_fit_of(Lower *l, const MFit *fit) {
   lower_free(&w);
   for (uint32_t i = 0; i < fit->stages.n; i++) {
     IrStage stage = {.stage = fit->stages.at[i]};
-    lower_terms(&w, &stage);
+    if (squares_possible(&w, stage.stage)) lower_terms(&w, &stage);
     if (l->s->errors > errors) return;
     lower_objective(&w, &stage);
     vec_push(l->a, &w.f->stages, stage);

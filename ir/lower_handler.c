@@ -136,6 +136,18 @@ static void test_fired(Scope *sc, IrClass *c, const MSpike *spike) {
   c->has_spike = true;
 }
 
+/* What rises through 0 where the condition begins to hold, over the width of a surrogate. */
+static void guard(Scope *sc, const MSpike *spike, const MFitSpikes *how) {
+  IrBuild *b = &sc->b;
+  const MExpr *e = spike->cond;
+  bool falls = e->builtin == B_LT || e->builtin == B_LE;
+  IrVal x = lower_as(sc, e->args[falls ? 1 : 0], e->args[0]->dim), y = lower_as(sc, e->args[falls ? 0 : 1], e->args[0]->dim);
+  b->span = spike->span;
+  IrVal g = ir_op2(b, IR_SUB, x, y);
+  if (how->width) g = ir_op2(b, IR_DIV, g, lower_as(sc, how->width, e->args[0]->dim));
+  ir_store(b, ir_slot(b, SLOT_OUT, 0, (Name){0}, IR_REAL, b->k->ins.at[g].dim), g);
+}
+
 static void lower_test(Lower *l, Shape *shape, const MSpike *spike) {
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_TEST, name_fmt(l->s, "test.%s", name_str(l->s, shape->c->name)));
   Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape), before = lower_scope(l, k, LEAF_ELEMENT, shape);
@@ -146,7 +158,10 @@ static void lower_test(Lower *l, Shape *shape, const MSpike *spike) {
     return;
   }
   switch ((SpikeForm)spike->form) {
-    case SPIKE_WHEN: c = lower_expr(&sc, spike->cond); break;
+    case SPIKE_WHEN:
+      c = lower_expr(&sc, spike->cond);
+      if (shape->fit && shape->fit->own_spikes.gradient) guard(&sc, spike, &shape->fit->own_spikes);
+      break;
     case SPIKE_PEAK: c = peak(&sc, &before, spike); break;
     case SPIKE_RATE: c = rate(&sc, shape->c, spike); break;
   }
@@ -155,6 +170,7 @@ static void lower_test(Lower *l, Shape *shape, const MSpike *spike) {
   shape->c->test = k;
   shape->c->has_spike = true;
   shape->c->has_prev = spike->form != SPIKE_RATE;
+  if (shape->fit && spike->form == SPIKE_WHEN) shape->c->spikes = &shape->fit->own_spikes;
 }
 
 /* Holds on what the condition reads: while one is in force there is no spike, but for those of a recording. */

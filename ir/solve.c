@@ -66,10 +66,12 @@ static void load_times(Solve *v) {
   v->dt = ir_nullary(&v->b, IR_DT);
   v->half = alg_mul(&v->b, v->dt, alg_num(&v->b, 0.5));
   v->begin = alg_sub(&v->b, ir_nullary(&v->b, IR_TIME), v->dt);
+  v->end = ir_nullary(&v->b, IR_TIME);
+  v->whole = v->dt;
 }
 
 /* Right-hand sides at T-dt, without noise, and their forms over the states. */
-static void read_flow(Solve *v) {
+void solve_read_flow(Solve *v) {
   Arena *a = v->b.arena;
   v->der = NEW_ARRAY(a, IrVal, v->n + 1);
   v->atom = NEW_ARRAY(a, uint32_t, v->n + 1);
@@ -116,7 +118,7 @@ static void count_down(Solve *v, IrVal *now) {
   }
 }
 
-static void integrate(Solve *v) {
+void solve_integrate(Solve *v) {
   IrVal *next = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
   bool rk4 = false;
   SolveMethod by = SOLVE_NONE;
@@ -138,7 +140,7 @@ static void integrate(Solve *v) {
     if (v->stepped[i]) by = v->method[i];
   }
   if (rk4) solve_rk4(v, next);
-  if (v->events) count_down(v, next); /* the handler may set a counter within the step */
+  if (v->events && !v->located) count_down(v, next); /* the handler may set a counter within the step */
   if (by == SOLVE_BACKWARD_EULER) solve_backward_euler(v, next);
   else if (by == SOLVE_TAYLOR) solve_taylor(v, next);
   else if (by != SOLVE_NONE) solve_adaptive(v, by, next);
@@ -174,7 +176,7 @@ static IrVal condition(Solve *v, const IrVal *states) {
   test.old = v->old;
   test.held = v->in_force;
   ir_copy_run(&test);
-  v->rate = ir_copy_stored(&test, SLOT_OUT, 0);
+  v->rate = v->guard = ir_copy_stored(&test, SLOT_OUT, 0);
   return ir_copy_stored(&test, SLOT_SPIKE, 0);
 }
 
@@ -227,7 +229,7 @@ void solve_fire(Solve *v, IrVal spike) {
     after[i] = v->now[i];
     if (to == IR_NONE) continue;
     v->b.span = v->b.k->ins.at[to].span;
-    after[i] = alg_select(&v->b, spike, to, v->now[i]);
+    after[i] = v->soft == IR_NONE ? alg_select(&v->b, spike, to, v->now[i]) : ir_op3(&v->b, IR_BLEND, v->soft, to, v->now[i]);
   }
   v->now = after;
 }
@@ -256,6 +258,33 @@ static void spike_fired(Solve *v) {
   ir_store(b, ir_slot(b, SLOT_SPIKE, 0, (Name){0}, IR_BOOL, DIM_NONE), spikes);
 }
 
+static uint32_t mask_slot(Solve *v, SlotKind kind) {
+  return ir_slot(&v->b, kind, 0, (Name){0}, IR_BOOL, DIM_NONE);
+}
+
+/* A spike that was located has been dealt with. */
+static void spike_located(Solve *v) {
+  IrBuild *b = &v->b;
+  ir_store(b, mask_slot(v, SLOT_PREV), v->before);
+  ir_store(b, mask_slot(v, SLOT_SPIKE), v->spiked);
+  solve_spike_out(v, alg_select(b, v->spiked, alg_num(b, 1), alg_num(b, 0)), v->when);
+}
+
+/* In fits: as a number, for terms; with a surrogate it has a derivative, and what the handler does, too, if it is not detached. */
+static void spike_as_number(Solve *v, IrVal spikes, IrVal guard, IrVal prev) {
+  IrBuild *b = &v->b;
+  const MFitSpikes *how = v->in->spikes;
+  IrVal one = alg_num(b, 1), number;
+  if (how->gradient == SPIKES_SURROGATE) {
+    IrVal never = untested(v), possible = ir_op1(b, IR_NOT, never == IR_NONE ? prev : ir_op2(b, IR_OR, prev, never));
+    number = solve_surrogate(v, guard, possible);
+    if (!how->detached) v->soft = number;
+  } else {
+    number = alg_select(b, spikes, one, alg_num(b, 0));
+  }
+  solve_spike_out(v, number, one);
+}
+
 static void spike(Solve *v) {
   if (v->in->fired) {
     spike_fired(v);
@@ -264,10 +293,14 @@ static void spike(Solve *v) {
   IrBuild *b = &v->b;
   Span span = v->in->component->spikes.at[0]->span;
   b->span = span;
-  IrVal spikes = solve_condition(v), waits = IR_NONE;
+  if (v->located) {
+    spike_located(v);
+    return;
+  }
+  IrVal spikes = solve_condition(v), guard = v->guard, waits = IR_NONE;
   uint32_t prev = IR_NONE;
   b->span = span;
-  if (v->rate != IR_NONE) check_rate(v);
+  if (v->rate != IR_NONE && !v->in->spikes) check_rate(v);
   if (v->in->has_prev) {
     prev = ir_slot(b, SLOT_PREV, 0, (Name){0}, IR_BOOL, DIM_NONE);
     spikes = but_not(b, spikes, v->events ? v->before : ir_load(b, prev));
@@ -276,6 +309,7 @@ static void spike(Solve *v) {
     waits = ir_op2(b, IR_AND, spikes, v->spiked);
     spikes = but_not(b, spikes, v->spiked);
   }
+  if (v->in->spikes && prev != IR_NONE) spike_as_number(v, spikes, guard, ir_load(b, prev));
   solve_fire(v, spikes);
   if (prev != IR_NONE) ir_store(b, prev, but_not(b, solve_condition(v), waits));
   b->span = span;
@@ -315,10 +349,6 @@ static void check_states(Solve *v) {
   }
 }
 
-static uint32_t mask_slot(Solve *v, SlotKind kind) {
-  return ir_slot(&v->b, kind, 0, (Name){0}, IR_BOOL, DIM_NONE);
-}
-
 /* What `finish` and handlers of events need of the step, through memory: also of spikes within the step. */
 static void keep(Solve *v) {
   IrBuild *b = &v->b;
@@ -349,7 +379,7 @@ static void finish(Solve *v) {
 
 /* The kernel behind the events of each_from .. each_to. */
 static IrKernel *finish_apart(const Solve *step) {
-  Solve v = {.s = step->s, .c = step->c, .in = step->in, .n = step->n};
+  Solve v = {.s = step->s, .c = step->c, .in = step->in, .n = step->n, .guard = IR_NONE, .soft = IR_NONE};
   v.each_from = step->each_from;
   v.each_to = step->each_to;
   v.b = (IrBuild){.s = v.s, .arena = step->b.arena};
@@ -375,20 +405,37 @@ static void find_each(Solve *v) {
   }
 }
 
+/* Ways to differentiate spikes that do not go together with how the states are integrated. */
+static bool spikes_possible(Solve *v) {
+  const MFitSpikes *how = v->in->test ? v->in->spikes : NULL;
+  if (!how) return true;
+  bool implicit = false;
+  for (uint32_t i = 0; i < v->n; i++) implicit |= v->method[i] == SOLVE_BACKWARD_EULER;
+  if (how->gradient == SPIKES_LOCATED && implicit)
+    diag_not_supported(v->s, how->span, "`exact_events` with `method = backward_euler`", "Take another method, such as `rosenbrock`.");
+  else if (how->gradient == SPIKES_SURROGATE && v->events)
+    diag_not_supported(v->s, how->span, "a surrogate where spikes are looked for within the step, as a state may run away in it",
+                       "Take `gradient = exact_events`, or a method of fixed steps, `with method = exponential_euler`.");
+  else return true;
+  return false;
+}
+
 static void solve_class(Session *s, Arena *out, IrClass *c) {
-  Solve v = {.s = s, .c = c, .in = c, .n = c->states.n};
+  Solve v = {.s = s, .c = c, .in = c, .n = c->states.n, .guard = IR_NONE, .soft = IR_NONE};
+  v.located = c->test && c->spikes && c->spikes->gradient == SPIKES_LOCATED;
   v.b = (IrBuild){.s = s,
                   .arena = out,
                   .k = ir_kernel(s, out, KERNEL_STEP, name_fmt(s, "step.%s", name_str(s, c->name)))};
   find_each(&v);
   load_states(&v);
   load_times(&v);
-  read_flow(&v);
+  solve_read_flow(&v);
   solve_choose(&v);
+  if (v.failed || !spikes_possible(&v)) return;
+  solve_integrate(&v);
   if (v.failed) return;
-  integrate(&v);
-  if (v.failed) return;
-  if (!v.events) count_down(&v, v.now);
+  if (v.located && !v.events) solve_parts(&v);
+  else if (!v.events) count_down(&v, v.now);
   for (uint32_t i = 0; i < v.each_from; i++) receive(&v, i);
   if (v.each_from == v.each_to) {
     finish(&v);

@@ -47,7 +47,8 @@ typedef struct {
   IrVal *in_force;       /* by hold: condition */
   uint32_t each_from, each_to; /* the ports whose events are handled one by one; from = to: none */
   IrVal *held;           /* by state: any hold on it is in force; or IR_NONE */
-  IrVal dt, half, begin; /* dt, dt / 2, T-dt */
+  IrVal dt, half, begin, end; /* dt, dt / 2, T-dt, T; of a part of the step: its own */
+  IrVal whole;           /* dt */
   IrForms forms;         /* over the states with an equation; atom of state i: */
   uint32_t *atom;        /* IR_NONE: no equation */
   uint32_t *of_atom;
@@ -65,6 +66,11 @@ typedef struct {
   bool *runaway, *explosive; /* by state: its slope grows faster than it; exponentially: it may run to infinity in a step */
   bool events;             /* the spike condition is tested within the step too */
   IrVal before, spiked;    /* with events: the condition before T; the element has spiked in this step already */
+  bool located;            /* spikes are where the condition's sides cross: solve_events.c; with methods that choose their steps: events too */
+  IrVal guard;             /* of the condition that was made last: the difference of its sides (fits), or IR_NONE */
+  IrVal soft;              /* the spike as a number, for a reset that is differentiated; or IR_NONE */
+  IrVal when;              /* located: the share of dt before the spike */
+  IrVal *was;              /* located: by state that the handler changes, it just before; or NULL */
   IrVal rate;              /* of the spike condition that was made last: what must not be below 0, or IR_NONE */
   bool failed; /* a diagnostic was given */
 } Solve;
@@ -74,6 +80,8 @@ void solve_choose(Solve *v);
 bool solve_depends(const Solve *v, uint32_t i, uint32_t j);       /* der of i on state j */
 bool solve_frozen(const Solve *v, uint32_t hold, uint32_t state); /* hold IR_NONE: none */
 
+void solve_read_flow(Solve *v); /* right-hand sides at v->old, v->begin */
+void solve_integrate(Solve *v); /* from there over v->dt, to v->now */
 /* solve.c: parts of the step that may also stand within it */
 IrVal solve_condition(Solve *v);           /* the spike condition of v->now; false under a hold */
 void solve_fire(Solve *v, IrVal spike);    /* the spike handler, on v->now */
@@ -88,6 +96,8 @@ typedef struct {
   IrVal *carry;          /* by state, IR_NONE: nothing changes it here */
   IrVal h, left;         /* carried: length of the next step, what is left of dt */
   IrVal before, spiked;  /* carried: the condition before; 1: it has spiked in this dt. IR_NONE without events */
+  IrVal *was;            /* carried, located: see SolveSpiked */
+  IrVal when;            /* carried, located: the share of dt before the spike */
   IrVal waits;           /* in the body: a second spike waits for the next dt */
 } SolveLoop;
 
@@ -97,6 +107,28 @@ typedef struct {
   IrVal h, left, before;  /* before: with events */
   IrVal enters;           /* who turns at all */
 } SolveFirst;
+
+/* solve_events.c */
+void solve_parts(Solve *v); /* after solve_integrate with a method of fixed steps: v->now, v->before, v->spiked, v->when */
+void solve_holds_left(Solve *v, const IrVal *x); /* v->in_force, v->held: by what counters have left */
+IrVal solve_cut_at_holds(Solve *v, const IrVal *x, IrVal h);
+void solve_count_down_by(Solve *v, const IrVal *x, IrVal h, IrVal *ret);
+IrVal solve_hold_ends(Solve *v, const IrVal *x);
+typedef struct {
+  const IrVal *from;          /* states at its begin; v->now: at its end */
+  IrVal begin, h, left, good; /* its time and length; what is left of dt where it begins; it counts at all (IR_NONE: always) */
+} SolvePart;
+typedef struct {
+  IrVal before, spiked, when; /* at the begin, then at the end: the condition; 1: it has spiked in this dt; where */
+  IrVal fires, left;          /* in this part; what is left of dt */
+  IrVal *was;                 /* by state that the handler changes: just before it; else IR_NONE */
+} SolveSpiked;
+IrVal *solve_carry_was(Solve *v, const IrVal *first);
+IrVal *solve_was_of(Solve *v, const IrVal *carried); /* a copy */
+void solve_next_was(Solve *v, const IrVal *carried, const IrVal *was);
+void solve_part_end(Solve *v, const SolvePart *p, SolveSpiked *io);
+void solve_spike_out(Solve *v, IrVal spike, IrVal when);
+IrVal solve_surrogate(Solve *v, IrVal guard, IrVal possible);
 
 /* solve_adaptive.c */
 double solve_scale(Dim d); /* the natural unit of a dimension */

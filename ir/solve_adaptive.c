@@ -109,7 +109,7 @@ static void cash_karp(Solve *v, const SolveStage *from, IrVal h, IrVal *ret_x, I
 /* ---- the loop over the steps within one dt */
 
 SolveLoop solve_loop(Solve *v) {
-  SolveLoop a = {.v = v, .in_force = v->in_force, .before = IR_NONE, .spiked = IR_NONE, .waits = IR_NONE};
+  SolveLoop a = {.v = v, .in_force = v->in_force, .before = IR_NONE, .spiked = IR_NONE, .when = IR_NONE, .waits = IR_NONE};
   a.at.x = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
   a.carry = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
   return a;
@@ -127,6 +127,9 @@ void solve_loop_begin(SolveLoop *a, const SolveFirst *first) {
   if (!v->events) return;
   a->before = ir_carry(b, first->before);
   a->spiked = ir_carry(b, no);
+  if (!v->located) return;
+  a->when = ir_carry(b, no);
+  a->was = solve_carry_was(v, first->x);
 }
 
 static IrVal has_spiked(const SolveLoop *a) { return ir_op2(&a->v->b, IR_GT, a->spiked, alg_num(&a->v->b, 0.5)); }
@@ -156,7 +159,12 @@ void solve_loop_step(SolveLoop *a, IrVal *ret_before, IrVal *ret_spiked) {
   for (uint32_t i = 0; i < v->n; i++) a->at.x[i] = a->carry[i] == IR_NONE ? v->old[i] : a->carry[i];
   *ret_before = *ret_spiked = IR_NONE;
   a->at.h = a->h;
-  if (v->events) event(a, ret_before, ret_spiked);
+  if (v->located) {
+    solve_holds_left(v, a->at.x);
+    *ret_before = a->before, *ret_spiked = a->spiked;
+  } else if (v->events) {
+    event(a, ret_before, ret_spiked);
+  }
   a->at.time = alg_sub(b, ir_nullary(b, IR_TIME), a->left);
 }
 
@@ -165,25 +173,52 @@ IrVal solve_loop_cut(const SolveLoop *a, IrVal wanted) {
   IrVal half = alg_mul(b, a->left, alg_num(b, 0.5));
   IrVal h = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, wanted, half), half, wanted);
   IrVal reaches = ir_op2(b, IR_GE, alg_mul(b, wanted, alg_num(b, 1.05)), a->left);
-  return ir_op3(b, IR_SELECT, reaches, a->left, h);
+  h = ir_op3(b, IR_SELECT, reaches, a->left, h);
+  return a->v->located ? solve_cut_at_holds(a->v, a->at.x, h) : h;
+}
+
+/* The end of a turn with spikes where they are within it: fills x. */
+static SolveSpiked located_end(SolveLoop *a, IrVal h, IrVal good, IrVal *x) {
+  Solve *v = a->v;
+  IrBuild *b = &v->b;
+  for (uint32_t i = 0; i < v->n; i++)
+    if (!v->stepped[i]) x[i] = a->at.x[i];
+  solve_count_down_by(v, a->at.x, h, x);
+  v->now = x;
+  SolveSpiked is = {.before = a->before, .spiked = a->spiked, .when = a->when, .was = solve_was_of(v, a->was)};
+  SolvePart part = {.from = a->at.x, .begin = a->at.time, .h = h, .left = a->left, .good = good};
+  solve_part_end(v, &part, &is);
+  for (uint32_t i = 0; i < v->n; i++) x[i] = alg_select(b, good, v->now[i], a->at.x[i]);
+  is.left = alg_select(b, good, is.left, a->left);
+  return is;
 }
 
 void solve_loop_end(SolveLoop *a, IrVal h_next, IrVal h, IrVal good, IrVal *x, IrVal before, IrVal spiked) {
   Solve *v = a->v;
   IrBuild *b = &v->b;
-  IrVal zero = alg_zero_like(b, a->left), left = alg_select(b, good, alg_sub(b, a->left, h), a->left);
-  if (v->events) {
-    good = ir_op2(b, IR_AND, good, ir_op1(b, IR_NOT, a->waits));
-    left = ir_op3(b, IR_SELECT, a->waits, zero, left);
+  IrVal zero = alg_zero_like(b, a->left), left = IR_NONE;
+  SolveSpiked is = {.when = IR_NONE};
+  if (v->located) {
+    is = located_end(a, h, good, x);
+    left = is.left, before = is.before, spiked = is.spiked;
+    h_next = ir_op3(b, IR_SELECT, is.fires, v->whole, h_next); /* what was right before the spike is not behind it */
+  } else {
+    left = alg_select(b, good, alg_sub(b, a->left, h), a->left);
+    if (v->events) {
+      good = ir_op2(b, IR_AND, good, ir_op1(b, IR_NOT, a->waits));
+      left = ir_op3(b, IR_SELECT, a->waits, zero, left);
+    }
+    for (uint32_t i = 0; i < v->n; i++) x[i] = v->stepped[i] ? alg_select(b, good, x[i], a->at.x[i]) : a->at.x[i];
   }
   IrVal more = ir_op2(b, IR_GT, left, zero);
-  for (uint32_t i = 0; i < v->n; i++) x[i] = v->stepped[i] ? alg_select(b, good, x[i], a->at.x[i]) : a->at.x[i];
   for (uint32_t i = 0; i < v->n; i++)
     if (a->carry[i] != IR_NONE) ir_next(b, a->carry[i], x[i]);
   ir_next(b, a->h, h_next);
   ir_next(b, a->left, left);
   if (v->events) ir_next(b, a->before, before);
   if (v->events) ir_next(b, a->spiked, spiked);
+  if (v->located) ir_next(b, a->when, is.when);
+  if (v->located) solve_next_was(v, a->was, is.was);
   ir_again(b, more);
 }
 
@@ -195,7 +230,13 @@ void solve_loop_done(SolveLoop *a, IrVal *ret) {
   v->before = a->before;
   v->spiked = has_spiked(a);
   v->now = ret;
-  solve_holds(v, a->in_force, v->spiked);
+  if (!v->located) {
+    solve_holds(v, a->in_force, v->spiked);
+    return;
+  }
+  v->when = a->when;
+  v->was = a->was;
+  solve_holds_left(v, ret);
 }
 
 /* ---- embedded pairs in it */

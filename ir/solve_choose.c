@@ -267,7 +267,7 @@ static void join_stepped(Solve *v) {
           name_fmt(v->s, "integrated together with %s", state_name(v, of)));
   v->events = false;
   for (uint32_t i = 0; i < v->n; i++)
-    v->events |= v->runaway[i] && v->stepped[i] && v->method[i] != SOLVE_BACKWARD_EULER && tested(v, i) && can_test(v);
+    v->events |= (v->located && v->stepped[i] && v->method[i] != SOLVE_BACKWARD_EULER) || (v->runaway[i] && v->stepped[i] && v->method[i] != SOLVE_BACKWARD_EULER && tested(v, i) && can_test(v));
   for (bool changed = of != IR_NONE; changed;) {
     changed = false;
     for (uint32_t j = 0; j < v->n; j++) {

@@ -75,7 +75,7 @@ void solve_rk4(Solve *v, IrVal *ret) {
   IrBuild *b = &v->b;
   IrVal *k[4], *at = NEW_ARRAY(b->arena, IrVal, v->n + 1);
   for (int n = 0; n < 4; n++) k[n] = NEW_ARRAY(b->arena, IrVal, v->n + 1);
-  IrVal middle = alg_sub(b, ir_nullary(b, IR_TIME), v->half), end = ir_nullary(b, IR_TIME);
+  IrVal middle = alg_sub(b, v->end, v->half), end = v->end;
   for (uint32_t i = 0; i < v->n; i++) at[i] = v->old[i];
   stage(v, at, IR_NONE, v->begin, k[0]);
   stage_states(v, v->half, k[0], at);

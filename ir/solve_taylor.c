@@ -138,6 +138,13 @@ static IrVal whole(Solve *v, const IrVal *from, IrVal *x) {
   return other == IR_NONE ? good : both(b, good, ir_op1(b, IR_NOT, other));
 }
 
+/* And no hold may end. */
+static IrVal whole_located(Solve *v, IrVal done, const IrVal *from, IrVal *x) {
+  IrVal ends = solve_hold_ends(v, from);
+  solve_count_down_by(v, from, v->dt, x);
+  return ends == IR_NONE ? done : both(&v->b, done, ir_op1(&v->b, IR_NOT, ends));
+}
+
 /* ---- steps within dt */
 
 static IrVal squared_error(Solve *v, const Expansion *e) {
@@ -207,9 +214,10 @@ void solve_taylor(Solve *v, IrVal *ret) {
   SolveFirst first = {.x = x, .h = v->dt, .left = v->dt, .before = IR_NONE};
   if (v->events) {
     IrVal prev = ir_load(b, ir_slot(b, SLOT_PREV, 0, (Name){0}, IR_BOOL, DIM_NONE));
-    for (uint32_t i = 0; i < v->n; i++) now[i] = ret[i];
+    for (uint32_t i = 0; i < v->n; i++) now[i] = v->located ? x[i] : ret[i];
     v->now = now;
     done = both(b, done, no_event(v, prev, &first.before));
+    if (v->located) done = whole_located(v, done, ret, x);
     first.before = ir_op3(b, IR_SELECT, done, first.before, prev);
   }
   if (done != IR_NONE) {

@@ -177,6 +177,7 @@ static const char *infer_dim(Session *s, const IrKernel *k, const IrIns *ins, Di
     case IRD_COMPARE: return all_alike(s, k, ins, 0);
     case IRD_LOGIC: return NULL;
     case IRD_SELECT: *ret = b; return all_alike(s, k, ins, 1);
+    case IRD_BLEND: *ret = b; return dim_none(a) ? all_alike(s, k, ins, 1) : "what it blends by is not a plain number";
     case IRD_SIGN: return NULL;
   }
   return "no such dimension rule";

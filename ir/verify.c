@@ -316,7 +316,7 @@ static void verify_limits(Verify *v, const IrClass *c) {
       case SLOT_ARG:
       case SLOT_PREV:
       case SLOT_SPIKE:
-      case SLOT_OUT: n = 1; break;
+      case SLOT_OUT: n = c->spikes ? IR_OUT_WAS + c->states.n : 1; break;
       case SLOT_GLOBAL: break;
       case SLOT_SAMPLE:
       case SLOT_RING:

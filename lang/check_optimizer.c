@@ -102,15 +102,21 @@ static void gradient_read(FitContext *f, const AstAssign *assign) {
   static const char *const kinds[] = {[GRADIENT_CHOSEN] = "", [GRADIENT_FORWARD] = "forward", [GRADIENT_REVERSE] = "reverse"};
   Session *s = f->s;
   const char *name = name_str(s, path_name(f->c, assign->target));
-  if (strcmp(name, "gradient") != 0) {
-    diag_by_setting(s, assign->target->span, name, diag_nearest(name, (const char *const[]){"gradient"}, 1));
+  if (strcmp(name, "reset") == 0) {
+    fit_reset(f, assign);
     return;
   }
+  if (strcmp(name, "gradient") != 0) {
+    diag_by_setting(s, assign->target->span, name, diag_nearest(name, (const char *const[]){"gradient", "reset"}, 2));
+    return;
+  }
+  if (fit_spikes(f, assign->value)) return;
   const char *text = assign->value->kind == AST_NAME ? name_str(s, AST_AS(NameRef, assign->value)->name.name) : "";
   int kind = GRADIENT_FORWARD;
   while (kind < (int)COUNT_OF(kinds) && strcmp(kinds[kind], text) != 0) kind++;
   if (kind == (int)COUNT_OF(kinds)) {
-    diag_gradient_kind(s, assign->value->span, diag_nearest(text, kinds + 1, COUNT_OF(kinds) - 1));
+    const char *const words[] = {kinds[GRADIENT_FORWARD], kinds[GRADIENT_REVERSE], "exact_events", "surrogate"};
+    diag_gradient_kind(s, assign->value->span, diag_nearest(text, words, COUNT_OF(words)));
   } else if (f->m->gradient && (int)f->m->gradient != kind) {
     diag_gradient_differs(s, assign->value->span, kinds[f->m->gradient]);
   } else {

@@ -375,13 +375,61 @@ void diag_by_setting(Session *s, Span span, const char *name, const char *neares
 }
 
 void diag_gradient_kind(Session *s, Span span, const char *nearest) {
-  Diag *d = diag_new(s, DIAG_GRADIENT_KIND, span, "a gradient is `forward` or `reverse` in this version");
+  Diag *d = diag_new(s, DIAG_GRADIENT_KIND, span, "a gradient is `forward` or `reverse`, and of spikes `exact_events` or `surrogate(…)`");
   if (nearest) did_you_mean(s, d, span, nearest);
   else diag_hint(s, d, "Without it the compiler chooses, by their costs.");
 }
 
 void diag_gradient_differs(Session *s, Span span, const char *before) {
   diag_new(s, DIAG_GRADIENT_KIND, span, "the gradients of a fit are all of one kind, and one is `%s` already", before);
+}
+
+/* ---- spikes */
+
+void diag_spikes_none(Session *s, Span span, const char *what, const char *neuron) {
+  Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, "`%s` has no spikes whose derivative could be taken", neuron);
+  diag_hint(s, d, "Leave `%s` out, or declare `spike when V > -20 mV` in the neuron.", what);
+}
+
+void diag_spikes_form(Session *s, Span span, const char *what, Span cond) {
+  Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, "`%s` needs a condition with two sides, one of which rises through the other", what);
+  diag_note(s, d, cond, "this is the spike's condition");
+  diag_hint(s, d, "Write it as one comparison: `spike when V > V_th`.");
+}
+
+void diag_spike_gradient_differs(Session *s, Span span, Span before) {
+  Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, "the spikes of a fit are differentiated in one way");
+  diag_note(s, d, before, "and here in another");
+}
+
+void diag_surrogate_form(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, "a surrogate has a shape and a width");
+  diag_hint(s, d, "Write `surrogate(gaussian, width = 1 mV)`.");
+}
+
+void diag_surrogate_shape(Session *s, Span span, const char *nearest, const char *const *words, size_t n) {
+  Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, "there is no surrogate of this shape");
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "The shapes: %s.", list_of(s, words, n));
+}
+
+void diag_surrogate_width(Session *s, Span span) { diag_new(s, DIAG_SPIKE_GRADIENT, span, "the width of a surrogate is above 0"); }
+
+void diag_reset_form(Session *s, Span span, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, "a reset is `differentiated` or `detached`");
+  if (nearest) did_you_mean(s, d, span, nearest);
+  else diag_hint(s, d, "Without it, it is differentiated.");
+}
+
+void diag_spikes_given(Session *s, Span span, Span given) {
+  Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, "spikes that a recording gives do not move");
+  diag_note(s, d, given, "they are given here");
+  diag_hint(s, d, "Leave it out: what the neuron does between them is differentiated as it stands.");
+}
+
+void diag_reset_idle(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, "only with a surrogate is there a choice of how the reset is differentiated");
+  diag_hint(s, d, "Add `gradient = surrogate(gaussian, width = 1 mV)`, or leave it out.");
 }
 
 void diag_not_squares(Session *s, Span span, const char *optimizer, Span by, bool negative) {

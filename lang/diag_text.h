@@ -315,6 +315,15 @@ void diag_option_range(Session *s, Span span, const char *name, double least, do
 void diag_by_setting(Session *s, Span span, const char *name, const char *nearest);
 void diag_gradient_kind(Session *s, Span span, const char *nearest);
 void diag_gradient_differs(Session *s, Span span, const char *before);
+void diag_spikes_none(Session *s, Span span, const char *what, const char *neuron);
+void diag_spikes_form(Session *s, Span span, const char *what, Span cond);
+void diag_spike_gradient_differs(Session *s, Span span, Span before);
+void diag_spikes_given(Session *s, Span span, Span given);
+void diag_surrogate_form(Session *s, Span span);
+void diag_surrogate_shape(Session *s, Span span, const char *nearest, const char *const *words, size_t n);
+void diag_surrogate_width(Session *s, Span span);
+void diag_reset_form(Session *s, Span span, const char *nearest);
+void diag_reset_idle(Session *s, Span span);
 /* negative: a term has a factor below 0; else one is no mean of a square. */
 void diag_not_squares(Session *s, Span span, const char *optimizer, Span by, bool negative);
 

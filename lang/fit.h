@@ -59,6 +59,12 @@ MTerm *fit_constrain(FitContext *f, const AstConstrain *ast); /* NULL after a me
 void fit_constrain_all(FitContext *f, const MTermList *own);
 void fit_force(FitContext *f, const AstForce *ast); /* in f->stage */
 
+/* ---- check_spikes.c */
+/* Reads `exact_events` or `surrogate(…)`; false: it is something else. */
+bool fit_spikes(FitContext *f, const Ast *value);
+void fit_reset(FitContext *f, const AstAssign *assign); /* `reset = …` */
+void fit_reset_matters(FitContext *f);                  /* reports one that changes nothing */
+
 /* ---- check_optimizer.c */
 void fit_by(FitContext *f, const AstBy *ast);
 /* Can the optimizer make this objective least? */

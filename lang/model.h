@@ -445,6 +445,26 @@ typedef struct {
 enum { MODEL_NO_EVENTS = -1 };
 typedef enum { GRADIENT_CHOSEN, GRADIENT_FORWARD, GRADIENT_REVERSE } MGradient;
 
+/* How the derivative of the spikes is taken that the neuron fires by itself. */
+typedef enum {
+  SPIKES_FIXED,    /* where they are they stay */
+  SPIKES_LOCATED,  /* `exact_events`: the crossing is located within its step, and moves */
+  SPIKES_SURROGATE /* they stay; a smooth step of the condition's sides stands for the jump of the spike */
+} MSpikeGradient;
+typedef enum {
+#define SURROGATE(id, word, doc) SURROGATE_##id,
+#include "lang/surrogates.def"
+#undef SURROGATE
+  SURROGATES
+} MSurrogate;
+typedef struct {
+  MSpikeGradient gradient;
+  MSurrogate shape;
+  MExpr *width;   /* over globals; of the condition's sides */
+  bool detached;  /* what the handler does with the states has no part in it */
+  Span span, reset; /* reset: of `reset = …`, if it stands there */
+} MFitSpikes;
+
 typedef struct {
   Name name, doc;
   Span span;
@@ -456,6 +476,7 @@ typedef struct {
   VEC(MFree) free;
   VEC(MStage *) stages;
   MGradient gradient;
+  MFitSpikes own_spikes; /* those that it fires by itself */
 } MFit;
 
 typedef struct {

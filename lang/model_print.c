@@ -471,6 +471,19 @@ static void print_stage(const Print *p, const MStage *stage) {
   fputc('\n', p->out);
 }
 
+static void print_spikes(const Print *p, const MFitSpikes *f) {
+  static const char *const shapes[] = {
+#define SURROGATE(id, word, doc) [SURROGATE_##id] = word,
+#include "lang/surrogates.def"
+#undef SURROGATE
+  };
+  if (f->gradient == SPIKES_LOCATED) fputs("  spikes located\n", p->out);
+  if (f->gradient != SPIKES_SURROGATE) return;
+  fprintf(p->out, "  spikes %s", shapes[f->shape]);
+  print_value(p, " over ", f->width);
+  fputs(f->detached ? ", reset detached\n" : "\n", p->out);
+}
+
 static void print_fit(const Print *p, const MFit *f) {
   static const char *const gradients[] = {[GRADIENT_CHOSEN] = "", [GRADIENT_FORWARD] = "forward", [GRADIENT_REVERSE] = "reverse"};
   const MExperiment *x = f->x;
@@ -492,6 +505,7 @@ static void print_fit(const Print *p, const MFit *f) {
   }
   for (uint32_t i = 0; i < f->stages.n; i++) print_stage(p, f->stages.at[i]);
   if (f->gradient) fprintf(p->out, "  gradient %s\n", gradients[f->gradient]);
+  print_spikes(p, &f->own_spikes);
   print_steps(p, x);
 }
 

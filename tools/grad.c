@@ -32,6 +32,7 @@ typedef struct { /* where a row of the table belongs */
   const struct nsl_fit_parameter *p;
   double size;
   bool first; /* row of its parameter */
+  bool surrogate; /* of the fit's spikes */
 } Row;
 
 /* ---- the table */
@@ -66,7 +67,7 @@ static void place_say(const Row *r) {
   if (diverges) printf("the model diverges, there is nothing to compare\n");
   else
     printf("objective %.9g\n  %-14s %-22s %15s %15s %10s\n", r->objective, "parameter", "derivative", "value",
-           "difference", "deviation");
+           r->surrogate ? "in 113 bits" : "difference", "deviation");
 }
 
 /* unit: what the derivative is by, declared unit of the parameter, or its square. */
@@ -171,10 +172,11 @@ static bool products_check(Grad *d, const GradFit *g, struct nsl_fitting *handle
   return true;
 }
 
+/* A surrogate stands for what has no derivative: no difference shows it, so its modes are compared with forward mode in 113 bits. */
 static bool place_check(Grad *d, const GradFit *g, struct nsl_fitting *handle, uint32_t stage,
                         uint32_t start) {
   const char *name = g->fit->def->stages[stage].name;
-  Row r = {.d = d, .fit = g->fit->def->name, .stage = name ? name : "", .start = start};
+  Row r = {.d = d, .surrogate = g->ir->fit->own_spikes.gradient == SPIKES_SURROGATE, .fit = g->fit->def->name, .stage = name ? name : "", .start = start};
   double *values = NEW_ARRAY(g->arena, double, g->n + 1), *sizes = NEW_ARRAY(g->arena, double, g->n + 1);
   struct nsl_fit_parameter *p = NEW_ARRAY(g->arena, struct nsl_fit_parameter, g->n + 1);
   Given is;
@@ -187,16 +189,18 @@ static bool place_check(Grad *d, const GradFit *g, struct nsl_fitting *handle, u
   r.objective = is.objective;
   place_say(&r);
   if (!isfinite(is.objective)) return true;
+  bool surrogate = g->ir->fit->own_spikes.gradient == SPIKES_SURROGATE;
   GradFound f = grad_quad(g, stage, values, sizes, is.squares);
+  if (surrogate && !f.forward) return true;
   for (uint32_t i = 0; i < g->n; i++) {
     double unit = p[i].unit_scale, small = 1e-6 * fabs(is.objective) / sizes[i],
-           difference = (double)f.difference[i];
+           difference = (double)(surrogate ? f.forward[i] : f.difference[i]);
     r.p = &p[i];
     r.first = true;
-    if (f.forward) row_say(&r, "forward, 113 bits", (double)f.forward[i], difference, unit, small);
+    if (f.forward && !surrogate) row_say(&r, "forward, 113 bits", (double)f.forward[i], difference, unit, small);
     if (is.mode) row_say(&r, is.mode, is.gradient[i], difference, unit, small);
     if (is.squares) row_say(&r, "forward, for squares", is.beside[i], difference, unit, small);
-    if (is.squares)
+    if (is.squares && !surrogate)
       row_say(&r, "Gauss-Newton diagonal", is.matrix[(size_t)i * g->n + i], (double)f.diagonal[i],
               unit * unit, small / sizes[i]);
   }

@@ -207,6 +207,7 @@ enum { HAS_NONE = -1, IS_FLAT = -2 };
 #define GT(x, z) ((x) > (z))
 #define SELECT(c, x, z) ((c) ? (x) : (z))
 #define ABS(x) fabs(x)
+#define EXP(x) nslm_exp_f64(x)
 #define SIN(x) nslm_sin_f64(x)
 #define COS(x) nslm_cos_f64(x)
 #define LOG(x) nslm_log_f64(x)
@@ -244,6 +245,17 @@ static bool near_kink(IrOp op, const double x[4], int by, DrawAt at) {
   return fabsl(v[0] + v[2] - 2 * v[1]) > 0.1L * fabsl(v[2] - v[0]) && fabsl(v[0] + v[2] - 2 * v[1]) > 1e-9L;
 }
 
+/* A surrogate is the derivative of a smooth step from 0 to 1: its integral, by the substitution x = sinh(sinh(u)), is 1. */
+static void test_surrogate(IrOp op) {
+  double sum = 0, h = 1e-3, d[4] = {0};
+  for (int i = -3200; i <= 3200; i++) {
+    double u = i * h, x[4] = {sinh(sinh(u))};
+    partials(op, x, value_double(op, x, (DrawAt){0}), d);
+    sum += d[0] * cosh(sinh(u)) * cosh(u) * h;
+  }
+  tap_ok(fabs(sum - 1) < 1e-3, "%s: the integral of the derivative is %.6f", ir_ops[op].text, sum);
+}
+
 static void test_partials(IrOp op) {
   uint64_t rng = (uint64_t)op + 77;
   double worst = 0;
@@ -257,6 +269,7 @@ static void test_partials(IrOp op) {
     if (n <= 0) break;
     for (int by = 0; by < n; by++) {
       if (d[by] == IS_FLAT && ir_ops[op].type == IRT_CHOICE && by == 0) continue;
+      if ((ir_ops[op].flags & IRF_SURROGATE) && by == 0) continue;
       if (near_kink(op, x, by, at)) {
         skipped++;
         continue;
@@ -316,6 +329,7 @@ int main(void) {
   for (IrOp op = (IrOp)0; op < IR_OPS; op++) {
     if (domains[op].n == 0) continue;
     if (!(ir_ops[op].flags & IRF_DRAW)) test_eval(op);
+    if ((ir_ops[op].flags & IRF_SURROGATE) && ir_ops[op].arity == 1) test_surrogate(op);
     test_partials(op);
   }
   return tap_done();

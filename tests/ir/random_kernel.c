@@ -236,6 +236,7 @@ static void choose_args(Gen *g, IrOp op, IrVal args[4]) {
     return;
   }
   d = dim_of(g, args[0]);
+  if (ir_ops[op].dim == IRD_BLEND) args[0] = plain(g), args[2] = real_like(g, dim_of(g, args[1]));
   if (ir_ops[op].dim == IRD_NUMBER) args[0] = plain(g);
   if (ir_ops[op].dim == IRD_SAME || ir_ops[op].dim == IRD_COMPARE)
     args[1] = real_like(g, d), args[2] = real_like(g, d);
