@@ -316,16 +316,20 @@ static bool is_later(const Parser *p, const Token *t) {
   return token_role(p, t->code) == ROLE_LATER || in_later_block(p) || is_later_in_fit(p, t);
 }
 
-/* `by lm(…)` and `with dt = …` are statements of a fit. */
-static bool begins_line_of_fit(const Parser *p, int code) {
-  return p->block == T_FIT && p->n_bodies > 0 && (code == T_BY || code == T_WITH);
-}
+/* `by lm(…)` and `with dt = …` are statements of a fit; elsewhere they are parts of others. */
+static bool is_of_fit(int code) { return code == T_BY || code == T_WITH; }
+static bool begins_line_of_fit(const Parser *p, int code) { return p->block == T_FIT && p->n_bodies > 0 && is_of_fit(code); }
 
 /* The end of a statement is due and `t` comes: an end of its own, or is `t` on the wrong line? */
 static bool separates(Parser *p, Token *t) {
   bool hard = p->sep_hard;
   p->sep = p->sep_hard = false;
   if (t->code == T_END || t->code == T_RBRACE || at_statement_start(p)) return false;
+  if (hard && is_of_fit(t->code) && !begins_line_of_fit(p, t->code) && !in_later_block(p)) {
+    if (!t->bad && !p->mute)
+      diag_syntax_statement(p->s, t->span, source_span_text(p->s, t->span, p->s->arena), NULL);
+    t->bad = true;
+  }
   if (hard || in_later_block(p) || !begins_no_line(p, t->code) || begins_line_of_fit(p, t->code)) return true;
   if (!t->bad && !p->mute) {
     const char *text = source_span_text(p->s, t->span, p->s->arena);
