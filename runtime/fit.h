@@ -165,7 +165,9 @@ struct rt_certainty { /* fit_certain.c */
   const char *why_not;  /* NULL: known */
   double *sd;           /* by coordinate: of the value, in coherent units; INFINITY: not determined */
   double *correlation;  /* by pair of coordinates */
-  double observations;
+  double observations;  /* of squares */
+  double rise;          /* of the objective, one standard deviation away */
+  bool likelihood;      /* by the second derivatives of one */
 };
 const char *rt_term_text(const struct rt_stage_end *g, uint32_t k); /* of objective.n_terms */
 struct rt_profile { /* fit_profile.c */

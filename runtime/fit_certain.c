@@ -1,4 +1,5 @@
-/* How sure the values are: the Gauss-Newton matrix H at the best place, where the objective is a sum of squares.
+/* How sure the values are: the Gauss-Newton matrix H at the best place, where the objective is a sum of squares; where it is a
+ * likelihood, -loglik(…) in nats, its second derivatives, whose inverse is the covariance of the coordinates.
  *
  * With L the objective there, N observations and n parameters, the variance of an observation of weight one is L / (N - n)
  * and the covariance of the coordinates 2 L / (N - n) H^-1; values have it times dp/dx. This holds for errors that are
@@ -91,8 +92,7 @@ static int certainty_make(struct rt_mem *mem, struct rt_fit_end *end, const stru
   for (uint64_t i = 0; i < n; i++)
     for (uint64_t k = 0; k < n; k++) h[i * n + k] = p->curvature[i * n + k] / (scale[i] * scale[k]);
   rt_eigen((uint32_t)n, h, values, vectors);
-  double noise = p->loss[0] / fmax(1, c->observations - (double)n);
-  covariance_make(end, noise, values, vectors, scale, h);
+  covariance_make(end, c->rise, values, vectors, scale, h);
   for (uint64_t i = 0; i < n; i++) {
     double slope = fabs(rt_space_slope(&f->space.at[i], end->x[i]));
     if (c->sd[i] == 0) c->sd[i] = sqrt(h[i * n + i]) * slope;
@@ -104,46 +104,96 @@ static int certainty_make(struct rt_mem *mem, struct rt_fit_end *end, const stru
   return 0;
 }
 
-/* Without the matrix: at least what the objective does not depend on at all. */
-static int idle_warn(struct rt_fit_end *end) {
+/* Coordinates by which the derivative is 0: nothing says how they should change. */
+static void idle_warn(const struct rt_fit_end *end, const double *gradient) {
   const struct rt_fit *f = end->f;
-  const struct rt_stage_end *g = end->last;
-  struct rt_stage_at at = g->at;
-  struct rt_points p;
-  struct rt_mem mem = {0};
   char name[120];
-  if (!rt_stage_can(f, g->def, RT_GRADIENT)) return 0;
-  at.l2 = at.dropout = 0;
-  int e = rt_points_make(&mem, RT_GRADIENT, 1, f->space.n, g->objective.n_terms, &p);
-  if (!e) e = rt_stage_evaluate(&at, RT_GRADIENT, 1, end->x, &p);
-  for (uint32_t i = 0; !e && isfinite(p.loss[0]) && i < f->space.n; i++) {
-    if (p.gradient[i] != 0) continue;
+  for (uint32_t i = 0; i < f->space.n; i++) {
+    if (gradient[i] != 0) continue;
     rt_space_name(f->def, &f->space.at[i], name, sizeof name);
     rt_warn(f->s, "%s: the derivative of the objective by %s is 0 at the best place", f->def->free[f->space.at[i].free].place, name);
   }
-  rt_mem_free(&mem);
+}
+
+/* Is the objective -loglik(…), in nats? Its slopes are those of the last evaluation. */
+static bool is_likelihood(const struct rt_fit *f, const struct nsl_stage *stage) {
+  bool all = true;
+  for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++)
+    all &= rt_stage_term(f, stage, k, NULL, NULL)->likelihood && f->G[stage->slopes[k]] == -1;
+  return all;
+}
+
+/* Second derivatives by differences of gradients, which are exact: errors are of order APART squared. */
+static int curvature_make(struct rt_mem *mem, const struct rt_fit_end *end, struct rt_stage_at *at, struct rt_points *p) {
+  static const double APART = 1e-4;
+  uint64_t n = end->f->space.n;
+  struct rt_points q;
+  double *x = rt_alloc(mem, 2 * n * n + 1, sizeof *x);
+  p->curvature = rt_alloc(mem, n * n + 1, sizeof *p->curvature);
+  int e = x && p->curvature ? rt_points_make(mem, RT_GRADIENT, (uint32_t)(2 * n), (uint32_t)n, end->last->objective.n_terms, &q) : NSL_EMEMORY;
+  for (uint64_t i = 0; !e && i < 2 * n; i++) {
+    memcpy(x + i * n, end->x, n * sizeof *x);
+    x[i * n + i / 2] += i % 2 ? -APART : APART;
+  }
+  if (!e) e = rt_stage_evaluate(at, RT_GRADIENT, (uint32_t)(2 * n), x, &q);
+  for (uint64_t i = 0; !e && i < n; i++) {
+    if (isinf(q.loss[2 * i]) || isinf(q.loss[2 * i + 1])) p->loss[0] = INFINITY;
+    for (uint64_t k = 0; k < n; k++) {
+      double half = (q.gradient[2 * i * n + k] - q.gradient[(2 * i + 1) * n + k]) / (4 * APART);
+      p->curvature[i * n + k] += half;
+      p->curvature[k * n + i] += half;
+    }
+  }
   return e;
+}
+
+/* An objective that is no sum of squares: its gradient says what it does not depend on, and a likelihood how sure the rest is. */
+static int other_certainty(struct rt_mem *mem, struct rt_fit_end *end, struct rt_stage_at *at) {
+  const struct rt_fit *f = end->f;
+  struct rt_certainty *c = &end->certainty;
+  struct rt_points p;
+  if (!rt_stage_can(f, end->last->def, RT_GRADIENT)) return 0;
+  int e = rt_points_make(mem, RT_GRADIENT, 1, f->space.n, end->last->objective.n_terms, &p);
+  if (!e) e = rt_stage_evaluate(at, RT_GRADIENT, 1, end->x, &p);
+  if (e || isinf(p.loss[0])) return e;
+  idle_warn(end, p.gradient);
+  if (!is_likelihood(f, end->last->def)) return 0;
+  e = curvature_make(mem, end, at, &p);
+  if (e || isinf(p.loss[0])) return e;
+  c->why_not = NULL;
+  c->likelihood = true;
+  c->rise = 0.5;
+  return certainty_make(mem, end, &p);
+}
+
+static int squares_certainty(struct rt_mem *mem, struct rt_fit_end *end, struct rt_stage_at *at) {
+  const struct rt_fit *f = end->f;
+  const struct nsl_stage *stage = end->last->def;
+  struct rt_certainty *c = &end->certainty;
+  struct rt_points p;
+  for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++) /* what must hold was not observed */
+    if (!rt_stage_term(f, stage, k, NULL, NULL)->constraint) c->observations += observations_of(f, stage, k);
+  int e = rt_points_make(mem, RT_CURVATURE, 1, f->space.n, end->last->objective.n_terms, &p);
+  if (!e) e = rt_stage_evaluate(at, RT_CURVATURE, 1, end->x, &p);
+  if (e) return e;
+  c->rise = p.loss[0] / fmax(1, c->observations - (double)f->space.n);
+  if (isfinite(p.loss[0])) return certainty_make(mem, end, &p);
+  c->why_not = "the derivatives at the best place are not finite";
+  return 0;
 }
 
 int rt_fit_certainty(struct rt_fit_end *end) {
   const struct rt_fit *f = end->f;
-  const struct rt_stage_end *g = end->last;
   struct rt_certainty *c = &end->certainty;
-  struct rt_stage_at at = g->at; /* what the data say, without l2 */
-  struct rt_points p;
+  struct rt_stage_at at = end->last->at; /* what the data say, without l2 */
   struct rt_mem mem = {0};
   uint64_t n = f->space.n;
-  *c = (struct rt_certainty){.why_not = rt_squares_missing(f, g->def)};
-  if (c->why_not || !n) return c->why_not ? idle_warn(end) : 0;
-  for (uint32_t k = 0; k < rt_stage_terms(f, g->def); k++) /* what must hold was not observed */
-    if (!rt_stage_term(f, g->def, k, NULL, NULL)->constraint) c->observations += observations_of(f, g->def, k);
   at.l2 = at.dropout = 0;
-  c->sd = rt_alloc(&f->s->mem, n, sizeof *c->sd);
-  c->correlation = rt_alloc(&f->s->mem, n * n, sizeof *c->correlation);
-  int e = c->sd && c->correlation ? rt_points_make(&mem, RT_CURVATURE, 1, (uint32_t)n, g->objective.n_terms, &p) : NSL_EMEMORY;
-  if (!e) e = rt_stage_evaluate(&at, RT_CURVATURE, 1, end->x, &p);
-  if (!e && isinf(p.loss[0])) c->why_not = "the derivatives at the best place are not finite";
-  else if (!e) e = certainty_make(&mem, end, &p);
+  *c = (struct rt_certainty){.why_not = rt_squares_missing(f, end->last->def)};
+  c->sd = rt_alloc(&f->s->mem, n + 1, sizeof *c->sd);
+  c->correlation = rt_alloc(&f->s->mem, n * n + 1, sizeof *c->correlation);
+  if (!c->sd || !c->correlation) return NSL_EMEMORY;
+  int e = c->why_not ? other_certainty(&mem, end, &at) : squares_certainty(&mem, end, &at);
   rt_mem_free(&mem);
   return e;
 }

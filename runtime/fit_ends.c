@@ -172,12 +172,11 @@ static double profile_top(const struct rt_profile *p) {
 static void parabola_draw(struct rt_figure *f, const struct rt_fit_end *end, const struct rt_profile *p, const struct rt_panel *at, double unit) {
   double sd = end->certainty.why_not ? NAN : end->certainty.sd[p->coordinate] / unit, least = p->loss[p->n / 2];
   double best = rt_space_value(&end->f->space.at[p->coordinate], end->x[p->coordinate]) / unit;
-  double free = end->certainty.observations - (double)end->f->space.n;
   bool drawing = false;
-  if (!isfinite(sd) || !(free > 0)) return;
+  if (!isfinite(sd)) return;
   rt_pen(f, rt_faint, 1, 2.5);
   for (int i = 0; i <= 80; i++) {
-    double x = at->x.lo + (at->x.hi - at->x.lo) * i / 80, y = least * (1 + (x - best) * (x - best) / (sd * sd) / free);
+    double x = at->x.lo + (at->x.hi - at->x.lo) * i / 80, y = least + end->certainty.rise * (x - best) * (x - best) / (sd * sd);
     if (y > at->y.hi) continue;
     if (drawing) f->c->line_to(f->pen, rt_axis_at(&at->x, x), rt_axis_at(&at->y, y));
     else f->c->move_to(f->pen, rt_axis_at(&at->x, x), rt_axis_at(&at->y, y));

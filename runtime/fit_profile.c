@@ -2,7 +2,7 @@
  *
  * The objective over such a profile says how sure a value is without the assumption that it is a parabola. Where it is a sum of
  * squares with N observations and n coordinates, the objective L rises to L (1 + 3.84 / (N - n)) at the ends of the 95 % interval
- * (the likelihood ratio of independent errors; 3.84: of chi square with one degree of freedom).
+ * (the likelihood ratio of independent errors; 3.84: of chi square with one degree of freedom); a likelihood in nats by 1.92.
  * All values run side by side, as starts that begin at the best place; then once more from where their neighbours nearer to it have
  * ended, and the better of the two counts. */
 #include <math.h>
@@ -123,14 +123,14 @@ static double crossing(const struct rt_fit_end *end, const struct rt_profile *p,
 }
 
 static void interval_find(struct rt_fit_end *end, struct rt_profile *p) {
-  double free = end->certainty.observations - (double)end->f->space.n, least = p->loss[SIDE], found = least;
+  double rise = end->certainty.why_not ? NAN : end->certainty.rise, least = p->loss[SIDE], found = least;
   char name[120];
   for (int i = 0; i < POINTS; i++) found = fmin(found, p->loss[i]);
   rt_space_name(end->f->def, &end->f->space.at[p->coordinate], name, sizeof name);
-  if (found < least * (1 - 1e-4))
+  if (found < least - (isfinite(rise) ? 0.1 * rise : 1e-4 * fabs(least)))
     rt_warn(end->f->s, "the profile of %s has found a lower objective, %.6g: the fit has not found its least", name, found);
-  if (end->certainty.why_not || !(free > 0) || !(least > 0)) return;
-  p->limit = least * (1 + CHI_SQUARE / free);
+  if (!(rise > 0)) return;
+  p->limit = least + CHI_SQUARE * rise;
   p->lowest = crossing(end, p, -1);
   p->highest = crossing(end, p, 1);
 }

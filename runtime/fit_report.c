@@ -228,6 +228,7 @@ static void add_result(struct json_object *o, const struct rt_fit_end *end, cons
   for (uint32_t i = 0; i < f->def->n_free; i++) json_object_array_add(free, parameter_json(end, i));
   json_object_object_add(o, "free", free);
   if (end->certainty.why_not) add_text(o, "no_uncertainties", end->certainty.why_not);
+  else if (end->certainty.likelihood) add_text(o, "uncertainties", "second derivatives of the likelihood");
   else add_number(o, "observations", end->certainty.observations);
   if (end->certainty.correlation && !end->certainty.why_not) json_object_object_add(o, "correlation", correlation_json(end));
   add_number(o, "objective", g ? g->search.loss[g->best] : NAN);

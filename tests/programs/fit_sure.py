@@ -129,11 +129,60 @@ def cells(tap):
     tap.check("# tau of cell 2: " in text and "# V(0) of sweep 3: " in text and "rest = -" in text, "and stand in the text of the model", text)
 
 
+RATE = """language 1
+neuron cell {
+  param r = 20 Hz in (0 Hz, inf)
+  state V = 0 mV
+  V' = -V / (10 ms)
+  spike at rate r { V = 0 mV }
+}
+fit rate {
+  neuron cell
+  data rec = csv("spikes.csv") { t : ms;  V : mV;  events s = crossings(V, 0.5 mV) }
+  drive spike with rec.s
+  free r in [1 Hz, 900 Hz]
+  minimize -loglik(spike, given = rec.s)
+  by lbfgs(steps = 60, tolerance = 1e-14)
+  with dt = 1 ms
+}
+"""
+
+
+def likelihood(tap):
+    """A constant rate: all is known in closed form."""
+    draw, steps, at, times = random.Random(3), 3000, 5, set()
+    while at < steps:
+        times.add(at)
+        at += draw.randint(3, 30)
+    tap.write("spikes.csv", "t,V\n" + "".join(f"{i},{1 if i in times else 0}\n" for i in range(steps + 1)))
+    r = call(NSLC, "run", tap.write("rate.nsl", RATE), "--", "--out", tap.path("rate"), "--force", "--quiet", "--profile", "all")
+    if not tap.check(r.returncode == 0, "a likelihood", r.stderr):
+        return
+    with open(tap.path("rate/fit.json")) as f:
+        d = json.load(f)
+    n = len(times)
+    best = -1000 * math.log(1 - n / steps)
+    quiet = math.exp(-best / 1000)
+    sd = 1000 / math.sqrt(steps * quiet / (1 - quiet))
+    found = d["free"][0]
+    tap.check(abs(found["value"] - best) < 1e-3 * sd, f"{n} spikes: {found['value']:.4f} Hz", best)
+    tap.check(abs(found["uncertainty"] / sd - 1) < 1e-3 and "likelihood" in d["uncertainties"], f"+- {found['uncertainty']:.4f} Hz: the Fisher information", sd)
+
+    def loss(rate):
+        return -n * math.log(1 - math.exp(-rate / 1000)) + (steps - n) * rate / 1000
+    p = d["profiles"][0]
+    far = max(abs(o - loss(v)) for v, o in zip(p["values"], p["objective"]))
+    tap.check(far < 1e-6 and abs(p["limit"] - loss(best) - 3.841458820694124 / 2) < 1e-6, f"its profile is the likelihood itself: {far:.1g}")
+    rises = [loss(end) - loss(best) for end in (p["lowest"], p["highest"])]
+    tap.check(all(abs(x - 1.92) < 0.03 for x in rises), f"and its interval ends where that has fallen by 1.92: {rises[0]:.3f}, {rises[1]:.3f}")
+
+
 def main():
     tap = Tap()
     spread(tap)
     profile(tap)
     cells(tap)
+    likelihood(tap)
     tap.done()
 
 
