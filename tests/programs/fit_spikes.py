@@ -140,10 +140,16 @@ def derivatives(tap):
     spikes = [12.0, 16.0, 23.3, 31.3, 35.0]
     recording(tap, spikes, n=400)
     for what, method in ((LOGLIK, "method = euler"), (LOGLIK + " + 10 * " + TRACE + " except -2 ms..4 ms around rec.s", "seed = 1"),
+                         (TRACE + " except -2 ms..4 ms around rec.s", "method = rk4"),
                          ("residual(V, given = rec.V, over = 0.5 ms)", "method = rk4")):
         for gradient in ("forward", "reverse"):
+            if "loglik" not in what and gradient == "forward":
+                path = model(tap, what, "lm(steps = 3)", method=method, change=WITHOUT_THRESHOLD)
+                p = call(NSLC, "grad", path, "--check", "--starts", "1")
+                good = p.returncode == 0 and " 0 deviate" in p.stdout and p.stdout.count("Gauss-Newton diagonal") >= 3
+                tap.check(good, f"{what.split('(')[0]}, {method}: the Gauss-Newton matrix against differences", p.stdout + p.stderr)
             path = model(tap, what, f"lbfgs(steps = 3) from 2 starts with gradient = {gradient}", method=method,
-                         change=WITHOUT_THRESHOLD if "residual" in what else ())
+                         change=() if "loglik" in what else WITHOUT_THRESHOLD)
             p = call(NSLC, "grad", path, "--check", "--starts", "1")
             good = p.returncode == 0 and " 0 deviate" in p.stdout and p.stdout.count(gradient) >= 3
             tap.check(good, f"{what.split('(')[0]}, {method}: {gradient} mode against differences in 113 bits", p.stdout + p.stderr)
@@ -164,7 +170,10 @@ def made_up(tap):
 
 def recovered(tap):
     spikes = made_up(tap)
-    staged = [("minimize 1\n  by 2", f"""stage trace {{ minimize {TRACE} except -2 ms..4 ms around rec.s;  by lm(steps = 30) from 4 starts }}
+    staged = [("minimize 1\n  by 2", f"""stage trace {{
+    minimize {TRACE} except -2 ms..4 ms around rec.s
+    by lm(steps = 30) from 4 starts
+  }}
   stage both {{ minimize {LOGLIK} + 1000 * {TRACE};  by lbfgs(steps = 100) }}""")]
     seen = set()
     for threads in (1, 2):
