@@ -191,13 +191,15 @@ static void move_experiment(const Moves *m, IrExperiment *x) {
 static void move_fit(const Moves *m, IrFit *f) {
   for (uint32_t i = 0; i < f->free.n; i++) {
     move(m, &f->free.at[i].value);
+    move(m, &f->free.at[i].mean);
+    move(m, &f->free.at[i].sd);
     move(m, &f->free.at[i].lo);
     move(m, &f->free.at[i].hi);
   }
   for (uint32_t i = 0; i < f->marches.n; i++)
     for (uint32_t k = 0; k < f->marches.at[i]->terms.n; k++) {
       IrTerm *t = &f->marches.at[i]->terms.at[k];
-      uint32_t *const slots[] = {&t->measure, &t->over, &t->from, &t->to};
+      uint32_t *const slots[] = {&t->measure, &t->over, &t->from, &t->to, &t->around[0], &t->around[1]};
       for (size_t j = 0; j < COUNT_OF(slots); j++) move(m, slots[j]);
     }
   for (uint32_t i = 0; i < f->stages.n; i++) {
@@ -205,6 +207,7 @@ static void move_fit(const Moves *m, IrFit *f) {
     move_globals(m, stage->objective);
     move(m, &stage->loss);
     for (uint32_t k = 0; k < stage->slopes.n; k++) move(m, &stage->slopes.at[k]);
+    for (uint32_t k = 0; k < stage->bends.n; k++) move(m, &stage->bends.at[k]);
   }
 }
 

@@ -331,6 +331,7 @@ typedef struct {
 } IrStage;
 typedef struct {
   uint32_t value, lo, hi;  /* G slots: the declared value; bounds or IR_NONE */
+  uint32_t mean, sd;       /* … what is known beforehand, or IR_NONE */
 } IrFree;
 typedef struct {
   const MFit *fit;

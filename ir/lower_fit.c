@@ -197,11 +197,13 @@ static void lower_free(FitLower *w) {
     const MFree *m = &w->fit->free.at[i];
     const MSetting *set = w->declared->setting[m->var->index];
     const MExpr *start = set ? set->value : m->var->value;
-    IrFree f = {.lo = IR_NONE, .hi = IR_NONE};
+    IrFree f = {.lo = IR_NONE, .hi = IR_NONE, .mean = IR_NONE, .sd = IR_NONE};
     f.value = m->initial ? start ? setup_slot_as(st, start, m->var->dim, "start") : setup_new(st, 1)
                          : w->block + w->declared->index[m->var->index];
     if (m->domain.has && m->domain.lo) f.lo = setup_slot_as(st, m->domain.lo, m->var->dim, "lo");
     if (m->domain.has && m->domain.hi) f.hi = setup_slot_as(st, m->domain.hi, m->var->dim, "hi");
+    if (m->mean) f.mean = setup_slot_as(st, m->mean, m->var->dim, "mean");
+    if (m->sd) f.sd = setup_slot_as(st, m->sd, m->var->dim, "sd");
     vec_push(st->l->a, &w->f->free, f);
   }
   setup_enter(st, NULL, 0);

@@ -278,4 +278,5 @@ void check_fit(Checker *c, Symbol *fit) {
   if (c->s->errors) return;
   if (f->m->stages.at[0]->starts == 0) fit_free_starts(f);
   fit_free_matters(f);
+  fit_free_priors(f);
 }

@@ -6,6 +6,7 @@
 #include "lang/warn.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- what is free */
 
@@ -113,6 +114,36 @@ static bool free_bounds(FitContext *f, const AstFreeItem *item, MFree *free) {
   return check_domain(f->c, f->n->scope, item->domain, free->var->dim, who, &free->domain) && bounds_inside(f, free);
 }
 
+/* `~ normal(mean, sd)`: an optimizer's l2 pulls it there. */
+static bool free_prior(FitContext *f, const AstFreeItem *item, MFree *free) {
+  const AstCall *call = item->prior && item->prior->kind == AST_CALL ? AST_AS(Call, item->prior) : NULL;
+  const char *path = name_str(f->s, free->path), *who = arena_printf(f->s->arena, "`%s`", path);
+  if (!item->prior) return true;
+  bool normal = call && call->callee->kind == AST_NAME && strcmp(name_str(f->s, AST_AS(NameRef, call->callee)->name.name), "normal") == 0;
+  free->prior_span = item->prior->span;
+  for (uint32_t i = 0; normal && i < call->args.n; i++) normal = call->args.at[i]->kind != AST_NAMED;
+  if (!normal || call->args.n != 2) {
+    diag_free_prior(f->s, item->prior->span, path);
+    return false;
+  }
+  Want want = {.has_dim = true, .dim = free->var->dim, .who = who};
+  free->mean = check_expr(f->c, f->n->scope, call->args.at[0], &want);
+  free->sd = check_expr(f->c, f->n->scope, call->args.at[1], &want);
+  Known sd = free->sd ? net_known(f->n, free->sd) : (Known){0};
+  if (!free->mean || !free->sd || !sd.known || sd.value > 0) return free->mean && free->sd;
+  diag_free_prior(f->s, call->args.at[1]->span, path);
+  return false;
+}
+
+void fit_free_priors(FitContext *f) {
+  bool pulls = false;
+  for (uint32_t i = 0; i < f->m->stages.n; i++)
+    for (uint32_t k = 0; k < f->m->stages.at[i]->options.n; k++)
+      pulls |= strcmp(name_str(f->s, f->m->stages.at[i]->options.at[k].name), "l2") == 0 && f->m->stages.at[i]->options.at[k].value > 0;
+  for (uint32_t i = 0; !pulls && i < f->m->free.n; i++)
+    if (f->m->free.at[i].mean) diag_free_prior_idle(f->s, f->m->free.at[i].prior_span, name_str(f->s, f->m->free.at[i].path));
+}
+
 /* ---- the statement */
 
 static bool free_per(FitContext *f, const AstFreeItem *item, MFree *free) {
@@ -141,7 +172,7 @@ void fit_free(FitContext *f, const AstFree *ast) {
     const AstFreeItem *item = AST_AS(FreeItem, ast->items.at[i]);
     MFree free = {.span = item->target ? item->target->span : item->head.span};
     if (!item->target || !free_var(f, item, &free) || free_twice(f, &free)) continue;
-    if (free_bounds(f, item, &free) && free_per(f, item, &free)) vec_push(f->s->arena, &f->m->free, free);
+    if (free_bounds(f, item, &free) && free_prior(f, item, &free) && free_per(f, item, &free)) vec_push(f->s->arena, &f->m->free, free);
   }
 }
 

@@ -210,6 +210,16 @@ void diag_free_twice(Session *s, Span span, const char *path, Span before) {
   diag_note(s, d, before, "here");
 }
 
+void diag_free_prior(Session *s, Span span, const char *path) {
+  Diag *d = diag_new(s, DIAG_FREE_BOUNDS, span, "what is known of `%s` beforehand is a mean and a standard deviation above 0", path);
+  diag_hint(s, d, "Write `free %s ~ normal(mean, sd)`.", path);
+}
+
+void diag_free_prior_idle(Session *s, Span span, const char *path) {
+  Diag *d = diag_new(s, DIAG_FREE_BOUNDS, span, "no stage makes use of what is known of `%s` beforehand", path);
+  diag_hint(s, d, "The option `l2` of an optimizer says how much it counts: `by lm(l2 = 0.01)`, or 0.5 beside a likelihood.");
+}
+
 void diag_free_interval(Session *s, Span span, const char *path) {
   Diag *d = diag_new(s, DIAG_FREE_BOUNDS, span, "the bounds of `%s` are an interval", path);
   diag_hint(s, d, "Write `free %s in [a, b]`.", path);

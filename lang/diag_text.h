@@ -278,6 +278,8 @@ void diag_free_kind(Session *s, Span span, const char *name, const char *kind, b
 /* kind: "a param", of what is no state; NULL: of a state at another time. */
 void diag_free_start_of(Session *s, Span span, const char *name, const char *kind, Span decl);
 void diag_free_twice(Session *s, Span span, const char *path, Span before);
+void diag_free_prior(Session *s, Span span, const char *path);
+void diag_free_prior_idle(Session *s, Span span, const char *path);
 void diag_free_interval(Session *s, Span span, const char *path);
 /* bound: an end of the param's own domain that is an expression over others. */
 void diag_free_bounds(Session *s, Span span, const char *path, const char *bound, Span decl);

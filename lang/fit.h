@@ -43,6 +43,8 @@ bool fit_except(FitContext *f, const AstMinimize *ast);
 void fit_free(FitContext *f, const AstFree *ast);
 /* Reports declared values outside of the bounds, where these are what the search starts from. */
 void fit_free_starts(FitContext *f);
+/* Reports what is known beforehand where no stage makes use of it. */
+void fit_free_priors(FitContext *f);
 /* Reports what is free and changes no term of any stage. */
 void fit_free_matters(FitContext *f);
 

@@ -374,7 +374,8 @@ typedef struct {
   bool per_sweep; /* one value for each sweep */
   bool per_cell;  /* … for each cell */
   MDomain domain; /* of both kinds of bounds numbers or expressions over globals; the param's own where none is given */
-  Span span;
+  MExpr *mean, *sd; /* what is known beforehand, over globals; NULL: nothing */
+  Span span, prior_span;
 } MFree;
 
 /* What an objective measures of a run. In the objective's expression its `global` stands for it, which has no value before a run. */

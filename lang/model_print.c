@@ -501,6 +501,8 @@ static void print_fit(const Print *p, const MFit *f) {
   for (uint32_t i = 0; i < f->free.n; i++) {
     fprintf(p->out, "  free %s", text_of(p, f->free.at[i].path));
     print_domain(p, &f->free.at[i].domain);
+    print_value(p, " mean ", f->free.at[i].mean);
+    print_value(p, " sd ", f->free.at[i].sd);
     fputs(f->free.at[i].per_sweep ? " per sweep\n" : f->free.at[i].per_cell ? " per cell\n" : "\n", p->out);
   }
   for (uint32_t i = 0; i < f->stages.n; i++) print_stage(p, f->stages.at[i]);

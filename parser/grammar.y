@@ -96,7 +96,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %type <node> unit assignment reaction if_statement receive receive_arg spike above_opt on use population size_opt
 %type <node> place_opt connect link link_tail tail scope record of_opt every_opt run setting expect after_opt
 %type <node> during_opt send to_opt path initial domain interval simple label_expr range expr number postfix base arg
-%type <node> except_opt spike_name option column events data free_item domain_opt minimize by starts_opt weight_opt
+%type <node> except_opt spike_name option column events data free_item domain_opt prior_opt minimize by starts_opt weight_opt
 
 %%
 
@@ -423,10 +423,13 @@ labels: label_expr            { ONE($$, $1); }
 free_items: free_item                { ONE($$, $1); }
           | free_items "," free_item { ADD($$, $1, $3); }
           ;
-free_item: label_expr domain_opt per_opt
-             { $$ = MAKE(FREE_ITEM, FreeItem, .target = $1, .domain = $2, .per = $3); }
+free_item: label_expr domain_opt prior_opt per_opt
+             { $$ = MAKE(FREE_ITEM, FreeItem, .target = $1, .domain = $2, .prior = $3, .per = $4); }
          | label_expr "of" postfix domain_opt per_opt
              { $$ = MAKE(FREE_ITEM, FreeItem, .target = $1, .of = $3, .domain = $4, .per = $5); }
+         ;
+prior_opt: %empty   { $$ = NULL; }
+         | "~" expr { $$ = $2; }
          ;
 domain_opt: %empty      { $$ = NULL; }
           | "in" domain { $$ = $2; }

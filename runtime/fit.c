@@ -115,7 +115,7 @@ static void say_progress(const struct rt_stage_end *g, const struct rt_search *s
 
 const char *rt_term_text(const struct rt_stage_end *g, uint32_t k) {
   bool own = k < rt_stage_terms(g->at.f, g->def);
-  return own ? rt_stage_term(g->at.f, g->def, k, NULL, NULL)->text : "squares of the coordinates (l2)";
+  return own ? rt_stage_term(g->at.f, g->def, k, NULL, NULL)->text : "squares of l2";
 }
 
 static int stage_look(void *context, const struct rt_search *s, uint32_t step) {

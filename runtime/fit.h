@@ -20,6 +20,7 @@ struct rt_coordinate {
   uint32_t cell;        /* NSL_NONE: it is none's alone */
   enum rt_bijection kind;
   double lo, hi, origin, scale;
+  double mean, sd;      /* known beforehand; sd 0: nothing */
   double declared;      /* the value with which start 0 begins */
 };
 struct rt_space {
@@ -42,6 +43,8 @@ double rt_space_in(const struct rt_space *p, const double *x, uint32_t free, uin
 /* The share of its domain, from 0 to 1, of a coordinate with two bounds, and its slope by x; NAN: it has not two. And back. */
 double rt_space_share(const struct rt_coordinate *c, double x, double *ret_slope);
 double rt_space_at_share(double share);
+/* What l2 makes small, and its slope by x: how far the value is from what is known of it, in standard deviations; else x itself. */
+double rt_space_pull(const struct rt_coordinate *c, double x, double *ret_slope);
 bool rt_space_at_bound(const struct rt_coordinate *c, double value);
 
 /* ---- fit_march.c: marches of many places over sweeps, on all threads */

@@ -56,6 +56,13 @@ double rt_space_place(const struct rt_coordinate *c, double value) {
   return NAN;
 }
 
+double rt_space_pull(const struct rt_coordinate *c, double x, double *ret_slope) {
+  *ret_slope = 1;
+  if (!(c->sd > 0)) return x;
+  *ret_slope = rt_space_slope(c, x) / c->sd;
+  return (rt_space_value(c, x) - c->mean) / c->sd;
+}
+
 double rt_space_share(const struct rt_coordinate *c, double x, double *ret_slope) {
   double u = squash(x);
   *ret_slope = u * (1 - u);
@@ -90,6 +97,13 @@ static int coordinate_make(struct rt_sim *s, const struct nsl_free *def, struct 
   if (!inside)
     return rt_fail_at(NSL_EMODEL, def->place, "free %s: its declared value %s, where the search begins, is not inside of [%s, %s]",
                       def->path, value, low ? lo : "-inf", high ? hi : "inf");
+  if (def->mean != NSL_NONE) {
+    c->mean = s->G[def->mean];
+    c->sd = s->G[def->sd];
+    if (!isfinite(c->mean) || !(c->sd > 0) || !isfinite(c->sd))
+      return rt_fail_at(NSL_EMODEL, def->place, "free %s ~ normal(%.6g, %.6g): a mean, and a standard deviation above 0, are wanted", def->path,
+                        c->mean / def->unit_scale, c->sd / def->unit_scale);
+  }
   c->scale = 1;
   c->kind = low && high ? (c->lo > 0 ? RT_BETWEEN_LOG : RT_BETWEEN) : low ? RT_ABOVE : high ? RT_BELOW : RT_PLAIN_SCALE;
   if (c->kind == RT_BETWEEN_LOG) c->scale = nslm_log_f64(c->hi / c->lo);

@@ -147,9 +147,9 @@ static const struct nsl_sweep sweeps[] = {{.path = "one.csv", .place = "f.nsl:5:
                                           {.path = "two.csv", .place = "f.nsl:5:9"},
                                           {.path = "new.csv", .place = "f.nsl:5:19", .validation = 1}};
 static const struct nsl_free free_of[N_FREE] = {
-    {.path = "tau", .unit = "ms", .unit_scale = 1, .place = "f.nsl:6:1", .value = G_TAU, .lo = G_TAU_LO, .hi = G_TAU_HI},
-    {.path = "V(0)", .unit = "mV", .unit_scale = 1, .place = "f.nsl:6:9", .per_sweep = 1, .value = G_A, .lo = NSL_NONE, .hi = NSL_NONE},
-    {.path = "lost", .unit = "1", .unit_scale = 1, .place = "f.nsl:6:19", .value = G_LOST, .lo = G_LO, .hi = G_HI}};
+    {.path = "tau", .unit = "ms", .unit_scale = 1, .place = "f.nsl:6:1", .value = G_TAU, .lo = G_TAU_LO, .hi = G_TAU_HI, .mean = NSL_NONE, .sd = NSL_NONE},
+    {.path = "V(0)", .unit = "mV", .unit_scale = 1, .place = "f.nsl:6:9", .per_sweep = 1, .value = G_A, .lo = NSL_NONE, .hi = NSL_NONE, .mean = NSL_NONE, .sd = NSL_NONE},
+    {.path = "lost", .unit = "1", .unit_scale = 1, .place = "f.nsl:6:19", .value = G_LOST, .lo = G_LO, .hi = G_HI, .mean = NSL_NONE, .sd = NSL_NONE}};
 static const struct nsl_sample samples[] = {{NSL_SAMPLE_AT, 1, NSL_NONE}, {NSL_SAMPLE_WEIGHT, NSL_NONE, 0}};
 static const struct nsl_term terms[] = {{.text = "mean((V - rec.V)^2)", .place = "f.nsl:7:1", .measure = G_MEAN, .over = NSL_NONE,
                                          .from = G_FROM, .to = NSL_NONE, .square = 1, .sum = S_SUM, .gradient = S_GRADIENT, .curvature = S_PRODUCTS}};
