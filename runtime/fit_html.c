@@ -25,7 +25,7 @@ static void put_search_facts(const struct rt_fit_end *end, struct rt_page *p) {
   uint32_t well = 0;
   for (uint32_t i = 0; i < g->search.starts; i++) well += rt_ends_well(g, i);
   snprintf(text, sizeof text, "%.5g", g->search.loss[g->best]);
-  rt_html_fact(p, text, "objective, as far as it got");
+  rt_html_fact(p, text, "objective at the end");
   snprintf(text, sizeof text, "%.5g", end->validation.loss ? end->validation.loss[0] : NAN);
   if (end->validation.loss) rt_html_fact(p, text, "objective of the validation sweeps");
   snprintf(text, sizeof text, "%u of %u", well, g->search.starts);

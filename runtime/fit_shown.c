@@ -81,14 +81,18 @@ struct watch {
   const struct nsl_march *march;
   const double *data; /* by step, coherent; NULL: not on steps */
   double dt, scale;
-  uint32_t state;
+  uint32_t state, term; /* term: NSL_NONE: the column is that of several */
   double sum, squares, left; /* of the data, of what is left over */
 };
 
-/* Does any term count this step? */
+/* Does any term count this step that compares the column with the model? */
 static bool counts(const struct watch *w, uint64_t step) {
-  for (uint32_t i = 0; i < w->march->n_samples; i++)
-    if (w->march->samples[i].kind == NSL_SAMPLE_WEIGHT && w->sweep->samples[i][step - 1] > 0) return true;
+  for (uint32_t i = 0; i < w->march->n_samples; i++) {
+    const struct nsl_sample *sample = &w->march->samples[i];
+    if (sample->kind != NSL_SAMPLE_WEIGHT || (w->term != NSL_NONE && sample->term != w->term)) continue;
+    const struct nsl_term *term = &w->march->terms[sample->term];
+    if (!term->likelihood && !term->constraint && w->sweep->samples[i][step - 1] > 0) return true;
+  }
   return false;
 }
 
@@ -124,7 +128,10 @@ static int sweep_show(struct rt_fit *f, const struct rt_showing *s, const double
   struct watch w = {.to = to, .sweep = &s->march->sweeps[trace], .march = s->march->def, .dt = f->s->dt,
                     .scale = columns[s->column].unit_scale, .state = s->state};
   for (uint32_t i = 0; i < w.march->n_samples; i++)
-    if (w.march->samples[i].kind == NSL_SAMPLE_AT && w.march->samples[i].column == s->column) w.data = w.sweep->samples[i];
+    if (w.march->samples[i].kind == NSL_SAMPLE_AT && w.march->samples[i].column == s->column) {
+      w.data = w.sweep->samples[i];
+      w.term = w.march->samples[i].term;
+    }
   int e = rt_march_watch(f, s->march, trace, sweep, x, step_seen, &w);
   measures_take(&w, to);
   return e;
