@@ -187,6 +187,12 @@ def recovered(tap):
     tap.check(far < 0.02, f"C, g and b are found by the trace that recorded spikes shape, within {far:.1g}", best)
     good = abs(best["V_th"] + 52) < 0.6 and abs(best["Delta"] - 2) < 0.4
     tap.check(good, f"V_th -52 and Delta 2 mV by the likelihood of {len(spikes)} spikes: {best['V_th']:.2f}, {best['Delta']:.2f}")
+    change = WITHOUT_THRESHOLD
+    physics = "residual(V, given = rec.V, over = 0.5 ms) except -0.2 ms..2.1 ms around rec.s"
+    r, result = run(tap, model(tap, physics, "lm(steps = 30) from 8 starts", method="seed = 1", change=change))
+    now = {f["path"]: f["value"] for f in result["free"]} if result else {}
+    good = bool(now) and max(abs(now["C"] / 150 - 1), abs(now["g"] / 8 - 1), abs(now["b"] / 30 - 1)) < 1e-4
+    tap.check(good, f"by a residual, whose other states jump when the recording has a spike: {now}", r.stderr)
     for by in ("adam(steps = 400, rate = 0.05)", "lbfgs(steps = 60) with gradient = forward"):
         change = [("free C in [10 pF, 1000 pF], g in [0.5 nS, 50 nS], b in [1 pA, 100 pA], V_th", "free V_th"),
                   ("neuron escape\n  data", "neuron escape { C = 150 pF;  g = 8 nS;  b = 30 pA }\n  data")]

@@ -97,6 +97,52 @@ static void test_csv_bad(void) {
   refused(read_one(NSL_SWEEPS_CSV, tiv, 3, "none.csv", "", 1, &trace), "there is no file none.csv");
 }
 
+/* ---- events */
+
+static const struct nsl_sweep_events lists[] = {
+    {.name = "s", .unit = "ms", .unit_scale = 1, .column = NSL_NONE, .place = "f.nsl:3:30"},
+    {.name = "up", .unit = "", .column = 2, .level = -10, .place = "f.nsl:3:45"}};
+
+static int read_events(uint32_t form, const char *path, const char *name, double dt) {
+  static struct nsl_recording rec;
+  static struct nsl_sweep sweep;
+  bool timed = form == NSL_SWEEPS_CSV;
+  static struct nsl_sweep_events moved[2];
+  moved[0] = lists[0];
+  moved[1] = lists[1];
+  if (!timed) moved[1].column = 1;
+  rec = (struct nsl_recording){.name = "rec", .form = form, .n_columns = timed ? 3 : 2, .columns = timed ? tiv : tiv + 1,
+                               .n_events = 2, .events = moved, .place = "f.nsl:3:1"};
+  sweep = (struct nsl_sweep){.path = path, .name = name, .place = "f.nsl:3:14"};
+  sim.dt = dt;
+  return rt_trace_read(&sim, &rec, &sweep, &trace);
+}
+
+static const struct nsl_recording listed = {.name = "rec", .n_columns = 3, .columns = tiv, .n_events = 2, .events = lists};
+
+static void test_events(void) {
+  double got[16];
+  file_write("e.csv", "t,V,I,s\n10,-70,0,13.5\n11,-10,0,10.25\n12,-60,0,\n13,40,0,9\n14,40,0,\n15,nan,0,\n16,40,0,\n");
+  int e = read_events(NSL_SWEEPS_CSV, "e.csv", "", 1);
+  ok(!e && trace.events[0].n == 2 && near(trace.events[0].times, (double[]){0.25, 3.5}, 2),
+     "times of a column, in order, from the first sample on; one before it is left out");
+  ok(!e && trace.events[1].n == 2 && near(trace.events[1].times, (double[]){1, 2.5}, 2),
+     "rises through a level, between two samples; none where one is missing");
+  e = rt_sample_events(&listed, &trace, 1, 0.5, true, got);
+  ok(!e && trace.n_steps == 6 && near(got, (double[]){0, 1, 0, 0, 1, 0}, 6), "an event lies in the step that ends at it or next");
+  e = rt_sample_events(&listed, &trace, 0, 4, false, got);
+  ok(!e && got[0] == 2, "two in a step are counted");
+  refused(rt_sample_events(&listed, &trace, 0, 4, true, got), "two events of s lie in the step of 4 ms that ends at 4 ms");
+  read_events(NSL_SWEEPS_CSV, "e.csv", "", 1);
+  struct rt_weighing w = {.from = -INFINITY, .to = INFINITY, .given = NSL_NONE, .fast = 20, .except = &trace.events[0], .after = {-0.5, 1}};
+  double sum = rt_sample_weight(&trace, &w, 1, got);
+  ok(sum == 3 && near(got, (double[]){0, 1, 0, 0, 1, 1}, 6), "steps that end within the time around an event weigh nothing");
+  w = (struct rt_weighing){.from = -INFINITY, .to = INFINITY, .given = 1, .lag = 1, .fast = 20, .except = &trace.events[0], .after = {-0.5, 1}};
+  rt_sample_weight(&trace, &w, 1, got);
+  ok(near(got, (double[]){0, 0, 0, 0, 0, 1}, 6), "nor what a residual of these steps reaches back to");
+  refused(read_events(NSL_SWEEPS_CSV, "a.csv", "", 1), "no column `s`");
+}
+
 /* ---- hdf5 */
 
 static void number_attach(hid_t on, const char *name, double v) {
@@ -128,7 +174,7 @@ static hid_t set_add(hid_t in, const char *name, int axes, const hsize_t *size, 
 }
 
 static const int counts[] = {-280, -276, -272, -268, 0, 4, 8, 12};
-static const hsize_t four = 4, two_by_four[] = {2, 4};
+static const hsize_t two = 2, four = 4, two_by_four[] = {2, 4};
 
 static void h5_write(void) {
   char path[200];
@@ -142,6 +188,9 @@ static void h5_write(void) {
   H5Dclose(set_add(f, "cell/odd/I", 1, &four, counts + 4, "pA", 0.5, "scale"));
   H5Dclose(set_add(f, "lost/V", 1, &four, counts, "mV", 0.25, "scale"));
   H5Dclose(set_add(f, "lost/I", 1, &four, counts, "pA", 0.25, "scale"));
+  H5Dclose(set_add(f, "cell/one/s", 1, &two, (int[]){4, 1}, "ms", 0.25, "scale"));
+  H5Dclose(set_add(f, "cell/rows/s/rep_0", 1, &two, (int[]){1, 2}, "ms", 0.25, "scale"));
+  H5Dclose(set_add(f, "cell/rows/s/rep_1", 1, &two, (int[]){3, 5}, "ms", 0.25, "scale"));
   hid_t g = H5Gopen2(f, "cell", H5P_DEFAULT);
   number_attach(g, "dt_ms", 0.5);
   H5Gclose(g);
@@ -174,6 +223,11 @@ static void test_h5(void) {
      "a group of datasets with scale and unit; the rate stands above it");
   e = read_one(NSL_SWEEPS_HDF5, tiv + 1, 2, "a.h5", "cell/rows[1]", 0.5, &trace);
   ok(!e && trace.values[1][1] == 1 && trace.values[0][2] == 4, "a row of a dataset");
+  e = read_events(NSL_SWEEPS_HDF5, "a.h5", "cell/one", 0.5);
+  ok(!e && trace.events[0].n == 2 && near(trace.events[0].times, (double[]){0.25, 1}, 2), "a dataset of times");
+  e = read_events(NSL_SWEEPS_HDF5, "a.h5", "cell/rows[1]", 0.5);
+  ok(!e && trace.events[0].n == 2 && near(trace.events[0].times, (double[]){0.75, 1.25}, 2), "that of a row, in a group of them");
+  refused(read_events(NSL_SWEEPS_HDF5, "a.h5", "cell/odd", 0.5), "measured in pA");
   refused(read_one(NSL_SWEEPS_HDF5, tiv + 1, 2, "a.h5", "cell/rows[2]", 0.5, &trace), "there is no row 2");
   refused(read_one(NSL_SWEEPS_HDF5, tiv + 1, 2, "a.h5", "cell/rows", 0.5, &trace), "has 2 rows; say which");
   refused(read_one(NSL_SWEEPS_HDF5, tiv + 1, 2, "a.h5", "cell/none", 0.5, &trace), "no group `cell/none`");
@@ -204,6 +258,7 @@ int main(void) {
   test_csv();
   test_weights();
   test_csv_bad();
+  test_events();
   test_h5();
   test_nwb();
   rt_close(&sim);
