@@ -110,9 +110,11 @@ def interrupted(tap):
     tap.write("long.nsl", text)
     p = call(NSLC, "build", tap.path("long.nsl"), "-o", tap.path("long"))
     p = subprocess.Popen([tap.path("long"), "--out", tap.path("stopped")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.7)
+    time.sleep(1.5)  # of which a step takes less than a thousandth
     p.send_signal(signal.SIGINT)
     said, err = p.communicate(timeout=60)
+    if not tap.check(os.path.exists(tap.path("stopped/fit.json")), "Ctrl-C: files are written", err):
+        return
     with open(tap.path("stopped/fit.json")) as f:
         d = json.load(f)
     left = sorted(os.listdir(tap.path("stopped")))
