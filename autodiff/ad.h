@@ -21,6 +21,14 @@ void ad_explain(Session *s, const IrModule *m, FILE *out, bool json);
 #include "autodiff/passes.def"
 #undef PASS
 
+/* ---- features.c */
+typedef struct {
+  IrVal spike, when;      /* the neuron's in this step, as a number; the share of the step before it */
+  IrVal recorded, weight; /* number of recorded ones; whether the step counts */
+} AdSpike;
+/* What the term's sum grows by in this step; stores what it carries from step to step. */
+IrVal ad_feature(IrBuild *b, IrMarch *m, const MTerm *t, const AdSpike *is);
+
 /* ---- choose.c: what the stages of a fit ask of a march */
 typedef struct {
   bool curvature, gradient; /* by their optimizers */

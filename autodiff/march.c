@@ -195,6 +195,14 @@ static void loglik(March *w, uint32_t term) {
   add_up(w, term, or_failed(w, value), IR_NONE);
 }
 
+static void feature(March *w, uint32_t term) {
+  const MTerm *t = w->m->terms.at[term].term;
+  AdSpike is = {.spike = ir_copy_stored(w->step, SLOT_OUT, IR_OUT_SPIKE), .when = ir_copy_stored(w->step, SLOT_OUT, IR_OUT_WHEN)};
+  is.recorded = sample(w, SAMPLE_EVENTS, t->events, IR_NONE);
+  is.weight = sample(w, SAMPLE_WEIGHT, IR_NONE, term);
+  add_up(w, term, or_failed(w, ad_feature(&w->b, w->m, t, &is)), IR_NONE);
+}
+
 static void residual(March *w, uint32_t term) {
   IrBuild *b = &w->b;
   IrTerm *t = &w->m->terms.at[term];
@@ -230,6 +238,7 @@ static IrKernel *march_kernel(March *w) {
     switch (m->terms.at[i].term->kind) {
       case TERM_RESIDUAL: residual(w, i); break;
       case TERM_LOGLIK: loglik(w, i); break;
+      case TERM_FEATURE: feature(w, i); break;
       case TERM_MEAN:
       case TERM_CONSTRAINT: mean(w, i); break;
     }

@@ -385,7 +385,7 @@ static struct nsl_term term_of(Table *t, const IrTerm *p) {
                            .except = m->around[0] ? m->except : NSL_NONE,
                            .except_from = p->around[0],
                            .except_to = p->around[1],
-                           .likelihood = m->kind == TERM_LOGLIK,
+                           .likelihood = m->kind == TERM_LOGLIK || (m->kind == TERM_FEATURE && m->feature != FEATURE_VAN_ROSSUM),
                            .square = term_is_square(m),
                            .constraint = m->kind == TERM_CONSTRAINT,
                            .sum = p->sum,

@@ -332,7 +332,7 @@ Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given, const MStag
   lower_holds(l, shape);
   find_stiff(shape, fit->x);
   lower_flow(l, shape);
-  bool fires = !given && comp->spikes.n && (comp->spikes.at[0]->body.n || fit->own_spikes.gradient);
+  bool fires = !given && comp->spikes.n && (comp->spikes.at[0]->body.n || fit->own_spikes.gradient || fit->compares_spikes);
   if (shape->c->fired || fires) lower_spike(l, shape, comp->spikes.at[0]);
   if (l->s->errors > errors) return NULL;
   vec_push(l->a, &l->m->classes, shape->c);

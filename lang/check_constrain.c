@@ -157,7 +157,8 @@ MTerm *fit_constrain(FitContext *f, const AstConstrain *ast) {
 static MVar *along(const MStage *stage) {
   MVar *state = NULL;
   for (uint32_t i = 0; i < stage->terms.n; i++) {
-    if (stage->terms.at[i]->kind == TERM_MEAN || stage->terms.at[i]->kind == TERM_LOGLIK) return NULL;
+    MTermKind kind = stage->terms.at[i]->kind;
+    if (kind == TERM_MEAN || kind == TERM_LOGLIK || kind == TERM_FEATURE) return NULL;
     if (stage->terms.at[i]->kind == TERM_RESIDUAL && !state) state = stage->terms.at[i]->state;
   }
   return state;

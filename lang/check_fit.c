@@ -275,6 +275,7 @@ void check_fit(Checker *c, Symbol *fit) {
   if (c->s->errors > errors) return;
   fit_spikes_known(f);
   fit_reset_matters(f);
+  fit_features_matter(f);
   if (c->s->errors) return;
   if (f->m->stages.at[0]->starts == 0) fit_free_starts(f);
   fit_free_matters(f);

@@ -169,8 +169,17 @@ static bool is_function(const FitContext *f, const char *text, Name name) {
   return strcmp(text, "sum") == 0 || (own && own->kind == SYM_FN);
 }
 
+static MExpr *term_feature(FitContext *f, const AstCall *call, int feature) {
+  MTerm *term = NEW(f->s->arena, MTerm);
+  return fit_feature(f, call, feature, term) ? term_add(f, term, call, feature_dim(feature)) : NULL;
+}
+
 MExpr *term_call(Checker *c, const AstCall *call, bool *ret_known) {
-  static const char *const words[] = {"mean", "residual", "loglik"};
+  static const char *const words[] = {"mean", "residual", "loglik",
+#define FEATURE(id, word, tau, moves, counts, doc) word,
+#include "lang/features.def"
+#undef FEATURE
+  };
   FitContext *f = c->fit;
   *ret_known = false;
   if (call->callee->kind != AST_NAME) return NULL;
@@ -182,6 +191,7 @@ MExpr *term_call(Checker *c, const AstCall *call, bool *ret_known) {
   if (strcmp(text, "mean") == 0) return term_mean(f, call);
   if (strcmp(text, "residual") == 0) return term_residual(f, call);
   if (strcmp(text, "loglik") == 0) return term_loglik(f, call);
+  if (feature_named(text) < FEATURES) return term_feature(f, call, feature_named(text));
   diag_unknown_term(f->s, call->callee->span, text, diag_nearest(text, words, COUNT_OF(words)));
   return NULL;
 }

@@ -17,7 +17,7 @@ static const char *word_of(const FitContext *f, const Ast *ast) {
 }
 
 /* The spike whose condition is differentiated; NULL after a message. */
-static const MSpike *spike_of(FitContext *f, const char *what, Span span) {
+const MSpike *fit_spike_of(FitContext *f, const char *what, Span span) {
   const MComponent *c = f->pop->component;
   const MSpike *spike = c->spikes.n ? c->spikes.at[0] : NULL;
   if (!spike) {
@@ -52,7 +52,7 @@ static bool surrogate_read(FitContext *f, const AstCall *call, MFitSpikes *ret) 
     diag_surrogate_shape(f->s, shape->span, diag_nearest(text, shapes, SURROGATES), shapes, SURROGATES);
     return false;
   }
-  const MSpike *spike = spike_of(f, "surrogate", call->head.span);
+  const MSpike *spike = fit_spike_of(f, "surrogate", call->head.span);
   if (!spike) return false;
   Want want = {.has_dim = true, .dim = spike->cond->args[0]->dim, .who = "the width of the threshold"};
   ret->shape = (MSurrogate)at;
@@ -74,7 +74,7 @@ bool fit_spikes(FitContext *f, const Ast *value) {
   bool surrogate = call && strcmp(word_of(f, call->callee), "surrogate") == 0;
   if (!surrogate && strcmp(word_of(f, value), "exact_events") != 0) return false;
   MFitSpikes is = {.gradient = surrogate ? SPIKES_SURROGATE : SPIKES_LOCATED, .span = value->span};
-  if (surrogate ? !surrogate_read(f, call, &is) : !spike_of(f, "exact_events", value->span)) return true;
+  if (surrogate ? !surrogate_read(f, call, &is) : !fit_spike_of(f, "exact_events", value->span)) return true;
   MFitSpikes *had = &f->m->own_spikes;
   if (had->gradient && !same(had, &is)) diag_spike_gradient_differs(f->s, value->span, had->span);
   else if (!had->gradient) is.detached = had->detached, is.reset = had->reset, *had = is;

@@ -265,7 +265,8 @@ void diag_unknown_term(Session *s, Span span, const char *name, const char *near
   if (nearest) did_you_mean(s, d, span, nearest);
   else
     diag_hint(s, d, "What this version can minimize: `mean(EXPR)` over the steps of all sweeps, "
-                    "`residual(V, given = rec.V, over = 0.5 ms)`, `loglik(spike, given = rec.s)`.");
+                    "`residual(V, given = rec.V, over = 0.5 ms)`, `loglik(spike, given = rec.s)`, and of the neuron's own spikes "
+                    "`van_rossum(spike, given = rec.s, tau = 10 ms)`, `count(spike, given = rec.s)`, `rate`, `latency`, `last`.");
 }
 
 void diag_term_arguments(Session *s, Span span, const char *name) {
@@ -424,6 +425,19 @@ void diag_surrogate_shape(Session *s, Span span, const char *nearest, const char
 }
 
 void diag_surrogate_width(Session *s, Span span) { diag_new(s, DIAG_SPIKE_GRADIENT, span, "the width of a surrogate is above 0"); }
+
+void diag_feature_arguments(Session *s, Span span, const char *name, bool tau) {
+  Diag *d = diag_new(s, DIAG_TERM_ARGUMENTS, span, "these are not the arguments of `%s`", name);
+  diag_hint(s, d, "Write `%s(spike, given = rec.s%s)`, with `events s = crossings(V, 0 mV)` in the braces of `data`.", name, tau ? ", tau = 10 ms" : "");
+}
+
+void diag_feature_gradient(Session *s, Span span, const char *name, bool asked, bool moves, bool counts) {
+  Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, asked ? "`%s` has no derivative by this way to differentiate spikes"
+                                                         : "`%s` has no derivative unless it is said how spikes are differentiated", name);
+  diag_hint(s, d, moves && counts ? "Add `gradient = exact_events` or `gradient = surrogate(gaussian, width = 1 mV)` behind `by … with`, or take `cmaes`."
+                  : moves         ? "Add `gradient = exact_events` behind `by … with`, or take `cmaes`."
+                                  : "Add `gradient = surrogate(gaussian, width = 1 mV)` behind `by … with`, or take `cmaes`.");
+}
 
 void diag_reset_form(Session *s, Span span, const char *nearest) {
   Diag *d = diag_new(s, DIAG_SPIKE_GRADIENT, span, "a reset is `differentiated` or `detached`");

@@ -319,6 +319,8 @@ void diag_gradient_kind(Session *s, Span span, const char *nearest);
 void diag_gradient_differs(Session *s, Span span, const char *before);
 void diag_spikes_none(Session *s, Span span, const char *what, const char *neuron);
 void diag_spikes_form(Session *s, Span span, const char *what, Span cond);
+void diag_feature_arguments(Session *s, Span span, const char *name, bool tau);
+void diag_feature_gradient(Session *s, Span span, const char *name, bool asked, bool moves, bool counts);
 void diag_spike_gradient_differs(Session *s, Span span, Span before);
 void diag_spikes_given(Session *s, Span span, Span given);
 void diag_surrogate_form(Session *s, Span span);

@@ -67,6 +67,14 @@ bool fit_spikes(FitContext *f, const Ast *value);
 void fit_reset(FitContext *f, const AstAssign *assign); /* `reset = …` */
 void fit_reset_matters(FitContext *f);                  /* reports one that changes nothing */
 
+const MSpike *fit_spike_of(FitContext *f, const char *what, Span span); /* with a condition of two sides; NULL after a message */
+
+/* ---- check_feature.c */
+int feature_named(const char *text); /* FEATURES: none */
+bool fit_feature(FitContext *f, const AstCall *call, int feature, MTerm *term);
+Dim feature_dim(int feature);
+void fit_features_matter(FitContext *f); /* reports what has no gradient and needs one */
+
 /* ---- check_optimizer.c */
 void fit_by(FitContext *f, const AstBy *ast);
 /* Can the optimizer make this objective least? */

@@ -383,8 +383,15 @@ typedef enum {
   TERM_MEAN,    /* mean(value): over the steps of all sweeps in the window */
   TERM_LOGLIK,  /* loglik(spike, given = rec.s): log-likelihood of the recorded spikes by the neuron's rate, a sum over the steps */
   TERM_RESIDUAL, /* residual(V, given = rec.V, over = w): mean square of what the trace leaves over in V's own equation, in units of V^2 */
+  TERM_FEATURE,  /* van_rossum(spike, given = rec.s, tau = T), count(…), …: the neuron's own spikes against recorded ones */
   TERM_CONSTRAINT /* constrain value in [lo, hi]: mean square of by how much it lies outside, in `scale` */
 } MTermKind;
+typedef enum {
+#define FEATURE(id, word, tau, moves, counts, doc) FEATURE_##id,
+#include "lang/features.def"
+#undef FEATURE
+  FEATURES
+} MFeature;
 typedef struct {
   MTermKind kind;
   Name text;       /* as written, for reports */
@@ -393,7 +400,9 @@ typedef struct {
   MVar *state;     /* residual: V. Of a constraint: NULL, or of which residual of the stage it is evaluated along the march */
   uint32_t column; /* residual: that of the given trace */
   MExpr *over;     /* residual: w, over globals */
-  uint32_t events; /* loglik: given */
+  uint32_t events; /* loglik, feature: given */
+  MFeature feature;
+  double tau;      /* feature: of the filter, in coherent units */
   MExpr *from, *to; /* counted for times in (from, to]; over globals; NULL: all */
   double lo, hi;    /* constraint: where value has to lie; infinite: no bound */
   double scale;     /* … and what counts 1: one of the unit that the names in it are declared in */
@@ -477,6 +486,7 @@ typedef struct {
   VEC(MFree) free;
   VEC(MStage *) stages;
   MGradient gradient;
+  bool compares_spikes; /* some term is of the spikes that the neuron fires by itself */
   MFitSpikes own_spikes; /* those that it fires by itself */
 } MFit;
 

@@ -421,11 +421,20 @@ static void print_recording(const Print *p, const MRecording *r) {
 }
 
 static void print_term(const Print *p, const MTerm *t) {
+  static const char *const features[] = {
+#define FEATURE(id, word, tau, moves, counts, doc) [FEATURE_##id] = word,
+#include "lang/features.def"
+#undef FEATURE
+  };
   fprintf(p->out, "    %s", text_of(p, t->global->path));
   print_unit(p, t->global->dim);
   if (t->kind == TERM_RESIDUAL) {
     fprintf(p->out, " residual of %s given sample%u", text_of(p, t->state->name), t->column);
     print_value(p, " over ", t->over);
+  }
+  if (t->kind == TERM_FEATURE) {
+    fprintf(p->out, " %s of spikes given events%u tau ", features[t->feature], t->events);
+    print_number(p, t->tau);
   }
   if (t->kind == TERM_LOGLIK) fprintf(p->out, " loglik of spikes given events%u", t->events);
   if (t->kind == TERM_CONSTRAINT) {

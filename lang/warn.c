@@ -186,6 +186,9 @@ static bool events_used(const MFit *f, uint32_t events) {
   if (f->spikes == (int32_t)events) return true;
   for (uint32_t i = 0; i < f->stages.n; i++)
     for (uint32_t k = 0; k < f->stages.at[i]->terms.n; k++)
+      if (f->stages.at[i]->terms.at[k]->kind == TERM_FEATURE && f->stages.at[i]->terms.at[k]->events == events) return true;
+  for (uint32_t i = 0; i < f->stages.n; i++)
+    for (uint32_t k = 0; k < f->stages.at[i]->terms.n; k++)
       if (f->stages.at[i]->terms.at[k]->around[0] && f->stages.at[i]->terms.at[k]->except == events) return true;
   return false;
 }

@@ -54,7 +54,7 @@ MODEL = """language 1
 NEURON
 fit f {
   neuron cell
-  data rec = csv("rec.csv") { t : ms;  I : mV;  V : mV }
+  data rec = csv("rec.csv") { t : ms;  I : mV;  V : mV;  events s = crossings(V, 0 mV) }
   drive I with rec.I
   free FREE
   minimize OBJECTIVE
@@ -153,6 +153,23 @@ def surrogates(t):
         t.check(seen[far, ""] != seen[k, ""], f"{far} and {k} differ")
 
 
+def features(t):
+    """Terms of spikes, against recorded ones."""
+    lines = ["t,I,V"] + [f"{k / 10:g},{20 if k < 300 else 22},{20 if k % 153 > 148 else -60}" for k in range(601)]
+    t.write("rec.csv", "\n".join(lines) + "\n")
+    terms = {"van_rossum(spike, given = rec.s, tau = 10 ms)": None, "latency(spike, given = rec.s) / (1 ms)^2": None,
+             "rate(spike, given = rec.s) / (1 Hz)^2 + last(spike, given = rec.s) / (1 ms)^2": None}
+    for term in terms:
+        rows, p = gradient(t, "glif", "exact_events", objective=term)
+        far = max((abs(r["deviation"]) for r in rows), default=math.inf)
+        t.check(p.returncode == 0 and far < 1e-9 and rows[0]["value"] != 0, f"{term}: within {far:.0e} of differences", p.stdout[-600:] + p.stderr)
+    rows, p = gradient(t, "lif_fixed", "surrogate(gaussian, width = 3 mV), gradient = reverse", objective="count(spike, given = rec.s)")
+    far = max((abs(r["deviation"]) for r in rows), default=math.inf)
+    t.check(p.returncode == 0 and far < 1e-9 and all(r["value"] != 0 for r in rows), f"count by a surrogate: within {far:.0e}", p.stdout + p.stderr)
+    where = next((f["objective"] for f in map(json.loads, p.stdout.splitlines()) if "objective" in f), None)
+    t.check(where is not None and where == round(where) and math.isqrt(int(where)) ** 2 == where, f"a count is squared: {where}", p.stdout)
+
+
 def refusals(t):
     for how, dt, text in (("exact_events", "0.1 ms, method = backward_euler", "with `method = backward_euler`"),
                           ("surrogate(gaussian, width = 1 mV)", "0.1 ms, method = taylor", "a surrogate where spikes are looked for within the step")):
@@ -166,5 +183,6 @@ if __name__ == "__main__":
     located(tap)
     closed_forms(tap)
     surrogates(tap)
+    features(tap)
     refusals(tap)
     tap.done()
