@@ -100,6 +100,21 @@ static int window_check(struct rt_fit *f, const struct nsl_term *term, double lo
   return 0;
 }
 
+/* Without a spike the likeliest rate is 0, whatever else is free. */
+static int likelihood_check(struct rt_fit *f, const struct nsl_term *term) {
+  double from = rt_value(f->s, term->from, -INFINITY), to = rt_value(f->s, term->to, INFINITY);
+  for (uint32_t i = 0; i < f->n_fitted; i++) {
+    const struct rt_trace *trace = &f->traces[f->fitted[i]];
+    const struct rt_events *e = &trace->events[f->def->spikes];
+    double end = fmin(to, (double)trace->n_steps * f->s->dt);
+    for (uint64_t k = 0; k < e->n; k++)
+      if (e->times[k] > from && e->times[k] <= end) return 0;
+  }
+  const struct nsl_sweep_events *list = &f->def->data.events[f->def->spikes];
+  return rt_fail_at(NSL_EINPUT, term->place, "%s: no sweep has an event of %s in its window, and without spikes the likeliest rate is 0%s",
+                    term->text, list->name, list->column == NSL_NONE ? "" : "; is the level of `crossings` right?");
+}
+
 /* A term that compares nothing would be 0 / 0. */
 static int terms_check(struct rt_fit *f, const struct rt_march *m) {
   for (uint32_t t = 0; t < m->def->n_terms; t++) {
@@ -112,6 +127,7 @@ static int terms_check(struct rt_fit *f, const struct rt_march *m) {
       else sum += weight, longest = fmax(longest, trace->times[trace->n - 1]);
     }
     int e = window_check(f, term, longest);
+    if (!e && term->likelihood) e = likelihood_check(f, term);
     if (e) return e;
     if (!(sum > 0))
       return rt_fail_at(NSL_EINPUT, term->place, "%s: no sweep has a number to compare with in its window; the longest one ends at %g ms",

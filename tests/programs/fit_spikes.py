@@ -204,6 +204,7 @@ def recovered(tap):
 
 BAD = [("two spikes in a step", [20.01, 20.05, 40.0], "two events of s lie in the step of 0.1 ms that ends at 20.1 ms"),
        ("a spike while V is held", [20.0, 21.0, 40.0], "has a spike at 21 ms of rec.csv, where the model cannot fire"),
+       ("no spikes", [], "no sweep has an event of s in its window"),
        ("a spike that is no number", ["20.0", "x2"], "`x2` is not a number")]
 
 
