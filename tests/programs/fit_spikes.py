@@ -66,7 +66,7 @@ def run(tap, path, *more):
         return r, None
 
 
-def recording(tap, spikes, n=600, V=None, current=90):
+def recording(tap, spikes, n=300, V=None, current=90):
     """n steps of 0.1 ms: times, current, V, and the spikes in a column as long as they are."""
     rows = ["t,I,V,s"]
     for i in range(n + 1):
@@ -74,7 +74,7 @@ def recording(tap, spikes, n=600, V=None, current=90):
     tap.write("rec.csv", "\n".join(rows) + "\n")
 
 
-def plain(spikes, n=600, current=90, t_ref=2.0, dt=0.1):
+def plain(spikes, n=300, current=90, t_ref=2.0, dt=0.1):
     """The log-likelihood, and V after each step: integrate, rate, handler; by Euler's method, with the declared values."""
     steps = {math.ceil(s / dt - 1e-6) for s in spikes}
     V, w, left, total, trace = -65.0, 0.0, 0, 0.0, [-65.0]
@@ -95,15 +95,15 @@ def plain(spikes, n=600, current=90, t_ref=2.0, dt=0.1):
 
 def objective(tap, path):
     """At the declared values."""
-    p = call(NSLC, "grad", path, "--check", "--json", "--steps", "600", "--starts", "0")
+    p = call(NSLC, "grad", path, "--check", "--json", "--steps", "300", "--starts", "0")
     found = [fact["objective"] for fact in map(json.loads, p.stdout.splitlines()) if "objective" in fact]
     return (found[0] if found else None), p.stderr
 
 
 def likelihood(tap):
     draw = random.Random(3)
-    spikes = sorted(round(draw.uniform(1, 55), 3) for _ in range(7))
-    spikes = [s for i, s in enumerate(spikes) if i == 0 or s - spikes[i - 1] > 2.2 and s != 40] + [58.0]
+    spikes = sorted(round(draw.uniform(1, 27), 3) for _ in range(5))
+    spikes = [s for i, s in enumerate(spikes) if i == 0 or s - spikes[i - 1] > 2.2 ] + [29.0]
     spikes.sort()
     recording(tap, spikes)
     want, trace = plain(spikes)
@@ -128,8 +128,8 @@ def likelihood(tap):
 
 def crossings(tap):
     """The same events, from a column: the first sample at or above the level ends the step."""
-    spikes = [20.0, 31.3, 39.95, 50.4]
-    V = [30 if any(0 <= i / 10 - s < 0.5 for s in spikes) else -60 for i in range(601)]
+    spikes = [10.0, 13.3, 19.95, 25.4]
+    V = [30 if any(0 <= i / 10 - s < 0.5 for s in spikes) else -60 for i in range(301)]
     recording(tap, spikes, V=V)
     listed, why = objective(tap, model(tap, LOGLIK, "lbfgs(steps = 3)"))
     found, why = objective(tap, model(tap, LOGLIK, "lbfgs(steps = 3)", events="events s = crossings(V, -10 mV)"))
@@ -137,21 +137,21 @@ def crossings(tap):
 
 
 def derivatives(tap):
-    spikes = [12.0, 16.0, 23.3, 31.3, 35.0]
-    recording(tap, spikes, n=400)
+    spikes = [6.0, 9.0, 12.3]
+    recording(tap, spikes, n=150)
     for what, method in ((LOGLIK, "method = euler"), (LOGLIK + " + 10 * " + TRACE + " except -2 ms..4 ms around rec.s", "seed = 1"),
                          (TRACE + " except -2 ms..4 ms around rec.s", "method = rk4"),
                          ("residual(V, given = rec.V, over = 0.5 ms)", "method = rk4")):
         for gradient in ("forward", "reverse"):
             if "loglik" not in what and gradient == "forward":
                 path = model(tap, what, "lm(steps = 3)", method=method, change=WITHOUT_THRESHOLD)
-                p = call(NSLC, "grad", path, "--check", "--starts", "1")
+                p = call(NSLC, "grad", path, "--check", "--starts", "0")
                 good = p.returncode == 0 and " 0 deviate" in p.stdout and p.stdout.count("Gauss-Newton diagonal") >= 3
                 tap.check(good, f"{what.split('(')[0]}, {method}: the Gauss-Newton matrix against differences", p.stdout + p.stderr)
-            path = model(tap, what, f"lbfgs(steps = 3) from 2 starts with gradient = {gradient}", method=method,
+            path = model(tap, what, f"lbfgs(steps = 3) with gradient = {gradient}", method=method,
                          change=() if "loglik" in what else WITHOUT_THRESHOLD)
-            p = call(NSLC, "grad", path, "--check", "--starts", "1")
-            good = p.returncode == 0 and " 0 deviate" in p.stdout and p.stdout.count(gradient) >= 3
+            p = call(NSLC, "grad", path, "--check", "--starts", "0")
+            good = p.returncode == 0 and " 0 deviate" in p.stdout and p.stdout.count(gradient) >= 2
             tap.check(good, f"{what.split('(')[0]}, {method}: {gradient} mode against differences in 113 bits", p.stdout + p.stderr)
 
 
@@ -202,8 +202,8 @@ def recovered(tap):
         tap.check(good, f"{by}: the same by the spikes alone: {now}", r.stderr)
 
 
-BAD = [("two spikes in a step", [20.01, 20.05, 40.0], "two events of s lie in the step of 0.1 ms that ends at 20.1 ms"),
-       ("a spike while V is held", [20.0, 21.0, 40.0], "has a spike at 21 ms of rec.csv, where the model cannot fire"),
+BAD = [("two spikes in a step", [20.01, 20.05, 28.0], "two events of s lie in the step of 0.1 ms that ends at 20.1 ms"),
+       ("a spike while V is held", [20.0, 21.0, 28.0], "has a spike at 21 ms of rec.csv, where the model cannot fire"),
        ("no spikes", [], "no sweep has an event of s in its window"),
        ("a spike that is no number", ["20.0", "x2"], "`x2` is not a number")]
 
@@ -213,7 +213,7 @@ def bad(tap):
         recording(tap, spikes)
         r, result = run(tap, model(tap, LOGLIK, "lbfgs(steps = 3)"))
         tap.check(r.returncode == 1 and word in r.stderr, f"{what}: refused", r.stderr)
-    recording(tap, [0.0, 20.0, 40.0, 55.0, 350.0])
+    recording(tap, [0.0, 10.0, 20.0, 28.0, 350.0])
     r, result = run(tap, model(tap, LOGLIK, "lbfgs(steps = 3)"))
     said = result is not None and any("2 events of s lie outside of the sweep" in w for w in result["warnings"])
     tap.check(said, "events outside of the sweep are said to be left out", r.stderr)
