@@ -9,6 +9,9 @@
  *              ring remembers. In this form, integrated and divided by C, the residual has no trivial minimum at zero
  *              conductance, and noise of the recording is not differentiated.
  *
+ * Draws: what is drawn in a step is a sample too, of standard numbers that depend on seed, sweep and step alone, and what the
+ *              kernel does with them (mean + sd * z) is arithmetic: derivatives go through means and widths, at fixed numbers.
+ *
  * Needs level 2. Gives plain.march, its number of states and rings, the samples of each march, and where the sums are. */
 #include "autodiff/ad.h"
 #include "ir/algebra.h"
@@ -24,6 +27,7 @@ typedef struct {
   IrMarch *m;
   IrVal *input;     /* by the class's input: its sample */
   IrVal *old, *now; /* by the class's state */
+  uint32_t drawn;   /* where the slots of what is drawn begin: in terms behind the columns */
   IrVal rate;       /* of spikes, before their handler; IR_NONE: has none */
   const IrCopy *step;
 } March;
@@ -39,7 +43,8 @@ static uint32_t sample_of(March *w, IrSampleKind kind, uint32_t column, uint32_t
 
 static IrVal sample(March *w, IrSampleKind kind, uint32_t column, uint32_t term) {
   const MRecording *data = &w->f->fit->data;
-  const MSweepColumn *c = kind == SAMPLE_WEIGHT || kind == SAMPLE_EVENTS ? NULL : &data->columns.at[column];
+  bool of_column = kind != SAMPLE_WEIGHT && kind != SAMPLE_EVENTS;
+  const MSweepColumn *c = of_column ? &data->columns.at[column] : NULL;
   uint32_t at = sample_of(w, kind, column, term);
   Name name = c ? c->name : kind == SAMPLE_EVENTS ? data->events.at[column].name : name_fmt(w->b.s, "weight%u", term);
   return ir_load(&w->b, ir_slot(&w->b, SLOT_SAMPLE, at, name, IR_REAL, c ? c->dim : DIM_NONE));
@@ -75,15 +80,51 @@ static void prev_end(March *w, const IrCopy *step, uint32_t slot) {
   ir_store(&w->b, slot, ir_op3(&w->b, IR_SELECT, prev, alg_num(&w->b, 1), alg_num(&w->b, 0)));
 }
 
-/* What a fit cannot have in its neuron's step. */
-static bool possible(March *w) {
-  const IrKernel *step = w->m->class->step;
-  for (uint32_t i = 0; i < step->ins.n; i++) {
-    if (!(ir_ops[step->ins.at[i].op].flags & IRF_DRAW)) continue;
-    diag_not_supported(w->b.s, step->ins.at[i].span, "noise in a neuron that is fitted", NULL);
-    return false;
+/* ---- draws */
+
+static IrVal drawn(March *w, IrBuild *b, IrDrawn what, uint32_t ordinal) {
+  uint32_t at = sample_of(w, SAMPLE_DRAWN, what, ordinal);
+  return ir_load(b, ir_slot(b, SLOT_SAMPLE, w->drawn + at, name_fmt(w->b.s, ordinal & IR_DRAWN_ONCE ? "drawn.once%u" : "drawn%u", ordinal & (IR_DRAWN_ONCE - 1)), IR_REAL, DIM_NONE));
+}
+
+/* The draw at i as arithmetic on a standard number; IR_NONE: its bounds make it jump. */
+static IrVal draw_made(March *w, IrRewrite *r, IrVal i) {
+  const IrIns *ins = &r->in->ins.at[i];
+  IrBuild *b = &r->b;
+  IrVal x = ir_ops[ins->op].arity > 0 ? ir_rewrite_arg(r, i, 0) : IR_NONE, y = ir_ops[ins->op].arity > 1 ? ir_rewrite_arg(r, i, 1) : IR_NONE;
+  if (ins->op == IR_NOISE) return alg_mul(b, drawn(w, b, DRAWN_NORMAL, ins->slot), ir_const(b, 1, ins->dim));
+  if (ins->op == IR_DRAW_NORMAL) return alg_fma(b, drawn(w, b, DRAWN_NORMAL, ins->slot), y, x);
+  if (ins->op == IR_DRAW_LOGNORMAL) return alg_exp(b, alg_fma(b, drawn(w, b, DRAWN_NORMAL, ins->slot), y, x));
+  if (ins->op == IR_DRAW_UNIFORM) return alg_fma(b, drawn(w, b, DRAWN_UNIFORM, ins->slot), alg_sub(b, y, x), x);
+  if (ins->op == IR_DRAW_EXPONENTIAL) return alg_mul(b, drawn(w, b, DRAWN_EXPONENTIAL, ins->slot), x);
+  return IR_NONE;
+}
+
+/* Whether it comes to a spike is drawn: no derivative of the rate sees that. */
+static bool decides(const IrKernel *k, IrVal draw) {
+  for (IrVal i = draw; i < k->ins.n; i++)
+    for (int j = 0; ir_ops[k->ins.at[i].op].type == IRT_COMPARE && j < 2; j++)
+      if (k->ins.at[i].arg[j] == draw) return true;
+  return false;
+}
+
+/* The kernel with samples for its draws; NULL after a message. */
+static const IrKernel *without_draws(March *w, const IrKernel *k) {
+  IrRewrite r = ir_rewrite(k, w->b.arena, w->b.s);
+  for (IrVal i = 0; i < k->ins.n; i++) {
+    ir_rewrite_at(&r, i);
+    if (!(ir_ops[k->ins.at[i].op].flags & IRF_DRAW)) {
+      ir_rewrite_copy(&r, i);
+      continue;
+    }
+    bool spikes = decides(k, i);
+    if (!spikes) r.map[i] = draw_made(w, &r, i);
+    if (!spikes && r.map[i] != IR_NONE) continue;
+    diag_not_supported(w->b.s, k->ins.at[i].span, spikes ? "spikes drawn at a rate in a neuron that is fitted" : "a draw within bounds in a neuron that is fitted",
+                       spikes ? "Let recorded spikes fire it: `drive spike with rec.s`." : NULL);
+    return NULL;
   }
-  return true;
+  return r.b.k;
 }
 
 static uint32_t state_slot(March *w, uint32_t i) {
@@ -122,10 +163,17 @@ static void step(March *w, IrCopy *c) {
 
 /* A term's expression over these states. Its samples are numbered by column: values at the end of the step. */
 static IrVal term_value(March *w, const IrKernel *k, const IrVal *states) {
-  IrCopy c = ir_copy_of(&w->b, k);
-  IrVal *at = NEW_ARRAY(w->b.arena, IrVal, w->f->fit->data.columns.n + 1);
-  for (uint32_t i = 0; i < k->slots.n; i++)
-    if (k->slots.at[i].kind == SLOT_SAMPLE) at[k->slots.at[i].index] = sample(w, SAMPLE_AT, k->slots.at[i].index, IR_NONE);
+  w->drawn = w->f->fit->data.columns.n;
+  const IrKernel *undrawn = without_draws(w, k);
+  IrCopy c = ir_copy_of(&w->b, undrawn ? undrawn : k); /* or an error was reported */
+  IrVal *at = NEW_ARRAY(w->b.arena, IrVal, w->drawn + w->m->samples.n + 1);
+  for (uint32_t i = 0; i < c.k->slots.n; i++) {
+    const IrSlot *slot = &c.k->slots.at[i];
+    if (slot->kind != SLOT_SAMPLE) continue;
+    if (slot->index < w->drawn) at[slot->index] = sample(w, SAMPLE_AT, slot->index, IR_NONE);
+    else at[slot->index] = ir_load(&w->b, ir_slot(&w->b, SLOT_SAMPLE, slot->index - w->drawn, slot->name, IR_REAL, slot->dim));
+  }
+  w->drawn = 0;
   c.state = states;
   c.input = w->input;
   c.sample = at;
@@ -222,13 +270,13 @@ static void residual(March *w, uint32_t term) {
   add_up(w, term, ir_op2(b, IR_MUL, r, r), IR_NONE);
 }
 
-static IrKernel *march_kernel(March *w) {
+static IrKernel *march_kernel(March *w, const IrKernel *step_kernel) {
   IrMarch *m = w->m;
   Session *s = w->b.s;
   const char *name = name_str(s, m->class->name);
   w->b.k = ir_kernel(s, w->b.arena, KERNEL_MARCH, name_fmt(s, "march.%s", name));
   m->plain.n_states = m->class->states.n;
-  IrCopy c = ir_copy_of(&w->b, m->class->step);
+  IrCopy c = ir_copy_of(&w->b, step_kernel);
   uint32_t prev = IR_NONE;
   c.prev = prev_begin(w, &prev);
   step(w, &c);
@@ -274,9 +322,10 @@ IrModule *ad_pass_march(const IrModule *in, Arena *out, Session *s) {
     for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) {
       IrMarch *march = m->fits.at[i]->marches.at[k];
       March w = {.b = {.s = s, .arena = out}, .f = m->fits.at[i], .m = march};
-      if (!possible(&w)) continue;
-      march->plain.march = march_kernel(&w);
-      march->plain.begin = begin_kernel(&w, march->plain.begin);
+      const IrKernel *step = without_draws(&w, march->class->step), *begin = step ? without_draws(&w, march->plain.begin) : NULL;
+      if (!begin) continue;
+      march->plain.march = march_kernel(&w, step);
+      march->plain.begin = begin_kernel(&w, begin);
       for (uint32_t t = 0; t < march->terms.n; t++) march->terms.at[t].value = march->terms.at[t].root = NULL;
     }
   for (uint32_t i = 0; i < m->fits.n; i++) /* the steps live on in the marches */

@@ -285,8 +285,10 @@ typedef enum {
   SAMPLE_CHANGE, /* … minus that `lag` steps before: of a residual */
   SAMPLE_WEIGHT, /* of a term: how much this step counts; 0 outside of its window, and where the recording has no number.
                     Of a residual: 1 / (1 + mean |dV/dt| / (20 mV/ms)) over the last `lag` steps, squared */
+  SAMPLE_DRAWN,  /* a number drawn for the step, by seed and sweep alone: `column` IrDrawn, `term` the ordinal */
   SAMPLE_EVENTS  /* how many events of the list `column` lie in the step: in (T - dt, T] */
 } IrSampleKind;
+typedef enum { DRAWN_NORMAL, DRAWN_UNIFORM, DRAWN_EXPONENTIAL } IrDrawn; /* mean 0, sd 1; from 0 to 1; mean 1 */
 typedef struct {
   IrSampleKind kind;
   uint32_t column, term; /* of the recording (or its events); of the march */
@@ -376,6 +378,9 @@ IrVal ir_always(IrBuild *b); /* a condition that holds */
 IrVal ir_carry(IrBuild *b, IrVal init);
 void ir_next(IrBuild *b, IrVal carry, IrVal v);
 void ir_again(IrBuild *b, IrVal cond);
+
+/* Ordinals of what is drawn once for a sweep of a fit (params, initial values): this, the var's index * 8, and which of its draws. */
+enum { IR_DRAWN_ONCE = 1 << 24, IR_DRAWS_OF_VAR = 8 };
 
 /* ---- the op table at run time */
 enum { /* see ops.def */

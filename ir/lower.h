@@ -55,6 +55,8 @@ typedef struct {
   const bool *idle;          /* by hold: cannot be in force here */
   IrVal *state;              /* current value of each state, or IR_NONE: load it */
   PtrMap memo;               /* MExpr and MVar -> value; cleared when a state changes */
+  const MVar *starting;      /* of a fit: the param or state whose value is being drawn; NULL: none */
+  uint32_t n_started;        /* draws of it so far */
   PtrMap fixed;              /* the same for what does not depend on states: loads of params, draws, noise */
   PtrMap uniform;            /* MExpr -> 1 uniform, 0 not */
   PtrMap open;               /* MVar that is being computed: a second visit is a circle */

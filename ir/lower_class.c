@@ -301,7 +301,7 @@ Shape *lower_declared(Lower *l, const MFit *fit) {
   Shape *shape = fit_shape(l, fit, NULL);
   const MComponent *comp = shape->pop->component;
   shape->c->name = name_fmt(l->s, "%s.declared", name_str(l->s, fit->name));
-  shape->elem = NEW_ARRAY(l->a, bool, 2 * comp->vars.n + 1);
+  find_elem(l, shape, comp); /* what is drawn has no declared value */
   shape->index = NEW_ARRAY(l->a, uint32_t, 2 * comp->vars.n + 1);
   for (uint32_t i = 0; i < comp->vars.n; i++) {
     MVar *var = comp->vars.at[i];

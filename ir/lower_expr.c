@@ -126,10 +126,24 @@ static IrVal start_value(Scope *sc, const MVar *var) {
   if (!e) return ir_const(&sc->b, 0, var->dim);
   ptr_set(sc->l->a, &sc->open, var, 1);
   bool lifting = sc->lifting;
+  const MVar *starting = sc->starting;
+  uint32_t n_started = sc->n_started;
   sc->lifting = set != NULL;
+  sc->starting = sc->shape->fit ? var : NULL;
+  sc->n_started = 0;
   IrVal v = lower_as(sc, e, var->dim);
   sc->lifting = lifting;
+  sc->starting = starting;
+  sc->n_started = n_started;
   return v;
+}
+
+/* In a fit what a param or a state begins with is drawn once for a sweep, whichever kernel asks for it. */
+static uint32_t draw_ordinal(Scope *sc, Span span) {
+  if (!sc->starting) return (*sc->draws)++;
+  if (sc->n_started >= IR_DRAWS_OF_VAR || sc->starting->index >= IR_DRAWN_ONCE / IR_DRAWS_OF_VAR)
+    diag_not_supported(sc->l->s, span, "so many draws in a value of a neuron that is fitted", NULL);
+  return IR_DRAWN_ONCE + sc->starting->index * IR_DRAWS_OF_VAR + sc->n_started++ % IR_DRAWS_OF_VAR;
 }
 
 static IrVal leaf_state(Scope *sc, const MVar *var) {
@@ -305,7 +319,7 @@ static IrVal lower_draw(Scope *sc, const MExpr *e) {
   }
   sc->lifting = lifting;
   sc->b.span = e->span;
-  return ir_draw(&sc->b, (IrOp)(bounded ? within : plain)[e->dist], (*sc->draws)++, v, e->dim);
+  return ir_draw(&sc->b, (IrOp)(bounded ? within : plain)[e->dist], draw_ordinal(sc, e->span), v, e->dim);
 }
 
 /* z = decay * z + fresh * N */

@@ -196,6 +196,10 @@ static void lower_free(FitLower *w) {
   for (uint32_t i = 0; i < w->fit->free.n; i++) {
     const MFree *m = &w->fit->free.at[i];
     const MSetting *set = w->declared->setting[m->var->index];
+    if (w->declared->elem[m->var->index] || (m->initial && (set ? set->draw : m->var->draw))) {
+      diag_fit_random(st->l->s, m->span, name_str(st->l->s, m->path), set ? set->span : m->var->span);
+      continue;
+    }
     const MExpr *start = set ? set->value : m->var->value;
     IrFree f = {.lo = IR_NONE, .hi = IR_NONE, .mean = IR_NONE, .sd = IR_NONE};
     f.value = m->initial ? start ? setup_slot_as(st, start, m->var->dim, "start") : setup_new(st, 1)
@@ -232,6 +236,7 @@ static void lower_fit_of(Lower *l, const MFit *fit) {
   w.f->x = st.x;
   declare(&w);
   lower_free(&w);
+  if (l->s->errors > errors) return;
   for (uint32_t i = 0; i < fit->stages.n; i++) {
     IrStage stage = {.stage = fit->stages.at[i]};
     if (squares_possible(&w, stage.stage)) lower_terms(&w, &stage);

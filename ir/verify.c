@@ -111,7 +111,7 @@ static void verify_kind(Verify *v, uint32_t at) {
   if (ins->op == IR_DT && kind == KERNEL_SETUP) complain_ins(v, at, "no dt in setup: it computes dt");
   if ((ir_ops[ins->op].flags & IRF_DRAW) && kind == KERNEL_DERIVE)
     complain_ins(v, at, "no draws in a kernel that runs once");
-  if ((ir_ops[ins->op].flags & IRF_DRAW) && ir_kernel_fit(kind))
+  if ((ir_ops[ins->op].flags & IRF_DRAW) && ir_kernel_fit(kind) && kind != KERNEL_BEGIN)
     complain_ins(v, at, "no draws in a kernel of a fit");
   if (ins->op == IR_CHECK && kind != KERNEL_STEP && kind != KERNEL_FINISH)
     complain_ins(v, at, "checks belong into step kernels");
@@ -328,7 +328,7 @@ static void verify_limits(Verify *v, const IrClass *c) {
   for (uint32_t i = 0; i < v->k->ins.n; i++) {
     const IrIns *ins = &v->k->ins.at[i];
     if (ins->op == IR_CHECK && ins->slot >= c->states.n) complain_ins(v, i, "the class has fewer states");
-    if (ins->op < IR_OPS && (ir_ops[ins->op].flags & IRF_DRAW) && ins->slot >= c->draws)
+    if (ins->op < IR_OPS && (ir_ops[ins->op].flags & IRF_DRAW) && ins->slot >= c->draws && !(ins->slot & IR_DRAWN_ONCE))
       complain_ins(v, i, "the class has given out fewer ordinals");
   }
 }

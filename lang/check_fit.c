@@ -35,33 +35,6 @@ static bool has(const AstList *body, AstKind kind) {
 
 /* ---- the subject */
 
-/* What is random about it; NULL: nothing. */
-static const char *random_what(const MVar *var, bool set) {
-  if (var->draw && var->value && !set) return "is drawn";
-  bool noise = (var->value && expr_has(var->value, MX_NOISE)) || (var->equation && expr_has(var->equation, MX_NOISE));
-  return noise ? "has noise" : NULL;
-}
-
-/* A fit compares one course of the model with a recording: nothing may be drawn. */
-static bool refuse_random(FitContext *f, Span where) {
-  const MComponent *component = f->pop->component;
-  for (uint32_t i = 0; i < f->pop->settings.n; i++)
-    if (f->pop->settings.at[i].draw) {
-      diag_fit_random(f->s, f->pop->settings.at[i].span, name_str(f->s, f->pop->settings.at[i].var->name), "is drawn", (Span){0, 0});
-      return false;
-    }
-  for (uint32_t i = 0; i < component->vars.n; i++) {
-    const MVar *var = component->vars.at[i];
-    bool set = false;
-    for (uint32_t k = 0; k < f->pop->settings.n; k++) set |= f->pop->settings.at[k].var == var;
-    const char *what = random_what(var, set);
-    if (!what) continue;
-    diag_fit_random(f->s, where, name_str(f->s, var->name), what, var->draw || !var->equation ? var->span : var->equation_span);
-    return false;
-  }
-  return true;
-}
-
 static bool fit_subject(FitContext *f, Scope *scope) {
   Session *s = f->s;
   const AstSubject *subject = (const AstSubject *)only(f, &f->block->body, AST_SUBJECT, "neuron");
@@ -79,7 +52,7 @@ static bool fit_subject(FitContext *f, Scope *scope) {
   f->pop = f->m->x->populations.at[0];
   const MComponent *component = f->pop->component;
   f->m->x->subject_doc = component->doc;
-  return !component->failed && refuse_random(f, subject->component->span);
+  return !component->failed;
 }
 
 /* What an expression of the fit sees: the neuron's names, and names of the file that it does not hide. */

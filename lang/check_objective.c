@@ -133,6 +133,10 @@ static MExpr *term_residual(FitContext *f, const AstCall *call) {
   term->kind = TERM_RESIDUAL;
   term->state = residual_state(f, args[0]);
   if (!term->state || !residual_trace(f, args[1], term) || !residual_over(f, args[2], term)) return NULL;
+  if (term->state->equation && expr_has(term->state->equation, MX_NOISE)) {
+    diag_not_supported(f->s, call->head.span, "a residual of a state with white noise", "Take terms `mean(...)`.");
+    return NULL;
+  }
   Dim square = dim_mul(term->state->dim, term->state->dim);
   MExpr *sides[2] = {term_add(f, term, call, square), NULL};
   double unit = term->state->unit_scale;

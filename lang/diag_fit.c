@@ -37,10 +37,10 @@ void diag_fit_outside_stage(Session *s, Span span, const char *word) {
   diag_hint(s, d, "Write `stage NAME { minimize …;  by … }`.");
 }
 
-void diag_fit_random(Session *s, Span span, const char *name, const char *what, Span decl) {
-  Diag *d = diag_new(s, DIAG_FIT_RANDOM, span, "a fitted neuron cannot be random: `%s` %s", name, what);
+void diag_fit_random(Session *s, Span span, const char *name, Span decl) {
+  Diag *d = diag_new(s, DIAG_FIT_RANDOM, span, "`%s` is free, and cannot be drawn as well", name);
   if (decl.to) diag_note(s, d, decl, "here");
-  diag_hint(s, d, "One course of the model is compared with the recording: give what is drawn a value, or take a neuron without noise.");
+  diag_hint(s, d, "Give it a declared value, or free the mean or the width of what it is drawn from.");
 }
 
 /* ---- recordings */

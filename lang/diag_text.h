@@ -249,7 +249,7 @@ void diag_fit_twice(Session *s, Span span, const char *what, Span before);
 /* `minimize` or `by` beside stages. */
 void diag_fit_outside_stage(Session *s, Span span, const char *word);
 /* what: "is drawn", "has noise". */
-void diag_fit_random(Session *s, Span span, const char *name, const char *what, Span decl);
+void diag_fit_random(Session *s, Span span, const char *name, Span decl);
 void diag_data_form(Session *s, Span span, const char *nearest);
 void diag_data_file(Session *s, Span span, const char *form);
 void diag_sweep_form(Session *s, Span span, bool nwb);

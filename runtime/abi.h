@@ -47,7 +47,9 @@ enum nsl_rule { NSL_ALL_TO_ALL, NSL_ONE_TO_ONE, NSL_INDEGREE, NSL_OUTDEGREE, NSL
 enum nsl_connectivity { NSL_CONNECTIVITY_CHOSEN, NSL_STORED, NSL_PROCEDURAL }; /* order of MConnectivity */
 enum nsl_drive_kind { NSL_POISSON, NSL_TIMES, NSL_CURRENT, NSL_SPIKES };
 enum nsl_record_kind { NSL_RECORD_SPIKES, NSL_RECORD_VALUE, NSL_RECORD_SUM, NSL_RECORD_MEAN, NSL_RECORD_WEIGHT };
-enum nsl_sample_kind { NSL_SAMPLE_MEAN, NSL_SAMPLE_TRACE, NSL_SAMPLE_AT, NSL_SAMPLE_CHANGE, NSL_SAMPLE_WEIGHT, NSL_SAMPLE_EVENTS }; /* order of IrSampleKind */
+enum { NSL_DRAWN_ONCE = 1 << 24 }; /* as IR_DRAWN_ONCE */
+enum nsl_drawn { NSL_DRAWN_NORMAL, NSL_DRAWN_UNIFORM, NSL_DRAWN_EXPONENTIAL }; /* order of IrDrawn */
+enum nsl_sample_kind { NSL_SAMPLE_MEAN, NSL_SAMPLE_TRACE, NSL_SAMPLE_AT, NSL_SAMPLE_CHANGE, NSL_SAMPLE_WEIGHT, NSL_SAMPLE_DRAWN, NSL_SAMPLE_EVENTS }; /* order of IrSampleKind */
 enum nsl_sweep_form { NSL_SWEEPS_CSV, NSL_SWEEPS_HDF5, NSL_SWEEPS_NWB };                       /* order of MSweepForm */
 enum nsl_optimizer {
 #define OPTIMIZER(id, name, squares, doc) NSL_OPTIMIZER_##id,

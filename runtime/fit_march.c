@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "math/math.h"
 #include "runtime/error.h"
 #include "runtime/fit_walk.h"
 #include "runtime/threads.h"
@@ -50,6 +51,17 @@ static struct rt_weighing weighing_of(struct rt_fit *f, const struct rt_march *m
   return w;
 }
 
+/* The same numbers for all starts and all places of the search, so that the objective is a smooth function of the parameters. */
+static void numbers_draw(struct rt_fit *f, const struct nsl_sample *def, const struct rt_trace *t, double *ret) {
+  uint64_t key = nslm_key(f->s->seed, f->s->pops[0].def->path_hash), sweep = (uint64_t)(t - f->traces);
+  for (uint64_t i = 0; i < t->n_steps; i++) {
+    uint64_t step = def->term >= NSL_DRAWN_ONCE ? 0 : i + 1;
+    if (def->column == NSL_DRAWN_NORMAL) ret[i] = nslm_draw_normal_f64(key, sweep, step, def->term, 0, 1);
+    else if (def->column == NSL_DRAWN_UNIFORM) ret[i] = nslm_draw_uniform_f64(key, sweep, step, def->term, 0, 1);
+    else ret[i] = nslm_draw_exponential_f64(key, sweep, step, def->term, 1);
+  }
+}
+
 static int sample_make(struct rt_fit *f, struct rt_march *m, const struct nsl_sample *def, struct rt_trace *t,
                        struct rt_weighed *w, double *ret) {
   const struct nsl_recording *rec = &f->def->data;
@@ -58,6 +70,7 @@ static int sample_make(struct rt_fit *f, struct rt_march *m, const struct nsl_sa
     case NSL_SAMPLE_MEAN: return rt_sample_mean(rec, t, def->column, dt, false, ret);
     case NSL_SAMPLE_TRACE: return rt_sample_mean(rec, t, def->column, dt, true, ret);
     case NSL_SAMPLE_AT: rt_sample_at(t, def->column, dt, ret); return 0;
+    case NSL_SAMPLE_DRAWN: numbers_draw(f, def, t, ret); return 0;
     case NSL_SAMPLE_EVENTS: return rt_sample_events(rec, t, def->column, dt, def->column == f->def->spikes, ret);
     case NSL_SAMPLE_CHANGE: rt_sample_change(t, def->column, dt, m->lag, ret); return 0;
     case NSL_SAMPLE_WEIGHT: {

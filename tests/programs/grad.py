@@ -209,12 +209,46 @@ def turns(t):
                 f"{method}: reverse mode through loops, and products with the Hessian, within {worst:.0e}", p.stdout[-600:] + p.stderr)
 
 
+NOISY = """language 1
+neuron cell {
+  param tau = 20 ms in (0 ms, inf), mu = -66 mV, w = 2 mV in [0 mV, inf), sigma = 1 mV in [0 mV, inf), E ~ normal(mu, w), k ~ lognormal(0, w / (20 mV))
+  input I : pA
+  state V ~ uniform(E - w, E + w), x = 0 mV
+  V' = k * (E - V + 0.01 * I * (1 mV/pA)) / tau + sigma * sqrt(2 / tau) * white_noise()
+  x' = (V - x) / (5 ms)
+  spike when V > -63 mV { x ~ exponential(w) }
+}
+fit noisy {
+  neuron cell
+  data rec[s] = csv("squid.csv", "squid.csv") { t : ms;  I : pA;  V : mV }
+  drive I with rec.I
+  free tau in [1 ms, 100 ms], sigma in [0.1 mV, 10 mV], mu in [-90 mV, -30 mV], w in [0.1 mV, 10 mV]
+  minimize mean((V - rec.V + 0.1 * x + 0.1 * (E - mu))^2) / (1 mV)^2
+  by lbfgs from 4 starts with gradient = reverse
+  with dt = 0.1 ms, seed = SEED
+}
+"""
+
+
+def draws(t):
+    seen = []
+    for seed in (1, 1, 2):
+        p = call(NSLC, "grad", t.write("noisy.nsl", NOISY.replace("SEED", str(seed))), "--check", "--json", "--steps", "40")
+        got, last = rows(p)
+        seen.append({(f["parameter"], f["start"]): f["value"] for f in got if f["mode"] == "reverse"})
+        worst = max((f["deviation"] for f in got), default=math.inf)
+        t.check(p.returncode == 0 and len(seen[-1]) == 8 and worst < 1e-10, f"noise, drawn params and states, seed {seed}: through means and widths, within {worst:.0e}",
+                p.stdout[-600:] + p.stderr)
+    t.check(seen[0] == seen[1] and all(seen[0][k] != seen[2][k] for k in seen[0]), "the numbers are those of the seed", seen)
+
+
 def main():
     tap = Tap()
     library(tap)
     check(tap)
     modes(tap)
     turns(tap)
+    draws(tap)
     tap.done()
 
 
