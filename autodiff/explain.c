@@ -105,10 +105,27 @@ static void stage(Explain *e, const IrStage *p) {
   for (uint32_t i = 0; i < p->marches.n; i++) march(e, e->f->marches.at[p->marches.at[i]]);
 }
 
+/* Of a network: what it has more than the experiment that it is. */
+static void network(Explain *e) {
+  Arena *a = e->s->arena;
+  const IrExperiment *x = e->f->differentiated;
+  const MCarried *how = &e->f->fit->carried;
+  static const char *const shapes[] = {
+#define SURROGATE(id, word, doc) [SURROGATE_##id] = word,
+#include "lang/surrogates.def"
+#undef SURROGATE
+  };
+  if (!x) return;
+  line(e, "gradient", "forward mode", arena_printf(a, "%u parameters, along with the run of the network", e->f->free.n),
+       arena_printf(a, "%u projections, of which %u are of weights' derivatives", x->projections.n, x->projections.n - e->f->x->projections.n));
+  line(e, "spikes", shapes[how->shape], arena_printf(a, "width %g, damping %g", how->width, how->damping), "the reset is detached");
+}
+
 void ad_explain(Session *s, const IrModule *m, FILE *out, bool json) {
   for (uint32_t i = 0; i < m->fits.n; i++) {
     Explain e = {.s = s, .out = out, .json = json, .f = m->fits.at[i]};
     if (!json) fprintf(out, "\nfit %s\n", str(&e, e.f->fit->name));
     for (uint32_t k = 0; k < e.f->stages.n; k++) stage(&e, &e.f->stages.at[k]);
+    network(&e);
   }
 }

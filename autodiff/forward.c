@@ -344,7 +344,7 @@ IrMarchForm ad_direction(const AdForward *all, const IrMarch *m, bool alike) {
 
 static const Dim *dims_of(const IrFit *f, Arena *a) {
   Dim *dims = NEW_ARRAY(a, Dim, f->free.n + 1);
-  for (uint32_t k = 0; k < f->free.n; k++) dims[k] = f->fit->free.at[k].var->dim;
+  for (uint32_t k = 0; k < f->free.n; k++) dims[k] = f->fit->free.at[k].dim;
   return dims;
 }
 

@@ -51,6 +51,12 @@ static const char *const *texts_of(Table *t, const Name *names, uint32_t n) {
   return texts;
 }
 
+static const uint32_t *numbers_of(Table *t, const uint32_t *at, uint32_t n) {
+  uint32_t *copy = NEW_ARRAY(t->a, uint32_t, n + 1);
+  for (uint32_t i = 0; i < n; i++) copy[i] = at[i];
+  return copy;
+}
+
 /* ---- classes */
 static void class_states(Table *t, const IrClass *c, struct nsl_class *out) {
   FILL(t, out->n_states, states, state, c->states.n);
@@ -127,6 +133,10 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   PAIRS(lumped_equal);
 #undef PAIRS
   out.rests = !ir_never_rests(c);
+  out.n_lanes = c->n_lanes;
+  out.lane = c->lane;
+  out.n_carried = c->carried.n;
+  out.carried = numbers_of(t, c->carried.at, c->carried.n);
   for (uint32_t i = 0; i < c->receive.n; i++) out.numbered |= c->receive.at[i] && draws(c->receive.at[i]);
   return out;
 }
@@ -416,12 +426,6 @@ static struct nsl_march march_of(Table *t, IrMarch *const *p) {
   return out;
 }
 
-static const uint32_t *numbers_of(Table *t, const uint32_t *at, uint32_t n) {
-  uint32_t *copy = NEW_ARRAY(t->a, uint32_t, n + 1);
-  for (uint32_t i = 0; i < n; i++) copy[i] = at[i];
-  return copy;
-}
-
 /* All options of the stage's optimizer: as given, else as optimizers.def says. */
 static void options_of(Table *t, const MStage *m, struct nsl_stage *out) {
   static const struct {
@@ -452,6 +456,8 @@ static struct nsl_stage stage_of(Table *t, const IrStage *p) {
                           .place = place_of(t, m->span),
                           .n_marches = p->marches.n,
                           .marches = numbers_of(t, p->marches.at, p->marches.n),
+                          .n_measures = p->measures.n,
+                          .measures = numbers_of(t, p->measures.at, p->measures.n),
                           .objective = code_of(t, p->objective),
                           .loss = p->loss,
                           .n_slopes = p->slopes.n,
@@ -471,18 +477,26 @@ static struct nsl_fit fit_of(Table *t, IrFit *const *p) {
                         .name = name_str(t->s, m->name),
                         .doc = text_of(t, m->doc),
                         .place = place_of(t, m->span),
+                        .network = m->network,
                         .data = recording_of(t, &m->data),
                         .spikes = m->spikes == MODEL_NO_EVENTS ? NSL_NONE : (uint32_t)m->spikes};
   FILL(t, out.n_free, free, free, f->free.n);
   for (uint32_t i = 0; i < f->free.n; i++) {
     const MFree *q = &m->free.at[i];
-    free[i] = (struct nsl_free){name_str(t->s, q->path), text_of(t, q->var->unit), q->var->unit_scale, place_of(t, q->span),
+    free[i] = (struct nsl_free){name_str(t->s, q->path), text_of(t, q->unit), q->unit_scale, place_of(t, q->span),
                                 q->per_sweep, q->per_cell, f->free.at[i].value, f->free.at[i].lo, f->free.at[i].hi, f->free.at[i].mean,
                                 f->free.at[i].sd};
   }
   out.free = free;
   EACH(t, &out, marches, march, f->marches, march_of);
   EACH(t, &out, stages, stage, f->stages, stage_of);
+  out.has_derivatives = f->differentiated != NULL;
+  out.relaxed = t->s->relaxed;
+  if (f->differentiated) out.differentiated = experiment_of(t, f->differentiated);
+  out.n_derivatives = f->derivatives.n;
+  out.derivatives = numbers_of(t, f->derivatives.at, f->derivatives.n);
+  out.n_follow = f->follow.n;
+  out.follow = numbers_of(t, f->follow.at, f->follow.n);
   return out;
 }
 

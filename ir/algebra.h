@@ -68,6 +68,8 @@ typedef struct {
   const char *why;  /* an op on the way has no derivative: the reason, or NULL */
   IrVal where;      /* which */
 } IrTangents;
+/* The same where rows are given, for some of the values that there are (by value; the others get theirs there). */
+IrTangents ir_tangents_from(IrBuild *b, IrVal **row, uint32_t n, const IrVal *roots, uint32_t n_roots);
 IrTangents ir_tangents(IrBuild *b, const IrVal *atoms, uint32_t n, const IrVal *roots, uint32_t n_roots);
 IrVal ir_tangent(const IrTangents *t, IrVal v, uint32_t atom); /* d v / d atom; IR_NONE: 0 */
 /* The derivative of one op by its argument `by`, by ops.def; y: its value. IR_NONE: 0, or there is none, and why. */

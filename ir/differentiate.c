@@ -98,14 +98,14 @@ static void chain(IrTangents *t, IrVal *row, IrVal v, const IrIns *ins) {
 static void tangents_of(IrTangents *t, IrVal v) {
   const IrIns ins = t->b->k->ins.at[v];
   bool active = false;
-  for (uint32_t j = 0; j < t->n; j++) active |= t->atoms[j] == v;
+  for (uint32_t j = 0; t->atoms && j < t->n; j++) active |= t->atoms[j] == v;
   for (int i = 0; i < ir_ops[ins.op].arity; i++) active |= t->row[ins.arg[i]] != NULL;
   if (!active || ins.type != IR_REAL || (ir_ops[ins.op].flags & IRF_DRAW)) return;
   IrVal *row = NEW_ARRAY(t->b->arena, IrVal, t->n);
   for (uint32_t j = 0; j < t->n; j++) row[j] = IR_NONE;
   t->b->span = ins.span;
   bool atom = false;
-  for (uint32_t j = 0; j < t->n; j++)
+  for (uint32_t j = 0; t->atoms && j < t->n; j++)
     if (t->atoms[j] == v) row[j] = alg_num(t->b, 1), atom = true;
   if (!atom && ins.op == IR_SELECT) choice(t, row, &ins);
   else if (!atom) chain(t, row, v, &ins);
@@ -124,6 +124,19 @@ IrTangents ir_tangents(IrBuild *b, const IrVal *atoms, uint32_t n, const IrVal *
     for (int i = 0; need[v] && i < ir_ops[b->k->ins.at[v].op].arity; i++) need[b->k->ins.at[v].arg[i]] = true;
   for (IrVal v = 0; v < end; v++)
     if (need[v]) tangents_of(&t, v);
+  return t;
+}
+
+IrTangents ir_tangents_from(IrBuild *b, IrVal **row, uint32_t n, const IrVal *roots, uint32_t n_roots) {
+  uint32_t end = b->k->ins.n;
+  IrTangents t = {.b = b, .n = n, .row = row, .where = IR_NONE};
+  bool *need = NEW_ARRAY(b->arena, bool, end + 1);
+  for (uint32_t i = 0; i < n_roots; i++)
+    if (roots[i] != IR_NONE) need[roots[i]] = true;
+  for (IrVal v = end; v-- > 0;)
+    for (int i = 0; need[v] && !row[v] && i < ir_ops[b->k->ins.at[v].op].arity; i++) need[b->k->ins.at[v].arg[i]] = true;
+  for (IrVal v = 0; v < end; v++)
+    if (need[v] && !row[v]) tangents_of(&t, v);
   return t;
 }
 

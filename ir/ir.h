@@ -162,6 +162,10 @@ typedef struct {
   IrKernel *derive, *step;     /* level 2 */
   IrKernel *finish;            /* level 2: what follows on the events; NULL: all stands in `step` */
   IrKernel *lumped;            /* level 2: the step where each pair of uniforms in lumped_equal is equal; or NULL (lump.c) */
+  uint32_t n_lanes, lane;      /* of the derivatives of a network (autodiff/network.c): what its cells' spikes carry, states from `lane` on; */
+  VEC(uint32_t) carried;       /* by port, by lane: the input in which that arrives, or IR_NONE */
+  bool fitted;                 /* of a network's fit: a class of its own, without `straight` ports and `lumped`, so that runs with and
+                                  without derivatives take the same steps */
   VEC(IrPair) lumped_states, lumped_ports, lumped_equal; /* states that hold the sum, those that are 0; ports */
 } IrClass;
 
@@ -250,7 +254,7 @@ typedef struct {
 } IrParam;
 
 typedef struct {
-  MExperiment *experiment;
+  const MExperiment *experiment;
   uint32_t n_globals;
   VEC(IrParam) params;               /* settable */
   IrKernel *setup;
@@ -326,9 +330,10 @@ typedef struct {
 typedef struct {
   const MStage *stage;
   VEC(uint32_t) marches;   /* of the fit */
+  VEC(uint32_t) measures;  /* of a network: of x, its terms */
   IrKernel *objective;     /* setup kernel: measures -> loss, and its derivatives by them */
   uint32_t loss;           /* G slot */
-  VEC(uint32_t) slopes;    /* G slots, for each term of these marches in order */
+  VEC(uint32_t) slopes;    /* G slots, for each term of these marches, or each measure, in order */
   VEC(uint32_t) bends;     /* second derivatives: G slots or IR_NONE (0), rows of the upper triangle */
 } IrStage;
 typedef struct {
@@ -337,10 +342,13 @@ typedef struct {
 } IrFree;
 typedef struct {
   const MFit *fit;
-  IrExperiment *x;         /* its setup, the one population, dt */
+  IrExperiment *x;         /* its setup, the one population, dt; of a network: as an experiment's */
   VEC(IrFree) free;
   VEC(IrMarch *) marches;
   VEC(IrStage) stages;
+  IrExperiment *differentiated; /* of a network, if an optimizer asks for derivatives: x with them; else NULL */
+  VEC(uint32_t) derivatives;    /* by measure of x, by parameter: the measure of `differentiated` that gives it, or IR_NONE: 0 */
+  VEC(uint32_t) follow;         /* params of x whose values follow those that are free: setting them would cut that off */
 } IrFit;
 
 typedef struct {

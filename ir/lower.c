@@ -8,18 +8,9 @@
 #include "ir/pass.h"
 #include "lang/session.h"
 
-static const Dim TIME = {{[DIM_TIME] = DIM_ONE}};
-
 static void lower_experiment(Lower *l, MExperiment *mx) {
   Setup st = {.l = l, .mx = mx, .x = NEW(l->a, IrExperiment)};
-  st.x->experiment = mx;
-  st.x->setup = ir_kernel(l->s, l->a, KERNEL_SETUP, name_fmt(l->s, "setup.%s", name_str(l->s, mx->name)));
-  st.scope = lower_scope(l, st.x->setup, LEAF_SETUP, NULL);
-  st.scope.setup = &st;
-  setup_globals(&st);
-  st.x->dt = setup_slot_as(&st, mx->dt, TIME, "dt");
-  st.x->seed = setup_slot(&st, mx->seed, "seed");
-  st.x->seed_last = setup_slot(&st, mx->seed_last, "seed_last");
+  setup_begin(&st);
   lower_network(&st);
   vec_push(l->a, &l->m->experiments, st.x);
 }

@@ -71,6 +71,7 @@ struct Lower {
   Arena *a;
   IrModule *m;
   VEC(IrKernel *) synapse, record; /* made so far; equal ones are shared */
+  bool fitted;                     /* IrClass.fitted of what is made now */
 };
 
 /* The setup kernel of one experiment. */
@@ -118,6 +119,11 @@ Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given, const MStag
 Shape *lower_declared(Lower *l, const MFit *fit); /* the neuron's params alone, as declared: no kernels */
 /* lower_fit.c */
 void lower_fits(Lower *l);
+/* The kernel that makes the stage's objective of its terms, which stand in it as these globals, and their slopes. */
+void lower_objective(Setup *st, const MFit *fit, IrStage *stage, const MGlobal *const *terms, uint32_t n);
+
+/* lower_fit_network.c */
+void lower_network_fit(Lower *l, const MFit *fit);
 
 /* lower_past.c */
 void lower_pasts(Lower *l, Shape *shape); /* the delayed values of the component, used or not */
@@ -137,6 +143,7 @@ void lower_hold_begin(Scope *sc, const MStmt *st, IrVal mask);
 IrVal lower_hold_guard(Scope *sc, uint32_t state);
 
 /* lower_setup.c */
+void setup_begin(Setup *st); /* the kernel; params and lets; dt and seed */
 void setup_globals(Setup *st);
 uint32_t setup_slot(Setup *st, const MExpr *e,
                     const char *name); /* G slot with its value; IR_NONE for NULL */

@@ -216,7 +216,7 @@ static bool same_names(const IrClass *a, const IrClass *b) {
 }
 
 static bool same_class(const IrClass *a, const IrClass *b) {
-  if (!name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || a->tolerance != b->tolerance || !same_names(a, b))
+  if (a->fitted != b->fitted || !name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || a->tolerance != b->tolerance || !same_names(a, b))
     return false;
   for (uint32_t i = 0; i < a->receive.n; i++)
     if (!same_kernel(a->receive.at[i], b->receive.at[i])) return false;
@@ -245,6 +245,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   c->name = class_name(l, comp);
   c->method = x->method;
   c->tolerance = x->tolerance;
+  c->fitted = l->fitted;
   c->index = l->m->classes.n;
   read_settings(l, shape, pop);
   find_elem(l, shape, comp);

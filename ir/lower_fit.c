@@ -141,7 +141,7 @@ static void lower_terms(FitLower *w, IrStage *stage) {
   }
 }
 
-/* ---- objectives: a second setup kernel, run for each start with its means */
+/* ---- objectives: a second setup kernel, run for each start with its terms */
 
 static uint32_t store_new(Setup *to, Setup *st, Name name, IrVal v) {
   uint32_t slot = setup_new(st, 1);
@@ -149,43 +149,47 @@ static uint32_t store_new(Setup *to, Setup *st, Name name, IrVal v) {
   return slot;
 }
 
-static void lower_objective(FitLower *w, IrStage *stage) {
-  Setup *st = w->st;
+void lower_objective(Setup *st, const MFit *fit, IrStage *stage, const MGlobal *const *terms, uint32_t n) {
   Lower *l = st->l;
   Setup to = {.l = l, .mx = st->mx, .x = st->x, .numbers = st->numbers};
-  const char *name = name_none(stage->stage->name) ? name_str(l->s, w->fit->name) : name_str(l->s, stage->stage->name);
+  const char *name = name_none(stage->stage->name) ? name_str(l->s, fit->name) : name_str(l->s, stage->stage->name);
   stage->objective = ir_kernel(l->s, l->a, KERNEL_SETUP, name_fmt(l->s, "objective.%s", name));
   to.scope = lower_scope(l, stage->objective, LEAF_SETUP, NULL);
   to.scope.setup = &to;
-  VEC(IrVal) atoms = {0};
   setup_see(&to, stage->stage->objective);
   IrBuild *b = &to.scope.b;
-  IrVal loss = lower_expr(&to.scope, stage->stage->objective);
-  for (uint32_t i = 0; i < stage->marches.n; i++) {
-    const IrMarch *march = w->f->marches.at[stage->marches.at[i]];
-    for (uint32_t k = 0; k < march->terms.n; k++)
-      vec_push(l->a, &atoms, ptr_get(&to.slots, march->terms.at[k].term->global));
-  }
-  IrTangents t = ir_tangents(b, atoms.at, atoms.n, &loss, 1);
-  IrVal *slopes = NEW_ARRAY(l->a, IrVal, atoms.n + 1);
-  for (uint32_t i = 0; i < atoms.n; i++) slopes[i] = ir_tangent(&t, loss, i);
-  IrTangents second = ir_tangents(b, atoms.at, atoms.n, slopes, atoms.n);
+  IrVal loss = lower_expr(&to.scope, stage->stage->objective), *atoms = NEW_ARRAY(l->a, IrVal, n + 1);
+  for (uint32_t i = 0; i < n; i++) atoms[i] = ptr_get(&to.slots, terms[i]);
+  IrTangents t = ir_tangents(b, atoms, n, &loss, 1);
+  IrVal *slopes = NEW_ARRAY(l->a, IrVal, n + 1);
+  for (uint32_t i = 0; i < n; i++) slopes[i] = ir_tangent(&t, loss, i);
+  IrTangents second = ir_tangents(b, atoms, n, slopes, n);
   const IrTangents *failed = t.why ? &t : &second;
   b->span = stage->stage->objective->span;
   if (failed->why)
     diag_no_gradient(l->s, b->k->ins.at[failed->where].span, ir_ops[b->k->ins.at[failed->where].op].text, failed->why);
   stage->loss = setup_new(st, 1);
   setup_store(&to, stage->loss, name_z(l->s, "loss"), loss, false);
-  for (uint32_t i = 0; i < atoms.n; i++) {
+  for (uint32_t i = 0; i < n; i++) {
     uint32_t slot = store_new(&to, st, name_fmt(l->s, "slope%u", i), slopes[i] == IR_NONE ? alg_num(b, 0) : slopes[i]);
     vec_push(l->a, &stage->slopes, slot);
   }
-  for (uint32_t i = 0; i < atoms.n; i++)
-    for (uint32_t k = i; k < atoms.n; k++) {
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t k = i; k < n; k++) {
       IrVal bend = ir_tangent(&second, slopes[i], k);
       uint32_t slot = bend == IR_NONE ? IR_NONE : store_new(&to, st, name_fmt(l->s, "bend%u.%u", i, k), bend);
       vec_push(l->a, &stage->bends, slot);
     }
+}
+
+static void march_objective(FitLower *w, IrStage *stage) {
+  Arena *a = w->st->l->a;
+  VEC(const MGlobal *) terms = {0};
+  for (uint32_t i = 0; i < stage->marches.n; i++) {
+    const IrMarch *march = w->f->marches.at[stage->marches.at[i]];
+    for (uint32_t k = 0; k < march->terms.n; k++) vec_push(a, &terms, march->terms.at[k].term->global);
+  }
+  lower_objective(w->st, w->fit, stage, terms.at, terms.n);
 }
 
 /* ---- free parameters */
@@ -223,14 +227,7 @@ static void declare(FitLower *w) {
 static void lower_fit_of(Lower *l, const MFit *fit) {
   Setup st = {.l = l, .mx = fit->x, .x = NEW(l->a, IrExperiment)};
   uint32_t errors = l->s->errors;
-  st.x->experiment = fit->x;
-  st.x->setup = ir_kernel(l->s, l->a, KERNEL_SETUP, name_fmt(l->s, "setup.%s", name_str(l->s, fit->name)));
-  st.scope = lower_scope(l, st.x->setup, LEAF_SETUP, NULL);
-  st.scope.setup = &st;
-  setup_globals(&st);
-  st.x->dt = setup_slot_as(&st, fit->x->dt, TIME, "dt");
-  st.x->seed = setup_slot(&st, fit->x->seed, "seed");
-  st.x->seed_last = IR_NONE;
+  setup_begin(&st);
   FitLower w = {.st = &st, .fit = fit, .f = NEW(l->a, IrFit)};
   w.f->fit = fit;
   w.f->x = st.x;
@@ -241,7 +238,7 @@ static void lower_fit_of(Lower *l, const MFit *fit) {
     IrStage stage = {.stage = fit->stages.at[i]};
     if (squares_possible(&w, stage.stage)) lower_terms(&w, &stage);
     if (l->s->errors > errors) return;
-    lower_objective(&w, &stage);
+    march_objective(&w, &stage);
     vec_push(l->a, &w.f->stages, stage);
   }
   if (w.run) setup_twin(&st, fit->x->populations.at[0], w.run, w.block, w.declared);
@@ -251,5 +248,9 @@ static void lower_fit_of(Lower *l, const MFit *fit) {
 }
 
 void lower_fits(Lower *l) {
-  for (uint32_t i = 0; i < l->m->model->fits.n; i++) lower_fit_of(l, l->m->model->fits.at[i]);
+  for (uint32_t i = 0; i < l->m->model->fits.n; i++) {
+    const MFit *fit = l->m->model->fits.at[i];
+    if (fit->network) lower_network_fit(l, fit);
+    else lower_fit_of(l, fit);
+  }
 }

@@ -149,6 +149,20 @@ void setup_globals(Setup *st) {
   }
 }
 
+static const Dim TIME = {{[DIM_TIME] = DIM_ONE}};
+
+void setup_begin(Setup *st) {
+  Lower *l = st->l;
+  st->x->experiment = st->mx;
+  st->x->setup = ir_kernel(l->s, l->a, KERNEL_SETUP, name_fmt(l->s, "setup.%s", name_str(l->s, st->mx->name)));
+  st->scope = lower_scope(l, st->x->setup, LEAF_SETUP, NULL);
+  st->scope.setup = st;
+  setup_globals(st);
+  st->x->dt = setup_slot_as(st, st->mx->dt, TIME, "dt");
+  st->x->seed = setup_slot(st, st->mx->seed, "seed");
+  st->x->seed_last = setup_slot(st, st->mx->seed_last, "seed_last");
+}
+
 /* ---- a population: its params in order of dependence, then what its initial values need */
 
 static Name param_path(const Setup *st, const MVar *var) {

@@ -327,7 +327,7 @@ static bool lump_ports(Session *s, Arena *out, const IrModule *m, IrClass *c, ui
 }
 
 static void lump_class(Session *s, Arena *out, IrModule *m, IrClass *c) {
-  if (!c->step || c->finish) return; /* handlers that run between the two may read anything */
+  if (!c->step || c->finish || c->fitted) return; /* handlers that run between the two may read anything */
   for (uint32_t kept = 0; kept < c->ports.n; kept++)
     for (uint32_t gone = kept + 1; gone < c->ports.n; gone++) lump_ports(s, out, m, c, kept, gone);
   if (!c->lumped) return;

@@ -60,6 +60,7 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   COPY_VEC(out, &copy->lumped_states);
   COPY_VEC(out, &copy->lumped_ports);
   COPY_VEC(out, &copy->lumped_equal);
+  COPY_VEC(out, &copy->carried);
   return copy;
 }
 
@@ -163,6 +164,9 @@ static IrFit *fit_copy(Session *s, const IrModule *in, const IrModule *made, con
   IrFit *copy = NEW(out, IrFit);
   *copy = *f;
   copy->x = experiment_copy(s, in, made, f->x, out);
+  if (f->differentiated) copy->differentiated = experiment_copy(s, in, made, f->differentiated, out);
+  COPY_VEC(out, &copy->derivatives);
+  COPY_VEC(out, &copy->follow);
   COPY_VEC(out, &copy->free);
   COPY_VEC(out, &copy->marches);
   for (uint32_t i = 0; i < copy->marches.n; i++)
@@ -172,6 +176,7 @@ static IrFit *fit_copy(Session *s, const IrModule *in, const IrModule *made, con
     IrStage *stage = &copy->stages.at[i];
     stage->objective = stand_in(s, in, made, stage->objective);
     COPY_VEC(out, &stage->marches);
+    COPY_VEC(out, &stage->measures);
     COPY_VEC(out, &stage->slopes);
     COPY_VEC(out, &stage->bends);
   }
@@ -243,6 +248,7 @@ static void experiment_used(IrModule *m, Arena *a, const IrExperiment *x) {
 
 static void fit_used(IrModule *m, Arena *a, const IrFit *f) {
   experiment_used(m, a, f->x);
+  if (f->differentiated) experiment_used(m, a, f->differentiated);
   for (uint32_t i = 0; i < f->marches.n; i++) {
     const IrMarch *march = f->marches.at[i];
     const IrMarchForm *const forms[] = {&march->plain, &march->gradient, &march->direction, &march->curvature, &march->tangent};

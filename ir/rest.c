@@ -15,5 +15,6 @@ const char *ir_never_rests(const IrClass *c) {
   if (!c->step) return "there is nothing to compute";
   if (c->finish) return "its handlers run for each event";
   if (c->pasts.n) return "it reads delayed values";
+  if (c->n_lanes) return "its spikes carry derivatives";
   return kernel_changes(c->step);
 }

@@ -413,6 +413,7 @@ static void verify_back(VerifyModule *vm, const IrMarchBack *back) {
 
 static void verify_fit(VerifyModule *vm, const IrFit *f) {
   verify_experiment(vm, f->x);
+  if (f->differentiated) verify_experiment(vm, f->differentiated);
   for (uint32_t i = 0; i < f->marches.n; i++) {
     const IrMarch *march = f->marches.at[i];
     verify_form(vm, &march->plain);

@@ -321,6 +321,16 @@ static Name expect_text(Net *n, Span span) {
   return name_of(s, text, (size_t)(to - text));
 }
 
+MExpr *net_measured(Net *n, const AstExpect *window, const Ast *value) {
+  struct ExpectContext context = {.n = n};
+  Want any = {0};
+  if (!expect_window(n, window, &context)) return NULL;
+  n->c->expect = &context;
+  MExpr *e = expect_value(n, value, &any);
+  n->c->expect = NULL;
+  return e;
+}
+
 void net_expect(Net *n, const AstExpect *ast) {
   if (!ast->value) return;
   struct ExpectContext context = {.n = n};

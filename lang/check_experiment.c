@@ -67,6 +67,12 @@ static Symbol *find_network(Checker *c, Scope *scope, const Ast *ref) {
   return NULL;
 }
 
+Net *net_check_network(Checker *c, Scope *scope, const AstSubject *subject, MExperiment *x) {
+  Symbol *network = find_network(c, scope, subject->component);
+  if (network) x->subject_doc = AST_AS(Block, network->ast)->doc;
+  return network ? net_check(c, network, x, &subject->settings) : NULL;
+}
+
 static Net *check_subject(Checker *c, Scope *scope, const AstBlock *block, MExperiment *x) {
   const AstSubject *subject = NULL;
   for (uint32_t i = 0; i < block->body.n; i++) {
@@ -84,9 +90,7 @@ static Net *check_subject(Checker *c, Scope *scope, const AstBlock *block, MExpe
   if (!subject->component) return NULL;
   if (strcmp(name_str(c->s, subject->what.name), "neuron") == 0)
     return net_check_neuron(c, scope, subject->component, x, &subject->settings);
-  Symbol *network = find_network(c, scope, subject->component);
-  if (network) x->subject_doc = AST_AS(Block, network->ast)->doc;
-  return network ? net_check(c, network, x, &subject->settings) : NULL;
+  return net_check_network(c, scope, subject, x);
 }
 
 /* ---- run */
@@ -206,7 +210,7 @@ bool net_run_settings(Net *n, const AstList *settings, bool fit, NetRunSeen *see
   return good;
 }
 
-static void check_run(Net *n, const AstRun *run, NetRunSeen *seen) {
+void net_run(Net *n, const AstRun *run, NetRunSeen *seen) {
   Session *s = n->s;
   MPhase phase = {.name = run->alias.name, .span = run->head.span};
   for (uint32_t i = 0; i < run->body.n; i++)
@@ -231,7 +235,7 @@ static void check_run(Net *n, const AstRun *run, NetRunSeen *seen) {
 }
 
 /* A delay is rounded to the nearest step, half up; less than one step is an error. */
-static void check_delays(Net *n) {
+void net_check_delays(Net *n) {
   for (uint32_t i = 0; n->dt.known && i < n->x->projections.n; i++) {
     const MProjection *p = n->x->projections.at[i];
     Known delay = net_known(n, p->delay);
@@ -247,7 +251,7 @@ static void experiment_statement(Net *n, const Ast *st, NetRunSeen *seen, int pa
   if (st->kind == AST_DRIVE) {
     if (pass == 0) net_drive(n, AST_AS(Drive, st), NULL, NULL);
   } else if (st->kind == AST_RUN) {
-    if (pass == 0) check_run(n, AST_AS(Run, st), seen);
+    if (pass == 0) net_run(n, AST_AS(Run, st), seen);
   } else if (st->kind == AST_RECORD) {
     if (pass == 1) net_record(n, AST_AS(Record, st));
   } else if (st->kind == AST_EXPECT) {
@@ -273,6 +277,6 @@ void check_experiment(Checker *c, Symbol *experiment) {
   bool runs = false;
   for (uint32_t i = 0; i < block->body.n; i++) runs |= block->body.at[i]->kind == AST_RUN;
   if (!runs) diag_run_missing(c->s, block->name.span, name_str(c->s, block->name.name));
-  check_delays(n);
+  net_check_delays(n);
   net_check_feeds(n);
 }

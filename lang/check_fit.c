@@ -42,11 +42,8 @@ static bool fit_subject(FitContext *f, Scope *scope) {
     diag_fit_missing(s, f->block->name.span, name_str(s, f->m->name), "no neuron", "Name one: `neuron squid`.");
     return false;
   }
-  if (strcmp(name_str(s, subject->what.name), "neuron") != 0) {
-    diag_not_supported(s, subject->head.span, "a fit of a network", "This version fits one neuron: `neuron NAME`.");
-    return false;
-  }
   if (!subject->component) return false;
+  if (fit_of_network(f, subject)) return fit_network_subject(f, scope, subject);
   f->n = net_check_neuron(f->c, scope, subject->component, f->m->x, &subject->settings);
   if (!f->n || !f->m->x->populations.n) return false;
   f->pop = f->m->x->populations.at[0];
@@ -144,6 +141,15 @@ static MTermList constraints_of(FitContext *f, const AstList *body) {
   return list;
 }
 
+static void fit_neuron_stage(FitContext *f, const Ast *minimize, AstWord name, const AstList *body) {
+  if (minimize) fit_minimize(f, AST_AS(Minimize, minimize));
+  for (uint32_t i = 0; i < body->n; i++)
+    if (body->at[i]->kind == AST_FORCE) fit_force(f, AST_AS(Force, body->at[i]));
+  MTermList own = {0};
+  if (!name_none(name.name)) own = constraints_of(f, body);
+  fit_constrain_all(f, &own);
+}
+
 static void fit_stage(FitContext *f, AstWord name, const AstList *body, Span span) {
   Session *s = f->s;
   MStage *stage = NEW(s->arena, MStage);
@@ -155,12 +161,8 @@ static void fit_stage(FitContext *f, AstWord name, const AstList *body, Span spa
   else if (!by)
     diag_fit_missing(s, span, text, "no optimizer", "Add `by lm(steps = 20) from 32 starts`.");
   f->stage = stage;
-  if (minimize) fit_minimize(f, AST_AS(Minimize, minimize));
-  for (uint32_t i = 0; i < body->n; i++)
-    if (body->at[i]->kind == AST_FORCE) fit_force(f, AST_AS(Force, body->at[i]));
-  MTermList own = {0};
-  if (!name_none(name.name)) own = constraints_of(f, body);
-  fit_constrain_all(f, &own);
+  if (f->m->network) fit_network_stage(f, minimize, body);
+  else fit_neuron_stage(f, minimize, name, body);
   if (by) fit_by(f, AST_AS(By, by));
   if (by && stage->objective) fit_squares(f);
   f->stage = NULL;
@@ -199,6 +201,7 @@ static void fit_stages(FitContext *f) {
 
 static void fit_misplaced(FitContext *f, const Ast *st) {
   switch ((int)st->kind) {
+  case AST_RUN: if (f->m->network) return; break;
   case AST_SUBJECT: case AST_DATA: case AST_DRIVE: case AST_FREE: case AST_STAGE: case AST_MINIMIZE: case AST_BY: case AST_WITH:
   case AST_CONSTRAIN: case AST_FORCE: case AST_VALIDATE: return;
   }
@@ -218,6 +221,16 @@ static bool fit_recordings(FitContext *f) {
   return !validate || fit_validate(f, AST_AS(Validate, validate));
 }
 
+/* Of a neuron: what is recorded, what drives it, how it is run. */
+static bool fit_body(FitContext *f, Symbol *fit) {
+  fit_names(f, fit->scope);
+  if (!fit_recordings(f)) return false;
+  fit_settings(f);
+  for (uint32_t i = 0; i < f->block->body.n; i++)
+    if (f->block->body.at[i]->kind == AST_DRIVE) fit_drive(f, AST_AS(Drive, f->block->body.at[i]));
+  return true;
+}
+
 void check_fit(Checker *c, Symbol *fit) {
   const AstBlock *block = AST_AS(Block, fit->ast);
   uint32_t errors = c->s->errors;
@@ -232,25 +245,23 @@ void check_fit(Checker *c, Symbol *fit) {
   f->m->x->span = block->name.span;
   vec_push(c->arena, &c->model->fits, f->m);
   if (!fit_subject(f, fit->scope)) return;
-  fit_names(f, fit->scope);
   for (uint32_t i = 0; i < block->body.n; i++) fit_misplaced(f, block->body.at[i]);
-  if (!fit_recordings(f)) return;
-  fit_settings(f);
-  for (uint32_t i = 0; i < block->body.n; i++) {
-    const Ast *st = block->body.at[i];
-    if (st->kind == AST_DRIVE) fit_drive(f, AST_AS(Drive, st));
-    if (st->kind == AST_FREE) fit_free(f, AST_AS(Free, st));
-  }
+  if (f->m->network) fit_network_body(f);
+  else if (!fit_body(f, fit)) return;
+  for (uint32_t i = 0; i < block->body.n; i++)
+    if (block->body.at[i]->kind == AST_FREE) fit_free(f, AST_AS(Free, block->body.at[i]));
   if (!has(&block->body, AST_FREE))
     diag_fit_missing(c->s, block->name.span, name_str(c->s, f->m->name), "nothing free", "Add `free NAME in [a, b]`.");
-  f->constraints = constraints_of(f, &block->body);
+  if (!f->m->network) f->constraints = constraints_of(f, &block->body);
   fit_stages(f);
   if (c->s->errors > errors) return;
-  fit_spikes_known(f);
-  fit_reset_matters(f);
-  fit_features_matter(f);
+  if (!f->m->network) {
+    fit_spikes_known(f);
+    fit_reset_matters(f);
+    fit_features_matter(f);
+  }
   if (c->s->errors) return;
   if (f->m->stages.at[0]->starts == 0) fit_free_starts(f);
-  fit_free_matters(f);
+  if (!f->m->network) fit_free_matters(f);
   fit_free_priors(f);
 }

@@ -51,6 +51,9 @@ static MVar *free_var(FitContext *f, const AstFreeItem *item, MFree *ret) {
     return NULL;
   }
   ret->var = symbol->var;
+  ret->dim = ret->var->dim;
+  ret->unit = ret->var->unit;
+  ret->unit_scale = ret->var->unit_scale;
   ret->initial = call != NULL;
   ret->path = call ? name_fmt(f->s, "%s(0)", name_str(f->s, symbol->var->name)) : symbol->var->name;
   return ret->var;
@@ -60,28 +63,43 @@ static MVar *free_var(FitContext *f, const AstFreeItem *item, MFree *ret) {
 
 /* The declared value, with the settings of the fit. */
 static bool declared_value(const FitContext *f, const MFree *free, double *ret) {
-  const WarnPoint point = {f->pop, NULL, NULL};
+  const WarnPoint point = {free->pop ? free->pop : f->pop, NULL, NULL};
+  if (free->global) {
+    Known k = net_known(f->n, free->global->value);
+    *ret = k.value;
+    return k.known;
+  }
   const MExpr *value = free->var->value;
-  for (uint32_t i = 0; i < f->pop->settings.n; i++)
-    if (f->pop->settings.at[i].var == free->var) value = f->pop->settings.at[i].value;
+  for (uint32_t i = 0; i < point.pop->settings.n; i++)
+    if (point.pop->settings.at[i].var == free->var) value = point.pop->settings.at[i].value;
   return value && warn_value(&point, value, ret);
 }
 
 static const char *bound_text(FitContext *f, const MExpr *bound) { return source_span_text(f->s, bound->span, f->s->arena); }
 
+static const MDomain *domain_of(const MFree *free) { return free->global ? &free->global->domain : &free->var->domain; }
+
+/* An end of the declared domain, as far as it is known. */
+static bool edge_known(const FitContext *f, const MFree *free, const MExpr *limit, double *ret) {
+  const WarnPoint point = {free->pop ? free->pop : f->pop, NULL, NULL};
+  if (!free->global) return warn_value(&point, limit, ret);
+  Known k = net_known(f->n, limit);
+  *ret = k.value;
+  return k.known;
+}
+
 /* Do the bounds lie inside of the declared domain? */
 static bool bounds_inside(FitContext *f, const MFree *free) {
-  const MDomain *own = &free->var->domain;
+  const MDomain *own = domain_of(free);
   const MExpr *const ends[2] = {free->domain.lo, free->domain.hi};
   if (free->initial || !own->has) return true;
   for (int i = 0; i < 2; i++) {
     double value, edge;
     const MExpr *limit = i ? own->hi : own->lo;
     if (!limit) continue;
-    const WarnPoint point = {f->pop, NULL, NULL};
     bool open = i ? free->domain.open_hi : free->domain.open_lo, own_open = i ? own->open_hi : own->open_lo;
     Known known = ends[i] ? net_known(f->n, ends[i]) : (Known){true, i ? INFINITY : -INFINITY};
-    if (!known.known || !warn_value(&point, limit, &edge)) continue;
+    if (!known.known || !edge_known(f, free, limit, &edge)) continue;
     value = known.value;
     if ((i ? value < edge : value > edge) || (value == edge && (open || !own_open))) continue;
     diag_free_outside(f->s, ends[i] ? ends[i]->span : free->domain.span, name_str(f->s, free->path),
@@ -92,8 +110,8 @@ static bool bounds_inside(FitContext *f, const MFree *free) {
 }
 
 static bool own_bounds(FitContext *f, MFree *free) {
-  if (free->initial || !free->var->domain.has) return true;
-  free->domain = free->var->domain;
+  if (free->initial || !domain_of(free)->has) return true;
+  free->domain = *domain_of(free);
   const MExpr *const ends[2] = {free->domain.lo, free->domain.hi};
   for (int i = 0; i < 2; i++)
     if (ends[i] && expr_has(ends[i], MX_VAR)) {
@@ -111,7 +129,7 @@ static bool free_bounds(FitContext *f, const AstFreeItem *item, MFree *free) {
     return false;
   }
   const char *who = arena_printf(f->s->arena, "`%s`", path);
-  return check_domain(f->c, f->n->scope, item->domain, free->var->dim, who, &free->domain) && bounds_inside(f, free);
+  return check_domain(f->c, f->n->scope, item->domain, free->dim, who, &free->domain) && bounds_inside(f, free);
 }
 
 /* `~ normal(mean, sd)`: an optimizer's l2 pulls it there. */
@@ -126,7 +144,7 @@ static bool free_prior(FitContext *f, const AstFreeItem *item, MFree *free) {
     diag_free_prior(f->s, item->prior->span, path);
     return false;
   }
-  Want want = {.has_dim = true, .dim = free->var->dim, .who = who};
+  Want want = {.has_dim = true, .dim = free->dim, .who = who};
   free->mean = check_expr(f->c, f->n->scope, call->args.at[0], &want);
   free->sd = check_expr(f->c, f->n->scope, call->args.at[1], &want);
   Known sd = free->sd ? net_known(f->n, free->sd) : (Known){0};
@@ -160,7 +178,8 @@ static bool free_per(FitContext *f, const AstFreeItem *item, MFree *free) {
 static bool free_twice(FitContext *f, const MFree *free) {
   for (uint32_t i = 0; i < f->m->free.n; i++) {
     const MFree *before = &f->m->free.at[i];
-    if (before->var != free->var || before->initial != free->initial) continue;
+    if (before->var != free->var || before->pop != free->pop || before->global != free->global || before->initial != free->initial)
+      continue;
     diag_free_twice(f->s, free->span, name_str(f->s, free->path), before->span);
     return true;
   }
@@ -171,7 +190,8 @@ void fit_free(FitContext *f, const AstFree *ast) {
   for (uint32_t i = 0; i < ast->items.n; i++) {
     const AstFreeItem *item = AST_AS(FreeItem, ast->items.at[i]);
     MFree free = {.span = item->target ? item->target->span : item->head.span};
-    if (!item->target || !free_var(f, item, &free) || free_twice(f, &free)) continue;
+    bool found = item->target && (f->m->network ? fit_free_network(f, item, &free) : free_var(f, item, &free) != NULL);
+    if (!found || free_twice(f, &free)) continue;
     if (free_bounds(f, item, &free) && free_prior(f, item, &free) && free_per(f, item, &free)) vec_push(f->s->arena, &f->m->free, free);
   }
 }
@@ -183,7 +203,7 @@ void fit_free_starts(FitContext *f) {
     const MFree *free = &f->m->free.at[i];
     double value;
     if (!declared_value(f, free, &value) || net_inside(f->n, &free->domain, value) != 0) continue;
-    diag_free_start(f->s, free->span, name_str(f->s, free->path), value / free->var->unit_scale, name_str(f->s, free->var->unit),
+    diag_free_start(f->s, free->span, name_str(f->s, free->path), value / free->unit_scale, name_str(f->s, free->unit),
                     source_span_text(f->s, free->domain.span, f->s->arena), free->domain.span);
   }
 }

@@ -102,6 +102,10 @@ static void gradient_read(FitContext *f, const AstAssign *assign) {
   static const char *const kinds[] = {[GRADIENT_CHOSEN] = "", [GRADIENT_FORWARD] = "forward", [GRADIENT_REVERSE] = "reverse"};
   Session *s = f->s;
   const char *name = name_str(s, path_name(f->c, assign->target));
+  if (f->m->network) {
+    fit_network_gradient(f, assign, name);
+    return;
+  }
   if (strcmp(name, "reset") == 0) {
     fit_reset(f, assign);
     return;
@@ -125,6 +129,12 @@ static void gradient_read(FitContext *f, const AstAssign *assign) {
 }
 
 /* What it looks at. */
+static void network_options(FitContext *f) {
+  for (uint32_t i = 0; f->m->network && i < f->stage->options.n; i++)
+    if (strcmp(name_str(f->s, f->stage->options.at[i].name), "dropout") == 0)
+      diag_not_supported(f->s, f->stage->options.at[i].span, "`dropout` in a fit of a network", "A network has no observations to leave out.");
+}
+
 static void patience_possible(FitContext *f) {
   for (uint32_t i = 0; i < f->stage->options.n; i++)
     if (strcmp(name_str(f->s, f->stage->options.at[i].name), "patience") == 0 && f->m->data.validation.n == 0)
@@ -139,6 +149,7 @@ void fit_by(FitContext *f, const AstBy *ast) {
   for (uint32_t i = 0; call && i < call->args.n; i++) option_read(f, call->args.at[i]);
   if (ast->starts) starts_read(f, ast->starts);
   patience_possible(f);
+  network_options(f);
   for (uint32_t i = 0; i < ast->settings.n; i++)
     if (ast->settings.at[i]->kind == AST_ASSIGN) gradient_read(f, AST_AS(Assign, ast->settings.at[i]));
 }
@@ -166,6 +177,10 @@ static bool term_falls(const MExpr *e, int sign) {
 
 void fit_squares(FitContext *f) {
   const MStage *stage = f->stage;
+  if (f->m->network) {
+    fit_network_derivatives(f, wants_squares[stage->by]);
+    return;
+  }
   if (!wants_squares[stage->by]) return;
   for (uint32_t i = 0; i < stage->terms.n; i++) {
     const MTerm *term = stage->terms.at[i];

@@ -391,6 +391,21 @@ void diag_gradient_kind(Session *s, Span span, const char *nearest) {
   else diag_hint(s, d, "Without it the compiler chooses, by their costs.");
 }
 
+void diag_network_surrogate_range(Session *s, Span span, const char *name, double most) {
+  if (most < 1e300) diag_new(s, DIAG_SURROGATE, span, "`%s` is a number above 0 and up to %g", name, most);
+  else diag_new(s, DIAG_SURROGATE, span, "`%s` is a number above 0", name);
+}
+
+void diag_network_surrogate(Session *s, Span span, const char *form) {
+  Diag *d = diag_new(s, DIAG_SURROGATE, span, "in a network a gradient is that of a surrogate: a shape and its width");
+  diag_hint(s, d, "%s", form);
+}
+
+void diag_network_surrogate_missing(Session *s, Span span, const char *form) {
+  Diag *d = diag_new(s, DIAG_SURROGATE, span, "spikes have no derivative: what stands for it in this network?");
+  diag_hint(s, d, "%s `cmaes` needs none.", form);
+}
+
 void diag_gradient_differs(Session *s, Span span, const char *before) {
   diag_new(s, DIAG_GRADIENT_KIND, span, "the gradients of a fit are all of one kind, and one is `%s` already", before);
 }

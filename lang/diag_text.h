@@ -316,6 +316,10 @@ void diag_option_validate(Session *s, Span span);
 void diag_option_range(Session *s, Span span, const char *name, double least, double most, bool whole);
 void diag_by_setting(Session *s, Span span, const char *name, const char *nearest);
 void diag_gradient_kind(Session *s, Span span, const char *nearest);
+/* Of networks. */
+void diag_network_surrogate_range(Session *s, Span span, const char *name, double most);
+void diag_network_surrogate(Session *s, Span span, const char *form);
+void diag_network_surrogate_missing(Session *s, Span span, const char *form);
 void diag_gradient_differs(Session *s, Span span, const char *before);
 void diag_spikes_none(Session *s, Span span, const char *what, const char *neuron);
 void diag_spikes_form(Session *s, Span span, const char *what, Span cond);

@@ -48,6 +48,15 @@ void fit_free_priors(FitContext *f);
 /* Reports what is free and changes no term of any stage. */
 void fit_free_matters(FitContext *f);
 
+/* ---- check_fit_network.c: what differs in a fit of a network */
+bool fit_of_network(const FitContext *f, const AstSubject *subject);
+bool fit_network_subject(FitContext *f, Scope *scope, const AstSubject *subject);
+bool fit_free_network(FitContext *f, const AstFreeItem *item, MFree *ret); /* false after a message */
+void fit_network_stage(FitContext *f, const Ast *minimize, const AstList *body); /* minimize: NULL: there is none */
+void fit_network_gradient(FitContext *f, const AstAssign *assign, const char *name); /* `gradient = surrogate(triangle, width = 2 mV)` */
+void fit_network_derivatives(FitContext *f, bool squares);         /* has the stage's optimizer what it needs? */
+void fit_network_body(FitContext *f); /* `run` and `drive`; refuses what belongs to recordings */
+
 /* ---- check_objective.c */
 void fit_minimize(FitContext *f, const AstMinimize *ast);
 /* `after 20 ms`, `during 100 ms..300 ms`: f->from, f->to; false after a message. */

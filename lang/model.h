@@ -325,7 +325,7 @@ typedef struct {
   MConnectivity connectivity;
 } MExperiment;
 
-/* ---- fits: parameters of a lone neuron from recordings (language.md §6) */
+/* ---- fits: parameters of a lone neuron from recordings (language.md §6), or of a network from what its runs show (§7) */
 
 /* One sweep of a recording. */
 typedef struct {
@@ -371,6 +371,11 @@ typedef struct {
   Name path;      /* "na.g", "V(0)" */
   MVar *var;      /* of the neuron: a param, or */
   bool initial;   /* … a state, whose initial value it is */
+  const MPopulation *pop; /* of a network: whose param `var` is, or NULL: */
+  MGlobal *global;        /* … a param of the network; else NULL */
+  Name unit;
+  double unit_scale;
+  Dim dim;
   bool per_sweep; /* one value for each sweep */
   bool per_cell;  /* … for each cell */
   MDomain domain; /* of both kinds of bounds numbers or expressions over globals; the param's own where none is given */
@@ -444,6 +449,7 @@ typedef struct {
   MOptimizer by;
   VEC(MOption) options;
   uint32_t starts;   /* side by side; 0: what the stage before has left (first stage: 1, the declared values) */
+  uint32_t first_measure, n_measures; /* of a network: its terms are these measures of the fit's experiment */
   Span span, by_span;
 } MStage;
 typedef struct {
@@ -474,11 +480,21 @@ typedef struct {
   bool detached;  /* what the handler does with the states has no part in it */
   Span span, reset; /* reset: of `reset = …`, if it stands there */
 } MFitSpikes;
+/* What the spikes of a network carry to others where derivatives are asked for: damping * shape((left - right) / width) / width
+ * times the derivative of left - right. */
+typedef struct {
+  bool given;
+  MSurrogate shape;
+  double width, damping; /* width: of the condition's sides, in coherent units */
+  Dim dim;
+  Span span;
+} MCarried;
 
 typedef struct {
   Name name, doc;
   Span span;
   MExperiment *x; /* the neuron as a network of one population with its globals, dt, seed, method; nothing is recorded */
+  bool network;   /* `x` is a network as an experiment would run it, and there are no recordings */
   MRecording data;
   VEC(MFitDrive) drives;
   int32_t spikes;   /* events at which the neuron's spike handlers run, instead of by its own condition; or MODEL_NO_EVENTS */
@@ -488,6 +504,7 @@ typedef struct {
   MGradient gradient;
   bool compares_spikes; /* some term is of the spikes that the neuron fires by itself */
   MFitSpikes own_spikes; /* those that it fires by itself */
+  MCarried carried; /* of a network */
 } MFit;
 
 typedef struct {

@@ -207,6 +207,11 @@ typedef struct {
   Span dt, seed, seeds, method, tolerance, connectivity;
 } NetRunSeen;
 bool net_run_settings(Net *n, const AstList *settings, bool fit, NetRunSeen *seen);
+Net *net_check_network(Checker *c, Scope *scope, const AstSubject *subject, MExperiment *x); /* NULL after a message */
+void net_run(Net *n, const AstRun *run, NetRunSeen *seen);
+void net_check_delays(Net *n); /* when dt is known */
+/* A value over measures in the window of `window`, which is no `expect` itself; NULL after a message (check_expect.c). */
+MExpr *net_measured(Net *n, const AstExpect *window, const Ast *value);
 void check_experiment(Checker *c, Symbol *experiment);
 void check_fit(Checker *c, Symbol *fit); /* check_fit.c */
 

@@ -25,6 +25,7 @@ struct Session {
   bool stopped;            /* the limit of 20 errors was reached: nothing more is recorded */
   const char *stdlib_path; /* folder of the standard library */
   VEC(const char *) allow_read;
+  bool relaxed;            /* in fits of networks with derivatives, smooth steps stand for the spikes that others see (autodiff/network_cell.c) */
   bool second_derivatives; /* fits get products with their Hessians as well */
   struct UnitWords *unit_words; /* the user's spelling of dimensions, for messages (unit.c) */
 };

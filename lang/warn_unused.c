@@ -89,8 +89,24 @@ static void mark_items(const Uses *u, const MRecordItem *items, uint32_t n, bool
   for (uint32_t i = 0; i < n; i++) mark_vars(u, items[i].value, marks);
 }
 
+/* What an experiment reads: records, expects, signals, settings. True: it runs the component. */
+static bool read_by_experiment(const Uses *u, const MExperiment *x, bool *ret_seen) {
+  bool runs = false;
+  for (uint32_t k = 0; k < x->populations.n; k++) {
+    const MPopulation *p = x->populations.at[k];
+    if (p->component != u->component) continue;
+    runs = true;
+    for (uint32_t j = 0; j < p->settings.n; j++) mark_vars(u, p->settings.at[j].value, ret_seen);
+  }
+  for (uint32_t k = 0; k < x->records.n; k++) mark_items(u, x->records.at[k]->items.at, x->records.at[k]->items.n, ret_seen);
+  for (uint32_t k = 0; k < x->measures.n; k++) mark_items(u, x->measures.at[k]->items.at, x->measures.at[k]->items.n, ret_seen);
+  for (uint32_t k = 0; k < x->feeds.n; k++) mark_items(u, x->feeds.at[k]->items.at, x->feeds.at[k]->items.n, ret_seen);
+  return runs;
+}
+
 /* The same of a fit. */
 static bool read_by_fit(const Uses *u, const MFit *f, bool *ret_seen) {
+  if (f->network) return read_by_experiment(u, f->x, ret_seen);
   const MPopulation *p = f->x->populations.at[0];
   if (p->component != u->component) return false;
   for (uint32_t i = 0; i < p->settings.n; i++) mark_vars(u, p->settings.at[i].value, ret_seen);
@@ -103,21 +119,10 @@ static bool read_by_fit(const Uses *u, const MFit *f, bool *ret_seen) {
   return true;
 }
 
-/* Marks what the experiments of the file read: records, expects, signals, settings. True: one of them runs the component. */
+/* Marks what the experiments and fits of the file read. True: one of them runs the component. */
 static bool read_outside(const Uses *u, const Model *m, bool *ret_seen) {
   bool runs = false;
-  for (uint32_t i = 0; i < m->experiments.n; i++) {
-    const MExperiment *x = m->experiments.at[i];
-    for (uint32_t k = 0; k < x->populations.n; k++) {
-      const MPopulation *p = x->populations.at[k];
-      if (p->component != u->component) continue;
-      runs = true;
-      for (uint32_t j = 0; j < p->settings.n; j++) mark_vars(u, p->settings.at[j].value, ret_seen);
-    }
-    for (uint32_t k = 0; k < x->records.n; k++) mark_items(u, x->records.at[k]->items.at, x->records.at[k]->items.n, ret_seen);
-    for (uint32_t k = 0; k < x->measures.n; k++) mark_items(u, x->measures.at[k]->items.at, x->measures.at[k]->items.n, ret_seen);
-    for (uint32_t k = 0; k < x->feeds.n; k++) mark_items(u, x->feeds.at[k]->items.at, x->feeds.at[k]->items.n, ret_seen);
-  }
+  for (uint32_t i = 0; i < m->experiments.n; i++) runs |= read_by_experiment(u, m->experiments.at[i], ret_seen);
   for (uint32_t i = 0; i < m->fits.n; i++) runs |= read_by_fit(u, m->fits.at[i], ret_seen);
   return runs;
 }

@@ -47,6 +47,7 @@ static int traces_read(struct rt_fit *f) {
 
 int rt_fit_open(struct rt_fit *f, struct rt_sim *s, const struct nsl_fit *def) {
   *f = (struct rt_fit){.s = s, .def = def};
+  if (def->network) return rt_network_open(f);
   int e = pops_derive(s);
   if (!e) e = traces_read(f);
   if (!e) e = rt_space_make(s, def, &f->space);
@@ -115,6 +116,7 @@ static void say_progress(const struct rt_stage_end *g, const struct rt_search *s
 
 const char *rt_term_text(const struct rt_stage_end *g, uint32_t k) {
   bool own = k < rt_stage_terms(g->at.f, g->def);
+  if (own && g->at.f->def->network) return g->at.f->def->x.measures[g->def->measures[k]].text;
   return own ? rt_stage_term(g->at.f, g->def, k, NULL, NULL)->text : "squares of l2";
 }
 

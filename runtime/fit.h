@@ -97,6 +97,12 @@ typedef bool rt_seen_fn(void *context, uint64_t step, const double *states); /* 
 int rt_march_watch(struct rt_fit *f, const struct rt_march *m, uint32_t trace, uint32_t sweep, const double *x, rt_seen_fn *seen,
                    void *context);
 
+/* ---- fit_network.c: runs of a network, one for each place; their measures are the terms */
+struct rt_stage_at;
+struct rt_fit;
+int rt_network_open(struct rt_fit *f);
+int rt_network_evaluate(const struct rt_stage_at *at, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret);
+
 /* ---- fit_value.c: the objective of a stage */
 struct rt_stage_at { /* context of the objective */
   struct rt_fit *f;

@@ -33,6 +33,7 @@ static double observations_of(const struct rt_fit *f, const struct nsl_stage *st
 }
 
 const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *stage) {
+  if (f->def->network) return "a network's objective is no sum of squares of observations";
   for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++)
     if (!rt_stage_term(f, stage, k, NULL, NULL)->square) return "the objective is no sum of squares";
   return rt_stage_can(f, stage, RT_CURVATURE) ? NULL : "the program holds no Gauss-Newton matrix for this stage";
@@ -117,8 +118,8 @@ static void idle_warn(const struct rt_fit_end *end, const double *gradient) {
 
 /* Is the objective -loglik(…), in nats? Its slopes are those of the last evaluation. */
 static bool is_likelihood(const struct rt_fit *f, const struct nsl_stage *stage) {
-  bool all = true;
-  for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++)
+  bool all = !f->def->network;
+  for (uint32_t k = 0; all && k < rt_stage_terms(f, stage); k++)
     all &= rt_stage_term(f, stage, k, NULL, NULL)->likelihood && f->G[stage->slopes[k]] == -1;
   return all;
 }

@@ -30,8 +30,9 @@ static void put_search_facts(const struct rt_fit_end *end, struct rt_page *p) {
   if (end->validation.loss) rt_html_fact(p, text, "objective of the validation sweeps");
   snprintf(text, sizeof text, "%u of %u", well, g->search.starts);
   rt_html_fact(p, text, g->search.starts == 1 ? "start" : "starts end within 1 % of the best objective");
-  snprintf(text, sizeof text, "%u", f->n_fitted);
-  snprintf(other, sizeof other, "sweep%s fitted%s", f->n_fitted == 1 ? "" : "s", f->n_traces > f->n_fitted ? ", others for validation" : "");
+  snprintf(text, sizeof text, f->def->network ? "%.12g ms" : "%.0f", f->def->network ? f->s->duration : f->n_fitted);
+  if (f->def->network) snprintf(other, sizeof other, "of each run");
+  else snprintf(other, sizeof other, "sweep%s fitted%s", f->n_fitted == 1 ? "" : "s", f->n_traces > f->n_fitted ? ", others for validation" : "");
   rt_html_fact(p, text, other);
   snprintf(text, sizeof text, "%.3g s", end->seconds);
   uint64_t derived = f->evaluations[RT_GRADIENT] + f->evaluations[RT_CURVATURE];

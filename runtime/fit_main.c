@@ -28,18 +28,18 @@ const struct nsl_fit *rt_fit_named(const struct nsl_program *p, const char *name
 }
 
 /* What says nothing to a fit is refused. */
-static int options_check(const struct rt_config *c) {
+static int options_check(const struct rt_config *c, bool network) {
   const struct {
     bool given;
     const char *name, *why;
-  } all[] = {{c->has_duration, "--duration", "its sweeps say how long it runs"},
+  } all[] = {{c->has_duration && !network, "--duration", "its sweeps say how long it runs"},
              {c->experiment != NULL, "--experiment", "one of the two is run at a time"},
              {c->csv, "--csv", "a fit records nothing"},
              {c->checkpoint_s > 0 || c->checkpoint_ms > 0, "--checkpoint", "a fit keeps none"},
              {c->resume != NULL, "--resume", "a fit keeps no checkpoints"},
-             {c->verify, "--verify", "a fit delivers no spikes"},
+             {c->verify, "--verify", "it is for the run of an experiment"},
              {c->compare != NULL, "--compare", "a fit leaves no digests"},
-             {c->connectivity != NSL_CONNECTIVITY_CHOSEN, "--connectivity", "a fit has no synapses"}};
+             {c->connectivity != NSL_CONNECTIVITY_CHOSEN && !network, "--connectivity", "a fit has no synapses"}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (all[i].given) return rt_fail(NSL_ECANNOT, "%s and --fit: %s", all[i].name, all[i].why);
   return 0;
@@ -91,6 +91,12 @@ static void say_error(struct rt_sim *s) {
   fprintf(stderr, "%s\n", rt_error());
 }
 
+static unsigned long long runs_of(const struct rt_fit *f) {
+  unsigned long long n = 0;
+  for (int i = 0; i < RT_ORDERS; i++) n += f->evaluations[i];
+  return n;
+}
+
 /* The search, and its files whatever has come of it. */
 static int fit_run(const struct rt_fit_call *c, struct rt_fit *f, struct rt_out *out) {
   struct rt_fit_end end;
@@ -114,7 +120,10 @@ static int fit_run(const struct rt_fit_call *c, struct rt_fit *f, struct rt_out 
   if (c->config->quiet) return how.exit;
   rt_fit_table(&end, stdout);
   if (fflush(stdout) != 0 && !how.exit) how.exit = EXIT_FAILED;
-  fprintf(stderr, "%s: fit %s, %u sweeps, %.2f s; files in %s\n", c->program->name, f->def->name, f->n_fitted, end.seconds, out->folder);
+  fprintf(stderr, "%s: fit %s, ", c->program->name, f->def->name);
+  if (f->def->network) fprintf(stderr, "%llu runs of %s", runs_of(f), f->def->x.subject);
+  else fprintf(stderr, "%u sweeps", f->n_fitted);
+  fprintf(stderr, ", %.2f s; files in %s\n", end.seconds, out->folder);
   return how.exit;
 }
 
@@ -123,7 +132,7 @@ static int fit_all(const struct rt_fit_call *c, struct rt_sim *s, struct rt_out 
   struct rt_fit f;
   char folder[4096];
   int e = def ? 0 : NSL_EINPUT;
-  if (!e) e = options_check(c->config);
+  if (!e) e = options_check(c->config, def->network);
   if (!e) e = sim_open(c, def, s);
   if (!e) e = rt_fit_team(s, c->config->threads);
   if (!e) e = rt_fit_open(&f, s, def);
@@ -164,7 +173,9 @@ int rt_fit_describe(const struct rt_fit_call *c, const struct nsl_fit *def, FILE
   if (!e) {
     fprintf(out, "fit %s of %s", def->name, def->x.subject);
     if (def->doc && *def->doc) fprintf(out, "  ## %s", def->doc);
-    fprintf(out, "\n  dt = %.12g ms, seed = %llu\nsweeps\n", s.dt, (unsigned long long)s.seed);
+    fprintf(out, "\n  dt = %.12g ms, seed = %llu\n", s.dt, (unsigned long long)s.seed);
+    if (def->network) fprintf(out, "  runs of %.12g ms\n", s.duration);
+    else fprintf(out, "sweeps\n");
     for (uint32_t i = 0; i < def->data.n_sweeps; i++) {
       const struct nsl_sweep *sweep = &def->data.sweeps[i];
       fprintf(out, "  %s%s%s%s\n", sweep->path, sweep->name && *sweep->name ? ", " : "", sweep->name ? sweep->name : "",

@@ -120,9 +120,11 @@ static int coordinate_make(struct rt_sim *s, const struct nsl_free *def, struct 
 static int sweeps_order(struct rt_sim *s, const struct nsl_fit *def, struct rt_space *p) {
   const struct nsl_recording *rec = &def->data;
   uint32_t n = 0;
-  p->n_sweeps = rec->n_sweeps;
+  p->n_sweeps = def->network ? 1 : rec->n_sweeps; /* a network's run counts as one */
+  p->n_fitted = def->network;
   p->cells = rt_alloc(&s->mem, p->n_sweeps + 1, sizeof *p->cells);
   if (!p->cells) return NSL_EMEMORY;
+  if (def->network) return 0;
   for (int validation = 0; validation < 2; validation++) {
     for (uint32_t i = 0; i < p->n_sweeps; i++)
       if ((rec->sweeps[i].validation != 0) == validation) p->cells[n++] = rec->sweeps[i].cell;

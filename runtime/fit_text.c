@@ -98,12 +98,12 @@ static const char *fit_find(const char *text, const char *name) {
   return NULL;
 }
 
-/* Behind `neuron X` at the first level of the body. */
-static const char *neuron_find(const char *body) {
+/* Behind `neuron X`, or `network X`, at the first level of the body. */
+static const char *subject_find(const char *body, const char *what) {
   const char *end = block_end(body);
   for (const char *p = skip(body + 1); end && p < end;) {
     const char *next = skip(item_end(p));
-    if (is_item(p, "neuron")) return item_end(next);
+    if (is_item(p, what)) return item_end(next);
     p = *p == '{' ? skip(block_end(p)) : next;
   }
   return NULL;
@@ -175,7 +175,8 @@ static void settings_put(const struct rt_fit_end *end, struct rt_page *page) {
 }
 
 static int text_put(const struct rt_fit_end *end, const char *text, struct rt_page *page) {
-  const char *body = fit_find(text, end->f->def->name), *at = body ? neuron_find(body) : NULL;
+  const char *body = fit_find(text, end->f->def->name), *what = end->f->def->network ? "network" : "neuron";
+  const char *at = body ? subject_find(body, what) : NULL;
   if (!at) return rt_fail(NSL_ECANNOT, "`fit %s` is not in the source of the program", end->f->def->name);
   const char *open = at + strspn(at, " \t"), *rest = at;
   rt_page_bytes(page, text, (size_t)(at - text));

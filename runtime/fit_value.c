@@ -14,7 +14,7 @@
 #include "runtime/fit_walk.h"
 
 uint32_t rt_stage_terms(const struct rt_fit *f, const struct nsl_stage *stage) {
-  uint32_t n = 0;
+  uint32_t n = stage->n_measures;
   for (uint32_t i = 0; i < stage->n_marches; i++) n += f->def->marches[stage->marches[i]].n_terms;
   return n;
 }
@@ -29,12 +29,14 @@ const struct nsl_term *rt_stage_term(const struct rt_fit *f, const struct nsl_st
 }
 
 bool rt_stage_can(const struct rt_fit *f, const struct nsl_stage *stage, enum rt_order order) {
+  if (f->def->network) return order == RT_PLAIN || (order == RT_GRADIENT && f->def->has_derivatives);
   for (uint32_t i = 0; i < stage->n_marches; i++)
     if (!f->marches[stage->marches[i]].forms[order]) return false;
   return true;
 }
 
 double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, bool validation) {
+  if (f->def->network) return 1;
   uint32_t march, term, n = validation ? f->n_traces - f->n_fitted : f->n_fitted;
   const uint32_t *traces = validation ? f->validated : f->fitted;
   double sum = 0;
@@ -252,6 +254,7 @@ static int evaluate(const struct rt_stage_at *at, enum rt_order order, const str
  * with luck. */
 int rt_stage_evaluate(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret) {
   const struct rt_stage_at *at = context;
+  if (at->f->def->network) return rt_network_evaluate(at, order, places, x, ret);
   const struct asked asked = {places, x, NULL};
   if (order == RT_PLAIN || !(at->dropout > 0)) return evaluate(at, order, &asked, ret, NULL);
   struct rt_mem mem = {0};
@@ -270,7 +273,7 @@ int rt_stage_evaluate(void *context, enum rt_order order, uint32_t places, const
 }
 
 bool rt_stage_has_products(const struct rt_fit *f, const struct nsl_stage *stage) {
-  bool all = true;
+  bool all = !f->def->network;
   for (uint32_t i = 0; i < stage->n_marches; i++) all &= rt_way_back(f, &f->marches[stage->marches[i]], true).back != NULL;
   return all;
 }

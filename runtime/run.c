@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "runtime/blocks.h"
+#include "runtime/carry.h"
 #include "runtime/checkpoint.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -48,7 +49,7 @@ int rt_open(struct rt_sim *s, const struct rt_config *config) {
 
 static int lists_make(struct rt_sim *s) {
   s->interval = s->min_delay && s->min_delay < LONGEST_INTERVAL ? s->min_delay : LONGEST_INTERVAL;
-  if (s->n_feeds) s->interval = 1;
+  if (s->n_feeds || s->carry) s->interval = 1;
   s->batch = LONGEST_INTERVAL / s->interval * s->interval;
   for (uint32_t i = 0; i < s->n_shards; i++) {
     struct rt_shard *h = &s->shards[i];
@@ -78,6 +79,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_lumps_find(s);
   if (!e) e = rt_drives_prepare(s);
   if (!e) e = rt_connect(s);
+  if (!e) e = rt_carry_make(s);
   if (!e) e = rt_drives_units(s);
   if (!e) e = rt_init(s);
   if (!e) rt_lumps_begin(s);
@@ -243,6 +245,7 @@ static int spikes_take(struct rt_sim *s, const struct span *i, uint32_t n) {
   int e = 0;
   for (uint32_t h = i->h0; !e && h < i->h1; h++) {
     struct rt_shard *shard = &s->shards[h];
+    if (s->carry && n) rt_carry_send(shard, i->from + 1);
     if (!s->trade || s->procedural) {
       e = rt_exchange(shard, i->from + 1, i->had, n, i->parity);
       continue;
@@ -293,8 +296,8 @@ static int loop_job(void *context, uint32_t thread) {
       rt_lap(own_laps, RT_OUTPUT);
     }
     if (last) break;
-    if (s->n_feeds) {
-      if (!thread) rt_feeds_read(s, end);
+    if (s->n_feeds || s->carry) { /* lanes are states, which nobody may step on while others read them */
+      if (s->n_feeds && !thread) rt_feeds_read(s, end);
       rt_barrier(s->team, thread);
     }
     if (rt_record_full(s, end) && samples_write(l, end, thread)) break;

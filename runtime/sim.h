@@ -387,6 +387,7 @@ struct rt_feed { /* an input that follows a sum or mean (feed.c) */
 
 struct rt_sim {
   struct rt_feed *feeds;
+  struct rt_carry *carry; /* carry.c; NULL: spikes carry nothing but their weights */
   uint32_t n_feeds;
   void *feed_scratch;
   double *feed_values; /* by item and element */

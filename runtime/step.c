@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/blocks.h"
+#include "runtime/carry.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
 #include "runtime/procedural.h"
@@ -178,6 +179,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   events_ask(d, RT_FORM_straight_f64, step);
   if (step >= h->next_input) rt_inputs_step(h, step);
   if (s->n_feeds) rt_feeds_write(h);
+  if (s->carry) rt_carry_arrive(h, step);
   arrivals_add(h, step);
   rt_lap(&h->laps, RT_DELIVERY);
   if (step == h->next_check) rt_verify_sums(h, step, parity);

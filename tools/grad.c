@@ -207,6 +207,55 @@ static bool place_check(Grad *d, const GradFit *g, struct nsl_fitting *handle, u
   return products_check(d, g, handle, stage, &(Spot){&r, p, values, sizes});
 }
 
+/* ---- a network */
+
+/* A central difference of the objective by parameter i: of several steps the one that seems best, by how much it changes when it is
+ * halved (too long a one goes past spikes that come or go) and by rounding. */
+static bool network_difference(Grad *d, const GradFit *g, struct nsl_fitting *handle, uint32_t stage, const Spot *at, uint32_t i,
+                               double *ret) {
+  static const double steps[] = {1e-5, 3e-6, 1e-6, 3e-7, 1e-7, 3e-8, 1e-8}, rounding = 1e-13;
+  double *v = NEW_ARRAY(g->arena, double, 4 * g->n + 1), best = INFINITY;
+  for (size_t k = 0; k < COUNT_OF(steps); k++) {
+    double h = steps[k] * at->sizes[i], loss[4];
+    for (uint32_t p = 0; p < 4; p++)
+      for (uint32_t j = 0; j < g->n; j++) v[p * g->n + j] = at->values[j];
+    v[i] += h, v[g->n + i] -= h, v[2 * g->n + i] += h / 2, v[3 * g->n + i] -= h / 2;
+    if (d->backend->nsl_fit_value(handle, stage, 4, v, loss)) return false;
+    double whole = (loss[0] - loss[1]) / (v[i] - v[g->n + i]), half = (loss[2] - loss[3]) / (v[2 * g->n + i] - v[3 * g->n + i]);
+    double error = fabs(whole - half) + rounding * fabs(loss[0]) / h;
+    if (!(error < best)) continue;
+    best = error;
+    *ret = half + (half - whole) / 3;
+  }
+  return isfinite(best);
+}
+
+/* Spikes have no derivative; so the program that is checked is the one with smooth steps in the place of those that other cells see,
+ * of which the derivatives are exact (Session.relaxed). */
+static bool network_place(Grad *d, const GradFit *g, struct nsl_fitting *handle, uint32_t stage, uint32_t start) {
+  const char *name = g->fit->def->stages[stage].name;
+  Row r = {.d = d, .fit = g->fit->def->name, .stage = name ? name : "", .start = start};
+  double *values = NEW_ARRAY(g->arena, double, g->n + 1), *sizes = NEW_ARRAY(g->arena, double, g->n + 1);
+  double *gradient = NEW_ARRAY(g->arena, double, g->n + 1), difference = NAN;
+  struct nsl_fit_parameter *p = NEW_ARRAY(g->arena, struct nsl_fit_parameter, g->n + 1);
+  struct nsl_fit_stage what;
+  if (d->backend->nsl_fit_stage(handle, stage, &what) || !what.has_gradient) return true;
+  if (d->backend->nsl_fit_start(handle, start, values)) return false;
+  for (uint32_t i = 0; i < g->n; i++) {
+    if (d->backend->nsl_fit_parameter(handle, i, &p[i])) return false;
+    sizes[i] = size_of(&p[i], values[i]);
+  }
+  if (d->backend->nsl_fit_gradient(handle, stage, 1, values, &r.objective, gradient)) return false;
+  place_say(&r);
+  for (uint32_t i = 0; isfinite(r.objective) && i < g->n; i++) {
+    r.p = &p[i];
+    r.first = true;
+    if (!network_difference(d, g, handle, stage, &(Spot){&r, p, values, sizes}, i, &difference)) return false;
+    row_say(&r, "forward, smooth spikes", gradient[i], difference, p[i].unit_scale, 1e-3 * fabs(r.objective) / sizes[i]);
+  }
+  return true;
+}
+
 /* ---- a fit */
 
 static double dt_of(const GradFit *g) {
@@ -223,14 +272,15 @@ static bool fit_check(Grad *d, uint32_t at) {
   GradFit g = {.arena = arena_new(), .backend = b, .ir = d->module->fits.at[at], .all = d->all->fits.at[at]};
   struct nsl_fitting *handle = NULL;
   uint32_t n_stages = 0;
+  bool network = d->program->fits[at].network;
   bool good = b->nsl_fit_open(d->program, d->program->fits[at].name, &handle) == 0;
   for (uint32_t i = 0; good && i < d->o->allow_read.n; i++)
     good = b->nsl_fit_allow_read(handle, d->o->allow_read.at[i]) == 0;
-  good = good && b->nsl_fit_set_duration(handle, (double)d->steps * dt_of(&g)) == 0 &&
-         b->nsl_fit_size(handle, &g.n, &n_stages) == 0 && (g.fit = b->rt_fitting(handle)) != NULL;
+  if (good && (!network || d->o->steps)) good = b->nsl_fit_set_duration(handle, (double)d->steps * dt_of(&g)) == 0;
+  good = good && b->nsl_fit_size(handle, &g.n, &n_stages) == 0 && (g.fit = b->rt_fitting(handle)) != NULL;
   for (uint32_t stage = 0; good && stage < n_stages; stage++)
     for (uint32_t start = 0; good && start <= d->starts; start++)
-      good = place_check(d, &g, handle, stage, start);
+      good = network ? network_place(d, &g, handle, stage, start) : place_check(d, &g, handle, stage, start);
   if (!good) fprintf(stderr, "nslc grad: fit %s: %s\n", d->program->fits[at].name, b->nsl_error());
   b->nsl_fit_close(handle);
   arena_free(g.arena);
@@ -334,7 +384,7 @@ int cmd_grad(int argc, char **argv) {
   if (options.files.n != 1 || !numbers_read(&d)) return EXIT_USAGE;
   Compilation c, forward;
   tool_begin(&c, &options);
-  c.s->second_derivatives = options.check;
+  c.s->second_derivatives = c.s->relaxed = options.check;
   tool_begin(&forward, &options);
   bool good = tool_compile(&c, options.files.at[0]);
   if (good && options.check) good = compiled_check(&d, &c, &forward);

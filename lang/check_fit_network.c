@@ -1,0 +1,237 @@
+/* A fit of a network: `network NAME { … }`, `run`, what is free of its params and of its populations', an objective over
+ * measures of the run.
+ *
+ * The network is checked as that of an experiment and run like one; there are no recordings. What `minimize` names are the
+ * measures of `expect`, in the window of the `minimize`. */
+#include "lang/check_inner.h"
+#include "lang/fit.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char network_fit_has[] =
+    "A fit of a network has `network`, `run`, `drive`, `free`, `minimize` and `by`, or `stage`s of these two.";
+
+bool fit_of_network(const FitContext *f, const AstSubject *subject) {
+  return strcmp(name_str(f->s, subject->what.name), "network") == 0;
+}
+
+bool fit_network_subject(FitContext *f, Scope *scope, const AstSubject *subject) {
+  uint32_t errors = f->s->errors;
+  f->m->network = true;
+  f->n = net_check_network(f->c, scope, subject, f->m->x);
+  if (!f->n || f->s->errors > errors) return false;
+  f->names = f->n->scope;
+  return true;
+}
+
+void fit_network_body(FitContext *f) {
+  NetRunSeen seen = {0};
+  const AstList *body = &f->block->body;
+  for (uint32_t i = 0; i < body->n; i++) {
+    const Ast *st = body->at[i];
+    if (st->kind == AST_RUN) net_run(f->n, AST_AS(Run, st), &seen);
+    if (st->kind == AST_DRIVE) net_drive(f->n, AST_AS(Drive, st), NULL, NULL);
+    if (st->kind == AST_DATA || st->kind == AST_VALIDATE || st->kind == AST_WITH || st->kind == AST_CONSTRAIN || st->kind == AST_FORCE)
+      net_misplaced(f->n, st, "a fit of a network", network_fit_has);
+  }
+  if (seen.seeds.to) diag_not_supported(f->s, seen.seeds, "`seeds` in a fit", "One run is one seed: `seed = 1`.");
+  if (!f->m->x->phases.n)
+    diag_fit_missing(f->s, f->block->name.span, name_str(f->s, f->m->name), "no run", "Add `run 1 s with dt = 0.1 ms, seed = 1`.");
+  net_check_delays(f->n);
+  net_check_feeds(f->n);
+}
+
+/* ---- what is free */
+
+static Name unit_of(FitContext *f, Name declared, Dim dim) {
+  return !name_none(declared) ? declared : name_z(f->s, dim_none(dim) ? "1" : dim_coherent_unit(f->s, dim));
+}
+
+static bool free_global(FitContext *f, const Ast *ast, MFree *ret) {
+  Symbol *symbol = check_path(f->c, f->n->scope, ast);
+  if (!symbol || !symbol_resolve(f->c, symbol, ast->span)) return false;
+  MGlobal *g = symbol->kind == SYM_GLOBAL ? symbol->global : NULL;
+  const char *name = name_str(f->s, symbol->name), *kind = symbol_kind_text(f->c, symbol);
+  if (symbol->kind == SYM_FAMILY && symbol->family) {
+    diag_index_missing(f->s, ast->span, name, symbol->family->n_axes, symbol->span);
+    return false;
+  }
+  if (!g || !g->settable || g->domain.labels.n || g->integer_like) {
+    const char *what = !g || !g->settable ? kind : g->integer_like ? "a count" : "a choice";
+    diag_free_kind(f->s, ast->span, name, what, false, symbol->span);
+    return false;
+  }
+  const char *path = name_str(f->s, g->path); /* "brunel.J", which the fit calls J */
+  *ret = (MFree){.path = name_z(f->s, path + strlen(name_str(f->s, f->n->name)) + 1), .global = g, .dim = g->dim, .unit = unit_of(f, g->unit, g->dim), .unit_scale = g->unit_scale, .span = ast->span};
+  return true;
+}
+
+/* A value of its own for each cell is not one number. */
+static bool drawn(const MPopulation *pop, const MVar *var) {
+  for (uint32_t i = 0; i < pop->settings.n; i++)
+    if (pop->settings.at[i].var == var) return pop->settings.at[i].draw;
+  return var->draw;
+}
+
+/* `E.tau_m`: one value for all cells of a population. */
+static bool free_param(FitContext *f, const Ast *ast, MFree *ret) {
+  Session *s = f->s;
+  MSliceList slices = {0};
+  AstWord member = {0};
+  if (!net_slices(f->n, f->n->scope, ast, &slices, &member)) return false;
+  const MPopulation *pop = slices.at[0].pop;
+  MVar *var = component_var(pop->component, member.name);
+  const char *name = name_str(s, member.name);
+  if (slices.n > 1 || slices.at[0].from) {
+    diag_not_supported(s, ast->span, "one free param for several populations, or for a part of one",
+                       "Make it a param of the network, and let the populations set theirs to it.");
+    return false;
+  }
+  if (!var || var->kind != VAR_PARAM || var->domain.labels.n || drawn(pop, var)) {
+    const char *what = !var ? "no param of that neuron" : var->kind != VAR_PARAM ? "no param" : var->domain.labels.n ? "a choice" : "drawn";
+    diag_free_kind(s, ast->span, name, what, false, var ? var->span : pop->component->span);
+    return false;
+  }
+  *ret = (MFree){.path = name_fmt(s, "%s.%s", name_str(s, pop->path), name), .var = var, .pop = pop, .dim = var->dim,
+                 .unit = unit_of(f, var->unit, var->dim), .unit_scale = var->unit_scale, .span = ast->span};
+  return true;
+}
+
+bool fit_free_network(FitContext *f, const AstFreeItem *item, MFree *ret) {
+  const Ast *ast = item->target;
+  if (item->of) {
+    diag_not_supported(f->s, item->head.span, "free weights of each synapse",
+                       "Make the weights of a connection follow a param of the network, which can be free.");
+    return false;
+  }
+  if (!name_none(item->per.name)) {
+    diag_not_supported(f->s, item->per.span, "`per` in a fit of a network", "A network has no sweeps.");
+    return false;
+  }
+  if (ast->kind == AST_CALL) {
+    diag_not_supported(f->s, ast->span, "free values at the start of a network's cells",
+                       "Set them in the population by a param of the network, which can be free.");
+    return false;
+  }
+  return ast->kind == AST_MEMBER ? free_param(f, ast, ret) : free_global(f, ast, ret);
+}
+
+/* ---- derivatives */
+
+static const char surrogate_form[] = "Write `with gradient = surrogate(triangle, width = 2 mV, damping = 0.3)`.";
+static const char *const shapes[SURROGATES] = {
+#define SURROGATE(id, word, doc) [SURROGATE_##id] = word,
+#include "lang/surrogates.def"
+#undef SURROGATE
+};
+
+static const char *word_of(FitContext *f, const Ast *ast) {
+  return ast->kind == AST_NAME ? name_str(f->s, AST_AS(NameRef, ast)->name.name) : "";
+}
+
+static bool shape_read(FitContext *f, const Ast *ast, MSurrogate *ret) {
+  const char *text = word_of(f, ast);
+  for (int i = 0; i < SURROGATES; i++)
+    if (strcmp(shapes[i], text) == 0) {
+      *ret = (MSurrogate)i;
+      return true;
+    }
+  diag_surrogate_shape(f->s, ast->span, diag_nearest(text, shapes, SURROGATES), shapes, SURROGATES);
+  return false;
+}
+
+/* A number that no param can change. */
+static bool number_read(FitContext *f, const AstNamed *arg, const Want *want, double most, double *ret, Dim *ret_dim) {
+  MExpr *e = check_expr(f->c, f->n->scope, arg->value, want);
+  if (!e) return false;
+  Known k = known_literal(e);
+  *ret = k.value;
+  *ret_dim = e->dim;
+  if (k.known && k.value > 0 && k.value <= most) return true;
+  diag_network_surrogate_range(f->s, arg->value->span, name_str(f->s, arg->name.name), most);
+  return false;
+}
+
+static bool argument_read(FitContext *f, const Ast *ast, MCarried *ret) {
+  const AstNamed *arg = ast->kind == AST_NAMED ? AST_AS(Named, ast) : NULL;
+  const char *name = arg ? name_str(f->s, arg->name.name) : "";
+  const Want any = {0}, plain = {.has_dim = true, .dim = DIM_NONE, .who = "`damping`"};
+  Dim dim;
+  if (strcmp(name, "width") == 0) return number_read(f, arg, &any, INFINITY, &ret->width, &ret->dim);
+  if (strcmp(name, "damping") == 0) return number_read(f, arg, &plain, 1, &ret->damping, &dim);
+  diag_network_surrogate(f->s, ast->span, surrogate_form);
+  return false;
+}
+
+void fit_network_gradient(FitContext *f, const AstAssign *assign, const char *name) {
+  if (strcmp(name, "reset") == 0 && strcmp(word_of(f, assign->value), "detached") == 0) return; /* it always is */
+  if (strcmp(name, "reset") == 0) {
+    diag_not_supported(f->s, assign->value->span, "a reset in a network that is differentiated", "What a spike does to the cell itself is detached.");
+    return;
+  }
+  if (strcmp(name, "gradient") != 0) {
+    diag_by_setting(f->s, assign->target->span, name, diag_nearest(name, (const char *const[]){"gradient", "reset"}, 2));
+    return;
+  }
+  const AstCall *call = assign->value->kind == AST_CALL ? AST_AS(Call, assign->value) : NULL;
+  MCarried is = {.given = true, .damping = 1, .span = assign->value->span};
+  if (!call || strcmp(word_of(f, call->callee), "surrogate") != 0 || call->args.n < 2) {
+    diag_network_surrogate(f->s, assign->value->span, surrogate_form);
+    return;
+  }
+  if (!shape_read(f, call->args.at[0], &is.shape)) return;
+  for (uint32_t i = 1; i < call->args.n; i++)
+    if (!argument_read(f, call->args.at[i], &is)) return;
+  const MCarried *had = &f->m->carried;
+  bool same = had->shape == is.shape && had->width == is.width && had->damping == is.damping;
+  if (is.width == 0) diag_network_surrogate(f->s, assign->value->span, surrogate_form);
+  else if (had->given && !same) diag_gradient_differs(f->s, assign->value->span, source_span_text(f->s, had->span, f->s->arena));
+  else f->m->carried = is;
+}
+
+void fit_network_derivatives(FitContext *f, bool squares) {
+  const MStage *stage = f->stage;
+  if (squares) diag_not_supported(f->s, stage->by_span, "sums of squares in a fit of a network", "Take `adam` or `lbfgs`, or `cmaes`, which needs no derivatives.");
+  else if (stage->by != OPTIMIZER_CMAES && !f->m->carried.given) diag_network_surrogate_missing(f->s, stage->by_span, surrogate_form);
+}
+
+/* ---- the objective */
+
+/* A free param that the objective itself names, not the run: its derivative would be left out. */
+static const MFree *names_free(const FitContext *f, const MExpr *e) {
+  if (e->kind == MX_GLOBAL) {
+    for (uint32_t i = 0; i < f->m->free.n; i++)
+      if (f->m->free.at[i].global == e->global) return &f->m->free.at[i];
+    return e->global->value && e->global->index != UINT32_MAX ? names_free(f, e->global->value) : NULL;
+  }
+  for (uint32_t i = 0; i < e->n_args; i++) {
+    const MFree *found = e->args[i] ? names_free(f, e->args[i]) : NULL;
+    if (found) return found;
+  }
+  return NULL;
+}
+
+static void network_objective(FitContext *f, const AstMinimize *ast) {
+  Session *s = f->s;
+  MStage *stage = f->stage;
+  if (!ast->value) return;
+  AstExpect window = {.head = {.kind = AST_EXPECT, .span = ast->head.span, .height = 1}, .after = ast->after, .during = ast->during};
+  stage->first_measure = f->m->x->measures.n;
+  MExpr *e = net_measured(f->n, &window, ast->value);
+  stage->n_measures = f->m->x->measures.n - stage->first_measure;
+  if (!e) return;
+  if (stage->n_measures == 0) diag_objective_constant(s, ast->value->span);
+  else if (!dim_none(e->dim)) diag_objective_dimension(s, ast->value->span, e->dim);
+  else if (e->type == M_BOOL || e->labels) arithmetic_operand(f->c, e, "minimize");
+  else if (names_free(f, e))
+    diag_not_supported(s, e->span, "an objective that names a free param itself", "It is made of measures of the run: `rate(E)`, `mean(E.V)`.");
+  else stage->objective = e;
+}
+
+void fit_network_stage(FitContext *f, const Ast *minimize, const AstList *body) {
+  for (uint32_t i = 0; i < body->n; i++)
+    if (body != &f->block->body && (body->at[i]->kind == AST_CONSTRAIN || body->at[i]->kind == AST_FORCE))
+      net_misplaced(f->n, body->at[i], "a stage of a network's fit", network_fit_has);
+  if (minimize) network_objective(f, AST_AS(Minimize, minimize));
+}

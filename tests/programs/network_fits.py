@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Fits of networks: parameters found over runs, the same search on any number of threads, the fitted file is a fit; derivatives
+through spikes against differences. With an argument: the example of 1,000 cells."""
+import json
+import os
+import sys
+
+from tap import EXAMPLES, NSLC, Tap, call
+
+NET = """language 1
+network net {
+  param g = 5, J = 0.2 mV, tau = 20 ms in (0 ms, inf)
+  population E : iaf_psc_delta[80] { tau_m = tau;  V ~ uniform(-70 mV, -56 mV) }
+  population I : iaf_psc_delta[20] { tau_m = tau;  V ~ uniform(-70 mV, -56 mV) }
+  connect E -> (E, I).psp by indegree(8) { weight = J;       delay = 1.5 ms }
+  connect I -> (E, I).psp by indegree(2) { weight = -g * J;  delay = 1.5 ms }
+  drive (E, I).psp with poisson(4 kHz) { weight = J;  delay = 1.5 ms }
+}
+fit rates {
+  network net
+  run 300 ms with dt = 0.1 ms, seed = 1
+  free J in [0.1 mV, 0.4 mV], tau in [10 ms, 30 ms], I.V_th in [-57 mV, -52 mV]
+  minimize ((rate(E) - 10 Hz)^2 + (rate(I) - 20 Hz)^2) / (1 Hz)^2 after 100 ms
+  by cmaes(steps = 20, candidates = 8)
+}
+"""
+
+
+def fit(tap, model, out, *more):
+    out = tap.path(out)
+    r = call(NSLC, "run", model, "--", "--out", out, "--force", "--quiet", *more)
+    try:
+        with open(os.path.join(out, "fit.json")) as f:
+            return r, json.load(f)
+    except OSError:
+        return r, None
+
+
+def search(tap):
+    model = tap.write("net.nsl", NET)
+    results = [fit(tap, model, f"threads{n}", "--threads", str(n)) for n in (1, 2, 3)]
+    if not tap.check(all(f for _, f in results), "a network is fitted", results[0][0].stderr):
+        return
+    first = results[0][1]
+    tap.check(first["objective"] < 5, "two rates are found", first["objective"])
+    courses = [json.dumps([s["history"] for s in f["stages"]] + [s["starts"] for s in f["stages"]]) for _, f in results]
+    tap.check(courses[0] == courses[1] == courses[2], "the search is the same on 1, 2 and 3 threads")
+    fitted = os.path.join(tap.path("threads1"), "net.fitted.nsl")
+    again, result = fit(tap, fitted, "again", "--set", "I.t_ref=2ms")
+    start = min(s["objective"] for s in result["stages"][0]["starts"]) if result else None
+    tap.check(result and start <= first["objective"], "from the fitted file the search goes on where it was", again.stderr)
+    short, _ = fit(tap, model, "short", "--duration", "50 ms")
+    tap.check(short.returncode == 1 and "no finite" in short.stderr or "not finite" in short.stderr,
+              "a run that ends before what counts is refused", short.stderr)
+
+
+SMALL = NET.split("fit rates")[0].replace("iaf_psc_delta", "iaf_psc_exp").replace("{ tau_m = tau;", "{ tau_m = tau;  tau_ex = syn;  tau_in = syn;").replace(
+    ".psp", ".exc").replace("I -> (E, I).exc", "I -> (E, I).inh").replace("J = 0.2 mV", "J = 60 pA, syn = 2 ms in (0 ms, inf)")
+SMOOTH = """fit smooth {
+  network net
+  run 120 ms with dt = 0.1 ms, seed = 3
+  free J in [30 pA, 100 pA], g in [2, 8], tau in [10 ms, 30 ms], syn in [1 ms, 4 ms], E.V_th in [-57 mV, -52 mV]
+  minimize (rate(E) - 10 Hz)^2 / (10 Hz)^2 + (rate(I) / (10 Hz))^2 + (mean(E.V) + 60 mV)^2 / (1 mV)^2 after 20 ms
+  by adam(steps = 4, rate = 0.1) from 3 starts with gradient = surrogate(SHAPE, width = 2 mV, damping = 0.02)
+}
+"""
+
+
+def check(tap, model, *more):
+    r = call(NSLC, "grad", model, "--check", "--json", *more)
+    rows = [json.loads(line) for line in r.stdout.splitlines()]
+    return r, [row for row in rows if row["fact"] == "derivative"]
+
+
+def differences(tap, shapes, *more):
+    """Derivatives through recurrent spikes against differences of the same run with smooth ones."""
+    for shape in shapes:
+        model = tap.write(shape + ".nsl", SMALL + SMOOTH.replace("SHAPE", shape))
+        r, rows = check(tap, model, "--tolerance", "1e-5", *more)
+        worst = max((row["deviation"] for row in rows), default=1)
+        tap.check(r.returncode == 0 and len(rows) >= 5 and worst < 1e-5, f"derivatives of a network, {shape}: {worst:.1e}", r.stdout[-900:] + r.stderr)
+        tap.check(all(row["value"] != 0 for row in rows), f"none of them is 0, {shape}")
+
+
+def gradients(tap):
+    differences(tap, ["triangle"], "--steps", "600", "--starts", "0")
+    # drawn weights lie in memory in grains, which differences see: but those of a product's factors are in a fixed ratio
+    drawn = (SMALL + SMOOTH.replace("SHAPE", "triangle")).replace("weight = -g * J", "weight ~ -g * K * normal(1, 0.2)")
+    drawn = drawn.replace("J = 60 pA,", "J = 60 pA, K = 60 pA,").replace("free J in", "free K in [30 pA, 100 pA], J in")
+    r, rows = check(tap, tap.write("drawn.nsl", drawn), "--tolerance", "1e9", "--steps", "400", "--starts", "0")
+    by = {row["parameter"]: row["value"] for row in rows if row["start"] == 0}
+    tap.check(by and by["g"] != 0 and abs(60 * by["K"] / (5 * by["g"]) - 1) < 1e-4, f"derivatives of drawn weights, {by}", r.stderr)
+    results = [fit(tap, tap.path("triangle.nsl"), f"grad{n}", "--threads", str(n)) for n in (1, 2, 5)]
+    courses = [json.dumps([s["history"] for s in f["stages"]] + [s["starts"] for s in f["stages"]]) if f else i for i, (_, f) in enumerate(results)]
+    tap.check(courses[0] == courses[1] == courses[2], "a search by gradients is the same on 1, 2 and 5 threads", results[0][0].stderr)
+    large = (SMALL + SMOOTH.replace("SHAPE", "triangle")).replace("[80]", "[1600]").replace("[20]", "[400]").replace("120 ms", "40 ms")
+    model = tap.write("large.nsl", large.replace("steps = 4,", "steps = 2,").replace(" from 3 starts", ""))
+    results = [fit(tap, model, f"large{n}", "--threads", str(n)) for n in (1, 2)] # more than one shard: threads within a run
+    courses = [json.dumps(f["stages"][0]["starts"]) if f else i for i, (_, f) in enumerate(results)]
+    tap.check(courses[0] == courses[1], "threads that share a run give the same derivatives", results[0][0].stderr)
+    for how, word in ((("--set", "E.tau_m=15ms"), "follows from those that are free"), (("--connectivity", "procedural"), "stored by shard")):
+        r, _ = fit(tap, tap.path("triangle.nsl"), "refused", *how)
+        tap.check(r.returncode == 1 and word in r.stderr, f"refused: {' '.join(how)}", r.stderr)
+
+
+def thousand(tap):
+    """1,000 cells: derivatives against differences, and rates found by them."""
+    model = os.path.join(EXAMPLES, "fits", "brunel_rate.nsl")
+    r, rows = check(tap, model, "--steps", "1500", "--starts", "0", "--tolerance", "1e-5")
+    worst = max((row["deviation"] for row in rows), default=1)
+    tap.check(r.returncode == 0 and len(rows) == 4, f"1,000 cells: derivatives by weights and time constants, {worst:.1e}", r.stdout[-900:] + r.stderr)
+    r, result = fit(tap, model, "thousand")
+    if not tap.check(result, "1,000 cells: a fit", r.stderr):
+        return
+    starts = [s["objective"] for s in result["stages"][0]["starts"]]
+    tap.check(result["objective"] < 1, f"1,000 cells: both rates within 1 Hz, {starts}")
+    tap.check(sum(s < 18 for s in starts) == len(starts), f"1,000 cells: from all starts within 3 Hz, {starts}")
+
+
+def main():
+    tap = Tap()
+    if len(sys.argv) > 1:
+        differences(tap, ["triangle", "sigmoid", "fast_sigmoid", "box"], "--starts", "2")
+        thousand(tap)
+        tap.done()
+    search(tap)
+    gradients(tap)
+    tap.done()
+
+
+main()
