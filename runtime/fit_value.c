@@ -48,7 +48,7 @@ double rt_term_weight(const struct rt_fit *f, const struct nsl_stage *stage, uin
 uint32_t rt_stage_values(const struct rt_stage_at *at) { return rt_stage_terms(at->f, at->stage) + (at->l2 > 0); }
 
 double rt_term_divisor(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t k, bool validation) {
-  return rt_stage_term(f, stage, k, NULL, NULL)->likelihood ? 1 : rt_term_weight(f, stage, k, validation);
+  return rt_stage_term(f, stage, k, NULL, NULL)->summed ? 1 : rt_term_weight(f, stage, k, validation);
 }
 
 /* ---- tasks */
