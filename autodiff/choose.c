@@ -46,7 +46,7 @@ AdNeeds ad_needs(const IrFit *f, uint32_t march) {
     if (!uses) continue;
     if (starts > n.starts) n.starts = starts;
     n.curvature |= by_squares(stage);
-    n.certain |= i + 1 == f->stages.n;
+    n.certain |= i + 1 == f->stages.n && !f->fit->fields.n; /* weights of a network are not determined one by one */
     n.gradient |= !by_squares(stage) && stage->by != OPTIMIZER_CMAES;
   }
   return n;

@@ -162,7 +162,7 @@ static void step(March *w, IrCopy *c) {
 /* ---- terms */
 
 /* A term's expression over these states. Its samples are numbered by column: values at the end of the step. */
-static IrVal term_value(March *w, const IrKernel *k, const IrVal *states) {
+static IrVal term_value(March *w, const IrKernel *k, const IrVal *states, IrVal time) {
   w->drawn = w->f->fit->data.columns.n;
   const IrKernel *undrawn = without_draws(w, k);
   IrCopy c = ir_copy_of(&w->b, undrawn ? undrawn : k); /* or an error was reported */
@@ -175,6 +175,7 @@ static IrVal term_value(March *w, const IrKernel *k, const IrVal *states) {
   }
   w->drawn = 0;
   c.state = states;
+  c.time = time;
   c.input = w->input;
   c.sample = at;
   ir_copy_run(&c);
@@ -218,14 +219,14 @@ static IrVal before_spike(March *w, const IrTerm *t, IrVal behind) {
   }
   if (!changed) return IR_NONE;
   IrVal spikes = ir_copy_stored(w->step, SLOT_SPIKE, 0);
-  IrVal value = square_of(w, t, term_value(w, t->root ? t->root : t->value, was));
+  IrVal value = square_of(w, t, term_value(w, t->root ? t->root : t->value, was, IR_NONE));
   IrVal more = ir_op2(b, IR_MUL, when, ir_op2(b, IR_SUB, value, behind));
   return ir_op3(b, IR_SELECT, spikes, more, alg_zero_like(b, more));
 }
 
 static void mean(March *w, uint32_t term) {
   IrTerm *t = &w->m->terms.at[term];
-  IrVal v = or_failed(w, term_value(w, t->root ? t->root : t->value, w->now));
+  IrVal v = or_failed(w, term_value(w, t->root ? t->root : t->value, w->now, IR_NONE));
   IrVal value = square_of(w, t, v);
   add_up(w, term, value, before_spike(w, t, value));
 }
@@ -259,7 +260,8 @@ static void residual(March *w, uint32_t term) {
   for (uint32_t i = 0; i < n; i++)
     middle[i] = w->now[i] == w->old[i] ? w->old[i]
                                        : alg_mul(b, alg_num(b, 0.5), alg_add(b, w->old[i], w->now[i]));
-  IrVal slope = term_value(w, t->value, middle);
+  IrVal half = alg_mul(b, alg_num(b, 0.5), ir_nullary(b, IR_DT));
+  IrVal slope = term_value(w, t->value, middle, alg_sub(b, ir_nullary(b, IR_TIME), half));
   state_new(w, "%integral", t->term->state->dim, &slot);
   IrVal sum = ir_op3(b, IR_FMA, slope, ir_nullary(b, IR_DT), ir_load(b, slot));
   ir_store(b, slot, sum);

@@ -485,7 +485,7 @@ static struct nsl_fit fit_of(Table *t, IrFit *const *p) {
   for (uint32_t i = 0; i < f->free.n; i++) {
     const MFree *q = &m->free.at[i];
     free[i] = (struct nsl_free){name_str(t->s, q->path), text_of(t, q->unit), q->unit_scale, place_of(t, q->span),
-                                q->per_sweep, q->per_cell, f->free.at[i].value, f->free.at[i].lo, f->free.at[i].hi, f->free.at[i].mean,
+                                q->per_sweep, q->per_cell, q->field, q->spread, f->free.at[i].value, f->free.at[i].lo, f->free.at[i].hi, f->free.at[i].mean,
                                 f->free.at[i].sd};
   }
   out.free = free;

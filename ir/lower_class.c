@@ -327,7 +327,7 @@ Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given, const MStag
   find_elem(l, shape, comp);
   shape->driven = NEW_ARRAY(l->a, bool, comp->vars.n + 1);
   for (uint32_t i = 0; i < fit->drives.n; i++)
-    shape->driven[fit->drives.at[i].input->index] = !fit->drives.at[i].value;
+    shape->driven[fit->drives.at[i].input->index] = fit->drives.at[i].column != UINT32_MAX;
   lay_out(l, shape, comp);
   lower_pasts(l, shape);
   lower_holds(l, shape);

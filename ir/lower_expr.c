@@ -195,6 +195,13 @@ static IrVal lower_driven_by(Scope *sc, const MVar *var, const MExpr *e) {
   return lower_once(sc, e, name_fmt(sc->l->s, "%%drive.%s", name_str(sc->l->s, var->name)));
 }
 
+/* A fit's input that is unknown, or has an unknown part. */
+static IrVal lower_field(Scope *sc, const MVar *var, const MFitDrive *d) {
+  IrVal field = lower_as(sc, d->field, var->dim);
+  if (d->column == UINT32_MAX) return field;
+  return ir_op2(&sc->b, IR_ADD, load(sc, SLOT_INPUT, sc->shape->index[var->index], var), field);
+}
+
 IrVal lower_var(Scope *sc, const MVar *var) {
   if (sc->leaf == LEAF_SETUP && var->kind != VAR_LET) return setup_param(sc->setup, var);
   switch (var->kind) {
@@ -203,6 +210,8 @@ IrVal lower_var(Scope *sc, const MVar *var) {
     case VAR_INPUT:
       if (sc->shape->fit && sc->shape->drive[var->index] && sc->shape->drive[var->index]->value)
         return lower_driven_by(sc, var, sc->shape->drive[var->index]->value);
+      if (sc->shape->fit && sc->shape->drive[var->index] && sc->shape->drive[var->index]->field && sc->leaf != LEAF_INIT)
+        return lower_field(sc, var, sc->shape->drive[var->index]);
       if (sc->leaf == LEAF_INIT || !sc->shape->driven[var->index]) return ir_const(&sc->b, 0, var->dim);
       return load(sc, SLOT_INPUT, sc->shape->index[var->index], var);
     case VAR_LET: {

@@ -477,6 +477,7 @@ static void declare_statement(Comp *k, const Ast *st) {
     case AST_STAGE: refuse(k, st, "`stage`"); return;
     case AST_MINIMIZE: refuse(k, st, "`minimize`"); return;
     case AST_CONSTRAIN: refuse(k, st, "`constrain`"); return;
+    case AST_FIELD: refuse(k, st, "`field`"); return;
     case AST_FORCE: refuse(k, st, "`force`"); return;
     case AST_BY: refuse(k, st, "`by`"); return;
     case AST_WITH: refuse(k, st, "`with`"); return;

@@ -533,7 +533,7 @@ static MExpr *value_of_kind(Checker *c, Scope *scope, const Ast *ast, const Want
     case AST_STREAM: case AST_USE: case AST_GATE: case AST_KINETIC: case AST_REACTION: case AST_POPULATION:
     case AST_CONNECT: case AST_DRIVE: case AST_SUBJECT: case AST_RECORD: case AST_RUN: case AST_EXPECT:
     case AST_FREEZE: case AST_DATA: case AST_EVENTS: case AST_FREE: case AST_FREE_ITEM: case AST_STAGE: case AST_MINIMIZE: case AST_BY:
-    case AST_CONSTRAIN: case AST_FORCE: case AST_WITH: case AST_VALIDATE: case AST_LATER:
+    case AST_CONSTRAIN: case AST_FIELD: case AST_FORCE: case AST_WITH: case AST_VALIDATE: case AST_LATER:
     case AST_KINDS: break;
   }
   diag_not_a_number(c->s, ast->span, "a statement");

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char fit_has[] =
-    "A fit has `neuron`, `data`, `drive`, `free`, `with dt = …`, `minimize` and `by`, or `stage`s of these two, `constrain`, `force` and `validate`.";
+    "A fit has `neuron`, `data`, `drive`, `free`, `with dt = …`, `minimize` and `by`, or `stage`s of these two, `constrain`, `force`, `field` and `validate`.";
 
 /* ---- statements that stand once */
 
@@ -89,6 +89,28 @@ static void drive_of_spikes(FitContext *f, const AstDrive *ast) {
     fit_drive_spike(f, events, ast->head.span);
 }
 
+static bool has_field(const FitContext *f, const MExpr *e) {
+  for (uint32_t i = 0; e->kind == MX_VAR && i < f->m->fields.n; i++)
+    if (f->m->fields.at[i].value == e->var) return true;
+  for (uint32_t i = 0; i < e->n_args; i++)
+    if (e->args[i] && has_field(f, e->args[i])) return true;
+  return false;
+}
+
+/* A column, a constant, an expression of fields, or a column and such an expression. */
+static bool drive_parts(const FitContext *f, const MExpr *e, MFitDrive *d) {
+  bool sum = e->kind == MX_CALL && e->builtin == B_ADD, first = sum && e->args[0]->kind == MX_SAMPLE;
+  const MExpr *sample = e->kind == MX_SAMPLE ? e : first ? e->args[0] : sum && e->args[1]->kind == MX_SAMPLE ? e->args[1] : NULL;
+  MExpr *rest = sample == e ? NULL : !sample ? (MExpr *)e : first ? e->args[1] : e->args[0];
+  d->column = sample ? sample->arg : UINT32_MAX;
+  if (!rest) return true;
+  if (expr_has(rest, MX_SAMPLE)) return false;
+  if (has_field(f, rest)) d->field = rest;
+  else if (!sample && !expr_varies(rest) && !expr_has(rest, MX_VAR)) d->value = rest;
+  else return false;
+  return true;
+}
+
 static void fit_drive(FitContext *f, const AstDrive *ast) {
   Session *s = f->s;
   if (!ast->target || !ast->source) return;
@@ -107,16 +129,10 @@ static void fit_drive(FitContext *f, const AstDrive *ast) {
     return;
   }
   Want want = {.has_dim = true, .dim = d.input->dim, .who = "the driven input", .allow = ALLOW_CHANGING | ALLOW_TIME};
-  d.value = check_expr(f->c, f->names, ast->source, &want);
-  if (!d.value) return;
-  bool sample = d.value->kind == MX_SAMPLE;
-  if (!sample && (expr_varies(d.value) || expr_has(d.value, MX_VAR))) {
-    diag_fit_drive(s, ast->source->span, name_str(s, f->m->data.name));
-    return;
-  }
-  d.column = sample ? d.value->arg : 0;
-  if (sample) d.value = NULL;
-  vec_push(s->arena, &f->m->drives, d);
+  const MExpr *e = check_expr(f->c, f->names, ast->source, &want);
+  if (!e) return;
+  if (drive_parts(f, e, &d)) vec_push(s->arena, &f->m->drives, d);
+  else diag_fit_drive(s, ast->source->span, name_str(s, f->m->data.name));
 }
 
 /* ---- settings */
@@ -203,7 +219,7 @@ static void fit_misplaced(FitContext *f, const Ast *st) {
   switch ((int)st->kind) {
   case AST_RUN: if (f->m->network) return; break;
   case AST_SUBJECT: case AST_DATA: case AST_DRIVE: case AST_FREE: case AST_STAGE: case AST_MINIMIZE: case AST_BY: case AST_WITH:
-  case AST_CONSTRAIN: case AST_FORCE: case AST_VALIDATE: return;
+  case AST_CONSTRAIN: case AST_FIELD: case AST_FORCE: case AST_VALIDATE: return;
   }
   net_misplaced(f->n, st, "a fit", fit_has);
 }
@@ -226,6 +242,8 @@ static bool fit_body(FitContext *f, Symbol *fit) {
   fit_names(f, fit->scope);
   if (!fit_recordings(f)) return false;
   fit_settings(f);
+  for (uint32_t i = 0; i < f->block->body.n; i++)
+    if (f->block->body.at[i]->kind == AST_FIELD) fit_field(f, AST_AS(FieldDecl, f->block->body.at[i]));
   for (uint32_t i = 0; i < f->block->body.n; i++)
     if (f->block->body.at[i]->kind == AST_DRIVE) fit_drive(f, AST_AS(Drive, f->block->body.at[i]));
   return true;
@@ -250,7 +268,7 @@ void check_fit(Checker *c, Symbol *fit) {
   else if (!fit_body(f, fit)) return;
   for (uint32_t i = 0; i < block->body.n; i++)
     if (block->body.at[i]->kind == AST_FREE) fit_free(f, AST_AS(Free, block->body.at[i]));
-  if (!has(&block->body, AST_FREE))
+  if (!has(&block->body, AST_FREE) && !has(&block->body, AST_FIELD))
     diag_fit_missing(c->s, block->name.span, name_str(c->s, f->m->name), "nothing free", "Add `free NAME in [a, b]`.");
   if (!f->m->network) f->constraints = constraints_of(f, &block->body);
   fit_stages(f);

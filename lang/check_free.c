@@ -255,6 +255,8 @@ static void reach_all(Reach *r, const MVar *traced) {
       reach(r, start_of(r, var));
       if (var->kind == VAR_STATE) r->start[i] = true;
       reach(r, var->equation);
+      for (uint32_t k = 0; k < r->f->m->drives.n; k++)
+        if (r->f->m->drives.at[k].input == var) reach(r, r->f->m->drives.at[k].field);
     }
     for (uint32_t i = 0; i < r->component->spikes.n; i++) {
       const MSpike *spike = r->component->spikes.at[i];

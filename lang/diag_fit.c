@@ -354,6 +354,30 @@ void diag_force_idle(Session *s, Span span) {
   diag_hint(s, d, "In a residual the state is the recording itself. Minimize a `mean(…)`, or leave `force` out.");
 }
 
+void diag_field_form(Session *s, Span span, const char *arg) {
+  Diag *d = diag_new(s, DIAG_FIELD, span, "what a field depends on needs the interval in which it lies");
+  diag_hint(s, d, "Write `field u(%s in [a, b]) = mlp(8, scale = 100 pA)`, with at most four such arguments.", arg);
+}
+
+void diag_field_argument(Session *s, Span span, const char *name) {
+  Diag *d = diag_new(s, DIAG_FIELD, span, "a field is a function of `t`, or of what varies in the neuron, and `%s` is neither", name);
+  diag_hint(s, d, "States, lets and inputs may stand here.");
+}
+
+void diag_field_interval(Session *s, Span span, const char *name) {
+  Diag *d = diag_new(s, DIAG_FIELD, span, "`%s` needs two finite bounds that are known when the model is compiled", name);
+  diag_hint(s, d, "The network sees -1 at the lower and 1 at the upper one; outside it goes on.");
+}
+
+void diag_field_network(Session *s, Span span, unsigned layers, unsigned width) {
+  Diag *d = diag_new(s, DIAG_FIELD, span, "this is no small network");
+  diag_hint(s, d, "Write `mlp(8, scale = 100 pA)`: one to %u layers of 1 to %u units each, `scale` a usual size of the value; `weights` as a fit has filled them in.", layers, width);
+}
+
+void diag_field_weights(Session *s, Span span, unsigned wanted, unsigned given) {
+  diag_new(s, DIAG_FIELD, span, "this network has %u weights, and %u are given", wanted, given);
+}
+
 /* ---- optimizers */
 
 void diag_unknown_optimizer(Session *s, Span span, const char *name, const char *nearest, const char *const *words, size_t n) {

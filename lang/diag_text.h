@@ -303,6 +303,11 @@ void diag_force_state(Session *s, Span span, const char *name, const char *kind,
 void diag_force_towards(Session *s, Span span, const char *data, const char *state);
 void diag_force_rate(Session *s, Span span);
 void diag_force_idle(Session *s, Span span);
+void diag_field_form(Session *s, Span span, const char *arg);
+void diag_field_argument(Session *s, Span span, const char *name);
+void diag_field_interval(Session *s, Span span, const char *name);
+void diag_field_network(Session *s, Span span, unsigned layers, unsigned width);
+void diag_field_weights(Session *s, Span span, unsigned wanted, unsigned given);
 void diag_objective_step(Session *s, Span span, const char *text);
 void diag_objective_constant(Session *s, Span span);
 void diag_objective_dimension(Session *s, Span span, Dim dim);

@@ -84,6 +84,9 @@ bool fit_feature(FitContext *f, const AstCall *call, int feature, MTerm *term);
 Dim feature_dim(int feature);
 void fit_features_matter(FitContext *f); /* reports what has no gradient and needs one */
 
+/* ---- check_field.c */
+void fit_field(FitContext *f, const AstFieldDecl *ast);
+
 /* ---- check_optimizer.c */
 void fit_by(FitContext *f, const AstBy *ast);
 /* Can the optimizer make this objective least? */

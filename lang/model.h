@@ -378,6 +378,8 @@ typedef struct {
   Dim dim;
   bool per_sweep; /* one value for each sweep */
   bool per_cell;  /* … for each cell */
+  uint32_t field; /* a weight: number of its field from 1 on; else 0 */
+  double spread;  /* … which begins as a normal number with this standard deviation, 0: where it is declared */
   MDomain domain; /* of both kinds of bounds numbers or expressions over globals; the param's own where none is given */
   MExpr *mean, *sd; /* what is known beforehand, over globals; NULL: nothing */
   Span span, prior_span;
@@ -452,10 +454,18 @@ typedef struct {
   uint32_t first_measure, n_measures; /* of a network: its terms are these measures of the fit's experiment */
   Span span, by_span;
 } MStage;
+/* An unknown function as a small network, whose weights are free params of the fit's own copy of the component. */
+typedef struct {
+  Name name;
+  MVar *value;     /* a let */
+  uint32_t first, n_weights; /* in MFit.free */
+  Span span;
+} MField;
 typedef struct {
   MVar *input;
-  uint32_t column; /* of the recording: held over each step at its mean there */
+  uint32_t column; /* of the recording: held over each step at its mean there; UINT32_MAX: none */
   MExpr *value;    /* or, without a recording, an expression over globals; else NULL */
+  MExpr *field;    /* an expression over fields, alone or added to the recording; else NULL */
   Span span;
 } MFitDrive;
 enum { MODEL_NO_EVENTS = -1 };
@@ -500,6 +510,7 @@ typedef struct {
   int32_t spikes;   /* events at which the neuron's spike handlers run, instead of by its own condition; or MODEL_NO_EVENTS */
   Span spikes_span;
   VEC(MFree) free;
+  VEC(MField) fields;
   VEC(MStage *) stages;
   MGradient gradient;
   bool compares_spikes; /* some term is of the spikes that the neuron fires by itself */

@@ -503,7 +503,8 @@ static void print_fit(const Print *p, const MFit *f) {
     const MFitDrive *d = &f->drives.at[i];
     fprintf(p->out, "  drive %s with ", text_of(p, d->input->name));
     if (d->value) print_expr(p, d->value);
-    else fprintf(p->out, "sample%u", d->column);
+    if (d->column != UINT32_MAX) fprintf(p->out, "sample%u", d->column);
+    print_value(p, d->column != UINT32_MAX ? " + " : "", d->field);
     fputc('\n', p->out);
   }
   if (f->spikes != MODEL_NO_EVENTS) fprintf(p->out, "  drive spikes with events%d\n", f->spikes);

@@ -168,7 +168,7 @@ static bool has_column(const MExpr *e, uint32_t column) {
 
 static bool column_used(const MFit *f, uint32_t column) {
   for (uint32_t i = 0; i < f->drives.n; i++)
-    if (!f->drives.at[i].value && f->drives.at[i].column == column) return true;
+    if (f->drives.at[i].column == column) return true;
   for (uint32_t i = 0; i < f->stages.n; i++) {
     for (uint32_t k = 0; k < f->stages.at[i]->forces.n; k++)
       if (f->stages.at[i]->forces.at[k].column == column) return true;

@@ -61,7 +61,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %token <word> STREAM "stream" USE "use" POPULATION "population" CONNECT "connect" DRIVE "drive" RECORD "record"
 %token <word> RUN "run" EXPECT "expect" FREEZE "freeze"
 %token <word> DATA "data" FREE "free" STAGE "stage" VALIDATE "validate" MINIMIZE "minimize" MAXIMIZE "maximize" CONSTRAIN "constrain"
-%token <word> FORCE "force" TOWARDS "towards"
+%token <word> FIELD "field" FORCE "force" TOWARDS "towards"
 %token <word> IF "if" THEN "then" ELSE "else" AND "and" OR "or" NOT "not" IN "in" FOR "for" WITH "with" BY "by"
 %token <word> WITHIN "within"
 %token <word> WHEN "when" AT "at" PEAK "peak" RATE "rate" OF "of" ABOVE "above" PER "per" AS "as" EVERY "every"
@@ -188,6 +188,8 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
          | minimize
          | "constrain" expr domain_opt weight_opt after_opt during_opt
              { $$ = MAKE(CONSTRAIN, Constrain, .value = $2, .domain = $3, .weight = $4, .after = $5, .during = $6); }
+         | "field" name "(" binders ")" "=" postfix
+             { $$ = MAKE(FIELD, FieldDecl, .name = $2, .args = $4, .value = $7); }
          | "force" path "towards" expr "at" expr
              { $$ = MAKE(FORCE, Force, .state = $2, .trace = $4, .rate = $6); }
          | by
@@ -543,7 +545,7 @@ spike_name: "spike" { $$ = MAKE(NAME, NameRef, .name = $1); }
 /* Words that mean something only in their place are names elsewhere. */
 name: NAME | "cell" | "weight" | "signal" | "on" | "when" | "at" | "peak" | "rate" | "of" | "above" | "per" | "as"
     | "every" | "to" | "after" | "during" | "no" | "self" | "multiple" | "stochastic" | "sha256"
-    | "data" | "free" | "stage" | "validate" | "from" | "starts" | "events" | "except" | "around" | "force" | "towards"
+    | "data" | "free" | "stage" | "validate" | "from" | "starts" | "events" | "except" | "around" | "field" | "force" | "towards"
     ;
 
 %%

@@ -32,6 +32,13 @@ static double observations_of(const struct rt_fit *f, const struct nsl_stage *st
   return sum;
 }
 
+/* Weights of a network are not determined one by one. */
+static const char *field_in_way(const struct rt_fit *f) {
+  for (uint32_t i = 0; i < f->def->n_free; i++)
+    if (f->def->free[i].field) return "a field is free";
+  return NULL;
+}
+
 const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *stage) {
   if (f->def->network) return "a network's objective is no sum of squares of observations";
   for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++)
@@ -190,7 +197,9 @@ int rt_fit_certainty(struct rt_fit_end *end) {
   struct rt_mem mem = {0};
   uint64_t n = f->space.n;
   at.l2 = at.dropout = 0;
-  *c = (struct rt_certainty){.why_not = rt_squares_missing(f, end->last->def)};
+  *c = (struct rt_certainty){.why_not = field_in_way(f)};
+  if (c->why_not) return 0;
+  c->why_not = rt_squares_missing(f, end->last->def);
   c->sd = rt_alloc(&f->s->mem, n + 1, sizeof *c->sd);
   c->correlation = rt_alloc(&f->s->mem, n * n + 1, sizeof *c->correlation);
   if (!c->sd || !c->correlation) return NSL_EMEMORY;

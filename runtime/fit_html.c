@@ -125,7 +125,8 @@ static void put_values(const struct rt_fit_end *end, struct rt_page *p) {
   rt_html_table(p, "Values", n,
                 "<th>parameter</th><th class=\"n\">value</th><th class=\"n\">\xc2\xb1</th><th class=\"n\">relative</th><th class=\"n\">lowest</th>"
                 "<th></th><th class=\"n\">highest</th><th></th>");
-  for (uint32_t i = 0; i < n; i++) put_value(end, i, p);
+  for (uint32_t i = 0; i < n; i++)
+    if (!end->f->def->free[end->f->space.at[i].free].field) put_value(end, i, p);
   rt_html_table_end(p, n);
   rt_page_put(p, "<p class=\"of\">");
   if (end->certainty.why_not) {

@@ -292,13 +292,15 @@ void rt_fit_table(const struct rt_fit_end *end, FILE *out) {
   const struct rt_stage_end *g = end->last;
   int width = 10;
   if (!g) return;
-  for (uint32_t i = 0; i < end->f->space.n; i++) {
+  for (uint32_t i = 0; i < end->f->space.n; i++) { /* weights of fields stand in fit.json and in the text of the model */
     char name[120];
+    if (end->f->def->free[end->f->space.at[i].free].field) continue;
     rt_space_name(end->f->def, &end->f->space.at[i], name, sizeof name);
     if ((int)strlen(name) > width) width = (int)strlen(name);
   }
   fprintf(out, "%-*s %14s %14s\n", width, "parameter", "value", "+-");
-  for (uint32_t i = 0; i < end->f->space.n; i++) row_put(end, i, width, out);
+  for (uint32_t i = 0; i < end->f->space.n; i++)
+    if (!end->f->def->free[end->f->space.at[i].free].field) row_put(end, i, width, out);
   for (uint32_t i = 0; i < end->n_profiles; i++) profile_put(end, &end->profiles[i], width, out);
   fprintf(out, "%-*s %14.6g\n", width, "objective", g->search.loss[g->best]);
   for (uint32_t k = 0; g->objective.n_terms > 1 && k < g->objective.n_terms; k++)

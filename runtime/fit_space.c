@@ -187,7 +187,9 @@ void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_
     uint64_t key = nslm_key(seed, nslm_hash(path, strlen(path), nslm_hash("start", 5, 0)));
     uint32_t sweep = c->sweep != NSL_NONE ? c->sweep : c->cell != NSL_NONE ? c->cell : 0;
     double u = nslm_draw_uniform_f64(key, start, 0, sweep, 0, 1), wide = nslm_log_f64(FACTOR);
-    if (start == 0) ret[i] = rt_space_place(c, c->declared);
+    double spread = def->free[c->free].spread;
+    if (spread > 0) ret[i] = rt_space_place(c, c->declared + spread * nslm_draw_normal_f64(key, start, 0, sweep, 0, 1));
+    else if (start == 0) ret[i] = rt_space_place(c, c->declared);
     else if (c->kind == RT_BETWEEN || c->kind == RT_BETWEEN_LOG) ret[i] = logit(u);
     else if (c->kind == RT_PLAIN_SCALE) ret[i] = u - 0.5;
     else ret[i] = (2 * u - 1) * wide;

@@ -164,6 +164,7 @@ static void settings_put(const struct rt_fit_end *end, struct rt_page *page) {
   char value[120], how[120], name[120];
   for (uint32_t i = 0; i < f->space.n; i++) {
     const struct rt_coordinate *c = &f->space.at[i];
+    if (f->def->free[c->free].field) continue;
     value_text(end, i, value, how, sizeof value);
     if (c->sweep != NSL_NONE || c->cell != NSL_NONE) {
       rt_space_name(f->def, c, name, sizeof name);
@@ -174,12 +175,68 @@ static void settings_put(const struct rt_fit_end *end, struct rt_page *page) {
   }
 }
 
+/* ---- fields: their weights stand in `mlp(…)` */
+
+/* p at a bracket: behind the one that closes it; NULL: there is none. */
+static const char *bracket_end(const char *p) {
+  int depth = 0;
+  for (; *p; p = skip(item_end(p))) {
+    depth += (*p == '(' || *p == '[') - (*p == ')' || *p == ']');
+    if (depth == 0) return item_end(p);
+  }
+  return NULL;
+}
+
+/* The number of the field with the name at p, from 1 on; 0: none of the fit has it. Weights have the paths "u.…". */
+static uint32_t field_named(const struct rt_fit *f, const char *p) {
+  size_t n = (size_t)(item_end(p) - p);
+  for (uint32_t i = 0; i < f->def->n_free; i++)
+    if (f->def->free[i].field && strncmp(f->def->free[i].path, p, n) == 0 && f->def->free[i].path[n] == '.') return f->def->free[i].field;
+  return 0;
+}
+
+static void weights_put(const struct rt_fit_end *end, uint32_t field, struct rt_page *page) {
+  const struct rt_fit *f = end->f;
+  char value[80];
+  const char *before = "weights = [";
+  for (uint32_t i = 0; i < f->space.n; i++) {
+    if (f->def->free[f->space.at[i].free].field != field) continue;
+    rt_quantity_text(rt_space_value(&f->space.at[i], end->x[i]), "1", value, sizeof value);
+    rt_page_put(page, "%s%s", before, value);
+    before = ", ";
+  }
+  rt_page_put(page, "]");
+}
+
+/* The part of the text between, weights filled in. */
+static void fields_put(const struct rt_fit_end *end, const char *from, const char *to, struct rt_page *page) {
+  for (const char *p = skip(from); p < to; p = skip(item_end(p))) {
+    uint32_t field = is_item(p, "field") ? field_named(end->f, skip(item_end(p))) : 0;
+    if (!field) continue;
+    while (p < to && !is_item(p, "mlp")) p = skip(item_end(p));
+    const char *open = p < to ? skip(item_end(p)) : to, *close = open < to && *open == '(' ? bracket_end(open) : NULL;
+    if (!close || close > to) break;
+    const char *w = open;
+    while (w < close && !is_item(w, "weights")) w = skip(item_end(w));
+    bool had = w < close;
+    const char *stop = had ? w : close - 1, *list = had ? w : NULL;
+    while (list && list < close && *list != '[') list = skip(item_end(list));
+    rt_page_bytes(page, from, (size_t)(stop - from));
+    if (!had) rt_page_put(page, ", ");
+    weights_put(end, field, page);
+    from = p = had && list < close ? bracket_end(list) : close - 1;
+  }
+  rt_page_bytes(page, from, (size_t)(to - from));
+}
+
 static int text_put(const struct rt_fit_end *end, const char *text, struct rt_page *page) {
   const char *body = fit_find(text, end->f->def->name), *what = end->f->def->network ? "network" : "neuron";
   const char *at = body ? subject_find(body, what) : NULL;
   if (!at) return rt_fail(NSL_ECANNOT, "`fit %s` is not in the source of the program", end->f->def->name);
   const char *open = at + strspn(at, " \t"), *rest = at;
-  rt_page_bytes(page, text, (size_t)(at - text));
+  const char *last = block_end(body);
+  rt_page_bytes(page, text, (size_t)(body - text));
+  fields_put(end, body, at, page);
   rt_page_put(page, " {\n");
   if (*open == '{') {
     rest = block_end(open);
@@ -190,7 +247,8 @@ static int text_put(const struct rt_fit_end *end, const char *text, struct rt_pa
               (unsigned long long)end->f->s->seed);
   settings_put(end, page);
   rt_page_put(page, "  }");
-  rt_page_bytes(page, rest, strlen(rest));
+  fields_put(end, rest, last, page);
+  rt_page_bytes(page, last, strlen(last));
   return page->failed ? rt_fail(NSL_EMEMORY, "not enough memory for the text of the model") : 0;
 }
 

@@ -152,12 +152,82 @@ def forcing(tap):
     tap.check(0.009 < result["objective"] < 0.011, f"what is left over is the noise of (0.1 mV)^2: {result['objective']:.5f}")
 
 
+FIELD = """language 1
+neuron cell {
+  param C = 100 pF in (0 pF, inf), g = 10 nS in (0 nS, inf), E = -65 mV
+  input I : pA
+  state V = -65 mV
+  V' = (g * (E - V) + I) / C
+}
+fit unknown {
+  neuron cell
+  data rec = csv("unknown.csv") { t : ms;  I : pA;  V : mV }
+  field u(t in [0 ms, 100 ms]) = mlp(8, scale = 100 pA)
+  drive I with rec.I + u
+  minimize mean((V - rec.V)^2) / (1 mV)^2
+  by lbfgs(steps = 300) from 8 starts with gradient = reverse
+  with dt = 0.1 ms, method = rk4, seed = 1
+}
+fit of_states {
+  neuron cell
+  data rec = csv("unknown.csv") { t : ms;  I : pA;  V : mV }
+  field u(V in [-80 mV, -40 mV], t in [0 ms, 100 ms]) = mlp(2, scale = 100 pA, weights = [0.3, -0.5, 0.8, -0.2, 1.1, 0.4, 0.1, 0.3, -0.4])
+  drive I with rec.I + u
+  free g in [5 nS, 20 nS]
+  constrain u' in [-1 pA/ms, 1 pA/ms] weight 0.01
+  stage physics { minimize residual(V, given = rec.V, over = 0.5 ms);  by lbfgs(steps = 30) from 2 starts }
+  stage trace { minimize mean((V - rec.V)^2) / (1 mV)^2;  by lbfgs(steps = 30) }
+  with dt = 0.1 ms, method = rk4, seed = 1
+}
+"""
+
+
+def unknown_current(t):
+    return 80 * math.exp(-((t - 40) / 10) ** 2) - 50 * math.exp(-((t - 75) / 8) ** 2)
+
+
+def unknown(tap):
+    """A current that nobody has recorded, found from the trace by a network of 25 weights."""
+    v, dt, noise, rows = -65.0, 0.02, 1, []
+    for k in range(5001):
+        t = k * dt
+        known = 100.0 if 20 <= t + 1e-9 < 60 else 0.0
+        if k % 5 == 0:
+            noise = noise * 16807 % 2147483647
+            rows.append(f"{t:.1f},{known:g},{v + 0.1 * (noise / 2147483647 - 0.5):.9g}")
+        half = v + dt / 2 * (10 * (-65 - v) + known + unknown_current(t)) / 100
+        v += dt * (10 * (-65 - half) + known + unknown_current(t + dt / 2)) / 100
+    tap.write("unknown.csv", "\n".join(["t,I,V"] + rows) + "\n")
+    model = tap.write("unknown.nsl", FIELD)
+    r, result = run(tap, model, "unknown", "unknown")
+    if not tap.check(result is not None and len(result["free"]) == 25, "a field of the time", r.stderr):
+        return
+    w = [f["value"] for f in result["free"]]
+
+    def found(t):
+        hidden = [math.tanh(w[2 * i] + w[2 * i + 1] * (t - 50) / 50) for i in range(8)]
+        return 100 * (w[16] + sum(a * h for a, h in zip(w[17:], hidden)))
+
+    error = math.sqrt(sum((found(t) - unknown_current(t)) ** 2 for t in range(2, 98)) / 96)
+    tap.check(error < 4, f"the unknown current of up to 80 pA is found within {error:.2f} pA", r.stderr)
+    with open(tap.path("unknown/unknown.fitted.nsl")) as f:
+        filled = f.read()
+    r, again = run(tap, tap.write("again.nsl", filled.replace("steps = 300) from 8 starts", "steps = 1)")), "unknown", "again")
+    good = again is not None and again["objective"] <= result["objective"] * (1 + 1e-9)
+    tap.check(good, "the text with the weights filled in goes on from there", r.stderr)
+    r, result = run(tap, model, "of_states", "of_states")
+    tap.check(result is not None and result["stages"][1]["objective"] < 0.5, "a field of states with a bound on its derivative", r.stderr)
+    tap.write("unknown.csv", "\n".join(["t,I,V"] + rows[:60]) + "\n")
+    grad(tap, model, "fields")
+
+
 def main():
     tap = Tap()
     nernst(tap)
     dissipation(tap)
     bounds(tap)
     forcing(tap)
+    unknown(tap)
     tap.done()
 
 
