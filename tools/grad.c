@@ -166,7 +166,7 @@ static bool products_check(Grad *d, const GradFit *g, struct nsl_fitting *handle
     vhu += v[i] * hv[g->n + i];
     all += fabs(v[g->n + i] * hv[i]);
   }
-  struct nsl_fit_parameter both = {.path = "", .sweep = NSL_SHARED};
+  struct nsl_fit_parameter both = {.path = "", .sweep = NSL_SHARED, .cell = NSL_SHARED};
   r.p = &both;
   row_say(&r, "Hessian, u H v and v H u", uhv, vhu, 1, 1e-3 * all);
   return true;
