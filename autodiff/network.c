@@ -23,7 +23,7 @@ AdCell *ad_net_cell_of(AdNet *w, const IrClass *from) {
   BUG(w->s, from->component->span, "the class of a population is not there");
 }
 
-static void refuse(AdNet *w, Span span, const char *what, const char *hint) {
+void ad_net_refuse(AdNet *w, Span span, const char *what, const char *hint) {
   if (!w->failed) diag_not_supported(w->s, span, what, hint);
   w->failed = true;
 }
@@ -63,7 +63,7 @@ static bool depends(const AdNet *w, uint32_t slot) {
 
 static void block_fixed(AdNet *w, const IrKernel *k, uint32_t block, Span span, const char *what, const char *hint) {
   for (uint32_t i = 0; k && i < k->slots.n; i++)
-    if (k->slots.at[i].kind == SLOT_UNIFORM && depends(w, block + k->slots.at[i].index)) refuse(w, span, what, hint);
+    if (k->slots.at[i].kind == SLOT_UNIFORM && depends(w, block + k->slots.at[i].index)) ad_net_refuse(w, span, what, hint);
 }
 
 /* What must be the same for all values of the parameters. */
@@ -72,36 +72,36 @@ static void check_fixed(AdNet *w) {
   static const char counts[] = "a free param on which the size or the connections of a network depend, where derivatives are asked for";
   static const char times[] = "a free param on which a delay or a time depends, where derivatives are asked for";
   static const char grid[] = "On the grid of the steps their derivative is 0: use `cmaes`, or let it be.";
-  if (x->feeds.n) refuse(w, x->feeds.at[0].feed->span, "derivatives of a network with signals or inputs that follow means", NULL);
-  if (depends(w, x->dt)) refuse(w, w->f->fit->span, times, grid);
+  if (x->feeds.n) ad_net_refuse(w, x->feeds.at[0].feed->span, "derivatives of a network with signals or inputs that follow means", NULL);
+  if (depends(w, x->dt)) ad_net_refuse(w, w->f->fit->span, times, grid);
   for (uint32_t i = 0; i < x->phases.n; i++)
-    if (depends(w, x->phases.at[i])) refuse(w, w->f->fit->span, times, grid);
+    if (depends(w, x->phases.at[i])) ad_net_refuse(w, w->f->fit->span, times, grid);
   for (uint32_t i = 0; i < x->populations.n; i++)
-    if (depends(w, x->populations.at[i].size)) refuse(w, x->populations.at[i].pop->span, counts, "Let it be.");
+    if (depends(w, x->populations.at[i].size)) ad_net_refuse(w, x->populations.at[i].pop->span, counts, "Let it be.");
   for (uint32_t i = 0; i < x->projections.n; i++) {
     const IrProjection *p = &x->projections.at[i];
-    if (depends(w, p->rule_arg) || depends(w, p->cond)) refuse(w, p->proj->span, counts, "Let it be.");
-    if (depends(w, p->delay)) refuse(w, p->proj->span, times, grid);
+    if (depends(w, p->rule_arg) || depends(w, p->cond)) ad_net_refuse(w, p->proj->span, counts, "Let it be.");
+    if (depends(w, p->delay)) ad_net_refuse(w, p->proj->span, times, grid);
     block_fixed(w, p->delay_kernel, p->block, p->proj->span, times, grid);
-    if (depends(w, p->weight_lo) || depends(w, p->weight_hi)) refuse(w, p->proj->span, "bounds of weights that depend on a free param", NULL);
+    if (depends(w, p->weight_lo) || depends(w, p->weight_hi)) ad_net_refuse(w, p->proj->span, "bounds of weights that depend on a free param", NULL);
   }
   for (uint32_t i = 0; i < x->drives.n; i++) {
     const IrDrive *d = &x->drives.at[i];
     bool timed = depends(w, d->delay) || depends(w, d->from) || depends(w, d->to);
     for (uint32_t k = 0; k < d->times.n; k++) timed |= depends(w, d->times.at[k]);
-    if (timed) refuse(w, d->drive->span, times, grid);
-    if (depends(w, d->cond)) refuse(w, d->drive->span, counts, "Let it be.");
+    if (timed) ad_net_refuse(w, d->drive->span, times, grid);
+    if (depends(w, d->cond)) ad_net_refuse(w, d->drive->span, counts, "Let it be.");
     if (d->drive->kind == DRIVE_POISSON && depends(w, d->value))
-      refuse(w, d->drive->span, "the rate of a Poisson process that depends on a free param, where derivatives are asked for",
+      ad_net_refuse(w, d->drive->span, "the rate of a Poisson process that depends on a free param, where derivatives are asked for",
              "Its events are drawn, and jump: let the weight follow the param, or use `cmaes`.");
     block_fixed(w, d->kernel, d->block, d->drive->span, "a drive that changes in time by a free param, where derivatives are asked for", NULL);
     block_fixed(w, d->delay_kernel, d->block, d->drive->span, times, grid);
     for (uint32_t k = 0; k < d->weights.n; k++)
-      if (depends(w, d->weights.at[k])) refuse(w, d->drive->span, "weights of given events that depend on a free param", NULL);
+      if (depends(w, d->weights.at[k])) ad_net_refuse(w, d->drive->span, "weights of given events that depend on a free param", NULL);
   }
   for (uint32_t i = 0; i < x->measures.n; i++) {
     const IrMeasure *m = &x->measures.at[i];
-    if (depends(w, m->argument) || depends(w, m->after) || depends(w, m->until)) refuse(w, m->measure->span, times, grid);
+    if (depends(w, m->argument) || depends(w, m->after) || depends(w, m->until)) ad_net_refuse(w, m->measure->span, times, grid);
   }
 }
 
@@ -189,6 +189,7 @@ typedef struct {
   IrRewrite r;
   IrBuild *b;
   IrVal *value, *load; /* by slot of G: what is stored; the first load of it */
+  IrVal *tangent;      /* by slot, by parameter: the derivative of what is stored; IR_NONE: 0 */
   uint32_t *at;        /* by slot of G: the kernel's slot */
 } SetupBy;
 
@@ -248,6 +249,7 @@ static void setup_tangents(SetupBy *to) {
     for (uint32_t k = 0; k < p; k++) {
       IrVal d = ir_tangent(&t, param_of_slot(w, slot) == IR_NONE ? to->value[slot] : to->load[slot], k);
       if (d == IR_NONE) continue;
+      to->tangent[slot * p + k] = d;
       w->slot[slot * p + k] = w->x->n_globals++;
       ir_store(to->b, global(to, w->slot[slot * p + k], ad_net_name(w, name_str(w->s, of->name), k), dim_div(of->dim, w->dims[k])), d);
     }
@@ -266,13 +268,11 @@ static void block_new(SetupBy *to, IrPopulation *p) {
     const IrUniform *of = &cell->from->uniforms.at[u];
     ir_store(to->b, global(to, p->block + u, of->name, of->dim), given(to, old + u));
     for (uint32_t k = 0; k < w->n_params; k++) {
-      uint32_t from = w->slot[(old + u) * w->n_params + k], at = cell->uniform[u * w->n_params + k];
-      if (at == IR_NONE || from == IR_NONE) continue; /* G begins as 0 */
+      IrVal d = to->tangent[(old + u) * w->n_params + k];
+      uint32_t at = cell->uniform[u * w->n_params + k];
+      if (at == IR_NONE || d == IR_NONE) continue; /* G begins as 0 */
       const IrUniform *by = &cell->c->uniforms.at[at];
-      IrVal v = IR_NONE;
-      for (IrVal i = 0; i < to->b->k->ins.n; i++)
-        if (to->b->k->ins.at[i].op == IR_STORE && to->b->k->slots.at[to->b->k->ins.at[i].slot].index == from) v = to->b->k->ins.at[i].arg[0];
-      ir_store(to->b, global(to, p->block + at, by->name, by->dim), v);
+      ir_store(to->b, global(to, p->block + at, by->name, by->dim), d);
     }
   }
   p->class = cell->c;
@@ -281,11 +281,12 @@ static void block_new(SetupBy *to, IrPopulation *p) {
 static void setup_make(AdNet *w) {
   uint32_t n = w->f->x->n_globals;
   SetupBy to = {.w = w, .r = ir_rewrite(w->f->x->setup, w->a, w->s), .value = NEW_ARRAY(w->a, IrVal, n + 1),
-                .load = NEW_ARRAY(w->a, IrVal, n + 1), .at = NEW_ARRAY(w->a, uint32_t, n + 1)};
+                .load = NEW_ARRAY(w->a, IrVal, n + 1), .at = NEW_ARRAY(w->a, uint32_t, n + 1), .tangent = NEW_ARRAY(w->a, IrVal, n * w->n_params + 1)};
   to.b = &to.r.b;
   to.b->k->index = IR_NONE;
   to.b->k->name = name_fmt(w->s, "%s.derivatives", name_str(w->s, to.r.in->name));
   for (uint32_t i = 0; i < n; i++) to.value[i] = to.load[i] = to.at[i] = IR_NONE;
+  for (uint32_t i = 0; i < n * w->n_params; i++) to.tangent[i] = IR_NONE;
   setup_copy(&to);
   setup_tangents(&to);
   for (uint32_t i = 0; i < w->x->populations.n && !w->failed; i++) block_new(&to, &w->x->populations.at[i]);
@@ -306,7 +307,7 @@ static void projections_make(AdNet *w) {
       uint32_t port = target_cell(w, p.target.pop)->port[p.proj->port * w->n_params + k];
       if (port == IR_NONE || !weight_depends(w, p.weight, p.weight_kernel, p.block, k)) continue;
       if (p.weight_lo != IR_NONE || p.weight_hi != IR_NONE)
-        refuse(w, p.proj->span, "weights with bounds that depend on a free param, where derivatives are asked for", NULL);
+        ad_net_refuse(w, p.proj->span, "weights with bounds that depend on a free param, where derivatives are asked for", NULL);
       MProjection *proj = NEW(w->s->arena, MProjection);
       *proj = *p.proj;
       proj->port = port;
@@ -382,7 +383,7 @@ static void measures_make(AdNet *w, IrFit *f) {
     const IrMeasure m = w->f->x->measures.at[i];
     MMeasureKind kind = m.measure->kind;
     if (kind != MEASURE_RATE && kind != MEASURE_MEAN && kind != MEASURE_VALUE)
-      refuse(w, m.measure->span, "the derivative of this measure", "`rate(E)`, `mean(E.V)` and `value(E.V, at = t)` have one.");
+      ad_net_refuse(w, m.measure->span, "the derivative of this measure", "`rate(E)`, `mean(E.V)` and `value(E.V, at = t)` have one.");
     for (uint32_t k = 0; k < w->n_params && !w->failed; k++) vec_push(w->a, &f->derivatives, measure_by(w, &m, k));
   }
   for (uint32_t i = 0; w->relaxed && i < n && !w->failed; i++) { /* rates of smooth spikes */

@@ -225,10 +225,8 @@ static void copy_all(Kern *k, bool keep_out) {
   for (IrVal i = 0; i < in->ins.n; i++) {
     const IrIns *ins = &in->ins.at[i];
     ir_rewrite_at(&k->r, i);
-    if (ins->op == IR_LOOP && !k->w->failed) {
-      diag_not_supported(k->w->s, ins->span, "derivatives of a network whose cells choose their steps", "Take `with method = rk4` or `exponential_euler`.");
-      k->w->failed = true;
-    }
+    if (ins->op == IR_LOOP)
+      ad_net_refuse(k->w, ins->span, "derivatives of a network whose cells choose their steps", "Take `with method = rk4` or `exponential_euler`.");
     bool stores_out = ins->op == IR_STORE && in->slots.at[ins->slot].kind == SLOT_OUT;
     if (stores_out && !keep_out) continue;
     ir_rewrite_copy(&k->r, i);
@@ -266,10 +264,8 @@ static void stores(Kern *k, const IrVal *roots, SlotKind kind) {
     IrVal root = roots[n++];
     for (uint32_t p = 0; !w->failed && p < w->n_params; p++) {
       IrVal d = ir_tangent(&k->t, root, p);
-      if (slot->kind == SLOT_PARAM && d != IR_NONE) {
-        diag_not_supported(w->s, ins->span, "a param of each cell that depends on a free one, where derivatives are asked for", NULL);
-        w->failed = true;
-      }
+      if (slot->kind == SLOT_PARAM && d != IR_NONE)
+        ad_net_refuse(w, ins->span, "a param of each cell that depends on a free one, where derivatives are asked for", NULL);
       if (slot->kind != kind || (d == IR_NONE && place_of(k, slot, p) == IR_NONE)) continue;
       uint32_t at = kind == SLOT_STATE ? ad_net_state(w, k->cell, slot->index, p) : ad_net_uniform(w, k->cell, slot->index, p);
       Dim dim = by(w, slot->dim, p);
@@ -367,8 +363,7 @@ static void smooth_store(Kern *k, const Guard *g, IrVal x, IrVal spike) {
   const IrClass *c = k->cell->c;
   IrVal step = step_of(k, x), own = ir_op3(b, IR_SELECT, spike, num(k, 1), num(k, 0));
   if (step == IR_NONE) {
-    diag_not_supported(k->w->s, k->w->how->span, "a smooth run with this shape", "Take `triangle`, `sigmoid`, `fast_sigmoid` or `box`.");
-    k->w->failed = true;
+    ad_net_refuse(k->w, k->w->how->span, "a smooth run with this shape", "Take `triangle`, `sigmoid`, `fast_sigmoid` or `box`.");
     return;
   }
   IrVal smooth = gated(k, g, times(k, num(k, k->w->how->damping), step)), at = c->lane + k->w->n_lanes;
@@ -385,12 +380,9 @@ static IrVal side_by(Kern *k, const Guard *g, uint32_t param) {
 
 static IrVal width_of(Kern *k, const Guard *g) {
   Dim dim = k->b->k->ins.at[g->left].dim;
-  if (!dim_eq(dim, k->w->how->dim)) {
-    diag_not_supported(k->w->s, k->w->how->span, "one width for spike conditions of different dimensions", NULL);
-    k->w->failed = true;
-    return IR_NONE;
-  }
-  return ir_const(k->b, k->w->how->width, dim);
+  if (dim_eq(dim, k->w->how->dim)) return ir_const(k->b, k->w->how->width, dim);
+  ad_net_refuse(k->w, k->w->how->span, "one width for spike conditions of different dimensions", NULL);
+  return IR_NONE;
 }
 
 static void spike_store(Kern *k, const Guard *g, IrVal spike) {
@@ -416,11 +408,6 @@ static void spike_store(Kern *k, const Guard *g, IrVal spike) {
 
 /* ---- the kernels of a class */
 
-static void refuse(AdNet *w, Span span, const char *what, const char *hint) {
-  if (!w->failed) diag_not_supported(w->s, span, what, hint);
-  w->failed = true;
-}
-
 static IrKernel *step_make(AdNet *w, AdCell *cell) {
   const IrClass *from = cell->from;
   Kern k;
@@ -431,7 +418,7 @@ static IrKernel *step_make(AdNet *w, AdCell *cell) {
   IrVal spike = spike_stored(&k);
   if (spike != IR_NONE) guard_find(&k, spike, &g);
   if (spike != IR_NONE && g.n != 1)
-    refuse(w, from->component->spikes.at[0]->span, "derivatives of spikes whose condition is not one comparison", "Write it as `spike when V >= V_th`.");
+    ad_net_refuse(w, from->component->spikes.at[0]->span, "derivatives of spikes whose condition is not one comparison", "Write it as `spike when V >= V_th`.");
   IrVal *roots = stored_values(&k, g.left, &n);
   if (g.right != IR_NONE) roots[n++] = g.right;
   tangents(&k, roots, n);
@@ -455,10 +442,10 @@ static IrKernel *plain_make(AdNet *w, AdCell *cell, const IrKernel *in, const ch
 void ad_net_cell_make(AdNet *w, AdCell *cell) {
   const IrClass *from = cell->from;
   const MComponent *c = from->component;
-  if (from->finish) refuse(w, c->span, "derivatives of a network with handlers that do more than add", "A handler such as `receive exc(w : pA) { I += w }` adds.");
-  if (from->pasts.n) refuse(w, from->pasts.at[0].span, "derivatives of a network with `delayed` values", NULL);
+  if (from->finish) ad_net_refuse(w, c->span, "derivatives of a network with handlers that do more than add", "A handler such as `receive exc(w : pA) { I += w }` adds.");
+  if (from->pasts.n) ad_net_refuse(w, from->pasts.at[0].span, "derivatives of a network with `delayed` values", NULL);
   if (c->spikes.n && c->spikes.at[0]->form != SPIKE_WHEN)
-    refuse(w, c->spikes.at[0]->span, "derivatives of spikes that are no threshold crossings", NULL);
+    ad_net_refuse(w, c->spikes.at[0]->span, "derivatives of spikes that are no threshold crossings", NULL);
   if (w->failed) return;
   cell->c->derive = plain_make(w, cell, from->derive, "derive", SLOT_UNIFORM);
   cell->c->init = plain_make(w, cell, from->init, "init", SLOT_STATE);

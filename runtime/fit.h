@@ -45,6 +45,8 @@ double rt_space_share(const struct rt_coordinate *c, double x, double *ret_slope
 double rt_space_at_share(double share);
 /* What l2 makes small, and its slope by x: how far the value is from what is known of it, in standard deviations; else x itself. */
 double rt_space_pull(const struct rt_coordinate *c, double x, double *ret_slope);
+/* The sum of its squares over all coordinates; the derivatives of l2 times that are added to those given (NULL: none). */
+double rt_space_pulls(const struct rt_space *p, double l2, const double *x, double *gradient, double *curvature);
 bool rt_space_at_bound(const struct rt_coordinate *c, double value);
 
 /* ---- fit_march.c: marches of many places over sweeps, on all threads */

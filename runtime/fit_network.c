@@ -117,15 +117,10 @@ static int objective_run(const struct runs *r, const struct rt_sim *s, struct rt
   return 0;
 }
 
-/* The term of l2, as fit_value.c adds it. */
 static void l2_add(const struct runs *r, uint32_t place, const double *x, double *term) {
   const struct rt_space *space = &r->at->f->space;
   double *gradient = r->order >= RT_GRADIENT ? r->ret->gradient + (uint64_t)place * space->n : NULL;
-  for (uint32_t i = 0; i < space->n; i++) {
-    double slope, z = rt_space_pull(&space->at[i], x[i], &slope);
-    *term += z * z;
-    if (gradient) gradient[i] += 2 * r->at->l2 * z * slope;
-  }
+  *term = rt_space_pulls(space, r->at->l2, x, gradient, NULL);
   r->ret->loss[place] += r->at->l2 * *term;
 }
 

@@ -63,6 +63,17 @@ double rt_space_pull(const struct rt_coordinate *c, double x, double *ret_slope)
   return (rt_space_value(c, x) - c->mean) / c->sd;
 }
 
+double rt_space_pulls(const struct rt_space *p, double l2, const double *x, double *gradient, double *curvature) {
+  double sum = 0;
+  for (uint32_t i = 0; i < p->n; i++) {
+    double slope, z = rt_space_pull(&p->at[i], x[i], &slope);
+    sum += z * z;
+    if (gradient) gradient[i] += 2 * l2 * z * slope;
+    if (curvature) curvature[(uint64_t)i * p->n + i] += 2 * l2 * slope * slope;
+  }
+  return sum;
+}
+
 double rt_space_share(const struct rt_coordinate *c, double x, double *ret_slope) {
   double u = squash(x);
   *ret_slope = u * (1 - u);

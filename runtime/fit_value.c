@@ -197,15 +197,10 @@ static void product_make(const struct place *p, double *loss) {
 
 /* The objective's slopes by means are those of its terms alone: this one has its own. */
 static void l2_add(const struct place *p, double *means, double *loss) {
-  double sum = 0, l2 = p->at->l2;
-  for (uint32_t i = 0; i < p->n; i++) {
-    double slope, z = rt_space_pull(&p->at->f->space.at[i], p->x[i], &slope);
-    sum += z * z;
-    if (p->order >= RT_GRADIENT) p->gradient[i] += 2 * l2 * z * slope;
-    if (p->order >= RT_CURVATURE) p->curvature[(uint64_t)i * p->n + i] += 2 * l2 * slope * slope;
-  }
+  double *gradient = p->order >= RT_GRADIENT ? p->gradient : NULL, *curvature = p->order >= RT_CURVATURE ? p->curvature : NULL;
+  double sum = rt_space_pulls(&p->at->f->space, p->at->l2, p->x, gradient, curvature);
   means[rt_stage_terms(p->at->f, p->at->stage)] = sum;
-  *loss += l2 * sum;
+  *loss += p->at->l2 * sum;
 }
 
 static int place_value(const struct place *p, double *means, double *ret_loss) {
