@@ -185,8 +185,19 @@ static struct nsl_population population_of(Table *t, const IrPopulation *p) {
       path_hash(t, p->pop->path),   place_of(t, p->pop->span), n_columns, columns};
 }
 
+static struct nsl_data data_of(Table *t, const MData *f) {
+  return (struct nsl_data){text_of(t, f->path), place_of(t, f->span), f->spikes, text_of(t, f->population),
+                           text_of(t, f->time), text_of(t, f->value), f->time_scale, f->value_scale,
+                           dim_numbers(t, f->dim)};
+}
+
+static struct nsl_field field_of(Table *t, const MPairField *f) { return (struct nsl_field){(uint32_t)f->kind, data_of(t, &f->file)}; }
+
 static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
   const MProjection *m = p->proj;
+  uint32_t n_fields;
+  FILL(t, n_fields, fields, field, m->fields.n);
+  for (uint32_t i = 0; i < n_fields; i++) fields[i] = field_of(t, &m->fields.at[i]);
   return (struct nsl_projection){.path = name_str(t->s, m->path),
                                  .place = place_of(t, m->span),
                                  .path_hash = path_hash(t, m->path),
@@ -206,13 +217,10 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .weight_code = code_of(t, p->weight_kernel),
                                  .delay_code = code_of(t, p->delay_kernel),
                                  .weight_f32 = code_of(t, p->weight_f32),
-                                 .delay_f32 = code_of(t, p->delay_f32)};
-}
-
-static struct nsl_data data_of(Table *t, const MData *f) {
-  return (struct nsl_data){name_str(t->s, f->path), place_of(t, f->span), f->spikes, text_of(t, f->population),
-                           text_of(t, f->time), text_of(t, f->value), f->time_scale, f->value_scale,
-                           dim_numbers(t, f->dim)};
+                                 .delay_f32 = code_of(t, p->delay_f32),
+                                 .file = data_of(t, &m->file),
+                                 .n_fields = n_fields,
+                                 .fields = fields};
 }
 
 static struct nsl_drive drive_of(Table *t, const IrDrive *d) {
@@ -522,9 +530,13 @@ static const char *folder_of(Arena *a, const char *path) {
 
 static bool reads_files(const IrModule *m) {
   if (m->fits.n) return true;
-  for (uint32_t i = 0; i < m->experiments.n; i++)
-    for (uint32_t k = 0; k < m->experiments.at[i]->drives.n; k++)
-      if (m->experiments.at[i]->drives.at[k].drive->files.n) return true;
+  for (uint32_t i = 0; i < m->experiments.n; i++) {
+    const IrExperiment *x = m->experiments.at[i];
+    for (uint32_t k = 0; k < x->drives.n; k++)
+      if (x->drives.at[k].drive->files.n) return true;
+    for (uint32_t k = 0; k < x->projections.n; k++)
+      if (!name_none(x->projections.at[k].proj->file.path) || x->projections.at[k].proj->fields.n) return true;
+  }
   return false;
 }
 

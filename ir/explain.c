@@ -329,6 +329,7 @@ static double synapses(const Explain *e, const IrProjection *p) {
     case RULE_OUTDEGREE: return n * from;
     case RULE_TOTAL_NUMBER: return n;
     case RULE_PROBABILITY: return n * from * to;
+    case RULE_MATRIX: return NAN; /* the file's, which is read when the program starts */
   }
   return NAN;
 }
@@ -337,8 +338,10 @@ static const char *rule_text(Explain *e, const IrProjection *p) {
   static const char *const rules[] = {
       [RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
       [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
-      [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability"};
+      [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability",
+      [RULE_MATRIX] = "matrix"};
   const char *rule = rules[p->proj->rule];
+  if (p->proj->rule == RULE_MATRIX) return arena_printf(e->s->arena, "%s(\"%s\")", rule, str(e, p->proj->file.path));
   return p->rule_arg == IR_NONE ? rule : arena_printf(e->s->arena, "%s(%.6g)", rule, global(e, p->rule_arg));
 }
 
@@ -349,7 +352,7 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
   const char *format = apart   ? "16-bit target, place in the row, weight in float64"
                        : drawn ? "16-bit target and 32-bit weight; float32: 16-bit weight"
                                : "16-bit target, one weight for all";
-  *total += n * each;
+  if (!isnan(n)) *total += n * each;
   if (e->json) {
     begin(e, "projection");
     text(e, "experiment", str(e, e->x->experiment->name));
@@ -361,8 +364,8 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
     text(e, "delays", p->delay_kernel ? "drawn" : "one for all");
     end(e);
   } else {
-    fprintf(e->out, "  %-24s %s: about %s synapses, %.0f bytes each (%s), delays %s\n", str(e, p->proj->path),
-            rule_text(e, p), grouped(e, n), each, format,
+    fprintf(e->out, "  %-24s %s: %s synapses, %.0f bytes each (%s), delays %s\n", str(e, p->proj->path),
+            rule_text(e, p), isnan(n) ? "the file's" : arena_printf(e->s->arena, "about %s", grouped(e, n)), each, format,
             p->delay_kernel ? "drawn, in buckets by step" : "one for all");
   }
 }

@@ -95,6 +95,7 @@ bool lower_uniform(Scope *sc, const MExpr *e) {
     case MX_PROCESS:
     case MX_SAMPLE:
     case MX_COLUMN:
+    case MX_PAIR:
     case MX_TIME: r = false; break;
     case MX_CALL: break;
   }
@@ -365,6 +366,11 @@ static IrVal lower_column(Scope *sc, const MExpr *e) {
   return ir_load(&sc->b, ir_slot(&sc->b, SLOT_COLUMN, at, name_fmt(sc->l->s, "column%u", at), IR_REAL, e->dim));
 }
 
+static IrVal lower_pair(Scope *sc, const MExpr *e) {
+  if (sc->leaf != LEAF_SYNAPSE) BUG(sc->l->s, e->span, "a number of synapses outside of a connection");
+  return ir_load(&sc->b, ir_slot(&sc->b, SLOT_COLUMN, e->arg, name_fmt(sc->l->s, "pair%u", e->arg), IR_REAL, e->dim));
+}
+
 /* White noise that is held over a step has the variance 1/dt. */
 static IrVal drive_noise(Scope *sc) {
   IrVal normal = ir_draw(&sc->b, IR_NOISE, (*sc->draws)++, NULL, DIM_NONE);
@@ -404,6 +410,7 @@ static IrVal lower_node(Scope *sc, const MExpr *e) {
     case MX_PROCESS: return lower_process(sc, e);
     case MX_SAMPLE: return lower_sample(sc, e);
     case MX_COLUMN: return lower_column(sc, e);
+    case MX_PAIR: return lower_pair(sc, e);
     case MX_DT:
       if (sc->leaf != LEAF_SETUP) return ir_nullary(&sc->b, IR_DT);
       return setup_load(sc->setup, sc->setup->x->dt, name_z(sc->l->s, "dt"), e->dim);

@@ -49,6 +49,7 @@ static IrKernel *lower_single(Lower *l, const IrKernel *k) {
   bool normal = false;
   for (uint32_t i = 0; i < k->ins.n; i++) {
     IrOp op = (IrOp)k->ins.at[i].op;
+    if (op == IR_LOAD && k->slots.at[k->ins.at[i].slot].kind == SLOT_COLUMN) return NULL; /* given, not drawn from one law */
     bool draw = op == IR_DRAW_NORMAL || op == IR_DRAW_NORMAL_WITHIN || op == IR_DRAW_LOGNORMAL || op == IR_DRAW_LOGNORMAL_WITHIN;
     bool exact = op == IR_CONST || op == IR_LOAD || op == IR_STORE || op == IR_MUL || op == IR_NEG;
     if (!draw && !exact) return NULL;

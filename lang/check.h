@@ -41,6 +41,7 @@ struct Checker {
   /* `E.V` where an expression is meant for each cell of a population; NULL: nowhere here */
   MExpr *(*cell)(void *context, const Ast *ast, const Want *want, bool *ret_known);
   void *cell_context;
+  struct PairContext *pair; /* the connection whose weight, delay or rule is checked (check_pair.c) */
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
 
@@ -62,6 +63,7 @@ enum {
   ALLOW_CHANGING = 16, /* states, lets, inputs (not only what is constant in a run) */
   ALLOW_SIGNAL = 32,   /* sine(…), noise(…), … (drives.def): in drives only; c->signal is set */
   ALLOW_MEASURE = 64,  /* rate(E), … (measures.def): in expects, and objectives of fits; c->expect or c->fit is set */
+  ALLOW_PAIR = 256,    /* `entry`, a table for each pair: in connections (c->pair is set) */
   ALLOW_COLUMN = 128   /* `csv("cells.csv").tau ms`, a number for each cell: in settings (c->cells is set), params, initial values */
 };
 
@@ -141,6 +143,14 @@ MExpr *column_of_cells(Checker *c, Scope *scope, const Ast *ast, const Want *wan
 bool cells_fit(Checker *c, const CellsContext *cells, const MComponent *component, const MSettingList *settings);
 /* 1 in c->cells, 0 outside. */
 MExpr *cells_inside(Checker *c, Span span);
+/* What a connection knows of its synapses: `entry`, `csv("tracts.csv") mm`. A name that has no other meaning here; *ret_known
+ * false: it has none at all. (check_pair.c) */
+typedef struct PairContext {
+  MRule rule;
+  MPairFieldList fields; /* what has been asked for */
+} PairContext;
+MExpr *pair_value(Checker *c, const Ast *ast, const Want *want, bool *ret_known);
+MExpr *pair_table(Checker *c, const Ast *ast);
 /* Its labels as a set. NULL after a message. */
 const Ast *labels_of_file(Checker *c, const Ast *ast);
 /* Where a file named in a model lies: relative to the file of `where`. NULL after a message. (check.c) */

@@ -57,6 +57,7 @@ bool cells_fit(Checker *c, const CellsContext *cells, const MComponent *componen
 }
 
 MExpr *column_of_cells(Checker *c, Scope *scope, const Ast *ast, const Want *want) {
+  if (c->pair && want->allow & ALLOW_PAIR) return pair_table(c, ast);
   if (!(want->allow & ALLOW_COLUMN)) {
     diag_table_file(c->s, ast->span, "one value for each cell stands only in params, initial values and settings of cells",
                     c->signal ? "Give it to a param of the cells; over time, `samples(\"file.csv\")` can have a column for each target."

@@ -5,6 +5,7 @@
  * starts. Tuples and families on either side mean all pairs, each with the rule on its own: `E -> (E, I).psp
  * by indegree(n)` gives n inputs to each cell of E and to each of I. */
 #include "lang/net.h"
+#include "lang/signal.h"
 
 #include <string.h>
 
@@ -20,6 +21,7 @@ static const RuleRow rules[] = {
     {"outdegree", RULE_OUTDEGREE, "the number of targets for each source"},
     {"total_number", RULE_TOTAL_NUMBER, "the number of connections"},
     {"probability", RULE_PROBABILITY, "the probability of each pair"},
+    {"matrix", RULE_MATRIX, "a file in double quotes, with a line for each target and a column for each source"},
 };
 static const double most_connections = 4e18;
 
@@ -28,6 +30,7 @@ typedef struct {
   const AstConnect *ast;
   const RuleRow *rule;
   const Ast *rule_arg;
+  MData file;
   bool no_self, no_multiple;
   const AstAssign *weight, *delay;
   NetAxes axes;
@@ -47,11 +50,18 @@ static const RuleRow *find_rule(Net *n, const Ast *callee) {
     if (strcmp(rules[i].name, name) == 0) return &rules[i];
     words[i] = rules[i].name;
   }
-  if (strcmp(name, "matrix") == 0 || strcmp(name, "edges") == 0)
-    diag_not_supported(s, callee->span, "connections from files",
-                       "Rules such as `probability(p)` draw them.");
+  if (strcmp(name, "edges") == 0)
+    diag_not_supported(s, callee->span, "connections from lists of edges", "A table of all pairs is `matrix(\"w.csv\")`.");
   else if (*name) diag_unknown_rule(s, callee->span, name, diag_nearest(name, words, COUNT_OF(rules)));
   return NULL;
+}
+
+/* The file of a rule that reads one. */
+static bool rule_file(Net *n, Connect *k) {
+  k->file.value_scale = 1;
+  if (k->rule_arg->kind == AST_STRING) return source_file(n->c, k->rule_arg, &k->file);
+  diag_rule_arguments(n->s, k->rule_arg->span, k->rule->name, k->rule->arg);
+  return false;
 }
 
 static bool read_rule(Net *n, Connect *k) {
@@ -67,7 +77,7 @@ static bool read_rule(Net *n, Connect *k) {
     return false;
   }
   k->rule_arg = given ? call->args.at[0] : NULL;
-  return true;
+  return k->rule->rule != RULE_MATRIX || rule_file(n, k);
 }
 
 /* `no self`, `no multiple`: the grammar has no others. */
@@ -128,7 +138,7 @@ bool net_link_weight(Net *n, Scope *scope, Span span, const MPort *port, const A
   Want want = {.has_dim = true,
                .dim = port->arg_dim,
                .who = arena_printf(s->arena, "the weight of port `%s`", name),
-               .allow = weight->op == ASSIGN_DRAW ? ALLOW_DRAW : 0};
+               .allow = (weight->op == ASSIGN_DRAW ? ALLOW_DRAW : 0) | (n->c->pair ? ALLOW_PAIR : 0)};
   *ret = check_expr(n->c, scope, weight->value, &want);
   return *ret != NULL;
 }
@@ -138,7 +148,7 @@ bool net_link_delay(Net *n, Scope *scope, const AstAssign *delay, bool zero_allo
   Want want = {.has_dim = true,
                .dim = dim_time(1),
                .who = "the delay",
-               .allow = ALLOW_DT | (delay->op == ASSIGN_DRAW ? ALLOW_DRAW : 0)};
+               .allow = ALLOW_DT | (delay->op == ASSIGN_DRAW ? ALLOW_DRAW : 0) | (n->c->pair ? ALLOW_PAIR : 0)};
   bool parts = !zero_allowed && net_delay_has_parts(n, delay->value);
   *ret = parts ? net_delay_parts(n, scope, delay->value, &want) : check_expr(n->c, scope, delay->value, &want);
   Known k = net_known(n, *ret);
@@ -207,7 +217,7 @@ static bool rule_fits(Net *n, const Connect *k, const MProjection *p) {
 }
 
 static bool rule_argument(Net *n, Scope *scope, const Connect *k, MExpr **ret) {
-  if (!k->rule_arg) return true;
+  if (!k->rule_arg || k->rule->rule == RULE_MATRIX) return true;
   if (k->rule->rule != RULE_PROBABILITY) {
     *ret = net_count_expr(n, scope, k->rule_arg, k->rule->arg, 0, most_connections);
     return *ret != NULL;
@@ -246,6 +256,7 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   *p = base;
   p->path = net_unique_path(n, path, name_none(label) ? (Span){0, 0} : k->ast->label.span);
   p->index = n->x->projections.n;
+  p->fields = n->c->pair->fields;
   vec_push(s->arena, &n->x->projections, p);
   if (k->label) vec_push(s->arena, &k->label->elements[k->element], p);
   return true;
@@ -264,10 +275,12 @@ bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_
   return true;
 }
 
-static bool connect_element(Net *n, Scope *scope, const Connect *k, Name label) {
+/* All pairs of one element; n->c->pair is set. */
+static bool connect_pairs(Net *n, Scope *scope, const Connect *k, Name label) {
   MProjection base = {.span = k->ast->head.span,
                       .rule = k->rule->rule,
                       .rule_span = k->ast->rule->span,
+                      .file = k->file,
                       .no_self = k->no_self,
                       .no_multiple = k->no_multiple};
   MSliceList sources = {0}, targets = {0};
@@ -287,6 +300,14 @@ static bool connect_element(Net *n, Scope *scope, const Connect *k, Name label) 
       if (!connect_pair(n, scope, k, label, base, port)) return false;
     }
   return true;
+}
+
+static bool connect_element(Net *n, Scope *scope, const Connect *k, Name label) {
+  PairContext pair = {.rule = k->rule->rule};
+  n->c->pair = &pair;
+  bool good = connect_pairs(n, scope, k, label);
+  n->c->pair = NULL;
+  return good;
 }
 
 /* ---- the statement */

@@ -251,6 +251,7 @@ static MExpr *name_value(Checker *c, Scope *scope, const Ast *ast, Name name, co
   if (var) return changing(c, var, ast->span, want);
   bool known;
   value = language_name(c, name, ast->span, want, &known);
+  if (!known) value = pair_value(c, ast, want, &known);
   if (known) return value;
   unknown_name(c, scope, name, ast->span, want->labels);
   return NULL;
@@ -270,6 +271,9 @@ static MExpr *member_value(Checker *c, Scope *scope, const Ast *ast, const Want 
   }
   MVar *var = c->fallback ? component_var(c->fallback, path) : NULL;
   if (var) return changing(c, var, ast->span, want);
+  bool known;
+  MExpr *pair = pair_value(c, ast, want, &known);
+  if (known) return pair;
   const Ast *base = AST_AS(Member, ast)->base;
   Want any = {.allow = want->allow};
   if (base->kind == AST_NAME && !check_expr(c, scope, base, &any)) return NULL;
@@ -509,7 +513,7 @@ static MExpr *value_of_kind(Checker *c, Scope *scope, const Ast *ast, const Want
     case AST_PRIMED: return primed_value(c, scope, ast, want);
     case AST_MEMBER: return member_value(c, scope, ast, want);
     case AST_SUBSCRIPT: return subscript_value(c, scope, ast, want);
-    case AST_CALL: return call_value(c, scope, ast, want);
+    case AST_CALL: return c->pair && want->allow & ALLOW_PAIR && is_table_file(c, ast) ? pair_table(c, ast) : call_value(c, scope, ast, want);
     case AST_WITHIN: return within_value(c, scope, ast, want);
     case AST_UNARY: return unary_value(c, scope, ast, want);
     case AST_BINARY: return binary_value(c, scope, ast, want);

@@ -363,6 +363,7 @@ static bool setting_at(const Setting *st, Scope *scope, MVar *var, const Ast *as
   if (var->domain.labels.n) want.labels = &var->domain;
   if (!st->fallback && var->kind == VAR_STATE) want.allow |= ALLOW_CHANGING;
   if (c->cells || !st->fallback) want.allow |= ALLOW_COLUMN;
+  if (c->pair) want.allow |= ALLOW_PAIR;
   const MComponent *before = c->fallback;
   c->fallback = st->fallback;
   MExpr *value = check_expr(c, scope, ast, &want);

@@ -244,7 +244,9 @@ static void variable_inlined(Inline *in, const MVar *var) {
     if (in->set->at[i].var == var) e = in->set->at[i].value;
   in->map[var->index] = value_inlined(in, e);
   in->failed |= !in->map[var->index];
-  if (in->failed || var->kind != VAR_PARAM || name_none(in->label) || expr_has(in->map[var->index], MX_DRAW)) return;
+  if (in->failed || var->kind != VAR_PARAM || name_none(in->label) || expr_has(in->map[var->index], MX_DRAW) ||
+      expr_has(in->map[var->index], MX_PAIR))
+    return;
   MGlobal *g = param_global(in, var, in->map[var->index]);
   in->map[var->index] = expr_global(in->n->c, g, e->span);
 }

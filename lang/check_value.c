@@ -27,6 +27,7 @@ static Known value_of(const Net *n, const MExpr *e) {
     case MX_PROCESS:
     case MX_SAMPLE:
     case MX_COLUMN:
+    case MX_PAIR:
     case MX_TIME: return unknown;
     case MX_CALL: break;
   }

@@ -160,7 +160,7 @@ void diag_unknown_rule(Session *s, Span span, const char *name, const char *near
   else
     diag_hint(
         s, d,
-        "The rules: all_to_all, one_to_one, indegree(n), outdegree(n), total_number(n), probability(p).");
+        "The rules: all_to_all, one_to_one, indegree(n), outdegree(n), total_number(n), probability(p), matrix(\"w.csv\").");
 }
 
 void diag_rule_arguments(Session *s, Span span, const char *rule, const char *arg) {
@@ -577,4 +577,9 @@ void diag_import_hash(Session *s, Span span, const char *path, const char *found
                                    "`%s` is not the file that was meant: its hash differs", path)
                         : diag_new(s, DIAG_IMPORT_HASH, span, "a sha256 hash has 64 hexadecimal digits");
   diag_hint(s, d, "The hash of the file is %s.", found);
+}
+
+void diag_pair_value(Session *s, Span span, const char *name, const char *with) {
+  Diag *d = diag_new(s, DIAG_PAIR_VALUE, span, "`%s` is not known of these connections", name);
+  diag_hint(s, d, "It is known %s.", with);
 }

@@ -176,6 +176,8 @@ void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_s
 void diag_too_many_connections(Session *s, Span span, double count, const char *source, const char *target,
                                double pairs);
 void diag_too_many_partners(Session *s, Span span, double count, const char *pool, double available);
+/* `entry` where the rule gives none; with: the rule that does. */
+void diag_pair_value(Session *s, Span span, const char *name, const char *with);
 void diag_not_a_probability(Session *s, Span span, double value);
 void diag_source_argument(Session *s, Span span, const char *source, const char *name, const char *nearest,
                           const char *form);

@@ -192,6 +192,7 @@ static bool constant_kind(Constant *k, const MExpr *e, double *ret) {
     case MX_PROCESS:
     case MX_SAMPLE:
     case MX_COLUMN:
+    case MX_PAIR:
     case MX_DT: return false;
   }
   return false;

@@ -41,6 +41,7 @@ typedef enum {
   MX_PROCESS, /* in a drive: Ornstein-Uhlenbeck noise of mean 0, variance 1; args: decay and new noise of a step */
   MX_SAMPLE, /* in a drive: this step's value of a file; arg: its place among the drive's. In a fit: of a recording; arg: the column */
   MX_COLUMN, /* in a setting of a population: each element's own number; column */
+  MX_PAIR,   /* in a connection: a number of each synapse; arg: its place among the projection's fields */
   MX_DT,     /* dt (in delays and rates only) */
   MX_DELAYED /* args[0] as it was args[1] ago; each node has a memory of its own */
 } MExprKind;
@@ -197,26 +198,8 @@ typedef struct {
   Span span;
 } MSlice;
 
-typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, RULE_TOTAL_NUMBER, RULE_PROBABILITY } MRule;
-
-typedef struct {
-  Name path; /* label, or "E -> I.psp", made unique by "#2"; keys the draws */
-  Span span;
-  uint32_t index; /* in the experiment's projections */
-  MSlice source, target;
-  uint32_t port; /* index in target.pop->component->ports */
-  MRule rule;
-  MExpr *rule_arg; /* n or p; NULL for all_to_all, one_to_one */
-  Span rule_span;
-  bool no_self, no_multiple;
-  MExpr *weight; /* draws allowed; NULL: the port takes no argument */
-  MDomain weight_domain;
-  MExpr *delay; /* draws allowed; time */
-  MExpr *cond;  /* over globals; NULL: always */
-} MProjection;
-
-/* A file that a drive reads when the program starts. Spikes: SONATA, or CSV with `t_ms`, `id`. Samples: CSV, or a
- * SONATA report. */
+/* A file that is read when the program starts. Of a drive: spikes: SONATA, or CSV with `t_ms`, `id`; samples: CSV, or a
+ * SONATA report. Of a connection: who is connected, or numbers of the pairs. */
 typedef struct {
   Name path; /* relative to the model's folder, as written */
   bool spikes;
@@ -227,6 +210,38 @@ typedef struct {
   Span span;
 } MData;
 typedef VEC(MData) MDataList;
+
+typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, RULE_TOTAL_NUMBER, RULE_PROBABILITY, RULE_MATRIX } MRule;
+
+/* What a weight or delay may know of its synapse (MX_PAIR). */
+typedef enum {
+  FIELD_EDGE, /* a number of the file of the rule, for each connection */
+  FIELD_TABLE /* a table of its own: a line for each target, a column for each source */
+} MFieldKind;
+typedef struct {
+  MFieldKind kind;
+  MData file; /* EDGE: only `value`, the name of the number */
+  Dim dim;
+} MPairField;
+typedef VEC(MPairField) MPairFieldList;
+
+typedef struct {
+  Name path; /* label, or "E -> I.psp", made unique by "#2"; keys the draws */
+  Span span;
+  uint32_t index; /* in the experiment's projections */
+  MSlice source, target;
+  uint32_t port; /* index in target.pop->component->ports */
+  MRule rule;
+  MExpr *rule_arg; /* n or p; NULL for all_to_all, one_to_one, matrix */
+  MData file;      /* matrix: whose */
+  MPairFieldList fields;
+  Span rule_span;
+  bool no_self, no_multiple;
+  MExpr *weight; /* draws allowed; NULL: the port takes no argument */
+  MDomain weight_domain;
+  MExpr *delay; /* draws allowed; time */
+  MExpr *cond;  /* over globals; NULL: always */
+} MProjection;
 
 typedef enum { DRIVE_POISSON, DRIVE_TIMES, DRIVE_CURRENT, DRIVE_SPIKES } MDriveKind;
 

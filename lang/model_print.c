@@ -123,6 +123,7 @@ static void print_expr(const Print *p, const MExpr *e) {
     case MX_PROCESS: fputs("process", p->out), print_args(p, e, 2); return;
     case MX_SAMPLE: fprintf(p->out, "sample%u", e->arg); return;
     case MX_COLUMN: print_column(p, e->column); return;
+    case MX_PAIR: fprintf(p->out, "pair%u", e->arg); return;
     case MX_DT: fputs("dt", p->out); return;
     case MX_DELAYED:
       fputs("delayed(", p->out);
@@ -257,7 +258,8 @@ static void print_projection(const Print *p, const MProjection *j) {
   static const char *const rules[] = {
       [RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
       [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
-      [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability"};
+      [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability",
+      [RULE_MATRIX] = "matrix"};
   fprintf(p->out, "  connect \"%s\" ", text_of(p, j->path));
   print_slice(p, &j->source);
   fputs(" -> ", p->out);

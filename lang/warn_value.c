@@ -52,6 +52,7 @@ static bool look_kind(Look *k, const MExpr *e, double *ret) {
   case MX_PROCESS:
   case MX_SAMPLE:
   case MX_COLUMN:
+  case MX_PAIR:
   case MX_DELAYED:
   case MX_DT: return false;
   }

@@ -21,6 +21,7 @@ static bool draws_of(const struct rt_proj *p, double *ret_drawn, double *ret_the
     case NSL_TOTAL_NUMBER: *ret_there = (double)p->sn * p->tn - self * (p->sn < p->tn ? p->sn : p->tn); return true;
     case NSL_ALL_TO_ALL:
     case NSL_ONE_TO_ONE:
+    case NSL_MATRIX:
     case NSL_PROBABILITY: break;
   }
   return false;

@@ -12,6 +12,7 @@
 #include "runtime/error.h"
 #include "runtime/events.h"
 #include "runtime/lump.h"
+#include "runtime/pairs.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
 #include "runtime/streams.h"
@@ -22,12 +23,14 @@ enum { CONST_GROUPS = 4, ATTEMPTS = 3, MOST_DELAY = 1 << 20 };
 /* ---- values of synapses */
 
 void rt_synapse_values(const struct rt_sim *s, const struct rt_proj *p, const struct nsl_code *code,
-                       uint32_t source, uint64_t n, double *out) {
+                       uint32_t source, uint64_t n, const double *const *pairs, double *out) {
   void *few[8], **slots = few;
   struct rt_mem mem = {0};
   if (code->n_bindings > 8 && !(slots = rt_alloc(&mem, code->n_bindings, sizeof *slots))) return;
   for (uint32_t i = 0; i < code->n_bindings; i++)
-    slots[i] = code->bindings[i].kind == NSL_SLOT_OUT ? out : NULL;
+    slots[i] = code->bindings[i].kind == NSL_SLOT_OUT      ? (void *)out
+               : code->bindings[i].kind == NSL_SLOT_COLUMN ? (void *)(uintptr_t)pairs[code->bindings[i].index]
+                                                           : NULL;
   struct nsl_env env = {
       .slots = slots, .u = p->u, .key = p->key, .step = source, .count = (int64_t)n, .dt = s->dt};
   if (n) rt_kernel(s, code)(&env);
@@ -79,7 +82,8 @@ static int proj_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_pr
   p->u = s->G + (d->block == NSL_NONE ? 0 : d->block);
   p->port = p->target->port0 + d->port;
   e = proj_values(s, p);
-  return e ? e : rt_rule_prepare(s, p);
+  if (!e) e = rt_rule_prepare(s, p);
+  return e ? e : rt_fields_prepare(s, p);
 }
 
 static int projs_prepare(struct rt_sim *s) {
@@ -372,8 +376,8 @@ int rt_connect(struct rt_sim *s) {
   if (!e) e = groups_alloc(s);
   if (!e) e = kinds_find(s);
   if (!e) e = rt_rules_make(s);
+  if (!e) e = rt_laws_look(s);
   if (e) return e;
-  rt_laws_look(s);
   bool fits = false;
   for (int i = 0; !e && !fits && i < ATTEMPTS; i++) {
     rt_mem_free(&s->build_mem);

@@ -16,9 +16,9 @@ struct rt_build {
 };
 
 uint32_t rt_same(const struct rt_sim *s, uint32_t port);
-/* Weights or delays of synapses 0 .. n of a source; out has room for the next multiple of 64. */
+/* Weights or delays of synapses 0 .. n of a source; pairs: what they are made of by field (pairs.h), NULL: there is none; out has room for the next multiple of 64. */
 void rt_synapse_values(const struct rt_sim *s, const struct rt_proj *p, const struct nsl_code *code,
-                       uint32_t source, uint64_t n, double *out);
+                       uint32_t source, uint64_t n, const double *const *pairs, double *out);
 double rt_weight_clip(const struct rt_proj *p, double w);
 /* Delay in steps; 0 after rt_fail: less than one, or not a number. */
 uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double delay);
@@ -29,7 +29,7 @@ int rt_assemble(struct rt_build *b);
 int rt_survey(struct rt_build *b); /* the same facts of synapses that are not stored */
 /* ---- laws.c, units.c */
 enum { RT_FINE_LAW = 7 }; /* what is rounded is rounded to 2^-RT_FINE_LAW of its law's standard deviation, or finer */
-void rt_laws_look(struct rt_sim *s); /* the size of the weights, which kernel draws delays; p->form tells who is apart */
+int rt_laws_look(struct rt_sim *s); /* the size of the weights, which kernel draws delays; p->form tells who is apart */
 int rt_units_choose(struct rt_sim *s);  /* units of ports, forms of projections */
 /* What reasons.c tells: the unit that int32 sums of a port would have; the least unit in which a weight fits into a form;
  * the form with fewer bits of weight, RT_N_FORMS: none. */

@@ -39,6 +39,8 @@ struct rt_csv_file { /* a whole file of numbers */
   uint64_t n_lines;
 };
 int rt_csv_read(struct rt_sim *s, const struct nsl_data *data, const char *path, struct rt_csv_file *ret);
+/* Without a header: n_names is the number of columns of the first line, and there are no names. */
+int rt_csv_table(struct rt_sim *s, const struct nsl_data *data, const char *path, struct rt_csv_file *ret);
 /* Takes the next field of a line. false: there is none. */
 bool rt_csv_field(char **at, char **ret);
 /* A finite number in row `line`, column `name`; else an error that says which. */

@@ -67,7 +67,7 @@ static uint64_t count(const char *text, char c) {
   return n;
 }
 
-int rt_csv_read(struct rt_sim *s, const struct nsl_data *data, const char *path, struct rt_csv_file *ret) {
+static int lines_read(struct rt_sim *s, const struct nsl_data *data, const char *path, struct rt_csv_file *ret, char **ret_header) {
   *ret = (struct rt_csv_file){0};
   int e = text_read(s, data, path, &ret->text);
   if (e) return e;
@@ -76,20 +76,33 @@ int rt_csv_read(struct rt_sim *s, const struct nsl_data *data, const char *path,
   ret->lines = rt_alloc(&s->build_mem, most, sizeof *ret->lines);
   ret->numbers = rt_alloc(&s->build_mem, most, sizeof *ret->numbers);
   if (!ret->lines || !ret->numbers) return NSL_EMEMORY;
-  char *header = NULL;
   for (char *line = text, *next; line; line = next) {
     next = strchr(line, '\n');
     if (next) *next++ = 0;
     number++;
     while (is_blank(*line)) line++;
     if (!*line || *line == '#') continue;
-    if (!header) {
-      header = line;
+    if (ret_header && !*ret_header) {
+      *ret_header = line;
       continue;
     }
     ret->numbers[ret->n_lines] = number;
     ret->lines[ret->n_lines++] = line;
   }
+  return 0;
+}
+
+int rt_csv_table(struct rt_sim *s, const struct nsl_data *data, const char *path, struct rt_csv_file *ret) {
+  int e = lines_read(s, data, path, ret, NULL);
+  if (!e && !ret->n_lines) e = rt_fail_at(NSL_EINPUT, data->place, "%s is empty; it should hold lines of numbers", data->path);
+  if (!e) ret->n_names = count(ret->lines[0], ',') + 1;
+  return e;
+}
+
+int rt_csv_read(struct rt_sim *s, const struct nsl_data *data, const char *path, struct rt_csv_file *ret) {
+  char *header = NULL;
+  int e = lines_read(s, data, path, ret, &header);
+  if (e) return e;
   if (!header) return rt_fail_at(NSL_EINPUT, data->place, "%s is empty; it should begin with the names of its columns", data->path);
   ret->names = rt_alloc(&s->build_mem, count(header, ',') + 1, sizeof *ret->names);
   if (!ret->names) return NSL_EMEMORY;

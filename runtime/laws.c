@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "runtime/connect.h"
+#include "runtime/synapses.h"
 
 enum { SAMPLE_OWNERS = 16, SAMPLE_EACH = 64, SAMPLE = SAMPLE_OWNERS * SAMPLE_EACH, ROUNDING_F32 = 24 };
 
@@ -50,7 +51,7 @@ static struct law law_of(const struct rt_sim *s, const struct rt_proj *p, const 
   bool is_weight = code == &p->def->weight_code || code == &p->def->weight_f32;
   for (uint32_t i = 0; i < owners; i++) {
     double own[SAMPLE_EACH];
-    rt_synapse_values(s, p, code, p->s0 + (uint32_t)((uint64_t)p->sn * i / owners), SAMPLE_EACH, own);
+    rt_synapse_values(s, p, code, p->s0 + (uint32_t)((uint64_t)p->sn * i / owners), SAMPLE_EACH, NULL, own);
     for (uint32_t k = 0; k < SAMPLE_EACH; k++) {
       double a = fabs(is_weight ? rt_weight_clip(p, own[k]) : own[k]);
       if (isfinite(a)) w[law.n++] = a;
@@ -90,25 +91,53 @@ static double largest_of_all(const struct rt_proj *p, double largest, double typ
   return fmin(bound, declared);
 }
 
-static void weight_look(const struct rt_sim *s, struct rt_proj *p) {
+/* Of weights that are made of numbers of their synapses: some of each row; the largest of a sample is no bound (connect.c). They
+ * are given, so they keep the units of given ones. */
+static int given_look(struct rt_synapses *k, struct rt_proj *p) {
+  double w[SAMPLE];
+  uint32_t n = 0, step = p->edges ? 1 : p->sn / SAMPLE_OWNERS + 1;
+  uint64_t every = (uint64_t)(p->expected / step / SAMPLE) + 1, seen = 0;
+  p->largest = p->typical = p->spread = 0;
+  for (uint32_t i = 0; i < p->sn; i += step) {
+    struct rt_row_of row;
+    int e = rt_synapses_of(k, p, p->s0 + i, &row);
+    if (e) return e;
+    for (uint64_t j = 0; j < row.n; j++, seen++) {
+      double a = fabs(row.weight[j]);
+      if (a > p->largest) p->largest = a;
+      if (seen % every == 0 && n < SAMPLE) w[n++] = a;
+    }
+  }
+  p->typical = typical_of(w, n);
+  return 0;
+}
+
+static int weight_look(struct rt_synapses *k, struct rt_proj *p) {
+  const struct rt_sim *s = k->s;
   p->weight_code = &p->def->weight_code;
   p->weight_single = false;
-  if (p->form == RT_APART) return;
+  if (p->form == RT_APART) return 0;
   p->largest = p->typical = fabs(p->weight);
   p->spread = 0;
-  if (!p->drawn_weight) return;
+  if (!p->drawn_weight) return 0;
+  if (p->def->n_fields) return given_look(k, p);
   struct law law = law_of(s, p, &p->def->weight_code, p->sn < SAMPLE_OWNERS ? p->sn : SAMPLE_OWNERS);
   p->typical = law.typical;
   p->largest = law.n ? largest_of_all(p, law.largest, law.typical) : 0;
   p->spread = law.spread;
   p->weight_single = is_alike(s, p, &p->def->weight_code, &p->def->weight_f32);
+  return 0;
 }
 
-void rt_laws_look(struct rt_sim *s) {
-  for (uint32_t i = 0; i < s->n_projs; i++) {
-    weight_look(s, &s->projs[i]);
+int rt_laws_look(struct rt_sim *s) {
+  struct rt_synapses k = {.s = s};
+  int e = 0;
+  for (uint32_t i = 0; !e && i < s->n_projs; i++) {
     delay_look(s, &s->projs[i]);
+    e = weight_look(&k, &s->projs[i]);
   }
+  rt_synapses_drop(&k);
+  return e;
 }
 
 double rt_weights_typical(const double *weights, uint32_t n) {

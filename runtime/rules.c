@@ -25,6 +25,7 @@
 
 #include "math/math.h"
 #include "runtime/error.h"
+#include "runtime/pairs.h"
 #include "runtime/threads.h"
 
 enum { ORDINAL_COUNT, ORDINAL_TREE, ORDINAL_ORDER }; /* of draws by the rule's key */
@@ -154,6 +155,14 @@ static int different_row(const struct rt_sim *s, const struct rt_proj *p, uint32
   return e;
 }
 
+/* ---- given ones */
+
+static int given_row(const struct rt_proj *p, uint32_t source, uint64_t n, uint32_t **out, size_t *cap) {
+  if (room(out, cap, n)) return NSL_EMEMORY;
+  if (n) memcpy(*out, p->edges->target + p->edges->begin[source - p->s0], n * sizeof **out);
+  return 0;
+}
+
 /* ---- any */
 
 uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source) {
@@ -166,6 +175,7 @@ uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source) {
       return nslm_draw_binomial_u64(p->rule_key, source, 0, ORDINAL_COUNT, eligible(p, source), p->p);
     case NSL_OUTDEGREE: return p->n;
     case NSL_TOTAL_NUMBER: return rt_split_of(&p->rule->counts[0], i, &before);
+    case NSL_MATRIX: return p->edges->begin[i + 1] - p->edges->begin[i];
     case NSL_INDEGREE: break;
   }
   const struct rt_rule *r = p->rule;
@@ -188,6 +198,7 @@ int rt_rule_row(const struct rt_sim *s, const struct rt_proj *p, uint32_t source
   if (rule == NSL_INDEGREE)
     return (p->def->no_multiple ? different_row : indegree_row)(s, p, source, out, cap, ret_n);
   *ret_n = rt_rule_count(p, source);
+  if (p->edges) return given_row(p, source, *ret_n, out, cap);
   if (rule != NSL_ONE_TO_ONE)
     return choose(s, p, source, *ret_n, rule == NSL_ALL_TO_ALL || rule == NSL_PROBABILITY || p->def->no_multiple, out,
                   cap);
@@ -372,6 +383,7 @@ int rt_rule_prepare(struct rt_sim *s, struct rt_proj *p) {
       if ((e = count_read(s, p, "outdegree"))) return e;
       p->expected = sn * (double)p->n;
       return p->sn ? partners_check(p, "outdegree", p->n, p->tn) : 0;
+    case NSL_MATRIX: return rt_matrix_read(s, p);
     case NSL_TOTAL_NUMBER: break;
   }
   if ((e = count_read(s, p, "total_number"))) return e;

@@ -216,6 +216,13 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
 };
 
 struct rt_rule; /* rules.h */
+/* Connections that are given one by one: those of a projection's source k are begin[k] .. begin[k + 1]. */
+struct rt_edges {
+  uint64_t *begin;
+  uint32_t *target; /* elements */
+  uint64_t n;
+  uint32_t most;    /* onto one target */
+};
 struct rt_proj {
   const struct nsl_projection *def;
   uint32_t index;
@@ -244,6 +251,8 @@ struct rt_proj {
   double *u;
   double expected; /* number of synapses, roughly */
   struct rt_rule *rule;
+  struct rt_edges *edges; /* of a rule that gives them; NULL */
+  const double **fields;  /* by field of the projection: its numbers (pairs.h) */
 };
 
 struct rt_event_at { /* a given event */

@@ -8,14 +8,19 @@
 
 #include "runtime/connect.h"
 #include "runtime/error.h"
+#include "runtime/pairs.h"
 
 /* Drawn in float32, a delay bounded by half a step may lie a little below it. */
 static const double stretch_f32 = 1 + 0x1p-22;
 
 /* The delays in `weights`, some of which are no number of steps that is usual, to steps. */
-static int delays_careful(struct rt_synapses *k, const struct rt_proj *p, uint64_t n, double stretch) {
+static int delays_careful(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n, double stretch) {
   k->delays = (struct rt_delays){UINT32_MAX, 0, 0};
   for (uint64_t i = 0; i < n; i++) {
+    if (p->def->n_fields && rt_steps(k->weights[i] * stretch, k->s->dt) < 1)
+      return rt_fail_at(NSL_EMODEL, p->def->place,
+                        "%s: the delay from source %u to target %u is %g ms, less than one step of %g ms; `max(…, dt)` says what is meant",
+                        p->def->path, source - p->s0, k->partners[i] - p->t0, k->weights[i], k->s->dt);
     if (!(k->steps[i] = rt_delay_steps(k->s, p, k->weights[i] * stretch))) return NSL_EMODEL;
     if (k->steps[i] < k->delays.least) k->delays.least = k->steps[i];
     if (k->steps[i] > k->delays.most) k->delays.most = k->steps[i];
@@ -26,14 +31,14 @@ static int delays_careful(struct rt_synapses *k, const struct rt_proj *p, uint64
 static int delays_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
   double stretch = k->s->program->f32 || p->delay_code == &p->def->delay_f32 ? stretch_f32 : 1;
   if (rt_grow(&k->steps, &k->steps_cap, n + 64, sizeof *k->steps)) return NSL_EMEMORY;
-  rt_synapse_values(k->s, p, p->delay_code, source, n, k->weights);
+  rt_synapse_values(k->s, p, p->delay_code, source, n, k->pairs, k->weights);
   k->s->hot.delay_steps(k->weights, n, stretch, k->s->dt, k->steps, &k->delays);
-  return k->delays.bad ? delays_careful(k, p, n, stretch) : 0;
+  return k->delays.bad ? delays_careful(k, p, source, n, stretch) : 0;
 }
 
 static int weights_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
   uint32_t bad;
-  rt_synapse_values(k->s, p, p->weight_code, source, n, k->weights);
+  rt_synapse_values(k->s, p, p->weight_code, source, n, k->pairs, k->weights);
   k->s->hot.weights_clip(k->weights, n, p->lo, p->hi, &bad);
   for (uint64_t i = 0; bad && i < n; i++)
     if (!isfinite(k->weights[i]))
@@ -56,6 +61,7 @@ static int values_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t 
 int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, struct rt_row_of *ret) {
   uint64_t n = 0;
   int e = rt_rule_row(k->s, p, source, &k->partners, &k->partners_cap, &n);
+  if (!e && p->def->n_fields) e = rt_pairs_of(k, p, source, n);
   if (!e) e = values_draw(k, p, source, n);
   *ret = (struct rt_row_of){n, k->partners, p->drawn_delay ? k->steps : NULL, k->delays, p->drawn_weight ? k->weights : NULL};
   return e;
@@ -71,4 +77,6 @@ void rt_synapses_drop(struct rt_synapses *k) {
   rt_drop(&k->partners);
   rt_drop(&k->steps);
   rt_drop(&k->weights);
+  rt_drop(&k->pairs);
+  rt_drop(&k->gathered);
 }

@@ -15,7 +15,9 @@ struct rt_synapses { /* scratch of one thread; all zero but s: empty */
   uint32_t *partners, *steps;
   struct rt_delays delays; /* of the steps */
   double *weights;
-  size_t partners_cap, steps_cap, weights_cap;
+  const double **pairs; /* by field of the projection: of this row */
+  double *gathered;     /* where these are none of its own */
+  size_t partners_cap, steps_cap, weights_cap, pairs_cap, gathered_cap;
 };
 /* One source's synapses of one projection, in the order of their ordinals; valid until the next call. NULL: the
  * same for all, of the projection. */

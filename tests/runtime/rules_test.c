@@ -191,7 +191,7 @@ static void drawn(void) {
       ok(fabs(mean - 87.8) < 0.1 && fabs(sd - 8.78) < 0.1 && least == 1 && fabs(d - 15.42) < 0.1,
          "both drawn, indegree: %.2f +- %.2f", mean, sd);
     double w[256];
-    if (form != 1) rt_synapse_values(&s, &s.projs[0], &s.projs[0].def->weight_code, 0, 200, w);
+    if (form != 1) rt_synapse_values(&s, &s.projs[0], &s.projs[0].def->weight_code, 0, 200, NULL, w);
     if (form == 2) {
       bool found = false;
       double grain = s.projs[0].grain;
@@ -233,8 +233,8 @@ static void singles(void) {
     struct rt_sim s;
     if (sim_build(&s, m, 2)) printf("# %s\n", rt_error());
     double w[128], d[128], most = 0;
-    rt_synapse_values(&s, &s.projs[0], cases[c].weight ? &p->weight_f32 : &p->weight_code, 0, 100, w);
-    rt_synapse_values(&s, &s.projs[0], cases[c].delay ? &p->delay_f32 : &p->delay_code, 0, 100, d);
+    rt_synapse_values(&s, &s.projs[0], cases[c].weight ? &p->weight_f32 : &p->weight_code, 0, 100, NULL, w);
+    rt_synapse_values(&s, &s.projs[0], cases[c].delay ? &p->delay_f32 : &p->delay_code, 0, 100, NULL, d);
     struct rt_synapses k = {.s = &s};
     struct rt_row_of row = {0};
     bool same = !rt_synapses_of(&k, &s.projs[0], 0, &row) && row.n == 100;
