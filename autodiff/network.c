@@ -31,8 +31,12 @@ void ad_net_refuse(AdNet *w, Span span, const char *what, const char *hint) {
 /* ---- what of G depends on the parameters */
 
 static uint32_t param_of_slot(const AdNet *w, uint32_t slot) {
-  for (uint32_t k = 0; k < w->n_params; k++)
-    if (w->f->free.at[k].value == slot) return k;
+  for (uint32_t k = 0; k < w->n_params; k++) {
+    const IrFree *f = &w->f->free.at[k];
+    bool is = f->value == slot;
+    for (uint32_t i = 0; i < f->others.n; i++) is |= f->others.at[i] == slot;
+    if (is) return k;
+  }
   return IR_NONE;
 }
 
@@ -40,7 +44,8 @@ static void setup_depends(AdNet *w) {
   const IrKernel *k = w->f->x->setup;
   uint32_t p = w->n_params;
   bool *of = NEW_ARRAY(w->a, bool, k->ins.n * p + 1);
-  for (uint32_t i = 0; i < p; i++) w->depends[w->f->free.at[i].value * p + i] = true;
+  for (uint32_t slot = 0; slot < w->f->x->n_globals; slot++)
+    if (param_of_slot(w, slot) != IR_NONE) w->depends[slot * p + param_of_slot(w, slot)] = true;
   for (IrVal v = 0; v < k->ins.n; v++) {
     const IrIns *ins = &k->ins.at[v];
     for (int j = 0; j < ir_ops[ins->op].arity; j++)
@@ -228,12 +233,14 @@ static IrVal given(SetupBy *to, uint32_t slot) {
 static void setup_tangents(SetupBy *to) {
   AdNet *w = to->w;
   uint32_t p = w->n_params, n = 0, slots = w->f->x->n_globals;
-  for (uint32_t k = 0; k < p; k++) given(to, w->f->free.at[k].value);
+  for (uint32_t slot = 0; slot < slots; slot++)
+    if (param_of_slot(w, slot) != IR_NONE) given(to, slot);
   IrVal one = alg_num(to->b, 1), **row = NEW_ARRAY(w->a, IrVal *, to->b->k->ins.n + 1), *roots = NEW_ARRAY(w->a, IrVal, slots + 1);
-  for (uint32_t k = 0; k < p; k++) {
-    IrVal at = to->load[w->f->free.at[k].value];
-    row[at] = NEW_ARRAY(w->a, IrVal, p + 1);
-    for (uint32_t i = 0; i < p; i++) row[at][i] = i == k ? one : IR_NONE;
+  for (uint32_t slot = 0; slot < slots; slot++) {
+    uint32_t k = param_of_slot(w, slot);
+    if (k == IR_NONE) continue;
+    IrVal *of = row[to->load[slot]] = NEW_ARRAY(w->a, IrVal, p + 1);
+    for (uint32_t i = 0; i < p; i++) of[i] = i == k ? one : IR_NONE;
   }
   for (uint32_t slot = 0; slot < slots; slot++)
     if (to->value[slot] != IR_NONE && depends(w, slot)) roots[n++] = param_of_slot(w, slot) == IR_NONE ? to->value[slot] : to->load[slot];
@@ -399,11 +406,21 @@ static void measures_make(AdNet *w, IrFit *f) {
   }
 }
 
+/* Of what objectives name themselves. */
+static void named_make(AdNet *w, IrFit *f) {
+  for (uint32_t i = 0; i < f->stages.n; i++)
+    for (uint32_t j = 0; j < f->stages.at[i].named.n; j++)
+      for (uint32_t k = 0; k < w->n_params; k++)
+        vec_push(w->a, &f->stages.at[i].named_by, w->slot[f->stages.at[i].named.at[j] * w->n_params + k]);
+}
+
 /* Whether any measure can feel a parameter at all. */
 static void check_felt(AdNet *w, const IrFit *f) {
   for (uint32_t k = 0; k < w->n_params && !w->failed; k++) {
     bool any = false;
     for (uint32_t i = k; i < f->derivatives.n; i += w->n_params) any |= f->derivatives.at[i] != IR_NONE;
+    for (uint32_t j = 0; j < f->stages.n; j++)
+      for (uint32_t i = k; i < f->stages.at[j].named_by.n; i += w->n_params) any |= f->stages.at[j].named_by.at[i] != IR_NONE;
     if (any) continue;
     diag_free_idle(w->s, f->fit->free.at[k].span, name_str(w->s, f->fit->free.at[k].path), false);
     w->failed = true;
@@ -457,6 +474,7 @@ static void differentiate(Session *s, Arena *out, IrModule *m, IrFit *f) {
   if (!w.failed) projections_make(&w);
   if (!w.failed) drives_make(&w);
   if (!w.failed) measures_make(&w, f);
+  if (!w.failed) named_make(&w, f);
   if (!w.failed) check_felt(&w, f);
   if (w.failed) return;
   follows(&w, f);

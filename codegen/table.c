@@ -469,10 +469,15 @@ static struct nsl_stage stage_of(Table *t, const IrStage *p) {
                           .measures = numbers_of(t, p->measures.at, p->measures.n),
                           .objective = code_of(t, p->objective),
                           .loss = p->loss,
+                          .n_named = p->named.n,
+                          .named = numbers_of(t, p->named.at, p->named.n),
+                          .n_named_by = p->named_by.n,
+                          .named_by = numbers_of(t, p->named_by.at, p->named_by.n),
                           .n_slopes = p->slopes.n,
                           .slopes = numbers_of(t, p->slopes.at, p->slopes.n),
                           .n_bends = p->bends.n,
                           .bends = numbers_of(t, p->bends.at, p->bends.n),
+                          .squares = m->squares.n,
                           .optimizer = (uint32_t)m->by,
                           .starts = m->starts};
   options_of(t, m, &out);
@@ -494,7 +499,7 @@ static struct nsl_fit fit_of(Table *t, IrFit *const *p) {
     const MFree *q = &m->free.at[i];
     free[i] = (struct nsl_free){name_str(t->s, q->path), text_of(t, q->unit), q->unit_scale, place_of(t, q->span),
                                 q->per_sweep, q->per_cell, q->field, q->spread, f->free.at[i].value, f->free.at[i].lo, f->free.at[i].hi, f->free.at[i].mean,
-                                f->free.at[i].sd};
+                                f->free.at[i].sd, f->free.at[i].others.n, numbers_of(t, f->free.at[i].others.at, f->free.at[i].others.n)};
   }
   out.free = free;
   EACH(t, &out, marches, march, f->marches, march_of);

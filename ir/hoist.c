@@ -194,6 +194,7 @@ static void move_fit(const Moves *m, IrFit *f) {
     move(m, &f->free.at[i].mean);
     move(m, &f->free.at[i].sd);
     move(m, &f->free.at[i].lo);
+    for (uint32_t k = 0; k < f->free.at[i].others.n; k++) move(m, &f->free.at[i].others.at[k]);
     move(m, &f->free.at[i].hi);
   }
   for (uint32_t i = 0; i < f->marches.n; i++)
@@ -206,6 +207,7 @@ static void move_fit(const Moves *m, IrFit *f) {
     IrStage *stage = &f->stages.at[i];
     move_globals(m, stage->objective);
     move(m, &stage->loss);
+    for (uint32_t k = 0; k < stage->named.n; k++) move(m, &stage->named.at[k]);
     for (uint32_t k = 0; k < stage->slopes.n; k++) move(m, &stage->slopes.at[k]);
     for (uint32_t k = 0; k < stage->bends.n; k++) move(m, &stage->bends.at[k]);
   }

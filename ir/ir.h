@@ -333,12 +333,16 @@ typedef struct {
   VEC(uint32_t) measures;  /* of a network: of x, its terms */
   IrKernel *objective;     /* setup kernel: measures -> loss, and its derivatives by them */
   uint32_t loss;           /* G slot */
-  VEC(uint32_t) slopes;    /* G slots, for each term of these marches, or each measure, in order */
-  VEC(uint32_t) bends;     /* second derivatives: G slots or IR_NONE (0), rows of the upper triangle */
+  VEC(uint32_t) named;     /* of a network: G slots of what the objective names beside measures and free params can change */
+  VEC(uint32_t) named_by;  /* … by parameter: G slots of `differentiated` with the derivative, or IR_NONE: 0 */
+  VEC(uint32_t) slopes;    /* G slots, for each term of these marches, or each measure, then each that is named, in order */
+  VEC(uint32_t) bends;     /* second derivatives: G slots or IR_NONE (0), rows of the upper triangle; of MStage.squares without
+                              what the roots bend (Gauss-Newton) */
 } IrStage;
 typedef struct {
   uint32_t value, lo, hi;  /* G slots: the declared value; bounds or IR_NONE */
   uint32_t mean, sd;       /* … what is known beforehand, or IR_NONE */
+  VEC(uint32_t) others;    /* of a network: G slots of the same param in further populations */
 } IrFree;
 typedef struct {
   const MFit *fit;

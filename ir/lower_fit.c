@@ -149,6 +149,31 @@ static uint32_t store_new(Setup *to, Setup *st, Name name, IrVal v) {
   return slot;
 }
 
+/* Of a sum of factor * root^2: 2 factor * (d root / d i) * (d root / d k). */
+static IrVal *squares_bends(Setup *to, const MStage *m, const IrVal *atoms, uint32_t n) {
+  Arena *a = to->l->a;
+  IrBuild *b = &to->scope.b;
+  IrVal *roots = NEW_ARRAY(a, IrVal, m->squares.n + 1), *factors = NEW_ARRAY(a, IrVal, m->squares.n + 1);
+  IrVal *bends = NEW_ARRAY(a, IrVal, n * n + 1);
+  for (uint32_t i = 0; i < m->squares.n; i++) {
+    roots[i] = lower_expr(&to->scope, m->squares.at[i].root);
+    factors[i] = m->squares.at[i].factor ? lower_expr(&to->scope, m->squares.at[i].factor) : alg_num(b, 1);
+  }
+  IrTangents t = ir_tangents(b, atoms, n, roots, m->squares.n);
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t k = i; k < n; k++) {
+      IrVal sum = IR_NONE;
+      for (uint32_t j = 0; j < m->squares.n; j++) {
+        IrVal x = ir_tangent(&t, roots[j], i), y = ir_tangent(&t, roots[j], k);
+        if (x == IR_NONE || y == IR_NONE) continue;
+        IrVal bend = alg_mul(b, alg_mul(b, alg_num(b, 2), factors[j]), alg_mul(b, x, y));
+        sum = sum == IR_NONE ? bend : alg_add(b, sum, bend);
+      }
+      bends[i * n + k] = sum;
+    }
+  return bends;
+}
+
 void lower_objective(Setup *st, const MFit *fit, IrStage *stage, const MGlobal *const *terms, uint32_t n) {
   Lower *l = st->l;
   Setup to = {.l = l, .mx = st->mx, .x = st->x, .numbers = st->numbers};
@@ -163,7 +188,9 @@ void lower_objective(Setup *st, const MFit *fit, IrStage *stage, const MGlobal *
   IrTangents t = ir_tangents(b, atoms, n, &loss, 1);
   IrVal *slopes = NEW_ARRAY(l->a, IrVal, n + 1);
   for (uint32_t i = 0; i < n; i++) slopes[i] = ir_tangent(&t, loss, i);
-  IrTangents second = ir_tangents(b, atoms, n, slopes, n);
+  uint32_t n_squares = stage->stage->squares.n;
+  IrVal *bends = n_squares ? squares_bends(&to, stage->stage, atoms, n) : NULL;
+  IrTangents second = bends ? t : ir_tangents(b, atoms, n, slopes, n);
   const IrTangents *failed = t.why ? &t : &second;
   b->span = stage->stage->objective->span;
   if (failed->why)
@@ -176,7 +203,7 @@ void lower_objective(Setup *st, const MFit *fit, IrStage *stage, const MGlobal *
   }
   for (uint32_t i = 0; i < n; i++)
     for (uint32_t k = i; k < n; k++) {
-      IrVal bend = ir_tangent(&second, slopes[i], k);
+      IrVal bend = bends ? bends[i * n + k] : ir_tangent(&second, slopes[i], k);
       uint32_t slot = bend == IR_NONE ? IR_NONE : store_new(&to, st, name_fmt(l->s, "bend%u.%u", i, k), bend);
       vec_push(l->a, &stage->bends, slot);
     }

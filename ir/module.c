@@ -168,6 +168,7 @@ static IrFit *fit_copy(Session *s, const IrModule *in, const IrModule *made, con
   COPY_VEC(out, &copy->derivatives);
   COPY_VEC(out, &copy->follow);
   COPY_VEC(out, &copy->free);
+  for (uint32_t i = 0; i < copy->free.n; i++) COPY_VEC(out, &copy->free.at[i].others);
   COPY_VEC(out, &copy->marches);
   for (uint32_t i = 0; i < copy->marches.n; i++)
     copy->marches.at[i] = march_copy(s, in, made, copy->marches.at[i], out);
@@ -177,6 +178,8 @@ static IrFit *fit_copy(Session *s, const IrModule *in, const IrModule *made, con
     stage->objective = stand_in(s, in, made, stage->objective);
     COPY_VEC(out, &stage->marches);
     COPY_VEC(out, &stage->measures);
+    COPY_VEC(out, &stage->named);
+    COPY_VEC(out, &stage->named_by);
     COPY_VEC(out, &stage->slopes);
     COPY_VEC(out, &stage->bends);
   }

@@ -74,41 +74,72 @@ static bool drawn(const MPopulation *pop, const MVar *var) {
   return var->draw;
 }
 
-/* `E.tau_m`: one value for all cells of a population. */
-static bool free_param(FitContext *f, const Ast *ast, MFree *ret) {
+static MVar *shared_param(FitContext *f, const MPopulation *pop, AstWord member, Span span) {
   Session *s = f->s;
-  MSliceList slices = {0};
-  AstWord member = {0};
-  if (!net_slices(f->n, f->n->scope, ast, &slices, &member)) return false;
-  const MPopulation *pop = slices.at[0].pop;
   MVar *var = component_var(pop->component, member.name);
-  const char *name = name_str(s, member.name);
-  if (slices.n > 1 || slices.at[0].from) {
-    diag_not_supported(s, ast->span, "one free param for several populations, or for a part of one",
-                       "Make it a param of the network, and let the populations set theirs to it.");
-    return false;
+  const char *what = !var ? "no param of that neuron" : var->kind != VAR_PARAM ? "no param" : var->domain.labels.n ? "a choice" : drawn(pop, var) ? "drawn" : NULL;
+  if (!what) return var;
+  diag_free_kind(s, span, name_str(s, member.name), what, false, var ? var->span : pop->component->span);
+  return NULL;
+}
+
+/* One value for all cells of populations. */
+static bool free_of(FitContext *f, const MSliceList *slices, AstWord member, Span span, MFree *ret) {
+  Session *s = f->s;
+  const MPopulation *pop = slices->at[0].pop;
+  MVar *var = shared_param(f, pop, member, span);
+  if (!var) return false;
+  *ret = (MFree){.path = name_fmt(s, "%s.%s", name_str(s, pop->path), name_str(s, member.name)), .var = var, .pop = pop, .dim = var->dim,
+                 .unit = unit_of(f, var->unit, var->dim), .unit_scale = var->unit_scale, .span = span};
+  for (uint32_t i = 0; i < slices->n; i++) {
+    const MSlice *slice = &slices->at[i];
+    if (slice->from || slice->pop->component != pop->component) {
+      diag_not_supported(s, span, slice->from ? "a free param for a part of a population" : "one free param for populations of different neurons",
+                         "Make it a param of the network, and let the populations set theirs to it.");
+      return false;
+    }
+    if (!shared_param(f, slice->pop, member, span)) return false;
+    if (i) vec_push(s->arena, &ret->others, slice->pop);
   }
-  if (!var || var->kind != VAR_PARAM || var->domain.labels.n || drawn(pop, var)) {
-    const char *what = !var ? "no param of that neuron" : var->kind != VAR_PARAM ? "no param" : var->domain.labels.n ? "a choice" : "drawn";
-    diag_free_kind(s, ast->span, name, what, false, var ? var->span : pop->component->span);
-    return false;
-  }
-  *ret = (MFree){.path = name_fmt(s, "%s.%s", name_str(s, pop->path), name), .var = var, .pop = pop, .dim = var->dim,
-                 .unit = unit_of(f, var->unit, var->dim), .unit_scale = var->unit_scale, .span = ast->span};
   return true;
 }
 
-bool fit_free_network(FitContext *f, const AstFreeItem *item, MFree *ret) {
+/* `E.tau_m` */
+static bool free_param(FitContext *f, const Ast *ast, MFree *ret) {
+  MSliceList slices = {0};
+  AstWord member = {0};
+  if (!net_slices(f->n, f->n->scope, ast, &slices, &member)) return false;
+  if (slices.n == 1) return free_of(f, &slices, member, ast->span, ret);
+  const char *name = name_str(f->s, member.name);
+  diag_not_supported(f->s, ast->span, "one free param for several populations, in this form", arena_printf(f->s->arena, "Write `%s of (E, I)`.", name));
+  return false;
+}
+
+/* `tau_m of (E, I)` */
+static bool free_several(FitContext *f, const AstFreeItem *item, MFree *ret) {
+  MSliceList slices = {0};
   const Ast *ast = item->target;
-  if (item->of) {
+  AstWord member = ast->kind == AST_NAME ? AST_AS(NameRef, ast)->name : (AstWord){0};
+  const char *name = name_none(member.name) ? "" : name_str(f->s, member.name);
+  if (strcmp(name, "weight") == 0) {
     diag_not_supported(f->s, item->head.span, "free weights of each synapse",
                        "Make the weights of a connection follow a param of the network, which can be free.");
     return false;
   }
+  if (!*name) {
+    diag_not_supported(f->s, ast->span, "this in front of `of`", "What several populations share is written `tau_m of (E, I)`.");
+    return false;
+  }
+  return net_slices(f->n, f->n->scope, item->of, &slices, NULL) && free_of(f, &slices, member, item->head.span, ret);
+}
+
+bool fit_free_network(FitContext *f, const AstFreeItem *item, MFree *ret) {
+  const Ast *ast = item->target;
   if (!name_none(item->per.name)) {
     diag_not_supported(f->s, item->per.span, "`per` in a fit of a network", "A network has no sweeps.");
     return false;
   }
+  if (item->of) return free_several(f, item, ret);
   if (ast->kind == AST_CALL) {
     diag_not_supported(f->s, ast->span, "free values at the start of a network's cells",
                        "Set them in the population by a param of the network, which can be free.");
@@ -190,27 +221,38 @@ void fit_network_gradient(FitContext *f, const AstAssign *assign, const char *na
   else f->m->carried = is;
 }
 
+/* ---- a sum of squares of measures */
+
+static MExpr *factored(FitContext *f, MExpr *factor, MExpr *by, Builtin how) {
+  MExpr *const args[2] = {factor ? factor : how == B_DIV ? expr_number(f->c, 1, DIM_NONE, by->span) : NULL, by};
+  if (!args[0]) return by;
+  Dim dim = how == B_DIV ? dim_div(args[0]->dim, by->dim) : dim_mul(args[0]->dim, by->dim);
+  return expr_call(f->c, how, by->span, dim, M_REAL, args, 2);
+}
+
+static bool squares_find(FitContext *f, MExpr *e, MExpr *factor) {
+  MExpr *root = fit_square_root(e);
+  if (root) {
+    vec_push(f->s->arena, &f->stage->squares, ((MSquare){root, factor}));
+    return true;
+  }
+  if (e->kind != MX_CALL) return false;
+  if (e->builtin == B_ADD) return squares_find(f, e->args[0], factor) && squares_find(f, e->args[1], factor);
+  if (e->builtin != B_MUL && e->builtin != B_DIV) return false;
+  for (int i = 0; i < (e->builtin == B_MUL ? 2 : 1); i++) {
+    Known k = known_literal(e->args[1 - i]);
+    if (k.known && k.value > 0) return squares_find(f, e->args[i], factored(f, factor, e->args[1 - i], e->builtin));
+  }
+  return false;
+}
+
 void fit_network_derivatives(FitContext *f, bool squares) {
-  const MStage *stage = f->stage;
-  if (squares) diag_not_supported(f->s, stage->by_span, "sums of squares in a fit of a network", "Take `adam` or `lbfgs`, or `cmaes`, which needs no derivatives.");
+  MStage *stage = f->stage;
+  if (squares && stage->objective && !squares_find(f, stage->objective, NULL)) diag_not_squares_of_measures(f->s, stage->objective->span, stage->by_span);
   else if (stage->by != OPTIMIZER_CMAES && !f->m->carried.given) diag_network_surrogate_missing(f->s, stage->by_span, surrogate_form);
 }
 
 /* ---- the objective */
-
-/* A free param that the objective itself names, not the run: its derivative would be left out. */
-static const MFree *names_free(const FitContext *f, const MExpr *e) {
-  if (e->kind == MX_GLOBAL) {
-    for (uint32_t i = 0; i < f->m->free.n; i++)
-      if (f->m->free.at[i].global == e->global) return &f->m->free.at[i];
-    return e->global->value && e->global->index != UINT32_MAX ? names_free(f, e->global->value) : NULL;
-  }
-  for (uint32_t i = 0; i < e->n_args; i++) {
-    const MFree *found = e->args[i] ? names_free(f, e->args[i]) : NULL;
-    if (found) return found;
-  }
-  return NULL;
-}
 
 static void network_objective(FitContext *f, const AstMinimize *ast) {
   Session *s = f->s;
@@ -224,8 +266,6 @@ static void network_objective(FitContext *f, const AstMinimize *ast) {
   if (stage->n_measures == 0) diag_objective_constant(s, ast->value->span);
   else if (!dim_none(e->dim)) diag_objective_dimension(s, ast->value->span, e->dim);
   else if (e->type == M_BOOL || e->labels) arithmetic_operand(f->c, e, "minimize");
-  else if (names_free(f, e))
-    diag_not_supported(s, e->span, "an objective that names a free param itself", "It is made of measures of the run: `rate(E)`, `mean(E.V)`.");
   else stage->objective = e;
 }
 

@@ -175,10 +175,22 @@ static bool free_per(FitContext *f, const AstFreeItem *item, MFree *free) {
   return free->per_sweep || free->per_cell;
 }
 
+static bool of_population(const MFree *free, const MPopulation *pop) {
+  bool any = free->pop == pop;
+  for (uint32_t i = 0; i < free->others.n; i++) any |= free->others.at[i] == pop;
+  return any;
+}
+
+static bool same_population(const MFree *a, const MFree *b) {
+  bool any = of_population(a, b->pop);
+  for (uint32_t i = 0; i < b->others.n; i++) any |= of_population(a, b->others.at[i]);
+  return any;
+}
+
 static bool free_twice(FitContext *f, const MFree *free) {
   for (uint32_t i = 0; i < f->m->free.n; i++) {
     const MFree *before = &f->m->free.at[i];
-    if (before->var != free->var || before->pop != free->pop || before->global != free->global || before->initial != free->initial)
+    if (before->var != free->var || !same_population(before, free) || before->global != free->global || before->initial != free->initial)
       continue;
     diag_free_twice(f->s, free->span, name_str(f->s, free->path), before->span);
     return true;

@@ -58,8 +58,7 @@ static bool same_value(const MExpr *a, const MExpr *b) {
   return true;
 }
 
-/* x of x^2 or x * x; NULL: it has another form. */
-static MExpr *square_root(const MExpr *e) {
+MExpr *fit_square_root(const MExpr *e) {
   if (e->kind != MX_CALL) return NULL;
   if (e->builtin == B_POW) return e->args[1]->kind == MX_NUM && e->args[1]->num == 2 ? e->args[0] : NULL;
   return e->builtin == B_MUL && same_value(e->args[0], e->args[1]) ? e->args[0] : NULL;
@@ -76,7 +75,7 @@ static MExpr *term_mean(FitContext *f, const AstCall *call) {
   term->kind = TERM_MEAN;
   term->value = check_expr(f->c, f->names, arg, &want);
   if (!term->value || !arithmetic_operand(f->c, term->value, "mean")) return NULL;
-  term->root = square_root(term->value);
+  term->root = fit_square_root(term->value);
   return term_add(f, term, call, term->value->dim);
 }
 

@@ -495,6 +495,12 @@ void diag_reset_idle(Session *s, Span span) {
   diag_hint(s, d, "Add `gradient = surrogate(gaussian, width = 1 mV)`, or leave it out.");
 }
 
+void diag_not_squares_of_measures(Session *s, Span span, Span by) {
+  Diag *d = diag_new(s, DIAG_NOT_SQUARES, span, "`lm` needs a sum of squares of measures, and this is something else");
+  diag_note(s, d, by, "the optimizer is chosen here");
+  diag_hint(s, d, "Write it as `(rate(E) - 10 Hz)^2 / (1 Hz)^2 + 0.1 * …^2`, factors being positive numbers, or take another optimizer, such as `lbfgs`.");
+}
+
 void diag_not_squares(Session *s, Span span, const char *optimizer, Span by, bool negative) {
   Diag *d = diag_new(s, DIAG_NOT_SQUARES, span, negative ? "`%s` needs a sum of squares, and a term has a negative factor here"
                                                          : "`%s` needs means of squares, and this is something else", optimizer);

@@ -340,6 +340,7 @@ void diag_surrogate_width(Session *s, Span span);
 void diag_reset_form(Session *s, Span span, const char *nearest);
 void diag_reset_idle(Session *s, Span span);
 /* negative: a term has a factor below 0; else one is no mean of a square. */
+void diag_not_squares_of_measures(Session *s, Span span, Span by); /* in a fit of a network */
 void diag_not_squares(Session *s, Span span, const char *optimizer, Span by, bool negative);
 
 /* ---- warnings (diag_warn.c) */

@@ -59,6 +59,7 @@ void fit_network_body(FitContext *f); /* `run` and `drive`; refuses what belongs
 
 /* ---- check_objective.c */
 void fit_minimize(FitContext *f, const AstMinimize *ast);
+MExpr *fit_square_root(const MExpr *e); /* x of x^2 or x * x; NULL: it has another form */
 /* `after 20 ms`, `during 100 ms..300 ms`: f->from, f->to; false after a message. */
 bool fit_window(FitContext *f, const Ast *after, const Ast *during);
 /* One more term of the stage, as it stands in its objective. */

@@ -387,6 +387,7 @@ typedef struct {
   MVar *var;      /* of the neuron: a param, or */
   bool initial;   /* … a state, whose initial value it is */
   const MPopulation *pop; /* of a network: whose param `var` is, or NULL: */
+  VEC(const MPopulation *) others; /* … that share it */
   MGlobal *global;        /* … a param of the network; else NULL */
   Name unit;
   double unit_scale;
@@ -459,6 +460,9 @@ typedef struct {
   Span span;
 } MOption;
 typedef struct {
+  const MExpr *root, *factor; /* factor: positive, free of measures; NULL: 1 */
+} MSquare;
+typedef struct {
   Name name;         /* empty: the fit's only one */
   MExpr *objective;  /* over globals and terms: a plain number, to be made least */
   VEC(MTerm *) terms;
@@ -467,6 +471,7 @@ typedef struct {
   VEC(MOption) options;
   uint32_t starts;   /* side by side; 0: what the stage before has left (first stage: 1, the declared values) */
   uint32_t first_measure, n_measures; /* of a network: its terms are these measures of the fit's experiment */
+  VEC(MSquare) squares; /* of a network, where the optimizer needs them: the objective is the sum of factor * root^2 */
   Span span, by_span;
 } MStage;
 /* An unknown function as a small network, whose weights are free params of the fit's own copy of the component. */

@@ -427,8 +427,8 @@ free_items: free_item                { ONE($$, $1); }
           ;
 free_item: label_expr domain_opt prior_opt per_opt
              { $$ = MAKE(FREE_ITEM, FreeItem, .target = $1, .domain = $2, .prior = $3, .per = $4); }
-         | label_expr "of" postfix domain_opt per_opt
-             { $$ = MAKE(FREE_ITEM, FreeItem, .target = $1, .of = $3, .domain = $4, .per = $5); }
+         | label_expr "of" postfix domain_opt prior_opt per_opt
+             { $$ = MAKE(FREE_ITEM, FreeItem, .target = $1, .of = $3, .domain = $4, .prior = $5, .per = $6); }
          ;
 prior_opt: %empty   { $$ = NULL; }
          | "~" expr { $$ = $2; }

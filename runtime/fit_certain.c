@@ -40,7 +40,7 @@ static const char *field_in_way(const struct rt_fit *f) {
 }
 
 const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *stage) {
-  if (f->def->network) return "a network's objective is no sum of squares of observations";
+  if (f->def->network) return rt_stage_can(f, stage, RT_CURVATURE) ? NULL : "the objective is no sum of squares";
   for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++)
     if (!rt_stage_term(f, stage, k, NULL, NULL)->square) return "the objective is no sum of squares";
   return rt_stage_can(f, stage, RT_CURVATURE) ? NULL : "the program holds no Gauss-Newton matrix for this stage";
@@ -199,7 +199,7 @@ int rt_fit_certainty(struct rt_fit_end *end) {
   at.l2 = at.dropout = 0;
   *c = (struct rt_certainty){.why_not = field_in_way(f)};
   if (c->why_not) return 0;
-  c->why_not = rt_squares_missing(f, end->last->def);
+  c->why_not = f->def->network ? "a network's objective is no sum of squares of observations" : rt_squares_missing(f, end->last->def);
   c->sd = rt_alloc(&f->s->mem, n + 1, sizeof *c->sd);
   c->correlation = rt_alloc(&f->s->mem, n * n + 1, sizeof *c->correlation);
   if (!c->sd || !c->correlation) return NSL_EMEMORY;

@@ -21,6 +21,10 @@ int rt_network_open(struct rt_fit *f) {
     if (f->s->set[p->slot])
       return rt_fail_at(NSL_EINPUT, def->place, "--set %s: the value of this param follows from those that are free", p->path);
   }
+  for (uint32_t k = 0; k < def->n_free; k++)
+    for (uint32_t i = 0; i < def->free[k].n_others; i++)
+      if (f->s->set[def->free[k].others[i]])
+        return rt_fail_at(NSL_EINPUT, def->free[k].place, "this param is free for several populations at once: set %s", def->free[k].path);
   return rt_space_make(f->s, def, &f->space);
 }
 
@@ -33,28 +37,35 @@ struct runs {
   _Atomic uint32_t next;
 };
 
-static const struct nsl_param *param_of(const struct nsl_experiment *x, uint32_t slot) {
-  for (uint32_t i = 0; i < x->n_params; i++)
-    if (x->params[i].slot == slot) return &x->params[i];
-  return NULL;
+static int setting_add(const struct rt_sim *s, uint32_t slot, double value, struct rt_setting *sets, uint32_t *n) {
+  for (uint32_t i = 0; i < s->x->n_params; i++)
+    if (s->x->params[i].slot == slot) {
+      sets[(*n)++] = (struct rt_setting){s->x->params[i].path, NULL, value};
+      return 0;
+    }
+  return rt_fail(NSL_EINPUT, "what is free is no param of the network");
 }
 
 /* What the user has set, and over it the free params of a place. */
 static int settings_make(const struct rt_fit *f, const double *x, struct rt_mem *mem, struct rt_config *ret) {
   const struct rt_sim *s = f->s;
-  struct rt_setting *sets = rt_alloc(mem, s->x->n_params + f->def->n_free + 1, sizeof *sets);
+  uint64_t most = s->x->n_params;
+  for (uint32_t k = 0; k < f->def->n_free; k++) most += 1 + f->def->free[k].n_others;
+  struct rt_setting *sets = rt_alloc(mem, most + 1, sizeof *sets);
   if (!sets) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->x->n_params; i++) {
     const struct nsl_param *p = &s->x->params[i];
     if (s->set[p->slot]) sets[ret->n_sets++] = (struct rt_setting){p->path, NULL, s->G[p->slot]};
   }
-  for (uint32_t k = 0; k < f->def->n_free; k++) {
-    const struct nsl_param *p = param_of(s->x, f->def->free[k].value);
-    if (!p) return rt_fail(NSL_EINPUT, "%s is no param of the network", f->def->free[k].path);
-    sets[ret->n_sets++] = (struct rt_setting){p->path, NULL, rt_space_in(&f->space, x, k, 0)};
+  int e = 0;
+  for (uint32_t k = 0; !e && k < f->def->n_free; k++) {
+    const struct nsl_free *def = &f->def->free[k];
+    double value = rt_space_in(&f->space, x, k, 0);
+    e = setting_add(s, def->value, value, sets, &ret->n_sets);
+    for (uint32_t i = 0; !e && i < def->n_others; i++) e = setting_add(s, def->others[i], value, sets, &ret->n_sets);
   }
   ret->sets = sets;
-  return 0;
+  return e;
 }
 
 static int sim_run(const struct runs *r, const double *x, struct rt_mem *mem, struct rt_sim *s) {
@@ -76,51 +87,95 @@ static int sim_run(const struct runs *r, const double *x, struct rt_mem *mem, st
   return e;
 }
 
-/* d loss / dx, by the slopes of the objective and the measures' derivatives; false: it is not finite. */
-static bool gradient_make(const struct runs *r, const struct rt_sim *s, const double *G, const double *x, double *ret) {
-  const struct rt_fit *f = r->at->f;
-  const struct nsl_stage *stage = r->at->stage;
-  uint32_t n = f->def->n_free;
+/* ---- the objective. Its atoms: measures, then values known before the run that it names itself */
+
+struct place {
+  const struct runs *r;
+  const struct rt_sim *s; /* has run */
+  const double *x;
+  double *G;              /* of the objective */
+  double *by;             /* [atom][coordinate]: the atom's derivative */
+  double *gradient, *curvature; /* NULL: not wanted */
+  uint32_t n_atoms;
+};
+
+/* By the value of a free parameter. */
+static double atom_by(const struct place *p, uint32_t atom, uint32_t free) {
+  const struct rt_fit *f = p->r->at->f;
+  const struct nsl_stage *stage = p->r->at->stage;
+  uint64_t n = f->def->n_free;
+  if (atom >= stage->n_measures) {
+    uint32_t slot = stage->named_by[(atom - stage->n_measures) * n + free];
+    return slot == NSL_NONE ? 0 : p->s->G[slot];
+  }
+  uint32_t measure = f->def->derivatives[stage->measures[atom] * n + free];
+  return measure == NSL_NONE ? 0 : p->s->G[p->s->x->measures[measure].slot];
+}
+
+static bool gradient_make(const struct place *p) {
+  const struct rt_space *space = &p->r->at->f->space;
   bool finite = true;
-  for (uint32_t i = 0; i < f->space.n; i++) {
-    uint32_t free = f->space.at[i].free;
-    double sum = 0;
-    for (uint32_t k = 0; k < stage->n_measures; k++) {
-      uint32_t measure = f->def->derivatives[(uint64_t)stage->measures[k] * n + free];
-      if (measure != NSL_NONE) sum += G[stage->slopes[k]] * s->G[s->x->measures[measure].slot];
+  for (uint64_t i = 0; i < space->n; i++) {
+    double slope = rt_space_slope(&space->at[i], p->x[i]), sum = 0;
+    for (uint32_t a = 0; a < p->n_atoms; a++) {
+      double d = p->by[(uint64_t)a * space->n + i] = atom_by(p, a, space->at[i].free) * slope;
+      sum += p->G[p->r->at->stage->slopes[a]] * d;
     }
-    ret[i] = sum * rt_space_slope(&f->space.at[i], x[i]);
-    finite &= isfinite(ret[i]) != 0;
+    p->gradient[i] = sum;
+    finite &= isfinite(sum) != 0;
   }
   return finite;
 }
 
-/* The kernel of the objective, on a G of its own in which the run's measures stand. */
+/* Sum over pairs of atoms: second derivative of the objective by them, times their derivatives. */
+static bool curvature_make(const struct place *p) {
+  const struct nsl_stage *stage = p->r->at->stage;
+  uint64_t n = p->r->at->f->space.n, k = 0;
+  bool finite = true;
+  memset(p->curvature, 0, n * n * sizeof *p->curvature);
+  for (uint32_t a = 0; a < p->n_atoms; a++)
+    for (uint32_t b = a; b < p->n_atoms; b++, k++) {
+      if (stage->bends[k] == NSL_NONE) continue;
+      const double *x = p->by + a * n, *y = p->by + b * n, bend = p->G[stage->bends[k]];
+      for (uint64_t i = 0; i < n; i++)
+        for (uint64_t j = 0; j < n; j++) p->curvature[i * n + j] += bend * (a == b ? x[i] * y[j] : x[i] * y[j] + y[i] * x[j]);
+    }
+  for (uint64_t i = 0; i < n * n; i++) finite &= isfinite(p->curvature[i]) != 0;
+  return finite;
+}
+
+/* The kernel of the objective, on a G of its own: that of the run, in which its measures stand. */
 static int objective_run(const struct runs *r, const struct rt_sim *s, struct rt_mem *mem, uint32_t place, double *terms) {
   const struct rt_fit *f = r->at->f;
   const struct nsl_stage *stage = r->at->stage;
-  double *G = rt_alloc(mem, f->s->x->n_globals + 1, sizeof *G);
+  uint64_t n = f->space.n;
+  struct place p = {.r = r, .s = s, .x = r->x + place * n, .n_atoms = stage->n_measures + stage->n_named};
+  p.G = rt_alloc(mem, f->s->x->n_globals + 1, sizeof *p.G);
+  p.by = rt_alloc(mem, p.n_atoms * n + 1, sizeof *p.by);
   void **slots = rt_alloc(mem, stage->objective.n_bindings + 1, sizeof *slots);
-  if (!G || !slots) return NSL_EMEMORY;
-  memcpy(G, f->s->G, f->s->x->n_globals * sizeof *G);
+  if (!p.G || !p.by || !slots) return NSL_EMEMORY;
+  memcpy(p.G, s->G, f->s->x->n_globals * sizeof *p.G);
+  if (r->order >= RT_GRADIENT) p.gradient = r->ret->gradient + place * n;
+  if (r->order >= RT_CURVATURE) p.curvature = r->ret->curvature + place * n * n;
   bool finite = true;
   for (uint32_t k = 0; k < stage->n_measures; k++) {
-    terms[k] = G[f->s->x->measures[stage->measures[k]].slot] = s->G[s->x->measures[stage->measures[k]].slot];
+    terms[k] = s->G[s->x->measures[stage->measures[k]].slot];
     finite &= isfinite(terms[k]) != 0;
   }
-  struct nsl_env env = {.slots = slots, .u = G, .set = f->s->set, .count = 1, .dt = f->s->dt};
+  struct nsl_env env = {.slots = slots, .u = p.G, .set = f->s->set, .count = 1, .dt = f->s->dt};
   rt_kernel(f->s, &stage->objective)(&env);
-  const double *x = r->x + (uint64_t)place * f->space.n;
-  finite &= isfinite(G[stage->loss]) != 0;
-  if (finite && r->order >= RT_GRADIENT) finite = gradient_make(r, s, G, x, r->ret->gradient + (uint64_t)place * f->space.n);
-  r->ret->loss[place] = finite ? G[stage->loss] : INFINITY;
+  finite &= isfinite(p.G[stage->loss]) != 0;
+  if (finite && p.gradient) finite = gradient_make(&p);
+  if (finite && p.curvature) finite = curvature_make(&p);
+  r->ret->loss[place] = finite ? p.G[stage->loss] : INFINITY;
   return 0;
 }
 
 static void l2_add(const struct runs *r, uint32_t place, const double *x, double *term) {
   const struct rt_space *space = &r->at->f->space;
   double *gradient = r->order >= RT_GRADIENT ? r->ret->gradient + (uint64_t)place * space->n : NULL;
-  *term = rt_space_pulls(space, r->at->l2, x, gradient, NULL);
+  double *curvature = r->order >= RT_CURVATURE ? r->ret->curvature + (uint64_t)place * space->n * space->n : NULL;
+  *term = rt_space_pulls(space, r->at->l2, x, gradient, curvature);
   r->ret->loss[place] += r->at->l2 * *term;
 }
 

@@ -121,10 +121,21 @@ static bool same_path(const char *path, const char *text, size_t n) {
   return strcmp(own, path) == 0 || (strlen(own) == bare && strncmp(own, path, bare) == 0);
 }
 
+/* Of a network: the param that has this slot. */
+static const char *slot_path(const struct rt_fit *f, uint32_t slot) {
+  for (uint32_t i = 0; i < f->s->x->n_params; i++)
+    if (f->s->x->params[i].slot == slot) return f->s->x->params[i].path;
+  return "";
+}
+
 static bool is_fitted(const struct rt_fit *f, const char *text, size_t n) {
-  for (uint32_t i = 0; i < f->def->n_free; i++)
-    if (!f->def->free[i].per_sweep && !f->def->free[i].per_cell && same_path(f->def->free[i].path, text, n)) return true;
-  return false;
+  bool any = false;
+  for (uint32_t i = 0; i < f->def->n_free; i++) {
+    const struct nsl_free *free = &f->def->free[i];
+    any |= !free->per_sweep && !free->per_cell && same_path(free->path, text, n);
+    for (uint32_t k = 0; k < free->n_others; k++) any |= same_path(slot_path(f, free->others[k]), text, n);
+  }
+  return any;
 }
 
 /* Statements of the settings that stay, a line each. */
@@ -171,7 +182,9 @@ static void settings_put(const struct rt_fit_end *end, struct rt_page *page) {
       rt_page_put(page, "    # %s: %s%s%s\n", name, value, *how ? ", " : "", how);
       continue;
     }
-    rt_page_put(page, "    %s = %s%s%s\n", f->def->free[c->free].path, value, *how ? "  # " : "", how);
+    const struct nsl_free *free = &f->def->free[c->free];
+    rt_page_put(page, "    %s = %s%s%s\n", free->path, value, *how ? "  # " : "", how);
+    for (uint32_t k = 0; k < free->n_others; k++) rt_page_put(page, "    %s = %s\n", slot_path(f, free->others[k]), value);
   }
 }
 

@@ -29,7 +29,7 @@ const struct nsl_term *rt_stage_term(const struct rt_fit *f, const struct nsl_st
 }
 
 bool rt_stage_can(const struct rt_fit *f, const struct nsl_stage *stage, enum rt_order order) {
-  if (f->def->network) return order == RT_PLAIN || (order == RT_GRADIENT && f->def->has_derivatives);
+  if (f->def->network) return order == RT_PLAIN || (f->def->has_derivatives && (order == RT_GRADIENT || stage->squares));
   for (uint32_t i = 0; i < stage->n_marches; i++)
     if (!f->marches[stage->marches[i]].forms[order]) return false;
   return true;

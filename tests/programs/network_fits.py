@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Fits of networks: parameters found over runs, the same search on any number of threads, the fitted file is a fit; derivatives
-through spikes against differences. With an argument: the example of 1,000 cells."""
+through spikes against differences; sums of squares. With an argument: the example of 1,000 cells."""
+import ctypes
 import json
 import os
 import sys
@@ -103,6 +104,53 @@ def gradients(tap):
         tap.check(r.returncode == 1 and word in r.stderr, f"refused: {' '.join(how)}", r.stderr)
 
 
+SHARED = SMALL.replace("  population E", "  let pull = g * (J - 50 pA)\n  population E", 1).replace("tau_m = tau;  ", "") + """fit squares {
+  network net
+  run 60 ms with dt = 0.1 ms, seed = 3
+  free J in [30 pA, 100 pA], g in [2, 8], tau_m of (E, I) in [5 ms, 30 ms], E.V_th in [-57 mV, -52 mV]
+  minimize OBJECTIVE after 20 ms
+  by lm(steps = 8) from 2 starts with gradient = surrogate(triangle, width = 2 mV, damping = 0.02)
+}
+"""
+SUM = "2 * (rate(E) - 10 Hz)^2 / (10 Hz)^2 + (mean(E.V) + 60 mV)^2 / (1 mV)^2 + 0.3 * (pull / (10 pA))^2 + ((g - 4) / 3)^2"
+
+
+def matrix_of(tap, name, n):
+    """Objective, gradient and Gauss-Newton matrix of a fit's declared values, from the program as a library."""
+    r = call(NSLC, "build", tap.path(name + ".nsl"), "--lib", "-o", tap.path(name + ".so"))
+    if not tap.check(r.returncode == 0, f"{name} as a library", r.stderr):
+        return None
+    with open(tap.path(name + ".h")) as f:
+        program = next(w.rstrip(";") for w in f.read().split() if w.startswith("nsl_") and w.endswith("_program;"))
+    lib, fit = ctypes.CDLL(tap.path(name + ".so")), ctypes.c_void_p()
+    numbers = [(ctypes.c_double * size)() for size in (n, 1, n, n * n)]
+    e = lib.nsl_fit_open(ctypes.byref(ctypes.c_char.in_dll(lib, program)), None, ctypes.byref(fit))
+    e = e or lib.nsl_fit_start(fit, 0, numbers[0]) or lib.nsl_fit_squares(fit, 0, 1, *numbers)
+    lib.nsl_fit_close(fit)
+    return None if e else [list(v) for v in numbers[1:]]
+
+
+def squares(tap):
+    """Objectives that name params, a param of two populations; the matrix of one square is that of its gradient."""
+    model = tap.write("squares.nsl", SHARED.replace("OBJECTIVE", SUM))
+    r, rows = check(tap, model, "--tolerance", "1e-6", "--starts", "0")
+    worst = max((row["deviation"] for row in rows), default=1)
+    tap.check(r.returncode == 0 and len(rows) == 4, f"an objective that names params, a param of two populations: {worst:.1e}", r.stdout[-900:] + r.stderr)
+    results = [fit(tap, model, f"squares{n}", "--threads", str(n)) for n in (1, 3)]
+    courses = [json.dumps(f["stages"][0]["starts"]) if f else i for i, (_, f) in enumerate(results)]
+    tap.check(courses[0] == courses[1] and results[0][1]["objective"] < 0.3, "lm: the same on 1 and 3 threads, near 0", courses[0])
+    with open(os.path.join(tap.path("squares1"), "squares.fitted.nsl")) as f:
+        text = f.read()
+    values = [line.split("=")[1].split("#")[0].strip() for line in text.splitlines() if ".tau_m =" in line]
+    tap.check(len(values) == 2 and values[0] == values[1], "both populations have the fitted value", text)
+    tap.write("one.nsl", SHARED.replace("OBJECTIVE", "3 * (pull * rate(E) / (20 pA * mean(E.V)) - 1 Hz / (1 mV))^2 / (1 Hz / (1 mV))^2"))
+    found = matrix_of(tap, "one", 4)
+    if tap.check(found, "its objective, gradient and matrix"):
+        loss, g, h = found
+        far = max(abs(h[4 * i + k] * 2 * loss[0] / (g[i] * g[k]) - 1) for i in range(4) for k in range(4))
+        tap.check(far < 1e-10, f"the matrix of one square: {far:.1e}", found)
+
+
 def thousand(tap):
     """1,000 cells: derivatives against differences, and rates found by them."""
     model = os.path.join(EXAMPLES, "fits", "brunel_rate.nsl")
@@ -124,6 +172,7 @@ def main():
         tap.done()
     search(tap)
     gradients(tap)
+    squares(tap)
     tap.done()
 
 
