@@ -40,9 +40,16 @@ static uint32_t param_of_slot(const AdNet *w, uint32_t slot) {
   return IR_NONE;
 }
 
+static bool is_fixed(const AdNet *w, uint32_t slot) {
+  bool any = false;
+  for (uint32_t i = 0; i < w->fixed.n; i++) any |= w->fixed.at[i] == slot;
+  return any;
+}
+
 static void setup_depends(AdNet *w) {
   const IrKernel *k = w->f->x->setup;
   uint32_t p = w->n_params;
+  w->depends = NEW_ARRAY(w->a, bool, w->f->x->n_globals * p + 1);
   bool *of = NEW_ARRAY(w->a, bool, k->ins.n * p + 1);
   for (uint32_t slot = 0; slot < w->f->x->n_globals; slot++)
     if (param_of_slot(w, slot) != IR_NONE) w->depends[slot * p + param_of_slot(w, slot)] = true;
@@ -55,7 +62,7 @@ static void setup_depends(AdNet *w) {
     bool free = param_of_slot(w, slot) != IR_NONE;
     for (uint32_t i = 0; i < p; i++) {
       if (ins->op == IR_LOAD) of[v * p + i] |= w->depends[slot * p + i];
-      else if (!free) w->depends[slot * p + i] |= of[v * p + i];
+      else if (!free && !is_fixed(w, slot)) w->depends[slot * p + i] |= of[v * p + i];
     }
   }
 }
@@ -76,7 +83,7 @@ static void check_fixed(AdNet *w) {
   const IrExperiment *x = w->f->x;
   static const char counts[] = "a free param on which the size or the connections of a network depend, where derivatives are asked for";
   static const char times[] = "a free param on which a delay or a time depends, where derivatives are asked for";
-  static const char grid[] = "On the grid of the steps their derivative is 0: use `cmaes`, or let it be.";
+  static const char grid[] = "On the grid of the steps their derivative is 0: use `cmaes`, or let it be. The delay of a connection has one, if it is not drawn.";
   if (x->feeds.n) ad_net_refuse(w, x->feeds.at[0].feed->span, "derivatives of a network with signals or inputs that follow means", NULL);
   if (depends(w, x->dt)) ad_net_refuse(w, w->f->fit->span, times, grid);
   for (uint32_t i = 0; i < x->phases.n; i++)
@@ -457,17 +464,26 @@ static IrExperiment *experiment_again(AdNet *w) {
   return x;
 }
 
+static void delays_interpolate(AdNet *w, IrFit *f) {
+  uint32_t n = f->x->projections.n, some = 0;
+  bool *moves = NEW_ARRAY(w->a, bool, n + 1);
+  for (uint32_t i = 0; i < n; i++) some += moves[i] = depends(w, f->x->projections.at[i].delay);
+  if (!some) return;
+  f->x = ad_net_delays(w, moves);
+  setup_depends(w);
+}
+
 static void differentiate(Session *s, Arena *out, IrModule *m, IrFit *f) {
   uint32_t n = f->free.n;
   AdNet w = {.s = s, .a = out, .m = m, .f = f, .how = &f->fit->carried, .n_params = n, .relaxed = s->relaxed};
   w.n_lanes = n + w.relaxed;
   w.dims = NEW_ARRAY(out, Dim, n + 1);
   for (uint32_t k = 0; k < n; k++) w.dims[k] = f->fit->free.at[k].dim;
-  w.depends = NEW_ARRAY(out, bool, f->x->n_globals * n + 1);
+  setup_depends(&w);
+  delays_interpolate(&w, f);
   w.slot = NEW_ARRAY(out, uint32_t, f->x->n_globals * n + 1);
   for (uint32_t i = 0; i < f->x->n_globals * n; i++) w.slot[i] = IR_NONE;
   w.x = experiment_again(&w);
-  setup_depends(&w);
   check_fixed(&w);
   if (!w.failed) cells_make(&w);
   if (!w.failed) setup_make(&w);

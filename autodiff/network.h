@@ -25,6 +25,7 @@ typedef struct {
   bool relaxed;       /* lane 0: what the smooth step that stands for a spike is more than the spike; lane 1 + k, else k: by parameter k */
   Dim *dims;          /* of the parameters */
   bool *depends;      /* [slot of G][parameter] */
+  VEC(uint32_t) fixed; /* slots of G that follow parameters, but as constants: steps of delays */
   uint32_t *slot;     /* [slot of G][parameter]: where its derivative lies, IR_NONE: 0 */
   AdCell *cells;     /* by class of the experiment, in the order of `of` */
   uint32_t n_cells;
@@ -40,6 +41,10 @@ uint32_t ad_net_uniform(AdNet *w, AdCell *cell, uint32_t uniform, uint32_t param
 uint32_t ad_net_port(AdNet *w, AdCell *cell, uint32_t port, uint32_t param);
 uint32_t ad_net_input(AdNet *w, AdCell *cell, uint32_t input, uint32_t param);
 uint32_t ad_net_carried(AdNet *w, AdCell *cell, uint32_t port, uint32_t lane); /* port: of cell->c */
+
+/* ---- network_delay.c */
+/* The experiment with interpolated arrivals along these projections. */
+IrExperiment *ad_net_delays(AdNet *w, const bool *moves);
 
 /* ---- network_cell.c */
 void ad_net_cell_new(AdNet *w, AdCell *cell, const IrClass *from);

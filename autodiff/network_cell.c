@@ -461,23 +461,16 @@ static IrKernel *out_by(Kern *k, uint32_t param) {
   tangents(k, roots, n);
   IrVal d = k->w->failed ? IR_NONE : ir_tangent(&k->t, roots[0], param);
   if (d == IR_NONE) return NULL;
-  store_at(k, SLOT_OUT, 0, name_z(k->w->s, "out"), k->b->k->ins.at[d].dim, d);
+  Dim dim = k->b->k->ins.at[d].dim;
+  for (uint32_t i = 0; i < k->b->k->slots.n; i++)
+    if (k->b->k->slots.at[i].kind == SLOT_OUT) k->b->k->slots.at[i].dim = dim; /* of the derivative, no longer of the value */
+  store_at(k, SLOT_OUT, 0, name_z(k->w->s, "out"), dim, d);
   return k->b->k;
-}
-
-/* OUT has the dimension of the derivative: its slot is a new one. */
-static void forget_out(Kern *k) {
-  IrKernel *made = k->b->k;
-  uint32_t n = 0;
-  for (uint32_t i = 0; i < made->slots.n; i++)
-    if (made->slots.at[i].kind != SLOT_OUT) n++;
-  if (n + 1 == made->slots.n && made->slots.at[n].kind == SLOT_OUT) made->slots.n = n;
 }
 
 IrKernel *ad_net_recorded(AdNet *w, AdCell *cell, const IrKernel *in, uint32_t param) {
   Kern k;
   copy_new(&k, w, cell, in, ad_net_name(w, name_str(w->s, in->name), param));
-  forget_out(&k);
   return out_by(&k, param);
 }
 
@@ -485,7 +478,6 @@ IrKernel *ad_net_synapse(AdNet *w, const IrKernel *in, uint32_t block, uint32_t 
   Kern k;
   copy_new(&k, w, NULL, in, ad_net_name(w, name_str(w->s, in->name), param));
   k.block = block;
-  forget_out(&k);
   return out_by(&k, param);
 }
 

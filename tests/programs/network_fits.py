@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Fits of networks: parameters found over runs, the same search on any number of threads, the fitted file is a fit; derivatives
-through spikes against differences; sums of squares. With an argument: the example of 1,000 cells."""
+through spikes against differences; sums of squares; delays. With an argument: the example of 1,000 cells."""
 import ctypes
 import json
+import math
 import os
 import sys
 
@@ -130,6 +131,48 @@ def matrix_of(tap, name, n):
     return None if e else [list(v) for v in numbers[1:]]
 
 
+DELAY = """language 1
+network net {
+  param d = 1.53 ms in [0.1 ms, inf)
+  population A : iaf_psc_delta[1]
+  population B : iaf_psc_exp[1] { C = 250 pF;  tau_m = 10 ms;  tau_ex = 2 ms;  E_L = -70 mV;  V = -70 mV }
+  drive A.psp with times([5 ms]) { weight = 100 mV;  delay = 0.1 ms }
+  connect A -> B.exc by all_to_all { WEIGHT;  delay = d }
+}
+fit later {
+  network net
+  run 10 ms with dt = 0.1 ms, seed = 1
+  free d in [0.5 ms, 4 ms]
+  minimize (value(B.V, at = 8 ms) + 75 mV)^2 / (1 mV)^2
+  by lm(steps = 4) with gradient = surrogate(triangle, width = 2 mV)
+}
+"""
+
+
+def delays(tap):
+    """What arrives between two steps against the closed form; derivatives by delays in a recurrent network against differences."""
+    def v(n, w=400.0):  # above -75 mV at 8 ms, of a spike at 5.1 ms whose delay is n steps
+        s = 2.9 - 0.1 * n
+        return 5 + w / 250 * 20 / 8 * (math.exp(-s / 10) - math.exp(-s / 2))
+    tap.write("delay.nsl", DELAY.replace("WEIGHT", "weight = 400 pA"))
+    tap.write("drawn.nsl", DELAY.replace("WEIGHT", "weight ~ 400 pA * uniform(1, 1.000001)"))
+    for name, bound in (("delay", 1e-9), ("drawn", 1e-4)):
+        found = matrix_of(tap, name, 1)
+        mean, slope = 0.7 * v(15) + 0.3 * v(16), (v(16) - v(15)) / 0.1
+        far = max(abs(found[0][0] / mean**2 - 1), abs(found[1][0] / (2 * mean * slope) - 1)) if found else 1
+        tap.check(far < bound, f"a delay of 15.3 steps, {name} file: {far:.1e}", found)
+    net = SHARED.replace("J = 60 pA,", "J = 60 pA, d = 1.53 ms,").replace("delay = 1.5 ms }\n  connect I", "delay = d }\n  connect I").replace(
+        "J;  delay = 1.5 ms }\n  drive", "J;  delay = 2 * d }\n  drive").replace("g in [2, 8],", "g in [2, 8], d in [0.5 ms, 3 ms],")
+    model = tap.write("delays.nsl", net.replace("OBJECTIVE", SUM))
+    r, rows = check(tap, model, "--tolerance", "1e-4", "--starts", "0")
+    by = [row for row in rows if row["parameter"] == "d"]
+    tap.check(r.returncode == 0 and len(by) == 1 and all(row["value"] != 0 for row in by),
+              f"by delays of a recurrent network: {max((row['deviation'] for row in rows), default=1):.1e}", r.stdout[-900:] + r.stderr)
+    results = [fit(tap, model, f"delays{n}", "--threads", str(n)) for n in (1, 2)]
+    courses = [json.dumps(f["stages"][0]["starts"]) if f else i for i, (_, f) in enumerate(results)]
+    tap.check(courses[0] == courses[1], "delays: the same on 1 and 2 threads", results[0][0].stderr)
+
+
 def squares(tap):
     """Objectives that name params, a param of two populations; the matrix of one square is that of its gradient."""
     model = tap.write("squares.nsl", SHARED.replace("OBJECTIVE", SUM))
@@ -173,6 +216,7 @@ def main():
     search(tap)
     gradients(tap)
     squares(tap)
+    delays(tap)
     tap.done()
 
 
