@@ -70,6 +70,42 @@ static void explain_states(Explain *e, const IrClass *c) {
   }
 }
 
+static const char *law_text(Explain *e, const IrClass *c, const IrLaw *law) {
+  const char *sum = "";
+  for (uint32_t i = 0; i < law->members.n; i++) {
+    const IrLawMember *m = &law->members.at[i];
+    const char *sign = m->weight < 0 ? (i ? " - " : "-") : i ? " + " : "";
+    const char *factor = m->weight == 1 || m->weight == -1 ? "" : arena_printf(e->s->arena, "%d * ", m->weight < 0 ? -m->weight : m->weight);
+    sum = arena_printf(e->s->arena, "%s%s%s%s", sum, sign, factor, str(e, c->states.at[m->state].var->name));
+  }
+  return sum;
+}
+
+/* Why the law is kept to the last digit, or how far it is. */
+static const char *law_reason(Explain *e, const IrClass *c, const IrLaw *law) {
+  if (law->used)
+    return arena_printf(e->s->arena, "to the last digit: %s is what the others leave of it", str(e, c->states.at[law->dependent].var->name));
+  if (c->states.at[law->members.at[0].state].var->counts) return "exactly: its members are whole numbers";
+  return "but for the rounding of each step";
+}
+
+static void explain_laws(Explain *e, const IrClass *c) {
+  for (uint32_t i = 0; i < c->laws.n; i++) {
+    const IrLaw *law = &c->laws.at[i];
+    const char *what = law_text(e, c, law), *reason = law_reason(e, c, law);
+    if (e->json) {
+      begin(e, "law");
+      text(e, "class", str(e, c->name));
+      text(e, "constant", what);
+      text(e, "dependent", law->used ? str(e, c->states.at[law->dependent].var->name) : "");
+      text(e, "reason", reason);
+      end(e);
+    } else {
+      fprintf(e->out, "  conserved by the reactions: %s, %s\n", what, reason);
+    }
+  }
+}
+
 static void explain_params(Explain *e, const IrClass *c) {
   for (uint32_t i = 0; i < c->elem_params.n; i++) {
     const char *why = "one value for each element: it is drawn, from a file, or depends on one that is";
@@ -284,6 +320,7 @@ static void explain_class(Explain *e, const IrClass *c) {
     ir_eval(c->derive, &env);
   }
   explain_states(e, c);
+  explain_laws(e, c);
   explain_params(e, c);
   explain_pasts(e, c);
   explain_ports(e, c);

@@ -103,6 +103,7 @@ typedef struct {
   Name method;        /* "exact", "exponential euler", "rk4", "rk45", "euler-maruyama", …, "none" */
   Name reason;        /* for explain */
   bool counter;       /* the compiler's own, "%left.V": steps that are left of the holds on V */
+  bool slow;          /* of a state that reacts: no reaction is faster than some steps, as far as is known when the model is compiled */
   bool stiff;         /* it is known to decay too fast for an explicit method with the dt of the run */
   Name failure;       /* a state of the integrator itself: what has happened if it becomes NaN; else empty */
 } IrState;
@@ -127,6 +128,17 @@ typedef struct {
   Name name;               /* "delayed(x, d)" as written */
   Span span;
 } IrPast;
+/* A conservation law of the reactions: the sum of weight * state never changes but by events. */
+typedef struct {
+  uint32_t state;
+  int32_t weight;
+} IrLawMember;
+typedef struct {
+  VEC(IrLawMember) members;
+  bool positive;      /* no weight is below 0 */
+  uint32_t dependent; /* the member that may follow from the others; IR_NONE: none */
+  bool used;          /* level 2: and does */
+} IrLaw;
 typedef struct {
   Name name;          /* "tau_m", or of the compiler: "%p.V.V" */
   Dim dim;
@@ -148,6 +160,7 @@ typedef struct {
   VEC(MVar *) inputs;          /* SLOT_INPUT indices: inputs that something drives; others are 0 */
   VEC(IrPort) ports;           /* SLOT_PORT indices */
   VEC(IrHold) holds;           /* SLOT_HELD indices */
+  VEC(IrLaw) laws;
   VEC(IrPast) pasts;           /* SLOT_PAST indices, two for each */
   VEC(IrUniform) uniforms;     /* layout of the population's block of globals */
   bool fired;                  /* fits: it spikes where a recording says, by the number that the last of its inputs gives */

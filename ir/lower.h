@@ -125,6 +125,10 @@ void lower_objective(Setup *st, const MFit *fit, IrStage *stage, const MGlobal *
 /* lower_fit_network.c */
 void lower_network_fit(Lower *l, const MFit *fit);
 
+/* conserve.c */
+void lower_laws(Lower *l, Shape *shape); /* of the component's reactions */
+void lower_slow(Shape *shape, const MExperiment *x);
+
 /* lower_past.c */
 void lower_pasts(Lower *l, Shape *shape); /* the delayed values of the component, used or not */
 IrVal lower_past(Scope *sc, const MExpr *e);

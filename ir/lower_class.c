@@ -202,7 +202,8 @@ static bool same_names(const IrClass *a, const IrClass *b) {
       a->n_columns != b->n_columns)
     return false;
   for (uint32_t i = 0; i < a->states.n; i++)
-    if (!name_eq(a->states.at[i].var->name, b->states.at[i].var->name) || a->states.at[i].stiff != b->states.at[i].stiff)
+    if (!name_eq(a->states.at[i].var->name, b->states.at[i].var->name) || a->states.at[i].stiff != b->states.at[i].stiff ||
+        a->states.at[i].slow != b->states.at[i].slow)
       return false;
   for (uint32_t i = 0; i < a->elem_params.n; i++)
     if (!name_eq(a->elem_params.at[i]->name, b->elem_params.at[i]->name)) return false;
@@ -254,6 +255,8 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   lower_pasts(l, shape);
   lower_holds(l, shape);
   find_stiff(shape, x);
+  lower_laws(l, shape);
+  lower_slow(shape, x);
   lower_flow(l, shape);
   lower_ports(l, shape);
   if (comp->spikes.n) lower_spike(l, shape, comp->spikes.at[0]);
@@ -332,6 +335,8 @@ Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given, const MStag
   lower_pasts(l, shape);
   lower_holds(l, shape);
   find_stiff(shape, fit->x);
+  lower_laws(l, shape);
+  lower_slow(shape, fit->x);
   lower_flow(l, shape);
   bool fires = !given && comp->spikes.n && (comp->spikes.at[0]->body.n || fit->own_spikes.gradient || fit->compares_spikes);
   if (shape->c->fired || fires) lower_spike(l, shape, comp->spikes.at[0]);

@@ -41,6 +41,8 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   COPY_VEC(out, &copy->uniforms);
   COPY_VEC(out, &copy->holds);
   for (uint32_t i = 0; i < copy->holds.n; i++) COPY_VEC(out, &copy->holds.at[i].states);
+  COPY_VEC(out, &copy->laws);
+  for (uint32_t i = 0; i < copy->laws.n; i++) COPY_VEC(out, &copy->laws.at[i].members);
   COPY_VEC(out, &copy->pasts);
   for (uint32_t i = 0; i < copy->pasts.n; i++) {
     copy->pasts.at[i].value = stand_in(s, in, made, c->pasts.at[i].value);

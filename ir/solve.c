@@ -91,7 +91,7 @@ void solve_read_flow(Solve *v) {
   IrVal *atoms = NEW_ARRAY(a, IrVal, v->n + 1);
   uint32_t n = 0;
   for (uint32_t i = 0; i < v->n; i++) {
-    v->der[i] = ir_copy_stored(&flow, SLOT_DER, i);
+    v->der[i] = v->follows[i] ? IR_NONE : ir_copy_stored(&flow, SLOT_DER, i);
     if (v->der[i] == IR_NONE) continue;
     v->noise_form[i] = ir_form(&noise, v->der[i]);
     if (v->noise.n && v->noise_form[i]->linear) {
@@ -145,6 +145,7 @@ void solve_integrate(Solve *v) {
   else if (by == SOLVE_TAYLOR) solve_taylor(v, next);
   else if (by != SOLVE_NONE) solve_adaptive(v, by, next);
   for (uint32_t i = 0; i < v->n; i++) v->now[i] = v->form[i] ? solve_add_noise(v, i, next[i]) : next[i];
+  solve_dependents(v, v->now);
 }
 
 /* A handler that only adds: each stored value is state + coefficient * argument. */
@@ -420,17 +421,35 @@ static bool spikes_possible(Solve *v) {
   return false;
 }
 
-static void solve_class(Session *s, Arena *out, IrClass *c) {
+/* The step kernel, as far as methods are chosen. false: once more, without conservation laws. */
+static bool choose_methods(Solve *v) {
+  load_states(v);
+  load_times(v);
+  solve_laws_begin(v);
+  solve_read_flow(v);
+  solve_choose(v);
+  bool apart = v->events, laws = false;
+  for (uint32_t i = 0; i < v->n; i++) apart |= v->method[i] == SOLVE_TAYLOR, laws |= v->follows[i];
+  return !laws || !apart;
+}
+
+static Solve solve_new(Session *s, Arena *out, IrClass *c) {
   Solve v = {.s = s, .c = c, .in = c, .n = c->states.n, .guard = IR_NONE, .soft = IR_NONE};
   v.located = c->test && c->spikes && c->spikes->gradient == SPIKES_LOCATED;
   v.b = (IrBuild){.s = s,
                   .arena = out,
                   .k = ir_kernel(s, out, KERNEL_STEP, name_fmt(s, "step.%s", name_str(s, c->name)))};
   find_each(&v);
-  load_states(&v);
-  load_times(&v);
-  solve_read_flow(&v);
-  solve_choose(&v);
+  return v;
+}
+
+static void solve_class(Session *s, Arena *out, IrClass *c) {
+  Solve v = solve_new(s, out, c);
+  if (!choose_methods(&v) && !v.failed) {
+    v = solve_new(s, out, c);
+    v.lawless = true;
+    choose_methods(&v);
+  }
   if (v.failed || !spikes_possible(&v)) return;
   solve_integrate(&v);
   if (v.failed) return;

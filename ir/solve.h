@@ -61,6 +61,9 @@ typedef struct {
   VEC(SolveSystem) systems;
   double tolerance;        /* of steps of their own length */
   const char *method_text; /* for messages */
+  IrVal *total;            /* by law that is used */
+  bool *follows;           /* by state: from a law */
+  bool lawless;            /* no law is used: solve_laws.c */
   bool *stepped;           /* by state: it belongs to the scheme of solve_adaptive.c, solve_taylor.c or solve_implicit.c */
   bool *exact;             /* by state: stepped, but over a whole dt its exact solution is known */
   bool *runaway, *explosive; /* by state: its slope grows faster than it; exponentially: it may run to infinity in a step */
@@ -74,6 +77,10 @@ typedef struct {
   IrVal rate;              /* of the spike condition that was made last: what must not be below 0, or IR_NONE */
   bool failed; /* a diagnostic was given */
 } Solve;
+
+/* solve_laws.c */
+void solve_laws_begin(Solve *v);              /* totals; v->old */
+void solve_dependents(Solve *v, IrVal *x);    /* in x, states that follow from laws */
 
 /* solve_choose.c */
 void solve_choose(Solve *v);

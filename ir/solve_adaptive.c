@@ -44,8 +44,11 @@ IrVal solve_error_squared(Solve *v, uint32_t i, IrVal error, IrVal x, IrVal y, d
 
 void solve_slopes(Solve *v, const SolveStage *at, IrVal *ret) {
   IrBuild *b = &v->b;
+  IrVal *x = NEW_ARRAY(b->arena, IrVal, v->n + 1);
+  for (uint32_t i = 0; i < v->n; i++) x[i] = at->x[i];
+  solve_dependents(v, x);
   IrCopy flow = ir_copy_of(b, v->in->flow);
-  flow.state = at->x;
+  flow.state = x;
   flow.time = at->time;
   flow.quiet = true;
   ir_copy_run(&flow);

@@ -173,6 +173,39 @@ static void choose_rk4(Solve *v, const uint32_t *group, uint32_t g, Name reason)
   }
 }
 
+/* ---- reactions */
+
+/* A state of the group reacts in a way that no method of fixed steps is known to follow: IR_NONE, or the state. Where each
+ * state alone relaxes to what the others give (a channel that is open or closed), it is a gate. */
+static uint32_t fast_reaction(Solve *v, const uint32_t *group, uint32_t g) {
+  uint32_t found = IR_NONE;
+  bool coupled = false;
+  for (uint32_t i = 0; i < v->n; i++) {
+    if (group[i] != g || !v->in->states.at[i].var->reacts) continue;
+    if (!v->in->states.at[i].slow && found == IR_NONE) found = i;
+    coupled |= !solve_own_form(v, i)->linear;
+    for (uint32_t j = 0; j < v->n; j++)
+      coupled |= j != i && group[j] == g && v->in->states.at[j].var->reacts && solve_depends(v, i, j);
+  }
+  return coupled ? found : IR_NONE;
+}
+
+/* Implicit, if all functions have a derivative. */
+static bool choose_reactions(Solve *v, const uint32_t *group, uint32_t g) {
+  uint32_t fast = fast_reaction(v, group, g);
+  if (fast == IR_NONE) return false;
+  for (uint32_t i = 0; i < v->n; i++)
+    if (group[i] == g && ir_tangents(&v->b, v->old, v->n, &v->der[i], 1).why) return false;
+  bool noise = v->noise.n > 0;
+  Name reason = noise ? name_fmt(v->s, "the reactions of %s may be faster than dt, and white noise has no error that a step could be chosen by",
+                                 state_name(v, fast))
+                      : name_fmt(v->s, "the reactions of %s may be faster than dt: steps of its own within it, tolerance %g", state_name(v, fast),
+                                 v->tolerance);
+  for (uint32_t i = 0; i < v->n; i++)
+    if (group[i] == g) set(v, i, noise ? SOLVE_BACKWARD_EULER : SOLVE_ROSENBROCK, noise ? "backward euler" : "rosenbrock", reason);
+  return true;
+}
+
 static void choose_group(Solve *v, const uint32_t *group, uint32_t g) {
   bool functions = false;
   uint32_t bent = IR_NONE;
@@ -182,6 +215,7 @@ static void choose_group(Solve *v, const uint32_t *group, uint32_t g) {
       if (group[j] == g) set(v, j, SOLVE_RK45, "rk45", adaptive_reason(v, i));
     return;
   }
+  if (choose_reactions(v, group, g)) return;
   for (uint32_t i = 0; i < v->n; i++) {
     if (group[i] != g) continue;
     functions |= ir_traits(&v->b, v->der[i]).transcendental;
@@ -416,7 +450,8 @@ void solve_choose(Solve *v) {
   }
   find_exact(v, why);
   for (uint32_t i = 0; i < v->n; i++)
-    if (!v->form[i]) set(v, i, SOLVE_NONE, "none", name_z(v->s, "no equation: changed by events only"));
+    if (v->follows[i]) set(v, i, SOLVE_NONE, "conservation", name_z(v->s, "what is left of a total that no reaction changes"));
+    else if (!v->form[i]) set(v, i, SOLVE_NONE, "none", name_z(v->s, "no equation: changed by events only"));
   if (!name_none(v->in->method)) {
     choose_asked(v, name_str(v->s, v->in->method), why);
   } else {

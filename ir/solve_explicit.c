@@ -52,6 +52,7 @@ static void stage(Solve *v, IrVal *at, IrVal h, IrVal time, IrVal *ret_slope) {
     state[i] = v->method[i] == SOLVE_RK4 ? at[i] : v->old[i];
     if (v->method[i] == SOLVE_EXACT && h != IR_NONE) state[i] = solve_exact(v, i, h);
   }
+  solve_dependents(v, state);
   IrCopy flow = ir_copy_of(&v->b, v->in->flow);
   flow.state = state;
   flow.time = time;

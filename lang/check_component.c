@@ -444,11 +444,8 @@ static void declare_statement(Comp *k, const Ast *st) {
     case AST_DECL: declare_decl(k, AST_AS(Decl, st)); return;
     case AST_GATE: comp_declare_gate(k, AST_AS(Gate, st)); return;
     case AST_USE: comp_declare_use(k, AST_AS(Use, st)); return;
-    case AST_EQUATION: case AST_RECEIVE:
+    case AST_EQUATION: case AST_RECEIVE: case AST_KINETIC:
     case AST_SPIKE: return;
-    case AST_KINETIC:
-      diag_not_supported(k->s, st->span, "`kinetic`", "Write the equations of the states.");
-      return;
     case AST_STREAM: refuse(k, st, "`stream`"); return;
     case AST_SEND: refuse(k, st, "`send`"); return;
     case AST_ON:
@@ -521,9 +518,11 @@ static void check_body(Comp *k) {
       continue;
     }
     if (st->kind == AST_EQUATION) comp_check_equation(k, AST_AS(Equation, st));
+    if (st->kind == AST_KINETIC) comp_check_kinetic(k, AST_AS(Kinetic, st));
     if (st->kind == AST_RECEIVE) comp_check_receive(k, AST_AS(Receive, st));
     if (st->kind == AST_SPIKE) comp_check_spike(k, AST_AS(Spike, st));
   }
+  comp_link_reactions(k);
   comp_order(k);
 }
 

@@ -161,6 +161,10 @@ void comp_link_derivatives(Comp *k) {
     if (symbol->kind != SYM_VAR || symbol->failed) continue;
     const VarDecl *decl = symbol->context;
     if (!decl->base || decl->base->failed) continue;
+    if (decl->base->var->reacts || decl->base->var->counts) {
+      diag_reaction_equation(k->s, decl->base->var->equation_span, name_str(k->s, decl->base->name), symbol->span);
+      continue;
+    }
     decl->base->var->equation = expr_var(k->c, symbol->var, symbol->span);
     decl->base->var->equation_span =
         symbol->var->equation_span.to ? symbol->var->equation_span : symbol->span;

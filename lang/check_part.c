@@ -269,6 +269,7 @@ static void bind_part(Comp *k, PartUse *u) {
     }
   }
   ports_copy(k, u);
+  comp_copy_reactions(k, u);
 }
 
 void comp_bind_parts(Comp *k) {

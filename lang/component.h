@@ -57,6 +57,11 @@ void comp_link_derivatives(Comp *k); /* after all equations */
 void comp_check_receive(Comp *k, const AstReceive *receive);
 void comp_check_spike(Comp *k, const AstSpike *spike);
 
+/* check_kinetic.c */
+void comp_check_kinetic(Comp *k, const AstKinetic *kinetic);
+void comp_copy_reactions(Comp *k, const PartUse *use); /* a part's, its inputs bound */
+void comp_link_reactions(Comp *k); /* after all equations and reactions: the states' equations */
+
 /* check_synapse.c */
 bool synapse_statement(Comp *k, const Ast *st); /* may it stand in a synapse? false after a message */
 void synapse_weight(Comp *k, const AstItem *item, MVar *var);

@@ -396,4 +396,15 @@ void diag_two_candidates(Session *s, Span span, const char *name, Span first, Sp
 /* `x(0) = …` where x is no state (kind: "a param"), or another time than 0 (kind NULL). */
 void diag_start_of(Session *s, Span span, const char *name, const char *kind, Span decl);
 
+/* ---- reactions (diag_kinetic.c) */
+
+typedef enum { REACTION_SIDE, REACTION_FACTOR, REACTION_RATES_ONE, REACTION_RATES_TWO, REACTION_NOTHING, REACTION_ORDER, REACTION_STATEMENT } ReactionFault;
+void diag_reaction_form(Session *s, Span span, ReactionFault fault);
+/* held: in a part, its input is bound to what does not react. */
+void diag_reaction_state(Session *s, Span span, const char *name, const char *kind, bool held, Span decl);
+void diag_reaction_equation(Session *s, Span span, const char *name, Span equation);
+void diag_reaction_units(Session *s, Span span, const char *name, Dim dim, const char *other, Dim of_other);
+typedef enum { COUNT_UNIT, COUNT_WHOLE, COUNT_MIXED } CountFault;
+void diag_reaction_count(Session *s, Span span, const char *name, CountFault fault, double value, Span decl);
+
 #endif

@@ -98,7 +98,24 @@ struct MVar {
   bool gate;       /* declared by `gate`: starts at its steady state (value holds it) */
   bool varies;     /* changes during a run: states, inputs, lets that depend on them, on time or on noise */
   bool noisy;      /* let: depends on white noise */
+  bool reacts;     /* state: its equation is the sum of the component's reactions */
+  bool counts;     /* state: a whole number that jumps by reactions, without an equation */
 };
+
+/* A reaction of a `kinetic`: what it takes and makes, and how fast it runs. `a <-> b` is two of them. */
+typedef struct {
+  MVar *var;            /* a state; in a part also an input, which is a state of its host */
+  uint32_t taken, made; /* how many of it at a time */
+} MSpecies;
+typedef struct {
+  VEC(MSpecies) species; /* each once */
+  MExpr *constant;       /* the rate as it is written */
+  MExpr *rate;           /* how often it happens: constant * product of state^taken in unit(state)/time; of a jump process
+                            constant * product of state (state - 1) … in 1/time */
+  bool jumps;            /* `kinetic stochastic` */
+  bool reverse;          /* the way back of the reaction before it */
+  Span span;
+} MReaction;
 
 typedef enum { STMT_ASSIGN, STMT_IF, STMT_HOLD } MStmtKind;
 typedef struct MStmt MStmt;
@@ -143,6 +160,7 @@ struct MComponent {
   VEC(MVar *) vars;  /* in order of declaration, parts first where they are used */
   VEC(MVar *) init_order; /* params, then states, then lets they need, in order of dependence (cycles are errors) */
   VEC(MVar *) let_order;  /* lets in order of dependence */
+  VEC(MReaction) reactions; /* of all `kinetic`s, those of parts first */
   VEC(MPort *) ports;
   MVar *weight; /* of a synapse; in it, like an input */
   MExpr *send;  /* of a synapse: what arrives */

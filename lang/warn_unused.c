@@ -52,8 +52,24 @@ static void mark_spikes(const Uses *u, bool *marks) {
   }
 }
 
+/* Reactions read their rates; in a part they change states of its host. only_live: those of live states that jump, whose
+ * equation they are. */
+static void mark_reactions(const Uses *u, bool only_live, bool *marks) {
+  for (uint32_t i = 0; i < u->component->reactions.n; i++) {
+    const MReaction *r = &u->component->reactions.at[i];
+    bool wanted = !only_live;
+    for (uint32_t j = 0; j < r->species.n; j++) {
+      const MVar *var = r->species.at[j].var;
+      wanted |= var->kind == VAR_INPUT || (r->jumps && u->live[var->index]);
+      if (var->kind == VAR_INPUT) marks[var->index] = true;
+    }
+    if (wanted) mark_vars(u, r->rate, marks);
+  }
+}
+
 static void read_all(const Uses *u) {
   const MComponent *c = u->component;
+  mark_reactions(u, false, u->read);
   for (uint32_t i = 0; i < c->vars.n; i++) {
     mark_vars(u, c->vars.at[i]->value, u->read);
     mark_vars(u, c->vars.at[i]->equation, u->read);
@@ -75,6 +91,7 @@ static void live_all(const Uses *u) {
   mark_spikes(u, u->live);
   for (uint32_t before = 0, now = count_live(u); now != before; now = count_live(u)) {
     before = now;
+    mark_reactions(u, true, u->live);
     for (uint32_t i = 0; i < c->vars.n; i++) {
       if (!u->live[i]) continue;
       mark_vars(u, c->vars.at[i]->value, u->live);
