@@ -205,6 +205,12 @@ IrVal ad_add_times(IrBuild *b, IrVal sum, IrVal weight, IrVal adjoint) {
   return sum == IR_NONE ? ir_op2(b, IR_MUL, weight, adjoint) : ir_op3(b, IR_FMA, weight, adjoint, sum);
 }
 
+IrVal ad_where_flows(IrBuild *b, IrVal adjoint, IrVal weight) {
+  double c;
+  if (alg_const(b, weight, &c)) return weight;
+  return alg_select(b, ir_op2(b, IR_NE, adjoint, alg_zero_like(b, adjoint)), weight, alg_zero_like(b, weight));
+}
+
 static bool stored(const IrKernel *k, uint32_t slot) {
   for (IrVal i = 0; i < k->ins.n; i++)
     if (k->ins.at[i].op == IR_STORE && k->ins.at[i].slot == slot) return true;
@@ -230,8 +236,7 @@ static void sum_edges(const Back *w, IrBuild *b, IrVal v, IrVal *adjoint) {
     uint32_t at = w->linear.out[v].at[i], to = w->linear.edges.at[at].to;
     if (w->linear.edges.at[at].gone || adjoint[to] == IR_NONE) continue;
     IrVal weight = w->weight[at];
-    if (w->zeros && w->zeros[to])
-      weight = alg_select(b, ir_op2(b, IR_NE, adjoint[to], alg_zero_like(b, adjoint[to])), weight, alg_zero_like(b, weight));
+    if (w->zeros && w->zeros[to]) weight = ad_where_flows(b, adjoint[to], weight);
     adjoint[v] = ad_add_times(b, adjoint[v], weight, adjoint[to]);
   }
 }
@@ -239,7 +244,7 @@ static void sum_edges(const Back *w, IrBuild *b, IrVal v, IrVal *adjoint) {
 static void through_loop(Back *w, IrBuild *b, const AdLoop *l, IrVal *adjoint) {
   for (IrVal v = l->loop + 1; v < l->body; v++) sum_edges(w, b, v, adjoint);
   AdTurns t = {.b = b, .k = w->plain, .loop = l, .active = w->active, .value = w->value, .adjoint = adjoint, .effort = w->r->effort,
-               .why = w->linear.why, .seen = w->linear.seen};
+               .derived = w->r->derived, .why = w->linear.why, .seen = w->linear.seen};
   ad_turns_back(&t);
   w->linear.why = t.why;
   w->linear.seen = t.seen;

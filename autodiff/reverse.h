@@ -33,6 +33,7 @@ typedef struct {
   const IrVal *value;        /* … its value in b->k: what the body uses, carries' first values, the count */
   IrVal *adjoint;            /* … IR_NONE: 0. Of carries as seen behind the loop; what the loop uses gets its share */
   int effort;
+  bool derived;              /* values are derivatives */
   const char *why;           /* as in AdLinear */
   IrVal seen;
 } AdTurns;
@@ -49,11 +50,13 @@ uint32_t ad_cost(const IrKernel *k, Arena *a);                     /* of a step,
 /* sum + weight * adjoint, x + y; a sum may be IR_NONE. Weights are at hand: a reciprocal is multiplied with. */
 IrVal ad_add_times(IrBuild *b, IrVal sum, IrVal weight, IrVal adjoint);
 IrVal ad_sum(IrBuild *b, IrVal x, IrVal y);
+IrVal ad_where_flows(IrBuild *b, IrVal adjoint, IrVal weight); /* 0 where the adjoint is: never 0 * infinity */
 typedef struct {
   Session *s;
   Arena *arena;
   AdActive active;
   int effort;
+  bool derived; /* the march has derivatives among its states */
   bool quiet; /* an op without a derivative is no error: there are no kernels then */
 } AdReverse;
 /* The three kernels of one march; reports an op without a derivative on an active path. effort: of ad_linear_reduce, or -1: what

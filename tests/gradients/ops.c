@@ -241,6 +241,39 @@ static void test_turns(void) {
   session_free(s);
 }
 
+/* The first turn has a derivative that is infinite: nothing of it is left, as the last one begins anew. */
+static IrKernel *overwriting(Session *s, Arena *a) {
+  IrBuild b = {.s = s, .arena = a, .k = ir_kernel(s, a, KERNEL_MARCH, name_z(s, "overwriting"))};
+  IrVal p = ir_load(&b, ir_slot(&b, SLOT_PARAM, 0, name_z(s, "p"), IR_REAL, DIM_NONE)), one = ir_const(&b, 1, DIM_NONE);
+  IrVal nothing = ir_op2(&b, IR_SUB, p, p), square = ir_op2(&b, IR_MUL, p, p), zero = ir_const(&b, 0, DIM_NONE);
+  ir_loop(&b, 400, ir_op2(&b, IR_GT, p, zero));
+  IrVal x = ir_carry(&b, nothing), n = ir_carry(&b, zero);
+  IrVal root = ir_op1(&b, IR_SQRT, ir_op2(&b, IR_MUL, x, p)), more = ir_op2(&b, IR_ADD, n, one);
+  ir_next(&b, x, ir_op3(&b, IR_SELECT, ir_op2(&b, IR_GE, more, ir_const(&b, 3, DIM_NONE)), square, root));
+  ir_next(&b, n, more);
+  ir_again(&b, ir_op2(&b, IR_LT, more, ir_const(&b, 3, DIM_NONE)));
+  uint32_t sum = ir_slot(&b, SLOT_STATE, 0, name_z(s, "sum"), IR_REAL, DIM_NONE);
+  ir_store(&b, sum, ir_op2(&b, IR_ADD, ir_load(&b, sum), x));
+  return b.k;
+}
+
+static void test_overwritten(void) {
+  Session *s = session_new();
+  bool good = true, second = true;
+  for (int effort = 0; effort < AD_EFFORTS; effort++) {
+    Marches m;
+    good &= marches_of(s, s->arena, nothing(s, s->arena), overwriting(s, s->arena), effort, &m);
+    Run r = run_new(s->arena, 1, true, POINTS, 1, 1);
+    run_reverse(&r, &m);
+    for (int64_t e = 0; e < POINTS; e++) good &= run_adjoint(&r, 1, e) == 2 * run_param(&r, 0, e) * run_weight(0);
+    run_hessian(&r, &m);
+    for (int64_t e = 0; e < POINTS; e++) second &= run_adjoint(&r, 2, e) == 2 * run_param(&r, 1, e) * run_weight(0);
+  }
+  tap_ok(good, "turns that a later one overwrites may have infinite derivatives");
+  tap_ok(second, "second ones as well");
+  session_free(s);
+}
+
 int main(void) {
   for (IrOp op = (IrOp)0; op < IR_OPS; op++) {
     if (!(ir_ops[op].flags & IRF_PURE) || !domains[op].n || ir_ops[op].type == IRT_COMPARE) continue;
@@ -249,5 +282,6 @@ int main(void) {
   }
   test_choice();
   test_turns();
+  test_overwritten();
   return tap_done();
 }
