@@ -13,6 +13,8 @@ extern const uint32_t ad_n_passes;
 /* Runs the passes of autodiff/passes.def on a module of level 2 that has fits; any other it gives back as it is. after: stops
  * behind that pass; NULL, or a pass of ir/: runs all. */
 IrModule *ad_pipeline(Session *s, IrModule *m, const char *after);
+/* What the pipeline does to derivatives that forward mode has made: the passes between it and reverse mode, on these kernels alone. */
+IrModule *ad_finish(Session *s, Arena *a, IrModule *m);
 
 /* Behind ir_explain: what was chosen for the fits of the module, and why. */
 void ad_explain(Session *s, const IrModule *m, FILE *out, bool json);

@@ -17,15 +17,12 @@
 #include "ir/pass.h"
 #include "lang/session.h"
 
-/* As the other derivatives are in the pipeline. */
-static void clean(Session *s, Arena *a, IrMarchForm *form) {
-  static IrModule *(*const passes[])(const IrModule *, Arena *, Session *) = {
-      ir_pass_fold, ad_pass_reciprocals, ir_pass_cse, ir_pass_dce, ad_pass_contract, ir_pass_dce};
+static void finish(Session *s, Arena *a, IrMarchForm *form) {
   IrModule *m = NEW(a, IrModule);
   m->level = 2;
   ir_module_add(m, a, form->begin);
   ir_module_add(m, a, form->march);
-  for (size_t i = 0; i < COUNT_OF(passes); i++) m = passes[i](m, a, s);
+  m = ad_finish(s, a, m);
   form->begin = m->kernels.at[0];
   form->march = m->kernels.at[1];
 }
@@ -37,7 +34,7 @@ void ad_hessian(AdForward *f, IrMarch *m, const bool *sums, int effort) {
   f->quiet = true;
   IrMarchForm tangent = ad_direction(f, &way, false);
   if (!tangent.march) return;
-  clean(f->s, f->arena, &tangent);
+  finish(f->s, f->arena, &tangent);
   bool *slopes = NEW_ARRAY(f->arena, bool, tangent.n_states + 1);
   for (uint32_t i = 0; i < m->plain.n_states; i++) slopes[m->plain.n_states + i] = sums[i];
   AdReverse r = {.s = f->s, .arena = f->arena, .effort = effort, .derived = true, .quiet = true};

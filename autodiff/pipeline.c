@@ -16,3 +16,12 @@ IrModule *ad_pipeline(Session *s, IrModule *m, const char *after) {
     if (strcmp(after, ir_passes[i].name) == 0) return m;
   return m->fits.n ? ir_run_passes(s, m, ad_passes, ad_n_passes, after) : m;
 }
+
+IrModule *ad_finish(Session *s, Arena *a, IrModule *m) {
+  bool behind = false;
+  for (uint32_t i = 0; i < ad_n_passes && ad_passes[i].run != ad_pass_reverse; i++) {
+    if (behind) m = ad_passes[i].run(m, a, s);
+    behind |= ad_passes[i].run == ad_pass_forward;
+  }
+  return m;
+}

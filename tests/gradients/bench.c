@@ -179,16 +179,11 @@ static IrKernel *tidy(Session *s, Arena *a, const IrKernel *k) {
   return random_pass(s, a, k, "dce");
 }
 
-/* What the pipeline of fits does to a derivative. */
 static IrKernel *finished(Session *s, Arena *a, const IrKernel *k) {
-  static const char *const passes[] = {"march.fold", "reciprocals", "forward.cse", "forward.sweep", "contract", "forward.dce"};
   IrModule *m = NEW(a, IrModule);
   m->level = 2;
   ir_module_add(m, a, ir_kernel_copy(k, a));
-  for (uint32_t i = 0; i < COUNT_OF(passes); i++)
-    for (uint32_t j = 0; j < ad_n_passes; j++)
-      if (strcmp(ad_passes[j].name, passes[i]) == 0) m = ad_passes[j].run(m, a, s);
-  return m->kernels.at[0];
+  return ad_finish(s, a, m)->kernels.at[0];
 }
 
 int main(int argc, char **argv) {
