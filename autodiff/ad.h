@@ -28,8 +28,20 @@ typedef struct {
   IrVal spike, when;      /* the neuron's in this step, as a number; the share of the step before it */
   IrVal recorded, weight; /* number of recorded ones; whether the step counts */
 } AdSpike;
-/* What the term's sum grows by in this step; stores what it carries from step to step. */
+/* The squared difference so far, of van Rossum by what the sum grows in this step; stores what it carries from step to step. */
 IrVal ad_feature(IrBuild *b, IrMarch *m, const MTerm *t, const AdSpike *is);
+
+/* ---- traces.c: features of the course of a value */
+typedef struct {
+  IrVal v;                        /* the value now; IR_NONE: there is no such course */
+  IrVal p, q, p_before, q_before; /* IR_NONE: not made yet, as below */
+  IrVal n, height;                /* rises of p and q so far */
+} AdCourse;
+typedef struct {
+  AdCourse model, given;
+  IrVal weight; /* whether the step counts */
+} AdCourses;    /* of all terms that are alike */
+IrVal ad_trace_feature(IrBuild *b, IrMarch *m, const MTerm *t, AdCourses *c); /* as ad_feature */
 
 /* ---- choose.c: what the stages of a fit ask of a march */
 typedef struct {

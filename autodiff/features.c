@@ -1,7 +1,6 @@
 /* Terms that compare the neuron's own spikes with recorded ones (lang/features.def): numbers that a march carries, of the model
- * and in the same way of the recording, and what their squared difference grows by in a step, so that the sum over all steps is that
- * at the end. A step's spike is a number s, 0 or 1 (with a surrogate it has a derivative), after the share u of the step; recorded
- * ones are taken to stand in the middle of theirs.
+ * and in the same way of the recording, and the square of their difference so far. A step's spike is a number s, 0 or 1 (with a
+ * surrogate it has a derivative), after the share u of the step; recorded ones are taken to stand in the middle of theirs.
  *
  * van Rossum: D is the difference of the filtered trains. Between spikes D' = -D / tau, so the integral of D^2 over the step is
  * tau / 2 (D^2 at its begin - D^2 at its end + the jumps of D^2 at spikes), exactly: it is smooth in the time of a spike. */
@@ -25,11 +24,6 @@ static IrVal minus(Feature *w, IrVal x, IrVal y) { return ir_op2(w->b, IR_SUB, x
 static IrVal times(Feature *w, IrVal x, IrVal y) { return ir_op2(w->b, IR_MUL, x, y); }
 static IrVal plus(Feature *w, IrVal x, IrVal y) { return ir_op2(w->b, IR_ADD, x, y); }
 static IrVal square(Feature *w, IrVal x) { return times(w, x, x); }
-
-/* The growth of (x - y)^2 from its value before. */
-static IrVal growth(Feature *w, IrVal x, IrVal y, IrVal x_before, IrVal y_before) {
-  return minus(w, square(w, minus(w, x, y)), square(w, minus(w, x_before, y_before)));
-}
 
 /* ---- van Rossum */
 
@@ -58,22 +52,20 @@ typedef struct {
   const char *name;
 } Train;
 
-static IrVal count_of(Feature *w, const Train *of, IrVal *ret_before) {
+static IrVal count_of(Feature *w, const Train *of) {
   uint32_t slot;
-  *ret_before = carried(w, of->name, DIM_NONE, &slot);
-  IrVal now = ir_op3(w->b, IR_FMA, w->is->weight, of->spike, *ret_before);
+  IrVal before = carried(w, of->name, DIM_NONE, &slot), now = ir_op3(w->b, IR_FMA, w->is->weight, of->spike, before);
   ir_store(w->b, slot, now);
   return now;
 }
 
 /* f: there was a spike; the time goes on until then. */
-static IrVal latency_of(Feature *w, const Train *of, IrVal *ret_before) {
+static IrVal latency_of(Feature *w, const Train *of) {
   static const Dim time = {{[DIM_TIME] = DIM_ONE}};
   uint32_t slot, had_slot;
   IrVal had = carried(w, "%had", DIM_NONE, &had_slot), waits = minus(w, w->one, had);
-  *ret_before = carried(w, of->name, time, &slot);
-  IrVal share = minus(w, w->one, times(w, of->spike, minus(w, w->one, of->when)));
-  IrVal part = times(w, times(w, w->is->weight, w->dt), times(w, waits, share)), now = plus(w, *ret_before, part);
+  IrVal before = carried(w, of->name, time, &slot), share = minus(w, w->one, times(w, of->spike, minus(w, w->one, of->when)));
+  IrVal part = times(w, times(w, w->is->weight, w->dt), times(w, waits, share)), now = plus(w, before, part);
   ir_store(w->b, slot, now);
   ir_store(w->b, had_slot, ir_op3(w->b, IR_FMA, times(w, w->is->weight, waits), of->spike, had));
   return now;
@@ -87,40 +79,52 @@ static IrVal counts(Feature *w, const Train *of) {
   return ir_op2(w->b, IR_GT, times(w, w->is->weight, of->spike), w->half);
 }
 
-static IrVal last_of(Feature *w, const Train *of, IrVal *ret_before) {
+static IrVal last_of(Feature *w, const Train *of) {
   static const Dim time = {{[DIM_TIME] = DIM_ONE}};
   uint32_t slot;
-  *ret_before = carried(w, of->name, time, &slot);
-  IrVal now = ir_op3(w->b, IR_SELECT, counts(w, of), time_of(w, of), *ret_before);
+  IrVal before = carried(w, of->name, time, &slot), now = ir_op3(w->b, IR_SELECT, counts(w, of), time_of(w, of), before);
   ir_store(w->b, slot, now);
   return now;
 }
 
-/* (n - 1) / (last - first) */
-static IrVal rate_at(Feature *w, IrVal n, IrVal first, IrVal last) {
+/* x / y where there are more than `least` spikes, else 0 */
+static IrVal above(Feature *w, IrVal n, double least, IrVal x, IrVal y) {
   IrBuild *b = w->b;
-  IrVal some = ir_op2(b, IR_GT, n, alg_num(b, 1.5));
-  IrVal over = ir_op3(b, IR_SELECT, some, minus(w, last, first), w->dt);
-  IrVal r = ir_op2(b, IR_DIV, minus(w, n, w->one), over);
-  return ir_op3(b, IR_SELECT, some, r, alg_zero_like(b, r));
+  IrVal some = ir_op2(b, IR_GT, n, alg_num(b, least + 0.5));
+  IrVal ratio = ir_op2(b, IR_DIV, x, ir_op3(b, IR_SELECT, some, y, ir_const(b, 1, b->k->ins.at[y].dim)));
+  return ir_op3(b, IR_SELECT, some, ratio, alg_zero_like(b, ratio));
 }
 
-static IrVal rate_of(Feature *w, const Train *of, IrVal *ret_before) {
+/* (n - 1) / (last - first) */
+static IrVal rate_of(Feature *w, const Train *of) {
   static const Dim time = {{[DIM_TIME] = DIM_ONE}};
   uint32_t slot;
-  IrVal n_before, last_before, first_before = carried(w, "%first", time, &slot);
-  IrVal n = count_of(w, of, &n_before), last = last_of(w, of, &last_before);
-  IrVal begins = ir_op2(w->b, IR_AND, counts(w, of), ir_op2(w->b, IR_LT, n_before, w->half));
-  IrVal first = ir_op3(w->b, IR_SELECT, begins, last, first_before);
+  IrVal before = carried(w, "%first", time, &slot), n = count_of(w, of), last = last_of(w, of);
+  IrVal begins = ir_op2(w->b, IR_AND, counts(w, of), ir_op2(w->b, IR_LT, n, alg_num(w->b, 1.5)));
+  IrVal first = ir_op3(w->b, IR_SELECT, begins, last, before);
   ir_store(w->b, slot, first);
-  *ret_before = rate_at(w, n_before, first_before, last_before);
-  return rate_at(w, n, first, last);
+  return above(w, n, 1, minus(w, n, w->one), minus(w, last, first));
 }
 
-static IrVal both(Feature *w, IrVal (*of)(Feature *, const Train *, IrVal *)) {
+/* Of neighbouring intervals a, b behind one another: the mean of (b - a) / (b + a), where b ends now. */
+static IrVal adaptation_of(Feature *w, const Train *of) {
+  static const Dim time = {{[DIM_TIME] = DIM_ONE}};
+  IrBuild *b = w->b;
+  uint32_t one_slot, two_slot, sum_slot;
+  IrVal one = carried(w, "%one.ago", time, &one_slot), two = carried(w, "%two.ago", time, &two_slot);
+  IrVal before = carried(w, "%differences", DIM_NONE, &sum_slot), n = count_of(w, of), spikes = counts(w, of), now = time_of(w, of);
+  IrVal change = minus(w, minus(w, now, one), minus(w, one, two)), share = above(w, n, 2, change, minus(w, now, two));
+  IrVal sum = plus(w, before, ir_op3(b, IR_SELECT, spikes, share, w->zero));
+  ir_store(b, sum_slot, sum);
+  ir_store(b, two_slot, ir_op3(b, IR_SELECT, spikes, one, two));
+  ir_store(b, one_slot, ir_op3(b, IR_SELECT, spikes, now, one));
+  return above(w, n, 2, sum, minus(w, n, alg_num(b, 2)));
+}
+
+static IrVal both(Feature *w, IrVal (*of)(Feature *, const Train *)) {
   Train model = {w->is->spike, w->is->when, "%model"}, given = {w->is->recorded, w->half, "%recorded"};
-  IrVal x_before, y_before, x = of(w, &model, &x_before), y = of(w, &given, &y_before);
-  return growth(w, x, y, x_before, y_before);
+  IrVal x = of(w, &model), y = of(w, &given);
+  return square(w, minus(w, x, y));
 }
 
 IrVal ad_feature(IrBuild *b, IrMarch *m, const MTerm *t, const AdSpike *is) {
@@ -131,6 +135,11 @@ IrVal ad_feature(IrBuild *b, IrMarch *m, const MTerm *t, const AdSpike *is) {
     case FEATURE_RATE: return both(&w, rate_of);
     case FEATURE_LATENCY: return both(&w, latency_of);
     case FEATURE_LAST: return both(&w, last_of);
+    case FEATURE_ADAPTATION: return both(&w, adaptation_of);
+    case FEATURE_PEAKS: /* of courses: traces.c */
+    case FEATURE_AMPLITUDE:
+    case FEATURE_WIDTH:
+    case FEATURE_AHP:
     case FEATURES: break;
   }
   return w.zero;

@@ -30,6 +30,7 @@ typedef struct {
   uint32_t drawn;   /* where the slots of what is drawn begin: in terms behind the columns */
   IrVal rate;       /* of spikes, before their handler; IR_NONE: has none */
   const IrCopy *step;
+  AdCourses *courses; /* by term: the first of those that are alike */
 } March;
 
 static uint32_t sample_of(March *w, IrSampleKind kind, uint32_t column, uint32_t term) {
@@ -244,12 +245,39 @@ static void loglik(March *w, uint32_t term) {
   add_up(w, term, or_failed(w, value), IR_NONE);
 }
 
+static void set_sum(March *w, uint32_t term, IrVal value) {
+  uint32_t slot;
+  w->m->terms.at[term].sum = state_new(w, "%sum", w->b.k->ins.at[value].dim, &slot);
+  ir_store(&w->b, slot, value);
+}
+
+static void course(March *w, uint32_t term) {
+  const IrTerm *t = &w->m->terms.at[term];
+  uint32_t first = 0;
+  while (w->m->terms.at[first].term != (t->term->like ? t->term->like : t->term)) first++;
+  AdCourses *c = &w->courses[first];
+  IrVal weight = sample(w, SAMPLE_WEIGHT, IR_NONE, term); /* that of the first, which the runtime makes for each term */
+  if (first == term) {
+    static const AdCourse none = {IR_NONE, IR_NONE, IR_NONE, IR_NONE, IR_NONE, IR_NONE, IR_NONE};
+    *c = (AdCourses){none, none, weight};
+    c->model.v = term_value(w, t->value, w->now, IR_NONE);
+    if (t->given) c->given.v = term_value(w, t->given, w->now, IR_NONE);
+  }
+  set_sum(w, term, or_failed(w, ad_trace_feature(&w->b, w->m, t->term, c)));
+}
+
 static void feature(March *w, uint32_t term) {
   const MTerm *t = w->m->terms.at[term].term;
+  if (term_is_course(t)) {
+    course(w, term);
+    return;
+  }
   AdSpike is = {.spike = ir_copy_stored(w->step, SLOT_OUT, IR_OUT_SPIKE), .when = ir_copy_stored(w->step, SLOT_OUT, IR_OUT_WHEN)};
   is.recorded = sample(w, SAMPLE_EVENTS, t->events, IR_NONE);
   is.weight = sample(w, SAMPLE_WEIGHT, IR_NONE, term);
-  add_up(w, term, or_failed(w, ad_feature(&w->b, w->m, t, &is)), IR_NONE);
+  IrVal v = or_failed(w, ad_feature(&w->b, w->m, t, &is));
+  if (t->feature == FEATURE_VAN_ROSSUM) add_up(w, term, v, IR_NONE);
+  else set_sum(w, term, v);
 }
 
 static void residual(March *w, uint32_t term) {
@@ -283,6 +311,7 @@ static IrKernel *march_kernel(March *w, const IrKernel *step_kernel) {
   c.prev = prev_begin(w, &prev);
   step(w, &c);
   if (prev != IR_NONE) prev_end(w, &c, prev);
+  w->courses = NEW_ARRAY(w->b.arena, AdCourses, m->terms.n + 1);
   for (uint32_t i = 0; i < m->terms.n; i++) {
     w->b.span = m->terms.at[i].term->span;
     switch (m->terms.at[i].term->kind) {
@@ -328,7 +357,7 @@ IrModule *ad_pass_march(const IrModule *in, Arena *out, Session *s) {
       if (!begin) continue;
       march->plain.march = march_kernel(&w, step);
       march->plain.begin = begin_kernel(&w, begin);
-      for (uint32_t t = 0; t < march->terms.n; t++) march->terms.at[t].value = march->terms.at[t].root = NULL;
+      for (uint32_t t = 0; t < march->terms.n; t++) march->terms.at[t].value = march->terms.at[t].root = march->terms.at[t].given = NULL;
     }
   for (uint32_t i = 0; i < m->fits.n; i++) /* the steps live on in the marches */
     for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) m->fits.at[i]->marches.at[k]->class->step = NULL;

@@ -138,6 +138,21 @@ static void print_measures(void) {
 #undef MEASURE
 }
 
+static void feature_row(const char *word, const char *takes, int moves, int counts, const char *doc) {
+  bool course = strcmp(takes, "TRACE") == 0;
+  printf("| `%s(%s, …)` | ", word, course ? "V" : "spike");
+  cell(doc);
+  printf(" | %s |\n", course ? "always" : moves && counts ? "both" : moves ? "`exact_events`" : "surrogates");
+}
+
+static void print_features(void) {
+  puts("\n## Features in fits\n\nx = (V - level) / smooth, p = 1 / (1 + exp(-x)), q = smooth log(1 + exp(x)); n, r: sums of all rises of p, of q; s: smooth; e: 0.01.\n\n"
+       "| term | | derivative |\n|---|---|---|");
+#define FEATURE(id, word, takes, moves, counts, doc) feature_row(word, #takes, moves, counts, doc);
+#include "lang/features.def"
+#undef FEATURE
+}
+
 static void print_surrogates(void) {
   puts("\n## Surrogates of spikes in fits\n\n| shape | with x = (left - right side of the condition) / width |\n|---|---|");
 #define SURROGATE(id, word, doc) printf("| `%s` | %s |\n", word, doc);
@@ -191,6 +206,7 @@ int main(void) {
   print_sources();
   print_measures();
   print_optimizers();
+  print_features();
   print_surrogates();
   print_options();
   print_codes();

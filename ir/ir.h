@@ -314,7 +314,8 @@ typedef struct {
   const MTerm *term;
   uint32_t measure;                  /* G slot: where the runtime puts its mean, sum / sum of weights; of a likelihood the sum */
   uint32_t over, from, to, around[2]; /* G slots or IR_NONE */
-  IrKernel *value, *root;            /* record kernels; value: NULL for a likelihood; root: NULL where it is no square */
+  IrKernel *value, *root, *given;    /* record kernels; value: NULL for what is of spikes; root: NULL where it is no square; given: of a
+                                        feature of a course: the recorded one, or NULL */
   bool squared;                      /* a mean of squares, whose products (curvature) make a Gauss-Newton matrix */
   uint32_t sum, gradient, curvature; /* states: the sum; the first derivative of it; the first of J'J; else IR_NONE */
 } IrTerm;

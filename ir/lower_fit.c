@@ -89,7 +89,8 @@ static IrTerm lower_term(FitLower *w, Shape *shape, const MTerm *m) {
   t.from = setup_slot_as(st, m->from, TIME, "from");
   t.to = setup_slot_as(st, m->to, TIME, "to");
   for (int i = 0; i < 2; i++) t.around[i] = setup_slot_as(st, m->around[i], TIME, i ? "except.to" : "except.from");
-  if (m->kind != TERM_LOGLIK && m->kind != TERM_FEATURE) t.value = term_kernel(w, shape, "term", m->kind == TERM_RESIDUAL ? m->state->equation : m->value);
+  if (m->kind == TERM_RESIDUAL || m->value) t.value = term_kernel(w, shape, "term", m->kind == TERM_RESIDUAL ? m->state->equation : m->value);
+  if (m->given) t.given = term_kernel(w, shape, "given", m->given);
   if (m->root && !jumps(w->fit)) t.root = term_kernel(w, shape, "root", m->root);
   t.squared = term_is_square(m) && !(m->root && jumps(w->fit));
   ptr_set(st->l->a, &st->numbers, m->global, t.measure);

@@ -151,6 +151,7 @@ static IrMarch *march_copy(Session *s, const IrModule *in, const IrModule *made,
   for (uint32_t i = 0; i < copy->terms.n; i++) {
     copy->terms.at[i].value = stand_in(s, in, made, copy->terms.at[i].value);
     copy->terms.at[i].root = stand_in(s, in, made, copy->terms.at[i].root);
+    copy->terms.at[i].given = stand_in(s, in, made, copy->terms.at[i].given);
   }
   form_copy(s, in, made, &copy->plain);
   form_copy(s, in, made, &copy->gradient);
@@ -270,6 +271,7 @@ static void fit_used(IrModule *m, Arena *a, const IrFit *f) {
     for (uint32_t k = 0; k < march->terms.n; k++) {
       add_used(m, a, march->terms.at[k].value);
       add_used(m, a, march->terms.at[k].root);
+      add_used(m, a, march->terms.at[k].given);
     }
   }
   for (uint32_t i = 0; i < f->stages.n; i++) add_used(m, a, f->stages.at[i].objective);

@@ -426,6 +426,7 @@ static void verify_fit(VerifyModule *vm, const IrFit *f) {
     for (uint32_t k = 0; k < march->terms.n; k++) {
       verify_use(vm, march->terms.at[k].value, KERNEL_RECORD, march->class);
       verify_use(vm, march->terms.at[k].root, KERNEL_RECORD, march->class);
+      verify_use(vm, march->terms.at[k].given, KERNEL_RECORD, march->class);
     }
   }
   for (uint32_t i = 0; i < f->stages.n; i++) verify_use(vm, f->stages.at[i].objective, KERNEL_SETUP, NULL);

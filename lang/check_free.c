@@ -286,7 +286,7 @@ static void reach_term(const FitContext *f, const MTerm *term, bool *reached, bo
   switch (term->kind) {
     case TERM_MEAN:
     case TERM_CONSTRAINT: reach(&r, term->value); break;
-    case TERM_FEATURE:
+    case TERM_FEATURE: reach(&r, term->value ? term->value : component->spikes.at[0]->cond); break;
     case TERM_LOGLIK: reach(&r, component->spikes.at[0]->cond); break;
     case TERM_RESIDUAL: reach(&r, term->state->equation); break;
   }

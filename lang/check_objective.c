@@ -45,7 +45,7 @@ static MExpr *term_add(FitContext *f, MTerm *term, const AstCall *call, Dim dim)
 }
 
 /* The same value, read off the expressions; nothing is drawn in a fit. */
-static bool same_value(const MExpr *a, const MExpr *b) {
+bool fit_same_value(const MExpr *a, const MExpr *b) {
   if (a == b) return true;
   if (a->kind != b->kind || a->size != b->size || a->n_args != b->n_args) return false;
   if (a->kind == MX_NUM) return a->num == b->num;
@@ -54,14 +54,14 @@ static bool same_value(const MExpr *a, const MExpr *b) {
   if (a->kind == MX_SAMPLE) return a->arg == b->arg;
   if (a->kind != MX_CALL || a->builtin != b->builtin) return false;
   for (uint32_t i = 0; i < a->n_args; i++)
-    if (!same_value(a->args[i], b->args[i])) return false;
+    if (!fit_same_value(a->args[i], b->args[i])) return false;
   return true;
 }
 
 MExpr *fit_square_root(const MExpr *e) {
   if (e->kind != MX_CALL) return NULL;
   if (e->builtin == B_POW) return e->args[1]->kind == MX_NUM && e->args[1]->num == 2 ? e->args[0] : NULL;
-  return e->builtin == B_MUL && same_value(e->args[0], e->args[1]) ? e->args[0] : NULL;
+  return e->builtin == B_MUL && fit_same_value(e->args[0], e->args[1]) ? e->args[0] : NULL;
 }
 
 static MExpr *term_mean(FitContext *f, const AstCall *call) {
@@ -174,12 +174,12 @@ static bool is_function(const FitContext *f, const char *text, Name name) {
 
 static MExpr *term_feature(FitContext *f, const AstCall *call, int feature) {
   MTerm *term = NEW(f->s->arena, MTerm);
-  return fit_feature(f, call, feature, term) ? term_add(f, term, call, feature_dim(feature)) : NULL;
+  return fit_feature(f, call, feature, term) ? term_add(f, term, call, feature_dim(term)) : NULL;
 }
 
 MExpr *term_call(Checker *c, const AstCall *call, bool *ret_known) {
   static const char *const words[] = {"mean", "residual", "loglik",
-#define FEATURE(id, word, tau, moves, counts, doc) word,
+#define FEATURE(id, word, takes, moves, counts, doc) word,
 #include "lang/features.def"
 #undef FEATURE
   };

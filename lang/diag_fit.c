@@ -465,9 +465,24 @@ void diag_surrogate_shape(Session *s, Span span, const char *nearest, const char
 
 void diag_surrogate_width(Session *s, Span span) { diag_new(s, DIAG_SPIKE_GRADIENT, span, "the width of a surrogate is above 0"); }
 
-void diag_feature_arguments(Session *s, Span span, const char *name, bool tau) {
+void diag_feature_arguments(Session *s, Span span, const char *name, const char *form, bool spikes) {
   Diag *d = diag_new(s, DIAG_TERM_ARGUMENTS, span, "these are not the arguments of `%s`", name);
-  diag_hint(s, d, "Write `%s(spike, given = rec.s%s)`, with `events s = crossings(V, 0 mV)` in the braces of `data`.", name, tau ? ", tau = 10 ms" : "");
+  diag_hint(s, d, "Write `%s(%s)`%s.", name, form, spikes ? ", with `events s = crossings(V, 0 mV)` in the braces of `data`" : "");
+}
+
+void diag_feature_given(Session *s, Span span, const char *name, const char *data) {
+  Diag *d = diag_new(s, DIAG_TERM_ARGUMENTS, span, "`given` of `%s` is a recording, or a number", name);
+  diag_hint(s, d, "Write `given = %s.V`, the column with which it is compared, or the value that is wanted.", data);
+}
+
+void diag_feature_jumps(Session *s, Span span, const char *name, const char *neuron, Span spike) {
+  Diag *d = diag_new(s, DIAG_TERM_ARGUMENTS, span, "spikes of `%s` change its states: they have no course of which `%s` could be taken", neuron, name);
+  diag_note(s, d, spike, "this is what a spike does");
+  diag_hint(s, d, "Compare times of spikes, and V between them by `mean(…)` with `except`; or take a neuron whose equations make the spike.");
+}
+
+void diag_feature_smooth(Session *s, Span span, const char *name) {
+  diag_new(s, DIAG_TERM_ARGUMENTS, span, "`smooth` of `%s` is above 0", name);
 }
 
 void diag_feature_gradient(Session *s, Span span, const char *name, bool asked, bool moves, bool counts) {

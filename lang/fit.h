@@ -65,6 +65,8 @@ bool fit_window(FitContext *f, const Ast *after, const Ast *during);
 /* One more term of the stage, as it stands in its objective. */
 MExpr *fit_term(FitContext *f, MTerm *term, Dim dim);
 
+bool fit_same_value(const MExpr *a, const MExpr *b); /* read off the expressions; nothing is drawn in them */
+
 /* ---- check_constrain.c */
 MTerm *fit_constrain(FitContext *f, const AstConstrain *ast); /* NULL after a message */
 /* Behind the stage's objective: the fit's constraints and its own become terms. */
@@ -82,7 +84,7 @@ const MSpike *fit_spike_of(FitContext *f, const char *what, Span span); /* with 
 /* ---- check_feature.c */
 int feature_named(const char *text); /* FEATURES: none */
 bool fit_feature(FitContext *f, const AstCall *call, int feature, MTerm *term);
-Dim feature_dim(int feature);
+Dim feature_dim(const MTerm *term);
 void fit_features_matter(FitContext *f); /* reports what has no gradient and needs one */
 
 /* ---- check_field.c */

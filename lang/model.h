@@ -424,26 +424,29 @@ typedef enum {
   TERM_MEAN,    /* mean(value): over the steps of all sweeps in the window */
   TERM_LOGLIK,  /* loglik(spike, given = rec.s): log-likelihood of the recorded spikes by the neuron's rate, a sum over the steps */
   TERM_RESIDUAL, /* residual(V, given = rec.V, over = w): mean square of what the trace leaves over in V's own equation, in units of V^2 */
-  TERM_FEATURE,  /* van_rossum(spike, given = rec.s, tau = T), count(…), …: the neuron's own spikes against recorded ones */
+  TERM_FEATURE,  /* van_rossum(spike, given = rec.s, tau = T), amplitude(V, given = rec.V, level = L, smooth = s), …: features.def */
   TERM_CONSTRAINT /* constrain value in [lo, hi]: mean square of by how much it lies outside, in `scale` */
 } MTermKind;
 typedef enum {
-#define FEATURE(id, word, tau, moves, counts, doc) FEATURE_##id,
+#define FEATURE(id, word, takes, moves, counts, doc) FEATURE_##id,
 #include "lang/features.def"
 #undef FEATURE
   FEATURES
 } MFeature;
-typedef struct {
+typedef struct MTerm {
   MTermKind kind;
   Name text;       /* as written, for reports */
-  MExpr *value;    /* mean, constraint: over the neuron's variables after the step, and recordings: MX_SAMPLE, `arg` the column at the step's end */
+  MExpr *value;    /* mean, constraint, feature of a course: over the neuron's variables after the step, and recordings: MX_SAMPLE, `arg` the column at the step's end */
   MExpr *root;     /* mean: value == root * root where it has this form; else NULL */
   MVar *state;     /* residual: V. Of a constraint: NULL, or of which residual of the stage it is evaluated along the march */
   uint32_t column; /* residual: that of the given trace */
   MExpr *over;     /* residual: w, over globals */
-  uint32_t events; /* loglik, feature: given */
+  uint32_t events; /* loglik, feature of spikes: given */
   MFeature feature;
-  double tau;      /* feature: of the filter, in coherent units */
+  double tau;      /* … of the filter, in coherent units */
+  MExpr *given;    /* feature of a course: the recorded course; NULL: `number` */
+  double number, level, smooth; /* … the feature's given value; in coherent units */
+  const struct MTerm *like; /* … the first of the stage with the same course, recording, level, smooth and window; NULL: it is the first */
   MExpr *from, *to; /* counted for times in (from, to]; over globals; NULL: all */
   double lo, hi;    /* constraint: where value has to lie; infinite: no bound */
   double scale;     /* … and what counts 1: one of the unit that the names in it are declared in */
@@ -453,6 +456,7 @@ typedef struct {
   MGlobal *global;
   Span span;
 } MTerm;
+static inline bool term_is_course(const MTerm *t) { return t->kind == TERM_FEATURE && t->value; }
 static inline bool term_is_square(const MTerm *t) { return t->kind == TERM_RESIDUAL || t->kind == TERM_CONSTRAINT || t->root; }
 
 /* A state that is pulled towards a recording: + rate * (trace - state) in its equation. */

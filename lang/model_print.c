@@ -422,9 +422,17 @@ static void print_recording(const Print *p, const MRecording *r) {
   print_sweeps(p, "validate", &r->validation);
 }
 
+static void print_course(const Print *p, const MTerm *t) {
+  print_value(p, " ", t->value);
+  print_value(p, " given ", t->given);
+  if (!t->given) fputs(" given ", p->out), print_number(p, t->number);
+  fputs(" level ", p->out), print_number(p, t->level);
+  fputs(" smooth ", p->out), print_number(p, t->smooth);
+}
+
 static void print_term(const Print *p, const MTerm *t) {
   static const char *const features[] = {
-#define FEATURE(id, word, tau, moves, counts, doc) [FEATURE_##id] = word,
+#define FEATURE(id, word, takes, moves, counts, doc) [FEATURE_##id] = word,
 #include "lang/features.def"
 #undef FEATURE
   };
@@ -434,17 +442,16 @@ static void print_term(const Print *p, const MTerm *t) {
     fprintf(p->out, " residual of %s given sample%u", text_of(p, t->state->name), t->column);
     print_value(p, " over ", t->over);
   }
-  if (t->kind == TERM_FEATURE) {
-    fprintf(p->out, " %s of spikes given events%u tau ", features[t->feature], t->events);
-    print_number(p, t->tau);
-  }
+  if (t->kind == TERM_FEATURE) fprintf(p->out, " %s of", features[t->feature]);
+  if (term_is_course(t)) print_course(p, t);
+  else if (t->kind == TERM_FEATURE) fprintf(p->out, " spikes given events%u tau ", t->events), print_number(p, t->tau);
   if (t->kind == TERM_LOGLIK) fprintf(p->out, " loglik of spikes given events%u", t->events);
   if (t->kind == TERM_CONSTRAINT) {
     print_value(p, " constraint of ", t->value);
     fputs(" in [", p->out), print_number(p, t->lo), fputs(", ", p->out), print_number(p, t->hi);
     fputs("] by ", p->out), print_number(p, t->scale);
     if (t->state) fprintf(p->out, " along %s", text_of(p, t->state->name));
-  } else {
+  } else if (t->kind != TERM_FEATURE) {
     print_value(p, " mean of ", t->value);
   }
   print_value(p, " square of ", t->root);

@@ -174,7 +174,7 @@ static bool column_used(const MFit *f, uint32_t column) {
       if (f->stages.at[i]->forces.at[k].column == column) return true;
     for (uint32_t k = 0; k < f->stages.at[i]->terms.n; k++) {
       const MTerm *t = f->stages.at[i]->terms.at[k];
-      if (t->kind == TERM_RESIDUAL ? t->column == column : has_column(t->value, column)) return true;
+      if (t->kind == TERM_RESIDUAL ? t->column == column : has_column(t->value, column) || has_column(t->given, column)) return true;
     }
   }
   for (uint32_t i = 0; i < f->data.events.n; i++)

@@ -116,14 +116,15 @@ static void params_set(const Walk *w, uint32_t sweep, const double *values, cons
     }
 }
 
-/* What the step has added to the term's sum, which begins anew. */
-static void step_take(const Walk *w, const IrTerm *t, const double *sizes, Quad *sums, Quad *products) {
-  Quad *sum = state(w, t->sum);
+/* What the step has added to the term's sum, which was `before`. */
+static void step_take(const Walk *w, const IrTerm *t, const double *sizes, Quad *before, Quad *products) {
+  const Quad *sum = state(w, t->sum);
   for (int64_t i = 0; products && i < w->lanes / 2; i++) {
-    Quad up = sum[2 * i], down = sum[2 * i + 1], slope = (up - down) / (2 * step_of(sizes, (uint32_t)i));
+    Quad up = sum[2 * i] - before[2 * i], down = sum[2 * i + 1] - before[2 * i + 1];
+    Quad slope = (up - down) / (2 * step_of(sizes, (uint32_t)i));
     if (up + down != 0) products[i] += slope * slope / (2 * (up + down));
   }
-  for (int64_t i = 0; i < w->lanes; i++) sums[i] += sum[i], sum[i] = 0;
+  for (int64_t i = 0; i < w->lanes; i++) before[i] = sum[i];
 }
 
 static void march_differences(const GradFit *g, uint32_t march, uint32_t sweep, const double *values,
@@ -132,13 +133,15 @@ static void march_differences(const GradFit *g, uint32_t march, uint32_t sweep, 
   const IrMarch *m = g->ir->marches.at[march];
   Walk w = walk_new(g, a, march, &m->plain, g->fit->fitted[sweep], s->lanes);
   params_set(&w, sweep, values, s->offsets);
+  Quad *before = quads(a, m->terms.n * (uint64_t)s->lanes);
   walk_call(&w, m->plain.begin, 0);
   for (uint64_t step = 1; step <= w.n_steps; step++) {
     walk_call(&w, m->plain.march, step);
     for (uint32_t t = 0; t < m->terms.n; t++)
-      step_take(&w, &m->terms.at[t], sizes, s->sums + (first + t) * s->lanes,
+      step_take(&w, &m->terms.at[t], sizes, before + t * s->lanes,
                 s->products ? s->products + (uint64_t)(first + t) * g->n : NULL);
   }
+  for (int64_t i = 0; i < m->terms.n * s->lanes; i++) s->sums[first * s->lanes + i] += before[i];
   arena_free(a);
 }
 

@@ -158,7 +158,7 @@ def features(t):
     lines = ["t,I,V"] + [f"{k / 10:g},{20 if k < 300 else 22},{20 if k % 153 > 148 else -60}" for k in range(601)]
     t.write("rec.csv", "\n".join(lines) + "\n")
     terms = {"van_rossum(spike, given = rec.s, tau = 10 ms)": None, "latency(spike, given = rec.s) / (1 ms)^2": None,
-             "rate(spike, given = rec.s) / (1 Hz)^2 + last(spike, given = rec.s) / (1 ms)^2": None}
+             "rate(spike, given = rec.s) / (1 Hz)^2 + last(spike, given = rec.s) / (1 ms)^2 + 9 * adaptation(spike, given = rec.s)": None}
     for term in terms:
         rows, p = gradient(t, "glif", "exact_events", objective=term)
         far = max((abs(r["deviation"]) for r in rows), default=math.inf)
@@ -168,6 +168,11 @@ def features(t):
     t.check(p.returncode == 0 and far < 1e-9 and all(r["value"] != 0 for r in rows), f"count by a surrogate: within {far:.0e}", p.stdout + p.stderr)
     where = next((f["objective"] for f in map(json.loads, p.stdout.splitlines()) if "objective" in f), None)
     t.check(where is not None and where == round(where) and math.isqrt(int(where)) ** 2 == where, f"a count is squared: {where}", p.stdout)
+    times = [10.05, 20.05, 35.05, 60.05]
+    t.write("rec.csv", "t,I,V\n" + "\n".join(f"{k / 10:g},0,{20 if any(abs(k / 10 - at - 0.05) < 0.01 for at in times) else -20}" for k in range(701)) + "\n")
+    _, p = gradient(t, "lif", "exact_events", objective="adaptation(spike, given = rec.s)")
+    got = next((f["objective"] for f in map(json.loads, p.stdout.splitlines()) if "objective" in f), math.nan)
+    t.check(abs(got - ((5 / 25 + 10 / 40) / 2) ** 2) < 1e-12, f"intervals of 10, 15, 25 ms: adaptation squared is {got}", p.stdout + p.stderr)
 
 
 def refusals(t):
