@@ -16,13 +16,14 @@ from tap import run_json  # noqa: E402
 
 # (example, populations, seeds, from ms, rate Hz of the peer, CV of the peer)
 NETWORKS = [
-    ("brunel", ["E", "I"], 3, 200.0, 37.72, 0.43),   # NEST 3.10: E 37.7, I 37.8 Hz, CV 0.43
-    ("cuba", ["E", "I"], 20, 200.0, 5.491, 0.503),   # Brian2 2.9, 8 seeds: 5.491 Hz (sd 0.28), CV 0.503
-    ("cobahh", ["E", "I"], 10, 0.0, 37.5, 2.07),     # Brian2 2.9, NEST 3.10, six runs: 35.0 to 40.1 Hz, CV 2.0 to 2.1
+    ("brunel", ["E", "I"], 3, 200.0, 37.72, 0.43, 0.05),   # NEST 3.10: E 37.7, I 37.8 Hz, CV 0.43
+    ("cuba", ["E", "I"], 20, 200.0, 5.491, 0.503, 0.05),   # Brian2 2.9, 8 seeds: 5.491 Hz (sd 0.28), CV 0.503
+    # Brian2 2.9, 10 seeds of connections and initial values: 36.61 Hz (sd 2.04), CV 2.015 (sd 0.052); 4 sd of the difference of two means of 10
+    ("cobahh", ["E", "I"], 10, 0.0, 36.61, 2.015, 0.093),
 ]
 
 
-def network(t, name, pops, seeds, t0, rate, cv):
+def network(t, name, pops, seeds, t0, rate, cv, cv_within):
     program = t.path(name)
     p = call(NSLC, "build", os.path.join(EXAMPLES, name + ".nsl"), "-o", program)
     if not t.check(p.returncode == 0, f"{name}: build", p.stderr):
@@ -37,7 +38,7 @@ def network(t, name, pops, seeds, t0, rate, cv):
         cvs.append(run.cv(pops, t0, info["duration_ms"]))
     r, c = sum(rates) / seeds, sum(cvs) / seeds
     t.check(abs(r - rate) <= 0.05 * rate, f"{name}: rate {r:.3f} Hz within 5 % of {rate} ({seeds} seeds)", rates)
-    t.check(abs(c - cv) <= 0.05, f"{name}: CV {c:.3f} within 0.05 of {cv}", cvs)
+    t.check(abs(c - cv) <= cv_within, f"{name}: CV {c:.3f} within {cv_within} of {cv}", cvs)
 
 
 def microcircuit(t):
