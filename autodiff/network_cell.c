@@ -6,7 +6,8 @@
  * spike is 1 where a condition's side rises through the other, which has no derivative, so a smooth step stands for it, and
  *   d spike = damping * shape((left - right) / width) * d((left - right) / width)
  * where nothing but that comparison keeps the cell from spiking. It goes along the cell's synapses like the spike
- * (runtime/carry.c). What the spike does to the cell itself, its reset, is not differentiated by it ("detached").
+ * (runtime/carry.c). What the spike does to the cell itself, its reset, is not differentiated by it ("detached"), unless
+ * that is asked for: then states that the handler changes get d spike * (value behind it - value before it).
  *
  * Relaxed, the spikes that others see are these smooth steps themselves, times the damping; the derivatives then are those
  * of the program that runs, which differences can check. */
@@ -139,6 +140,12 @@ void ad_net_cell_new(AdNet *w, AdCell *cell, const IrClass *from) {
 /* ---- a kernel with what its loads depend on */
 
 typedef struct {
+  IrVal left, right; /* what rises through what */
+  IrVal gate;        /* all else that must hold; IR_NONE: nothing */
+  uint32_t n;        /* comparisons of what depends on the parameters, or could */
+} Guard;
+
+typedef struct {
   AdNet *w;
   AdCell *cell; /* NULL: a synapse kernel, whose uniforms are slots of G from `block` on */
   uint32_t block;
@@ -147,14 +154,26 @@ typedef struct {
   IrVal **row;  /* by new value: its derivatives by parameter, or NULL */
   uint32_t cap;
   IrTangents t;
+  IrVal spike;         /* of a step, in `in`; IR_NONE: none */
+  Guard guard;
+  IrVal x, slope;      /* (left - right) / width; what a spike's derivative is of that of left - right */
+  IrVal smooth, soft;  /* relaxed: the smooth step; reset: the spike as a number that has this derivative */
 } Kern;
+
+/* For all values that there are. */
+static void rows_room(Kern *k) {
+  uint32_t n = k->b->k->ins.n, had = k->cap;
+  if (n <= had) return;
+  IrVal **row = NEW_ARRAY(k->w->a, IrVal *, k->cap = 2 * n);
+  memcpy(row, k->row, had * sizeof *row);
+  k->row = row;
+}
 
 static void row_set(Kern *k, IrVal v, IrVal *row) {
   bool any = false;
   for (uint32_t i = 0; i < k->w->n_params; i++) any |= row[i] != IR_NONE;
-  if (!any) return;
-  if (v >= k->cap) BUG(k->w->s, k->b->span, "more loads than there is room for");
-  k->row[v] = row;
+  rows_room(k);
+  if (any) k->row[v] = row;
 }
 
 static IrVal load_at(Kern *k, SlotKind kind, uint32_t index, Name name, Dim dim) {
@@ -213,31 +232,17 @@ static void take(Kern *k, IrVal old, const IrSlot *slot) {
 }
 
 static void copy_new(Kern *k, AdNet *w, AdCell *cell, const IrKernel *in, Name name) {
-  *k = (Kern){.w = w, .cell = cell, .r = ir_rewrite(in, w->a, w->s), .cap = LEAST + in->ins.n * (4 + 4 * w->n_params)};
+  *k = (Kern){.w = w, .cell = cell, .r = ir_rewrite(in, w->a, w->s), .cap = LEAST, .spike = IR_NONE, .x = IR_NONE, .slope = IR_NONE,
+              .smooth = IR_NONE, .soft = IR_NONE, .guard = {IR_NONE, IR_NONE, IR_NONE, 0}};
   k->b = &k->r.b;
   k->b->k->name = name;
   k->b->k->index = IR_NONE;
   k->row = NEW_ARRAY(w->a, IrVal *, k->cap);
 }
 
-static void copy_all(Kern *k, bool keep_out) {
-  const IrKernel *in = k->r.in;
-  for (IrVal i = 0; i < in->ins.n; i++) {
-    const IrIns *ins = &in->ins.at[i];
-    ir_rewrite_at(&k->r, i);
-    if (ins->op == IR_LOOP)
-      ad_net_refuse(k->w, ins->span, "derivatives of a network whose cells choose their steps", "Take `with method = rk4` or `exponential_euler`.");
-    bool stores_out = ins->op == IR_STORE && in->slots.at[ins->slot].kind == SLOT_OUT;
-    if (stores_out && !keep_out) continue;
-    ir_rewrite_copy(&k->r, i);
-    if (ins->op == IR_LOAD && ins->type == IR_REAL) load(k, k->r.map[i], &in->slots.at[ins->slot]);
-    if (ins->op == IR_TAKE) take(k, i, &in->slots.at[ins->slot]);
-  }
-}
-
 static void tangents(Kern *k, const IrVal *roots, uint32_t n) {
   if (k->w->failed) return;
-  if (k->b->k->ins.n > k->cap) BUG(k->w->s, k->b->span, "more instructions than there is room for");
+  rows_room(k);
   k->t = ir_tangents_from(k->b, k->row, k->w->n_params, roots, n);
   for (IrVal v = 0; v < k->cap && v < k->b->k->ins.n; v++) { /* what is drawn by a parameter would need the derivative of the draw */
     const IrIns *ins = &k->b->k->ins.at[v];
@@ -286,12 +291,6 @@ static IrVal *stored_values(const Kern *k, IrVal more, uint32_t *ret_n) {
 
 /* ---- the spike */
 
-typedef struct {
-  IrVal left, right; /* what rises through what */
-  IrVal gate;        /* all else that must hold; IR_NONE: nothing */
-  uint32_t n;        /* comparisons of what depends on the parameters, or could */
-} Guard;
-
 static IrVal both(Kern *k, IrVal x, IrVal y) { return x == IR_NONE ? y : ir_op2(k->b, IR_AND, x, y); }
 
 static void guard_find(Kern *k, IrVal v, Guard *g) {
@@ -309,10 +308,9 @@ static void guard_find(Kern *k, IrVal v, Guard *g) {
   }
 }
 
-static IrVal spike_stored(const Kern *k) {
-  const IrKernel *in = k->r.in;
-  for (IrVal i = 0; i < in->ins.n; i++)
-    if (in->ins.at[i].op == IR_STORE && in->slots.at[in->ins.at[i].slot].kind == SLOT_SPIKE) return k->r.map[in->ins.at[i].arg[0]];
+static IrVal spike_of(const IrKernel *step) {
+  for (IrVal i = 0; i < step->ins.n; i++)
+    if (step->ins.at[i].op == IR_STORE && step->slots.at[step->ins.at[i].slot].kind == SLOT_SPIKE) return step->ins.at[i].arg[0];
   return IR_NONE;
 }
 
@@ -352,78 +350,142 @@ static IrVal step_of(Kern *k, IrVal x) {
   return IR_NONE;
 }
 
-static IrVal gated(Kern *k, const Guard *g, IrVal v) {
-  if (g->gate == IR_NONE) return v;
-  return ir_op3(k->b, IR_SELECT, g->gate, v, ir_const(k->b, 0, k->b->k->ins.at[v].dim));
-}
-
-/* Relaxed: what others see of a spike is the smooth step, `damping` times; the rest is the spike's own share of 1. */
-static void smooth_store(Kern *k, const Guard *g, IrVal x, IrVal spike) {
-  IrBuild *b = k->b;
-  const IrClass *c = k->cell->c;
-  IrVal step = step_of(k, x), own = ir_op3(b, IR_SELECT, spike, num(k, 1), num(k, 0));
-  if (step == IR_NONE) {
-    ad_net_refuse(k->w, k->w->how->span, "a smooth run with this shape", "Take `triangle`, `sigmoid`, `fast_sigmoid` or `box`.");
-    return;
-  }
-  IrVal smooth = gated(k, g, times(k, num(k, k->w->how->damping), step)), at = c->lane + k->w->n_lanes;
-  store_at(k, SLOT_STATE, c->lane, c->states.at[c->lane].var->name, DIM_NONE, ir_op2(b, IR_SUB, smooth, own));
-  store_at(k, SLOT_STATE, at, c->states.at[at].var->name, DIM_NONE, smooth);
+static IrVal gated(Kern *k, IrVal v) {
+  if (k->guard.gate == IR_NONE) return v;
+  return ir_op3(k->b, IR_SELECT, k->guard.gate, v, ir_const(k->b, 0, k->b->k->ins.at[v].dim));
 }
 
 /* d((left - right) / width) by a parameter; IR_NONE: 0. */
-static IrVal side_by(Kern *k, const Guard *g, uint32_t param) {
-  IrVal l = ir_tangent(&k->t, g->left, param), r = ir_tangent(&k->t, g->right, param);
+static IrVal side_by(Kern *k, uint32_t param) {
+  IrVal l = ir_tangent(&k->t, k->guard.left, param), r = ir_tangent(&k->t, k->guard.right, param);
   if (l == IR_NONE && r == IR_NONE) return IR_NONE;
   return l == IR_NONE ? ir_op1(k->b, IR_NEG, r) : r == IR_NONE ? l : ir_op2(k->b, IR_SUB, l, r);
 }
 
-static IrVal width_of(Kern *k, const Guard *g) {
-  Dim dim = k->b->k->ins.at[g->left].dim;
+static IrVal width_of(Kern *k) {
+  Dim dim = k->b->k->ins.at[k->guard.left].dim;
   if (dim_eq(dim, k->w->how->dim)) return ir_const(k->b, k->w->how->width, dim);
   ad_net_refuse(k->w, k->w->how->span, "one width for spike conditions of different dimensions", NULL);
   return IR_NONE;
 }
 
-static void spike_store(Kern *k, const Guard *g, IrVal spike) {
+static IrVal smooth_of(Kern *k) {
+  IrVal step = step_of(k, k->x);
+  if (step == IR_NONE) ad_net_refuse(k->w, k->w->how->span, "a smooth run with this shape", "Take `triangle`, `sigmoid`, `fast_sigmoid` or `box`.");
+  return step == IR_NONE ? step : gated(k, times(k, num(k, k->w->how->damping), step));
+}
+
+/* The spike as a number that has the derivatives of the smooth step: with it those of what the handler does are made. */
+static void soft_make(Kern *k) {
+  const IrVal sides[2] = {k->guard.left, k->guard.right};
+  tangents(k, sides, 2);
+  k->soft = k->w->relaxed ? k->smooth : ir_op3(k->b, IR_SELECT, k->r.map[k->spike], num(k, 1), num(k, 0));
+  IrVal *row = NEW_ARRAY(k->w->a, IrVal, k->w->n_params + 1);
+  for (uint32_t p = 0; p < k->w->n_params; p++) {
+    IrVal d = k->w->failed ? IR_NONE : side_by(k, p);
+    row[p] = d == IR_NONE ? d : times(k, k->slope, d);
+  }
+  row_set(k, k->soft, row);
+}
+
+/* When the condition is there: its sides, the slope of the smooth step that stands for it. */
+static void spike_make(Kern *k) {
   AdNet *w = k->w;
   IrBuild *b = k->b;
-  const IrClass *c = k->cell->c;
   b->span = k->cell->from->component->spikes.at[0]->span;
-  IrVal width = width_of(k, g);
+  guard_find(k, k->r.map[k->spike], &k->guard);
+  if (k->guard.n != 1) {
+    ad_net_refuse(w, b->span, "derivatives of spikes whose condition is not one comparison", "Write it as `spike when V >= V_th`.");
+    return;
+  }
+  IrVal width = width_of(k);
   if (w->failed) return;
-  IrVal x = ir_op2(b, IR_DIV, ir_op2(b, IR_SUB, g->left, g->right), width);
-  IrVal slope = gated(k, g, ir_op2(b, IR_DIV, times(k, num(k, w->how->damping), shape_of(k, x)), width));
-  if (w->relaxed) smooth_store(k, g, x, spike);
+  k->x = ir_op2(b, IR_DIV, ir_op2(b, IR_SUB, k->guard.left, k->guard.right), width);
+  k->slope = gated(k, ir_op2(b, IR_DIV, times(k, num(k, w->how->damping), shape_of(k, k->x)), width));
+  if (w->relaxed) k->smooth = smooth_of(k);
+  if (w->how->reset && !w->failed) soft_make(k);
+}
+
+/* What the handler does, by a spike that has derivatives; relaxed: as far as the smooth step has risen. */
+static IrVal handled(Kern *k, IrVal i) {
+  IrVal to = ir_rewrite_arg(&k->r, i, 1), now = ir_rewrite_arg(&k->r, i, 2);
+  if (!k->w->relaxed) return ir_op3(k->b, IR_BLEND, k->soft, to, now);
+  return ir_op2(k->b, IR_ADD, now, times(k, k->soft, ir_op2(k->b, IR_SUB, to, now)));
+}
+
+/* Relaxed: what others see of a spike is the smooth step, `damping` times; the rest is the spike's own share of 1. */
+static void smooth_store(Kern *k) {
+  IrBuild *b = k->b;
+  const IrClass *c = k->cell->c;
+  IrVal own = ir_op3(b, IR_SELECT, k->r.map[k->spike], num(k, 1), num(k, 0)), at = c->lane + k->w->n_lanes;
+  store_at(k, SLOT_STATE, c->lane, c->states.at[c->lane].var->name, DIM_NONE, ir_op2(b, IR_SUB, k->smooth, own));
+  store_at(k, SLOT_STATE, at, c->states.at[at].var->name, DIM_NONE, k->smooth);
+}
+
+static void spike_store(Kern *k) {
+  AdNet *w = k->w;
+  const IrClass *c = k->cell->c;
+  k->b->span = k->cell->from->component->spikes.at[0]->span;
+  if (w->relaxed) smooth_store(k);
   for (uint32_t p = 0; p < w->n_params; p++) {
-    IrVal d = side_by(k, g, p);
+    IrVal d = side_by(k, p);
     w->grew |= d != IR_NONE && !k->cell->moves[p];
     k->cell->moves[p] |= d != IR_NONE;
     if (!k->cell->moves[p]) continue;
     uint32_t at = c->lane + ad_net_lane(w, p);
     Dim dim = c->states.at[at].var->dim;
-    store_at(k, SLOT_STATE, at, c->states.at[at].var->name, dim, d == IR_NONE ? ir_const(b, 0, dim) : times(k, slope, d));
+    store_at(k, SLOT_STATE, at, c->states.at[at].var->name, dim, d == IR_NONE ? ir_const(k->b, 0, dim) : times(k, k->slope, d));
+  }
+}
+
+/* ---- copying */
+
+/* By instruction: a number of steps that are left of a hold. */
+static bool *counts(const Kern *k) {
+  const IrKernel *in = k->r.in;
+  bool *is = NEW_ARRAY(k->w->a, bool, in->ins.n + 1);
+  for (IrVal i = 0; i < in->ins.n; i++) {
+    const IrSlot *slot = in->ins.at[i].op == IR_STORE ? &in->slots.at[in->ins.at[i].slot] : NULL;
+    if (slot && slot->kind == SLOT_STATE && k->cell && k->cell->from->states.at[slot->index].counter) is[in->ins.at[i].arg[0]] = true;
+  }
+  return is;
+}
+
+static void copy_all(Kern *k, bool keep_out) {
+  const IrKernel *in = k->r.in;
+  const bool *counter = counts(k);
+  for (IrVal i = 0; i < in->ins.n; i++) {
+    const IrIns *ins = &in->ins.at[i];
+    ir_rewrite_at(&k->r, i);
+    if (ins->op == IR_LOOP)
+      ad_net_refuse(k->w, ins->span, "derivatives of a network whose cells choose their steps", "Take `with method = rk4` or `exponential_euler`.");
+    bool stores_out = ins->op == IR_STORE && in->slots.at[ins->slot].kind == SLOT_OUT;
+    if (stores_out && !keep_out) continue;
+    bool by_spike = ins->op == IR_SELECT && ins->type == IR_REAL && ins->arg[0] == k->spike && !counter[i];
+    if (by_spike && k->soft != IR_NONE) {
+      k->r.map[i] = handled(k, i);
+      continue;
+    }
+    ir_rewrite_copy(&k->r, i);
+    if (i == k->spike) spike_make(k);
+    if (ins->op == IR_LOAD && ins->type == IR_REAL) load(k, k->r.map[i], &in->slots.at[ins->slot]);
+    if (ins->op == IR_TAKE) take(k, i, &in->slots.at[ins->slot]);
   }
 }
 
 /* ---- the kernels of a class */
 
 static IrKernel *step_make(AdNet *w, AdCell *cell) {
-  const IrClass *from = cell->from;
   Kern k;
-  copy_new(&k, w, cell, from->step, name_fmt(w->s, "step.%s", name_str(w->s, cell->c->name)));
-  Guard g = {IR_NONE, IR_NONE, IR_NONE, 0};
+  copy_new(&k, w, cell, cell->from->step, name_fmt(w->s, "step.%s", name_str(w->s, cell->c->name)));
+  k.spike = spike_of(cell->from->step);
   uint32_t n = 0;
   copy_all(&k, true);
-  IrVal spike = spike_stored(&k);
-  if (spike != IR_NONE) guard_find(&k, spike, &g);
-  if (spike != IR_NONE && g.n != 1)
-    ad_net_refuse(w, from->component->spikes.at[0]->span, "derivatives of spikes whose condition is not one comparison", "Write it as `spike when V >= V_th`.");
-  IrVal *roots = stored_values(&k, g.left, &n);
-  if (g.right != IR_NONE) roots[n++] = g.right;
+  IrVal *roots = stored_values(&k, k.guard.left, &n);
+  if (k.guard.right != IR_NONE) roots[n++] = k.guard.right;
   tangents(&k, roots, n);
   stores(&k, roots, SLOT_STATE);
-  if (spike != IR_NONE && !w->failed) spike_store(&k, &g, spike);
+  if (k.spike != IR_NONE && !w->failed) spike_store(&k);
   return k.b->k;
 }
 

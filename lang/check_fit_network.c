@@ -195,10 +195,19 @@ static bool argument_read(FitContext *f, const Ast *ast, MCarried *ret) {
   return false;
 }
 
+static void reset_read(FitContext *f, const AstAssign *assign) {
+  static const char *const words[] = {"differentiated", "detached"};
+  const char *text = word_of(f, assign->value);
+  bool differentiated = strcmp(text, words[0]) == 0;
+  MCarried *to = &f->m->carried;
+  if (!differentiated && strcmp(text, words[1]) != 0) diag_reset_form(f->s, assign->value->span, diag_nearest(text, words, 2));
+  else if (to->reset_span.to && to->reset != differentiated) diag_spike_gradient_differs(f->s, assign->value->span, to->reset_span);
+  else to->reset = differentiated, to->reset_span = assign->value->span;
+}
+
 void fit_network_gradient(FitContext *f, const AstAssign *assign, const char *name) {
-  if (strcmp(name, "reset") == 0 && strcmp(word_of(f, assign->value), "detached") == 0) return; /* it always is */
   if (strcmp(name, "reset") == 0) {
-    diag_not_supported(f->s, assign->value->span, "a reset in a network that is differentiated", "What a spike does to the cell itself is detached.");
+    reset_read(f, assign);
     return;
   }
   if (strcmp(name, "gradient") != 0) {
@@ -214,11 +223,11 @@ void fit_network_gradient(FitContext *f, const AstAssign *assign, const char *na
   if (!shape_read(f, call->args.at[0], &is.shape)) return;
   for (uint32_t i = 1; i < call->args.n; i++)
     if (!argument_read(f, call->args.at[i], &is)) return;
-  const MCarried *had = &f->m->carried;
+  MCarried *had = &f->m->carried;
   bool same = had->shape == is.shape && had->width == is.width && had->damping == is.damping;
   if (is.width == 0) diag_network_surrogate(f->s, assign->value->span, surrogate_form);
   else if (had->given && !same) diag_gradient_differs(f->s, assign->value->span, source_span_text(f->s, had->span, f->s->arena));
-  else f->m->carried = is;
+  else is.reset = had->reset, is.reset_span = had->reset_span, *had = is;
 }
 
 /* ---- a sum of squares of measures */

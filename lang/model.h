@@ -538,8 +538,9 @@ typedef struct {
   bool given;
   MSurrogate shape;
   double width, damping; /* width: of the condition's sides, in coherent units */
+  bool reset;            /* what the handler does to the cell itself has this derivative too */
   Dim dim;
-  Span span;
+  Span span, reset_span; /* the latter: of `reset = …`, if it stands there */
 } MCarried;
 
 typedef struct {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Fits of networks: parameters found over runs, the same search on any number of threads, the fitted file is a fit; derivatives
-through spikes against differences; sums of squares; delays. With an argument: the example of 1,000 cells."""
+through spikes against differences; sums of squares; delays; resets. With an argument: the example of 1,000 cells."""
 import ctypes
 import json
 import math
@@ -194,6 +194,20 @@ def squares(tap):
         tap.check(far < 1e-10, f"the matrix of one square: {far:.1e}", found)
 
 
+def reset(tap):
+    """A reset that is differentiated: the same run, other derivatives, those of smooth steps by differences."""
+    model = SHARED.replace("OBJECTIVE", SUM).replace("damping = 0.02)", "damping = 0.3), reset = WORD")
+    found = []
+    for word in ("differentiated", "detached"):
+        tap.write(word + ".nsl", model.replace("WORD", word))
+        found.append(matrix_of(tap, word, 4))
+    tap.check(all(found) and found[0][0] == found[1][0] and all(a != b for a, b in zip(found[0][1], found[1][1])),
+              "reset = differentiated: the same objective, other derivatives", found)
+    r, rows = check(tap, tap.path("differentiated.nsl"), "--tolerance", "1e-6", "--starts", "0")
+    worst = max((row["deviation"] for row in rows), default=1)
+    tap.check(r.returncode == 0 and len(rows) == 4, f"by differences: {worst:.1e}", r.stdout[-900:] + r.stderr)
+
+
 def thousand(tap):
     """1,000 cells: derivatives against differences, and rates found by them."""
     model = os.path.join(EXAMPLES, "fits", "brunel_rate.nsl")
@@ -217,6 +231,7 @@ def main():
     gradients(tap)
     squares(tap)
     delays(tap)
+    reset(tap)
     tap.done()
 
 
