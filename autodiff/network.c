@@ -78,6 +78,12 @@ static void block_fixed(AdNet *w, const IrKernel *k, uint32_t block, Span span, 
     if (k->slots.at[i].kind == SLOT_UNIFORM && depends(w, block + k->slots.at[i].index)) ad_net_refuse(w, span, what, hint);
 }
 
+static bool places_depend(const AdNet *w, const IrPopulation *p) {
+  bool depend = false;
+  for (uint32_t i = 0; i < COUNT_OF(p->place); i++) depend |= depends(w, p->place[i]);
+  return depend;
+}
+
 /* What must be the same for all values of the parameters. */
 static void check_fixed(AdNet *w) {
   const IrExperiment *x = w->f->x;
@@ -89,12 +95,14 @@ static void check_fixed(AdNet *w) {
   for (uint32_t i = 0; i < x->phases.n; i++)
     if (depends(w, x->phases.at[i])) ad_net_refuse(w, w->f->fit->span, times, grid);
   for (uint32_t i = 0; i < x->populations.n; i++)
-    if (depends(w, x->populations.at[i].size)) ad_net_refuse(w, x->populations.at[i].pop->span, counts, "Let it be.");
+    if (depends(w, x->populations.at[i].size) || places_depend(w, &x->populations.at[i]))
+      ad_net_refuse(w, x->populations.at[i].pop->span, counts, "Let it be.");
   for (uint32_t i = 0; i < x->projections.n; i++) {
     const IrProjection *p = &x->projections.at[i];
     if (depends(w, p->rule_arg) || depends(w, p->cond)) ad_net_refuse(w, p->proj->span, counts, "Let it be.");
     if (depends(w, p->delay)) ad_net_refuse(w, p->proj->span, times, grid);
     block_fixed(w, p->delay_kernel, p->block, p->proj->span, times, grid);
+    block_fixed(w, p->chance, p->block, p->proj->span, counts, "Let it be.");
     if (depends(w, p->weight_lo) || depends(w, p->weight_hi)) ad_net_refuse(w, p->proj->span, "bounds of weights that depend on a free param", NULL);
   }
   for (uint32_t i = 0; i < x->drives.n; i++) {

@@ -176,22 +176,29 @@ static struct nsl_column column_of(Table *t, const IrColumn *c) {
   return out;
 }
 
-static struct nsl_population population_of(Table *t, const IrPopulation *p) {
-  uint32_t n_columns;
-  FILL(t, n_columns, columns, column, p->columns.n);
-  for (uint32_t i = 0; i < n_columns; i++) columns[i] = column_of(t, &p->columns.at[i]);
-  return (struct nsl_population){
-      name_str(t->s, p->pop->path), text_of(t, p->pop->base), p->class->index, p->size, p->block,
-      path_hash(t, p->pop->path),   place_of(t, p->pop->span), n_columns, columns};
-}
-
 static struct nsl_data data_of(Table *t, const MData *f) {
   return (struct nsl_data){text_of(t, f->path), place_of(t, f->span), f->spikes, text_of(t, f->population),
                            text_of(t, f->time), text_of(t, f->value), f->time_scale, f->value_scale,
                            dim_numbers(t, f->dim)};
 }
 
-static struct nsl_field field_of(Table *t, const MPairField *f) { return (struct nsl_field){(uint32_t)f->kind, data_of(t, &f->file)}; }
+static struct nsl_place place_of_cells(Table *t, const IrPopulation *p) {
+  const MPlace *m = &p->pop->place;
+  return (struct nsl_place){.has = m->has, .kind = (uint32_t)m->kind, .periodic = m->periodic, .n_axes = m->n_axes,
+                            .n_slots = COUNT_OF(p->place), .slots = numbers_of(t, p->place, COUNT_OF(p->place)),
+                            .file = data_of(t, &m->file)};
+}
+
+static struct nsl_population population_of(Table *t, const IrPopulation *p) {
+  uint32_t n_columns;
+  FILL(t, n_columns, columns, column, p->columns.n);
+  for (uint32_t i = 0; i < n_columns; i++) columns[i] = column_of(t, &p->columns.at[i]);
+  return (struct nsl_population){
+      name_str(t->s, p->pop->path), text_of(t, p->pop->base), p->class->index, p->size, p->block,
+      path_hash(t, p->pop->path),   place_of(t, p->pop->span), n_columns, columns, place_of_cells(t, p)};
+}
+
+static struct nsl_field field_of(Table *t, const MPairField *f) { return (struct nsl_field){(uint32_t)f->kind, f->axis, data_of(t, &f->file)}; }
 
 static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
   const MProjection *m = p->proj;
@@ -218,7 +225,13 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .delay_code = code_of(t, p->delay_kernel),
                                  .weight_f32 = code_of(t, p->weight_f32),
                                  .delay_f32 = code_of(t, p->delay_f32),
+                                 .chance = code_of(t, p->chance),
                                  .file = data_of(t, &m->file),
+                                 .types = data_of(t, &m->types),
+                                 .source_first = p->first[0],
+                                 .target_first = p->first[1],
+                                 .source_ids = p->ids[0],
+                                 .target_ids = p->ids[1],
                                  .n_fields = n_fields,
                                  .fields = fields};
 }
@@ -537,6 +550,8 @@ static bool reads_files(const IrModule *m) {
   if (m->fits.n) return true;
   for (uint32_t i = 0; i < m->experiments.n; i++) {
     const IrExperiment *x = m->experiments.at[i];
+    for (uint32_t k = 0; k < x->populations.n; k++)
+      if (!name_none(x->populations.at[k].pop->place.file.path)) return true;
     for (uint32_t k = 0; k < x->drives.n; k++)
       if (x->drives.at[k].drive->files.n) return true;
     for (uint32_t k = 0; k < x->projections.n; k++)

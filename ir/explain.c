@@ -359,6 +359,7 @@ static double slice_size(const Explain *e, const IrSlice *s) {
 static double synapses(const Explain *e, const IrProjection *p) {
   double from = slice_size(e, &p->source), to = slice_size(e, &p->target), n = global(e, p->rule_arg);
   if (p->cond != IR_NONE && global(e, p->cond) == 0) return 0;
+  if (p->chance) return NAN;
   switch (p->proj->rule) {
     case RULE_ALL_TO_ALL: return from * to;
     case RULE_ONE_TO_ONE: return from;
@@ -366,6 +367,7 @@ static double synapses(const Explain *e, const IrProjection *p) {
     case RULE_OUTDEGREE: return n * from;
     case RULE_TOTAL_NUMBER: return n;
     case RULE_PROBABILITY: return n * from * to;
+    case RULE_EDGES:
     case RULE_MATRIX: return NAN; /* the file's, which is read when the program starts */
   }
   return NAN;
@@ -376,9 +378,9 @@ static const char *rule_text(Explain *e, const IrProjection *p) {
       [RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
       [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
       [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability",
-      [RULE_MATRIX] = "matrix"};
+      [RULE_MATRIX] = "matrix",             [RULE_EDGES] = "edges"};
   const char *rule = rules[p->proj->rule];
-  if (p->proj->rule == RULE_MATRIX) return arena_printf(e->s->arena, "%s(\"%s\")", rule, str(e, p->proj->file.path));
+  if (!name_none(p->proj->file.path)) return arena_printf(e->s->arena, "%s(\"%s\")", rule, str(e, p->proj->file.path));
   return p->rule_arg == IR_NONE ? rule : arena_printf(e->s->arena, "%s(%.6g)", rule, global(e, p->rule_arg));
 }
 
@@ -402,7 +404,7 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
     end(e);
   } else {
     fprintf(e->out, "  %-24s %s: %s synapses, %.0f bytes each (%s), delays %s\n", str(e, p->proj->path),
-            rule_text(e, p), isnan(n) ? "the file's" : arena_printf(e->s->arena, "about %s", grouped(e, n)), each, format,
+            rule_text(e, p), p->chance ? "by pairs," : isnan(n) ? "the file's" : arena_printf(e->s->arena, "about %s", grouped(e, n)), each, format,
             p->delay_kernel ? "drawn, in buckets by step" : "one for all");
   }
 }

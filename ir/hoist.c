@@ -138,7 +138,7 @@ static void move_projection(const Moves *m, IrProjection *p) {
   move_slice(m, &p->source);
   move_slice(m, &p->target);
   uint32_t *const slots[] = {&p->rule_arg,  &p->cond,      &p->weight, &p->delay,
-                             &p->weight_lo, &p->weight_hi, &p->block};
+                             &p->weight_lo, &p->weight_hi, &p->block, &p->first[0], &p->first[1], &p->ids[0], &p->ids[1]};
   for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
 }
 
@@ -229,6 +229,7 @@ static void grow_blocks(IrExperiment *x, IrFit *f, const uint32_t *before, Arena
   for (uint32_t i = 0; i < n; i++) {
     IrPopulation *p = &x->populations.at[i];
     move(&m, &p->size);
+    for (size_t k = 0; k < COUNT_OF(p->place); k++) move(&m, &p->place[k]);
     for (uint32_t k = 0; k < p->columns.n; k++) {
       move(&m, &p->columns.at[k].from);
       move(&m, &p->columns.at[k].to);

@@ -202,6 +202,7 @@ typedef struct {
   uint32_t size;   /* G slot */
   uint32_t block;  /* first G slot of the block */
   VEC(IrColumn) columns; /* SLOT_COLUMN indices */
+  uint32_t place[7]; /* G slots or IR_NONE: extents, spacing, origin */
 } IrPopulation;
 typedef struct {
   uint32_t pop;          /* index of the population */
@@ -215,7 +216,9 @@ typedef struct {
   IrKernel *weight_kernel, *delay_kernel; /* synapse kernels: OUT 0; NULL when the slot holds the value */
   IrKernel *weight_f32, *delay_f32;  /* the same in float32, where draws gain by it and lose but rounding; else NULL */
   uint32_t weight_lo, weight_hi;     /* G slots or IR_NONE: saturate */
-  uint32_t block;                    /* uniforms of both kernels */
+  IrKernel *chance;                  /* synapse kernel, by pair: 1 connected, 0 not, -1 no probability; NULL: as the rule says */
+  uint32_t first[2], ids[2];         /* of edges: G slots or IR_NONE */
+  uint32_t block;                    /* uniforms of all its kernels */
 } IrProjection;
 typedef struct {
   MDrive *drive;

@@ -78,6 +78,31 @@ uint32_t lower_block(Setup *st, const Scope *sc, Name path) {
   return block;
 }
 
+enum { CHANCE_ORDINAL = 2 * DELAY_ORDINALS };
+
+/* A pair is connected if a number drawn from 0 to 1 is less than its p. What is no probability is -1. */
+static void lower_chance(Setup *st, Scope *sc, const MExpr *e, IrKernel **ret) {
+  Lower *l = st->l;
+  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_SYNAPSE, name_fmt(l->s, "chance.%u", l->synapse.n));
+  uint32_t draws = CHANCE_ORDINAL;
+  Scope own = lower_scope(l, k, LEAF_SYNAPSE, NULL);
+  IrBuild *b = &own.b;
+  own.lifting = true;
+  own.draws = &draws;
+  own.lifted.at = sc->lifted.at, own.lifted.n = sc->lifted.n, own.lifted.cap = sc->lifted.cap;
+  IrVal p = lower_as(&own, e, DIM_NONE);
+  b->span = e->span;
+  IrVal zero = alg_num(b, 0), one = alg_num(b, 1), minus = alg_num(b, -1), range[2] = {zero, one};
+  IrVal u = ir_draw(b, IR_DRAW_UNIFORM, CHANCE_ORDINAL, range, DIM_NONE);
+  IrVal drawn = ir_op3(b, IR_SELECT, ir_op2(b, IR_LT, u, p), one, zero);
+  IrVal sure = ir_op3(b, IR_SELECT, ir_op2(b, IR_GE, p, one), one, drawn);
+  IrVal below = ir_op3(b, IR_SELECT, ir_op2(b, IR_LE, p, one), sure, minus);
+  IrVal v = ir_op3(b, IR_SELECT, ir_op2(b, IR_GE, p, zero), below, minus);
+  ir_store(b, ir_slot(b, SLOT_OUT, 0, name_z(l->s, "chance"), IR_REAL, DIM_NONE), v);
+  sc->lifted.at = own.lifted.at, sc->lifted.n = own.lifted.n, sc->lifted.cap = own.lifted.cap;
+  *ret = lower_share(l, k, false);
+}
+
 static void lower_projection(Setup *st, MProjection *m) {
   IrProjection p = {.proj = m,
                     .source = lower_slice(st, &m->source),
@@ -100,6 +125,11 @@ static void lower_projection(Setup *st, MProjection *m) {
   p.weight_hi = m->weight_domain.has && m->weight_domain.hi
                   ? setup_slot_as(st, m->weight_domain.hi, unit, "hi")
                   : IR_NONE;
+  if (m->chance) lower_chance(st, &sc, m->chance, &p.chance);
+  for (uint32_t i = 0; i < 2; i++) {
+    p.first[i] = setup_slot(st, m->first[i], "first");
+    p.ids[i] = setup_slot(st, m->ids[i], "ids");
+  }
   p.block = lower_block(st, &sc, m->path);
   vec_push(st->l->a, &st->x->projections, p);
 }

@@ -238,6 +238,14 @@ void setup_again(Setup *st, Shape *shape, uint32_t block) {
   }
 }
 
+static void places_slots(Setup *st, const MPlace *place, uint32_t *ret) {
+  for (uint32_t i = 0; i < 3; i++) {
+    ret[i] = setup_slot(st, place->extent[i], "extent");
+    ret[4 + i] = setup_slot(st, place->origin[i], "origin");
+  }
+  ret[3] = setup_slot(st, place->spacing, "spacing");
+}
+
 void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
   IrPopulation p = {.pop = (MPopulation *)pop, .class = shape->c};
   p.size = setup_slot(st, pop->size, "size");
@@ -267,6 +275,7 @@ void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
     IrColumn made = {column, setup_slot(st, column->from, "from"), setup_slot(st, column->to, "to")};
     vec_push(st->l->a, &p.columns, made);
   }
+  places_slots(st, &pop->place, p.place);
   vec_push(st->l->a, &st->x->populations, p);
 }
 

@@ -115,6 +115,7 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
     p->delay_kernel = stand_in(s, in, made, p->delay_kernel);
     p->weight_f32 = stand_in(s, in, made, p->weight_f32);
     p->delay_f32 = stand_in(s, in, made, p->delay_f32);
+    p->chance = stand_in(s, in, made, p->chance);
   }
   COPY_VEC(out, &copy->drives);
   for (uint32_t i = 0; i < copy->drives.n; i++) drive_copy(s, in, made, &copy->drives.at[i], out);
@@ -234,6 +235,7 @@ static void experiment_used(IrModule *m, Arena *a, const IrExperiment *x) {
     add_used(m, a, x->projections.at[j].delay_kernel);
     add_used(m, a, x->projections.at[j].weight_f32);
     add_used(m, a, x->projections.at[j].delay_f32);
+    add_used(m, a, x->projections.at[j].chance);
   }
   for (uint32_t j = 0; j < x->drives.n; j++) {
     const IrDrive *d = &x->drives.at[j];

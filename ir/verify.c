@@ -381,6 +381,7 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
   for (uint32_t i = 0; i < x->projections.n; i++) {
     verify_use(vm, x->projections.at[i].weight_kernel, KERNEL_SYNAPSE, NULL);
     verify_use(vm, x->projections.at[i].delay_kernel, KERNEL_SYNAPSE, NULL);
+    verify_use(vm, x->projections.at[i].chance, KERNEL_SYNAPSE, NULL);
     verify_use(vm, x->projections.at[i].weight_f32, KERNEL_SYNAPSE_F32, NULL);
     verify_use(vm, x->projections.at[i].delay_f32, KERNEL_SYNAPSE_F32, NULL);
   }

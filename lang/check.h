@@ -148,6 +148,7 @@ MExpr *cells_inside(Checker *c, Span span);
 typedef struct PairContext {
   MRule rule;
   MPairFieldList fields; /* what has been asked for */
+  Span place;            /* where a position has been asked for, or the last of such places */
 } PairContext;
 MExpr *pair_value(Checker *c, const Ast *ast, const Want *want, bool *ret_known);
 MExpr *pair_table(Checker *c, const Ast *ast);

@@ -22,6 +22,7 @@ static const RuleRow rules[] = {
     {"total_number", RULE_TOTAL_NUMBER, "the number of connections"},
     {"probability", RULE_PROBABILITY, "the probability of each pair"},
     {"matrix", RULE_MATRIX, "a file in double quotes, with a line for each target and a column for each source"},
+    {"edges", RULE_EDGES, "a file in double quotes, perhaps with `of = \"population\"` and `types = \"types.csv\"`"},
 };
 static const double most_connections = 4e18;
 
@@ -30,7 +31,7 @@ typedef struct {
   const AstConnect *ast;
   const RuleRow *rule;
   const Ast *rule_arg;
-  MData file;
+  MData file, types;
   bool no_self, no_multiple;
   const AstAssign *weight, *delay;
   NetAxes axes;
@@ -50,19 +51,34 @@ static const RuleRow *find_rule(Net *n, const Ast *callee) {
     if (strcmp(rules[i].name, name) == 0) return &rules[i];
     words[i] = rules[i].name;
   }
-  if (strcmp(name, "edges") == 0)
-    diag_not_supported(s, callee->span, "connections from lists of edges", "A table of all pairs is `matrix(\"w.csv\")`.");
-  else if (*name) diag_unknown_rule(s, callee->span, name, diag_nearest(name, words, COUNT_OF(rules)));
+  if (*name) diag_unknown_rule(s, callee->span, name, diag_nearest(name, words, COUNT_OF(rules)));
   return NULL;
 }
 
-/* The file of a rule that reads one. */
-static bool rule_file(Net *n, Connect *k) {
-  k->file.value_scale = 1;
-  if (k->rule_arg->kind == AST_STRING) return source_file(n->c, k->rule_arg, &k->file);
-  diag_rule_arguments(n->s, k->rule_arg->span, k->rule->name, k->rule->arg);
-  return false;
+/* A named argument of `edges`. */
+static bool edges_option(Net *n, Connect *k, const AstNamed *named) {
+  const char *name = name_str(n->s, named->name.name);
+  bool text = named->value && named->value->kind == AST_STRING;
+  if (text && strcmp(name, "types") == 0) return source_file(n->c, named->value, &k->types);
+  if (!text || strcmp(name, "of") != 0) return false;
+  k->file.population = AST_AS(String, named->value)->text;
+  return true;
 }
+
+/* The file of a rule that reads one, and what stands behind it. */
+static bool rule_file(Net *n, Connect *k, const AstCall *call) {
+  const Ast *file = call && call->args.n ? call->args.at[0] : NULL;
+  uint32_t errors = n->s->errors;
+  k->file.value_scale = 1;
+  bool good = file && file->kind == AST_STRING && source_file(n->c, file, &k->file) &&
+              (call->args.n == 1 || k->rule->rule == RULE_EDGES);
+  for (uint32_t i = 1; good && i < call->args.n; i++)
+    good = call->args.at[i]->kind == AST_NAMED && edges_option(n, k, AST_AS(Named, call->args.at[i]));
+  if (!good && n->s->errors == errors) diag_rule_arguments(n->s, k->ast->rule->span, k->rule->name, k->rule->arg);
+  return good;
+}
+
+static bool reads_file(const Connect *k) { return k->rule->rule == RULE_MATRIX || k->rule->rule == RULE_EDGES; }
 
 static bool read_rule(Net *n, Connect *k) {
   Session *s = n->s;
@@ -71,13 +87,14 @@ static bool read_rule(Net *n, Connect *k) {
   const AstCall *call = rule->kind == AST_CALL ? AST_AS(Call, rule) : NULL;
   k->rule = find_rule(n, call ? call->callee : rule);
   if (!k->rule) return false;
+  if (reads_file(k)) return rule_file(n, k, call);
   uint32_t given = call ? call->args.n : 0;
   if (given != (k->rule->arg ? 1u : 0u) || (given && call->args.at[0]->kind == AST_NAMED)) {
     diag_rule_arguments(s, rule->span, k->rule->name, k->rule->arg);
     return false;
   }
   k->rule_arg = given ? call->args.at[0] : NULL;
-  return k->rule->rule != RULE_MATRIX || rule_file(n, k);
+  return true;
 }
 
 /* `no self`, `no multiple`: the grammar has no others. */
@@ -217,12 +234,12 @@ static bool rule_fits(Net *n, const Connect *k, const MProjection *p) {
 }
 
 static bool rule_argument(Net *n, Scope *scope, const Connect *k, MExpr **ret) {
-  if (!k->rule_arg || k->rule->rule == RULE_MATRIX) return true;
+  if (!k->rule_arg) return true;
   if (k->rule->rule != RULE_PROBABILITY) {
     *ret = net_count_expr(n, scope, k->rule_arg, k->rule->arg, 0, most_connections);
     return *ret != NULL;
   }
-  Want want = {.has_dim = true, .dim = DIM_NONE, .who = "a probability"};
+  Want want = {.has_dim = true, .dim = DIM_NONE, .who = "a probability", .allow = ALLOW_PAIR};
   *ret = check_expr(n->c, scope, k->rule_arg, &want);
   Known p = net_known(n, *ret);
   if (*ret && p.known && !(p.value >= 0 && p.value <= 1)) {
@@ -244,6 +261,7 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   }
   MPort *port = net_port(n, to, port_word, k->ast->target->span, &base.port);
   if (!port || !rule_fits(n, k, &base)) return false;
+  if (!net_places_known(n, from, to)) return false;
   Sent sent = {k->synapse, k->ast, k->weight, label};
   if (k->synapse ? !net_synapse_weight(n, scope, &sent, port, &base.weight)
                  : !net_link_weight(n, scope, k->ast->head.span, port, k->weight, &base.weight))
@@ -257,6 +275,7 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   p->path = net_unique_path(n, path, name_none(label) ? (Span){0, 0} : k->ast->label.span);
   p->index = n->x->projections.n;
   p->fields = n->c->pair->fields;
+  if (!net_places_known(n, from, to)) return false;
   vec_push(s->arena, &n->x->projections, p);
   if (k->label) vec_push(s->arena, &k->label->elements[k->element], p);
   return true;
@@ -266,7 +285,7 @@ bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_
   *ret = NULL;
   *ret_skip = false;
   if (!ast) return true;
-  Want want = {.condition = true, .who = "the condition"};
+  Want want = {.condition = true, .who = "the condition", .allow = n->c->pair ? ALLOW_PAIR : 0};
   MExpr *cond = check_expr(n->c, scope, ast, &want);
   if (!cond) return false;
   Known k = known_literal(cond);
@@ -275,12 +294,41 @@ bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_
   return true;
 }
 
+/* What depends on the pair: a probability, a condition. A condition over params alone stays where it is. */
+static bool chance_find(Net *n, const Connect *k, MProjection *p) {
+  MExpr *mask = p->cond && expr_has(p->cond, MX_PAIR) ? p->cond : NULL, *chance = p->rule_arg;
+  if (mask) p->cond = NULL;
+  if (mask && !reads_file(k) && k->rule->rule != RULE_ALL_TO_ALL && k->rule->rule != RULE_PROBABILITY) {
+    diag_mask_misplaced(n->s, k->ast->cond->span, k->rule->name);
+    return false;
+  }
+  if (!mask && !(chance && expr_has(chance, MX_PAIR))) return true;
+  if (!chance) chance = expr_number(n->c, 1, DIM_NONE, k->ast->rule->span);
+  MExpr *args[3] = {mask, chance, expr_number(n->c, 0, DIM_NONE, k->ast->rule->span)};
+  p->chance = mask ? expr_call(n->c, B_SELECT, mask->span, DIM_NONE, M_REAL, args, 3) : chance;
+  p->rule_arg = NULL;
+  return p->chance != NULL;
+}
+
+/* Ids of a file count the cells of a group, population after population. */
+static void ids_count(Net *n, const MSliceList *group, uint32_t at, MExpr **ret_first, MExpr **ret_ids) {
+  MExpr *sum = NULL;
+  *ret_first = *ret_ids = NULL;
+  for (uint32_t i = 0; i < group->n && group->n > 1; i++) {
+    MExpr *args[2] = {sum, group->at[i].pop->size};
+    if (i == at) *ret_first = sum;
+    sum = sum ? expr_call(n->c, B_ADD, group->at[i].span, DIM_NONE, M_REAL, args, 2) : group->at[i].pop->size;
+  }
+  *ret_ids = sum;
+}
+
 /* All pairs of one element; n->c->pair is set. */
 static bool connect_pairs(Net *n, Scope *scope, const Connect *k, Name label) {
   MProjection base = {.span = k->ast->head.span,
                       .rule = k->rule->rule,
                       .rule_span = k->ast->rule->span,
                       .file = k->file,
+                      .types = k->types,
                       .no_self = k->no_self,
                       .no_multiple = k->no_multiple};
   MSliceList sources = {0}, targets = {0};
@@ -292,11 +340,16 @@ static bool connect_pairs(Net *n, Scope *scope, const Connect *k, Name label) {
   good &= net_slices(n, scope, k->ast->target, &targets, &port);
   good &= rule_argument(n, scope, k, &base.rule_arg);
   good &= k->delay && net_link_delay(n, scope, k->delay, false, &base.delay);
+  good = good && chance_find(n, k, &base);
   if (!good) return false;
   for (uint32_t i = 0; i < sources.n; i++)
     for (uint32_t j = 0; j < targets.n; j++) {
       base.source = sources.at[i];
       base.target = targets.at[j];
+      if (k->rule->rule == RULE_EDGES) {
+        ids_count(n, &sources, i, &base.first[0], &base.ids[0]);
+        ids_count(n, &targets, j, &base.first[1], &base.ids[1]);
+      }
       if (!connect_pair(n, scope, k, label, base, port)) return false;
     }
   return true;

@@ -135,8 +135,6 @@ static MPopulation *population_new(Net *n, Name path, Name base, MComponent *com
 void net_check_population(Net *n, NetPop *pop) {
   Session *s = n->s;
   const AstPopulation *ast = pop->ast;
-  if (ast->place)
-    diag_not_supported(s, ast->place->span, "positions", "Leave out `at …`; rules without distance work.");
   MComponent *component = population_component(n, ast->component);
   if (!component) return;
   pop->elements = NEW_ARRAY(s->arena, MPopulation *, pop->axes.count);
@@ -153,7 +151,7 @@ void net_check_population(Net *n, NetPop *pop) {
     MExpr *size = good ? net_count_expr(n, scope, ast->size, who, 1, LARGEST_POPULATION) : NULL;
     Name path = net_element_name(n, pop->name, &pop->axes, i);
     MPopulation *p = pop->elements[i] = population_new(n, path, pop->name, component, size, ast->name.span);
-    good = good && size && population_settings(n, scope, p, &ast->settings) && population_cells_fit(n, p);
+    good = good && size && (!ast->place || net_place(n, scope, ast->place, p)) && population_settings(n, scope, p, &ast->settings) && population_cells_fit(n, p);
   }
 }
 

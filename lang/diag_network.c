@@ -583,3 +583,19 @@ void diag_pair_value(Session *s, Span span, const char *name, const char *with) 
   Diag *d = diag_new(s, DIAG_PAIR_VALUE, span, "`%s` is not known of these connections", name);
   diag_hint(s, d, "It is known %s.", with);
 }
+
+void diag_mask_misplaced(Session *s, Span span, const char *rule) {
+  Diag *d = diag_new(s, DIAG_MASK_MISPLACED, span, "a condition over pairs does not go with `%s`", rule);
+  diag_hint(s, d, "It leaves out pairs of all_to_all, probability(p), matrix and edges.");
+}
+
+void diag_places_missing(Session *s, Span span, const char *population, Span decl) {
+  Diag *d = diag_new(s, DIAG_PLACES_MISSING, span, "the cells of `%s` have no places", population);
+  declared_here(s, d, population, decl);
+  diag_hint(s, d, "Write `at grid(20, 20, spacing = 50 um)`, `at uniform_in(box(1 mm, 1 mm))` or `at csv(\"places.csv\") um` behind the population.");
+}
+
+void diag_places(Session *s, Span span, const char *what, const char *hint) {
+  Diag *d = diag_new(s, DIAG_PLACES, span, "%s", what);
+  if (hint) diag_hint(s, d, "%s", hint);
+}

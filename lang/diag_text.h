@@ -176,6 +176,9 @@ void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_s
 void diag_too_many_connections(Session *s, Span span, double count, const char *source, const char *target,
                                double pairs);
 void diag_too_many_partners(Session *s, Span span, double count, const char *pool, double available);
+void diag_mask_misplaced(Session *s, Span span, const char *rule);
+void diag_places_missing(Session *s, Span span, const char *population, Span decl);
+void diag_places(Session *s, Span span, const char *what, const char *hint);
 /* `entry` where the rule gives none; with: the rule that does. */
 void diag_pair_value(Session *s, Span span, const char *name, const char *with);
 void diag_not_a_probability(Session *s, Span span, double value);

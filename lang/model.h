@@ -200,22 +200,6 @@ typedef struct {
 
 typedef VEC(MSetting) MSettingList;
 
-struct MPopulation {
-  Name path; /* "E", "cell[L4e]", "squid" */
-  Name base; /* "cell" */
-  uint32_t index;
-  MComponent *component;
-  MExpr *size; /* over globals */
-  MSettingList settings;
-  Span span;
-};
-
-typedef struct {
-  MPopulation *pop;
-  MExpr *from, *to; /* both ends included; NULL: all */
-  Span span;
-} MSlice;
-
 /* A file that is read when the program starts. Of a drive: spikes: SONATA, or CSV with `t_ms`, `id`; samples: CSV, or a
  * SONATA report. Of a connection: who is connected, or numbers of the pairs. */
 typedef struct {
@@ -229,16 +213,50 @@ typedef struct {
 } MData;
 typedef VEC(MData) MDataList;
 
-typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, RULE_TOTAL_NUMBER, RULE_PROBABILITY, RULE_MATRIX } MRule;
+/* Where the cells of a population are. */
+typedef enum { PLACE_GRID, PLACE_BOX, PLACE_FILE } MPlaceKind;
+typedef struct {
+  bool has, periodic;
+  MPlaceKind kind;
+  uint32_t n_axes;
+  MExpr *extent[3]; /* GRID: cells along each axis; BOX: lengths */
+  MExpr *spacing;   /* GRID */
+  MExpr *origin[3]; /* the least corner; NULL: 0 */
+  MData file;
+  Span span;
+} MPlace;
+
+struct MPopulation {
+  Name path; /* "E", "cell[L4e]", "squid" */
+  Name base; /* "cell" */
+  uint32_t index;
+  MComponent *component;
+  MExpr *size; /* over globals */
+  MSettingList settings;
+  MPlace place;
+  Span span;
+};
+
+typedef struct {
+  MPopulation *pop;
+  MExpr *from, *to; /* both ends included; NULL: all */
+  Span span;
+} MSlice;
+
+typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, RULE_TOTAL_NUMBER, RULE_PROBABILITY, RULE_MATRIX, RULE_EDGES } MRule;
 
 /* What a weight or delay may know of its synapse (MX_PAIR). */
 typedef enum {
-  FIELD_EDGE, /* a number of the file of the rule, for each connection */
-  FIELD_TABLE /* a table of its own: a line for each target, a column for each source */
+  FIELD_EDGE,     /* a number of the file of the rule, for each connection */
+  FIELD_TABLE,    /* a table of its own: a line for each target, a column for each source */
+  FIELD_DISTANCE, /* between the two cells */
+  FIELD_PRE,      /* a coordinate of the source */
+  FIELD_POST      /* of the target */
 } MFieldKind;
 typedef struct {
   MFieldKind kind;
-  MData file; /* EDGE: only `value`, the name of the number */
+  MData file;    /* EDGE: only `value`, the name of the number */
+  uint32_t axis; /* PRE, POST */
   Dim dim;
 } MPairField;
 typedef VEC(MPairField) MPairFieldList;
@@ -250,8 +268,10 @@ typedef struct {
   MSlice source, target;
   uint32_t port; /* index in target.pop->component->ports */
   MRule rule;
-  MExpr *rule_arg; /* n or p; NULL for all_to_all, one_to_one, matrix */
-  MData file;      /* matrix: whose */
+  MExpr *rule_arg; /* n, or p that is one for all pairs; NULL: the rule has none */
+  MExpr *chance;   /* all_to_all, probability: p of each pair; matrix, edges: 0 where a connection of the file is left out; NULL: as the rule says */
+  MData file, types; /* matrix, edges: whose; types of edges, if `path` is not empty */
+  MExpr *first[2], *ids[2]; /* edges: of the source and target side the id of cell 0, and how many ids there are; NULL: 0, the cells */
   MPairFieldList fields;
   Span rule_span;
   bool no_self, no_multiple;

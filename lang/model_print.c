@@ -259,7 +259,7 @@ static void print_projection(const Print *p, const MProjection *j) {
       [RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
       [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
       [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability",
-      [RULE_MATRIX] = "matrix"};
+      [RULE_MATRIX] = "matrix",             [RULE_EDGES] = "edges"};
   fprintf(p->out, "  connect \"%s\" ", text_of(p, j->path));
   print_slice(p, &j->source);
   fputs(" -> ", p->out);
@@ -269,6 +269,11 @@ static void print_projection(const Print *p, const MProjection *j) {
     print_value(p, "(", j->rule_arg);
     fputc(')', p->out);
   }
+  if (j->chance) {
+    print_value(p, "(", j->chance);
+    fputc(')', p->out);
+  }
+  if (!name_none(j->file.path)) fprintf(p->out, " \"%s\"", text_of(p, j->file.path));
   fprintf(p->out, "%s%s", j->no_self ? ", no self" : "", j->no_multiple ? ", no multiple" : "");
   if (j->weight) print_domain(p, &j->weight_domain);
   print_link(p, j->weight, j->delay, j->cond);

@@ -126,6 +126,7 @@ void net_override(Net *n, const AstAssign *assign);            /* check_globals.
 void net_check_values(Net *n);                                 /* check_globals.c */
 void net_declare_population(Net *n, const AstPopulation *ast); /* check_population.c */
 void net_check_population(Net *n, NetPop *pop);                /* check_population.c */
+bool net_place(Net *n, Scope *scope, const Ast *ast, MPopulation *p); /* `at grid(…)`; false after a message (check_place.c) */
 void net_override_setting(Net *n, const AstAssign *assign);    /* check_population.c */
 /* `cell[L4e].na.w[2]` -> `cell[L4e]`, and the rest as a tree of its own (check_population.c). */
 const Ast *net_split(Net *n, const Ast *ast, Ast **ret_rest);
@@ -182,6 +183,8 @@ MComponent *net_synapse(Net *n, const AstConnect *ast); /* NULL after a message 
 bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *port, MExpr **ret);
 bool net_delay_has_parts(const Net *n, const Ast *ast); /* `axonal(a) + dendritic(b)` */
 MExpr *net_delay_parts(Net *n, Scope *scope, const Ast *ast, const Want *want);
+/* Have both populations places, if the connection asks for some? false after a message (check_pair.c). */
+bool net_places_known(Net *n, const MPopulation *from, const MPopulation *to);
 /* Decides a condition over binders; keeps one over globals. ret_skip: it is false. */
 bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_skip);
 

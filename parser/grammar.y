@@ -335,9 +335,9 @@ place_names: %empty     { $$ = NONE; }
            ;
 
 /* ---- networks */
-population: "population" name binders_opt ":" path size_opt body_opt place_opt
+population: "population" name binders_opt ":" path size_opt place_opt body_opt
               { $$ = MAKE(POPULATION, Population, .name = $2, .binders = $3, .component = $5, .size = $6,
-                          .settings = $7, .place = $8); }
+                          .place = $7, .settings = $8); }
           ;
 size_opt: %empty       { $$ = NULL; }
         | "[" expr "]" { $$ = $2; }

@@ -11,8 +11,10 @@
 #include "math/math.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/chance.h"
 #include "runtime/lump.h"
 #include "runtime/pairs.h"
+#include "runtime/places.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
 #include "runtime/streams.h"
@@ -83,7 +85,8 @@ static int proj_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_pr
   p->port = p->target->port0 + d->port;
   e = proj_values(s, p);
   if (!e) e = rt_rule_prepare(s, p);
-  return e ? e : rt_fields_prepare(s, p);
+  if (!e) e = rt_fields_prepare(s, p);
+  return e ? e : rt_chance_prepare(s, p);
 }
 
 static int projs_prepare(struct rt_sim *s) {
@@ -370,7 +373,8 @@ static int finish(struct rt_build *b) {
 
 int rt_connect(struct rt_sim *s) {
   struct rt_build b = {.s = s};
-  int e = projs_prepare(s);
+  int e = rt_places_make(s);
+  if (!e) e = projs_prepare(s);
   if (!e) rt_connections_advise(s);
   if (!e) rt_events_rank(s);
   if (!e) e = groups_alloc(s);

@@ -10,14 +10,14 @@
 
 #include "runtime/data.h"
 #include "runtime/error.h"
-#include "runtime/h5.h"
+#include "runtime/data_h5.h"
 #include "runtime/quantity.h"
 
 static int h5_wrong(const struct nsl_data *data, const char *what) {
   return rt_fail_at(NSL_EINPUT, data->place, "%s: %s", data->path, what);
 }
 
-static hid_t h5_open(const struct nsl_data *data, const char *path) {
+hid_t rt_h5_data_open(const struct nsl_data *data, const char *path) {
   H5dont_atexit();
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
@@ -44,7 +44,7 @@ static herr_t name_seen(hid_t group, const char *name, const H5L_info_t *info, v
 }
 
 /* The group of the wanted population, or of the only one. -1 after rt_fail. */
-static hid_t population_open(const struct nsl_data *data, hid_t file, const char *root) {
+hid_t rt_h5_data_population(const struct nsl_data *data, hid_t file, const char *root) {
   struct name_search search = {.wanted = data->population};
   hid_t group = H5Gopen2(file, root, H5P_DEFAULT);
   if (group < 0) {
@@ -65,7 +65,7 @@ static hid_t population_open(const struct nsl_data *data, hid_t file, const char
 }
 
 /* A dataset as doubles, with its size. */
-static int numbers_read(struct rt_sim *s, const struct nsl_data *data, hid_t in, const char *name, int rank,
+int rt_h5_data_numbers(struct rt_mem *mem, const struct nsl_data *data, hid_t in, const char *name, int rank,
                         hsize_t size[2], double **ret) {
   hid_t set = H5Dopen2(in, name, H5P_DEFAULT);
   if (set < 0) return rt_fail_at(NSL_EINPUT, data->place, "%s has no dataset `%s`", data->path, name);
@@ -76,7 +76,7 @@ static int numbers_read(struct rt_sim *s, const struct nsl_data *data, hid_t in,
   if (H5Sget_simple_extent_ndims(space) != rank || (class != H5T_FLOAT && class != H5T_INTEGER))
     e = rt_fail_at(NSL_EINPUT, data->place, "%s: `%s` is not a table of numbers with %d axes", data->path, name, rank);
   if (!e) H5Sget_simple_extent_dims(space, size, NULL);
-  if (!e && !(*ret = rt_alloc(&s->mem, size[0] * size[1], sizeof **ret))) e = NSL_EMEMORY;
+  if (!e && !(*ret = rt_alloc(mem, size[0] * size[1], sizeof **ret))) e = NSL_EMEMORY;
   if (!e && size[0] * size[1] > 0 && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, *ret) < 0)
     e = rt_fail_at(NSL_EINPUT, data->place, "%s: `%s` cannot be read; is the file cut off?", data->path, name);
   H5Tclose(type);
@@ -172,8 +172,8 @@ static int spikes_sort(struct rt_sim *s, const struct nsl_data *data, int sortin
 static int spikes_take(struct rt_sim *s, const struct nsl_data *data, hid_t group, struct rt_given_spikes *ret) {
   hsize_t n_times[2], n_ids[2];
   double *ids, scale;
-  int e = numbers_read(s, data, group, "timestamps", 1, n_times, &ret->times);
-  if (!e) e = numbers_read(s, data, group, "node_ids", 1, n_ids, &ids);
+  int e = rt_h5_data_numbers(&s->mem, data, group, "timestamps", 1, n_times, &ret->times);
+  if (!e) e = rt_h5_data_numbers(&s->mem, data, group, "node_ids", 1, n_ids, &ids);
   if (!e) e = unit_read(data, group, "timestamps", time_dim, &scale);
   if (!e && n_times[0] != n_ids[0])
     e = rt_fail_at(NSL_EINPUT, data->place, "%s has %llu timestamps and %llu node_ids", data->path,
@@ -195,9 +195,9 @@ static int spikes_take(struct rt_sim *s, const struct nsl_data *data, hid_t grou
 }
 
 int rt_h5_spikes(struct rt_sim *s, const struct nsl_data *data, const char *path, struct rt_given_spikes *ret) {
-  hid_t file = h5_open(data, path);
+  hid_t file = rt_h5_data_open(data, path);
   if (file < 0) return NSL_EINPUT;
-  hid_t group = population_open(data, file, "spikes");
+  hid_t group = rt_h5_data_population(data, file, "spikes");
   int e = group < 0 ? NSL_EINPUT : spikes_take(s, data, group, ret);
   if (group >= 0) H5Gclose(group);
   H5Fclose(file);
@@ -209,7 +209,7 @@ int rt_h5_spikes(struct rt_sim *s, const struct nsl_data *data, const char *path
 static int report_times(struct rt_sim *s, const struct nsl_data *data, hid_t group, struct rt_samples *ret) {
   double *time, *all, scale;
   hsize_t size[2], n[2];
-  int e = numbers_read(s, data, group, "mapping/time", 1, size, &time);
+  int e = rt_h5_data_numbers(&s->mem, data, group, "mapping/time", 1, size, &time);
   if (!e && size[0] != 3) e = h5_wrong(data, "`mapping/time` should hold begin, end and step");
   if (!e) e = unit_read(data, group, "mapping/time", time_dim, &scale);
   if (!e && !(time[2] > 0)) e = h5_wrong(data, "the step of `mapping/time` is not above 0");
@@ -217,7 +217,7 @@ static int report_times(struct rt_sim *s, const struct nsl_data *data, hid_t gro
   if (!(ret->times = rt_alloc(&s->mem, ret->n + 1, sizeof *ret->times))) return NSL_EMEMORY;
   for (uint64_t i = 0; i <= ret->n; i++) ret->times[i] = (time[0] + (double)i * time[2]) * scale;
   if (H5Lexists(group, "mapping/sample_times", H5P_DEFAULT) <= 0) return 0;
-  e = numbers_read(s, data, group, "mapping/sample_times", 1, n, &all);
+  e = rt_h5_data_numbers(&s->mem, data, group, "mapping/sample_times", 1, n, &all);
   if (!e && n[0] != ret->n) e = h5_wrong(data, "`mapping/sample_times` and `data` have different numbers of rows");
   for (uint64_t i = 0; !e && i < ret->n; i++) ret->times[i] = all[i] * scale;
   if (!e && ret->n) ret->times[ret->n] = ret->times[ret->n - 1] + time[2] * scale;
@@ -229,9 +229,9 @@ static int report_times(struct rt_sim *s, const struct nsl_data *data, hid_t gro
 static int report_take(struct rt_sim *s, const struct nsl_data *data, hid_t group, struct rt_samples *ret) {
   hsize_t size[2], n[2];
   double *ids, scale;
-  int e = numbers_read(s, data, group, "data", 2, size, &ret->values);
+  int e = rt_h5_data_numbers(&s->mem, data, group, "data", 2, size, &ret->values);
   if (!e) e = unit_read(data, group, "data", data->dim, &scale);
-  if (!e) e = numbers_read(s, data, group, "mapping/node_ids", 1, n, &ids);
+  if (!e) e = rt_h5_data_numbers(&s->mem, data, group, "mapping/node_ids", 1, n, &ids);
   if (!e && n[0] != size[1]) e = h5_wrong(data, "`mapping/node_ids` and the columns of `data` are of different number");
   if (e) return e;
   ret->n = size[0];
@@ -248,9 +248,9 @@ static int report_take(struct rt_sim *s, const struct nsl_data *data, hid_t grou
 }
 
 int rt_h5_samples(struct rt_sim *s, const struct nsl_data *data, const char *path, struct rt_samples *ret) {
-  hid_t file = h5_open(data, path);
+  hid_t file = rt_h5_data_open(data, path);
   if (file < 0) return NSL_EINPUT;
-  hid_t group = population_open(data, file, "report");
+  hid_t group = rt_h5_data_population(data, file, "report");
   int e = group < 0 ? NSL_EINPUT : report_take(s, data, group, ret);
   if (group >= 0) H5Gclose(group);
   H5Fclose(file);

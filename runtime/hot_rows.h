@@ -170,6 +170,36 @@ static inline uint32_t steps_of(double delay, double stretch, double dt, uint32_
   return good ? (uint32_t)steps : 1;
 }
 
+/* Along one axis, squared. */
+#define AXIS(reals, a, b, period) \
+  reals d##a = at_##a - (b);      \
+  d##a = d##a < 0 ? -d##a : d##a; \
+  d##a = d##a < (period)-d##a ? d##a : (period)-d##a;
+
+void rt_hot_distances(const double *const *at, const double *from, const double *period, uint64_t n, double *out) {
+  uint64_t i = 0;
+  double around[3]; /* without a period no other way is shorter */
+  for (int a = 0; a < 3; a++) around[a] = period[a] > 0 ? period[a] : __builtin_inf();
+#ifdef RT_HOT_BITCODE
+  typedef double reals __attribute__((ext_vector_type(SOME), aligned(8)));
+  for (; i + SOME <= n; i += SOME) {
+    reals at_0 = *(const reals *)(at[0] + i), at_1 = *(const reals *)(at[1] + i), at_2 = *(const reals *)(at[2] + i);
+    AXIS(reals, 0, from[0], around[0])
+    AXIS(reals, 1, from[1], around[1])
+    AXIS(reals, 2, from[2], around[2])
+    *(reals *)(out + i) = __builtin_elementwise_sqrt(d0 * d0 + d1 * d1 + d2 * d2);
+  }
+#endif
+  for (; i < n; i++) {
+    double at_0 = at[0][i], at_1 = at[1][i], at_2 = at[2][i];
+    AXIS(double, 0, from[0], around[0])
+    AXIS(double, 1, from[1], around[1])
+    AXIS(double, 2, from[2], around[2])
+    out[i] = __builtin_sqrt(d0 * d0 + d1 * d1 + d2 * d2);
+  }
+}
+#undef AXIS
+
 void rt_hot_delay_steps(const double *delay, uint64_t n, double stretch, double dt, uint32_t *steps, struct rt_delays *ret) {
   uint64_t i = 0;
   *ret = (struct rt_delays){UINT32_MAX, 0, 0};

@@ -105,11 +105,22 @@ int rt_matrix_read(struct rt_sim *s, struct rt_proj *p) {
 
 /* ---- fields */
 
+/* Distances need one way around. */
+static int periods_check(const struct rt_proj *p) {
+  const struct rt_places *a = p->source->places, *b = p->target->places;
+  for (uint32_t i = 0; i < 3; i++)
+    if (a->period[i] != b->period[i])
+      return rt_fail_at(NSL_EMODEL, p->def->place, "%s: distances are not defined: along axis %c %s comes back after %g um, %s after %g um (0: never)",
+                        p->def->path, "xyz"[i], p->source->def->path, a->period[i], p->target->def->path, b->period[i]);
+  return 0;
+}
+
 int rt_fields_prepare(struct rt_sim *s, struct rt_proj *p) {
   if (!p->fields) p->fields = rt_alloc(&s->mem, p->def->n_fields + 1, sizeof *p->fields);
   int e = p->fields ? 0 : NSL_EMEMORY;
   for (uint32_t i = 0; !e && i < p->def->n_fields; i++) {
     double *all = NULL;
+    if (p->def->fields[i].kind == NSL_FIELD_DISTANCE) e = periods_check(p);
     if (p->def->fields[i].kind != NSL_FIELD_TABLE) continue;
     e = table_read(s, p, &p->def->fields[i].file, &s->mem, &all);
     p->fields[i] = all;
@@ -122,18 +133,47 @@ static void table_gather(const struct rt_proj *p, uint32_t field, uint32_t sourc
   for (uint64_t i = 0; i < n; i++) to[i] = from[targets[i] - p->t0];
 }
 
-int rt_pairs_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
+/* The targets' coordinates, axis after axis. */
+static int coordinates_gather(struct rt_synapses *k, const struct rt_proj *p, const uint32_t *targets, uint64_t n, uint64_t each) {
+  const struct rt_places *places = p->target->places;
+  if (rt_grow(&k->coordinates, &k->coordinates_cap, 3 * each, sizeof *k->coordinates)) return NSL_EMEMORY;
+  for (int a = 0; a < 3; a++)
+    for (uint64_t i = 0; i < n; i++) k->coordinates[(uint64_t)a * each + i] = places->at[a][targets[i]];
+  return 0;
+}
+
+static void distances_find(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n, uint64_t each, double *to) {
+  const struct rt_places *places = p->source->places;
+  const double *at[3], from[3] = {places->at[0][source], places->at[1][source], places->at[2][source]};
+  for (int a = 0; a < 3; a++) at[a] = k->coordinates + (uint64_t)a * each;
+  k->s->hot.distances(at, from, places->period, n, to);
+}
+
+static bool of_places(const struct rt_proj *p) {
+  for (uint32_t i = 0; i < p->def->n_fields; i++)
+    if (p->def->fields[i].kind == NSL_FIELD_DISTANCE || p->def->fields[i].kind == NSL_FIELD_POST) return true;
+  return false;
+}
+
+int rt_pairs_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, const uint32_t *targets, uint64_t n) {
   uint64_t each = (n + PADDING) / PADDING * PADDING;
   uint32_t n_fields = p->def->n_fields;
   if (rt_grow(&k->pairs, &k->pairs_cap, n_fields, sizeof *k->pairs) ||
       rt_grow(&k->gathered, &k->gathered_cap, n_fields * each, sizeof *k->gathered))
     return NSL_EMEMORY;
+  if (of_places(p) && coordinates_gather(k, p, targets, n, each)) return NSL_EMEMORY;
   for (uint32_t i = 0; i < n_fields; i++) {
+    const struct nsl_field *f = &p->def->fields[i];
     double *to = k->gathered + i * each;
     k->pairs[i] = to;
-    switch ((enum nsl_field_kind)p->def->fields[i].kind) {
+    switch ((enum nsl_field_kind)f->kind) {
       case NSL_FIELD_EDGE: k->pairs[i] = p->fields[i] + p->edges->begin[source - p->s0]; break;
-      case NSL_FIELD_TABLE: table_gather(p, i, source, k->partners, n, to); break;
+      case NSL_FIELD_TABLE: table_gather(p, i, source, targets, n, to); break;
+      case NSL_FIELD_DISTANCE: distances_find(k, p, source, n, each, to); break;
+      case NSL_FIELD_POST: k->pairs[i] = k->coordinates + f->axis * each; break;
+      case NSL_FIELD_PRE:
+        for (uint64_t j = 0; j < n; j++) to[j] = p->source->places->at[f->axis][source];
+        break;
     }
   }
   return 0;

@@ -25,6 +25,8 @@
 
 #include "math/math.h"
 #include "runtime/error.h"
+#include "runtime/chance.h"
+#include "runtime/edges.h"
 #include "runtime/pairs.h"
 #include "runtime/threads.h"
 
@@ -168,6 +170,7 @@ static int given_row(const struct rt_proj *p, uint32_t source, uint64_t n, uint3
 uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source) {
   uint32_t i = source - p->s0;
   uint64_t n = 0, before;
+  if (rt_by_chance(p)) return UINT64_MAX;
   switch ((enum nsl_rule)p->def->rule) {
     case NSL_ALL_TO_ALL: return eligible(p, source);
     case NSL_ONE_TO_ONE: return p->self && p->t0 + i == source ? 0 : 1;
@@ -175,6 +178,7 @@ uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source) {
       return nslm_draw_binomial_u64(p->rule_key, source, 0, ORDINAL_COUNT, eligible(p, source), p->p);
     case NSL_OUTDEGREE: return p->n;
     case NSL_TOTAL_NUMBER: return rt_split_of(&p->rule->counts[0], i, &before);
+    case NSL_EDGES:
     case NSL_MATRIX: return p->edges->begin[i + 1] - p->edges->begin[i];
     case NSL_INDEGREE: break;
   }
@@ -366,7 +370,7 @@ int rt_rule_prepare(struct rt_sim *s, struct rt_proj *p) {
                         "%s: one_to_one needs two sides of equal size, not %u and %u", p->def->path, p->sn,
                         p->tn);
     case NSL_PROBABILITY:
-      p->p = rt_value(s, p->def->rule_arg, NAN);
+      p->p = rt_value(s, p->def->rule_arg, 1);
       if (!(p->p >= 0 && p->p <= 1))
         return rt_fail_at(NSL_EMODEL, p->def->place, "%s: probability(%g) is not from 0 to 1", p->def->path,
                           p->p);
@@ -384,6 +388,7 @@ int rt_rule_prepare(struct rt_sim *s, struct rt_proj *p) {
       p->expected = sn * (double)p->n;
       return p->sn ? partners_check(p, "outdegree", p->n, p->tn) : 0;
     case NSL_MATRIX: return rt_matrix_read(s, p);
+    case NSL_EDGES: return rt_edges_read(s, p);
     case NSL_TOTAL_NUMBER: break;
   }
   if ((e = count_read(s, p, "total_number"))) return e;

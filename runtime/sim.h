@@ -61,6 +61,13 @@ struct rt_past {
   bool uniform; /* the same for all elements of a slice */
 };
 
+/* Where the cells of a population are, in um; axes that are not given are 0. */
+struct rt_places {
+  double *at[3];
+  double period[3]; /* 0: what leaves on one side does not come back */
+  uint32_t n_axes;
+};
+
 struct rt_pop {
   const struct nsl_population *def;
   const struct nsl_class *class;
@@ -85,6 +92,7 @@ struct rt_pop {
   uint64_t row0;         /* of source 0, group 0 in a shard's rows; a source's groups lie side by side */
   struct rt_part *parts; /* its slices in the order of elements */
   uint32_t n_parts;
+  struct rt_places *places; /* NULL: nowhere */
 };
 
 struct rt_count {

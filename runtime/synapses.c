@@ -8,6 +8,7 @@
 
 #include "runtime/connect.h"
 #include "runtime/error.h"
+#include "runtime/chance.h"
 #include "runtime/pairs.h"
 
 /* Drawn in float32, a delay bounded by half a step may lie a little below it. */
@@ -58,10 +59,15 @@ static int values_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t 
 
 /* ---- one source */
 
+static int partners_find(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n) {
+  if (rt_by_chance(p)) return rt_chance_row(k, p, source, ret_n);
+  return rt_rule_row(k->s, p, source, &k->partners, &k->partners_cap, ret_n);
+}
+
 int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, struct rt_row_of *ret) {
   uint64_t n = 0;
-  int e = rt_rule_row(k->s, p, source, &k->partners, &k->partners_cap, &n);
-  if (!e && p->def->n_fields) e = rt_pairs_of(k, p, source, n);
+  int e = partners_find(k, p, source, &n);
+  if (!e && p->def->n_fields) e = rt_pairs_of(k, p, source, k->partners, n);
   if (!e) e = values_draw(k, p, source, n);
   *ret = (struct rt_row_of){n, k->partners, p->drawn_delay ? k->steps : NULL, k->delays, p->drawn_weight ? k->weights : NULL};
   return e;
@@ -70,7 +76,7 @@ int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t sour
 int rt_synapses_count(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n) {
   *ret_n = rt_rule_count(p, source);
   if (*ret_n != UINT64_MAX) return 0;
-  return rt_rule_row(k->s, p, source, &k->partners, &k->partners_cap, ret_n);
+  return partners_find(k, p, source, ret_n);
 }
 
 void rt_synapses_drop(struct rt_synapses *k) {
@@ -79,4 +85,7 @@ void rt_synapses_drop(struct rt_synapses *k) {
   rt_drop(&k->weights);
   rt_drop(&k->pairs);
   rt_drop(&k->gathered);
+  rt_drop(&k->coordinates);
+  rt_drop(&k->chances);
+  rt_drop(&k->candidates);
 }

@@ -17,7 +17,10 @@ struct rt_synapses { /* scratch of one thread; all zero but s: empty */
   double *weights;
   const double **pairs; /* by field of the projection: of this row */
   double *gathered;     /* where these are none of its own */
-  size_t partners_cap, steps_cap, weights_cap, pairs_cap, gathered_cap;
+  double *coordinates;  /* of the row's targets, axis after axis */
+  double *chances;      /* of some candidates (chance.c), */
+  uint32_t *candidates; /* which are these */
+  size_t partners_cap, steps_cap, weights_cap, pairs_cap, gathered_cap, coordinates_cap, chances_cap, candidates_cap;
 };
 /* One source's synapses of one projection, in the order of their ordinals; valid until the next call. NULL: the
  * same for all, of the projection. */

@@ -37,6 +37,7 @@ static double fan_bound(const struct rt_proj *p) {
     case NSL_ALL_TO_ALL: return p->sn;
     case NSL_ONE_TO_ONE: return 1;
     case NSL_INDEGREE: return n;
+    case NSL_EDGES:
     case NSL_MATRIX: return p->edges->most;
     case NSL_PROBABILITY: return binomial_bound(p->sn, p->p, p->tn);
     case NSL_OUTDEGREE: bound = binomial_bound(n * p->sn, one, p->tn); break;

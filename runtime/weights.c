@@ -33,7 +33,7 @@ struct rt_weight_piece {
 
 static struct rt_proj *proj_of(struct rt_sim *s, uint32_t index) {
   for (uint32_t i = 0; i < s->n_projs; i++)
-    if (s->projs[i].def == &s->x->projections[index]) return &s->projs[i];
+    if (s->projs[i].index == index) return &s->projs[i]; /* `def` may be a copy (lump.c) */
   return NULL;
 }
 
