@@ -337,6 +337,11 @@ static inline struct nsl_projection *connect(struct model *m, uint32_t from, uin
                                .weight_code = NO_CODE,
                                .delay_code = NO_CODE,
                                .weight_f32 = NO_CODE,
+                               .chance = NO_CODE,
+                               .source_first = NSL_NONE,
+                               .target_first = NSL_NONE,
+                               .source_ids = NSL_NONE,
+                               .target_ids = NSL_NONE,
                                .delay_f32 = NO_CODE};
   return p;
 }

@@ -26,7 +26,8 @@ struct what {
 };
 
 static void bench_begin(struct bench *b, const struct what *w, uint64_t seed, struct rt_team *team) {
-  *b = (struct bench){.def = {.rule = w->rule, .no_multiple = w->no_multiple, .no_self = w->no_self}};
+  *b = (struct bench){
+      .def = {.rule = w->rule, .no_multiple = w->no_multiple, .no_self = w->no_self, .chance = {.kernel = NSL_NONE}}};
   b->p = (struct rt_proj){.def = &b->def,
                           .source = &b->pop,
                           .target = &b->pop,
