@@ -24,6 +24,9 @@ static Quad no_draw(uint64_t key, ...) { return (void)key, nanq(""); }
 #define quad_draw_uniform no_draw
 #define quad_draw_exponential no_draw
 #define quad_draw_lognormal no_draw
+#define quad_draw_turn no_draw
+#define quad_draw_poisson no_draw
+#define quad_draw_binomial no_draw
 #define quad_draw_normal_within no_draw
 #define quad_draw_uniform_within no_draw
 #define quad_draw_exponential_within no_draw

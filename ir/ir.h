@@ -171,6 +171,8 @@ typedef struct {
   uint32_t draws;              /* ordinals used so far */
   IrKernel *init;              /* stores params per element and states */
   IrKernel *flow, *test, *fire;/* level 1; NULL where there is none */
+  IrKernel *jumps;             /* level 1: the rate of each reaction that jumps in OUT, by its place among them; or NULL */
+  bool leaps;                  /* `jumps = tau_leaping` */
   VEC(IrKernel *) receive;     /* by port; level 2: NULL where arriving weights are summed */
   IrKernel *derive, *step;     /* level 2 */
   IrKernel *finish;            /* level 2: what follows on the events; NULL: all stands in `step` */

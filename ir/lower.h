@@ -125,6 +125,8 @@ void lower_objective(Setup *st, const MFit *fit, IrStage *stage, const MGlobal *
 /* lower_fit_network.c */
 void lower_network_fit(Lower *l, const MFit *fit);
 
+/* lower_jumps.c */
+void lower_jumps(Lower *l, Shape *shape); /* `kinetic stochastic` */
 /* conserve.c */
 void lower_laws(Lower *l, Shape *shape); /* of the component's reactions */
 void lower_slow(Shape *shape, const MExperiment *x);

@@ -226,7 +226,7 @@ static bool same_class(const IrClass *a, const IrClass *b) {
         !same_kernel(a->pasts.at[i].delay, b->pasts.at[i].delay))
       return false;
   return same_kernel(a->init, b->init) && same_kernel(a->derive, b->derive) &&
-         same_kernel(a->flow, b->flow) && same_kernel(a->test, b->test) && same_kernel(a->fire, b->fire);
+         same_kernel(a->flow, b->flow) && same_kernel(a->jumps, b->jumps) && a->leaps == b->leaps && same_kernel(a->test, b->test) && same_kernel(a->fire, b->fire);
 }
 
 static Name class_name(Lower *l, const MComponent *comp) {
@@ -246,6 +246,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   c->name = class_name(l, comp);
   c->method = x->method;
   c->tolerance = x->tolerance;
+  c->leaps = x->leaps;
   c->fitted = l->fitted;
   c->index = l->m->classes.n;
   read_settings(l, shape, pop);
@@ -258,6 +259,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   lower_laws(l, shape);
   lower_slow(shape, x);
   lower_flow(l, shape);
+  lower_jumps(l, shape);
   lower_ports(l, shape);
   if (comp->spikes.n) lower_spike(l, shape, comp->spikes.at[0]);
   lower_init(l, shape);
@@ -338,6 +340,7 @@ Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given, const MStag
   lower_laws(l, shape);
   lower_slow(shape, fit->x);
   lower_flow(l, shape);
+  lower_jumps(l, shape);
   bool fires = !given && comp->spikes.n && (comp->spikes.at[0]->body.n || fit->own_spikes.gradient || fit->compares_spikes);
   if (shape->c->fired || fires) lower_spike(l, shape, comp->spikes.at[0]);
   if (l->s->errors > errors) return NULL;

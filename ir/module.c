@@ -53,6 +53,7 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
     copy->receive.at[i] = stand_in(s, in, made, c->receive.at[i]);
   copy->init = stand_in(s, in, made, c->init);
   copy->flow = stand_in(s, in, made, c->flow);
+  copy->jumps = stand_in(s, in, made, c->jumps);
   copy->test = stand_in(s, in, made, c->test);
   copy->fire = stand_in(s, in, made, c->fire);
   copy->derive = stand_in(s, in, made, c->derive);
@@ -285,6 +286,7 @@ void ir_module_renumber(IrModule *m, Arena *a) {
     IrClass *c = m->classes.at[i];
     add_used(m, a, c->init);
     add_used(m, a, c->flow);
+    add_used(m, a, c->jumps);
     for (uint32_t j = 0; j < c->receive.n; j++) add_used(m, a, c->receive.at[j]);
     add_used(m, a, c->test);
     add_used(m, a, c->fire);

@@ -144,6 +144,7 @@ void solve_integrate(Solve *v) {
   if (by == SOLVE_BACKWARD_EULER) solve_backward_euler(v, next);
   else if (by == SOLVE_TAYLOR) solve_taylor(v, next);
   else if (by != SOLVE_NONE) solve_adaptive(v, by, next);
+  solve_jumps(v, next);
   for (uint32_t i = 0; i < v->n; i++) v->now[i] = v->form[i] ? solve_add_noise(v, i, next[i]) : next[i];
   solve_dependents(v, v->now);
 }
@@ -499,7 +500,7 @@ IrModule *ir_pass_solve(const IrModule *in, Arena *out, Session *s) {
   for (uint32_t i = 0; m->level == 1 && i < m->classes.n; i++) {
     IrClass *c = m->classes.at[i];
     solve_class(s, out, c);
-    c->flow = c->test = c->fire = NULL;
+    c->flow = c->test = c->fire = c->jumps = NULL;
     for (uint32_t j = 0; j < c->receive.n; j++)
       if (c->ports.at[j].additive) c->receive.at[j] = NULL;
   }

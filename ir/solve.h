@@ -78,6 +78,9 @@ typedef struct {
   bool failed; /* a diagnostic was given */
 } Solve;
 
+/* solve_jumps.c: fills ret for the counts */
+void solve_jumps(Solve *v, IrVal *ret);
+
 /* solve_laws.c */
 void solve_laws_begin(Solve *v);              /* totals; v->old */
 void solve_dependents(Solve *v, IrVal *x);    /* in x, states that follow from laws */

@@ -450,7 +450,13 @@ void solve_choose(Solve *v) {
   }
   find_exact(v, why);
   for (uint32_t i = 0; i < v->n; i++)
-    if (v->follows[i]) set(v, i, SOLVE_NONE, "conservation", name_z(v->s, "what is left of a total that no reaction changes"));
+    if (v->in->states.at[i].var->counts && v->in->leaps)
+      set(v, i, SOLVE_NONE, "tau-leaping",
+          name_z(v->s, "asked for by `jumps = tau_leaping`: dt is one leap with the rates at its begin, Poisson and binomial numbers of jumps"));
+    else if (v->in->states.at[i].var->counts)
+      set(v, i, SOLVE_NONE, "jump by jump",
+          name_z(v->s, "whole numbers: each reaction at its own time (Gillespie's direct method); what else is in the rates is held over dt"));
+    else if (v->follows[i]) set(v, i, SOLVE_NONE, "conservation", name_z(v->s, "what is left of a total that no reaction changes"));
     else if (!v->form[i]) set(v, i, SOLVE_NONE, "none", name_z(v->s, "no equation: changed by events only"));
   if (!name_none(v->in->method)) {
     choose_asked(v, name_str(v->s, v->in->method), why);

@@ -316,7 +316,7 @@ static void verify_limits(Verify *v, const IrClass *c) {
       case SLOT_ARG:
       case SLOT_PREV:
       case SLOT_SPIKE:
-      case SLOT_OUT: n = c->spikes ? IR_OUT_WAS + c->states.n : 1; break;
+      case SLOT_OUT: n = v->k == c->jumps ? c->component->reactions.n : c->spikes ? IR_OUT_WAS + c->states.n : 1; break;
       case SLOT_GLOBAL: break;
       case SLOT_SAMPLE:
       case SLOT_RING:
@@ -363,6 +363,7 @@ static void verify_items(VerifyModule *vm, const IrExperiment *x, const IrRecord
 static void verify_class(VerifyModule *vm, const IrClass *c) {
   verify_use(vm, c->init, KERNEL_INIT, c);
   verify_use(vm, c->flow, KERNEL_FLOW, c);
+  verify_use(vm, c->jumps, KERNEL_FLOW, c);
   verify_use(vm, c->test, KERNEL_TEST, c);
   verify_use(vm, c->fire, KERNEL_FIRE, c);
   for (uint32_t i = 0; i < c->receive.n; i++) verify_use(vm, c->receive.at[i], KERNEL_RECEIVE, c);

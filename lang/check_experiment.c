@@ -147,6 +147,16 @@ static bool read_connectivity(Net *n, const Ast *value) {
   return false;
 }
 
+static bool read_jumps(Net *n, const Ast *value) {
+  static const char *const kinds[] = {"exact", "tau_leaping"};
+  const char *text = value->kind == AST_NAME ? name_str(n->s, AST_AS(NameRef, value)->name.name)
+                                             : source_span_text(n->s, value->span, n->s->arena);
+  n->x->leaps = strcmp(text, kinds[1]) == 0;
+  if (n->x->leaps || strcmp(text, kinds[0]) == 0) return true;
+  diag_jumps_form(n->s, value->span, text, diag_nearest(text, kinds, COUNT_OF(kinds)));
+  return false;
+}
+
 /* A number that no param can change: the compiler builds it in. */
 static bool read_tolerance(Net *n, const Ast *value) {
   Want want = {.has_dim = true, .dim = DIM_NONE, .who = "the tolerance"};
@@ -164,10 +174,10 @@ static bool read_tolerance(Net *n, const Ast *value) {
 
 static bool run_setting(Net *n, AstWord word, const Ast *value, bool fit, NetRunSeen *seen) {
   Session *s = n->s;
-  static const char *const words[] = {"dt", "seed", "method", "tolerance", "seeds", "connectivity"};
+  static const char *const words[] = {"dt", "seed", "method", "tolerance", "seeds", "connectivity", "jumps"};
   Span *const spans[] = {&seen->dt,        &seen->seed,  &seen->method,
-                         &seen->tolerance, &seen->seeds, &seen->connectivity};
-  enum { DT, SEED, METHOD, TOLERANCE, SEEDS, CONNECTIVITY };
+                         &seen->tolerance, &seen->seeds, &seen->connectivity, &seen->jumps};
+  enum { DT, SEED, METHOD, TOLERANCE, SEEDS, CONNECTIVITY, JUMPS };
   const char *name = name_str(s, word.name);
   size_t which = 0, n_words = fit ? SEEDS : COUNT_OF(words);
   while (which < n_words && strcmp(words[which], name) != 0) which++;
@@ -189,6 +199,7 @@ static bool run_setting(Net *n, AstWord word, const Ast *value, bool fit, NetRun
   if (which == METHOD) return read_method(n, value);
   if (which == TOLERANCE) return read_tolerance(n, value);
   if (which == CONNECTIVITY) return read_connectivity(n, value);
+  if (which == JUMPS) return read_jumps(n, value);
   return which == DT ? n->x->dt != NULL : read_seeds(n, value, which == SEEDS);
 }
 

@@ -49,6 +49,11 @@ static bool fit_subject(FitContext *f, Scope *scope) {
   f->pop = f->m->x->populations.at[0];
   const MComponent *component = f->pop->component;
   f->m->x->subject_doc = component->doc;
+  for (uint32_t i = 0; i < component->reactions.n; i++) {
+    if (!component->reactions.at[i].jumps) continue;
+    diag_reaction_jumps(s, subject->component->span, "a fit", component->reactions.at[i].span);
+    return false;
+  }
   return !component->failed;
 }
 

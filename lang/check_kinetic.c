@@ -289,7 +289,6 @@ static void add_to_equation(Comp *k, const MSpecies *one, const MReaction *r) {
 void comp_link_reactions(Comp *k) {
   for (uint32_t i = 0; i < k->m->reactions.n; i++) {
     const MReaction *r = &k->m->reactions.at[i];
-    if (r->jumps && !k->s->errors) diag_not_supported(k->s, r->span, "`kinetic stochastic`", "Take `kinetic`.");
     for (uint32_t j = 0; j < r->species.n; j++) {
       const MSpecies *one = &r->species.at[j];
       if (one->var->kind != VAR_STATE || one->made == one->taken) continue; /* a catalyst may have an equation */

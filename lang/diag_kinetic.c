@@ -53,3 +53,15 @@ void diag_reaction_count(Session *s, Span span, const char *name, CountFault fau
   }
   if (decl.to) diag_note(s, d, decl, fault == COUNT_MIXED ? "it reacts here as well" : "it reacts here");
 }
+
+void diag_reaction_jumps(Session *s, Span span, const char *where, Span reaction) {
+  Diag *d = diag_new(s, DIAG_REACTION_JUMPS, span, "`kinetic stochastic` cannot stand in %s", where);
+  diag_note(s, d, reaction, "these jumps");
+  diag_hint(s, d, "Jumps of whole numbers have no derivative; take `kinetic`, whose states are their means where the rates are linear.");
+}
+
+void diag_jumps_form(Session *s, Span span, const char *text, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_JUMPS_FORM, span, "jumps are `exact` or `tau_leaping`, not `%s`", text);
+  if (nearest) diag_fix(d, span, nearest);
+  diag_hint(s, d, "`exact` takes every reaction of `kinetic stochastic` at its own time; `tau_leaping` those of a step together.");
+}

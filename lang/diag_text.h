@@ -412,5 +412,7 @@ void diag_reaction_equation(Session *s, Span span, const char *name, Span equati
 void diag_reaction_units(Session *s, Span span, const char *name, Dim dim, const char *other, Dim of_other);
 typedef enum { COUNT_UNIT, COUNT_WHOLE, COUNT_MIXED } CountFault;
 void diag_reaction_count(Session *s, Span span, const char *name, CountFault fault, double value, Span decl);
+void diag_reaction_jumps(Session *s, Span span, const char *where, Span reaction);
+void diag_jumps_form(Session *s, Span span, const char *text, const char *nearest);
 
 #endif

@@ -376,6 +376,7 @@ typedef struct {
   double tolerance;       /* of methods with steps of their own; 0: not given */
   Span tolerance_span;
   MConnectivity connectivity;
+  bool leaps;             /* jumps of `kinetic stochastic` by tau-leaping; else one by one */
 } MExperiment;
 
 /* ---- fits: parameters of a lone neuron from recordings (language.md §6), or of a network from what its runs show (§7) */

@@ -364,6 +364,7 @@ static void print_steps(const Print *p, const MExperiment *x) {
   print_value(p, " to ", x->seed_last);
   if (!name_none(x->method)) fprintf(p->out, "\n  method %s", text_of(p, x->method));
   if (x->tolerance > 0) fputs("\n  tolerance ", p->out), print_number(p, x->tolerance);
+  if (x->leaps) fprintf(p->out, "\n  jumps tau_leaping");
   if (x->connectivity) fprintf(p->out, "\n  connectivity %s", x->connectivity == CONNECTIVITY_STORED ? "stored" : "procedural");
   fputc('\n', p->out);
 }

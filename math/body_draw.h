@@ -134,6 +134,92 @@ CORE R C(poisson)(uint64_t stream, U elem, uint64_t step, U bits, R mean)
   return count;
 }
 
+/* log k!, k whole: Stirling's series for (k + 7)!, of which the product k + 1 ... k + 7 is taken again. */
+CORE R C(log_factorial)(R k)
+{
+  R z = k + K(8, 0), i = K(1, 0) / z, ii = i * i;
+  R p = (z - K(1, 0)) * (z - K(2, 0)) * (z - K(3, 0)) * (z - K(4, 0)) * (z - K(5, 0)) * (z - K(6, 0)) * (z - K(7, 0));
+  R series = FMA(FMA(FMA(FMA(ii, K(1.0 / 1188, 0), K(-1.0 / 1680, 0)), ii, K(1.0 / 1260, 0)), ii, K(-1.0 / 360, 0)),
+                 ii, K(1.0 / 12, 0)) * i;
+  return FMA(z - K(0.5, 0), C(log)(z), K(0x1.d67f1c864beb4p-1, 0) - z) + series - C(log)(p);
+}
+
+/* Binomial counts of n members with a chance p <= 1/2, n p above 12: transformed rejection (Hormann 1993, BTRS). */
+CORE R C(binomial_rejected)(uint64_t stream, U elem, uint64_t step, R n, R p, MASK open)
+{
+  R q = K(1, 0) - p, spread = SQRT(n * p * q), b = FMA(spread, K(2.53, 0), K(1.15, 0)), count = K(0, 0);
+  R a = FMA(b, K(0.0248, 0), FMA(p, K(0.01, 0), K(-0.0873, 0))), centre = FMA(n, p, K(0.5, 0));
+  R sure = K(0.92, 0) - K(4.2, 0) / b, alpha = (K(2.83, 0) + K(5.1, 0) / b) * spread, odds = C(log)(p / q);
+  R mode = C(round_down)((n + K(1, 0)) * p), top = C(log_factorial)(mode) + C(log_factorial)(n - mode);
+  for (uint32_t attempt = 1; attempt < ATTEMPTS && ANY(open); attempt++) {
+    U x, y;
+    RANDOM(stream, elem, step, attempt, &x, &y);
+    R u = C(unit_of)(x) - K(0.5, 0), v = C(unit_of)(y), us = K(0.5, 0) - ABS(u);
+    R k = C(round_down)(FMA(K(2, 0) * a / us + b, u, centre));
+    MASK inside = (k >= K(0, 0)) & (k <= n), taken = inside & (us >= K(0.07, 0)) & (v <= sure);
+    MASK asked = open & inside & (taken == (MASK)0);
+    if (ANY(asked)) {
+      R z = SEL(asked, k, mode);
+      R left = C(log)(v * alpha / FMA(a, K(1, 0) / (us * us), b));
+      R right = FMA(z - mode, odds, top - C(log_factorial)(z) - C(log_factorial)(n - z));
+      taken = taken | (asked & (left <= right));
+    }
+    taken = taken & open;
+    count = SEL(taken, k, count);
+    open = open & (taken == (MASK)0);
+  }
+  return count;
+}
+
+/* A binomial count: up to a mean of 12 of the rarer outcome by inversion, P(count <= j) summed upwards until it passes a
+ * uniform of 52 bits. A chance below 0 or above 1 counts as 0 or 1; no number as 0. */
+CORE R C(binomial)(uint64_t stream, U elem, uint64_t step, U bits, R n, R p)
+{
+  p = SEL(p > K(0, 0), SEL(p < K(1, 0), p, K(1, 0)), K(0, 0));
+  MASK turned = p > K(0.5, 0);
+  R r = SEL(turned, K(1, 0) - p, p), count = K(0, 0);
+  MASK some = (n > K(0, 0)) & (r > K(0, 0)), many = some & (n * r > K(12, 0)), few = some & (many == (MASK)0);
+  if (ANY(few)) {
+    R u = C(unit_of)(bits), odds = r / (K(1, 0) - r), chance = C(exp)(n * C(log1p)(-r)), sum = chance;
+    MASK open = few & (u > sum);
+    for (int j = 1; j < 128 && ANY(open); j++) {
+      count = SEL(open, K(j, 0), count);
+      chance = chance * ((n - K(j - 1, 0)) * odds * K(1.0 / j, 0));
+      sum = sum + chance;
+      open = open & (u > sum) & (n > K(j, 0));
+    }
+  }
+  if (ANY(many)) {
+    R other = C(binomial_rejected)(stream, elem, step, SEL(many, n, K(100, 0)), SEL(many, r, K(0.25, 0)), many);
+    count = SEL(many, other, count);
+  }
+  return SEL(turned, n - count, count);
+}
+
+/* A member of a sequence: its number stands in the upper half of the element, which no element reaches. */
+CORE R C(draw_turn)(uint64_t key, U elem, uint64_t step, uint32_t ordinal, R turn)
+{
+  U a, b, number = AS_U(turn + K(0x1p52, 0)) ^ AS_U(K(0x1p52, 0));
+  RANDOM(random_key(key, ordinal), elem + (number << 32), step, 0, &a, &b);
+  return C(unit_of)(a);
+}
+
+CORE R C(draw_poisson)(uint64_t key, U elem, uint64_t step, uint32_t ordinal, R mean)
+{
+  U a, b;
+  uint64_t stream = random_key(key, ordinal);
+  RANDOM(stream, elem, step, 0, &a, &b);
+  return C(poisson)(stream, elem, step, a, mean);
+}
+
+CORE R C(draw_binomial)(uint64_t key, U elem, uint64_t step, uint32_t ordinal, R n, R p)
+{
+  U a, b;
+  uint64_t stream = random_key(key, ordinal);
+  RANDOM(stream, elem, step, 0, &a, &b);
+  return C(binomial)(stream, elem, step, a, n, p);
+}
+
 /* One draw, and one redrawn until lo <= value <= hi: attempt n uses the block with n in its counter, so
  * lanes do not disturb each other. NaN if no attempt of 10,000 is inside, or lo > hi. A NaN from NaN
  * parameters ends the search. */

@@ -50,6 +50,9 @@ static Long ref_draw_lognormal(KEYED, Long a, Long b) {
 /* _within has no domain: not tested here */
 static Long redraw(KEYED, Long a, ...) { return a + (Long)(key + elem + step + ordinal); }
 #define ref_draw_uniform_within redraw
+#define ref_draw_turn redraw
+#define ref_draw_poisson redraw
+#define ref_draw_binomial redraw
 #define ref_draw_normal_within redraw
 #define ref_draw_lognormal_within redraw
 #define ref_draw_exponential_within redraw

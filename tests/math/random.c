@@ -354,6 +354,9 @@ static void test_splits(void)
     for (uint64_t i = 0; i < N; i++)
       seen[nslm_draw_binomial_u64(51, i, (uint64_t)c, 0, (uint64_t)p[0], p[1])]++;
     test_terms("binomial", seen, 0, (int)p[0], log_binomial, p);
+    memset(seen, 0, sizeof seen);
+    for (uint64_t i = 0; i < N; i++) seen[(int)nslm_draw_binomial_f64(53, i, (uint64_t)c, 0, p[0], p[1])]++;
+    test_terms("binomial of elements", seen, 0, (int)p[0], log_binomial, p);
   }
   for (int c = 0; c < 7; c++) {
     const double *p = drawn[c];
@@ -369,6 +372,25 @@ static void test_splits(void)
 static double uniform_of(uint64_t seed, uint64_t path, uint64_t elem, uint64_t step, uint32_t ordinal)
 {
   return nslm_draw_unit_f64(nslm_key(seed, path), elem, step, ordinal) - 0.5;
+}
+
+/* Members of a sequence: each uniform, neighbours independent. */
+static double draw_turn(uint64_t i, const double *p, const double *range)
+{
+  (void)p;
+  (void)range;
+  return nslm_draw_turn_f64(61, i % 1000, i / 1000000, 2, (double)(i / 1000 % 1000));
+}
+
+static void test_turns(void)
+{
+  static const double unit[] = {0, 1};
+  double sum = 0;
+  test_law("turn", draw_turn, law_uniform, unit, 0);
+  for (uint64_t i = 0; i < N; i++)
+    sum += (nslm_draw_turn_f64(61, i, 0, 2, 5) - 0.5) * (nslm_draw_turn_f64(61, i, 0, 2, 6) - 0.5) * 12;
+  tap_ok(fabs(sum / sqrt(N)) < LIMIT, "neighbouring turns: correlation %.2f standard errors", sum / sqrt(N));
+  tap_ok(nslm_draw_turn_f64(61, 7, 3, 2, 0) == nslm_draw_unit_f64(61, 7, 3, 2), "turn 0 is the draw itself");
 }
 
 static void test_independence(void)
@@ -427,6 +449,7 @@ int main(void)
   test_normal_tails();
   test_poisson();
   test_splits();
+  test_turns();
   test_independence();
   test_hash();
   return tap_done();

@@ -3,6 +3,7 @@
 compiler chooses and says. Models run through `nslc run … --csv`."""
 import json
 import math
+import sys
 
 from semantics import Run, compare, same
 from tap import NSLC, Tap, call
@@ -82,17 +83,17 @@ experiment x {
 
 
 def conservation(t):
-    records = "".join(f"\n  record ({law}) as law{i}" for i, law in enumerate(LAWS))
-    for option, limit, steps in (("f64", 1e-15, 100000), ("f32", 2.4e-7, 20000)):
-        text = ENZYME + f"experiment x {{\n  neuron enzyme{records}\n  record c2\n  run {steps / 10:.0f} ms with dt = 0.1 ms\n}}\n"
+    records = "".join(f"\n  record ({law}) as law{i} every 1 ms" for i, law in enumerate(LAWS))
+    for option, limit, steps in (("f64", 1e-15, 100000), ("f32", 2.4e-7, 10000)):
+        text = ENZYME + f"experiment x {{\n  neuron enzyme{records}\n  record c2 every 1 ms\n  run {steps / 10:.0f} ms with dt = 0.1 ms\n}}\n"
         run = Run(t, text, "--precision", option)
         worst = {}
         for i, law in enumerate(LAWS if run.good else []):
             total = run.column(f"law{i}")
             worst[law] = max(abs(x - total[0]) for x in total) / total[0]
-        t.check(run.good and len(total) == steps + 1 and max(worst.values()) <= limit,
+        t.check(run.good and len(total) == steps // 10 + 1 and max(worst.values()) <= limit,
                 f"{len(LAWS)} conservation laws over {steps:,} steps, {option}: to the last digit", f"{worst} {run.process.stderr}")
-        t.check(run.good and max(run.column("c2")) - min(run.column("c2")[5000:]) > 0.01, f"… of states that move, {option}")
+        t.check(run.good and max(run.column("c2")) - min(run.column("c2")[500:]) > 0.01, f"… of states that move, {option}")
 
 
 def explained(t):
@@ -209,9 +210,166 @@ experiment x {
             lambda r: [(r.column("total"), [9.0 + 3 * ((x >= 9.99) + (x >= 19.99)) for x in r.times("total")])], 1e-14)
 
 
+# ---- jumps
+
+JUMPS = """
+neuron cell {
+  state n = 10, a = 100, b = 0, x = 30, y = 0
+  kinetic stochastic {
+    0 -> n at 2/ms
+    n -> 0 at 0.1/ms
+    a <-> b at 0.3/ms, 0.1/ms
+    2 * x <-> y at 0.01/ms, 0.2/ms
+  }
+}
+network many { population P : cell[CELLS] }
+experiment e {
+  network many
+  RECORDS
+  run END with SETTINGS
+}
+"""
+
+
+def jumps_model(cells, end, settings):
+    text = JUMPS.replace("CELLS", str(cells)).replace("SETTINGS", settings)
+    return text.replace("RECORDS", "\n  ".join(f"record {v} of P every {end:g} ms" for v in "nay")).replace("END", f"{end:g} ms")
+
+
+def dimer(t, step=0.005):
+    """Probabilities of each number of dimers at t, by the master equation (RK4)."""
+    def slope(p):
+        d = [0.0] * len(p)
+        for y, q in enumerate(p):
+            forward, back = 0.01 * (30 - 2 * y) * (29 - 2 * y), 0.2 * y
+            for to, rate in ((y + 1, forward), (y - 1, back)):
+                if rate:
+                    d[to] += rate * q
+                    d[y] -= rate * q
+        return d
+    p = [1.0] + [0.0] * 15
+    for _ in range(round(t / step)):
+        k = [slope(p)]
+        for h in (step / 2, step / 2, step):
+            k.append(slope([x + h * d for x, d in zip(p, k[-1])]))
+        p = [x + step / 6 * (a + 2 * b + 2 * c + d) for x, a, b, c, d in zip(p, *k)]
+    return p
+
+
+def moments(t):
+    """Mean, variance and fourth central moment of n, a, y at t."""
+    kept, born = 10 * math.exp(-0.1 * t), 20 * (1 - math.exp(-0.1 * t))
+    stay = math.exp(-0.1 * t)
+    share = 0.25 + 0.75 * math.exp(-0.4 * t)
+    def binomial(n, p):
+        v = n * p * (1 - p)
+        return n * p, v, v * (1 + 3 * (n - 2) * p * (1 - p))
+    b = binomial(10, stay)
+    v = b[1] + born
+    yield "n", kept + born, v, b[2] + 6 * b[1] * born + born * (1 + 3 * born)
+    yield "a", *binomial(100, share)
+    p = dimer(t)
+    m = sum(y * q for y, q in enumerate(p))
+    yield "y", m, *(sum((y - m) ** k * q for y, q in enumerate(p)) for k in (2, 4))
+
+
+def master_equation(t):
+    """Means and variances within five standard errors, at a time where nothing has settled and at a late one."""
+    cells = 4000
+    for end, settings, bias in ((3, "dt = 1 ms, seed = 5", 0), (20, "dt = 4 ms, seed = 6", 0),
+                                (3, "dt = 0.02 ms, seed = 7, jumps = tau_leaping", 0.008)):
+        run = Run(t, jumps_model(cells, end, settings))
+        wrong = [run.process.stderr]
+        if run.good:
+            wrong = []
+            for name, mean, var, fourth in moments(end):
+                values = run.rows(name)[-1]
+                if any(x != int(x) or x < 0 for x in values):
+                    wrong.append(f"{name}: not whole")
+                own = sum(values) / cells
+                spread = sum((x - own) ** 2 for x in values) / (cells - 1)
+                for what, found, want, error in (("mean", own, mean, math.sqrt(var / cells)),
+                                                 ("variance", spread, var, math.sqrt((fourth - var * var) / cells))):
+                    if abs(found - want) > 5 * error + bias * want:
+                        wrong.append(f"{what} of {name}: {found}, not {want} +- {error}")
+        t.check(not wrong, f"birth and death, isomerization, dimerization at {end} ms against the master equation, {settings}", "\n".join(wrong))
+
+
+def same_jumps(t):
+    """The same bits for any number of threads, alone or among others."""
+    for settings in ("dt = 0.5 ms, seed = 2", "dt = 0.5 ms, seed = 2, jumps = tau_leaping"):
+        text = jumps_model(1000, 10, settings)
+        runs = [Run(t, text, "--threads", n) for n in ("1", "2", "3")]
+        alone = Run(t, jumps_model(8, 10, settings))
+        rows = [r.rows("y")[-1] for r in runs]
+        t.check(all(r.good for r in runs) and rows[0] == rows[1] == rows[2] and rows[0][:8] == alone.rows("y")[-1],
+                f"the same jumps on one, two and three threads, and of the first cells alone: {settings}", runs[0].process.stderr)
+
+
+def same_levels(t):
+    for settings in ("dt = 0.5 ms, seed = 2", "dt = 0.5 ms, seed = 2, jumps = tau_leaping"):
+        text = jumps_model(1000, 10, settings)
+        name = t.write("levels.nsl", "language 1\n" + text)
+        hashes = set()
+        for level in ("x86-64-v3", "portable"):
+            p = call(NSLC, "build", "--cpu", level, name, "-o", t.path("levels"))
+            p = call(t.path("levels"), "--quiet", "--no-report", "--force", "--out", t.path("levels.out")) if p.returncode == 0 else p
+            hashes.add(json.load(open(t.path("levels.out/run.json")))["state_hash"] if p.returncode == 0 else p.stderr)
+        t.check(len(hashes) == 1, f"the same at two levels of x86: {settings}", hashes)
+
+
+def held_over_a_step(t):
+    """Of rates that follow V only its value at T-dt counts: with V stepping at 5 ms nothing opens in the step that ends there."""
+    model = """
+neuron cell {
+  input V : mV
+  state c = 1000, o = 0
+  kinetic stochastic { c -> o at (if V > 0 mV then 1/ms else 0/ms) }
+  state x = 0
+  x' = o * 1/ms
+}
+experiment e {
+  neuron cell
+  drive V with step(10 mV, from = 5 ms, to = 6 ms)
+  record o
+  record x
+  run 10 ms with dt = 1 ms, seed = 3
+}
+"""
+    run = Run(t, model)
+    o, x = (run.column("o"), run.column("x")) if run.good else ([0] * 11, [0] * 11)
+    t.check(run.good and o[:6] == [0] * 6 and 560 < o[6] < 700 and o[6:] == [o[6]] * 5, "rates are held over a step", f"{o} {run.process.stderr}")
+    t.check(x == [0] * 7 + [o[6] * k for k in range(1, 5)], "equations see the counts of T - dt", x)
+
+
+def wrong_jumps(t):
+    def model(rate, start, handler=""):
+        return f"""
+neuron cell {{
+  param k = {rate}, begin = {start}
+  state n = begin
+  kinetic stochastic {{ n -> 0 at k }}
+  receive more(w) {{ n += w }}
+}}
+experiment e {{
+  neuron cell
+  {handler}
+  record n
+  run 2 ms with dt = 1 ms
+}}
+"""
+    for what, text in (("a rate below 0", model("-1/ms", "5")), ("a count that is not whole", model("1/ms", "5.5")),
+                       ("half a molecule that arrives", model("1/ms", "5", "drive more with times([1 ms]) { weight = 0.5 }"))):
+        run = Run(t, text)
+        t.check(not run.good and "n" in run.process.stderr and "not whole" in run.process.stderr, f"{what} ends the run", run.process.stderr)
+    run = Run(t, model("1/ms", "5", "drive more with times([1 ms]) { weight = 3 }"))
+    t.check(run.good and run.column("n")[1] >= 3, "whole molecules may arrive", run.process.stderr)
+
+
 def main():
     t = Tap()
-    for test in (closed_forms, stiff, conservation, explained, sums_over_parts, gates, events):
+    for test in (same_levels,) if sys.argv[1:] == ["levels"] else (closed_forms, stiff, conservation, explained, sums_over_parts, gates, events, master_equation, same_jumps,
+                 held_over_a_step, wrong_jumps):
         test(t)
     t.done()
 
