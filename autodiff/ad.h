@@ -43,6 +43,17 @@ typedef struct {
 } AdCourses;    /* of all terms that are alike */
 IrVal ad_trace_feature(IrBuild *b, IrMarch *m, const MTerm *t, AdCourses *c); /* as ad_feature */
 
+/* ---- past.c: a delayed value of the class */
+typedef struct {
+  IrVal at_end, at_begin;               /* of a step: what it is there */
+  IrVal x0, now, one;
+  uint32_t ring, one_slot, two_slot;    /* slots of the march */
+  uint32_t first, delay;                /* states that `begin` fills */
+} AdDelayed;
+AdDelayed ad_past_begin(IrBuild *b, IrMarch *m, const IrPast *past);
+void ad_past_end(IrBuild *b, const AdDelayed *d, IrVal x);                   /* x: what is remembered, at the step's end */
+void ad_past_start(IrBuild *b, const AdDelayed *d, IrVal x, IrVal delay); /* in `begin` */
+
 /* ---- choose.c: what the stages of a fit ask of a march */
 typedef struct {
   bool curvature, gradient; /* by their optimizers */

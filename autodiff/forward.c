@@ -40,8 +40,9 @@ static Dim dim_by(const Forward *w, Dim dim, uint32_t param) { return dim_div(di
 static uint32_t tangent_slot(Forward *w, const IrSlot *slot, uint32_t k) {
   uint32_t plain = slot->kind == SLOT_RING ? w->f->n_rings : w->f->n_states;
   Dim dim = dim_by(w, slot->dim, k);
-  return ir_slot(w->b, slot->kind, plain + slot->index * w->f->n_params + k,
-                 name_fmt(w->b->s, "d%s.%u", name_none(slot->name) ? "" : name_str(w->b->s, slot->name), k), IR_REAL, dim);
+  Name name = name_fmt(w->b->s, "d%s.%u", name_none(slot->name) ? "" : name_str(w->b->s, slot->name), k);
+  IrSlot tangent = {.kind = slot->kind, .index = plain + slot->index * w->f->n_params + k, .name = name, .type = IR_REAL, .dim = dim, .lag = slot->lag};
+  return ir_slot_again(w->b, &tangent);
 }
 
 static IrVal *params_new(Forward *w) {

@@ -27,6 +27,8 @@ typedef struct {
   IrMarch *m;
   IrVal *input;     /* by the class's input: its sample */
   IrVal *old, *now; /* by the class's state */
+  IrVal *past;      /* by SLOT_PAST */
+  AdDelayed *delayed; /* by the class's past */
   uint32_t drawn;   /* where the slots of what is drawn begin: in terms behind the columns */
   IrVal rate;       /* of spikes, before their handler; IR_NONE: has none */
   const IrCopy *step;
@@ -150,6 +152,7 @@ static void step(March *w, IrCopy *c) {
   for (uint32_t i = 0; i < n; i++) w->old[i] = IR_NONE, state_old(w, i);
   c->state = w->old;
   c->input = w->input;
+  c->past = w->past;
   c->unchecked = true;
   ir_copy_run(c);
   w->rate = k->fired ? ir_copy_stored(c, SLOT_OUT, 0) : IR_NONE;
@@ -157,6 +160,51 @@ static void step(March *w, IrCopy *c) {
   for (uint32_t i = 0; i < n; i++) {
     w->now[i] = ir_copy_stored(c, SLOT_STATE, i);
     if (w->now[i] == IR_NONE) w->now[i] = w->old[i];
+  }
+}
+
+/* ---- delayed values */
+
+static void pasts_begin(March *w) {
+  const IrClass *c = w->m->class;
+  w->delayed = NEW_ARRAY(w->b.arena, AdDelayed, c->pasts.n + 1);
+  w->past = NEW_ARRAY(w->b.arena, IrVal, 2 * c->pasts.n + 1);
+  for (uint32_t k = 0; k < c->pasts.n; k++) {
+    w->delayed[k] = ad_past_begin(&w->b, w->m, &c->pasts.at[k]);
+    w->past[2 * k] = w->delayed[k].at_end;
+    w->past[2 * k + 1] = w->delayed[k].at_begin;
+  }
+}
+
+static IrVal term_value(March *w, const IrKernel *k, const IrVal *states, IrVal time);
+
+static void pasts_end(March *w) {
+  for (uint32_t k = 0; k < w->m->class->pasts.n; k++)
+    ad_past_end(&w->b, &w->delayed[k], term_value(w, w->m->class->pasts.at[k].value, w->now, IR_NONE));
+}
+
+/* The value of a record kernel at the start. */
+static IrVal at_start(March *w, const IrKernel *k, const IrVal *states, const IrVal *past) {
+  const IrKernel *undrawn = without_draws(w, k);
+  IrCopy c = ir_copy_of(&w->b, undrawn ? undrawn : k);
+  IrVal *input = NEW_ARRAY(w->b.arena, IrVal, w->m->class->inputs.n + 1);
+  for (uint32_t i = 0; i < c.k->slots.n; i++)
+    if (c.k->slots.at[i].kind == SLOT_INPUT) input[c.k->slots.at[i].index] = input_of(w, w->m->class->inputs.at[c.k->slots.at[i].index]);
+  c.input = input;
+  c.state = states;
+  c.past = past;
+  ir_copy_run(&c);
+  return ir_copy_stored(&c, SLOT_OUT, 0);
+}
+
+static void pasts_start(March *w, const IrCopy *begin) {
+  const IrClass *c = w->m->class;
+  IrVal *states = NEW_ARRAY(w->b.arena, IrVal, c->states.n + 1), *past = NEW_ARRAY(w->b.arena, IrVal, 2 * c->pasts.n + 1);
+  for (uint32_t i = 0; i < c->states.n; i++) states[i] = ir_copy_stored(begin, SLOT_STATE, i);
+  for (uint32_t k = 0; k < c->pasts.n; k++) {
+    w->b.span = c->pasts.at[k].span;
+    past[2 * k] = past[2 * k + 1] = at_start(w, c->pasts.at[k].value, states, past);
+    ad_past_start(&w->b, &w->delayed[k], past[2 * k], at_start(w, c->pasts.at[k].delay, states, past));
   }
 }
 
@@ -178,6 +226,7 @@ static IrVal term_value(March *w, const IrKernel *k, const IrVal *states, IrVal 
   c.state = states;
   c.time = time;
   c.input = w->input;
+  c.past = w->past;
   c.sample = at;
   ir_copy_run(&c);
   return ir_copy_stored(&c, SLOT_OUT, 0);
@@ -309,6 +358,7 @@ static IrKernel *march_kernel(March *w, const IrKernel *step_kernel) {
   IrCopy c = ir_copy_of(&w->b, step_kernel);
   uint32_t prev = IR_NONE;
   c.prev = prev_begin(w, &prev);
+  pasts_begin(w);
   step(w, &c);
   if (prev != IR_NONE) prev_end(w, &c, prev);
   w->courses = NEW_ARRAY(w->b.arena, AdCourses, m->terms.n + 1);
@@ -322,6 +372,7 @@ static IrKernel *march_kernel(March *w, const IrKernel *step_kernel) {
       case TERM_CONSTRAINT: mean(w, i); break;
     }
   }
+  pasts_end(w);
   for (uint32_t i = 0; i < m->class->states.n; i++)
     if (w->now[i] != w->old[i]) ir_store(&w->b, state_slot(w, i), w->now[i]);
   return w->b.k;
@@ -344,7 +395,14 @@ static IrKernel *begin_kernel(March *w, const IrKernel *begin) {
     w->b.span = w->b.k->ins.at[c.stored[i]].span;
     ir_store(&w->b, ir_slot(&w->b, slot->kind, slot->index, slot->name, slot->type, slot->dim), c.stored[i]);
   }
+  pasts_start(w, &c);
   return w->b.k;
+}
+
+/* What lives on in the marches. */
+static void class_done(IrClass *c) {
+  c->step = NULL;
+  c->pasts.n = 0;
 }
 
 IrModule *ad_pass_march(const IrModule *in, Arena *out, Session *s) {
@@ -359,8 +417,8 @@ IrModule *ad_pass_march(const IrModule *in, Arena *out, Session *s) {
       march->plain.begin = begin_kernel(&w, begin);
       for (uint32_t t = 0; t < march->terms.n; t++) march->terms.at[t].value = march->terms.at[t].root = march->terms.at[t].given = NULL;
     }
-  for (uint32_t i = 0; i < m->fits.n; i++) /* the steps live on in the marches */
-    for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) m->fits.at[i]->marches.at[k]->class->step = NULL;
+  for (uint32_t i = 0; i < m->fits.n; i++)
+    for (uint32_t k = 0; k < m->fits.at[i]->marches.n; k++) class_done(m->fits.at[i]->marches.at[k]->class);
   ir_module_renumber(m, out);
   return m;
 }

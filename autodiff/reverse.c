@@ -57,7 +57,8 @@ static IrBuild build(AdReverse *r, KernelKind kind, const char *what, const char
 static uint32_t adjoint_slot(IrBuild *b, const IrSlot *slot, uint32_t index) {
   const char *name = name_none(slot->name) ? "" : name_str(b->s, slot->name);
   SlotKind kind = slot->kind == SLOT_RING ? SLOT_RING : SLOT_STATE;
-  return ir_slot(b, kind, index, name_fmt(b->s, "by.%s", name), IR_REAL, inverse(slot->dim));
+  IrSlot adjoint = {.kind = kind, .index = index, .name = name_fmt(b->s, "by.%s", name), .type = IR_REAL, .dim = inverse(slot->dim), .lag = slot->lag};
+  return ir_slot_again(b, &adjoint);
 }
 
 static Back back_of(AdReverse *r, const IrKernel *k) {
@@ -118,7 +119,7 @@ static void stores(IrBuild *b, const IrCopy *c) {
     const IrSlot *slot = &c->k->slots.at[i];
     if (c->stored[i] == IR_NONE) continue;
     b->span = b->k->ins.at[c->stored[i]].span;
-    ir_store(b, ir_slot(b, slot->kind, slot->index, slot->name, slot->type, slot->dim), c->stored[i]);
+    ir_store(b, ir_slot_again(b, slot), c->stored[i]);
   }
 }
 
@@ -178,7 +179,7 @@ static void weights_again(Back *w, IrBuild *b, const IrKernel *all, const AdTape
     if (taped[i] == TAPE_NOT) continue;
     const IrSlot *slot = ins.op == IR_LOAD ? &all->slots.at[ins.slot] : NULL;
     if (taped[i] == TAPE_KEPT) map[i] = ir_load(b, ir_slot(b, SLOT_TAPE, at[i], slot ? slot->name : (Name){0}, IR_REAL, ins.dim));
-    else if (slot) map[i] = ir_load(b, ir_slot(b, slot->kind, slot->index, slot->name, slot->type, slot->dim));
+    else if (slot) map[i] = ir_load(b, ir_slot_again(b, slot));
     else {
       for (int j = 0; j < ir_ops[ins.op].arity; j++) ins.arg[j] = map[ins.arg[j]];
       map[i] = ir_push(b, ins);

@@ -15,19 +15,19 @@ static LLVMValueRef number(const Emit *e, uint64_t n) { return LLVMConstInt(e->u
 
 /* ---- slots within a step */
 
-/* Where lane 0 is in a ring: stored in the row of this step, loaded from that `lag` steps before (back: behind). */
-static LLVMValueRef ring_position(Emit *e, bool stores) {
+/* Where lane 0 is in a ring: stored in the row of this step (lag NULL), loaded from that `lag` steps before (back: behind). */
+static LLVMValueRef ring_position(Emit *e, LLVMValueRef lag) {
   LLVMBuilderRef b = e->u->builder;
   LLVMValueRef step = e->now.number;
-  if (!stores && e->k->kind == KERNEL_BACK) step = LLVMBuildAdd(b, step, e->now.lag, "");
-  else if (!stores) step = LLVMBuildSub(b, step, e->now.lag, "");
+  if (lag && e->k->kind == KERNEL_BACK) step = LLVMBuildAdd(b, step, lag, "");
+  else if (lag) step = LLVMBuildSub(b, step, lag, "");
   LLVMValueRef row = LLVMBuildAnd(b, step, e->now.ring_mask, "");
   return LLVMBuildAdd(b, LLVMBuildMul(b, row, e->now.ring_row, ""), e->at, "");
 }
 
 static LLVMValueRef position(Emit *e, const IrSlot *slot, bool stores) {
   if (slot->kind == SLOT_SAMPLE) return e->now.since;
-  return slot->kind == SLOT_TAPE ? e->now.tape : ring_position(e, stores);
+  return slot->kind == SLOT_TAPE ? e->now.tape : ring_position(e, stores ? NULL : e->now.lag);
 }
 
 static LLVMValueRef step_pointer(Emit *e, uint32_t slot, bool stores) {
@@ -35,7 +35,22 @@ static LLVMValueRef step_pointer(Emit *e, uint32_t slot, bool stores) {
   return LLVMBuildGEP2(e->u->builder, e->u->f64, e->slots[slot], &at, 1, "");
 }
 
+/* Each lane from the row that its own lag says. */
+static LLVMValueRef lagging_load(Emit *e, uint32_t slot) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMValueRef all = LLVMGetUndef(e->real);
+  for (unsigned lane = 0; lane < e->lanes; lane++) {
+    LLVMValueRef one = LLVMConstInt(e->u->i32, lane, false), lag = e->shared[slot];
+    if (LLVMGetTypeKind(LLVMTypeOf(lag)) == LLVMVectorTypeKind) lag = LLVMBuildExtractElement(b, lag, one, "");
+    LLVMValueRef at = LLVMBuildAdd(b, ring_position(e, lag), number(e, lane), "");
+    LLVMValueRef v = emit_load_at(e, e->u->f64, LLVMBuildGEP2(b, e->u->f64, e->slots[slot], &at, 1, ""), 8);
+    all = e->lanes == 1 ? v : LLVMBuildInsertElement(b, all, v, one, "");
+  }
+  return all;
+}
+
 LLVMValueRef emit_march_load(Emit *e, uint32_t slot) {
+  if (e->k->slots.at[slot].lag) return lagging_load(e, slot);
   if (e->shared[slot]) return e->shared[slot]; /* params, states */
   LLVMValueRef p = step_pointer(e, slot, false);
   if (e->k->slots.at[slot].kind == SLOT_SAMPLE) return emit_splat(e, emit_load_at(e, e->u->f64, p, 8));
@@ -56,9 +71,19 @@ void emit_march_store(Emit *e, uint32_t slot, LLVMValueRef v) {
 
 static LLVMTypeRef kept_as(const Emit *e, uint32_t slot) { return e->alike && e->k->slots.at[slot].alike ? e->lane : e->real; }
 
+/* Of these elements; begun at element `first`, as the slot's array is. */
+static LLVMValueRef lags_load(Emit *e, uint32_t slot) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMValueRef all = emit_env(e, offsetof(struct nsl_env, lags), e->u->ptr, "lags");
+  LLVMValueRef own = emit_load_at(e, e->u->ptr, emit_bytes(e, all, number(e, 8ull * slot)), 8);
+  LLVMValueRef at = LLVMBuildAdd(b, e->at, e->first, "");
+  return emit_load_at(e, emit_vector(e, e->u->i64), LLVMBuildGEP2(b, e->u->i64, own, &at, 1, ""), 8);
+}
+
 static void arrays_load(Emit *e) {
   for (uint32_t i = 0; i < e->k->slots.n; i++) {
     SlotKind kind = e->k->slots.at[i].kind;
+    if (e->k->slots.at[i].lag) e->shared[i] = lags_load(e, i);
     if (kind == SLOT_PARAM || kind == SLOT_STATE)
       e->shared[i] = emit_load_at(e, kept_as(e, i), emit_array_at(e, i, e->u->f64), 8);
   }

@@ -433,11 +433,27 @@ static struct nsl_march_back back_of(Table *t, const IrMarchBack *b) {
   return (struct nsl_march_back){code_of(t, b->record), code_of(t, b->back), code_of(t, b->end), b->n_tape, b->n_states};
 }
 
+static struct nsl_lag lag_of(Table *t, const IrLag *p) {
+  return (struct nsl_lag){text_of(t, p->name), place_of(t, p->span), p->delay, p->steps, p->free, p->fixed};
+}
+
+static const uint32_t *ring_lags_of(Table *t, const IrMarch *m) {
+  uint32_t *lags = NEW_ARRAY(t->a, uint32_t, m->plain.n_rings + 1);
+  for (uint32_t i = 0; i < m->plain.march->slots.n; i++) {
+    const IrSlot *slot = &m->plain.march->slots.at[i];
+    if (slot->kind == SLOT_RING) lags[slot->index] = slot->lag ? slot->lag - 1 : NSL_NONE;
+  }
+  return lags;
+}
+
 static struct nsl_march march_of(Table *t, IrMarch *const *p) {
   const IrMarch *m = *p;
   struct nsl_march out = {.class_index = m->class->index};
   EACH(t, &out, samples, sample, m->samples, sample_of);
   EACH(t, &out, terms, term, m->terms, term_of);
+  EACH(t, &out, lags, lag, m->lags, lag_of);
+  out.n_ring_lags = m->plain.n_rings;
+  out.ring_lags = ring_lags_of(t, m);
   out.plain = form_of(t, &m->plain);
   out.gradient = form_of(t, &m->gradient);
   out.direction = form_of(t, &m->direction);

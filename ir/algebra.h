@@ -29,7 +29,7 @@ typedef struct {
   const IrKernel *k;
   const IrVal *state, *old; /* by index, for LOADs of those slots; NULL: load the same slot in b->k */
   const IrVal *held;        /* by hold, for LOADs of HELD */
-  const IrVal *input, *sample; /* by index, for LOADs of those slots */
+  const IrVal *input, *sample, *past; /* by index, for LOADs of those slots */
   IrVal prev;               /* for LOADs of PREV; IR_NONE: that slot */
   bool unchecked;           /* checks are not copied */
   IrVal arg;                /* the handler's argument; IR_NONE: none */

@@ -27,6 +27,17 @@ uint32_t ir_slot(IrBuild *b, SlotKind kind, uint32_t index, Name name, IrType ty
   return b->k->slots.n - 1;
 }
 
+uint32_t ir_ring(IrBuild *b, uint32_t index, uint32_t lag, Name name, Dim dim) {
+  uint32_t slot = ir_slot(b, SLOT_RING, index, name, IR_REAL, dim);
+  b->k->slots.at[slot].lag = lag;
+  return slot;
+}
+
+uint32_t ir_slot_again(IrBuild *b, const IrSlot *slot) {
+  if (slot->kind == SLOT_RING) return ir_ring(b, slot->index, slot->lag, slot->name, slot->dim);
+  return ir_slot(b, slot->kind, slot->index, slot->name, slot->type, slot->dim);
+}
+
 static IrIns ins_new(const IrBuild *b, IrOp op) {
   return (IrIns){
       .op = (uint8_t)op, .slot = IR_NONE, .arg = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}, .span = b->span};

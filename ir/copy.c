@@ -24,9 +24,10 @@ static IrVal copy_load(IrCopy *c, const IrIns *ins) {
   if (slot->kind == SLOT_HELD && c->held) return c->held[slot->index];
   if (slot->kind == SLOT_INPUT && c->input) return c->input[slot->index];
   if (slot->kind == SLOT_SAMPLE && c->sample) return c->sample[slot->index];
+  if (slot->kind == SLOT_PAST && c->past) return c->past[slot->index];
   if (slot->kind == SLOT_PREV && c->prev != IR_NONE) return c->prev;
   if (slot->kind == SLOT_ARG && c->arg != IR_NONE) return c->arg;
-  return ir_load(c->b, ir_slot(c->b, slot->kind, slot->index, slot->name, slot->type, slot->dim));
+  return ir_load(c->b, ir_slot_again(c->b, slot));
 }
 
 static IrVal copy_ins(IrCopy *c, IrIns ins) {

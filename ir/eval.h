@@ -25,9 +25,10 @@ typedef struct {
 /* The end of a step of a kernel over time. */
 static double time_of(const IrEnv *env, uint64_t since) { return env->dt * (double)(int64_t)(env->step + since); }
 
-/* Where in a ring a value is stored in this step; whence one is loaded: `lag` steps before, on the way back behind. */
-static uint64_t ring_at(const IrKernel *k, const IrEnv *env, const EvalAt *at, bool stores) {
-  uint64_t step = env->step + at->since, away = k->kind == KERNEL_BACK ? env->lag : -env->lag;
+/* Where in a ring a value is stored in this step; whence one is loaded: the lag's steps before, on the way back behind. */
+static uint64_t ring_at(const IrKernel *k, const IrEnv *env, uint32_t slot, const EvalAt *at, bool stores) {
+  uint64_t step = env->step + at->since, lag = k->slots.at[slot].lag ? (uint64_t)env->lags[slot][at->elem] : env->lag;
+  uint64_t away = k->kind == KERNEL_BACK ? lag : -lag;
   return ((stores ? step : step + away) & env->ring_mask) * env->ring_row + (uint64_t)at->elem;
 }
 static uint64_t tape_at(const IrEnv *env, const EvalAt *at) { return at->since * env->tape_row + (uint64_t)at->elem; }
@@ -103,7 +104,7 @@ static real S(load)(const IrKernel *k, const IrEnv *env, uint32_t slot, const Ev
     case SLOT_COLUMN: return (real)((const wide *)array)[e];
     case SLOT_ARG: return (real)at->arg;
     case SLOT_SAMPLE: return (real)((const wide *)array)[at->since];
-    case SLOT_RING: return (real)((const wide *)array)[ring_at(k, env, at, false)];
+    case SLOT_RING: return (real)((const wide *)array)[ring_at(k, env, slot, at, false)];
     case SLOT_TAPE: return (real)((const wide *)array)[tape_at(env, at)];
     case SLOT_PORT:
     case SLOT_OUT:
@@ -149,7 +150,7 @@ static void S(store)(const IrKernel *k, const IrEnv *env, uint32_t slot, const E
       else
         ((wide *)array)[at] = (wide)v;
       return;
-    case SLOT_RING: ((wide *)array)[ring_at(k, env, where, true)] = (wide)v; return;
+    case SLOT_RING: ((wide *)array)[ring_at(k, env, slot, where, true)] = (wide)v; return;
     case SLOT_TAPE: ((wide *)array)[tape_at(env, where)] = (wide)v; return;
     case SLOT_INPUT:
     case SLOT_PAST:

@@ -72,6 +72,7 @@ typedef struct {
   Dim dim;
   bool settable; /* global: a store keeps the value that the user has set */
   bool alike;    /* over time; param, state, ring: the 8 elements of a vector have the same value, so it may be computed once */
+  uint32_t lag;  /* ring: 0: it is loaded as many steps ago as the run says; k + 1: as lag k of each element says (IrMarch.lags) */
 } IrSlot;
 
 typedef enum {
@@ -328,6 +329,14 @@ typedef struct {
   IrKernel *begin, *march; /* NULL: nobody needs it */
   uint32_t n_states, n_rings;
 } IrMarchForm;
+/* Of a delayed value, for each element: how long ago, and in whole steps, at least 1; behind `begin` the second is made of the first. */
+typedef struct {
+  uint32_t delay, steps; /* states of the plain form */
+  uint32_t free;         /* the delay is this free param; IR_NONE: it is not one */
+  bool fixed;            /* it depends on nothing that is free or drawn */
+  Name name;
+  Span span;
+} IrLag;
 /* Reverse mode. The sums' adjoints are given (slope of the objective / sum of weights), all others begin as 0. Forwards:
  * `record` instead of plain.march over a segment, from the states and rings at its begin. Backwards: `back` over the segment.
  * At the first step's begin: `end`, a begin kernel: adjoints of states -> what they add to those of parameters. */
@@ -342,6 +351,7 @@ typedef struct {
   const MStage *forced;    /* the stage whose forces pull on the states; else NULL */
   VEC(IrSample) samples;   /* SLOT_SAMPLE indices */
   VEC(IrTerm) terms;
+  VEC(IrLag) lags;
   IrMarchForm plain, gradient, direction, curvature, tangent;
   IrMarchBack reverse, hessian; /* of plain; of tangent */
   Name way, reason;        /* of gradients, for explain; empty: nobody needs them */
@@ -392,6 +402,8 @@ typedef struct {
 } IrBuild;
 IrKernel *ir_kernel(Session *s, Arena *a, KernelKind kind, Name name);
 uint32_t ir_slot(IrBuild *b, SlotKind kind, uint32_t index, Name name, IrType type, Dim dim); /* finds or adds */
+uint32_t ir_slot_again(IrBuild *b, const IrSlot *slot); /* the same of another kernel, but that it is not settable and not alike */
+uint32_t ir_ring(IrBuild *b, uint32_t index, uint32_t lag, Name name, Dim dim);
 IrVal ir_const(IrBuild *b, double num, Dim dim);
 IrVal ir_load(IrBuild *b, uint32_t slot);
 /* port: (real)integer * scale, and clear. In f32 programs scale < 0 says that the accumulator holds the sum as a float. */
@@ -482,6 +494,7 @@ typedef struct {
   double t, dt;
   bool f32;
   uint64_t steps, lag, ring_mask, ring_row, tape_row; /* kernels over time: as in struct nsl_env */
+  const int64_t *const *lags;
   const IrEvent *events; /* receive: `count` of them, instead of elements */
 } IrEnv;
 /* The key of draws for the event with that ordinal. */

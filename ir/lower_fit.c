@@ -30,8 +30,8 @@ static Shape *class_of(FitLower *w, const MVar *given, const MStage *stage) {
   Lower *l = w->st->l;
   Shape *shape = lower_fit_class(l, w->fit, given, forced);
   if (!shape) return NULL;
-  if (shape->c->pasts.n) {
-    diag_not_supported(l->s, shape->c->pasts.at[0].span, "`delayed` in a neuron that is fitted", NULL);
+  if (given && shape->c->pasts.n) {
+    diag_not_supported(l->s, shape->c->pasts.at[0].span, "`delayed` in a neuron that a residual is taken of", "Take terms `mean(...)`, or `force` in a stage.");
     return NULL;
   }
   if (given || forced) vec_push(l->a, &w->driven, shape);

@@ -150,6 +150,7 @@ static IrMarch *march_copy(Session *s, const IrModule *in, const IrModule *made,
   copy->class = made->classes.at[march->class->index];
   COPY_VEC(out, &copy->samples);
   COPY_VEC(out, &copy->terms);
+  COPY_VEC(out, &copy->lags);
   for (uint32_t i = 0; i < copy->terms.n; i++) {
     copy->terms.at[i].value = stand_in(s, in, made, copy->terms.at[i].value);
     copy->terms.at[i].root = stand_in(s, in, made, copy->terms.at[i].root);
@@ -307,7 +308,7 @@ void ir_module_renumber(IrModule *m, Arena *a) {
 
 static bool slot_equal(const IrSlot *a, const IrSlot *b) {
   return a->kind == b->kind && a->index == b->index && a->type == b->type && dim_eq(a->dim, b->dim) &&
-         a->settable == b->settable && a->alike == b->alike;
+         a->settable == b->settable && a->alike == b->alike && a->lag == b->lag;
 }
 
 static bool ins_equal(const IrIns *a, const IrIns *b) {

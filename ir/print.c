@@ -80,6 +80,7 @@ void ir_print_slot(Session *s, const IrKernel *k, uint32_t slot, FILE *out) {
   print_quoted(name_str(s, p->name), out);
   fputc(' ', out);
   print_type((uint8_t)p->type, p->dim, out);
+  if (p->lag) fprintf(out, " lag %u", p->lag - 1);
   fputs(p->settable ? " settable\n" : p->alike ? " alike\n" : "\n", out);
 }
 

@@ -193,7 +193,11 @@ static bool read_slot(Reader *r) {
   if (slot.type == IR_VOID) return fail(r, "a slot has a type");
   slot.kind = (SlotKind)kind;
   slot.index = index;
-  slot.settable = strcmp(word(r, text), "settable") == 0;
+  if (strcmp(word(r, text), "lag") == 0) {
+    if (!number(r, &slot.lag) || slot.lag++ == UINT32_MAX) return fail(r, "expected which lag");
+    word(r, text);
+  }
+  slot.settable = strcmp(text, "settable") == 0;
   slot.alike = strcmp(text, "alike") == 0;
   if (text[0] && !slot.settable && !slot.alike) return fail(r, "unknown word '%s'", text);
   vec_push(r->arena, &r->k->slots, slot);

@@ -65,6 +65,7 @@ static void verify_slots(Verify *v) {
     if (slot->type == IR_BOOL && !dim_none(slot->dim)) complain(v, i, "a condition has a dimension");
     if (slot->settable && slot->kind != SLOT_GLOBAL) complain(v, i, "only a global can be settable");
     bool lanes = slot->kind == SLOT_PARAM || slot->kind == SLOT_STATE || slot->kind == SLOT_RING;
+    if (slot->lag && slot->kind != SLOT_RING) complain(v, i, "only a ring has a lag of its own");
     if (slot->alike && !(lanes && ir_kernel_fit(v->k->kind))) complain(v, i, "only what a kernel over time has for each element can be alike");
     if (!ir_access(v->k->kind, slot->kind)) complain(v, i, "kernels of this kind have no such slots");
   }

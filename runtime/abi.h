@@ -32,9 +32,10 @@ struct nsl_env {
   double t, dt;         /* t = T, the end of the step; kernels that want T-dt compute it */
   /* Kernels over time (march, back) run `steps` steps in one call: those that end at dt * step, dt * (step + 1), …; back: the
    * last of them first. Elements are the starts of a fit; `count` is a multiple of 8. Slots: STATE, PARAM: arrays over elements; SAMPLE:
-   * over steps, [0] for the first; RING: rows of `ring_row` doubles, step n in row n & ring_mask, `lag` steps back loaded;
+   * over steps, [0] for the first; RING: rows of `ring_row` doubles, step n in row n & ring_mask, `lag` steps back loaded, or lags[slot][element] of them;
    * TAPE: rows of `tape_row` doubles, one for each step of the call. */
   uint64_t steps, lag, ring_mask, ring_row, tape_row;
+  const int64_t *const *lags; /* by slot: NULL but for rings with lags of their own */
   const struct nsl_event *events; /* receive: `count` of them, handled one after the other; arrays as for first = 0 */
 };
 /* Nonzero: a checked state became NaN or infinite in this range (step), else 0. */

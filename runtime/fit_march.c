@@ -28,9 +28,6 @@ static int lag_find(struct rt_fit *f, struct rt_march *m) {
       return rt_fail_at(NSL_EMODEL, term->place, "%s: two residuals of one march have different `over`", term->text);
     m->lag = (uint64_t)steps;
   }
-  uint64_t rows = 2;
-  while (rows < m->lag + 1) rows *= 2;
-  m->ring_mask = rows - 1;
   return 0;
 }
 
@@ -166,11 +163,13 @@ static int march_make(struct rt_fit *f, struct rt_march *m, const struct nsl_mar
   if (!m->sweeps) return NSL_EMEMORY;
   int e = lag_find(f, m);
   for (uint32_t i = 0; !e && i < f->n_traces; i++) e = sweep_sample(f, m, i);
+  if (!e) e = rt_rings_reach(f, m);
   return e ? e : terms_check(f, m);
 }
 
 static int rooms_make(struct rt_fit *f) {
-  uint64_t states = 1, rings = 1, slots = 1;
+  uint64_t states = 1, rings = 1, slots = 1, lags = 1;
+  for (uint32_t i = 0; i < f->def->n_marches; i++) lags = f->marches[i].def->n_lags > lags ? f->marches[i].def->n_lags : lags;
   for (uint32_t i = 0; i < f->def->n_marches; i++)
     for (int k = 0; k <= RT_ORDERS; k++) {
       const struct nsl_march_form *form = k < RT_ORDERS ? f->marches[i].forms[k] : &f->marches[i].def->tangent;
@@ -192,7 +191,9 @@ static int rooms_make(struct rt_fit *f) {
     r->rings = rt_alloc(&f->s->mem, rings * RT_BLOCK, sizeof *r->rings);
     r->params = rt_alloc(&f->s->mem, (2 * (uint64_t)f->def->n_free + 1) * RT_BLOCK, sizeof *r->params);
     r->slots = rt_alloc(&f->s->mem, slots, sizeof *r->slots);
-    if (!r->states || !r->rings || !r->params || !r->slots) return NSL_EMEMORY;
+    r->lags = rt_alloc(&f->s->mem, lags * RT_BLOCK, sizeof *r->lags);
+    r->lag_at = rt_alloc(&f->s->mem, slots, sizeof *r->lag_at);
+    if (!r->states || !r->rings || !r->params || !r->slots || !r->lags || !r->lag_at) return NSL_EMEMORY;
     int e = rt_back_room(f, r);
     if (e) return e;
   }
@@ -220,11 +221,19 @@ int rt_marches_make(struct rt_fit *f) {
 
 /* ---- a task */
 
+/* Of a ring, one of a derivative or of adjoints: as that of its value. NULL: the run's. */
+static const int64_t *lags_of(const struct rt_walk *w, uint64_t ring) {
+  const struct nsl_march *def = w->m->def;
+  uint32_t lag = def->ring_lags[ring < def->n_ring_lags ? ring : (ring - def->n_ring_lags) / w->each_ring];
+  return lag == NSL_NONE ? NULL : w->lags + lag * RT_BLOCK;
+}
+
 static void slots_set(struct rt_walk *w, const struct nsl_code *code) {
   uint64_t ring = (w->m->ring_mask + 1) * RT_BLOCK;
   for (uint32_t i = 0; i < code->n_bindings; i++) {
     uint64_t at = code->bindings[i].index;
     w->slots[i] = NULL;
+    w->lag_at[i] = code->bindings[i].kind == NSL_SLOT_RING ? lags_of(w, at) : NULL;
     if (code->bindings[i].kind == NSL_SLOT_STATE) w->slots[i] = w->states + at * RT_BLOCK;
     if (code->bindings[i].kind == NSL_SLOT_PARAM) w->slots[i] = w->params + at * RT_BLOCK;
     if (code->bindings[i].kind == NSL_SLOT_RING) w->slots[i] = w->rings + at * ring;
@@ -240,7 +249,7 @@ void rt_walk_call(struct rt_walk *w, const struct nsl_code *code, uint64_t steps
   slots_set(w, code);
   struct nsl_env env = {.slots = w->slots, .u = (double *)(uintptr_t)w->m->u, .step = step, .steps = steps, .count = RT_BLOCK,
                         .t = (double)step * dt, .dt = dt, .lag = w->m->lag, .ring_mask = w->m->ring_mask, .ring_row = RT_BLOCK,
-                        .tape_row = w->tape_row};
+                        .tape_row = w->tape_row, .lags = w->lag_at};
   rt_kernel(w->f->s, code)(&env);
   w->done += steps;
 }
@@ -252,10 +261,13 @@ const struct rt_weighed *rt_march_weighed(const struct rt_march *m, uint32_t tra
 struct rt_walk rt_walk_begin(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
                              struct rt_room *room) {
   struct rt_walk w = {.f = f, .m = m, .sweep = rt_march_weighed(m, trace), .states = room->states, .rings = room->rings,
-                      .params = room->params, .slots = room->slots, .n_steps = f->traces[trace].n_steps};
+                      .params = room->params, .slots = room->slots, .lags = room->lags, .lag_at = room->lag_at,
+                      .n_steps = f->traces[trace].n_steps};
+  if (m->def->n_ring_lags) w.each_ring = (form->n_rings - m->def->n_ring_lags) / m->def->n_ring_lags;
   memset(w.states, 0, (uint64_t)form->n_states * RT_BLOCK * sizeof *w.states);
   memset(w.rings, 0, form->n_rings * (m->ring_mask + 1) * RT_BLOCK * sizeof *w.rings);
   if (form->begin.kernel != NSL_NONE) rt_walk_call(&w, &form->begin, 0);
+  rt_lags_set(&w);
   return w;
 }
 

@@ -2,6 +2,8 @@
 #ifndef NSL_RUNTIME_FIT_WALK_H
 #define NSL_RUNTIME_FIT_WALK_H
 
+#include <math.h>
+
 #include "runtime/fit.h"
 
 enum { RT_CALL = 4096 }; /* most steps of a call */
@@ -9,6 +11,8 @@ enum { RT_CALL = 4096 }; /* most steps of a call */
 struct rt_room { /* of a thread: what a task needs */
   double *states, *params, *rings;
   void **slots;
+  int64_t *lags;           /* [lag of the march][lane]: in steps */
+  const int64_t **lag_at;  /* by slot */
   double *tape, *kept, *adjoints, *adjoint_rings; /* reverse mode: fit_back.c */
 };
 
@@ -18,6 +22,9 @@ struct rt_walk {
   const struct rt_weighed *sweep;
   double *states, *rings, *tape, *params;
   void **slots;
+  int64_t *lags;
+  const int64_t **lag_at;
+  uint32_t each_ring; /* tangents of a ring */
   uint64_t tape_row, done, n_steps;
 };
 struct rt_walk rt_walk_begin(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
@@ -25,6 +32,11 @@ struct rt_walk rt_walk_begin(const struct rt_fit *f, const struct rt_march *m, c
 /* Runs a kernel over `steps` steps behind those that are done; 0: begin and end. */
 void rt_walk_call(struct rt_walk *w, const struct nsl_code *code, uint64_t steps);
 bool rt_walk_diverges(const struct rt_walk *w); /* in all lanes */
+
+/* fit_lag.c */
+static inline double rt_lag_steps(double steps, uint64_t most) { return fmax(1, fmin(floor(steps), (double)most)); } /* whole ones */
+void rt_lags_set(const struct rt_walk *w);        /* behind `begin` */
+int rt_rings_reach(struct rt_fit *f, struct rt_march *m); /* after its samples */
 
 /* fit_back.c */
 struct rt_way { /* forwards and back */

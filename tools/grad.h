@@ -3,7 +3,7 @@
 #define NSL_TOOLS_GRAD_H
 
 #include "ir/quad.h"
-#include "runtime/fit.h"
+#include "runtime/fit_walk.h"
 #include "tools/tool.h"
 
 typedef struct {

@@ -22,6 +22,8 @@ typedef struct {
   int64_t lanes;
   Quad *states, *params, *rings, *samples, *u;
   void **slots;
+  int64_t *lags;        /* [lag][lane] */
+  const int64_t **lag_at; /* by slot */
 } Walk;
 
 static Quad *quads(Arena *a, uint64_t n) {
@@ -55,6 +57,8 @@ static Walk walk_new(const GradFit *g, Arena *a, uint32_t march, const IrMarchFo
   uint32_t begin = form->begin ? form->begin->slots.n : 0,
            slots = form->march->slots.n > begin ? form->march->slots.n : begin;
   w.slots = NEW_ARRAY(a, void *, slots + 1);
+  w.lag_at = NEW_ARRAY(a, const int64_t *, slots + 1);
+  w.lags = NEW_ARRAY(a, int64_t, m->def->n_lags * (uint64_t)lanes + 1);
   w.u = quads_of(a, m->u, g->fit->s->program->classes[m->def->class_index].n_uniforms);
   return w;
 }
@@ -67,6 +71,7 @@ static void walk_call(const Walk *w, const IrKernel *k, uint64_t step) {
     const IrSlot *slot = &k->slots.at[i];
     uint64_t at = slot->index, lanes = (uint64_t)w->lanes;
     slots[i] = NULL;
+    w->lag_at[i] = slot->lag ? w->lags + (slot->lag - 1) * lanes : NULL;
     if (slot->kind == SLOT_STATE) slots[i] = w->states + at * lanes;
     if (slot->kind == SLOT_PARAM) slots[i] = w->params + at * lanes;
     if (slot->kind == SLOT_RING) slots[i] = w->rings + at * (w->m->ring_mask + 1) * lanes;
@@ -81,8 +86,22 @@ static void walk_call(const Walk *w, const IrKernel *k, uint64_t step) {
                .dt = dt,
                .lag = w->m->lag,
                .ring_mask = w->m->ring_mask,
-               .ring_row = (uint64_t)w->lanes};
+               .ring_row = (uint64_t)w->lanes,
+               .lags = w->lag_at};
   w->g->backend->ir_eval_quad(k, &env);
+}
+
+/* As rt_lags_set does. */
+static void walk_begin(const Walk *w, const IrKernel *k) {
+  walk_call(w, k, 0);
+  for (uint32_t i = 0; i < w->m->def->n_lags; i++)
+    for (int64_t lane = 0; lane < w->lanes; lane++) {
+      const struct nsl_lag *lag = &w->m->def->lags[i];
+      Quad steps = w->states[lag->delay * w->lanes + lane] / (Quad)w->g->fit->s->dt;
+      double whole = rt_lag_steps((double)steps, w->m->ring_mask);
+      w->states[lag->steps * w->lanes + lane] = whole;
+      w->lags[i * w->lanes + lane] = (int64_t)whole;
+    }
 }
 
 static Quad *state(const Walk *w, uint32_t at) {
@@ -134,7 +153,7 @@ static void march_differences(const GradFit *g, uint32_t march, uint32_t sweep, 
   Walk w = walk_new(g, a, march, &m->plain, g->fit->fitted[sweep], s->lanes);
   params_set(&w, sweep, values, s->offsets);
   Quad *before = quads(a, m->terms.n * (uint64_t)s->lanes);
-  walk_call(&w, m->plain.begin, 0);
+  walk_begin(&w, m->plain.begin);
   for (uint64_t step = 1; step <= w.n_steps; step++) {
     walk_call(&w, m->plain.march, step);
     for (uint32_t t = 0; t < m->terms.n; t++)
@@ -158,7 +177,7 @@ static void march_forward(const GradFit *g, uint32_t march, uint32_t sweep, cons
   const IrMarchForm *form = forward_of(m) ? forward_of(m) : &m->plain;
   Walk w = walk_new(g, a, march, form, g->fit->fitted[sweep], 1);
   params_set(&w, sweep, values, NULL);
-  walk_call(&w, form->begin, 0);
+  walk_begin(&w, form->begin);
   for (uint64_t step = 1; step <= w.n_steps; step++) walk_call(&w, form->march, step);
   for (uint32_t t = 0; t < m->terms.n; t++) {
     s->centre[first + t] += *state(&w, m->terms.at[t].sum);

@@ -25,7 +25,7 @@ static struct nsl_env env_of(const IrEnv *e) {
   _Static_assert(sizeof(IrEvent) == sizeof(struct nsl_event), "events are alike on both sides");
   return (struct nsl_env){.slots = e->slots, .u = e->u, .set = e->set, .key = e->key, .step = e->step, .first = e->first,
                           .count = e->count, .t = e->t, .dt = e->dt, .steps = e->steps, .lag = e->lag,
-                          .ring_mask = e->ring_mask, .ring_row = e->ring_row, .tape_row = e->tape_row,
+                          .ring_mask = e->ring_mask, .ring_row = e->ring_row, .tape_row = e->tape_row, .lags = e->lags,
                           .events = (const struct nsl_event *)(const void *)e->events};
 }
 

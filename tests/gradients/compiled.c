@@ -17,7 +17,7 @@ enum { LARGEST = 400 };
 static void call(nsl_kernel_fn *f, const IrEnv *e) {
   struct nsl_env env = {.slots = e->slots, .u = e->u, .key = e->key, .step = e->step, .first = e->first, .count = e->count,
                         .t = e->t, .dt = e->dt, .steps = e->steps, .lag = e->lag, .ring_mask = e->ring_mask,
-                        .ring_row = e->ring_row, .tape_row = e->tape_row};
+                        .ring_row = e->ring_row, .tape_row = e->tape_row, .lags = e->lags};
   unsigned mode = _mm_getcsr();
   _mm_setcsr(mode | 0x8040); /* as the runtime's threads */
   f(&env);

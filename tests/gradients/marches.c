@@ -144,18 +144,27 @@ static void clear(Run *r, int bank) {
   }
 }
 
+/* Own lags of a march's elements: as all that is given, functions of the seed. */
+static const int64_t *lags_of(const Run *r, uint32_t lag) {
+  int64_t *own = NEW_ARRAY(r->arena, int64_t, r->lanes + 1);
+  for (int64_t e = 0; e < r->lanes; e++) own[e] = 1 + (int64_t)(tame(r->seed, 9 + lag, (uint64_t)e) * 1e6) % MASK;
+  return own;
+}
+
 static void call(Run *r, const IrKernel *k, int bank, uint64_t first, uint64_t steps) {
   void **slots = NEW_ARRAY(r->arena, void *, k->slots.n + 1);
+  const int64_t **lags = NEW_ARRAY(r->arena, const int64_t *, k->slots.n + 1);
   for (uint32_t i = 0; i < k->slots.n; i++) {
     const IrSlot *slot = &k->slots.at[i];
     bool own = slot->kind == SLOT_STATE || slot->kind == SLOT_RING;
     if (slot->kind == SLOT_UNIFORM) continue;
+    lags[i] = slot->lag ? lags_of(r, slot->lag) : NULL;
     slots[i] = array_of(r, own ? bank : PLAIN, slot->kind, slot->index);
     if (slot->kind == SLOT_SAMPLE) slots[i] = (char *)slots[i] + (first - 1) * (r->quad ? sizeof(Quad) : sizeof(double));
   }
   double *u = r->quad ? (double *)(void *)r->wide_u : r->u;
   IrEnv env = {.slots = slots, .u = u, .step = first, .count = r->lanes, .t = 0, .dt = 0.125, .steps = steps, .lag = r->lag,
-               .ring_mask = MASK, .ring_row = (uint64_t)r->lanes, .tape_row = (uint64_t)r->lanes};
+               .ring_mask = MASK, .ring_row = (uint64_t)r->lanes, .tape_row = (uint64_t)r->lanes, .lags = lags};
   if (r->quad) ir_eval_quad(k, &env);
   else ir_eval(k, &env);
 }

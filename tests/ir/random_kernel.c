@@ -89,6 +89,7 @@ static uint32_t slot(Gen *g, SlotKind kind, uint32_t index, IrType type, Dim d) 
   Name name = chance(&(Gen){.rng = index * 8 + kind}, 5)
                   ? (Name){0}
                   : name_fmt(g->b.s, "%s%u", ir_slot_text[kind], index);
+  if (kind == SLOT_RING) return ir_ring(&g->b, index, index, name, d); /* 0: the run's lag */
   return ir_slot(&g->b, kind, index, name, type, d);
 }
 
@@ -418,6 +419,19 @@ static int64_t slot_elements(const IrSlot *slot, const IrEnv *env) {
   return (env->first + env->count + 63) / 64 * 64 + 64;
 }
 
+/* By slot: of rings with lags of their own, for each element from 0 to ring_mask. */
+static const int64_t *const *lags_of(Arena *a, const IrKernel *k, const IrEnv *env, uint64_t seed) {
+  const int64_t **lags = NEW_ARRAY(a, const int64_t *, k->slots.n + 1);
+  int64_t n = env->first + env->count + 64;
+  for (uint32_t i = 0; i < k->slots.n; i++) {
+    uint32_t lag = k->slots.at[i].lag;
+    int64_t *own = lag ? NEW_ARRAY(a, int64_t, n) : NULL;
+    for (int64_t e = 0; lag && e < n; e++) own[e] = (int64_t)(cell(seed, SLOT_KINDS, lag, (uint64_t)e) % (env->ring_mask + 1));
+    lags[i] = own;
+  }
+  return lags;
+}
+
 RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32) {
   RandomMemory *m = NEW(a, RandomMemory);
   uint64_t rng = seed ^ 0x5eed;
@@ -451,6 +465,7 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
                           cell_real(seed, SLOT_ARG, 0, (uint64_t)i)};
   env.slots = slots, env.events = events, env.u = u, env.set = set;
   env.key = next(&rng), env.step = next(&rng) >> 40;
+  env.lags = lags_of(a, k, &env, seed);
   m->env = env;
   return m;
 }
