@@ -90,6 +90,18 @@ static void march(Explain *e, const IrMarch *m) {
   form(e, "squares", &m->curvature, "the Gauss-Newton matrix, for Levenberg-Marquardt steps and uncertainties");
 }
 
+/* What it looks for, where it does not look for all; a field once. */
+static const char *searched(Explain *e, const MStage *m) {
+  const char *text = "";
+  for (uint32_t i = 0; i < m->searched.n; i++) {
+    const MFree *free = &e->f->fit->free.at[m->searched.at[i]];
+    const MField *field = free->field ? &e->f->fit->fields.at[free->field - 1] : NULL;
+    if (field && m->searched.at[i] != field->first) continue;
+    text = arena_printf(e->s->arena, "%s%s%s", text, *text ? ", " : "; looks for ", str(e, field ? field->name : free->path));
+  }
+  return text;
+}
+
 static void stage(Explain *e, const IrStage *p) {
   Arena *a = e->s->arena;
   static const char *const names[OPTIMIZER_COUNT] = {
@@ -101,7 +113,8 @@ static void stage(Explain *e, const IrStage *p) {
   };
   const MStage *m = p->stage;
   const char *starts = m->starts ? arena_printf(a, "from %u starts", m->starts) : "from where the stage before has ended";
-  line(e, "stage", str(e, m->name), names[m->by], m->starts || p != e->f->stages.at ? starts : "from the declared values");
+  starts = m->starts || p != e->f->stages.at ? starts : "from the declared values";
+  line(e, "stage", str(e, m->name), names[m->by], arena_printf(a, "%s%s", starts, searched(e, m)));
   for (uint32_t i = 0; i < p->marches.n; i++) march(e, e->f->marches.at[p->marches.at[i]]);
 }
 

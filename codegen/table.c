@@ -508,7 +508,9 @@ static struct nsl_stage stage_of(Table *t, const IrStage *p) {
                           .bends = numbers_of(t, p->bends.at, p->bends.n),
                           .squares = m->squares.n,
                           .optimizer = (uint32_t)m->by,
-                          .starts = m->starts};
+                          .starts = m->starts,
+                          .n_searched = m->searched.n,
+                          .searched = numbers_of(t, m->searched.at, m->searched.n)};
   options_of(t, m, &out);
   return out;
 }

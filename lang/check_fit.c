@@ -182,6 +182,8 @@ static void fit_stage(FitContext *f, AstWord name, const AstList *body, Span spa
   else if (!by)
     diag_fit_missing(s, span, text, "no optimizer", "Add `by lm(steps = 20) from 32 starts`.");
   f->stage = stage;
+  for (uint32_t i = 0; !name_none(name.name) && i < body->n; i++)
+    if (body->at[i]->kind == AST_FREE) fit_searched(f, AST_AS(Free, body->at[i]));
   if (f->m->network) fit_network_stage(f, minimize, body);
   else fit_neuron_stage(f, minimize, name, body);
   if (by) fit_by(f, AST_AS(By, by));
@@ -191,7 +193,7 @@ static void fit_stage(FitContext *f, AstWord name, const AstList *body, Span spa
 }
 
 static bool of_stage(const Ast *st) {
-  return st->kind == AST_MINIMIZE || st->kind == AST_BY || st->kind == AST_CONSTRAIN || st->kind == AST_FORCE;
+  return st->kind == AST_MINIMIZE || st->kind == AST_BY || st->kind == AST_CONSTRAIN || st->kind == AST_FORCE || st->kind == AST_FREE;
 }
 
 /* The stages as they stand, or the fit's only one. */
@@ -213,7 +215,7 @@ static void fit_stages(FitContext *f) {
     for (uint32_t k = 0; k < stage->body.n; k++)
       if (!of_stage(stage->body.at[k]))
         net_misplaced(f->n, stage->body.at[k], "a stage",
-                      "A stage has one `minimize` and one `by`, with `constrain` and `force`; the rest stands in the fit.");
+                      "A stage has one `minimize` and one `by`, with `constrain`, `force` and `free`; the rest stands in the fit.");
     fit_stage(f, stage->name, &stage->body, stage->name.span);
   }
 }
@@ -284,7 +286,8 @@ void check_fit(Checker *c, Symbol *fit) {
     fit_features_matter(f);
   }
   if (c->s->errors) return;
-  if (f->m->stages.at[0]->starts == 0) fit_free_starts(f);
+  fit_free_searched(f);
+  fit_free_starts(f);
   if (!f->m->network) fit_free_matters(f);
   fit_free_priors(f);
 }

@@ -187,15 +187,20 @@ static bool same_population(const MFree *a, const MFree *b) {
   return any;
 }
 
-static bool free_twice(FitContext *f, const MFree *free) {
+/* The one among those of the fit that is the same; their number: none. */
+static uint32_t free_like(const FitContext *f, const MFree *free) {
   for (uint32_t i = 0; i < f->m->free.n; i++) {
     const MFree *before = &f->m->free.at[i];
-    if (before->var != free->var || !same_population(before, free) || before->global != free->global || before->initial != free->initial)
-      continue;
-    diag_free_twice(f->s, free->span, name_str(f->s, free->path), before->span);
-    return true;
+    if (before->var == free->var && same_population(before, free) && before->global == free->global && before->initial == free->initial)
+      return i;
   }
-  return false;
+  return f->m->free.n;
+}
+
+static bool free_twice(FitContext *f, const MFree *free) {
+  uint32_t at = free_like(f, free);
+  if (at < f->m->free.n) diag_free_twice(f->s, free->span, name_str(f->s, free->path), f->m->free.at[at].span);
+  return at < f->m->free.n;
 }
 
 void fit_free(FitContext *f, const AstFree *ast) {
@@ -208,12 +213,70 @@ void fit_free(FitContext *f, const AstFree *ast) {
   }
 }
 
+/* ---- of one stage */
+
+static void searched_add(FitContext *f, uint32_t free, Span span) {
+  for (uint32_t i = 0; i < f->stage->searched.n; i++) {
+    if (f->stage->searched.at[i] != free) continue;
+    diag_searched_twice(f->s, span, name_str(f->s, f->m->free.at[free].path));
+    return;
+  }
+  vec_push(f->s->arena, &f->stage->searched, free);
+}
+
+/* `free u`: the weights of a field. */
+static bool searched_field(FitContext *f, const Ast *target) {
+  for (uint32_t i = 0; target->kind == AST_NAME && i < f->m->fields.n; i++) {
+    const MField *field = &f->m->fields.at[i];
+    if (!name_eq(field->name, AST_AS(NameRef, target)->name.name)) continue;
+    for (uint32_t k = 0; k < field->n_weights; k++) searched_add(f, field->first + k, target->span);
+    return true;
+  }
+  return false;
+}
+
+void fit_searched(FitContext *f, const AstFree *ast) {
+  for (uint32_t i = 0; i < ast->items.n; i++) {
+    const AstFreeItem *item = AST_AS(FreeItem, ast->items.at[i]);
+    MFree free = {.span = item->target ? item->target->span : item->head.span};
+    if (!item->target || searched_field(f, item->target)) continue;
+    if (!(f->m->network ? fit_free_network(f, item, &free) : free_var(f, item, &free) != NULL)) continue;
+    uint32_t at = free_like(f, &free);
+    const char *path = name_str(f->s, free.path);
+    if (at == f->m->free.n) diag_searched_not_free(f->s, free.span, path);
+    else if (item->domain || item->prior || !name_none(item->per.name)) diag_searched_bounds(f->s, item->head.span, path, f->m->free.at[at].span);
+    else searched_add(f, at, free.span);
+  }
+}
+
+bool fit_searches(const MStage *stage, uint32_t free) {
+  for (uint32_t i = 0; i < stage->searched.n; i++)
+    if (stage->searched.at[i] == free) return true;
+  return stage->searched.n == 0;
+}
+
+void fit_free_searched(FitContext *f) {
+  for (uint32_t i = 0; i < f->m->free.n; i++) {
+    const MFree *free = &f->m->free.at[i];
+    const MField *field = free->field ? &f->m->fields.at[free->field - 1] : NULL;
+    bool any = field && i != field->first; /* which has been looked at by its first weight */
+    for (uint32_t k = 0; k < f->m->stages.n; k++) any |= fit_searches(f->m->stages.at[k], i);
+    if (!any) diag_searched_never(f->s, free->span, name_str(f->s, field ? field->name : free->path));
+  }
+}
+
 /* ---- where the search starts */
+
+/* Starts are drawn where the first stage draws some, for what it looks for. */
+static bool starts_declared(const FitContext *f, uint32_t free) {
+  return f->m->stages.at[0]->starts == 0 || !fit_searches(f->m->stages.at[0], free);
+}
 
 void fit_free_starts(FitContext *f) {
   for (uint32_t i = 0; i < f->m->free.n; i++) {
     const MFree *free = &f->m->free.at[i];
     double value;
+    if (!starts_declared(f, i)) continue;
     if (!declared_value(f, free, &value) || net_inside(f->n, &free->domain, value) != 0) continue;
     diag_free_start(f->s, free->span, name_str(f->s, free->path), value / free->unit_scale, name_str(f->s, free->unit),
                     source_span_text(f->s, free->domain.span, f->s->arena), free->domain.span);
@@ -335,12 +398,14 @@ static void constraints_matter(FitContext *f) {
 void fit_free_matters(FitContext *f) {
   constraints_matter(f);
   uint32_t n = f->pop->component->vars.n;
-  bool *reached = NEW_ARRAY(f->s->arena, bool, n + 1), *start = NEW_ARRAY(f->s->arena, bool, n + 1);
-  for (uint32_t i = 0; i < f->m->stages.n; i++)
-    for (uint32_t k = 0; k < f->m->stages.at[i]->terms.n; k++) reach_term(f, f->m->stages.at[i]->terms.at[k], reached, start);
-  for (uint32_t i = 0; i < f->m->free.n; i++) {
-    const MFree *free = &f->m->free.at[i];
-    if (free->initial ? start[free->var->index] : reached[free->var->index]) continue;
-    diag_free_idle(f->s, free->span, name_str(f->s, free->path), free->initial);
+  bool *matters = NEW_ARRAY(f->s->arena, bool, f->m->free.n + 1);
+  for (uint32_t i = 0; i < f->m->stages.n; i++) {
+    const MStage *stage = f->m->stages.at[i];
+    bool *reached = NEW_ARRAY(f->s->arena, bool, n + 1), *start = NEW_ARRAY(f->s->arena, bool, n + 1);
+    for (uint32_t k = 0; k < stage->terms.n; k++) reach_term(f, stage->terms.at[k], reached, start);
+    for (uint32_t k = 0; k < f->m->free.n; k++)
+      matters[k] |= fit_searches(stage, k) && (f->m->free.at[k].initial ? start : reached)[f->m->free.at[k].var->index];
   }
+  for (uint32_t i = 0; i < f->m->free.n; i++)
+    if (!matters[i]) diag_free_idle(f->s, f->m->free.at[i].span, name_str(f->s, f->m->free.at[i].path), f->m->free.at[i].initial);
 }

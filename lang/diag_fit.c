@@ -210,6 +210,26 @@ void diag_free_twice(Session *s, Span span, const char *path, Span before) {
   diag_note(s, d, before, "here");
 }
 
+void diag_searched_twice(Session *s, Span span, const char *path) {
+  diag_new(s, DIAG_FREE_TWICE, span, "this stage looks for `%s` already", path);
+}
+
+void diag_searched_not_free(Session *s, Span span, const char *path) {
+  Diag *d = diag_new(s, DIAG_FREE_KIND, span, "`%s` is not free in this fit", path);
+  diag_hint(s, d, "A stage looks for some of what the fit has free: add `free %s in [a, b]` there.", path);
+}
+
+void diag_searched_bounds(Session *s, Span span, const char *path, Span decl) {
+  Diag *d = diag_new(s, DIAG_FREE_BOUNDS, span, "bounds of `%s`, and all else that is said of it, stand in the fit", path);
+  diag_note(s, d, decl, "here");
+  diag_hint(s, d, "In a stage `free %s` alone says that it is looked for there.", path);
+}
+
+void diag_searched_never(Session *s, Span span, const char *path) {
+  Diag *d = diag_new(s, DIAG_FREE_IDLE, span, "no stage looks for `%s`", path);
+  diag_hint(s, d, "Every stage says by `free` what it looks for, and none names it: leave it out, or add it to one.");
+}
+
 void diag_free_prior(Session *s, Span span, const char *path) {
   Diag *d = diag_new(s, DIAG_FREE_BOUNDS, span, "what is known of `%s` beforehand is a mean and a standard deviation above 0", path);
   diag_hint(s, d, "Write `free %s ~ normal(mean, sd)`.", path);

@@ -283,6 +283,10 @@ void diag_free_kind(Session *s, Span span, const char *name, const char *kind, b
 /* kind: "a param", of what is no state; NULL: of a state at another time. */
 void diag_free_start_of(Session *s, Span span, const char *name, const char *kind, Span decl);
 void diag_free_twice(Session *s, Span span, const char *path, Span before);
+void diag_searched_twice(Session *s, Span span, const char *path);
+void diag_searched_not_free(Session *s, Span span, const char *path);
+void diag_searched_bounds(Session *s, Span span, const char *path, Span decl);
+void diag_searched_never(Session *s, Span span, const char *path);
 void diag_free_prior(Session *s, Span span, const char *path);
 void diag_free_prior_idle(Session *s, Span span, const char *path);
 void diag_free_interval(Session *s, Span span, const char *path);

@@ -41,6 +41,11 @@ bool fit_except(FitContext *f, const AstMinimize *ast);
 
 /* ---- check_free.c */
 void fit_free(FitContext *f, const AstFree *ast);
+/* `free` in a stage: which of the fit's it looks for. */
+void fit_searched(FitContext *f, const AstFree *ast);
+bool fit_searches(const MStage *stage, uint32_t free);
+/* Reports what is free and stays where it is in every stage. */
+void fit_free_searched(FitContext *f);
 /* Reports declared values outside of the bounds, where these are what the search starts from. */
 void fit_free_starts(FitContext *f);
 /* Reports what is known beforehand where no stage makes use of it. */

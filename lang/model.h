@@ -510,6 +510,7 @@ typedef struct {
   MExpr *objective;  /* over globals and terms: a plain number, to be made least */
   VEC(MTerm *) terms;
   VEC(MForce) forces; /* in the free run of this stage */
+  VEC(uint32_t) searched; /* in MFit.free; empty: all are */
   MOptimizer by;
   VEC(MOption) options;
   uint32_t starts;   /* side by side; 0: what the stage before has left (first stage: 1, the declared values) */

@@ -485,6 +485,7 @@ static void print_stage(const Print *p, const MStage *stage) {
     print_value(p, " at ", force->rate);
     fputc('\n', p->out);
   }
+  for (uint32_t i = 0; i < stage->searched.n; i++) fprintf(p->out, "    free%u\n", stage->searched.at[i]);
   print_value(p, "    minimize ", stage->objective);
   fprintf(p->out, "\n    by %s", optimizers[stage->by]);
   for (uint32_t i = 0; i < stage->options.n; i++) {

@@ -131,16 +131,6 @@ static int stage_look(void *context, const struct rt_search *s, uint32_t step) {
   return at->f->s->interrupt && *at->f->s->interrupt ? rt_fail(NSL_ESTOPPED, "stopped") : 0;
 }
 
-static double stage_share(void *context, uint32_t i, double x, double *ret_slope) {
-  struct rt_stage_at *at = context;
-  return rt_space_share(&at->f->space.at[i], x, ret_slope);
-}
-
-static double stage_place(void *context, uint32_t i, double share) {
-  (void)context, (void)i;
-  return rt_space_at_share(share);
-}
-
 /* ---- starts */
 
 static bool is_pruned(const struct rt_search *s, uint32_t start) { return s->why[start] == rt_why_pruned; }
@@ -174,6 +164,23 @@ static double option_of(const struct nsl_stage *def, const char *name) {
   return 0;
 }
 
+static int held_make(struct rt_fit *f, const struct nsl_stage *def, struct rt_stage_end *g) {
+  if (!def->n_searched) return 0;
+  g->held = rt_alloc(&f->s->mem, (uint64_t)f->space.n + 1, sizeof *g->held);
+  if (!g->held) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < f->space.n; i++) g->held[i] = rt_stage_holds(f, def, i);
+  return 0;
+}
+
+/* What the stage does not look for is as at the best place so far, or as declared. */
+static void start_new(struct rt_stage_end *g, const struct rt_stage_end *before, uint32_t start) {
+  const struct rt_fit *f = g->at.f;
+  double *x = g->search.x + (uint64_t)start * f->space.n;
+  rt_space_start(&f->space, f->def, f->s->seed, start, x);
+  for (uint32_t i = 0; g->held && i < f->space.n; i++)
+    if (g->held[i]) x[i] = before ? before->search.x[(uint64_t)before->best * f->space.n + i] : rt_space_place(&f->space.at[i], f->space.at[i].declared);
+}
+
 static int stage_make(struct rt_fit *f, const struct nsl_stage *def, const struct rt_stage_end *before, struct rt_stage_end *g) {
   struct rt_mem *m = &f->s->mem;
   uint32_t had = before ? kept_of(&before->search) : 0, starts = def->starts ? def->starts : had ? had : 1;
@@ -181,10 +188,10 @@ static int stage_make(struct rt_fit *f, const struct nsl_stage *def, const struc
   g->at.l2 = option_of(def, "l2");
   g->at.dropout = option_of(def, "dropout");
   g->at.step = 1;
-  g->objective = (struct rt_objective){.n = f->space.n, .n_terms = rt_stage_values(&g->at), .context = &g->at,
-                                       .evaluate = rt_stage_evaluate, .look = stage_look, .share = stage_share,
-                                       .place = stage_place};
-  int e = rt_search_make(m, &g->objective, starts, &g->search);
+  int e = held_make(f, def, g);
+  g->objective = rt_stage_objective(&g->at, g->held);
+  g->objective.look = stage_look;
+  if (!e) e = rt_search_make(m, &g->objective, starts, &g->search);
   g->search.options = def->options;
   g->search.n_options = def->n_options;
   g->search.key = nslm_key(f->s->seed, nslm_hash("search", 6, (uint64_t)(def - f->def->stages)));
@@ -192,8 +199,7 @@ static int stage_make(struct rt_fit *f, const struct nsl_stage *def, const struc
   if (!e) e = rt_stop_make(m, &g->search, &g->stopping);
   if (!e && g->at.dropout > 0) e = rt_thin_make(f, def);
   if (!e && before) e = starts_carry(m, &before->search, starts, &g->search);
-  for (uint32_t i = had; !e && i < starts; i++)
-    rt_space_start(&f->space, f->def, f->s->seed, i, g->search.x + (uint64_t)i * f->space.n);
+  for (uint32_t i = had; !e && i < starts; i++) start_new(g, before, i);
   return e ? e : history_make(m, &g->search, g->stopping.patience > 0, &g->history);
 }
 

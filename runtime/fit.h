@@ -122,6 +122,9 @@ const struct nsl_term *rt_stage_term(const struct rt_fit *f, const struct nsl_st
                                      uint32_t *ret_term);
 bool rt_stage_can(const struct rt_fit *f, const struct nsl_stage *stage, enum rt_order order);
 int rt_stage_evaluate(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret);
+bool rt_stage_holds(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t coordinate); /* it does not look for it */
+/* As an optimizer sees it; held: by coordinate, or NULL. Nobody looks on. */
+struct rt_objective rt_stage_objective(struct rt_stage_at *at, const bool *held);
 /* By places: the Hessian by the values times a vector, in a space of plain values (rt_space_plain). */
 bool rt_stage_has_products(const struct rt_fit *f, const struct nsl_stage *stage);
 int rt_stage_product(const struct rt_stage_at *at, uint32_t places, const double *x, const double *vectors, struct rt_points *ret,
@@ -164,6 +167,7 @@ struct rt_history { /* of a stage: rows are steps of the optimizer, thinned so t
 struct rt_stage_end {
   const struct nsl_stage *def;
   struct rt_objective objective;
+  bool *held;              /* by coordinate: the stage does not look for it; NULL: it looks for all */
   struct rt_stage_at at;
   struct rt_search search;
   struct rt_history history;

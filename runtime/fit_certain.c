@@ -6,7 +6,8 @@
  * independent from one observation to the next; where they are not, what is given here is too small. Observations are counted
  * once for each sample of the file, not for each step, if steps are shorter.
  * A direction in which the uncertainty is more than WIDE in the search's own coordinates (about the whole domain), or H is nearly 0,
- * is not determined by the data: a warning names it, and its parameters have no uncertainty. */
+ * is not determined by the data: a warning names it, and its parameters have no uncertainty. Nor have those that the last stage does
+ * not look for: they are taken for known. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,21 +47,39 @@ const char *rt_squares_missing(const struct rt_fit *f, const struct nsl_stage *s
   return rt_stage_can(f, stage, RT_CURVATURE) ? NULL : "the program holds no Gauss-Newton matrix for this stage";
 }
 
+/* What the last stage has looked for: n coordinates and their numbers. */
+struct searched {
+  uint32_t n, *of;
+};
+
+static int searched_make(struct rt_mem *mem, const struct rt_fit_end *end, struct searched *ret) {
+  *ret = (struct searched){.of = rt_alloc(mem, (uint64_t)end->f->space.n + 1, sizeof *ret->of)};
+  for (uint32_t i = 0; ret->of && i < end->f->space.n; i++)
+    if (!rt_stage_holds(end->f, end->last->def, i)) ret->of[ret->n++] = i;
+  return ret->of ? 0 : NSL_EMEMORY;
+}
+
+static uint32_t searched_n(const struct rt_fit_end *end) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < end->f->space.n; i++) n += !rt_stage_holds(end->f, end->last->def, i);
+  return n;
+}
+
 /* What changes together, with its signs. */
-static void direction_warn(struct rt_fit_end *end, const double *vectors, uint32_t column) {
+static void direction_warn(struct rt_fit_end *end, const struct searched *all, const double *vectors, uint32_t column) {
   struct rt_fit *f = end->f;
-  uint32_t n = f->space.n, parts = 0;
+  uint32_t n = all->n, parts = 0;
   char text[400] = "", one[90];
   double most = 0;
   for (uint32_t i = 0; i < n; i++) most = fmax(most, fabs(vectors[i * n + column]));
   for (uint32_t i = 0; i < n; i++) {
     double v = vectors[i * n + column];
-    const struct rt_coordinate *c = &f->space.at[i];
+    const struct rt_coordinate *c = &f->space.at[all->of[i]];
     if (fabs(v) < PART * most) continue;
-    end->certainty.sd[i] = INFINITY;
+    end->certainty.sd[all->of[i]] = INFINITY;
     rt_space_name(f->def, c, one, sizeof one);
     size_t at = strlen(text);
-    bool edge = rt_space_at_bound(c, rt_space_value(c, end->x[i]));
+    bool edge = rt_space_at_bound(c, rt_space_value(c, end->x[all->of[i]]));
     if (at < 250)
       snprintf(text + at, sizeof text - at, "%s%s%s%s", parts ? ", " : "", one, most < 1 - 1e-6 ? v > 0 ? " (+)" : " (-)" : "",
                edge ? ", at its bound" : "");
@@ -71,16 +90,16 @@ static void direction_warn(struct rt_fit_end *end, const double *vectors, uint32
 }
 
 /* The covariance of the coordinates; directions that are not determined count for nothing there, and are warned of. */
-static void covariance_make(struct rt_fit_end *end, double noise, const double *values, const double *vectors, const double *scale,
-                            double *ret) {
-  uint32_t n = end->f->space.n;
+static void covariance_make(struct rt_fit_end *end, const struct searched *all, double noise, const double *values,
+                            const double *vectors, const double *scale, double *ret) {
+  uint32_t n = all->n;
   double most = values[n - 1];
   memset(ret, 0, (uint64_t)n * n * sizeof *ret);
   for (uint32_t q = 0; q < n; q++) {
     double length = 0, sd = sqrt(2 * noise / fmax(values[q], 0));
     for (uint32_t i = 0; i < n; i++) length += vectors[i * n + q] * vectors[i * n + q] / (scale[i] * scale[i]);
     if (!(values[q] > SINGULAR * most) || sd * sqrt(length) > WIDE) {
-      direction_warn(end, vectors, q);
+      direction_warn(end, all, vectors, q);
       continue;
     }
     for (uint32_t i = 0; i < n; i++)
@@ -92,21 +111,30 @@ static void covariance_make(struct rt_fit_end *end, double noise, const double *
 static int certainty_make(struct rt_mem *mem, struct rt_fit_end *end, const struct rt_points *p) {
   const struct rt_fit *f = end->f;
   struct rt_certainty *c = &end->certainty;
-  uint64_t n = f->space.n;
+  struct searched all;
+  if (searched_make(mem, end, &all)) return NSL_EMEMORY;
+  uint64_t n = all.n, whole = f->space.n;
   double *h = rt_alloc(mem, n * n + 1, sizeof *h), *vectors = rt_alloc(mem, n * n + 1, sizeof *vectors);
   double *values = rt_alloc(mem, n + 1, sizeof *values), *scale = rt_alloc(mem, n + 1, sizeof *scale);
   if (!h || !vectors || !values || !scale) return NSL_EMEMORY;
-  for (uint64_t i = 0; i < n; i++) scale[i] = p->curvature[i * n + i] > 0 ? sqrt(p->curvature[i * n + i]) : 1;
-  for (uint64_t i = 0; i < n; i++)
-    for (uint64_t k = 0; k < n; k++) h[i * n + k] = p->curvature[i * n + k] / (scale[i] * scale[k]);
-  rt_eigen((uint32_t)n, h, values, vectors);
-  covariance_make(end, c->rise, values, vectors, scale, h);
   for (uint64_t i = 0; i < n; i++) {
-    double slope = fabs(rt_space_slope(&f->space.at[i], end->x[i]));
-    if (c->sd[i] == 0) c->sd[i] = sqrt(h[i * n + i]) * slope;
+    double own = p->curvature[all.of[i] * whole + all.of[i]];
+    scale[i] = own > 0 ? sqrt(own) : 1;
+  }
+  for (uint64_t i = 0; i < n; i++)
+    for (uint64_t k = 0; k < n; k++) h[i * n + k] = p->curvature[all.of[i] * whole + all.of[k]] / (scale[i] * scale[k]);
+  rt_eigen((uint32_t)n, h, values, vectors);
+  covariance_make(end, &all, c->rise, values, vectors, scale, h);
+  for (uint64_t i = 0; i < whole; i++) {
+    if (rt_stage_holds(f, end->last->def, (uint32_t)i)) c->sd[i] = NAN;
+    for (uint64_t k = 0; k < whole; k++) c->correlation[i * whole + k] = NAN;
+  }
+  for (uint64_t i = 0; i < n; i++) {
+    uint64_t a = all.of[i];
+    if (c->sd[a] == 0) c->sd[a] = sqrt(h[i * n + i]) * fabs(rt_space_slope(&f->space.at[a], end->x[a]));
     for (uint64_t k = 0; k < n; k++) {
       double size = sqrt(h[i * n + i] * h[k * n + k]);
-      c->correlation[i * n + k] = size > 0 ? h[i * n + k] / size : NAN;
+      c->correlation[a * whole + all.of[k]] = size > 0 ? h[i * n + k] / size : NAN;
     }
   }
   return 0;
@@ -117,7 +145,7 @@ static void idle_warn(const struct rt_fit_end *end, const double *gradient) {
   const struct rt_fit *f = end->f;
   char name[120];
   for (uint32_t i = 0; i < f->space.n; i++) {
-    if (gradient[i] != 0) continue;
+    if (gradient[i] != 0 || rt_stage_holds(f, end->last->def, i)) continue;
     rt_space_name(f->def, &f->space.at[i], name, sizeof name);
     rt_warn(f->s, "%s: the derivative of the objective by %s is 0 at the best place", f->def->free[f->space.at[i].free].place, name);
   }
@@ -141,7 +169,7 @@ static int curvature_make(struct rt_mem *mem, const struct rt_fit_end *end, stru
   int e = x && p->curvature ? rt_points_make(mem, RT_GRADIENT, (uint32_t)(2 * n), (uint32_t)n, end->last->objective.n_terms, &q) : NSL_EMEMORY;
   for (uint64_t i = 0; !e && i < 2 * n; i++) {
     memcpy(x + i * n, end->x, n * sizeof *x);
-    x[i * n + i / 2] += i % 2 ? -APART : APART;
+    if (!rt_stage_holds(end->f, end->last->def, (uint32_t)(i / 2))) x[i * n + i / 2] += i % 2 ? -APART : APART;
   }
   if (!e) e = rt_stage_evaluate(at, RT_GRADIENT, (uint32_t)(2 * n), x, &q);
   for (uint64_t i = 0; !e && i < n; i++) {
@@ -184,7 +212,7 @@ static int squares_certainty(struct rt_mem *mem, struct rt_fit_end *end, struct 
   int e = rt_points_make(mem, RT_CURVATURE, 1, f->space.n, end->last->objective.n_terms, &p);
   if (!e) e = rt_stage_evaluate(at, RT_CURVATURE, 1, end->x, &p);
   if (e) return e;
-  c->rise = p.loss[0] / fmax(1, c->observations - (double)f->space.n);
+  c->rise = p.loss[0] / fmax(1, c->observations - (double)searched_n(end));
   if (isfinite(p.loss[0])) return certainty_make(mem, end, &p);
   c->why_not = "the derivatives at the best place are not finite";
   return 0;

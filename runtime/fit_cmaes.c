@@ -24,7 +24,7 @@ struct rank {
 };
 struct cmaes {
   struct rt_search *s;
-  uint32_t n, steps, lambda, mu;
+  uint32_t n, steps, lambda, mu, *of; /* of: the coordinates that are searched, n of them */
   double *weights, mu_eff, cc, cs, c1, cmu, damps, chi;
   uint32_t *active;
   struct start *starts;
@@ -51,7 +51,10 @@ static void constants(struct cmaes *c) {
 
 static int cmaes_make(struct cmaes *c, struct rt_mem *mem) {
   struct rt_search *s = c->s;
-  uint64_t n = c->n = s->f->n, each = 4 * n + 2 * n * n;
+  c->of = rt_alloc(mem, (uint64_t)s->f->n + 1, sizeof *c->of);
+  for (uint32_t i = 0; c->of && i < s->f->n; i++)
+    if (!rt_search_holds(s, i)) c->of[c->n++] = i;
+  uint64_t n = c->n, each = 4 * n + 2 * n * n;
   c->steps = (uint32_t)rt_search_option(s, "steps");
   c->lambda = (uint32_t)rt_search_option(s, "candidates");
   c->mu = c->lambda / 2;
@@ -59,33 +62,34 @@ static int cmaes_make(struct cmaes *c, struct rt_mem *mem) {
   c->weights = rt_alloc(mem, c->mu, sizeof *c->weights);
   c->active = rt_alloc(mem, s->starts, sizeof *c->active);
   c->starts = rt_alloc(mem, s->starts, sizeof *c->starts);
-  c->x = rt_alloc(mem, places * n + 1, sizeof *c->x);
+  c->x = rt_alloc(mem, places * s->f->n + 1, sizeof *c->x);
   c->y = rt_alloc(mem, c->lambda * n + 1, sizeof *c->y);
   c->scratch = rt_alloc(mem, n * n + 2 * n + 1, sizeof *c->scratch);
   c->order = rt_alloc(mem, c->lambda, sizeof *c->order);
   double *at = rt_alloc(mem, s->starts * each + 1, sizeof *at);
-  if (!c->weights || !c->active || !c->starts || !c->x || !c->y || !c->scratch || !c->order || !at) return NSL_EMEMORY;
+  if (!c->of || !c->weights || !c->active || !c->starts || !c->x || !c->y || !c->scratch || !c->order || !at) return NSL_EMEMORY;
   constants(c);
   for (uint32_t i = 0; i < s->starts; i++, at += each) {
     struct start *p = &c->starts[i];
     *p = (struct start){.mean = at, .spread = at + n, .path_c = at + 2 * n, .path_s = at + 3 * n, .c = at + 4 * n,
                         .basis = at + 4 * n + n * n, .sigma = rt_search_option(s, "sigma"), .last = INFINITY};
-    memcpy(p->mean, s->x + i * n, n * sizeof *p->mean);
+    for (uint64_t k = 0; k < n; k++) p->mean[k] = s->x[(uint64_t)i * s->f->n + c->of[k]];
     for (uint64_t k = 0; k < n; k++) p->spread[k] = p->c[k * n + k] = p->basis[k * n + k] = 1;
   }
-  return rt_points_make(mem, RT_PLAIN, (uint32_t)places, c->n, s->f->n_terms, &c->points);
+  return rt_points_make(mem, RT_PLAIN, (uint32_t)places, s->f->n, s->f->n_terms, &c->points);
 }
 
 /* x = mean + sigma basis spread z. In the first generation candidate 0 is the start itself. */
 static void candidates(struct cmaes *c, uint32_t start, uint32_t step, double *x) {
   const struct start *p = &c->starts[start];
-  uint32_t n = c->n;
-  for (uint32_t k = 0; k < c->lambda; k++, x += n) {
-    memcpy(x, p->mean, n * sizeof *x);
+  uint32_t n = c->n, all = c->s->f->n;
+  for (uint32_t k = 0; k < c->lambda; k++, x += all) {
+    memcpy(x, c->s->x + (uint64_t)start * all, all * sizeof *x);
+    for (uint32_t i = 0; i < n; i++) x[c->of[i]] = p->mean[i];
     if (step == 1 && k == 0) continue;
     for (uint32_t j = 0; j < n; j++) {
       double z = nslm_draw_normal_f64(c->s->key, start, step, k * n + j, 0, 1) * p->spread[j] * p->sigma;
-      for (uint32_t i = 0; i < n; i++) x[i] += p->basis[i * n + j] * z;
+      for (uint32_t i = 0; i < n; i++) x[c->of[i]] += p->basis[i * n + j] * z;
     }
   }
 }
@@ -146,7 +150,7 @@ static void start_update(struct cmaes *c, uint32_t start, uint32_t step, const d
     return;
   }
   for (uint32_t k = 0; k < c->mu; k++)
-    for (uint32_t i = 0; i < n; i++) c->y[k * n + i] = (x[(uint64_t)c->order[k].place * n + i] - p->mean[i]) / p->sigma;
+    for (uint32_t i = 0; i < n; i++) c->y[k * n + i] = (x[(uint64_t)c->order[k].place * c->s->f->n + c->of[i]] - p->mean[i]) / p->sigma;
   for (uint32_t i = 0; i < n; i++) {
     shift[i] = 0;
     for (uint32_t k = 0; k < c->mu; k++) shift[i] += c->weights[k] * c->y[k * n + i];
@@ -162,14 +166,14 @@ static void start_update(struct cmaes *c, uint32_t start, uint32_t step, const d
 
 static int generation(struct cmaes *c, uint32_t step) {
   struct rt_search *s = c->s;
-  uint64_t each = (uint64_t)c->lambda * c->n;
+  uint64_t all = s->f->n, each = c->lambda * all;
   uint32_t n_active = rt_search_active(s, c->active);
   for (uint32_t i = 0; i < n_active; i++) candidates(c, c->active[i], step, c->x + i * each);
-  int e = s->f->evaluate(s->f->context, RT_PLAIN, n_active * c->lambda, c->x, &c->points);
+  int e = rt_search_evaluate(s, RT_PLAIN, n_active * c->lambda, c->x, &c->points);
   if (e) return e;
   for (uint32_t i = 0; i < n_active; i++) {
     for (uint32_t k = 0; k < c->lambda; k++)
-      rt_search_better(s, c->active[i], step, c->x + i * each + (uint64_t)k * c->n, &c->points, i * c->lambda + k);
+      rt_search_better(s, c->active[i], step, c->x + i * each + k * all, &c->points, i * c->lambda + k);
     start_update(c, c->active[i], step, c->x + i * each, c->points.loss + (uint64_t)i * c->lambda);
   }
   return rt_search_look(s, step);

@@ -34,7 +34,7 @@ static void adam_move(const struct descent *d, struct start *p, const double *g,
   for (uint32_t i = 0; i < d->n; i++) {
     p->m[i] = BETA1 * p->m[i] + (1 - BETA1) * g[i];
     p->v[i] = BETA2 * p->v[i] + (1 - BETA2) * g[i] * g[i];
-    p->x[i] -= rate * (p->m[i] / gone1 / (sqrt(p->v[i] / gone2) + EPSILON) + d->decay * p->x[i]);
+    p->x[i] -= rate * (p->m[i] / gone1 / (sqrt(p->v[i] / gone2) + EPSILON) + (rt_search_holds(d->s, i) ? 0 : d->decay * p->x[i]));
   }
 }
 
@@ -110,7 +110,7 @@ static int descent_step(struct descent *d, uint32_t step) {
   uint32_t n_active = rt_search_active(s, d->active);
   double rate = d->rate * (1 + nslm_cos_f64(PI * (step - 1) / d->steps)) / 2;
   for (uint32_t i = 0; i < n_active; i++) memcpy(d->x + i * n, d->starts[d->active[i]].x, n * sizeof *d->x);
-  int e = s->f->evaluate(s->f->context, RT_GRADIENT, n_active, d->x, &d->points);
+  int e = rt_search_evaluate(s, RT_GRADIENT, n_active, d->x, &d->points);
   if (e) return e;
   for (uint32_t i = 0; i < n_active; i++) {
     struct start *p = &d->starts[d->active[i]];

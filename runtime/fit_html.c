@@ -117,7 +117,8 @@ static void put_value(const struct rt_fit_end *end, uint32_t coordinate, struct 
   rt_page_put(p, "</td>");
   put_quantity(p, c->hi, def);
   const char *bound = rt_space_at_bound(c, v) ? "at its bound" : "";
-  rt_page_put(p, "<td class=\"fails\">%s%s%s</td></tr>\n", isinf(sd) ? "not determined" : "", isinf(sd) && *bound ? ", " : "", bound);
+  const char *how = isinf(sd) ? "not determined" : isnan(sd) && !end->certainty.why_not ? "held in the last stage" : "";
+  rt_page_put(p, "<td class=\"fails\">%s%s%s</td></tr>\n", how, *how && *bound ? ", " : "", bound);
 }
 
 static void put_values(const struct rt_fit_end *end, struct rt_page *p) {
@@ -242,6 +243,16 @@ static int put_stage(const struct rt_fit_drawing *d, const struct rt_stage_end *
   return e;
 }
 
+static void put_searched(struct rt_page *p, struct json_object *stage) {
+  struct json_object *free = NULL;
+  json_object_object_get_ex(stage, "free", &free);
+  rt_page_put(p, ", looks for ");
+  for (size_t i = 0; i < json_object_array_length(free); i++) {
+    if (i) rt_page_put(p, ", ");
+    rt_page_text(p, json_object_get_string(json_object_array_get_idx(free, i)));
+  }
+}
+
 static void put_stages(const struct rt_fit_end *end, struct json_object *facts, struct rt_page *p) {
   struct json_object *all = NULL;
   json_object_object_get_ex(facts, "stages", &all);
@@ -254,6 +265,7 @@ static void put_stages(const struct rt_fit_end *end, struct json_object *facts, 
     if (one) json_object_object_get_ex(one, "optimizer", &by);
     rt_page_put(p, "<tr><td>");
     rt_page_text(p, g->def->name && *g->def->name ? g->def->name : "\xe2\x80\x93");
+    if (g->held) put_searched(p, one);
     rt_page_put(p, "</td><td>%s</td><td class=\"n\">%u</td><td class=\"n\">%.6g</td><td class=\"n\">%llu</td><td class=\"n\">%llu</td>"
                    "<td class=\"n\">%llu</td><td class=\"n\">%.3g</td><td>",
                 by ? json_object_get_string(by) : "", g->search.starts, g->search.loss[g->best], (unsigned long long)g->evaluations[RT_PLAIN],

@@ -210,7 +210,7 @@ static int lbfgs_step(struct lbfgs *b, uint32_t step) {
   uint64_t n = b->n;
   uint32_t n_active = rt_search_active(s, b->active);
   for (uint32_t i = 0; i < n_active; i++) memcpy(b->x + i * n, b->starts[b->active[i]].trial, n * sizeof *b->x);
-  int e = s->f->evaluate(s->f->context, RT_GRADIENT, n_active, b->x, &b->points);
+  int e = rt_search_evaluate(s, RT_GRADIENT, n_active, b->x, &b->points);
   if (e) return e;
   for (uint32_t i = 0; i < n_active; i++) {
     rt_search_better(s, b->active[i], step, b->x + i * n, &b->points, i);

@@ -53,7 +53,7 @@ static int jacobians(struct lm *m, uint32_t n_active, uint32_t step) {
   struct rt_search *s = m->s;
   uint64_t n = m->n;
   for (uint32_t i = 0; i < n_active; i++) memcpy(m->x + i * n, s->x + m->active[i] * n, n * sizeof *m->x);
-  int e = s->f->evaluate(s->f->context, RT_CURVATURE, n_active, m->x, &m->jacobian);
+  int e = rt_search_evaluate(s, RT_CURVATURE, n_active, m->x, &m->jacobian);
   if (e) return e;
   for (uint32_t i = 0; i < n_active; i++) {
     uint32_t start = m->active[i];
@@ -105,7 +105,7 @@ static void trial_place(struct lm *m, uint32_t start, double lambda, double *ret
   for (uint32_t i = 0; i < n; i++) most = fmax(most, h[i * n + i]);
   memcpy(ret, x, n * sizeof *ret);
   if (!(most > 0)) return;
-  for (uint32_t i = 0; i < n; i++) m->root[i] = sqrt(fmax(h[i * n + i], FLAT * most)), m->held[i] = false;
+  for (uint32_t i = 0; i < n; i++) m->root[i] = sqrt(fmax(h[i * n + i], FLAT * most)), m->held[i] = rt_search_holds(m->s, i);
   for (bool more = true; more;) {
     if (!solve(m, g, h, lambda)) return;
     more = false;
@@ -122,7 +122,7 @@ static int trials(struct lm *m, uint32_t *of, uint32_t *n_of, uint32_t step) {
   for (uint32_t i = 0; i < *n_of; i++)
     for (uint32_t k = 0; k < TRIALS; k++)
       trial_place(m, of[i], m->lambda[of[i]] * factors[k], m->x + ((uint64_t)i * TRIALS + k) * m->n);
-  int e = s->f->evaluate(s->f->context, RT_PLAIN, *n_of * TRIALS, m->x, &m->trial);
+  int e = rt_search_evaluate(s, RT_PLAIN, *n_of * TRIALS, m->x, &m->trial);
   if (e) return e;
   for (uint32_t i = 0; i < *n_of; i++) {
     uint32_t start = of[i], best = i * TRIALS;

@@ -15,39 +15,10 @@
 static const double apart[] = {0.5, 1, 1.5, 2, 3, 4.5, 7, 10}, CHI_SQUARE = 3.841458820694124;
 enum { SIDE = sizeof apart / sizeof *apart, POINTS = 2 * SIDE + 1 };
 
-struct held { /* an objective in which one coordinate stays */
-  struct rt_stage_at at;
-  uint32_t coordinate;
-};
-
-static int held_evaluate(void *context, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret) {
-  const struct held *h = context;
-  uint64_t n = h->at.f->space.n, c = h->coordinate;
-  int e = rt_stage_evaluate((void *)(uintptr_t)&h->at, order, places, x, ret);
-  for (uint64_t i = 0; !e && order >= RT_GRADIENT && i < places; i++) ret->gradient[i * n + c] = 0;
-  for (uint64_t i = 0; !e && order >= RT_CURVATURE && i < places; i++)
-    for (uint64_t k = 0; k < n; k++) {
-      ret->curvature[(i * n + c) * n + k] = k == c;
-      ret->curvature[(i * n + k) * n + c] = k == c;
-    }
-  return e;
-}
-
-static int held_look(void *context, const struct rt_search *s, uint32_t step) {
-  const struct held *h = context;
+static int stopped_look(void *context, const struct rt_search *s, uint32_t step) {
+  const struct rt_stage_at *at = context;
   (void)s, (void)step;
-  return h->at.f->s->interrupt && *h->at.f->s->interrupt ? rt_fail(NSL_ESTOPPED, "stopped") : 0;
-}
-
-static double held_share(void *context, uint32_t i, double x, double *ret_slope) {
-  const struct held *h = context;
-  double share = rt_space_share(&h->at.f->space.at[i], x, ret_slope);
-  return i == h->coordinate ? NAN : share;
-}
-
-static double held_place(void *context, uint32_t i, double share) {
-  (void)context, (void)i;
-  return rt_space_at_share(share);
+  return at->f->s->interrupt && *at->f->s->interrupt ? rt_fail(NSL_ESTOPPED, "stopped") : 0;
 }
 
 /* ---- where it is held */
@@ -79,15 +50,18 @@ static int profile_make(const struct rt_fit_end *end, uint32_t coordinate, struc
 
 /* ---- the search */
 
-static int pass_run(const struct rt_fit_end *end, struct held *h, struct rt_profile *p, bool neighbours) {
+static int pass_run(const struct rt_fit_end *end, struct rt_stage_at *at, struct rt_profile *p, bool neighbours) {
   static const struct nsl_option options[] = {{"steps", 100}, {"tolerance", 1e-10}, {"memory", 10}};
   struct rt_fit *f = end->f;
   struct rt_mem mem = {0};
   struct rt_search s;
   uint64_t n = f->space.n;
   bool squares = !rt_squares_missing(f, end->last->def);
-  struct rt_objective objective = {.n = f->space.n, .n_terms = end->last->objective.n_terms, .context = h, .evaluate = held_evaluate,
-                                   .look = held_look, .share = held_share, .place = held_place};
+  bool *held = rt_alloc(&mem, n + 1, sizeof *held);
+  if (!held) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < n; i++) held[i] = i == p->coordinate || rt_stage_holds(f, end->last->def, i);
+  struct rt_objective objective = rt_stage_objective(at, held);
+  objective.look = stopped_look;
   int e = rt_search_make(&mem, &objective, POINTS, &s);
   s.options = options;
   s.n_options = sizeof options / sizeof *options;
@@ -136,11 +110,11 @@ static void interval_find(struct rt_fit_end *end, struct rt_profile *p) {
 }
 
 static int profile_run(struct rt_fit_end *end, uint32_t coordinate, struct rt_profile *p) {
-  struct held h = {.at = end->last->at, .coordinate = coordinate};
-  h.at.dropout = 0;
+  struct rt_stage_at at = end->last->at;
+  at.dropout = 0;
   int e = profile_make(end, coordinate, p);
-  if (!e) e = pass_run(end, &h, p, false);
-  if (!e) e = pass_run(end, &h, p, true);
+  if (!e) e = pass_run(end, &at, p, false);
+  if (!e) e = pass_run(end, &at, p, true);
   if (!e) interval_find(end, p);
   return e;
 }

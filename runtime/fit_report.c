@@ -105,12 +105,25 @@ static struct json_object *starts_json(const struct rt_stage_end *g) {
   return all;
 }
 
+/* What the stage looks for; the weights of fields are not named. */
+static struct json_object *searched_json(const struct rt_stage_end *g) {
+  struct json_object *all = json_object_new_array();
+  const struct rt_fit *f = g->at.f;
+  for (uint32_t i = 0; i < f->space.n; i++) {
+    const struct rt_coordinate *c = &f->space.at[i];
+    bool first = i == 0 || f->space.at[i - 1].free != c->free;
+    if (first && !f->def->free[c->free].field && !rt_stage_holds(f, g->def, i)) json_object_array_add(all, json_object_new_string(f->def->free[c->free].path));
+  }
+  return all;
+}
+
 static struct json_object *stage_json(const struct rt_stage_end *g) {
   struct json_object *o = json_object_new_object(), *options = json_object_new_object();
   add_text(o, "name", g->def->name);
   add_text(o, "optimizer", optimizers[g->def->optimizer]);
   for (uint32_t i = 0; i < g->def->n_options; i++) add_number(options, g->def->options[i].name, g->def->options[i].value);
   json_object_object_add(o, "options", options);
+  json_object_object_add(o, "free", searched_json(g));
   add_number(o, "objective", g->search.loss[g->best]);
   add_whole(o, "best_start", g->best);
   json_object_object_add(o, "terms", terms_json(g, g->search.terms + g->best * g->objective.n_terms, false));
@@ -130,7 +143,8 @@ static void add_values(struct json_object *o, const struct rt_fit_end *end, uint
   const double *sd = end->certainty.why_not ? NULL : end->certainty.sd;
   add_number(o, "value", v / scale);
   add_number(o, "uncertainty", sd ? sd[coordinate] / scale : NAN);
-  if (sd) add_truth(o, "determined", isfinite(sd[coordinate]));
+  if (sd && isnan(sd[coordinate])) add_truth(o, "held", true);
+  else if (sd) add_truth(o, "determined", isfinite(sd[coordinate]));
   add_truth(o, "at_bound", rt_space_at_bound(c, v));
 }
 
@@ -274,6 +288,7 @@ static void row_put(const struct rt_fit_end *end, uint32_t coordinate, int width
   rt_space_name(f->def, c, name, sizeof name);
   if (isfinite(sd)) snprintf(how, sizeof how, "%.2g", sd / def->unit_scale);
   else if (isinf(sd)) snprintf(how, sizeof how, "undetermined");
+  else if (!end->certainty.why_not) snprintf(how, sizeof how, "held");
   fprintf(out, "%-*s %14.6g %14s %s%s\n", width, name, v / def->unit_scale, how, strcmp(def->unit, "1") == 0 ? "" : def->unit,
           rt_space_at_bound(c, v) ? "  (at its bound)" : "");
 }

@@ -60,6 +60,22 @@ uint32_t rt_search_active(const struct rt_search *s, uint32_t *ret) {
 
 int rt_search_look(const struct rt_search *s, uint32_t step) { return s->f->look ? s->f->look(s->f->context, s, step) : 0; }
 
+static void held_clear(const struct rt_search *s, enum rt_order order, uint64_t place, struct rt_points *ret) {
+  uint64_t n = s->f->n;
+  for (uint32_t i = 0; i < n; i++) {
+    if (!s->f->held[i]) continue;
+    ret->gradient[place * n + i] = 0;
+    for (uint64_t k = 0; order >= RT_CURVATURE && k < n; k++)
+      ret->curvature[(place * n + i) * n + k] = ret->curvature[(place * n + k) * n + i] = 0;
+  }
+}
+
+int rt_search_evaluate(const struct rt_search *s, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret) {
+  int e = s->f->evaluate(s->f->context, order, places, x, ret);
+  for (uint32_t i = 0; !e && s->f->held && order >= RT_GRADIENT && i < places; i++) held_clear(s, order, i, ret);
+  return e;
+}
+
 int rt_search_run(struct rt_search *s, enum nsl_optimizer by) {
   static int (*const searches[])(struct rt_search *) = {
       [NSL_OPTIMIZER_LM] = rt_search_lm,           [NSL_OPTIMIZER_LBFGS] = rt_search_lbfgs, [NSL_OPTIMIZER_ADAM] = rt_search_adam,

@@ -30,6 +30,7 @@ struct rt_objective {
    * NULL: no coordinate has. For optimizers that know of bounds. */
   double (*share)(void *context, uint32_t i, double x, double *ret_slope);
   double (*place)(void *context, uint32_t i, double share);
+  const bool *held; /* by coordinate: it stays where the start has it; NULL: none does */
 };
 
 struct rt_search {
@@ -51,6 +52,9 @@ int rt_search_make(struct rt_mem *m, const struct rt_objective *f, uint32_t star
 int rt_search_run(struct rt_search *s, enum nsl_optimizer by);
 
 /* ---- for the optimizers */
+/* The objective at these places, its derivatives by what is held 0. */
+int rt_search_evaluate(const struct rt_search *s, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret);
+static inline bool rt_search_holds(const struct rt_search *s, uint32_t i) { return s->f->held && s->f->held[i]; }
 double rt_search_option(const struct rt_search *s, const char *name); /* NAN: there is none */
 bool rt_search_better(struct rt_search *s, uint32_t start, uint32_t step, const double *x, const struct rt_points *p,
                       uint32_t place); /* keeps it if it is the best so far */

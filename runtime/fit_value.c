@@ -51,6 +51,27 @@ double rt_term_divisor(const struct rt_fit *f, const struct nsl_stage *stage, ui
   return rt_stage_term(f, stage, k, NULL, NULL)->summed ? 1 : rt_term_weight(f, stage, k, validation);
 }
 
+bool rt_stage_holds(const struct rt_fit *f, const struct nsl_stage *stage, uint32_t coordinate) {
+  bool searched = stage->n_searched == 0;
+  for (uint32_t i = 0; i < stage->n_searched; i++) searched |= stage->searched[i] == f->space.at[coordinate].free;
+  return !searched;
+}
+
+static double stage_share(void *context, uint32_t i, double x, double *ret_slope) {
+  const struct rt_stage_at *at = context;
+  return rt_space_share(&at->f->space.at[i], x, ret_slope);
+}
+
+static double stage_place(void *context, uint32_t i, double share) {
+  (void)context, (void)i;
+  return rt_space_at_share(share);
+}
+
+struct rt_objective rt_stage_objective(struct rt_stage_at *at, const bool *held) {
+  return (struct rt_objective){.n = at->f->space.n, .n_terms = rt_stage_values(at), .context = at, .evaluate = rt_stage_evaluate,
+                               .share = stage_share, .place = stage_place, .held = held};
+}
+
 /* ---- tasks */
 
 struct plan { /* tasks by march of the stage, by sweep, by block */

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from tap import NSLC, Tap, call
+from tap import NSLC, Tap, call, run_fit
 
 MODEL = """language 1
 neuron cell {
@@ -72,12 +72,7 @@ def run(tap, changes, out="out"):
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new)
-    r = call(NSLC, "run", tap.write("m.nsl", text), "--", "--out", tap.path(out), "--force", "--quiet")
-    try:
-        with open(tap.path(out + "/fit.json")) as f:
-            return r, json.load(f)
-    except OSError:
-        return r, None
+    return run_fit(tap, tap.write("m.nsl", text), out)
 
 
 def refused(tap):

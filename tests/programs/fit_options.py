@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """Options of the optimizers of fits against what can be said without them: early stopping, pruning, l2, dropout of observations."""
-import json
 import math
-import os
 
-from tap import NSLC, Tap, call
+from tap import NSLC, Tap, call, run_fit
 
 DECAY = """language 1
 neuron cell {
@@ -29,13 +27,8 @@ def decay(tap, name, tau, start, rows=400):
 
 def fit(tap, by, *more, text=DECAY):
     stages = by if "stage" in by else f"minimize mean((V - rec.V)^2) / (1 mV)^2\n  by {by}"
-    model, out = tap.write("decay.nsl", text.replace("STAGES", stages)), tap.path("out")
-    r = call(NSLC, "run", model, "--", "--fit", "decay", "--out", out, "--force", "--quiet", *more)
-    if r.returncode:
-        tap.check(False, by, r.stderr)
-        return None
-    with open(os.path.join(out, "fit.json")) as f:
-        return json.load(f)
+    r, d = run_fit(tap, tap.write("decay.nsl", text.replace("STAGES", stages)), "out", "--fit", "decay", *more)
+    return d if r.returncode == 0 else tap.check(False, by, r.stderr) and None
 
 
 def patience(tap):
@@ -94,10 +87,7 @@ def prior(tap):
 
     def loss(tau):
         return sum((v - 6 * math.exp(-t / tau)) ** 2 for t, v in samples) / len(samples) + 0.01 * ((tau - 20) / 2) ** 2
-    lo, hi = 1, 100
-    for _ in range(60):
-        a, b = lo + (hi - lo) / 3, hi - (hi - lo) / 3
-        lo, hi = (lo, b) if loss(a) < loss(b) else (a, hi)
+    lo = least(loss, 1, 100)
     tau = d["free"][0]["value"]
     tap.check(abs(tau - lo) < 1e-3 and abs(d["objective"] - loss(lo)) < 1e-8, f"~ normal(20 ms, 2 ms): between it and the 7 ms of the data: {tau:.4f} ms", lo)
 
@@ -114,6 +104,47 @@ def dropout(tap):
     e = runs[0]["stages"][0]["evaluations"]
     tap.check(abs(tau - 7) < 0.05 and runs[0]["objective"] < 1e-3, f"and to the same end: {tau:.4f} ms, {runs[0]['objective']:.2g}")
     tap.check(e["values"] == e["gradients"] == 1200, "objectives are of all observations", e)
+
+
+def least(loss, lo, hi):
+    for _ in range(100):
+        a, b = lo + (hi - lo) / 3, hi - (hi - lo) / 3
+        lo, hi = (lo, b) if loss(a) < loss(b) else (a, hi)
+    return lo
+
+
+def held(tap):
+    """Stages that look for one parameter each, against the same in plain Python."""
+    samples = [(i * 0.1, 6 * math.exp(-i * 0.1 / 7)) for i in range(1, 400)]
+
+    def loss(tau, start):
+        return sum((v - start * math.exp(-t / tau)) ** 2 for t, v in samples)
+    first = least(lambda start: loss(40, start), 1, 16)
+    second = least(lambda tau: loss(tau, first), 1, 100)
+    measure = "minimize mean((V - rec.V)^2) / (1 mV)^2"
+    for by in ("lm(steps = 60, tolerance = 1e-14)", "lbfgs(steps = 100, tolerance = 1e-14)", "cmaes(steps = 150)", "adam(steps = 2000, rate = 0.1, decay = 0)"):
+        d = fit(tap, f"stage start {{ free V(0);  {measure};  by {by} from 3 starts }}\n  stage time {{ free tau;  {measure};  by {by} }}")
+        if not d:
+            continue
+        ends = [[start["values"] for start in stage["starts"]] for stage in d["stages"]]
+        good = all(abs(tau - 40) < 1e-9 and abs(start - first) < 1e-3 for tau, start in ends[0])
+        good &= all(abs(tau - second) < 1e-2 and end[1] == before[1] for end, before in zip(ends[1], ends[0]) for tau in end[:1])
+        tap.check(good and len(ends[1]) == 3, f"{by}: V(0) alone {first:.4f} mV, then tau alone {second:.3f} ms", ends)
+    slopes = sum((first * math.exp(-t / second) * t / second ** 2) ** 2 for t, v in samples)
+    sure = math.sqrt(loss(second, first) / (len(samples) - 1) / slopes)
+    d = fit(tap, f"stage start {{ free V(0);  {measure};  by lm }}\n  stage time {{ free tau;  {measure};  by lm(steps = 60, tolerance = 1e-14) from 3 starts }}", "--profile", "tau")
+    if d:
+        tau, start = d["free"]
+        tap.check(abs(tau["uncertainty"] / sure - 1) < 1e-3 and start["uncertainty"] is None and start["held"], f"tau +- {sure:.4f} ms, with V(0) taken for known", d["free"])
+        tap.check([stage["free"] for stage in d["stages"]] == [["V(0)"], ["tau"]], "the stages say what they looked for")
+        starts = [s["values"][1] for s in d["stages"][1]["starts"]]
+        tap.check(len(set(starts)) == 1 and len(starts) == 3, "new starts begin where the best one is", starts)
+        there = {row[1] for row in d["profiles"][0]["all_values"]}
+        tap.check(len(there) == 1, "and profiles hold what the last stage held", there)
+    d = fit(tap, f"stage start {{ free V(0);  {measure};  by adam(steps = 30, decay = 0.5) }}\n  stage time {{ free tau;  {measure};  by adam(steps = 30, decay = 0.5) }}")
+    if d:
+        (start,), (end,) = ([s["values"] for s in stage["starts"]] for stage in d["stages"])
+        tap.check(start[0] == 40 and end[1] == start[1] and end[0] != 40, "decay moves only what is looked for", [start, end])
 
 
 def refused(tap):
@@ -133,6 +164,7 @@ def main():
     prune(tap)
     l2(tap)
     prior(tap)
+    held(tap)
     dropout(tap)
     refused(tap)
     tap.done()

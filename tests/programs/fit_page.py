@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """report.html of fits: well-formed, complete in itself, with the numbers of fit.json; what fit.json says of sweeps, against plain sums."""
-import json
 import math
 import os
 import random
 
 from pages import SVG, read_page, text_of
-from tap import NSLC, Tap, call
+from tap import Tap, run_fit
 
 DECAY = """language 1
 ## A cell < that > & forgets.
@@ -37,15 +36,6 @@ def sweep(tap, name, start, seed, rows=500):
     lines = ["t,I,V"] + [f"{t:.1f},0,{'nan' if i == 300 else f'{v:.12g}'}" for i, (t, v) in enumerate(samples)]
     tap.write(name, "\n".join(lines) + "\n")
     return samples
-
-
-def run(tap, text, out, *more):
-    r = call(NSLC, "run", tap.write(out + ".nsl", text), "--", "--fit", "decay", "--out", tap.path(out), "--force", "--quiet", *more)
-    try:
-        with open(tap.path(out + "/fit.json")) as f:
-            return r, json.load(f)
-    except OSError:
-        return r, None
 
 
 def left_over(samples, tau, start):
@@ -94,11 +84,11 @@ def page_of(tap, result, out):
 def main():
     tap = Tap()
     samples = [sweep(tap, "one.csv", 3, 1), sweep(tap, "two.csv", 9, 2), sweep(tap, "three.csv", 6, 3)]
-    r, result = run(tap, DECAY.replace("FREE", ", lost in [0.5 mV, 2 mV]"), "page")
+    r, result = run_fit(tap, tap.write("page.nsl", DECAY.replace("FREE", ", lost in [0.5 mV, 2 mV]")), "page")
     if tap.check(r.returncode == 0 and result is not None, "a fit", r.stderr):
         sweeps(tap, result, samples)
         page_of(tap, result, "page")
-    r, result = run(tap, DECAY.replace("FREE", ""), "none", "--no-report")
+    r, result = run_fit(tap, tap.write("none.nsl", DECAY.replace("FREE", "")), "none", "--no-report")
     left = os.listdir(tap.path("none"))
     tap.check(r.returncode == 0 and "report.html" not in left and "fit.svg" not in left and "fit.json" in left, "--no-report", left)
     tap.done()

@@ -5,9 +5,8 @@ import json
 import math
 import os
 import random
-import shutil
 
-from tap import NSLC, Tap, call
+from tap import NSLC, Tap, call, run_fit
 
 MODEL = """language 1
 neuron escape {
@@ -56,14 +55,7 @@ def model(tap, objective, by, events="events s : ms", method="method = euler", c
 
 
 def run(tap, path, *more):
-    out = tap.path("out")
-    shutil.rmtree(out, ignore_errors=True)
-    r = call(NSLC, "run", path, "--", "--fit", "found", "--out", out, "--force", "--quiet", "--no-report", *more)
-    try:
-        with open(os.path.join(out, "fit.json")) as f:
-            return r, json.load(f)
-    except OSError:
-        return r, None
+    return run_fit(tap, path, "out", "--fit", "found", "--no-report", *more)
 
 
 def recording(tap, spikes, n=300, V=None, current=90):

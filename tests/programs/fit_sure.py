@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """How sure fits are, and fits of several cells, against closed forms: standard deviations against the spread over realizations of noise;
 profiles and their intervals against linear least squares; shared, per cell and per sweep parameters."""
-import json
 import math
-import os
 import random
 
-from tap import NSLC, Tap, call
+from tap import Tap, run_fit
 
 NEURON = """language 1
 neuron cell {
@@ -36,13 +34,7 @@ def fit(tap, name, data, free, more="", *options):
   {more}
 }}
 """
-    out = tap.path(name)
-    r = call(NSLC, "run", tap.write(name + ".nsl", NEURON + body), "--", "--out", out, "--force", "--quiet", *options)
-    try:
-        with open(os.path.join(out, "fit.json")) as f:
-            return r, json.load(f)
-    except OSError:
-        return r, None
+    return run_fit(tap, tap.write(name + ".nsl", NEURON + body), name, *options)
 
 
 def spread(tap):
@@ -155,11 +147,9 @@ def likelihood(tap):
         times.add(at)
         at += draw.randint(3, 30)
     tap.write("spikes.csv", "t,V\n" + "".join(f"{i},{1 if i in times else 0}\n" for i in range(steps + 1)))
-    r = call(NSLC, "run", tap.write("rate.nsl", RATE), "--", "--out", tap.path("rate"), "--force", "--quiet", "--profile", "all")
-    if not tap.check(r.returncode == 0, "a likelihood", r.stderr):
+    r, d = run_fit(tap, tap.write("rate.nsl", RATE), "rate", "--profile", "all")
+    if not tap.check(r.returncode == 0 and d, "a likelihood", r.stderr):
         return
-    with open(tap.path("rate/fit.json")) as f:
-        d = json.load(f)
     n = len(times)
     best = -1000 * math.log(1 - n / steps)
     quiet = math.exp(-best / 1000)

@@ -2,45 +2,19 @@
 """Fits from text to parameters: eight parameters of Hodgkin-Huxley cells recovered from sweeps of an independent solver, by stages
 and, for comparison, by the trace alone; every optimizer; the same bits for any number of threads; bad data."""
 import json
+import math
 import os
-import shutil
 
-from tap import EXAMPLES, NSLC, Tap, call
+from tap import DECAY, EXAMPLES, NSLC, Tap, call, run_fit
 
 # mS/cm^2, uF/cm^2, mV, as the params are written
 TRUTH = {"recover_traub": {"g_Na": 100, "g_K": 30, "g_L": 0.1, "C": 1, "E_Na": 50, "E_K": -90, "E_L": -67, "V_T": -63},
          "recover_squid": {"g_Na": 120, "g_K": 36, "g_L": 0.3, "C": 1, "E_Na": 50, "E_K": -77, "E_L": -54.387, "shift": 0}}
 SHIFTS = 8  # mV: what an error of a shift is measured by
 
-DECAY = """language 1
-neuron cell {
-  param tau = 20 ms in (0 ms, inf), V_0 = 5 mV
-  state V = V_0
-  V' = -V / tau
-}
-fit decay {
-  neuron cell
-  data rec[s] = csv("one.csv", "two.csv") { t : ms;  V : mV }
-  free tau in [1 ms, 200 ms], V(0) per s
-  minimize mean((V - rec.V)^2) / (1 mV)^2
-  by BY
-  with dt = 0.1 ms, seed = 1
-}
-"""
 OPTIMIZERS = ["lm(steps = 30) from 4 starts", "lbfgs(steps = 60) from 4 starts", "adam(steps = 1500, rate = 0.05) from 4 starts",
               "rmsprop(steps = 1500, rate = 0.02) from 4 starts", "sgd(steps = 3000, rate = 0.01) from 4 starts",
               "cmaes(steps = 150, candidates = 12) from 2 starts", "lbfgs(steps = 60) from 1 starts"]
-
-
-def run(tap, model, fit, out, *more):
-    out = tap.path(out)
-    shutil.rmtree(out, ignore_errors=True)
-    r = call(NSLC, "run", model, "--", "--fit", fit, "--out", out, "--force", "--quiet", *more)
-    try:
-        with open(os.path.join(out, "fit.json")) as f:
-            return r, json.load(f)
-    except OSError:
-        return r, None
 
 
 def recovered(result, truth):
@@ -55,7 +29,7 @@ def recovered(result, truth):
 
 def recover(tap, name):
     model = os.path.join(EXAMPLES, "fits", name + ".nsl")
-    r, staged = run(tap, model, "staged", name)
+    r, staged = run_fit(tap, model, name, "--fit", "staged")
     if not tap.check(staged is not None, f"{name}: staged", r.stderr):
         return
     n = len(staged["stages"][-1]["starts"])
@@ -68,7 +42,7 @@ def recover(tap, name):
     best = {f["path"]: f for f in staged["free"]}
     far = max(abs(best[k]["value"] - v) / best[k]["uncertainty"] for k, v in TRUTH[name].items())
     tap.check(all(f["determined"] for f in staged["free"]), f"{name}: all are determined; the truth is {far:.1f} standard errors off at most")
-    r, alone = run(tap, model, "by_trace_alone", name + ".alone")
+    r, alone = run_fit(tap, model, name + ".alone", "--fit", "by_trace_alone")
     good = recovered(alone, TRUTH[name]) if alone else -1
     tap.check(0 <= good <= 16, f"{name}: the trace alone, from the same starts, finds it from {good} of 32", r.stderr)
 
@@ -77,13 +51,12 @@ def threads(tap):
     model = os.path.join(EXAMPLES, "fits", "recover_traub.nsl")
     seen = set()
     for n in (1, 2, 3):
-        r, result = run(tap, model, "staged", f"threads{n}", "--threads", str(n))
+        r, result = run_fit(tap, model, f"threads{n}", "--fit", "staged", "--threads", str(n))
         seen.add(json.dumps([s["starts"] for s in result["stages"]]) if result else r.stderr)
     tap.check(len(seen) == 1, "1, 2 and 3 threads: every start ends with the same bits")
 
 
 def decay(tap, name, tau, start, rows=1000, line=None):
-    import math
     lines = ["t,V"] + [f"{i * 0.1:.1f},{start * math.exp(-i * 0.1 / tau):.12g}" for i in range(rows)]
     if line:
         lines[line[0]] = line[1]
@@ -95,7 +68,7 @@ def optimizers(tap):
     decay(tap, "two.csv", 7, 9)
     for by in OPTIMIZERS:
         model = tap.write("decay.nsl", DECAY.replace("BY", by))
-        r, result = run(tap, model, "decay", "decay")
+        r, result = run_fit(tap, model, "decay", "--fit", "decay")
         if not tap.check(result is not None, by, r.stderr):
             continue
         tau = result["free"][0]["value"]
@@ -111,7 +84,7 @@ def without_derivative(tap):
     decay(tap, "two.csv", 7, 9)
     jumps = DECAY.replace("(V - rec.V)^2) / (1 mV)^2", "(floor(V / (1 mV) * 100) / 100 - rec.V / (1 mV))^2)")
     for by, good in (("lm(steps = 3)", False), ("adam(steps = 3)", False), ("cmaes(steps = 100, candidates = 12)", True)):
-        r, result = run(tap, tap.write("decay.nsl", jumps.replace("BY", by)), "decay", "jumps")
+        r, result = run_fit(tap, tap.write("decay.nsl", jumps.replace("BY", by)), "jumps", "--fit", "decay")
         if good:
             tap.check(result is not None and abs(result["free"][0]["value"] - 7) < 0.2, f"{by} fits what jumps", r.stderr)
         else:
@@ -125,7 +98,7 @@ def ways(tap):
     found = []
     for kind in ("forward", "reverse"):
         text = DECAY.replace("BY", f"lbfgs(steps = 10) from 4 starts with gradient = {kind}")
-        r, result = run(tap, tap.write("ways.nsl", text), "decay", "ways_" + kind)
+        r, result = run_fit(tap, tap.write("ways.nsl", text), "ways_" + kind, "--fit", "decay")
         found.append([s["objective"] for s in result["stages"][0]["starts"]] if result else r.stderr)
     alike = all(isinstance(f, list) and len(f) == 4 and all(abs(x - y) <= 1e-9 * y + 1e-12 for x, y in zip(f, found[0])) for f in found)
     tap.check(alike, "after ten steps forward and reverse mode are at the same places", str(found))
@@ -162,7 +135,7 @@ def own_steps(tap):
         tap.write("x.csv", "t,x\n" + f.read().split("\n", 1)[1])
     for method in ("rk45", "taylor", "rosenbrock"):
         for by in ("lm(steps = 30)", "lbfgs(steps = 60)"):
-            r, result = run(tap, tap.write("own.nsl", OSCILLATOR.replace("BY", by).replace("METHOD", method)), "own_steps", "own")
+            r, result = run_fit(tap, tap.write("own.nsl", OSCILLATOR.replace("BY", by).replace("METHOD", method)), "own", "--fit", "own_steps")
             good = result is not None and abs(result["free"][0]["value"] - 3) < 1e-6
             tap.check(good, f"{method}, {by}: the oscillator's parameter is found", r.stderr)
 
@@ -176,14 +149,13 @@ def bad_data(tap):
     decay(tap, "two.csv", 7, 9)
     for what, line, word in BAD:
         decay(tap, "one.csv", 7, 3, line=line)
-        shutil.rmtree(tap.path("bad"), ignore_errors=True)
-        r, result = run(tap, model, "decay", "bad")
+        r, result = run_fit(tap, model, "bad", "--fit", "decay")
         tap.check(r.returncode == 1 and result is None and word in r.stderr, f"{what}: refused, and nothing written", r.stderr)
     os.remove(tap.path("one.csv"))
-    r, result = run(tap, model, "decay", "bad")
+    r, result = run_fit(tap, model, "bad", "--fit", "decay")
     tap.check(r.returncode == 1 and result is None and "one.csv" in r.stderr, "no such file: refused", r.stderr)
     decay(tap, "one.csv", 7, 3, line=(10, "0.9,nan"))
-    r, result = run(tap, model, "decay", "gap")
+    r, result = run_fit(tap, model, "gap", "--fit", "decay")
     good = result is not None and result["observations"] < 2 * 999 + 1 and abs(result["free"][0]["value"] - 7) < 0.01
     tap.check(good, "a missing observation does not count", r.stderr)
 

@@ -5,25 +5,10 @@ import math
 import os
 import shutil
 
-from tap import EXAMPLES, NSLC, Tap, call
+from tap import DECAY, EXAMPLES, NSLC, Tap, call
 
 RECOVER = os.path.join(EXAMPLES, "fits", "recover_traub.nsl")
-
-DECAY = """language 1
-neuron cell {
-  param tau = 20 ms in (0 ms, inf), V_0 = 5 mV
-  state V = V_0
-  V' = -V / tau
-}
-fit decay {
-  neuron cell
-  data rec[s] = csv("one.csv", "two.csv") { t : ms;  V : mV }
-  free tau in [1 ms, 200 ms], V_0 per s
-  minimize mean((V - rec.V)^2) / (1 mV)^2
-  by BY
-  with dt = 0.1 ms, seed = 1
-}
-"""
+SHARED = DECAY.replace("V(0) per s", "V_0 per s")
 
 # prints, for each stage, the objective and gradient of starts 0 … 8, then of start 0 the matrix and a difference
 CALLER = r"""#include <stdio.h>
@@ -156,7 +141,7 @@ def modes(t):
     seen = {}
     for what, by in (("reverse", "lbfgs from 4 starts with gradient = reverse"), ("forward", "lbfgs from 40 starts with gradient = forward"),
                      ("forward, by lanes", "lbfgs from 1 starts with gradient = forward"), ("none", "lm from 1 starts")):
-        p = call(NSLC, "grad", t.write("decay.nsl", DECAY.replace("BY", by)), "--check", "--json")
+        p = call(NSLC, "grad", t.write("decay.nsl", SHARED.replace("BY", by)), "--check", "--json")
         got, last = rows(p)
         own = {f["parameter"]: f["value"] for f in got if f["mode"] == what and f["start"] == 1}
         wanted = {"tau", "V_0 (1)", "V_0 (2)"} if what != "none" else set()
@@ -165,7 +150,7 @@ def modes(t):
     far = max(abs(a / b - 1) for a, b in zip(seen["reverse"], seen["forward"]))
     t.check(far < 1e-12, f"reverse and forward mode, compiled, agree within {far:.0e}", seen)
     bent = "log(1 + mean((V - rec.V)^2) / (1 mV)^2) * mean(V^4) / (1 mV)^4 + sqrt(mean(V^2) / (1 mV)^2)"
-    text = DECAY.replace("mean((V - rec.V)^2) / (1 mV)^2", bent).replace("BY", "lbfgs from 4 starts")
+    text = SHARED.replace("mean((V - rec.V)^2) / (1 mV)^2", bent).replace("BY", "lbfgs from 4 starts")
     p = call(NSLC, "grad", t.write("bent.nsl", text), "--check", "--json")
     got = [f for f in rows(p)[0] if f["mode"].startswith("Hessian")]
     worst = max((f["deviation"] for f in got), default=math.inf)

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 
-from tap import EXAMPLES, NSLC, Tap, call
+from tap import EXAMPLES, NSLC, Tap, call, run_fit
 
 NET = """language 1
 network net {
@@ -28,19 +28,9 @@ fit rates {
 """
 
 
-def fit(tap, model, out, *more):
-    out = tap.path(out)
-    r = call(NSLC, "run", model, "--", "--out", out, "--force", "--quiet", *more)
-    try:
-        with open(os.path.join(out, "fit.json")) as f:
-            return r, json.load(f)
-    except OSError:
-        return r, None
-
-
 def search(tap):
     model = tap.write("net.nsl", NET)
-    results = [fit(tap, model, f"threads{n}", "--threads", str(n)) for n in (1, 2, 3)]
+    results = [run_fit(tap, model, f"threads{n}", "--threads", str(n)) for n in (1, 2, 3)]
     if not tap.check(all(f for _, f in results), "a network is fitted", results[0][0].stderr):
         return
     first = results[0][1]
@@ -48,10 +38,10 @@ def search(tap):
     courses = [json.dumps([s["history"] for s in f["stages"]] + [s["starts"] for s in f["stages"]]) for _, f in results]
     tap.check(courses[0] == courses[1] == courses[2], "the search is the same on 1, 2 and 3 threads")
     fitted = os.path.join(tap.path("threads1"), "net.fitted.nsl")
-    again, result = fit(tap, fitted, "again", "--set", "I.t_ref=2ms")
+    again, result = run_fit(tap, fitted, "again", "--set", "I.t_ref=2ms")
     start = min(s["objective"] for s in result["stages"][0]["starts"]) if result else None
     tap.check(result and start <= first["objective"], "from the fitted file the search goes on where it was", again.stderr)
-    short, _ = fit(tap, model, "short", "--duration", "50 ms")
+    short, _ = run_fit(tap, model, "short", "--duration", "50 ms")
     tap.check(short.returncode == 1 and "no finite" in short.stderr or "not finite" in short.stderr,
               "a run that ends before what counts is refused", short.stderr)
 
@@ -92,16 +82,16 @@ def gradients(tap):
     r, rows = check(tap, tap.write("drawn.nsl", drawn), "--tolerance", "1e9", "--steps", "400", "--starts", "0")
     by = {row["parameter"]: row["value"] for row in rows if row["start"] == 0}
     tap.check(by and by["g"] != 0 and abs(60 * by["K"] / (5 * by["g"]) - 1) < 1e-4, f"derivatives of drawn weights, {by}", r.stderr)
-    results = [fit(tap, tap.path("triangle.nsl"), f"grad{n}", "--threads", str(n)) for n in (1, 2, 5)]
+    results = [run_fit(tap, tap.path("triangle.nsl"), f"grad{n}", "--threads", str(n)) for n in (1, 2, 5)]
     courses = [json.dumps([s["history"] for s in f["stages"]] + [s["starts"] for s in f["stages"]]) if f else i for i, (_, f) in enumerate(results)]
     tap.check(courses[0] == courses[1] == courses[2], "a search by gradients is the same on 1, 2 and 5 threads", results[0][0].stderr)
     large = (SMALL + SMOOTH.replace("SHAPE", "triangle")).replace("[80]", "[1600]").replace("[20]", "[400]").replace("120 ms", "40 ms")
     model = tap.write("large.nsl", large.replace("steps = 4,", "steps = 2,").replace(" from 3 starts", ""))
-    results = [fit(tap, model, f"large{n}", "--threads", str(n)) for n in (1, 2)] # more than one shard: threads within a run
+    results = [run_fit(tap, model, f"large{n}", "--threads", str(n)) for n in (1, 2)] # more than one shard: threads within a run
     courses = [json.dumps(f["stages"][0]["starts"]) if f else i for i, (_, f) in enumerate(results)]
     tap.check(courses[0] == courses[1], "threads that share a run give the same derivatives", results[0][0].stderr)
     for how, word in ((("--set", "E.tau_m=15ms"), "follows from those that are free"), (("--connectivity", "procedural"), "stored by shard")):
-        r, _ = fit(tap, tap.path("triangle.nsl"), "refused", *how)
+        r, _ = run_fit(tap, tap.path("triangle.nsl"), "refused", *how)
         tap.check(r.returncode == 1 and word in r.stderr, f"refused: {' '.join(how)}", r.stderr)
 
 
@@ -168,7 +158,7 @@ def delays(tap):
     by = [row for row in rows if row["parameter"] == "d"]
     tap.check(r.returncode == 0 and len(by) == 1 and all(row["value"] != 0 for row in by),
               f"by delays of a recurrent network: {max((row['deviation'] for row in rows), default=1):.1e}", r.stdout[-900:] + r.stderr)
-    results = [fit(tap, model, f"delays{n}", "--threads", str(n)) for n in (1, 2)]
+    results = [run_fit(tap, model, f"delays{n}", "--threads", str(n)) for n in (1, 2)]
     courses = [json.dumps(f["stages"][0]["starts"]) if f else i for i, (_, f) in enumerate(results)]
     tap.check(courses[0] == courses[1], "delays: the same on 1 and 2 threads", results[0][0].stderr)
 
@@ -179,7 +169,7 @@ def squares(tap):
     r, rows = check(tap, model, "--tolerance", "1e-6", "--starts", "0")
     worst = max((row["deviation"] for row in rows), default=1)
     tap.check(r.returncode == 0 and len(rows) == 4, f"an objective that names params, a param of two populations: {worst:.1e}", r.stdout[-900:] + r.stderr)
-    results = [fit(tap, model, f"squares{n}", "--threads", str(n)) for n in (1, 3)]
+    results = [run_fit(tap, model, f"squares{n}", "--threads", str(n)) for n in (1, 3)]
     courses = [json.dumps(f["stages"][0]["starts"]) if f else i for i, (_, f) in enumerate(results)]
     tap.check(courses[0] == courses[1] and results[0][1]["objective"] < 0.3, "lm: the same on 1 and 3 threads, near 0", courses[0])
     with open(os.path.join(tap.path("squares1"), "squares.fitted.nsl")) as f:
@@ -214,7 +204,7 @@ def thousand(tap):
     r, rows = check(tap, model, "--steps", "1500", "--starts", "0", "--tolerance", "1e-5")
     worst = max((row["deviation"] for row in rows), default=1)
     tap.check(r.returncode == 0 and len(rows) == 5, f"1,000 cells: derivatives by weights and time constants, {worst:.1e}", r.stdout[-900:] + r.stderr)
-    r, result = fit(tap, model, "thousand")
+    r, result = run_fit(tap, model, "thousand")
     if not tap.check(result, "1,000 cells: a fit", r.stderr):
         return
     starts = [s["objective"] for s in result["stages"][0]["starts"]]

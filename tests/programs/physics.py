@@ -4,22 +4,10 @@ dissipation) and what it does to the result, term by term; teacher forcing with 
 import json
 import math
 import os
-import shutil
 
-from tap import EXAMPLES, NSLC, Tap, call
+from tap import EXAMPLES, NSLC, Tap, call, run_fit
 
 TRUTH = {"g_Na": 100, "g_K": 30, "g_L": 0.1, "C": 1, "E_Na": 50, "E_K": -90, "E_L": -67, "V_T": -63}
-
-
-def run(tap, model, fit, out, *more):
-    out = tap.path(out)
-    shutil.rmtree(out, ignore_errors=True)
-    r = call(NSLC, "run", model, "--", "--fit", fit, "--out", out, "--force", "--quiet", *more)
-    try:
-        with open(os.path.join(out, "fit.json")) as f:
-            return r, json.load(f)
-    except OSError:
-        return r, None
 
 
 def values(result):
@@ -62,10 +50,10 @@ def nernst(tap):
     rate, rest = (6 + 3) / 100, (6 * NERNST + 3 * -60) / 9
     rows = [f"{i * 0.1:.1f},{rest + (-60 - rest) * math.exp(-i * 0.1 * rate):.12g}" for i in range(400)]
     tap.write("passive.csv", "\n".join(["t,V"] + rows) + "\n")
-    r, free = run(tap, passive(tap, ""), "passive", "free")
+    r, free = run_fit(tap, passive(tap, ""), "free", "--fit", "passive")
     tap.check(free is not None and not all(f["determined"] for f in free["free"]), "the trace alone does not determine two conductances", r.stderr)
     model = passive(tap, "constrain E_K - R * T / F * log(K_o / K_i) == 0")
-    r, result = run(tap, model, "passive", "nernst")
+    r, result = run_fit(tap, model, "nernst", "--fit", "passive")
     v = values(result)
     good = bool(v) and abs(v["E_K"] - NERNST) < 1e-3 and abs(v["g_K"] - 6) < 1e-3 and abs(v["g_L"] - 3) < 1e-3
     tap.check(good, f"Nernst's equation decides: {v}", r.stderr)
@@ -87,7 +75,7 @@ def dissipation(tap):
     for weight in (0, 0.01, 1, 100):
         constrain = f"constrain I_K * (V - E_K) >= 0 weight {weight}"
         model = tap.write("passive.nsl", text.replace("CONSTRAIN", constrain).replace(", E_K in [-120 mV, -40 mV]", ""))
-        r, result = run(tap, model, "passive", "dissipation")
+        r, result = run_fit(tap, model, "dissipation", "--fit", "passive")
         found.append(values(result).get("g_K", math.nan))
     rising = all(a < b for a, b in zip(found, found[1:]))
     tap.check(found[0] < -1 and rising and abs(found[3]) < 0.05, f"dissipation is not negative, the more the greater its weight: g_K = {found}", r.stderr)
@@ -121,7 +109,7 @@ def bounds(tap):
     for by in ("lm(steps = 30)", "lbfgs(steps = 100) with gradient = reverse"):
         with_starts = BOUNDS.replace("BY from 4 starts", by.replace(" with", " from 4 starts with") if " with" in by else by + " from 4 starts")
         model = tap.write("bounds.nsl", with_starts.replace("BY", by))
-        r, result = run(tap, model, "bounded", "bounded")
+        r, result = run_fit(tap, model, "bounded", "--fit", "bounded")
         if not tap.check(result is not None, f"bounds of states, stages with forcing and residuals, by {by}", r.stderr):
             continue
         numbers = [len(s["terms"]) for s in result["stages"]]
@@ -133,14 +121,14 @@ def bounds(tap):
     alone = tap.write("bounds.nsl", BOUNDS.replace("BY", "lm(steps = 30)"))
     seen = set()
     for n in (1, 3):
-        r, result = run(tap, alone, "bounded", "threads", "--threads", str(n))
+        r, result = run_fit(tap, alone, "threads", "--fit", "bounded", "--threads", str(n))
         seen.add(json.dumps([s["starts"] for s in result["stages"]]) if result else r.stderr)
     tap.check(len(seen) == 1, "1 and 3 threads: the same bits")
 
 
 def forcing(tap):
     model = os.path.join(EXAMPLES, "fits", "recover_forced.nsl")
-    r, result = run(tap, model, "forced", "forced")
+    r, result = run_fit(tap, model, "forced", "--fit", "forced")
     if not tap.check(result is not None, "teacher forcing", r.stderr):
         return
     names = [f["path"] for f in result["free"]]
@@ -199,7 +187,7 @@ def unknown(tap):
         v += dt * (10 * (-65 - half) + known + unknown_current(t + dt / 2)) / 100
     tap.write("unknown.csv", "\n".join(["t,I,V"] + rows) + "\n")
     model = tap.write("unknown.nsl", FIELD)
-    r, result = run(tap, model, "unknown", "unknown")
+    r, result = run_fit(tap, model, "unknown", "--fit", "unknown")
     if not tap.check(result is not None and len(result["free"]) == 25, "a field of the time", r.stderr):
         return
     w = [f["value"] for f in result["free"]]
@@ -212,10 +200,10 @@ def unknown(tap):
     tap.check(error < 4, f"the unknown current of up to 80 pA is found within {error:.2f} pA", r.stderr)
     with open(tap.path("unknown/unknown.fitted.nsl")) as f:
         filled = f.read()
-    r, again = run(tap, tap.write("again.nsl", filled.replace("steps = 300) from 8 starts", "steps = 1)")), "unknown", "again")
+    r, again = run_fit(tap, tap.write("again.nsl", filled.replace("steps = 300) from 8 starts", "steps = 1)")), "again", "--fit", "unknown")
     good = again is not None and again["objective"] <= result["objective"] * (1 + 1e-9)
     tap.check(good, "the text with the weights filled in goes on from there", r.stderr)
-    r, result = run(tap, model, "of_states", "of_states")
+    r, result = run_fit(tap, model, "of_states", "--fit", "of_states")
     tap.check(result is not None and result["stages"][1]["objective"] < 0.5, "a field of states with a bound on its derivative", r.stderr)
     tap.write("unknown.csv", "\n".join(["t,I,V"] + rows[:60]) + "\n")
     grad(tap, model, "fields")

@@ -9,6 +9,22 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NSLC = os.environ.get("NSLC", "nslc")
 EXAMPLES = os.path.join(ROOT, "examples")
+# a fit of two sweeps, one.csv and two.csv; BY stands for its optimizer
+DECAY = """language 1
+neuron cell {
+  param tau = 20 ms in (0 ms, inf), V_0 = 5 mV
+  state V = V_0
+  V' = -V / tau
+}
+fit decay {
+  neuron cell
+  data rec[s] = csv("one.csv", "two.csv") { t : ms;  V : mV }
+  free tau in [1 ms, 200 ms], V(0) per s
+  minimize mean((V - rec.V)^2) / (1 mV)^2
+  by BY
+  with dt = 0.1 ms, seed = 1
+}
+"""
 
 
 class Tap:
@@ -50,6 +66,18 @@ def call(*command, timeout=300, **options):
         return subprocess.run(list(command), capture_output=True, text=True, timeout=timeout, **options)
     except subprocess.TimeoutExpired as e:
         return subprocess.CompletedProcess(command, 124, str(e.stdout), f"stopped after {timeout} s")
+
+
+def run_fit(tap, model, out, *options):
+    """A fit into the folder `out`: the finished process, and fit.json; None: there is none."""
+    out = tap.path(out)
+    shutil.rmtree(out, ignore_errors=True)
+    r = call(NSLC, "run", model, "--", "--out", out, "--quiet", *options)
+    try:
+        with open(os.path.join(out, "fit.json")) as f:
+            return r, json.load(f)
+    except OSError:
+        return r, None
 
 
 def run_json(folder):
