@@ -68,7 +68,8 @@ static void class_states(Table *t, const IrClass *c, struct nsl_class *out) {
                                    v->unit_scale,
                                    place_of(t, v->equation ? v->equation_span : v->span),
                                    text_of(t, c->states.at[i].method),
-                                   text_of(t, c->states.at[i].failure)};
+                                   text_of(t, c->states.at[i].failure),
+                                   (uint32_t)v->per};
   }
   out->states = states;
 }
@@ -124,6 +125,14 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   out.finish = code_of(t, c->finish);
   out.has_finish = c->finish != NULL;
   out.lumped = code_of(t, c->lumped);
+  out.synaptic = c->synaptic;
+  out.stepped = c->stepped;
+  out.elapsed = c->elapsed;
+  out.since = c->since;
+  uint32_t n_learn = c->synaptic ? LEARNS : 0;
+  FILL(t, out.n_learn, learn, code, n_learn);
+  for (uint32_t i = 0; i < out.n_learn; i++) learn[i] = code_of(t, c->learn[i]);
+  out.learn = learn;
 #define PAIRS(f)                                                                                  \
   FILL(t, out.n_##f, f, pair, c->f.n);                                                           \
   for (uint32_t i = 0; i < c->f.n; i++) f[i] = (struct nsl_pair){c->f.at[i].kept, c->f.at[i].gone}; \
@@ -205,7 +214,20 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
   uint32_t n_fields;
   FILL(t, n_fields, fields, field, m->fields.n);
   for (uint32_t i = 0; i < n_fields; i++) fields[i] = field_of(t, &m->fields.at[i]);
-  return (struct nsl_projection){.path = name_str(t->s, m->path),
+  const MVar *w = m->plastic ? m->plastic->weight : NULL;
+  uint32_t n_seen;
+  FILL(t, n_seen, seen, seen, p->seen.n);
+  for (uint32_t i = 0; i < n_seen; i++) seen[i] = (struct nsl_seen){p->seen.at[i].inner, p->seen.at[i].outer, p->seen.at[i].before};
+  return (struct nsl_projection){.cells = p->cells + 1,
+                                 .axonal = p->axonal,
+                                 .weight_state = p->weight_state,
+                                 .n_seen = n_seen,
+                                 .seen = seen,
+                                 .n_afters = p->afters.n,
+                                 .afters = numbers_of(t, p->afters.at, p->afters.n),
+                                 .weight_unit = w ? text_of(t, w->unit) : NULL,
+                                 .weight_unit_scale = w ? w->unit_scale : 1,
+                                 .path = name_str(t->s, m->path),
                                  .place = place_of(t, m->span),
                                  .path_hash = path_hash(t, m->path),
                                  .source = slice_of(&p->source),
@@ -356,6 +378,7 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
                                .connectivity = m->connectivity};
   EACH(t, &out, params, param, x->params, param_of);
   EACH(t, &out, populations, population, x->populations, population_of);
+  EACH(t, &out, synapses, population, x->synapses, population_of);
   EACH(t, &out, projections, projection, x->projections, projection_of);
   EACH(t, &out, drives, drive, x->drives, drive_of);
   EACH(t, &out, records, record, x->records, record_of);

@@ -106,6 +106,7 @@ static void hoist_class(Session *s, Arena *out, IrModule *m, IrClass *c) {
   for (uint32_t i = 0; i < c->receive.n; i++)
     c->receive.at[i] = hoist_kernel(s, out, m, c, c->receive.at[i]);
   c->finish = hoist_kernel(s, out, m, c, c->finish);
+  for (uint32_t i = 0; i < LEARNS; i++) c->learn[i] = hoist_kernel(s, out, m, c, c->learn[i]);
 }
 
 /* ---- G after its blocks have grown */
@@ -173,7 +174,12 @@ static void move_experiment(const Moves *m, IrExperiment *x) {
     move(m, &x->params.at[i].lo);
     move(m, &x->params.at[i].hi);
   }
-  for (uint32_t i = 0; i < x->projections.n; i++) move_projection(m, &x->projections.at[i]);
+  for (uint32_t i = 0; i < x->projections.n; i++) {
+    IrProjection *p = &x->projections.at[i];
+    move_projection(m, p);
+    move(m, &p->axonal);
+    for (uint32_t j = 0; j < p->afters.n; j++) move(m, &p->afters.at[j]);
+  }
   for (uint32_t i = 0; i < x->drives.n; i++) move_drive(m, &x->drives.at[i]);
   for (uint32_t i = 0; i < x->records.n; i++) {
     move(m, &x->records.at[i].every);
@@ -213,12 +219,16 @@ static void move_fit(const Moves *m, IrFit *f) {
   }
 }
 
-/* Blocks stand in the order of populations. f: the fit whose experiment it is, or NULL. */
+static IrPopulation *block_at(IrExperiment *x, uint32_t i) {
+  return i < x->populations.n ? &x->populations.at[i] : &x->synapses.at[i - x->populations.n];
+}
+
+/* Blocks stand in the order of populations, then of synapses with memory. f: the fit whose experiment it is, or NULL. */
 static void grow_blocks(IrExperiment *x, IrFit *f, const uint32_t *before, Arena *out) {
-  uint32_t n = x->populations.n, by = 0;
+  uint32_t n = x->populations.n + x->synapses.n, by = 0;
   Moves m = {.grown = NEW_ARRAY(out, uint32_t, n + 1), .end = NEW_ARRAY(out, uint32_t, n + 1), .n = n};
   for (uint32_t i = 0; i < n; i++) {
-    IrPopulation *p = &x->populations.at[i];
+    IrPopulation *p = block_at(x, i);
     m.end[i] = p->block + before[p->class->index];
     p->block += by;
     by += p->class->uniforms.n - before[p->class->index];
@@ -227,7 +237,7 @@ static void grow_blocks(IrExperiment *x, IrFit *f, const uint32_t *before, Arena
   move_experiment(&m, x);
   if (f) move_fit(&m, f);
   for (uint32_t i = 0; i < n; i++) {
-    IrPopulation *p = &x->populations.at[i];
+    IrPopulation *p = block_at(x, i);
     move(&m, &p->size);
     for (size_t k = 0; k < COUNT_OF(p->place); k++) move(&m, &p->place[k]);
     for (uint32_t k = 0; k < p->columns.n; k++) {

@@ -150,6 +150,16 @@ typedef struct {
   uint32_t kept, gone;
 } IrPair;
 
+/* What runs of synapses with memory. At level 1 POST, PRE and CELL as they are written. */
+typedef enum {
+  LEARN_POST,    /* a postsynaptic spike comes: first all are advanced to it (stepped: the cell's alone) */
+  LEARN_PRE,     /* a presynaptic spike comes: as POST, but the cell's states are those of now. OUT k: what the k-th `send` sends */
+  LEARN_CELL,    /* presynaptic cells: what their spike does to their states */
+  LEARN_ADVANCE, /* presynaptic cells: their states after `since` */
+  LEARN_STEP,    /* stepped: over dt; the cell's states are those at its begin */
+  LEARNS
+} IrLearn;
+
 typedef struct {
   Name name;
   uint32_t index;
@@ -182,6 +192,10 @@ typedef struct {
   VEC(uint32_t) carried;       /* by port, by lane: the input in which that arrives, or IR_NONE */
   bool fitted;                 /* of a network's fit: a class of its own, without `straight` ports and `lumped`, so that runs with and
                                   without derivatives take the same steps */
+  bool synaptic;               /* of synapses with memory: its elements are synapses (and, where noted, presynaptic cells) */
+  bool stepped;                /* its synapses' own states are advanced in every step; else from event to event */
+  uint32_t elapsed, since;     /* inputs: time since the synapse's last event; since the cell's last spike has come */
+  IrKernel *learn[LEARNS];     /* NULL: nothing happens */
   VEC(IrPair) lumped_states, lumped_ports, lumped_equal; /* states that hold the sum, those that are 0; ports */
 } IrClass;
 
@@ -212,6 +226,9 @@ typedef struct {
   uint32_t from, to;     /* G slots, or IR_NONE: all */
 } IrSlice;
 typedef struct {
+  uint32_t inner, outer, before; /* state of the synapses' class; of the target's: the same, and just before the last spike */
+} IrSeen;
+typedef struct {
   MProjection *proj;
   IrSlice source, target;
   uint32_t rule_arg, cond;           /* G slots or IR_NONE */
@@ -222,6 +239,10 @@ typedef struct {
   IrKernel *chance;                  /* synapse kernel, by pair: 1 connected, 0 not, -1 no probability; NULL: as the rule says */
   uint32_t first[2], ids[2];         /* of edges: G slots or IR_NONE */
   uint32_t block;                    /* uniforms of all its kernels */
+  uint32_t cells, axonal;            /* synapses with memory: index in `synapses`; G slot or IR_NONE (0). cells IR_NONE: without */
+  uint32_t weight_state;             /* state of their class; */
+  VEC(IrSeen) seen;                  /* … states per post */
+  VEC(uint32_t) afters;              /* by OUT: G slot or IR_NONE (0) */
 } IrProjection;
 typedef struct {
   MDrive *drive;
@@ -278,6 +299,7 @@ typedef struct {
   VEC(IrParam) params;               /* settable */
   IrKernel *setup;
   VEC(IrPopulation) populations;
+  VEC(IrPopulation) synapses;        /* with memory, of one projection each; their blocks of globals stand behind the populations' */
   VEC(IrProjection) projections;
   VEC(IrDrive) drives;
   VEC(IrRecord) records;

@@ -63,7 +63,7 @@ typedef struct {
   uint32_t *draws;           /* next ordinal */
   VEC(const MExpr *) lifted; /* LEAF_SYNAPSE, LEAF_DRIVE: by uniform */
   VEC(const MExpr *) drawn;  /* LEAF_DRIVE: by PARAM, drawn once */
-  uint32_t n_processes, n_samples;
+  uint32_t n_processes, n_samples, n_sends;
 } Scope;
 
 struct Lower {
@@ -141,6 +141,10 @@ void lower_spike(Lower *l, Shape *shape, const MSpike *spike);
 
 /* lower_receive.c */
 void lower_ports(Lower *l, Shape *shape); /* a kernel for each port, and whether weights may be summed */
+
+/* lower_synapse.c */
+void lower_learn(Lower *l, Shape *shape); /* of a class of synapses: its handlers */
+void lower_plastic(Setup *st, const MProjection *m, Shape *const *shapes, IrProjection *p); /* fills p's part, if m has memory */
 
 /* lower_hold.c */
 void lower_holds(Lower *l, Shape *shape); /* which holds there are: before the handlers; makes `derive` */

@@ -45,6 +45,7 @@ static void find_driven(Lower *l, Shape *shape, const MExperiment *x, const MPop
   }
   for (uint32_t i = 0; i < x->feeds.n; i++)
     if (x->feeds.at[i]->to == pop) shape->driven[x->feeds.at[i]->input->index] = true;
+  for (uint32_t i = 0; pop->component->plastic && i < pop->component->vars.n; i++) shape->driven[i] = true;
 }
 
 /* PARAM k is the fit's free parameter k; behind all inputs stand the given state, or what states are forced towards, then the
@@ -217,7 +218,7 @@ static bool same_names(const IrClass *a, const IrClass *b) {
 }
 
 static bool same_class(const IrClass *a, const IrClass *b) {
-  if (a->fitted != b->fitted || !name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || a->tolerance != b->tolerance || !same_names(a, b))
+  if (a->fitted != b->fitted || a->synaptic != b->synaptic || !name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || a->tolerance != b->tolerance || !same_names(a, b))
     return false;
   for (uint32_t i = 0; i < a->receive.n; i++)
     if (!same_kernel(a->receive.at[i], b->receive.at[i])) return false;
@@ -225,6 +226,8 @@ static bool same_class(const IrClass *a, const IrClass *b) {
     if (!same_kernel(a->pasts.at[i].value, b->pasts.at[i].value) ||
         !same_kernel(a->pasts.at[i].delay, b->pasts.at[i].delay))
       return false;
+  for (uint32_t i = 0; i < LEARNS; i++)
+    if (!same_kernel(a->learn[i], b->learn[i])) return false;
   return same_kernel(a->init, b->init) && same_kernel(a->derive, b->derive) &&
          same_kernel(a->flow, b->flow) && same_kernel(a->jumps, b->jumps) && a->leaps == b->leaps && same_kernel(a->test, b->test) && same_kernel(a->fire, b->fire);
 }
@@ -244,7 +247,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   shape->pop = pop;
   c->component = comp;
   c->name = class_name(l, comp);
-  c->method = x->method;
+  if (!comp->plastic) c->method = x->method;
   c->tolerance = x->tolerance;
   c->leaps = x->leaps;
   c->fitted = l->fitted;
@@ -262,6 +265,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   lower_jumps(l, shape);
   lower_ports(l, shape);
   if (comp->spikes.n) lower_spike(l, shape, comp->spikes.at[0]);
+  if (comp->plastic) lower_learn(l, shape);
   lower_init(l, shape);
   if (l->s->errors > errors) return NULL;
   for (uint32_t i = 0; i < l->m->classes.n; i++) {

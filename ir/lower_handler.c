@@ -30,12 +30,22 @@ static void lower_assign(Scope *sc, const MStmt *st, IrVal mask) {
   lower_forget(sc);
 }
 
+/* Of a synapse: 0, which adds nothing, where its condition does not hold. */
+static void lower_send(Scope *sc, const MStmt *st, IrVal mask) {
+  IrBuild *b = &sc->b;
+  IrVal v = lower_expr(sc, st->value);
+  b->span = st->span;
+  if (mask != IR_NONE) v = ir_op3(b, IR_SELECT, mask, v, alg_zero_like(b, v));
+  ir_store(b, ir_slot(b, SLOT_OUT, sc->n_sends++, name_z(sc->l->s, "send"), IR_REAL, b->k->ins.at[v].dim), v);
+}
+
 static void lower_statements(Scope *sc, const MStmtList *list, IrVal mask) {
   for (uint32_t i = 0; i < list->n; i++) {
     const MStmt *st = list->at[i];
     sc->b.span = st->span;
     switch (st->kind) {
       case STMT_ASSIGN: lower_assign(sc, st, mask); break;
+      case STMT_SEND: lower_send(sc, st, mask); break;
       case STMT_HOLD:
         if (!is_given(sc, st->var)) lower_hold_begin(sc, st, mask);
         break;

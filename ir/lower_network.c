@@ -103,13 +103,13 @@ static void lower_chance(Setup *st, Scope *sc, const MExpr *e, IrKernel **ret) {
   *ret = lower_share(l, k, false);
 }
 
-static void lower_projection(Setup *st, MProjection *m) {
+static void lower_projection(Setup *st, MProjection *m, Shape *const *shapes) {
   IrProjection p = {.proj = m,
                     .source = lower_slice(st, &m->source),
                     .target = lower_slice(st, &m->target),
                     .weight = IR_NONE,
                     .delay = IR_NONE};
-  Dim unit = m->target.pop->component->ports.at[m->port]->arg_dim;
+  Dim unit = m->plastic ? m->plastic->weight->dim : m->target.pop->component->ports.at[m->port]->arg_dim;
   p.rule_arg = setup_slot(st, m->rule_arg, "rule");
   p.cond = setup_slot(st, m->cond, "if");
   Scope sc = {.l = st->l};
@@ -131,6 +131,7 @@ static void lower_projection(Setup *st, MProjection *m) {
     p.ids[i] = setup_slot(st, m->ids[i], "ids");
   }
   p.block = lower_block(st, &sc, m->path);
+  lower_plastic(st, m, shapes, &p);
   vec_push(st->l->a, &st->x->projections, p);
 }
 
@@ -185,7 +186,7 @@ void lower_network(Setup *st) {
     if (shapes[i]) setup_population(st, mx->populations.at[i], shapes[i]);
   }
   if (l->s->errors > errors) return;
-  for (uint32_t i = 0; i < mx->projections.n; i++) lower_projection(st, mx->projections.at[i]);
+  for (uint32_t i = 0; i < mx->projections.n; i++) lower_projection(st, mx->projections.at[i], shapes);
   for (uint32_t i = 0; i < mx->drives.n; i++)
     lower_drive(st, mx->drives.at[i], shapes[mx->drives.at[i]->target.pop->index]);
   for (uint32_t i = 0; i < mx->records.n; i++) lower_record(st, mx->records.at[i], shapes);

@@ -257,7 +257,8 @@ void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
   }
   for (uint32_t i = 0; i < pop->component->vars.n; i++) {
     const MVar *var = pop->component->vars.at[i];
-    if (var->kind == VAR_PARAM && !shape->elem[i] && !st->twin_of) list_param(st, var);
+    bool shown = !var->internal && !pop->component->plastic && !st->twin_of;
+    if (var->kind == VAR_PARAM && !shape->elem[i] && shown) list_param(st, var);
   }
   for (uint32_t i = 0; i < shape->lifted.n; i++) {
     const MExpr *e = shape->lifted.at[i];

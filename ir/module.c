@@ -60,6 +60,7 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   copy->step = stand_in(s, in, made, c->step);
   copy->finish = stand_in(s, in, made, c->finish);
   copy->lumped = stand_in(s, in, made, c->lumped);
+  for (uint32_t i = 0; i < LEARNS; i++) copy->learn[i] = stand_in(s, in, made, c->learn[i]);
   COPY_VEC(out, &copy->lumped_states);
   COPY_VEC(out, &copy->lumped_ports);
   COPY_VEC(out, &copy->lumped_equal);
@@ -109,9 +110,14 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
   for (uint32_t i = 0; i < copy->populations.n; i++)
     if (copy->populations.at[i].class)
       copy->populations.at[i].class = made->classes.at[copy->populations.at[i].class->index];
+  COPY_VEC(out, &copy->synapses);
+  for (uint32_t i = 0; i < copy->synapses.n; i++)
+    copy->synapses.at[i].class = made->classes.at[copy->synapses.at[i].class->index];
   COPY_VEC(out, &copy->projections);
   for (uint32_t i = 0; i < copy->projections.n; i++) {
     IrProjection *p = &copy->projections.at[i];
+    COPY_VEC(out, &p->seen);
+    COPY_VEC(out, &p->afters);
     p->weight_kernel = stand_in(s, in, made, p->weight_kernel);
     p->delay_kernel = stand_in(s, in, made, p->delay_kernel);
     p->weight_f32 = stand_in(s, in, made, p->weight_f32);
@@ -295,6 +301,7 @@ void ir_module_renumber(IrModule *m, Arena *a) {
     add_used(m, a, c->step);
     add_used(m, a, c->finish);
     add_used(m, a, c->lumped);
+    for (uint32_t j = 0; j < LEARNS; j++) add_used(m, a, c->learn[j]);
     for (uint32_t j = 0; j < c->pasts.n; j++) {
       add_used(m, a, c->pasts.at[j].value);
       add_used(m, a, c->pasts.at[j].delay);

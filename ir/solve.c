@@ -472,11 +472,13 @@ static void replace_kernels(IrModule *m, Arena *out) {
   const IrModule before = *m;
   memset(&m->kernels, 0, sizeof m->kernels);
   for (uint32_t i = 0; i < before.kernels.n; i++)
-    if (before.kernels.at[i]->kind != KERNEL_RECEIVE && (ir_kernel_levels(before.kernels.at[i]->kind) & 2))
+    if (before.kernels.at[i]->kind != KERNEL_RECEIVE && before.kernels.at[i]->kind != KERNEL_LEARN && (ir_kernel_levels(before.kernels.at[i]->kind) & 2))
       ir_module_add(m, out, before.kernels.at[i]);
   for (uint32_t i = 0; i < m->classes.n; i++) {
     IrClass *c = m->classes.at[i];
     if (c->step) ir_module_add(m, out, c->step);
+    for (uint32_t j = 0; j < LEARNS; j++)
+      if (c->learn[j]) ir_module_add(m, out, c->learn[j]);
     for (uint32_t j = 0; j < c->receive.n; j++)
       if (c->receive.at[j]) ir_module_add(m, out, c->receive.at[j]);
     if (c->finish) ir_module_add(m, out, c->finish);
@@ -499,7 +501,7 @@ IrModule *ir_pass_solve(const IrModule *in, Arena *out, Session *s) {
   IrModule *m = ir_module_copy(s, in, out);
   for (uint32_t i = 0; m->level == 1 && i < m->classes.n; i++) {
     IrClass *c = m->classes.at[i];
-    solve_class(s, out, c);
+    if (!solve_synapses(s, out, c)) solve_class(s, out, c);
     c->flow = c->test = c->fire = c->jumps = NULL;
     for (uint32_t j = 0; j < c->receive.n; j++)
       if (c->ports.at[j].additive) c->receive.at[j] = NULL;

@@ -168,6 +168,9 @@ void solve_keep_own(Solve *v, uint32_t state, IrVal value, IrVal failed); /* sto
 void solve_rosenbrock(Solve *v, const SolveStage *from, IrVal h, IrVal *ret_x, IrVal *ret_error);
 void solve_backward_euler(Solve *v, IrVal *ret);
 
+/* solve_synapse.c */
+bool solve_synapses(Session *s, Arena *out, IrClass *c); /* false: it is none of synapses */
+
 /* solve_exact.c */
 enum { SOLVE_MAX_SYSTEM = 8 };
 /* Whether state i, closed and linear in `member`, has a closed form: direct, undriven sources only. */

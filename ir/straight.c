@@ -32,7 +32,7 @@ static void arrivals_add(Arrivals *r, const IrExperiment *x, uint32_t pop, uint3
     const IrProjection *p = &x->projections.at[i];
     if (p->target.pop != pop || p->proj->port != port) continue;
     r->reached += !first;
-    r->mixed |= p->weight_kernel || (first && !same_weight(first, p));
+    r->mixed |= p->weight_kernel || p->cells != IR_NONE || (first && !same_weight(first, p));
     first = p;
   }
   for (uint32_t i = 0; i < x->drives.n; i++)

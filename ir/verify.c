@@ -372,6 +372,7 @@ static void verify_class(VerifyModule *vm, const IrClass *c) {
   verify_use(vm, c->step, KERNEL_STEP, c);
   verify_use(vm, c->finish, KERNEL_FINISH, c);
   verify_use(vm, c->lumped, KERNEL_STEP, c);
+  for (uint32_t i = 0; i < LEARNS; i++) verify_use(vm, c->learn[i], KERNEL_LEARN, c);
   for (uint32_t i = 0; i < c->pasts.n; i++) {
     verify_use(vm, c->pasts.at[i].value, KERNEL_RECORD, c);
     verify_use(vm, c->pasts.at[i].delay, KERNEL_RECORD, c);

@@ -337,9 +337,12 @@ static void declare_primed(Comp *k, const AstItem *item) {
   ((VarDecl *)symbol->context)->base = base;
 }
 
+static bool is_synapse(const Comp *k) { return strcmp(name_str(k->s, k->block->what.name), "synapse") == 0; }
+
 static void declare_item(Comp *k, VarKind kind, const AstItem *item) {
   if (name_none(item->name.name)) return;
-  if (!name_none(item->per.name)) {
+  bool synaptic = kind == VAR_STATE && item->primes == 0 && item->binders.n == 0 && is_synapse(k);
+  if (!name_none(item->per.name) && !synaptic) {
     diag_statement_misplaced(
         k->s, item->per.span, "`per`",
         arena_printf(k->c->arena, "a %s: it belongs in a synapse", name_str(k->s, k->block->what.name)));
@@ -356,11 +359,10 @@ static void declare_item(Comp *k, VarKind kind, const AstItem *item) {
   } else if (item->binders.n > 0) {
     declare_family(k, kind, item);
   } else {
-    declare_var(k, k->scope, kind, item->name.name, item, item->value, true);
+    MVar *var = declare_var(k, k->scope, kind, item->name.name, item, item->value, true)->var;
+    if (!name_none(item->per.name)) var->per = synapse_per(k, item);
   }
 }
-
-static bool is_synapse(const Comp *k) { return strcmp(name_str(k->s, k->block->what.name), "synapse") == 0; }
 
 static bool is_index(const Comp *k, const Ast *st) {
   return st->kind == AST_DECL && strcmp(name_str(k->s, AST_AS(Decl, st)->what.name), "index") == 0;
@@ -508,15 +510,13 @@ static void declare_all(Comp *k) {
 }
 
 static void check_body(Comp *k) {
+  if (is_synapse(k)) k->m->plastic = synapse_has_memory(k);
   declare_all(k);
   comp_check_gates(k);
   comp_bind_parts(k);
   for (uint32_t i = 0; i < k->block->body.n; i++) {
     const Ast *st = k->block->body.at[i];
-    if (is_synapse(k)) {
-      if (st->kind == AST_ON) comp_check_on_pre(k, AST_AS(On, st));
-      continue;
-    }
+    if (st->kind == AST_ON && is_synapse(k)) synapse_check_on(k, AST_AS(On, st));
     if (st->kind == AST_EQUATION) comp_check_equation(k, AST_AS(Equation, st));
     if (st->kind == AST_KINETIC) comp_check_kinetic(k, AST_AS(Kinetic, st));
     if (st->kind == AST_RECEIVE) comp_check_receive(k, AST_AS(Receive, st));
@@ -524,6 +524,7 @@ static void check_body(Comp *k) {
   }
   comp_link_reactions(k);
   comp_order(k);
+  if (k->m->plastic) synapse_check_memory(k);
 }
 
 /* Symbol.resolve of a component's block. */

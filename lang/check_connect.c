@@ -262,8 +262,10 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   MPort *port = net_port(n, to, port_word, k->ast->target->span, &base.port);
   if (!port || !rule_fits(n, k, &base)) return false;
   if (!net_places_known(n, from, to)) return false;
-  Sent sent = {k->synapse, k->ast, k->weight, label};
-  if (k->synapse ? !net_synapse_weight(n, scope, &sent, port, &base.weight)
+  Sent sent = {k->synapse, k->ast, k->weight, label, NULL};
+  bool plastic = k->synapse && k->synapse->plastic;
+  if (plastic && !net_delay_axonal(n, scope, k->delay, &sent.axonal)) return false;
+  if (plastic ? false : k->synapse ? !net_synapse_weight(n, scope, &sent, port, &base.weight)
                  : !net_link_weight(n, scope, k->ast->head.span, port, k->weight, &base.weight))
     return false;
   if (!net_count(n, k->ast->head.span, 1)) return false;
@@ -273,6 +275,7 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   MProjection *p = NEW(s->arena, MProjection);
   *p = base;
   p->path = net_unique_path(n, path, name_none(label) ? (Span){0, 0} : k->ast->label.span);
+  if (plastic && !net_plastic(n, scope, &sent, port, p)) return false;
   p->index = n->x->projections.n;
   p->fields = n->c->pair->fields;
   if (!net_places_known(n, from, to)) return false;

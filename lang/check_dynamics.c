@@ -127,7 +127,8 @@ static void check_equation_at(Comp *k, Scope *scope, const void *what) {
     return;
   }
   const char *word = name_str(k->s, symbol->name);
-  if (symbol->kind != SYM_VAR || symbol->var->kind != VAR_STATE) {
+  bool weight = symbol->kind == SYM_VAR && symbol->var == k->m->weight && k->m->plastic;
+  if (symbol->kind != SYM_VAR || (symbol->var->kind != VAR_STATE && !weight)) {
     diag_equation_not_state(k->s, eq->name.span, word, symbol_kind_text(k->c, symbol), symbol->span);
     return;
   }
@@ -178,7 +179,6 @@ typedef struct {
   MStmtList *list;
 } StmtAt;
 
-static void check_stmts(Comp *k, Scope *scope, const AstList *body, MStmtList *ret);
 
 /* The state that a handler changes; in a part that is no neuron, also an input (its host's state). */
 static MVar *changed_var(Comp *k, Scope *scope, const Ast *target,
@@ -186,7 +186,8 @@ static MVar *changed_var(Comp *k, Scope *scope, const Ast *target,
   Symbol *symbol = check_path(k->c, scope, target);
   if (!symbol) return NULL;
   if (symbol->kind == SYM_VAR && symbol->var->kind == VAR_STATE) return symbol->var;
-  if (symbol->kind == SYM_VAR && symbol->var->kind == VAR_INPUT && !k->neuron) return symbol->var;
+  bool input = symbol->kind == SYM_VAR && symbol->var->kind == VAR_INPUT && !k->neuron;
+  if (input && (!k->m->plastic || symbol->var == k->m->weight)) return symbol->var;
   refuse(k->s, target->span, name_str(k->s, symbol->name), symbol_kind_text(k->c, symbol), symbol->span);
   return NULL;
 }
@@ -242,8 +243,8 @@ static void check_if(Comp *k, Scope *scope, const AstIfStmt *f, MStmtList *list)
   Want want = {.condition = true, .who = "if", .allow = ALLOW_CHANGING | ALLOW_TIME};
   MStmt *st = stmt_new(k, STMT_IF, f->head.span);
   st->value = check_expr(k->c, scope, f->cond, &want);
-  check_stmts(k, scope, &f->then, &st->then);
-  check_stmts(k, scope, &f->other, &st->other);
+  comp_check_statements(k, scope, &f->then, &st->then);
+  comp_check_statements(k, scope, &f->other, &st->other);
   if (st->value) vec_push(k->c->arena, list, st);
 }
 
@@ -257,13 +258,15 @@ static void check_stmt(Comp *k, Scope *scope, const Ast *st, MStmtList *list) {
     comp_each_index(k, scope, path_indices(AST_AS(Hold, st)->target), check_hold_at, &at);
   else if (st->kind == AST_IF_STMT)
     check_if(k, scope, AST_AS(IfStmt, st), list);
+  else if (st->kind == AST_SEND && k->m->plastic)
+    synapse_check_send(k, scope, AST_AS(Send, st), list);
   else if (st->kind == AST_SEND)
     diag_statement_misplaced(k->s, st->span, "`send`", "this handler: only a synapse sends");
   else
     diag_statement_misplaced(k->s, st->span, "this statement", "a handler");
 }
 
-static void check_stmts(Comp *k, Scope *scope, const AstList *body, MStmtList *ret) {
+void comp_check_statements(Comp *k, Scope *scope, const AstList *body, MStmtList *ret) {
   for (uint32_t i = 0; i < body->n; i++) check_stmt(k, scope, body->at[i], ret);
 }
 
@@ -292,7 +295,7 @@ void comp_check_receive(Comp *k, const AstReceive *receive) {
     Symbol *symbol = scope_declare(k->c, scope, SYM_EXPR, arg->name.name, arg->name.span);
     symbol->expr = expr_leaf(k->c, MX_ARG, port->arg_dim, arg->name.span);
   }
-  check_stmts(k, scope, &receive->body, &port->body);
+  comp_check_statements(k, scope, &receive->body, &port->body);
   if (!before) vec_push(k->c->arena, &k->m->ports, port);
 }
 
@@ -336,6 +339,6 @@ void comp_check_spike(Comp *k, const AstSpike *spike) {
   m->form = spike->form;
   m->span = spike->head.span;
   bool ok = spike_condition(k, spike, m);
-  check_stmts(k, k->scope, &spike->body, &m->body);
+  comp_check_statements(k, k->scope, &spike->body, &m->body);
   if (ok) vec_push(k->c->arena, &k->m->spikes, m);
 }

@@ -1,10 +1,14 @@
-/* Synapses without a state: `synapse s { param …;  weight w : pA in [a, b];  on pre { send 2 * w } }` and what a
- * `connect … with s { … }` makes of one: the weight that arrives, as one expression.
+/* The block `synapse`: with memory (states, `on post`, a weight that changes) or without, `synapse s { param …;
+ * weight w : pA in [a, b];  on pre { send 2 * w } }`. And what a `connect … with s { … }` makes of one without: the weight
+ * that arrives, as one expression (of one with memory: check_plastic.c).
  *
  * The block is checked as a component whose weight stands like an input. A projection puts its own weight, limited to
- * the declared domain, and its settings in the place of the weight and the params, so nothing of the synapse is left
- * after the checker. Under a label a param becomes a value of the experiment that can be set (`--set label.gain=3`). What needs memory (states, `on post`, `stream`) is refused. Also the two parts of a delay, which a
- * synapse without memory meets as their sum. */
+ * the declared domain, and its settings in the place of the weight and the params, so nothing of a synapse without memory is
+ * left after the checker. Under a label a param becomes a value of the experiment that can be set (`--set label.gain=3`).
+ * Also the two parts of a delay, which a synapse without memory meets as their sum.
+ *
+ * Of a synapse with memory it is checked that everything is known where it is computed: what exists once for a cell (`per
+ * pre`, `per post`) follows from what exists for that cell, and only its own handler changes it. */
 #include <string.h>
 
 #include "lang/component.h"
@@ -12,23 +16,36 @@
 
 /* ---- the block */
 
-static bool is_pre(const Comp *k, const AstOn *on) {
-  if (on->of || on->what.n != 1 || on->what.at[0]->kind != AST_NAME) return false;
-  return strcmp(name_str(k->s, AST_AS(NameRef, on->what.at[0])->name.name), "pre") == 0;
+static const char *on_word(const Comp *k, const AstOn *on) {
+  if (on->of || on->what.n != 1 || on->what.at[0]->kind != AST_NAME) return "";
+  return name_str(k->s, AST_AS(NameRef, on->what.at[0])->name.name);
 }
 
-static void refuse_dynamic(Comp *k, Span span) {
-  diag_not_supported(k->s, span, "synapses with dynamics of their own",
-                     "A synapse without memory is `weight w : pA` and `on pre { send w }`, with params.");
+static bool is_pre(const Comp *k, const AstOn *on) { return strcmp(on_word(k, on), "pre") == 0; }
+
+static bool only_sends(const AstOn *on) {
+  const AstSend *send = on->body.n == 1 && on->body.at[0]->kind == AST_SEND ? AST_AS(Send, on->body.at[0]) : NULL;
+  return send && !send->after;
+}
+
+bool synapse_has_memory(const Comp *k) {
+  for (uint32_t i = 0; i < k->block->body.n; i++) {
+    const Ast *st = k->block->body.at[i];
+    if (st->kind == AST_EQUATION || (st->kind == AST_ON && !(is_pre(k, AST_AS(On, st)) && only_sends(AST_AS(On, st))))) return true;
+    if (st->kind == AST_DECL && strcmp(name_str(k->s, AST_AS(Decl, st)->what.name), "state") == 0) return true;
+  }
+  return false;
 }
 
 bool synapse_statement(Comp *k, const Ast *st) {
-  static const char *const words[] = {"param", "let", "weight", "index"};
-  if (st->kind == AST_ON && is_pre(k, AST_AS(On, st))) return true;
+  static const char *const words[] = {"param", "let", "weight", "index", "state"};
+  if (st->kind == AST_EQUATION) return true;
+  if (st->kind == AST_ON && (is_pre(k, AST_AS(On, st)) || strcmp(on_word(k, AST_AS(On, st)), "post") == 0)) return true;
   if (st->kind == AST_DECL)
     for (size_t i = 0; i < COUNT_OF(words); i++)
       if (strcmp(name_str(k->s, AST_AS(Decl, st)->what.name), words[i]) == 0) return true;
-  refuse_dynamic(k, st->span);
+  diag_not_supported(k->s, st->span, "this in a synapse",
+                     "A synapse has params, states, a weight, equations, and the handlers `on pre` and `on post`.");
   return false;
 }
 
@@ -37,14 +54,23 @@ void synapse_weight(Comp *k, const AstItem *item, MVar *var) {
   k->m->weight = var;
 }
 
-void comp_check_on_pre(Comp *k, const AstOn *on) {
-  const AstSend *send = on->body.n == 1 && on->body.at[0]->kind == AST_SEND ? AST_AS(Send, on->body.at[0]) : NULL;
-  if (!send || send->port || send->after) {
-    refuse_dynamic(k, on->body.n ? on->body.at[on->body.n - 1]->span : on->head.span);
-    return;
-  }
+VarPer synapse_per(Comp *k, const AstItem *item) {
+  static const char *const words[] = {[PER_PRE] = "pre", [PER_POST] = "post"};
+  const char *word = name_str(k->s, item->per.name);
+  for (int per = PER_PRE; per <= PER_POST; per++)
+    if (strcmp(words[per], word) == 0) return (VarPer)per;
+  diag_unknown_name(k->s, item->per.span, word, diag_nearest(word, words + PER_PRE, 2), false);
+  return PER_ELEMENT;
+}
+
+static void check_plain_send(Comp *k, const AstOn *on) {
+  const AstSend *send = AST_AS(Send, on->body.at[0]);
   if (k->m->send) {
     diag_synapse_sends(k->s, on->head.span, name_str(k->s, k->m->name), k->m->send->span);
+    return;
+  }
+  if (send->port) {
+    diag_not_supported(k->s, send->port->span, "`send … to`", "The port is named in `connect`.");
     return;
   }
   Want want = {.allow = ALLOW_CHANGING, .who = "what is sent"};
@@ -53,6 +79,109 @@ void comp_check_on_pre(Comp *k, const AstOn *on) {
     diag_condition_misplaced(k->s, send->value->span, "`send`");
     k->m->send = NULL;
   }
+}
+
+void synapse_check_on(Comp *k, const AstOn *on) {
+  bool pre = is_pre(k, on);
+  if (!pre && strcmp(on_word(k, on), "post") != 0) return; /* there was a message */
+  if (!k->m->plastic) {
+    check_plain_send(k, on);
+    return;
+  }
+  MStmtList *list = pre ? &k->m->on_pre : &k->m->on_post;
+  if (list->n) diag_declared_twice(k->s, on->head.span, pre ? "on pre" : "on post", list->at[0]->span);
+  else comp_check_statements(k, k->scope, &on->body, list);
+}
+
+void synapse_check_send(Comp *k, Scope *scope, const AstSend *send, MStmtList *ret) {
+  Dim time = dim_time(1);
+  if (send->port) {
+    diag_not_supported(k->s, send->port->span, "`send … to`", "The port is named in `connect`.");
+    return;
+  }
+  Want want = {.allow = ALLOW_CHANGING, .who = "what is sent"}, after = {.has_dim = true, .dim = time, .who = "the time of `after`"};
+  MStmt *st = NEW(k->c->arena, MStmt);
+  *st = (MStmt){.kind = STMT_SEND, .span = send->head.span, .value = check_expr(k->c, scope, send->value, &want)};
+  if (send->after) st->after = check_expr(k->c, scope, send->after, &after);
+  if (st->value && st->value->type == M_BOOL) diag_condition_misplaced(k->s, send->value->span, "`send`");
+  else if (st->value && (st->after || !send->after)) vec_push(k->c->arena, ret, st);
+}
+
+/* ---- with memory: what is known where */
+
+enum { OF_ELEMENT = 1, OF_PRE = 2, OF_POST = 4 };
+
+static unsigned per_bit(const MVar *var) {
+  static const unsigned bits[] = {[PER_ELEMENT] = OF_ELEMENT, [PER_PRE] = OF_PRE, [PER_POST] = OF_POST};
+  return bits[var->per];
+}
+
+/* What an expression depends on; parameters are known everywhere. */
+static unsigned reads(const MExpr *e) {
+  unsigned r = 0;
+  if (!e) return 0;
+  if (e->kind == MX_VAR && (e->var->kind == VAR_STATE || e->var->kind == VAR_INPUT)) r = per_bit(e->var);
+  if (e->kind == MX_VAR && e->var->kind == VAR_LET) r = reads(e->var->value);
+  for (uint32_t i = 0; i < e->n_args; i++) r |= reads(e->args[i]);
+  return r;
+}
+
+static void check_reads(Comp *k, const MVar *var, const MExpr *e, unsigned around) {
+  unsigned wrong = (reads(e) | around) & ~per_bit(var);
+  if (var->per == PER_ELEMENT || !wrong) return;
+  diag_synapse_scope(k->s, e->span, name_str(k->s, var->name), var->per == PER_PRE,
+                     wrong & OF_ELEMENT ? "what each synapse has for itself" : wrong & OF_PRE ? "the presynaptic cell" : "the postsynaptic cell",
+                     var->span);
+}
+
+static void refuse_time(Comp *k, const MExpr *e) {
+  if (!e) return;
+  if (e->kind == MX_TIME || e->kind == MX_DELAYED || e->kind == MX_DRAW)
+    diag_not_supported(k->s, e->span, e->kind == MX_TIME ? "`t` in a synapse" : e->kind == MX_DRAW ? "draws in the handlers of a synapse" : "`delayed` in a synapse with memory",
+                       "A synapse depends on its states and on spikes.");
+  if (expr_noisy(e)) diag_noise_misplaced(k->s, e->span);
+  for (uint32_t i = 0; i < e->n_args; i++) refuse_time(k, e->args[i]);
+}
+
+static uint32_t check_handler(Comp *k, const MStmtList *list, bool pre, unsigned around) {
+  uint32_t sends = 0;
+  for (uint32_t i = 0; i < list->n; i++) {
+    const MStmt *st = list->at[i];
+    refuse_time(k, st->value);
+    switch (st->kind) {
+      case STMT_ASSIGN: {
+        VarPer other = pre ? PER_POST : PER_PRE;
+        if (st->var->per == other) diag_synapse_changes(k->s, st->span, name_str(k->s, st->var->name), !pre, st->var->span);
+        else check_reads(k, st->var, st->value, around);
+        break;
+      }
+      case STMT_IF: {
+        unsigned inner = around | reads(st->value);
+        sends += check_handler(k, &st->then, pre, inner) + check_handler(k, &st->other, pre, inner);
+        break;
+      }
+      case STMT_HOLD: diag_not_supported(k->s, st->span, "`hold` in a synapse", NULL); break;
+      case STMT_SEND:
+        if (!pre) diag_not_supported(k->s, st->span, "`send` in `on post`", "A synapse sends when its presynaptic spike arrives: in `on pre`.");
+        if (st->after && reads(st->after)) diag_not_supported(k->s, st->after->span, "a time of `after` that changes", "It follows from params.");
+        sends++;
+        break;
+    }
+  }
+  return sends;
+}
+
+void synapse_check_memory(Comp *k) {
+  for (uint32_t i = 0; i < k->m->vars.n; i++) {
+    const MVar *var = k->m->vars.at[i];
+    refuse_time(k, var->equation);
+    if (var->equation) check_reads(k, var, var->equation, 0);
+  }
+  uint32_t sends = check_handler(k, &k->m->on_pre, true, 0);
+  check_handler(k, &k->m->on_post, false, 0);
+  if (!sends && !k->s->errors) diag_synapse_sends(k->s, k->m->span, name_str(k->s, k->m->name), (Span){0, 0});
+  if (!k->m->weight && !k->s->errors)
+    diag_not_supported(k->s, k->m->span, "a synapse with memory and without a weight", "Declare `weight w : pA`.");
 }
 
 /* ---- a projection with it */
@@ -99,7 +228,7 @@ MComponent *net_synapse(Net *n, const AstConnect *ast) {
                         synapse->span);
     return NULL;
   }
-  if (!synapse->send) {
+  if (!synapse->send && !synapse->plastic) {
     diag_synapse_sends(n->s, ast->synapse->span, name_str(n->s, synapse->name), (Span){0, 0});
     return NULL;
   }
@@ -201,24 +330,13 @@ static MExpr *call2(Net *n, Builtin b, MExpr *x, MExpr *y) {
   return x && y ? expr_call(n->c, b, x->span, x->dim, M_REAL, args, 2) : NULL;
 }
 
-/* Every variable of the synapse as the projection has it, in order of dependence. */
-typedef struct {
-  Net *n;
-  const MComponent *synapse;
-  const MSettingList *set;
-  Name label;
-  MExpr **map;
-  bool *open;
-  bool failed;
-} Inline;
-
-static MExpr *value_inlined(Inline *in, const MExpr *e);
+static MExpr *value_inlined(NetInline *in, const MExpr *e);
 
 /* Paths of the label would be those of something else. */
 static bool label_taken(const Net *n, Name label) { return name_eq(label, n->name) || net_pop((Net *)n, label); }
 
 /* All projections under one label share their params. */
-static MGlobal *param_global(Inline *in, const MVar *var, MExpr *value) {
+static MGlobal *param_global(NetInline *in, const MVar *var, MExpr *value) {
   Net *n = in->n;
   Name path = name_fmt(n->s, "%s.%s", name_str(n->s, in->label), name_str(n->s, var->name));
   const Symbol *before = scope_find_here(n->paths, path);
@@ -236,12 +354,12 @@ static MGlobal *param_global(Inline *in, const MVar *var, MExpr *value) {
   return g;
 }
 
-static void variable_inlined(Inline *in, const MVar *var) {
+void net_inline(NetInline *in, const MVar *var) {
   if (in->map[var->index] || in->open[var->index]) return;
   in->open[var->index] = true; /* circles were reported with the synapse; one of settings stays open here */
   const MExpr *e = var->value;
-  for (uint32_t i = 0; i < in->set->n; i++)
-    if (in->set->at[i].var == var) e = in->set->at[i].value;
+  for (uint32_t i = 0; i < in->set.n; i++)
+    if (in->set.at[i].var == var) e = in->set.at[i].value;
   in->map[var->index] = value_inlined(in, e);
   in->failed |= !in->map[var->index];
   if (in->failed || var->kind != VAR_PARAM || name_none(in->label) || expr_has(in->map[var->index], MX_DRAW) ||
@@ -251,27 +369,32 @@ static void variable_inlined(Inline *in, const MVar *var) {
   in->map[var->index] = expr_global(in->n->c, g, e->span);
 }
 
-static void find_variables(Inline *in, const MExpr *e) {
+static void find_variables(NetInline *in, const MExpr *e) {
   if (!e) return;
-  if (e->kind == MX_VAR) variable_inlined(in, e->var);
+  if (e->kind == MX_VAR) net_inline(in, e->var);
   for (uint32_t i = 0; i < e->n_args; i++) find_variables(in, e->args[i]);
 }
 
-static MExpr *value_inlined(Inline *in, const MExpr *e) {
+static MExpr *value_inlined(NetInline *in, const MExpr *e) {
   find_variables(in, e);
   return in->failed ? NULL : expr_replace(in->n->c, e, in->map);
+}
+
+bool net_inline_begin(NetInline *in, Net *n, Scope *scope, const Sent *sent) {
+  const MComponent *synapse = sent->synapse;
+  *in = (NetInline){.n = n, .synapse = synapse};
+  if (!name_none(sent->label) && !label_taken(n, sent->label)) in->label = sent->label;
+  in->map = NEW_ARRAY(n->s->arena, MExpr *, synapse->vars.n + 1);
+  in->open = NEW_ARRAY(n->s->arena, bool, synapse->vars.n + 1);
+  if (!settings(n, scope, sent->ast, (MComponent *)synapse, &in->set)) return false;
+  return name_none(sent->label) || link_overrides(n, sent, &in->set);
 }
 
 bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *port, MExpr **ret) {
   const MComponent *synapse = sent->synapse;
   const AstConnect *ast = sent->ast;
-  MSettingList set = {0};
-  Inline in = {.n = n, .synapse = synapse, .set = &set};
-  if (!name_none(sent->label) && !label_taken(n, sent->label)) in.label = sent->label;
-  in.map = NEW_ARRAY(n->s->arena, MExpr *, synapse->vars.n + 1);
-  in.open = NEW_ARRAY(n->s->arena, bool, synapse->vars.n + 1);
-  if (!settings(n, scope, ast, (MComponent *)synapse, &set)) return false;
-  if (!name_none(sent->label) && !link_overrides(n, sent, &set)) return false;
+  NetInline in;
+  if (!net_inline_begin(&in, n, scope, sent)) return false;
   if (port->n_args == 0) {
     diag_weight_not_taken(n->s, ast->synapse->span, name_str(n->s, port->name), port->span);
     return false;
@@ -344,4 +467,18 @@ MExpr *net_delay_parts(Net *n, Scope *scope, const Ast *ast, const Want *want) {
   if (!b || !x || !y) return b ? NULL : x;
   MExpr *args[2] = {x, y};
   return expr_call(n->c, B_ADD, ast->span, x->dim, M_REAL, args, 2);
+}
+
+bool net_delay_axonal(Net *n, Scope *scope, const AstAssign *delay, MExpr **ret) {
+  const Ast *ast = delay->value;
+  Want want = {.has_dim = true, .dim = dim_time(1), .who = "the axonal part of the delay", .allow = ALLOW_DT};
+  if (!net_delay_has_parts(n, ast)) return true;
+  const AstBinary *sum = ast->kind == AST_BINARY ? AST_AS(Binary, ast) : NULL;
+  const Ast *parts[2] = {sum ? sum->left : ast, sum ? sum->right : NULL};
+  for (int i = 0; i < 2; i++) {
+    bool axonal = false;
+    const AstCall *call = part_of(n, parts[i], &axonal);
+    if (call && axonal && !(*ret = delay_part(n, scope, call, &want))) return false;
+  }
+  return true;
 }

@@ -56,6 +56,7 @@ void comp_check_equation(Comp *k, const AstEquation *equation);
 void comp_link_derivatives(Comp *k); /* after all equations */
 void comp_check_receive(Comp *k, const AstReceive *receive);
 void comp_check_spike(Comp *k, const AstSpike *spike);
+void comp_check_statements(Comp *k, Scope *scope, const AstList *body, MStmtList *ret);
 
 /* check_kinetic.c */
 void comp_check_kinetic(Comp *k, const AstKinetic *kinetic);
@@ -65,7 +66,11 @@ void comp_link_reactions(Comp *k); /* after all equations and reactions: the sta
 /* check_synapse.c */
 bool synapse_statement(Comp *k, const Ast *st); /* may it stand in a synapse? false after a message */
 void synapse_weight(Comp *k, const AstItem *item, MVar *var);
-void comp_check_on_pre(Comp *k, const AstOn *on);
+bool synapse_has_memory(const Comp *k);
+VarPer synapse_per(Comp *k, const AstItem *item);
+void synapse_check_on(Comp *k, const AstOn *on);
+void synapse_check_send(Comp *k, Scope *scope, const AstSend *send, MStmtList *ret);
+void synapse_check_memory(Comp *k); /* the whole, after all its statements */
 
 /* check_order.c: let_order, init_order; cycles, noise where none can be, defaults outside of their domain */
 void comp_order(Comp *k);

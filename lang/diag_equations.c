@@ -78,6 +78,20 @@ void diag_synapse_sends(Session *s, Span span, const char *name, Span first) {
   else diag_hint(s, d, "Add `on pre { send w }`.");
 }
 
+void diag_synapse_scope(Session *s, Span span, const char *name, bool pre, const char *what, Span decl) {
+  const char *side = pre ? "pre" : "post";
+  Diag *d = diag_new(s, DIAG_SYNAPSE_SCOPE, span, "`%s` exists once for each %ssynaptic cell, and this depends on %s", name, side, what);
+  declared_here(s, d, name, decl);
+  diag_hint(s, d, "Leave out `per %s`, and each synapse has one of its own.", side);
+}
+
+void diag_synapse_changes(Session *s, Span span, const char *name, bool pre, Span decl) {
+  const char *side = pre ? "pre" : "post";
+  Diag *d = diag_new(s, DIAG_SYNAPSE_SCOPE, span, "`%s` exists once for each %ssynaptic cell: only `on %s` can change it", name, side, side);
+  declared_here(s, d, name, decl);
+  diag_hint(s, d, "Leave out `per %s`, and each synapse has one of its own.", side);
+}
+
 void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl) {
   Diag *d = diag_new(s, DIAG_SYNAPSE_WANTED, span, "`%s` is a %s, not a synapse", name, what);
   declared_here(s, d, name, decl);

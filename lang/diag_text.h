@@ -391,6 +391,9 @@ void diag_delayed_form(Session *s, Span span, bool constant);
 void diag_delay_parts(Session *s, Span span);
 /* A synapse that sends twice (first) or never ({0,0}). */
 void diag_synapse_sends(Session *s, Span span, const char *name, Span first);
+/* A state per pre or per post whose value follows from something else; what: "the postsynaptic cell". */
+void diag_synapse_scope(Session *s, Span span, const char *name, bool pre, const char *what, Span decl);
+void diag_synapse_changes(Session *s, Span span, const char *name, bool pre, Span decl); /* by the other side's handler */
 void diag_unknown_synapse(Session *s, Span span, const char *name, const char *nearest);
 void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl);
 void diag_signal_form(Session *s, Span span, const char *why);

@@ -80,6 +80,7 @@ typedef struct {
 } MDomain;
 
 typedef enum { VAR_PARAM, VAR_STATE, VAR_LET, VAR_INPUT } VarKind;
+typedef enum { PER_ELEMENT, PER_PRE, PER_POST } VarPer; /* a state of a synapse: each synapse, each cell on that side */
 
 struct MVar {
   VarKind kind;
@@ -95,6 +96,8 @@ struct MVar {
   MDomain domain;
   MExpr *equation; /* state: right-hand side of V' = …; NULL: constant between events */
   Span equation_span;
+  VarPer per;
+  bool internal;   /* of a synapse with memory, in its target: no path of its own */
   bool gate;       /* declared by `gate`: starts at its steady state (value holds it) */
   bool varies;     /* changes during a run: states, inputs, lets that depend on them, on time or on noise */
   bool noisy;      /* let: depends on white noise */
@@ -117,7 +120,7 @@ typedef struct {
   Span span;
 } MReaction;
 
-typedef enum { STMT_ASSIGN, STMT_IF, STMT_HOLD } MStmtKind;
+typedef enum { STMT_ASSIGN, STMT_IF, STMT_HOLD, STMT_SEND } MStmtKind;
 typedef struct MStmt MStmt;
 typedef VEC(MStmt *) MStmtList;
 struct MStmt {
@@ -125,7 +128,8 @@ struct MStmt {
   Span span;
   MVar *var;       /* assign, hold */
   int op;          /* AssignOp: = += -= *= */
-  MExpr *value;    /* assign: right side; if: condition; hold: duration */
+  MExpr *value;    /* assign: right side; if: condition; hold: duration; send: what arrives */
+  MExpr *after;    /* send: added to the delay; NULL: nothing */
   MStmtList then, other;
 };
 
@@ -163,7 +167,10 @@ struct MComponent {
   VEC(MReaction) reactions; /* of all `kinetic`s, those of parts first */
   VEC(MPort *) ports;
   MVar *weight; /* of a synapse; in it, like an input */
-  MExpr *send;  /* of a synapse: what arrives */
+  MExpr *send;  /* of a synapse without memory: what arrives */
+  bool plastic; /* a synapse with memory. Its handlers: */
+  MStmtList on_pre, on_post;
+  MStmtList on_step; /* of a projection's: what keeps a weight with an equation within its domain */
   VEC(MSpike *) spikes; /* at most one in this version */
 };
 
@@ -231,6 +238,7 @@ struct MPopulation {
   Name base; /* "cell" */
   uint32_t index;
   MComponent *component;
+  bool extended; /* the component is its own: synapses with memory have states in its cells */
   MExpr *size; /* over globals */
   MSettingList settings;
   MPlace place;
@@ -242,6 +250,21 @@ typedef struct {
   MExpr *from, *to; /* both ends included; NULL: all */
   Span span;
 } MSlice;
+
+/* Synapses with memory of one projection. `cells` is no population of the experiment: its component is the synapse with a
+ * state in the place of the weight, its settings are what the projection sets. States per post are states of the target's
+ * component too, where they are stepped and where the spike handler changes them. */
+typedef struct {
+  MVar *inner;  /* of cells->component: a state per post, or an input that follows the target's variable */
+  MVar *outer;  /* the target's state */
+  MVar *before; /* the target's state that holds its value just before the last spike */
+} MSeen;
+typedef struct {
+  MPopulation *cells;
+  MVar *weight;
+  MExpr *axonal; /* that part of the delay; NULL: 0 */
+  VEC(MSeen) seen;
+} MPlastic;
 
 typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, RULE_TOTAL_NUMBER, RULE_PROBABILITY, RULE_MATRIX, RULE_EDGES } MRule;
 
@@ -279,6 +302,7 @@ typedef struct {
   MDomain weight_domain;
   MExpr *delay; /* draws allowed; time */
   MExpr *cond;  /* over globals; NULL: always */
+  MPlastic *plastic; /* a synapse with memory: `weight` is its weight at the start, measured as the synapse says; else NULL */
 } MProjection;
 
 typedef enum { DRIVE_POISSON, DRIVE_TIMES, DRIVE_CURRENT, DRIVE_SPIKES } MDriveKind;

@@ -171,6 +171,7 @@ static void print_statements(const Print *p, MStmt *const *at, uint32_t n, int i
       case STMT_ASSIGN: fprintf(p->out, "%s %s ", text_of(p, st->var->name), ops[st->op]); break;
       case STMT_IF: fputs("if ", p->out); break;
       case STMT_HOLD: fprintf(p->out, "hold %s for ", text_of(p, st->var->name)); break;
+      case STMT_SEND: fputs("send ", p->out); break;
     }
     print_expr(p, st->value);
     fputc('\n', p->out);

@@ -174,13 +174,30 @@ typedef struct {
   const AstConnect *ast;
   const AstAssign *weight;
   Name label; /* of the projection, with its binders' labels; begins the paths of the synapse's params. Empty: none */
+  MExpr *axonal; /* that part of the delay, of a synapse with memory; NULL: 0 */
 } Sent;
+/* Every variable of a synapse as a projection has it. */
+typedef struct {
+  Net *n;
+  const MComponent *synapse;
+  MSettingList set; /* what the projection and the experiment set */
+  Name label;
+  MExpr **map; /* by variable, once it was asked for: an expression over globals, perhaps with draws */
+  bool *open;
+  bool failed;
+} NetInline;
+bool net_inline_begin(NetInline *in, Net *n, Scope *scope, const Sent *sent); /* false after a message */
+void net_inline(NetInline *in, const MVar *var);                              /* to in->map; sets in->failed */
+/* A synapse with memory: its weight at the start, and what it is here (check_plastic.c). */
+bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MProjection *p);
 /* Keeps it, if its base is the label of a connection in `body`. */
 bool net_override_link(Net *n, const AstList *body, const AstAssign *assign);
 void net_overrides_met(Net *n); /* reports what has met no synapse */
 void net_part_settings(Net *n, AstConnect *ast);        /* `with s { weight = …;  gain = 2 }`: whose is what */
 MComponent *net_synapse(Net *n, const AstConnect *ast); /* NULL after a message */
 bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *port, MExpr **ret);
+/* `axonal(a)` in it, for a synapse with memory; NULL: 0. false after a message. */
+bool net_delay_axonal(Net *n, Scope *scope, const AstAssign *delay, MExpr **ret);
 bool net_delay_has_parts(const Net *n, const Ast *ast); /* `axonal(a) + dendritic(b)` */
 MExpr *net_delay_parts(Net *n, Scope *scope, const Ast *ast, const Want *want);
 /* Have both populations places, if the connection asks for some? false after a message (check_pair.c). */

@@ -46,6 +46,8 @@ static bool mark_statements(const Uses *u, const MStmtList *list, bool only_live
 
 static void mark_spikes(const Uses *u, bool *marks) {
   mark_vars(u, u->component->send, marks);
+  mark_statements(u, &u->component->on_pre, false, marks);
+  mark_statements(u, &u->component->on_post, false, marks);
   for (uint32_t i = 0; i < u->component->spikes.n; i++) {
     mark_vars(u, u->component->spikes.at[i]->cond, marks);
     mark_vars(u, u->component->spikes.at[i]->level, marks);

@@ -53,6 +53,7 @@ bool rt_port_is_silent(const struct rt_sim *s, const struct rt_slice *c, uint32_
   uint32_t number = c->pop->port0 + port;
   for (uint32_t i = 0; i < s->n_projs; i++)
     if (s->projs[i].port == number) return false;
+  if (s->ports[number].plastic) return false;
   for (uint32_t i = 0; i < s->n_drives; i++) {
     const struct rt_drive *d = &s->drives[i];
     if (!rt_drive_is_current(d) && d->target == c->pop && d->def->port == port) return false;

@@ -15,6 +15,7 @@
 #include "runtime/lump.h"
 #include "runtime/pairs.h"
 #include "runtime/places.h"
+#include "runtime/plastic.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
 #include "runtime/streams.h"
@@ -89,18 +90,25 @@ static int proj_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_pr
   return e ? e : rt_chance_prepare(s, p);
 }
 
+static int projs_of(struct rt_sim *s, bool plastic, uint32_t *ret_n) {
+  for (uint32_t i = 0; i < s->x->n_projections; i++) {
+    const struct nsl_projection *d = &s->x->projections[i];
+    if (rt_is_plastic(d) != plastic || (d->cond != NSL_NONE && s->G[d->cond] == 0)) continue;
+    d = rt_lump_projection(s, d);
+    struct rt_proj *p = &s->projs[s->n_projs + s->n_plastic];
+    int e = d ? proj_prepare(s, p, d, i) : NSL_EMEMORY;
+    if (e) return e;
+    if (p->expected > 0) ++*ret_n;
+  }
+  return 0;
+}
+
+/* Those whose synapses have memory behind the others. */
 static int projs_prepare(struct rt_sim *s) {
   s->projs = rt_alloc(&s->mem, s->x->n_projections, sizeof *s->projs);
   if (!s->projs) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < s->x->n_projections; i++) {
-    const struct nsl_projection *d = &s->x->projections[i];
-    if (d->cond != NSL_NONE && s->G[d->cond] == 0) continue;
-    d = rt_lump_projection(s, d);
-    int e = d ? proj_prepare(s, &s->projs[s->n_projs], d, i) : NSL_EMEMORY;
-    if (e) return e;
-    if (s->projs[s->n_projs].expected > 0) s->n_projs++;
-  }
-  return 0;
+  int e = projs_of(s, false, &s->n_projs);
+  return e ? e : projs_of(s, true, &s->n_plastic);
 }
 
 /* ---- groups: projections whose synapses share rows */
@@ -381,6 +389,7 @@ int rt_connect(struct rt_sim *s) {
   if (!e) e = kinds_find(s);
   if (!e) e = rt_rules_make(s);
   if (!e) e = rt_laws_look(s);
+  if (!e) e = rt_plastic_prepare(s);
   if (e) return e;
   bool fits = false;
   for (int i = 0; !e && !fits && i < ATTEMPTS; i++) {
@@ -388,5 +397,6 @@ int rt_connect(struct rt_sim *s) {
     e = attempt(&b);
     fits = !e && weights_fit(&b);
   }
-  return e ? e : finish(&b);
+  if (!e) e = finish(&b);
+  return e ? e : rt_plastic_build(s);
 }

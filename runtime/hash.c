@@ -6,6 +6,7 @@
  * shows, and shards, threads and ranks add what they own. */
 #include <string.h>
 
+#include "runtime/plastic.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
 #include "runtime/sim.h"
@@ -171,7 +172,7 @@ uint64_t rt_state_sum(const struct rt_sim *s) {
     if (s->max_delay && !s->procedural) sum += hash_under_way(s, shard);
     sum += hash_drives(s, shard);
   }
-  return sum;
+  return sum + rt_plastic_sum(s);
 }
 
 uint64_t rt_state_hash(const struct rt_sim *s) {

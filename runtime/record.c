@@ -271,6 +271,16 @@ void rt_record_step(struct rt_shard *h, uint64_t step) {
 
 /* ---- writing, by one thread */
 
+uint64_t rt_weights_due(const struct rt_sim *s, uint64_t step) {
+  const struct rt_recorder *r = s->recorder;
+  uint64_t due = RT_NO_STEP;
+  for (uint32_t i = 0; r && i < r->n_weights; i++) {
+    uint64_t next = (step / r->weights[i].every + 1) * r->weights[i].every;
+    if (r->weights[i].moves && next < due) due = next;
+  }
+  return due;
+}
+
 bool rt_record_full(const struct rt_sim *s, uint64_t step) {
   const struct rt_recorder *r = s->recorder;
   for (uint32_t i = 0; r && i < r->n_variables; i++) {

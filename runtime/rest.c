@@ -37,6 +37,13 @@ struct rt_rest {
   uint64_t inputs;       /* the shard's counter when it was last looked at */
 };
 
+/* What arrives by synapses with memory is in no list of events. */
+static bool is_plastic(const struct rt_sim *s, const struct rt_pop *p) {
+  for (uint32_t q = 0; q < p->class->n_ports; q++)
+    if (s->ports[p->port0 + q].plastic) return true;
+  return false;
+}
+
 static bool is_fed(const struct rt_sim *s, const struct rt_pop *p) {
   for (uint32_t i = 0; i < s->n_feeds; i++)
     if (s->feeds[i].def->to == p->index) return true;
@@ -78,7 +85,7 @@ int rt_rest_make(struct rt_sim *s) {
     if (!h->reached) e = NSL_EMEMORY;
     for (uint32_t i = 0; !e && i < h->n_slices; i++) {
       struct rt_slice *c = &h->slices[i];
-      if (c->step && c->pop->class->rests && !is_fed(s, c->pop) && !(s->by_source && has_straight(c->pop)))
+      if (c->step && c->pop->class->rests && !is_fed(s, c->pop) && !is_plastic(s, c->pop) && !(s->by_source && has_straight(c->pop)))
         e = slice_make(s, h, c);
     }
   }

@@ -288,18 +288,20 @@ static int own_seek(struct rt_sim *s, struct rt_proj *p, uint32_t **row, size_t 
   return e;
 }
 
+static uint32_t n_rules(const struct rt_sim *s) { return s->n_projs + s->n_plastic; }
+
 static int rules_job(void *context, uint32_t thread) {
   struct making *m = context;
   struct rt_sim *s = m->s;
   uint32_t *row = NULL;
   size_t cap = 0;
   int e = 0;
-  for (uint32_t i; (i = atomic_fetch_add(&m->next, 1)) < 2 * s->n_projs;) {
+  for (uint32_t i; (i = atomic_fetch_add(&m->next, 1)) < 2 * n_rules(s);) {
     struct rt_split *t = &s->projs[i / 2].rule->counts[i % 2];
     if (t->total) rt_split_fill(t);
   }
   rt_barrier(s->team, thread);
-  for (uint32_t i = 0; !e && i < s->n_projs; i++)
+  for (uint32_t i = 0; !e && i < n_rules(s); i++)
     if (s->projs[i].rule->counts[1].total) e = own_seek(s, &s->projs[i], &row, &cap);
   rt_drop(&row);
   return e;
@@ -325,9 +327,9 @@ static int own_keep(struct rt_sim *s, struct rt_rule *r) {
 int rt_rules_make(struct rt_sim *s) {
   struct making m = {.s = s};
   int e = 0;
-  for (uint32_t i = 0; !e && i < s->n_projs; i++) e = rule_alloc(s, &s->projs[i]);
+  for (uint32_t i = 0; !e && i < n_rules(s); i++) e = rule_alloc(s, &s->projs[i]);
   if (!e) e = rt_team_run(s->team, rules_job, &m);
-  for (uint32_t i = 0; i < s->n_projs && s->projs[i].rule; i++) {
+  for (uint32_t i = 0; i < n_rules(s) && s->projs[i].rule; i++) {
     int bad = own_keep(s, s->projs[i].rule);
     e = e ? e : bad;
   }

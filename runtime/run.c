@@ -14,8 +14,10 @@
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/lump.h"
+#include "runtime/plastic.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
+#include "runtime/record.h"
 #include "runtime/rest.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
@@ -50,6 +52,7 @@ int rt_open(struct rt_sim *s, const struct rt_config *config) {
 static int lists_make(struct rt_sim *s) {
   s->interval = s->min_delay && s->min_delay < LONGEST_INTERVAL ? s->min_delay : LONGEST_INTERVAL;
   if (s->n_feeds || s->carry) s->interval = 1;
+  s->interval = rt_plastic_interval(s, s->interval);
   s->batch = LONGEST_INTERVAL / s->interval * s->interval;
   for (uint32_t i = 0; i < s->n_shards; i++) {
     struct rt_shard *h = &s->shards[i];
@@ -89,6 +92,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_rest_make(s);
   if (!e) e = rt_probes_begin(s);
   if (!e) e = lists_make(s);
+  if (!e) e = rt_plastic_begin(s);
   if (!e && s->by_source && s->max_delay) e = rt_procedural_make(s);
   if (!e) e = rt_trade_make(s);
   e = rt_ranks_agree(s->ranks, e);
@@ -98,6 +102,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
 
 void rt_close(struct rt_sim *s) {
   rt_verify_drop(s);
+  rt_plastic_drop(s);
   rt_procedural_drop(s);
   rt_gather_drop(s);
   rt_checkpoint_drop(s);
@@ -187,6 +192,15 @@ static int samples_write(struct loop *l, uint64_t end, uint32_t thread) {
   return l->failed;
 }
 
+/* Weights are recorded: all synapses have seen what there was. */
+static int weights_catch_up(struct loop *l, uint64_t end, uint32_t thread, uint32_t h0, uint32_t h1) {
+  int e = 0;
+  for (uint32_t h = h0; !e && h < h1; h++) e = rt_plastic_sweep(&l->s->shards[h], end);
+  if (e) l->failed = 1;
+  rt_barrier(l->s->team, thread);
+  return e ? e : l->failed;
+}
+
 enum { STOP = 1 }; /* not an error of this thread */
 
 /* Shards [h0, h1) through n steps: at once if rows are stored, else as far as their events have been made. */
@@ -248,10 +262,11 @@ static int spikes_take(struct rt_sim *s, const struct span *i, uint32_t n) {
     if (s->carry && n) rt_carry_send(shard, i->from + 1);
     if (!s->trade || s->procedural) {
       e = rt_exchange(shard, i->from + 1, i->had, n, i->parity);
-      continue;
+    } else {
+      e = rt_exchange_with(shard, 0, s->own0, i->from + 1, i->had, n, i->parity);
+      if (!e) e = rt_exchange_with(shard, s->own1, s->n_shards, i->from + 1, i->had, n, i->parity);
     }
-    e = rt_exchange_with(shard, 0, s->own0, i->from + 1, i->had, n, i->parity);
-    if (!e) e = rt_exchange_with(shard, s->own1, s->n_shards, i->from + 1, i->had, n, i->parity);
+    if (!e && s->n_plastic) e = rt_plastic_spikes(shard, i->from + 1, i->had, n, i->parity);
   }
   return e;
 }
@@ -266,7 +281,9 @@ static int loop_job(void *context, uint32_t thread) {
   struct rt_laps *own_laps = &s->shards[h0].laps;
   int e = 0;
   for (uint64_t step = s->step; step < l->until;) {
-    uint32_t n = l->until - step < s->interval ? (uint32_t)(l->until - step) : s->interval;
+    uint64_t due = s->n_plastic ? rt_weights_due(s, step) : RT_NO_STEP, until = due < l->until ? due : l->until;
+    uint32_t n = until - step < s->interval ? (uint32_t)(until - step) : s->interval;
+    if (had + n > s->batch) n = s->batch - had; /* an interval was cut short before */
     bool timed = rt_laps_due(interval++);
     for (uint32_t h = h0; h < h1; h++) s->shards[h].laps.on = timed;
     int stopped = steps_run(l, thread, (const uint32_t[]){h0, h1}, step, n, had, parity);
@@ -300,7 +317,8 @@ static int loop_job(void *context, uint32_t thread) {
       if (s->n_feeds && !thread) rt_feeds_read(s, end);
       rt_barrier(s->team, thread);
     }
-    if (rt_record_full(s, end) && samples_write(l, end, thread)) break;
+    if (end == due && weights_catch_up(l, end, thread, h0, h1)) break;
+    if ((end == due || rt_record_full(s, end)) && samples_write(l, end, thread)) break;
     step = end;
     had = full ? 0 : had + n;
     parity ^= full;
@@ -360,6 +378,17 @@ static int bad_report(const struct rt_sim *s, uint64_t step) {
   return rt_ranks_choose(s->ranks, key, e);
 }
 
+/* What is looked at after the run has seen all spikes. */
+static int catch_up_job(void *context, uint32_t thread) {
+  struct rt_sim *s = ((struct loop *)context)->s;
+  uint32_t n_own = s->own1 - s->own0, h1 = s->own0 + n_own * (thread + 1) / s->threads;
+  unsigned mode = rt_float_mode_flush();
+  int e = 0;
+  for (uint32_t h = s->own0 + n_own * thread / s->threads; !e && h < h1; h++) e = rt_plastic_sweep(&s->shards[h], s->step);
+  rt_float_mode_restore(mode);
+  return e;
+}
+
 int rt_run(struct rt_sim *s, uint64_t until) {
   struct loop l = {.s = s, .until = until, .stop_at = s->pause_at ? s->pause_at : RT_NO_STEP};
   if (until <= s->step) return 0;
@@ -369,6 +398,7 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   int e = rt_team_run(s->team, loop_job, &l);
   rt_float_mode_restore(mode);
   s->step = l.reached;
+  if (!e && s->n_plastic) e = rt_team_run(s->team, catch_up_job, &l);
   s->simulate_cpu_s += rt_cpu_clock() - cpu;
   s->simulate_s += rt_clock() - began - (s->output_s - output);
   if (!e) e = rt_procedural_whole(s);

@@ -106,6 +106,7 @@ struct rt_port {
   double unit;      /* value of 1 in its accumulators, a power of two */
   double joint;     /* while units are chosen: the largest of those that share one */
   bool long_sums;   /* int64; always so in float64 programs, in float32 ones where int32 is not proved enough */
+  bool plastic;     /* synapses with memory reach it: sums are int64 */
   bool used;        /* something adds to its accumulators */
   double need;      /* bound of a sum in one step */
   double finest;    /* the least of the typical weights; 0: none */
@@ -379,6 +380,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
 struct rt_checkpoint; /* checkpoint.h */
 struct rt_procedural; /* procedural.c */
 struct rt_streams;    /* streams.h */
+struct rt_plastic;    /* plastic.h */
 struct rt_team;     /* threads.h */
 struct rt_ranks;    /* ranks.h */
 struct rt_trade;    /* trade.h */
@@ -423,7 +425,9 @@ struct rt_sim {
   struct rt_pop *pops;
   struct rt_port *ports;
   struct rt_shard *shards;
-  struct rt_proj *projs;
+  struct rt_proj *projs;        /* those whose synapses have memory behind the others */
+  struct rt_plastic *plastics;  /* what these have; */
+  uint32_t n_plastic, max_plastic; /* how many; their longest delay */
   struct rt_drive *drives;
   struct rt_expect *expects;
   struct rt_measure *measures;

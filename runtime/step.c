@@ -14,6 +14,7 @@
 #include "runtime/carry.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/plastic.h"
 #include "runtime/procedural.h"
 #include "runtime/rest.h"
 #include "runtime/verify.h"
@@ -181,6 +182,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   if (s->n_feeds) rt_feeds_write(h);
   if (s->carry) rt_carry_arrive(h, step);
   arrivals_add(h, step);
+  if (s->n_plastic) rt_plastic_arrive(h, step);
   rt_lap(&h->laps, RT_DELIVERY);
   if (step == h->next_check) rt_verify_sums(h, step, parity);
   if (h->n_events) rt_drives_step(h, step);
@@ -215,6 +217,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
     ends[i] = end;
   }
   rt_lap(&h->laps, RT_UPDATE);
+  if (s->n_plastic) rt_plastic_after(h, step, out->ids, ends, in_batch && h->n_slices ? ends[-1] : 0);
   if (h->batch) rt_events_go_on(h, step);
   if (h->snapshot) rt_verify_straight(h, false);
   arrivals_behind(h, step);

@@ -64,10 +64,10 @@ static bool is_summed(const struct rt_proj *p) { return p->form != RT_APART && !
 
 /* The largest sum over the targets: projections may be onto different parts of a population. */
 static int needs(struct rt_sim *s) {
-  struct edge *edges = rt_alloc(&s->build_mem, 2 * (uint64_t)s->n_projs, sizeof *edges);
+  struct edge *edges = rt_alloc(&s->build_mem, 2 * (uint64_t)(s->n_projs + s->n_plastic), sizeof *edges);
   if (!edges) return NSL_EMEMORY;
   uint32_t n = 0;
-  for (uint32_t i = 0; i < s->n_projs; i++) {
+  for (uint32_t i = 0; i < (s->n_projs + s->n_plastic); i++) {
     const struct rt_proj *p = &s->projs[i];
     if (!is_summed(p)) continue;
     double most = fan_bound(p) * p->largest;
@@ -93,7 +93,7 @@ static void finest_find(struct rt_sim *s) {
     port->finest_of = port->drive_path;
     port->place = port->drive_place;
   }
-  for (uint32_t i = 0; i < s->n_projs; i++) {
+  for (uint32_t i = 0; i < (s->n_projs + s->n_plastic); i++) {
     const struct rt_proj *p = &s->projs[i];
     struct rt_port *port = &s->ports[p->port];
     if (!is_summed(p) || p->typical == 0 || (port->finest > 0 && port->finest <= p->typical)) continue;
@@ -185,7 +185,7 @@ int64_t rt_weight_units(const struct rt_proj *p, double weight) { return llrint(
 
 static void unit_begin(struct rt_sim *s, struct rt_port *port) {
   port->unit = rt_unit_narrow(port);
-  port->long_sums = !s->program->f32 || port->unit > coarsest(s, port);
+  port->long_sums = !s->program->f32 || port->plastic || port->unit > coarsest(s, port);
   if (port->long_sums) port->unit = power_above(ldexp(port->need, -SUM64_BITS));
   port->used = port->need > 0;
   if (!port->used) port->unit = 1;

@@ -67,6 +67,7 @@ static int seen_make(struct rt_verify *v, struct rt_shard *h) {
 
 int rt_verify_open(struct rt_sim *s, bool samples, const char *compare) {
   struct rt_mem mem = {0};
+  if (samples && s->n_plastic) return rt_fail(NSL_EINPUT, "--verify: what synapses with memory send is not recomputed yet; --compare works");
   struct rt_verify *v = rt_alloc(&mem, 1, sizeof *v);
   if (!v) return NSL_EMEMORY;
   v->mem = mem;

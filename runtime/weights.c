@@ -7,7 +7,7 @@
  * source by source; memory is one buffer.
  *
  * A static synapse keeps its weight: each later row is a copy of the first, read back from the file. Weights that
- * change have to be taken in `row_write`, at the very step. */
+ * change are taken where they are due: the run has an interval end there (rt_weights_due), and all rows catch up. */
 #include "runtime/weights.h"
 
 #include <stdlib.h>
@@ -17,6 +17,7 @@
 #include "runtime/connect.h"
 #include "runtime/data.h"
 #include "runtime/error.h"
+#include "runtime/plastic.h"
 #include "runtime/ranks.h"
 #include "runtime/record.h"
 #include "runtime/synapses.h"
@@ -32,7 +33,7 @@ struct rt_weight_piece {
 /* ---- which projections, and what they will take */
 
 static struct rt_proj *proj_of(struct rt_sim *s, uint32_t index) {
-  for (uint32_t i = 0; i < s->n_projs; i++)
+  for (uint32_t i = 0; i < s->n_projs + s->n_plastic; i++)
     if (s->projs[i].index == index) return &s->projs[i]; /* `def` may be a copy (lump.c) */
   return NULL;
 }
@@ -48,6 +49,14 @@ static int sets_make(struct rt_sim *s, struct rt_recorder *r, struct rt_weights 
     set->proj = proj_of(s, w->def->projections[i]);
     const struct nsl_port *port = &s->pops[set->def->target.pop].class->ports[set->def->port];
     set->unit_scale = port->unit_scale ? port->unit_scale : 1;
+    set->unit = port->unit;
+    if (!rt_is_plastic(set->def)) continue;
+    set->unit = set->def->weight_unit;
+    set->unit_scale = set->def->weight_unit_scale;
+    for (uint32_t k = 0; k < s->n_plastic; k++)
+      if (s->plastics[k].proj == set->proj) set->plastic = &s->plastics[k];
+    w->moves |= set->plastic != NULL;
+    if (s->ranks) return rt_fail_at(NSL_EINPUT, w->def->place, "record %s: weights of synapses with memory are not recorded in a run of several processes", w->def->name);
   }
   return 0;
 }
@@ -84,7 +93,6 @@ static hid_t ids_open(struct rt_weights *w, hid_t in, const char *name, const ch
 
 static int set_open(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set) {
   char name[640];
-  const struct nsl_port *port = &s->pops[set->def->target.pop].class->ports[set->def->port];
   snprintf(name, sizeof name, "edges/%.500s", set->def->path);
   hid_t in = rt_h5_group(&w->h5, w->h5.file, name);
   hid_t first = in < 0 ? -1 : rt_h5_group(&w->h5, in, "0");
@@ -101,7 +109,7 @@ static int set_open(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set
   H5Gclose(in);
   if (set->source < 0 || set->target < 0 || set->delay < 0 || set->data < 0) return NSL_EIO;
   int e = rt_h5_text(&w->h5, set->delay, "units", "ms");
-  return e ? e : rt_h5_text(&w->h5, set->data, "units", port->unit ? port->unit : "1");
+  return e ? e : rt_h5_text(&w->h5, set->data, "units", set->unit ? set->unit : "1");
 }
 
 /* ---- the synapses, and their first weights */
@@ -148,7 +156,8 @@ static int source_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight
     b->source[b->n] = source;
     b->target[b->n] = row->target[k];
     b->delay[b->n] = (row->delay ? row->delay[k] : p->delay_steps) * s->dt;
-    b->weight[b->n++] = rt_weight_held(p, row->weight ? row->weight[k] : p->weight) / set->unit_scale;
+    double weight = row->weight ? row->weight[k] : p->weight;
+    b->weight[b->n++] = (set->plastic ? weight : rt_weight_held(p, weight)) / set->unit_scale;
     if (b->n == PIECE) e = piece_write(w, set);
   }
   return e;
@@ -195,8 +204,40 @@ int rt_weights_open(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *
 
 /* ---- later rows */
 
-static int row_write(struct rt_weights *w, const struct rt_weight_set *set, uint64_t row) {
+/* Of synapses that change: all rows have caught up with this step. */
+static int moving_write(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row) {
+  struct rt_synapses synapses = {.s = s};
+  struct rt_weight_walk walk = {.p = set->plastic};
+  struct order order = {0};
+  const struct rt_proj *p = set->proj;
+  uint64_t at = 0;
   int e = 0;
+  w->piece->n = 0;
+  for (uint32_t i = 0; !e && i < p->sn; i++) {
+    struct rt_row_of of;
+    e = rt_synapses_of(&synapses, p, p->s0 + i, &of);
+    if (!e) e = order_make(&order, &of);
+    if (!e) e = rt_weight_row(s, &walk, p->s0 + i);
+    for (uint64_t j = 0; !e && j < of.n; j++) {
+      uint64_t k = (uint32_t)order.keys[j];
+      w->piece->weight[w->piece->n++] = rt_weight_next(s, &walk, of.target[k], of.delay ? of.delay[k] : p->delay_steps) / set->unit_scale;
+      if (w->piece->n < PIECE) continue;
+      e = rt_h5_put(&w->h5, set->data, row, at, PIECE, w->piece->weight);
+      at += PIECE;
+      w->piece->n = 0;
+    }
+  }
+  if (!e && w->piece->n) e = rt_h5_put(&w->h5, set->data, row, at, w->piece->n, w->piece->weight);
+  w->piece->n = 0;
+  rt_synapses_drop(&synapses);
+  rt_mem_free(&walk.mem);
+  rt_drop(&order.keys);
+  return e;
+}
+
+static int row_write(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row) {
+  int e = 0;
+  if (set->plastic) return moving_write(s, w, set, row);
   for (uint64_t at = 0; !e && at < set->n; at += PIECE) {
     uint64_t n = set->n - at < PIECE ? set->n - at : PIECE;
     e = rt_h5_get(&w->h5, set->data, 0, at, n, H5T_NATIVE_DOUBLE, w->piece->weight);
@@ -209,7 +250,7 @@ int rt_weights_flush(struct rt_sim *s, struct rt_weights *w, uint64_t step) {
   uint64_t until = rt_samples_until(s, w->every, step);
   int e = 0;
   for (; !e && w->rows < until; w->rows++)
-    for (uint32_t i = 0; !e && i < w->n_sets; i++) e = row_write(w, &w->sets[i], w->rows);
+    for (uint32_t i = 0; !e && i < w->n_sets; i++) e = row_write(s, w, &w->sets[i], w->rows);
   return e;
 }
 

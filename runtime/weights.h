@@ -8,6 +8,8 @@
 struct rt_weight_set { /* one projection; its synapses in the order (source, target, ordinal) */
   const struct nsl_projection *def;
   struct rt_proj *proj; /* NULL: its condition is false, or no pair is connected */
+  struct rt_plastic *plastic; /* NULL: synapses without memory, or none */
+  const char *unit;
   double unit_scale;
   uint64_t n; /* synapses */
   hid_t source, target, delay, data;
@@ -15,6 +17,7 @@ struct rt_weight_set { /* one projection; its synapses in the order (source, tar
 struct rt_weights {
   const struct nsl_record *def;
   uint64_t every, rows; /* steps; rows already written */
+  bool moves; /* some of them have memory */
   uint32_t n_sets;
   struct rt_weight_set *sets;
   uint32_t writer; /* the rank */

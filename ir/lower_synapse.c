@@ -1,0 +1,95 @@
+/* Synapses with memory to kernels: those of one projection are the elements of a class of their own, whose states are the
+ * synapse's, those of its presynaptic cell and those of its postsynaptic cell. Here the handlers as they are written (`learn`
+ * kernels of level 1); when they run, and how far states have moved until then, solve_synapse.c adds.
+ *
+ * The handlers of a synapse run whole, with values of the cells' states that are theirs alone: what follows on `x += 1` sees
+ * it. The presynaptic cell's own statements are a kernel beside them. */
+#include "ir/lower.h"
+
+#include "lang/diag.h"
+
+/* Those that change states of a cell, with the conditions around them. */
+static MStmtList cell_statements(Lower *l, MStmt *const *at, uint32_t n, VarPer per) {
+  MStmtList list = {0};
+  for (uint32_t i = 0; i < n; i++) {
+    if (at[i]->kind == STMT_ASSIGN && at[i]->var->per == per) vec_push(l->a, &list, at[i]);
+    if (at[i]->kind != STMT_IF) continue;
+    MStmt *st = NEW(l->a, MStmt);
+    *st = *at[i];
+    st->then = cell_statements(l, at[i]->then.at, at[i]->then.n, per);
+    st->other = cell_statements(l, at[i]->other.at, at[i]->other.n, per);
+    if (st->then.n || st->other.n) vec_push(l->a, &list, st);
+  }
+  return list;
+}
+
+static IrKernel *handler(Lower *l, Shape *shape, const MStmtList *body, const char *name) {
+  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_LEARN, name_fmt(l->s, "%s.%s", name, name_str(l->s, shape->c->name)));
+  Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
+  lower_body(&sc, body);
+  return k->ins.n ? k : NULL;
+}
+
+static uint32_t input_new(Lower *l, Shape *shape, const char *name, Dim dim) {
+  MVar *var = NEW(l->a, MVar);
+  *var = (MVar){.kind = VAR_INPUT, .name = name_z(l->s, name), .dim = dim, .unit_scale = 1, .span = shape->pop->span};
+  vec_push(l->a, &shape->c->inputs, var);
+  return shape->c->inputs.n - 1;
+}
+
+void lower_learn(Lower *l, Shape *shape) {
+  IrClass *c = shape->c;
+  const MComponent *m = shape->pop->component;
+  Dim time = {{[DIM_TIME] = DIM_ONE}};
+  c->synaptic = true;
+  c->elapsed = input_new(l, shape, "%elapsed", time);
+  c->since = input_new(l, shape, "%since", time);
+  c->learn[LEARN_POST] = handler(l, shape, &m->on_post, "on_post");
+  c->learn[LEARN_PRE] = handler(l, shape, &m->on_pre, "on_pre");
+  c->learn[LEARN_STEP] = handler(l, shape, &m->on_step, "bounds");
+  MStmtList cell = cell_statements(l, m->on_pre.at, m->on_pre.n, PER_PRE);
+  c->learn[LEARN_CELL] = handler(l, shape, &cell, "cell");
+}
+
+static void sends_of(Lower *l, Setup *st, MStmt *const *at, uint32_t n, IrProjection *p) {
+  Dim time = {{[DIM_TIME] = DIM_ONE}};
+  for (uint32_t i = 0; i < n; i++) {
+    if (at[i]->kind == STMT_SEND) vec_push(l->a, &p->afters, at[i]->after ? setup_slot_as(st, at[i]->after, time, "after") : IR_NONE);
+    sends_of(l, st, at[i]->then.at, at[i]->then.n, p);
+    sends_of(l, st, at[i]->other.at, at[i]->other.n, p);
+  }
+}
+
+void lower_plastic(Setup *st, const MProjection *m, Shape *const *shapes, IrProjection *p) {
+  Lower *l = st->l;
+  const MPlastic *plastic = m->plastic;
+  p->cells = IR_NONE;
+  p->axonal = IR_NONE;
+  if (!plastic) return;
+  if (l->fitted) {
+    diag_not_supported(l->s, m->span, "synapses with memory in a network that is fitted", NULL);
+    return;
+  }
+  const IrPort *port = &shapes[m->target.pop->index]->c->ports.at[m->port];
+  if (!port->additive) {
+    diag_not_supported(l->s, m->span, name_str(l->s, name_fmt(l->s, "synapses with memory onto a port whose handler does more than add (%s)", name_str(l->s, port->reason))),
+                       "A port of its own that only adds, `receive exc(w : pA) { I += w }`, takes what they send.");
+    return;
+  }
+  Shape *shape = lower_class(l, st->mx, plastic->cells);
+  if (!shape) return;
+  p->cells = st->x->synapses.n;
+  p->axonal = setup_slot_as(st, plastic->axonal, (Dim){{[DIM_TIME] = DIM_ONE}}, "axonal");
+  p->weight_state = shape->index[plastic->weight->index];
+  const Shape *target = shapes[m->target.pop->index];
+  for (uint32_t i = 0; i < plastic->seen.n; i++) {
+    const MSeen *seen = &plastic->seen.at[i];
+    vec_push(l->a, &p->seen, ((IrSeen){shape->index[seen->inner->index], target->index[seen->outer->index], target->index[seen->before->index]}));
+  }
+  setup_population(st, plastic->cells, shape);
+  IrPopulation cells = st->x->populations.at[--st->x->populations.n]; /* it is none of the network's */
+  vec_push(l->a, &st->x->synapses, cells);
+  setup_again(st, shape, cells.block);
+  sends_of(l, st, plastic->cells->component->on_pre.at, plastic->cells->component->on_pre.n, p);
+  setup_enter(st, NULL, 0);
+}

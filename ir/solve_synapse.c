@@ -1,0 +1,202 @@
+/* Level 1 to level 2 for synapses with memory: the kernels of a class of synapses (IrLearn), each of which first moves states
+ * to the time of what happens.
+ *
+ * From event to event: where a synapse's own states have closed forms between events (linear, with sources that decay on their
+ * own), they are advanced by the time since its last event, an input of the kernel, and nothing runs in between. So are the
+ * states of presynaptic cells, always. Else the synapses' own states are stepped, by whatever integrator they need, and the
+ * handlers act on them as they are. A propagator of a system with a matrix exponential is right for times of some time constants
+ * alone, so states that need one are stepped.
+ *
+ * Postsynaptic states and inputs are given by the runtime, as the synapse sees them at that time. */
+#include "ir/solve.h"
+
+#include "ir/pass.h"
+#include "lang/diag.h"
+
+static VarPer per_of(const Solve *v, uint32_t i) { return v->in->states.at[i].var->per; }
+
+static IrVal input(Solve *v, uint32_t i) {
+  const MVar *var = v->in->inputs.at[i];
+  return ir_load(&v->b, ir_slot(&v->b, SLOT_INPUT, i, var->name, IR_REAL, var->dim));
+}
+
+static Solve kernel_begin(Session *s, Arena *out, IrClass *c, const char *name) {
+  Solve v = {.s = s, .c = c, .in = c, .n = c->states.n, .guard = IR_NONE, .soft = IR_NONE};
+  IrKernel *k = ir_kernel(s, out, KERNEL_LEARN, name_fmt(s, "%s.%s", name, name_str(s, c->name)));
+  v.b = (IrBuild){.s = s, .arena = out, .k = k, .span = c->component->span};
+  v.old = NEW_ARRAY(out, IrVal, v.n + 1);
+  v.now = NEW_ARRAY(out, IrVal, v.n + 1);
+  v.held = NEW_ARRAY(out, IrVal, v.n + 1);
+  v.in_force = NEW_ARRAY(out, IrVal, 1);
+  v.follows = NEW_ARRAY(out, bool, v.n + 1);
+  v.first = v.old;
+  for (uint32_t i = 0; i < v.n; i++) {
+    const MVar *var = c->states.at[i].var;
+    v.old[i] = v.now[i] = ir_load(&v.b, ir_slot(&v.b, SLOT_STATE, i, var->name, IR_REAL, var->dim));
+    v.held[i] = IR_NONE;
+  }
+  v.dt = v.whole = ir_nullary(&v.b, IR_DT);
+  v.half = alg_mul(&v.b, v.dt, alg_num(&v.b, 0.5));
+  v.begin = alg_sub(&v.b, ir_nullary(&v.b, IR_TIME), v.dt);
+  v.end = ir_nullary(&v.b, IR_TIME);
+  solve_read_flow(&v);
+  solve_choose(&v);
+  return v;
+}
+
+/* What the slope reads of other sides: those change between the synapse's events. */
+static bool reads_others(const Solve *v, uint32_t i) {
+  const IrKernel *k = v->b.k;
+  bool *seen = NEW_ARRAY(v->b.arena, bool, v->der[i] + 1), others = false;
+  seen[v->der[i]] = true;
+  for (IrVal at = v->der[i] + 1; at-- > 0;) {
+    if (!seen[at]) continue;
+    const IrIns *ins = &k->ins.at[at];
+    for (int j = 0; j < ir_ops[ins->op].arity; j++) seen[ins->arg[j]] = true;
+    if (ins->op != IR_LOAD) continue;
+    const IrSlot *slot = &k->slots.at[ins->slot];
+    others |= slot->kind == SLOT_INPUT || (slot->kind == SLOT_STATE && per_of(v, slot->index) != per_of(v, i));
+  }
+  return others;
+}
+
+/* NULL: the state has a closed form between events. */
+static const char *not_closed(Solve *v, uint32_t i) {
+  if (v->der[i] == IR_NONE) return NULL;
+  if (reads_others(v, i)) return "its equation reads what changes between the synapse's events";
+  if (v->method[i] != SOLVE_EXACT) return name_str(v->s, v->c->states.at[i].reason);
+  return solve_closed_form(v, i, IR_NONE) ? NULL : "it is driven by a state that is itself driven";
+}
+
+static void find_stepped(Solve *v) {
+  for (uint32_t i = 0; i < v->n; i++) {
+    IrState *state = &v->c->states.at[i];
+    const char *why = not_closed(v, i);
+    if (!why && v->der[i] != IR_NONE) {
+      state->method = name_z(v->s, "exact");
+      state->reason = name_z(v->s, "linear with constant coefficients: in one piece from event to event");
+    }
+    if (!why || v->failed) continue;
+    if (per_of(v, i) == PER_PRE) {
+      diag_not_supported(v->s, state->var->equation_span, name_str(v->s, name_fmt(v->s, "a state `per pre` that has no closed form between spikes (%s)", why)),
+                         "Leave out `per pre`: each synapse has one of its own then, which is stepped.");
+      v->failed = true;
+    } else {
+      v->c->stepped = true;
+    }
+  }
+}
+
+/* ---- the kernels */
+
+static void advance(Solve *v, VarPer per, IrVal by) {
+  for (uint32_t i = 0; i < v->n; i++)
+    if (per_of(v, i) == per && v->der[i] != IR_NONE) {
+      v->b.span = v->in->states.at[i].var->equation_span;
+      v->now[i] = solve_exact(v, i, by);
+    }
+}
+
+static void handle(Solve *v, const IrKernel *body) {
+  if (!body) return;
+  IrCopy copy = ir_copy_of(&v->b, body);
+  copy.state = v->now;
+  ir_copy_run(&copy);
+  IrVal *after = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
+  for (uint32_t i = 0; i < v->n; i++) {
+    IrVal to = ir_copy_stored(&copy, SLOT_STATE, i);
+    after[i] = to == IR_NONE ? v->now[i] : to;
+  }
+  for (uint32_t i = 0; i < body->slots.n; i++) {
+    const IrSlot *slot = &body->slots.at[i];
+    IrVal sent = slot->kind == SLOT_OUT ? ir_copy_stored(&copy, SLOT_OUT, slot->index) : IR_NONE;
+    if (sent != IR_NONE) ir_store(&v->b, ir_slot(&v->b, SLOT_OUT, slot->index, slot->name, IR_REAL, slot->dim), sent);
+  }
+  v->now = after;
+}
+
+/* Stores what has changed of one side; NULL if that is nothing, and nothing was sent. */
+static IrKernel *kernel_end(Solve *v, VarPer per) {
+  bool any = false;
+  for (uint32_t i = 0; i < v->b.k->slots.n; i++) any |= v->b.k->slots.at[i].kind == SLOT_OUT;
+  for (uint32_t i = 0; i < v->n; i++) {
+    if (per_of(v, i) != per || v->now[i] == v->old[i]) continue;
+    const MVar *var = v->in->states.at[i].var;
+    v->b.span = var->span;
+    ir_store(&v->b, ir_slot(&v->b, SLOT_STATE, i, var->name, IR_REAL, var->dim), v->now[i]);
+    any = true;
+  }
+  return any ? v->b.k : NULL;
+}
+
+static IrKernel *at_post(Session *s, Arena *out, IrClass *c) {
+  Solve v = kernel_begin(s, out, c, "on_post");
+  if (!c->learn[LEARN_POST]) return NULL;
+  if (!c->stepped) advance(&v, PER_ELEMENT, input(&v, c->elapsed));
+  advance(&v, PER_PRE, input(&v, c->since));
+  handle(&v, c->learn[LEARN_POST]);
+  return kernel_end(&v, PER_ELEMENT);
+}
+
+static IrKernel *at_pre(Session *s, Arena *out, IrClass *c) {
+  Solve v = kernel_begin(s, out, c, "on_pre");
+  if (!c->stepped) advance(&v, PER_ELEMENT, input(&v, c->elapsed));
+  handle(&v, c->learn[LEARN_PRE]);
+  return kernel_end(&v, PER_ELEMENT);
+}
+
+static IrKernel *cell_spikes(Session *s, Arena *out, IrClass *c) {
+  Solve v = kernel_begin(s, out, c, "cell");
+  handle(&v, c->learn[LEARN_CELL]);
+  return kernel_end(&v, PER_PRE);
+}
+
+static IrKernel *cell_advances(Session *s, Arena *out, IrClass *c) {
+  Solve v = kernel_begin(s, out, c, "advance");
+  advance(&v, PER_PRE, input(&v, c->since));
+  return kernel_end(&v, PER_PRE);
+}
+
+/* The right-hand sides of the synapses' own states alone. */
+static IrKernel *own_flow(Session *s, Arena *out, const IrClass *c) {
+  if (!c->flow) return NULL;
+  IrBuild b = {.s = s, .arena = out, .k = ir_kernel(s, out, KERNEL_FLOW, c->flow->name)};
+  IrCopy copy = ir_copy_of(&b, c->flow);
+  ir_copy_run(&copy);
+  for (uint32_t i = 0; i < c->states.n; i++) {
+    const MVar *var = c->states.at[i].var;
+    IrVal v = var->per == PER_ELEMENT ? ir_copy_stored(&copy, SLOT_DER, i) : IR_NONE;
+    if (v == IR_NONE) continue;
+    b.span = var->equation_span;
+    ir_store(&b, ir_slot(&b, SLOT_DER, i, var->name, IR_REAL, b.k->ins.at[v].dim), v);
+  }
+  return b.k;
+}
+
+/* What the other sides' states do meanwhile is theirs: as couplings, they are held over the step. */
+static IrKernel *stepped(Session *s, Arena *out, IrClass *c) {
+  if (!c->stepped) return NULL;
+  IrKernel *flow = c->flow;
+  c->flow = own_flow(s, out, c);
+  Solve v = kernel_begin(s, out, c, "learn");
+  c->flow = flow;
+  solve_integrate(&v);
+  handle(&v, c->learn[LEARN_STEP]);
+  return kernel_end(&v, PER_ELEMENT);
+}
+
+bool solve_synapses(Session *s, Arena *out, IrClass *c) {
+  if (!c->synaptic) return false;
+  Solve look = kernel_begin(s, out, c, "look");
+  find_stepped(&look);
+  if (look.failed) return true;
+  IrKernel *made[LEARNS] = {
+      [LEARN_POST] = at_post(s, out, c),
+      [LEARN_PRE] = at_pre(s, out, c),
+      [LEARN_CELL] = cell_spikes(s, out, c),
+      [LEARN_ADVANCE] = cell_advances(s, out, c),
+      [LEARN_STEP] = stepped(s, out, c),
+  };
+  for (uint32_t i = 0; i < LEARNS; i++) c->learn[i] = made[i];
+  return true;
+}

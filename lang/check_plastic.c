@@ -1,0 +1,299 @@
+/* A projection whose synapses have memory: the synapse with the projection's settings -> MPlastic.
+ *
+ * The synapse's component is copied, with a state in the place of the weight, whose assignments are kept within its domain. What
+ * exists once for each postsynaptic cell becomes part of the target: a copy of its component gets these states with their
+ * equations, and their part of `on post` stands at the head of its spike handler, behind assignments that keep what they (and
+ * whatever else the synapse sees of the cell) were just before the spike. So they are stepped, recorded and kept as all other
+ * states are. Needs: a synapse and a target that were checked without errors. */
+#include <string.h>
+
+#include "lang/net.h"
+
+typedef struct {
+  Net *n;
+  NetInline in;
+  MProjection *p;
+  MPlastic *made;
+  MExpr **inner; /* by variable of the synapse: the same of the copy */
+  MExpr **outer; /* the same of the target, once it was asked for */
+} Plastic;
+
+static MVar *var_copy(Plastic *k, const MVar *of, VarKind kind, Name name, MComponent *to) {
+  MVar *var = NEW(k->n->s->arena, MVar);
+  *var = *of;
+  var->kind = kind;
+  var->name = name;
+  var->index = to->vars.n;
+  vec_push(k->n->s->arena, &to->vars, var);
+  return var;
+}
+
+static MExpr *replaced(Plastic *k, const MExpr *e, MExpr **map) { return e ? expr_replace(k->n->c, e, map) : NULL; }
+
+static MDomain domain_of(Plastic *k, const MDomain *of, MExpr **map) {
+  MDomain d = *of;
+  d.lo = replaced(k, of->lo, map);
+  d.hi = replaced(k, of->hi, map);
+  return d;
+}
+
+static MExpr *call2(Plastic *k, Builtin b, MExpr *x, MExpr *y, Dim dim) {
+  MExpr *args[2] = {x, y};
+  return expr_call(k->n->c, b, x->span, dim, M_REAL, args, 2);
+}
+
+/* ---- the synapse */
+
+/* `w += e` -> `w = min(max(w + e, lo), hi)` */
+static void saturate(Plastic *k, MStmt *st) {
+  static const Builtin op[] = {[ASSIGN_ADD] = B_ADD, [ASSIGN_SUB] = B_SUB, [ASSIGN_MUL] = B_MUL};
+  const MVar *w = st->var;
+  MExpr *v = st->value;
+  if (st->op == ASSIGN_ADD || st->op == ASSIGN_SUB || st->op == ASSIGN_MUL)
+    v = call2(k, op[st->op], expr_var(k->n->c, st->var, st->span), v, w->dim);
+  if (w->domain.lo) v = call2(k, B_MAX, v, w->domain.lo, w->dim);
+  if (w->domain.hi) v = call2(k, B_MIN, v, w->domain.hi, w->dim);
+  st->value = v;
+  st->op = ASSIGN_SET;
+}
+
+static MStmtList statements_of(Plastic *k, const MStmtList *of, MExpr **map) {
+  MStmtList list = {0};
+  for (uint32_t i = 0; i < of->n; i++) {
+    MStmt *st = NEW(k->n->s->arena, MStmt);
+    *st = *of->at[i];
+    if (st->var) st->var = map[st->var->index]->var;
+    st->value = replaced(k, st->value, map);
+    st->after = replaced(k, st->after, map);
+    st->then = statements_of(k, &of->at[i]->then, map);
+    st->other = statements_of(k, &of->at[i]->other, map);
+    if (st->kind == STMT_ASSIGN && st->var == k->made->weight && st->var->domain.has) saturate(k, st);
+    vec_push(k->n->s->arena, &list, st);
+  }
+  return list;
+}
+
+static void copy_vars(Plastic *k, const MComponent *from, MComponent *to) {
+  for (uint32_t i = 0; i < from->vars.n; i++) {
+    const MVar *of = from->vars.at[i];
+    MVar *var = var_copy(k, of, of == from->weight ? VAR_STATE : of->kind, of->name, to);
+    k->inner[i] = expr_var(k->n->c, var, of->span);
+    if (of == from->weight) k->made->weight = var;
+  }
+  for (uint32_t i = 0; i < from->vars.n; i++) {
+    MVar *var = to->vars.at[i];
+    var->value = replaced(k, var->value, k->inner);
+    var->equation = var->per == PER_POST ? NULL : replaced(k, var->equation, k->inner);
+    var->domain = domain_of(k, &var->domain, k->inner);
+  }
+}
+
+/* A param that is drawn has a value for each synapse; all others follow from globals. */
+static bool copy_settings(Plastic *k) {
+  const MComponent *from = k->in.synapse;
+  for (uint32_t i = 0; i < from->vars.n; i++) {
+    const MVar *var = from->vars.at[i];
+    if (var->kind != VAR_PARAM) continue;
+    net_inline(&k->in, var);
+    if (k->in.failed) return false;
+    MSetting set = {.var = k->inner[i]->var, .value = k->in.map[i], .span = var->span};
+    if (expr_has(set.value, MX_PAIR)) {
+      diag_not_supported(k->n->s, set.value->span, "numbers of a table of pairs in the params of a synapse with memory", "Its weight and its delay may have them.");
+      return false;
+    }
+    if (expr_has(set.value, MX_DRAW)) {
+      const MExpr *raw = var->value;
+      for (uint32_t j = 0; j < k->in.set.n; j++)
+        if (k->in.set.at[j].var == var) raw = k->in.set.at[j].value;
+      set.value = replaced(k, raw, k->inner);
+      set.draw = true;
+    }
+    vec_push(k->n->s->arena, &k->made->cells->settings, set);
+  }
+  return true;
+}
+
+static MComponent *synapse_copy(Plastic *k) {
+  const MComponent *from = k->in.synapse;
+  MComponent *to = NEW(k->n->s->arena, MComponent);
+  *to = (MComponent){.name = from->name, .what = from->what, .doc = from->doc, .span = from->span, .plastic = true};
+  k->inner = NEW_ARRAY(k->n->s->arena, MExpr *, from->vars.n + 1);
+  copy_vars(k, from, to);
+  to->weight = k->made->weight;
+  to->on_pre = statements_of(k, &from->on_pre, k->inner);
+  to->on_post = statements_of(k, &from->on_post, k->inner);
+  if (k->made->weight->equation && k->made->weight->domain.has) {
+    MStmt *st = NEW(k->n->s->arena, MStmt);
+    *st = (MStmt){.kind = STMT_ASSIGN, .op = ASSIGN_SET, .span = from->weight->span, .var = k->made->weight};
+    st->value = expr_var(k->n->c, k->made->weight, st->span);
+    saturate(k, st);
+    vec_push(k->n->s->arena, &to->on_step, st);
+  }
+  return to;
+}
+
+/* ---- the target */
+
+static void own_component(Plastic *k, MPopulation *pop) {
+  Arena *a = k->n->s->arena;
+  if (pop->extended) return;
+  pop->extended = true;
+  const MComponent *of = pop->component;
+  MComponent *c = NEW(a, MComponent);
+  *c = *of;
+  memset(&c->vars, 0, sizeof c->vars);
+  memset(&c->spikes, 0, sizeof c->spikes);
+  for (uint32_t i = 0; i < of->vars.n; i++) vec_push(a, &c->vars, of->vars.at[i]);
+  for (uint32_t i = 0; i < of->spikes.n; i++) {
+    MSpike *spike = NEW(a, MSpike);
+    *spike = *of->spikes.at[i];
+    vec_push(a, &c->spikes, spike);
+  }
+  pop->component = c;
+}
+
+static MExpr *outside(Plastic *k, const MExpr *e);
+
+/* The variable of the synapse as one of the target; NULL after a message. */
+static MExpr *outer_of(Plastic *k, const MVar *var) {
+  Session *s = k->n->s;
+  MPopulation *pop = k->p->target.pop;
+  if (k->outer[var->index]) return k->outer[var->index];
+  if (var->kind == VAR_LET) return k->outer[var->index] = outside(k, var->value);
+  if (var->kind == VAR_PARAM && expr_has(k->in.map[var->index], MX_DRAW)) {
+    diag_not_supported(s, var->span, arena_printf(s->arena, "a value of `%s` for each synapse where a state `per post` depends on it", name_str(s, var->name)), NULL);
+    return NULL;
+  }
+  MVar *made = var_copy(k, var, var->kind, name_fmt(s, "%s.%s", name_str(s, k->p->path), name_str(s, var->name)), pop->component);
+  made->internal = true;
+  k->outer[var->index] = expr_var(k->n->c, made, var->span);
+  if (var->kind == VAR_PARAM) {
+    MSetting set = {.var = made, .value = k->in.map[var->index], .span = var->span};
+    made->value = NULL;
+    made->domain = (MDomain){0}; /* checked with the synapse's */
+    vec_push(s->arena, &pop->settings, set);
+    return k->outer[var->index];
+  }
+  made->per = PER_ELEMENT;
+  made->value = outside(k, var->value);
+  made->equation = outside(k, var->equation);
+  return (var->value && !made->value) || (var->equation && !made->equation) ? NULL : k->outer[var->index];
+}
+
+static bool find_outer(Plastic *k, const MExpr *e) {
+  if (!e) return true;
+  if (e->kind == MX_VAR && !outer_of(k, e->var)) return false;
+  for (uint32_t i = 0; i < e->n_args; i++)
+    if (!find_outer(k, e->args[i])) return false;
+  return true;
+}
+
+static MExpr *outside(Plastic *k, const MExpr *e) { return e && find_outer(k, e) ? replaced(k, e, k->outer) : NULL; }
+
+/* The statements that change states of the cell. */
+static bool cell_statements(Plastic *k, const MStmtList *of, MStmtList *ret) {
+  for (uint32_t i = 0; i < of->n; i++) {
+    MStmt *st = NEW(k->n->s->arena, MStmt);
+    *st = *of->at[i];
+    if (st->kind == STMT_ASSIGN ? st->var->per != PER_POST : st->kind != STMT_IF) continue;
+    memset(&st->then, 0, sizeof st->then);
+    memset(&st->other, 0, sizeof st->other);
+    if (!cell_statements(k, &of->at[i]->then, &st->then) || !cell_statements(k, &of->at[i]->other, &st->other)) return false;
+    if (st->kind == STMT_IF && !st->then.n && !st->other.n) continue;
+    if (!(st->value = outside(k, st->value))) return false;
+    if (st->kind == STMT_ASSIGN) {
+      MExpr *to = outer_of(k, st->var);
+      if (!to) return false;
+      st->var = to->var;
+    }
+    vec_push(k->n->s->arena, ret, st);
+  }
+  return true;
+}
+
+static void keep_before(Plastic *k, MSeen *seen, MStmtList *head) {
+  Session *s = k->n->s;
+  MComponent *c = k->p->target.pop->component;
+  seen->before = var_copy(k, seen->outer, VAR_STATE, name_fmt(s, "%s.before", name_str(s, seen->outer->name)), c);
+  seen->before->equation = NULL;
+  seen->before->value = expr_var(k->n->c, seen->outer, seen->outer->span);
+  MStmt *st = NEW(s->arena, MStmt);
+  *st = (MStmt){.kind = STMT_ASSIGN, .op = ASSIGN_SET, .span = seen->outer->span, .var = seen->before, .value = expr_var(k->n->c, seen->outer, seen->outer->span)};
+  vec_push(s->arena, head, st);
+}
+
+static bool extend_target(Plastic *k) {
+  const MComponent *from = k->in.synapse;
+  MPopulation *pop = k->p->target.pop;
+  MStmtList head = {0};
+  own_component(k, pop);
+  k->outer = NEW_ARRAY(k->n->s->arena, MExpr *, from->vars.n + 1);
+  for (uint32_t i = 0; i < from->vars.n; i++) {
+    const MVar *var = from->vars.at[i];
+    if (var->kind != VAR_STATE || var->per != PER_POST) continue;
+    MExpr *outer = outer_of(k, var);
+    if (!outer) return false;
+    MSeen seen = {.inner = k->inner[i]->var, .outer = outer->var};
+    keep_before(k, &seen, &head);
+    vec_push(k->n->s->arena, &k->made->seen, seen);
+  }
+  if (!cell_statements(k, &from->on_post, &head)) return false;
+  for (uint32_t i = 0; i < pop->component->spikes.n; i++) {
+    MStmtList *body = &pop->component->spikes.at[i]->body, all = {0};
+    for (uint32_t j = 0; j < head.n; j++) vec_push(k->n->s->arena, &all, head.at[j]);
+    for (uint32_t j = 0; j < body->n; j++) vec_push(k->n->s->arena, &all, body->at[j]);
+    *body = all;
+  }
+  return true;
+}
+
+/* ---- the projection */
+
+static bool sends_fit(Plastic *k, const Sent *sent, const MPort *port, const MStmtList *list) {
+  for (uint32_t i = 0; i < list->n; i++) {
+    const MStmt *st = list->at[i];
+    if (!sends_fit(k, sent, port, &st->then) || !sends_fit(k, sent, port, &st->other)) return false;
+    if (st->kind != STMT_SEND || dim_eq(st->value->dim, port->arg_dim)) continue;
+    Session *s = k->n->s;
+    Diag *d = diag_unit_wanted(s, sent->ast->synapse->span, arena_printf(s->arena, "the port `%s`", name_str(s, port->name)),
+                               port->arg_dim, st->value->dim);
+    diag_note(s, d, st->value->span, "this is sent");
+    return false;
+  }
+  return true;
+}
+
+static bool weight_of(Plastic *k, Scope *scope, const Sent *sent) {
+  Net *n = k->n;
+  const MComponent *synapse = sent->synapse;
+  const MVar *w = synapse->weight;
+  if (!sent->weight) {
+    diag_weight_missing(n->s, sent->ast->head.span, name_str(n->s, synapse->name), dim_text(n->s, w->dim), w->span);
+    return false;
+  }
+  MPort as = {.name = synapse->name, .n_args = 1, .arg_dim = w->dim, .span = w->span};
+  if (!net_link_weight(n, scope, sent->ast->head.span, &as, sent->weight, &k->p->weight)) return false;
+  k->p->weight_domain = w->domain;
+  k->p->weight_domain.lo = replaced(k, w->domain.lo, k->in.map);
+  k->p->weight_domain.hi = replaced(k, w->domain.hi, k->in.map);
+  bool drawn = expr_has(k->p->weight_domain.lo, MX_DRAW) || expr_has(k->p->weight_domain.hi, MX_DRAW);
+  if (drawn) diag_not_supported(n->s, w->span, "bounds of a weight that are drawn", NULL);
+  return !drawn;
+}
+
+bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MProjection *p) {
+  Session *s = n->s;
+  Plastic k = {.n = n, .p = p, .made = NEW(s->arena, MPlastic)};
+  if (port->n_args == 0) {
+    diag_weight_not_taken(s, sent->ast->synapse->span, name_str(s, port->name), port->span);
+    return false;
+  }
+  if (!net_inline_begin(&k.in, n, scope, sent) || !sends_fit(&k, sent, port, &sent->synapse->on_pre)) return false;
+  k.made->cells = NEW(s->arena, MPopulation);
+  *k.made->cells = (MPopulation){.path = p->path, .base = p->path, .span = p->span, .size = expr_number(n->c, 1, DIM_NONE, p->span)};
+  k.made->cells->component = synapse_copy(&k);
+  if (!copy_settings(&k) || !weight_of(&k, scope, sent) || !extend_target(&k)) return false;
+  k.made->axonal = sent->axonal;
+  p->plastic = k.made;
+  return true;
+}

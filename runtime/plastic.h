@@ -1,0 +1,98 @@
+/* Synapses with memory: projections whose synapses change while the network runs.
+ *
+ * They lie with their targets, in rows by source; a row falls into segments of one dendritic delay, in which synapses are sorted by
+ * target. Nothing happens to a synapse but at events, and all of a segment's events are handled together, by kernels over arrays
+ * of its synapses. A presynaptic spike of step T is at the synapses at s = T + axonal, and is handled when an interval that holds s
+ * ends: first what postsynaptic spikes have brought since the row's last event (those of T' with T' + dendritic <= s), then the
+ * presynaptic handler. What it sends arrives at s + dendritic + after, beyond the interval, in the sums of that step.
+ *
+ * What the target's cells must be known by later is kept in rings: the times of their last spikes with the values of their states
+ * just before, and these values at recent steps. Where a ring of spikes is about to be full, all rows of the shard are swept:
+ * they catch up with postsynaptic spikes. States are only ever stored as of an event, so sweeps change no bits.
+ *
+ * If the synapses' own states are stepped (nsl_class.stepped), every synapse is advanced in every step as well, and intervals
+ * have one step. */
+#ifndef NSL_RUNTIME_PLASTIC_H
+#define NSL_RUNTIME_PLASTIC_H
+
+#include "runtime/sim.h"
+
+enum { RT_LEARN_LANES = 16 }; /* segments begin at multiples of this */
+
+struct rt_learn { /* a kernel, and what it asks for */
+  nsl_kernel_fn *kernel; /* NULL: there is nothing to do */
+  const struct nsl_code *code;
+  bool elapsed, since, seen; /* it reads these inputs; states per post */
+};
+
+struct rt_segment {
+  uint64_t at; /* the first synapse, among the shard's; n real ones */
+  uint32_t n, dendritic;
+};
+
+struct rt_plastic;
+struct rt_plastic_shard { /* its synapses in one shard */
+  struct rt_plastic *of;
+  struct rt_shard *shard;
+  struct rt_slice *slice;   /* of the target; NULL: it has none here */
+  uint64_t n;               /* synapses, with those that fill up segments */
+  uint32_t *target;         /* elements of the slice */
+  void **states, **params;  /* by state (of the synapses), by param: arrays of reals */
+  struct rt_segment *segments;
+  uint32_t *row;            /* by source: its first segment; one more at the end */
+  uint64_t *last;           /* by source: the step of its last presynaptic event here, 0: none */
+  void **cells;             /* by state (of presynaptic cells): by source, as of that step */
+  uint64_t swept;           /* all rows have caught up to here */
+  uint32_t *spikes, *n_spiked, *n_swept; /* by target: ring of times; how many there were; … when last swept */
+  void **before;            /* by seen: by target, the ring's values */
+  char **history;           /* by seen: rows of the slice's reals, by step, just before its spikes; */
+  char **later;             /* if the synapses are stepped: behind them */
+  int64_t *sums;            /* what is under way: rows of the slice's units, by step */
+  uint8_t *dirty;           /* by row of these */
+  struct rt_pre { uint64_t step; uint32_t source; } *queue; /* presynaptic events still on their way */
+  size_t queue_cap;
+  uint32_t n_queue;
+  bool full;                /* some ring of spikes is about to be */
+  struct rt_lanes *lanes;   /* scratch */
+};
+
+struct rt_plastic {
+  struct rt_proj *proj;
+  const struct nsl_class *class;
+  const struct nsl_population *def;
+  double *u;
+  uint64_t key;
+  uint32_t axonal, least, most; /* steps; of the dendritic part */
+  uint32_t *after, most_after;  /* by send */
+  struct rt_learn learn[NSL_LEARNS];
+  uint32_t ring, history, sums; /* lengths of the rings: powers of two */
+  bool frozen;                  /* weights keep their values */
+  struct rt_plastic_shard *shards; /* by shard; those of others are empty */
+};
+
+bool rt_is_plastic(const struct nsl_projection *def);
+int rt_plastic_prepare(struct rt_sim *s);  /* after the projections: classes, kernels, the size of what is sent */
+int rt_plastic_build(struct rt_sim *s);    /* rows: after the units */
+int rt_plastic_begin(struct rt_sim *s);    /* rings: after the initial values */
+uint32_t rt_plastic_interval(const struct rt_sim *s, uint32_t interval); /* that they allow */
+void rt_plastic_drop(struct rt_sim *s);
+/* In a shard's step: what arrives, before the step kernels; who has spiked, behind them. */
+void rt_plastic_arrive(struct rt_shard *h, uint64_t step);
+void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin);
+/* The spikes of an interval, which ends at `end`. */
+int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
+int rt_plastic_sweep(struct rt_shard *h, uint64_t step); /* all rows catch up to here */
+bool rt_plastic_reaches(const struct rt_sim *s, uint32_t port);
+uint64_t rt_plastic_sum(const struct rt_sim *s); /* part of the state hash */
+/* The current weights of one source's synapses, asked for in the order (target, ordinal). All zero but p: begins. */
+struct rt_weight_walk {
+  const struct rt_plastic *p;
+  struct rt_mem mem;
+  uint64_t **next; /* by shard, by segment of the row: synapses passed */
+  uint32_t *rooms; /* by shard */
+  uint32_t row;
+};
+int rt_weight_row(struct rt_sim *s, struct rt_weight_walk *w, uint32_t source);
+double rt_weight_next(struct rt_sim *s, struct rt_weight_walk *w, uint32_t target, uint32_t delay);
+
+#endif

@@ -1,0 +1,30 @@
+/* Arrays of synapses that a kernel of synapses with memory works on (plastic.h): scratch of one thread. */
+#ifndef NSL_RUNTIME_PLASTIC_LANES_H
+#define NSL_RUNTIME_PLASTIC_LANES_H
+
+#include "runtime/plastic.h"
+
+struct rt_lanes { /* all zero: empty */
+  uint64_t room;
+  void **states, **params;      /* by state, by param: reals */
+  void *elapsed, *since, **out; /* reals; by send */
+  void **slots;                 /* of the kernel that runs next */
+  uint32_t *lane, *first, *left; /* synapses for which there is something to do: which, from which spike on, how many */
+  struct rt_mem mem;
+};
+
+int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, uint64_t n);
+/* The pointers that a code's bindings mean: scratch, to be changed by who wants others. */
+void rt_lanes_slots(const struct rt_plastic *p, struct rt_lanes *l, const struct nsl_code *code);
+void rt_lanes_run(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n, uint64_t step);
+void rt_lanes_drop(struct rt_lanes *l);
+
+static inline double rt_real(const struct rt_sim *s, const void *array, uint64_t i) {
+  return s->program->f32 ? (double)((const float *)array)[i] : ((const double *)array)[i];
+}
+static inline void rt_real_set(const struct rt_sim *s, void *array, uint64_t i, double v) {
+  if (s->program->f32) ((float *)array)[i] = (float)v;
+  else ((double *)array)[i] = v;
+}
+
+#endif

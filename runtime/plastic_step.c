@@ -1,0 +1,408 @@
+/* Synapses with memory in the run: postsynaptic spikes that rows have not seen yet, presynaptic spikes, what arrives; sweeps.
+ * See plastic.h for what is handled when. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/plastic.h"
+#include "runtime/plastic_lanes.h"
+
+#define REAL double
+#define NAME(f) f##_f64
+#include "runtime/plastic_loops.h"
+#define REAL float
+#define NAME(f) f##_f32
+#include "runtime/plastic_loops.h"
+/* One of the two, by the program's precision. */
+#define LOOP(f, q, ...) ((q)->shard->sim->program->f32 ? f##_f32(__VA_ARGS__) : f##_f64(__VA_ARGS__))
+
+/* ---- scratch */
+
+static void *array(struct rt_lanes *l, const struct rt_sim *s, uint64_t n, int *e) {
+  void *a = *e ? NULL : rt_alloc(&l->mem, n, s->real_size);
+  if (!a) *e = NSL_EMEMORY;
+  return a;
+}
+
+int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, uint64_t n) {
+  uint64_t room = (n + 2 * NSL_LANES) / NSL_LANES * NSL_LANES;
+  const struct nsl_class *c = p->class;
+  uint32_t most = c->init.n_bindings, n_sends = p->proj->def->n_afters;
+  int e = 0;
+  if (room <= l->room) return 0;
+  room += room / 2 / NSL_LANES * NSL_LANES;
+  rt_mem_free(&l->mem);
+  *l = (struct rt_lanes){.room = room};
+  for (int i = 0; i < NSL_LEARNS; i++) most = p->learn[i].code->n_bindings > most ? p->learn[i].code->n_bindings : most;
+  l->slots = rt_alloc(&l->mem, most + 1, sizeof *l->slots);
+  l->states = rt_alloc(&l->mem, c->n_states + 1, sizeof *l->states);
+  l->params = rt_alloc(&l->mem, c->n_params + 1, sizeof *l->params);
+  l->out = rt_alloc(&l->mem, n_sends + 1, sizeof *l->out);
+  l->lane = rt_alloc(&l->mem, 3 * room, sizeof *l->lane);
+  if (!l->slots || !l->states || !l->params || !l->out || !l->lane) return NSL_EMEMORY;
+  l->first = l->lane + room;
+  l->left = l->first + room;
+  l->elapsed = array(l, s, room, &e);
+  l->since = array(l, s, room, &e);
+  for (uint32_t i = 0; i < c->n_states; i++) l->states[i] = array(l, s, room, &e);
+  for (uint32_t i = 0; i < c->n_params; i++) l->params[i] = array(l, s, room, &e);
+  for (uint32_t i = 0; i < n_sends; i++) l->out[i] = array(l, s, room, &e);
+  return e;
+}
+
+void rt_lanes_slots(const struct rt_plastic *p, struct rt_lanes *l, const struct nsl_code *code) {
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint32_t kind = code->bindings[i].kind, at = code->bindings[i].index;
+    l->slots[i] = kind == NSL_SLOT_STATE                             ? l->states[at]
+                  : kind == NSL_SLOT_PARAM                           ? l->params[at]
+                  : kind == NSL_SLOT_INPUT && at == p->class->since  ? l->since
+                  : kind == NSL_SLOT_INPUT                           ? l->elapsed
+                  : kind == NSL_SLOT_OUT                             ? l->out[at]
+                                                                     : NULL;
+  }
+}
+
+void rt_lanes_run(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n,
+                  uint64_t step) {
+  struct nsl_env env = {.slots = l->slots, .u = p->u, .key = p->key, .step = step, .t = (double)step * s->dt, .dt = s->dt,
+                        .count = (int64_t)((n + RT_LEARN_LANES - 1) / RT_LEARN_LANES * RT_LEARN_LANES)};
+  learn->kernel(&env);
+}
+
+void rt_lanes_drop(struct rt_lanes *l) {
+  rt_mem_free(&l->mem);
+  *l = (struct rt_lanes){0};
+}
+
+/* ---- the presynaptic cell's states, the same for all synapses of the row */
+
+static void cells_fill(const struct rt_plastic_shard *q, const struct nsl_code *code, void *const *values, uint64_t at, uint32_t n) {
+  const struct rt_sim *s = q->shard->sim;
+  struct rt_lanes *l = q->lanes;
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint32_t k = code->bindings[i].index;
+    if (code->bindings[i].kind != NSL_SLOT_STATE || q->of->class->states[k].per != NSL_PER_PRE) continue;
+    double v = rt_real(s, values[k], at);
+    if (s->program->f32) fill_f32(l->states[k], (float)v, n);
+    else fill_f64(l->states[k], v, n);
+  }
+}
+
+/* ---- postsynaptic spikes */
+
+/* The synapses of a segment that spikes of (from, to] have reached, and the first of these. */
+static uint32_t pending_find(const struct rt_plastic_shard *q, const struct rt_segment *g, int64_t from, int64_t to) {
+  struct rt_lanes *l = q->lanes;
+  uint32_t ring = q->of->ring, n = 0;
+  if (to <= from) return 0;
+  for (uint32_t i = 0; i < g->n; i++) {
+    uint32_t t = q->target[g->at + i], k = q->n_spiked[t], end;
+    const uint32_t *spikes = q->spikes + (uint64_t)t * ring;
+    if (!k || (int64_t)spikes[(k - 1) & (ring - 1)] <= from) continue;
+    while (k && (int64_t)spikes[(k - 1) & (ring - 1)] > to) k--;
+    for (end = k; k && end - k < ring && (int64_t)spikes[(k - 1) & (ring - 1)] > from;) k--;
+    if (k == end) continue;
+    l->lane[n] = i;
+    l->first[n] = k;
+    l->left[n++] = end - k;
+  }
+  return n;
+}
+
+/* Pointers of the scratch, with what the synapses and their cells hold. */
+static void post_load(const struct rt_plastic_shard *q, const struct rt_segment *g, const struct nsl_code *code, uint32_t n) {
+  struct rt_lanes *l = q->lanes;
+  const struct nsl_projection *def = q->of->proj->def;
+  size_t at = g->at * q->shard->sim->real_size;
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint32_t k = code->bindings[i].index;
+    if (code->bindings[i].kind == NSL_SLOT_PARAM) LOOP(gather, q, l->params[k], (void *)((char *)q->params[k] + at), l->lane, n);
+    if (code->bindings[i].kind != NSL_SLOT_STATE) continue;
+    if (q->states[k]) LOOP(gather, q, l->states[k], (void *)((char *)q->states[k] + at), l->lane, n);
+    for (uint32_t j = 0; j < def->n_seen; j++)
+      if (def->seen[j].inner == k) LOOP(seen, q, l->states[k], q->before[j], q->target + g->at, l, n, q->of->ring);
+  }
+}
+
+static void post_store(const struct rt_plastic_shard *q, const struct rt_segment *g, const struct nsl_code *code, uint32_t n) {
+  struct rt_lanes *l = q->lanes;
+  size_t at = g->at * q->shard->sim->real_size;
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint32_t k = code->bindings[i].index;
+    if (code->bindings[i].kind == NSL_SLOT_STATE && q->states[k])
+      LOOP(scatter, q, (void *)((char *)q->states[k] + at), l->states[k], l->lane, n);
+  }
+}
+
+static uint32_t pending_next(struct rt_lanes *l, uint32_t n) {
+  uint32_t m = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    if (l->left[i] < 2) continue;
+    l->lane[m] = l->lane[i];
+    l->first[m] = l->first[i] + 1;
+    l->left[m++] = l->left[i] - 1;
+  }
+  return m;
+}
+
+static void segment_catch_up(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step) {
+  struct rt_sim *s = q->shard->sim;
+  const struct rt_learn *learn = &q->of->learn[NSL_LEARN_POST];
+  uint64_t last = q->last[row], done = last > q->swept ? last : q->swept;
+  uint32_t n = pending_find(q, g, (int64_t)done - g->dendritic, (int64_t)step - g->dendritic);
+  if (!n) return;
+  rt_lanes_slots(q->of, q->lanes, learn->code);
+  cells_fill(q, learn->code, q->cells, row, n);
+  for (; n; n = pending_next(q->lanes, n)) {
+    if (learn->since || learn->elapsed) LOOP(times, q, q, g, q->lanes, n, last, s->dt);
+    post_load(q, g, learn->code, n);
+    rt_lanes_run(s, q->of, q->lanes, learn, n, step);
+    post_store(q, g, learn->code, n);
+  }
+}
+
+static int row_catch_up(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
+  for (uint32_t g = q->row[row]; g < q->row[row + 1]; g++) {
+    int e = rt_lanes_room(q->shard->sim, q->of, q->lanes, q->segments[g].n);
+    if (e) return e;
+    if (q->of->learn[NSL_LEARN_POST].kernel) segment_catch_up(q, &q->segments[g], row, step);
+  }
+  return 0;
+}
+
+static int sweep(struct rt_plastic_shard *q, uint64_t step) {
+  int e = 0;
+  for (uint32_t row = 0; !e && row < q->of->proj->sn; row++) e = row_catch_up(q, row, step);
+  memcpy(q->n_swept, q->n_spiked, q->slice->count * sizeof *q->n_swept);
+  q->swept = step;
+  q->full = false;
+  return e;
+}
+
+int rt_plastic_sweep(struct rt_shard *h, uint64_t step) {
+  struct rt_sim *s = h->sim;
+  int e = 0;
+  for (uint32_t i = 0; !e && i < s->n_plastic; i++)
+    if (s->plastics[i].shards[h->index].slice) e = sweep(&s->plastics[i].shards[h->index], step);
+  return e;
+}
+
+/* ---- presynaptic spikes */
+
+/* What the segment's own arrays are to the kernel, and what it sees of the target's cells at a step. */
+static void whole_slots(const struct rt_plastic_shard *q, const struct rt_segment *g, const struct nsl_code *code, char *const *history,
+                        uint64_t step) {
+  struct rt_lanes *l = q->lanes;
+  const struct rt_sim *s = q->shard->sim;
+  const struct nsl_projection *def = q->of->proj->def;
+  size_t at = g->at * s->real_size, row = q->slice->count * s->real_size;
+  uint64_t seen = step > g->dendritic ? step - g->dendritic : 0;
+  rt_lanes_slots(q->of, l, code);
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint32_t k = code->bindings[i].index;
+    if (code->bindings[i].kind == NSL_SLOT_PARAM) l->slots[i] = (char *)q->params[k] + at;
+    if (code->bindings[i].kind != NSL_SLOT_STATE) continue;
+    if (q->states[k]) l->slots[i] = (char *)q->states[k] + at;
+    for (uint32_t j = 0; j < def->n_seen; j++)
+      if (def->seen[j].inner == k)
+        LOOP(gather, q, l->states[k], (void *)(history[j] + (seen & (q->of->history - 1)) * row), q->target + g->at, g->n);
+  }
+}
+
+static int segment_send(const struct rt_plastic_shard *q, const struct rt_segment *g, uint64_t step) {
+  const struct rt_plastic *p = q->of;
+  const struct rt_port *port = &q->shard->sim->ports[p->proj->port];
+  bool good = true;
+  for (uint32_t k = 0; k < p->proj->def->n_afters; k++) {
+    uint32_t at = (uint32_t)(step + g->dendritic + p->after[k]) & (p->sums - 1);
+    q->dirty[at] = 1;
+    int64_t *sums = q->sums + (uint64_t)at * q->slice->count;
+    good &= LOOP(send, q, sums, q->target + g->at, q->lanes->out[k], g->n, 1 / port->unit, p->proj->largest);
+  }
+  if (good) return 0;
+  return rt_fail_at(NSL_ENUMBER, p->proj->def->place, "%s: at t = %.12g ms a synapse sends what is no number, or more than %g %s, a million "
+                    "times what the first spikes send: its weight has no bounds, or its equations run away", p->proj->def->path,
+                    (double)step * q->shard->sim->dt, p->proj->largest, "in the port's unit");
+}
+
+/* cells of one row at this event: advanced, then what the spike does to them; the scratch has room. */
+static void cell_advance(struct rt_plastic_shard *q, uint32_t row, uint64_t step, int which) {
+  struct rt_sim *s = q->shard->sim;
+  const struct rt_learn *learn = &q->of->learn[which];
+  if (!learn->kernel) return;
+  rt_lanes_slots(q->of, q->lanes, learn->code);
+  if (which == NSL_LEARN_ADVANCE) cells_fill(q, learn->code, q->cells, row, RT_LEARN_LANES);
+  double since = (double)(step - q->last[row]) * s->dt;
+  if (s->program->f32) fill_f32(q->lanes->since, (float)since, RT_LEARN_LANES);
+  else fill_f64(q->lanes->since, since, RT_LEARN_LANES);
+  rt_lanes_run(s, q->of, q->lanes, learn, 1, step);
+  for (uint32_t i = 0; i < learn->code->n_bindings; i++) {
+    uint32_t k = learn->code->bindings[i].index;
+    if (learn->code->bindings[i].kind == NSL_SLOT_STATE && q->cells[k])
+      rt_real_set(s, q->cells[k], row, rt_real(s, q->lanes->states[k], 0));
+  }
+}
+
+static void elapsed_fill(const struct rt_plastic_shard *q, double time, uint32_t n) {
+  if (q->shard->sim->program->f32) fill_f32(q->lanes->elapsed, (float)time, n);
+  else fill_f64(q->lanes->elapsed, time, n);
+}
+
+static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
+  struct rt_sim *s = q->shard->sim;
+  const struct rt_learn *learn = &q->of->learn[NSL_LEARN_PRE];
+  if (q->row[row] == q->row[row + 1]) return 0;
+  int e = row_catch_up(q, row, step);
+  if (e) return e;
+  cell_advance(q, row, step, NSL_LEARN_ADVANCE);
+  for (uint32_t i = q->row[row]; !e && learn->kernel && i < q->row[row + 1]; i++) {
+    const struct rt_segment *g = &q->segments[i];
+    whole_slots(q, g, learn->code, q->history, step);
+    cells_fill(q, learn->code, q->cells, row, g->n);
+    if (learn->elapsed && q->of->learn[NSL_LEARN_POST].kernel) LOOP(elapsed, q, q, g, q->lanes->elapsed, q->last[row], step, s->dt);
+    else if (learn->elapsed) elapsed_fill(q, (double)(step - q->last[row]) * s->dt, g->n);
+    rt_lanes_run(s, q->of, q->lanes, learn, g->n, step);
+    e = segment_send(q, g, step);
+  }
+  if (q->of->learn[NSL_LEARN_CELL].kernel) {
+    cells_fill(q, q->of->learn[NSL_LEARN_CELL].code, q->cells, row, RT_LEARN_LANES);
+    cell_advance(q, row, step, NSL_LEARN_CELL);
+  }
+  q->last[row] = step;
+  return e;
+}
+
+/* ---- what is stepped */
+
+/* From step - 1 to step: all synapses, with what they saw at step - 1. */
+static int step_all(struct rt_plastic_shard *q, uint64_t step) {
+  struct rt_sim *s = q->shard->sim;
+  const struct rt_learn *learn = &q->of->learn[NSL_LEARN_STEP];
+  const struct rt_learn *advance = &q->of->learn[NSL_LEARN_ADVANCE];
+  int e = 0;
+  for (uint32_t row = 0; !e && row < q->of->proj->sn; row++) {
+    for (uint32_t i = q->row[row]; !e && i < q->row[row + 1]; i++) {
+      const struct rt_segment *g = &q->segments[i];
+      e = rt_lanes_room(s, q->of, q->lanes, g->n);
+      if (e || !learn->kernel) continue;
+      void *const *cells = q->cells;
+      uint64_t at = row;
+      if (advance->kernel) { /* as it was then; what is kept stays as of the last spike */
+        rt_lanes_slots(q->of, q->lanes, advance->code);
+        cells_fill(q, advance->code, q->cells, row, RT_LEARN_LANES);
+        double since = (double)(step - 1 - q->last[row]) * s->dt;
+        if (s->program->f32) fill_f32(q->lanes->since, (float)since, RT_LEARN_LANES);
+        else fill_f64(q->lanes->since, since, RT_LEARN_LANES);
+        rt_lanes_run(s, q->of, q->lanes, advance, 1, step);
+        cells = q->lanes->states;
+        at = 0;
+      }
+      whole_slots(q, g, learn->code, q->later, step - 1);
+      cells_fill(q, learn->code, cells, at, g->n);
+      rt_lanes_run(s, q->of, q->lanes, learn, g->n, step);
+    }
+    if (!e) e = row_catch_up(q, row, step);
+  }
+  memcpy(q->n_swept, q->n_spiked, q->slice->count * sizeof *q->n_swept);
+  q->swept = step;
+  return e;
+}
+
+/* ---- an interval */
+
+static int queue_put(struct rt_plastic_shard *q, const uint32_t *ids, uint64_t n, uint64_t step) {
+  const struct rt_proj *p = q->of->proj;
+  int e = rt_grow(&q->queue, &q->queue_cap, q->n_queue + n, sizeof *q->queue);
+  for (uint64_t i = 0; !e && i < n; i++)
+    if (ids[i] >= p->s0 && ids[i] - p->s0 < p->sn) q->queue[q->n_queue++] = (struct rt_pre){step + q->of->axonal, ids[i] - p->s0};
+  return e;
+}
+
+static int queue_fill(struct rt_plastic_shard *q, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
+  const struct rt_sim *s = q->shard->sim;
+  int e = 0;
+  for (uint32_t k = 0; k < s->n_shards; k++) {
+    const struct rt_shard *other = &s->shards[k];
+    const struct rt_spikes *in = &other->spikes[parity];
+    const uint64_t *ends = in->ends + (size_t)in_batch * other->n_slices;
+    uint64_t begin = in_batch && other->n_slices ? ends[-1] : 0;
+    for (uint32_t j = 0; !e && j < n_steps; j++)
+      for (uint32_t i = 0; !e && i < other->n_slices; i++) {
+        uint64_t end = ends[(size_t)j * other->n_slices + i];
+        if (other->slices[i].pop == q->of->proj->source && end > begin) e = queue_put(q, in->ids + begin, end - begin, from + j);
+        begin = end;
+      }
+  }
+  return e;
+}
+
+static int interval(struct rt_plastic_shard *q, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
+  uint64_t end = from + n_steps - 1;
+  uint32_t kept = 0;
+  int e = queue_fill(q, from, in_batch, n_steps, parity);
+  if (!e && q->of->class->stepped) e = step_all(q, end);
+  for (uint32_t i = 0; !e && i < q->n_queue; i++) {
+    if (q->queue[i].step > end) q->queue[kept++] = q->queue[i];
+    else e = pre(q, q->queue[i].source, q->queue[i].step);
+  }
+  q->n_queue = kept;
+  return !e && q->full ? sweep(q, end) : e;
+}
+
+int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
+  struct rt_sim *s = h->sim;
+  int e = 0;
+  for (uint32_t i = 0; !e && n_steps && i < s->n_plastic; i++)
+    if (s->plastics[i].shards[h->index].slice) e = interval(&s->plastics[i].shards[h->index], from, in_batch, n_steps, parity);
+  return e;
+}
+
+/* ---- a step of the shard */
+
+void rt_plastic_arrive(struct rt_shard *h, uint64_t step) {
+  struct rt_sim *s = h->sim;
+  for (uint32_t i = 0; i < s->n_plastic; i++) {
+    struct rt_plastic_shard *q = &s->plastics[i].shards[h->index];
+    uint32_t at = (uint32_t)step & (s->plastics[i].sums - 1);
+    if (!q->slice || !q->dirty[at]) continue;
+    int64_t *sums = q->sums + (uint64_t)at * q->slice->count;
+    int64_t *acc = rt_acc(h, q->slice, s->plastics[i].proj->def->port).wide;
+    for (uint32_t t = 0; t < q->slice->count; t++) acc[t] += sums[t];
+    memset(sums, 0, q->slice->count * sizeof *sums);
+    q->dirty[at] = 0;
+  }
+}
+
+static void spike_keep(struct rt_plastic_shard *q, uint32_t t, uint64_t step) {
+  const struct rt_plastic *p = q->of;
+  struct rt_sim *s = q->shard->sim;
+  const struct nsl_projection *def = p->proj->def;
+  uint32_t at = q->n_spiked[t]++ & (p->ring - 1);
+  uint64_t slot = (uint64_t)t * p->ring + at, row = (step & (p->history - 1)) * q->slice->count;
+  q->spikes[slot] = (uint32_t)step;
+  for (uint32_t i = 0; i < def->n_seen; i++) {
+    double v = rt_real(s, p->proj->target->states[def->seen[i].before], q->slice->first + t);
+    rt_real_set(s, q->before[i], slot, v);
+    rt_real_set(s, q->history[i], row + t, v);
+  }
+  /* room for what may come in two intervals, and for what no sweep can finish: spikes within the longest delay */
+  if (q->n_spiked[t] - q->n_swept[t] + p->most + 2 * s->interval + 2 >= p->ring) q->full = true;
+}
+
+void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin) {
+  struct rt_sim *s = h->sim;
+  for (uint32_t i = 0; i < s->n_plastic; i++) {
+    struct rt_plastic_shard *q = &s->plastics[i].shards[h->index];
+    const struct nsl_projection *def = s->plastics[i].proj->def;
+    if (!q->slice) continue;
+    size_t bytes = q->slice->count * s->real_size;
+    for (uint32_t k = 0; k < def->n_seen; k++) {
+      const char *state = s->plastics[i].proj->target->states[def->seen[k].outer];
+      size_t to = (step & (s->plastics[i].history - 1)) * bytes, from = (size_t)q->slice->first * s->real_size;
+      memcpy(q->history[k] + to, state + from, bytes);
+      if (q->later[k]) memcpy(q->later[k] + to, state + from, bytes);
+    }
+    uint32_t nth = (uint32_t)(q->slice - h->slices);
+    for (uint64_t at = nth ? ends[nth - 1] : begin; at < ends[nth]; at++) spike_keep(q, ids[at] - q->slice->first, step);
+  }
+}
