@@ -61,11 +61,15 @@ static LLVMValueRef intrinsic(Emit *e, const char *name, LLVMValueRef *args, uns
                         n, "");
 }
 
+LLVMValueRef emit_math(Emit *e, const char *function, LLVMValueRef *args, unsigned n) {
+  LLVMTypeRef type;
+  LLVMValueRef f = cg_math_function(e->u, function, &type);
+  return LLVMBuildCall2(e->u->builder, type, f, args, n, "");
+}
+
 static LLVMValueRef math_call(Emit *e, const char *name, LLVMValueRef *args, unsigned n) {
   const char *form = e->lanes == 1 ? (e->f32 ? "f32" : "f64") : e->f32 ? "f32v" : "f64v";
-  LLVMTypeRef type;
-  LLVMValueRef f = cg_math_function(e->u, arena_printf(e->u->arena, "%s_%s", name, form), &type);
-  return LLVMBuildCall2(e->u->builder, type, f, args, n, "");
+  return emit_math(e, arena_printf(e->u->arena, "%s_%s", name, form), args, n);
 }
 
 /* Numbers of the elements of lanes [from, from + 8). */
@@ -331,6 +335,11 @@ static LLVMValueRef one_lane(Emit *e, LLVMValueRef v) {
 void emit_instruction(Emit *e, IrVal i) {
   const IrIns *ins = &e->k->ins.at[i];
   LLVMValueRef arg[4] = {0};
+  if (e->value[i]) return; /* with another */
+  if (e->beside && e->beside[i]) {
+    emit_together(e, e->beside[i]);
+    return;
+  }
   bool alike = e->alike && (e->alike[i] || (ins->op == IR_STORE && e->k->slots.at[ins->slot].alike));
   for (unsigned j = 0; j < ir_ops[ins->op].arity; j++) {
     IrVal a = ins->arg[j];

@@ -10,6 +10,8 @@ typedef struct {
   LLVMValueRef word, next; /* word: a phi */
 } EmitAhead;
 
+enum { BESIDE = 4 };
+
 typedef struct {
   CgUnit *u;
   const IrKernel *k;
@@ -32,6 +34,8 @@ typedef struct {
   LLVMValueRef *value;  /* by instruction */
   const bool *alike;    /* by instruction: one value for all lanes, and `value` is that; NULL: no value is */
   LLVMValueRef *spread; /* by instruction that is alike: in all lanes, or NULL */
+  const IrVal **beside; /* by instruction that is alike: exponentials that are computed with it, BESIDE of them, itself among
+                         * them, IR_NONE behind the last; or NULL */
   const double **known; /* by instruction: what it is in every element (conditions: 0 or 1), or NULL */
   struct {              /* the loop that is being built */
     LLVMBasicBlockRef before, body, behind;
@@ -50,6 +54,11 @@ typedef struct {
 } Emit;
 
 void emit_instruction(Emit *e, IrVal i);
+LLVMValueRef emit_math(Emit *e, const char *function, LLVMValueRef *args, unsigned n); /* of math/, its form included */
+
+/* beside.c */
+const IrVal **emit_beside(const Emit *e);
+void emit_together(Emit *e, const IrVal *members);
 
 /* kernel.c */
 LLVMValueRef emit_bytes(Emit *e, LLVMValueRef base, LLVMValueRef bytes); /* base + bytes */

@@ -367,6 +367,7 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   e.lane = f32 ? u->f32 : u->f64;
   emit_width(&e, emit_all_lanes(&e));
   if (e.over_time) e.alike = ir_alike_values(k, u->arena);
+  if (e.alike && u->target->fma) e.beside = emit_beside(&e);
   e.spread = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);
   e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.shared = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);

@@ -317,7 +317,8 @@ typedef struct {
  * those of its class, the sums of its terms, and what a derivative adds. From a march autodiff/ makes
  *   gradient   forward mode: the states' derivatives by each parameter go along; each term's sum gets its gradient
  *   direction  the states' derivative along one direction for each element: PARAM n_free + k is its component k; a term's is
- *              state n_states + sum. The 8 elements of a vector are directions of one start, so all but these are alike in it: for few starts
+ *              state n_states + sum. The 8 elements of a vector are directions of one start, so all but these are alike in it: for few starts. Exponentials that a
+ *              step makes for the next are states behind all these
  *   curvature  the gradient form, and each term's sum of products of its root's derivatives: J'J, rows of the upper triangle
  *   record, back   reverse mode: `record` is `march` that writes its tape, `back` runs from the last step to the first
  *   tangent    as direction, but each element has a place and a direction of its own

@@ -1,6 +1,7 @@
 /* exp and its kin. Method: x = k ln2 + r with |r| <= ln2/2 (k by adding 1.5 * 2^52, k ln2 in two parts by
  * fma), a polynomial in r (minimax, so no table and no division), then 2^k by adding k to the exponent
- * bits. Everything is selects. */
+ * bits. The polynomials in double are sums of even and of odd powers, two chains beside each other: a fit of one neuron
+ * waits for them. Everything is selects; what is of one element alone also branches. */
 
 /* k, in the low bits of the result too, and x - k (upper part of ln2), exact, for |x| below about 2^20. */
 CORE R C(exp_reduce)(R x, R *k, R *r)
@@ -24,19 +25,29 @@ CORE R C(exp)(R x)
   R k, r, t = C(exp_reduce)(x, &k, &r), p;
   r = FMA(k, LN2_REST, r);
 #if FORM_WIDE
-  p = FMA(r, K(0x1.ad7ee186f7786p-26, 0), K(0x1.28ae33932eda5p-22, 0));
-  p = FMA(p, r, K(0x1.71df26e5b0c9ep-19, 0));
-  p = FMA(p, r, K(0x1.a0199945355b2p-16, 0));
-  p = FMA(p, r, K(0x1.a01a012918b5cp-13, 0));
-  p = FMA(p, r, K(0x1.6c16c1846f7d9p-10, 0));
+  R s = r * r, q = FMA(s, K(0x1.ad7ee186f7786p-26, 0), K(0x1.71df26e5b0c9ep-19, 0));
+  p = FMA(s, K(0x1.28ae33932eda5p-22, 0), K(0x1.a0199945355b2p-16, 0));
+  q = FMA(q, s, K(0x1.a01a012918b5cp-13, 0));
+  p = FMA(p, s, K(0x1.6c16c1846f7d9p-10, 0));
+  q = FMA(q, s, K(0x1.1111111128120p-7, 0));
+  p = FMA(p, s, K(0x1.5555555550755p-5, 0));
+  q = FMA(q, s, K(0x1.55555555554f8p-3, 0));
+  p = FMA(p, s, K(0x1.000000000000ap-1, 0));
+  p = FMA(q, r, p);
 #else
   p = K(0, 0x1.6a2244p-10);
+  p = FMA(p, r, K(0, 0x1.123b02p-7));
+  p = FMA(p, r, K(0, 0x1.5558f8p-5));
+  p = FMA(p, r, K(0, 0x1.555490p-3));
+  p = FMA(p, r, K(0, 0x1.fffffcp-2));
 #endif
-  p = FMA(p, r, K(0x1.1111111128120p-7, 0x1.123b02p-7));
-  p = FMA(p, r, K(0x1.5555555550755p-5, 0x1.5558f8p-5));
-  p = FMA(p, r, K(0x1.55555555554f8p-3, 0x1.555490p-3));
-  p = FMA(p, r, K(0x1.000000000000ap-1, 0x1.fffffcp-2));
   p = FMA(p, r, K(1, 1));
+#if FORM_ONE
+  if (__builtin_expect(ALL(ABS(x) <= K(512, 64)), 1)) { /* 2^k is ready before p is, and times it nothing is rounded */
+    R power = AS_R((AS_U(t) + BIAS) << MANT);
+    return FMA(p, power * r, power);
+  }
+#endif
   p = FMA(p, r, K(1, 1));
   R y = AS_R(AS_U(p) + (AS_U(t) << MANT));
   MASK ordinary = ABS(x - K(0x1.62e42fefa3c00p-1, 0x1.62e4p-1)) <= K(0x1.628b76e3a7b60p+9, 0x1.601e66p+6);
@@ -44,29 +55,40 @@ CORE R C(exp)(R x)
   return SEL(ordinary, y, AS_R((inf & ~SIGNS(AS_U(x))) | nan));
 }
 
+/* (exp(r) - 1 - r) / r^2, s = r^2: degree 9 (4), in even and odd powers as above. */
+CORE R C(expm1_rest)(R r, R s)
+{
+  R p;
+#if FORM_WIDE
+  R q = FMA(s, K(0x1.ae6bdebfc73e2p-26, 0), K(0x1.71de8880329b5p-19, 0));
+  p = FMA(s, K(0x1.28a296eb8c2dbp-22, 0), K(0x1.a019a6c062a1fp-16, 0));
+  q = FMA(q, s, K(0x1.a01a0174a3bd2p-13, 0));
+  p = FMA(p, s, K(0x1.6c16c17f12562p-10, 0));
+  q = FMA(q, s, K(0x1.1111111119178p-7, 0));
+  p = FMA(p, s, K(0x1.55555555521f3p-5, 0));
+  q = FMA(q, s, K(0x1.5555555555539p-3, 0));
+  p = FMA(p, s, K(0x1.0000000000005p-1, 0));
+  return FMA(q, r, p);
+#else
+  (void)s;
+  p = FMA(r, K(0, 0x1.6bebeep-10), K(0, 0x1.122884p-7));
+  p = FMA(p, r, K(0, 0x1.555676p-5));
+  p = FMA(p, r, K(0, 0x1.5554aep-3));
+  return FMA(p, r, K(0, 0x1.fffffep-2));
+#endif
+}
+
 /* (exp(x) - 1) 2^-shift, for the functions below: with z = exp(r) - 1 it is s z + (s - 2^-shift), s = 2^(k
  * - shift), one rounding; z is made from r = h + c in two parts, so that r's own rounding does not count.
  * Below -40 (-20) it is -2^-shift; above the overflow limit of the caller it is rubbish. The shift leaves
  * room above. */
-CORE R C(expm1_scaled)(R x, int shift)
+CORE R C(expm1_scaled)(R x, int shift, R *rest)
 {
-  R k, h, z;
+  R k, h;
   x = SEL(x < K(-40, -20), K(-40, -20), x);
-  R t = C(exp_reduce)(x, &k, &h), c = k * LN2_REST, r = h + c;
-#if FORM_WIDE
-  z = FMA(r, K(0x1.ae6bdebfc73e2p-26, 0), K(0x1.28a296eb8c2dbp-22, 0));
-  z = FMA(z, r, K(0x1.71de8880329b5p-19, 0));
-  z = FMA(z, r, K(0x1.a019a6c062a1fp-16, 0));
-  z = FMA(z, r, K(0x1.a01a0174a3bd2p-13, 0));
-  z = FMA(z, r, K(0x1.6c16c17f12562p-10, 0));
-#else
-  z = K(0, 0x1.6bebeep-10);
-#endif
-  z = FMA(z, r, K(0x1.1111111119178p-7, 0x1.122884p-7));
-  z = FMA(z, r, K(0x1.55555555521f3p-5, 0x1.555676p-5));
-  z = FMA(z, r, K(0x1.5555555555539p-3, 0x1.5554aep-3));
-  z = FMA(z, r, K(0x1.0000000000005p-1, 0x1.fffffep-2));
-  z = h + FMA(r * r, z, c);
+  R t = C(exp_reduce)(x, &k, &h), c = k * LN2_REST, r = h + c, u = r * r;
+  *rest = C(expm1_rest)(r, u);
+  R z = h + FMA(u, *rest, c);
   R s = AS_R((AS_U(t) + KU(BIAS - shift, BIAS - shift)) << MANT);
   R one = AS_R(KU(BIAS - shift, BIAS - shift) << MANT);
   return FMA(s, z, s - one);
@@ -80,19 +102,23 @@ CORE R C(expm1_scaled)(R x, int shift)
 /* expm1: below 1.75 ulp. */
 CORE R C(expm1)(R x)
 {
-  R y = C(expm1_scaled)(x, 1);
+  R rest, y = C(expm1_scaled)(x, 1, &rest);
   y = y + y;
   y = SEL(ABS(x) < TINY, x, y);
   y = SEL(x > K(0x1.62e42fefa39efp+9, 0x1.62e42ep+6), NSLM_INF, y);
   return SEL(x != x, NSLM_NAN, y);
 }
 
-/* exprel: expm1 and a division, below 2 ulp; 0 where the result is below the smallest normal number;
- * finite up to x = 716 (93), where exp itself has overflowed. */
+/* exprel: near 0, where k is 0, the polynomial itself; else expm1 and a division; below 2 ulp; 0 where the result is
+ * below the smallest normal number; finite up to x = 716 (93), where exp itself has overflowed. */
 CORE R C(exprel)(R x)
 {
-  R y = C(expm1_scaled)(x, 16) / (x * K(0x1p-16, 0x1p-16));
-  y = SEL(ABS(x) < TINY, K(1, 1), y);
+  MASK near = ABS(x) < K(0.34375, 0.34375);
+#if !FORM_VECTOR
+  if (near) return FMA(x, C(expm1_rest)(x, x * x), 1);
+#endif
+  R rest, y = C(expm1_scaled)(x, 16, &rest) / (x * K(0x1p-16, 0x1p-16));
+  y = SEL(near, FMA(x, rest, K(1, 1)), y);
   y = SEL(x > K(0x1.662dae9df3737p+9, 0x1.750868p+6), NSLM_INF, y);
   y = SEL(x < K(-0x1p1022, -0x1p126), K(0, 0), y);
   return SEL(x != x, NSLM_NAN, y);
@@ -102,7 +128,7 @@ CORE R C(exprel)(R x)
  * number. */
 CORE R C(exprelr)(R x)
 {
-  R y = (x * K(0x1p-16, 0x1p-16)) / C(expm1_scaled)(x, 16);
+  R rest, y = (x * K(0x1p-16, 0x1p-16)) / C(expm1_scaled)(x, 16, &rest);
   y = SEL(ABS(x) < TINY, K(1, 1), y);
   y = SEL(x > K(0x1.657bfcf5db0cbp+9, 0x1.6f6d56p+6), K(0, 0), y);
   return SEL(x != x, NSLM_NAN, y);
@@ -111,7 +137,7 @@ CORE R C(exprelr)(R x)
 /* tanh|x| = -m / (2 + m) with m = expm1(-2|x|), which neither overflows nor cancels; below 2.75 ulp. */
 CORE R C(tanh)(R x)
 {
-  R a = ABS(x), m = C(expm1_scaled)(K(-2, -2) * a, 0);
+  R rest, a = ABS(x), m = C(expm1_scaled)(K(-2, -2) * a, 0, &rest);
   R y = -m / (K(2, 2) + m);
   y = SEL(a < TINY, a, y);
   y = AS_R(AS_U(y) | (AS_U(x) & SIGN_BIT));

@@ -1,6 +1,7 @@
-/* One form of number: sets up the names a body_*.h file is written in, for one of four forms. Included
+/* One form of number: sets up the names a body_*.h file is written in, for one of six forms. Included
  * several times, without a guard, with FORM defined to one of FORM_F64, FORM_F32 (scalars, any C
- * compiler), FORM_F64V, FORM_F32V (8 doubles, 16 floats, clang), FORM_F64W (16 doubles, draws).
+ * compiler), FORM_F64V, FORM_F32V (8 doubles, 16 floats, clang), FORM_F64W (16 doubles, draws), FORM_F64Q (4
+ * doubles, which belong to one element: exp alone).
  *
  *   R, U, E    the real type, the unsigned integer of the same shape, the element type
  *   MASK       what a comparison gives: int for scalars, a vector of 0 and -1 for vectors; combine with & and |,
@@ -8,7 +9,8 @@
  *   C(name)    the name of a function in this form (core_exp_f64v)
  *   K(a, b)    a constant: a in the double forms, b in the float forms, spread over all lanes
  *   SIGNS(u)   all ones where the top bit of u is set, else 0
- *   FMA SEL ABS AS_U AS_R ANY SQRT     the operations C lacks; SEL chooses, it never branches on vectors
+ *   FMA SEL ABS AS_U AS_R ANY ALL SQRT the operations C lacks; SEL chooses, it never branches on vectors
+ *   FORM_ONE   1: of one element, whose chain of operations is waited for: may branch to what gives the same bits sooner
  *
  * Nothing here or in a body may be contracted, reordered, or call libm: the bits must be the same in every
  * form.
@@ -19,6 +21,7 @@
 #define FORM_F64V 3
 #define FORM_F32V 4
 #define FORM_F64W 5
+#define FORM_F64Q 6
 #define CORE static inline __attribute__((always_inline, unused))
 #endif
 
@@ -35,6 +38,7 @@
 #undef SQRT
 #undef SEL
 #undef ANY
+#undef ALL
 #undef AS_U
 #undef AS_R
 #undef SIGNS
@@ -43,6 +47,7 @@
 #undef MAGIC
 #undef FORM_WIDE
 #undef FORM_VECTOR
+#undef FORM_ONE
 
 
 #if FORM == FORM_F64
@@ -80,6 +85,14 @@
 #define MASK nslm_i64w
 #define C(name) core_##name##_f64w
 #define RANDOM random_block_w
+#elif FORM == FORM_F64Q
+#define FORM_WIDE 1
+#define FORM_VECTOR 1
+#define R nslm_f64q
+#define E double
+#define U nslm_u64q
+#define MASK nslm_i64q
+#define C(name) core_##name##_f64q
 #elif FORM == FORM_F32V
 #define FORM_WIDE 0
 #define FORM_VECTOR 1
@@ -89,6 +102,8 @@
 #define MASK nslm_i32v
 #define C(name) core_##name##_f32v
 #endif
+
+#define FORM_ONE (!FORM_VECTOR || FORM == FORM_F64Q)
 
 #if FORM_WIDE
 #define K(a, b) ((R)(E)(a))
@@ -110,6 +125,7 @@
 #define SQRT(a) __builtin_elementwise_sqrt(a)
 #define SEL(m, a, b) ((m) ? (a) : (b))
 #define ANY(m) (__builtin_reduce_or(m) != 0)
+#define ALL(m) (__builtin_reduce_and(m) != 0)
 #define AS_U(x) ((U)(x))
 #define AS_R(u) ((R)(u))
 #define SIGNS(u) ((U)((MASK)(u) >> (FORM_WIDE ? 63 : 31)))
@@ -125,6 +141,7 @@
 #endif
 #define SEL(m, a, b) ((m) ? (a) : (b))
 #define ANY(m) (m)
+#define ALL(m) (m)
 #define AS_U(x) C(bits)(x)
 #define AS_R(u) C(real)(u)
 #define SIGNS(u) ((U)0 - ((u) >> (FORM_WIDE ? 63 : 31)))

@@ -15,6 +15,8 @@ typedef double nslm_f64v __attribute__((ext_vector_type(8)));
 typedef float nslm_f32v __attribute__((ext_vector_type(16)));
 typedef int64_t nslm_i64v __attribute__((ext_vector_type(8)));
 typedef uint64_t nslm_u64v __attribute__((ext_vector_type(8)));
+typedef double nslm_f64q __attribute__((ext_vector_type(4)));
+typedef int64_t nslm_i64q __attribute__((ext_vector_type(4)));
 typedef uint64_t nslm_u64q __attribute__((ext_vector_type(4)));
 typedef uint32_t nslm_u32q __attribute__((ext_vector_type(8)));
 typedef double nslm_f64w __attribute__((ext_vector_type(16))); /* inside the float draws */
@@ -36,6 +38,7 @@ typedef uint32_t nslm_u32v __attribute__((ext_vector_type(16)));
   NSLM_SIG_##arity(name, f64v, nslm_f64v) NSLM_SIG_##arity(name, f32v, nslm_f32v)
 #include "math/functions.def"
 #undef M
+nslm_f64q nslm_exp_f64q(nslm_f64q x); /* the exponentials of one element */
 #endif
 
 /* Keys. nslm_hash continues h (0 to begin) over n bytes: FNV-1a for each byte, a 64-bit finalizer at the

@@ -19,6 +19,10 @@
 #include "math/body_trig.h"
 #include "math/body_draw.h"
 #undef FORM
+#define FORM FORM_F64Q
+#include "math/form.h"
+#include "math/body_exp.h"
+#undef FORM
 #define FORM FORM_F32V
 #include "math/form.h"
 #include "math/body_exp.h"
@@ -47,6 +51,11 @@ void nslm_philox_u64v(uint64_t key, const nslm_u64v w[4], nslm_u64v *ret_a, nslm
   DEFINE_##arity(name, f64v, nslm_f64v) DEFINE_##arity(name, f32v, nslm_f32v)
 #include "math/functions.def"
 #undef M
+
+nslm_f64q nslm_exp_f64q(nslm_f64q x)
+{
+  return core_exp_f64q(x);
+}
 
 #define ARGS_0
 #define ARGS_1 , a

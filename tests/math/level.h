@@ -23,6 +23,8 @@ enum {
 /* out[i] = f(x[i], y[i]); n a multiple of 16 */
 void level_f64(int function, const double *x, const double *y, double *out, long n);
 void level_f32(int function, const float *x, const float *y, float *out, long n);
+/* exp(x[i]) in the form for one element, 4 at once; n a multiple of 4 */
+void level_exp_one(const double *x, double *out, long n);
 
 /* out[i] = the draw for element elem[i]; within: redrawn until in [lo[i], hi[i]] */
 typedef struct {
