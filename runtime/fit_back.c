@@ -3,16 +3,16 @@
  *
  * Forwards the march runs as for its value, and its states and rings are kept at the begin of every segment. Backwards, segment by
  * segment, `record` repeats the steps and writes the tape, and `back` runs over it once for each term, whose sum has the
- * adjoint 1. A segment is as long as its tape fits into 16 MB: most sweeps are one then, and no step is run twice (measured on
- * Hodgkin-Huxley cells: 1.8 instead of 2.8 times the march's time). It is longer where what is kept would be more than that:
- * memory grows with the square root of the number of steps. The bits do not depend on segments. */
+ * adjoint 1. A sweep whose tape fits into 16 MB is one segment, and no step is run twice. Else a segment's tape fits into 1 MB,
+ * which stays in a core's cache: the march runs twice, but nothing waits for memory. Segments are longer where what is kept would
+ * be more than their tape: memory grows with the square root of the number of steps. The bits do not depend on segments. */
 #include <math.h>
 #include <string.h>
 
 #include "runtime/error.h"
 #include "runtime/fit_walk.h"
 
-static const double TAPE_BYTES = 1 << 24;
+static const double WHOLE_BYTES = 1 << 24, TAPE_BYTES = 1 << 20;
 enum { LANES = RT_BLOCK };
 
 struct sizes { /* doubles */
@@ -34,7 +34,8 @@ static struct sizes sizes_of(const struct rt_way *way, uint64_t n_steps) {
                     .adjoints = (uint64_t)way->back->n_states * LANES};
   double row = fmax(1, way->back->n_tape) * LANES;
   z.kept = z.states + z.rings;
-  double length = fmax(TAPE_BYTES / (row * sizeof(double)), sqrt((double)n_steps * (double)z.kept / row));
+  double bytes = row * sizeof(double), most = (double)n_steps * bytes <= WHOLE_BYTES ? WHOLE_BYTES : TAPE_BYTES;
+  double length = fmax(most / bytes, sqrt((double)n_steps * (double)z.kept / row));
   z.segment = (uint64_t)fmax(1, fmin(length, (double)n_steps));
   z.segments = (n_steps + z.segment - 1) / z.segment;
   return z;
