@@ -404,7 +404,7 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
     end(e);
   } else {
     fprintf(e->out, "  %-24s %s: %s synapses, %.0f bytes each (%s), delays %s\n", str(e, p->proj->path),
-            rule_text(e, p), p->chance ? "by pairs," : isnan(n) ? "the file's" : arena_printf(e->s->arena, "about %s", grouped(e, n)), each, format,
+            rule_text(e, p), p->chance && isnan(n) ? "pair by pair, as many" : isnan(n) ? "the file's" : arena_printf(e->s->arena, "about %s", grouped(e, n)), each, format,
             p->delay_kernel ? "drawn, in buckets by step" : "one for all");
   }
 }

@@ -102,22 +102,29 @@ static double group_next(const struct edges_file *f, double last) {
   return f->n ? next : INFINITY;
 }
 
-/* Group by group; what a group has not is the type's. */
-static int number_read(struct edges_file *f, const char *name, double **ret) {
+/* What the types of edges say, for those of a group. */
+static int types_take(struct edges_file *f, double group, const char *name, double *to) {
   double *by_type = NULL;
-  *ret = rt_alloc(&f->s->build_mem, f->n + 1, sizeof **ret);
-  if (!*ret) return NSL_EMEMORY;
   bool typed = f->types && f->p->def->types.path;
   int e = typed ? rt_edge_types(f->s, f->p, name, f->types, f->n, &by_type) : 0;
+  if (e || !by_type) return e ? e : no_number(f, group, name);
+  for (uint64_t i = 0; i < f->n; i++)
+    if (group_of(f, i) == group) to[i] = by_type[i];
+  return 0;
+}
+
+/* Group by group; what a group has not is the type's. */
+static int number_read(struct edges_file *f, const char *name, double **ret) {
+  int e = 0;
+  *ret = rt_alloc(&f->s->build_mem, f->n + 1, sizeof **ret);
+  if (!*ret) return NSL_EMEMORY;
   for (double group = -1; !e && isfinite(group = group_next(f, group));) {
     char path[300];
     snprintf(path, sizeof path, "%.0f", group);
-    bool there = is_there(f, path);
+    bool own = is_there(f, path);
     snprintf(path, sizeof path, "%.0f/%.200s", group, name);
-    if (there && is_there(f, path)) e = group_take(f, group, name, *ret);
-    else if (!by_type) e = no_number(f, group, name);
-    for (uint64_t i = 0; !e && !(there && is_there(f, path)) && i < f->n; i++)
-      if (group_of(f, i) == group) (*ret)[i] = by_type[i];
+    own = own && is_there(f, path);
+    e = own ? group_take(f, group, name, *ret) : types_take(f, group, name, *ret);
   }
   return e;
 }

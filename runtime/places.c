@@ -2,12 +2,14 @@
 #include "runtime/places.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "math/math.h"
 #include "runtime/data.h"
 #include "runtime/error.h"
+#include "runtime/h5.h"
 
 enum { SPACING = 3, ORIGIN = 4 }; /* among the slots of nsl_place */
 
@@ -126,4 +128,35 @@ int rt_places_make(struct rt_sim *s) {
   for (uint32_t i = 0; !e && i < s->n_pops; i++)
     if (s->pops[i].def->where.has) e = pop_places(s, &s->pops[i]);
   return e;
+}
+
+/* ---- output */
+
+bool rt_places_any(const struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_pops; i++)
+    if (s->pops[i].places) return true;
+  return false;
+}
+
+static int pop_write(struct rt_h5 *h, const struct rt_pop *p) {
+  char name[640];
+  snprintf(name, sizeof name, "nodes/%.500s", p->def->path);
+  hid_t in = rt_h5_group(h, h->file, name), first = in < 0 ? -1 : rt_h5_group(h, in, "0");
+  hid_t types = in < 0 ? -1 : rt_h5_growing(h, in, "node_type_id", H5T_STD_U64LE, 0);
+  int e = first < 0 || types < 0 ? NSL_EIO : rt_h5_extend(h, types, p->size);
+  for (uint32_t a = 0; !e && a < 3; a++)
+    e = rt_h5_array(h, first, (const char *[]){"x", "y", "z"}[a], H5T_NATIVE_DOUBLE, p->size, p->places->at[a], "um");
+  if (types >= 0) H5Dclose(types);
+  if (first >= 0) H5Gclose(first);
+  if (in >= 0) H5Gclose(in);
+  return e;
+}
+
+int rt_places_write(const struct rt_sim *s, const char *path) {
+  struct rt_h5 h = {.file = -1};
+  int e = rt_h5_create(&h, path);
+  for (uint32_t i = 0; !e && i < s->n_pops; i++)
+    if (s->pops[i].places) e = pop_write(&h, &s->pops[i]);
+  int bad = rt_h5_close(&h);
+  return e ? e : bad;
 }

@@ -11,6 +11,7 @@
 
 #include "runtime/error.h"
 #include "runtime/gather.h"
+#include "runtime/places.h"
 #include "runtime/quantity.h"
 #include "runtime/ranks.h"
 
@@ -185,6 +186,7 @@ static int names_make(struct rt_sim *s, struct rt_recorder *r) {
     if (kind == NSL_RECORD_WEIGHT) e = weights_make(s, r, &s->x->records[i]);
     else if (kind != NSL_RECORD_SPIKES) e = variable_names(s, r, &r->variables[k++]);
   }
+  if (!e && rt_places_any(s) && rt_ranks_first(s->ranks) && !(r->places = rt_out_file(r->out, "nodes.h5"))) e = NSL_EIO;
   return e;
 }
 
@@ -192,6 +194,7 @@ static bool is_mine(const struct rt_sim *s, const struct rt_weights *w) { return
 
 static int files_open(struct rt_sim *s, struct rt_recorder *r) {
   int e = rt_spikes_file(s, r);
+  if (!e && r->places) e = rt_places_write(s, r->places);
   for (uint32_t i = 0; !e && i < r->n_variables; i++) e = variable_open(s, r, &r->variables[i]);
   e = rt_ranks_agree(s->ranks, e);
   for (uint32_t i = 0; !e && i < r->n_variables; i++) e = rt_ranks_agree(s->ranks, rt_share_open(s, &r->variables[i]));

@@ -81,6 +81,7 @@ struct rt_recorder {
   struct rt_variable *variables;
   uint32_t n_weights;
   struct rt_weights *weights;
+  const char *places; /* file of the places of cells; NULL: there are none, or another rank writes it */
 };
 
 /* Samples at 0, every, 2 every, … steps and at the end: how many up to a step, and when. */

@@ -379,6 +379,15 @@ def places(t):
     ks = max(max(abs((x - 100) / 1500 - k / n), abs((x - 100) / 1500 - (k + 1) / n)) for k, x in enumerate(xs))
     t.check(n > 390 and xs[0] >= 100 and xs[-1] <= 1600 and ks < 1.95 / n ** 0.5, "places in a box are uniform", f"{n} {ks}")
     same_bits(t, program, "places")
+    try:
+        import h5py
+    except ImportError:
+        t.skip("nodes.h5", "h5py is absent")
+    else:
+        with h5py.File(t.path("out/nodes.h5")) as f:
+            have = {pop: list(zip(*(f[f"nodes/{pop}/0/{axis}"][:] for axis in "xyz"))) for pop in "EIPQ"}
+        same = all(math.dist(a, [1000 * x for x in b]) < 1e-6 for a, b in zip(have["P"], pos)) and all(math.dist(a, b) < 1e-6 for a, b in zip(have["Q"], q))
+        t.check(same and len(have["E"]) == 900 and all(abs(have["I"][j][0] - x) < 1e-6 for j, x in where.items()), "nodes.h5 has the places", have["P"][:2])
     masks(t, pos)
 
 
