@@ -3,7 +3,11 @@
  * surrogate it has a derivative), after the share u of the step; recorded ones are taken to stand in the middle of theirs.
  *
  * van Rossum: D is the difference of the filtered trains. Between spikes D' = -D / tau, so the integral of D^2 over the step is
- * tau / 2 (D^2 at its begin - D^2 at its end + the jumps of D^2 at spikes), exactly: it is smooth in the time of a spike. */
+ * tau / 2 (D^2 at its begin - D^2 at its end + the jumps of D^2 at spikes), exactly: it is smooth in the time of a spike.
+ *
+ * Victor and Purpura: E = sum over all pairs c_i c_j k(t_i - t_j), with c = 1 for the model's spikes and -1 for recorded ones and
+ * k(x) = (1 + |x| / tau) exp(-|x| / tau), which is smooth at 0. A spike adds c^2 + 2 c F, where F = sum of c_i k over those before: a + b with
+ * a = sum of c_i exp(-x_i / tau), b = sum of c_i x_i / tau exp(-x_i / tau), which are carried. */
 #include "autodiff/ad.h"
 #include "ir/algebra.h"
 
@@ -43,6 +47,35 @@ static IrVal van_rossum(Feature *w, const MTerm *t) {
   ir_store(b, slot, end);
   IrVal lost = minus(w, square(w, d), square(w, end));
   return ir_op2(b, IR_DIV, plus(w, lost, jumps), times(w, two, h));
+}
+
+/* ---- Victor and Purpura */
+
+/* exp(-x h) */
+static IrVal decayed(Feature *w, IrVal x, IrVal h) { return alg_exp(w->b, ir_op1(w->b, IR_NEG, times(w, x, h))); }
+
+/* (a + b + a x h) exp(-x h): k of all spikes before, seen after the share x of the step. */
+static IrVal seen(Feature *w, IrVal a, IrVal b, IrVal x, IrVal h) {
+  return times(w, ir_op3(w->b, IR_FMA, a, times(w, x, h), plus(w, a, b)), decayed(w, x, h));
+}
+
+static IrVal victor_purpura(Feature *w, const MTerm *t) {
+  static const Dim time = {{[DIM_TIME] = DIM_ONE}};
+  IrBuild *build = w->b;
+  uint32_t a_slot, b_slot, sum_slot;
+  IrVal h = ir_op2(build, IR_DIV, w->dt, ir_const(build, t->tau, time)), two = alg_num(build, 2);
+  IrVal a = carried(w, "%a", DIM_NONE, &a_slot), b = carried(w, "%b", DIM_NONE, &b_slot), sum = carried(w, "%pairs", DIM_NONE, &sum_slot);
+  IrVal s = times(w, w->is->weight, w->is->spike), m = times(w, w->is->weight, w->is->recorded), u = w->is->when;
+  IrVal apart = ir_op1(build, IR_ABS, minus(w, u, w->half));
+  IrVal more = plus(w, times(w, s, plus(w, s, times(w, two, seen(w, a, b, u, h)))), times(w, m, minus(w, m, times(w, two, seen(w, a, b, w->half, h)))));
+  more = minus(w, more, times(w, times(w, two, times(w, s, m)), seen(w, w->one, w->zero, apart, h)));
+  IrVal rest = minus(w, w->one, u), of_s = times(w, s, decayed(w, rest, h)), of_m = times(w, m, decayed(w, w->half, h)), all = decayed(w, w->one, h);
+  IrVal aged = minus(w, times(w, of_s, times(w, rest, h)), times(w, of_m, times(w, w->half, h)));
+  ir_store(build, a_slot, ir_op3(build, IR_FMA, a, all, minus(w, of_s, of_m)));
+  ir_store(build, b_slot, ir_op3(build, IR_FMA, ir_op3(build, IR_FMA, a, h, b), all, aged));
+  sum = plus(w, sum, more);
+  ir_store(build, sum_slot, sum);
+  return sum;
 }
 
 /* ---- numbers at the end of the window: one of the model, one of the recording */
@@ -131,6 +164,7 @@ IrVal ad_feature(IrBuild *b, IrMarch *m, const MTerm *t, const AdSpike *is) {
   Feature w = {.b = b, .m = m, .is = is, .zero = alg_num(b, 0), .one = alg_num(b, 1), .half = alg_num(b, 0.5), .dt = ir_nullary(b, IR_DT)};
   switch (t->feature) {
     case FEATURE_VAN_ROSSUM: return van_rossum(&w, t);
+    case FEATURE_VICTOR_PURPURA: return victor_purpura(&w, t);
     case FEATURE_COUNT: return both(&w, count_of);
     case FEATURE_RATE: return both(&w, rate_of);
     case FEATURE_LATENCY: return both(&w, latency_of);

@@ -3,13 +3,14 @@
  * for all of each form. */
 #include "lang/fit.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "lang/check_inner.h"
 
-typedef enum { TAKES_SPIKES, TAKES_SPIKES_TAU, TAKES_TRACE } Takes;
+typedef enum { TAKES_SPIKES, TAKES_SPIKES_TAU, TAKES_SPIKES_COST, TAKES_TRACE } Takes;
 typedef enum { IN_NUMBERS, IN_RATE, IN_TIME, IN_VALUE } In; /* what the feature itself is */
-typedef enum { ARG_WHAT, ARG_GIVEN, ARG_TAU, ARG_LEVEL, ARG_SMOOTH, ARGS } Arg;
+typedef enum { ARG_WHAT, ARG_GIVEN, ARG_TAU, ARG_COST, ARG_LEVEL, ARG_SMOOTH, ARGS } Arg;
 
 static const struct {
   const char *word;
@@ -19,6 +20,7 @@ static const struct {
 } rows[FEATURES] = {
 #define FEATURE(id, word, takes, moves, counts, doc) [FEATURE_##id] = {word, TAKES_##takes, moves, counts, IN_OF_##id},
 #define IN_OF_VAN_ROSSUM IN_NUMBERS
+#define IN_OF_VICTOR_PURPURA IN_NUMBERS
 #define IN_OF_COUNT IN_NUMBERS
 #define IN_OF_RATE IN_RATE
 #define IN_OF_LATENCY IN_TIME
@@ -38,6 +40,7 @@ static const struct {
 } forms[] = {
     [TAKES_SPIKES] = {{[ARG_WHAT] = true, [ARG_GIVEN] = true}, "spike, given = rec.s"},
     [TAKES_SPIKES_TAU] = {{[ARG_WHAT] = true, [ARG_GIVEN] = true, [ARG_TAU] = true}, "spike, given = rec.s, tau = 10 ms"},
+    [TAKES_SPIKES_COST] = {{[ARG_WHAT] = true, [ARG_GIVEN] = true, [ARG_COST] = true}, "spike, given = rec.s, cost = 0.5/ms"},
     [TAKES_TRACE] = {{[ARG_WHAT] = true, [ARG_GIVEN] = true, [ARG_LEVEL] = true, [ARG_SMOOTH] = true},
                      "V, given = rec.V, level = -20 mV, smooth = 2 mV"},
 };
@@ -65,7 +68,7 @@ Dim feature_dim(const MTerm *term) {
 
 /* Each argument that the form takes once, and no other; false after a message. */
 static bool args_read(FitContext *f, const AstCall *call, int feature, const Ast *args[ARGS]) {
-  static const char *const words[ARGS] = {"", "given", "tau", "level", "smooth"};
+  static const char *const words[ARGS] = {"", "given", "tau", "cost", "level", "smooth"};
   const bool *takes = forms[rows[feature].takes].args;
   bool good = true, spikes = rows[feature].takes != TAKES_TRACE;
   for (uint32_t i = 0; good && i < call->args.n; i++) {
@@ -94,11 +97,22 @@ static bool number_read(FitContext *f, const Ast *ast, const char *word, const c
 
 /* ---- of spikes */
 
+/* The steepest that 2 (1 - k) rises is 2 / (e tau), at tau. */
+static bool cost_read(FitContext *f, const Ast *ast, MTerm *term) {
+  const char *word = rows[term->feature].word;
+  double cost;
+  if (!number_read(f, ast, word, "cost", dim_time(-1), &cost)) return false;
+  if (!(cost > 0)) diag_feature_positive(f->s, ast->span, "cost", word);
+  term->tau = 2 / (exp(1) * cost);
+  return cost > 0;
+}
+
 static bool spikes_read(FitContext *f, const AstCall *call, const Ast *const args[ARGS], MTerm *term) {
   const char *word = rows[term->feature].word;
   if (!fit_events_named(f, args[ARG_GIVEN], arena_printf(f->s->arena, "`given` of `%s`", word), &term->events)) return false;
   if (!fit_spike_of(f, word, call->head.span)) return false;
   f->m->compares_spikes = true;
+  if (args[ARG_COST]) return cost_read(f, args[ARG_COST], term);
   if (!args[ARG_TAU]) return true;
   MExpr *tau = net_time(f->n, args[ARG_TAU], arena_printf(f->s->arena, "`tau` of `%s`", word), true);
   Known known = tau ? known_literal(tau) : (Known){0};
@@ -154,7 +168,7 @@ static bool course_read(FitContext *f, const AstCall *call, const Ast *const arg
   if (!given_read(f, args[ARG_GIVEN], term)) return false;
   if (!number_read(f, args[ARG_LEVEL], word, "level", value->dim, &term->level)) return false;
   if (!number_read(f, args[ARG_SMOOTH], word, "smooth", value->dim, &term->smooth)) return false;
-  if (!(term->smooth > 0)) diag_feature_smooth(f->s, args[ARG_SMOOTH]->span, word);
+  if (!(term->smooth > 0)) diag_feature_positive(f->s, args[ARG_SMOOTH]->span, "smooth", word);
   for (uint32_t i = 0; !term->like && i < f->stage->terms.n; i++) {
     const MTerm *before = f->stage->terms.at[i];
     if (term_is_course(before) && !before->like && like(f, before, term)) term->like = before;

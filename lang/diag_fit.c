@@ -501,8 +501,8 @@ void diag_feature_jumps(Session *s, Span span, const char *name, const char *neu
   diag_hint(s, d, "Compare times of spikes, and V between them by `mean(…)` with `except`; or take a neuron whose equations make the spike.");
 }
 
-void diag_feature_smooth(Session *s, Span span, const char *name) {
-  diag_new(s, DIAG_TERM_ARGUMENTS, span, "`smooth` of `%s` is above 0", name);
+void diag_feature_positive(Session *s, Span span, const char *argument, const char *name) {
+  diag_new(s, DIAG_TERM_ARGUMENTS, span, "`%s` of `%s` is above 0", argument, name);
 }
 
 void diag_feature_gradient(Session *s, Span span, const char *name, bool asked, bool moves, bool counts) {

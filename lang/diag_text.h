@@ -340,7 +340,7 @@ void diag_spikes_form(Session *s, Span span, const char *what, Span cond);
 void diag_feature_arguments(Session *s, Span span, const char *name, const char *form, bool spikes);
 void diag_feature_given(Session *s, Span span, const char *name, const char *data);
 void diag_feature_jumps(Session *s, Span span, const char *name, const char *neuron, Span spike);
-void diag_feature_smooth(Session *s, Span span, const char *name);
+void diag_feature_positive(Session *s, Span span, const char *argument, const char *name);
 void diag_feature_gradient(Session *s, Span span, const char *name, bool asked, bool moves, bool counts);
 void diag_spike_gradient_differs(Session *s, Span span, Span before);
 void diag_spikes_given(Session *s, Span span, Span given);

@@ -41,6 +41,13 @@ ADEX = """neuron cell {
   w' = (a * (V + 70 mV) - w) / tau_w
   spike when V > 0 mV { V = V_r;  w += b; hold V for 1.03 ms }
 }"""
+RAMP = """neuron cell {
+  param V_th = -49.77 mV, dV = 0 mV
+  input I : mV
+  state V = -65 mV
+  V' = 1 mV/ms + 0 * I / (1 ms)
+  spike when V > V_th { V = -65 mV - dV }
+}"""
 NEURONS = {
     "lif": (LIF, "tau in [1 ms, 100 ms], V_th in [-60 mV, -20 mV], t_ref in [0.1 ms, 10 ms], dV in [-5 mV, 5 mV]"),
     "glif": (GLIF, "tau in [1 ms, 100 ms], V_th in [-60 mV, -20 mV], t_ref in [0.1 ms, 10 ms], b in [0 mV, 10 mV], tau_w in [1 ms, 200 ms], "
@@ -170,6 +177,13 @@ def features(t):
     t.check(where is not None and where == round(where) and math.isqrt(int(where)) ** 2 == where, f"a count is squared: {where}", p.stdout)
     times = [10.05, 20.05, 35.05, 60.05]
     t.write("rec.csv", "t,I,V\n" + "\n".join(f"{k / 10:g},0,{20 if any(abs(k / 10 - at - 0.05) < 0.01 for at in times) else -20}" for k in range(701)) + "\n")
+    tau, k = 2 / (math.e * 0.1), lambda x: (1 + abs(x) / tau) * math.exp(-abs(x) / tau)
+    NEURONS["ramp"] = (RAMP, "V_th in [-60 mV, -40 mV], dV in [-1 mV, 1 mV]")
+    rows, p = gradient(t, "ramp", "exact_events", objective="victor_purpura(spike, given = rec.s, cost = 0.1/ms)")
+    trains = [(15.23 * i, 1) for i in (1, 2, 3, 4)] + [(at, -1) for at in times]
+    want = sum(c * d * k(x - y) for x, c in trains for y, d in trains)
+    far, got = max((abs(r["deviation"]) for r in rows), default=math.inf), rows[0]["objective"] if rows else math.nan
+    t.check(p.returncode == 0 and far < 1e-9 and abs(got - want) < 1e-9, f"Victor and Purpura: {got}, slopes within {far:.0e}", f"{want} {p.stdout[-600:]}{p.stderr}")
     _, p = gradient(t, "lif", "exact_events", objective="adaptation(spike, given = rec.s)")
     got = next((f["objective"] for f in map(json.loads, p.stdout.splitlines()) if "objective" in f), math.nan)
     t.check(abs(got - ((5 / 25 + 10 / 40) / 2) ** 2) < 1e-12, f"intervals of 10, 15, 25 ms: adaptation squared is {got}", p.stdout + p.stderr)
