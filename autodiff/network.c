@@ -91,6 +91,7 @@ static void check_fixed(AdNet *w) {
   static const char times[] = "a free param on which a delay or a time depends, where derivatives are asked for";
   static const char grid[] = "On the grid of the steps their derivative is 0: use `cmaes`, or let it be. The delay of a connection has one, if it is not drawn.";
   if (x->feeds.n) ad_net_refuse(w, x->feeds.at[0].feed->span, "derivatives of a network with signals or inputs that follow means", NULL);
+  if (x->couplings.n) ad_net_refuse(w, x->couplings.at[0].coupling->link.span, "derivatives of a network with continuous synapses", NULL);
   if (depends(w, x->dt)) ad_net_refuse(w, w->f->fit->span, times, grid);
   for (uint32_t i = 0; i < x->phases.n; i++)
     if (depends(w, x->phases.at[i])) ad_net_refuse(w, w->f->fit->span, times, grid);

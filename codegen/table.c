@@ -351,6 +351,21 @@ static struct nsl_feed feed_of(Table *t, const IrFeed *x) {
   return out;
 }
 
+static struct nsl_stream_term stream_term_of(Table *t, const IrStreamTerm *x) {
+  return (struct nsl_stream_term){x->factor, x->weighted, code_of(t, x->pre), code_of(t, x->post), x->delayed, x->delay,
+                                  code_of(t, x->delay_kernel)};
+}
+
+static struct nsl_coupling coupling_of(Table *t, const IrCoupling *x) {
+  const MCoupling *m = x->coupling;
+  struct nsl_coupling out = {.link = projection_of(t, &x->link), .input = x->input, .undirected = m->undirected,
+                             .reversed = m->reversed, .once = m->once};
+  FILL(t, out.n_terms, terms, stream_term, x->terms.n);
+  for (uint32_t i = 0; i < x->terms.n; i++) terms[i] = stream_term_of(t, &x->terms.at[i]);
+  out.terms = terms;
+  return out;
+}
+
 /* One array of an experiment: count and structs, each by its function. */
 #define EACH(t, out, field, T, list, of)                                    \
   do {                                                                      \
@@ -383,6 +398,7 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
   EACH(t, &out, drives, drive, x->drives, drive_of);
   EACH(t, &out, records, record, x->records, record_of);
   EACH(t, &out, feeds, feed, x->feeds, feed_of);
+  EACH(t, &out, couplings, coupling, x->couplings, coupling_of);
   EACH(t, &out, phases, phase, m->phases, phase_of);
   for (uint32_t i = 0; i < out.n_phases; i++) ((struct nsl_phase *)out.phases)[i].duration = x->phases.at[i];
   EACH(t, &out, measures, measure, x->measures, measure_of);
@@ -587,6 +603,8 @@ static const char *folder_of(Arena *a, const char *path) {
   return realpath(folder, real) ? arena_text(a, real, strlen(real)) : folder;
 }
 
+static bool link_reads(const MProjection *p) { return !name_none(p->file.path) || p->fields.n; }
+
 static bool reads_files(const IrModule *m) {
   if (m->fits.n) return true;
   for (uint32_t i = 0; i < m->experiments.n; i++) {
@@ -596,7 +614,9 @@ static bool reads_files(const IrModule *m) {
     for (uint32_t k = 0; k < x->drives.n; k++)
       if (x->drives.at[k].drive->files.n) return true;
     for (uint32_t k = 0; k < x->projections.n; k++)
-      if (!name_none(x->projections.at[k].proj->file.path) || x->projections.at[k].proj->fields.n) return true;
+      if (link_reads(x->projections.at[k].proj)) return true;
+    for (uint32_t k = 0; k < x->couplings.n; k++)
+      if (link_reads(&x->couplings.at[k].coupling->link)) return true;
   }
   return false;
 }

@@ -409,6 +409,36 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
   }
 }
 
+/* How a continuous synapse is computed: all sources in one sum, or synapse by synapse. */
+static void explain_coupling(Explain *e, const IrCoupling *c) {
+  const MCoupling *m = c->coupling;
+  bool delayed = false, drawn = c->link.weight_kernel != NULL;
+  for (uint32_t i = 0; i < c->terms.n; i++) {
+    delayed |= c->terms.at[i].delayed;
+    drawn |= c->terms.at[i].delay_kernel != NULL;
+  }
+  bool own = m->link.no_self || m->once, parts = m->once && (m->link.source.from || m->link.target.from);
+  bool summed = m->link.rule == RULE_ALL_TO_ALL && !drawn && !(own && delayed) && !parts;
+  const char *seen = delayed ? "delayed values are those at the middle of the step, between grid points" : "both sides are those at T - dt, held over the step";
+  const char *how = summed ? "one sum over the sources serves all targets" : "synapse by synapse, in the order of the rows";
+  double n = synapses(e, &c->link);
+  if (e->json) {
+    begin(e, "coupling");
+    text(e, "experiment", str(e, e->x->experiment->name));
+    text(e, "coupling", str(e, m->link.path));
+    text(e, "rule", rule_text(e, &c->link));
+    text(e, "direction", m->reversed ? "back" : "forth");
+    number(e, "synapses", n);
+    number(e, "products", c->terms.n);
+    text(e, "values", seen);
+    text(e, "method", how);
+    end(e);
+  } else {
+    fprintf(e->out, "  %-24s %s%s: about %s continuous synapses of %u products; %s;\n  %-24s %s\n", str(e, m->link.path),
+            rule_text(e, &c->link), m->reversed ? ", back" : "", grouped(e, n), c->terms.n, how, "", seen);
+  }
+}
+
 static bool any_drawn(const IrExperiment *x) {
   for (uint32_t i = 0; i < x->projections.n; i++)
     if (x->projections.at[i].weight_kernel) return true;
@@ -451,6 +481,7 @@ static void explain_experiment(Explain *e) {
     neurons += global(e, e->x->populations.at[i].size);
   }
   for (uint32_t i = 0; i < e->x->projections.n; i++) explain_projection(e, &e->x->projections.at[i], &total);
+  for (uint32_t i = 0; i < e->x->couplings.n; i++) explain_coupling(e, &e->x->couplings.at[i]);
   if (e->json) {
     explain_connectivity(e, total);
     return;

@@ -143,6 +143,14 @@ static void move_projection(const Moves *m, IrProjection *p) {
   for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
 }
 
+static void move_coupling(const Moves *m, IrCoupling *c) {
+  move_projection(m, &c->link);
+  for (uint32_t i = 0; i < c->terms.n; i++) {
+    move(m, &c->terms.at[i].factor);
+    move(m, &c->terms.at[i].delay);
+  }
+}
+
 static void move_drive(const Moves *m, IrDrive *d) {
   move_slice(m, &d->target);
   uint32_t *const slots[] = {&d->value, &d->weight, &d->delay, &d->cond, &d->from, &d->to, &d->block};
@@ -180,12 +188,15 @@ static void move_experiment(const Moves *m, IrExperiment *x) {
     move(m, &p->axonal);
     for (uint32_t j = 0; j < p->afters.n; j++) move(m, &p->afters.at[j]);
   }
+  for (uint32_t i = 0; i < x->couplings.n; i++) move_coupling(m, &x->couplings.at[i]);
   for (uint32_t i = 0; i < x->drives.n; i++) move_drive(m, &x->drives.at[i]);
   for (uint32_t i = 0; i < x->records.n; i++) {
     move(m, &x->records.at[i].every);
     for (uint32_t j = 0; j < x->records.at[i].items.n; j++)
       move_slice(m, &x->records.at[i].items.at[j].slice);
   }
+  for (uint32_t i = 0; i < x->feeds.n; i++)
+    for (uint32_t j = 0; j < x->feeds.at[i].items.n; j++) move_slice(m, &x->feeds.at[i].items.at[j].slice);
   for (uint32_t i = 0; i < x->phases.n; i++) move(m, &x->phases.at[i]);
   for (uint32_t i = 0; i < x->measures.n; i++) move_measure(m, &x->measures.at[i]);
   for (uint32_t i = 0; i < x->expects.n; i++) move_expect(m, &x->expects.at[i]);

@@ -273,6 +273,20 @@ typedef struct {
   VEC(IrRecordItem) items;
   uint32_t to, input;                /* index of the population; class input index */
 } IrFeed;
+/* A product of what a continuous synapse streams: factor * weight * pre * post; kernels NULL: 1. */
+typedef struct {
+  uint32_t factor;                   /* G slot, or IR_NONE: 1 */
+  bool weighted, delayed;
+  IrKernel *pre, *post;              /* record kernels of the classes of both sides */
+  uint32_t delay;                    /* G slot, or IR_NONE: */
+  IrKernel *delay_kernel;            /* synapse kernel */
+} IrStreamTerm;
+typedef struct {
+  MCoupling *coupling;
+  IrProjection link;                 /* without a port and a delay */
+  uint32_t input;                    /* class input index, of the side into which it flows */
+  VEC(IrStreamTerm) terms;
+} IrCoupling;
 typedef struct {
   MExpect *expect;
   uint32_t value, lo, hi;            /* written by `judge`, when the run is over */
@@ -304,6 +318,7 @@ typedef struct {
   VEC(IrDrive) drives;
   VEC(IrRecord) records;
   VEC(IrFeed) feeds;
+  VEC(IrCoupling) couplings;
   VEC(uint32_t) phases;              /* durations: G slots */
   VEC(IrMeasure) measures;
   VEC(IrExpect) expects;

@@ -31,6 +31,10 @@ typedef struct {
   VEC(const MExpr *) lifted; /* uniform expressions of init, computed in setup */
   VEC(uint32_t) lifted_u;    /* their uniforms */
   VEC(const MColumn *) columns;
+  MVar **streamed;           /* input: what flows into it through continuous synapses, as an input of its own; or NULL */
+  uint32_t *stream_input;    /* … of inputs */
+  PtrMap stream;             /* MExpr of a side of such a synapse -> its kernel */
+  VEC(IrKernel *) stream_kernels;
   const MFit *fit;           /* a class whose elements are the starts of a fit; NULL: of a population. Then: */
   uint32_t *free, *initial;  /* by variable: the free parameter that it is, or that its initial value is; or IR_NONE */
   const MVar *given;         /* a state that a recording drives, as an input; or NULL */
@@ -51,6 +55,7 @@ typedef struct {
   bool noise;                /* white_noise() may stand here */
   bool lifting;              /* uniform subexpressions become uniforms, computed in setup */
   IrVal arg;                 /* the handler's argument */
+  bool globals;              /* numbers of the network may stand here: they become uniforms */
   bool guarded;              /* assignments leave what is held as it is; but for the holds in */
   const bool *idle;          /* by hold: cannot be in force here */
   IrVal *state;              /* current value of each state, or IR_NONE: load it */
@@ -135,6 +140,12 @@ void lower_slow(Shape *shape, const MExperiment *x);
 void lower_pasts(Lower *l, Shape *shape); /* the delayed values of the component, used or not */
 IrVal lower_past(Scope *sc, const MExpr *e);
 
+/* lower_stream.c */
+void lower_stream_inputs(Lower *l, Shape *shape, const MExperiment *x, const MPopulation *pop); /* before the class is laid out */
+void lower_stream_sides(Lower *l, Shape *shape, const MExperiment *x);                           /* behind its other kernels */
+void lower_coupling(Setup *st, MCoupling *m, Shape *const *shapes);
+const MPopulation *lower_stream_end(const MCoupling *c, bool post);
+
 /* lower_handler.c */
 void lower_body(Scope *sc, const MStmtList *body); /* the statements; then stores what has changed */
 void lower_spike(Lower *l, Shape *shape, const MSpike *spike);
@@ -173,6 +184,8 @@ IrVal setup_param(Setup *st, const MVar *var);
 /* lower_network.c */
 void lower_network(Setup *st);
 IrSlice lower_slice(Setup *st, const MSlice *m);
+/* Slices, rule and weight of a projection; its kernels lift to sc, and its block is made by the caller. */
+void lower_link(Setup *st, Scope *sc, MProjection *m, Dim unit, IrProjection *ret);
 IrKernel *lower_share(Lower *l, IrKernel *k, bool record); /* an equal kernel that exists, or this one */
 enum { DELAY_ORDINALS = 64 }; /* weights draw with ordinals below, delays from here on */
 /* A synapse kernel; what it lifts goes to sc, which all kernels of one block share. */

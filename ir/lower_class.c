@@ -80,6 +80,9 @@ static void lay_out(Lower *l, Shape *shape, const MComponent *comp) {
       case VAR_INPUT:
         shape->index[i] = c->inputs.n;
         if (shape->driven[i]) vec_push(l->a, &c->inputs, var);
+        if (!shape->streamed || !shape->streamed[i]) break;
+        shape->stream_input[i] = c->inputs.n;
+        vec_push(l->a, &c->inputs, shape->streamed[i]);
         break;
       case VAR_PARAM:
         shape->index[i] = shape->elem[i] ? c->elem_params.n : c->uniforms.n;
@@ -255,6 +258,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   read_settings(l, shape, pop);
   find_elem(l, shape, comp);
   find_driven(l, shape, x, pop);
+  lower_stream_inputs(l, shape, x, pop);
   lay_out(l, shape, comp);
   lower_pasts(l, shape);
   lower_holds(l, shape);
@@ -267,6 +271,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   if (comp->spikes.n) lower_spike(l, shape, comp->spikes.at[0]);
   if (comp->plastic) lower_learn(l, shape);
   lower_init(l, shape);
+  lower_stream_sides(l, shape, x);
   if (l->s->errors > errors) return NULL;
   for (uint32_t i = 0; i < l->m->classes.n; i++) {
     if (!same_class(l->m->classes.at[i], c)) continue;

@@ -191,6 +191,15 @@ IrVal lower_once(Scope *sc, const MExpr *e, Name name) {
   return v;
 }
 
+/* A number of the network in a kernel of elements: a uniform, one for each global. */
+static IrVal lower_global(Scope *sc, const MExpr *e) {
+  Shape *shape = sc->shape;
+  for (uint32_t k = 0; k < shape->lifted.n; k++)
+    if (shape->lifted.at[k]->kind == MX_GLOBAL && shape->lifted.at[k]->global == e->global && shape->lifted.at[k]->type == e->type)
+      e = shape->lifted.at[k];
+  return lower_once(sc, e, name_fmt(sc->l->s, "%%stream%u", shape->lifted.n));
+}
+
 /* A fit's input that is one number for the whole run. */
 static IrVal lower_driven_by(Scope *sc, const MVar *var, const MExpr *e) {
   return lower_once(sc, e, name_fmt(sc->l->s, "%%drive.%s", name_str(sc->l->s, var->name)));
@@ -203,6 +212,17 @@ static IrVal lower_field(Scope *sc, const MVar *var, const MFitDrive *d) {
   return ir_op2(&sc->b, IR_ADD, load(sc, SLOT_INPUT, sc->shape->index[var->index], var), field);
 }
 
+/* What drives it, and what flows into it through continuous synapses. */
+static IrVal leaf_input(Scope *sc, const MVar *var) {
+  const Shape *shape = sc->shape;
+  const MVar *streamed = shape->streamed ? shape->streamed[var->index] : NULL;
+  bool driven = shape->driven[var->index];
+  IrVal v = driven ? load(sc, SLOT_INPUT, shape->index[var->index], var) : IR_NONE;
+  if (!streamed) return driven ? v : ir_const(&sc->b, 0, var->dim);
+  IrVal flows = load(sc, SLOT_INPUT, shape->stream_input[var->index], streamed);
+  return driven ? ir_op2(&sc->b, IR_ADD, v, flows) : flows;
+}
+
 IrVal lower_var(Scope *sc, const MVar *var) {
   if (sc->leaf == LEAF_SETUP && var->kind != VAR_LET) return setup_param(sc->setup, var);
   switch (var->kind) {
@@ -213,8 +233,8 @@ IrVal lower_var(Scope *sc, const MVar *var) {
         return lower_driven_by(sc, var, sc->shape->drive[var->index]->value);
       if (sc->shape->fit && sc->shape->drive[var->index] && sc->shape->drive[var->index]->field && sc->leaf != LEAF_INIT)
         return lower_field(sc, var, sc->shape->drive[var->index]);
-      if (sc->leaf == LEAF_INIT || !sc->shape->driven[var->index]) return ir_const(&sc->b, 0, var->dim);
-      return load(sc, SLOT_INPUT, sc->shape->index[var->index], var);
+      if (sc->leaf == LEAF_INIT) return ir_const(&sc->b, 0, var->dim);
+      return leaf_input(sc, var);
     case VAR_LET: {
       uint32_t known = ptr_get(&sc->memo, var);
       if (known != IR_NONE) return known;
@@ -400,6 +420,7 @@ static IrVal lower_node(Scope *sc, const MExpr *e) {
     case MX_VAR: return lower_var(sc, e->var);
     case MX_ARG: return sc->arg;
     case MX_GLOBAL:
+      if (sc->globals) return lower_global(sc, e);
       if (sc->leaf != LEAF_SETUP) BUG(sc->l->s, e->span, "a global in a kernel of elements");
       return global_value(sc, e);
     case MX_CALL: return lower_call(sc, e);

@@ -103,33 +103,35 @@ static void lower_chance(Setup *st, Scope *sc, const MExpr *e, IrKernel **ret) {
   *ret = lower_share(l, k, false);
 }
 
+void lower_link(Setup *st, Scope *sc, MProjection *m, Dim unit, IrProjection *ret) {
+  *ret = (IrProjection){.proj = m,
+                        .source = lower_slice(st, &m->source),
+                        .target = lower_slice(st, &m->target),
+                        .weight = IR_NONE,
+                        .delay = IR_NONE};
+  ret->rule_arg = setup_slot(st, m->rule_arg, "rule");
+  ret->cond = setup_slot(st, m->cond, "if");
+  if (lower_draws(st, m->weight)) ret->weight_kernel = lower_synapse(st, sc, m->weight, unit, "weight", 0);
+  else if (m->weight) ret->weight = setup_slot_as(st, m->weight, unit, "weight");
+  const MDomain *d = &m->weight_domain;
+  ret->weight_lo = d->has && d->lo ? setup_slot_as(st, d->lo, unit, "lo") : IR_NONE;
+  ret->weight_hi = d->has && d->hi ? setup_slot_as(st, d->hi, unit, "hi") : IR_NONE;
+  if (m->chance) lower_chance(st, sc, m->chance, &ret->chance);
+  for (uint32_t i = 0; i < 2; i++) {
+    ret->first[i] = setup_slot(st, m->first[i], "first");
+    ret->ids[i] = setup_slot(st, m->ids[i], "ids");
+  }
+}
+
 static void lower_projection(Setup *st, MProjection *m, Shape *const *shapes) {
-  IrProjection p = {.proj = m,
-                    .source = lower_slice(st, &m->source),
-                    .target = lower_slice(st, &m->target),
-                    .weight = IR_NONE,
-                    .delay = IR_NONE};
-  Dim unit = m->plastic ? m->plastic->weight->dim : m->target.pop->component->ports.at[m->port]->arg_dim;
-  p.rule_arg = setup_slot(st, m->rule_arg, "rule");
-  p.cond = setup_slot(st, m->cond, "if");
+  IrProjection p;
   Scope sc = {.l = st->l};
-  if (lower_draws(st, m->weight)) p.weight_kernel = lower_synapse(st, &sc, m->weight, unit, "weight", 0);
-  else if (m->weight) p.weight = setup_slot_as(st, m->weight, unit, "weight");
+  Dim unit = m->plastic ? m->plastic->weight->dim : m->target.pop->component->ports.at[m->port]->arg_dim;
+  lower_link(st, &sc, m, unit, &p);
   if (lower_draws(st, m->delay)) p.delay_kernel = lower_synapse(st, &sc, m->delay, TIME, "delay", DELAY_ORDINALS);
   else if (m->delay) p.delay = setup_slot_as(st, m->delay, TIME, "delay");
   if (p.weight_kernel) p.weight_f32 = lower_single(st->l, p.weight_kernel);
   if (p.delay_kernel) p.delay_f32 = lower_single(st->l, p.delay_kernel);
-  p.weight_lo = m->weight_domain.has && m->weight_domain.lo
-                  ? setup_slot_as(st, m->weight_domain.lo, unit, "lo")
-                  : IR_NONE;
-  p.weight_hi = m->weight_domain.has && m->weight_domain.hi
-                  ? setup_slot_as(st, m->weight_domain.hi, unit, "hi")
-                  : IR_NONE;
-  if (m->chance) lower_chance(st, &sc, m->chance, &p.chance);
-  for (uint32_t i = 0; i < 2; i++) {
-    p.first[i] = setup_slot(st, m->first[i], "first");
-    p.ids[i] = setup_slot(st, m->ids[i], "ids");
-  }
   p.block = lower_block(st, &sc, m->path);
   lower_plastic(st, m, shapes, &p);
   vec_push(st->l->a, &st->x->projections, p);
@@ -191,6 +193,7 @@ void lower_network(Setup *st) {
     lower_drive(st, mx->drives.at[i], shapes[mx->drives.at[i]->target.pop->index]);
   for (uint32_t i = 0; i < mx->records.n; i++) lower_record(st, mx->records.at[i], shapes);
   for (uint32_t i = 0; i < mx->feeds.n; i++) lower_feed(st, mx->feeds.at[i], shapes);
+  for (uint32_t i = 0; i < mx->couplings.n; i++) lower_coupling(st, mx->couplings.at[i], shapes);
   for (uint32_t i = 0; i < mx->phases.n; i++)
     vec_push(l->a, &st->x->phases, setup_slot_as(st, mx->phases.at[i].duration, TIME, "duration"));
   lower_expects(st, shapes);

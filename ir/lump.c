@@ -240,6 +240,18 @@ static bool items_read(const IrExperiment *x, const IrClass *c, const IrRecordIt
   return false;
 }
 
+static bool coupling_reads(const IrExperiment *x, const IrClass *c, const IrCoupling *coupling, const bool *lumped) {
+  bool reversed = coupling->coupling->reversed, any = false;
+  const IrSlice *from = reversed ? &coupling->link.target : &coupling->link.source;
+  const IrSlice *to = reversed ? &coupling->link.source : &coupling->link.target;
+  for (uint32_t i = 0; i < coupling->terms.n; i++) {
+    const IrStreamTerm *t = &coupling->terms.at[i];
+    const IrRecordItem items[2] = {{*from, t->pre}, {*to, t->post}};
+    any |= items_read(x, c, items, 2, lumped);
+  }
+  return any;
+}
+
 static bool others_read(const IrModule *m, const IrClass *c, const bool *lumped) {
   bool any = false;
   for (uint32_t i = 0; i < c->pasts.n; i++)
@@ -250,6 +262,7 @@ static bool others_read(const IrModule *m, const IrClass *c, const bool *lumped)
       any |= items_read(x, c, x->records.at[i].items.at, x->records.at[i].items.n, lumped);
     for (uint32_t i = 0; i < x->measures.n; i++)
       any |= items_read(x, c, x->measures.at[i].items.at, x->measures.at[i].items.n, lumped);
+    for (uint32_t i = 0; i < x->couplings.n; i++) any |= coupling_reads(x, c, &x->couplings.at[i], lumped);
     for (uint32_t i = 0; i < x->feeds.n; i++)
       any |= items_read(x, c, x->feeds.at[i].items.at, x->feeds.at[i].items.n, lumped);
   }

@@ -98,6 +98,21 @@ static void drive_copy(Session *s, const IrModule *in, const IrModule *made, IrD
   d->delay_kernel = stand_in(s, in, made, d->delay_kernel);
 }
 
+static void couplings_copy(Session *s, const IrModule *in, const IrModule *made, IrExperiment *x, Arena *out) {
+  COPY_VEC(out, &x->couplings);
+  for (uint32_t i = 0; i < x->couplings.n; i++) {
+    IrCoupling *c = &x->couplings.at[i];
+    c->link.weight_kernel = stand_in(s, in, made, c->link.weight_kernel);
+    c->link.chance = stand_in(s, in, made, c->link.chance);
+    COPY_VEC(out, &c->terms);
+    for (uint32_t k = 0; k < c->terms.n; k++) {
+      c->terms.at[k].pre = stand_in(s, in, made, c->terms.at[k].pre);
+      c->terms.at[k].post = stand_in(s, in, made, c->terms.at[k].post);
+      c->terms.at[k].delay_kernel = stand_in(s, in, made, c->terms.at[k].delay_kernel);
+    }
+  }
+}
+
 static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrModule *made,
                                      const IrExperiment *x, Arena *out) {
   IrExperiment *copy = NEW(out, IrExperiment);
@@ -133,6 +148,7 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
     for (uint32_t k = 0; k < copy->feeds.at[i].items.n; k++)
       copy->feeds.at[i].items.at[k].kernel = stand_in(s, in, made, copy->feeds.at[i].items.at[k].kernel);
   }
+  couplings_copy(s, in, made, copy, out);
   COPY_VEC(out, &copy->phases);
   COPY_VEC(out, &copy->expects);
   measures_copy(s, in, made, copy, out);
@@ -254,6 +270,16 @@ static void experiment_used(IrModule *m, Arena *a, const IrExperiment *x) {
   }
   for (uint32_t j = 0; j < x->feeds.n; j++)
     for (uint32_t l = 0; l < x->feeds.at[j].items.n; l++) add_used(m, a, x->feeds.at[j].items.at[l].kernel);
+  for (uint32_t j = 0; j < x->couplings.n; j++) {
+    const IrCoupling *c = &x->couplings.at[j];
+    add_used(m, a, c->link.weight_kernel);
+    add_used(m, a, c->link.chance);
+    for (uint32_t l = 0; l < c->terms.n; l++) {
+      add_used(m, a, c->terms.at[l].pre);
+      add_used(m, a, c->terms.at[l].post);
+      add_used(m, a, c->terms.at[l].delay_kernel);
+    }
+  }
   for (uint32_t j = 0; j < x->measures.n; j++)
     for (uint32_t l = 0; l < x->measures.at[j].items.n; l++) add_used(m, a, x->measures.at[j].items.at[l].kernel);
   add_used(m, a, x->judge);

@@ -379,6 +379,18 @@ static void verify_class(VerifyModule *vm, const IrClass *c) {
   }
 }
 
+static void verify_coupling(VerifyModule *vm, const IrExperiment *x, const IrCoupling *c) {
+  const IrClass *from = x->populations.at[c->link.source.pop].class, *to = x->populations.at[c->link.target.pop].class;
+  bool reversed = c->coupling->reversed;
+  verify_use(vm, c->link.weight_kernel, KERNEL_SYNAPSE, NULL);
+  verify_use(vm, c->link.chance, KERNEL_SYNAPSE, NULL);
+  for (uint32_t i = 0; i < c->terms.n; i++) {
+    verify_use(vm, c->terms.at[i].pre, KERNEL_RECORD, reversed ? to : from);
+    verify_use(vm, c->terms.at[i].post, KERNEL_RECORD, reversed ? from : to);
+    verify_use(vm, c->terms.at[i].delay_kernel, KERNEL_SYNAPSE, NULL);
+  }
+}
+
 static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
   verify_use(vm, x->setup, KERNEL_SETUP, NULL);
   for (uint32_t i = 0; i < x->projections.n; i++) {
@@ -400,6 +412,7 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
   }
   for (uint32_t i = 0; i < x->feeds.n; i++)
     verify_items(vm, x, x->feeds.at[i].items.at, x->feeds.at[i].items.n);
+  for (uint32_t i = 0; i < x->couplings.n; i++) verify_coupling(vm, x, &x->couplings.at[i]);
   for (uint32_t i = 0; i < x->records.n; i++)
     verify_items(vm, x, x->records.at[i].items.at, x->records.at[i].items.n);
 }

@@ -23,13 +23,17 @@ bool block_is_component(const AstBlock *block, const Session *s) {
 }
 
 static bool block_supported(Checker *c, const AstBlock *block) {
-  static const char *const words[] = {"neuron", "channel", "receptor", "component", "synapse"};
+  static const char *const words[] = {"neuron", "channel", "receptor", "component", "synapse", "mass"};
   const char *what = name_str(c->s, block->what.name);
   if (word_in(what, words, COUNT_OF(words))) return true;
   const char *hint = NULL;
   if (strcmp(what, "cell") == 0) hint = "A `neuron` is a cell without a shape.";
   diag_not_supported(c->s, block->what.span, arena_printf(c->arena, "`%s` blocks", what), hint);
   return false;
+}
+
+bool component_stands_alone(const Session *s, Name what) {
+  return strcmp(name_str(s, what), "neuron") == 0 || strcmp(name_str(s, what), "mass") == 0;
 }
 
 MVar *component_var(const MComponent *component, Name name) {
@@ -448,7 +452,10 @@ static void declare_statement(Comp *k, const Ast *st) {
     case AST_USE: comp_declare_use(k, AST_AS(Use, st)); return;
     case AST_EQUATION: case AST_RECEIVE: case AST_KINETIC:
     case AST_SPIKE: return;
-    case AST_STREAM: refuse(k, st, "`stream`"); return;
+    case AST_STREAM:
+      if (is_synapse(k)) synapse_stream(k, AST_AS(Stream, st));
+      else refuse(k, st, "`stream`");
+      return;
     case AST_SEND: refuse(k, st, "`send`"); return;
     case AST_ON:
       if (!is_synapse(k)) refuse(k, st, "`on`");
@@ -545,7 +552,7 @@ void check_component_block(Checker *c, Scope *scope, const AstBlock *block, MCom
   c->fallback = NULL;
   c->depth = c->fn_depth = 0;
   k.scope = scope_new(c, scope);
-  k.neuron = strcmp(name_str(c->s, block->what.name), "neuron") == 0;
+  k.neuron = component_stands_alone(c->s, block->what.name);
   *k.m = (MComponent){
       .name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span};
   check_body(&k);

@@ -254,6 +254,10 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   Session *s = n->s;
   const MPopulation *from = base.source.pop, *to = base.target.pop;
   if (from->component->failed || to->component->failed) return false;
+  if (k->synapse && k->synapse->stream) {
+    Sent flows = {k->synapse, k->ast, k->weight, label, NULL, k->delay};
+    return rule_fits(n, k, &base) && net_places_known(n, from, to) && net_stream_pair(n, scope, &flows, &base, port_word);
+  }
   if (from->component->spikes.n == 0) {
     diag_source_never_spikes(s, k->ast->source->span, name_str(s, from->base),
                              name_str(s, from->component->name), from->component->span);
@@ -262,7 +266,7 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   MPort *port = net_port(n, to, port_word, k->ast->target->span, &base.port);
   if (!port || !rule_fits(n, k, &base)) return false;
   if (!net_places_known(n, from, to)) return false;
-  Sent sent = {k->synapse, k->ast, k->weight, label, NULL};
+  Sent sent = {k->synapse, k->ast, k->weight, label, NULL, k->delay};
   bool plastic = k->synapse && k->synapse->plastic;
   if (plastic && !net_delay_axonal(n, scope, k->delay, &sent.axonal)) return false;
   if (plastic ? false : k->synapse ? !net_synapse_weight(n, scope, &sent, port, &base.weight)
@@ -295,6 +299,18 @@ bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_
   *ret_skip = k.known && k.value == 0;
   if (!k.known) *ret = cond;
   return true;
+}
+
+static bool is_stream(const Connect *k) { return k->synapse && k->synapse->stream; }
+
+static bool same_slice(const MSlice *a, const MSlice *b) { return a->pop == b->pop && !a->from && !b->from; }
+
+/* Of `(A, B) -- (A, B).I` the pair of B and A is that of A and B. */
+static bool mirrored(const MSliceList *sources, const MSliceList *targets, uint32_t i, uint32_t j) {
+  for (uint32_t a = 0; a < i; a++)
+    for (uint32_t b = 0; b < targets->n; b++)
+      if (same_slice(&sources->at[a], &targets->at[j]) && same_slice(&sources->at[i], &targets->at[b])) return true;
+  return false;
 }
 
 /* What depends on the pair: a probability, a condition. A condition over params alone stays where it is. */
@@ -342,11 +358,12 @@ static bool connect_pairs(Net *n, Scope *scope, const Connect *k, Name label) {
   bool good = net_slices(n, scope, k->ast->source, &sources, NULL);
   good &= net_slices(n, scope, k->ast->target, &targets, &port);
   good &= rule_argument(n, scope, k, &base.rule_arg);
-  good &= k->delay && net_link_delay(n, scope, k->delay, false, &base.delay);
+  if (!is_stream(k)) good &= k->delay && net_link_delay(n, scope, k->delay, false, &base.delay);
   good = good && chance_find(n, k, &base);
   if (!good) return false;
   for (uint32_t i = 0; i < sources.n; i++)
     for (uint32_t j = 0; j < targets.n; j++) {
+      if (k->ast->undirected && mirrored(&sources, &targets, i, j)) continue;
       base.source = sources.at[i];
       base.target = targets.at[j];
       if (k->rule->rule == RULE_EDGES) {
@@ -368,15 +385,6 @@ static bool connect_element(Net *n, Scope *scope, const Connect *k, Name label) 
 
 /* ---- the statement */
 
-static bool refuse_later(Net *n, const AstConnect *ast) {
-  Session *s = n->s;
-  if (ast->undirected)
-    diag_not_supported(s, ast->head.span, "undirected connections (`--`)",
-                       "Chemical synapses are written `A -> B.port`.");
-  else return false;
-  return true;
-}
-
 static NetLabel *label_new(Net *n, const AstConnect *ast, const NetAxes *axes) {
   NetLabel *label = NEW(n->s->arena, NetLabel);
   *label = (NetLabel){.name = ast->label.name, .span = ast->label.span, .axes = *axes};
@@ -387,7 +395,7 @@ static NetLabel *label_new(Net *n, const AstConnect *ast, const NetAxes *axes) {
 
 void net_connect(Net *n, const AstConnect *written) {
   Session *s = n->s;
-  if (!written->source || !written->target || refuse_later(n, written)) return;
+  if (!written->source || !written->target) return;
   AstConnect parted = *written;
   if (written->synapse) net_part_settings(n, &parted);
   const AstConnect *ast = &parted;
@@ -397,7 +405,11 @@ void net_connect(Net *n, const AstConnect *written) {
   if (ast->synapse && !(k.synapse = net_synapse(n, ast))) good = false;
   read_options(n, &k);
   good &= net_link_settings(n, &ast->settings, "a connection", &k.weight, &k.delay);
-  if (good && !k.delay) {
+  if (good && ast->undirected && !is_stream(&k)) {
+    diag_undirected(s, ast->head.span);
+    good = false;
+  }
+  if (good && !k.delay && !is_stream(&k)) {
     diag_delay_missing(s, ast->head.span);
     /* the rest is checked all the same: one message for each cause */
   }

@@ -266,6 +266,11 @@ static MVar *find_input(Net *n, Scope *scope, const MPopulation *pop, const Driv
   return NULL;
 }
 
+MVar *net_input(Net *n, Scope *scope, const MPopulation *pop, AstWord member, Span span) {
+  Driven to = {.member = member};
+  return find_input(n, scope, pop, &to, span);
+}
+
 /* In an experiment with a lone neuron the target is a name of the neuron. */
 static bool drive_targets(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, Driven *ret_to) {
   const Ast *array = ast->kind == AST_SUBSCRIPT ? AST_AS(Subscript, ast)->base : NULL;

@@ -25,11 +25,11 @@ void net_declare_population(Net *n, const AstPopulation *ast) {
   if (good) vec_push(n->s->arena, &n->pops, pop);
 }
 
-/* A neuron: what spikes, has a size, and stands alone. */
+/* A neuron or a mass: what has a size, and stands alone. */
 static MComponent *population_component(Net *n, const Ast *ref) {
   Session *s = n->s;
   MComponent *component = check_component_ref(n->c, n->scope, ref);
-  if (component && strcmp(name_str(s, component->what), "neuron") != 0) {
+  if (component && !component_stands_alone(s, component->what)) {
     diag_not_a_neuron(s, ref->span, name_str(s, component->name), name_str(s, component->what),
                       component->span);
     return NULL;

@@ -39,7 +39,7 @@ bool synapse_has_memory(const Comp *k) {
 
 bool synapse_statement(Comp *k, const Ast *st) {
   static const char *const words[] = {"param", "let", "weight", "index", "state"};
-  if (st->kind == AST_EQUATION) return true;
+  if (st->kind == AST_EQUATION || st->kind == AST_STREAM) return true;
   if (st->kind == AST_ON && (is_pre(k, AST_AS(On, st)) || strcmp(on_word(k, AST_AS(On, st)), "post") == 0)) return true;
   if (st->kind == AST_DECL)
     for (size_t i = 0; i < COUNT_OF(words); i++)
@@ -228,7 +228,7 @@ MComponent *net_synapse(Net *n, const AstConnect *ast) {
                         synapse->span);
     return NULL;
   }
-  if (!synapse->send && !synapse->plastic) {
+  if (!synapse->send && !synapse->plastic && !synapse->stream) {
     diag_synapse_sends(n->s, ast->synapse->span, name_str(n->s, synapse->name), (Span){0, 0});
     return NULL;
   }
@@ -355,7 +355,7 @@ static MGlobal *param_global(NetInline *in, const MVar *var, MExpr *value) {
 }
 
 void net_inline(NetInline *in, const MVar *var) {
-  if (in->map[var->index] || in->open[var->index]) return;
+  if (var->kind == VAR_INPUT || in->map[var->index] || in->open[var->index]) return;
   in->open[var->index] = true; /* circles were reported with the synapse; one of settings stays open here */
   const MExpr *e = var->value;
   for (uint32_t i = 0; i < in->set.n; i++)
@@ -422,6 +422,17 @@ bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *por
   *ret = value_inlined(&in, synapse->send);
   if (!*ret && !n->s->errors) diag_not_supported(n->s, ast->synapse->span, "settings that depend on each other in a circle", NULL);
   return *ret != NULL;
+}
+
+bool net_synapse_inline(Net *n, Scope *scope, const Sent *sent, MExpr **values, uint32_t n_values) {
+  NetInline in;
+  if (!net_inline_begin(&in, n, scope, sent)) return false;
+  for (uint32_t i = 0; i < n_values; i++)
+    if (values[i] && !(values[i] = value_inlined(&in, values[i]))) {
+      if (!n->s->errors) diag_not_supported(n->s, sent->ast->synapse->span, "settings that depend on each other in a circle", NULL);
+      return false;
+    }
+  return true;
 }
 
 /* ---- the two parts of a delay */

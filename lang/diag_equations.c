@@ -92,6 +92,27 @@ void diag_synapse_changes(Session *s, Span span, const char *name, bool pre, Spa
   diag_hint(s, d, "Leave out `per %s`, and each synapse has one of its own.", side);
 }
 
+void diag_synapse_streams(Session *s, Span span, const char *name, bool twice) {
+  Diag *d = diag_new(s, DIAG_SYNAPSE_STREAMS, span, twice ? "`%s` streams twice" : "`%s` streams and sends", name);
+  diag_hint(s, d, twice ? "One `stream` holds the sum: `stream a + b`." : "Two synapses do: one of them streams, the other one sends.");
+}
+
+void diag_stream_delay(Session *s, Span span, const char *name, Span stream) {
+  Diag *d = diag_new(s, DIAG_SYNAPSE_STREAMS, span, "the synapse `%s` does not read its delay", name);
+  diag_note(s, d, stream, "this is streamed");
+  diag_hint(s, d, "What comes late is written `delayed(pre.V, delay)`.");
+}
+
+void diag_stream_mixed(Session *s, Span span, const char *text, const char *why) {
+  Diag *d = diag_new(s, DIAG_STREAM_MIXED, span, "`%s` %s", text, why);
+  diag_hint(s, d, "What is streamed is a sum of products, `weight * f(pre.V) * h(post.V)`; sin and cos may hold a sum of both sides.");
+}
+
+void diag_undirected(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_UNDIRECTED, span, "an undirected connection needs a synapse that streams");
+  diag_hint(s, d, "Write `A -- B.I by … with gap`, where `synapse gap { param g = 1 nS;  stream g * (pre.V - post.V) }`.");
+}
+
 void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl) {
   Diag *d = diag_new(s, DIAG_SYNAPSE_WANTED, span, "`%s` is a %s, not a synapse", name, what);
   declared_here(s, d, name, decl);

@@ -395,6 +395,11 @@ void diag_synapse_sends(Session *s, Span span, const char *name, Span first);
 void diag_synapse_scope(Session *s, Span span, const char *name, bool pre, const char *what, Span decl);
 void diag_synapse_changes(Session *s, Span span, const char *name, bool pre, Span decl); /* by the other side's handler */
 void diag_unknown_synapse(Session *s, Span span, const char *name, const char *nearest);
+/* twice: two `stream`s; else `stream` and `send` */
+void diag_synapse_streams(Session *s, Span span, const char *name, bool twice);
+void diag_stream_delay(Session *s, Span span, const char *name, Span stream);
+void diag_stream_mixed(Session *s, Span span, const char *text, const char *why);
+void diag_undirected(Session *s, Span span);
 void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl);
 void diag_signal_form(Session *s, Span span, const char *why);
 void diag_signal_driven(Session *s, Span span, const char *input, Span bound);

@@ -171,6 +171,7 @@ struct MComponent {
   bool plastic; /* a synapse with memory. Its handlers: */
   MStmtList on_pre, on_post;
   MStmtList on_step; /* of a projection's: what keeps a weight with an equation within its domain */
+  const Ast *stream; /* in the checker only: of a continuous synapse, what flows into the target's input */
   VEC(MSpike *) spikes; /* at most one in this version */
 };
 
@@ -376,6 +377,24 @@ typedef struct {
   Span span;
 } MFeed;
 
+/* What flows through a continuous synapse is a sum of products, each of what is known of the source, of the target, and of
+ * the synapse: factor * weight * pre(t - delay) * post. */
+typedef struct {
+  MExpr *factor;     /* over globals; NULL: 1 */
+  bool weighted;     /* times the synapse's weight */
+  MExpr *pre, *post; /* over variables of the two sides' components, and globals; NULL: 1 */
+  MExpr *delay;      /* over globals, dt and draws; NULL: none */
+} MStreamTerm;
+/* `connect A -> B.I by … with s`, where s streams; `A -- B.I` is two of them, one of them reversed. */
+typedef struct {
+  MProjection link; /* who with whom, and the weight; it has no port and no delay */
+  MVar *input;      /* of the component into which it flows */
+  bool undirected, reversed; /* reversed: from the link's target to its source */
+  bool once;        /* both ends are of one population: a pair and its mirror image are one connection, nobody has one with itself */
+  VEC(MStreamTerm) terms;
+  Name text;        /* as written */
+} MCoupling;
+
 /* Synapses in memory, or made anew at each spike. */
 typedef enum { CONNECTIVITY_CHOSEN, CONNECTIVITY_STORED, CONNECTIVITY_PROCEDURAL } MConnectivity; /* chosen: when memory is known */
 
@@ -389,6 +408,7 @@ typedef struct {
   VEC(MProjection *) projections;
   VEC(MDrive *) drives;
   VEC(MFeed *) feeds;
+  VEC(MCoupling *) couplings;
   VEC(MRecord *) records;
   VEC(MPhase) phases;
   VEC(MMeasure *) measures;

@@ -255,17 +255,13 @@ static void print_link(const Print *p, const MExpr *weight, const MExpr *delay, 
   fputc('\n', p->out);
 }
 
-static void print_projection(const Print *p, const MProjection *j) {
+static void print_rule(const Print *p, const MProjection *j) {
   static const char *const rules[] = {
       [RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
       [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
       [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability",
       [RULE_MATRIX] = "matrix",             [RULE_EDGES] = "edges"};
-  fprintf(p->out, "  connect \"%s\" ", text_of(p, j->path));
-  print_slice(p, &j->source);
-  fputs(" -> ", p->out);
-  print_slice(p, &j->target);
-  fprintf(p->out, ".%s by %s", text_of(p, j->target.pop->component->ports.at[j->port]->name), rules[j->rule]);
+  fprintf(p->out, " by %s", rules[j->rule]);
   if (j->rule_arg) {
     print_value(p, "(", j->rule_arg);
     fputc(')', p->out);
@@ -278,6 +274,34 @@ static void print_projection(const Print *p, const MProjection *j) {
   fprintf(p->out, "%s%s", j->no_self ? ", no self" : "", j->no_multiple ? ", no multiple" : "");
   if (j->weight) print_domain(p, &j->weight_domain);
   print_link(p, j->weight, j->delay, j->cond);
+}
+
+static void print_ends(const Print *p, const MProjection *j, const char *arrow) {
+  fprintf(p->out, "  connect \"%s\" ", text_of(p, j->path));
+  print_slice(p, &j->source);
+  fprintf(p->out, " %s ", arrow);
+  print_slice(p, &j->target);
+}
+
+static void print_projection(const Print *p, const MProjection *j) {
+  print_ends(p, j, "->");
+  fprintf(p->out, ".%s", text_of(p, j->target.pop->component->ports.at[j->port]->name));
+  print_rule(p, j);
+}
+
+static void print_coupling(const Print *p, const MCoupling *c) {
+  print_ends(p, &c->link, !c->undirected ? "->" : c->reversed ? "<--" : "-->");
+  fprintf(p->out, ".%s", text_of(p, c->input->name));
+  print_rule(p, &c->link);
+  for (uint32_t i = 0; i < c->terms.n; i++) {
+    const MStreamTerm *t = &c->terms.at[i];
+    print_value(p, "    flows ", t->factor);
+    if (t->weighted) fputs(" weight", p->out);
+    print_value(p, " pre ", t->pre);
+    print_value(p, " delay ", t->delay);
+    print_value(p, " post ", t->post);
+    fputc('\n', p->out);
+  }
 }
 
 static void print_feed(const Print *p, const MFeed *f) {
@@ -375,6 +399,7 @@ static void print_experiment(const Print *p, const MExperiment *x) {
   for (uint32_t i = 0; i < x->globals.n; i++) print_global(p, x->globals.at[i]);
   for (uint32_t i = 0; i < x->populations.n; i++) print_population(p, x->populations.at[i]);
   for (uint32_t i = 0; i < x->projections.n; i++) print_projection(p, x->projections.at[i]);
+  for (uint32_t i = 0; i < x->couplings.n; i++) print_coupling(p, x->couplings.at[i]);
   for (uint32_t i = 0; i < x->drives.n; i++) print_drive(p, x->drives.at[i]);
   for (uint32_t i = 0; i < x->feeds.n; i++) print_feed(p, x->feeds.at[i]);
   for (uint32_t i = 0; i < x->records.n; i++) {

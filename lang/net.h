@@ -175,6 +175,7 @@ typedef struct {
   const AstAssign *weight;
   Name label; /* of the projection, with its binders' labels; begins the paths of the synapse's params. Empty: none */
   MExpr *axonal; /* that part of the delay, of a synapse with memory; NULL: 0 */
+  const AstAssign *delay;
 } Sent;
 /* Every variable of a synapse as a projection has it. */
 typedef struct {
@@ -190,6 +191,13 @@ bool net_inline_begin(NetInline *in, Net *n, Scope *scope, const Sent *sent); /*
 void net_inline(NetInline *in, const MVar *var);                              /* to in->map; sets in->failed */
 /* A synapse with memory: its weight at the start, and what it is here (check_plastic.c). */
 bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MProjection *p);
+/* What the names in a stream stand for: variables with the index of a name's, in order of declaration. */
+typedef struct {
+  const MComponent *synapse; /* a copy of it with these names behind its own variables, from `first` on */
+  uint32_t first;
+  VEC(MVar *) of; /* the variable itself; NULL: `delay` */
+  VEC(bool) post;
+} StreamNames;
 /* Keeps it, if its base is the label of a connection in `body`. */
 bool net_override_link(Net *n, const AstList *body, const AstAssign *assign);
 void net_overrides_met(Net *n); /* reports what has met no synapse */
@@ -198,6 +206,14 @@ MComponent *net_synapse(Net *n, const AstConnect *ast); /* NULL after a message 
 bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *port, MExpr **ret);
 /* `axonal(a)` in it, for a synapse with memory; NULL: 0. false after a message. */
 bool net_delay_axonal(Net *n, Scope *scope, const AstAssign *delay, MExpr **ret);
+/* What a connection makes of a synapse's params and lets, put into expressions over its variables; inputs stay. */
+bool net_synapse_inline(Net *n, Scope *scope, const Sent *sent, MExpr **values, uint32_t n_values);
+/* A pair of populations joined by a synapse that streams; `base` has the pair and the rule (check_stream.c). */
+bool net_stream_pair(Net *n, Scope *scope, const Sent *sent, const MProjection *base, AstWord input);
+/* Terms whose sum is the value of a stream: what is pre's, post's and the synapse's taken apart (check_products.c). */
+bool net_stream_terms(Net *n, MExpr *e, const StreamNames *names, MExpr *delay, MCoupling *ret);
+/* An input of the population; NULL after a message (check_drive.c). */
+MVar *net_input(Net *n, Scope *scope, const MPopulation *pop, AstWord member, Span span);
 bool net_delay_has_parts(const Net *n, const Ast *ast); /* `axonal(a) + dendritic(b)` */
 MExpr *net_delay_parts(Net *n, Scope *scope, const Ast *ast, const Want *want);
 /* Have both populations places, if the connection asks for some? false after a message (check_pair.c). */

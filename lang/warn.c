@@ -46,6 +46,11 @@ static Part part_of(const MExperiment *x, const MPopulation *pop) {
     part.driven |= x->projections.at[i]->target.pop == pop;
     part.sends |= x->projections.at[i]->source.pop == pop;
   }
+  for (uint32_t i = 0; i < x->couplings.n; i++) {
+    const MCoupling *c = x->couplings.at[i];
+    part.driven |= (c->reversed ? c->link.source.pop : c->link.target.pop) == pop;
+    part.seen |= (c->reversed ? c->link.target.pop : c->link.source.pop) == pop;
+  }
   for (uint32_t i = 0; i < x->drives.n; i++) part.driven |= x->drives.at[i]->target.pop == pop;
   part.spikes_wanted = part.sends;
   for (uint32_t i = 0; i < x->feeds.n; i++) {

@@ -35,6 +35,10 @@ static bool events_arrive(const MExperiment *x, const MPopulation *pop) {
     if (x->projections.at[i]->target.pop == pop) return true;
   for (uint32_t i = 0; i < x->drives.n; i++)
     if (x->drives.at[i]->target.pop == pop && x->drives.at[i]->port >= 0) return true;
+  for (uint32_t i = 0; i < x->couplings.n; i++) {
+    const MCoupling *c = x->couplings.at[i];
+    if ((c->reversed ? c->link.source.pop : c->link.target.pop) == pop) return true;
+  }
   for (uint32_t i = 0; i < x->feeds.n; i++) /* what a signal comes to is not known */
     if (x->feeds.at[i]->to == pop) return true;
   return false;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lang/diag.h"
+#include "lang/check.h"
 #include "lang/warn.h"
 
 typedef struct {
@@ -108,6 +109,15 @@ static void mark_items(const Uses *u, const MRecordItem *items, uint32_t n, bool
   for (uint32_t i = 0; i < n; i++) mark_vars(u, items[i].value, marks);
 }
 
+static void read_by_coupling(const Uses *u, const MCoupling *c, bool *ret_seen) {
+  const MComponent *from = c->link.source.pop->component, *to = c->link.target.pop->component;
+  if ((c->reversed ? from : to) == u->component) ret_seen[c->input->index] = true;
+  for (uint32_t i = 0; i < c->terms.n; i++) {
+    mark_vars(u, c->terms.at[i].pre, ret_seen);
+    mark_vars(u, c->terms.at[i].post, ret_seen);
+  }
+}
+
 /* What an experiment reads: records, expects, signals, settings. True: it runs the component. */
 static bool read_by_experiment(const Uses *u, const MExperiment *x, bool *ret_seen) {
   bool runs = false;
@@ -120,6 +130,7 @@ static bool read_by_experiment(const Uses *u, const MExperiment *x, bool *ret_se
   for (uint32_t k = 0; k < x->records.n; k++) mark_items(u, x->records.at[k]->items.at, x->records.at[k]->items.n, ret_seen);
   for (uint32_t k = 0; k < x->measures.n; k++) mark_items(u, x->measures.at[k]->items.at, x->measures.at[k]->items.n, ret_seen);
   for (uint32_t k = 0; k < x->feeds.n; k++) mark_items(u, x->feeds.at[k]->items.at, x->feeds.at[k]->items.n, ret_seen);
+  for (uint32_t k = 0; k < x->couplings.n; k++) read_by_coupling(u, x->couplings.at[k], ret_seen);
   return runs;
 }
 
@@ -182,7 +193,7 @@ static void component_unused(Session *s, const Model *m, const MComponent *c) {
   bool runs = read_outside(&u, m, u.live);
   read_all(&u);
   live_all(&u);
-  bool own_output = strcmp(name_str(s, c->what), "neuron") == 0 && runs;
+  bool own_output = component_stands_alone(s, c->what) && runs;
   for (uint32_t i = 0; i < c->vars.n; i++) {
     const MVar *var = c->vars.at[i];
     if (strchr(name_str(s, var->name), '.') || var->span.to == 0) continue;
@@ -192,5 +203,5 @@ static void component_unused(Session *s, const Model *m, const MComponent *c) {
 
 void warn_unused(Session *s, const Model *m) {
   for (uint32_t i = 0; i < m->components.n; i++)
-    if (m->components.at[i]->vars.n <= 1000) component_unused(s, m, m->components.at[i]);
+    if (m->components.at[i]->vars.n <= 1000 && !m->components.at[i]->stream) component_unused(s, m, m->components.at[i]);
 }

@@ -12,6 +12,7 @@
 #include "runtime/blocks.h"
 
 #include "runtime/carry.h"
+#include "runtime/coupling.h"
 #include "runtime/drive.h"
 #include "runtime/lump.h"
 #include "runtime/rest.h"
@@ -39,7 +40,7 @@ static int draws_make(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c) 
 
 /* Is this input the same for all elements of the slice, in every step? Feeds (feed.c) are. */
 static bool input_is_flat(const struct rt_shard *h, const struct rt_slice *c, uint32_t input) {
-  if (rt_carry_reaches(c->pop->class, input)) return false;
+  if (rt_carry_reaches(c->pop->class, input) || rt_coupling_reaches(h->sim, c->pop, input)) return false;
   for (uint32_t i = h->n_events; i < h->n_drives; i++) {
     const struct rt_drive_part *part = &h->drives[i];
     uint32_t end = c->first + c->count < c->pop->size ? c->first + c->count : c->pop->size;

@@ -58,22 +58,25 @@ uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double 
 
 /* ---- preparing a projection */
 
-static int proj_values(struct rt_sim *s, struct rt_proj *p) {
+static int weight_value(struct rt_sim *s, struct rt_proj *p) {
   const struct nsl_projection *d = p->def;
   p->drawn_weight = d->weight_code.kernel != NSL_NONE;
-  p->drawn_delay = d->delay_code.kernel != NSL_NONE;
   p->lo = rt_value(s, d->weight_lo, -INFINITY);
   p->hi = rt_value(s, d->weight_hi, INFINITY);
   p->weight = rt_weight_clip(p, rt_value(s, d->weight, 1));
-  if (!p->drawn_weight && !isfinite(p->weight))
-    return rt_fail_at(NSL_EMODEL, d->place, "%s: the weight is %s", d->path, rt_not_finite(p->weight));
+  if (p->drawn_weight || isfinite(p->weight)) return 0;
+  return rt_fail_at(NSL_EMODEL, d->place, "%s: the weight is %s", d->path, rt_not_finite(p->weight));
+}
+
+static int delay_value(struct rt_sim *s, struct rt_proj *p) {
+  p->drawn_delay = p->def->delay_code.kernel != NSL_NONE;
   if (p->drawn_delay) return 0;
-  p->delay = rt_value(s, d->delay, NAN);
+  p->delay = rt_value(s, p->def->delay, NAN);
   p->delay_steps = rt_delay_steps(s, p, p->delay);
   return p->delay_steps ? 0 : NSL_EMODEL;
 }
 
-static int proj_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_projection *d, uint32_t index) {
+int rt_link_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_projection *d, uint32_t index) {
   *p = (struct rt_proj){
       .def = d, .index = index, .source = &s->pops[d->source.pop], .target = &s->pops[d->target.pop]};
   int e = rt_slice_range(s, &d->source, d->place, &p->s0, &p->sn);
@@ -83,11 +86,16 @@ static int proj_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_pr
   p->key = nslm_key(s->seed, d->path_hash);
   p->rule_key = nslm_key(s->seed, nslm_hash("rule", 4, d->path_hash));
   p->u = s->G + (d->block == NSL_NONE ? 0 : d->block);
-  p->port = p->target->port0 + d->port;
-  e = proj_values(s, p);
+  e = weight_value(s, p);
   if (!e) e = rt_rule_prepare(s, p);
   if (!e) e = rt_fields_prepare(s, p);
   return e ? e : rt_chance_prepare(s, p);
+}
+
+static int proj_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_projection *d, uint32_t index) {
+  int e = rt_link_prepare(s, p, d, index);
+  p->port = p->target->port0 + d->port;
+  return e ? e : delay_value(s, p);
 }
 
 static int projs_of(struct rt_sim *s, bool plastic, uint32_t *ret_n) {
@@ -387,7 +395,7 @@ int rt_connect(struct rt_sim *s) {
   if (!e) rt_events_rank(s);
   if (!e) e = groups_alloc(s);
   if (!e) e = kinds_find(s);
-  if (!e) e = rt_rules_make(s);
+  if (!e) e = rt_rules_make(s, s->projs, s->n_projs + s->n_plastic);
   if (!e) e = rt_laws_look(s);
   if (!e) e = rt_plastic_prepare(s);
   if (e) return e;

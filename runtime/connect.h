@@ -19,6 +19,8 @@ uint32_t rt_same(const struct rt_sim *s, uint32_t port);
 /* Weights or delays of synapses 0 .. n of a source; pairs: what they are made of by field (pairs.h), NULL: there is none; out has room for the next multiple of 64. */
 void rt_synapse_values(const struct rt_sim *s, const struct rt_proj *p, const struct nsl_code *code,
                        uint32_t source, uint64_t n, const double *const *pairs, double *out);
+/* A projection by its table: slices, rule, weight; neither port nor delay. */
+int rt_link_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_projection *d, uint32_t index);
 double rt_weight_clip(const struct rt_proj *p, double w);
 /* Delay in steps; 0 after rt_fail: less than one, or not a number. */
 uint32_t rt_delay_steps(const struct rt_sim *s, const struct rt_proj *p, double delay);

@@ -6,6 +6,7 @@
  * shows, and shards, threads and ranks add what they own. */
 #include <string.h>
 
+#include "runtime/coupling.h"
 #include "runtime/plastic.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
@@ -164,8 +165,26 @@ static uint64_t hash_drives(const struct rt_sim *s, const struct rt_shard *h) {
   return sum;
 }
 
+/* What elements have shown, as far as it is remembered. */
+static uint64_t hash_shown(const struct rt_sim *s) {
+  struct rt_values *x;
+  uint64_t sum = 0, bits;
+  for (uint32_t k = 0; s->couplings && rt_coupling_values(s, k, &x); k++)
+    for (uint64_t i = 0; i < x->n_real; i++) {
+      if (!x->mine[i]) continue;
+      uint64_t key = mix(mix(0x7368, k), i);
+      memcpy(&bits, &x->now[s->step & 1][i], sizeof bits);
+      sum += mix(key, bits);
+      for (uint32_t back = 0; x->ring && back <= x->longest; back++) {
+        memcpy(&bits, &x->ring[i * (x->mask + 1) + ((s->step - back) & x->mask)], sizeof bits);
+        sum += mix(key + back * SPREAD, bits);
+      }
+    }
+  return sum;
+}
+
 uint64_t rt_state_sum(const struct rt_sim *s) {
-  uint64_t sum = s->procedural ? rt_procedural_hash(s) : 0;
+  uint64_t sum = hash_shown(s) + (s->procedural ? rt_procedural_hash(s) : 0);
   for (uint32_t h = s->own0; h < s->own1; h++) {
     const struct rt_shard *shard = &s->shards[h];
     for (uint32_t i = 0; i < shard->n_slices; i++) sum += hash_slice(s, &shard->slices[i]);

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "runtime/blocks.h"
+#include "runtime/coupling.h"
 
 enum { FIRST_WAIT = 16, MOST_WAIT = 1024, SHORT_REST = 64, MARKS_PER_BLOCK = RT_BLOCK / 4, MARKED = 64 };
 #define RESTS 0 /* instead of the step of the next try */
@@ -47,7 +48,7 @@ static bool is_plastic(const struct rt_sim *s, const struct rt_pop *p) {
 static bool is_fed(const struct rt_sim *s, const struct rt_pop *p) {
   for (uint32_t i = 0; i < s->n_feeds; i++)
     if (s->feeds[i].def->to == p->index) return true;
-  return false;
+  return rt_coupling_reaches(s, p, NSL_NONE);
 }
 
 /* Events go straight to states; of rows made anew it is not known here to whom. */

@@ -258,6 +258,8 @@ static int rule_alloc(struct rt_sim *s, struct rt_proj *p) {
 
 struct making {
   struct rt_sim *s;
+  struct rt_proj *projs;
+  uint32_t n;
   _Atomic uint32_t next;
 };
 
@@ -288,7 +290,6 @@ static int own_seek(struct rt_sim *s, struct rt_proj *p, uint32_t **row, size_t 
   return e;
 }
 
-static uint32_t n_rules(const struct rt_sim *s) { return s->n_projs + s->n_plastic; }
 
 static int rules_job(void *context, uint32_t thread) {
   struct making *m = context;
@@ -296,13 +297,13 @@ static int rules_job(void *context, uint32_t thread) {
   uint32_t *row = NULL;
   size_t cap = 0;
   int e = 0;
-  for (uint32_t i; (i = atomic_fetch_add(&m->next, 1)) < 2 * n_rules(s);) {
-    struct rt_split *t = &s->projs[i / 2].rule->counts[i % 2];
+  for (uint32_t i; (i = atomic_fetch_add(&m->next, 1)) < 2 * m->n;) {
+    struct rt_split *t = &m->projs[i / 2].rule->counts[i % 2];
     if (t->total) rt_split_fill(t);
   }
   rt_barrier(s->team, thread);
-  for (uint32_t i = 0; !e && i < n_rules(s); i++)
-    if (s->projs[i].rule->counts[1].total) e = own_seek(s, &s->projs[i], &row, &cap);
+  for (uint32_t i = 0; !e && i < m->n; i++)
+    if (m->projs[i].rule->counts[1].total) e = own_seek(s, &m->projs[i], &row, &cap);
   rt_drop(&row);
   return e;
 }
@@ -324,13 +325,13 @@ static int own_keep(struct rt_sim *s, struct rt_rule *r) {
   return kept ? 0 : NSL_EMEMORY;
 }
 
-int rt_rules_make(struct rt_sim *s) {
-  struct making m = {.s = s};
+int rt_rules_make(struct rt_sim *s, struct rt_proj *projs, uint32_t n) {
+  struct making m = {.s = s, .projs = projs, .n = n};
   int e = 0;
-  for (uint32_t i = 0; !e && i < n_rules(s); i++) e = rule_alloc(s, &s->projs[i]);
+  for (uint32_t i = 0; !e && i < n; i++) e = rule_alloc(s, &projs[i]);
   if (!e) e = rt_team_run(s->team, rules_job, &m);
-  for (uint32_t i = 0; i < n_rules(s) && s->projs[i].rule; i++) {
-    int bad = own_keep(s, s->projs[i].rule);
+  for (uint32_t i = 0; i < n && projs[i].rule; i++) {
+    int bad = own_keep(s, projs[i].rule);
     e = e ? e : bad;
   }
   return e;

@@ -22,7 +22,7 @@ struct rt_rule {
 /* Checks the rule's numbers; sets expected. */
 int rt_rule_prepare(struct rt_sim *s, struct rt_proj *p);
 /* Once for all projections, with all threads: what rt_rule_row needs. */
-int rt_rules_make(struct rt_sim *s);
+int rt_rules_make(struct rt_sim *s, struct rt_proj *projs, uint32_t n);
 /* How many targets a source has. Not for indegree with `no multiple` and where it is drawn pair by pair: UINT64_MAX, count its row. */
 uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source);
 /* Its row will be asked for soon: what that reads goes from memory to cache. */

@@ -11,6 +11,7 @@
 #include "runtime/blocks.h"
 #include "runtime/carry.h"
 #include "runtime/checkpoint.h"
+#include "runtime/coupling.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/lump.h"
@@ -52,6 +53,7 @@ int rt_open(struct rt_sim *s, const struct rt_config *config) {
 static int lists_make(struct rt_sim *s) {
   s->interval = s->min_delay && s->min_delay < LONGEST_INTERVAL ? s->min_delay : LONGEST_INTERVAL;
   if (s->n_feeds || s->carry) s->interval = 1;
+  if (s->couplings && s->couplings->interval < s->interval) s->interval = s->couplings->interval;
   s->interval = rt_plastic_interval(s, s->interval);
   s->batch = LONGEST_INTERVAL / s->interval * s->interval;
   for (uint32_t i = 0; i < s->n_shards; i++) {
@@ -89,6 +91,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_blocks_make(s);
   e = rt_ranks_agree(s->ranks, e);
   if (!e) e = rt_feeds_make(s);
+  if (!e) e = rt_couplings_make(s);
   if (!e) e = rt_rest_make(s);
   if (!e) e = rt_probes_begin(s);
   if (!e) e = lists_make(s);
@@ -103,6 +106,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
 void rt_close(struct rt_sim *s) {
   rt_verify_drop(s);
   rt_plastic_drop(s);
+  rt_couplings_drop(s);
   rt_procedural_drop(s);
   rt_gather_drop(s);
   rt_checkpoint_drop(s);
@@ -313,8 +317,9 @@ static int loop_job(void *context, uint32_t thread) {
       rt_lap(own_laps, RT_OUTPUT);
     }
     if (last) break;
-    if (s->n_feeds || s->carry) { /* lanes are states, which nobody may step on while others read them */
+    if (s->n_feeds || s->carry || (s->couplings && s->ranks)) { /* lanes are states, which nobody may step on while others read them */
       if (s->n_feeds && !thread) rt_feeds_read(s, end);
+      if (s->couplings && !thread) rt_couplings_trade(s, end);
       rt_barrier(s->team, thread);
     }
     if (end == due && weights_catch_up(l, end, thread, h0, h1)) break;

@@ -404,7 +404,9 @@ struct rt_feed { /* an input that follows a sum or mean (feed.c) */
   double value; /* of the end of the last step */
 };
 
+struct rt_couplings; /* coupling.h */
 struct rt_sim {
+  struct rt_couplings *couplings; /* NULL: there are no continuous synapses */
   struct rt_feed *feeds;
   struct rt_carry *carry; /* carry.c; NULL: spikes carry nothing but their weights */
   uint32_t n_feeds;

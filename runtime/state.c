@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "runtime/checkpoint.h"
+#include "runtime/coupling.h"
 #include "runtime/drive.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -269,6 +270,12 @@ static void pop_walk(struct rt_archive *a, const struct rt_sim *s, struct rt_pop
   }
 }
 
+/* What elements have shown to others through continuous synapses. */
+static void shown_walk(struct rt_archive *a, const struct rt_values *x, uint32_t index) {
+  for (int k = 0; k < 2; k++) rt_archive_data(a, "shown now", index, x->now[k], x->n * sizeof **x->now);
+  if (x->ring) rt_archive_data(a, "shown", index, x->ring, (uint64_t)x->n * (x->mask + 1) * sizeof *x->ring);
+}
+
 static void probe_walk(struct rt_archive *a, const struct rt_sim *s, const struct rt_measure *m) {
   for (uint32_t i = 0; i < m->def->n_items; i++) {
     const struct rt_pop *p = &s->pops[m->def->items[i].slice.pop];
@@ -366,6 +373,8 @@ void rt_state_elements(struct rt_archive *a, struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_measures; i++)
     if (s->measures[i].probe) probe_walk(a, s, &s->measures[i]);
   for (uint32_t i = 0; i < s->n_drives; i++) drive_walk(a, s, &s->drives[i]);
+  struct rt_values *x;
+  for (uint32_t i = 0; s->couplings && rt_coupling_values(s, i, &x); i++) shown_walk(a, x, i);
 }
 
 /* ---- out of the journal */

@@ -12,6 +12,7 @@
 
 #include "runtime/blocks.h"
 #include "runtime/carry.h"
+#include "runtime/coupling.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
 #include "runtime/plastic.h"
@@ -180,6 +181,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   events_ask(d, RT_FORM_straight_f64, step);
   if (step >= h->next_input) rt_inputs_step(h, step);
   if (s->n_feeds) rt_feeds_write(h);
+  if (s->couplings) rt_couplings_write(h, step);
   if (s->carry) rt_carry_arrive(h, step);
   arrivals_add(h, step);
   if (s->n_plastic) rt_plastic_arrive(h, step);
@@ -224,6 +226,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   if (h->snapshot) rt_verify_straight(h, true);
   rt_lap(&h->laps, RT_DELIVERY);
   for (uint32_t i = 0; h->has_pasts && i < h->n_slices; i++) rt_pasts_end(s, &h->slices[i], step);
+  if (s->couplings) rt_couplings_show(h, step);
   if (step >= h->next_probe && h->bad.step == RT_NO_STEP) rt_probes_step(h, step);
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);
   if (step == h->next_digest && h->bad.step == RT_NO_STEP) rt_digest_take(h, step);

@@ -45,7 +45,7 @@ static void bench_begin(struct bench *b, const struct what *w, uint64_t seed, st
 #define HOT(name, arguments, doc) hot[k++] = (void *)(uintptr_t)rt_hot_##name;
 #include "runtime/hot.def"
 #undef HOT
-  if (rt_rules_make(&b->s)) printf("# %s\n", rt_error());
+  if (rt_rules_make(&b->s, b->s.projs, b->s.n_projs)) printf("# %s\n", rt_error());
 }
 
 /* ---- all outcomes: how often each pair is connected, in two bits each */

@@ -1,0 +1,360 @@
+/* Continuous synapses: what flows into inputs of elements from others, in every step.
+ *
+ * What is streamed is a sum of products (lang/check_products.c): factor * weight * pre * post. At the end of a step every shard computes
+ * pre of its elements and shows it in arrays that all shards read; before the next step it adds, for each target, its
+ * synapses' products in the order of the rows, and multiplies with the target's own post. So a step sees its neighbours, and itself, at T - dt, and holds
+ * what flows. Of a delayed value it sees the mean of those at T - dt - d and T - d, each on the line between two grid
+ * points: what `delayed` is in an equation. Where all synapses of a coupling are alike, one sum over the sources serves all.
+ *
+ * Sums are of reals: those of a row in eight lanes by ordinal, those over sources by the parts of their population, which are the
+ * model's. So bits are the same for any number of threads. A value is shown in one of two arrays, by parity of the
+ * step, and in rings that hold one interval more than the longest delay: nobody writes what others may read before all have met.
+ *
+ * Needs: initial values. Gives: inputs of each step; run.c makes intervals no longer than the shortest delay. */
+#include "runtime/coupling.h"
+
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/ranks.h"
+
+enum { LANES = 8 };
+
+bool rt_coupling_reaches(const struct rt_sim *s, const struct rt_pop *p, uint32_t input) {
+  for (uint32_t i = 0; i < s->x->n_couplings; i++) {
+    const struct nsl_coupling *c = &s->x->couplings[i];
+    const struct nsl_slice *to = c->reversed ? &c->link.source : &c->link.target;
+    if (to->pop == p->index && (input == NSL_NONE || c->input == input)) return true;
+  }
+  return false;
+}
+
+static inline double lanes_sum(const double *a) {
+  return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+}
+
+/* ---- what is shown */
+
+static inline void values_put(const struct rt_values *x, uint32_t i, uint64_t step, double value) {
+  x->now[step & 1][i] = value;
+  if (x->ring) x->ring[(uint64_t)i * (x->mask + 1) + (step & x->mask)] = 0.5 * (value + x->now[(step + 1) & 1][i]);
+}
+
+static void kernel_run(const struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *code, void **slots, double *out,
+                       uint32_t first, uint32_t count, uint64_t step) {
+  for (uint32_t i = 0; i < code->n_bindings; i++)
+    if (code->bindings[i].kind == NSL_SLOT_OUT) slots[i] = out;
+  struct nsl_env env = {.slots = slots, .u = p->u, .key = p->key, .step = step, .first = first, .count = count,
+                        .t = (double)step * s->dt, .dt = s->dt};
+  rt_kernel(s, code)(&env);
+  for (uint32_t i = count; s->program->f32 && i-- > 0;) { /* in their own place: the last one first */
+    float x;
+    memcpy(&x, (const char *)out + i * sizeof x, sizeof x);
+    out[i] = (double)x;
+  }
+}
+
+static const struct rt_slice *slice_of(const struct rt_shard *h, const struct rt_pop *p, uint32_t *ret_part) {
+  for (uint32_t i = 0; i < p->n_parts; i++)
+    if (p->parts[i].shard == h->index) {
+      *ret_part = i;
+      return &h->slices[p->parts[i].slice];
+    }
+  return NULL;
+}
+
+static void shown_put(const struct rt_shard *h, struct rt_shown *x, uint64_t step) {
+  const struct rt_sim *s = h->sim;
+  uint32_t part;
+  const struct rt_slice *c = slice_of(h, x->pop, &part);
+  double *out = s->couplings->scratch[h->index];
+  for (uint32_t at = 0; c && at < c->count; at += RT_STREAM_CHUNK) {
+    uint32_t count = c->count - at < RT_STREAM_CHUNK ? c->count - at : RT_STREAM_CHUNK;
+    kernel_run(s, x->pop, x->code, x->slots[part], out, c->first + at, count, step);
+    for (uint32_t i = 0; i < count; i++) values_put(&x->values, c->first + at + i, step, out[i]);
+  }
+}
+
+static void total_put(const struct rt_shard *h, const struct rt_total *t, uint64_t step) {
+  uint32_t part;
+  const struct rt_slice *c = slice_of(h, t->shown->pop, &part);
+  if (!c) return;
+  const double *x = t->shown->values.now[step & 1];
+  uint32_t from = c->first > t->first ? c->first : t->first, end = c->first + c->count;
+  if (end > t->first + t->n) end = t->first + t->n;
+  double a[LANES] = {0};
+  for (uint32_t i = from; i < end; i++) a[(i - from) % LANES] += x[i];
+  values_put(&t->values, part, step, lanes_sum(a));
+}
+
+void rt_couplings_show(struct rt_shard *h, uint64_t step) {
+  const struct rt_couplings *c = h->sim->couplings;
+  for (uint32_t i = 0; i < c->n_shown; i++) shown_put(h, &c->shown[i], step);
+  for (uint32_t i = 0; i < c->n_totals; i++) total_put(h, &c->totals[i], step);
+}
+
+/* ---- what flows */
+
+static inline double past_at(const struct rt_values *x, uint32_t i, uint64_t step, uint32_t lag, double part) {
+  const double *ring = x->ring + (uint64_t)i * (x->mask + 1);
+  double value = ring[(step - lag) & x->mask];
+  return part != 0 ? value + part * (ring[(step - lag - 1) & x->mask] - value) : value;
+}
+
+#define ROW(name, value)                                                                                                  \
+  static double row_##name(const struct rt_inflow *f, const struct rt_values *x, uint64_t from, uint64_t to, uint64_t step) { \
+    const double *now = x->now[(step + 1) & 1];                                                                           \
+    const uint32_t *source = f->source;                                                                                   \
+    double a[LANES] = {0};                                                                                                \
+    uint64_t i = from;                                                                                                    \
+    (void)now;                                                                                                            \
+    for (; i + LANES <= to; i += LANES)                                                                                   \
+      for (uint32_t l = 0; l < LANES; l++) a[l] += value(i + l);                                                          \
+    for (uint32_t l = 0; i < to; i++, l++) a[l] += value(i);                                                              \
+    return lanes_sum(a);                                                                                                  \
+  }
+#define NOW(k) now[source[k]]
+#define NOW_WEIGHTED(k) f->weight[k] * now[source[k]]
+#define PAST(k) past_at(x, source[k], step, f->lag[k], f->part ? f->part[k] : 0)
+#define PAST_WEIGHTED(k) f->weight[k] * past_at(x, source[k], step, f->lag[k], f->part ? f->part[k] : 0)
+#define PAST_ALL(k) past_at(x, source[k], step, f->coupling->lag, f->coupling->part)
+#define PAST_ALL_WEIGHTED(k) f->weight[k] * past_at(x, source[k], step, f->coupling->lag, f->coupling->part)
+ROW(now, NOW)
+ROW(now_weighted, NOW_WEIGHTED)
+ROW(past, PAST)
+ROW(past_weighted, PAST_WEIGHTED)
+ROW(past_all, PAST_ALL)
+ROW(past_all_weighted, PAST_ALL_WEIGHTED)
+
+typedef double row_fn(const struct rt_inflow *f, const struct rt_values *x, uint64_t from, uint64_t to, uint64_t step);
+static row_fn *const row_fns[3][2] = {{row_now, row_now_weighted}, {row_past, row_past_weighted}, {row_past_all, row_past_all_weighted}};
+
+/* The sum over all sources. */
+static double total_now(const struct rt_coupling *c, const struct rt_flow *flow, uint64_t step) {
+  const struct rt_values *x = &flow->total->values;
+  double sum = 0;
+  for (uint32_t i = 0; i < x->n; i++) sum += flow->delayed ? past_at(x, i, step, c->lag, c->part) : x->now[(step + 1) & 1][i];
+  return sum;
+}
+
+/* The sum over a target's synapses of weight * pre, for targets [from, to). */
+static void sums_make(const struct rt_inflow *f, const struct rt_flow *flow, uint64_t step, uint32_t from, uint32_t to, double *out) {
+  const struct rt_coupling *c = f->coupling;
+  bool each = flow->weighted && f->weight;
+  double scale = flow->weighted && !f->weight ? c->link.weight : 1;
+  if (!flow->shown) {
+    const double *number = f->number[each];
+    for (uint32_t e = from; e < to; e++) out[e - from] = scale * number[e - f->first];
+    return;
+  }
+  if (c->summed) {
+    double all = total_now(c, flow, step);
+    const double *now = flow->shown->values.now[(step + 1) & 1];
+    uint32_t first = flow->total->first, end = first + flow->total->n;
+    for (uint32_t e = from; e < to; e++) out[e - from] = scale * (c->but_own && e >= first && e < end ? all - now[e] : all);
+    return;
+  }
+  row_fn *row = row_fns[!flow->delayed ? 0 : f->lag ? 1 : 2][each];
+  for (uint32_t e = from; e < to; e++)
+    out[e - from] = scale * row(f, &flow->shown->values, f->start[e - f->first], f->start[e - f->first + 1], step);
+}
+
+/* Adds what flows into elements [at, at + count) of the slice. */
+static void inflow_add(const struct rt_shard *h, const struct rt_inflow *f, const struct rt_pop *p, uint64_t step, uint32_t at, uint32_t count, double *acc) {
+  const struct rt_coupling *c = f->coupling;
+  double *sums = acc + RT_STREAM_CHUNK, *post = sums + RT_STREAM_CHUNK;
+  uint32_t from = f->first > at ? f->first : at, to = f->first + f->n < at + count ? f->first + f->n : at + count;
+  for (uint32_t k = 0; from < to && k < c->def->n_terms; k++) {
+    const struct rt_flow *flow = &c->flows[k];
+    sums_make(f, flow, step, from, to, sums);
+    if (!flow->post) {
+      for (uint32_t e = from; e < to; e++) acc[e - at] += flow->factor * sums[e - from];
+      continue;
+    }
+    kernel_run(h->sim, p, flow->post, f->post_slots[k], post, at, count, step - 1);
+    for (uint32_t e = from; e < to; e++) acc[e - at] += flow->factor * post[e - at] * sums[e - from];
+  }
+}
+
+static void sink_write(const struct rt_shard *h, const struct rt_sink *sink, uint64_t step) {
+  const struct rt_slice *c = sink->slice;
+  double *acc = h->sim->couplings->scratch[h->index];
+  void *array = c->pop->inputs[sink->input];
+  for (uint32_t at = c->first; at < c->first + c->count; at += RT_STREAM_CHUNK) {
+    uint32_t left = c->first + c->count - at, count = left < RT_STREAM_CHUNK ? left : RT_STREAM_CHUNK;
+    memset(acc, 0, count * sizeof *acc);
+    for (uint32_t i = 0; i < sink->n; i++) inflow_add(h, &sink->inflows[i], c->pop, step, at, count, acc);
+    if (h->sim->program->f32)
+      for (uint32_t i = 0; i < count; i++) ((float *)array)[at + i] = (float)acc[i];
+    else memcpy((double *)array + at, acc, count * sizeof *acc);
+  }
+}
+
+void rt_couplings_write(struct rt_shard *h, uint64_t step) {
+  const struct rt_couplings *c = h->sim->couplings;
+  for (uint32_t i = 0; i < c->n_sinks[h->index]; i++) sink_write(h, &c->sinks[h->index][i], step);
+}
+
+/* ---- making */
+
+void rt_couplings_drop(struct rt_sim *s) {
+  for (uint32_t i = 0; s->couplings && s->couplings->mem && i < s->n_shards; i++) rt_mem_free(&s->couplings->mem[i]);
+}
+
+static struct rt_shown *shown_of(struct rt_couplings *c, const struct rt_pop *p, const struct nsl_code *code) {
+  for (uint32_t i = 0; i < c->n_shown; i++)
+    if (c->shown[i].pop == p && c->shown[i].code->kernel == code->kernel) return &c->shown[i];
+  struct rt_shown *made = &c->shown[c->n_shown++];
+  *made = (struct rt_shown){.pop = p, .code = code, .values = {.n = p->padded, .n_real = p->size}};
+  return made;
+}
+
+static struct rt_total *total_of(struct rt_couplings *c, const struct rt_shown *shown, uint32_t first, uint32_t n) {
+  for (uint32_t i = 0; i < c->n_totals; i++)
+    if (c->totals[i].shown == shown && c->totals[i].first == first && c->totals[i].n == n) return &c->totals[i];
+  struct rt_total *made = &c->totals[c->n_totals++];
+  *made = (struct rt_total){.shown = shown, .first = first, .n = n, .values = {.n = shown->pop->n_parts, .n_real = shown->pop->n_parts}};
+  return made;
+}
+
+static int flows_make(struct rt_sim *s, struct rt_coupling *c) {
+  struct rt_couplings *all = s->couplings;
+  const struct rt_proj *p = &c->link;
+  c->flows = rt_alloc(&s->mem, c->def->n_terms, sizeof *c->flows);
+  if (!c->flows) return NSL_EMEMORY;
+  for (uint32_t k = 0; k < c->def->n_terms; k++) {
+    const struct nsl_stream_term *t = &c->def->terms[k];
+    struct rt_flow *flow = &c->flows[k];
+    *flow = (struct rt_flow){.factor = rt_value(s, t->factor, 1), .weighted = t->weighted, .delayed = t->delayed};
+    if (t->post.kernel != NSL_NONE) flow->post = &t->post;
+    if (t->pre.kernel == NSL_NONE) continue;
+    flow->shown = shown_of(all, c->from, &t->pre);
+    bool reversed = c->def->reversed;
+    if (c->summed) flow->total = total_of(all, flow->shown, reversed ? p->t0 : p->s0, reversed ? p->tn : p->sn);
+  }
+  return 0;
+}
+
+static int numbers_alloc(struct rt_sim *s, struct rt_values *x) {
+  for (int k = 0; k < 2; k++)
+    if (!(x->now[k] = rt_alloc(&s->mem, x->n, sizeof **x->now))) return NSL_EMEMORY;
+  if (!x->longest) return 0;
+  uint64_t rows = 2;
+  while (rows < (uint64_t)x->longest + s->couplings->interval + 2) rows *= 2;
+  x->mask = (uint32_t)(rows - 1);
+  double bytes = (double)rows * x->n * sizeof *x->ring;
+  if (bytes > 0.5 * (double)rt_memory_left())
+    return rt_fail(NSL_EMEMORY, "values that arrive %u steps late need %.3g GB", x->longest, bytes / 1e9);
+  x->ring = rt_alloc(&s->mem, rows * x->n, sizeof *x->ring);
+  return x->ring ? 0 : NSL_EMEMORY;
+}
+
+/* Before the start every value was what it begins with. */
+static void values_fill(struct rt_values *x) {
+  memcpy(x->now[1], x->now[0], x->n * sizeof **x->now);
+  for (uint64_t i = 0; x->ring && i < x->n; i++)
+    for (uint64_t k = 0; k <= x->mask; k++) x->ring[i * (x->mask + 1) + k] = x->now[0][i];
+}
+
+static int shown_slots(struct rt_sim *s, struct rt_shown *x) {
+  int e = 0;
+  x->slots = rt_alloc(&s->mem, x->pop->n_parts, sizeof *x->slots);
+  if (!x->slots) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < x->pop->n_parts; i++) e = rt_slots(s, x->pop, x->code, &x->slots[i]);
+  return e;
+}
+
+uint32_t rt_coupling_values(const struct rt_sim *s, uint32_t i, struct rt_values **ret) {
+  struct rt_couplings *c = s->couplings;
+  if (i >= c->n_shown + c->n_totals) return 0;
+  *ret = i < c->n_shown ? &c->shown[i].values : &c->totals[i - c->n_shown].values;
+  return 1;
+}
+
+static int couplings_alloc(struct rt_sim *s, struct rt_couplings *c) {
+  uint32_t n_terms = 0;
+  for (uint32_t i = 0; i < s->x->n_couplings; i++) n_terms += s->x->couplings[i].n_terms;
+  c->all = rt_alloc(&s->mem, s->x->n_couplings, sizeof *c->all);
+  c->shown = rt_alloc(&s->mem, n_terms, sizeof *c->shown);
+  c->totals = rt_alloc(&s->mem, n_terms, sizeof *c->totals);
+  c->sinks = rt_alloc(&s->mem, s->n_shards, sizeof *c->sinks);
+  c->n_sinks = rt_alloc(&s->mem, s->n_shards, sizeof *c->n_sinks);
+  c->scratch = rt_alloc(&s->mem, s->n_shards, sizeof *c->scratch);
+  c->mem = rt_alloc(&s->mem, s->n_shards, sizeof *c->mem);
+  if (!c->mem || !c->all || !c->shown || !c->totals || !c->sinks || !c->n_sinks || !c->scratch) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < s->n_shards; i++)
+    if (!(c->scratch[i] = rt_alloc(&s->mem, 3 * RT_STREAM_CHUNK, sizeof **c->scratch))) return NSL_EMEMORY;
+  return 0;
+}
+
+static int all_prepare(struct rt_sim *s, struct rt_couplings *c) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < s->x->n_couplings; i++) {
+    const struct nsl_coupling *def = &s->x->couplings[i];
+    if (def->link.cond != NSL_NONE && s->G[def->link.cond] == 0) continue;
+    e = rt_coupling_prepare(s, &c->all[c->n], def, i);
+    if (!e && !c->all[c->n].empty) e = flows_make(s, &c->all[c->n++]);
+  }
+  return e;
+}
+
+/* ---- ranks: each shows what it has to all others, when all have met */
+
+void rt_couplings_trade(struct rt_sim *s, uint64_t step) {
+  struct rt_couplings *c = s->couplings;
+  struct rt_values *x;
+  uint64_t at = 0;
+  if (!s->ranks) return;
+  for (uint32_t i = 0; rt_coupling_values(s, i, &x); i++)
+    for (uint32_t k = 0; k < x->n; k++) c->traded[at++] = x->mine[k] ? x->now[step & 1][k] : 0;
+  rt_ranks_combine(s->ranks, c->traded, at, RT_OR_U64); /* a failure shows when the ranks next meet */
+  at = 0;
+  for (uint32_t i = 0; rt_coupling_values(s, i, &x); i++)
+    for (uint32_t k = 0; k < x->n; k++, at++)
+      if (!x->mine[k]) values_put(x, k, step, c->traded[at]);
+}
+
+static int mine_find(struct rt_sim *s, const struct rt_pop *p, bool parts, struct rt_values *x) {
+  if (!(x->mine = rt_alloc(&s->mem, x->n, 1))) return NSL_EMEMORY;
+  for (uint32_t k = 0; k < p->n_parts; k++) {
+    const struct rt_slice *c = &s->shards[p->parts[k].shard].slices[p->parts[k].slice];
+    if (rt_is_own(s, p->parts[k].shard)) memset(x->mine + (parts ? k : c->first), 1, parts ? 1 : c->count);
+  }
+  return 0;
+}
+
+static int values_alloc(struct rt_sim *s) {
+  struct rt_couplings *c = s->couplings;
+  uint64_t n = 0;
+  int e = 0;
+  for (uint32_t i = 0; !e && i < c->n_shown; i++) {
+    e = numbers_alloc(s, &c->shown[i].values);
+    if (!e) e = mine_find(s, c->shown[i].pop, false, &c->shown[i].values);
+    n += c->shown[i].values.n;
+  }
+  for (uint32_t i = 0; !e && i < c->n_totals; i++) {
+    e = numbers_alloc(s, &c->totals[i].values);
+    if (!e) e = mine_find(s, c->totals[i].shown->pop, true, &c->totals[i].values);
+    n += c->totals[i].values.n;
+  }
+  c->traded = e ? NULL : rt_alloc(&s->mem, n, sizeof *c->traded);
+  return e ? e : c->traded ? 0 : NSL_EMEMORY;
+}
+
+int rt_couplings_make(struct rt_sim *s) {
+  if (!s->x->n_couplings) return 0;
+  struct rt_couplings *c = s->couplings = rt_alloc(&s->mem, 1, sizeof *c);
+  struct rt_values *x;
+  int e = c ? couplings_alloc(s, c) : NSL_EMEMORY;
+  if (!e) e = all_prepare(s, c);
+  if (!e) e = rt_coupling_rows(s);
+  e = rt_ranks_agree(s->ranks, e);
+  if (!e) e = rt_coupling_lags(s);
+  if (!e) e = values_alloc(s);
+  for (uint32_t i = 0; !e && i < c->n_shown; i++) e = shown_slots(s, &c->shown[i]);
+  e = rt_ranks_agree(s->ranks, e);
+  for (uint32_t i = s->own0; !e && i < s->own1; i++) rt_couplings_show(&s->shards[i], 0);
+  if (!e) rt_couplings_trade(s, 0);
+  for (uint32_t i = 0; !e && rt_coupling_values(s, i, &x); i++) values_fill(x);
+  return e;
+}

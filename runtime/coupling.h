@@ -1,0 +1,97 @@
+/* Continuous synapses while a network runs (coupling.c, coupling_rows.c). */
+#ifndef NSL_RUNTIME_COUPLING_H
+#define NSL_RUNTIME_COUPLING_H
+
+#include "runtime/sim.h"
+
+/* Numbers that change from step to step, and what is remembered of them. */
+struct rt_values {
+  uint32_t n, n_real;     /* n_real: without padding */
+  double *now[2];         /* by parity of the step */
+  uint8_t *mine;          /* by number: this process makes it */
+  double *ring;           /* NULL, or by number, by step & mask: the mean of this step's and the one's before */
+  uint32_t mask, longest; /* longest: steps that are looked back */
+};
+
+/* What elements of a population show to others: a kernel's values, of all its elements. */
+struct rt_shown {
+  const struct rt_pop *pop;
+  const struct nsl_code *code;
+  struct rt_values values;
+  void ***slots; /* by part of the population */
+};
+
+/* Their sum over a slice, one for each part of the population. */
+struct rt_total {
+  const struct rt_shown *shown;
+  uint32_t first, n;
+  struct rt_values values;
+};
+
+struct rt_flow { /* one product of what a synapse streams */
+  double factor;
+  bool weighted, delayed;
+  struct rt_shown *shown;    /* NULL: 1 */
+  struct rt_total *total;    /* where all synapses are alike */
+  const struct nsl_code *post; /* NULL: 1 */
+};
+
+struct rt_coupling {
+  const struct nsl_coupling *def;
+  struct rt_proj link;
+  struct rt_pop *from, *to;
+  uint32_t first, n; /* of `to`: the elements that may be reached */
+  struct rt_flow *flows;
+  bool summed;       /* all synapses are alike: one sum serves all targets, */
+  bool but_own;      /* less their own */
+  bool empty;        /* the other direction has what is here */
+  const struct nsl_stream_term *timed; /* a term with the delay; NULL: none has */
+  uint32_t lag;      /* one delay for all: whole steps, */
+  double part;       /* and the part of the next one */
+};
+
+/* The synapses of a coupling onto a slice of its targets: by target, source, ordinal. */
+struct rt_inflow {
+  const struct rt_coupling *coupling;
+  uint32_t first, n;
+  uint64_t *start;  /* n + 1 of them */
+  uint32_t *source, *lag;
+  double *weight, *part; /* NULL: one for all; of part, 0 */
+  double *number[2];     /* by target: synapses, and the sum of their weights */
+  void ***post_slots;    /* by term */
+};
+
+/* All that flows into one input of a slice. */
+struct rt_sink {
+  struct rt_slice *slice;
+  uint32_t input, n;
+  struct rt_inflow *inflows;
+};
+
+struct rt_couplings {
+  struct rt_coupling *all;
+  struct rt_shown *shown;
+  struct rt_total *totals;
+  uint32_t n, n_shown, n_totals, interval;
+  struct rt_sink **sinks; /* by shard */
+  uint32_t *n_sinks;
+  double **scratch;   /* by shard */
+  double *traded;     /* all values, on their way to other ranks */
+  struct rt_mem *mem; /* by shard: of its rows */
+};
+
+enum { RT_STREAM_CHUNK = 1024, RT_STREAM_INTERVAL = 64 }; /* elements for which a kernel runs at once */
+
+int rt_couplings_make(struct rt_sim *s); /* after the initial values */
+bool rt_coupling_reaches(const struct rt_sim *s, const struct rt_pop *p, uint32_t input); /* also before they are made */
+void rt_couplings_drop(struct rt_sim *s);
+void rt_couplings_write(struct rt_shard *h, uint64_t step); /* inputs of the step, from what was shown before it */
+void rt_couplings_show(struct rt_shard *h, uint64_t step);  /* what the step has left */
+void rt_couplings_trade(struct rt_sim *s, uint64_t step);   /* to all ranks; one thread, when all have met */
+uint32_t rt_coupling_values(const struct rt_sim *s, uint32_t i, struct rt_values **ret); /* all of them, one by one; 0: no more */
+/* coupling_rows.c */
+int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct nsl_coupling *def, uint32_t index);
+int rt_coupling_rows(struct rt_sim *s); /* with all threads */
+int rt_coupling_lags(struct rt_sim *s); /* how long values are remembered; all ranks together */
+
+#endif

@@ -1,0 +1,286 @@
+/* Who flows into whom: the synapses of couplings, gathered by target.
+ *
+ * The rules give a source's targets (synapses.h); every shard keeps those of its own elements, by target, then in the order of sources and
+ * ordinals, which is the order of the sums. The two directions of an undirected coupling have the same synapses. Of
+ * one population with itself, a pair and its mirror image are one: where a rule looks at all pairs, that of the lower number
+ * first, where it draws, each that is drawn; nobody is coupled with itself.
+ *
+ * Delays are numbers of steps with a part; at least one step. */
+#include <math.h>
+#include <string.h>
+
+#include "math/math.h"
+#include "runtime/chance.h"
+#include "runtime/connect.h"
+#include "runtime/coupling.h"
+#include "runtime/error.h"
+#include "runtime/ranks.h"
+#include "runtime/rules.h"
+#include "runtime/synapses.h"
+#include "runtime/threads.h"
+
+enum { MOST_LAG = 1 << 24 };
+
+/* ---- delays */
+
+static int lag_of(const struct rt_sim *s, const struct rt_coupling *c, double delay, uint32_t *ret_lag, double *ret_part) {
+  double steps = delay / s->dt, whole = nearbyint(steps);
+  if (!(steps >= 1 - 1e-6) || steps > MOST_LAG)
+    return rt_fail_at(NSL_EMODEL, c->def->link.place, "%s: a delay of %.12g ms is %s of %g ms", c->def->link.path, delay,
+                      steps > MOST_LAG ? "too many steps" : "less than one step", s->dt);
+  if (fabs(steps - whole) > 1e-6 * whole) whole = floor(steps);
+  else steps = whole;
+  *ret_lag = (uint32_t)whole;
+  *ret_part = steps - whole;
+  return 0;
+}
+
+/* ---- preparing */
+
+/* Nobody is its own source: pairs of an undirected coupling, or `no self`. */
+static bool leaves_own(const struct rt_coupling *c) { return c->def->once || c->link.self; }
+
+static bool whole_mirror(const struct rt_proj *p) { return p->source == p->target && p->s0 == p->t0 && p->sn == p->tn; }
+
+static int timed_prepare(struct rt_sim *s, struct rt_coupling *c) {
+  for (uint32_t k = 0; k < c->def->n_terms; k++)
+    if (c->def->terms[k].delayed) c->timed = &c->def->terms[k];
+  if (!c->timed || c->timed->delay == NSL_NONE) return 0;
+  return lag_of(s, c, s->G[c->timed->delay], &c->lag, &c->part);
+}
+
+int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct nsl_coupling *def, uint32_t index) {
+  struct rt_proj *p = &c->link;
+  c->def = def;
+  int e = rt_link_prepare(s, p, &def->link, index);
+  if (e) return e;
+  p->weight_code = &def->link.weight_code;
+  c->from = def->reversed ? p->target : p->source;
+  c->to = def->reversed ? p->source : p->target;
+  c->first = def->reversed ? p->s0 : p->t0;
+  c->n = def->reversed ? p->sn : p->tn;
+  e = timed_prepare(s, c);
+  bool alike = def->link.rule == NSL_ALL_TO_ALL && !rt_by_chance(p) && !p->drawn_weight && (!c->timed || c->lag);
+  c->but_own = leaves_own(c);
+  c->summed = alike && !(c->but_own && c->timed) && (!def->once || whole_mirror(p));
+  c->empty = c->summed && def->once && def->reversed;
+  return e;
+}
+
+/* ---- rows */
+
+static bool in_range(uint32_t e, uint32_t first, uint32_t n) { return e >= first && e - first < n; }
+
+/* Does the synapse of this pair count? */
+static inline bool pair_counts(const struct rt_coupling *c, uint32_t source, uint32_t target) {
+  const struct rt_proj *p = &c->link;
+  if (!c->def->once) return true;
+  if (source == target) return false;
+  uint32_t rule = c->def->link.rule;
+  bool all = rule == NSL_ALL_TO_ALL || rule == NSL_PROBABILITY || rule == NSL_MATRIX;
+  return !all || source < target || !in_range(target, p->s0, p->sn) || !in_range(source, p->t0, p->tn);
+}
+
+struct rows { /* while they are made */
+  struct rt_sim *s;
+  struct rt_mem *mem; /* of the shard */
+  struct rt_synapses synapses;
+  double *delays;
+  size_t delays_cap;
+};
+
+static int row_delays(struct rows *r, const struct rt_coupling *c, uint32_t source, uint64_t n) {
+  if (!c->timed || c->lag) return 0;
+  if (rt_grow(&r->delays, &r->delays_cap, n + 64, sizeof *r->delays)) return NSL_EMEMORY;
+  rt_synapse_values(r->s, &c->link, &c->timed->delay_code, source, n, c->link.def->n_fields ? r->synapses.pairs : NULL, r->delays);
+  return 0;
+}
+
+/* Puts one source's synapses where they belong; without arrays it only counts them. */
+static int source_put(struct rows *r, struct rt_inflow *f, uint32_t source, uint64_t *at) {
+  const struct rt_coupling *c = f->coupling;
+  struct rt_row_of row;
+  int e = rt_synapses_of(&r->synapses, &c->link, source, &row);
+  if (!e && at) e = row_delays(r, c, source, row.n);
+  for (uint64_t i = 0; !e && i < row.n; i++) {
+    uint32_t to = c->def->reversed ? source : row.target[i];
+    if (!in_range(to, f->first, f->n) || !pair_counts(c, source, row.target[i])) continue;
+    if (!at) {
+      f->start[to - f->first + 1]++;
+      continue;
+    }
+    uint64_t k = at[to - f->first]++;
+    f->source[k] = c->def->reversed ? row.target[i] : source;
+    if (f->weight) f->weight[k] = row.weight[i];
+    if (!f->lag) continue;
+    double part;
+    e = lag_of(r->s, c, r->delays[i], &f->lag[k], &part);
+    f->part[k] = part;
+  }
+  return e;
+}
+
+static int sources_put(struct rows *r, struct rt_inflow *f, uint64_t *at) {
+  const struct rt_proj *p = &f->coupling->link;
+  int e = 0;
+  for (uint32_t source = p->s0; !e && source < p->s0 + p->sn; source++) {
+    if (r->s->interrupt && *r->s->interrupt) return rt_fail(NSL_ESTOPPED, "interrupted while connecting");
+    if (f->coupling->def->reversed && !in_range(source, f->first, f->n)) continue;
+    e = source_put(r, f, source, at);
+  }
+  return e;
+}
+
+static int arrays_alloc(struct rt_mem *mem, struct rt_inflow *f) {
+  const struct rt_coupling *c = f->coupling;
+  uint64_t n = f->start[f->n];
+  bool late = c->timed && !c->lag;
+  double bytes = (double)n * (sizeof *f->source + (c->link.drawn_weight ? sizeof *f->weight : 0) + (late ? sizeof *f->lag + sizeof *f->part : 0));
+  if (bytes > 0.5 * (double)rt_memory_left())
+    return rt_fail_at(NSL_EMEMORY, c->def->link.place, "%s: %.3g continuous synapses need %.3g GB", c->def->link.path, (double)n, bytes / 1e9);
+  f->source = rt_alloc(mem, n + 1, sizeof *f->source);
+  if (c->link.drawn_weight && !(f->weight = rt_alloc(mem, n + 1, sizeof *f->weight))) return NSL_EMEMORY;
+  if (late && !(f->lag = rt_alloc(mem, n + 1, sizeof *f->lag))) return NSL_EMEMORY;
+  if (late && !(f->part = rt_alloc(mem, n + 1, sizeof *f->part))) return NSL_EMEMORY;
+  return f->source ? 0 : NSL_EMEMORY;
+}
+
+static int rows_make(struct rows *r, struct rt_inflow *f) {
+  struct rt_mem *mem = r->mem;
+  f->start = rt_alloc(mem, (uint64_t)f->n + 1, sizeof *f->start);
+  uint64_t *at = rt_alloc(mem, (uint64_t)f->n + 1, sizeof *at);
+  if (!f->start || !at) return NSL_EMEMORY;
+  int e = sources_put(r, f, NULL);
+  for (uint32_t i = 0; i < f->n; i++) {
+    f->start[i + 1] += f->start[i];
+    at[i] = f->start[i];
+  }
+  if (!e) e = arrays_alloc(mem, f);
+  return e ? e : sources_put(r, f, at);
+}
+
+/* How many synapses a target has, and the sum of their weights. */
+static int numbers_make(struct rt_mem *mem, struct rt_inflow *f) {
+  const struct rt_coupling *c = f->coupling;
+  const struct rt_proj *p = &c->link;
+  uint32_t s0 = c->def->reversed ? p->t0 : p->s0, sn = c->def->reversed ? p->tn : p->sn;
+  for (int k = 0; k < 2; k++)
+    if (!(f->number[k] = rt_alloc(mem, f->n + 1, sizeof **f->number))) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < f->n; i++) {
+    bool own = c->but_own && c->from == c->to && in_range(f->first + i, s0, sn);
+    f->number[0][i] = c->summed ? (double)sn - own : (double)(f->start[i + 1] - f->start[i]);
+    for (uint64_t k = f->weight ? f->start[i] : 0; f->weight && k < f->start[i + 1]; k++) f->number[1][i] += f->weight[k];
+  }
+  return 0;
+}
+
+static int inflow_make(struct rt_sim *s, struct rt_slice *slice, const struct rt_coupling *c, struct rt_inflow *f) {
+  uint32_t end = slice->first + slice->count;
+  f->coupling = c;
+  f->first = slice->first > c->first ? slice->first : c->first;
+  if (end > c->first + c->n) end = c->first + c->n;
+  f->n = end > f->first ? end - f->first : 0;
+  f->post_slots = rt_alloc(&s->mem, c->def->n_terms, sizeof *f->post_slots);
+  if (!f->post_slots) return NSL_EMEMORY;
+  int e = 0;
+  for (uint32_t k = 0; !e && k < c->def->n_terms; k++)
+    if (c->flows[k].post) e = rt_slots(s, c->to, c->flows[k].post, &f->post_slots[k]);
+  return e;
+}
+
+/* ---- a shard's */
+
+static int sink_make(struct rt_sim *s, struct rt_slice *slice, uint32_t input, struct rt_sink *sink) {
+  struct rt_couplings *all = s->couplings;
+  int e = 0;
+  *sink = (struct rt_sink){.slice = slice, .input = input};
+  sink->inflows = rt_alloc(&s->mem, all->n, sizeof *sink->inflows);
+  if (!sink->inflows) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < all->n; i++)
+    if (all->all[i].to == slice->pop && all->all[i].def->input == input)
+      e = inflow_make(s, slice, &all->all[i], &sink->inflows[sink->n++]);
+  return e;
+}
+
+static int sinks_make(struct rt_sim *s, struct rt_shard *h) {
+  struct rt_couplings *all = s->couplings;
+  uint32_t n = 0;
+  int e = 0;
+  for (uint32_t i = 0; i < h->n_slices; i++) n += h->slices[i].pop->class->n_inputs;
+  struct rt_sink *sinks = all->sinks[h->index] = rt_alloc(&s->mem, n, sizeof *sinks);
+  if (!sinks) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < h->n_slices; i++)
+    for (uint32_t k = 0; !e && k < h->slices[i].pop->class->n_inputs; k++)
+      if (rt_coupling_reaches(s, h->slices[i].pop, k)) e = sink_make(s, &h->slices[i], k, &sinks[all->n_sinks[h->index]++]);
+  return e;
+}
+
+static int shard_rows(struct rows *r, uint32_t shard) {
+  const struct rt_couplings *all = r->s->couplings;
+  int e = 0;
+  r->mem = &all->mem[shard];
+  for (uint32_t i = 0; !e && i < all->n_sinks[shard]; i++)
+    for (uint32_t k = 0; !e && k < all->sinks[shard][i].n; k++) {
+      struct rt_inflow *f = &all->sinks[shard][i].inflows[k];
+      if (!f->n) continue;
+      if (!f->coupling->summed) e = rows_make(r, f);
+      if (!e) e = numbers_make(r->mem, f);
+    }
+  return e;
+}
+
+static int rows_job(void *context, uint32_t thread) {
+  struct rt_sim *s = context;
+  struct rows r = {.s = s, .synapses = {.s = s}};
+  int e = 0;
+  for (uint32_t i = s->own0 + thread; !e && i < s->own1; i += s->threads) e = shard_rows(&r, i);
+  rt_synapses_drop(&r.synapses);
+  rt_drop(&r.delays);
+  return e;
+}
+
+/* How far back is looked, and for how many steps nobody needs to know what others do. */
+static void lags_look(struct rt_couplings *all, const struct rt_inflow *f) {
+  const struct rt_coupling *c = f->coupling;
+  uint32_t least = c->lag, most = c->lag;
+  for (uint64_t k = 0; f->lag && k < f->start[f->n]; k++) {
+    if (!k || f->lag[k] < least) least = f->lag[k];
+    if (f->lag[k] > most) most = f->lag[k];
+  }
+  for (uint32_t k = 0; k < c->def->n_terms; k++) {
+    const struct rt_flow *flow = &c->flows[k];
+    if (!flow->shown) continue;
+    uint32_t now = flow->delayed ? least : 1;
+    if (now && now < all->interval) all->interval = now;
+    struct rt_values *x = flow->total ? &flow->total->values : &flow->shown->values;
+    if (flow->delayed && most > x->longest) x->longest = most;
+  }
+}
+
+int rt_coupling_rows(struct rt_sim *s) {
+  struct rt_couplings *all = s->couplings;
+  struct rt_proj *links = rt_alloc(&s->mem, all->n, sizeof *links);
+  if (!links) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < all->n; i++) links[i] = all->all[i].link;
+  int e = rt_rules_make(s, links, all->n);
+  for (uint32_t i = 0; i < all->n; i++) all->all[i].link.rule = links[i].rule;
+  for (uint32_t i = s->own0; !e && i < s->own1; i++) e = sinks_make(s, &s->shards[i]);
+  if (!e) e = rt_team_run(s->team, rows_job, s);
+  return e;
+}
+
+int rt_coupling_lags(struct rt_sim *s) {
+  struct rt_couplings *all = s->couplings;
+  struct rt_values *x;
+  int e = 0;
+  all->interval = s->ranks ? 1 : RT_STREAM_INTERVAL;
+  for (uint32_t i = s->own0; i < s->own1; i++)
+    for (uint32_t k = 0; k < all->n_sinks[i]; k++)
+      for (uint32_t j = 0; j < all->sinks[i][k].n; j++) lags_look(all, &all->sinks[i][k].inflows[j]);
+  for (uint32_t i = 0; !e && rt_coupling_values(s, i, &x); i++) {
+    uint64_t longest = x->longest;
+    e = rt_ranks_combine(s->ranks, &longest, 1, RT_MAX_U64);
+    x->longest = (uint32_t)longest;
+  }
+  return e;
+}
