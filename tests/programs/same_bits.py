@@ -8,13 +8,13 @@ import os
 
 from tap import EXAMPLES, NSLC, Tap, call, run_json
 
-SHORT = {"brunel": ["--duration", "100ms"], "cobahh": ["--duration", "200ms"], "cuba": ["--duration", "300ms"],
+SHORT = {"channel_noise": ["--experiment", "spontaneous", "--duration", "30ms"], "brunel": ["--duration", "100ms"], "cobahh": ["--duration", "200ms"], "cuba": ["--duration", "300ms"],
          "f_i_curve": ["--duration", "500ms"], "working_memory": ["--duration", "400ms"], "microcircuit": ["--duration", "100ms"],
          "gif_population": ["--set", "independent.N=300", "--duration", "300ms"],
          "decision": ["--experiment", "motion", "--duration", "100ms"],
          "f_i_curves": ["--set", "curves.N=10", "--duration", "100ms"]}
 OTHER = os.environ.get("NSLC_OTHER")
-SKIP = {"brunel_regimes"}  # the network of brunel
+SKIP = {"brunel_regimes", "calcium_buffers"}  # the network of brunel; no spikes
 SIZES = {"L23e": 2068, "L23i": 583, "L4e": 2192, "L4i": 548, "L5e": 485, "L5i": 107, "L6e": 1440, "L6i": 295}
 for label, n in SIZES.items():
     SHORT["microcircuit"] += ["--set", f"microcircuit.N[{label}]={n}"]
