@@ -51,8 +51,7 @@ static IrVal steps_of(Scope *sc, const MStmt *st) {
   if (sc->shape->fit && sc->shape->fit->own_spikes.gradient == SPIKES_LOCATED) /* solve_events.c */
     return ir_op2(b, IR_MAX, ir_op2(b, IR_DIV, d, ir_nullary(b, IR_DT)), alg_num(b, 0));
   IrVal steps = ir_op2(b, IR_SUB, ir_op2(b, IR_DIV, d, ir_nullary(b, IR_DT)), alg_num(b, 1e-6));
-  IrVal up = ir_op1(b, IR_NEG, ir_op1(b, IR_FLOOR, ir_op1(b, IR_NEG, steps)));
-  return ir_op2(b, IR_MAX, up, alg_num(b, 0));
+  return ir_op2(b, IR_MAX, ir_op1(b, IR_HOLD, steps), alg_num(b, 0));
 }
 
 static void add_masks(Scope *sc, const Held *held) {

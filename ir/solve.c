@@ -199,22 +199,31 @@ static IrVal but_not(IrBuild *b, IrVal x, IrVal never) {
 IrVal solve_condition(Solve *v) { return but_not(&v->b, condition(v, v->now), untested(v)); }
 
 /* Masks hold from the next step on, for R steps; within the step of the spike if R is not 0. */
+void solve_no_holds(Solve *v) {
+  v->in_force = NEW_ARRAY(v->b.arena, IrVal, v->in->holds.n + 1);
+  v->held = NEW_ARRAY(v->b.arena, IrVal, v->n + 1);
+  for (uint32_t i = 0; i < v->n; i++) v->held[i] = IR_NONE;
+}
+
+void solve_hold(Solve *v, uint32_t hold, IrVal in_force) {
+  const IrHold *h = &v->in->holds.at[hold];
+  v->in_force[hold] = in_force;
+  for (uint32_t j = 0; j < h->states.n; j++) {
+    IrVal *held = &v->held[h->states.at[j]];
+    *held = either(&v->b, *held, in_force);
+  }
+}
+
 void solve_holds(Solve *v, const IrVal *in_force, IrVal begun) {
   IrBuild *b = &v->b;
-  v->in_force = NEW_ARRAY(b->arena, IrVal, v->in->holds.n + 1);
-  v->held = NEW_ARRAY(b->arena, IrVal, v->n + 1);
-  for (uint32_t i = 0; i < v->n; i++) v->held[i] = IR_NONE;
+  solve_no_holds(v);
   for (uint32_t k = 0; k < v->in->holds.n; k++) {
     const IrHold *h = &v->in->holds.at[k];
     b->span = h->span;
     IrVal steps = h->left != IR_NONE ? v->now[h->left]
                                      : load(v, SLOT_UNIFORM, h->steps_u, h->steps_name, IR_REAL, DIM_NONE);
     IrVal now = ir_op2(b, IR_AND, begun, ir_op2(b, IR_GT, steps, alg_num(b, 0)));
-    v->in_force[k] = either(b, in_force[k], now);
-    for (uint32_t j = 0; j < h->states.n; j++) {
-      IrVal *held = &v->held[h->states.at[j]];
-      *held = either(b, *held, v->in_force[k]);
-    }
+    solve_hold(v, k, either(b, in_force[k], now));
   }
 }
 

@@ -95,6 +95,8 @@ void solve_integrate(Solve *v); /* from there over v->dt, to v->now */
 /* solve.c: parts of the step that may also stand within it */
 IrVal solve_condition(Solve *v);           /* the spike condition of v->now; false under a hold */
 void solve_fire(Solve *v, IrVal spike);    /* the spike handler, on v->now */
+void solve_no_holds(Solve *v);                           /* v->in_force, v->held: room for them, no state held */
+void solve_hold(Solve *v, uint32_t hold, IrVal in_force); /* … and what this hold does */
 /* v->in_force, v->held: as given, or by a hold that a spike in this step has begun. */
 void solve_holds(Solve *v, const IrVal *in_force, IrVal begun);
 

@@ -23,17 +23,10 @@ static IrVal counter(Solve *v, uint32_t hold, const IrVal *x) { return x[v->in->
 /* Holds whose counters, among the states x, have something left. */
 void solve_holds_left(Solve *v, const IrVal *x) {
   IrBuild *b = &v->b;
-  v->in_force = NEW_ARRAY(b->arena, IrVal, v->in->holds.n + 1);
-  v->held = NEW_ARRAY(b->arena, IrVal, v->n + 1);
-  for (uint32_t i = 0; i < v->n; i++) v->held[i] = IR_NONE;
+  solve_no_holds(v);
   for (uint32_t k = 0; k < v->in->holds.n; k++) {
-    const IrHold *h = &v->in->holds.at[k];
-    b->span = h->span;
-    v->in_force[k] = ir_op2(b, IR_GT, counter(v, k, x), alg_num(b, 0));
-    for (uint32_t j = 0; j < h->states.n; j++) {
-      IrVal *held = &v->held[h->states.at[j]];
-      *held = *held == IR_NONE ? v->in_force[k] : ir_op2(b, IR_OR, *held, v->in_force[k]);
-    }
+    b->span = v->in->holds.at[k].span;
+    solve_hold(v, k, ir_op2(b, IR_GT, counter(v, k, x), alg_num(b, 0)));
   }
 }
 

@@ -69,7 +69,7 @@ static bool smooth(const IrKernel *k) {
   bool jumps = false;
   for (IrVal i = 0; i < k->ins.n; i++) {
     IrOp op = (IrOp)k->ins.at[i].op;
-    jumps |= op == IR_FLOOR || op == IR_ROUND || op == IR_HEAVISIDE || (ir_ops[op].flags & IRF_SURROGATE);
+    jumps |= op == IR_FLOOR || op == IR_HOLD || op == IR_ROUND || op == IR_HEAVISIDE || (ir_ops[op].flags & IRF_SURROGATE);
   }
   return !jumps;
 }
