@@ -8,6 +8,7 @@ Every class gives
 Times are in ms throughout."""
 import cells
 import compare
+import gaps
 import networks
 import noise
 import smooth
@@ -40,6 +41,7 @@ BEGINNINGS = (
     ("leaky integrate-and-fire, constant current", cells.FiringRate),
     ("stochastic processes, stationary statistics", noise.StationaryNoise),
     ("random balanced network of iaf_psc_delta", networks.Brunel),
+    ("hh_psc_alpha_gap", gaps.GapPair),
     ("CUBA network", lambda: networks.CUBA),
     ("COBA network", lambda: networks.COBA),
 )

@@ -9,11 +9,12 @@ import os
 from tap import EXAMPLES, NSLC, Tap, call, run_json
 
 SHORT = {"channel_noise": ["--experiment", "spontaneous", "--duration", "30ms"], "brunel": ["--duration", "100ms"], "cobahh": ["--duration", "200ms"], "cuba": ["--duration", "300ms"],
-         "f_i_curve": ["--duration", "500ms"], "working_memory": ["--duration", "400ms"], "microcircuit": ["--duration", "100ms"],
+         "whole_brain": ["--experiment", "rest", "--duration", "300ms"], "f_i_curve": ["--duration", "500ms"], "working_memory": ["--duration", "400ms"], "microcircuit": ["--duration", "100ms"],
          "gif_population": ["--set", "independent.N=300", "--duration", "300ms"],
          "decision": ["--experiment", "motion", "--duration", "100ms"],
          "f_i_curves": ["--set", "curves.N=10", "--duration", "100ms"]}
 OTHER = os.environ.get("NSLC_OTHER")
+SILENT = {"whole_brain"}  # mean fields
 SKIP = {"brunel_regimes", "calcium_buffers"}  # the network of brunel; no spikes
 SIZES = {"L23e": 2068, "L23i": 583, "L4e": 2192, "L4i": 548, "L5e": 485, "L5i": 107, "L6e": 1440, "L6i": 295}
 for label, n in SIZES.items():
@@ -58,7 +59,7 @@ def main():
         first = one(t, name, "nslc run, 1 thread", [NSLC, "run", path, "--"], ["--threads", "1", *options])
         if first is None:
             continue
-        t.check(first[2] > 0, f"{name}: spikes at all ({first[2]})")
+        t.check(first[2] > 0 or name in SILENT, f"{name}: spikes at all ({first[2]})")
         program = {precision: t.path(f"{name}-{precision}") for precision in ("f64", "f32")}
         built = [call(NSLC, "build", path, "-o", program[p], "--precision", p) for p in program]
         if not t.check(all(p.returncode == 0 for p in built), f"{name}: build, float64 and float32", built[0].stderr + built[1].stderr):
