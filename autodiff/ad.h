@@ -35,6 +35,8 @@ IrVal ad_feature(IrBuild *b, IrMarch *m, const MTerm *t, const AdSpike *is);
 typedef struct {
   IrVal v;                        /* the value now; IR_NONE: there is no such course */
   IrVal p, q, p_before, q_before; /* IR_NONE: not made yet, as below */
+  IrVal top, bottom, vertex;      /* whether it has turned in the step before, and where between the samples */
+  IrVal p_more, q_more;           /* what p and q are there more than in the step before; 0: it is no peak */
   IrVal n, height;                /* rises of p and q so far */
 } AdCourse;
 typedef struct {

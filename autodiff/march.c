@@ -307,7 +307,7 @@ static void course(March *w, uint32_t term) {
   AdCourses *c = &w->courses[first];
   IrVal weight = sample(w, SAMPLE_WEIGHT, IR_NONE, term); /* that of the first, which the runtime makes for each term */
   if (first == term) {
-    static const AdCourse none = {IR_NONE, IR_NONE, IR_NONE, IR_NONE, IR_NONE, IR_NONE, IR_NONE};
+    static const AdCourse none = {.v = IR_NONE, .p = IR_NONE, .n = IR_NONE, .height = IR_NONE};
     *c = (AdCourses){none, none, weight};
     c->model.v = term_value(w, t->value, w->now, IR_NONE);
     if (t->given) c->given.v = term_value(w, t->given, w->now, IR_NONE);

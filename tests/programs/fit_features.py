@@ -50,8 +50,15 @@ def features(v, dt, counts):
     p = [1 / (1 + math.exp(-(x - LEVEL) / SMOOTH)) for x in v]
     q = [SMOOTH * math.log(1 + math.exp((x - LEVEL) / SMOOTH)) for x in v]
     steps = [k for k in range(1, len(v)) if counts(k)]
-    n = sum(max(0, p[k] - p[k - 1]) for k in steps)
-    height = sum(max(0, q[k] - q[k - 1]) for k in steps)
+    vertex, n, height = {}, 0, 0
+    for k in range(2, len(v)):
+        if (v[k - 1] - v[k - 2]) * (v[k] - v[k - 1]) < 0:
+            vertex[k] = v[k - 1] - (v[k] - v[k - 2]) ** 2 / (8 * (v[k] - 2 * v[k - 1] + v[k - 2]))
+    for k in steps:
+        n, height = n + max(0, p[k] - p[k - 1]), height + max(0, q[k] - q[k - 1])
+        if k in vertex and v[k - 1] > v[k]:
+            x = (vertex[k] - LEVEL) / SMOOTH
+            n, height = n + 1 / (1 + math.exp(-x)) - p[k - 1], height + SMOOTH * math.log(1 + math.exp(x)) - q[k - 1]
     area = sum(dt * q[k] for k in range(len(v)) if counts(k))
     low, had, depth, troughs = None, False, 0, 0
     for k in range(1, len(v)):
@@ -61,7 +68,7 @@ def features(v, dt, counts):
         if p[k - 1] > 0.5 >= p[k]:
             low, had = v[k], had or counts(k)
         elif low is not None:
-            low = min(low, v[k])
+            low = min(low, v[k], vertex.get(k, v[k]) if v[k - 1] < v[k] else v[k])
     return {"peaks": n, "amplitude": height / math.hypot(n, 0.01), "width": area / math.hypot(height, SMOOTH),
             "ahp": depth / math.hypot(troughs, 0.01)}
 
