@@ -2,8 +2,8 @@
  * Hessians with a vector likewise, where the march that goes forwards has the derivatives along that vector.
  *
  * Forwards the march runs as for its value, and its states and rings are kept at the begin of every segment. Backwards, segment by
- * segment, `record` repeats the steps and writes the tape, and `back` runs over it once for each term, whose sum has the
- * adjoint 1. A sweep whose tape fits into 16 MB is one segment, and no step is run twice. Else a segment's tape fits into 1 MB,
+ * segment, `record` repeats the steps and writes the tape, and `back` runs over it for each term, whose sum has the
+ * adjoint 1: of few places in the lanes of one vector, which repeat the places (fit_march.c), else once for each. A sweep whose tape fits into 16 MB is one segment, and no step is run twice. Else a segment's tape fits into 1 MB,
  * which stays in a core's cache: the march runs twice, but nothing waits for memory. Segments are longer where what is kept would
  * be more than their tape: memory grows with the square root of the number of steps. The bits do not depend on segments. */
 #include <math.h>
@@ -94,22 +94,36 @@ static int forwards(struct rt_walk *w, const struct rt_way *way, const struct si
   return 0;
 }
 
-static void adjoints_begin(const struct rt_way *way, const struct sizes *z, struct rt_room *room) {
+/* Lanes of a term: as many as there are places, behind those of the terms before that go back with it. */
+struct lanes {
+  uint32_t together; /* the number of the run, of those that go together */
+  uint32_t first;
+};
+
+static struct lanes lanes_of(const struct rt_task *t, uint32_t term) {
+  uint32_t at_once = LANES / t->n;
+  return (struct lanes){term / at_once, term % at_once * t->n};
+}
+
+static void adjoints_begin(const struct rt_way *way, const struct sizes *z, const struct rt_task *task, struct rt_room *room) {
   const struct rt_march *m = way->m;
   memset(room->adjoints, 0, z->adjoints * m->def->n_terms * sizeof *room->adjoints);
   memset(room->adjoint_rings, 0, z->rings * m->def->n_terms * sizeof *room->adjoint_rings);
-  for (uint32_t t = 0; t < m->def->n_terms; t++)
-    for (uint32_t lane = 0; lane < LANES; lane++)
-      room->adjoints[t * z->adjoints + (uint64_t)(m->def->terms[t].sum + way->seeds) * LANES + lane] = 1;
+  for (uint32_t t = 0; t < m->def->n_terms; t++) {
+    struct lanes is = lanes_of(task, t);
+    for (uint32_t place = 0; place < task->n; place++)
+      room->adjoints[is.together * z->adjoints + (uint64_t)(m->def->terms[t].sum + way->seeds) * LANES + is.first + place] = 1;
+  }
 }
 
 /* Each term's adjoints through the steps behind w->done. */
-static void terms_back(const struct rt_walk *at, const struct sizes *z, const struct rt_room *room, const struct nsl_code *code,
-                       uint64_t steps) {
-  for (uint32_t t = 0; t < at->m->def->n_terms; t++) {
+static void terms_back(const struct rt_walk *at, const struct sizes *z, const struct rt_task *task, const struct rt_room *room,
+                       const struct nsl_code *code, uint64_t steps) {
+  uint32_t runs = at->m->def->n_terms ? lanes_of(task, at->m->def->n_terms - 1).together + 1 : 0;
+  for (uint32_t i = 0; i < runs; i++) {
     struct rt_walk w = *at;
-    w.states = room->adjoints + t * z->adjoints;
-    w.rings = room->adjoint_rings + t * z->rings;
+    w.states = room->adjoints + i * z->adjoints;
+    w.rings = room->adjoint_rings + i * z->rings;
     rt_walk_call(&w, code, steps);
   }
 }
@@ -120,10 +134,15 @@ static void values_take(const struct rt_walk *w, const struct rt_way *way, doubl
       memcpy(to + i * LANES, w->states + (uint64_t)(w->m->def->terms[t].sum + i * way->seeds) * LANES, LANES * sizeof *to);
 }
 
-static void gradients_take(const struct rt_way *way, const struct sizes *z, const struct rt_room *room, double *to) {
-  for (uint32_t t = 0; t < way->m->def->n_terms; t++, to += (way->values + way->params) * LANES)
-    memcpy(to + way->values * LANES, room->adjoints + t * z->adjoints + (uint64_t)way->form->n_states * LANES,
-           (uint64_t)way->params * LANES * sizeof *to);
+static void gradients_take(const struct rt_way *way, const struct sizes *z, const struct rt_task *task, const struct rt_room *room) {
+  double *to = task->sums;
+  for (uint32_t t = 0; t < way->m->def->n_terms; t++, to += (way->values + way->params) * LANES) {
+    struct lanes is = lanes_of(task, t);
+    const double *from = room->adjoints + is.together * z->adjoints + (uint64_t)way->form->n_states * LANES + is.first;
+    for (uint32_t k = 0; k < way->params; k++)
+      for (uint32_t lane = 0; lane < LANES; lane++)
+        to[(way->values + k) * LANES + lane] = from[k * LANES + lane % task->n];
+  }
 }
 
 int rt_back_run(struct rt_fit *f, const struct rt_task *t, struct rt_room *room) {
@@ -133,7 +152,7 @@ int rt_back_run(struct rt_fit *f, const struct rt_task *t, struct rt_room *room)
   w.tape = room->tape;
   w.tape_row = (uint64_t)way.back->n_tape * LANES;
   int e = forwards(&w, &way, &z, room);
-  adjoints_begin(&way, &z, room);
+  adjoints_begin(&way, &z, t, room);
   for (uint64_t i = z.segments; !e && i-- > 0;) {
     uint64_t from = i * z.segment, steps = w.n_steps - from < z.segment ? w.n_steps - from : z.segment;
     if (stopped(f)) return NSL_ESTOPPED;
@@ -142,10 +161,10 @@ int rt_back_run(struct rt_fit *f, const struct rt_task *t, struct rt_room *room)
     rt_walk_call(&w, &way.back->record, steps);
     if (i + 1 == z.segments) values_take(&w, &way, t->sums);
     w.done = from;
-    terms_back(&w, &z, room, &way.back->back, steps);
+    terms_back(&w, &z, t, room, &way.back->back, steps);
   }
   w.done = 0;
-  if (!e && way.back->end.kernel != NSL_NONE) terms_back(&w, &z, room, &way.back->end, 0);
-  if (!e) gradients_take(&way, &z, room, t->sums);
+  if (!e && way.back->end.kernel != NSL_NONE) terms_back(&w, &z, t, room, &way.back->end, 0);
+  if (!e) gradients_take(&way, &z, t, room);
   return e;
 }

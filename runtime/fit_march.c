@@ -271,11 +271,11 @@ struct rt_walk rt_walk_begin(const struct rt_fit *f, const struct rt_march *m, c
   return w;
 }
 
-/* Lanes beyond the last place repeat it. */
+/* Lanes beyond the last place begin with the first again. */
 static void params_set(const struct rt_fit *f, const double *x, uint32_t n, uint32_t sweep, struct rt_room *room) {
   for (uint32_t k = 0; k < f->def->n_free; k++)
     for (uint32_t lane = 0; lane < RT_BLOCK; lane++) {
-      const double *at = x + (uint64_t)(lane < n ? lane : n - 1) * f->space.n;
+      const double *at = x + (uint64_t)(lane % n) * f->space.n;
       room->params[k * RT_BLOCK + lane] = rt_space_in(&f->space, at, k, sweep);
     }
 }
@@ -285,7 +285,7 @@ static void along_set(const struct rt_fit *f, const struct rt_task *t, struct rt
   uint32_t n = f->def->n_free;
   for (uint32_t k = 0; k < n; k++)
     for (uint32_t lane = 0; lane < RT_BLOCK; lane++) {
-      const double *v = t->along + (uint64_t)(lane < t->n ? lane : t->n - 1) * f->space.n;
+      const double *v = t->along + (uint64_t)(lane % t->n) * f->space.n;
       room->params[(n + k) * RT_BLOCK + lane] = v[f->space.of[k * f->space.n_sweeps + t->sweep]];
     }
 }
