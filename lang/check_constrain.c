@@ -118,16 +118,6 @@ static bool interval_read(FitContext *f, const AstConstrain *ast, MTerm *t) {
   return false;
 }
 
-/* `reversible`: of a loop of reactions. */
-static bool of_reactions(FitContext *f, const Ast *value) {
-  const Ast *name = value->kind == AST_CALL ? AST_AS(Call, value)->callee : value;
-  if (name->kind != AST_NAME || strcmp(name_str(f->s, AST_AS(NameRef, name)->name.name), "reversible") != 0) return false;
-  if (scope_find(f->names, AST_AS(NameRef, name)->name.name)) return false;
-  diag_not_supported(f->s, value->span, "`reversible`: it is of a loop of reactions in `kinetic`",
-                     "Write the balance of its rates yourself: `constrain log(k1 * k2 / (l1 * l2)) == 0`.");
-  return true;
-}
-
 static bool weight_read(FitContext *f, const Ast *ast, double *ret) {
   Want want = {.has_dim = true, .dim = DIM_NONE, .who = "a weight"};
   *ret = 1;
@@ -139,16 +129,38 @@ static bool weight_read(FitContext *f, const Ast *ast, double *ret) {
   return false;
 }
 
-MTerm *fit_constrain(FitContext *f, const AstConstrain *ast) {
+/* Detailed balance: a term for each loop. */
+static void balances(FitContext *f, const AstConstrain *ast, const MTerm *like, MTermList *ret) {
+  MExprList values = {0};
+  if (ast->domain) {
+    diag_constrain_form(f->s, ast->domain->span, NULL);
+    return;
+  }
+  fit_reversible(f, ast->value, &values);
+  for (uint32_t i = 0; i < values.n; i++) {
+    MTerm *t = NEW(f->s->arena, MTerm);
+    *t = *like;
+    t->value = values.at[i];
+    t->scale = 1;
+    vec_push(f->s->arena, ret, t);
+  }
+}
+
+void fit_constrain(FitContext *f, const AstConstrain *ast, MTermList *ret) {
   MTerm *t = NEW(f->s->arena, MTerm);
   *t = (MTerm){.kind = TERM_CONSTRAINT, .span = ast->head.span};
-  if (!ast->value || of_reactions(f, ast->value)) return NULL;
-  if (!(ast->domain ? interval_read(f, ast, t) : comparison_read(f, ast->value, t))) return NULL;
-  if (!weight_read(f, ast->weight, &t->weight) || !fit_window(f, ast->after, ast->during)) return NULL;
-  t->scale = unit_of_term(f, t->value);
+  if (!ast->value) return;
+  bool loops = is_reversible(f, ast->value);
+  if (!loops && !(ast->domain ? interval_read(f, ast, t) : comparison_read(f, ast->value, t))) return;
+  if (!weight_read(f, ast->weight, &t->weight) || !fit_window(f, ast->after, ast->during)) return;
   t->from = f->from;
   t->to = f->to;
-  return t;
+  if (loops) {
+    balances(f, ast, t, ret);
+    return;
+  }
+  t->scale = unit_of_term(f, t->value);
+  vec_push(f->s->arena, ret, t);
 }
 
 /* ---- of a stage */

@@ -155,10 +155,8 @@ static void fit_settings(FitContext *f) {
 
 static MTermList constraints_of(FitContext *f, const AstList *body) {
   MTermList list = {0};
-  for (uint32_t i = 0; i < body->n; i++) {
-    MTerm *t = body->at[i]->kind == AST_CONSTRAIN ? fit_constrain(f, AST_AS(Constrain, body->at[i])) : NULL;
-    if (t) vec_push(f->s->arena, &list, t);
-  }
+  for (uint32_t i = 0; i < body->n; i++)
+    if (body->at[i]->kind == AST_CONSTRAIN) fit_constrain(f, AST_AS(Constrain, body->at[i]), &list);
   return list;
 }
 

@@ -65,3 +65,9 @@ void diag_jumps_form(Session *s, Span span, const char *text, const char *neares
   if (nearest) diag_fix(d, span, nearest);
   diag_hint(s, d, "`exact` takes every reaction of `kinetic stochastic` at its own time; `tau_leaping` those of a step together.");
 }
+
+void diag_reaction_loop(Session *s, Span span, const char *what, Span decl) {
+  Diag *d = diag_new(s, DIAG_REACTION_LOOP, span, "%s", what);
+  if (decl.to) diag_note(s, d, decl, "the reactions");
+  diag_hint(s, d, "A loop is named by its states, in order: `constrain reversible(c1, c2, o)`; all loops: `constrain reversible`.");
+}

@@ -425,6 +425,7 @@ void diag_reaction_units(Session *s, Span span, const char *name, Dim dim, const
 typedef enum { COUNT_UNIT, COUNT_WHOLE, COUNT_MIXED } CountFault;
 void diag_reaction_count(Session *s, Span span, const char *name, CountFault fault, double value, Span decl);
 void diag_reaction_jumps(Session *s, Span span, const char *where, Span reaction);
+void diag_reaction_loop(Session *s, Span span, const char *what, Span decl);
 void diag_jumps_form(Session *s, Span span, const char *text, const char *nearest);
 
 #endif

@@ -73,7 +73,11 @@ MExpr *fit_term(FitContext *f, MTerm *term, Dim dim);
 bool fit_same_value(const MExpr *a, const MExpr *b); /* read off the expressions; nothing is drawn in them */
 
 /* ---- check_constrain.c */
-MTerm *fit_constrain(FitContext *f, const AstConstrain *ast); /* NULL after a message */
+void fit_constrain(FitContext *f, const AstConstrain *ast, MTermList *ret); /* its terms; none after a message */
+/* check_reversible.c: `reversible` alone or of states; the balance of each loop, which must be 0 */
+typedef VEC(MExpr *) MExprList;
+bool is_reversible(const FitContext *f, const Ast *value);
+void fit_reversible(FitContext *f, const Ast *value, MExprList *ret);
 /* Behind the stage's objective: the fit's constraints and its own become terms. */
 void fit_constrain_all(FitContext *f, const MTermList *own);
 void fit_force(FitContext *f, const AstForce *ast); /* in f->stage */
