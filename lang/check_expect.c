@@ -140,7 +140,7 @@ MExpr *measure_call(Checker *c, const AstCall *call, bool *ret_known) {
   c->expect = e;
   if (!good) return NULL;
   m->global = NEW(s->arena, MGlobal);
-  *m->global = (MGlobal){.path = name_z(s, source_span_text(s, call->head.span, s->arena)),
+  *m->global = (MGlobal){.path = name_z(s, source_span_line(s, call->head.span, s->arena)),
                          .index = UINT32_MAX,
                          .dim = dim,
                          .unit_scale = 1,
@@ -306,19 +306,11 @@ static bool expect_window(Net *n, const AstExpect *ast, struct ExpectContext *e)
   return true;
 }
 
-/* As written, on one line, without the word `expect`. */
+/* As written, without the word `expect`. */
 static Name expect_text(Net *n, Span span) {
-  Session *s = n->s;
-  const char *from = source_span_text(s, span, s->arena);
-  if (strncmp(from, "expect", 6) == 0) from += 6;
-  char *text = arena_text(s->arena, from, strlen(from)), *to = text;
-  for (const char *p = text; *p; p++) {
-    bool blank = *p == ' ' || *p == '\t' || *p == '\n' || *p == '\r';
-    if (!blank) *to++ = *p;
-    else if (to > text && to[-1] != ' ') *to++ = ' ';
-  }
-  while (to > text && to[-1] == ' ') to--;
-  return name_of(s, text, (size_t)(to - text));
+  const char *text = source_span_line(n->s, span, n->s->arena);
+  if (strncmp(text, "expect ", 7) == 0) text += 7;
+  return name_z(n->s, text);
 }
 
 MExpr *net_measured(Net *n, const AstExpect *window, const Ast *value) {

@@ -13,21 +13,9 @@
 
 /* ---- terms */
 
-/* On one line, without blanks that the text does not need. */
-static Name term_text(FitContext *f, Span span) {
-  const char *from = source_span_text(f->s, span, f->s->arena);
-  char *text = arena_text(f->s->arena, from, strlen(from)), *to = text;
-  for (const char *p = text; *p; p++) {
-    bool blank = *p == ' ' || *p == '\t' || *p == '\n' || *p == '\r';
-    if (!blank) *to++ = *p;
-    else if (to > text && to[-1] != ' ') *to++ = ' ';
-  }
-  return name_of(f->s, text, (size_t)(to - text));
-}
-
 MExpr *fit_term(FitContext *f, MTerm *term, Dim dim) {
   MGlobal *global = NEW(f->s->arena, MGlobal);
-  term->text = term_text(f, term->span);
+  term->text = name_z(f->s, source_span_line(f->s, term->span, f->s->arena));
   term->global = global;
   Name path = name_fmt(f->s, "term%u", f->stage->terms.n + 1);
   *global = (MGlobal){.path = path, .index = UINT32_MAX, .dim = dim, .unit_scale = 1, .span = term->span};

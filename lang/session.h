@@ -49,6 +49,8 @@ typedef struct {
 } Place;
 Place source_place(const Session *s, uint32_t offset);
 const char *source_span_text(const Session *s, Span span, Arena *a);
+/* The same on one line: one blank for several, none inside of brackets. */
+const char *source_span_line(const Session *s, Span span, Arena *a);
 
 /* BUG: a compiler mistake. Prints what and where and exits 70. */
 __attribute__((noreturn, format(printf, 5, 6))) void bug_at(const Session *s, Span span, const char *file, int line,

@@ -172,3 +172,18 @@ const char *source_span_text(const Session *s, Span span, Arena *a) {
   if (!source || span.to < span.from || span.to > source->base + source->len) return "";
   return arena_text(a, source->text + (span.from - source->base), span.to - span.from);
 }
+
+const char *source_span_line(const Session *s, Span span, Arena *a) {
+  const char *from = source_span_text(s, span, a);
+  char *text = arena_text(a, from, strlen(from)), *to = text;
+  for (const char *p = text; *p; p++) {
+    bool blank = *p == ' ' || *p == '\t' || *p == '\n' || *p == '\r';
+    bool opened = to == text || to[-1] == ' ' || to[-1] == '(' || to[-1] == '[', closes = *p == ')' || *p == ']';
+    if (closes && to > text && to[-1] == ' ') to--;
+    if (!blank) *to++ = *p;
+    else if (!opened) *to++ = ' ';
+  }
+  if (to > text && to[-1] == ' ') to--;
+  *to = 0;
+  return text;
+}
