@@ -42,6 +42,18 @@ uint32_t ad_net_port(AdNet *w, AdCell *cell, uint32_t port, uint32_t param);
 uint32_t ad_net_input(AdNet *w, AdCell *cell, uint32_t input, uint32_t param);
 uint32_t ad_net_carried(AdNet *w, AdCell *cell, uint32_t port, uint32_t lane); /* port: of cell->c */
 
+/* ---- network_spike.c */
+typedef struct {
+  IrVal left, right; /* what rises through what */
+  IrVal gate;        /* all else that must hold; IR_NONE: nothing */
+  IrVal x, slope;    /* (left - right) / width; what a spike's derivative is of that of left - right */
+} AdGuard;
+#define AD_NO_GUARD ((AdGuard){IR_NONE, IR_NONE, IR_NONE, IR_NONE, IR_NONE})
+IrVal ad_net_spike(const IrKernel *step); /* IR_NONE: it has none */
+AdGuard ad_net_guard(AdNet *w, IrBuild *b, IrVal spike); /* w->failed: there was a message */
+IrVal ad_net_smooth(AdNet *w, IrBuild *b, const AdGuard *g); /* the smooth step, damped; 0 where the gate is closed */
+IrVal ad_net_number(AdNet *w, IrBuild *b, const AdGuard *g, IrVal spike); /* 1 or 0, with the derivative of the smooth step */
+
 /* ---- network_delay.c */
 /* The experiment with interpolated arrivals along these projections. */
 IrExperiment *ad_net_delays(AdNet *w, const bool *moves);

@@ -140,12 +140,6 @@ void ad_net_cell_new(AdNet *w, AdCell *cell, const IrClass *from) {
 /* ---- a kernel with what its loads depend on */
 
 typedef struct {
-  IrVal left, right; /* what rises through what */
-  IrVal gate;        /* all else that must hold; IR_NONE: nothing */
-  uint32_t n;        /* comparisons of what depends on the parameters, or could */
-} Guard;
-
-typedef struct {
   AdNet *w;
   AdCell *cell; /* NULL: a synapse kernel, whose uniforms are slots of G from `block` on */
   uint32_t block;
@@ -155,8 +149,7 @@ typedef struct {
   uint32_t cap;
   IrTangents t;
   IrVal spike;         /* of a step, in `in`; IR_NONE: none */
-  Guard guard;
-  IrVal x, slope;      /* (left - right) / width; what a spike's derivative is of that of left - right */
+  AdGuard guard;
   IrVal smooth, soft;  /* relaxed: the smooth step; reset: the spike as a number that has this derivative */
 } Kern;
 
@@ -232,8 +225,8 @@ static void take(Kern *k, IrVal old, const IrSlot *slot) {
 }
 
 static void copy_new(Kern *k, AdNet *w, AdCell *cell, const IrKernel *in, Name name) {
-  *k = (Kern){.w = w, .cell = cell, .r = ir_rewrite(in, w->a, w->s), .cap = LEAST, .spike = IR_NONE, .x = IR_NONE, .slope = IR_NONE,
-              .smooth = IR_NONE, .soft = IR_NONE, .guard = {IR_NONE, IR_NONE, IR_NONE, 0}};
+  *k = (Kern){.w = w, .cell = cell, .r = ir_rewrite(in, w->a, w->s), .cap = LEAST, .spike = IR_NONE, .smooth = IR_NONE, .soft = IR_NONE,
+              .guard = AD_NO_GUARD};
   k->b = &k->r.b;
   k->b->k->name = name;
   k->b->k->index = IR_NONE;
@@ -291,70 +284,6 @@ static IrVal *stored_values(const Kern *k, IrVal more, uint32_t *ret_n) {
 
 /* ---- the spike */
 
-static IrVal both(Kern *k, IrVal x, IrVal y) { return x == IR_NONE ? y : ir_op2(k->b, IR_AND, x, y); }
-
-static void guard_find(Kern *k, IrVal v, Guard *g) {
-  const IrIns ins = k->b->k->ins.at[v];
-  bool rises = ins.op == IR_GT || ins.op == IR_GE, falls = ins.op == IR_LT || ins.op == IR_LE;
-  if (ins.op == IR_AND) {
-    guard_find(k, ins.arg[0], g);
-    guard_find(k, ins.arg[1], g);
-  } else if (rises || falls) {
-    g->left = ins.arg[rises ? 0 : 1];
-    g->right = ins.arg[rises ? 1 : 0];
-    g->n++;
-  } else {
-    g->gate = both(k, g->gate, v);
-  }
-}
-
-static IrVal spike_of(const IrKernel *step) {
-  for (IrVal i = 0; i < step->ins.n; i++)
-    if (step->ins.at[i].op == IR_STORE && step->slots.at[step->ins.at[i].slot].kind == SLOT_SPIKE) return step->ins.at[i].arg[0];
-  return IR_NONE;
-}
-
-static IrVal num(Kern *k, double x) { return alg_num(k->b, x); }
-static IrVal times(Kern *k, IrVal x, IrVal y) { return ir_op2(k->b, IR_MUL, x, y); }
-static IrVal within(Kern *k, IrVal x, IrVal inside, IrVal outside) { /* |x| < 1 */
-  return ir_op3(k->b, IR_SELECT, ir_op2(k->b, IR_LT, ir_op1(k->b, IR_ABS, x), num(k, 1)), inside, outside);
-}
-
-/* Shapes of lang/surrogates.def: the partials of operations. */
-static IrVal shape_of(Kern *k, IrVal x) {
-  static const IrOp ops[SURROGATES] = {
-#define SURROGATE(id, word, doc) [SURROGATE_##id] = IR_SURROGATE_##id,
-#include "lang/surrogates.def"
-#undef SURROGATE
-  };
-  const IrVal args[4] = {x, IR_NONE, IR_NONE, IR_NONE};
-  const char *why = NULL;
-  return ir_partial(k->b, ops[k->w->how->shape], args, IR_NONE, 0, &why);
-}
-
-/* The smooth step whose slope the shape is; IR_NONE: no operation of kernels gives it. */
-static IrVal step_of(Kern *k, IrVal x) {
-  IrBuild *b = k->b;
-  IrVal one = num(k, 1), half = num(k, 0.5), size = ir_op1(b, IR_ABS, x), more = ir_op2(b, IR_ADD, one, size);
-  IrVal side = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, x, num(k, 0)), one, num(k, 0));
-  switch (k->w->how->shape) {
-    case SURROGATE_FAST_SIGMOID: return times(k, half, ir_op2(b, IR_ADD, one, ir_op2(b, IR_DIV, x, more)));
-    case SURROGATE_TRIANGLE: /* 1/2 + x - x |x| / 2 */
-      return within(k, x, ir_op2(b, IR_ADD, half, ir_op2(b, IR_SUB, x, times(k, half, times(k, x, size)))), side);
-    case SURROGATE_SIGMOID: return ir_op1(b, IR_SIGMOID, x);
-    case SURROGATE_BOX: return within(k, x, times(k, half, ir_op2(b, IR_ADD, one, x)), side);
-    case SURROGATE_GAUSSIAN:
-    case SURROGATE_ARCTAN:
-    case SURROGATES: break;
-  }
-  return IR_NONE;
-}
-
-static IrVal gated(Kern *k, IrVal v) {
-  if (k->guard.gate == IR_NONE) return v;
-  return ir_op3(k->b, IR_SELECT, k->guard.gate, v, ir_const(k->b, 0, k->b->k->ins.at[v].dim));
-}
-
 /* d((left - right) / width) by a parameter; IR_NONE: 0. */
 static IrVal side_by(Kern *k, uint32_t param) {
   IrVal l = ir_tangent(&k->t, k->guard.left, param), r = ir_tangent(&k->t, k->guard.right, param);
@@ -362,28 +291,17 @@ static IrVal side_by(Kern *k, uint32_t param) {
   return l == IR_NONE ? ir_op1(k->b, IR_NEG, r) : r == IR_NONE ? l : ir_op2(k->b, IR_SUB, l, r);
 }
 
-static IrVal width_of(Kern *k) {
-  Dim dim = k->b->k->ins.at[k->guard.left].dim;
-  if (dim_eq(dim, k->w->how->dim)) return ir_const(k->b, k->w->how->width, dim);
-  ad_net_refuse(k->w, k->w->how->span, "one width for spike conditions of different dimensions", NULL);
-  return IR_NONE;
-}
-
-static IrVal smooth_of(Kern *k) {
-  IrVal step = step_of(k, k->x);
-  if (step == IR_NONE) ad_net_refuse(k->w, k->w->how->span, "a smooth run with this shape", "Take `triangle`, `sigmoid`, `fast_sigmoid` or `box`.");
-  return step == IR_NONE ? step : gated(k, times(k, num(k, k->w->how->damping), step));
-}
+static IrVal own_spike(Kern *k) { return ir_op3(k->b, IR_SELECT, k->r.map[k->spike], alg_num(k->b, 1), alg_num(k->b, 0)); }
 
 /* The spike as a number that has the derivatives of the smooth step: with it those of what the handler does are made. */
 static void soft_make(Kern *k) {
   const IrVal sides[2] = {k->guard.left, k->guard.right};
   tangents(k, sides, 2);
-  k->soft = k->w->relaxed ? k->smooth : ir_op3(k->b, IR_SELECT, k->r.map[k->spike], num(k, 1), num(k, 0));
+  k->soft = k->w->relaxed ? k->smooth : own_spike(k);
   IrVal *row = NEW_ARRAY(k->w->a, IrVal, k->w->n_params + 1);
   for (uint32_t p = 0; p < k->w->n_params; p++) {
     IrVal d = k->w->failed ? IR_NONE : side_by(k, p);
-    row[p] = d == IR_NONE ? d : times(k, k->slope, d);
+    row[p] = d == IR_NONE ? d : ir_op2(k->b, IR_MUL, k->guard.slope, d);
   }
   row_set(k, k->soft, row);
 }
@@ -391,18 +309,9 @@ static void soft_make(Kern *k) {
 /* When the condition is there: its sides, the slope of the smooth step that stands for it. */
 static void spike_make(Kern *k) {
   AdNet *w = k->w;
-  IrBuild *b = k->b;
-  b->span = k->cell->from->component->spikes.at[0]->span;
-  guard_find(k, k->r.map[k->spike], &k->guard);
-  if (k->guard.n != 1) {
-    ad_net_refuse(w, b->span, "derivatives of spikes whose condition is not one comparison", "Write it as `spike when V >= V_th`.");
-    return;
-  }
-  IrVal width = width_of(k);
-  if (w->failed) return;
-  k->x = ir_op2(b, IR_DIV, ir_op2(b, IR_SUB, k->guard.left, k->guard.right), width);
-  k->slope = gated(k, ir_op2(b, IR_DIV, times(k, num(k, w->how->damping), shape_of(k, k->x)), width));
-  if (w->relaxed) k->smooth = smooth_of(k);
+  k->b->span = k->cell->from->component->spikes.at[0]->span;
+  k->guard = ad_net_guard(w, k->b, k->r.map[k->spike]);
+  if (w->relaxed && !w->failed) k->smooth = ad_net_smooth(w, k->b, &k->guard);
   if (w->how->reset && !w->failed) soft_make(k);
 }
 
@@ -410,14 +319,14 @@ static void spike_make(Kern *k) {
 static IrVal handled(Kern *k, IrVal i) {
   IrVal to = ir_rewrite_arg(&k->r, i, 1), now = ir_rewrite_arg(&k->r, i, 2);
   if (!k->w->relaxed) return ir_op3(k->b, IR_BLEND, k->soft, to, now);
-  return ir_op2(k->b, IR_ADD, now, times(k, k->soft, ir_op2(k->b, IR_SUB, to, now)));
+  return ir_op2(k->b, IR_ADD, now, ir_op2(k->b, IR_MUL, k->soft, ir_op2(k->b, IR_SUB, to, now)));
 }
 
 /* Relaxed: what others see of a spike is the smooth step, `damping` times; the rest is the spike's own share of 1. */
 static void smooth_store(Kern *k) {
   IrBuild *b = k->b;
   const IrClass *c = k->cell->c;
-  IrVal own = ir_op3(b, IR_SELECT, k->r.map[k->spike], num(k, 1), num(k, 0)), at = c->lane + k->w->n_lanes;
+  IrVal own = own_spike(k), at = c->lane + k->w->n_lanes;
   store_at(k, SLOT_STATE, c->lane, c->states.at[c->lane].var->name, DIM_NONE, ir_op2(b, IR_SUB, k->smooth, own));
   store_at(k, SLOT_STATE, at, c->states.at[at].var->name, DIM_NONE, k->smooth);
 }
@@ -434,7 +343,7 @@ static void spike_store(Kern *k) {
     if (!k->cell->moves[p]) continue;
     uint32_t at = c->lane + ad_net_lane(w, p);
     Dim dim = c->states.at[at].var->dim;
-    store_at(k, SLOT_STATE, at, c->states.at[at].var->name, dim, d == IR_NONE ? ir_const(k->b, 0, dim) : times(k, k->slope, d));
+    store_at(k, SLOT_STATE, at, c->states.at[at].var->name, dim, d == IR_NONE ? ir_const(k->b, 0, dim) : ir_op2(k->b, IR_MUL, k->guard.slope, d));
   }
 }
 
@@ -478,7 +387,7 @@ static void copy_all(Kern *k, bool keep_out) {
 static IrKernel *step_make(AdNet *w, AdCell *cell) {
   Kern k;
   copy_new(&k, w, cell, cell->from->step, name_fmt(w->s, "step.%s", name_str(w->s, cell->c->name)));
-  k.spike = spike_of(cell->from->step);
+  k.spike = ad_net_spike(cell->from->step);
   uint32_t n = 0;
   copy_all(&k, true);
   IrVal *roots = stored_values(&k, k.guard.left, &n);

@@ -1,0 +1,102 @@
+/* What stands for the derivative of a spike in a network: a smooth step of the two sides of its condition.
+ *
+ * The condition is one comparison and whatever else must hold (no hold in force, not true before); the smooth step is that of
+ * (left - right) / width, where all else holds, and its slope damping * shape(…) / width. */
+#include "autodiff/network.h"
+
+static IrVal both(IrBuild *b, IrVal x, IrVal y) { return x == IR_NONE ? y : ir_op2(b, IR_AND, x, y); }
+
+static void sides_find(IrBuild *b, IrVal v, AdGuard *g, uint32_t *n) {
+  const IrIns ins = b->k->ins.at[v];
+  bool rises = ins.op == IR_GT || ins.op == IR_GE, falls = ins.op == IR_LT || ins.op == IR_LE;
+  if (ins.op == IR_AND) {
+    sides_find(b, ins.arg[0], g, n);
+    sides_find(b, ins.arg[1], g, n);
+  } else if (rises || falls) {
+    g->left = ins.arg[rises ? 0 : 1];
+    g->right = ins.arg[rises ? 1 : 0];
+    (*n)++;
+  } else {
+    g->gate = both(b, g->gate, v);
+  }
+}
+
+IrVal ad_net_spike(const IrKernel *step) {
+  for (IrVal i = 0; i < step->ins.n; i++)
+    if (step->ins.at[i].op == IR_STORE && step->slots.at[step->ins.at[i].slot].kind == SLOT_SPIKE) return step->ins.at[i].arg[0];
+  return IR_NONE;
+}
+
+static IrVal num(IrBuild *b, double x) { return alg_num(b, x); }
+static IrVal times(IrBuild *b, IrVal x, IrVal y) { return ir_op2(b, IR_MUL, x, y); }
+static IrVal within(IrBuild *b, IrVal x, IrVal inside, IrVal outside) { /* |x| < 1 */
+  return ir_op3(b, IR_SELECT, ir_op2(b, IR_LT, ir_op1(b, IR_ABS, x), num(b, 1)), inside, outside);
+}
+
+static const IrOp ops[SURROGATES] = { /* lang/surrogates.def: their partials are the shapes */
+#define SURROGATE(id, word, doc) [SURROGATE_##id] = IR_SURROGATE_##id,
+#include "lang/surrogates.def"
+#undef SURROGATE
+};
+
+static IrVal shape_of(const AdNet *w, IrBuild *b, IrVal x) {
+  const IrVal args[4] = {x, IR_NONE, IR_NONE, IR_NONE};
+  const char *why = NULL;
+  return ir_partial(b, ops[w->how->shape], args, IR_NONE, 0, &why);
+}
+
+/* The smooth step whose slope the shape is; IR_NONE: no operation of kernels gives it. */
+static IrVal step_of(const AdNet *w, IrBuild *b, IrVal x) {
+  IrVal one = num(b, 1), half = num(b, 0.5), size = ir_op1(b, IR_ABS, x), more = ir_op2(b, IR_ADD, one, size);
+  IrVal side = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, x, num(b, 0)), one, num(b, 0));
+  switch (w->how->shape) {
+    case SURROGATE_FAST_SIGMOID: return times(b, half, ir_op2(b, IR_ADD, one, ir_op2(b, IR_DIV, x, more)));
+    case SURROGATE_TRIANGLE: /* 1/2 + x - x |x| / 2 */
+      return within(b, x, ir_op2(b, IR_ADD, half, ir_op2(b, IR_SUB, x, times(b, half, times(b, x, size)))), side);
+    case SURROGATE_SIGMOID: return ir_op1(b, IR_SIGMOID, x);
+    case SURROGATE_BOX: return within(b, x, times(b, half, ir_op2(b, IR_ADD, one, x)), side);
+    case SURROGATE_GAUSSIAN:
+    case SURROGATE_ARCTAN:
+    case SURROGATES: break;
+  }
+  return IR_NONE;
+}
+
+static IrVal gated(IrBuild *b, const AdGuard *g, IrVal v) {
+  if (g->gate == IR_NONE) return v;
+  return ir_op3(b, IR_SELECT, g->gate, v, ir_const(b, 0, b->k->ins.at[v].dim));
+}
+
+AdGuard ad_net_guard(AdNet *w, IrBuild *b, IrVal spike) {
+  AdGuard g = AD_NO_GUARD;
+  uint32_t n = 0;
+  sides_find(b, spike, &g, &n);
+  if (n != 1) {
+    ad_net_refuse(w, b->span, "derivatives of spikes whose condition is not one comparison", "Write it as `spike when V >= V_th`.");
+    return g;
+  }
+  Dim dim = b->k->ins.at[g.left].dim;
+  if (!dim_eq(dim, w->how->dim)) {
+    ad_net_refuse(w, w->how->span, "one width for spike conditions of different dimensions", NULL);
+    return g;
+  }
+  IrVal width = ir_const(b, w->how->width, dim);
+  g.x = ir_op2(b, IR_DIV, ir_op2(b, IR_SUB, g.left, g.right), width);
+  g.slope = gated(b, &g, ir_op2(b, IR_DIV, times(b, num(b, w->how->damping), shape_of(w, b, g.x)), width));
+  return g;
+}
+
+IrVal ad_net_smooth(AdNet *w, IrBuild *b, const AdGuard *g) {
+  IrVal step = step_of(w, b, g->x);
+  if (step != IR_NONE) return gated(b, g, times(b, num(b, w->how->damping), step));
+  ad_net_refuse(w, w->how->span, "a smooth run with this shape", "Take `triangle`, `sigmoid`, `fast_sigmoid` or `box`.");
+  return IR_NONE;
+}
+
+/* The surrogate's value is that of the plain step, so it and the plain step are 0 together: what is left is its derivative. */
+IrVal ad_net_number(AdNet *w, IrBuild *b, const AdGuard *g, IrVal spike) {
+  IrVal one = num(b, 1), zero = num(b, 0), own = ir_op3(b, IR_SELECT, spike, one, zero);
+  IrVal plain = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, g->x, zero), one, zero);
+  IrVal none = ir_op2(b, IR_SUB, ir_op1(b, ops[w->how->shape], g->x), plain);
+  return ir_op2(b, IR_ADD, own, gated(b, g, times(b, num(b, w->how->damping), none)));
+}
