@@ -192,12 +192,13 @@ static void cells_make(AdNet *w) {
   ports_new(w);
   do {
     w->grew = false;
-    carried_new(w);
+    if (!w->back) carried_new(w);
     for (uint32_t i = 0; i < w->n_cells && !w->failed; i++) ad_net_cell_make(w, &w->cells[i]);
   } while (w->grew && !w->failed);
   for (uint32_t i = 0; i < w->n_cells && !w->failed; i++) {
     AdCell *cell = &w->cells[i];
     for (uint32_t k = 0; k < cell->c->ports.n * w->n_lanes; k++) vec_push(w->a, &cell->c->carried, cell->carried[k]);
+    if (w->back) ad_net_back(w, cell);
     cell->c->index = w->m->classes.n;
     vec_push(w->a, &w->m->classes, cell->c);
   }
@@ -407,7 +408,7 @@ static void measures_make(AdNet *w, IrFit *f) {
     MMeasureKind kind = m.measure->kind;
     if (kind != MEASURE_RATE && kind != MEASURE_MEAN && kind != MEASURE_VALUE)
       ad_net_refuse(w, m.measure->span, "the derivative of this measure", "`rate(E)`, `mean(E.V)` and `value(E.V, at = t)` have one.");
-    for (uint32_t k = 0; k < w->n_params && !w->failed; k++) vec_push(w->a, &f->derivatives, measure_by(w, &m, k));
+    for (uint32_t k = 0; k < w->n_params && !w->failed && !w->back; k++) vec_push(w->a, &f->derivatives, measure_by(w, &m, k));
   }
   for (uint32_t i = 0; w->relaxed && i < n && !w->failed; i++) { /* rates of smooth spikes */
     const IrMeasure m = w->f->x->measures.at[i];
@@ -430,10 +431,23 @@ static void named_make(AdNet *w, IrFit *f) {
         vec_push(w->a, &f->stages.at[i].named_by, w->slot[f->stages.at[i].named.at[j] * w->n_params + k]);
 }
 
+/* In reverse mode: is anything in the cells made of it? */
+static bool made_of(const AdNet *w, uint32_t k) {
+  bool any = false;
+  for (uint32_t i = 0; i < w->n_cells && w->back; i++) {
+    const AdCell *cell = &w->cells[i];
+    const uint32_t *tables[] = {cell->uniform, cell->port, cell->input, cell->state};
+    uint32_t n[] = {cell->from->uniforms.n, cell->from->ports.n, cell->from->inputs.n, cell->from->states.n};
+    for (size_t j = 0; j < COUNT_OF(tables); j++)
+      for (uint32_t at = 0; at < n[j]; at++) any |= tables[j][at * w->n_params + k] != IR_NONE;
+  }
+  return any;
+}
+
 /* Whether any measure can feel a parameter at all. */
 static void check_felt(AdNet *w, const IrFit *f) {
   for (uint32_t k = 0; k < w->n_params && !w->failed; k++) {
-    bool any = false;
+    bool any = made_of(w, k);
     for (uint32_t i = k; i < f->derivatives.n; i += w->n_params) any |= f->derivatives.at[i] != IR_NONE;
     for (uint32_t j = 0; j < f->stages.n; j++)
       for (uint32_t i = k; i < f->stages.at[j].named_by.n; i += w->n_params) any |= f->stages.at[j].named_by.at[i] != IR_NONE;
@@ -485,7 +499,8 @@ static void delays_interpolate(AdNet *w, IrFit *f) {
 static void differentiate(Session *s, Arena *out, IrModule *m, IrFit *f) {
   uint32_t n = f->free.n;
   AdNet w = {.s = s, .a = out, .m = m, .f = f, .how = &f->fit->carried, .n_params = n, .relaxed = s->relaxed};
-  w.n_lanes = n + w.relaxed;
+  w.back = f->reverse = f->fit->gradient == GRADIENT_REVERSE && !s->relaxed;
+  w.n_lanes = w.back ? 0 : n + w.relaxed;
   w.dims = NEW_ARRAY(out, Dim, n + 1);
   for (uint32_t k = 0; k < n; k++) w.dims[k] = f->fit->free.at[k].dim;
   setup_depends(&w);

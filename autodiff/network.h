@@ -29,6 +29,7 @@ typedef struct {
   uint32_t *slot;     /* [slot of G][parameter]: where its derivative lies, IR_NONE: 0 */
   AdCell *cells;     /* by class of the experiment, in the order of `of` */
   uint32_t n_cells;
+  bool back;         /* reverse mode: states have no derivatives but at the start, spikes carry none */
   bool grew, failed;
 } AdNet;
 
@@ -53,6 +54,9 @@ IrVal ad_net_spike(const IrKernel *step); /* IR_NONE: it has none */
 AdGuard ad_net_guard(AdNet *w, IrBuild *b, IrVal spike); /* w->failed: there was a message */
 IrVal ad_net_smooth(AdNet *w, IrBuild *b, const AdGuard *g); /* the smooth step, damped; 0 where the gate is closed */
 IrVal ad_net_number(AdNet *w, IrBuild *b, const AdGuard *g, IrVal spike); /* 1 or 0, with the derivative of the smooth step */
+
+/* ---- network_back.c: of a class that is known with its derivatives */
+void ad_net_back(AdNet *w, AdCell *cell);
 
 /* ---- network_delay.c */
 /* The experiment with interpolated arrivals along these projections. */

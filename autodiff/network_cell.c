@@ -132,7 +132,7 @@ void ad_net_cell_new(AdNet *w, AdCell *cell, const IrClass *from) {
   }
   c->lane = c->states.n;
   if (w->relaxed) state_add(w, cell, name_z(w->s, "%more"), DIM_NONE, from->component->span);
-  for (uint32_t k = 0; k < w->n_params; k++)
+  for (uint32_t k = 0; k < w->n_params && !w->back; k++)
     state_add(w, cell, ad_net_name(w, "%spike", k), by(w, DIM_NONE, k), from->component->span);
   if (w->relaxed) state_add(w, cell, name_z(w->s, "%smooth"), DIM_NONE, from->component->span);
 }
@@ -420,7 +420,8 @@ void ad_net_cell_make(AdNet *w, AdCell *cell) {
   if (w->failed) return;
   cell->c->derive = plain_make(w, cell, from->derive, "derive", SLOT_UNIFORM);
   cell->c->init = plain_make(w, cell, from->init, "init", SLOT_STATE);
-  cell->c->step = from->step ? step_make(w, cell) : NULL;
+  cell->c->step = !from->step ? NULL : w->back ? ir_kernel_copy(from->step, w->a) : step_make(w, cell);
+  if (cell->c->step) cell->c->step->index = IR_NONE;
 }
 
 /* ---- what is measured and drawn */

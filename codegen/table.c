@@ -92,6 +92,24 @@ static bool draws(const IrKernel *k) {
   return false;
 }
 
+static void class_back(Table *t, const IrNetBack *b, struct nsl_net_back *out) {
+  out->record = code_of(t, b ? b->record : NULL);
+  out->back = code_of(t, b ? b->back : NULL);
+  if (!b) return;
+  out->n_tape = b->n_tape;
+  out->n_states = b->n_states;
+  out->n_active = b->n_active;
+  FILL(t, out->n_params, params, back_param, b->params.n);
+  for (uint32_t i = 0; i < b->params.n; i++) params[i] = (struct nsl_back_param){(uint32_t)b->params.at[i].kind, b->params.at[i].index};
+  out->params = params;
+  out->n_measures = b->measures.n;
+  out->measures = numbers_of(t, b->measures.at, b->measures.n);
+  out->n_by = b->by.n;
+  out->by = numbers_of(t, b->by.at, b->by.n);
+  out->n_begin = b->begin.n;
+  out->begin = numbers_of(t, b->begin.at, b->begin.n);
+}
+
 static struct nsl_class class_of(Table *t, const IrClass *c) {
   struct nsl_class out = {.name = name_str(t->s, c->name),
                           .n_uniforms = c->uniforms.n,
@@ -147,6 +165,7 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   out.n_carried = c->carried.n;
   out.carried = numbers_of(t, c->carried.at, c->carried.n);
   for (uint32_t i = 0; i < c->receive.n; i++) out.numbered |= c->receive.at[i] && draws(c->receive.at[i]);
+  class_back(t, c->back, &out.back);
   return out;
 }
 
@@ -575,6 +594,7 @@ static struct nsl_fit fit_of(Table *t, IrFit *const *p) {
   EACH(t, &out, marches, march, f->marches, march_of);
   EACH(t, &out, stages, stage, f->stages, stage_of);
   out.has_derivatives = f->differentiated != NULL;
+  out.reverse = f->reverse;
   out.relaxed = t->s->relaxed;
   if (f->differentiated) out.differentiated = experiment_of(t, f->differentiated);
   out.n_derivatives = f->derivatives.n;

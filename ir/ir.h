@@ -160,6 +160,22 @@ typedef enum {
   LEARNS
 } IrLearn;
 
+/* Reverse mode of a network's cells (autodiff/network_back.c): a step as a march of which `record` writes the tape, `back` goes
+ * backwards. States: of the class without derivatives, z, slope, sums. PARAMs: `params`, of which the first n_active have adjoints. */
+typedef enum { BACK_UNIFORM, BACK_PORT, BACK_INPUT, BACK_HELD, BACK_PREV, BACK_PARAM } IrBackKind;
+typedef struct {
+  IrBackKind kind;
+  uint32_t index;     /* in its kind */
+} IrBackParam;
+typedef struct {
+  IrKernel *record, *back;
+  uint32_t n_tape, n_states, n_active;
+  VEC(IrBackParam) params;
+  VEC(uint32_t) measures; /* of each sum: the measure of the experiment, and its item */
+  VEC(uint32_t) by;       /* of each active one, by free parameter: where its derivative lies (uniform, port, input), or IR_NONE */
+  VEC(uint32_t) begin;    /* of each state, by free parameter: the state with its derivative at the start, or IR_NONE */
+} IrNetBack;
+
 typedef struct {
   Name name;
   uint32_t index;
@@ -189,6 +205,7 @@ typedef struct {
   IrKernel *finish;            /* level 2: what follows on the events; NULL: all stands in `step` */
   IrKernel *lumped;            /* level 2: the step where each pair of uniforms in lumped_equal is equal; or NULL (lump.c) */
   uint32_t n_lanes, lane;      /* of the derivatives of a network (autodiff/network.c): what its cells' spikes carry, states from `lane` on; */
+  IrNetBack *back;             /* … in reverse mode; else NULL */
   VEC(uint32_t) carried;       /* by port, by lane: the input in which that arrives, or IR_NONE */
   bool fitted;                 /* of a network's fit: a class of its own, without `straight` ports and `lumped`, so that runs with and
                                   without derivatives take the same steps */
@@ -417,6 +434,7 @@ typedef struct {
   VEC(IrFree) free;
   VEC(IrMarch *) marches;
   VEC(IrStage) stages;
+  bool reverse;                 /* of a network: its classes go backwards, `derivatives` is empty */
   IrExperiment *differentiated; /* of a network, if an optimizer asks for derivatives: x with them; else NULL */
   VEC(uint32_t) derivatives;    /* by measure of x, by parameter: the measure of `differentiated` that gives it, or IR_NONE: 0 */
   VEC(uint32_t) follow;         /* params of x whose values follow those that are free: setting them would cut that off */

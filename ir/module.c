@@ -65,6 +65,15 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   COPY_VEC(out, &copy->lumped_ports);
   COPY_VEC(out, &copy->lumped_equal);
   COPY_VEC(out, &copy->carried);
+  if (!c->back) return copy;
+  copy->back = NEW(out, IrNetBack);
+  *copy->back = *c->back;
+  copy->back->record = stand_in(s, in, made, c->back->record);
+  copy->back->back = stand_in(s, in, made, c->back->back);
+  COPY_VEC(out, &copy->back->params);
+  COPY_VEC(out, &copy->back->measures);
+  COPY_VEC(out, &copy->back->by);
+  COPY_VEC(out, &copy->back->begin);
   return copy;
 }
 
@@ -328,6 +337,7 @@ void ir_module_renumber(IrModule *m, Arena *a) {
     add_used(m, a, c->finish);
     add_used(m, a, c->lumped);
     for (uint32_t j = 0; j < LEARNS; j++) add_used(m, a, c->learn[j]);
+    if (c->back) add_used(m, a, c->back->record), add_used(m, a, c->back->back);
     for (uint32_t j = 0; j < c->pasts.n; j++) {
       add_used(m, a, c->pasts.at[j].value);
       add_used(m, a, c->pasts.at[j].delay);

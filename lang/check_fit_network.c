@@ -205,6 +205,17 @@ static void reset_read(FitContext *f, const AstAssign *assign) {
   else to->reset = differentiated, to->reset_span = assign->value->span;
 }
 
+/* `gradient = reverse` beside the surrogate. */
+static bool mode_read(FitContext *f, const Ast *value) {
+  const char *text = word_of(f, value);
+  bool reverse = strcmp(text, "reverse") == 0;
+  if (!reverse && strcmp(text, "forward") != 0) return false;
+  MGradient mode = reverse ? GRADIENT_REVERSE : GRADIENT_FORWARD;
+  if (f->m->gradient && f->m->gradient != mode) diag_gradient_differs(f->s, value->span, reverse ? "forward" : "reverse");
+  else f->m->gradient = mode;
+  return true;
+}
+
 void fit_network_gradient(FitContext *f, const AstAssign *assign, const char *name) {
   if (strcmp(name, "reset") == 0) {
     reset_read(f, assign);
@@ -214,6 +225,7 @@ void fit_network_gradient(FitContext *f, const AstAssign *assign, const char *na
     diag_by_setting(f->s, assign->target->span, name, diag_nearest(name, (const char *const[]){"gradient", "reset"}, 2));
     return;
   }
+  if (mode_read(f, assign->value)) return;
   const AstCall *call = assign->value->kind == AST_CALL ? AST_AS(Call, assign->value) : NULL;
   MCarried is = {.given = true, .damping = 1, .span = assign->value->span};
   if (!call || strcmp(word_of(f, call->callee), "surrogate") != 0 || call->args.n < 2) {

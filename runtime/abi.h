@@ -53,6 +53,7 @@ enum nsl_connectivity { NSL_CONNECTIVITY_CHOSEN, NSL_STORED, NSL_PROCEDURAL }; /
 enum nsl_drive_kind { NSL_POISSON, NSL_TIMES, NSL_CURRENT, NSL_SPIKES };
 enum nsl_record_kind { NSL_RECORD_SPIKES, NSL_RECORD_VALUE, NSL_RECORD_SUM, NSL_RECORD_MEAN, NSL_RECORD_WEIGHT };
 enum { NSL_DRAWN_ONCE = 1 << 24 }; /* as IR_DRAWN_ONCE */
+enum nsl_back_kind { NSL_BACK_UNIFORM, NSL_BACK_PORT, NSL_BACK_INPUT, NSL_BACK_HELD, NSL_BACK_PREV, NSL_BACK_PARAM }; /* order of IrBackKind */
 enum nsl_drawn { NSL_DRAWN_NORMAL, NSL_DRAWN_UNIFORM, NSL_DRAWN_EXPONENTIAL }; /* order of IrDrawn */
 enum nsl_sample_kind { NSL_SAMPLE_MEAN, NSL_SAMPLE_TRACE, NSL_SAMPLE_AT, NSL_SAMPLE_CHANGE, NSL_SAMPLE_WEIGHT, NSL_SAMPLE_DRAWN, NSL_SAMPLE_EVENTS }; /* order of IrSampleKind */
 enum nsl_sweep_form { NSL_SWEEPS_CSV, NSL_SWEEPS_HDF5, NSL_SWEEPS_NWB };                       /* order of MSweepForm */

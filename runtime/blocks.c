@@ -16,6 +16,7 @@
 #include "runtime/drive.h"
 #include "runtime/lump.h"
 #include "runtime/rest.h"
+#include "runtime/track.h"
 
 /* Does a part of a slice's drives give its events block by block? Those onto handlers that do more than
  * add, with weights or delays of their own, those with a rate for each element, and those to sums that are
@@ -99,6 +100,7 @@ uint64_t rt_blocks_step(struct rt_shard *h, struct rt_slice *c, struct nsl_env *
       *c->flats[i].slot = (void *)((uintptr_t)c->flats[i].array - (uintptr_t)(first - c->first) * h->sim->real_size);
     env->first = first;
     env->count = n;
+    if (h->sim->track) rt_track_take(h, c, env);
     if (c->rest && rt_rest_passes(h, c, env)) continue;
     bad |= c->step(env);
     if (c->rest) rt_rest_look(h, c, env);

@@ -11,6 +11,7 @@
 
 #include "runtime/error.h"
 #include "runtime/fit.h"
+#include "runtime/fit_network_back.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
 
@@ -68,7 +69,7 @@ static int settings_make(const struct rt_fit *f, const double *x, struct rt_mem 
   return e;
 }
 
-static int sim_run(const struct runs *r, const double *x, struct rt_mem *mem, struct rt_sim *s) {
+static int sim_build(const struct runs *r, const double *x, struct rt_mem *mem, struct rt_sim *s) {
   const struct rt_fit *f = r->at->f;
   struct rt_config config = {.has_seed = true, .seed = f->s->seed, .has_duration = true, .duration = f->s->duration,
                              .connectivity = f->s->connectivity, .rows = f->s->rows};
@@ -81,8 +82,11 @@ static int sim_run(const struct runs *r, const double *x, struct rt_mem *mem, st
   int e = settings_make(f, x, mem, &config);
   if (!e) e = rt_level_choose(s);
   if (!e) e = rt_setup(s, &config);
-  if (!e) e = rt_build(s, r->threads);
-  if (!e) e = rt_run(s, s->n_steps);
+  return e ? e : rt_build(s, r->threads);
+}
+
+static int sim_run(struct rt_sim *s, uint64_t until) {
+  int e = rt_run(s, until);
   if (!e) rt_expects_value(s); /* measures into G */
   return e;
 }
@@ -95,6 +99,7 @@ struct place {
   const double *x;
   double *G;              /* of the objective */
   double *by;             /* [atom][coordinate]: the atom's derivative */
+  const double *reverse;  /* by free parameter: the derivative of what is made of measures; NULL: forward mode */
   double *gradient, *curvature; /* NULL: not wanted */
   uint32_t n_atoms;
 };
@@ -108,6 +113,7 @@ static double atom_by(const struct place *p, uint32_t atom, uint32_t free) {
     uint32_t slot = stage->named_by[(atom - stage->n_measures) * n + free];
     return slot == NSL_NONE ? 0 : p->s->G[slot];
   }
+  if (p->reverse) return 0;
   uint32_t measure = f->def->derivatives[stage->measures[atom] * n + free];
   return measure == NSL_NONE ? 0 : p->s->G[p->s->x->measures[measure].slot];
 }
@@ -121,6 +127,7 @@ static bool gradient_make(const struct place *p) {
       double d = p->by[(uint64_t)a * space->n + i] = atom_by(p, a, space->at[i].free) * slope;
       sum += p->G[p->r->at->stage->slopes[a]] * d;
     }
+    if (p->reverse) sum += p->reverse[space->at[i].free] * slope;
     p->gradient[i] = sum;
     finite &= isfinite(sum) != 0;
   }
@@ -144,8 +151,60 @@ static bool curvature_make(const struct place *p) {
   return finite;
 }
 
-/* The kernel of the objective, on a G of its own: that of the run, in which its measures stand. */
-static int objective_run(const struct runs *r, const struct rt_sim *s, struct rt_mem *mem, uint32_t place, double *terms) {
+/* The kernel of the objective, on a G of its own: that of the run, in which its measures stand. false: not finite. */
+static bool objective_run(const struct place *p, void **slots, double *terms) {
+  const struct rt_fit *f = p->r->at->f;
+  const struct nsl_stage *stage = p->r->at->stage;
+  bool finite = true;
+  memcpy(p->G, p->s->G, f->s->x->n_globals * sizeof *p->G);
+  for (uint32_t k = 0; k < stage->n_measures; k++) {
+    terms[k] = p->s->G[p->s->x->measures[stage->measures[k]].slot];
+    finite &= isfinite(terms[k]) != 0;
+  }
+  struct nsl_env env = {.slots = slots, .u = p->G, .set = f->s->set, .count = 1, .dt = f->s->dt};
+  rt_kernel(f->s, &stage->objective)(&env);
+  return finite && isfinite(p->G[stage->loss]) != 0;
+}
+
+/* ---- runs: forwards; and back, in parts */
+
+static const double TRACK_BYTES = 1 << 27; /* at most so much history at once: the run is repeated up to the end of each part */
+
+static uint64_t part_steps(const struct rt_sim *s) {
+  double steps = floor(TRACK_BYTES / fmax(1, rt_track_bytes(s)));
+  return steps < 1 ? 1 : steps < (double)s->n_steps ? (uint64_t)steps : s->n_steps;
+}
+
+/* s has been built. Through its last part first, of which the end is the end of the run. */
+static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, double *terms, void **slots, bool *ret_finite) {
+  const struct rt_fit *f = p->r->at->f;
+  const struct nsl_stage *stage = p->r->at->stage;
+  struct rt_adjoint *a = NULL;
+  double *slopes = rt_alloc(mem, stage->n_measures + 1, sizeof *slopes), *by = rt_alloc(mem, f->def->n_free + 1, sizeof *by);
+  uint64_t part = part_steps(s), end = s->n_steps, n = (end + part - 1) / part;
+  int e = slopes && by ? 0 : NSL_EMEMORY;
+  for (uint64_t i = n; !e && i-- > 0;) {
+    uint64_t to = i + 1 == n ? end : (i + 1) * part;
+    if (i + 1 < n) {
+      rt_close(s);
+      e = sim_build(p->r, p->x, mem, s);
+    }
+    if (!e) e = rt_track_make(s, i * part, to);
+    if (!e) e = sim_run(s, to);
+    if (!e && i + 1 == n) {
+      *ret_finite = objective_run(p, slots, terms);
+      if (!*ret_finite) return 0;
+      for (uint32_t k = 0; k < stage->n_measures; k++) slopes[k] = p->G[stage->slopes[k]];
+      e = rt_adjoint_make(mem, s, stage->n_measures, stage->measures, slopes, &a);
+    }
+    if (!e) e = rt_adjoint_back(a, s);
+  }
+  if (!e) rt_adjoint_end(a, s, f->def->n_free, by);
+  p->reverse = by;
+  return e;
+}
+
+static int place_make(const struct runs *r, uint32_t place, struct rt_sim *s, struct rt_mem *mem, double *terms) {
   const struct rt_fit *f = r->at->f;
   const struct nsl_stage *stage = r->at->stage;
   uint64_t n = f->space.n;
@@ -154,17 +213,13 @@ static int objective_run(const struct runs *r, const struct rt_sim *s, struct rt
   p.by = rt_alloc(mem, p.n_atoms * n + 1, sizeof *p.by);
   void **slots = rt_alloc(mem, stage->objective.n_bindings + 1, sizeof *slots);
   if (!p.G || !p.by || !slots) return NSL_EMEMORY;
-  memcpy(p.G, s->G, f->s->x->n_globals * sizeof *p.G);
   if (r->order >= RT_GRADIENT) p.gradient = r->ret->gradient + place * n;
   if (r->order >= RT_CURVATURE) p.curvature = r->ret->curvature + place * n * n;
   bool finite = true;
-  for (uint32_t k = 0; k < stage->n_measures; k++) {
-    terms[k] = s->G[s->x->measures[stage->measures[k]].slot];
-    finite &= isfinite(terms[k]) != 0;
-  }
-  struct nsl_env env = {.slots = slots, .u = p.G, .set = f->s->set, .count = 1, .dt = f->s->dt};
-  rt_kernel(f->s, &stage->objective)(&env);
-  finite &= isfinite(p.G[stage->loss]) != 0;
+  int e = sim_build(r, p.x, mem, s);
+  if (!e && p.gradient && f->def->reverse) e = reverse_run(&p, mem, s, terms, slots, &finite);
+  else if (!e && !(e = sim_run(s, s->n_steps))) finite = objective_run(&p, slots, terms);
+  if (e) return e;
   if (finite && p.gradient) finite = gradient_make(&p);
   if (finite && p.curvature) finite = curvature_make(&p);
   r->ret->loss[place] = finite ? p.G[stage->loss] : INFINITY;
@@ -186,9 +241,8 @@ static int place_run(const struct runs *r, uint32_t place) {
   struct rt_mem mem = {0};
   struct rt_sim s = {0};
   double *terms = rt_alloc(&mem, n_terms + 1, sizeof *terms);
-  int e = terms ? sim_run(r, x, &mem, &s) : NSL_EMEMORY;
+  int e = terms ? place_make(r, place, &s, &mem, terms) : NSL_EMEMORY;
   bool diverged = e == NSL_ENUMBER;
-  if (!e) e = objective_run(r, &s, &mem, place, terms);
   if (!e && r->at->l2 > 0) l2_add(r, place, x, &terms[n]);
   if (diverged) {
     r->ret->loss[place] = INFINITY;

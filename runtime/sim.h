@@ -408,6 +408,7 @@ struct rt_couplings; /* coupling.h */
 struct rt_sim {
   struct rt_couplings *couplings; /* NULL: there are no continuous synapses */
   struct rt_feed *feeds;
+  struct rt_track *track; /* track.c; NULL: nobody goes back */
   struct rt_carry *carry; /* carry.c; NULL: spikes carry nothing but their weights */
   uint32_t n_feeds;
   void *feed_scratch;

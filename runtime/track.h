@@ -1,0 +1,20 @@
+/* What each step of a network has read, kept for its way back: states before it, what has arrived, inputs, masks. */
+#ifndef NSL_RUNTIME_TRACK_H
+#define NSL_RUNTIME_TRACK_H
+
+#include "runtime/sim.h"
+
+struct rt_track {
+  uint64_t from, to; /* steps (from, to] */
+  struct rt_track_pop *pops;
+};
+double rt_track_bytes(const struct rt_sim *s); /* of one step; after rt_build */
+int rt_track_make(struct rt_sim *s, uint64_t from, uint64_t to); /* before rt_run */
+void rt_track_take(struct rt_shard *h, const struct rt_slice *c, const struct nsl_env *env);
+/* Arrays over the elements of a population; of a step that is kept. */
+const double *rt_track_state(const struct rt_track *t, const struct rt_pop *p, uint64_t step, uint32_t state);
+const double *rt_track_port(const struct rt_track *t, const struct rt_pop *p, uint64_t step, uint32_t port);
+const double *rt_track_input(const struct rt_track *t, const struct rt_pop *p, uint64_t step, uint32_t input);
+const uint64_t *rt_track_mask(const struct rt_track *t, const struct rt_pop *p, uint64_t step, uint32_t hold); /* n_holds: prev */
+
+#endif
