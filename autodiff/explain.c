@@ -129,9 +129,12 @@ static void network(Explain *e) {
 #undef SURROGATE
   };
   if (!x) return;
-  line(e, "gradient", "forward mode", arena_printf(a, "%u parameters, along with the run of the network", e->f->free.n),
-       arena_printf(a, "%u projections, of which %u are of weights' derivatives", x->projections.n, x->projections.n - e->f->x->projections.n));
-  line(e, "spikes", shapes[how->shape], arena_printf(a, "width %g, damping %g", how->width, how->damping), "the reset is detached");
+  const char *more = arena_printf(a, "%u projections, of which %u are of weights' derivatives", x->projections.n, x->projections.n - e->f->x->projections.n);
+  if (e->f->reverse)
+    line(e, "gradient", "reverse mode", arena_printf(a, "%u parameters, backwards through the run of the network and along its synapses", e->f->free.n), more);
+  else line(e, "gradient", "forward mode", arena_printf(a, "%u parameters, along with the run of the network", e->f->free.n), more);
+  line(e, "spikes", shapes[how->shape], arena_printf(a, "width %g, damping %g", how->width, how->damping),
+       how->reset ? "the reset is differentiated with it" : "the reset is detached");
 }
 
 void ad_explain(Session *s, const IrModule *m, FILE *out, bool json) {

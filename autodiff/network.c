@@ -8,7 +8,8 @@
  *   measures     means of the derivatives of what is measured
  *   what spikes carry   their own derivatives, along the projections that there are: the classes name for each port and lane
  *                the input where that arrives (runtime/carry.c)
- * So there is no simulator of derivatives: it is the same one, with more in its cells. What has no derivative, as the size of a
+ * So there is no simulator of derivatives: it is the same one, with more in its cells. In reverse mode (network_back.c) cells have
+ * derivatives at the start alone, spikes carry nothing, and projections and drives bring weights' derivatives as above. What has no derivative, as the size of a
  * population, a delay on a grid or the rate of a Poisson process, must not depend on a free parameter, and is refused. */
 #include <string.h>
 
@@ -496,10 +497,36 @@ static void delays_interpolate(AdNet *w, IrFit *f) {
   setup_depends(w);
 }
 
+/* Steps that have no way back: those that draw, or choose how long they are. */
+static bool steps_possible(const AdNet *w) {
+  bool all = true;
+  for (uint32_t i = 0; i < w->f->x->populations.n; i++) {
+    const IrKernel *step = w->f->x->populations.at[i].class->step;
+    for (IrVal v = 0; step && v < step->ins.n; v++) all &= !(ir_ops[step->ins.at[v].op].flags & IRF_DRAW) && step->ins.at[v].op != IR_LOOP;
+  }
+  return all;
+}
+
+/* Reverse mode, unless another is asked for or needed: in networks it costs less from the first parameter on, since the same rows
+ * are gone along once, whatever the number of parameters. Squares need the derivatives of each measure, and `nslc grad
+ * --check` compares forward mode with differences. */
+static bool goes_back(AdNet *w) {
+  const MFit *fit = w->f->fit;
+  bool asked = fit->gradient == GRADIENT_REVERSE;
+  if (w->relaxed || fit->gradient == GRADIENT_FORWARD) return false;
+  for (uint32_t i = 0; i < w->f->stages.n; i++) {
+    const MStage *stage = w->f->stages.at[i].stage;
+    if (stage->by != OPTIMIZER_LM) continue;
+    if (asked) ad_net_refuse(w, stage->by_span, "`lm` with `gradient = reverse` in a fit of a network", "It needs the derivatives of each measure: forward mode.");
+    return false;
+  }
+  return asked || steps_possible(w);
+}
+
 static void differentiate(Session *s, Arena *out, IrModule *m, IrFit *f) {
   uint32_t n = f->free.n;
   AdNet w = {.s = s, .a = out, .m = m, .f = f, .how = &f->fit->carried, .n_params = n, .relaxed = s->relaxed};
-  w.back = f->reverse = f->fit->gradient == GRADIENT_REVERSE && !s->relaxed;
+  w.back = f->reverse = goes_back(&w);
   w.n_lanes = w.back ? 0 : n + w.relaxed;
   w.dims = NEW_ARRAY(out, Dim, n + 1);
   for (uint32_t k = 0; k < n; k++) w.dims[k] = f->fit->free.at[k].dim;

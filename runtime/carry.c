@@ -24,6 +24,9 @@ struct rt_carry {
 
 enum { LANES = 4 };
 
+const char *const rt_rows_wanted = "derivatives of a network need its synapses stored by shard: there is no memory for that, or "
+                                   "`connectivity = procedural` was asked for";
+
 bool rt_carry_reaches(const struct nsl_class *c, uint32_t input) {
   for (uint32_t i = 0; i < c->n_carried; i++)
     if (c->carried[i] == input) return true;
@@ -63,9 +66,7 @@ int rt_carry_make(struct rt_sim *s) {
   }
   if (!c->n_lanes) return 0;
   if (s->program->f32) return rt_fail(NSL_ECANNOT, "derivatives of a network need a float64 program: build it without --precision f32");
-  if (s->by_source)
-    return rt_fail(NSL_ECANNOT, "derivatives of a network need its synapses stored by shard: there is no memory for that, or "
-                                "`connectivity = procedural` was asked for");
+  if (s->by_source) return rt_fail(NSL_ECANNOT, "%s", rt_rows_wanted);
   c->mask = steps_ahead(s->max_delay) - 1;
   c->stride = (c->n_lanes + LANES - 1) / LANES * LANES;
   c->due = rt_alloc(&s->mem, s->n_shards, sizeof *c->due);

@@ -7,6 +7,7 @@
 /* Does something arrive in this input along synapses? */
 bool rt_carry_reaches(const struct nsl_class *c, uint32_t input);
 /* After rt_connect: what is under way, if some class has lanes. Needs rows by shard. */
+extern const char *const rt_rows_wanted; /* why it fails where rows lie by source */
 int rt_carry_make(struct rt_sim *s);
 /* Before the step kernels: what is due at this step goes to the inputs. */
 void rt_carry_arrive(struct rt_shard *h, uint64_t step);

@@ -77,6 +77,7 @@ struct rt_fit {
   double *G;               /* scratch of objectives, */
   void **nowhere;          /* and their slots, which are NULL */
   struct rt_room *rooms;   /* by thread */
+  double **tracks;         /* by thread: history of a network's run; NULL: nobody goes back */
   uint64_t evaluations[RT_ORDERS]; /* places */
 };
 const struct rt_weighed *rt_march_weighed(const struct rt_march *m, uint32_t trace);

@@ -15,6 +15,8 @@
 #include "runtime/setup.h"
 #include "runtime/threads.h"
 
+enum { TRACK_BYTES = 1 << 27 }; /* of reverse mode, by thread: history of a part of a run, which is repeated up to the end of each part */
+
 int rt_network_open(struct rt_fit *f) {
   const struct nsl_fit *def = f->def;
   for (uint32_t i = 0; i < def->n_follow; i++) {
@@ -26,6 +28,12 @@ int rt_network_open(struct rt_fit *f) {
     for (uint32_t i = 0; i < def->free[k].n_others; i++)
       if (f->s->set[def->free[k].others[i]])
         return rt_fail_at(NSL_EINPUT, def->free[k].place, "this param is free for several populations at once: set %s", def->free[k].path);
+  if (def->reverse) {
+    f->tracks = rt_alloc(&f->s->mem, f->s->threads + 1, sizeof *f->tracks);
+    for (uint32_t i = 0; f->tracks && i < f->s->threads; i++)
+      if (!(f->tracks[i] = rt_reserve(&f->s->mem, TRACK_BYTES, 0))) return NSL_EMEMORY;
+    if (!f->tracks) return NSL_EMEMORY;
+  }
   return rt_space_make(f->s, def, &f->space);
 }
 
@@ -97,6 +105,7 @@ struct place {
   const struct runs *r;
   const struct rt_sim *s; /* has run */
   const double *x;
+  uint32_t thread;
   double *G;              /* of the objective */
   double *by;             /* [atom][coordinate]: the atom's derivative */
   const double *reverse;  /* by free parameter: the derivative of what is made of measures; NULL: forward mode */
@@ -168,11 +177,9 @@ static bool objective_run(const struct place *p, void **slots, double *terms) {
 
 /* ---- runs: forwards; and back, in parts */
 
-static const double TRACK_BYTES = 1 << 27; /* at most so much history at once: the run is repeated up to the end of each part */
-
 static uint64_t part_steps(const struct rt_sim *s) {
   double steps = floor(TRACK_BYTES / fmax(1, rt_track_bytes(s)));
-  return steps < 1 ? 1 : steps < (double)s->n_steps ? (uint64_t)steps : s->n_steps;
+  return steps < (double)s->n_steps ? (uint64_t)steps : s->n_steps;
 }
 
 /* s has been built. Through its last part first, of which the end is the end of the run. */
@@ -181,15 +188,17 @@ static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, do
   const struct nsl_stage *stage = p->r->at->stage;
   struct rt_adjoint *a = NULL;
   double *slopes = rt_alloc(mem, stage->n_measures + 1, sizeof *slopes), *by = rt_alloc(mem, f->def->n_free + 1, sizeof *by);
-  uint64_t part = part_steps(s), end = s->n_steps, n = (end + part - 1) / part;
+  uint64_t part = part_steps(s), end = s->n_steps, n = part ? (end + part - 1) / part : 0;
   int e = slopes && by ? 0 : NSL_EMEMORY;
+  if (!part) return rt_fail_at(NSL_EMEMORY, f->def->place, "`gradient = reverse`: one step of this network needs %.3g MB of history, more than %d",
+                               rt_track_bytes(s) / 1e6, TRACK_BYTES / 1000000);
   for (uint64_t i = n; !e && i-- > 0;) {
     uint64_t to = i + 1 == n ? end : (i + 1) * part;
     if (i + 1 < n) {
       rt_close(s);
       e = sim_build(p->r, p->x, mem, s);
     }
-    if (!e) e = rt_track_make(s, i * part, to);
+    if (!e) e = rt_track_make(s, i * part, to, f->tracks[p->thread]);
     if (!e) e = sim_run(s, to);
     if (!e && i + 1 == n) {
       *ret_finite = objective_run(p, slots, terms);
@@ -204,11 +213,11 @@ static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, do
   return e;
 }
 
-static int place_make(const struct runs *r, uint32_t place, struct rt_sim *s, struct rt_mem *mem, double *terms) {
+static int place_make(const struct runs *r, uint32_t thread, uint32_t place, struct rt_sim *s, struct rt_mem *mem, double *terms) {
   const struct rt_fit *f = r->at->f;
   const struct nsl_stage *stage = r->at->stage;
   uint64_t n = f->space.n;
-  struct place p = {.r = r, .s = s, .x = r->x + place * n, .n_atoms = stage->n_measures + stage->n_named};
+  struct place p = {.r = r, .s = s, .thread = thread, .x = r->x + place * n, .n_atoms = stage->n_measures + stage->n_named};
   p.G = rt_alloc(mem, f->s->x->n_globals + 1, sizeof *p.G);
   p.by = rt_alloc(mem, p.n_atoms * n + 1, sizeof *p.by);
   void **slots = rt_alloc(mem, stage->objective.n_bindings + 1, sizeof *slots);
@@ -234,14 +243,14 @@ static void l2_add(const struct runs *r, uint32_t place, const double *x, double
   r->ret->loss[place] += r->at->l2 * *term;
 }
 
-static int place_run(const struct runs *r, uint32_t place) {
+static int place_run(const struct runs *r, uint32_t thread, uint32_t place) {
   const struct rt_fit *f = r->at->f;
   uint32_t n_terms = rt_stage_values(r->at), n = r->at->stage->n_measures;
   const double *x = r->x + (uint64_t)place * f->space.n;
   struct rt_mem mem = {0};
   struct rt_sim s = {0};
   double *terms = rt_alloc(&mem, n_terms + 1, sizeof *terms);
-  int e = terms ? place_make(r, place, &s, &mem, terms) : NSL_EMEMORY;
+  int e = terms ? place_make(r, thread, place, &s, &mem, terms) : NSL_EMEMORY;
   bool diverged = e == NSL_ENUMBER;
   if (!e && r->at->l2 > 0) l2_add(r, place, x, &terms[n]);
   if (diverged) {
@@ -259,8 +268,7 @@ static int runs_work(void *context, uint32_t thread) {
   struct runs *r = context;
   unsigned mode = rt_float_mode_flush();
   int e = 0;
-  (void)thread;
-  for (uint32_t i; !e && (i = atomic_fetch_add(&r->next, 1)) < r->places;) e = place_run(r, i);
+  for (uint32_t i; !e && (i = atomic_fetch_add(&r->next, 1)) < r->places;) e = place_run(r, thread, i);
   rt_float_mode_restore(mode);
   return e;
 }

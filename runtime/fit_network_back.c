@@ -135,8 +135,19 @@ static double *due_row(const struct rt_adjoint *a, const struct rt_shard *h, uin
   return a->due[h->index] + ((step & a->mask) * a->n_ports + port) * h->n_elements;
 }
 
+/* One weight for all. Four sums, whatever the processor. */
+static double same_sum(const struct rt_cell_same *cells, uint32_t n, const double *due) {
+  double sum[4] = {0};
+  uint32_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    for (uint32_t q = 0; q < 4; q++) sum[q] += due[cells[i + q].target];
+  for (; i < n; i++) sum[0] += due[cells[i].target];
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
 static double bucket_sum(const struct rt_group *g, const uint64_t *bucket, uint32_t n, const double *due) {
   double sum = 0;
+  if (g->form == RT_FORM_same64) return (double)g->units * same_sum((const void *)(bucket + 1), n, due);
   for (uint32_t i = 0; i < n; i++) {
     struct rt_synapse x = rt_synapse_at(g->form, bucket, i);
     sum += (double)(rt_forms[g->form].weight_bits ? x.grains * g->units : g->units) * due[x.element];
@@ -195,9 +206,7 @@ static void step_restore(const struct cells *c, const struct rt_sim *s, const st
     uint32_t at = c->def->params[i].index;
     double *to = c->param[i];
     switch ((enum nsl_back_kind)c->def->params[i].kind) {
-      case NSL_BACK_UNIFORM:
-        for (uint32_t e = 0; e < p->padded; e++) to[e] = p->u[at];
-        break;
+      case NSL_BACK_UNIFORM: break; /* always the same */
       case NSL_BACK_PORT: memcpy(to, rt_track_port(t, p, step, at), bytes); break;
       case NSL_BACK_INPUT: memcpy(to, rt_track_input(t, p, step, at), bytes); break;
       case NSL_BACK_HELD: mask_unpack(rt_track_mask(t, p, step, at), p->padded, to); break;
@@ -249,7 +258,13 @@ static void cells_back(struct rt_adjoint *a, const struct rt_sim *s, const struc
   if (def->n_active) params_add(c, s, p, step, def->n_by / def->n_active);
 }
 
+static void uniforms_put(const struct cells *c, const struct rt_pop *p) {
+  for (uint32_t i = 0; c->def && i < c->def->n_params; i++)
+    for (uint32_t e = 0; c->def->params[i].kind == NSL_BACK_UNIFORM && e < p->padded; e++) c->param[i][e] = p->u[c->def->params[i].index];
+}
+
 int rt_adjoint_back(struct rt_adjoint *a, const struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_pops; i++) uniforms_put(&a->cells[i], &s->pops[i]);
   for (uint64_t step = s->track->to; step > s->track->from; step--) {
     if (s->interrupt && *s->interrupt) return NSL_ESTOPPED;
     for (uint32_t i = 0; i < s->n_pops; i++)

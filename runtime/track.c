@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "runtime/carry.h"
 #include "runtime/error.h"
 #include "runtime/lump.h"
 
@@ -37,9 +38,10 @@ double rt_track_bytes(const struct rt_sim *s) {
   return bytes;
 }
 
-int rt_track_make(struct rt_sim *s, uint64_t from, uint64_t to) {
+int rt_track_make(struct rt_sim *s, uint64_t from, uint64_t to, double *room) {
   struct rt_track *t = rt_alloc(&s->mem, 1, sizeof *t);
   if (s->program->f32) return rt_fail(NSL_ECANNOT, "derivatives of a network need a float64 program: build it without --precision f32");
+  if (s->by_source) return rt_fail(NSL_ECANNOT, "%s", rt_rows_wanted);
   if (t) t->pops = rt_alloc(&s->mem, s->n_pops + 1, sizeof *t->pops);
   if (!t || !t->pops) return NSL_EMEMORY;
   t->from = from;
@@ -50,9 +52,10 @@ int rt_track_make(struct rt_sim *s, uint64_t from, uint64_t to) {
     *q = shape_of(p);
     if (!q->row) continue;
     q->taken = rt_alloc(&s->mem, q->n_ports + 1, sizeof *q->taken);
-    q->rows = rt_alloc(&s->mem, q->row * (to - from) + 1, sizeof *q->rows);
-    q->masks = rt_alloc(&s->mem, q->mask_row * (to - from) + 1, sizeof *q->masks);
-    if (!q->taken || !q->rows || !q->masks) return NSL_EMEMORY;
+    if (!q->taken) return NSL_EMEMORY;
+    q->rows = room;
+    q->masks = (uint64_t *)(room + q->row * (to - from));
+    room += (q->row + q->mask_row) * (to - from);
     const struct nsl_code *code = rt_step_code(p);
     for (uint32_t k = 0; k < code->n_bindings; k++)
       if (code->bindings[k].kind == NSL_SLOT_PORT) q->taken[code->bindings[k].index] = true;

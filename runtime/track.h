@@ -9,7 +9,8 @@ struct rt_track {
   struct rt_track_pop *pops;
 };
 double rt_track_bytes(const struct rt_sim *s); /* of one step; after rt_build */
-int rt_track_make(struct rt_sim *s, uint64_t from, uint64_t to); /* before rt_run */
+/* Before rt_run; room: for so many steps of so many bytes. */
+int rt_track_make(struct rt_sim *s, uint64_t from, uint64_t to, double *room);
 void rt_track_take(struct rt_shard *h, const struct rt_slice *c, const struct nsl_env *env);
 /* Arrays over the elements of a population; of a step that is kept. */
 const double *rt_track_state(const struct rt_track *t, const struct rt_pop *p, uint64_t step, uint32_t state);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Fits of networks: parameters found over runs, the same search on any number of threads, the fitted file is a fit; derivatives
-through spikes against differences; sums of squares; delays; resets. With an argument: the example of 1,000 cells."""
+through spikes against differences; sums of squares; delays; resets; reverse mode. With an argument: the example of 1,000 cells."""
 import ctypes
 import json
 import math
@@ -106,7 +106,7 @@ SHARED = SMALL.replace("  population E", "  let pull = g * (J - 50 pA)\n  popula
 SUM = "2 * (rate(E) - 10 Hz)^2 / (10 Hz)^2 + (mean(E.V) + 60 mV)^2 / (1 mV)^2 + 0.3 * (pull / (10 pA))^2 + ((g - 4) / 3)^2"
 
 
-def matrix_of(tap, name, n):
+def numbers_of(tap, name, n, squares):
     """Objective, gradient and Gauss-Newton matrix of a fit's declared values, from the program as a library."""
     r = call(NSLC, "build", tap.path(name + ".nsl"), "--lib", "-o", tap.path(name + ".so"))
     if not tap.check(r.returncode == 0, f"{name} as a library", r.stderr):
@@ -114,11 +114,27 @@ def matrix_of(tap, name, n):
     with open(tap.path(name + ".h")) as f:
         program = next(w.rstrip(";") for w in f.read().split() if w.startswith("nsl_") and w.endswith("_program;"))
     lib, fit = ctypes.CDLL(tap.path(name + ".so")), ctypes.c_void_p()
-    numbers = [(ctypes.c_double * size)() for size in (n, 1, n, n * n)]
+    numbers = [(ctypes.c_double * size)() for size in (n, 1, n, n * n)[:4 if squares else 3]]
     e = lib.nsl_fit_open(ctypes.byref(ctypes.c_char.in_dll(lib, program)), None, ctypes.byref(fit))
-    e = e or lib.nsl_fit_start(fit, 0, numbers[0]) or lib.nsl_fit_squares(fit, 0, 1, *numbers)
+    e = e or lib.nsl_fit_start(fit, 0, numbers[0]) or (lib.nsl_fit_squares if squares else lib.nsl_fit_gradient)(fit, 0, 1, *numbers)
     lib.nsl_fit_close(fit)
     return None if e else [list(v) for v in numbers[1:]]
+
+
+def matrix_of(tap, name, n):
+    return numbers_of(tap, name, n, True)
+
+
+def both_ways(tap, text, n, what):
+    """Forward and reverse mode of a fit whose text says MODE."""
+    found = []
+    for mode in ("forward", "reverse"):
+        name = what.replace(" ", "_").replace(",", "") + "_" + mode
+        tap.write(name + ".nsl", text.replace("MODE", mode))
+        found.append(numbers_of(tap, name, n, False))
+    (loss, forward), (again, reverse) = found if all(found) else (([0], [1]), ([1], [0]))
+    far = max(abs(a - b) / abs(a) for a, b in zip(forward, reverse))
+    tap.check(loss == again and len(forward) == n and far < 1e-11, f"reverse mode is forward mode, {what}: {far:.1e}", found)
 
 
 DELAY = """language 1
@@ -198,12 +214,60 @@ def reset(tap):
     tap.check(r.returncode == 0 and len(rows) == 4, f"by differences: {worst:.1e}", r.stdout[-900:] + r.stderr)
 
 
+MIXED = """language 1
+neuron ad {
+  param C = 281 pF in (0 pF, inf), g_L = 20 nS, E_L = -70 mV, V_th = -52 mV, V_r = -60 mV, t_ref = 2 ms, a = 4 nS, b = 20 pA, tau_w = 100 ms, tau_ex = 2 ms
+  input I : pA
+  state V = E_L, w = 0 pA, g_ex = 0 nS, g_in = 0 nS
+  V' = (g_L * (E_L - V) - g_ex * V + g_in * (-85 mV - V) - w + I) / C
+  w' = (a * (V - E_L) - w) / tau_w
+  g_ex' = -g_ex / tau_ex
+  g_in' = -g_in / (5 ms)
+  receive exc(x : nS) { g_ex += x }
+  receive inh(x : nS) { g_in += x }
+  spike when V >= V_th { V = V_r;  w += b;  hold V for t_ref }
+}
+network net {
+  param g = 5, J = 60 pA, syn = 2 ms in (0 ms, inf), d = 1.53 ms in [0.1 ms, inf), K = 60 pA, tau = 12 ms in (0 ms, inf), I0 = 300 pA, E0 = -62 mV, w_ad = 1 nS
+  population E : ad[150] { V = E0;  b = 20 pA }
+  population I : iaf_psc_exp[50] { tau_m = tau; tau_ex = syn;  tau_in = syn;  V ~ E0 + uniform(-6 mV, 6 mV) }
+  connect E -> I.exc by indegree(8) { weight ~ J * normal(1, 0.2);       delay = d }
+  connect E -> E.exc by indegree(8) { weight = w_ad;       delay ~ normal(2 ms, 0.5 ms) within [0.2 ms, 5 ms] }
+  connect I -> I.inh by indegree(2) { weight = -g * J;  delay = 2 * d }
+  connect I -> E.inh by indegree(2) { weight = g * w_ad;  delay = 2 * d }
+  drive I.exc with poisson(4 kHz) { weight = K;  delay = 1.5 ms }
+  drive E.exc with poisson(2 kHz) { weight = w_ad;  delay = 1.5 ms }
+  drive E.I with step(I0, from = 10 ms, to = 40 ms)
+}
+fit smooth {
+  network net
+  run 60 ms with dt = 0.1 ms, seed = 3
+  free J in [30 pA, 100 pA], g in [2, 8], d in [0.5 ms, 4 ms], K in [30 pA, 100 pA], tau in [5 ms, 30 ms], I0 in [0 pA, 300 pA], E0 in [-70 mV, -55 mV], w_ad in [0.5 nS, 9 nS], E.a in [1 nS, 10 nS]
+  minimize (rate(E) - 10 Hz)^2 / (10 Hz)^2 + (rate(I) / (10 Hz))^2 + (mean(E.V) + 60 mV)^2 / (1 mV)^2 + (value(I.V, at = 43 ms) + 60 mV)^2 / (1 mV)^2 + (mean(E[10..99].w) / (10 pA))^2 + (J / (100 pA))^2 after 20 ms
+  by adam(steps = 4) with gradient = surrogate(triangle, width = 2 mV, damping = 0.1), gradient = MODE, reset = RESET
+}
+"""
+
+
+def reverse(tap):
+    """The way back: cells of two kinds, all that weights, delays, drives and the start can depend on; the same on any number of threads."""
+    for word in ("detached", "differentiated"):
+        both_ways(tap, MIXED.replace("RESET", word), 9, f"reset {word}")
+    large = (SMALL + SMOOTH.replace("SHAPE", "triangle")).replace("[80]", "[1600]").replace("[20]", "[400]").replace("120 ms", "40 ms")
+    model = tap.write("wide.nsl", large.replace("steps = 4,", "steps = 2,").replace(" from 3 starts", "").replace("damping = 0.02)", "damping = 0.02), gradient = reverse"))
+    results = [run_fit(tap, model, f"wide{n}", "--threads", str(n)) for n in (1, 2)] # more than one shard
+    courses = [json.dumps(f["stages"][0]["starts"]) if f else i for i, (_, f) in enumerate(results)]
+    tap.check(courses[0] == courses[1], "reverse mode: the same on 1 and 2 threads", results[0][0].stderr)
+
+
 def thousand(tap):
     """1,000 cells: derivatives against differences, and rates found by them."""
     model = os.path.join(EXAMPLES, "fits", "brunel_rate.nsl")
     r, rows = check(tap, model, "--steps", "1500", "--starts", "0", "--tolerance", "1e-5")
     worst = max((row["deviation"] for row in rows), default=1)
     tap.check(r.returncode == 0 and len(rows) == 5, f"1,000 cells: derivatives by weights and time constants, {worst:.1e}", r.stdout[-900:] + r.stderr)
+    with open(model) as f: # its history is gone through in two parts
+        both_ways(tap, f.read().replace("with gradient =\n", "with gradient = MODE, gradient =\n", 1), 5, "1,000 cells")
     r, result = run_fit(tap, model, "thousand")
     if not tap.check(result, "1,000 cells: a fit", r.stderr):
         return
@@ -222,6 +286,7 @@ def main():
     squares(tap)
     delays(tap)
     reset(tap)
+    reverse(tap)
     tap.done()
 
 
