@@ -103,6 +103,7 @@ static void check_fixed(AdNet *w) {
     const IrProjection *p = &x->projections.at[i];
     if (depends(w, p->rule_arg) || depends(w, p->cond)) ad_net_refuse(w, p->proj->span, counts, "Let it be.");
     if (depends(w, p->delay)) ad_net_refuse(w, p->proj->span, times, grid);
+    block_fixed(w, p->chance, p->block, p->proj->span, counts, "Let it be.");
     block_fixed(w, p->delay_kernel, p->block, p->proj->span, times, grid);
     block_fixed(w, p->chance, p->block, p->proj->span, counts, "Let it be.");
     if (depends(w, p->weight_lo) || depends(w, p->weight_hi)) ad_net_refuse(w, p->proj->span, "bounds of weights that depend on a free param", NULL);
