@@ -81,7 +81,7 @@ static void put_equations(Describe *d, const AstBlock *b) {
     const Ast *item = b->body.at[i];
     if (item->kind == AST_EQUATION) put_equation(d, AST_AS(Equation, item));
     if (item->kind == AST_GATE) put_gate(d, AST_AS(Gate, item));
-    if (item->kind == AST_KINETIC) put(d, "<pre>"), put_source(d, item->span), put(d, "</pre>");
+    if (item->kind == AST_KINETIC) put_kinetic(d, AST_AS(Kinetic, item));
     fns_want(d, item);
   }
 }

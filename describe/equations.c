@@ -149,3 +149,31 @@ void put_gate(Describe *d, const AstGate *g) {
     end(d);
   }
 }
+
+/* ---- reactions, with their rates at the arrow */
+
+static void reaction_side(Describe *d, const Ast *side) {
+  bool nothing = side->kind == AST_NUMBER && AST_AS(Number, side)->value == 0;
+  put(d, "<mrow>");
+  if (nothing) put(d, "<mi>∅</mi>");
+  else math_node(d, side, 0);
+  put(d, "</mrow>");
+}
+
+static void put_reaction(Describe *d, const AstReaction *r) {
+  if (!r->left || !r->right || r->rates.n != (r->reversible ? 2 : 1)) return;
+  begin(d, true);
+  reaction_side(d, r->left);
+  put(d, r->reversible ? "<munderover><mo stretchy=\"true\">⇌</mo><mrow>" : "<mover><mo stretchy=\"true\">→</mo><mrow>");
+  if (r->reversible) math_node(d, r->rates.at[1], 0), put(d, "</mrow><mrow>");
+  math_node(d, r->rates.at[0], 0);
+  put(d, r->reversible ? "</mrow></munderover>" : "</mrow></mover>");
+  reaction_side(d, r->right);
+  end(d);
+}
+
+void put_kinetic(Describe *d, const AstKinetic *kinetic) {
+  if (kinetic->stochastic) put(d, "<div>Reactions of whole numbers, each at random:</div>\n");
+  for (uint32_t i = 0; i < kinetic->body.n; i++)
+    if (kinetic->body.at[i]->kind == AST_REACTION) put_reaction(d, AST_AS(Reaction, kinetic->body.at[i]));
+}

@@ -44,6 +44,7 @@ void put_assign(Describe *d, const AstAssign *a, bool in_handler);
 void put_definition(Describe *d, const AstItem *item);
 void put_fn(Describe *d, const AstFn *fn);
 void put_gate(Describe *d, const AstGate *gate);
+void put_kinetic(Describe *d, const AstKinetic *kinetic);
 
 /* component.c */
 void put_component(Describe *d, const AstBlock *block);

@@ -37,6 +37,9 @@ neuron cell {
   eta1' = -syn_tau / (1 ms)
   syn_tau' = -eta1 / (1 ms)
   x' = -x / (2 * tau_m) + sqrt(abs(x)) / (1 s)
+  state ca = 50 nM, b = 20 uM, cab = 0 uM, shut = 9, open = 0
+  kinetic { ca + 2 * b <-> cab at 3/ms/uM^2, 0.7/ms;  0 -> ca at 11 nM/ms }
+  kinetic stochastic { shut -> open at 13/s }
   receive psp(w : mV) { V += w;  if w > 1 mV { x = 1 } else { x *= 0.5 } }
   spike when V >= V_th and x < 2 {
     V = -65 mV
