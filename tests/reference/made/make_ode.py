@@ -116,6 +116,15 @@ def wilson_cowan(t, y, p, current):
             (-i + (1 - i) * s(p["c_ie"] * e - p["c_ii"] * i + p["Q"], p["a_i"], p["th_i"])) / p["tau_i"]]
 
 
+def mass_action(t, y, p, current):
+    ca, b, cab, s, e, se, _ = y
+    binding = p["kf"] * ca * b - p["kr"] * cab
+    complex_ = p["k1"] * s * e - p["k2"] * se
+    made = p["k3"] * se
+    return [p["J0"] * exp(-t / p["tauJ"]) - p["kex"] * (ca - p["Ca0"]) - binding, -binding, binding, -complex_, made - complex_,
+            complex_ - made, made]
+
+
 def steady(rhs, y, p, free):
     """Gates at their steady state for the potentials given: the zero of their own linear equations."""
     y = list(y)
@@ -223,6 +232,16 @@ def main():
          {"tau_e": (10.0, "ms"), "tau_i": (5.0, "ms"), "c_ee": (12.0, ONE), "c_ei": (4.0, ONE), "c_ie": (13.0, ONE),
           "c_ii": (11.0, ONE), "a_e": (1.2, ONE), "th_e": (2.8, ONE), "a_i": (1.0, ONE), "th_i": (4.0, ONE),
           "P": (0.5, ONE), "Q": (0.2, ONE)}, [0.3, 0.1], [], 200.0, 0.5, "Wilson & Cowan 1972")
+    reactions()
+
+
+def reactions():
+    case("mass_action_fast_buffer", "mass action: calcium buffer and enzyme", mass_action,
+         ["Ca_uM", "B_uM", "CaB_uM", "S_uM", "E_uM", "SE_uM", "P_uM"],
+         {"kf": (1.0, "1/(uM ms)"), "kr": (8.0, "1/ms"), "k1": (0.3, "1/(uM ms)"), "k2": (0.02, "1/ms"), "k3": (0.4, "1/ms"),
+          "kex": (0.5, "1/ms"), "Ca0": (0.1, "uM"), "J0": (20.0, "uM/ms"), "tauJ": (3.0, "ms")},
+         [2.0, 40.0, 10.0, 25.0, 3.0, 0.5, 1.0], [], 60.0, 0.5,
+         "Ca + B <-> CaB (kf, kr); S + E <-> SE (k1, k2) -> P + E (k3); Ca influx J0 exp(-t/tauJ), extruded at kex (Ca - Ca0)")
 
 
 if __name__ == "__main__":
