@@ -267,6 +267,8 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .weight_f32 = code_of(t, p->weight_f32),
                                  .delay_f32 = code_of(t, p->delay_f32),
                                  .chance = code_of(t, p->chance),
+                                 .bound = code_of(t, p->bound),
+                                 .likely = code_of(t, p->likely),
                                  .file = data_of(t, &m->file),
                                  .types = data_of(t, &m->types),
                                  .source_first = p->first[0],

@@ -194,6 +194,8 @@ uint32_t lower_block(Setup *st, const Scope *sc, Name path); /* G slots of what 
 bool lower_draws(Setup *st, const MExpr *e);                 /* not the same for all */
 /* A record kernel: an expression over the variables of a population's elements. */
 IrKernel *lower_recorded(Setup *st, Name name, const MExpr *e, Shape *shape);
+/* lower_bound.c: stores an upper bound of the hazard of pairs whose fields lie in intervals; false: there is none. */
+bool lower_bound(Scope *sc, const MExpr *chance, const MPairFieldList *fields);
 /* lower_expect.c */
 void lower_expects(Setup *st, Shape *const *shapes);
 /* lower_drive.c */

@@ -80,27 +80,48 @@ uint32_t lower_block(Setup *st, const Scope *sc, Name path) {
 
 enum { CHANCE_ORDINAL = 2 * DELAY_ORDINALS };
 
-/* A pair is connected if a number drawn from 0 to 1 is less than its p. What is no probability is -1. */
-static void lower_chance(Setup *st, Scope *sc, const MExpr *e, IrKernel **ret) {
-  Lower *l = st->l;
-  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_SYNAPSE, name_fmt(l->s, "chance.%u", l->synapse.n));
-  uint32_t draws = CHANCE_ORDINAL;
+/* The scope of a synapse kernel of a projection; what it lifts goes to sc in the end. */
+static Scope chance_scope(Lower *l, const Scope *sc, const char *name, uint32_t *draws) {
+  IrKernel *k = ir_kernel(l->s, l->a, KERNEL_SYNAPSE, name_fmt(l->s, "%s.%u", name, l->synapse.n));
   Scope own = lower_scope(l, k, LEAF_SYNAPSE, NULL);
-  IrBuild *b = &own.b;
   own.lifting = true;
-  own.draws = &draws;
+  own.draws = draws;
   own.lifted.at = sc->lifted.at, own.lifted.n = sc->lifted.n, own.lifted.cap = sc->lifted.cap;
-  IrVal p = lower_as(&own, e, DIM_NONE);
-  b->span = e->span;
-  IrVal zero = alg_num(b, 0), one = alg_num(b, 1), minus = alg_num(b, -1), range[2] = {zero, one};
-  IrVal u = ir_draw(b, IR_DRAW_UNIFORM, CHANCE_ORDINAL, range, DIM_NONE);
-  IrVal drawn = ir_op3(b, IR_SELECT, ir_op2(b, IR_LT, u, p), one, zero);
-  IrVal sure = ir_op3(b, IR_SELECT, ir_op2(b, IR_GE, p, one), one, drawn);
+  return own;
+}
+
+static IrKernel *chance_end(Scope *sc, const Scope *own) {
+  sc->lifted.at = own->lifted.at, sc->lifted.n = own->lifted.n, sc->lifted.cap = own->lifted.cap;
+  return lower_share(own->l, own->b.k, false);
+}
+
+/* A pair is connected if a number drawn from 0 to 1 is less than its p. What is no probability is -1. thinned: the pair is one
+ * of candidates that were drawn with the probability in the column behind the fields, so p is divided by it; -2: it is too small. */
+static IrKernel *lower_chance(Setup *st, Scope *sc, const MProjection *m, bool thinned) {
+  uint32_t draws = CHANCE_ORDINAL;
+  Scope own = chance_scope(st->l, sc, thinned ? "likely" : "chance", &draws);
+  IrBuild *b = &own.b;
+  IrVal p = lower_as(&own, m->chance, DIM_NONE);
+  b->span = m->chance->span;
+  IrVal zero = alg_num(b, 0), one = alg_num(b, 1), minus = alg_num(b, -1), range[2] = {zero, one}, bound = one;
+  if (thinned) bound = ir_load(b, ir_slot(b, SLOT_COLUMN, m->fields.n, name_z(st->l->s, "bound"), IR_REAL, DIM_NONE));
+  IrVal u = ir_draw(b, IR_DRAW_UNIFORM, CHANCE_ORDINAL + thinned, range, DIM_NONE);
+  IrVal drawn = ir_op3(b, IR_SELECT, ir_op2(b, IR_LT, thinned ? ir_op2(b, IR_MUL, u, bound) : u, p), one, zero);
+  IrVal sure = ir_op3(b, IR_SELECT, ir_op2(b, IR_GE, p, bound), thinned ? ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, p, bound), alg_num(b, -2), one) : one, drawn);
   IrVal below = ir_op3(b, IR_SELECT, ir_op2(b, IR_LE, p, one), sure, minus);
   IrVal v = ir_op3(b, IR_SELECT, ir_op2(b, IR_GE, p, zero), below, minus);
-  ir_store(b, ir_slot(b, SLOT_OUT, 0, name_z(l->s, "chance"), IR_REAL, DIM_NONE), v);
-  sc->lifted.at = own.lifted.at, sc->lifted.n = own.lifted.n, sc->lifted.cap = own.lifted.cap;
-  *ret = lower_share(l, k, false);
+  ir_store(b, ir_slot(b, SLOT_OUT, 0, name_z(st->l->s, "chance"), IR_REAL, DIM_NONE), v);
+  return chance_end(sc, &own);
+}
+
+static void lower_chances(Setup *st, Scope *sc, const MProjection *m, IrProjection *ret) {
+  uint32_t draws = CHANCE_ORDINAL;
+  ret->chance = lower_chance(st, sc, m, false);
+  if (!name_none(m->file.path)) return; /* pairs of a file */
+  Scope own = chance_scope(st->l, sc, "bound", &draws);
+  if (!lower_bound(&own, m->chance, &m->fields)) return;
+  ret->bound = chance_end(sc, &own);
+  ret->likely = lower_chance(st, sc, m, true);
 }
 
 void lower_link(Setup *st, Scope *sc, MProjection *m, Dim unit, IrProjection *ret) {
@@ -116,7 +137,7 @@ void lower_link(Setup *st, Scope *sc, MProjection *m, Dim unit, IrProjection *re
   const MDomain *d = &m->weight_domain;
   ret->weight_lo = d->has && d->lo ? setup_slot_as(st, d->lo, unit, "lo") : IR_NONE;
   ret->weight_hi = d->has && d->hi ? setup_slot_as(st, d->hi, unit, "hi") : IR_NONE;
-  if (m->chance) lower_chance(st, sc, m->chance, &ret->chance);
+  if (m->chance) lower_chances(st, sc, m, ret);
   for (uint32_t i = 0; i < 2; i++) {
     ret->first[i] = setup_slot(st, m->first[i], "first");
     ret->ids[i] = setup_slot(st, m->ids[i], "ids");

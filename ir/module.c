@@ -147,6 +147,8 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
     p->weight_f32 = stand_in(s, in, made, p->weight_f32);
     p->delay_f32 = stand_in(s, in, made, p->delay_f32);
     p->chance = stand_in(s, in, made, p->chance);
+    p->likely = stand_in(s, in, made, p->likely);
+    p->bound = stand_in(s, in, made, p->bound);
   }
   COPY_VEC(out, &copy->drives);
   for (uint32_t i = 0; i < copy->drives.n; i++) drive_copy(s, in, made, &copy->drives.at[i], out);
@@ -269,6 +271,8 @@ static void experiment_used(IrModule *m, Arena *a, const IrExperiment *x) {
     add_used(m, a, x->projections.at[j].weight_f32);
     add_used(m, a, x->projections.at[j].delay_f32);
     add_used(m, a, x->projections.at[j].chance);
+    add_used(m, a, x->projections.at[j].likely);
+    add_used(m, a, x->projections.at[j].bound);
   }
   for (uint32_t j = 0; j < x->drives.n; j++) {
     const IrDrive *d = &x->drives.at[j];

@@ -397,6 +397,8 @@ static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {
     verify_use(vm, x->projections.at[i].weight_kernel, KERNEL_SYNAPSE, NULL);
     verify_use(vm, x->projections.at[i].delay_kernel, KERNEL_SYNAPSE, NULL);
     verify_use(vm, x->projections.at[i].chance, KERNEL_SYNAPSE, NULL);
+    verify_use(vm, x->projections.at[i].likely, KERNEL_SYNAPSE, NULL);
+    verify_use(vm, x->projections.at[i].bound, KERNEL_SYNAPSE, NULL);
     verify_use(vm, x->projections.at[i].weight_f32, KERNEL_SYNAPSE_F32, NULL);
     verify_use(vm, x->projections.at[i].delay_f32, KERNEL_SYNAPSE_F32, NULL);
   }

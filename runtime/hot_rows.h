@@ -200,6 +200,53 @@ void rt_hot_distances(const double *const *at, const double *from, const double 
 }
 #undef AXIS
 
+/* Along axis a, from the middle of box i; added to the squares. */
+#define BOX(reals)                                                                                                      \
+  reals half = (h - l) * 0.5 + slack, far = x - (l + h) * 0.5, least, most;                                             \
+  far = far < 0 ? -far : far;                                                                                           \
+  far = far < around - far ? far : around - far;                                                                        \
+  least = far - half > 0 ? far - half : 0 * far;                                                                        \
+  most = far + half < around * 0.5 ? far + half : around * 0.5 + slack + 0 * far;
+
+void rt_hot_box_distances(const double *const *lo, const double *const *hi, const double *from, const double *period, double slack, uint64_t n,
+                          double *ret_lo, double *ret_hi) {
+  for (int a = 0; a < 3; a++) {
+    double x = from[a], around = period[a] > 0 ? period[a] : 1e300; /* without a period no other way is shorter */
+    uint64_t i = 0;
+#ifdef RT_HOT_BITCODE
+    typedef double reals __attribute__((ext_vector_type(SOME), aligned(8)));
+    for (; i + SOME <= n; i += SOME) {
+      reals l = *(const reals *)(lo[a] + i), h = *(const reals *)(hi[a] + i), had_lo = 0, had_hi = 0;
+      if (a) had_lo = *(const reals *)(ret_lo + i), had_hi = *(const reals *)(ret_hi + i);
+      BOX(reals)
+      least = had_lo + least * least;
+      most = had_hi + most * most;
+      if (a == 2) {
+        least = __builtin_elementwise_sqrt(least) - slack;
+        least = least > 0 ? least : 0 * least;
+        most = __builtin_elementwise_sqrt(most) + slack;
+      }
+      *(reals *)(ret_lo + i) = least;
+      *(reals *)(ret_hi + i) = most;
+    }
+#endif
+    for (; i < n; i++) {
+      double l = lo[a][i], h = hi[a][i];
+      BOX(double)
+      least = (a ? ret_lo[i] : 0) + least * least;
+      most = (a ? ret_hi[i] : 0) + most * most;
+      if (a == 2) {
+        least = __builtin_sqrt(least) - slack;
+        least = least > 0 ? least : 0;
+        most = __builtin_sqrt(most) + slack;
+      }
+      ret_lo[i] = least;
+      ret_hi[i] = most;
+    }
+  }
+}
+#undef BOX
+
 void rt_hot_delay_steps(const double *delay, uint64_t n, double stretch, double dt, uint32_t *steps, struct rt_delays *ret) {
   uint64_t i = 0;
   *ret = (struct rt_delays){UINT32_MAX, 0, 0};

@@ -262,6 +262,7 @@ struct rt_proj {
   struct rt_rule *rule;
   struct rt_edges *edges; /* of a rule that gives them; NULL */
   const double **fields;  /* by field of the projection: its numbers (pairs.h) */
+  struct rt_nearby *nearby; /* its targets by place, where rows are drawn by parts of space (chance.c); NULL */
 };
 
 struct rt_event_at { /* a given event */

@@ -88,4 +88,6 @@ void rt_synapses_drop(struct rt_synapses *k) {
   rt_drop(&k->coordinates);
   rt_drop(&k->chances);
   rt_drop(&k->candidates);
+  rt_drop(&k->bounds);
+  rt_drop(&k->hazards);
 }

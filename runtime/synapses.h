@@ -20,7 +20,8 @@ struct rt_synapses { /* scratch of one thread; all zero but s: empty */
   double *coordinates;  /* of the row's targets, axis after axis */
   double *chances;      /* of some candidates (chance.c), */
   uint32_t *candidates; /* which are these */
-  size_t partners_cap, steps_cap, weights_cap, pairs_cap, gathered_cap, coordinates_cap, chances_cap, candidates_cap;
+  double *bounds, *hazards; /* by part of space: of its fields, of its pairs */
+  size_t partners_cap, steps_cap, weights_cap, pairs_cap, gathered_cap, coordinates_cap, chances_cap, candidates_cap, bounds_cap, hazards_cap;
 };
 /* One source's synapses of one projection, in the order of their ordinals; valid until the next call. NULL: the
  * same for all, of the projection. */

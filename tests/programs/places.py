@@ -316,13 +316,16 @@ PLACES = CELL + """network n {
   connect ee: E -> E.psp by probability(0.5 * exp(-distance^2 / (2 * sigma^2))), no self { weight = 0.5 mV * exp(-distance / (300 um));  delay = 0.5 ms + distance / (0.3 mm/ms) }
   connect ip: I -> P.psp by all_to_all if distance < 600 um and post.x > pre.x { weight = 1 mV * (pre.z + post.y) / (1 mm);  delay = 1 ms }
   connect pi: P -> I[50..349].psp by probability(if distance < 300 um then 0.75 else 0) { weight = 0.25 mV;  delay = 1 ms }
+  connect ii: I -> I.psp by probability(0.6 * max(0, 1 - distance / (700 um))^0.5 / (1 + (distance / (500 um))^2)) if post.x > pre.x or distance < 200 um {
+    weight = 0.25 mV;  delay = 1 ms
+  }
   connect qq: Q -> Q.psp by indegree(5) if sigma > 1 um { weight = distance / (1 um) * 1 mV;  delay = 1 ms }
   connect qi: Q[10..19] -> I.psp by probability(0.5) { weight = 1 mV * post.x / (1 mm);  delay = 1 ms + post.z / (1 mm/ms) }
   drive E.psp with poisson(2 kHz) { weight = 1 mV }
 }
 experiment x {
   network n
-  record weight of (ee, ip, pi, qq, qi)
+  record weight of (ee, ip, pi, qq, qi, ii)
   run 10 ms with dt = 0.1 ms, seed = 3
 }
 """
@@ -378,6 +381,7 @@ def places(t):
     n = len(xs)
     ks = max(max(abs((x - 100) / 1500 - k / n), abs((x - 100) / 1500 - (k + 1) / n)) for k, x in enumerate(xs))
     t.check(n > 390 and xs[0] >= 100 and xs[-1] <= 1600 and ks < 1.95 / n ** 0.5, "places in a box are uniform", f"{n} {ks}")
+    ii = weights(t, "ii")
     same_bits(t, program, "places")
     try:
         import h5py
@@ -387,6 +391,9 @@ def places(t):
         with h5py.File(t.path("out/nodes.h5")) as f:
             have = {pop: list(zip(*(f[f"nodes/{pop}/0/{axis}"][:] for axis in "xyz"))) for pop in "EIPQ"}
         same = all(math.dist(a, [1000 * x for x in b]) < 1e-6 for a, b in zip(have["P"], pos)) and all(math.dist(a, b) < 1e-6 for a, b in zip(have["Q"], q))
+        kernel = lambda a, b, d: 0.6 * max(0, 1 - d / 700) ** 0.5 / (1 + (d / 500) ** 2) if b[0] > a[0] or d < 200 else 0
+        pairs = {(i, j): (round(math.dist(a, b) / 25), kernel(a, b, math.dist(a, b))) for i, a in enumerate(have["I"]) for j, b in enumerate(have["I"])}
+        exact(t, ii, pairs, "a kernel that ends at a distance, with a condition over places, in a box")
         t.check(same and len(have["E"]) == 900 and all(abs(have["I"][j][0] - x) < 1e-6 for j, x in where.items()), "nodes.h5 has the places", have["P"][:2])
     masks(t, pos)
 

@@ -338,6 +338,8 @@ static inline struct nsl_projection *connect(struct model *m, uint32_t from, uin
                                .delay_code = NO_CODE,
                                .weight_f32 = NO_CODE,
                                .chance = NO_CODE,
+                               .bound = NO_CODE,
+                               .likely = NO_CODE,
                                .source_first = NSL_NONE,
                                .target_first = NSL_NONE,
                                .source_ids = NSL_NONE,
