@@ -11,6 +11,7 @@ import compare
 import gaps
 import networks
 import noise
+import plastic
 import smooth
 
 POINT_NEURONS = {"iaf_psc_exp": cells.IAF_PSC_EXP, "iaf_psc_alpha": cells.IAF_PSC_ALPHA,
@@ -42,6 +43,8 @@ BEGINNINGS = (
     ("stochastic processes, stationary statistics", noise.StationaryNoise),
     ("random balanced network of iaf_psc_delta", networks.Brunel),
     ("hh_psc_alpha_gap", gaps.GapPair),
+    ("stdp_synapse", plastic.Stdp),
+    ("tsodyks2_synapse", plastic.TsodyksMarkram),
     ("CUBA network", lambda: networks.CUBA),
     ("COBA network", lambda: networks.COBA),
 )
