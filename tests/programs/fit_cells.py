@@ -6,7 +6,8 @@
 with the spikes as they were recorded; Md*, how often spikes of runs and of recordings coincide within 4 ms, by how often those of one
 kind do among themselves (Naud R, et al. (2011) Neural Comput 23:3016-3069); gamma (Kistler et al. 1997), which is lower.
 The recording for `l5` may not be passed on: it is looked for in $NSL_DATA/ephys, and in shared/data/ephys beside the project.
-Usage: fit_cells.py steps|l5. Needs h5py."""
+`shapes`: Hodgkin-Huxley neurons of the two cells; in the sweep held out, how far features of V are from the cell's.
+Usage: fit_cells.py steps|shapes|l5. Needs h5py, but for `shapes`."""
 import json
 import os
 import re
@@ -103,6 +104,22 @@ def steps(tap):
                     tap.check(abs(off) < 0.20, "trained: " + text)
 
 
+# ---- shapes of spikes
+
+SHAPES = {"b6": {"peaks": 5, "amplitude": 2, "width": 0.3, "ahp": 5, "latency": 6}, "b8": {"peaks": 2, "amplitude": 4, "width": 0.2, "ahp": 7, "latency": 3}}
+
+
+def shapes(tap):
+    shutil.copy(os.path.join(EXAMPLES, "fits", STEPS), tap.path(STEPS))
+    model = shutil.copy(os.path.join(EXAMPLES, "fits", "hh_shapes.nsl"), tap.path("hh_shapes.nsl"))
+    for fit, most in SHAPES.items():
+        _, found = fitted(tap, model, fit)
+        for term in found["validation"]["terms"] if found else []:
+            name = term["text"].split("(")[0]
+            off = term["mean"] ** 0.5
+            tap.check(off < most[name], f"{fit}, held out: {name} is {off:.2f} off, at most {most[name]}")
+
+
 # ---- fluctuating current
 
 def coincidences(a, b, within=4.0):
@@ -195,8 +212,8 @@ def l5(tap):
 
 def main():
     tap = Tap()
-    what = {"steps": steps, "l5": l5}[sys.argv[1]]
-    if h5py is None:
+    what = {"steps": steps, "shapes": shapes, "l5": l5}[sys.argv[1]]
+    if h5py is None and what is not shapes:
         tap.skip(f"fits of recordings, {sys.argv[1]}", "no h5py")
     else:
         what(tap)
