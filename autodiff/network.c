@@ -68,64 +68,10 @@ static void setup_depends(AdNet *w) {
   }
 }
 
-static bool depends(const AdNet *w, uint32_t slot) {
+bool ad_net_depends(const AdNet *w, uint32_t slot) {
   bool any = false;
   for (uint32_t i = 0; slot != IR_NONE && i < w->n_params; i++) any |= w->depends[slot * w->n_params + i];
   return any;
-}
-
-static void block_fixed(AdNet *w, const IrKernel *k, uint32_t block, Span span, const char *what, const char *hint) {
-  for (uint32_t i = 0; k && i < k->slots.n; i++)
-    if (k->slots.at[i].kind == SLOT_UNIFORM && depends(w, block + k->slots.at[i].index)) ad_net_refuse(w, span, what, hint);
-}
-
-static bool places_depend(const AdNet *w, const IrPopulation *p) {
-  bool depend = false;
-  for (uint32_t i = 0; i < COUNT_OF(p->place); i++) depend |= depends(w, p->place[i]);
-  return depend;
-}
-
-/* What must be the same for all values of the parameters. */
-static void check_fixed(AdNet *w) {
-  const IrExperiment *x = w->f->x;
-  static const char counts[] = "a free param on which the size or the connections of a network depend, where derivatives are asked for";
-  static const char times[] = "a free param on which a delay or a time depends, where derivatives are asked for";
-  static const char grid[] = "On the grid of the steps their derivative is 0: use `cmaes`, or let it be. The delay of a connection has one, if it is not drawn.";
-  if (x->feeds.n) ad_net_refuse(w, x->feeds.at[0].feed->span, "derivatives of a network with signals or inputs that follow means", NULL);
-  if (x->couplings.n) ad_net_refuse(w, x->couplings.at[0].coupling->link.span, "derivatives of a network with continuous synapses", NULL);
-  if (depends(w, x->dt)) ad_net_refuse(w, w->f->fit->span, times, grid);
-  for (uint32_t i = 0; i < x->phases.n; i++)
-    if (depends(w, x->phases.at[i])) ad_net_refuse(w, w->f->fit->span, times, grid);
-  for (uint32_t i = 0; i < x->populations.n; i++)
-    if (depends(w, x->populations.at[i].size) || places_depend(w, &x->populations.at[i]))
-      ad_net_refuse(w, x->populations.at[i].pop->span, counts, "Let it be.");
-  for (uint32_t i = 0; i < x->projections.n; i++) {
-    const IrProjection *p = &x->projections.at[i];
-    if (depends(w, p->rule_arg) || depends(w, p->cond)) ad_net_refuse(w, p->proj->span, counts, "Let it be.");
-    if (depends(w, p->delay)) ad_net_refuse(w, p->proj->span, times, grid);
-    block_fixed(w, p->chance, p->block, p->proj->span, counts, "Let it be.");
-    block_fixed(w, p->delay_kernel, p->block, p->proj->span, times, grid);
-    block_fixed(w, p->chance, p->block, p->proj->span, counts, "Let it be.");
-    if (depends(w, p->weight_lo) || depends(w, p->weight_hi)) ad_net_refuse(w, p->proj->span, "bounds of weights that depend on a free param", NULL);
-  }
-  for (uint32_t i = 0; i < x->drives.n; i++) {
-    const IrDrive *d = &x->drives.at[i];
-    bool timed = depends(w, d->delay) || depends(w, d->from) || depends(w, d->to);
-    for (uint32_t k = 0; k < d->times.n; k++) timed |= depends(w, d->times.at[k]);
-    if (timed) ad_net_refuse(w, d->drive->span, times, grid);
-    if (depends(w, d->cond)) ad_net_refuse(w, d->drive->span, counts, "Let it be.");
-    if (d->drive->kind == DRIVE_POISSON && depends(w, d->value))
-      ad_net_refuse(w, d->drive->span, "the rate of a Poisson process that depends on a free param, where derivatives are asked for",
-             "Its events are drawn, and jump: let the weight follow the param, or use `cmaes`.");
-    block_fixed(w, d->kernel, d->block, d->drive->span, "a drive that changes in time by a free param, where derivatives are asked for", NULL);
-    block_fixed(w, d->delay_kernel, d->block, d->drive->span, times, grid);
-    for (uint32_t k = 0; k < d->weights.n; k++)
-      if (depends(w, d->weights.at[k])) ad_net_refuse(w, d->drive->span, "weights of given events that depend on a free param", NULL);
-  }
-  for (uint32_t i = 0; i < x->measures.n; i++) {
-    const IrMeasure *m = &x->measures.at[i];
-    if (depends(w, m->argument) || depends(w, m->after) || depends(w, m->until)) ad_net_refuse(w, m->measure->span, times, grid);
-  }
 }
 
 /* ---- classes */
@@ -230,7 +176,7 @@ static void setup_copy(SetupBy *to) {
     const IrIns *ins = &in->ins.at[i];
     ir_rewrite_at(&to->r, i);
     uint32_t slot = ins->op == IR_LOAD || ins->op == IR_STORE ? in->slots.at[ins->slot].index : IR_NONE;
-    bool follows = slot != IR_NONE && depends(to->w, slot) && param_of_slot(to->w, slot) == IR_NONE;
+    bool follows = slot != IR_NONE && ad_net_depends(to->w, slot) && param_of_slot(to->w, slot) == IR_NONE;
     if (ins->op == IR_LOAD && follows) {
       to->r.map[i] = to->value[slot];
     } else if (ins->op == IR_LOAD && to->load[slot] != IR_NONE) {
@@ -262,7 +208,7 @@ static void setup_tangents(SetupBy *to) {
     for (uint32_t i = 0; i < p; i++) of[i] = i == k ? one : IR_NONE;
   }
   for (uint32_t slot = 0; slot < slots; slot++)
-    if (to->value[slot] != IR_NONE && depends(w, slot)) roots[n++] = param_of_slot(w, slot) == IR_NONE ? to->value[slot] : to->load[slot];
+    if (to->value[slot] != IR_NONE && ad_net_depends(w, slot)) roots[n++] = param_of_slot(w, slot) == IR_NONE ? to->value[slot] : to->load[slot];
   IrTangents t = ir_tangents_from(to->b, row, p, roots, n);
   if (t.why) {
     diag_no_gradient(w->s, to->b->k->ins.at[t.where].span, ir_ops[to->b->k->ins.at[t.where].op].text, t.why);
@@ -270,7 +216,7 @@ static void setup_tangents(SetupBy *to) {
     return;
   }
   for (uint32_t slot = 0; slot < slots; slot++) {
-    if (to->value[slot] == IR_NONE || !depends(w, slot)) continue;
+    if (to->value[slot] == IR_NONE || !ad_net_depends(w, slot)) continue;
     const IrSlot *of = &to->r.in->slots.at[to->at[slot]];
     for (uint32_t k = 0; k < p; k++) {
       IrVal d = ir_tangent(&t, param_of_slot(w, slot) == IR_NONE ? to->value[slot] : to->load[slot], k);
@@ -470,7 +416,7 @@ static bool wanted(const IrFit *f) {
 static void follows(AdNet *w, IrFit *f) {
   for (uint32_t i = 0; i < f->x->params.n; i++) {
     uint32_t slot = f->x->params.at[i].slot;
-    if (depends(w, slot) && param_of_slot(w, slot) == IR_NONE) vec_push(w->a, &f->follow, i);
+    if (ad_net_depends(w, slot) && param_of_slot(w, slot) == IR_NONE) vec_push(w->a, &f->follow, i);
   }
 }
 
@@ -492,7 +438,7 @@ static IrExperiment *experiment_again(AdNet *w) {
 static void delays_interpolate(AdNet *w, IrFit *f) {
   uint32_t n = f->x->projections.n, some = 0;
   bool *moves = NEW_ARRAY(w->a, bool, n + 1);
-  for (uint32_t i = 0; i < n; i++) some += moves[i] = depends(w, f->x->projections.at[i].delay);
+  for (uint32_t i = 0; i < n; i++) some += moves[i] = ad_net_depends(w, f->x->projections.at[i].delay);
   if (!some) return;
   f->x = ad_net_delays(w, moves);
   setup_depends(w);
@@ -536,7 +482,7 @@ static void differentiate(Session *s, Arena *out, IrModule *m, IrFit *f) {
   w.slot = NEW_ARRAY(out, uint32_t, f->x->n_globals * n + 1);
   for (uint32_t i = 0; i < f->x->n_globals * n; i++) w.slot[i] = IR_NONE;
   w.x = experiment_again(&w);
-  check_fixed(&w);
+  ad_net_fixed(&w);
   if (!w.failed) cells_make(&w);
   if (!w.failed) setup_make(&w);
   if (!w.failed) projections_make(&w);

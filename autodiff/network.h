@@ -35,6 +35,7 @@ typedef struct {
 
 static inline uint32_t ad_net_lane(const AdNet *w, uint32_t param) { return param + w->relaxed; }
 void ad_net_refuse(AdNet *w, Span span, const char *what, const char *hint); /* once */
+bool ad_net_depends(const AdNet *w, uint32_t slot); /* a slot of G, or IR_NONE, on any parameter */
 AdCell *ad_net_cell_of(AdNet *w, const IrClass *from);
 Name ad_net_name(const AdNet *w, const char *of, uint32_t param); /* "dV.J" */
 MVar *ad_net_var(const AdNet *w, Name name, Dim dim, Span span);
@@ -42,6 +43,9 @@ uint32_t ad_net_uniform(AdNet *w, AdCell *cell, uint32_t uniform, uint32_t param
 uint32_t ad_net_port(AdNet *w, AdCell *cell, uint32_t port, uint32_t param);
 uint32_t ad_net_input(AdNet *w, AdCell *cell, uint32_t input, uint32_t param);
 uint32_t ad_net_carried(AdNet *w, AdCell *cell, uint32_t port, uint32_t lane); /* port: of cell->c */
+
+/* ---- network_fixed.c: refuses what depends on a parameter and must not */
+void ad_net_fixed(AdNet *w);
 
 /* ---- network_spike.c */
 typedef struct {
