@@ -115,19 +115,39 @@ static inline double past_at(const struct rt_values *x, uint32_t i, uint64_t ste
   }
 #define NOW(k) now[source[k]]
 #define NOW_WEIGHTED(k) f->weight[k] * now[source[k]]
-#define PAST(k) past_at(x, source[k], step, f->lag[k], f->part ? f->part[k] : 0)
-#define PAST_WEIGHTED(k) f->weight[k] * past_at(x, source[k], step, f->lag[k], f->part ? f->part[k] : 0)
 #define PAST_ALL(k) past_at(x, source[k], step, f->coupling->lag, f->coupling->part)
 #define PAST_ALL_WEIGHTED(k) f->weight[k] * past_at(x, source[k], step, f->coupling->lag, f->coupling->part)
 ROW(now, NOW)
 ROW(now_weighted, NOW_WEIGHTED)
-ROW(past, PAST)
-ROW(past_weighted, PAST_WEIGHTED)
 ROW(past_all, PAST_ALL)
 ROW(past_all_weighted, PAST_ALL_WEIGHTED)
 
 typedef double row_fn(const struct rt_inflow *f, const struct rt_values *x, uint64_t from, uint64_t to, uint64_t step);
-static row_fn *const row_fns[3][2] = {{row_now, row_now_weighted}, {row_past, row_past_weighted}, {row_past_all, row_past_all_weighted}};
+static row_fn *const row_fns[2][2] = {{row_now, row_now_weighted}, {row_past_all, row_past_all_weighted}};
+
+/* Values of the synapses, which wait to be summed. */
+static double values_sum(const double *value, uint64_t n) {
+  double a[LANES] = {0};
+  uint64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (uint32_t l = 0; l < LANES; l++) a[l] += value[i + l];
+  for (uint32_t l = 0; i < n; i++, l++) a[l] += value[i];
+  return lanes_sum(a);
+}
+
+/* Delays of their own: all synapses of some rows at once, as far as there is room; a row that is longer has all of it. */
+static void late_sums(const struct rt_shard *h, const struct rt_inflow *f, const struct rt_flow *flow, uint64_t step, uint32_t from, uint32_t to, double scale, double *out) {
+  const struct rt_values *x = &flow->shown->values;
+  const struct rt_coupled c = {x->ring, f->at, f->lag, f->part, flow->weighted ? f->weight : NULL, x->mask};
+  double *room = h->sim->couplings->late[h->index];
+  for (uint32_t e = from, next; e < to; e = next) {
+    uint64_t begin = f->start[e - f->first];
+    for (next = e + 1; next < to && f->start[next + 1 - f->first] - begin <= RT_STREAM_LATE; next++) continue;
+    h->sim->hot.coupled_past(&c, step, begin, f->start[next - f->first], room);
+    for (uint32_t k = e; k < next; k++)
+      out[k - from] = scale * values_sum(room + (f->start[k - f->first] - begin), f->start[k + 1 - f->first] - f->start[k - f->first]);
+  }
+}
 
 /* The sum over all sources. */
 static double total_now(const struct rt_coupling *c, const struct rt_flow *flow, uint64_t step) {
@@ -138,7 +158,7 @@ static double total_now(const struct rt_coupling *c, const struct rt_flow *flow,
 }
 
 /* The sum over a target's synapses of weight * pre, for targets [from, to). */
-static void sums_make(const struct rt_inflow *f, const struct rt_flow *flow, uint64_t step, uint32_t from, uint32_t to, double *out) {
+static void sums_make(const struct rt_shard *h, const struct rt_inflow *f, const struct rt_flow *flow, uint64_t step, uint32_t from, uint32_t to, double *out) {
   const struct rt_coupling *c = f->coupling;
   bool each = flow->weighted && f->weight;
   double scale = flow->weighted && !f->weight ? c->link.weight : 1;
@@ -154,7 +174,11 @@ static void sums_make(const struct rt_inflow *f, const struct rt_flow *flow, uin
     for (uint32_t e = from; e < to; e++) out[e - from] = scale * (c->but_own && e >= first && e < end ? all - now[e] : all);
     return;
   }
-  row_fn *row = row_fns[!flow->delayed ? 0 : f->lag ? 1 : 2][each];
+  if (flow->delayed && f->lag) {
+    late_sums(h, f, flow, step, from, to, scale, out);
+    return;
+  }
+  row_fn *row = row_fns[flow->delayed][each];
   for (uint32_t e = from; e < to; e++)
     out[e - from] = scale * row(f, &flow->shown->values, f->start[e - f->first], f->start[e - f->first + 1], step);
 }
@@ -166,7 +190,7 @@ static void inflow_add(const struct rt_shard *h, const struct rt_inflow *f, cons
   uint32_t from = f->first > at ? f->first : at, to = f->first + f->n < at + count ? f->first + f->n : at + count;
   for (uint32_t k = 0; from < to && k < c->def->n_terms; k++) {
     const struct rt_flow *flow = &c->flows[k];
-    sums_make(f, flow, step, from, to, sums);
+    sums_make(h, f, flow, step, from, to, sums);
     if (!flow->post) {
       for (uint32_t e = from; e < to; e++) acc[e - at] += flow->factor * sums[e - from];
       continue;
@@ -243,7 +267,7 @@ static int numbers_alloc(struct rt_sim *s, struct rt_values *x) {
   while (rows < (uint64_t)x->longest + s->couplings->interval + 2) rows *= 2;
   x->mask = (uint32_t)(rows - 1);
   double bytes = (double)rows * x->n * sizeof *x->ring;
-  if (bytes > 0.5 * (double)rt_memory_left())
+  if (bytes > 0.5 * (double)rt_memory_left() || bytes / sizeof *x->ring > UINT32_MAX)
     return rt_fail(NSL_EMEMORY, "values that arrive %u steps late need %.3g GB", x->longest, bytes / 1e9);
   x->ring = rt_alloc(&s->mem, rows * x->n, sizeof *x->ring);
   return x->ring ? 0 : NSL_EMEMORY;
@@ -351,6 +375,7 @@ int rt_couplings_make(struct rt_sim *s) {
   e = rt_ranks_agree(s->ranks, e);
   if (!e) e = rt_coupling_lags(s);
   if (!e) e = values_alloc(s);
+  if (!e) e = rt_coupling_late(s);
   for (uint32_t i = 0; !e && i < c->n_shown; i++) e = shown_slots(s, &c->shown[i]);
   e = rt_ranks_agree(s->ranks, e);
   for (uint32_t i = s->own0; !e && i < s->own1; i++) rt_couplings_show(&s->shards[i], 0);

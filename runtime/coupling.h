@@ -55,7 +55,7 @@ struct rt_inflow {
   const struct rt_coupling *coupling;
   uint32_t first, n;
   uint64_t *start;  /* n + 1 of them */
-  uint32_t *source, *lag;
+  uint32_t *source, *lag, *at; /* at: of synapses with delays of their own, where the source's past begins */
   double *weight, *part; /* NULL: one for all; of part, 0 */
   double *number[2];     /* by target: synapses, and the sum of their weights */
   void ***post_slots;    /* by term */
@@ -75,12 +75,13 @@ struct rt_couplings {
   uint32_t n, n_shown, n_totals, interval;
   struct rt_sink **sinks; /* by shard */
   uint32_t *n_sinks;
+  double **late;      /* by shard: values of synapses with delays of their own, before they are summed */
   double **scratch;   /* by shard */
   double *traded;     /* all values, on their way to other ranks */
   struct rt_mem *mem; /* by shard: of its rows */
 };
 
-enum { RT_STREAM_CHUNK = 1024, RT_STREAM_INTERVAL = 64 }; /* elements for which a kernel runs at once */
+enum { RT_STREAM_CHUNK = 1024, RT_STREAM_INTERVAL = 64, RT_STREAM_LATE = 4096 }; /* elements for which a kernel runs at once */
 
 int rt_couplings_make(struct rt_sim *s); /* after the initial values */
 bool rt_coupling_reaches(const struct rt_sim *s, const struct rt_pop *p, uint32_t input); /* also before they are made */
@@ -92,6 +93,7 @@ uint32_t rt_coupling_values(const struct rt_sim *s, uint32_t i, struct rt_values
 /* coupling_rows.c */
 int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct nsl_coupling *def, uint32_t index);
 int rt_coupling_rows(struct rt_sim *s); /* with all threads */
+int rt_coupling_late(struct rt_sim *s); /* behind that: synapses with delays of their own */
 int rt_coupling_lags(struct rt_sim *s); /* how long values are remembered; all ranks together */
 
 #endif

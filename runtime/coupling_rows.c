@@ -239,6 +239,30 @@ static int rows_job(void *context, uint32_t thread) {
   return e;
 }
 
+/* Room for the longest row, or for several; where pasts begin: when it is known how long they are. */
+int rt_coupling_late(struct rt_sim *s) {
+  struct rt_couplings *all = s->couplings;
+  if (!(all->late = rt_alloc(&s->mem, s->n_shards, sizeof *all->late))) return NSL_EMEMORY;
+  for (uint32_t i = s->own0; i < s->own1; i++) {
+    uint64_t room = RT_STREAM_LATE;
+    for (uint32_t k = 0; k < all->n_sinks[i]; k++)
+      for (uint32_t j = 0; j < all->sinks[i][k].n; j++) {
+        struct rt_inflow *f = &all->sinks[i][k].inflows[j];
+        if (!f->lag) continue;
+        uint32_t row = 0; /* all that is delayed in a stream is remembered equally long */
+        for (uint32_t t = 0; t < f->coupling->def->n_terms; t++)
+          if (f->coupling->flows[t].delayed) row = f->coupling->flows[t].shown->values.mask + 1;
+        for (uint32_t e = 0; e < f->n; e++)
+          if (f->start[e + 1] - f->start[e] > room) room = f->start[e + 1] - f->start[e];
+        f->at = rt_alloc(&all->mem[i], f->start[f->n] + 1, sizeof *f->at);
+        if (!f->at) return NSL_EMEMORY;
+        for (uint64_t n = 0; n < f->start[f->n]; n++) f->at[n] = f->source[n] * row; /* fits: coupling.c */
+      }
+    if (!(all->late[i] = rt_alloc(&all->mem[i], room, sizeof **all->late))) return NSL_EMEMORY;
+  }
+  return 0;
+}
+
 /* How far back is looked, and for how many steps nobody needs to know what others do. */
 static void lags_look(struct rt_couplings *all, const struct rt_inflow *f) {
   const struct rt_coupling *c = f->coupling;
@@ -277,10 +301,13 @@ int rt_coupling_lags(struct rt_sim *s) {
   for (uint32_t i = s->own0; i < s->own1; i++)
     for (uint32_t k = 0; k < all->n_sinks[i]; k++)
       for (uint32_t j = 0; j < all->sinks[i][k].n; j++) lags_look(all, &all->sinks[i][k].inflows[j]);
+  uint64_t longest = 0; /* one for all: products of one stream look into several pasts at the same places */
+  for (uint32_t i = 0; rt_coupling_values(s, i, &x); i++) longest = x->longest > longest ? x->longest : longest;
+  e = rt_ranks_combine(s->ranks, &longest, 1, RT_MAX_U64);
   for (uint32_t i = 0; !e && rt_coupling_values(s, i, &x); i++) {
-    uint64_t longest = x->longest;
-    e = rt_ranks_combine(s->ranks, &longest, 1, RT_MAX_U64);
-    x->longest = (uint32_t)longest;
+    uint64_t delayed = x->longest > 0;
+    e = rt_ranks_combine(s->ranks, &delayed, 1, RT_MAX_U64);
+    x->longest = delayed ? (uint32_t)longest : 0;
   }
   return e;
 }

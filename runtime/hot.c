@@ -8,6 +8,7 @@
 #include "runtime/hot.h"
 
 #include "math/math.h"
+#include "runtime/hot_couple.h"
 #include "runtime/hot_pack.h"
 #include "runtime/hot_rows.h"
 #include "runtime/hot_scatter.h"

@@ -18,6 +18,15 @@
 
 #include "math/math.h"
 
+/* Continuous synapses with delays (coupling.c): by synapse, where its source's past begins, whole steps and part of its delay, and
+ * weight (or one for all). The past of a source turns: what was at a step lies at step & mask. */
+struct rt_coupled {
+  const double *ring;
+  const uint32_t *at, *lag;
+  const double *part, *weight;
+  uint32_t mask;
+};
+
 /* Cells: one synapse in memory. */
 struct rt_cell_same {
   uint16_t target;

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""A whole brain beside neurolib: 76 regions as Wilson-Cowan columns, coupled through a measured connectome with the delays of its tracts, the same equations,
-parameters and step (Euler, as neurolib has it); both on one thread. Prints seconds of processor time for each second of the model, and how far the activity of both
-lies apart; draws functional connectivity (--figure FILE.svg).
+"""A whole brain beside The Virtual Brain or neurolib: 76 regions as Wilson-Cowan columns, coupled through a measured connectome with the delays of its tracts, the same
+equations, parameters and step (Euler); on one thread. Prints seconds of processor time for each second of the model, and how far the activity of both
+lies apart; draws functional connectivity (--figure FILE.svg). Delays lie between grid points here, at the nearest one there.
 
-usage (with a Python that has neurolib): whole_brain.py tvb_connectivity_76.zip [--ms 20000] [--repeats 3] [--figure FILE.svg]
+usage (with a Python that has the peer): whole_brain.py tvb|neurolib tvb_connectivity_76.zip [--ms 20000] [--repeats 3] [--figure FILE.svg]
 nslc comes from $NSLC or the path."""
 import argparse
 import csv
+import math
 import os
 import subprocess
 import sys
@@ -68,14 +69,37 @@ def by_nsl(folder, weights, tracts, ms, repeats):
         f.write(MODEL.format(K=K, SPEED=SPEED, DT=DT, n=len(weights), ms=ms))
     subprocess.run([os.environ.get("NSLC", "nslc"), "build", model, "-o", program], check=True)
     best = float("inf")
-    for _ in range(repeats):
+    for k in range(repeats + 1):  # the first one writes text as well
         before = os.times()
-        subprocess.run([program, "--threads", "1", "--quiet", "--no-report", "--csv", "--force", "--out", out], check=True)
+        subprocess.run([program, "--threads", "1", "--quiet", "--no-report", "--force", "--out", out if k else out + ".text", *([] if k else ["--csv"])], check=True)
         after = os.times()
+        if not k:
+            continue
         best = min(best, after.children_user + after.children_system - before.children_user - before.children_system)
-    with open(os.path.join(out, "E.csv")) as f:
+    with open(os.path.join(out + ".text", "E.csv")) as f:
         rows = [[float(x) for x in r[1:]] for r in list(csv.reader(f))[1:]]
     return best, rows
+
+
+def by_tvb(weights, tracts, ms, repeats):
+    import numpy as np
+    from tvb.simulator.lab import connectivity, coupling, integrators, models, monitors, simulator
+    n = len(weights)
+    given = dict(c_ee=16, c_ei=12, c_ie=15, c_ii=3, tau_e=2.5, tau_i=3.75, a_e=1.5, b_e=3, c_e=1, theta_e=0, a_i=1.5, b_i=3, c_i=1, theta_i=0,
+                 r_e=1, r_i=1, k_e=1, k_i=1, P=0.65, Q=0, alpha_e=1, alpha_i=1)
+    model = models.WilsonCowan(shift_sigmoid=np.array([False]), **{k: np.array([float(v)]) for k, v in given.items()})
+    net = connectivity.Connectivity(weights=np.array(weights), tract_lengths=np.array(tracts), speed=np.array([SPEED]),
+                                    region_labels=np.array([str(i) for i in range(n)]), centres=np.zeros((n, 3)))
+    best, past = float("inf"), math.ceil(max(max(r) for r in tracts) / SPEED) + 1  # its clock begins with the past that it is given
+    for _ in range(repeats):
+        sim = simulator.Simulator(model=model, connectivity=net, coupling=coupling.Linear(a=np.array([K]), b=np.array([0.0])),
+                                  integrator=integrators.EulerDeterministic(dt=DT), monitors=[monitors.SubSample(period=1.0)],
+                                  initial_conditions=np.full((round(past / DT) + 1, 2, n, 1), 0.05))
+        sim.configure()
+        begin = time.process_time()
+        (t, x), = sim.run(simulation_length=ms + past)
+        best = min(best, time.process_time() - begin)
+    return best, x[past:, 0, :, 0].tolist(), (t[past:] - past).tolist()
 
 
 def by_neurolib(weights, tracts, ms, repeats):
@@ -126,25 +150,28 @@ def figure(path, fc):
 
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
+    p.add_argument("peer", choices=("tvb", "neurolib"))
     p.add_argument("connectome")
     p.add_argument("--ms", type=float, default=20000)
+    p.add_argument("--peer-ms", type=float, default=3000)
     p.add_argument("--repeats", type=int, default=3)
     p.add_argument("--figure")
     a = p.parse_args()
     weights, tracts = connectome(a.connectome)
     with tempfile.TemporaryDirectory() as folder:
         own, rows = by_nsl(folder, weights, tracts, a.ms, a.repeats)
-    peer, other, times = by_neurolib(weights, tracts, a.ms, a.repeats)
-    fc = correlations(rows[int(WARM):])
+    peer, other, times = (by_tvb if a.peer == "tvb" else by_neurolib)(weights, tracts, a.peer_ms, a.repeats)
+    own, peer = own / a.ms * 1e3, peer / a.peer_ms * 1e3
+    fc = correlations(rows[int(WARM):int(a.peer_ms)])
     if a.figure:
         figure(a.figure, fc)
-    at = {round(t): r for t, r in zip(times, other)}
-    early = max(abs(x - y) for t in range(5, 50) if t in at for x, y in zip(rows[t], at[t]))
+    at = {round(t): r for t, r in zip(times, other) if abs(t - round(t)) < DT}
+    early = max(abs(x - y) for t in range(1, 30) if t in at for x, y in zip(rows[t], at[t]))
     pairs = [(fc[i][j], c) for i, r in enumerate(correlations(other[int(WARM):])) for j, c in enumerate(r) if i < j]
-    print(f"{len(weights)} regions, {sum(w != 0 for r in weights for w in r)} tracts, {a.ms / 1000:g} s of the model, dt = {DT} ms, one thread")
-    print(f"NSL      {own:.3f} s ({own / a.ms * 1e3:.4f} s for a second), the whole program with its files")
-    print(f"neurolib {peer:.3f} s ({peer / a.ms * 1e3:.4f} s for a second), compiled by numba before")
-    print(f"NSL is {peer / own:.1f} times as fast; in the first 50 ms E differs by at most {early:.2g}; "
+    print(f"{len(weights)} regions, {sum(w != 0 for r in weights for w in r)} tracts, dt = {DT} ms, one thread; processor time for a second of the model")
+    print(f"NSL      {own:.4f} s, the whole program with its files, of {a.ms / 1000:g} s")
+    print(f"{a.peer:8} {peer:.4f} s, of {a.peer_ms / 1000:g} s")
+    print(f"NSL is {peer / own:.1f} times as fast; in the first 30 ms E differs by at most {early:.2g}; "
           f"functional connectivity by {sum(abs(x - y) for x, y in pairs) / len(pairs):.2g} on average")
     return 0 if peer / own >= 10 else 1
 
