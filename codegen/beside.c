@@ -7,29 +7,37 @@
  * (ir_alike_values). */
 #include "codegen/emit.h"
 
-/* By instruction: exponentials on the longest way to it, itself counted (and that of a propagator, exprel: whoever waits for
- * one shall not be waited for). What does not change from step to step stays alone, so
- * that it is computed before the loop. */
-static void measure(const Emit *e, uint32_t *depth, bool *changes) {
+/* What does not change from step to step stays alone, so that it is computed before the loop. */
+bool *emit_changes(const Emit *e) {
+  bool *changes = NEW_ARRAY(e->u->arena, bool, e->k->ins.n + 1);
   for (IrVal i = 0; i < e->k->ins.n; i++) {
     const IrIns *ins = &e->k->ins.at[i];
     if (ins->op == IR_LOAD) changes[i] = e->k->slots.at[ins->slot].kind != SLOT_PARAM && e->k->slots.at[ins->slot].kind != SLOT_UNIFORM;
     changes[i] |= ins->op == IR_TIME;
-    for (int j = 0; j < ir_ops[ins->op].arity; j++) {
-      changes[i] |= changes[ins->arg[j]];
+    for (int j = 0; j < ir_ops[ins->op].arity; j++) changes[i] |= changes[ins->arg[j]];
+  }
+  return changes;
+}
+
+/* By instruction: exponentials on the longest way to it, itself counted (and that of a propagator, exprel: whoever waits for
+ * one shall not be waited for). */
+static uint32_t *depths(const Emit *e) {
+  uint32_t *depth = NEW_ARRAY(e->u->arena, uint32_t, e->k->ins.n + 1);
+  for (IrVal i = 0; i < e->k->ins.n; i++) {
+    const IrIns *ins = &e->k->ins.at[i];
+    for (int j = 0; j < ir_ops[ins->op].arity; j++)
       if (depth[ins->arg[j]] > depth[i]) depth[i] = depth[ins->arg[j]];
-    }
     depth[i] += ins->op == IR_EXP || ins->op == IR_EXPREL;
   }
+  return depth;
 }
 
 const IrVal **emit_beside(const Emit *e) {
   Arena *a = e->u->arena;
-  uint32_t n = e->k->ins.n, *depth = NEW_ARRAY(a, uint32_t, n + 1), *filled = NEW_ARRAY(a, uint32_t, n + 1);
-  bool *changes = NEW_ARRAY(a, bool, n + 1);
+  uint32_t n = e->k->ins.n, *depth = depths(e), *filled = NEW_ARRAY(a, uint32_t, n + 1);
+  const bool *changes = emit_changes(e);
   IrVal **open = NEW_ARRAY(a, IrVal *, n + 1); /* by depth: the group that is being filled */
   const IrVal **beside = NEW_ARRAY(a, const IrVal *, n + 1);
-  measure(e, depth, changes);
   for (IrVal i = 0; i < n; i++) {
     uint32_t d = depth[i];
     if (e->k->ins.at[i].op != IR_EXP || !e->alike[i] || !changes[i]) continue;

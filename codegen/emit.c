@@ -335,7 +335,7 @@ static LLVMValueRef one_lane(Emit *e, LLVMValueRef v) {
 void emit_instruction(Emit *e, IrVal i) {
   const IrIns *ins = &e->k->ins.at[i];
   LLVMValueRef arg[4] = {0};
-  if (e->value[i]) return; /* with another */
+  if (e->value[i] || (e->aside && e->aside[i] != IR_NONE && e->aside[i] != e->choice)) return; /* with another, or later */
   if (e->beside && e->beside[i]) {
     emit_together(e, e->beside[i]);
     return;
@@ -347,7 +347,8 @@ void emit_instruction(Emit *e, IrVal i) {
   }
   if (alike) emit_width(e, 1);
   e->known[i] = known(e, ins);
-  e->value[i] = e->known[i] ? constant(e, ins, *e->known[i]) : lower(e, i, ins, arg);
+  if (e->aside && alike && ins->op == IR_SELECT) e->value[i] = emit_choice(e, i, arg[0]);
+  if (!e->value[i]) e->value[i] = e->known[i] ? constant(e, ins, *e->known[i]) : lower(e, i, ins, arg);
   if (!alike) return;
   e->value[i] = one_lane(e, e->value[i]);
   emit_width(e, emit_all_lanes(e));

@@ -36,6 +36,8 @@ typedef struct {
   LLVMValueRef *spread; /* by instruction that is alike: in all lanes, or NULL */
   const IrVal **beside; /* by instruction that is alike: exponentials that are computed with it, BESIDE of them, itself among
                          * them, IR_NONE behind the last; or NULL */
+  const IrVal *aside; /* by instruction that is alike: the choice one of whose sides alone it serves, to be built there, or IR_NONE */
+  IrVal choice;       /* whose side is being built; IR_NONE: none */
   const double **known; /* by instruction: what it is in every element (conditions: 0 or 1), or NULL */
   struct {              /* the loop that is being built */
     LLVMBasicBlockRef before, body, behind;
@@ -57,8 +59,13 @@ void emit_instruction(Emit *e, IrVal i);
 LLVMValueRef emit_math(Emit *e, const char *function, LLVMValueRef *args, unsigned n); /* of math/, its form included */
 
 /* beside.c */
+bool *emit_changes(const Emit *e); /* by instruction: not the same in every step */
 const IrVal **emit_beside(const Emit *e);
 void emit_together(Emit *e, const IrVal *members);
+
+/* aside.c */
+const IrVal *emit_aside(const Emit *e);
+LLVMValueRef emit_choice(Emit *e, IrVal choice, LLVMValueRef cond); /* NULL: both sides are there */
 
 /* kernel.c */
 LLVMValueRef emit_bytes(Emit *e, LLVMValueRef base, LLVMValueRef bytes); /* base + bytes */

@@ -368,6 +368,8 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   emit_width(&e, emit_all_lanes(&e));
   if (e.over_time) e.alike = ir_alike_values(k, u->arena);
   if (e.alike && u->target->fma) e.beside = emit_beside(&e);
+  if (e.alike) e.aside = emit_aside(&e);
+  e.choice = IR_NONE;
   e.spread = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);
   e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.shared = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);

@@ -104,6 +104,46 @@ def ways(tap):
     tap.check(alike, "after ten steps forward and reverse mode are at the same places", str(found))
 
 
+CELL = """language 1
+neuron cell {
+  param g_Na = 120 mS/cm^2 in (0 mS/cm^2, inf)
+  param E_K = -77 mV
+  param C = 1 uF/cm^2 in (0 uF/cm^2, inf)
+  state V = -65 mV
+  gate m { alpha = hh_alpha_m(V);  beta = hh_beta_m(V) }
+  gate h { alpha = hh_alpha_h(V);  beta = hh_beta_h(V) }
+  gate n { alpha = hh_alpha_n(V);  beta = hh_beta_n(V) }
+  V' = (10 uA/cm^2 - g_Na * m^3 * h * (V - 50 mV) - 36 mS/cm^2 * n^4 * (V - E_K) - 0.3 mS/cm^2 * (V + 54.3 mV)) / C
+}
+fit one {
+  neuron cell
+  data rec = csv("cell.csv") { t : ms;  V : mV }
+  free g_Na in [100 mS/cm^2, 140 mS/cm^2], E_K in [-90 mV, -65 mV], C in [0.8 uF/cm^2, 1.2 uF/cm^2]
+  minimize mean((V - rec.V)^2) / (1 mV)^2
+  by adam(steps = 8) with gradient = KIND
+  with dt = 0.02 ms
+}
+"""
+
+
+def one_start(tap):
+    """Of one start the parameters are lanes and the neuron's own step is numbers, whose exponentials go together and whose
+    choices branch: the same descent as by reverse mode, which has none of that, and the same bits for every processor."""
+    with open(tap.path("cell.csv"), "w") as f:
+        f.write("t,V\n" + "".join(f"{0.02 * k:.2f},{-60 + 30 * math.sin(0.01 * k):.6f}\n" for k in range(1001)))
+    found = []
+    for kind, cpu in (("reverse", "native"), ("forward", "native"), ("forward", "x86-64-v3"), ("forward", "portable")):
+        model = tap.write("cell.nsl", CELL.replace("KIND", kind))
+        program, out = tap.path(f"cell_{kind}_{cpu}"), tap.path(f"cell_{kind}_{cpu}.out")
+        call(NSLC, "build", model, "-o", program, "--cpu", cpu)
+        call(program, "--quiet", "--out", out)
+        with open(os.path.join(out, "fit.json")) as f:
+            found.append(json.load(f)["stages"][0]["history"]["objective"])
+    close = len(found[0]) == 8 and all(abs(x - y) <= 1e-9 * abs(x) for x, y in zip(found[0], found[1]))
+    tap.check(close, "one start goes the same way down by forward and by reverse mode", str(found[:2]))
+    tap.check(found[1] == found[2] == found[3], "... and with the same bits on every processor", str(found[1:]))
+
+
 OSCILLATOR = """language 1
 neuron oscillator {
   param mu = 2 in (0, inf)
@@ -168,6 +208,7 @@ def main():
     optimizers(tap)
     without_derivative(tap)
     ways(tap)
+    one_start(tap)
     own_steps(tap)
     bad_data(tap)
     tap.done()
