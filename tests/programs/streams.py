@@ -57,24 +57,27 @@ experiment e {{ network n {{ A[0].V = -50 mV }}
     t.check(errors[0] < 0.1 and 1.8 < errors[0] / errors[1] < 2.2, "the closed form, to first order in dt", errors)
 
 
+RULES = ("probability(0.2)", "indegree(3)", "total_number(50)", "all_to_all", "outdegree(4), no multiple")
+
+
 def charge(t):
-    for rule in ("probability(0.2)", "indegree(3)", "total_number(50)", "all_to_all", "outdegree(4), no multiple"):
-        r = Run(t, CELL.replace("param g = 10 nS;", "weight g : nS;") + f"""
-network n {{
-  population A : cell[30] {{ V ~ normal(-65 mV, 10 mV) }}
-  population B : cell[20] {{ V ~ normal(-65 mV, 10 mV);  C ~ uniform(50 pF, 100 pF) }}
-  connect A -- A.I by {rule} with gap {{ weight ~ uniform(0 nS, 1 nS) }}
-  connect (A, B) -- (A, B).I by {rule} with gap {{ weight ~ uniform(0 nS, 1 nS) }}
-}}
-experiment e {{ network n
-  record sum(A.I) as a every 0.1 ms
-  record sum(B.I) as b every 0.1 ms
-  record I of A as each every 0.1 ms
-  run 5 ms with dt = 0.1 ms }}""")
-        if not t.check(r.good, f"gap junctions by {rule}", r.process.stderr):
-            continue
-        both = [abs(x + y) for x, y in zip(r.column("a"), r.column("b"))]
-        flows = max(abs(x) for row in r.rows("each") for x in row)
+    populations = records = ""
+    for k, rule in enumerate(RULES):
+        populations += f"""
+  population A{k} : cell[30] {{ V ~ normal(-65 mV, 10 mV) }}
+  population B{k} : cell[20] {{ V ~ normal(-65 mV, 10 mV);  C ~ uniform(50 pF, 100 pF) }}
+  connect A{k} -- A{k}.I by {rule} with gap {{ weight ~ uniform(0 nS, 1 nS) }}
+  connect (A{k}, B{k}) -- (A{k}, B{k}).I by {rule} with gap {{ weight ~ uniform(0 nS, 1 nS) }}"""
+        records += f"""
+  record sum(A{k}.I) as a{k} every 0.1 ms
+  record sum(B{k}.I) as b{k} every 0.1 ms
+  record I of A{k} as each{k} every 0.1 ms"""
+    r = Run(t, CELL.replace("param g = 10 nS;", "weight g : nS;") + f"network n {{{populations}\n}}\nexperiment e {{ network n{records}\n  run 5 ms with dt = 0.1 ms }}")
+    if not t.check(r.good, "gap junctions by every rule that draws", r.process.stderr):
+        return
+    for k, rule in enumerate(RULES):
+        both = [abs(x + y) for x, y in zip(r.column(f"a{k}"), r.column(f"b{k}"))]
+        flows = max(abs(x) for row in r.rows(f"each{k}") for x in row)
         t.check(flows > 1 and max(both) < 1e-10, f"no charge is lost: {rule}", f"{max(both)} pA of {flows} pA")
 
 
@@ -253,10 +256,10 @@ def bits(t):
     """Threads, checkpoints, precision; where all is late, intervals of several steps."""
     for what, text in (("gaps and rates", LARGE), ("delays of 6 steps and more", LATE)):
         hashes = {}
-        for n in (1, 2, 3):
+        for n in (1, 3):
             r = Run(t, text, "--threads", str(n))
             hashes[n] = run_json(r.out)["state_hash"] if r.good else r.process.stderr
-        t.check(len(set(hashes.values())) == 1 and r.good, f"{what}: 1, 2 and 3 threads have the same bits", hashes)
+        t.check(len(set(hashes.values())) == 1 and r.good, f"{what}: 1 and 3 threads have the same bits", hashes)
         model = t.write("large.nsl", "language 1\n" + text)
         out = t.path("resumed")
         options = ["--quiet", "--no-report", "--csv", "--force"]
