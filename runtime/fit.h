@@ -111,6 +111,7 @@ struct rt_stage_at { /* context of the objective */
   struct rt_fit *f;
   const struct nsl_stage *stage;
   bool validation; /* over these sweeps instead */
+  uint32_t only;   /* derivatives are those of this term's mean, from 1; 0: of the objective */
   double l2;       /* adds l2 times the sum of squares of the coordinates, as one more term */
   double dropout;  /* share of the observations that gradients do without */
   uint64_t key;    /* of which */
@@ -184,6 +185,7 @@ struct rt_certainty { /* fit_certain.c */
   double observations;  /* of squares */
   double rise;          /* of the objective, one standard deviation away */
   bool likelihood;      /* by the second derivatives of one */
+  bool mixed;           /* of a sum of likelihoods and squares; rise is NAN */
 };
 const char *rt_term_text(const struct rt_stage_end *g, uint32_t k); /* of objective.n_terms */
 struct rt_profile { /* fit_profile.c */

@@ -1,6 +1,12 @@
 /* How sure the values are: the Gauss-Newton matrix H at the best place, where the objective is a sum of squares; where it is a
  * likelihood, -loglik(…) in nats, its second derivatives, whose inverse is the covariance of the coordinates.
  *
+ * A weighted sum of likelihoods and mean squares is neither, whatever its weights: its least lies where its gradient g is 0, so the
+ * coordinates vary by H^-1 times what g varies by, with the covariance H^-1 S H^-1 (Huber 1967). The noise of the terms is taken to be
+ * independent, so S is a sum over them: of a likelihood with the weight a, a^2 times its second derivatives; of a mean of N squares with
+ * the weight a, a^2 2 s^2 / N times those of the mean, where s^2 is what it leaves over; of a constraint nothing. A sum of squares alone and
+ * a likelihood alone are the same formula's cases.
+ *
  * With L the objective there, N observations and n parameters, the variance of an observation of weight one is L / (N - n)
  * and the covariance of the coordinates 2 L / (N - n) H^-1; values have it times dp/dx. This holds for errors that are
  * independent from one observation to the next; where they are not, what is given here is too small. Observations are counted
@@ -89,42 +95,85 @@ static void direction_warn(struct rt_fit_end *end, const struct searched *all, c
   else rt_warn(f->s, "the data do not determine %s", text);
 }
 
-/* The covariance of the coordinates; directions that are not determined count for nothing there, and are warned of. */
-static void covariance_make(struct rt_fit_end *end, const struct searched *all, double noise, const double *values,
-                            const double *vectors, const double *scale, double *ret) {
-  uint32_t n = all->n;
-  double most = values[n - 1];
-  memset(ret, 0, (uint64_t)n * n * sizeof *ret);
+/* All n by n, in the scale in which the matrix has a diagonal of ones. */
+struct spectrum {
+  uint32_t n;
+  double *h, *values, *vectors, *scale;
+  double *spread; /* covariance of the gradient; NULL: 2 noise h */
+  double noise;
+};
+
+/* v' S v of vector q. */
+static double spread_along(const struct spectrum *m, uint32_t q) {
+  double sum = 0;
+  if (!m->spread) return 2 * m->noise * m->values[q];
+  for (uint32_t i = 0; i < m->n; i++)
+    for (uint32_t k = 0; k < m->n; k++) sum += m->vectors[i * m->n + q] * m->spread[i * m->n + k] * m->vectors[k * m->n + q];
+  return sum;
+}
+
+/* a = x y, or with `y` NULL a = c x */
+static void product(uint32_t n, double *a, const double *x, const double *y, double c) {
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t k = 0; k < n; k++) {
+      double sum = y ? 0 : c * x[i * n + k];
+      for (uint32_t j = 0; y && j < n; j++) sum += x[i * n + j] * y[j * n + k];
+      a[i * n + k] = sum;
+    }
+}
+
+/* The covariance of the coordinates, to m->h; directions that are not determined count for nothing there, and are warned of. */
+static void covariance_make(struct rt_fit_end *end, const struct searched *all, struct spectrum *m, double *inverse, double *half) {
+  uint32_t n = m->n;
+  double most = m->values[n - 1];
+  memset(inverse, 0, (uint64_t)n * n * sizeof *inverse);
   for (uint32_t q = 0; q < n; q++) {
-    double length = 0, sd = sqrt(2 * noise / fmax(values[q], 0));
-    for (uint32_t i = 0; i < n; i++) length += vectors[i * n + q] * vectors[i * n + q] / (scale[i] * scale[i]);
-    if (!(values[q] > SINGULAR * most) || sd * sqrt(length) > WIDE) {
-      direction_warn(end, all, vectors, q);
+    double length = 0, value = m->values[q], sd = sqrt(fmax(0, spread_along(m, q))) / fmax(value, 0);
+    for (uint32_t i = 0; i < n; i++) length += m->vectors[i * n + q] * m->vectors[i * n + q] / (m->scale[i] * m->scale[i]);
+    if (!(value > SINGULAR * most) || sd * sqrt(length) > WIDE) {
+      direction_warn(end, all, m->vectors, q);
       continue;
     }
     for (uint32_t i = 0; i < n; i++)
-      for (uint32_t k = 0; k < n; k++)
-        ret[i * n + k] += 2 * noise / values[q] * vectors[i * n + q] * vectors[k * n + q] / (scale[i] * scale[k]);
+      for (uint32_t k = 0; k < n; k++) inverse[i * n + k] += m->vectors[i * n + q] * m->vectors[k * n + q] / value;
   }
+  product(n, half, inverse, m->spread, 2 * m->noise);
+  if (m->spread) product(n, m->h, half, inverse, 0);
+  else memcpy(m->h, half, (uint64_t)n * n * sizeof *half);
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t k = 0; k < n; k++) m->h[i * n + k] /= m->scale[i] * m->scale[k];
 }
 
-static int certainty_make(struct rt_mem *mem, struct rt_fit_end *end, const struct rt_points *p) {
+/* Of what is searched, in the scale: from all coordinates. */
+static double *part_of(struct rt_mem *mem, const struct searched *all, uint64_t whole, const double *scale, const double *from) {
+  uint64_t n = all->n;
+  double *part = rt_alloc(mem, n * n + 1, sizeof *part);
+  for (uint64_t i = 0; part && i < n; i++)
+    for (uint64_t k = 0; k < n; k++) part[i * n + k] = from[all->of[i] * whole + all->of[k]] / (scale[i] * scale[k]);
+  return part;
+}
+
+/* p->curvature: second derivatives of the objective; spread: the covariance of its gradient, or NULL. */
+static int certainty_make(struct rt_mem *mem, struct rt_fit_end *end, const struct rt_points *p, const double *spread) {
   const struct rt_fit *f = end->f;
   struct rt_certainty *c = &end->certainty;
   struct searched all;
   if (searched_make(mem, end, &all)) return NSL_EMEMORY;
   uint64_t n = all.n, whole = f->space.n;
-  double *h = rt_alloc(mem, n * n + 1, sizeof *h), *vectors = rt_alloc(mem, n * n + 1, sizeof *vectors);
-  double *values = rt_alloc(mem, n + 1, sizeof *values), *scale = rt_alloc(mem, n + 1, sizeof *scale);
-  if (!h || !vectors || !values || !scale) return NSL_EMEMORY;
+  struct spectrum m = {.n = all.n, .noise = c->rise, .vectors = rt_alloc(mem, n * n + 1, sizeof *m.vectors),
+                       .values = rt_alloc(mem, n + 1, sizeof *m.values), .scale = rt_alloc(mem, n + 1, sizeof *m.scale)};
+  double *inverse = rt_alloc(mem, n * n + 1, sizeof *inverse), *half = rt_alloc(mem, n * n + 1, sizeof *half);
+  if (!m.vectors || !m.values || !m.scale || !inverse || !half) return NSL_EMEMORY;
   for (uint64_t i = 0; i < n; i++) {
     double own = p->curvature[all.of[i] * whole + all.of[i]];
-    scale[i] = own > 0 ? sqrt(own) : 1;
+    m.scale[i] = own > 0 ? sqrt(own) : 1;
   }
-  for (uint64_t i = 0; i < n; i++)
-    for (uint64_t k = 0; k < n; k++) h[i * n + k] = p->curvature[all.of[i] * whole + all.of[k]] / (scale[i] * scale[k]);
-  rt_eigen((uint32_t)n, h, values, vectors);
-  covariance_make(end, &all, c->rise, values, vectors, scale, h);
+  m.h = part_of(mem, &all, whole, m.scale, p->curvature);
+  m.spread = spread ? part_of(mem, &all, whole, m.scale, spread) : NULL;
+  if (!m.h || (spread && !m.spread)) return NSL_EMEMORY;
+  rt_eigen((uint32_t)n, m.h, m.values, m.vectors);
+  covariance_make(end, &all, &m, inverse, half);
+  const double *h = m.h;
   for (uint64_t i = 0; i < whole; i++) {
     if (rt_stage_holds(f, end->last->def, (uint32_t)i)) c->sd[i] = NAN;
     for (uint64_t k = 0; k < whole; k++) c->correlation[i * whole + k] = NAN;
@@ -151,12 +200,26 @@ static void idle_warn(const struct rt_fit_end *end, const double *gradient) {
   }
 }
 
-/* Is the objective -loglik(…), in nats? Its slopes are those of the last evaluation. */
+/* Is the objective -loglik(…), in nats? Slopes are those of the last evaluation. */
 static bool is_likelihood(const struct rt_fit *f, const struct nsl_stage *stage) {
   bool all = !f->def->network;
   for (uint32_t k = 0; all && k < rt_stage_terms(f, stage); k++)
     all &= rt_stage_term(f, stage, k, NULL, NULL)->likelihood && f->G[stage->slopes[k]] == -1;
   return all;
+}
+
+/* Is it a weighted sum of likelihoods and mean squares? Why not, or NULL. */
+static const char *mixed_missing(const struct rt_fit *f, const struct nsl_stage *stage) {
+  if (f->def->network) return "a network's objective is no sum of squares of observations";
+  for (uint32_t k = 0; k < rt_stage_terms(f, stage); k++) {
+    const struct nsl_term *t = rt_stage_term(f, stage, k, NULL, NULL);
+    double slope = f->G[stage->slopes[k]];
+    if (!t->likelihood && !t->square) return "the objective has terms that are neither likelihoods nor means of squares";
+    if (t->likelihood ? slope > 0 : slope < 0) return "a term counts in the objective with the wrong sign";
+  }
+  for (uint32_t i = 0; i < stage->n_bends; i++)
+    if (stage->bends[i] != NSL_NONE && f->G[stage->bends[i]] != 0) return "the objective is no weighted sum of its terms";
+  return NULL;
 }
 
 /* Second derivatives by differences of gradients, which are exact: errors are of order APART squared. */
@@ -183,6 +246,44 @@ static int curvature_make(struct rt_mem *mem, const struct rt_fit_end *end, stru
   return e;
 }
 
+/* By how much the gradient of term k varies, with the weight with which the term counts, in units of its second derivatives. */
+static double noise_of(const struct rt_fit_end *end, uint32_t k, double weight) {
+  const struct rt_fit *f = end->f;
+  const struct nsl_stage *stage = end->last->def;
+  const struct nsl_term *t = rt_stage_term(f, stage, k, NULL, NULL);
+  if (t->constraint) return 0;
+  if (t->likelihood) return weight * weight;
+  double n = observations_of(f, stage, k), mean = end->last->search.terms[(uint64_t)end->last->best * end->last->objective.n_terms + k];
+  return weight * weight * 2 * mean / fmax(1, n - (double)searched_n(end));
+}
+
+/* H and S, term by term. */
+static int mixed_certainty(struct rt_mem *mem, struct rt_fit_end *end, struct rt_stage_at *at, struct rt_points *p) {
+  const struct rt_fit *f = end->f;
+  const struct nsl_stage *stage = end->last->def;
+  uint64_t n = f->space.n, n_terms = rt_stage_terms(f, stage);
+  double *h = rt_alloc(mem, n * n + 1, sizeof *h), *spread = rt_alloc(mem, n * n + 1, sizeof *spread);
+  double *weight = rt_alloc(mem, n_terms + 1, sizeof *weight);
+  int e = h && spread && weight ? 0 : NSL_EMEMORY;
+  for (uint32_t k = 0; !e && k < n_terms; k++) weight[k] = f->G[stage->slopes[k]]; /* before they are those of other places */
+  for (uint32_t k = 0; !e && k < n_terms; k++) {
+    at->only = k + 1;
+    e = curvature_make(mem, end, at, p);
+    double sign = rt_stage_term(f, stage, k, NULL, NULL)->likelihood ? -1 : 1, noise = noise_of(end, k, weight[k]);
+    for (uint64_t i = 0; !e && i < n * n; i++) {
+      h[i] += weight[k] * p->curvature[i];
+      spread[i] += noise * sign * p->curvature[i];
+    }
+  }
+  at->only = 0;
+  p->curvature = h;
+  if (e || isinf(p->loss[0])) return e;
+  end->certainty.why_not = NULL;
+  end->certainty.mixed = true;
+  end->certainty.rise = NAN;
+  return certainty_make(mem, end, p, spread);
+}
+
 /* An objective that is no sum of squares: its gradient says what it does not depend on, and a likelihood how sure the rest is. */
 static int other_certainty(struct rt_mem *mem, struct rt_fit_end *end, struct rt_stage_at *at) {
   const struct rt_fit *f = end->f;
@@ -193,13 +294,17 @@ static int other_certainty(struct rt_mem *mem, struct rt_fit_end *end, struct rt
   if (!e) e = rt_stage_evaluate(at, RT_GRADIENT, 1, end->x, &p);
   if (e || isinf(p.loss[0])) return e;
   idle_warn(end, p.gradient);
-  if (!is_likelihood(f, end->last->def)) return 0;
+  if (!is_likelihood(f, end->last->def)) {
+    const char *missing = mixed_missing(f, end->last->def);
+    if (missing) c->why_not = missing;
+    return missing ? 0 : mixed_certainty(mem, end, at, &p);
+  }
   e = curvature_make(mem, end, at, &p);
   if (e || isinf(p.loss[0])) return e;
   c->why_not = NULL;
   c->likelihood = true;
   c->rise = 0.5;
-  return certainty_make(mem, end, &p);
+  return certainty_make(mem, end, &p, NULL);
 }
 
 static int squares_certainty(struct rt_mem *mem, struct rt_fit_end *end, struct rt_stage_at *at) {
@@ -213,7 +318,7 @@ static int squares_certainty(struct rt_mem *mem, struct rt_fit_end *end, struct 
   if (!e) e = rt_stage_evaluate(at, RT_CURVATURE, 1, end->x, &p);
   if (e) return e;
   c->rise = p.loss[0] / fmax(1, c->observations - (double)searched_n(end));
-  if (isfinite(p.loss[0])) return certainty_make(mem, end, &p);
+  if (isfinite(p.loss[0])) return certainty_make(mem, end, &p, NULL);
   c->why_not = "the derivatives at the best place are not finite";
   return 0;
 }

@@ -173,7 +173,7 @@ static void parabola_draw(struct rt_figure *f, const struct rt_fit_end *end, con
   double sd = end->certainty.why_not ? NAN : end->certainty.sd[p->coordinate] / unit, least = p->loss[p->n / 2];
   double best = rt_space_value(&end->f->space.at[p->coordinate], end->x[p->coordinate]) / unit;
   bool drawing = false;
-  if (!isfinite(sd)) return;
+  if (!isfinite(sd) || !isfinite(end->certainty.rise)) return;
   rt_pen(f, rt_faint, 1, 2.5);
   for (int i = 0; i <= 80; i++) {
     double x = at->x.lo + (at->x.hi - at->x.lo) * i / 80, y = least + end->certainty.rise * (x - best) * (x - best) / (sd * sd);

@@ -136,6 +136,9 @@ static void put_values(const struct rt_fit_end *end, struct rt_page *p) {
     rt_page_put(p, ". ");
   } else if (end->certainty.likelihood) {
     rt_page_put(p, "\xc2\xb1: one standard deviation, from the second derivatives of the likelihood. ");
+  } else if (end->certainty.mixed) {
+    rt_page_put(p, "\xc2\xb1: one standard deviation, from the second derivatives of the terms and the noise of each; it holds if that is independent "
+                   "between them and from one observation to the next. ");
   } else {
     rt_page_put(p, "\xc2\xb1: one standard deviation, from the Gauss-Newton matrix and the spread of what is left over in %.0f observations; it holds "
                    "if errors are independent from one to the next, and is too small if they are not. ", end->certainty.observations);

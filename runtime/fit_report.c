@@ -243,6 +243,7 @@ static void add_result(struct json_object *o, const struct rt_fit_end *end, cons
   json_object_object_add(o, "free", free);
   if (end->certainty.why_not) add_text(o, "no_uncertainties", end->certainty.why_not);
   else if (end->certainty.likelihood) add_text(o, "uncertainties", "second derivatives of the likelihood");
+  else if (end->certainty.mixed) add_text(o, "uncertainties", "noise of likelihoods and of squares, each of its own size");
   else add_number(o, "observations", end->certainty.observations);
   if (end->certainty.correlation && !end->certainty.why_not) json_object_object_add(o, "correlation", correlation_json(end));
   add_number(o, "objective", g ? g->search.loss[g->best] : NAN);

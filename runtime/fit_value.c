@@ -172,7 +172,8 @@ static void derivatives_make(const struct place *p, double *loss) {
   uint32_t k = 0;
   for (uint32_t m = 0; m < stage->n_marches; m++)
     for (uint32_t t = 0; t < f->def->marches[stage->marches[m]].n_terms; t++, k++) {
-      double factor = f->G[stage->slopes[k]] / rt_term_divisor(f, stage, k, false);
+      double slope = !p->at->only ? f->G[stage->slopes[k]] : p->at->only == k + 1;
+      double factor = slope / rt_term_divisor(f, stage, k, false);
       for (uint32_t s = 0; s < p->plan->n_sweeps; s++) derivatives_add(p, values_of(p, m, s, t), s, factor);
     }
   for (uint32_t i = 0; i < p->n; i++)

@@ -167,8 +167,54 @@ def likelihood(tap):
     tap.check(all(abs(x - 1.92) < 0.03 for x in rises), f"and its interval ends where that has fallen by 1.92: {rises[0]:.3f}, {rises[1]:.3f}")
 
 
+MIXED = """language 1
+neuron cell {
+  param tau = 10 ms in (0 ms, inf)
+  state V = 10 mV, x = 0
+  V' = -V / tau
+  x' = -x / (10 ms)
+  spike at rate 1 / tau { x = 0 }
+}
+fit mixed {
+  neuron cell
+  data rec[s] = csv(FILES) { t : ms;  V : mV;  x : 1;  events s = crossings(x, 0.5) }
+  drive spike with rec.s
+  free tau in [1 ms, 100 ms] per s
+  minimize OBJECTIVE
+  by lbfgs(steps = 200, tolerance = 1e-15)
+  with dt = 0.5 ms
+}
+"""
+
+
+def mixed(tap):
+    """A likelihood and squares, each with noise of its own, weighted as one likes: said is the spread over realizations."""
+    n, rows, rate = 60, 161, DT / TAU
+    for i in range(n):
+        draw = random.Random(1000 + i)
+        spikes = [0] + [int(draw.random() < 1 - math.exp(-rate)) for _ in range(rows - 1)]
+        spikes = [s and not spikes[k - 1] for k, s in enumerate(spikes)]  # crossings have a sample below between them
+        lines = [f"{k * DT:.1f},{10 * math.exp(-k * DT / TAU) + draw.gauss(0, 0.6):.12g},{int(s)}" for k, s in enumerate(spikes)]
+        tap.write(f"m{i}.csv", "\n".join(["t,V,x"] + lines) + "\n")
+    files = ", ".join(f'"m{i}.csv"' for i in range(n))
+    claimed = {}
+    for weight in (200, 20000):
+        objective = f"-loglik(spike, given = rec.s) + {weight} * mean((V - rec.V)^2) / (1 mV)^2"
+        r, d = run_fit(tap, tap.write("mixed.nsl", MIXED.replace("FILES", files).replace("OBJECTIVE", objective)), "mixed", "--no-report")
+        if not tap.check(d is not None and "uncertainties" in d, f"a likelihood and {weight} times squares", r.stderr or d and d.get("no_uncertainties")):
+            continue
+        found = [(x["value"], x["uncertainty"]) for x in d["free"][0]["by_sweep"]]
+        mean = sum(v for v, s in found) / n
+        empirical = math.sqrt(sum((v - mean) ** 2 for v, s in found) / (n - 1))
+        claimed[weight] = math.sqrt(sum(s * s for v, s in found) / n)
+        tap.check(0.75 < empirical / claimed[weight] < 1.3, f"spread over realizations {empirical:.4f} ms, said {claimed[weight]:.4f}", found[:4])
+    r, d = run_fit(tap, tap.write("mixed.nsl", MIXED.replace("FILES", files).replace("OBJECTIVE", "log(1 + mean((V - rec.V)^2) / (1 mV)^2) - loglik(spike, given = rec.s)")), "mixed", "--no-report")
+    tap.check(d and "no weighted sum" in d.get("no_uncertainties", ""), "what is no sum of them has none", d and d.get("no_uncertainties"))
+
+
 def main():
     tap = Tap()
+    mixed(tap)
     spread(tap)
     profile(tap)
     cells(tap)
