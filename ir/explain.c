@@ -326,8 +326,8 @@ static void explain_class(Explain *e, const IrClass *c) {
   explain_ports(e, c);
   explain_lumped(e, c);
   explain_holds(e, c, u);
-  explain_work(e, c);
-  explain_rest(e, c);
+  if (!c->synaptic) explain_work(e, c);
+  if (!c->synaptic) explain_rest(e, c);
   explain_events(e, c);
 }
 
@@ -384,6 +384,18 @@ static const char *rule_text(Explain *e, const IrProjection *p) {
   return p->rule_arg == IR_NONE ? rule : arena_printf(e->s->arena, "%s(%.6g)", rule, global(e, p->rule_arg));
 }
 
+/* Of a synapse with memory: its target, its own states and drawn params. */
+static double memory_bytes(const IrClass *c) {
+  double n = c->elem_params.n;
+  for (uint32_t i = 0; i < c->states.n; i++) n += c->states.at[i].var->per == PER_ELEMENT;
+  return 4 + 8 * n;
+}
+
+static const char *memory_format(const IrClass *c) {
+  return c->stepped ? "synapses with memory, float32: half of it; each is advanced in every step"
+                    : "synapses with memory, float32: half of it; each is advanced from event to event";
+}
+
 static void explain_projection(Explain *e, const IrProjection *p, double *total) {
   bool drawn = p->weight_kernel != NULL;
   bool apart = !e->x->populations.at[p->target.pop].class->ports.at[p->proj->port].additive;
@@ -391,6 +403,10 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
   const char *format = apart   ? "16-bit target, place in the row, weight in float64"
                        : drawn ? "16-bit target and 32-bit weight; float32: 16-bit weight"
                                : "16-bit target, one weight for all";
+  if (p->cells != IR_NONE) {
+    each = memory_bytes(e->x->synapses.at[p->cells].class);
+    format = memory_format(e->x->synapses.at[p->cells].class);
+  }
   if (!isnan(n)) *total += n * each;
   if (e->json) {
     begin(e, "projection");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/connect.h"
+#include "runtime/plastic.h"
 #include "runtime/sim.h"
 
 static void add(struct json_object *o, const char *key, struct json_object *v) { json_object_object_add(o, key, v); }
@@ -81,6 +82,18 @@ static struct json_object *proj_json(const struct rt_sim *s, const struct rt_pro
   return o;
 }
 
+/* Synapses with memory: their own arrays. */
+static struct json_object *memory_json(const struct rt_sim *s, const struct rt_plastic *p) {
+  struct json_object *o = json_object_new_object();
+  uint32_t n = p->class->n_params;
+  for (uint32_t i = 0; i < p->class->n_states; i++) n += p->class->states[i].per == NSL_PER_ELEMENT;
+  add(o, "projection", text_json(p->proj->def->path));
+  add(o, "form", text_json("memory"));
+  add(o, "bytes", json_object_new_int((int)(4 + n * s->real_size)));
+  add(o, "why", text_json(p->class->stepped ? "synapses with memory, advanced in every step" : "synapses with memory, advanced from event to event"));
+  return o;
+}
+
 struct json_object *rt_layout_json(const struct rt_sim *s) {
   struct json_object *o = json_object_new_object(), *ports = json_object_new_array(), *projs = json_object_new_array();
   uint32_t most = 0;
@@ -90,6 +103,7 @@ struct json_object *rt_layout_json(const struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_ports; i++)
     if (s->ports[i].used) json_object_array_add(ports, port_json(s, &s->ports[i]));
   for (uint32_t i = 0; i < s->n_projs; i++) json_object_array_add(projs, proj_json(s, &s->projs[i]));
+  for (uint32_t i = 0; i < s->n_plastic; i++) json_object_array_add(projs, memory_json(s, &s->plastics[i]));
   add(o, "ports", ports);
   add(o, "projections", projs);
   return o;

@@ -27,7 +27,7 @@ nest.CopyModel("stdp_pl_synapse_hom", "plastic", {"alpha": .0513, "lambda": .1, 
 nest.Connect(E, E, {"rule": "fixed_indegree", "indegree": 1000}, {"synapse_model": "plastic", "weight": J, "delay": d})
 nest.Connect(E, I, {"rule": "fixed_indegree", "indegree": 1000}, {"weight": J, "delay": d})
 nest.Connect(I, E + I, {"rule": "fixed_indegree", "indegree": 250}, {"weight": -5 * J, "delay": d})
-noise = nest.Create("poisson_generator", params={"rate": 35000.})
+noise = nest.Create("poisson_generator", params={"rate": 23000.})
 nest.Connect(noise, E + I, syn_spec={"weight": J, "delay": d})
 nest.Prepare()
 nest.Run(10.)
@@ -53,7 +53,7 @@ def of_nest(venv, threads, seconds, weights):
 
 def of_nsl(nslc, threads, seconds, weights):
     with tempfile.TemporaryDirectory() as out:
-        p = subprocess.run([nslc, "run", os.path.join(HERE, "plastic.nsl"), "--", "--experiment", "weights" if weights else "run", "--duration", f"{seconds}s",
+        p = subprocess.run([nslc, "run", os.path.join(HERE, "plastic.nsl"), "--", "--experiment", "weights" if weights else "speed", "--duration", f"{seconds}s",
                             "--threads", str(threads), "--no-report", "--force", "--out", out], capture_output=True, text=True)
         if p.returncode:
             raise SystemExit(p.stderr)
