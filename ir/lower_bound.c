@@ -1,6 +1,6 @@
 /* How likely connections can be in a part of space: the probability of a pair, over intervals instead of numbers. SLOT_COLUMN 2k and
  * 2k + 1 are the least and the largest value of field k among the pairs of a part; the kernel gives the hazard of a pair, -log(1 - q)
- * of an upper bound q of its probability: 0 where there can be no connection, infinite where there may be all.
+ * of an upper bound q of its probability: 0 where there can be no connection, infinite where there may be all, -1 where all are below 0.
  *
  * Every operation is monotone in each argument, and so are its roundings but for a few units in the last place, for which q has room.
  * What cannot be bounded so (numbers of files, quotients by what may be 0) has no bound: then all pairs are looked at. */
@@ -210,7 +210,8 @@ bool lower_bound(Scope *sc, const MExpr *e, const MPairFieldList *fields) {
   IrVal zero = alg_num(k, 0), q = ir_op2(k, IR_MUL, p.hi, alg_num(k, ROOM));
   IrVal hazard = ir_op2(k, IR_SUB, zero, ir_op1(k, IR_LOG1P, ir_op2(k, IR_SUB, zero, q)));
   IrVal some = ir_op3(k, IR_SELECT, ir_op2(k, IR_LT, q, alg_num(k, 1 - 0x1p-10)), hazard, ir_const(k, HUGE_VAL, DIM_NONE));
-  IrVal v = ir_op3(k, IR_SELECT, ir_op2(k, IR_LE, p.hi, zero), zero, some);
+  IrVal none = ir_op3(k, IR_SELECT, ir_op2(k, IR_LT, p.hi, zero), alg_num(k, -1), zero);
+  IrVal v = ir_op3(k, IR_SELECT, ir_op2(k, IR_LE, p.hi, zero), none, some);
   ir_store(k, ir_slot(k, SLOT_OUT, 0, name_z(sc->l->s, "hazard"), IR_REAL, DIM_NONE), v);
   return true;
 }

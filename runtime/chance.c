@@ -157,6 +157,7 @@ static int block_walk(struct thinning *t, uint32_t block, uint64_t *n) {
   int e = hazards_find(t->k, t->p, t->source, &d->parts, first, end - first, h);
   for (uint32_t i = first; !e && i < end; i++) {
     double whole = h[i - first] * d->parts.size[i];
+    if (whole < 0) return no_chance(t->p, t->source, d->element[d->begin[i]]);
     if (t->left >= whole) t->left -= whole;
     else e = walk(t, d->begin[i], d->begin[i + 1], h[i - first], n);
   }
@@ -172,6 +173,7 @@ static int row_of_parts(struct rt_synapses *k, const struct rt_proj *p, uint32_t
   number_draw(&t);
   for (uint32_t i = 0; !e && i < d->blocks.n; i++) {
     double whole = k->hazards[i] * d->blocks.size[i];
+    if (whole < 0) return no_chance(p, source, d->element[d->begin[d->first[i]]]);
     if (whole >= FEW) e = block_walk(&t, i, ret_n);
     else if (t.left >= whole) t.left -= whole;
     else e = walk(&t, d->begin[d->first[i]], d->begin[d->first[i + 1]], k->hazards[i], ret_n);

@@ -462,6 +462,12 @@ def wrong_places(t):
     for options, text, message in WRONG_PLACES:
         t.write("p.csv", text or "1,2\n3,4\n5,6\n")
         refused(t, program, message, f"{' '.join(options)} {text or ''!r}", *options)
+    many = BAD_PLACES.replace("BETWEEN", "").replace("cell[20] at uniform_in(box(L, 1 mm))", "cell[400] at uniform_in(box(L, 1 mm))")
+    many = many.replace("connect aa", "connect bb: B -> B.psp by probability(p * (1 - distance / (300 um))) { weight = 1 mV;  delay = 1 ms }\n  connect aa")
+    program = built(t, "bad_many", many)
+    t.write("p.csv", "1,2\n3,4\n5,6\n")
+    for options in ([], ["--set", "n.p=2"]):
+        refused(t, program, r":13:3: error: bb: the probability of source \d+ and target \d+ is not from 0 to 1", f"by parts of space {' '.join(options)}", *options)
     program = built(t, "bad_periods", BAD_PLACES.replace("BETWEEN", "connect across: A -> B.psp by probability(0.1) { weight = 1 mV * distance / (1 um);  delay = 1 ms }"))
     t.write("p.csv", "1,2\n3,4\n5,6\n")
     refused(t, program, r":16:3: error: across: distances are not defined: along axis x A comes back after 500 um, B after 0 um", "one side periodic")
