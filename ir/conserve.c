@@ -46,16 +46,51 @@ static int64_t *combined(Tableau *t, const int64_t *x, int64_t p, const int64_t 
   return t->failed ? NULL : r;
 }
 
+/* States that react with each other, directly or through others: laws are found for each such system alone. */
+static uint32_t root(uint32_t *system, uint32_t i) {
+  while (system[i] != i) i = system[i] = system[system[i]];
+  return i;
+}
+
+static uint32_t *systems_of(Arena *a, const IrClass *c, const uint32_t *of_var) {
+  uint32_t *system = NEW_ARRAY(a, uint32_t, c->states.n + 1);
+  for (uint32_t i = 0; i < c->states.n; i++) system[i] = i;
+  for (uint32_t i = 0; i < c->component->reactions.n; i++) {
+    const MReaction *r = &c->component->reactions.at[i];
+    uint32_t first = IR_NONE;
+    for (uint32_t j = 0; j < r->species.n; j++) {
+      const MSpecies *one = &r->species.at[j];
+      uint32_t state = one->var->kind == VAR_STATE && one->made != one->taken ? of_var[one->var->index] : IR_NONE;
+      if (state == IR_NONE) continue;
+      if (first == IR_NONE) first = state;
+      system[root(system, state)] = root(system, first);
+    }
+  }
+  for (uint32_t i = 0; i < c->states.n; i++) system[i] = root(system, i);
+  return system;
+}
+
+/* Does the reaction change a state of the system? */
+static bool changes(const MReaction *r, const uint32_t *of_var, const uint32_t *system, uint32_t of) {
+  for (uint32_t j = 0; j < r->species.n; j++) {
+    const MSpecies *one = &r->species.at[j];
+    uint32_t state = one->var->kind == VAR_STATE && one->made != one->taken ? of_var[one->var->index] : IR_NONE;
+    if (state != IR_NONE) return system[state] == of;
+  }
+  return false;
+}
+
 /* The identity beside the stoichiometric matrix: what stands in the columns of a row is what its weights change by each reaction. */
-static Tableau tableau_of(Arena *a, const IrClass *c, const uint32_t *of_var) {
+static Tableau tableau_of(Arena *a, const IrClass *c, const uint32_t *of_var, const uint32_t *system, uint32_t of) {
   const MComponent *m = c->component;
   Tableau t = {.a = a, .state = NEW_ARRAY(a, uint32_t, m->vars.n + 1)};
   uint32_t *at = NEW_ARRAY(a, uint32_t, c->states.n + 1);
   memset(at, 0xff, (c->states.n + 1) * sizeof *at);
-  for (uint32_t i = 0; i < m->reactions.n; i++) t.columns += !m->reactions.at[i].reverse;
+  for (uint32_t i = 0; i < m->reactions.n; i++)
+    t.columns += !m->reactions.at[i].reverse && changes(&m->reactions.at[i], of_var, system, of);
   for (uint32_t i = 0; i < m->vars.n; i++) {
     const MVar *var = m->vars.at[i];
-    if (var->kind != VAR_STATE || !(var->reacts || var->counts) || of_var[i] == IR_NONE) continue;
+    if (var->kind != VAR_STATE || !(var->reacts || var->counts) || of_var[i] == IR_NONE || system[of_var[i]] != of) continue;
     at[of_var[i]] = t.species;
     t.state[t.species++] = of_var[i];
   }
@@ -66,7 +101,7 @@ static Tableau tableau_of(Arena *a, const IrClass *c, const uint32_t *of_var) {
   }
   for (uint32_t i = 0, column = 0; i < m->reactions.n; i++) {
     const MReaction *r = &m->reactions.at[i];
-    if (r->reverse) continue;
+    if (r->reverse || !changes(r, of_var, system, of)) continue;
     for (uint32_t j = 0; j < r->species.n; j++) {
       const MSpecies *one = &r->species.at[j];
       uint32_t state = one->var->kind == VAR_STATE ? of_var[one->var->index] : IR_NONE;
@@ -189,6 +224,15 @@ static void choose_dependent(IrClass *c, IrLaw *law) {
   }
 }
 
+static void laws_of(Lower *l, IrClass *c, const uint32_t *of_var, const uint32_t *system, uint32_t of) {
+  Tableau cone = tableau_of(l->a, c, of_var, system, of), space = tableau_of(l->a, c, of_var, system, of), kept = space;
+  memset(&kept.rows, 0, sizeof kept.rows);
+  for (uint32_t i = 0; i < cone.columns && !cone.failed; i++) cone_column(&cone, i);
+  for (uint32_t i = 0; i < space.columns && !space.failed; i++) eliminate_column(&space, i);
+  if (!cone.failed) take_rows(l, c, &cone, &kept);
+  if (!space.failed) take_rows(l, c, &space, &kept);
+}
+
 void lower_laws(Lower *l, Shape *shape) {
   IrClass *c = shape->c;
   if (!c->component->reactions.n) return;
@@ -196,12 +240,11 @@ void lower_laws(Lower *l, Shape *shape) {
   for (uint32_t i = 0; i < c->component->vars.n; i++) of_var[i] = IR_NONE;
   for (uint32_t i = 0; i < c->states.n; i++)
     if (!c->states.at[i].counter) of_var[c->states.at[i].var->index] = i;
-  Tableau cone = tableau_of(l->a, c, of_var), space = tableau_of(l->a, c, of_var), kept = space;
-  memset(&kept.rows, 0, sizeof kept.rows);
-  for (uint32_t i = 0; i < cone.columns && !cone.failed; i++) cone_column(&cone, i);
-  for (uint32_t i = 0; i < space.columns && !space.failed; i++) eliminate_column(&space, i);
-  if (!cone.failed) take_rows(l, c, &cone, &kept);
-  if (!space.failed) take_rows(l, c, &space, &kept);
+  const uint32_t *system = systems_of(l->a, c, of_var);
+  for (uint32_t i = 0; i < c->states.n; i++) {
+    const MVar *var = c->states.at[i].var;
+    if (system[i] == i && !c->states.at[i].counter && (var->reacts || var->counts)) laws_of(l, c, of_var, system, i);
+  }
   for (uint32_t i = 0; i < c->laws.n; i++)
     if (c->laws.at[i].positive) choose_dependent(c, &c->laws.at[i]);
 }
