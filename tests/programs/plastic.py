@@ -274,8 +274,24 @@ def bits_check(t):
     t.check(len(set(hashes.values())) == 1, "threads, and when rows catch up, change no bit", hashes)
 
 
+# ---- what cannot be done is refused
+
+def refusals_check(t):
+    short = NETWORK % (STDP.text, "40 Hz", "60 Hz", "indegree(4)", "%s", "20 ms", 1)
+    cases = (("an axonal delay that leaves no step for the rest", short % "= axonal(1 ms) + dendritic(0 ms)", [], "leaves less than one step for its dendritic part"),
+             ("--verify", short % "= 1 ms", ["--verify"], "what synapses with memory send is not recomputed yet"),
+             ("checkpoints", short % "= 1 ms", ["--checkpoint", "10ms"], "checkpoints of synapses with memory are not written yet"),
+             ("a weight without a bound that runs away", (short % "= 1 ms").replace("in [0 pA, w_max]", "").replace("w += lambda", "w *= 1000;  w += lambda"), [],
+              "a synapse sends what is no number, or more than"),
+             ("handlers that do more than add", (short % "= 1 ms").replace("{ S += w }", "{ S = w }"), [], "a port whose handler does more than add"))
+    for what, text, options, message in cases:
+        run = Run(t, text, *options)
+        t.check(not run.good and message in run.process.stderr, f"refused: {what}", run.process.stderr)
+
+
 if __name__ == "__main__":
     tap = Tap()
+    refusals_check(tap)
     oracle_check(tap)
     bits_check(tap)
     tap.done()
