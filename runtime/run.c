@@ -316,10 +316,10 @@ static int loop_job(void *context, uint32_t thread) {
       l->reached = step + good;
       rt_lap(own_laps, RT_OUTPUT);
     }
+    if (s->couplings && !thread) rt_couplings_trade(s, end); /* also at the end, where a checkpoint may be written */
     if (last) break;
     if (s->n_feeds || s->carry || (s->couplings && s->ranks)) { /* lanes are states, which nobody may step on while others read them */
       if (s->n_feeds && !thread) rt_feeds_read(s, end);
-      if (s->couplings && !thread) rt_couplings_trade(s, end);
       rt_barrier(s->team, thread);
     }
     if (end == due && weights_catch_up(l, end, thread, h0, h1)) break;
