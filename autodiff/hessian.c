@@ -37,7 +37,7 @@ void ad_hessian(AdForward *f, IrMarch *m, const bool *sums, int effort) {
   finish(f->s, f->arena, &tangent);
   bool *slopes = NEW_ARRAY(f->arena, bool, tangent.n_states + 1);
   for (uint32_t i = 0; i < m->plain.n_states; i++) slopes[m->plain.n_states + i] = sums[i];
-  AdReverse r = {.s = f->s, .arena = f->arena, .effort = effort, .derived = true, .quiet = true};
+  AdReverse r = {.s = f->s, .arena = f->arena, .effort = effort, .quiet = true};
   r.active = ad_active(f->arena, &tangent, 2 * f->n_params, slopes);
   m->hessian = ad_reverse(&r, &tangent, name_str(f->s, name_fmt(f->s, "hessian.%s", name_str(f->s, m->class->name))));
   if (!m->hessian.back) return;

@@ -245,7 +245,7 @@ static void sum_edges(const Back *w, IrBuild *b, IrVal v, IrVal *adjoint) {
 static void through_loop(Back *w, IrBuild *b, const AdLoop *l, IrVal *adjoint) {
   for (IrVal v = l->loop + 1; v < l->body; v++) sum_edges(w, b, v, adjoint);
   AdTurns t = {.b = b, .k = w->plain, .loop = l, .active = w->active, .value = w->value, .adjoint = adjoint, .effort = w->r->effort,
-               .derived = w->r->derived, .why = w->linear.why, .seen = w->linear.seen};
+               .why = w->linear.why, .seen = w->linear.seen};
   ad_turns_back(&t);
   w->linear.why = t.why;
   w->linear.seen = t.seen;

@@ -33,7 +33,6 @@ typedef struct {
   const IrVal *value;        /* … its value in b->k: what the body uses, carries' first values, the count */
   IrVal *adjoint;            /* … IR_NONE: 0. Of carries as seen behind the loop; what the loop uses gets its share */
   int effort;
-  bool derived;              /* values are derivatives */
   const char *why;           /* as in AdLinear */
   IrVal seen;
 } AdTurns;
@@ -56,7 +55,6 @@ typedef struct {
   Arena *arena;
   AdActive active;
   int effort;
-  bool derived; /* the march has derivatives among its states */
   bool quiet; /* an op without a derivative is no error: there are no kernels then */
 } AdReverse;
 /* The three kernels of one march; reports an op without a derivative on an active path. effort: of ad_linear_reduce, or -1: what

@@ -11,8 +11,8 @@
  * turn is the one whose turn it is (`at`) adjoints change.
  *
  * Within a body what is not chosen may be infinite, as anywhere (linear.c). So may be what a later turn overwrites: no condition
- * of its own turn tells, so it is the adjoint that is looked at, and where it is 0 nothing flows. Operations whose derivatives
- * can be infinite keep adjoints of their own for that (not joined with others); where values are derivatives, all may be.
+ * of its own turn tells, so it is the adjoint that is looked at, and where it is 0 nothing flows. Values may be
+ * infinite there as well, so this holds for all edges but constants: a third more time of loops' ways back.
  *
  * Needs ad_loops_ready. Gives the bits of any other way to have the turns' values: they are computed as in the march. */
 #include "autodiff/reverse.h"
@@ -144,19 +144,12 @@ static IrVal *body(AdTurns *t, const Turns *w) {
   return now;
 }
 
-/* Its derivative may be infinite where its value is a number, or where that is of no use. */
-static bool steep(const IrIns *ins) {
-  return ins->op == IR_DIV || ins->op == IR_LOG || ins->op == IR_LOG1P || ins->op == IR_SQRT || ins->op == IR_POW;
-}
-
-static IrVal sum_out(const AdTurns *t, AdLinear *l, IrVal v, const IrVal *adjoint) {
+static IrVal sum_out(AdLinear *l, IrVal v, const IrVal *adjoint) {
   IrVal sum = IR_NONE;
   for (uint32_t i = 0; i < l->out[v].n; i++) {
     const AdLink *e = &l->edges.at[l->out[v].at[i]];
     if (e->gone || adjoint[e->to] == IR_NONE) continue;
-    IrVal weight = ad_linear_weight(l, e);
-    if (t->derived || steep(&l->k->ins.at[e->to])) weight = ad_where_flows(l->b, adjoint[e->to], weight);
-    sum = ad_add_times(l->b, sum, weight, adjoint[e->to]);
+    sum = ad_add_times(l->b, sum, ad_where_flows(l->b, adjoint[e->to], ad_linear_weight(l, e)), adjoint[e->to]);
   }
   return sum;
 }
@@ -167,14 +160,14 @@ static IrVal *through(AdTurns *t, const Turns *w, const IrVal *now) {
   AdLinear graph = ad_linear_new(t->b, t->k, 0);
   IrVal *adjoint = NEW_ARRAY(t->b->arena, IrVal, l->again + 1);
   graph.stays = NEW_ARRAY(t->b->arena, bool, t->k->ins.n + 1);
-  for (IrVal v = 0; v < t->k->ins.n; v++) graph.stays[v] = v < l->body || v >= l->next || steep(&t->k->ins.at[v]);
+  for (IrVal v = 0; v < t->k->ins.n; v++) graph.stays[v] = v < l->body || v >= l->next;
   ad_linear_fill(&graph, now, t->active, l->body, l->again);
   ad_linear_guard(&graph, t->active, l->body, l->again);
   ad_linear_reduce(&graph, t->effort);
   if (graph.why && !t->why) t->why = graph.why, t->seen = graph.seen;
   for (IrVal v = l->again; v-- > 0;) {
     if (v >= l->next) adjoint[v] = w->adjoint[t->k->ins.at[v].arg[0]];
-    else adjoint[v] = t->active[v] && v != l->loop ? sum_out(t, &graph, v, adjoint) : IR_NONE;
+    else adjoint[v] = t->active[v] && v != l->loop ? sum_out(&graph, v, adjoint) : IR_NONE;
   }
   return adjoint;
 }
