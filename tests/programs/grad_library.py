@@ -80,7 +80,7 @@ def neuron(t, name, body, unit, state, drive):
         if p.returncode == 0:
             break
         text = " ".join(json.loads(line)["message"] for line in p.stdout.splitlines())
-        wrong = set(re.findall(r"`([\w.]+)`", text)) | ({"t_ref"} if "floor" in text else set())
+        wrong = set(re.findall(r"`([\w.]+)`", text)) | ({"t_ref"} if "of `hold`" in text else set())
         if "at random" in text:
             t.skip(f"{name}", "it spikes at random: fitted to recorded spikes, not to a course")
             return
