@@ -433,12 +433,9 @@ static const int64_t *const *lags_of(Arena *a, const IrKernel *k, const IrEnv *e
   return lags;
 }
 
-/* A way back that has loops reads from the tape how many turns there were: few. */
-static void few_turns(const IrKernel *k, const IrSlot *slot, double *tape, int64_t n) {
-  bool loops = false;
-  for (uint32_t i = 0; i < k->ins.n; i++) loops |= k->ins.at[i].op == IR_LOOP;
-  for (int64_t e = 0; loops && slot->kind == SLOT_TAPE && slot->type == IR_REAL && e < n; e++)
-    tape[e] = fmax(-MOST_TURNS, fmin(tape[e], MOST_TURNS));
+/* A way back reads from the tape how many turns a loop had: few. */
+static void few_turns(double *tape, int64_t n) {
+  for (int64_t e = 0; e < n; e++) tape[e] = fmax(-MOST_TURNS, fmin(tape[e], MOST_TURNS));
 }
 
 RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32) {
@@ -466,7 +463,7 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
     m->bytes[i] = (size_t)n * element_bits(k, slot, f32) / 8;
     slots[i] = aligned(a, m->bytes[i]);
     fill(slot, slots[i], n, seed, element_bits(k, slot, f32) == 32);
-    if (element_bits(k, slot, f32) == 64) few_turns(k, slot, slots[i], n);
+    if (slot->kind == SLOT_TAPE && element_bits(k, slot, f32) == 64) few_turns(slots[i], n);
   }
   IrEvent *events = NEW_ARRAY(a, IrEvent, (size_t)env.count);
   uint64_t padded = (uint64_t)(env.first + env.count + 63) / 64 * 64 + 64;
