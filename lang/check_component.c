@@ -23,7 +23,7 @@ bool block_is_component(const AstBlock *block, const Session *s) {
 }
 
 static bool block_supported(Checker *c, const AstBlock *block) {
-  static const char *const words[] = {"neuron", "channel", "receptor", "component", "synapse", "mass"};
+  static const char *const words[] = {"neuron", "channel", "receptor", "component", "synapse", "glia", "mass"};
   const char *what = name_str(c->s, block->what.name);
   if (word_in(what, words, COUNT_OF(words))) return true;
   const char *hint = NULL;
@@ -33,7 +33,8 @@ static bool block_supported(Checker *c, const AstBlock *block) {
 }
 
 bool component_stands_alone(const Session *s, Name what) {
-  return strcmp(name_str(s, what), "neuron") == 0 || strcmp(name_str(s, what), "mass") == 0;
+  static const char *const words[] = {"neuron", "glia", "mass"};
+  return word_in(name_str(s, what), words, COUNT_OF(words));
 }
 
 MVar *component_var(const MComponent *component, Name name) {
