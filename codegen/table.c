@@ -244,6 +244,8 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .seen = seen,
                                  .n_afters = p->afters.n,
                                  .afters = numbers_of(t, p->afters.at, p->afters.n),
+                                 .n_fed = p->fed.n,
+                                 .fed = numbers_of(t, p->fed.at, p->fed.n),
                                  .weight_unit = w ? text_of(t, w->unit) : NULL,
                                  .weight_unit_scale = w ? w->unit_scale : 1,
                                  .path = name_str(t->s, m->path),

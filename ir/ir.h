@@ -261,6 +261,7 @@ typedef struct {
   uint32_t weight_state;             /* state of their class; */
   VEC(IrSeen) seen;                  /* … states per post */
   VEC(uint32_t) afters;              /* by OUT: G slot or IR_NONE (0) */
+  VEC(uint32_t) fed;                 /* by input of their class: index of the feed that it follows, or IR_NONE: 0 */
 } IrProjection;
 typedef struct {
   MDrive *drive;
@@ -289,7 +290,7 @@ typedef struct {
 typedef struct {
   MFeed *feed;
   VEC(IrRecordItem) items;
-  uint32_t to, input;                /* index of the population; class input index */
+  uint32_t to, input;                /* index of the population; class input index. IR_NONE: synapses with memory, who know of it */
 } IrFeed;
 /* A product of what a continuous synapse streams: factor * weight * pre * post; kernels NULL: 1. */
 typedef struct {

@@ -185,7 +185,11 @@ static void lower_record(Setup *st, MRecord *m, Shape *const *shapes) {
 }
 
 static void lower_feed(Setup *st, MFeed *m, Shape *const *shapes) {
-  IrFeed feed = {.feed = m, .to = m->to->index, .input = shapes[m->to->index]->index[m->input->index]};
+  IrFeed feed = {.feed = m, .to = IR_NONE, .input = IR_NONE};
+  if (!m->to->component->plastic) {
+    feed.to = m->to->index;
+    feed.input = shapes[m->to->index]->index[m->input->index];
+  }
   for (uint32_t i = 0; i < m->items.n; i++) {
     const MRecordItem *item = &m->items.at[i];
     IrRecordItem made = {.slice = lower_slice(st, &item->slice)};

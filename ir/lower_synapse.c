@@ -86,6 +86,9 @@ void lower_plastic(Setup *st, const MProjection *m, Shape *const *shapes, IrProj
     const MSeen *seen = &plastic->seen.at[i];
     vec_push(l->a, &p->seen, ((IrSeen){shape->index[seen->inner->index], target->index[seen->outer->index], target->index[seen->before->index]}));
   }
+  for (uint32_t i = 0; i < shape->c->inputs.n; i++) vec_push(l->a, &p->fed, IR_NONE);
+  for (uint32_t i = 0; i < st->mx->feeds.n; i++)
+    if (st->mx->feeds.at[i]->to == plastic->cells) p->fed.at[shape->index[st->mx->feeds.at[i]->input->index]] = i;
   setup_population(st, plastic->cells, shape);
   IrPopulation cells = st->x->populations.at[--st->x->populations.n]; /* it is none of the network's */
   vec_push(l->a, &st->x->synapses, cells);

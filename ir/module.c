@@ -142,6 +142,7 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
     IrProjection *p = &copy->projections.at[i];
     COPY_VEC(out, &p->seen);
     COPY_VEC(out, &p->afters);
+    COPY_VEC(out, &p->fed);
     p->weight_kernel = stand_in(s, in, made, p->weight_kernel);
     p->delay_kernel = stand_in(s, in, made, p->delay_kernel);
     p->weight_f32 = stand_in(s, in, made, p->weight_f32);

@@ -366,6 +366,7 @@ static void declare_item(Comp *k, VarKind kind, const AstItem *item) {
   } else {
     MVar *var = declare_var(k, k->scope, kind, item->name.name, item, item->value, true)->var;
     if (!name_none(item->per.name)) var->per = synapse_per(k, item);
+    var->everywhere = kind == VAR_INPUT && is_synapse(k);
   }
 }
 

@@ -54,6 +54,19 @@ static const char *bare_text(const Net *n, Span span) {
 
 /* ---- what is bound to a signal */
 
+/* The signal is what the reader follows. */
+static void reader_fill(Net *n, const NetSignal *signal, MFeed *feed) {
+  MPopulation *pop = signal->pop.elements[0];
+  MVar *state = component_var(pop->component, signal->pop.name);
+  MSlice all = {.pop = pop, .span = feed->span};
+  MRecordItem item = {all, expr_var(n->c, state, feed->span)};
+  vec_push(n->s->arena, &feed->items, item);
+  if (dim_eq(state->dim, feed->input->dim)) return;
+  Diag *d = diag_unit_wanted(n->s, feed->span, arena_printf(n->s->arena, "the input `%s`", name_str(n->s, feed->input->name)),
+                             feed->input->dim, state->dim);
+  diag_note(n->s, d, signal->item->name.span, "`%s` is declared here", name_str(n->s, signal->pop.name));
+}
+
 bool net_feed_setting(Net *n, MPopulation *pop, const AstAssign *assign, bool *ret_good) {
   MVar *var = component_var(pop->component, path_name(n->c, assign->target));
   const Ast *value = assign->value;
@@ -73,22 +86,10 @@ bool net_feed_setting(Net *n, MPopulation *pop, const AstAssign *assign, bool *r
   MFeed *feed = NEW(n->s->arena, MFeed);
   *feed = (MFeed){.to = pop, .input = var, .span = assign->head.span};
   vec_push(n->s->arena, &n->x->feeds, feed);
-  vec_push(n->s->arena, &signal->readers, feed);
+  if (signal->pop.elements) reader_fill(n, signal, feed);
+  else vec_push(n->s->arena, &signal->readers, feed);
   *ret_good = true;
   return true;
-}
-
-/* The signal is what the reader follows. */
-static void reader_fill(Net *n, const NetSignal *signal, MFeed *feed) {
-  MPopulation *pop = signal->pop.elements[0];
-  MVar *state = component_var(pop->component, signal->pop.name);
-  MSlice all = {.pop = pop, .span = feed->span};
-  MRecordItem item = {all, expr_var(n->c, state, feed->span)};
-  vec_push(n->s->arena, &feed->items, item);
-  if (dim_eq(state->dim, feed->input->dim)) return;
-  Diag *d = diag_unit_wanted(n->s, feed->span, arena_printf(n->s->arena, "the input `%s`", name_str(n->s, feed->input->name)),
-                             feed->input->dim, state->dim);
-  diag_note(n->s, d, signal->item->name.span, "`%s` is declared here", name_str(n->s, signal->pop.name));
 }
 
 /* ---- sums and means over populations */

@@ -16,6 +16,7 @@ typedef struct {
   MPlastic *made;
   MExpr **inner; /* by variable of the synapse: the same of the copy */
   MExpr **outer; /* the same of the target, once it was asked for */
+  uint32_t first_feed; /* of the signals that it reads */
 } Plastic;
 
 static MVar *var_copy(Plastic *k, const MVar *of, VarKind kind, Name name, MComponent *to) {
@@ -154,6 +155,19 @@ static void own_component(Plastic *k, MPopulation *pop) {
 
 static MExpr *outside(Plastic *k, const MExpr *e);
 
+/* A signal that the synapse knows is an input of the cell as well. */
+static void feed_too(Plastic *k, const MVar *inner, MVar *outer) {
+  for (uint32_t i = k->first_feed, n = k->n->x->feeds.n; i < n; i++) {
+    const MFeed *of = k->n->x->feeds.at[i];
+    if (of->to != k->made->cells || of->input != inner) continue;
+    MFeed *feed = NEW(k->n->s->arena, MFeed);
+    *feed = *of;
+    feed->to = k->p->target.pop;
+    feed->input = outer;
+    vec_push(k->n->s->arena, &k->n->x->feeds, feed);
+  }
+}
+
 /* The variable of the synapse as one of the target; NULL after a message. */
 static MExpr *outer_of(Plastic *k, const MVar *var) {
   Session *s = k->n->s;
@@ -175,6 +189,7 @@ static MExpr *outer_of(Plastic *k, const MVar *var) {
     return k->outer[var->index];
   }
   made->per = PER_ELEMENT;
+  if (var->kind == VAR_INPUT) feed_too(k, k->inner[var->index]->var, made);
   made->value = outside(k, var->value);
   made->equation = outside(k, var->equation);
   return (var->value && !made->value) || (var->equation && !made->equation) ? NULL : k->outer[var->index];
@@ -288,10 +303,14 @@ bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MPro
     diag_weight_not_taken(s, sent->ast->synapse->span, name_str(s, port->name), port->span);
     return false;
   }
-  if (!net_inline_begin(&k.in, n, scope, sent) || !sends_fit(&k, sent, port, &sent->synapse->on_pre)) return false;
-  k.made->cells = NEW(s->arena, MPopulation);
+  uint32_t first = n->x->feeds.n;
+  k.in.cells = k.made->cells = NEW(s->arena, MPopulation);
   *k.made->cells = (MPopulation){.path = p->path, .base = p->path, .span = p->span, .size = expr_number(n->c, 1, DIM_NONE, p->span)};
+  k.made->cells->component = (MComponent *)sent->synapse;
+  if (!net_inline_begin(&k.in, n, scope, sent) || !sends_fit(&k, sent, port, &sent->synapse->on_pre)) return false;
   k.made->cells->component = synapse_copy(&k);
+  k.first_feed = first;
+  for (uint32_t i = first; i < n->x->feeds.n; i++) n->x->feeds.at[i]->input = k.inner[n->x->feeds.at[i]->input->index]->var;
   if (!copy_settings(&k) || !weight_of(&k, scope, sent) || !extend_target(&k)) return false;
   k.made->axonal = sent->axonal;
   p->plastic = k.made;

@@ -5,7 +5,6 @@
  * The block is checked as a component whose weight stands like an input. A projection puts its own weight, limited to
  * the declared domain, and its settings in the place of the weight and the params, so nothing of a synapse without memory is
  * left after the checker. Under a label a param becomes a value of the experiment that can be set (`--set label.gain=3`).
- * Also the two parts of a delay, which a synapse without memory meets as their sum.
  *
  * Of a synapse with memory it is checked that everything is known where it is computed: what exists once for a cell (`per
  * pre`, `per post`) follows from what exists for that cell, and only its own handler changes it. */
@@ -32,13 +31,14 @@ bool synapse_has_memory(const Comp *k) {
   for (uint32_t i = 0; i < k->block->body.n; i++) {
     const Ast *st = k->block->body.at[i];
     if (st->kind == AST_EQUATION || (st->kind == AST_ON && !(is_pre(k, AST_AS(On, st)) && only_sends(AST_AS(On, st))))) return true;
-    if (st->kind == AST_DECL && strcmp(name_str(k->s, AST_AS(Decl, st)->what.name), "state") == 0) return true;
+    const char *what = st->kind == AST_DECL ? name_str(k->s, AST_AS(Decl, st)->what.name) : "";
+    if (strcmp(what, "state") == 0 || strcmp(what, "input") == 0) return true;
   }
   return false;
 }
 
 bool synapse_statement(Comp *k, const Ast *st) {
-  static const char *const words[] = {"param", "let", "weight", "index", "state"};
+  static const char *const words[] = {"param", "let", "weight", "index", "state", "input"};
   if (st->kind == AST_EQUATION || st->kind == AST_STREAM) return true;
   if (st->kind == AST_ON && (is_pre(k, AST_AS(On, st)) || strcmp(on_word(k, AST_AS(On, st)), "post") == 0)) return true;
   if (st->kind == AST_DECL)
@@ -116,11 +116,11 @@ static unsigned per_bit(const MVar *var) {
   return bits[var->per];
 }
 
-/* What an expression depends on; parameters are known everywhere. */
+/* What an expression depends on; parameters and signals are known everywhere. */
 static unsigned reads(const MExpr *e) {
   unsigned r = 0;
   if (!e) return 0;
-  if (e->kind == MX_VAR && (e->var->kind == VAR_STATE || e->var->kind == VAR_INPUT)) r = per_bit(e->var);
+  if (e->kind == MX_VAR && (e->var->kind == VAR_STATE || e->var->kind == VAR_INPUT)) r = e->var->everywhere ? 0 : per_bit(e->var);
   if (e->kind == MX_VAR && e->var->kind == VAR_LET) r = reads(e->var->value);
   for (uint32_t i = 0; i < e->n_args; i++) r |= reads(e->args[i]);
   return r;
@@ -236,14 +236,19 @@ MComponent *net_synapse(Net *n, const AstConnect *ast) {
 }
 
 /* The settings of `with s { p = … }`, in the scope of the projection's binders. */
-static bool settings(Net *n, Scope *scope, const AstConnect *ast, MComponent *synapse, MSettingList *ret) {
-  bool good = true;
+static bool settings(NetInline *in, Scope *scope, const AstConnect *ast, MComponent *synapse, MSettingList *ret) {
+  Net *n = in->n;
+  bool good = true, bound;
   for (uint32_t i = 0; i < ast->synapse_settings.n; i++) {
     const AstAssign *assign = check_assignment(n->c, ast->synapse_settings.at[i]);
     uint32_t from = ret->n;
     if (!assign) {
       net_misplaced(n, ast->synapse_settings.at[i], "the settings of a synapse", "Settings look like `U = 0.5`.");
       return false;
+    }
+    if (in->cells && net_feed_setting(n, in->cells, assign, &bound)) {
+      good &= bound;
+      continue;
     }
     good &= check_setting(n->c, scope, synapse, assign, ret);
     for (uint32_t k = from; k < ret->n; k++)
@@ -382,18 +387,18 @@ static MExpr *value_inlined(NetInline *in, const MExpr *e) {
 
 bool net_inline_begin(NetInline *in, Net *n, Scope *scope, const Sent *sent) {
   const MComponent *synapse = sent->synapse;
-  *in = (NetInline){.n = n, .synapse = synapse};
+  *in = (NetInline){.n = n, .synapse = synapse, .cells = in->cells};
   if (!name_none(sent->label) && !label_taken(n, sent->label)) in->label = sent->label;
   in->map = NEW_ARRAY(n->s->arena, MExpr *, synapse->vars.n + 1);
   in->open = NEW_ARRAY(n->s->arena, bool, synapse->vars.n + 1);
-  if (!settings(n, scope, sent->ast, (MComponent *)synapse, &in->set)) return false;
+  if (!settings(in, scope, sent->ast, (MComponent *)synapse, &in->set)) return false;
   return name_none(sent->label) || link_overrides(n, sent, &in->set);
 }
 
 bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *port, MExpr **ret) {
   const MComponent *synapse = sent->synapse;
   const AstConnect *ast = sent->ast;
-  NetInline in;
+  NetInline in = {0};
   if (!net_inline_begin(&in, n, scope, sent)) return false;
   if (port->n_args == 0) {
     diag_weight_not_taken(n->s, ast->synapse->span, name_str(n->s, port->name), port->span);
@@ -425,71 +430,12 @@ bool net_synapse_weight(Net *n, Scope *scope, const Sent *sent, const MPort *por
 }
 
 bool net_synapse_inline(Net *n, Scope *scope, const Sent *sent, MExpr **values, uint32_t n_values) {
-  NetInline in;
+  NetInline in = {0};
   if (!net_inline_begin(&in, n, scope, sent)) return false;
   for (uint32_t i = 0; i < n_values; i++)
     if (values[i] && !(values[i] = value_inlined(&in, values[i]))) {
       if (!n->s->errors) diag_not_supported(n->s, sent->ast->synapse->span, "settings that depend on each other in a circle", NULL);
       return false;
     }
-  return true;
-}
-
-/* ---- the two parts of a delay */
-
-static const AstCall *part_of(const Net *n, const Ast *ast, bool *ret_axonal) {
-  if (!ast || ast->kind != AST_CALL || AST_AS(Call, ast)->callee->kind != AST_NAME) return NULL;
-  const char *name = name_str(n->s, AST_AS(NameRef, AST_AS(Call, ast)->callee)->name.name);
-  *ret_axonal = strcmp(name, "axonal") == 0;
-  return *ret_axonal || strcmp(name, "dendritic") == 0 ? AST_AS(Call, ast) : NULL;
-}
-
-/* Does a part stand anywhere at the top of the expression? */
-bool net_delay_has_parts(const Net *n, const Ast *ast) {
-  bool axonal;
-  if (part_of(n, ast, &axonal)) return true;
-  if (!ast || ast->kind != AST_BINARY || ast->height > 100) return false;
-  return net_delay_has_parts(n, AST_AS(Binary, ast)->left) || net_delay_has_parts(n, AST_AS(Binary, ast)->right);
-}
-
-static MExpr *delay_part(Net *n, Scope *scope, const AstCall *call, const Want *want) {
-  if (call->args.n != 1) {
-    diag_delay_parts(n->s, call->head.span);
-    return NULL;
-  }
-  MExpr *e = check_expr(n->c, scope, call->args.at[0], want);
-  Known k = net_known(n, e);
-  if (e && k.known && k.value < 0) {
-    diag_delay_not_positive(n->s, call->args.at[0]->span, k.value);
-    return NULL;
-  }
-  return e;
-}
-
-MExpr *net_delay_parts(Net *n, Scope *scope, const Ast *ast, const Want *want) {
-  const AstBinary *sum = ast->kind == AST_BINARY && AST_AS(Binary, ast)->op == OP_ADD ? AST_AS(Binary, ast) : NULL;
-  bool first = false, second = true;
-  const AstCall *a = part_of(n, sum ? sum->left : ast, &first), *b = sum ? part_of(n, sum->right, &second) : NULL;
-  if (!a || (sum && (!b || first == second))) {
-    diag_delay_parts(n->s, ast->span);
-    return NULL;
-  }
-  MExpr *x = delay_part(n, scope, a, want), *y = b ? delay_part(n, scope, b, want) : NULL;
-  if (!b || !x || !y) return b ? NULL : x;
-  MExpr *args[2] = {x, y};
-  return expr_call(n->c, B_ADD, ast->span, x->dim, M_REAL, args, 2);
-}
-
-bool net_delay_axonal(Net *n, Scope *scope, const AstAssign *delay, MExpr **ret) {
-  const Ast *ast = delay->value;
-  Want want = {.has_dim = true, .dim = dim_time(1), .who = "the axonal part of the delay", .allow = ALLOW_DT};
-  if (!net_delay_has_parts(n, ast)) return true;
-  const AstBinary *sum = ast->kind == AST_BINARY ? AST_AS(Binary, ast) : NULL;
-  const Ast *parts[2] = {sum ? sum->left : ast, sum ? sum->right : NULL};
-  for (int i = 0; i < 2; i++) {
-    bool axonal = false;
-    const AstCall *call = part_of(n, parts[i], &axonal);
-    if (call && axonal && !(*ret = delay_part(n, scope, call, &want))) return false;
-  }
   return true;
 }

@@ -97,6 +97,7 @@ struct MVar {
   MExpr *equation; /* state: right-hand side of V' = …; NULL: constant between events */
   Span equation_span;
   VarPer per;
+  bool everywhere; /* input of a synapse that a signal may be bound to: the same for all */
   bool internal;   /* of a synapse with memory, in its target: no path of its own */
   bool gate;       /* declared by `gate`: starts at its steady state (value holds it) */
   bool varies;     /* changes during a run: states, inputs, lets that depend on them, on time or on noise */
@@ -370,7 +371,7 @@ typedef struct {
 /* An input that follows a sum or mean over other populations (or the one value of a signal): that of T-dt in the step to
  * T, the same for all elements. */
 typedef struct {
-  MPopulation *to;
+  MPopulation *to; /* or the `cells` of synapses with memory */
   MVar *input;
   bool sum;
   VEC(MRecordItem) items;

@@ -181,6 +181,7 @@ typedef struct {
 typedef struct {
   Net *n;
   const MComponent *synapse;
+  MPopulation *cells; /* set before the begin: whose inputs may be bound to signals; NULL: it has none */
   MSettingList set; /* what the projection and the experiment set */
   Name label;
   MExpr **map; /* by variable, once it was asked for: an expression over globals, perhaps with draws */

@@ -34,6 +34,8 @@ static void learn_look(const struct rt_sim *s, struct rt_plastic *p, int which) 
   l->kernel = rt_kernel(s, l->code);
   l->elapsed = reads(l->code, NSL_SLOT_INPUT, p->class->elapsed);
   l->since = reads(l->code, NSL_SLOT_INPUT, p->class->since);
+  for (uint32_t i = 0; i < p->class->n_inputs; i++)
+    l->signals |= i != p->class->elapsed && i != p->class->since && reads(l->code, NSL_SLOT_INPUT, i);
   for (uint32_t i = 0; i < p->proj->def->n_seen; i++) l->seen |= reads(l->code, NSL_SLOT_STATE, p->proj->def->seen[i].inner);
 }
 
@@ -74,7 +76,7 @@ static int lanes_init(struct rt_sim *s, const struct rt_plastic *p, struct rt_la
   int e = rt_lanes_room(s, p, l, row->n);
   if (e) return e;
   if (code->kernel != NSL_NONE && row->n) {
-    rt_lanes_slots(p, l, code);
+    rt_lanes_slots(l, code);
     uint64_t n = (row->n + NSL_LANES - 1) / NSL_LANES * NSL_LANES;
     struct nsl_env env = {.slots = l->slots, .u = p->u, .key = p->key, .step = source, .count = (int64_t)n, .dt = s->dt};
     rt_kernel(s, code)(&env);
@@ -107,7 +109,7 @@ static int typical_find(struct rt_sim *s, struct rt_plastic *p) {
     e = rt_synapses_of(&synapses, proj, source, &row);
     if (!e) e = lanes_init(s, p, &l, source, &row);
     if (e || !row.n || !p->learn[NSL_LEARN_PRE].kernel) continue;
-    rt_lanes_slots(p, &l, p->learn[NSL_LEARN_PRE].code);
+    rt_lanes_slots(&l, p->learn[NSL_LEARN_PRE].code);
     rt_lanes_run(s, p, &l, &p->learn[NSL_LEARN_PRE], row.n, 0);
     for (uint64_t k = 0; k < row.n && k < 64; k++)
       for (uint32_t q = 0; q < proj->def->n_afters && q < 1; q++) sample[n++] = rt_real(s, l.out[q], k);

@@ -22,7 +22,7 @@ enum { RT_LEARN_LANES = 16 }; /* segments begin at multiples of this */
 struct rt_learn { /* a kernel, and what it asks for */
   nsl_kernel_fn *kernel; /* NULL: there is nothing to do */
   const struct nsl_code *code;
-  bool elapsed, since, seen; /* it reads these inputs; states per post */
+  bool elapsed, since, seen, signals; /* it reads these inputs; states per post; signals */
 };
 
 struct rt_segment {

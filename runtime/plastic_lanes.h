@@ -8,6 +8,7 @@ struct rt_lanes { /* all zero: empty */
   uint64_t room;
   void **states, **params;      /* by state, by param: reals */
   void *elapsed, *since, **out; /* reals; by send */
+  void **inputs;                /* by input: reals, the same for all synapses */
   void **slots;                 /* of the kernel that runs next */
   uint32_t *lane, *first, *left; /* synapses for which there is something to do: which, from which spike on, how many */
   struct rt_mem mem;
@@ -15,7 +16,7 @@ struct rt_lanes { /* all zero: empty */
 
 int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, uint64_t n);
 /* The pointers that a code's bindings mean: scratch, to be changed by who wants others. */
-void rt_lanes_slots(const struct rt_plastic *p, struct rt_lanes *l, const struct nsl_code *code);
+void rt_lanes_slots(struct rt_lanes *l, const struct nsl_code *code);
 void rt_lanes_run(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n, uint64_t step);
 void rt_lanes_drop(struct rt_lanes *l);
 

@@ -38,8 +38,9 @@ int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes 
   l->states = rt_alloc(&l->mem, c->n_states + 1, sizeof *l->states);
   l->params = rt_alloc(&l->mem, c->n_params + 1, sizeof *l->params);
   l->out = rt_alloc(&l->mem, n_sends + 1, sizeof *l->out);
+  l->inputs = rt_alloc(&l->mem, c->n_inputs + 1, sizeof *l->inputs);
   l->lane = rt_alloc(&l->mem, 3 * room, sizeof *l->lane);
-  if (!l->slots || !l->states || !l->params || !l->out || !l->lane) return NSL_EMEMORY;
+  if (!l->slots || !l->states || !l->params || !l->out || !l->inputs || !l->lane) return NSL_EMEMORY;
   l->first = l->lane + room;
   l->left = l->first + room;
   l->elapsed = array(l, s, room, &e);
@@ -47,18 +48,29 @@ int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes 
   for (uint32_t i = 0; i < c->n_states; i++) l->states[i] = array(l, s, room, &e);
   for (uint32_t i = 0; i < c->n_params; i++) l->params[i] = array(l, s, room, &e);
   for (uint32_t i = 0; i < n_sends; i++) l->out[i] = array(l, s, room, &e);
+  for (uint32_t i = 0; i < c->n_inputs; i++) l->inputs[i] = i == c->elapsed ? l->elapsed : i == c->since ? l->since : array(l, s, room, &e);
   return e;
 }
 
-void rt_lanes_slots(const struct rt_plastic *p, struct rt_lanes *l, const struct nsl_code *code) {
+void rt_lanes_slots(struct rt_lanes *l, const struct nsl_code *code) {
   for (uint32_t i = 0; i < code->n_bindings; i++) {
     uint32_t kind = code->bindings[i].kind, at = code->bindings[i].index;
-    l->slots[i] = kind == NSL_SLOT_STATE                             ? l->states[at]
-                  : kind == NSL_SLOT_PARAM                           ? l->params[at]
-                  : kind == NSL_SLOT_INPUT && at == p->class->since  ? l->since
-                  : kind == NSL_SLOT_INPUT                           ? l->elapsed
-                  : kind == NSL_SLOT_OUT                             ? l->out[at]
-                                                                     : NULL;
+    l->slots[i] = kind == NSL_SLOT_STATE   ? l->states[at]
+                  : kind == NSL_SLOT_PARAM ? l->params[at]
+                  : kind == NSL_SLOT_INPUT ? l->inputs[at]
+                  : kind == NSL_SLOT_OUT   ? l->out[at]
+                                           : NULL;
+  }
+}
+
+/* Signals, as they were at T - dt; before the run there are none. */
+static void signals_fill(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n) {
+  for (uint32_t i = 0; i < learn->code->n_bindings; i++) {
+    const struct nsl_binding *b = &learn->code->bindings[i];
+    if (b->kind != NSL_SLOT_INPUT || b->index == p->class->elapsed || b->index == p->class->since) continue;
+    uint32_t feed = p->proj->def->fed[b->index];
+    double v = feed == NSL_NONE || !s->feeds ? 0 : s->feeds[feed].value;
+    for (uint64_t k = 0; k < n; k++) rt_real_set(s, l->inputs[b->index], k, v);
   }
 }
 
@@ -66,6 +78,7 @@ void rt_lanes_run(const struct rt_sim *s, const struct rt_plastic *p, struct rt_
                   uint64_t step) {
   struct nsl_env env = {.slots = l->slots, .u = p->u, .key = p->key, .step = step, .t = (double)step * s->dt, .dt = s->dt,
                         .count = (int64_t)((n + RT_LEARN_LANES - 1) / RT_LEARN_LANES * RT_LEARN_LANES)};
+  if (learn->signals) signals_fill(s, p, l, learn, n);
   learn->kernel(&env);
 }
 
@@ -151,7 +164,7 @@ static void segment_catch_up(const struct rt_plastic_shard *q, const struct rt_s
   uint64_t last = q->last[row], done = last > q->swept ? last : q->swept;
   uint32_t n = pending_find(q, g, (int64_t)done - g->dendritic, (int64_t)step - g->dendritic);
   if (!n) return;
-  rt_lanes_slots(q->of, q->lanes, learn->code);
+  rt_lanes_slots(q->lanes, learn->code);
   cells_fill(q, learn->code, q->cells, row, n);
   for (; n; n = pending_next(q->lanes, n)) {
     if (learn->since || learn->elapsed) LOOP(times, q, q, g, q->lanes, n, last, s->dt);
@@ -197,7 +210,7 @@ static void whole_slots(const struct rt_plastic_shard *q, const struct rt_segmen
   const struct nsl_projection *def = q->of->proj->def;
   size_t at = g->at * s->real_size, row = q->slice->count * s->real_size;
   uint64_t seen = step > g->dendritic ? step - g->dendritic : 0;
-  rt_lanes_slots(q->of, l, code);
+  rt_lanes_slots(l, code);
   for (uint32_t i = 0; i < code->n_bindings; i++) {
     uint32_t k = code->bindings[i].index;
     if (code->bindings[i].kind == NSL_SLOT_PARAM) l->slots[i] = (char *)q->params[k] + at;
@@ -230,7 +243,7 @@ static void cell_advance(struct rt_plastic_shard *q, uint32_t row, uint64_t step
   struct rt_sim *s = q->shard->sim;
   const struct rt_learn *learn = &q->of->learn[which];
   if (!learn->kernel) return;
-  rt_lanes_slots(q->of, q->lanes, learn->code);
+  rt_lanes_slots(q->lanes, learn->code);
   if (which == NSL_LEARN_ADVANCE) cells_fill(q, learn->code, q->cells, row, RT_LEARN_LANES);
   double since = (double)(step - q->last[row]) * s->dt;
   if (s->program->f32) fill_f32(q->lanes->since, (float)since, RT_LEARN_LANES);
@@ -288,7 +301,7 @@ static int step_all(struct rt_plastic_shard *q, uint64_t step) {
       void *const *cells = q->cells;
       uint64_t at = row;
       if (advance->kernel) { /* as it was then; what is kept stays as of the last spike */
-        rt_lanes_slots(q->of, q->lanes, advance->code);
+        rt_lanes_slots(q->lanes, advance->code);
         cells_fill(q, advance->code, q->cells, row, RT_LEARN_LANES);
         double since = (double)(step - 1 - q->last[row]) * s->dt;
         if (s->program->f32) fill_f32(q->lanes->since, (float)since, RT_LEARN_LANES);
@@ -346,7 +359,7 @@ static int interval(struct rt_plastic_shard *q, uint64_t from, uint32_t in_batch
     else e = pre(q, q->queue[i].source, q->queue[i].step);
   }
   q->n_queue = kept;
-  return !e && q->full ? sweep(q, end) : e;
+  return !e && (q->full || q->of->learn[NSL_LEARN_POST].signals) ? sweep(q, end) : e; /* a signal is known in its step alone */
 }
 
 int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
