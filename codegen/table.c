@@ -398,7 +398,8 @@ static struct nsl_coupling coupling_of(Table *t, const IrCoupling *x) {
   } while (0)
 
 static struct nsl_phase phase_of(Table *t, const MPhase *p) {
-  return (struct nsl_phase){text_of(t, p->name), IR_NONE};
+  return (struct nsl_phase){
+      .name = text_of(t, p->name), .duration = IR_NONE, .n_frozen = p->frozen.n, .frozen = numbers_of(t, p->frozen.at, p->frozen.n)};
 }
 
 static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {

@@ -157,6 +157,8 @@ typedef enum {
   LEARN_CELL,    /* presynaptic cells: what their spike does to their states */
   LEARN_ADVANCE, /* presynaptic cells: their states after `since` */
   LEARN_STEP,    /* stepped: over dt; the cell's states are those at its begin */
+  LEARN_NOW,     /* the synapses' own states after `elapsed`, to be looked at; NULL: they are as they were stored */
+  LEARN_POST_FROZEN, LEARN_PRE_FROZEN, LEARN_STEP_FROZEN, /* the same in a phase in which weights stand still */
   LEARNS
 } IrLearn;
 

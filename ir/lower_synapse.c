@@ -23,6 +23,20 @@ static MStmtList cell_statements(Lower *l, MStmt *const *at, uint32_t n, VarPer 
   return list;
 }
 
+/* The same handler where weights stand still: all but what is assigned to the weight. */
+static MStmtList frozen_statements(Lower *l, MStmt *const *at, uint32_t n, const MVar *weight) {
+  MStmtList list = {0};
+  for (uint32_t i = 0; i < n; i++) {
+    if (at[i]->kind == STMT_ASSIGN && at[i]->var == weight) continue;
+    MStmt *st = NEW(l->a, MStmt);
+    *st = *at[i];
+    st->then = frozen_statements(l, at[i]->then.at, at[i]->then.n, weight);
+    st->other = frozen_statements(l, at[i]->other.at, at[i]->other.n, weight);
+    vec_push(l->a, &list, st);
+  }
+  return list;
+}
+
 static IrKernel *handler(Lower *l, Shape *shape, const MStmtList *body, const char *name) {
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_LEARN, name_fmt(l->s, "%s.%s", name, name_str(l->s, shape->c->name)));
   Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
@@ -49,6 +63,10 @@ void lower_learn(Lower *l, Shape *shape) {
   c->learn[LEARN_STEP] = handler(l, shape, &m->on_step, "bounds");
   MStmtList cell = cell_statements(l, m->on_pre.at, m->on_pre.n, PER_PRE);
   c->learn[LEARN_CELL] = handler(l, shape, &cell, "cell");
+  if (!m->freezes) return;
+  MStmtList post = frozen_statements(l, m->on_post.at, m->on_post.n, m->weight), pre = frozen_statements(l, m->on_pre.at, m->on_pre.n, m->weight);
+  c->learn[LEARN_POST_FROZEN] = handler(l, shape, &post, "on_post_frozen");
+  c->learn[LEARN_PRE_FROZEN] = handler(l, shape, &pre, "on_pre_frozen");
 }
 
 static void sends_of(Lower *l, Setup *st, MStmt *const *at, uint32_t n, IrProjection *p) {

@@ -7,6 +7,9 @@
  * handlers act on them as they are. A propagator of a system with a matrix exponential is right for times of some time constants
  * alone, so states that need one are stepped.
  *
+ * Where weights stand still for a phase, assignments to them and their equation do; everything else goes on. A weight with an
+ * equation is stepped then: the time since its last event would hold both.
+ *
  * Postsynaptic states and inputs are given by the runtime, as the synapse sees them at that time. */
 #include "ir/solve.h"
 
@@ -44,8 +47,10 @@ static Solve kernel_begin(Session *s, Arena *out, IrClass *c, const char *name) 
   return v;
 }
 
-/* What the slope reads of other sides: those change between the synapse's events. */
-static bool reads_others(const Solve *v, uint32_t i) {
+static bool is_weight(const IrClass *c, uint32_t i) { return name_eq(c->states.at[i].var->name, c->component->weight->name); }
+
+/* Does the slope read what others have: of other sides, which change between the synapse's events, or any other state? */
+static bool reads_others(const Solve *v, uint32_t i, bool any) {
   const IrKernel *k = v->b.k;
   bool *seen = NEW_ARRAY(v->b.arena, bool, v->der[i] + 1), others = false;
   seen[v->der[i]] = true;
@@ -55,7 +60,7 @@ static bool reads_others(const Solve *v, uint32_t i) {
     for (int j = 0; j < ir_ops[ins->op].arity; j++) seen[ins->arg[j]] = true;
     if (ins->op != IR_LOAD) continue;
     const IrSlot *slot = &k->slots.at[ins->slot];
-    others |= slot->kind == SLOT_INPUT || (slot->kind == SLOT_STATE && per_of(v, slot->index) != per_of(v, i));
+    others |= slot->kind == SLOT_INPUT || (slot->kind == SLOT_STATE && (any ? slot->index != i : per_of(v, slot->index) != per_of(v, i)));
   }
   return others;
 }
@@ -63,9 +68,12 @@ static bool reads_others(const Solve *v, uint32_t i) {
 /* NULL: the state has a closed form between events. */
 static const char *not_closed(Solve *v, uint32_t i) {
   if (v->der[i] == IR_NONE) return NULL;
-  if (reads_others(v, i)) return "its equation reads what changes between the synapse's events";
+  if (reads_others(v, i, false)) return "its equation reads what changes between the synapse's events";
   if (v->method[i] != SOLVE_EXACT) return name_str(v->s, v->c->states.at[i].reason);
-  return solve_closed_form(v, i, IR_NONE) ? NULL : "it is driven by a state that is itself driven";
+  if (!solve_closed_form(v, i, IR_NONE)) return "it is driven by a state that is itself driven";
+  if (!is_weight(v->c, i)) return NULL;
+  if (v->c->component->freezes) return "it stands still in some phases";
+  return v->c->component->weight->domain.has && reads_others(v, i, true) ? "what drives it may take it out of its domain and back" : NULL;
 }
 
 static void find_stepped(Solve *v) {
@@ -129,19 +137,27 @@ static IrKernel *kernel_end(Solve *v, VarPer per) {
   return any ? v->b.k : NULL;
 }
 
-static IrKernel *at_post(Session *s, Arena *out, IrClass *c) {
-  Solve v = kernel_begin(s, out, c, "on_post");
+/* A synapse's own states, from its last event to this one; a weight that moves towards a value stops where its domain ends. */
+static void advance_own(Solve *v, const IrClass *c) {
+  if (c->stepped) return;
+  advance(v, PER_ELEMENT, input(v, c->elapsed));
+  handle(v, c->learn[LEARN_STEP]);
+}
+
+/* Of LEARN_POST, or where weights stand still: states are advanced by both alike. */
+static IrKernel *at_post(Session *s, Arena *out, IrClass *c, IrLearn which) {
+  Solve v = kernel_begin(s, out, c, which == LEARN_POST ? "on_post" : "on_post_frozen");
   if (!c->learn[LEARN_POST]) return NULL;
-  if (!c->stepped) advance(&v, PER_ELEMENT, input(&v, c->elapsed));
+  advance_own(&v, c);
   advance(&v, PER_PRE, input(&v, c->since));
-  handle(&v, c->learn[LEARN_POST]);
+  handle(&v, c->learn[which]);
   return kernel_end(&v, PER_ELEMENT);
 }
 
-static IrKernel *at_pre(Session *s, Arena *out, IrClass *c) {
-  Solve v = kernel_begin(s, out, c, "on_pre");
-  if (!c->stepped) advance(&v, PER_ELEMENT, input(&v, c->elapsed));
-  handle(&v, c->learn[LEARN_PRE]);
+static IrKernel *at_pre(Session *s, Arena *out, IrClass *c, IrLearn which) {
+  Solve v = kernel_begin(s, out, c, which == LEARN_PRE ? "on_pre" : "on_pre_frozen");
+  advance_own(&v, c);
+  handle(&v, c->learn[which]);
   return kernel_end(&v, PER_ELEMENT);
 }
 
@@ -157,8 +173,14 @@ static IrKernel *cell_advances(Session *s, Arena *out, IrClass *c) {
   return kernel_end(&v, PER_PRE);
 }
 
-/* The right-hand sides of the synapses' own states alone. */
-static IrKernel *own_flow(Session *s, Arena *out, const IrClass *c) {
+static IrKernel *as_of_now(Session *s, Arena *out, IrClass *c) {
+  Solve v = kernel_begin(s, out, c, "now");
+  advance_own(&v, c);
+  return kernel_end(&v, PER_ELEMENT);
+}
+
+/* The right-hand sides of the synapses' own states alone; frozen: without the weight's. */
+static IrKernel *own_flow(Session *s, Arena *out, const IrClass *c, bool frozen) {
   if (!c->flow) return NULL;
   IrBuild b = {.s = s, .arena = out, .k = ir_kernel(s, out, KERNEL_FLOW, c->flow->name)};
   IrCopy copy = ir_copy_of(&b, c->flow);
@@ -166,7 +188,7 @@ static IrKernel *own_flow(Session *s, Arena *out, const IrClass *c) {
   for (uint32_t i = 0; i < c->states.n; i++) {
     const MVar *var = c->states.at[i].var;
     IrVal v = var->per == PER_ELEMENT ? ir_copy_stored(&copy, SLOT_DER, i) : IR_NONE;
-    if (v == IR_NONE) continue;
+    if (v == IR_NONE || (frozen && is_weight(c, i))) continue;
     b.span = var->equation_span;
     ir_store(&b, ir_slot(&b, SLOT_DER, i, var->name, IR_REAL, b.k->ins.at[v].dim), v);
   }
@@ -174,14 +196,14 @@ static IrKernel *own_flow(Session *s, Arena *out, const IrClass *c) {
 }
 
 /* What the other sides' states do meanwhile is theirs: as couplings, they are held over the step. */
-static IrKernel *stepped(Session *s, Arena *out, IrClass *c) {
+static IrKernel *stepped(Session *s, Arena *out, IrClass *c, bool frozen) {
   if (!c->stepped) return NULL;
   IrKernel *flow = c->flow;
-  c->flow = own_flow(s, out, c);
-  Solve v = kernel_begin(s, out, c, "learn");
+  c->flow = own_flow(s, out, c, frozen);
+  Solve v = kernel_begin(s, out, c, frozen ? "learn_frozen" : "learn");
   c->flow = flow;
   solve_integrate(&v);
-  handle(&v, c->learn[LEARN_STEP]);
+  if (!frozen) handle(&v, c->learn[LEARN_STEP]); /* it keeps the weight within its domain */
   return kernel_end(&v, PER_ELEMENT);
 }
 
@@ -191,12 +213,18 @@ bool solve_synapses(Session *s, Arena *out, IrClass *c) {
   find_stepped(&look);
   if (look.failed) return true;
   IrKernel *made[LEARNS] = {
-      [LEARN_POST] = at_post(s, out, c),
-      [LEARN_PRE] = at_pre(s, out, c),
+      [LEARN_POST] = at_post(s, out, c, LEARN_POST),
+      [LEARN_PRE] = at_pre(s, out, c, LEARN_PRE),
       [LEARN_CELL] = cell_spikes(s, out, c),
       [LEARN_ADVANCE] = cell_advances(s, out, c),
-      [LEARN_STEP] = stepped(s, out, c),
+      [LEARN_STEP] = stepped(s, out, c, false),
+      [LEARN_NOW] = as_of_now(s, out, c),
   };
+  if (c->component->freezes) {
+    made[LEARN_POST_FROZEN] = at_post(s, out, c, LEARN_POST_FROZEN);
+    made[LEARN_PRE_FROZEN] = at_pre(s, out, c, LEARN_PRE_FROZEN);
+    made[LEARN_STEP_FROZEN] = stepped(s, out, c, true);
+  }
   for (uint32_t i = 0; i < LEARNS; i++) c->learn[i] = made[i];
   return true;
 }

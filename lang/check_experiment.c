@@ -224,10 +224,11 @@ bool net_run_settings(Net *n, const AstList *settings, bool fit, NetRunSeen *see
 void net_run(Net *n, const AstRun *run, NetRunSeen *seen) {
   Session *s = n->s;
   MPhase phase = {.name = run->alias.name, .span = run->head.span};
-  for (uint32_t i = 0; i < run->body.n; i++)
-    if (run->body.at[i]->kind != AST_DRIVE)
-      diag_not_supported(s, run->body.at[i]->span, "`freeze` and other changes for a phase",
-                         "A phase can have drives of its own; static weights do not change.");
+  for (uint32_t i = 0; i < run->body.n; i++) {
+    if (run->body.at[i]->kind == AST_FREEZE) net_freeze(n, AST_AS(Freeze, run->body.at[i]), &phase);
+    else if (run->body.at[i]->kind != AST_DRIVE)
+      net_misplaced(n, run->body.at[i], "a phase", "A phase can have drives of its own, and `freeze weight of LABEL`.");
+  }
   bool good = net_run_settings(n, &run->settings, false, seen);
   if (run->duration) phase.duration = net_time(n, run->duration, "the duration", true);
   if (good && !seen->dt.to) {

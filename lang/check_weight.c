@@ -1,4 +1,4 @@
-/* `record weight of LABEL` -> the projections that the label's connections have made.
+/* `record weight of LABEL`, `freeze weight of LABEL` -> the projections that the label's connections have made.
  *
  * `ee`, `ee[L4e, L5e]` (an index or a set on each axis of its `for`), `(ee, ei)`. They are kept in the order of the
  * model, not of the record, so that a file's order does not depend on how it was asked for. */
@@ -96,4 +96,41 @@ bool net_record_weights(Net *n, const AstRecord *ast, MRecord *r) {
   for (uint32_t i = 0; i < n->x->projections.n; i++)
     if (taken[i]) vec_push(n->s->arena, &r->projections, i);
   return true;
+}
+
+/* ---- phases in which synapses do not learn */
+
+static bool assigned(const MStmtList *list, const MVar *var) {
+  for (uint32_t i = 0; i < list->n; i++) {
+    const MStmt *st = list->at[i];
+    if (st->var == var || assigned(&st->then, var) || assigned(&st->other, var)) return true;
+  }
+  return false;
+}
+
+static bool weight_changes(const MProjection *p) {
+  if (!p->plastic) return false;
+  const MComponent *synapse = p->plastic->cells->component;
+  const MVar *w = p->plastic->weight;
+  return w->equation || assigned(&synapse->on_pre, w) || assigned(&synapse->on_post, w);
+}
+
+void net_freeze(Net *n, const AstFreeze *ast, MPhase *phase) {
+  Session *s = n->s;
+  bool *taken = NEW_ARRAY(s->arena, bool, n->x->projections.n + 1u);
+  bool weight = ast->what->kind == AST_NAME && strcmp(name_str(s, AST_AS(NameRef, ast->what)->name.name), "weight") == 0;
+  if (!weight || !ast->of) {
+    net_misplaced(n, &ast->head, "a phase", "What can stand still is weights: `freeze weight of ee`, with the label of connections.");
+    return;
+  }
+  for (uint32_t i = 0; i < phase->frozen.n; i++) taken[phase->frozen.at[i]] = true;
+  if (!take_all(n, ast->of, taken, 0)) return;
+  memset(&phase->frozen, 0, sizeof phase->frozen);
+  for (uint32_t i = 0; i < n->x->projections.n; i++) {
+    MProjection *p = n->x->projections.at[i];
+    if (!taken[i]) continue;
+    vec_push(s->arena, &phase->frozen, i);
+    if (weight_changes(p)) p->plastic->cells->component->freezes = true;
+    else diag_weights_fixed(s, ast->of->span, name_str(s, p->path), p->span);
+  }
 }

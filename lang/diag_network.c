@@ -519,7 +519,12 @@ void diag_no_weights(Session *s, Span span, const char *name, const char *port, 
 }
 
 void diag_label_twice(Session *s, Span span, const char *path) {
-  diag_new(s, DIAG_LABEL_TWICE, span, "the weights of `%s` are named twice in this record", path);
+  diag_new(s, DIAG_LABEL_TWICE, span, "the weights of `%s` are named twice here", path);
+}
+
+void diag_weights_fixed(Session *s, Span span, const char *path, Span decl) {
+  Diag *d = diag_new(s, DIAG_WEIGHTS_FIXED, span, "the weights of `%s` never change, so there is nothing to freeze", path);
+  diag_note(s, d, decl, "no handler and no equation of its synapses changes a weight");
 }
 
 void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run) {

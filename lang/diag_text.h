@@ -236,6 +236,7 @@ void diag_unknown_connections(Session *s, Span span, const char *name, const cha
 /* port: NULL, nothing is connected; else it takes no weight. */
 void diag_no_weights(Session *s, Span span, const char *name, const char *port, Span decl);
 void diag_label_twice(Session *s, Span span, const char *path);
+void diag_weights_fixed(Session *s, Span span, const char *path, Span decl);
 void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run);
 void diag_expect_form(Session *s, Span span, bool joined);
 void diag_unknown_measure(Session *s, Span span, const char *name, const char *nearest);

@@ -172,6 +172,7 @@ struct MComponent {
   bool plastic; /* a synapse with memory. Its handlers: */
   MStmtList on_pre, on_post;
   MStmtList on_step; /* of a projection's: what keeps a weight with an equation within its domain */
+  bool freezes; /* of a projection's: there are phases in which its weights stand still */
   const Ast *stream; /* in the checker only: of a continuous synapse, what flows into the target's input */
   VEC(MSpike *) spikes; /* at most one in this version */
 };
@@ -342,6 +343,7 @@ typedef struct {
 typedef struct {
   Name name; /* phase; empty: none */
   MExpr *duration;
+  VEC(uint32_t) frozen; /* projections whose weights stand still; rising */
   Span span;
 } MPhase;
 

@@ -411,6 +411,8 @@ static void print_experiment(const Print *p, const MExperiment *x) {
     fputs("  run ", p->out);
     print_expr(p, phase->duration);
     if (!name_none(phase->name)) fprintf(p->out, " as %s", text_of(p, phase->name));
+    for (uint32_t k = 0; k < phase->frozen.n; k++)
+      fprintf(p->out, " frozen \"%s\"", text_of(p, x->projections.at[phase->frozen.at[k]]->path));
     fputc('\n', p->out);
   }
   print_steps(p, x);

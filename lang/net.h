@@ -229,6 +229,7 @@ MExpr *net_phase_begin(Net *n, uint32_t at);
 /* `record weight of ee`: is it of connections? Then their projections, in order (check_weight.c). */
 bool net_weights_meant(Net *n, const AstRecord *ast);
 bool net_record_weights(Net *n, const AstRecord *ast, MRecord *r);
+void net_freeze(Net *n, const AstFreeze *ast, MPhase *phase); /* `freeze weight of ee` in it */
 void net_expect(Net *n, const AstExpect *ast);
 /* Adds an item for each slice: `value` among the variables of its component, all of one dimension (check_measure.c). */
 bool net_record_values(Net *n, const Ast *value, const MSliceList *slices, MRecord *r, Dim *ret_dim);

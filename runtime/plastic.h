@@ -66,7 +66,8 @@ struct rt_plastic {
   uint32_t *after, most_after;  /* by send */
   struct rt_learn learn[NSL_LEARNS];
   uint32_t ring, history, sums; /* lengths of the rings: powers of two */
-  bool frozen;                  /* weights keep their values */
+  struct rt_span { uint64_t from, to; } *frozen; /* steps (from, to] in which weights keep their values; rising */
+  uint32_t n_frozen;
   struct rt_plastic_shard *shards; /* by shard; those of others are empty */
 };
 
@@ -84,15 +85,20 @@ int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint
 int rt_plastic_sweep(struct rt_shard *h, uint64_t step); /* all rows catch up to here */
 bool rt_plastic_reaches(const struct rt_sim *s, uint32_t port);
 uint64_t rt_plastic_sum(const struct rt_sim *s); /* part of the state hash */
-/* The current weights of one source's synapses, asked for in the order (target, ordinal). All zero but p: begins. */
+/* The weights of now of one source's synapses, asked for in the order (target, ordinal); 0 where another rank has them. All zero but
+ * p: begins. */
 struct rt_weight_walk {
   const struct rt_plastic *p;
   struct rt_mem mem;
-  uint64_t **next; /* by shard, by segment of the row: synapses passed */
-  uint32_t *rooms; /* by shard */
-  uint32_t row;
+  struct rt_weight_part { /* by shard: its segments of the row, */
+    const struct rt_segment *first;
+    uint32_t n, *next; /* by segment: synapses passed */
+    double *weight;    /* by synapse */
+    size_t next_cap, weight_cap;
+  } *row_of;
 };
 int rt_weight_row(struct rt_sim *s, struct rt_weight_walk *w, uint32_t source);
 double rt_weight_next(struct rt_sim *s, struct rt_weight_walk *w, uint32_t target, uint32_t delay);
+void rt_weight_drop(struct rt_sim *s, struct rt_weight_walk *w);
 
 #endif

@@ -19,6 +19,11 @@ int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes 
 void rt_lanes_slots(struct rt_lanes *l, const struct nsl_code *code);
 void rt_lanes_run(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n, uint64_t step);
 void rt_lanes_drop(struct rt_lanes *l);
+struct rt_row_of;
+/* plastic.c: the initial values of a row's synapses, in the order of their ordinals. */
+int rt_lanes_init(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, uint32_t source, const struct rt_row_of *row);
+/* plastic_step.c: a state of a segment's synapses, when all rows have caught up. */
+int rt_plastic_now(struct rt_plastic_shard *q, uint32_t row, const struct rt_segment *g, uint32_t state, double *ret);
 
 static inline double rt_real(const struct rt_sim *s, const void *array, uint64_t i) {
   return s->program->f32 ? (double)((const float *)array)[i] : ((const double *)array)[i];

@@ -16,6 +16,25 @@
 /* One of the two, by the program's precision. */
 #define LOOP(f, q, ...) ((q)->shard->sim->program->f32 ? f##_f32(__VA_ARGS__) : f##_f64(__VA_ARGS__))
 
+/* ---- phases in which weights stand still */
+
+/* What runs at this step, of the kernels that may change weights. */
+static const struct rt_learn *learn_at(const struct rt_plastic *p, int which, uint64_t step) {
+  static const int frozen[] = {[NSL_LEARN_POST] = NSL_LEARN_POST_FROZEN, [NSL_LEARN_PRE] = NSL_LEARN_PRE_FROZEN, [NSL_LEARN_STEP] = NSL_LEARN_STEP_FROZEN};
+  for (uint32_t i = 0; i < p->n_frozen; i++)
+    if (p->frozen[i].from < step && step <= p->frozen[i].to) return &p->learn[frozen[which]];
+  return &p->learn[which];
+}
+
+/* How far the same runs as in the step behind this one. */
+static uint64_t learn_until(const struct rt_plastic *p, uint64_t from, uint64_t to) {
+  for (uint32_t i = 0; i < p->n_frozen; i++) {
+    if (p->frozen[i].from > from && p->frozen[i].from < to) to = p->frozen[i].from;
+    if (p->frozen[i].to > from && p->frozen[i].to < to) to = p->frozen[i].to;
+  }
+  return to;
+}
+
 /* ---- scratch */
 
 static void *array(struct rt_lanes *l, const struct rt_sim *s, uint64_t n, int *e) {
@@ -158,11 +177,11 @@ static uint32_t pending_next(struct rt_lanes *l, uint32_t n) {
   return m;
 }
 
-static void segment_catch_up(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step) {
+static void segment_catch_up(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t done, uint64_t step) {
   struct rt_sim *s = q->shard->sim;
-  const struct rt_learn *learn = &q->of->learn[NSL_LEARN_POST];
-  uint64_t last = q->last[row], done = last > q->swept ? last : q->swept;
-  uint32_t n = pending_find(q, g, (int64_t)done - g->dendritic, (int64_t)step - g->dendritic);
+  const struct rt_learn *learn = learn_at(q->of, NSL_LEARN_POST, step);
+  uint64_t last = q->last[row];
+  uint32_t n = learn->kernel ? pending_find(q, g, (int64_t)done - g->dendritic, (int64_t)step - g->dendritic) : 0;
   if (!n) return;
   rt_lanes_slots(q->lanes, learn->code);
   cells_fill(q, learn->code, q->cells, row, n);
@@ -174,11 +193,16 @@ static void segment_catch_up(const struct rt_plastic_shard *q, const struct rt_s
   }
 }
 
+/* Piece by piece, where weights stand still in a part of the time. */
 static int row_catch_up(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
+  uint64_t last = q->last[row], done = last > q->swept ? last : q->swept;
   for (uint32_t g = q->row[row]; g < q->row[row + 1]; g++) {
     int e = rt_lanes_room(q->shard->sim, q->of, q->lanes, q->segments[g].n);
     if (e) return e;
-    if (q->of->learn[NSL_LEARN_POST].kernel) segment_catch_up(q, &q->segments[g], row, step);
+    for (uint64_t from = done, to; from < step; from = to) {
+      to = learn_until(q->of, from, step);
+      segment_catch_up(q, &q->segments[g], row, from, to);
+    }
   }
   return 0;
 }
@@ -256,14 +280,18 @@ static void cell_advance(struct rt_plastic_shard *q, uint32_t row, uint64_t step
   }
 }
 
-static void elapsed_fill(const struct rt_plastic_shard *q, double time, uint32_t n) {
-  if (q->shard->sim->program->f32) fill_f32(q->lanes->elapsed, (float)time, n);
-  else fill_f64(q->lanes->elapsed, time, n);
+/* The time since the last event of each synapse of a segment; with a postsynaptic handler those are events too. */
+static void elapsed_fill(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step) {
+  const struct rt_sim *s = q->shard->sim;
+  double time = (double)(step - q->last[row]) * s->dt;
+  if (q->of->learn[NSL_LEARN_POST].kernel) LOOP(elapsed, q, q, g, q->lanes->elapsed, q->last[row], step, s->dt);
+  else if (s->program->f32) fill_f32(q->lanes->elapsed, (float)time, g->n);
+  else fill_f64(q->lanes->elapsed, time, g->n);
 }
 
 static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
   struct rt_sim *s = q->shard->sim;
-  const struct rt_learn *learn = &q->of->learn[NSL_LEARN_PRE];
+  const struct rt_learn *learn = learn_at(q->of, NSL_LEARN_PRE, step);
   if (q->row[row] == q->row[row + 1]) return 0;
   int e = row_catch_up(q, row, step);
   if (e) return e;
@@ -272,8 +300,7 @@ static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
     const struct rt_segment *g = &q->segments[i];
     whole_slots(q, g, learn->code, q->history, step);
     cells_fill(q, learn->code, q->cells, row, g->n);
-    if (learn->elapsed && q->of->learn[NSL_LEARN_POST].kernel) LOOP(elapsed, q, q, g, q->lanes->elapsed, q->last[row], step, s->dt);
-    else if (learn->elapsed) elapsed_fill(q, (double)(step - q->last[row]) * s->dt, g->n);
+    if (learn->elapsed) elapsed_fill(q, g, row, step);
     rt_lanes_run(s, q->of, q->lanes, learn, g->n, step);
     e = segment_send(q, g, step);
   }
@@ -290,7 +317,7 @@ static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
 /* From step - 1 to step: all synapses, with what they saw at step - 1. */
 static int step_all(struct rt_plastic_shard *q, uint64_t step) {
   struct rt_sim *s = q->shard->sim;
-  const struct rt_learn *learn = &q->of->learn[NSL_LEARN_STEP];
+  const struct rt_learn *learn = learn_at(q->of, NSL_LEARN_STEP, step);
   const struct rt_learn *advance = &q->of->learn[NSL_LEARN_ADVANCE];
   int e = 0;
   for (uint32_t row = 0; !e && row < q->of->proj->sn; row++) {
@@ -319,6 +346,31 @@ static int step_all(struct rt_plastic_shard *q, uint64_t step) {
   memcpy(q->n_swept, q->n_spiked, q->slice->count * sizeof *q->n_swept);
   q->swept = step;
   return e;
+}
+
+/* ---- what is looked at */
+
+int rt_plastic_now(struct rt_plastic_shard *q, uint32_t row, const struct rt_segment *g, uint32_t state, double *ret) {
+  struct rt_sim *s = q->shard->sim;
+  const struct rt_learn *now = &q->of->learn[NSL_LEARN_NOW];
+  uint64_t step = q->swept;
+  const char *array = (char *)q->states[state] + g->at * s->real_size;
+  if (now->kernel) { /* on copies: what is kept stays as of the last event */
+    int e = rt_lanes_room(s, q->of, q->lanes, g->n);
+    if (e) return e;
+    whole_slots(q, g, now->code, q->history, step);
+    for (uint32_t i = 0; i < now->code->n_bindings; i++) {
+      uint32_t k = now->code->bindings[i].index;
+      if (now->code->bindings[i].kind != NSL_SLOT_STATE || !q->states[k]) continue;
+      memcpy(q->lanes->states[k], q->lanes->slots[i], g->n * s->real_size);
+      q->lanes->slots[i] = q->lanes->states[k];
+      if (k == state) array = q->lanes->states[k];
+    }
+    elapsed_fill(q, g, row, step);
+    rt_lanes_run(s, q->of, q->lanes, now, g->n, step);
+  }
+  for (uint32_t i = 0; i < g->n; i++) ret[i] = rt_real(s, array, i);
+  return 0;
 }
 
 /* ---- an interval */
@@ -398,8 +450,8 @@ static void spike_keep(struct rt_plastic_shard *q, uint32_t t, uint64_t step) {
     rt_real_set(s, q->before[i], slot, v);
     rt_real_set(s, q->history[i], row + t, v);
   }
-  /* room for what may come in two intervals, and for what no sweep can finish: spikes within the longest delay */
-  if (q->n_spiked[t] - q->n_swept[t] + p->most + 2 * s->interval + 2 >= p->ring) q->full = true;
+  /* room for what may come until the end of the interval, where rows are swept, and for what no sweep can finish: spikes within the longest delay */
+  if (q->n_spiked[t] - q->n_swept[t] + p->most + s->interval + 2 >= p->ring) q->full = true;
 }
 
 void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin) {

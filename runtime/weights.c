@@ -230,7 +230,7 @@ static int moving_write(struct rt_sim *s, struct rt_weights *w, const struct rt_
   if (!e && w->piece->n) e = rt_h5_put(&w->h5, set->data, row, at, w->piece->n, w->piece->weight);
   w->piece->n = 0;
   rt_synapses_drop(&synapses);
-  rt_mem_free(&walk.mem);
+  rt_weight_drop(s, &walk);
   rt_drop(&order.keys);
   return e;
 }

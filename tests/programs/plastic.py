@@ -43,6 +43,19 @@ experiment e { network net
   record weight of ab every 20 ms
   run %s with dt = 0.1 ms, seed = %d }
 """
+# three phases: the synapses learn, their weights stand still, they learn again
+FROZEN = (100.0, 180.0)
+PHASES = "run 100 ms as learn with dt = 0.1 ms, seed = 3\n  run 80 ms as test { freeze weight of ab }\n  run 120 ms as again }"
+
+
+class State(dict):
+    """A synapse's own states; while it is frozen, assignments to w are passed over."""
+
+    frozen = False
+
+    def __setitem__(self, key, value):
+        if key != "w" or not self.frozen:
+            dict.__setitem__(self, key, value)
 
 
 class Rule:
@@ -189,9 +202,38 @@ DRIFT = Rule("""synapse rule {
   on post { e += x;  w -= 1 pA * c;  y += 1 } }""", {"c": 0.0, "e": 0.0}, {"x": ("pre", 15.0, lambda v: v + 1), "y": ("post", 25.0, lambda v: v + 1)}, drift_pre, drift_post, drift_flow)
 
 
+def decay_flow(z, x, y):
+    z["w"] = clip(60 + (z["w"] - 60) * math.exp(-DT / 100))
+    z["c"] *= math.exp(-DT / 50)
+
+
+def decay_pre(z, x, y):
+    z["c"] += 1
+    z["w"] = clip(z["w"] - 3 * y["y"])
+    return z["w"] * (1 + 0.1 * z["c"])
+
+
+def decay_post(z, x, y):
+    z["w"] = clip(z["w"] + 2 * x["x"] + z["c"])
+
+
+# a weight with an equation of its own
+DECAY = Rule("""synapse rule {
+  weight w : pA in [0 pA, 150 pA]
+  state c = 0
+  state x = 0 per pre
+  state y = 0 per post
+  w' = (60 pA - w) / (100 ms)
+  c' = -c / (50 ms)
+  x' = -x / (15 ms)
+  y' = -y / (25 ms)
+  on pre  { c += 1;  w -= 3 pA * y;  send w * (1 + 0.1 * c);  x += 1 }
+  on post { w += 2 pA * x + 1 pA * c;  y += 1 } }""", {"c": 0.0}, {"x": ("pre", 15.0, lambda v: v + 1), "y": ("post", 25.0, lambda v: v + 1)}, decay_pre, decay_post, decay_flow)
+
+
 # ---- the oracle
 
-def simulate(rule, spikes, synapses, n_steps, axonal):
+def simulate(rule, spikes, synapses, n_steps, axonal, frozen=(0, 0)):
     """[(source, target, delay in steps, w0)] -> w by step, arrivals by (step, target). Each synapse by itself."""
     weights = [[w0] for _, _, _, w0 in synapses]
     arrive = defaultdict(float)
@@ -199,10 +241,11 @@ def simulate(rule, spikes, synapses, n_steps, axonal):
         dendritic = delay - axonal
         pre = {s + axonal for s in spikes["A", source]}
         post = {s + dendritic for s in spikes["B", target]}
-        z = dict(rule.own, w=w0)
+        z = State(rule.own, w=w0)
         x = {n: 0.0 for n, tr in rule.traces.items() if tr[0] == "pre"}
         y = {n: 0.0 for n, tr in rule.traces.items() if tr[0] == "post"}
         for step in range(1, n_steps + 1):
+            z.frozen = frozen[0] < step * DT - 1e-9 and step * DT <= frozen[1] + 1e-9
             if rule.flow:
                 rule.flow(z, x, y)
             for n, v in x.items():
@@ -222,8 +265,10 @@ def simulate(rule, spikes, synapses, n_steps, axonal):
     return weights, arrive
 
 
-def compare(t, what, rule, connect, delay, axonal, duration=300, rates=("40 Hz", "60 Hz"), seed=3):
+def compare(t, what, rule, connect, delay, axonal, duration=300, rates=("40 Hz", "60 Hz"), seed=3, freeze=False):
     text = NETWORK % (rule.text, *rates, connect, delay, f"{duration} ms", seed)
+    if freeze:
+        text = text[:text.rindex("run ")] + PHASES
     run = Run(t, text, "--threads", "2")
     if not t.check(run.good, f"{what}: it runs", run.process.stderr):
         return
@@ -234,7 +279,7 @@ def compare(t, what, rule, connect, delay, axonal, duration=300, rates=("40 Hz",
     first = [r for r in rows if r[0] == 0]
     synapses = [(s, g, steps(d), w) for _, _, s, g, d, w in first]
     n_steps = round(duration / DT)
-    want, arrive = simulate(rule, spikes, synapses, n_steps, axonal)
+    want, arrive = simulate(rule, spikes, synapses, n_steps, axonal, FROZEN if freeze else (0, 0))
     worst, n = 0.0, len(synapses)
     for i, row in enumerate(rows):
         worst = max(worst, abs(row[5] - want[i % n][round(row[0] / DT)]))
@@ -260,6 +305,14 @@ def oracle_check(t):
     compare(t, "a state of each synapse, conditions", ELIGIBILITY, "indegree(6)", "= axonal(0.5 ms) + dendritic(0.7 ms)", 5)
     compare(t, "short-term plasticity", TM, all_pairs, "~ normal(2 ms, 0.5 ms) within [0.5 ms, 3 ms]", 0, rates=("60 Hz", "1 Hz"))
     compare(t, "stepped", DRIFT, "indegree(6)", "= axonal(0.5 ms) + dendritic(0.7 ms)", 5, duration=150)
+
+
+def freeze_check(t):
+    compare(t, "frozen for a phase: pairs", STDP, "indegree(20)", "~ uniform(0.4 ms, 4 ms)", 0, freeze=True)
+    compare(t, "frozen for a phase: a state of each synapse, conditions", ELIGIBILITY, "indegree(6)", "= axonal(0.5 ms) + dendritic(0.7 ms)", 5, freeze=True)
+    compare(t, "frozen for a phase: stepped", DRIFT, "indegree(6)", "= axonal(0.5 ms) + dendritic(0.7 ms)", 5, freeze=True)
+    compare(t, "a weight with an equation", DECAY, "indegree(6)", "= axonal(0.5 ms) + dendritic(0.7 ms)", 5)
+    compare(t, "frozen for a phase: a weight with an equation", DECAY, "indegree(6)", "= axonal(0.5 ms) + dendritic(0.7 ms)", 5, freeze=True)
 
 
 # ---- the same bits
@@ -293,5 +346,6 @@ if __name__ == "__main__":
     tap = Tap()
     refusals_check(tap)
     oracle_check(tap)
+    freeze_check(tap)
     bits_check(tap)
     tap.done()

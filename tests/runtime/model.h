@@ -272,7 +272,7 @@ static inline struct model *model_new(double dt, double duration, double seed) {
                                      .step = {K_CLOCK_STEP, 5, clock_step_b}};
   m->x = (struct nsl_experiment){
       .name = "test", .subject = "test", .dt = number(m, dt), .seed = number(m, seed), .seed_last = NSL_NONE};
-  m->phase = (struct nsl_phase){"", number(m, duration)};
+  m->phase = (struct nsl_phase){.name = "", .duration = number(m, duration)};
   m->x.n_phases = 1;
   m->x.phases = &m->phase;
   m->x.setup = (struct nsl_code){.kernel = K_SETUP};
