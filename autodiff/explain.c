@@ -50,7 +50,8 @@ static void back(Explain *e, const IrMarchBack *p, const char *reason) {
   if (!p->back) return;
   const char *size = arena_printf(e->s->arena, "%u + %u operations", operations(p->record), operations(p->back));
   line(e, "kernel", "way back", size,
-       arena_printf(e->s->arena, "a step, with %u numbers on the tape, which is kept for one segment of the time at once; %s", p->n_tape, reason));
+       arena_printf(e->s->arena, "a step, with %u numbers on the tape: all steps at once where that takes 16 MB at most, else segments of 1 MB, and each step runs twice; %s",
+                    p->n_tape, reason));
 }
 
 static void spikes(Explain *e, const IrMarch *m) {

@@ -281,7 +281,8 @@ static void diverging_warn(struct rt_fit *f, const struct rt_stage_end *g) {
 static int stage_possible(const struct rt_fit *f, const struct rt_stage_end *g) {
   static const enum rt_order needs[] = {
       [NSL_OPTIMIZER_LM] = RT_CURVATURE,     [NSL_OPTIMIZER_LBFGS] = RT_GRADIENT, [NSL_OPTIMIZER_ADAM] = RT_GRADIENT,
-      [NSL_OPTIMIZER_RMSPROP] = RT_GRADIENT, [NSL_OPTIMIZER_SGD] = RT_GRADIENT,   [NSL_OPTIMIZER_CMAES] = RT_PLAIN};
+      [NSL_OPTIMIZER_RMSPROP] = RT_GRADIENT, [NSL_OPTIMIZER_SGD] = RT_GRADIENT,   [NSL_OPTIMIZER_CMAES] = RT_PLAIN,
+      [NSL_OPTIMIZER_ADAMW] = RT_GRADIENT};
   if (g->def->optimizer >= sizeof needs / sizeof *needs) return rt_fail(NSL_ECANNOT, "an optimizer that this runtime does not have");
   if (rt_stage_can(f, g->def, needs[g->def->optimizer]) && rt_stage_can(f, g->def, RT_PLAIN)) return 0;
   return rt_fail_at(NSL_ECANNOT, g->def->place, "this program holds no derivatives for this stage");

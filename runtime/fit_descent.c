@@ -1,4 +1,4 @@
-/* First-order optimizers: Adam (AdamW with decay), RMSProp, gradient descent with momentum. One gradient a step for every
+/* First-order optimizers: Adam, AdamW, RMSProp, gradient descent with momentum. One gradient a step for every
  * start; the rate falls to 0 by a cosine over the steps.
  *
  * A gradient longer than CLIP times what the last ones were is shortened to that: where spikes appear or go, it is larger
@@ -136,7 +136,8 @@ static int descent_run(struct descent *d) {
   return e;
 }
 
-int rt_search_adam(struct rt_search *s) {
+int rt_search_adam(struct rt_search *s) { return descent_run(&(struct descent){.s = s, .move = adam_move}); }
+int rt_search_adamw(struct rt_search *s) {
   return descent_run(&(struct descent){.s = s, .move = adam_move, .decay = rt_search_option(s, "decay")});
 }
 int rt_search_rmsprop(struct rt_search *s) { return descent_run(&(struct descent){.s = s, .move = rmsprop_move}); }

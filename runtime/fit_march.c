@@ -210,11 +210,25 @@ static int objectives_make(struct rt_fit *f) {
   return f->nowhere && f->G ? 0 : NSL_EMEMORY;
 }
 
+/* A sweep of which no term counts anything, as one that has no number, is no mistake, but nobody means it. */
+static void idle_say(struct rt_fit *f) {
+  for (uint32_t i = 0; i < f->n_traces; i++) {
+    bool counts = false;
+    for (uint32_t k = 0; k < f->def->n_marches; k++)
+      for (uint32_t t = 0; t < f->marches[k].def->n_terms; t++) counts |= f->marches[k].sweeps[i].weight[t] > 0;
+    const struct nsl_sweep *sweep = f->traces[i].def;
+    if (!counts)
+      rt_warn(f->s, "%s: nothing of %s%s%s is compared: it has no number in the window of any term", f->def->place, sweep->path,
+              sweep->name && *sweep->name ? ", sweep " : "", sweep->name ? sweep->name : "");
+  }
+}
+
 int rt_marches_make(struct rt_fit *f) {
   f->marches = rt_alloc(&f->s->mem, f->def->n_marches + 1, sizeof *f->marches);
   if (!f->marches) return NSL_EMEMORY;
   int e = 0;
   for (uint32_t i = 0; !e && i < f->def->n_marches; i++) e = march_make(f, &f->marches[i], &f->def->marches[i]);
+  if (!e) idle_say(f);
   if (!e) e = objectives_make(f);
   return e ? e : rooms_make(f);
 }

@@ -79,7 +79,8 @@ int rt_search_evaluate(const struct rt_search *s, enum rt_order order, uint32_t 
 int rt_search_run(struct rt_search *s, enum nsl_optimizer by) {
   static int (*const searches[])(struct rt_search *) = {
       [NSL_OPTIMIZER_LM] = rt_search_lm,           [NSL_OPTIMIZER_LBFGS] = rt_search_lbfgs, [NSL_OPTIMIZER_ADAM] = rt_search_adam,
-      [NSL_OPTIMIZER_RMSPROP] = rt_search_rmsprop, [NSL_OPTIMIZER_SGD] = rt_search_sgd,     [NSL_OPTIMIZER_CMAES] = rt_search_cmaes};
+      [NSL_OPTIMIZER_RMSPROP] = rt_search_rmsprop, [NSL_OPTIMIZER_SGD] = rt_search_sgd,     [NSL_OPTIMIZER_CMAES] = rt_search_cmaes,
+      [NSL_OPTIMIZER_ADAMW] = rt_search_adamw};
   if ((size_t)by >= sizeof searches / sizeof *searches || !searches[by])
     return rt_fail(NSL_ECANNOT, "this program asks for an optimizer that its runtime does not have");
   int e = searches[by](s);

@@ -68,6 +68,7 @@ extern const char *const rt_why_diverges, *const rt_why_least, *const rt_why_con
 int rt_search_lm(struct rt_search *s);     /* fit_lm.c */
 int rt_search_lbfgs(struct rt_search *s);  /* fit_lbfgs.c */
 int rt_search_adam(struct rt_search *s);   /* fit_descent.c */
+int rt_search_adamw(struct rt_search *s);
 int rt_search_rmsprop(struct rt_search *s);
 int rt_search_sgd(struct rt_search *s);
 int rt_search_cmaes(struct rt_search *s);  /* fit_cmaes.c */

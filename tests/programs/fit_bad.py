@@ -92,6 +92,8 @@ def warned(tap):
     tap.check(d and "column V of volts.csv reaches" in r.stderr and "is mV the unit" in r.stderr and d["warnings"], "volts that are said to be mV", r.stderr)
     r, d = run(tap, [('"r.csv"', '"r.csv", "short.csv"'), ("(1 mV)^2", "(1 mV)^2 during 5 ms..40 ms")])
     tap.check(d and "m.nsl:13:12: mean((V - rec.V)^2): it is to count until 40 ms, but short.csv ends at 15 ms" in r.stderr, "one sweep that is too short", r.stderr)
+    r, d = run(tap, [('"r.csv"', '"r.csv", "nan.csv"')])
+    tap.check(d and "m.nsl:8:5: nothing of nan.csv is compared" in r.stderr and "nothing of r.csv" not in r.stderr, "one sweep without a number", r.stderr)
     r, d = run(tap, [("g in [0.5 nS, 50 nS]", "g in [-4000 nS, 400 nS]"), ("from 8", "from 12")])
     lost = [s for s in d["stages"][0]["starts"] if s["objective"] is None] if d else []
     told = f"m.nsl:8:5: {len(lost)} of 12 starts are lost, since the model diverges: at number" in r.stderr and "is no finite number at" in r.stderr

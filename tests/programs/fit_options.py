@@ -122,7 +122,7 @@ def held(tap):
     first = least(lambda start: loss(40, start), 1, 16)
     second = least(lambda tau: loss(tau, first), 1, 100)
     measure = "minimize mean((V - rec.V)^2) / (1 mV)^2"
-    for by in ("lm(steps = 60, tolerance = 1e-14)", "lbfgs(steps = 100, tolerance = 1e-14)", "cmaes(steps = 150)", "adam(steps = 2000, rate = 0.1, decay = 0)"):
+    for by in ("lm(steps = 60, tolerance = 1e-14)", "lbfgs(steps = 100, tolerance = 1e-14)", "cmaes(steps = 150)", "adamw(steps = 2000, rate = 0.1, decay = 0)"):
         d = fit(tap, f"stage start {{ free V(0);  {measure};  by {by} from 3 starts }}\n  stage time {{ free tau;  {measure};  by {by} }}")
         if not d:
             continue
@@ -141,7 +141,7 @@ def held(tap):
         tap.check(len(set(starts)) == 1 and len(starts) == 3, "new starts begin where the best one is", starts)
         there = {row[1] for row in d["profiles"][0]["all_values"]}
         tap.check(len(there) == 1, "and profiles hold what the last stage held", there)
-    d = fit(tap, f"stage start {{ free V(0);  {measure};  by adam(steps = 30, decay = 0.5) }}\n  stage time {{ free tau;  {measure};  by adam(steps = 30, decay = 0.5) }}")
+    d = fit(tap, f"stage start {{ free V(0);  {measure};  by adamw(steps = 30, decay = 0.5) }}\n  stage time {{ free tau;  {measure};  by adamw(steps = 30, decay = 0.5) }}")
     if d:
         (start,), (end,) = ([s["values"] for s in stage["starts"]] for stage in d["stages"])
         tap.check(start[0] == 40 and end[1] == start[1] and end[0] != 40, "decay moves only what is looked for", [start, end])
