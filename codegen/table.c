@@ -236,7 +236,7 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
   const MVar *w = m->plastic ? m->plastic->weight : NULL;
   uint32_t n_seen;
   FILL(t, n_seen, seen, seen, p->seen.n);
-  for (uint32_t i = 0; i < n_seen; i++) seen[i] = (struct nsl_seen){p->seen.at[i].inner, p->seen.at[i].outer, p->seen.at[i].before};
+  for (uint32_t i = 0; i < n_seen; i++) seen[i] = (struct nsl_seen){p->seen.at[i].inner, p->seen.at[i].outer, p->seen.at[i].before, p->seen.at[i].pre};
   return (struct nsl_projection){.cells = p->cells + 1,
                                  .axonal = p->axonal,
                                  .weight_state = p->weight_state,

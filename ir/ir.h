@@ -246,6 +246,7 @@ typedef struct {
 } IrSlice;
 typedef struct {
   uint32_t inner, outer, before; /* state of the synapses' class; of the target's: the same, and just before the last spike */
+  bool pre;                      /* of the source's */
 } IrSeen;
 typedef struct {
   MProjection *proj;

@@ -8,11 +8,11 @@
 
 #include "lang/diag.h"
 
-/* Those that change states of a cell, with the conditions around them. */
+/* Those that change states that a cell has here (others are its component's), with the conditions around them. */
 static MStmtList cell_statements(Lower *l, MStmt *const *at, uint32_t n, VarPer per) {
   MStmtList list = {0};
   for (uint32_t i = 0; i < n; i++) {
-    if (at[i]->kind == STMT_ASSIGN && at[i]->var->per == per) vec_push(l->a, &list, at[i]);
+    if (at[i]->kind == STMT_ASSIGN && at[i]->var->per == per && !at[i]->var->of) vec_push(l->a, &list, at[i]);
     if (at[i]->kind != STMT_IF) continue;
     MStmt *st = NEW(l->a, MStmt);
     *st = *at[i];
@@ -99,10 +99,11 @@ void lower_plastic(Setup *st, const MProjection *m, Shape *const *shapes, IrProj
   p->cells = st->x->synapses.n;
   p->axonal = setup_slot_as(st, plastic->axonal, (Dim){{[DIM_TIME] = DIM_ONE}}, "axonal");
   p->weight_state = shape->index[plastic->weight->index];
-  const Shape *target = shapes[m->target.pop->index];
+  const Shape *sides[] = {shapes[m->target.pop->index], shapes[m->source.pop->index]};
   for (uint32_t i = 0; i < plastic->seen.n; i++) {
     const MSeen *seen = &plastic->seen.at[i];
-    vec_push(l->a, &p->seen, ((IrSeen){shape->index[seen->inner->index], target->index[seen->outer->index], target->index[seen->before->index]}));
+    const uint32_t *of = sides[seen->pre]->index;
+    vec_push(l->a, &p->seen, ((IrSeen){shape->index[seen->inner->index], of[seen->outer->index], of[seen->before->index], seen->pre}));
   }
   for (uint32_t i = 0; i < shape->c->inputs.n; i++) vec_push(l->a, &p->fed, IR_NONE);
   for (uint32_t i = 0; i < st->mx->feeds.n; i++)

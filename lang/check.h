@@ -42,6 +42,7 @@ struct Checker {
   MExpr *(*cell)(void *context, const Ast *ast, const Want *want, bool *ret_known);
   void *cell_context;
   struct PairContext *pair; /* the connection whose weight, delay or rule is checked (check_pair.c) */
+  MPopulation *const *sides; /* source and target of the synapse whose block is checked for them; NULL: it stands for itself */
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
 

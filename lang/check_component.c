@@ -519,7 +519,7 @@ static void declare_all(Comp *k) {
 }
 
 static void check_body(Comp *k) {
-  if (is_synapse(k)) k->m->plastic = synapse_has_memory(k);
+  if (is_synapse(k)) k->m->plastic = synapse_has_memory(k) || k->c->sides;
   declare_all(k);
   comp_check_gates(k);
   comp_bind_parts(k);
@@ -556,7 +556,8 @@ void check_component_block(Checker *c, Scope *scope, const AstBlock *block, MCom
   k.scope = scope_new(c, scope);
   k.neuron = component_stands_alone(c->s, block->what.name);
   *k.m = (MComponent){
-      .name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span};
+      .name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span, .block = block};
+  if (is_synapse(&k)) synapse_sides(&k);
   check_body(&k);
   k.m->failed = k.too_large || c->s->errors > errors;
   k.m->scope = k.scope;

@@ -267,7 +267,8 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   if (!port || !rule_fits(n, k, &base)) return false;
   if (!net_places_known(n, from, to)) return false;
   Sent sent = {k->synapse, k->ast, k->weight, label, NULL, k->delay};
-  bool plastic = k->synapse && k->synapse->plastic;
+  bool plastic = k->synapse && (k->synapse->plastic || k->synapse->sided);
+  if (plastic && k->synapse->sided && !(sent.synapse = net_synapse_between(n, &sent, base.source.pop, base.target.pop))) return false;
   if (plastic && !net_delay_axonal(n, scope, k->delay, &sent.axonal)) return false;
   if (plastic ? false : k->synapse ? !net_synapse_weight(n, scope, &sent, port, &base.weight)
                  : !net_link_weight(n, scope, k->ast->head.span, port, k->weight, &base.weight))

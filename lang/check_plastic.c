@@ -4,7 +4,8 @@
  * exists once for each postsynaptic cell becomes part of the target: a copy of its component gets these states with their
  * equations, and their part of `on post` stands at the head of its spike handler, behind assignments that keep what they (and
  * whatever else the synapse sees of the cell) were just before the spike. So they are stepped, recorded and kept as all other
- * states are. Needs: a synapse and a target that were checked without errors. */
+ * states are. States per pre become part of the source in the same way, unless all have closed forms between spikes: then they
+ * lie with the synapses. Needs: a synapse and populations that were checked without errors. */
 #include <string.h>
 
 #include "lang/net.h"
@@ -15,7 +16,10 @@ typedef struct {
   MProjection *p;
   MPlastic *made;
   MExpr **inner; /* by variable of the synapse: the same of the copy */
-  MExpr **outer; /* the same of the target, once it was asked for */
+  MPopulation *pop; /* the side whose cells get states; */
+  VarPer per;
+  MExpr **outer;    /* … the same there, once it was asked for */
+  bool moved;       /* states per pre are the source's */
   uint32_t first_feed; /* of the signals that it reads */
 } Plastic;
 
@@ -77,14 +81,18 @@ static MStmtList statements_of(Plastic *k, const MStmtList *of, MExpr **map) {
 static void copy_vars(Plastic *k, const MComponent *from, MComponent *to) {
   for (uint32_t i = 0; i < from->vars.n; i++) {
     const MVar *of = from->vars.at[i];
-    MVar *var = var_copy(k, of, of == from->weight ? VAR_STATE : of->kind, of->name, to);
+    bool seen = of->of && of->kind == VAR_INPUT;
+    MVar *var = var_copy(k, of, of == from->weight || seen ? VAR_STATE : of->kind, of->name, to);
+    if (seen) var->value = expr_number(k->n->c, 0, of->dim, of->span);
     k->inner[i] = expr_var(k->n->c, var, of->span);
     if (of == from->weight) k->made->weight = var;
   }
   for (uint32_t i = 0; i < from->vars.n; i++) {
     MVar *var = to->vars.at[i];
     var->value = replaced(k, var->value, k->inner);
-    var->equation = var->per == PER_POST ? NULL : replaced(k, var->equation, k->inner);
+    bool theirs = var->per == PER_POST || (var->per == PER_PRE && k->moved);
+    if (theirs && var->kind == VAR_STATE && !var->of) var->of = var; /* the cell's own: set when it has it */
+    var->equation = theirs ? NULL : replaced(k, var->equation, k->inner);
     var->domain = domain_of(k, &var->domain, k->inner);
   }
 }
@@ -162,7 +170,7 @@ static void feed_too(Plastic *k, const MVar *inner, MVar *outer) {
     if (of->to != k->made->cells || of->input != inner) continue;
     MFeed *feed = NEW(k->n->s->arena, MFeed);
     *feed = *of;
-    feed->to = k->p->target.pop;
+    feed->to = k->pop;
     feed->input = outer;
     vec_push(k->n->s->arena, &k->n->x->feeds, feed);
   }
@@ -171,11 +179,12 @@ static void feed_too(Plastic *k, const MVar *inner, MVar *outer) {
 /* The variable of the synapse as one of the target; NULL after a message. */
 static MExpr *outer_of(Plastic *k, const MVar *var) {
   Session *s = k->n->s;
-  MPopulation *pop = k->p->target.pop;
+  MPopulation *pop = k->pop;
   if (k->outer[var->index]) return k->outer[var->index];
+  if (var->of && var->kind != VAR_STATE) return k->outer[var->index] = expr_var(k->n->c, var->of, var->span);
   if (var->kind == VAR_LET) return k->outer[var->index] = outside(k, var->value);
   if (var->kind == VAR_PARAM && expr_has(k->in.map[var->index], MX_DRAW)) {
-    diag_not_supported(s, var->span, arena_printf(s->arena, "a value of `%s` for each synapse where a state `per post` depends on it", name_str(s, var->name)), NULL);
+    diag_not_supported(s, var->span, arena_printf(s->arena, "a value of `%s` for each synapse where a state `per %s` depends on it", name_str(s, var->name), k->per == PER_POST ? "post" : "pre"), NULL);
     return NULL;
   }
   MVar *made = var_copy(k, var, var->kind, name_fmt(s, "%s.%s", name_str(s, k->p->path), name_str(s, var->name)), pop->component);
@@ -210,7 +219,7 @@ static bool cell_statements(Plastic *k, const MStmtList *of, MStmtList *ret) {
   for (uint32_t i = 0; i < of->n; i++) {
     MStmt *st = NEW(k->n->s->arena, MStmt);
     *st = *of->at[i];
-    if (st->kind == STMT_ASSIGN ? st->var->per != PER_POST : st->kind != STMT_IF) continue;
+    if (st->kind == STMT_ASSIGN ? st->var->per != k->per : st->kind != STMT_IF) continue;
     memset(&st->then, 0, sizeof st->then);
     memset(&st->other, 0, sizeof st->other);
     if (!cell_statements(k, &of->at[i]->then, &st->then) || !cell_statements(k, &of->at[i]->other, &st->other)) return false;
@@ -226,40 +235,114 @@ static bool cell_statements(Plastic *k, const MStmtList *of, MStmtList *ret) {
   return true;
 }
 
+/* The variable with this name among what synapses have added; NULL: there is none. */
+static MVar *added(const MComponent *c, Name name) {
+  MVar *var = component_var(c, name);
+  return var && var->internal ? var : NULL;
+}
+
+/* Another projection may keep it already. */
 static void keep_before(Plastic *k, MSeen *seen, MStmtList *head) {
   Session *s = k->n->s;
-  MComponent *c = k->p->target.pop->component;
-  seen->before = var_copy(k, seen->outer, VAR_STATE, name_fmt(s, "%s.before", name_str(s, seen->outer->name)), c);
+  MComponent *c = k->pop->component;
+  Name name = name_fmt(s, "%s.before", name_str(s, seen->outer->name));
+  seen->before = added(c, name);
+  if (seen->before) return;
+  seen->before = var_copy(k, seen->outer, VAR_STATE, name, c);
+  seen->before->internal = true;
+  seen->before->gate = seen->before->reacts = seen->before->counts = false;
+  seen->before->domain = (MDomain){0};
   seen->before->equation = NULL;
   seen->before->value = expr_var(k->n->c, seen->outer, seen->outer->span);
   MStmt *st = NEW(s->arena, MStmt);
-  *st = (MStmt){.kind = STMT_ASSIGN, .op = ASSIGN_SET, .span = seen->outer->span, .var = seen->before, .value = expr_var(k->n->c, seen->outer, seen->outer->span)};
+  *st = (MStmt){.kind = STMT_ASSIGN, .op = ASSIGN_SET, .span = seen->outer->span, .var = seen->before};
+  st->value = expr_var(k->n->c, seen->outer, seen->outer->span);
   vec_push(s->arena, head, st);
 }
 
-static bool extend_target(Plastic *k) {
-  const MComponent *from = k->in.synapse;
-  MPopulation *pop = k->p->target.pop;
-  MStmtList head = {0};
-  own_component(k, pop);
-  k->outer = NEW_ARRAY(k->n->s->arena, MExpr *, from->vars.n + 1);
-  for (uint32_t i = 0; i < from->vars.n; i++) {
-    const MVar *var = from->vars.at[i];
-    if (var->kind != VAR_STATE || var->per != PER_POST) continue;
-    MExpr *outer = outer_of(k, var);
-    if (!outer) return false;
-    MSeen seen = {.inner = k->inner[i]->var, .outer = outer->var};
-    keep_before(k, &seen, &head);
-    vec_push(k->n->s->arena, &k->made->seen, seen);
-  }
-  if (!cell_statements(k, &from->on_post, &head)) return false;
-  for (uint32_t i = 0; i < pop->component->spikes.n; i++) {
-    MStmtList *body = &pop->component->spikes.at[i]->body, all = {0};
-    for (uint32_t j = 0; j < head.n; j++) vec_push(k->n->s->arena, &all, head.at[j]);
+static bool see(Plastic *k, const MVar *var, MStmtList *head) {
+  MExpr *outer = outer_of(k, var);
+  if (!outer) return false;
+  MSeen seen = {.inner = k->inner[var->index]->var, .outer = outer->var, .pre = k->per == PER_PRE};
+  seen.inner->of = seen.outer;
+  keep_before(k, &seen, head);
+  vec_push(k->n->s->arena, &k->made->seen, seen);
+  return true;
+}
+
+static void handlers_begin_with(Plastic *k, const MStmtList *head) {
+  MComponent *c = k->pop->component;
+  for (uint32_t i = 0; i < c->spikes.n; i++) {
+    MStmtList *body = &c->spikes.at[i]->body, all = {0};
+    for (uint32_t j = 0; j < head->n; j++) vec_push(k->n->s->arena, &all, head->at[j]);
     for (uint32_t j = 0; j < body->n; j++) vec_push(k->n->s->arena, &all, body->at[j]);
     *body = all;
   }
+}
+
+static bool is_seen(const MVar *var, VarPer per, bool states) {
+  return var->per == per && (var->kind == VAR_STATE ? states : var->kind == VAR_INPUT && var->of);
+}
+
+/* What the synapse sees of the cells on one side: states of theirs, and its own states of that side. */
+static bool extend_side(Plastic *k, MPopulation *pop, VarPer per) {
+  const MComponent *from = k->in.synapse;
+  bool states = per == PER_POST || k->moved, any = false;
+  MStmtList head = {0};
+  for (uint32_t i = 0; i < from->vars.n; i++) any |= is_seen(from->vars.at[i], per, states);
+  if (!any) return true;
+  own_component(k, pop);
+  k->pop = pop;
+  k->per = per;
+  k->outer = NEW_ARRAY(k->n->s->arena, MExpr *, from->vars.n + 1);
+  for (uint32_t i = 0; i < from->vars.n; i++)
+    if (is_seen(from->vars.at[i], per, states) && !see(k, from->vars.at[i], &head)) return false;
+  if (states && !cell_statements(k, per == PER_POST ? &from->on_post : &from->on_pre, &head)) return false;
+  handlers_begin_with(k, &head);
   return true;
+}
+
+/* 0: constant in time, 1: linear in states per pre, 2: anything else. */
+static int degree(const MExpr *e) {
+  if (e->kind == MX_NUM || e->kind == MX_GLOBAL) return 0;
+  if (e->kind == MX_VAR) return e->var->kind == VAR_PARAM ? 0 : e->var->kind == VAR_LET ? degree(e->var->value) : e->var->kind == VAR_STATE ? 1 : 2;
+  if (e->kind != MX_CALL) return 2;
+  int most = 0, sum = 0;
+  for (uint32_t i = 0; i < e->n_args; i++) {
+    int d = degree(e->args[i]);
+    most = d > most ? d : most;
+    sum += d;
+  }
+  bool added = e->builtin == B_ADD || e->builtin == B_SUB || e->builtin == B_NEG;
+  bool scaled = e->builtin == B_MUL || (e->builtin == B_DIV && degree(e->args[1]) == 0);
+  return !sum ? 0 : added ? most : scaled ? (sum < 2 ? sum : 2) : 2;
+}
+
+static bool reads_state(const MExpr *e, const MVar *but) {
+  if (!e) return false;
+  if (e->kind == MX_VAR && e->var->kind == VAR_STATE && e->var != but) return true;
+  bool any = e->kind == MX_VAR && e->var->kind == VAR_LET && reads_state(e->var->value, but);
+  for (uint32_t i = 0; i < e->n_args; i++) any |= reads_state(e->args[i], but);
+  return any;
+}
+
+/* Is it driven by a state that is itself driven? */
+static bool driven_twice(const MExpr *e, const MVar *by) {
+  if (!e) return false;
+  if (e->kind == MX_VAR && e->var->kind == VAR_STATE && e->var != by && reads_state(e->var->equation, e->var)) return true;
+  bool any = e->kind == MX_VAR && e->var->kind == VAR_LET && driven_twice(e->var->value, by);
+  for (uint32_t i = 0; i < e->n_args; i++) any |= driven_twice(e->args[i], by);
+  return any;
+}
+
+/* Has some state per pre no closed form between spikes? Those have one that are linear and driven by such as nothing drives. */
+static bool has_no_closed_form(const MComponent *from) {
+  bool none = false;
+  for (uint32_t i = 0; i < from->vars.n; i++) {
+    const MVar *var = from->vars.at[i];
+    if (var->kind == VAR_STATE && var->per == PER_PRE && var->equation) none |= degree(var->equation) > 1 || driven_twice(var->equation, var);
+  }
+  return none;
 }
 
 /* ---- the projection */
@@ -308,10 +391,12 @@ bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MPro
   *k.made->cells = (MPopulation){.path = p->path, .base = p->path, .span = p->span, .size = expr_number(n->c, 1, DIM_NONE, p->span)};
   k.made->cells->component = (MComponent *)sent->synapse;
   if (!net_inline_begin(&k.in, n, scope, sent) || !sends_fit(&k, sent, port, &sent->synapse->on_pre)) return false;
+  k.moved = has_no_closed_form(sent->synapse);
   k.made->cells->component = synapse_copy(&k);
   k.first_feed = first;
   for (uint32_t i = first; i < n->x->feeds.n; i++) n->x->feeds.at[i]->input = k.inner[n->x->feeds.at[i]->input->index]->var;
-  if (!copy_settings(&k) || !weight_of(&k, scope, sent) || !extend_target(&k)) return false;
+  if (!copy_settings(&k) || !weight_of(&k, scope, sent)) return false;
+  if (!extend_side(&k, p->source.pop, PER_PRE) || !extend_side(&k, p->target.pop, PER_POST)) return false;
   k.made->axonal = sent->axonal;
   p->plastic = k.made;
   return true;

@@ -179,6 +179,7 @@ void synapse_check_memory(Comp *k) {
   }
   uint32_t sends = check_handler(k, &k->m->on_pre, true, 0);
   check_handler(k, &k->m->on_post, false, 0);
+  if (k->m->sided && !k->c->sides) return; /* the rest when it is connected */
   if (!sends && !k->s->errors) diag_synapse_sends(k->s, k->m->span, name_str(k->s, k->m->name), (Span){0, 0});
   if (!k->m->weight && !k->s->errors)
     diag_not_supported(k->s, k->m->span, "a synapse with memory and without a weight", "Declare `weight w : pA`.");
@@ -228,7 +229,7 @@ MComponent *net_synapse(Net *n, const AstConnect *ast) {
                         synapse->span);
     return NULL;
   }
-  if (!synapse->send && !synapse->plastic && !synapse->stream) {
+  if (!synapse->send && !synapse->plastic && !synapse->stream && !synapse->sided) {
     diag_synapse_sends(n->s, ast->synapse->span, name_str(n->s, synapse->name), (Span){0, 0});
     return NULL;
   }
@@ -367,7 +368,7 @@ void net_inline(NetInline *in, const MVar *var) {
     if (in->set.at[i].var == var) e = in->set.at[i].value;
   in->map[var->index] = value_inlined(in, e);
   in->failed |= !in->map[var->index];
-  if (in->failed || var->kind != VAR_PARAM || name_none(in->label) || expr_has(in->map[var->index], MX_DRAW) ||
+  if (in->failed || var->kind != VAR_PARAM || var->internal || name_none(in->label) || expr_has(in->map[var->index], MX_DRAW) ||
       expr_has(in->map[var->index], MX_PAIR))
     return;
   MGlobal *g = param_global(in, var, in->map[var->index]);

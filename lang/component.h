@@ -71,6 +71,7 @@ VarPer synapse_per(Comp *k, const AstItem *item);
 void synapse_check_on(Comp *k, const AstOn *on);
 void synapse_check_send(Comp *k, Scope *scope, const AstSend *send, MStmtList *ret);
 void synapse_check_memory(Comp *k); /* the whole, after all its statements */
+void synapse_sides(Comp *k); /* check_sides.c: `pre.V` in its scope */
 void synapse_stream(Comp *k, const AstStream *stream); /* check_stream.c */
 
 /* check_order.c: let_order, init_order; cycles, noise where none can be, defaults outside of their domain */

@@ -98,6 +98,7 @@ struct MVar {
   Span equation_span;
   VarPer per;
   bool everywhere; /* input of a synapse that a signal may be bound to: the same for all */
+  MVar *of;        /* of a synapse: the cell's variable that it stands for */
   bool internal;   /* of a synapse with memory, in its target: no path of its own */
   bool gate;       /* declared by `gate`: starts at its steady state (value holds it) */
   bool varies;     /* changes during a run: states, inputs, lets that depend on them, on time or on noise */
@@ -169,6 +170,8 @@ struct MComponent {
   VEC(MPort *) ports;
   MVar *weight; /* of a synapse; in it, like an input */
   MExpr *send;  /* of a synapse without memory: what arrives */
+  const AstBlock *block; /* in the checker only: of a synapse */
+  bool sided;   /* it reads variables of both sides' cells: checked once more for each pair of populations */
   bool plastic; /* a synapse with memory. Its handlers: */
   MStmtList on_pre, on_post;
   MStmtList on_step; /* of a projection's: what keeps a weight with an equation within its domain */
@@ -256,11 +259,13 @@ typedef struct {
 
 /* Synapses with memory of one projection. `cells` is no population of the experiment: its component is the synapse with a
  * state in the place of the weight, its settings are what the projection sets. States per post are states of the target's
- * component too, where they are stepped and where the spike handler changes them. */
+ * component too, where they are stepped and where the spike handler changes them; so are states per pre of the source's, if
+ * they have no closed form between spikes. */
 typedef struct {
   MVar *inner;  /* of cells->component: a state per post, or an input that follows the target's variable */
   MVar *outer;  /* the target's state */
   MVar *before; /* the target's state that holds its value just before the last spike */
+  bool pre;     /* all this of the source instead of the target */
 } MSeen;
 typedef struct {
   MPopulation *cells;

@@ -190,6 +190,8 @@ typedef struct {
 } NetInline;
 bool net_inline_begin(NetInline *in, Net *n, Scope *scope, const Sent *sent); /* false after a message */
 void net_inline(NetInline *in, const MVar *var);                              /* to in->map; sets in->failed */
+/* A synapse that reads variables of both sides, checked with these; NULL after a message (check_sides.c). */
+MComponent *net_synapse_between(Net *n, const Sent *sent, MPopulation *from, MPopulation *to);
 /* A synapse with memory: its weight at the start, and what it is here (check_plastic.c). */
 bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MProjection *p);
 /* What the names in a stream stand for: variables with the index of a name's, in order of declaration. */

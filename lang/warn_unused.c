@@ -203,5 +203,5 @@ static void component_unused(Session *s, const Model *m, const MComponent *c) {
 
 void warn_unused(Session *s, const Model *m) {
   for (uint32_t i = 0; i < m->components.n; i++)
-    if (m->components.at[i]->vars.n <= 1000 && !m->components.at[i]->stream) component_unused(s, m, m->components.at[i]);
+    if (m->components.at[i]->vars.n <= 1000 && !m->components.at[i]->stream && !m->components.at[i]->sided) component_unused(s, m, m->components.at[i]);
 }

@@ -35,7 +35,11 @@ static void learn_look(const struct rt_sim *s, struct rt_plastic *p, int which) 
   l->since = reads(l->code, NSL_SLOT_INPUT, p->class->since);
   for (uint32_t i = 0; i < p->class->n_inputs; i++)
     l->signals |= i != p->class->elapsed && i != p->class->since && reads(l->code, NSL_SLOT_INPUT, i);
-  for (uint32_t i = 0; i < p->proj->def->n_seen; i++) l->seen |= reads(l->code, NSL_SLOT_STATE, p->proj->def->seen[i].inner);
+  for (uint32_t i = 0; i < p->proj->def->n_seen; i++) {
+    bool read = reads(l->code, NSL_SLOT_STATE, p->proj->def->seen[i].inner), pre = p->proj->def->seen[i].pre;
+    l->seen |= read && !pre;
+    l->pre |= read && pre;
+  }
 }
 
 static int derive(struct rt_sim *s, const struct rt_plastic *p) {
@@ -148,6 +152,10 @@ static int one_prepare(struct rt_sim *s, struct rt_plastic *p, struct rt_proj *p
   *p = (struct rt_plastic){.proj = proj, .def = &s->x->synapses[proj->def->cells - 1]};
   p->class = &s->program->classes[p->def->class_index];
   p->u = s->G + p->def->block;
+  p->seen = rt_alloc(&s->mem, p->class->n_states + 1, sizeof *p->seen);
+  if (!p->seen) return NSL_EMEMORY;
+  memset(p->seen, 0xff, p->class->n_states * sizeof *p->seen);
+  for (uint32_t i = 0; i < proj->def->n_seen; i++) p->seen[proj->def->seen[i].inner] = i;
   p->key = nslm_key(s->seed, nslm_hash("synapse", 7, p->def->path_hash));
   for (int i = 0; i < NSL_LEARNS; i++) learn_look(s, p, i);
   p->shards = rt_alloc(&s->mem, s->n_shards, sizeof *p->shards);
@@ -157,6 +165,8 @@ static int one_prepare(struct rt_sim *s, struct rt_plastic *p, struct rt_proj *p
   proj->weight_code = &proj->def->weight_code;
   proj->delay_code = &proj->def->delay_code;
   s->ports[proj->port].plastic = true;
+  if (s->ranks && rt_sees_pre(p))
+    return rt_fail_at(NSL_EINPUT, proj->def->place, "%s: synapses that read variables of presynaptic cells do not run in several processes yet", proj->def->path);
   int e = times_read(s, p);
   if (!e) e = frozen_find(s, p);
   if (!e) e = derive(s, p);
@@ -186,7 +196,7 @@ uint32_t rt_plastic_interval(const struct rt_sim *s, uint32_t interval) {
 
 /* ---- rings */
 
-static uint32_t power_of_two(uint64_t n) {
+uint32_t rt_power_of_two(uint64_t n) {
   uint32_t r = 2;
   while (r < n) r *= 2;
   return r;
@@ -205,6 +215,7 @@ static int rings_make(struct rt_sim *s, struct rt_plastic_shard *q) {
   q->dirty = rt_alloc(&s->mem, p->sums, 1);
   if (!q->spikes || !q->n_spiked || !q->n_swept || !q->before || !q->history || !q->later || !q->sums || !q->dirty) return NSL_EMEMORY;
   for (uint32_t i = 0; i < n_seen; i++) {
+    if (p->proj->def->seen[i].pre) continue;
     q->before[i] = rt_alloc(&s->mem, n * p->ring, s->real_size);
     q->history[i] = rt_alloc(&s->mem, n * p->history, s->real_size);
     if (!q->before[i] || !q->history[i]) return NSL_EMEMORY;
@@ -222,9 +233,10 @@ int rt_plastic_begin(struct rt_sim *s) {
   for (uint32_t i = 0; !e && i < s->n_plastic; i++) {
     struct rt_plastic *p = &s->plastics[i];
     uint64_t reach = (uint64_t)p->most + s->interval;
-    p->ring = power_of_two(reach + SPIKES_BETWEEN + 2);
-    p->history = power_of_two(reach + 2);
-    p->sums = power_of_two(reach + p->axonal + p->most_after + 2);
+    p->ring = rt_power_of_two(reach + SPIKES_BETWEEN + 2);
+    p->history = rt_power_of_two(reach + 2);
+    p->sums = rt_power_of_two(reach + p->axonal + p->most_after + 2);
+    e = rt_pre_make(s, p);
     for (uint32_t h = s->own0; !e && h < s->own1; h++)
       if (p->shards[h].slice) e = rings_make(s, &p->shards[h]);
   }

@@ -23,6 +23,7 @@ struct rt_learn { /* a kernel, and what it asks for */
   nsl_kernel_fn *kernel; /* NULL: there is nothing to do */
   const struct nsl_code *code;
   bool elapsed, since, seen, signals; /* it reads these inputs; states per post; signals */
+  bool pre;                           /* … states of the source's own */
 };
 
 struct rt_segment {
@@ -66,6 +67,9 @@ struct rt_plastic {
   uint32_t *after, most_after;  /* by send */
   struct rt_learn learn[NSL_LEARNS];
   uint32_t ring, history, sums; /* lengths of the rings: powers of two */
+  struct rt_pre_ring { char *before, *after; } *pre; /* by seen: rows of the source's reals by step, just before its spikes and behind them */
+  uint32_t *seen;               /* by state of the class: which of the projection's `seen` it is, or NSL_NONE */
+  uint32_t pre_ring;            /* rows; a power of two */
   struct rt_span { uint64_t from, to; } *frozen; /* steps (from, to] in which weights keep their values; rising */
   uint32_t n_frozen;
   struct rt_plastic_shard *shards; /* by shard; those of others are empty */
@@ -83,6 +87,13 @@ void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, co
 /* The spikes of an interval, which ends at `end`. */
 int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
 int rt_plastic_sweep(struct rt_shard *h, uint64_t step); /* all rows catch up to here */
+/* plastic_pre.c */
+bool rt_sees_pre(const struct rt_plastic *p);
+int rt_pre_make(struct rt_sim *s, struct rt_plastic *p); /* rings */
+void rt_pre_keep(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin); /* behind a step */
+/* What a presynaptic event at the synapse at `step` brings along; after: behind the source's spike. */
+double rt_pre_seen(const struct rt_sim *s, const struct rt_plastic *p, uint32_t nth, bool after, uint32_t row, uint64_t step);
+uint32_t rt_power_of_two(uint64_t n); /* the least one from 2 on that is not less */
 bool rt_plastic_reaches(const struct rt_sim *s, uint32_t port);
 uint64_t rt_plastic_sum(const struct rt_sim *s); /* part of the state hash */
 /* The weights of now of one source's synapses, asked for in the order (target, ordinal); 0 where another rank has them. All zero but

@@ -105,7 +105,7 @@ static int row_put(struct rows *k, struct rt_plastic_shard *q, uint32_t *n_segme
 static void cells_put(struct rows *k, struct rt_plastic_shard *q, uint32_t row) {
   size_t size = k->s->real_size;
   for (uint32_t i = 0; i < k->p->class->n_states; i++)
-    if (k->p->class->states[i].per == NSL_PER_PRE) memcpy((char *)q->cells[i] + row * size, k->lanes.states[i], size);
+    if (q->cells[i]) memcpy((char *)q->cells[i] + row * size, k->lanes.states[i], size);
 }
 
 static int rows_make(struct rows *k) {
@@ -146,7 +146,7 @@ static int shard_alloc(struct rt_sim *s, struct rt_plastic *p, uint32_t h) {
   q->lanes = rt_alloc(&s->mem, 1, sizeof *q->lanes);
   if (!q->states || !q->cells || !q->params || !q->row || !q->last || !q->lanes) return NSL_EMEMORY;
   for (uint32_t i = 0; i < c->n_states; i++)
-    if (c->states[i].per == NSL_PER_PRE && !(q->cells[i] = rt_alloc(&s->mem, rows, s->real_size))) return NSL_EMEMORY;
+    if (c->states[i].per == NSL_PER_PRE && p->seen[i] == NSL_NONE && !(q->cells[i] = rt_alloc(&s->mem, rows, s->real_size))) return NSL_EMEMORY;
   return 0;
 }
 

@@ -113,10 +113,22 @@ static void cells_fill(const struct rt_plastic_shard *q, const struct nsl_code *
   struct rt_lanes *l = q->lanes;
   for (uint32_t i = 0; i < code->n_bindings; i++) {
     uint32_t k = code->bindings[i].index;
-    if (code->bindings[i].kind != NSL_SLOT_STATE || q->of->class->states[k].per != NSL_PER_PRE) continue;
+    if (code->bindings[i].kind != NSL_SLOT_STATE || q->of->class->states[k].per != NSL_PER_PRE || q->of->seen[k] != NSL_NONE) continue;
     double v = rt_real(s, values[k], at);
     if (s->program->f32) fill_f32(l->states[k], (float)v, n);
     else fill_f64(l->states[k], v, n);
+  }
+}
+
+/* The source's own states as an event at the synapse at `step` brings them; after: behind its spike. */
+static void source_fill(const struct rt_plastic_shard *q, const struct nsl_code *code, uint32_t row, uint64_t step, bool after, uint32_t n) {
+  const struct rt_sim *s = q->shard->sim;
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint32_t k = code->bindings[i].index;
+    if (code->bindings[i].kind != NSL_SLOT_STATE || q->of->class->states[k].per != NSL_PER_PRE || q->of->seen[k] == NSL_NONE) continue;
+    double v = rt_pre_seen(s, q->of, q->of->seen[k], after, row, step);
+    if (s->program->f32) fill_f32(q->lanes->states[k], (float)v, n);
+    else fill_f64(q->lanes->states[k], v, n);
   }
 }
 
@@ -141,8 +153,19 @@ static uint32_t pending_find(const struct rt_plastic_shard *q, const struct rt_s
   return n;
 }
 
+/* The source's own state when each synapse's next spike has come back to it. */
+static void source_seen(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t nth, uint32_t row, uint32_t n) {
+  const struct rt_sim *s = q->shard->sim;
+  const struct rt_lanes *l = q->lanes;
+  for (uint32_t i = 0; i < n; i++) {
+    uint64_t at = (uint64_t)q->target[g->at + l->lane[i]] * q->of->ring + (l->first[i] & (q->of->ring - 1));
+    double v = rt_pre_seen(s, q->of, nth, false, row, (uint64_t)q->spikes[at] + g->dendritic);
+    rt_real_set(s, l->states[q->of->proj->def->seen[nth].inner], i, v);
+  }
+}
+
 /* Pointers of the scratch, with what the synapses and their cells hold. */
-static void post_load(const struct rt_plastic_shard *q, const struct rt_segment *g, const struct nsl_code *code, uint32_t n) {
+static void post_load(const struct rt_plastic_shard *q, const struct rt_segment *g, const struct nsl_code *code, uint32_t row, uint32_t n) {
   struct rt_lanes *l = q->lanes;
   const struct nsl_projection *def = q->of->proj->def;
   size_t at = g->at * q->shard->sim->real_size;
@@ -151,8 +174,9 @@ static void post_load(const struct rt_plastic_shard *q, const struct rt_segment 
     if (code->bindings[i].kind == NSL_SLOT_PARAM) LOOP(gather, q, l->params[k], (void *)((char *)q->params[k] + at), l->lane, n);
     if (code->bindings[i].kind != NSL_SLOT_STATE) continue;
     if (q->states[k]) LOOP(gather, q, l->states[k], (void *)((char *)q->states[k] + at), l->lane, n);
-    for (uint32_t j = 0; j < def->n_seen; j++)
-      if (def->seen[j].inner == k) LOOP(seen, q, l->states[k], q->before[j], q->target + g->at, l, n, q->of->ring);
+    uint32_t j = q->of->seen[k];
+    if (j != NSL_NONE && def->seen[j].pre) source_seen(q, g, j, row, n);
+    else if (j != NSL_NONE) LOOP(seen, q, l->states[k], q->before[j], q->target + g->at, l, n, q->of->ring);
   }
 }
 
@@ -187,7 +211,7 @@ static void segment_catch_up(const struct rt_plastic_shard *q, const struct rt_s
   cells_fill(q, learn->code, q->cells, row, n);
   for (; n; n = pending_next(q->lanes, n)) {
     if (learn->since || learn->elapsed) LOOP(times, q, q, g, q->lanes, n, last, s->dt);
-    post_load(q, g, learn->code, n);
+    post_load(q, g, learn->code, row, n);
     rt_lanes_run(s, q->of, q->lanes, learn, n, step);
     post_store(q, g, learn->code, n);
   }
@@ -240,9 +264,9 @@ static void whole_slots(const struct rt_plastic_shard *q, const struct rt_segmen
     if (code->bindings[i].kind == NSL_SLOT_PARAM) l->slots[i] = (char *)q->params[k] + at;
     if (code->bindings[i].kind != NSL_SLOT_STATE) continue;
     if (q->states[k]) l->slots[i] = (char *)q->states[k] + at;
-    for (uint32_t j = 0; j < def->n_seen; j++)
-      if (def->seen[j].inner == k)
-        LOOP(gather, q, l->states[k], (void *)(history[j] + (seen & (q->of->history - 1)) * row), q->target + g->at, g->n);
+    uint32_t j = q->of->seen[k];
+    if (j != NSL_NONE && !def->seen[j].pre)
+      LOOP(gather, q, l->states[k], (void *)(history[j] + (seen & (q->of->history - 1)) * row), q->target + g->at, g->n);
   }
 }
 
@@ -300,6 +324,7 @@ static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
     const struct rt_segment *g = &q->segments[i];
     whole_slots(q, g, learn->code, q->history, step);
     cells_fill(q, learn->code, q->cells, row, g->n);
+    if (learn->pre) source_fill(q, learn->code, row, step, false, g->n);
     if (learn->elapsed) elapsed_fill(q, g, row, step);
     rt_lanes_run(s, q->of, q->lanes, learn, g->n, step);
     e = segment_send(q, g, step);
@@ -339,6 +364,7 @@ static int step_all(struct rt_plastic_shard *q, uint64_t step) {
       }
       whole_slots(q, g, learn->code, q->later, step - 1);
       cells_fill(q, learn->code, cells, at, g->n);
+      if (learn->pre) source_fill(q, learn->code, row, step - 1, true, g->n);
       rt_lanes_run(s, q->of, q->lanes, learn, g->n, step);
     }
     if (!e) e = row_catch_up(q, row, step);
@@ -411,7 +437,8 @@ static int interval(struct rt_plastic_shard *q, uint64_t from, uint32_t in_batch
     else e = pre(q, q->queue[i].source, q->queue[i].step);
   }
   q->n_queue = kept;
-  return !e && (q->full || q->of->learn[NSL_LEARN_POST].signals) ? sweep(q, end) : e; /* a signal is known in its step alone */
+  const struct rt_learn *post = &q->of->learn[NSL_LEARN_POST]; /* signals are known in their step alone, the source's states not long */
+  return !e && (q->full || post->signals || post->pre) ? sweep(q, end) : e;
 }
 
 int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
@@ -446,6 +473,7 @@ static void spike_keep(struct rt_plastic_shard *q, uint32_t t, uint64_t step) {
   uint64_t slot = (uint64_t)t * p->ring + at, row = (step & (p->history - 1)) * q->slice->count;
   q->spikes[slot] = (uint32_t)step;
   for (uint32_t i = 0; i < def->n_seen; i++) {
+    if (def->seen[i].pre) continue;
     double v = rt_real(s, p->proj->target->states[def->seen[i].before], q->slice->first + t);
     rt_real_set(s, q->before[i], slot, v);
     rt_real_set(s, q->history[i], row + t, v);
@@ -456,12 +484,14 @@ static void spike_keep(struct rt_plastic_shard *q, uint32_t t, uint64_t step) {
 
 void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin) {
   struct rt_sim *s = h->sim;
+  rt_pre_keep(h, step, ids, ends, begin);
   for (uint32_t i = 0; i < s->n_plastic; i++) {
     struct rt_plastic_shard *q = &s->plastics[i].shards[h->index];
     const struct nsl_projection *def = s->plastics[i].proj->def;
     if (!q->slice) continue;
     size_t bytes = q->slice->count * s->real_size;
     for (uint32_t k = 0; k < def->n_seen; k++) {
+      if (def->seen[k].pre) continue;
       const char *state = s->plastics[i].proj->target->states[def->seen[k].outer];
       size_t to = (step & (s->plastics[i].history - 1)) * bytes, from = (size_t)q->slice->first * s->real_size;
       memcpy(q->history[k] + to, state + from, bytes);

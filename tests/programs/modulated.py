@@ -2,6 +2,7 @@
 """Synapses that learn from more than spikes: signals, variables of the cells on both sides, draws. As in plastic.py each synapse is simulated by itself in
 every step, from language.md alone; what it sees of the network (spikes, signals, voltages) is what the run has recorded."""
 import math
+import re
 from collections import defaultdict
 
 from plastic import DT, clip, decayed, table
@@ -9,13 +10,17 @@ from semantics import Run, steps
 from tap import Tap, run_json
 
 CELLS = """
-neuron src { state V = 0 mV
-  receive go(w : mV) { V += w }
-  spike when V > 1 mV { V = 0 mV } }
-neuron dst { state V = 0 mV, S = 0 pA
-  receive go(w : mV) { V += w }
+neuron src { state V = 0 mV, U = 0.5 mV, B = 0 mV
+  U' = -U / (10 ms)
+  receive go(w : mV) { V += w;  U += w }
+  spike when V > 1 mV { B = U;  V = 0 mV;  U -= 3 mV } }
+neuron dst { param E = 0.2 mV
+  state V = 0 mV, U = 0.5 mV, B = 0 mV, S = 0 pA
+  let up = U - E
+  U' = -U / (10 ms)
+  receive go(w : mV) { V += w;  U += w }
   receive exc(w : pA) { S += w }
-  spike when V > 1 mV { V = 0 mV } }
+  spike when V > 1 mV { B = U;  V = 0 mV;  U -= 3 mV } }
 """
 
 NETWORK = CELLS + """
@@ -48,8 +53,9 @@ class Rule:
         self.text, self.own, self.traces, self.on_pre, self.on_post, self.flow = text, own, traces, on_pre, on_post, flow
 
 
-def simulate(rule, spikes, synapses, n_steps, signals):
-    """Weights by step, and what arrives by (step, target)."""
+def simulate(rule, spikes, synapses, n_steps, signals, cells):
+    """Weights by step, and what arrives by (step, target). signals: name -> values by step; cells: name -> (side, just before the spikes of a step, behind
+    them), each by cell and step."""
     weights, arrive = [], defaultdict(float)
     for source, target, _, w0 in synapses:
         pre, post = {k + AXONAL for k in spikes["A", source]}, {k + DENDRITIC for k in spikes["B", target]}
@@ -57,7 +63,11 @@ def simulate(rule, spikes, synapses, n_steps, signals):
         course = [w0]
         for k in range(1, n_steps + 1):
             seen.update({name: values[k - 1] for name, values in signals.items()})
+            for name, (side, _, after) in cells.items():
+                seen[name] = after[source][max(k - 1 - AXONAL, 0)] if side == "pre" else after[target][max(k - 1 - DENDRITIC, 0)]
             rule.flow(z, seen)
+            for name, (side, before, _) in cells.items():
+                seen[name] = before[source][max(k - AXONAL, 0)] if side == "pre" else before[target][max(k - DENDRITIC, 0)]
             for name, (_, tau) in rule.traces.items():
                 seen[name] = decayed(seen[name], tau)
             if k in post:
@@ -71,7 +81,7 @@ def simulate(rule, spikes, synapses, n_steps, signals):
     return weights, arrive
 
 
-def check(t, what, run, rule, n_steps, signals):
+def check(t, what, run, rule, n_steps, tolerance=1e-9, signals=lambda run: {}, cells=lambda run, spikes: {}):
     if not t.check(run.good, f"{what}: it runs", run.process.stderr):
         return
     spikes = defaultdict(list)
@@ -79,10 +89,10 @@ def check(t, what, run, rule, n_steps, signals):
         spikes[population, cell].append(step)
     rows = table(run, "weight")
     synapses = [(s, g, steps(d), w) for at, _, s, g, d, w in rows if at == 0]
-    want, arrive = simulate(rule, spikes, synapses, n_steps, signals(run))
+    want, arrive = simulate(rule, spikes, synapses, n_steps, signals(run), cells(run, spikes))
     worst = max(abs(row[5] - want[i % len(synapses)][round(row[0] / DT)]) for i, row in enumerate(rows))
     moved = max(abs(w[-1] - w[0]) for w in want)
-    t.check(worst < 1e-9, f"{what}: weights of {len(synapses)} synapses at {len(rows) // len(synapses)} times", worst)
+    t.check(worst < tolerance, f"{what}: weights of {len(synapses)} synapses at {len(rows) // len(synapses)} times", worst)
     t.check(moved > 1, f"{what}: which move", moved)
     totals, worst = [0.0] * N_TARGETS, 0.0
     for step, sums in enumerate(run.rows("S")):
@@ -160,12 +170,128 @@ def signal_model(rule, duration=200):
 
 def signals_check(t):
     for what, rule in (("a signal in an equation", HYBRID), ("a signal in handlers", GATED)):
-        check(t, what, Run(t, signal_model(rule), "--threads", "2"), rule, 2000, lambda r: {"n": [v * 1 for v in r.column("da")]})
+        check(t, what, Run(t, signal_model(rule), "--threads", "2"), rule, 2000, signals=lambda r: {"n": [v * 1 for v in r.column("da")]})
     hashes = {}
     for threads in "1", "2":
         run = Run(t, signal_model(GATED), "--threads", threads)
         hashes[threads] = run_json(run.out)["state_hash"] if run.good else run.process.stderr
     t.check(len(set(hashes.values())) == 1, "signals: the same bits on one thread and on two", hashes)
+
+
+# ---- variables of the cells on both sides
+
+def of_cells(run, record, spikes, population, n):
+    """A recorded state, by cell and step, behind the spikes of the step; and just before them: the neurons keep that in B."""
+    after = [list(column) for column in zip(*run.rows(record))]
+    kept = [list(column) for column in zip(*run.rows(record.replace("U", "B")))]
+    before = [list(column) for column in after]
+    for cell in range(n):
+        for k in spikes[population, cell]:
+            before[cell][k] = kept[cell][k]
+    return before, after
+
+
+def filtered(courses, spikes, population, start, step, jump):
+    """A state that the synapse's text gives to each cell: step(m, u) over a step, u being the cell's U at its begin; jump(m) at its spikes."""
+    before, after = [], []
+    for cell, course in enumerate(courses):
+        m, b, a = start, [start], [start]
+        for k in range(1, len(course)):
+            m = step(m, course[k - 1])
+            b.append(m)
+            m = jump(m) if k in set(spikes[population, cell]) else m
+            a.append(m)
+        before.append(b)
+        after.append(a)
+    return before, after
+
+
+def followed(m, u, tau=20.0, decay=10.0):
+    """m' = (U - m) / tau while U decays on its own."""
+    return m * math.exp(-DT / tau) + u * decay / (decay - tau) * (math.exp(-DT / decay) - math.exp(-DT / tau))
+
+
+def sides_seen(run, spikes):
+    post_u, pre_u = of_cells(run, "U", spikes, "B", N_TARGETS), of_cells(run, "UA", spikes, "A", 8)
+    m = filtered(post_u[1], spikes, "B", 0.5, followed, lambda v: v + 0.1)
+    p = filtered(pre_u[1], spikes, "A", 0.0, followed, lambda v: v)
+    q = filtered(pre_u[1], spikes, "A", 1.0, lambda v, u: v / (1 + v * DT / 20), lambda v: v + 1)
+    return {"pre": ("pre", *pre_u), "post": ("post", *post_u), "m": ("post", *m), "p": ("pre", *p), "q": ("pre", *q)}
+
+
+def sides_flow(z, seen):
+    z["w"] = clip(z["w"] + DT * 0.05 * max(0, seen["post"] - 1) * max(0, seen["m"] - 0.5) * seen["p"])
+
+
+def sides_pre(z, seen):
+    z["w"] = clip(z["w"] - 0.3 * (seen["post"] - 0.2) * seen["q"] - 0.1 * seen["m"])
+    return z["w"] + seen["pre"]
+
+
+def sides_post(z, seen):
+    z["w"] = clip(z["w"] + 0.4 * seen["pre"] * seen["q"] + 0.2 * seen["post"] * seen["p"])
+
+
+# handlers read both sides as they were just before the spikes; cells filter themselves for the synapse; an equation multiplies both
+SIDES = Rule("""synapse rule {
+  weight w : pA in [0 pA, 150 pA]
+  state q = 1 per pre
+  state p = 0 mV per pre
+  state m = post.U per post
+  q' = -q * q / (20 ms)
+  p' = (pre.U - p) / (20 ms)
+  m' = (post.U - m) / (20 ms)
+  w' = 0.05 pA/ms / (1 mV)^3 * max(0 mV, post.U - 1 mV) * max(0 mV, m - 0.5 mV) * p
+  on pre  { w -= 0.3 pA / (1 mV) * post.up * q + 0.1 pA / (1 mV) * m;  send w + pre.U * (1 pA) / (1 mV);  q += 1 }
+  on post { w += 0.4 pA / (1 mV) * pre.U * q + 0.2 pA / (1 mV)^2 * post.U * p;  m += 0.1 mV } }""", {}, {}, sides_pre, sides_post, sides_flow)
+
+# the same without the equation: from event to event
+EVENTS = Rule(SIDES.text.replace("  w' = 0.05 pA/ms / (1 mV)^3 * max(0 mV, post.U - 1 mV) * max(0 mV, m - 0.5 mV) * p\n", ""), {}, {},
+              sides_pre, sides_post, lambda z, seen: None)
+
+
+def sides_model(rule, duration=200):
+    return NETWORK % {"rule": rule.text, "signal": "", "settings": "", "duration": duration,
+                      "record": "".join(f"record {v} of {p} as {v}{a} every 0.1 ms\n  " for v in "UB" for p, a in (("A", "A"), ("B", "")))}
+
+
+def clopath_seen(run, spikes):
+    post = of_cells(run, "U", spikes, "B", N_TARGETS)
+    minus, plus = (filtered(post[1], spikes, "B", 0.5, lambda m, u, tau=tau: followed(m, u, tau), lambda v: v) for tau in (12.0, 7.0))
+    return {"u": ("post", *post), "minus": ("post", *minus), "plus": ("post", *plus)}
+
+
+def clopath_flow(z, seen):
+    """The weight follows the presynaptic trace within the step, and the voltages at its begin."""
+    z["w"] = clip(z["w"] + 100 * 0.02 * max(0, seen["u"] - 1) * max(0, seen["plus"] - 0.2) * seen["x"] * DT / 15, hi=100)
+
+
+def clopath_pre(z, seen):
+    z["w"] = clip(z["w"] - 100 * 0.01 * max(0, seen["minus"] - 0.2), hi=100)
+    return z["w"]
+
+
+CLOPATH = Rule("", {}, {"x": ("pre", 15.0)}, clopath_pre, lambda z, seen: None, clopath_flow)
+
+
+def clopath_model():
+    text = sides_model(Rule("", {}, {}, None, None, None)).replace("with rule", "with clopath")
+    for a, b in (("V", "X"), ("U", "V"), ("X", "U")):
+        text = re.sub(rf"\b{a}\b", b, text)
+    text = re.sub(r"record ([UV]) of ([AB]) as ([UV])", lambda m: f"record {m[1]} of {m[2]} as {'V' if m[1] == 'U' else 'U'}", text)
+    settings = "theta_minus = 0.2 mV;  theta_plus = 1 mV;  tau_minus = 12 ms;  A_LTD = 0.01/mV;  A_LTP = 0.02/mV^2;  weight"
+    return text.replace("weight ~", settings + " ~", 1)
+
+
+def sides_check(t):
+    for what, rule in (("variables of both cells, stepped", SIDES), ("variables of both cells in handlers", EVENTS)):
+        check(t, what, Run(t, sides_model(rule), "--threads", "2"), rule, 2000, 1e-8, cells=sides_seen)
+    check(t, "the library's clopath", Run(t, clopath_model(), "--threads", "2"), CLOPATH, 2000, cells=clopath_seen)
+    hashes = {}
+    for threads in "1", "2":
+        run = Run(t, sides_model(EVENTS), "--threads", threads)
+        hashes[threads] = run_json(run.out)["state_hash"] if run.good else run.process.stderr
+    t.check(len(set(hashes.values())) == 1, "variables of both cells: the same bits on one thread and on two", hashes)
 
 
 def refusals_check(t):
@@ -180,5 +306,6 @@ def refusals_check(t):
 if __name__ == "__main__":
     tap = Tap()
     signals_check(tap)
+    sides_check(tap)
     refusals_check(tap)
     tap.done()

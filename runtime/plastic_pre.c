@@ -1,0 +1,69 @@
+/* What synapses with memory see of presynaptic cells: states of the source's own (`pre.V`, states per pre without a closed form), as
+ * they were when a spike left, or would have. Kept by step, for all shards together: each writes its own cells behind its step,
+ * and all read them when the interval is over. A fast thread is then at most one interval ahead. See plastic.h. */
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/plastic.h"
+#include "runtime/plastic_lanes.h"
+
+bool rt_sees_pre(const struct rt_plastic *p) {
+  for (uint32_t i = 0; i < p->proj->def->n_seen; i++)
+    if (p->proj->def->seen[i].pre) return true;
+  return false;
+}
+
+int rt_pre_make(struct rt_sim *s, struct rt_plastic *p) {
+  const struct rt_proj *proj = p->proj;
+  if (!rt_sees_pre(p)) return 0;
+  p->pre_ring = rt_power_of_two((uint64_t)p->axonal + 2 * s->interval + 3);
+  p->pre = rt_alloc(&s->mem, proj->def->n_seen, sizeof *p->pre);
+  if (!p->pre) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < proj->def->n_seen; i++) {
+    if (!proj->def->seen[i].pre) continue;
+    const char *state = proj->source->states[proj->def->seen[i].outer];
+    size_t row = proj->sn * s->real_size;
+    p->pre[i].before = rt_alloc(&s->mem, (uint64_t)proj->sn * p->pre_ring, s->real_size);
+    p->pre[i].after = rt_alloc(&s->mem, (uint64_t)proj->sn * p->pre_ring, s->real_size);
+    if (!p->pre[i].before || !p->pre[i].after) return NSL_EMEMORY;
+    memcpy(p->pre[i].before, state + proj->s0 * s->real_size, row);
+    memcpy(p->pre[i].after, p->pre[i].before, row);
+  }
+  return 0;
+}
+
+/* One slice of the source at the end of a step; ids: those that have spiked. */
+static void slice_keep(const struct rt_sim *s, const struct rt_plastic *p, const struct rt_slice *c, uint64_t step, const uint32_t *ids, uint64_t n) {
+  const struct rt_proj *proj = p->proj;
+  uint32_t begin = c->first > proj->s0 ? c->first : proj->s0, end = c->first + c->count;
+  if (end > proj->s0 + proj->sn) end = proj->s0 + proj->sn;
+  if (begin >= end) return;
+  uint64_t row = (step & (p->pre_ring - 1)) * proj->sn;
+  for (uint32_t i = 0; i < proj->def->n_seen; i++) {
+    if (!proj->def->seen[i].pre) continue;
+    const char *state = proj->source->states[proj->def->seen[i].outer];
+    size_t to = (row + begin - proj->s0) * s->real_size, bytes = (end - begin) * s->real_size;
+    memcpy(p->pre[i].before + to, state + begin * s->real_size, bytes);
+    memcpy(p->pre[i].after + to, state + begin * s->real_size, bytes);
+    const void *before = proj->source->states[proj->def->seen[i].before];
+    for (uint64_t k = 0; k < n; k++)
+      if (ids[k] >= begin && ids[k] < end) rt_real_set(s, p->pre[i].before, row + ids[k] - proj->s0, rt_real(s, before, ids[k]));
+  }
+}
+
+void rt_pre_keep(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin) {
+  const struct rt_sim *s = h->sim;
+  for (uint32_t i = 0; i < s->n_plastic; i++) {
+    const struct rt_plastic *p = &s->plastics[i];
+    for (uint32_t k = 0; p->pre && k < h->n_slices; k++) {
+      uint64_t from = k ? ends[k - 1] : begin;
+      if (h->slices[k].pop == p->proj->source) slice_keep(s, p, &h->slices[k], step, ids + from, ends[k] - from);
+    }
+  }
+}
+
+double rt_pre_seen(const struct rt_sim *s, const struct rt_plastic *p, uint32_t nth, bool after, uint32_t row, uint64_t step) {
+  uint64_t left = step > p->axonal ? step - p->axonal : 0;
+  const char *ring = after ? p->pre[nth].after : p->pre[nth].before;
+  return rt_real(s, ring, (left & (p->pre_ring - 1)) * p->proj->sn + row);
+}
