@@ -374,17 +374,18 @@ static struct nsl_feed feed_of(Table *t, const IrFeed *x) {
   return out;
 }
 
-static struct nsl_stream_term stream_term_of(Table *t, const IrStreamTerm *x) {
-  return (struct nsl_stream_term){x->factor, x->weighted, code_of(t, x->pre), code_of(t, x->post), x->delayed, x->delay,
-                                  code_of(t, x->delay_kernel)};
+static struct nsl_stream_term stream_term_of(Table *t, const IrStreamTerm *x, const IrClass *pre, const IrClass *post) {
+  return (struct nsl_stream_term){x->factor, x->weighted, code_of(t, x->pre), code_of(t, x->post), code_of(t, ir_ahead(pre, x->pre)),
+                                  code_of(t, ir_ahead(post, x->post)), x->delayed, x->delay, code_of(t, x->delay_kernel)};
 }
 
-static struct nsl_coupling coupling_of(Table *t, const IrCoupling *x) {
+static struct nsl_coupling coupling_of(Table *t, const IrExperiment *of, const IrCoupling *x) {
+  const IrClass *ends[2] = {of->populations.at[x->link.source.pop].class, of->populations.at[x->link.target.pop].class};
   const MCoupling *m = x->coupling;
   struct nsl_coupling out = {.link = projection_of(t, &x->link), .input = x->input, .undirected = m->undirected,
                              .reversed = m->reversed, .once = m->once};
   FILL(t, out.n_terms, terms, stream_term, x->terms.n);
-  for (uint32_t i = 0; i < x->terms.n; i++) terms[i] = stream_term_of(t, &x->terms.at[i]);
+  for (uint32_t i = 0; i < x->terms.n; i++) terms[i] = stream_term_of(t, &x->terms.at[i], ends[m->reversed], ends[!m->reversed]);
   out.terms = terms;
   return out;
 }
@@ -414,7 +415,8 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
                                .dt = x->dt,
                                .seed = x->seed,
                                .seed_last = x->seed_last,
-                               .connectivity = m->connectivity};
+                               .connectivity = m->connectivity,
+                               .joint = !m->joint ? 0 : m->tolerance > 0 ? m->tolerance : IR_JOINT_TOLERANCE};
   EACH(t, &out, params, param, x->params, param_of);
   EACH(t, &out, populations, population, x->populations, population_of);
   EACH(t, &out, synapses, population, x->synapses, population_of);
@@ -422,7 +424,9 @@ static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
   EACH(t, &out, drives, drive, x->drives, drive_of);
   EACH(t, &out, records, record, x->records, record_of);
   EACH(t, &out, feeds, feed, x->feeds, feed_of);
-  EACH(t, &out, couplings, coupling, x->couplings, coupling_of);
+  FILL(t, out.n_couplings, couplings, coupling, x->couplings.n);
+  for (uint32_t i = 0; i < x->couplings.n; i++) couplings[i] = coupling_of(t, x, &x->couplings.at[i]);
+  out.couplings = couplings;
   EACH(t, &out, phases, phase, m->phases, phase_of);
   for (uint32_t i = 0; i < out.n_phases; i++) ((struct nsl_phase *)out.phases)[i].duration = x->phases.at[i];
   EACH(t, &out, measures, measure, x->measures, measure_of);

@@ -435,7 +435,11 @@ static void explain_coupling(Explain *e, const IrCoupling *c) {
   }
   bool own = m->link.no_self || m->once, parts = m->once && (m->link.source.from || m->link.target.from);
   bool summed = m->link.rule == RULE_ALL_TO_ALL && !drawn && !(own && delayed) && !parts;
-  const char *seen = delayed ? "delayed values are those at the middle of the step, between grid points" : "both sides are those at T - dt, held over the step";
+  const MExperiment *x = e->x->experiment;
+  const char *held = x->joint ? arena_printf(e->s->arena, "solved jointly: what flows is the mean of T - dt and T, second order, to a tolerance of %g",
+                                             x->tolerance > 0 ? x->tolerance : IR_JOINT_TOLERANCE)
+                              : "both sides are those at T - dt, held over the step: first order";
+  const char *seen = delayed ? "delayed values are those at the middle of the step, between grid points" : held;
   const char *how = summed ? "one sum over the sources serves all targets" : "synapse by synapse, in the order of the rows";
   double n = synapses(e, &c->link);
   if (e->json) {

@@ -106,6 +106,7 @@ static void hoist_class(Session *s, Arena *out, IrModule *m, IrClass *c) {
   for (uint32_t i = 0; i < c->receive.n; i++)
     c->receive.at[i] = hoist_kernel(s, out, m, c, c->receive.at[i]);
   c->finish = hoist_kernel(s, out, m, c, c->finish);
+  for (uint32_t i = 0; i < c->aheads.n; i++) c->aheads.at[i].kernel = hoist_kernel(s, out, m, c, c->aheads.at[i].kernel);
   for (uint32_t i = 0; i < LEARNS; i++) c->learn[i] = hoist_kernel(s, out, m, c, c->learn[i]);
 }
 

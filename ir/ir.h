@@ -178,6 +178,11 @@ typedef struct {
   VEC(uint32_t) begin;    /* of each state, by free parameter: the state with its derivative at the start, or IR_NONE */
 } IrNetBack;
 
+/* What is shown to others through continuous synapses, and the kernel of its value at the end of the coming step. */
+typedef struct {
+  IrKernel *shown, *kernel;
+} IrAhead;
+
 typedef struct {
   Name name;
   uint32_t index;
@@ -205,6 +210,7 @@ typedef struct {
   VEC(IrKernel *) receive;     /* by port; level 2: NULL where arriving weights are summed */
   IrKernel *derive, *step;     /* level 2 */
   IrKernel *finish;            /* level 2: what follows on the events; NULL: all stands in `step` */
+  VEC(IrAhead) aheads;         /* level 2: where steps agree with each other (solve_ahead.c) */
   IrKernel *lumped;            /* level 2: the step where each pair of uniforms in lumped_equal is equal; or NULL (lump.c) */
   uint32_t n_lanes, lane;      /* of the derivatives of a network (autodiff/network.c): what its cells' spikes carry, states from `lane` on; */
   IrNetBack *back;             /* … in reverse mode; else NULL */
@@ -221,6 +227,9 @@ typedef struct {
 /* OUT of the step of a fit's class with spikes: the spike as a number; the share of dt before it; where spikes are located, + i:
  * state i just before the handler, if that changes it. */
 enum { IR_OUT_SPIKE, IR_OUT_WHEN, IR_OUT_WAS };
+
+#define IR_JOINT_TOLERANCE 1e-6 /* of coupled steps that agree with each other, where none is given */
+const IrKernel *ir_ahead(const IrClass *c, const IrKernel *shown); /* its kernel of the coming step, or NULL */
 
 /* NULL: cells in which nothing changes may be passed over; else why not (rest.c). */
 const char *ir_never_rests(const IrClass *c);

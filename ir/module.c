@@ -60,6 +60,9 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   copy->step = stand_in(s, in, made, c->step);
   copy->finish = stand_in(s, in, made, c->finish);
   copy->lumped = stand_in(s, in, made, c->lumped);
+  COPY_VEC(out, &copy->aheads);
+  for (uint32_t i = 0; i < copy->aheads.n; i++)
+    copy->aheads.at[i] = (IrAhead){stand_in(s, in, made, c->aheads.at[i].shown), stand_in(s, in, made, c->aheads.at[i].kernel)};
   for (uint32_t i = 0; i < LEARNS; i++) copy->learn[i] = stand_in(s, in, made, c->learn[i]);
   COPY_VEC(out, &copy->lumped_states);
   COPY_VEC(out, &copy->lumped_ports);
@@ -341,6 +344,7 @@ void ir_module_renumber(IrModule *m, Arena *a) {
     add_used(m, a, c->step);
     add_used(m, a, c->finish);
     add_used(m, a, c->lumped);
+    for (uint32_t j = 0; j < c->aheads.n; j++) add_used(m, a, c->aheads.at[j].shown), add_used(m, a, c->aheads.at[j].kernel);
     for (uint32_t j = 0; j < LEARNS; j++) add_used(m, a, c->learn[j]);
     if (c->back) add_used(m, a, c->back->record), add_used(m, a, c->back->back);
     for (uint32_t j = 0; j < c->pasts.n; j++) {

@@ -34,7 +34,8 @@ void ir_module_renumber(IrModule *m, Arena *a); /* the list anew: what tables re
 
 /* What runs in every step, or for every event (level 2): worth making cheap. */
 static inline bool ir_in_step(KernelKind kind) {
-  return kind == KERNEL_STEP || kind == KERNEL_RECEIVE || kind == KERNEL_FINISH || kind == KERNEL_LEARN;
+  return kind == KERNEL_STEP || kind == KERNEL_RECEIVE || kind == KERNEL_FINISH || kind == KERNEL_LEARN ||
+         kind == KERNEL_AHEAD;
 }
 
 /* Values that are the same for all elements of a population: computed from uniforms, globals, constants and

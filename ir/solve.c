@@ -465,6 +465,7 @@ static void solve_class(Session *s, Arena *out, IrClass *c) {
   if (v.failed) return;
   if (v.located && !v.events) solve_parts(&v);
   else if (!v.events) count_down(&v, v.now);
+  solve_aheads(&v);
   for (uint32_t i = 0; i < v.each_from; i++) receive(&v, i);
   if (v.each_from == v.each_to) {
     finish(&v);
@@ -491,11 +492,12 @@ static void replace_kernels(IrModule *m, Arena *out) {
     for (uint32_t j = 0; j < c->receive.n; j++)
       if (c->receive.at[j]) ir_module_add(m, out, c->receive.at[j]);
     if (c->finish) ir_module_add(m, out, c->finish);
+    for (uint32_t j = 0; j < c->aheads.n; j++) ir_module_add(m, out, c->aheads.at[j].kernel);
   }
 }
 
 static void check_tolerance(Session *s, const IrExperiment *x) {
-  if (!x->experiment->tolerance || s->errors) return;
+  if (!x->experiment->tolerance || x->experiment->joint || s->errors) return;
   for (uint32_t i = 0; i < x->populations.n; i++) {
     const IrClass *c = x->populations.at[i].class;
     for (uint32_t j = 0; j < c->states.n; j++) {
@@ -510,6 +512,7 @@ IrModule *ir_pass_solve(const IrModule *in, Arena *out, Session *s) {
   IrModule *m = ir_module_copy(s, in, out);
   for (uint32_t i = 0; m->level == 1 && i < m->classes.n; i++) {
     IrClass *c = m->classes.at[i];
+    solve_find_shown(m, out, c);
     if (!solve_synapses(s, out, c)) solve_class(s, out, c);
     c->flow = c->test = c->fire = c->jumps = NULL;
     for (uint32_t j = 0; j < c->receive.n; j++)

@@ -85,6 +85,10 @@ void solve_jumps(Solve *v, IrVal *ret);
 void solve_laws_begin(Solve *v);              /* totals; v->old */
 void solve_dependents(Solve *v, IrVal *x);    /* in x, states that follow from laws */
 
+/* solve_ahead.c */
+void solve_find_shown(const IrModule *m, Arena *out, IrClass *c); /* c->aheads, without their kernels */
+void solve_aheads(const Solve *v);                                /* these, of the step as it is after integration */
+
 /* solve_choose.c */
 void solve_choose(Solve *v);
 bool solve_depends(const Solve *v, uint32_t i, uint32_t j);       /* der of i on state j */

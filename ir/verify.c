@@ -235,7 +235,7 @@ static void verify_ins(Verify *v) {
   if (loops.open) complain_ins(v, loops.open - 1, "the loop does not end");
   for (uint32_t i = 0; i < v->k->slots.n; i++)
     if (v->k->slots.at[i].kind == SLOT_RING && done[i] == IRA_LOAD) complain(v, i, "a ring that nothing is stored to");
-  bool answers = v->k->kind == KERNEL_RECORD || v->k->kind == KERNEL_SYNAPSE || v->k->kind == KERNEL_SYNAPSE_F32 ||
+  bool answers = v->k->kind == KERNEL_RECORD || v->k->kind == KERNEL_AHEAD || v->k->kind == KERNEL_SYNAPSE || v->k->kind == KERNEL_SYNAPSE_F32 ||
                  v->k->kind == KERNEL_DRIVE;
   if (!answers) return;
   for (uint32_t i = 0; i < v->k->slots.n; i++)
@@ -372,6 +372,10 @@ static void verify_class(VerifyModule *vm, const IrClass *c) {
   verify_use(vm, c->step, KERNEL_STEP, c);
   verify_use(vm, c->finish, KERNEL_FINISH, c);
   verify_use(vm, c->lumped, KERNEL_STEP, c);
+  for (uint32_t i = 0; i < c->aheads.n; i++) {
+    verify_use(vm, c->aheads.at[i].shown, KERNEL_RECORD, c);
+    verify_use(vm, c->aheads.at[i].kernel, KERNEL_AHEAD, c);
+  }
   for (uint32_t i = 0; i < LEARNS; i++) verify_use(vm, c->learn[i], KERNEL_LEARN, c);
   for (uint32_t i = 0; i < c->pasts.n; i++) {
     verify_use(vm, c->pasts.at[i].value, KERNEL_RECORD, c);

@@ -157,6 +157,16 @@ static bool read_jumps(Net *n, const Ast *value) {
   return false;
 }
 
+static bool read_coupling(Net *n, const Ast *value) {
+  static const char *const kinds[] = {"held", "joint"};
+  const char *text = value->kind == AST_NAME ? name_str(n->s, AST_AS(NameRef, value)->name.name)
+                                             : source_span_text(n->s, value->span, n->s->arena);
+  n->x->joint = strcmp(text, kinds[1]) == 0;
+  if (n->x->joint || strcmp(text, kinds[0]) == 0) return true;
+  diag_coupling_form(n->s, value->span, text, diag_nearest(text, kinds, COUNT_OF(kinds)));
+  return false;
+}
+
 /* A number that no param can change: the compiler builds it in. */
 static bool read_tolerance(Net *n, const Ast *value) {
   Want want = {.has_dim = true, .dim = DIM_NONE, .who = "the tolerance"};
@@ -174,10 +184,10 @@ static bool read_tolerance(Net *n, const Ast *value) {
 
 static bool run_setting(Net *n, AstWord word, const Ast *value, bool fit, NetRunSeen *seen) {
   Session *s = n->s;
-  static const char *const words[] = {"dt", "seed", "method", "tolerance", "seeds", "connectivity", "jumps"};
+  static const char *const words[] = {"dt", "seed", "method", "tolerance", "seeds", "connectivity", "jumps", "coupling"};
   Span *const spans[] = {&seen->dt,        &seen->seed,  &seen->method,
-                         &seen->tolerance, &seen->seeds, &seen->connectivity, &seen->jumps};
-  enum { DT, SEED, METHOD, TOLERANCE, SEEDS, CONNECTIVITY, JUMPS };
+                         &seen->tolerance, &seen->seeds, &seen->connectivity, &seen->jumps, &seen->coupling};
+  enum { DT, SEED, METHOD, TOLERANCE, SEEDS, CONNECTIVITY, JUMPS, COUPLING };
   const char *name = name_str(s, word.name);
   size_t which = 0, n_words = fit ? SEEDS : COUNT_OF(words);
   while (which < n_words && strcmp(words[which], name) != 0) which++;
@@ -200,6 +210,7 @@ static bool run_setting(Net *n, AstWord word, const Ast *value, bool fit, NetRun
   if (which == TOLERANCE) return read_tolerance(n, value);
   if (which == CONNECTIVITY) return read_connectivity(n, value);
   if (which == JUMPS) return read_jumps(n, value);
+  if (which == COUPLING) return read_coupling(n, value);
   return which == DT ? n->x->dt != NULL : read_seeds(n, value, which == SEEDS);
 }
 
@@ -289,6 +300,7 @@ void check_experiment(Checker *c, Symbol *experiment) {
   bool runs = false;
   for (uint32_t i = 0; i < block->body.n; i++) runs |= block->body.at[i]->kind == AST_RUN;
   if (!runs) diag_run_missing(c->s, block->name.span, name_str(c->s, block->name.name));
+  if (seen.coupling.to && !x->couplings.n) diag_coupling_unused(c->s, seen.coupling, name_str(c->s, block->name.name));
   net_check_delays(n);
   net_check_feeds(n);
 }

@@ -108,6 +108,17 @@ void diag_stream_mixed(Session *s, Span span, const char *text, const char *why)
   diag_hint(s, d, "What is streamed is a sum of products, `weight * f(pre.V) * h(post.V)`; sin and cos may hold a sum of both sides.");
 }
 
+void diag_coupling_form(Session *s, Span span, const char *text, const char *nearest) {
+  Diag *d = diag_new(s, DIAG_COUPLING_FORM, span, "a coupling is `held` or `joint`, not `%s`", text);
+  if (nearest) diag_fix(d, span, nearest);
+  diag_hint(s, d, "`held` keeps what flows between cells as it was at the step's begin; with `joint` their steps agree with each other.");
+}
+
+void diag_coupling_unused(Session *s, Span span, const char *experiment) {
+  Diag *d = diag_new(s, DIAG_COUPLING_FORM, span, "nothing is coupled in the experiment `%s`", experiment);
+  diag_hint(s, d, "`coupling` is of continuous synapses, those with `stream`; leave it out.");
+}
+
 void diag_undirected(Session *s, Span span) {
   Diag *d = diag_new(s, DIAG_UNDIRECTED, span, "an undirected connection needs a synapse that streams");
   diag_hint(s, d, "Write `A -- B.I by … with gap`, where `synapse gap { param g = 1 nS;  stream g * (pre.V - post.V) }`.");

@@ -425,7 +425,7 @@ void diag_unknown_run_setting(Session *s, Span span, const char *name, const cha
   Diag *d = diag_new(s, DIAG_UNKNOWN_RUN_SETTING, span, "a %s has no setting `%s`", fit ? "fit" : "run", name);
   if (nearest) did_you_mean(s, d, span, nearest);
   else if (fit) diag_hint(s, d, "A fit has `dt`, `seed`, `method` and `tolerance`.");
-  else diag_hint(s, d, "A run has `dt`, `seed`, `seeds`, `method`, `tolerance`, `connectivity` and `jumps`.");
+  else diag_hint(s, d, "A run has `dt`, `seed`, `seeds`, `method`, `tolerance`, `connectivity`, `jumps` and `coupling`.");
 }
 
 void diag_draws_alike(Session *s, Span span, const char *path, const char *other, Span before) {

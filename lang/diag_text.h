@@ -399,6 +399,8 @@ void diag_unknown_synapse(Session *s, Span span, const char *name, const char *n
 /* twice: two `stream`s; else `stream` and `send` */
 void diag_synapse_streams(Session *s, Span span, const char *name, bool twice);
 void diag_stream_delay(Session *s, Span span, const char *name, Span stream);
+void diag_coupling_form(Session *s, Span span, const char *text, const char *nearest);
+void diag_coupling_unused(Session *s, Span span, const char *experiment);
 void diag_stream_mixed(Session *s, Span span, const char *text, const char *why);
 void diag_undirected(Session *s, Span span);
 void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl);

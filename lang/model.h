@@ -425,10 +425,11 @@ typedef struct {
   MExpr *seed;            /* NULL: 1 */
   MExpr *seed_last;       /* seeds = a..b; NULL: one */
   Name method;            /* overrides the choice for all states ("rk4", "euler", …); empty: the compiler chooses */
-  double tolerance;       /* of methods with steps of their own; 0: not given */
+  double tolerance;       /* of methods with steps of their own, and of coupled steps; 0: not given */
   Span tolerance_span;
   MConnectivity connectivity;
   bool leaps;             /* jumps of `kinetic stochastic` by tau-leaping; else one by one */
+  bool joint;             /* steps of what continuous synapses couple agree with each other; else both sides are held */
 } MExperiment;
 
 /* ---- fits: parameters of a lone neuron from recordings (language.md §6), or of a network from what its runs show (§7) */

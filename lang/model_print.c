@@ -390,6 +390,7 @@ static void print_steps(const Print *p, const MExperiment *x) {
   if (!name_none(x->method)) fprintf(p->out, "\n  method %s", text_of(p, x->method));
   if (x->tolerance > 0) fputs("\n  tolerance ", p->out), print_number(p, x->tolerance);
   if (x->leaps) fprintf(p->out, "\n  jumps tau_leaping");
+  if (x->joint) fprintf(p->out, "\n  coupling joint");
   if (x->connectivity) fprintf(p->out, "\n  connectivity %s", x->connectivity == CONNECTIVITY_STORED ? "stored" : "procedural");
   fputc('\n', p->out);
 }

@@ -244,7 +244,7 @@ Dim dim_time(int power); /* ms^power */
 MExpr *net_time(Net *n, const Ast *ast, const char *who, bool positive);
 /* `dt = 0.1 ms, seed = 1`: what was given, and where (to = 0: not yet). fit: those that a fit has. */
 typedef struct {
-  Span dt, seed, seeds, method, tolerance, connectivity, jumps;
+  Span dt, seed, seeds, method, tolerance, connectivity, jumps, coupling;
 } NetRunSeen;
 bool net_run_settings(Net *n, const AstList *settings, bool fit, NetRunSeen *seen);
 Net *net_check_network(Checker *c, Scope *scope, const AstSubject *subject, MExperiment *x); /* NULL after a message */

@@ -3,7 +3,7 @@
  * What is streamed is a sum of products (lang/check_products.c): factor * weight * pre * post. At the end of a step every shard computes
  * pre of its elements and shows it in arrays that all shards read; before the next step it adds, for each target, its
  * synapses' products in the order of the rows, and multiplies with the target's own post. So a step sees its neighbours, and itself, at T - dt, and holds
- * what flows. Of a delayed value it sees the mean of those at T - dt - d and T - d, each on the line between two grid
+ * what flows, or, in joint steps (agree.c), also at T. Of a delayed value it sees the mean of those at T - dt - d and T - d, each on the line between two grid
  * points: what `delayed` is in an equation. Where all synapses of a coupling are alike, one sum over the sources serves all.
  *
  * Sums are of reals: those of a row in eight lanes by ordinal, those over sources by the parts of their population, which are the
@@ -13,6 +13,7 @@
  * Needs: initial values. Gives: inputs of each step; run.c makes intervals no longer than the shortest delay. */
 #include "runtime/coupling.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "runtime/error.h"
@@ -63,6 +64,26 @@ static const struct rt_slice *slice_of(const struct rt_shard *h, const struct rt
   return NULL;
 }
 
+/* By how much y is other than x, against the size of x and one natural unit. */
+static inline double change_of(double x, double y) { return fabs(y - x) / (1 + fabs(x)); }
+
+static double ahead_put(const struct rt_shard *h, struct rt_shown *x, uint64_t step, uint32_t trial) {
+  const struct rt_sim *s = h->sim;
+  uint32_t part;
+  const struct rt_slice *c = slice_of(h, x->pop, &part);
+  double *out = s->couplings->scratch[h->index], most = 0;
+  const double *before = trial ? x->values.ahead[(trial + 1) & 1] : x->values.now[(step + 1) & 1];
+  for (uint32_t at = 0; c && x->ahead && at < c->count; at += RT_STREAM_CHUNK) {
+    uint32_t count = c->count - at < RT_STREAM_CHUNK ? c->count - at : RT_STREAM_CHUNK;
+    kernel_run(s, x->pop, x->ahead, x->ahead_slots[part], out, c->first + at, count, step);
+    for (uint32_t i = 0, e = c->first + at; i < count; i++, e++) {
+      if (e < x->pop->size) most = rt_larger(most, change_of(before[e], out[i]));
+      x->values.ahead[trial & 1][e] = out[i];
+    }
+  }
+  return most;
+}
+
 static void shown_put(const struct rt_shard *h, struct rt_shown *x, uint64_t step) {
   const struct rt_sim *s = h->sim;
   uint32_t part;
@@ -75,22 +96,37 @@ static void shown_put(const struct rt_shard *h, struct rt_shown *x, uint64_t ste
   }
 }
 
-static void total_put(const struct rt_shard *h, const struct rt_total *t, uint64_t step) {
-  uint32_t part;
-  const struct rt_slice *c = slice_of(h, t->shown->pop, &part);
-  if (!c) return;
-  const double *x = t->shown->values.now[step & 1];
+/* The sum of x over the shard's own part of the slice; false: it has none. */
+static bool total_sum(const struct rt_shard *h, const struct rt_total *t, const double *x, uint32_t *ret_part, double *ret) {
+  const struct rt_slice *c = slice_of(h, t->shown->pop, ret_part);
+  if (!c) return false;
   uint32_t from = c->first > t->first ? c->first : t->first, end = c->first + c->count;
   if (end > t->first + t->n) end = t->first + t->n;
   double a[LANES] = {0};
   for (uint32_t i = from; i < end; i++) a[(i - from) % LANES] += x[i];
-  values_put(&t->values, part, step, lanes_sum(a));
+  *ret = lanes_sum(a);
+  return true;
 }
 
 void rt_couplings_show(struct rt_shard *h, uint64_t step) {
   const struct rt_couplings *c = h->sim->couplings;
+  uint32_t part;
+  double sum;
   for (uint32_t i = 0; i < c->n_shown; i++) shown_put(h, &c->shown[i], step);
-  for (uint32_t i = 0; i < c->n_totals; i++) total_put(h, &c->totals[i], step);
+  for (uint32_t i = 0; i < c->n_totals; i++)
+    if (total_sum(h, &c->totals[i], c->totals[i].shown->values.now[step & 1], &part, &sum))
+      values_put(&c->totals[i].values, part, step, sum);
+}
+
+double rt_couplings_ahead(struct rt_shard *h, uint64_t step, uint32_t trial) {
+  const struct rt_couplings *c = h->sim->couplings;
+  uint32_t part;
+  double most = 0, sum;
+  for (uint32_t i = 0; i < c->n_shown; i++) most = rt_larger(most, ahead_put(h, &c->shown[i], step, trial));
+  for (uint32_t i = 0; i < c->n_totals; i++)
+    if (total_sum(h, &c->totals[i], c->totals[i].shown->values.ahead[trial & 1], &part, &sum))
+      c->totals[i].values.ahead[trial & 1][part] = sum;
+  return most;
 }
 
 /* ---- what flows */
@@ -101,9 +137,13 @@ static inline double past_at(const struct rt_values *x, uint32_t i, uint64_t ste
   return part != 0 ? value + part * (ring[(step - lag - 1) & x->mask] - value) : value;
 }
 
+static inline const double *seen(const struct rt_values *x, struct rt_look look) {
+  return look.trial < 0 ? x->now[(look.step + 1) & 1] : x->ahead[look.trial];
+}
+
 #define ROW(name, value)                                                                                                  \
-  static double row_##name(const struct rt_inflow *f, const struct rt_values *x, uint64_t from, uint64_t to, uint64_t step) { \
-    const double *now = x->now[(step + 1) & 1];                                                                           \
+  static double row_##name(const struct rt_inflow *f, const struct rt_values *x, uint64_t from, uint64_t to, struct rt_look look) { \
+    const double *now = seen(x, look);                                                                                    \
     const uint32_t *source = f->source;                                                                                   \
     double a[LANES] = {0};                                                                                                \
     uint64_t i = from;                                                                                                    \
@@ -115,14 +155,14 @@ static inline double past_at(const struct rt_values *x, uint32_t i, uint64_t ste
   }
 #define NOW(k) now[source[k]]
 #define NOW_WEIGHTED(k) f->weight[k] * now[source[k]]
-#define PAST_ALL(k) past_at(x, source[k], step, f->coupling->lag, f->coupling->part)
-#define PAST_ALL_WEIGHTED(k) f->weight[k] * past_at(x, source[k], step, f->coupling->lag, f->coupling->part)
+#define PAST_ALL(k) past_at(x, source[k], look.step, f->coupling->lag, f->coupling->part)
+#define PAST_ALL_WEIGHTED(k) f->weight[k] * past_at(x, source[k], look.step, f->coupling->lag, f->coupling->part)
 ROW(now, NOW)
 ROW(now_weighted, NOW_WEIGHTED)
 ROW(past_all, PAST_ALL)
 ROW(past_all_weighted, PAST_ALL_WEIGHTED)
 
-typedef double row_fn(const struct rt_inflow *f, const struct rt_values *x, uint64_t from, uint64_t to, uint64_t step);
+typedef double row_fn(const struct rt_inflow *f, const struct rt_values *x, uint64_t from, uint64_t to, struct rt_look look);
 static row_fn *const row_fns[2][2] = {{row_now, row_now_weighted}, {row_past_all, row_past_all_weighted}};
 
 /* Values of the synapses, which wait to be summed. */
@@ -150,15 +190,15 @@ static void late_sums(const struct rt_shard *h, const struct rt_inflow *f, const
 }
 
 /* The sum over all sources. */
-static double total_now(const struct rt_coupling *c, const struct rt_flow *flow, uint64_t step) {
+static double total_now(const struct rt_coupling *c, const struct rt_flow *flow, struct rt_look look) {
   const struct rt_values *x = &flow->total->values;
   double sum = 0;
-  for (uint32_t i = 0; i < x->n; i++) sum += flow->delayed ? past_at(x, i, step, c->lag, c->part) : x->now[(step + 1) & 1][i];
+  for (uint32_t i = 0; i < x->n; i++) sum += flow->delayed ? past_at(x, i, look.step, c->lag, c->part) : seen(x, look)[i];
   return sum;
 }
 
 /* The sum over a target's synapses of weight * pre, for targets [from, to). */
-static void sums_make(const struct rt_shard *h, const struct rt_inflow *f, const struct rt_flow *flow, uint64_t step, uint32_t from, uint32_t to, double *out) {
+static void sums_make(const struct rt_shard *h, const struct rt_inflow *f, const struct rt_flow *flow, struct rt_look look, uint32_t from, uint32_t to, double *out) {
   const struct rt_coupling *c = f->coupling;
   bool each = flow->weighted && f->weight;
   double scale = flow->weighted && !f->weight ? c->link.weight : 1;
@@ -168,49 +208,56 @@ static void sums_make(const struct rt_shard *h, const struct rt_inflow *f, const
     return;
   }
   if (c->summed) {
-    double all = total_now(c, flow, step);
-    const double *now = flow->shown->values.now[(step + 1) & 1];
+    double all = total_now(c, flow, look);
+    const double *now = seen(&flow->shown->values, look);
     uint32_t first = flow->total->first, end = first + flow->total->n;
     for (uint32_t e = from; e < to; e++) out[e - from] = scale * (c->but_own && e >= first && e < end ? all - now[e] : all);
     return;
   }
   if (flow->delayed && f->lag) {
-    late_sums(h, f, flow, step, from, to, scale, out);
+    late_sums(h, f, flow, look.step, from, to, scale, out);
     return;
   }
   row_fn *row = row_fns[flow->delayed][each];
   for (uint32_t e = from; e < to; e++)
-    out[e - from] = scale * row(f, &flow->shown->values, f->start[e - f->first], f->start[e - f->first + 1], step);
+    out[e - from] = scale * row(f, &flow->shown->values, f->start[e - f->first], f->start[e - f->first + 1], look);
 }
 
 /* Adds what flows into elements [at, at + count) of the slice. */
-static void inflow_add(const struct rt_shard *h, const struct rt_inflow *f, const struct rt_pop *p, uint64_t step, uint32_t at, uint32_t count, double *acc) {
+static void inflow_add(const struct rt_shard *h, const struct rt_inflow *f, struct rt_look look, uint32_t at, uint32_t count, double *acc) {
   const struct rt_coupling *c = f->coupling;
-  double *sums = acc + RT_STREAM_CHUNK, *post = sums + RT_STREAM_CHUNK;
+  double *sums = acc + RT_STREAM_CHUNK;
   uint32_t from = f->first > at ? f->first : at, to = f->first + f->n < at + count ? f->first + f->n : at + count;
   for (uint32_t k = 0; from < to && k < c->def->n_terms; k++) {
     const struct rt_flow *flow = &c->flows[k];
-    sums_make(h, f, flow, step, from, to, sums);
-    if (!flow->post) {
+    const double *post = flow->post ? seen(&flow->post->values, look) : NULL;
+    sums_make(h, f, flow, look, from, to, sums);
+    if (post)
+      for (uint32_t e = from; e < to; e++) acc[e - at] += flow->factor * post[e] * sums[e - from];
+    else
       for (uint32_t e = from; e < to; e++) acc[e - at] += flow->factor * sums[e - from];
-      continue;
-    }
-    kernel_run(h->sim, p, flow->post, f->post_slots[k], post, at, count, step - 1);
-    for (uint32_t e = from; e < to; e++) acc[e - at] += flow->factor * post[e - at] * sums[e - from];
   }
+}
+
+void rt_sink_sum(const struct rt_shard *h, const struct rt_sink *sink, struct rt_look look, uint32_t at, uint32_t count, double *acc) {
+  memset(acc, 0, count * sizeof *acc);
+  for (uint32_t i = 0; i < sink->n; i++) inflow_add(h, &sink->inflows[i], look, at, count, acc);
+}
+
+void rt_sink_put(const struct rt_shard *h, const struct rt_sink *sink, uint32_t at, uint32_t count, const double *acc) {
+  void *array = sink->slice->pop->inputs[sink->input];
+  if (h->sim->program->f32)
+    for (uint32_t i = 0; i < count; i++) ((float *)array)[at + i] = (float)acc[i];
+  else memcpy((double *)array + at, acc, count * sizeof *acc);
 }
 
 static void sink_write(const struct rt_shard *h, const struct rt_sink *sink, uint64_t step) {
   const struct rt_slice *c = sink->slice;
   double *acc = h->sim->couplings->scratch[h->index];
-  void *array = c->pop->inputs[sink->input];
   for (uint32_t at = c->first; at < c->first + c->count; at += RT_STREAM_CHUNK) {
     uint32_t left = c->first + c->count - at, count = left < RT_STREAM_CHUNK ? left : RT_STREAM_CHUNK;
-    memset(acc, 0, count * sizeof *acc);
-    for (uint32_t i = 0; i < sink->n; i++) inflow_add(h, &sink->inflows[i], c->pop, step, at, count, acc);
-    if (h->sim->program->f32)
-      for (uint32_t i = 0; i < count; i++) ((float *)array)[at + i] = (float)acc[i];
-    else memcpy((double *)array + at, acc, count * sizeof *acc);
+    rt_sink_sum(h, sink, (struct rt_look){step, -1}, at, count, acc);
+    rt_sink_put(h, sink, at, count, acc);
   }
 }
 
@@ -225,11 +272,17 @@ void rt_couplings_drop(struct rt_sim *s) {
   for (uint32_t i = 0; s->couplings && s->couplings->mem && i < s->n_shards; i++) rt_mem_free(&s->couplings->mem[i]);
 }
 
-static struct rt_shown *shown_of(struct rt_couplings *c, const struct rt_pop *p, const struct nsl_code *code) {
+/* ahead: of the step to come, or NULL, or without a kernel. */
+static struct rt_shown *shown_of(struct rt_couplings *c, const struct rt_pop *p, const struct nsl_code *code, const struct nsl_code *ahead) {
+  if (code->kernel == NSL_NONE) return NULL;
+  if (ahead && ahead->kernel == NSL_NONE) ahead = NULL;
   for (uint32_t i = 0; i < c->n_shown; i++)
-    if (c->shown[i].pop == p && c->shown[i].code->kernel == code->kernel) return &c->shown[i];
+    if (c->shown[i].pop == p && c->shown[i].code->kernel == code->kernel) {
+      if (!c->shown[i].ahead) c->shown[i].ahead = ahead;
+      return &c->shown[i];
+    }
   struct rt_shown *made = &c->shown[c->n_shown++];
-  *made = (struct rt_shown){.pop = p, .code = code, .values = {.n = p->padded, .n_real = p->size}};
+  *made = (struct rt_shown){.pop = p, .code = code, .ahead = ahead, .values = {.n = p->padded, .n_real = p->size}};
   return made;
 }
 
@@ -250,11 +303,10 @@ static int flows_make(struct rt_sim *s, struct rt_coupling *c) {
     const struct nsl_stream_term *t = &c->def->terms[k];
     struct rt_flow *flow = &c->flows[k];
     *flow = (struct rt_flow){.factor = rt_value(s, t->factor, 1), .weighted = t->weighted, .delayed = t->delayed};
-    if (t->post.kernel != NSL_NONE) flow->post = &t->post;
-    if (t->pre.kernel == NSL_NONE) continue;
-    flow->shown = shown_of(all, c->from, &t->pre);
+    flow->post = shown_of(all, c->to, &t->post, &t->post_ahead);
+    flow->shown = shown_of(all, c->from, &t->pre, &t->pre_ahead);
     bool reversed = c->def->reversed;
-    if (c->summed) flow->total = total_of(all, flow->shown, reversed ? p->t0 : p->s0, reversed ? p->tn : p->sn);
+    if (c->summed && flow->shown) flow->total = total_of(all, flow->shown, reversed ? p->t0 : p->s0, reversed ? p->tn : p->sn);
   }
   return 0;
 }
@@ -262,6 +314,8 @@ static int flows_make(struct rt_sim *s, struct rt_coupling *c) {
 static int numbers_alloc(struct rt_sim *s, struct rt_values *x) {
   for (int k = 0; k < 2; k++)
     if (!(x->now[k] = rt_alloc(&s->mem, x->n, sizeof **x->now))) return NSL_EMEMORY;
+  for (int k = 0; k < 2 && s->x->joint > 0; k++)
+    if (!(x->ahead[k] = rt_alloc(&s->mem, x->n, sizeof **x->ahead))) return NSL_EMEMORY;
   if (!x->longest) return 0;
   uint64_t rows = 2;
   while (rows < (uint64_t)x->longest + s->couplings->interval + 2) rows *= 2;
@@ -280,12 +334,17 @@ static void values_fill(struct rt_values *x) {
     for (uint64_t k = 0; k <= x->mask; k++) x->ring[i * (x->mask + 1) + k] = x->now[0][i];
 }
 
-static int shown_slots(struct rt_sim *s, struct rt_shown *x) {
+static int parts_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *code, void ****ret) {
   int e = 0;
-  x->slots = rt_alloc(&s->mem, x->pop->n_parts, sizeof *x->slots);
-  if (!x->slots) return NSL_EMEMORY;
-  for (uint32_t i = 0; !e && i < x->pop->n_parts; i++) e = rt_slots(s, x->pop, x->code, &x->slots[i]);
+  *ret = rt_alloc(&s->mem, p->n_parts, sizeof **ret);
+  if (!*ret) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < p->n_parts; i++) e = rt_slots(s, p, code, &(*ret)[i]);
   return e;
+}
+
+static int shown_slots(struct rt_sim *s, struct rt_shown *x) {
+  int e = parts_slots(s, x->pop, x->code, &x->slots);
+  return e || !x->ahead ? e : parts_slots(s, x->pop, x->ahead, &x->ahead_slots);
 }
 
 uint32_t rt_coupling_values(const struct rt_sim *s, uint32_t i, struct rt_values **ret) {
@@ -299,7 +358,7 @@ static int couplings_alloc(struct rt_sim *s, struct rt_couplings *c) {
   uint32_t n_terms = 0;
   for (uint32_t i = 0; i < s->x->n_couplings; i++) n_terms += s->x->couplings[i].n_terms;
   c->all = rt_alloc(&s->mem, s->x->n_couplings, sizeof *c->all);
-  c->shown = rt_alloc(&s->mem, n_terms, sizeof *c->shown);
+  c->shown = rt_alloc(&s->mem, 2 * n_terms, sizeof *c->shown);
   c->totals = rt_alloc(&s->mem, n_terms, sizeof *c->totals);
   c->sinks = rt_alloc(&s->mem, s->n_shards, sizeof *c->sinks);
   c->n_sinks = rt_alloc(&s->mem, s->n_shards, sizeof *c->n_sinks);
@@ -307,7 +366,7 @@ static int couplings_alloc(struct rt_sim *s, struct rt_couplings *c) {
   c->mem = rt_alloc(&s->mem, s->n_shards, sizeof *c->mem);
   if (!c->mem || !c->all || !c->shown || !c->totals || !c->sinks || !c->n_sinks || !c->scratch) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_shards; i++)
-    if (!(c->scratch[i] = rt_alloc(&s->mem, 3 * RT_STREAM_CHUNK, sizeof **c->scratch))) return NSL_EMEMORY;
+    if (!(c->scratch[i] = rt_alloc(&s->mem, 2 * RT_STREAM_CHUNK, sizeof **c->scratch))) return NSL_EMEMORY;
   return 0;
 }
 
@@ -338,6 +397,18 @@ void rt_couplings_trade(struct rt_sim *s, uint64_t step) {
       if (!x->mine[k]) values_put(x, k, step, c->traded[at]);
 }
 
+/* What is ahead is shown to nobody for longer than a trial. */
+void rt_couplings_trade_ahead(struct rt_sim *s, uint32_t trial) {
+  struct rt_couplings *c = s->couplings;
+  struct rt_values *x;
+  uint64_t at = 0;
+  for (uint32_t i = 0; rt_coupling_values(s, i, &x); i++)
+    for (uint32_t k = 0; k < x->n; k++) c->traded[at++] = x->mine[k] ? x->ahead[trial & 1][k] : 0;
+  rt_ranks_combine(s->ranks, c->traded, at, RT_OR_U64);
+  at = 0;
+  for (uint32_t i = 0; rt_coupling_values(s, i, &x); i++, at += x->n) memcpy(x->ahead[trial & 1], c->traded + at, x->n * sizeof *c->traded);
+}
+
 static int mine_find(struct rt_sim *s, const struct rt_pop *p, bool parts, struct rt_values *x) {
   if (!(x->mine = rt_alloc(&s->mem, x->n, 1))) return NSL_EMEMORY;
   for (uint32_t k = 0; k < p->n_parts; k++) {
@@ -361,6 +432,7 @@ static int values_alloc(struct rt_sim *s) {
     if (!e) e = mine_find(s, c->totals[i].shown->pop, true, &c->totals[i].values);
     n += c->totals[i].values.n;
   }
+  if (!e && s->x->joint > 0) e = rt_agree_make(s);
   c->traded = e ? NULL : rt_alloc(&s->mem, n, sizeof *c->traded);
   return e ? e : c->traded ? 0 : NSL_EMEMORY;
 }

@@ -8,6 +8,7 @@
 struct rt_values {
   uint32_t n, n_real;     /* n_real: without padding */
   double *now[2];         /* by parity of the step */
+  double *ahead[2];       /* joint steps: as the step to come will leave it, by parity of the trial; else NULL */
   uint8_t *mine;          /* by number: this process makes it */
   double *ring;           /* NULL, or by number, by step & mask: the mean of this step's and the one's before */
   uint32_t mask, longest; /* longest: steps that are looked back */
@@ -16,9 +17,9 @@ struct rt_values {
 /* What elements of a population show to others: a kernel's values, of all its elements. */
 struct rt_shown {
   const struct rt_pop *pop;
-  const struct nsl_code *code;
+  const struct nsl_code *code, *ahead; /* ahead: joint steps, NULL where the past alone is seen */
   struct rt_values values;
-  void ***slots; /* by part of the population */
+  void ***slots, ***ahead_slots; /* by part of the population */
 };
 
 /* Their sum over a slice, one for each part of the population. */
@@ -33,7 +34,7 @@ struct rt_flow { /* one product of what a synapse streams */
   bool weighted, delayed;
   struct rt_shown *shown;    /* NULL: 1 */
   struct rt_total *total;    /* where all synapses are alike */
-  const struct nsl_code *post; /* NULL: 1 */
+  struct rt_shown *post;       /* of the target itself; NULL: 1 */
 };
 
 struct rt_coupling {
@@ -58,7 +59,6 @@ struct rt_inflow {
   uint32_t *source, *lag, *at; /* at: of synapses with delays of their own, where the source's past begins */
   double *weight, *part; /* NULL: one for all; of part, 0 */
   double *number[2];     /* by target: synapses, and the sum of their weights */
-  void ***post_slots;    /* by term */
 };
 
 /* All that flows into one input of a slice. */
@@ -68,6 +68,13 @@ struct rt_sink {
   struct rt_inflow *inflows;
 };
 
+/* Which values of others a sum is of. */
+struct rt_look {
+  uint64_t step; /* to T */
+  int trial;     /* -1: those at T - dt; else those at T, of the trials with this parity */
+};
+
+struct rt_agree; /* agree.c */
 struct rt_couplings {
   struct rt_coupling *all;
   struct rt_shown *shown;
@@ -77,11 +84,14 @@ struct rt_couplings {
   uint32_t *n_sinks;
   double **late;      /* by shard: values of synapses with delays of their own, before they are summed */
   double **scratch;   /* by shard */
+  struct rt_agree *agree; /* joint steps; NULL: what flows is held */
   double *traded;     /* all values, on their way to other ranks */
   struct rt_mem *mem; /* by shard: of its rows */
 };
 
 enum { RT_STREAM_CHUNK = 1024, RT_STREAM_INTERVAL = 64, RT_STREAM_LATE = 4096 }; /* elements for which a kernel runs at once */
+
+static inline double rt_larger(double x, double y) { return y > x || y != y ? y : x; } /* NaN stays */
 
 int rt_couplings_make(struct rt_sim *s); /* after the initial values */
 bool rt_coupling_reaches(const struct rt_sim *s, const struct rt_pop *p, uint32_t input); /* also before they are made */
@@ -89,6 +99,15 @@ void rt_couplings_drop(struct rt_sim *s);
 void rt_couplings_write(struct rt_shard *h, uint64_t step); /* inputs of the step, from what was shown before it */
 void rt_couplings_show(struct rt_shard *h, uint64_t step);  /* what the step has left */
 void rt_couplings_trade(struct rt_sim *s, uint64_t step);   /* to all ranks; one thread, when all have met */
+double rt_couplings_ahead(struct rt_shard *h, uint64_t step, uint32_t trial); /* what the step would leave; by how much that is other than before */
+void rt_couplings_trade_ahead(struct rt_sim *s, uint32_t trial);
+/* What flows into elements [at, at + count) of a sink's slice, added up in acc, which has room for RT_STREAM_CHUNK more. */
+void rt_sink_sum(const struct rt_shard *h, const struct rt_sink *sink, struct rt_look look, uint32_t at, uint32_t count, double *acc);
+void rt_sink_put(const struct rt_shard *h, const struct rt_sink *sink, uint32_t at, uint32_t count, const double *acc);
+/* agree.c */
+int rt_agree_make(struct rt_sim *s);
+/* Inputs of the step, with which all that is coupled agrees; shards [h0, h1) of a thread, all threads at once. */
+int rt_couplings_agree(struct rt_sim *s, uint32_t thread, uint32_t h0, uint32_t h1, uint64_t step);
 uint32_t rt_coupling_values(const struct rt_sim *s, uint32_t i, struct rt_values **ret); /* all of them, one by one; 0: no more */
 /* coupling_rows.c */
 int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct nsl_coupling *def, uint32_t index);

@@ -174,32 +174,25 @@ static int numbers_make(struct rt_mem *mem, struct rt_inflow *f) {
   return 0;
 }
 
-static int inflow_make(struct rt_sim *s, struct rt_slice *slice, const struct rt_coupling *c, struct rt_inflow *f) {
+static void inflow_begin(const struct rt_slice *slice, const struct rt_coupling *c, struct rt_inflow *f) {
   uint32_t end = slice->first + slice->count;
   f->coupling = c;
   f->first = slice->first > c->first ? slice->first : c->first;
   if (end > c->first + c->n) end = c->first + c->n;
   f->n = end > f->first ? end - f->first : 0;
-  f->post_slots = rt_alloc(&s->mem, c->def->n_terms, sizeof *f->post_slots);
-  if (!f->post_slots) return NSL_EMEMORY;
-  int e = 0;
-  for (uint32_t k = 0; !e && k < c->def->n_terms; k++)
-    if (c->flows[k].post) e = rt_slots(s, c->to, c->flows[k].post, &f->post_slots[k]);
-  return e;
 }
 
 /* ---- a shard's */
 
 static int sink_make(struct rt_sim *s, struct rt_slice *slice, uint32_t input, struct rt_sink *sink) {
   struct rt_couplings *all = s->couplings;
-  int e = 0;
   *sink = (struct rt_sink){.slice = slice, .input = input};
   sink->inflows = rt_alloc(&s->mem, all->n, sizeof *sink->inflows);
   if (!sink->inflows) return NSL_EMEMORY;
-  for (uint32_t i = 0; !e && i < all->n; i++)
+  for (uint32_t i = 0; i < all->n; i++)
     if (all->all[i].to == slice->pop && all->all[i].def->input == input)
-      e = inflow_make(s, slice, &all->all[i], &sink->inflows[sink->n++]);
-  return e;
+      inflow_begin(slice, &all->all[i], &sink->inflows[sink->n++]);
+  return 0;
 }
 
 static int sinks_make(struct rt_sim *s, struct rt_shard *h) {
@@ -297,7 +290,7 @@ int rt_coupling_lags(struct rt_sim *s) {
   struct rt_couplings *all = s->couplings;
   struct rt_values *x;
   int e = 0;
-  all->interval = s->ranks ? 1 : RT_STREAM_INTERVAL;
+  all->interval = s->ranks || s->x->joint > 0 ? 1 : RT_STREAM_INTERVAL;
   for (uint32_t i = s->own0; i < s->own1; i++)
     for (uint32_t k = 0; k < all->n_sinks[i]; k++)
       for (uint32_t j = 0; j < all->sinks[i][k].n; j++) lags_look(all, &all->sinks[i][k].inflows[j]);

@@ -544,6 +544,8 @@ int rt_build(struct rt_sim *s, uint32_t threads);              /* 0: as many as 
 int rt_run(struct rt_sim *s, uint64_t until);                  /* NSL_ENUMBER, NSL_ESTOPPED, … */
 void rt_close(struct rt_sim *s);
 /* ---- step.c */
+/* Inputs of a step, holds that end, delayed values: before coupled steps that agree with each other; else the step does it. */
+void rt_shard_begin(struct rt_shard *h, uint64_t step);
 void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_t parity);
 int rt_exchange(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
 int rt_exchange_with(struct rt_shard *h, uint32_t k0, uint32_t k1, uint64_t from, uint32_t in_batch, uint32_t n_steps,

@@ -167,6 +167,18 @@ void rt_arrivals_pass(struct rt_shard *h, uint64_t step) {
   rt_sums_clear(h);
 }
 
+void rt_shard_begin(struct rt_shard *h, uint64_t step) {
+  const struct rt_sim *s = h->sim;
+  if (h->bad.step != RT_NO_STEP) return;
+  if (step >= h->next_input) rt_inputs_step(h, step);
+  if (s->n_feeds) rt_feeds_write(h);
+  for (uint32_t i = 0; i < h->n_slices; i++) {
+    const struct rt_slice *c = &h->slices[i];
+    if (c->step && c->pop->class->n_holds) holds_release(c, step);
+    if (c->step && c->pop->class->n_pasts) rt_pasts_begin(s, c, step);
+  }
+}
+
 void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_t parity) {
   struct rt_sim *s = h->sim;
   struct rt_spikes *out = &h->spikes[parity];
@@ -179,9 +191,10 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   struct rt_delivery *d = &h->delivery;
   events_ask(d, RT_FORM_straight_f32, step);
   events_ask(d, RT_FORM_straight_f64, step);
-  if (step >= h->next_input) rt_inputs_step(h, step);
-  if (s->n_feeds) rt_feeds_write(h);
-  if (s->couplings) rt_couplings_write(h, step);
+  bool begun = s->couplings && s->couplings->agree;
+  if (!begun && step >= h->next_input) rt_inputs_step(h, step);
+  if (!begun && s->n_feeds) rt_feeds_write(h);
+  if (!begun && s->couplings) rt_couplings_write(h, step);
   if (s->carry) rt_carry_arrive(h, step);
   arrivals_add(h, step);
   if (s->n_plastic) rt_plastic_arrive(h, step);
@@ -194,7 +207,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
     struct rt_pop *p = c->pop;
     ends[i] = end;
     if (!c->step) continue;
-    if (p->class->n_holds) holds_release(c, step);
+    if (!begun && p->class->n_holds) holds_release(c, step);
     uint64_t *mask = p->ring + (step & p->ring_mask) * p->stride;
     for (uint32_t k = 0; k < c->n_spike_at; k++) *c->spike_at[k] = mask;
     struct nsl_env env = {.slots = c->slots,
@@ -206,7 +219,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
                           .t = (double)step * s->dt,
                           .dt = s->dt};
     if (h->sums) rt_sums_turn(h, c);
-    if (p->class->n_pasts) rt_pasts_begin(s, c, step);
+    if (!begun && p->class->n_pasts) rt_pasts_begin(s, c, step);
     if (rt_blocks_step(h, c, &env)) bad_find(h, c, step);
     if (c->finish) {
       rt_lap(&h->laps, RT_UPDATE);

@@ -27,7 +27,7 @@ synapse gap { param g = 1 nS;  stream g * (pre.V - post.V) }
 
 
 class GapPair:
-    STEP, SAMPLE = 0.001, 0.05  # what is held over a step is of first order
+    STEP, SAMPLE = 0.05, 0.05
 
     def programs(self, case):
         check_case(case, {"parameters", "initial", "protocol", "dt_ms", "truth", "upcross_0mV_ms", "simulator_upcross_0mV_ms"},
@@ -47,7 +47,7 @@ experiment case {{
   network pair {{ A[0].V = {first['V0_mV']} mV;  A[1].V = {first['V1_mV']} mV }}
   record V of A[0] as V0 every {self.SAMPLE} ms
   record V of A[1] as V1 every {self.SAMPLE} ms
-  run {case['protocol']['duration_ms']} ms with dt = {fine_step(case, self.STEP)} ms
+  run {case['protocol']['duration_ms']} ms with dt = {fine_step(case, self.STEP)} ms, coupling = joint, method = rosenbrock
 }}
 """
         return [("case", text)]

@@ -37,10 +37,11 @@ def apart(a, b):
 
 
 def gap_pair(t):
-    """The difference of two cells decays with 1/tau + 2 g/C; the error of what is held is of first order."""
-    errors = []
-    for dt in (0.1, 0.05):
-        r = Run(t, CELL + f"""
+    """The difference of two cells decays with 1/tau + 2 g/C: to first order in dt where what flows is held, to second where steps are joint."""
+    for how, largest, order in (("held", 0.1, 2), ("joint, tolerance = 1e-9", 5e-4, 4)):
+        errors = []
+        for dt in (0.1, 0.05):
+            r = Run(t, CELL + f"""
 network n {{
   population A : cell[2]
   connect A[0] -- A[1].I by all_to_all with gap
@@ -48,13 +49,72 @@ network n {{
 experiment e {{ network n {{ A[0].V = -50 mV }}
   record V of A every 1 ms
   record sum(A.I) as charge every 1 ms
-  run 10 ms with dt = {dt} ms }}""")
-        if not t.check(r.good, f"a gap junction, dt = {dt} ms", r.process.stderr):
+  run 10 ms with dt = {dt} ms, coupling = {how} }}""")
+            if not t.check(r.good, f"a gap junction, dt = {dt} ms, {how}", r.process.stderr):
+                return
+            difference = [a - b for a, b in r.rows("V")]
+            errors.append(max(abs(d - 15 * math.exp(-(1 / 20 + 2 * 10 / 100) * k)) for k, d in enumerate(difference)))
+            t.check(max(map(abs, r.column("charge"))) < 1e-12, f"what one cell loses the other one gains, {how}", r.column("charge"))
+        t.check(errors[0] < largest and 0.9 * order < errors[0] / errors[1] < 1.1 * order, f"the closed form, to its order in dt, {how}", errors)
+
+
+SPIKING = """
+neuron cell {
+  param C = 100 pF, E = -65 mV, tau = 20 ms, push = 120 pA
+  input I : pA
+  state V = E
+  V' = (E - V) / tau + (I + push) / C
+  spike when V >= -50 mV { V = -65 mV;  hold V for 0.55 ms }
+}
+synapse gap { param g = 10 nS;  stream g * (pre.V - post.V) }
+network n {
+  param g = 20 nS
+  population A : cell[3] { V ~ uniform(-65 mV, -52 mV);  push ~ uniform(90 pA, 140 pA) }
+  connect A -- A.I by all_to_all with gap { g = g }
+}
+experiment e { network n
+  record V of A
+  record push of A as given every 100 ms
+  run 100 ms with dt = 0.1 ms, coupling = joint, tolerance = 1e-12 }"""
+
+
+def solved(a, b):
+    """x of a x = b, by elimination."""
+    n, a, b = len(b), [row[:] for row in a], b[:]
+    for i in range(n):
+        for k in range(i + 1, n):
+            f = a[k][i] / a[i][i]
+            a[k] = [x - f * y for x, y in zip(a[k], a[i])]
+            b[k] -= f * b[i]
+    for i in reversed(range(n)):
+        b[i] = (b[i] - sum(a[i][k] * b[k] for k in range(i + 1, n))) / a[i][i]
+    return b
+
+
+def joint(t):
+    """Cells that spike: each step solved as a linear system; what is held stands, resets act at T and not before."""
+    for g in (20, 4000):
+        r = Run(t, SPIKING, "--set", f"n.g={g} nS")
+        if not t.check(r.good, f"joint steps of cells that spike, {g} nS", r.process.stderr):
             return
-        difference = [a - b for a, b in r.rows("V")]
-        errors.append(max(abs(d - 15 * math.exp(-(1 / 20 + 2 * 10 / 100) * k)) for k, d in enumerate(difference)))
-        t.check(max(map(abs, r.column("charge"))) < 1e-12, "what one cell loses the other one gains", r.column("charge"))
-    t.check(errors[0] < 0.1 and 1.8 < errors[0] / errors[1] < 2.2, "the closed form, to first order in dt", errors)
+        v, given = r.rows("V"), r.rows("given")[0]
+        e, now, held, worst, spikes = math.exp(-0.1 / 20), v[0], [0] * 3, 0, 0
+        for row in v[1:]:
+            a, b = [], []
+            for i in range(3):
+                k = 0 if held[i] else 20 / 100 * (1 - e) * g / 2
+                a.append([1 + 2 * k if i == j else -k for j in range(3)])
+                b.append(now[i] if held[i] else e * now[i] + (1 - e) * (-65 + 0.2 * given[i]) + k * (sum(now) - 3 * now[i]))
+            after = solved(a, b)
+            for i in range(3):
+                held[i] -= held[i] > 0
+                if after[i] >= -50 and not held[i]:
+                    after[i], held[i], spikes = -65, 6, spikes + 1
+            worst = max(worst, max(abs(x - y) for x, y in zip(row, after)))
+            now = row
+        t.check(worst < 1e-8 and spikes > 5, f"each step solves its equations, {g} nS", (worst, spikes))
+    r = Run(t, SPIKING, "--set", "n.g=1e5 nS")
+    t.check(not r.good and "do not agree" in r.process.stderr, "what does not agree ends the run", r.process.stderr)
 
 
 RULES = ("probability(0.2)", "indegree(3)", "total_number(50)", "all_to_all", "outdegree(4), no multiple")
@@ -236,6 +296,9 @@ LATE = LARGE.replace("connect B -> B.I by all_to_all, no self with swift { weigh
     "connect G -- G.I by probability(0.01) with gap { g = 1 nS }", "").replace("uniform(0.1 ms", "uniform(0.6 ms")
 
 
+JOINT = LARGE.replace("dt = 0.1 ms", "dt = 0.1 ms, coupling = joint")
+
+
 def state(program, *options):
     p = call(program, *options)
     folder = options[options.index("--out" if "--out" in options else "--resume") + 1]
@@ -254,7 +317,7 @@ def kill_at_checkpoint(program, *options):
 
 def bits(t):
     """Threads, checkpoints, precision; where all is late, intervals of several steps."""
-    for what, text in (("gaps and rates", LARGE), ("delays of 6 steps and more", LATE)):
+    for what, text in (("gaps and rates", LARGE), ("delays of 6 steps and more", LATE), ("joint steps", JOINT)):
         hashes = {}
         for n in (1, 3):
             r = Run(t, text, "--threads", str(n))
@@ -291,6 +354,7 @@ def refused(t):
 def main():
     t = Tap()
     gap_pair(t)
+    joint(t)
     charge(t)
     delays(t)
     no_self(t)

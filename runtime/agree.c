@@ -1,0 +1,125 @@
+/* Coupled steps that agree with each other: what flows over a step is the mean of what flows at its begin and at its end, and the end is
+ * where that takes everybody.
+ *
+ * All elements try the step (kernels of ir/solve_ahead.c, which store nothing) with what would flow if the others did as in the trial
+ * before; the first trial holds what flows at T - dt. When nothing that is shown is other than before by more than the tolerance, times
+ * its size plus one natural unit, the step itself is taken. So the coupling is of second order, as the trapezoidal rule, keeps charge
+ * as the held one does, and what events and spikes change at T does not act before T.
+ *
+ * Trials converge while a cell's couplings times the step are below its capacitance. Where they shrink slowly or grow, what flows follows only in part:
+ * of a coupling that pulls together, a trial multiplies the error by 1 - part * (1 + x), x > 0 the strongest pull, which is
+ * least for all x up to that with part = 2 / (2 + x). What does not agree after MOST trials ends the run.
+ *
+ * Every number is made by its shard, and the largest change is one number for all, so bits and trials are the same for any number of
+ * threads and ranks. Two arrays of trials by parity, so one meeting for each trial is enough. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/coupling.h"
+#include "runtime/error.h"
+#include "runtime/ranks.h"
+#include "runtime/threads.h"
+
+enum { MOST = 200 };
+static const double SLOW = 0.6, LEAST = 0.02; /* a trial leaves more of the change than this: what flows follows in part; the least such part */
+
+struct rt_agree {
+  double tolerance;
+  double **begin, **flow;  /* by shard, by sink one behind the other: what flows at T - dt; what flows over the step */
+  double *change[2], most; /* by shard, by parity of the trial; of all ranks */
+};
+
+int rt_agree_make(struct rt_sim *s) {
+  struct rt_couplings *c = s->couplings;
+  struct rt_agree *a = c->agree = rt_alloc(&s->mem, 1, sizeof *a);
+  if (!a) return NSL_EMEMORY;
+  a->tolerance = s->x->joint;
+  a->begin = rt_alloc(&s->mem, s->n_shards, sizeof *a->begin);
+  a->flow = rt_alloc(&s->mem, s->n_shards, sizeof *a->flow);
+  for (int k = 0; k < 2; k++)
+    if (!(a->change[k] = rt_alloc(&s->mem, s->n_shards, sizeof **a->change))) return NSL_EMEMORY;
+  if (!a->begin || !a->flow) return NSL_EMEMORY;
+  for (uint32_t i = s->own0; i < s->own1; i++) {
+    uint64_t n = 0;
+    for (uint32_t k = 0; k < c->n_sinks[i]; k++) n += c->sinks[i][k].slice->count;
+    a->begin[i] = rt_alloc(&c->mem[i], n + 1, sizeof **a->begin);
+    a->flow[i] = rt_alloc(&c->mem[i], n + 1, sizeof **a->flow);
+    if (!a->begin[i] || !a->flow[i]) return NSL_EMEMORY;
+  }
+  return 0;
+}
+
+/* What flows, towards its mean over the step of the last trial; trial -1: what flows at T - dt. */
+static void flows_set(const struct rt_shard *h, struct rt_look look, double part) {
+  const struct rt_couplings *all = h->sim->couplings;
+  double *begin = all->agree->begin[h->index], *flow = all->agree->flow[h->index], *acc = all->scratch[h->index];
+  for (uint32_t k = 0; k < all->n_sinks[h->index]; k++) {
+    const struct rt_sink *sink = &all->sinks[h->index][k];
+    const struct rt_slice *c = sink->slice;
+    for (uint32_t at = 0; at < c->count; at += RT_STREAM_CHUNK) {
+      uint32_t count = c->count - at < RT_STREAM_CHUNK ? c->count - at : RT_STREAM_CHUNK;
+      rt_sink_sum(h, sink, look, c->first + at, count, acc);
+      if (look.trial < 0) memcpy(begin + at, acc, count * sizeof *acc);
+      for (uint32_t i = 0; i < count; i++) {
+        double mean = 0.5 * (begin[at + i] + acc[i]);
+        flow[at + i] = look.trial < 0 || part == 1 ? mean : flow[at + i] + part * (mean - flow[at + i]);
+      }
+      rt_sink_put(h, sink, c->first + at, count, flow + at);
+    }
+    begin += c->count;
+    flow += c->count;
+  }
+}
+
+static double change_of_all(const struct rt_sim *s, uint32_t trial) {
+  const double *change = s->couplings->agree->change[trial & 1];
+  double most = 0;
+  for (uint32_t i = s->own0; i < s->own1; i++) most = rt_larger(most, change[i]);
+  return most;
+}
+
+/* Numbers that are not negative are ordered as their bits. */
+static void ranks_tell(struct rt_sim *s, uint32_t trial) {
+  struct rt_agree *a = s->couplings->agree;
+  uint64_t bits;
+  a->most = change_of_all(s, trial);
+  rt_couplings_trade_ahead(s, trial);
+  memcpy(&bits, &a->most, sizeof bits);
+  rt_ranks_combine(s->ranks, &bits, 1, RT_MAX_U64);
+  memcpy(&a->most, &bits, sizeof bits);
+}
+
+/* The part by which what flows follows, from how much of the last change is left. One trial may mislead: where a cell begins to spike, it is
+ * far from linear. */
+static double part_for(double part, double left) {
+  double pull = (1 + left) / part - 1, best = 2 / (2 + pull);
+  if (best < 0.25 * part) best = 0.25 * part;
+  if (best < LEAST) best = LEAST;
+  return best < part ? best : part;
+}
+
+int rt_couplings_agree(struct rt_sim *s, uint32_t thread, uint32_t h0, uint32_t h1, uint64_t step) {
+  struct rt_agree *a = s->couplings->agree;
+  double part = 1, before = INFINITY;
+  for (uint32_t h = h0; h < h1; h++) {
+    rt_shard_begin(&s->shards[h], step);
+    flows_set(&s->shards[h], (struct rt_look){step, -1}, 1);
+  }
+  for (uint32_t trial = 0; trial < MOST; trial++) {
+    for (uint32_t h = h0; h < h1; h++) a->change[trial & 1][h] = rt_couplings_ahead(&s->shards[h], step, trial);
+    rt_barrier(s->team, thread);
+    if (s->ranks) {
+      if (!thread) ranks_tell(s, trial);
+      rt_barrier(s->team, thread);
+    }
+    double change = s->ranks ? a->most : change_of_all(s, trial), had = part;
+    bool agreed = trial && !(change > a->tolerance * part); /* what is no number any more is found by the step */
+    if (trial > 1 && change > SLOW * before) part = part_for(part, change / before);
+    before = trial && part == had ? change : INFINITY;
+    for (uint32_t h = h0; h < h1; h++) flows_set(&s->shards[h], (struct rt_look){step, (int)(trial & 1)}, part);
+    if (agreed) return 0;
+  }
+  return rt_fail_at(NSL_ENUMBER, s->couplings->all[0].def->link.place,
+                    "coupled steps do not agree to %g at t = %.12g ms after %d trials; a shorter dt helps, or another method",
+                    a->tolerance, (double)step * s->dt, MOST);
+}
