@@ -41,6 +41,13 @@ static uint32_t param_of_slot(const AdNet *w, uint32_t slot) {
   return IR_NONE;
 }
 
+uint32_t ad_net_trained(const AdNet *w, uint32_t projection) {
+  for (uint32_t k = 0; k < w->n_params; k++)
+    for (uint32_t i = 0; i < w->f->free.at[k].weights.n; i++)
+      if (w->f->free.at[k].weights.at[i] == projection) return k;
+  return IR_NONE;
+}
+
 static bool is_fixed(const AdNet *w, uint32_t slot) {
   bool any = false;
   for (uint32_t i = 0; i < w->fixed.n; i++) any |= w->fixed.at[i] == slot;
@@ -102,13 +109,21 @@ static bool weight_depends(const AdNet *w, uint32_t weight, const IrKernel *kern
 
 static AdCell *target_cell(AdNet *w, uint32_t pop) { return ad_net_cell_of(w, w->f->x->populations.at[pop].class); }
 
+/* Do the weights of a projection follow the parameter? Where each synapse has one that is free, a derivative along a direction is meant:
+ * the runtime sets it. Reverse mode needs none, since it finds those of all synapses (runtime/fit_network_back.c). */
+static bool weighs(const AdNet *w, uint32_t projection, uint32_t param) {
+  const IrProjection *p = &w->f->x->projections.at[projection];
+  uint32_t trained = ad_net_trained(w, projection);
+  return trained == IR_NONE ? weight_depends(w, p->weight, p->weight_kernel, p->block, param) : trained == param && !w->back;
+}
+
 /* Ports for derivatives of weights, inputs for those of currents. */
 static void ports_new(AdNet *w) {
   const IrExperiment *x = w->f->x;
   for (uint32_t k = 0; k < w->n_params; k++) {
     for (uint32_t i = 0; i < x->projections.n; i++) {
       const IrProjection *p = &x->projections.at[i];
-      if (weight_depends(w, p->weight, p->weight_kernel, p->block, k)) ad_net_port(w, target_cell(w, p->target.pop), p->proj->port, k);
+      if (weighs(w, i, k)) ad_net_port(w, target_cell(w, p->target.pop), p->proj->port, k);
     }
     for (uint32_t i = 0; i < x->drives.n; i++) {
       const IrDrive *d = &x->drives.at[i];
@@ -277,7 +292,9 @@ static void projections_make(AdNet *w) {
     for (uint32_t k = 0; k < w->n_params; k++) {
       IrProjection p = w->x->projections.at[i];
       uint32_t port = target_cell(w, p.target.pop)->port[p.proj->port * w->n_params + k];
-      if (port == IR_NONE || !weight_depends(w, p.weight, p.weight_kernel, p.block, k)) continue;
+      if (port == IR_NONE || !weighs(w, i, k)) continue;
+      bool trained = ad_net_trained(w, i) != IR_NONE;
+      if (trained) p.weight = p.weight_lo = p.weight_hi = IR_NONE, p.weight_kernel = NULL, p.along = i + 1;
       if (p.weight_lo != IR_NONE || p.weight_hi != IR_NONE)
         ad_net_refuse(w, p.proj->span, "weights with bounds that depend on a free param, where derivatives are asked for", NULL);
       MProjection *proj = NEW(w->s->arena, MProjection);
@@ -287,7 +304,7 @@ static void projections_make(AdNet *w) {
       p.weight = derivative_slot(w, p.weight, k);
       if (p.weight_kernel) p.weight_kernel = ad_net_synapse(w, p.weight_kernel, p.block, k);
       p.weight_f32 = NULL;
-      if (p.weight != IR_NONE || p.weight_kernel) vec_push(w->a, &w->x->projections, p);
+      if (trained || p.weight != IR_NONE || p.weight_kernel) vec_push(w->a, &w->x->projections, p);
     }
 }
 
@@ -381,7 +398,7 @@ static void named_make(AdNet *w, IrFit *f) {
 
 /* In reverse mode: is anything in the cells made of it? */
 static bool made_of(const AdNet *w, uint32_t k) {
-  bool any = false;
+  bool any = w->back && w->f->free.at[k].weights.n;
   for (uint32_t i = 0; i < w->n_cells && w->back; i++) {
     const AdCell *cell = &w->cells[i];
     const uint32_t *tables[] = {cell->uniform, cell->port, cell->input, cell->state};
@@ -438,7 +455,12 @@ static IrExperiment *experiment_again(AdNet *w) {
 static void delays_interpolate(AdNet *w, IrFit *f) {
   uint32_t n = f->x->projections.n, some = 0;
   bool *moves = NEW_ARRAY(w->a, bool, n + 1);
-  for (uint32_t i = 0; i < n; i++) some += moves[i] = ad_net_depends(w, f->x->projections.at[i].delay);
+  for (uint32_t i = 0; i < n; i++) {
+    some += moves[i] = ad_net_depends(w, f->x->projections.at[i].delay);
+    if (moves[i] && ad_net_trained(w, i) != IR_NONE)
+      ad_net_refuse(w, f->x->projections.at[i].proj->span, "a connection of which each synapse's weight is free, and the delay as well", NULL);
+  }
+  if (w->failed) return;
   if (!some) return;
   f->x = ad_net_delays(w, moves);
   setup_depends(w);

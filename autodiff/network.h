@@ -36,6 +36,7 @@ typedef struct {
 static inline uint32_t ad_net_lane(const AdNet *w, uint32_t param) { return param + w->relaxed; }
 void ad_net_refuse(AdNet *w, Span span, const char *what, const char *hint); /* once */
 bool ad_net_depends(const AdNet *w, uint32_t slot); /* a slot of G, or IR_NONE, on any parameter */
+uint32_t ad_net_trained(const AdNet *w, uint32_t projection); /* the parameter that is the weights of its synapses, or IR_NONE */
 AdCell *ad_net_cell_of(AdNet *w, const IrClass *from);
 Name ad_net_name(const AdNet *w, const char *of, uint32_t param); /* "dV.J" */
 MVar *ad_net_var(const AdNet *w, Name name, Dim dim, Span span);

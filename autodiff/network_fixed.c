@@ -13,6 +13,14 @@ static bool places_depend(const AdNet *w, const IrPopulation *p) {
   return depend;
 }
 
+/* Each synapse's weight is free: nothing else says what it is. */
+static void weights_fixed(AdNet *w, const IrProjection *p) {
+  static const char both[] = "weights of single synapses that are free, and follow a free param as well";
+  static const char hint[] = "The search would change one of the two: leave the param out of `free`.";
+  if (ad_net_depends(w, p->weight) || ad_net_depends(w, p->weight_lo) || ad_net_depends(w, p->weight_hi)) ad_net_refuse(w, p->proj->span, both, hint);
+  block_fixed(w, p->weight_kernel, p->block, p->proj->span, both, hint);
+}
+
 /* What must be the same for all values of the parameters. */
 void ad_net_fixed(AdNet *w) {
   const IrExperiment *x = w->f->x;
@@ -33,7 +41,7 @@ void ad_net_fixed(AdNet *w) {
     if (ad_net_depends(w, p->delay)) ad_net_refuse(w, p->proj->span, times, grid);
     block_fixed(w, p->chance, p->block, p->proj->span, counts, "Let it be.");
     block_fixed(w, p->delay_kernel, p->block, p->proj->span, times, grid);
-    block_fixed(w, p->chance, p->block, p->proj->span, counts, "Let it be.");
+    if (ad_net_trained(w, i) != IR_NONE) weights_fixed(w, p);
     if (ad_net_depends(w, p->weight_lo) || ad_net_depends(w, p->weight_hi)) ad_net_refuse(w, p->proj->span, "bounds of weights that depend on a free param", NULL);
   }
   for (uint32_t i = 0; i < x->drives.n; i++) {

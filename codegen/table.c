@@ -251,6 +251,7 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .path = name_str(t->s, m->path),
                                  .place = place_of(t, m->span),
                                  .path_hash = path_hash(t, m->path),
+                                 .along = p->along,
                                  .source = slice_of(&p->source),
                                  .target = slice_of(&p->target),
                                  .port = m->port,
@@ -597,7 +598,8 @@ static struct nsl_fit fit_of(Table *t, IrFit *const *p) {
     const MFree *q = &m->free.at[i];
     free[i] = (struct nsl_free){name_str(t->s, q->path), text_of(t, q->unit), q->unit_scale, place_of(t, q->span),
                                 q->per_sweep, q->per_cell, q->field, q->spread, f->free.at[i].value, f->free.at[i].lo, f->free.at[i].hi, f->free.at[i].mean,
-                                f->free.at[i].sd, f->free.at[i].others.n, numbers_of(t, f->free.at[i].others.at, f->free.at[i].others.n)};
+                                f->free.at[i].sd, f->free.at[i].others.n, numbers_of(t, f->free.at[i].others.at, f->free.at[i].others.n),
+                                f->free.at[i].weights.n, numbers_of(t, f->free.at[i].weights.at, f->free.at[i].weights.n)};
   }
   out.free = free;
   EACH(t, &out, marches, march, f->marches, march_of);

@@ -274,6 +274,7 @@ typedef struct {
   VEC(IrSeen) seen;                  /* … states per post */
   VEC(uint32_t) afters;              /* by OUT: G slot or IR_NONE (0) */
   VEC(uint32_t) fed;                 /* by input of their class: index of the feed that it follows, or IR_NONE: 0 */
+  uint32_t along;                    /* 1 + projection whose free weights these are the derivatives of, along a direction; 0: none */
 } IrProjection;
 typedef struct {
   MDrive *drive;
@@ -441,6 +442,7 @@ typedef struct {
   uint32_t value, lo, hi;  /* G slots: the declared value; bounds or IR_NONE */
   uint32_t mean, sd;       /* … what is known beforehand, or IR_NONE */
   VEC(uint32_t) others;    /* of a network: G slots of the same param in further populations */
+  VEC(uint32_t) weights;   /* of a network: projections each synapse of which has a weight that is free; then `value` is IR_NONE */
 } IrFree;
 typedef struct {
   const MFit *fit;

@@ -14,7 +14,7 @@ static uint32_t param_slot(Setup *st, const MFree *m, Name path) {
 static void lower_free(Setup *st, IrFit *f) {
   for (uint32_t i = 0; i < f->fit->free.n; i++) {
     const MFree *m = &f->fit->free.at[i];
-    IrFree made = {.value = param_slot(st, m, m->path), .lo = IR_NONE, .hi = IR_NONE, .mean = IR_NONE, .sd = IR_NONE};
+    IrFree made = {.value = m->weights.n ? IR_NONE : param_slot(st, m, m->path), .lo = IR_NONE, .hi = IR_NONE, .mean = IR_NONE, .sd = IR_NONE};
     if (m->domain.has && m->domain.lo) made.lo = setup_slot_as(st, m->domain.lo, m->dim, "lo");
     if (m->domain.has && m->domain.hi) made.hi = setup_slot_as(st, m->domain.hi, m->dim, "hi");
     if (m->mean) made.mean = setup_slot_as(st, m->mean, m->dim, "mean");
@@ -24,6 +24,7 @@ static void lower_free(Setup *st, IrFit *f) {
       Name path = name_fmt(s, "%s.%s", name_str(s, m->others.at[k]->path), name_str(s, m->var->name));
       vec_push(st->l->a, &made.others, param_slot(st, m, path));
     }
+    for (uint32_t k = 0; k < m->weights.n; k++) vec_push(st->l->a, &made.weights, m->weights.at[k]);
     vec_push(st->l->a, &f->free, made);
   }
 }

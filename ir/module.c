@@ -211,7 +211,10 @@ static IrFit *fit_copy(Session *s, const IrModule *in, const IrModule *made, con
   COPY_VEC(out, &copy->derivatives);
   COPY_VEC(out, &copy->follow);
   COPY_VEC(out, &copy->free);
-  for (uint32_t i = 0; i < copy->free.n; i++) COPY_VEC(out, &copy->free.at[i].others);
+  for (uint32_t i = 0; i < copy->free.n; i++) {
+    COPY_VEC(out, &copy->free.at[i].others);
+    COPY_VEC(out, &copy->free.at[i].weights);
+  }
   COPY_VEC(out, &copy->marches);
   for (uint32_t i = 0; i < copy->marches.n; i++)
     copy->marches.at[i] = march_copy(s, in, made, copy->marches.at[i], out);

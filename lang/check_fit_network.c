@@ -115,17 +115,37 @@ static bool free_param(FitContext *f, const Ast *ast, MFree *ret) {
   return false;
 }
 
+/* `weight of ee`: each synapse's. */
+static bool free_weights(FitContext *f, const AstFreeItem *item, MFree *ret) {
+  Session *s = f->s;
+  const bool *taken = net_weights_of(f->n, item->of);
+  const MPort *port = NULL;
+  for (uint32_t i = 0; taken && i < f->m->x->projections.n; i++) {
+    const MProjection *p = f->m->x->projections.at[i];
+    const MPort *own = p->target.pop->component->ports.at[p->port];
+    if (!taken[i]) continue;
+    if (port && !dim_eq(port->arg_dim, own->arg_dim)) {
+      diag_not_supported(s, item->head.span, "weights of different dimensions as one free param", "Name them one by one: `free weight of ee, weight of ei`.");
+      return false;
+    }
+    port = port ? port : own;
+    vec_push(s->arena, &ret->weights, i);
+  }
+  if (!port) return false;
+  ret->path = name_fmt(s, "weight of %s", source_span_text(s, item->of->span, s->arena));
+  ret->dim = port->arg_dim;
+  ret->unit = unit_of(f, port->arg_unit, port->arg_dim);
+  ret->unit_scale = port->arg_unit_scale ? port->arg_unit_scale : 1;
+  return true;
+}
+
 /* `tau_m of (E, I)` */
 static bool free_several(FitContext *f, const AstFreeItem *item, MFree *ret) {
   MSliceList slices = {0};
   const Ast *ast = item->target;
   AstWord member = ast->kind == AST_NAME ? AST_AS(NameRef, ast)->name : (AstWord){0};
   const char *name = name_none(member.name) ? "" : name_str(f->s, member.name);
-  if (strcmp(name, "weight") == 0) {
-    diag_not_supported(f->s, item->head.span, "free weights of each synapse",
-                       "Make the weights of a connection follow a param of the network, which can be free.");
-    return false;
-  }
+  if (strcmp(name, "weight") == 0 && net_weights_meant(f->n, item->of, member.name)) return free_weights(f, item, ret);
   if (!*name) {
     diag_not_supported(f->s, ast->span, "this in front of `of`", "What several populations share is written `tau_m of (E, I)`.");
     return false;

@@ -69,6 +69,7 @@ static bool declared_value(const FitContext *f, const MFree *free, double *ret) 
     *ret = k.value;
     return k.known;
   }
+  if (!free->var) return false;
   const MExpr *value = free->var->value;
   for (uint32_t i = 0; i < point.pop->settings.n; i++)
     if (point.pop->settings.at[i].var == free->var) value = point.pop->settings.at[i].value;
@@ -77,7 +78,10 @@ static bool declared_value(const FitContext *f, const MFree *free, double *ret) 
 
 static const char *bound_text(FitContext *f, const MExpr *bound) { return source_span_text(f->s, bound->span, f->s->arena); }
 
-static const MDomain *domain_of(const MFree *free) { return free->global ? &free->global->domain : &free->var->domain; }
+static const MDomain *domain_of(const MFree *free) {
+  static const MDomain all = {0}; /* of weights: the runtime knows it */
+  return free->global ? &free->global->domain : free->var ? &free->var->domain : &all;
+}
 
 /* An end of the declared domain, as far as it is known. */
 static bool edge_known(const FitContext *f, const MFree *free, const MExpr *limit, double *ret) {
@@ -187,11 +191,20 @@ static bool same_population(const MFree *a, const MFree *b) {
   return any;
 }
 
+/* Weights of the same connection. */
+static bool weights_meet(const MFree *a, const MFree *b) {
+  bool any = false;
+  for (uint32_t i = 0; i < a->weights.n; i++)
+    for (uint32_t k = 0; k < b->weights.n; k++) any |= a->weights.at[i] == b->weights.at[k];
+  return any;
+}
+
 /* The one among those of the fit that is the same; their number: none. */
 static uint32_t free_like(const FitContext *f, const MFree *free) {
   for (uint32_t i = 0; i < f->m->free.n; i++) {
     const MFree *before = &f->m->free.at[i];
-    if (before->var == free->var && same_population(before, free) && before->global == free->global && before->initial == free->initial)
+    if (weights_meet(before, free)) return i;
+    if (!before->weights.n && !free->weights.n && before->var == free->var && same_population(before, free) && before->global == free->global && before->initial == free->initial)
       return i;
   }
   return f->m->free.n;
@@ -243,6 +256,7 @@ void fit_searched(FitContext *f, const AstFree *ast) {
     if (!(f->m->network ? fit_free_network(f, item, &free) : free_var(f, item, &free) != NULL)) continue;
     uint32_t at = free_like(f, &free);
     const char *path = name_str(f->s, free.path);
+    if (at < f->m->free.n && free.weights.n != f->m->free.at[at].weights.n) at = f->m->free.n; /* a part of it */
     if (at == f->m->free.n) diag_searched_not_free(f->s, free.span, path);
     else if (item->domain || item->prior || !name_none(item->per.name)) diag_searched_bounds(f->s, item->head.span, path, f->m->free.at[at].span);
     else searched_add(f, at, free.span);

@@ -234,7 +234,7 @@ void net_record(Net *n, const AstRecord *ast) {
     if (record_spikes(n, ast, r)) vec_push(s->arena, &n->x->records, r);
     return;
   }
-  if (named(n, ast->value, "weight") && ast->of && net_weights_meant(n, ast)) {
+  if (named(n, ast->value, "weight") && ast->of && net_weights_meant(n, ast->of, AST_AS(NameRef, ast->value)->name.name)) {
     r->kind = RECORD_WEIGHT;
     good = net_record_weights(n, ast, r);
   } else if (call && (named(n, call->callee, "sum") || named(n, call->callee, "mean")) && !of_array(n, ast, call)) {

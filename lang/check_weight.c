@@ -1,4 +1,4 @@
-/* `record weight of LABEL`, `freeze weight of LABEL` -> the projections that the label's connections have made.
+/* `record weight of LABEL`, `freeze weight of LABEL`, `free weight of LABEL` -> the projections that the label's connections have made.
  *
  * `ee`, `ee[L4e, L5e]` (an index or a set on each axis of its `for`), `(ee, ei)`. They are kept in the order of the
  * model, not of the record, so that a file's order does not depend on how it was asked for. */
@@ -23,10 +23,10 @@ static Name first_name(const Ast *ast) {
 }
 
 /* Not of a population that has a variable `weight`. */
-bool net_weights_meant(Net *n, const AstRecord *ast) {
-  Name name = first_name(ast->of);
+bool net_weights_meant(Net *n, const Ast *of, Name weight) {
+  Name name = first_name(of);
   const NetPop *pop = find_label(n, name) ? NULL : net_pop(n, name);
-  return !pop || !pop->component || !component_var(pop->component, AST_AS(NameRef, ast->value)->name.name);
+  return !pop || !pop->component || !component_var(pop->component, weight);
 }
 
 static NetLabel *known_label(Net *n, const Ast *ast) {
@@ -90,12 +90,16 @@ static bool take_all(Net *n, const Ast *ast, bool *taken, uint32_t depth) {
   return t->items.n > 0;
 }
 
-bool net_record_weights(Net *n, const AstRecord *ast, MRecord *r) {
+bool *net_weights_of(Net *n, const Ast *of) {
   bool *taken = NEW_ARRAY(n->s->arena, bool, n->x->projections.n + 1u);
-  if (!take_all(n, ast->of, taken, 0)) return false;
-  for (uint32_t i = 0; i < n->x->projections.n; i++)
+  return take_all(n, of, taken, 0) ? taken : NULL;
+}
+
+bool net_record_weights(Net *n, const AstRecord *ast, MRecord *r) {
+  const bool *taken = net_weights_of(n, ast->of);
+  for (uint32_t i = 0; taken && i < n->x->projections.n; i++)
     if (taken[i]) vec_push(n->s->arena, &r->projections, i);
-  return true;
+  return taken != NULL;
 }
 
 /* ---- phases in which synapses do not learn */

@@ -481,6 +481,7 @@ typedef struct {
   const MPopulation *pop; /* of a network: whose param `var` is, or NULL: */
   VEC(const MPopulation *) others; /* … that share it */
   MGlobal *global;        /* … a param of the network; else NULL */
+  VEC(uint32_t) weights;  /* … or of these projections the weight of each synapse; var and global NULL */
   Name unit;
   double unit_scale;
   Dim dim;

@@ -229,7 +229,8 @@ void net_record(Net *n, const AstRecord *ast);
 /* When phase `at` begins: the sum of the durations before it; NULL: at 0 (check_experiment.c). */
 MExpr *net_phase_begin(Net *n, uint32_t at);
 /* `record weight of ee`: is it of connections? Then their projections, in order (check_weight.c). */
-bool net_weights_meant(Net *n, const AstRecord *ast);
+bool net_weights_meant(Net *n, const Ast *of, Name weight);
+bool *net_weights_of(Net *n, const Ast *of); /* by projection: is it one of these connections? NULL after a message */
 bool net_record_weights(Net *n, const AstRecord *ast, MRecord *r);
 void net_freeze(Net *n, const AstFreeze *ast, MPhase *phase); /* `freeze weight of ee` in it */
 void net_expect(Net *n, const AstExpect *ast);

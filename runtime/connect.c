@@ -64,6 +64,8 @@ static int weight_value(struct rt_sim *s, struct rt_proj *p) {
   p->lo = rt_value(s, d->weight_lo, -INFINITY);
   p->hi = rt_value(s, d->weight_hi, INFINITY);
   p->weight = rt_weight_clip(p, rt_value(s, d->weight, 1));
+  p->given = s->given && s->given[p->index].weights ? &s->given[p->index] : NULL;
+  p->drawn_weight |= p->given != NULL;
   if (p->drawn_weight || isfinite(p->weight)) return 0;
   return rt_fail_at(NSL_EMODEL, d->place, "%s: the weight is %s", d->path, rt_not_finite(p->weight));
 }
@@ -95,6 +97,7 @@ int rt_link_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_projec
 static int proj_prepare(struct rt_sim *s, struct rt_proj *p, const struct nsl_projection *d, uint32_t index) {
   int e = rt_link_prepare(s, p, d, index);
   p->port = p->target->port0 + d->port;
+  if (p->given) s->ports[p->port].exact = true;
   return e ? e : delay_value(s, p);
 }
 

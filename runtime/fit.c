@@ -284,6 +284,11 @@ static int stage_possible(const struct rt_fit *f, const struct rt_stage_end *g) 
       [NSL_OPTIMIZER_RMSPROP] = RT_GRADIENT, [NSL_OPTIMIZER_SGD] = RT_GRADIENT,   [NSL_OPTIMIZER_CMAES] = RT_PLAIN,
       [NSL_OPTIMIZER_ADAMW] = RT_GRADIENT};
   if (g->def->optimizer >= sizeof needs / sizeof *needs) return rt_fail(NSL_ECANNOT, "an optimizer that this runtime does not have");
+  uint32_t weights = f->space.n - f->space.n_plain;
+  bool dense = g->def->optimizer == NSL_OPTIMIZER_CMAES || needs[g->def->optimizer] == RT_CURVATURE;
+  if (dense && weights > RT_MOST_DENSE)
+    return rt_fail_at(NSL_ECANNOT, g->def->place, "%u weights of single synapses are free: this optimizer keeps a matrix of all, and takes up to %d; take "
+                      "one that needs gradients alone, as `adam`", weights, RT_MOST_DENSE);
   if (rt_stage_can(f, g->def, needs[g->def->optimizer]) && rt_stage_can(f, g->def, RT_PLAIN)) return 0;
   return rt_fail_at(NSL_ECANNOT, g->def->place, "this program holds no derivatives for this stage");
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/fit_data.h"
 #include "runtime/fit_search.h"
+#include "runtime/fit_weights.h"
 #include "runtime/out.h"
 
 /* ---- fit_space.c: each free parameter has a coordinate of its own without bounds, one for each fitted sweep if it is
@@ -25,18 +26,21 @@ struct rt_coordinate {
 };
 struct rt_space {
   uint32_t n, n_free, n_sweeps, n_fitted;
+  uint32_t n_plain; /* behind these stand the weights of single synapses (fit_weights.h) */
   struct rt_coordinate *at;
   uint32_t *of;    /* by free parameter, by sweep: the fitted ones, then those for validation, which have none that is a sweep's own */
   uint32_t *cells; /* by sweep */
 };
 int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, struct rt_space *ret);
+int rt_space_prior(const struct rt_sim *s, const struct nsl_free *def, struct rt_coordinate *c);
+void rt_space_choose(struct rt_coordinate *c, double size); /* the bijection, by its bounds and the declared value; size: of one unit */
 void rt_space_name(const struct nsl_fit *def, const struct rt_coordinate *c, char *text, size_t size); /* "V(0) of sweep 2" */
 /* The same coordinates, each being its parameter's value itself. */
 int rt_space_plain(struct rt_mem *m, const struct rt_space *p, struct rt_space *ret);
 double rt_space_value(const struct rt_coordinate *c, double x);
 double rt_space_slope(const struct rt_coordinate *c, double x); /* d value / dx */
 double rt_space_place(const struct rt_coordinate *c, double value);
-/* Start 0: the declared values. Others: uniform in the scale of the bounds; they depend on seed, start and parameter alone. */
+/* Start 0: the declared values. Others: uniform in the scale of the bounds, weights of synapses near the declared ones; they depend on seed, start and parameter alone. */
 void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_t seed, uint32_t start, double *ret);
 /* The value of a free parameter in a sweep; for validation, of one per sweep: that of the mean of its cell's coordinates. */
 double rt_space_in(const struct rt_space *p, const double *x, uint32_t free, uint32_t sweep);
@@ -77,6 +81,10 @@ struct rt_fit {
   double *G;               /* scratch of objectives, */
   void **nowhere;          /* and their slots, which are NULL */
   struct rt_room *rooms;   /* by thread */
+  struct rt_trained *trained; /* projections of which each synapse's weight is free */
+  uint32_t n_trained;
+  const uint32_t *asked;   /* coordinates of such weights by which forward mode takes derivatives (others: 0); NULL: all */
+  uint32_t n_asked;
   double **tracks;         /* by thread: history of a network's run; NULL: nobody goes back */
   uint64_t evaluations[RT_ORDERS]; /* places */
 };
@@ -104,6 +112,9 @@ int rt_march_watch(struct rt_fit *f, const struct rt_march *m, uint32_t trace, u
 struct rt_stage_at;
 struct rt_fit;
 int rt_network_open(struct rt_fit *f);
+/* As its experiment; place NULL: the declared values. `sim` and `given` keep what they point to in `mem`. */
+int rt_network_build(const struct rt_fit *f, bool differentiated, const double *place, const struct rt_given *given, uint32_t threads,
+                     struct rt_mem *mem, struct rt_sim *sim);
 int rt_network_evaluate(const struct rt_stage_at *at, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret);
 
 /* ---- fit_value.c: the objective of a stage */
@@ -241,5 +252,6 @@ int rt_fit_describe(const struct rt_fit_call *c, const struct nsl_fit *def, FILE
 /* ---- fit_api.c: what a struct nsl_fitting of nsl.h holds, for `nslc grad`. Its space is that of values; NULL after rt_fail. */
 struct nsl_fitting;
 const struct rt_fit *rt_fitting(struct nsl_fitting *n);
+void rt_fitting_ask(struct nsl_fitting *n, const uint32_t *coordinates, uint32_t count); /* rt_fit.asked */
 
 #endif

@@ -122,6 +122,11 @@ static int built(struct nsl_fitting *n) {
 
 const struct rt_fit *rt_fitting(struct nsl_fitting *n) { return built(n) ? NULL : &n->fit; }
 
+void rt_fitting_ask(struct nsl_fitting *n, const uint32_t *coordinates, uint32_t count) {
+  n->fit.asked = coordinates;
+  n->fit.n_asked = count;
+}
+
 /* ---- what it is */
 
 int nsl_fit_size(struct nsl_fitting *n, uint32_t *ret_parameters, uint32_t *ret_stages) {
@@ -139,7 +144,8 @@ int nsl_fit_parameter(struct nsl_fitting *n, uint32_t k, struct nsl_fit_paramete
   const struct rt_coordinate *c = &n->search.at[k];
   const struct nsl_free *def = &n->def->free[c->free];
   *ret = (struct nsl_fit_parameter){def->path, def->unit, def->unit_scale, c->sweep == NSL_NONE ? NSL_SHARED : c->sweep,
-                                    c->declared, c->lo, c->hi, c->cell == NSL_NONE ? NSL_SHARED : c->cell};
+                                    c->declared, c->lo, c->hi, c->cell == NSL_NONE ? NSL_SHARED : c->cell, NSL_SHARED, NSL_SHARED};
+  rt_trained_ends(&n->fit, k, &ret->source, &ret->target);
   return NSL_OK;
 }
 

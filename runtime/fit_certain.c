@@ -41,8 +41,10 @@ static double observations_of(const struct rt_fit *f, const struct nsl_stage *st
 
 /* Weights of a network are not determined one by one. */
 static const char *field_in_way(const struct rt_fit *f) {
-  for (uint32_t i = 0; i < f->def->n_free; i++)
+  for (uint32_t i = 0; i < f->def->n_free; i++) {
     if (f->def->free[i].field) return "a field is free";
+    if (rt_is_weights(f, i)) return "weights of single synapses are free";
+  }
   return NULL;
 }
 

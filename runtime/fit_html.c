@@ -121,14 +121,29 @@ static void put_value(const struct rt_fit_end *end, uint32_t coordinate, struct 
   rt_page_put(p, "<td class=\"fails\">%s%s%s</td></tr>\n", how, *how && *bound ? ", " : "", bound);
 }
 
+static void put_weights(const struct rt_fit_end *end, uint32_t free, struct rt_page *p) {
+  const struct nsl_free *def = &end->f->def->free[free];
+  struct rt_weights_seen seen = rt_weights_look(end, free);
+  char text[400], name[300];
+  rt_page_put(p, "<p>");
+  rt_page_text(p, def->path);
+  snprintf(text, sizeof text, ": %llu synapses, mean %.6g, standard deviation %.6g, from %.6g to %.6g %s; in ", (unsigned long long)seen.n, seen.mean, seen.sd,
+           seen.least, seen.most, strcmp(def->unit, "1") == 0 ? "" : def->unit);
+  rt_page_text(p, text);
+  rt_page_text(p, rt_weights_name(end->f, name, sizeof name));
+  rt_page_put(p, "</p>\n");
+}
+
 static void put_values(const struct rt_fit_end *end, struct rt_page *p) {
-  uint32_t n = end->f->space.n;
+  uint32_t n = end->f->space.n_plain;
   rt_html_table(p, "Values", n,
                 "<th>parameter</th><th class=\"n\">value</th><th class=\"n\">\xc2\xb1</th><th class=\"n\">relative</th><th class=\"n\">lowest</th>"
                 "<th></th><th class=\"n\">highest</th><th></th>");
   for (uint32_t i = 0; i < n; i++)
     if (!end->f->def->free[end->f->space.at[i].free].field) put_value(end, i, p);
   rt_html_table_end(p, n);
+  for (uint32_t i = 0; i < end->f->def->n_free; i++)
+    if (rt_is_weights(end->f, i)) put_weights(end, i, p);
   rt_page_put(p, "<p class=\"of\">");
   if (end->certainty.why_not) {
     rt_page_put(p, "There are no uncertainties: ");

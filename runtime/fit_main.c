@@ -81,6 +81,7 @@ static int files_write(const struct rt_fit_call *c, struct rt_fit_end *end, cons
   else e = drawn;
   if (!e) e = rt_fit_text(end, out);
   if (e == NSL_ECANNOT) missing_say(end->f->s, "fitted .nsl"), e = 0;
+  if (!e) e = rt_weights_write(end, out);
   if (!e) e = rt_fit_report(end, &showing, how, page, out);
   return e ? e : rt_out_commit(out);
 }
@@ -158,6 +159,10 @@ int rt_fit_main(const struct rt_fit_call *c) {
 
 static void free_describe(const struct rt_sim *s, const struct nsl_free *def, FILE *out) {
   char value[80], lo[80], hi[80];
+  if (def->n_weights) {
+    fprintf(out, "  %s, of each synapse, in %s\n", def->path, def->unit);
+    return;
+  }
   rt_quantity_text(s->G[def->value] / def->unit_scale, def->unit, value, sizeof value);
   rt_quantity_text(rt_value(s, def->lo, 0) / def->unit_scale, def->unit, lo, sizeof lo);
   rt_quantity_text(rt_value(s, def->hi, 0) / def->unit_scale, def->unit, hi, sizeof hi);

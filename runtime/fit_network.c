@@ -34,7 +34,8 @@ int rt_network_open(struct rt_fit *f) {
       if (!(f->tracks[i] = rt_reserve(&f->s->mem, TRACK_BYTES, 0))) return NSL_EMEMORY;
     if (!f->tracks) return NSL_EMEMORY;
   }
-  return rt_space_make(f->s, def, &f->space);
+  int e = rt_space_make(f->s, def, &f->space);
+  return e ? e : rt_trained_find(f);
 }
 
 struct runs {
@@ -55,7 +56,7 @@ static int setting_add(const struct rt_sim *s, uint32_t slot, double value, stru
   return rt_fail(NSL_EINPUT, "what is free is no param of the network");
 }
 
-/* What the user has set, and over it the free params of a place. */
+/* What the user has set, and over it the free params of a place; x NULL: those as declared. */
 static int settings_make(const struct rt_fit *f, const double *x, struct rt_mem *mem, struct rt_config *ret) {
   const struct rt_sim *s = f->s;
   uint64_t most = s->x->n_params;
@@ -67,8 +68,9 @@ static int settings_make(const struct rt_fit *f, const double *x, struct rt_mem 
     if (s->set[p->slot]) sets[ret->n_sets++] = (struct rt_setting){p->path, NULL, s->G[p->slot]};
   }
   int e = 0;
-  for (uint32_t k = 0; !e && k < f->def->n_free; k++) {
+  for (uint32_t k = 0; x && !e && k < f->def->n_free; k++) {
     const struct nsl_free *def = &f->def->free[k];
+    if (rt_is_weights(f, k)) continue;
     double value = rt_space_in(&f->space, x, k, 0);
     e = setting_add(s, def->value, value, sets, &ret->n_sets);
     for (uint32_t i = 0; !e && i < def->n_others; i++) e = setting_add(s, def->others[i], value, sets, &ret->n_sets);
@@ -77,20 +79,21 @@ static int settings_make(const struct rt_fit *f, const double *x, struct rt_mem 
   return e;
 }
 
-static int sim_build(const struct runs *r, const double *x, struct rt_mem *mem, struct rt_sim *s) {
-  const struct rt_fit *f = r->at->f;
+int rt_network_build(const struct rt_fit *f, bool differentiated, const double *x, const struct rt_given *given, uint32_t threads,
+                     struct rt_mem *mem, struct rt_sim *s) {
   struct rt_config config = {.has_seed = true, .seed = f->s->seed, .has_duration = true, .duration = f->s->duration,
                              .connectivity = f->s->connectivity, .rows = f->s->rows};
   s->program = f->s->program;
   s->x = f->s->x;
-  if (r->order >= RT_GRADIENT || f->def->relaxed) s->x = &f->def->differentiated, config.rows = RT_ROWS_BY_SHARD;
+  if (differentiated) s->x = &f->def->differentiated, config.rows = RT_ROWS_BY_SHARD;
+  s->given = given;
   s->interrupt = f->s->interrupt;
   s->allowed = f->s->allowed;
   s->n_allowed = f->s->n_allowed;
   int e = settings_make(f, x, mem, &config);
   if (!e) e = rt_level_choose(s);
   if (!e) e = rt_setup(s, &config);
-  return e ? e : rt_build(s, r->threads);
+  return e ? e : rt_build(s, threads);
 }
 
 static int sim_run(struct rt_sim *s, uint64_t until) {
@@ -106,9 +109,12 @@ struct place {
   const struct rt_sim *s; /* has run */
   const double *x;
   uint32_t thread;
+  const struct rt_given *given;
   double *G;              /* of the objective */
-  double *by;             /* [atom][coordinate]: the atom's derivative */
+  uint32_t n_by;
+  double *by;             /* [atom][coordinate, n_by]: the atom's derivative; not of weights in reverse mode */
   const double *reverse;  /* by free parameter: the derivative of what is made of measures; NULL: forward mode */
+  const double *weights;  /* … by coordinate behind n_plain */
   double *gradient, *curvature; /* NULL: not wanted */
   uint32_t n_atoms;
 };
@@ -132,11 +138,13 @@ static bool gradient_make(const struct place *p) {
   bool finite = true;
   for (uint64_t i = 0; i < space->n; i++) {
     double slope = rt_space_slope(&space->at[i], p->x[i]), sum = 0;
-    for (uint32_t a = 0; a < p->n_atoms; a++) {
-      double d = p->by[(uint64_t)a * space->n + i] = atom_by(p, a, space->at[i].free) * slope;
-      sum += p->G[p->r->at->stage->slopes[a]] * d;
+    for (uint32_t a = 0; i < p->n_by && a < p->n_atoms; a++) {
+      double *d = &p->by[(uint64_t)a * p->n_by + i];
+      if (i < space->n_plain) *d = atom_by(p, a, space->at[i].free); /* of weights they are there */
+      *d *= slope;
+      sum += p->G[p->r->at->stage->slopes[a]] * *d;
     }
-    if (p->reverse) sum += p->reverse[space->at[i].free] * slope;
+    if (p->reverse) sum += (i < space->n_plain ? p->reverse[space->at[i].free] : p->weights[i - space->n_plain]) * slope;
     p->gradient[i] = sum;
     finite &= isfinite(sum) != 0;
   }
@@ -177,6 +185,31 @@ static bool objective_run(const struct place *p, void **slots, double *terms) {
 
 /* ---- runs: forwards; and back, in parts */
 
+static int place_build(const struct place *p, struct rt_mem *mem, struct rt_sim *s) {
+  const struct rt_fit *f = p->r->at->f;
+  return rt_network_build(f, p->r->order >= RT_GRADIENT || f->def->relaxed, p->x, p->given, p->r->threads, mem, s);
+}
+
+/* Forward mode by weights of single synapses: a run for each that is asked for. */
+static int weights_forward(struct place *p, struct rt_sim *s) {
+  const struct rt_fit *f = p->r->at->f;
+  const struct rt_space *space = &f->space;
+  const struct nsl_stage *stage = p->r->at->stage;
+  uint32_t n = f->asked ? f->n_asked : space->n - space->n_plain;
+  for (uint32_t k = 0; k < n; k++) {
+    uint32_t at = f->asked ? f->asked[k] : space->n_plain + k;
+    struct rt_mem mem = {0};
+    rt_close(s);
+    int e = rt_trained_given(f, &f->def->differentiated, p->x, at, &mem, &p->given);
+    if (!e) e = place_build(p, &mem, s);
+    if (!e) e = sim_run(s, s->n_steps);
+    for (uint32_t a = 0; !e && a < stage->n_measures; a++) p->by[(uint64_t)a * p->n_by + at] = atom_by(p, a, space->at[at].free);
+    rt_mem_free(&mem);
+    if (e) return e;
+  }
+  return 0;
+}
+
 static uint64_t part_steps(const struct rt_sim *s) {
   double steps = floor(TRACK_BYTES / fmax(1, rt_track_bytes(s)));
   return steps < (double)s->n_steps ? (uint64_t)steps : s->n_steps;
@@ -187,6 +220,7 @@ static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, do
   const struct rt_fit *f = p->r->at->f;
   const struct nsl_stage *stage = p->r->at->stage;
   struct rt_adjoint *a = NULL;
+  const struct rt_adjoint_of of = {stage->n_measures, stage->measures, NULL, f->trained, f->n_trained, f->space.n_plain, f->space.n - f->space.n_plain};
   double *slopes = rt_alloc(mem, stage->n_measures + 1, sizeof *slopes), *by = rt_alloc(mem, f->def->n_free + 1, sizeof *by);
   uint64_t part = part_steps(s), end = s->n_steps, n = part ? (end + part - 1) / part : 0;
   int e = slopes && by ? 0 : NSL_EMEMORY;
@@ -196,7 +230,7 @@ static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, do
     uint64_t to = i + 1 == n ? end : (i + 1) * part;
     if (i + 1 < n) {
       rt_close(s);
-      e = sim_build(p->r, p->x, mem, s);
+      e = place_build(p, mem, s);
     }
     if (!e) e = rt_track_make(s, i * part, to, f->tracks[p->thread]);
     if (!e) e = sim_run(s, to);
@@ -204,13 +238,25 @@ static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, do
       *ret_finite = objective_run(p, slots, terms);
       if (!*ret_finite) return 0;
       for (uint32_t k = 0; k < stage->n_measures; k++) slopes[k] = p->G[stage->slopes[k]];
-      e = rt_adjoint_make(mem, s, stage->n_measures, stage->measures, slopes, &a);
+      e = rt_adjoint_make(mem, s, &(struct rt_adjoint_of){of.n, of.measures, slopes, of.trained, of.n_trained, of.first, of.n_weights}, &a);
     }
     if (!e) e = rt_adjoint_back(a, s);
   }
-  if (!e) rt_adjoint_end(a, s, f->def->n_free, by);
+  if (!e) p->weights = rt_adjoint_end(a, s, f->def->n_free, by);
   p->reverse = by;
   return e;
+}
+
+/* Its derivatives follow; s has been built. */
+static int place_go(struct place *p, struct rt_mem *mem, struct rt_sim *s, double *terms, bool *ret_finite) {
+  const struct rt_fit *f = p->r->at->f;
+  const struct nsl_stage *stage = p->r->at->stage;
+  void **slots = rt_alloc(mem, stage->objective.n_bindings + 1, sizeof *slots);
+  if (!slots) return NSL_EMEMORY;
+  if (p->gradient && f->def->reverse) return reverse_run(p, mem, s, terms, slots, ret_finite);
+  int e = sim_run(s, s->n_steps);
+  if (!e) *ret_finite = objective_run(p, slots, terms);
+  return !e && *ret_finite && p->gradient && f->space.n > f->space.n_plain ? weights_forward(p, s) : e;
 }
 
 static int place_make(const struct runs *r, uint32_t thread, uint32_t place, struct rt_sim *s, struct rt_mem *mem, double *terms) {
@@ -218,16 +264,17 @@ static int place_make(const struct runs *r, uint32_t thread, uint32_t place, str
   const struct nsl_stage *stage = r->at->stage;
   uint64_t n = f->space.n;
   struct place p = {.r = r, .s = s, .thread = thread, .x = r->x + place * n, .n_atoms = stage->n_measures + stage->n_named};
+  bool derived = r->order >= RT_GRADIENT || f->def->relaxed;
+  p.n_by = f->def->reverse ? f->space.n_plain : f->space.n;
   p.G = rt_alloc(mem, f->s->x->n_globals + 1, sizeof *p.G);
-  p.by = rt_alloc(mem, p.n_atoms * n + 1, sizeof *p.by);
-  void **slots = rt_alloc(mem, stage->objective.n_bindings + 1, sizeof *slots);
-  if (!p.G || !p.by || !slots) return NSL_EMEMORY;
+  p.by = rt_alloc(mem, (uint64_t)p.n_atoms * p.n_by + 1, sizeof *p.by);
+  if (!p.G || !p.by) return NSL_EMEMORY;
   if (r->order >= RT_GRADIENT) p.gradient = r->ret->gradient + place * n;
   if (r->order >= RT_CURVATURE) p.curvature = r->ret->curvature + place * n * n;
   bool finite = true;
-  int e = sim_build(r, p.x, mem, s);
-  if (!e && p.gradient && f->def->reverse) e = reverse_run(&p, mem, s, terms, slots, &finite);
-  else if (!e && !(e = sim_run(s, s->n_steps))) finite = objective_run(&p, slots, terms);
+  int e = rt_trained_given(f, derived ? &f->def->differentiated : &f->def->x, p.x, NSL_NONE, mem, &p.given);
+  if (!e) e = place_build(&p, mem, s);
+  if (!e) e = place_go(&p, mem, s, terms, &finite);
   if (e) return e;
   if (finite && p.gradient) finite = gradient_make(&p);
   if (finite && p.curvature) finite = curvature_make(&p);
@@ -276,6 +323,10 @@ static int runs_work(void *context, uint32_t thread) {
 int rt_network_evaluate(const struct rt_stage_at *at, enum rt_order order, uint32_t places, const double *x, struct rt_points *ret) {
   struct rt_fit *f = at->f;
   bool each = places >= f->s->threads;
+  uint32_t weights = f->space.n - f->space.n_plain;
+  if (order >= RT_GRADIENT && !f->def->reverse && !f->asked && weights > RT_MOST_DENSE)
+    return rt_fail_at(NSL_ECANNOT, at->stage->place, "%u weights of single synapses are free: forward mode would need a run for each; up to %d have one. Take "
+                      "`gradient = reverse`, with an optimizer that needs gradients alone, as `adam`", weights, RT_MOST_DENSE);
   struct runs r = {.at = at, .order = order, .places = places, .threads = each ? 1 : f->s->threads, .x = x, .ret = ret};
   int e = each ? rt_team_run(f->s->team, runs_work, &r) : runs_work(&r, 0);
   f->evaluations[order] += places;

@@ -7,7 +7,8 @@
  * elsewhere the spike's derivative is 0. Adjoints of arrivals are kept for as many steps as the longest delay.
  *
  * Free parameters get theirs from what follows them: weights (what their derivatives have brought at the same steps, on ports of
- * their own), driven inputs, uniforms, values at the start. Sums are over elements in order: one thread goes back through one
+ * their own), driven inputs, uniforms, values at the start. A weight of a single synapse that is free gets, at each spike of its source at T,
+ * the adjoint of what arrives at T + delay (fit_weights.h says who is connected). Sums are over elements in order: one thread goes back through one
  * run, so the bits are the same for any number of them. */
 #include "runtime/fit_network_back.h"
 
@@ -31,8 +32,20 @@ struct cells {
   double *by;                /* [port or input param][free param]: so far */
 };
 
+struct seat { /* of an element: where what arrives there stands */
+  uint32_t shard, at;
+};
+struct weights { /* trained ones of a projection */
+  const struct rt_trained *of;
+  const struct seat *seats; /* by target */
+  double *by;               /* by synapse: sum of the adjoints of what its spikes have brought, times the port's unit */
+};
+
 struct rt_adjoint {
   struct rt_mem *mem;
+  struct weights *weights;
+  uint32_t n_weights;
+  double *by_weights;        /* by coordinate of trained weights */
   struct cells *cells;       /* by population */
   uint32_t n_pops, n_shards, n_ports;
   uint64_t mask;
@@ -102,8 +115,32 @@ static int measure_seed(const struct rt_sim *s, uint32_t measure, double slope, 
   return 0;
 }
 
-int rt_adjoint_make(struct rt_mem *mem, const struct rt_sim *s, uint32_t n, const uint32_t *measures, const double *slopes,
-                    struct rt_adjoint **ret) {
+/* ---- trained weights */
+
+static struct seat *seats_new(struct rt_mem *mem, const struct rt_sim *s, const struct rt_pop *p) {
+  struct seat *seats = rt_alloc(mem, p->padded, sizeof *seats);
+  for (uint32_t i = 0; seats && i < p->n_parts; i++) {
+    const struct rt_slice *c = &s->shards[p->parts[i].shard].slices[p->parts[i].slice];
+    for (uint32_t e = 0; e < c->count; e++) seats[c->first + e] = (struct seat){p->parts[i].shard, c->base + e};
+  }
+  return seats;
+}
+
+static int weights_make(struct rt_adjoint *a, const struct rt_sim *s, const struct rt_adjoint_of *of) {
+  a->weights = rt_alloc(a->mem, (uint64_t)of->n_trained + 1, sizeof *a->weights);
+  a->by_weights = rt_alloc(a->mem, (uint64_t)of->n_weights + 1, sizeof *a->by_weights);
+  if (!a->weights || !a->by_weights) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < of->n_trained; i++) {
+    const struct rt_trained *t = &of->trained[i];
+    struct weights w = {t, t->n ? seats_new(a->mem, s, &s->pops[t->target]) : NULL, a->by_weights + (t->first - of->first)};
+    if (!t->n) continue;
+    if (!w.seats) return NSL_EMEMORY;
+    a->weights[a->n_weights++] = w;
+  }
+  return 0;
+}
+
+int rt_adjoint_make(struct rt_mem *mem, const struct rt_sim *s, const struct rt_adjoint_of *of, struct rt_adjoint **ret) {
   struct rt_adjoint *a = rt_alloc(mem, 1, sizeof *a);
   if (!a) return NSL_EMEMORY;
   *a = (struct rt_adjoint){.mem = mem, .n_pops = s->n_pops, .n_shards = s->n_shards, .mask = 1};
@@ -115,7 +152,7 @@ int rt_adjoint_make(struct rt_mem *mem, const struct rt_sim *s, uint32_t n, cons
     const struct rt_pop *p = &s->pops[i];
     if (p->class->n_ports > a->n_ports) a->n_ports = p->class->n_ports;
     e = cells_make(mem, p, &a->cells[i]);
-    for (uint32_t k = 0; !e && a->cells[i].def && k < n; k++) e = measure_seed(s, measures[k], slopes[k], &a->cells[i], p);
+    for (uint32_t k = 0; !e && a->cells[i].def && k < of->n; k++) e = measure_seed(s, of->measures[k], of->slopes[k], &a->cells[i], p);
   }
   a->reached = rt_alloc(mem, a->n_ports + 1, sizeof *a->reached);
   a->due = rt_alloc(mem, s->n_shards + 1, sizeof *a->due);
@@ -125,6 +162,7 @@ int rt_adjoint_make(struct rt_mem *mem, const struct rt_sim *s, uint32_t n, cons
   for (uint32_t i = 0; !e && i < s->n_pops; i++)
     for (uint32_t k = 0; a->cells[i].def && k < a->cells[i].def->n_active; k++)
       if (a->cells[i].def->params[k].kind == NSL_BACK_PORT) a->reached[a->cells[i].def->params[k].index] = true;
+  if (!e) e = weights_make(a, s, of);
   *ret = a;
   return e;
 }
@@ -178,6 +216,18 @@ static double sent_back(const struct rt_adjoint *a, const struct rt_sim *s, cons
       if (rows[g].n && p->groups[g].form != RT_APART && a->reached[p->groups[g].nth]) sum += row_sum(a, h, &p->groups[g], rows[g], step);
   }
   return sum;
+}
+
+/* What each synapse of the cells that spike at this step has brought. */
+static void weights_add(const struct rt_adjoint *a, const struct rt_sim *s, const struct weights *w, const double *spikes, uint64_t step) {
+  const struct rt_trained *t = w->of;
+  for (uint32_t i = 0; i < t->sn; i++) {
+    double z = spikes[t->s0 + i];
+    for (uint64_t k = t->begin[i]; z != 0 && k < t->begin[i + 1]; k++) {
+      const struct seat *seat = &w->seats[t->to[k]];
+      w->by[k] += z * due_row(a, &s->shards[seat->shard], step + (t->delay ? t->delay[k] : t->delay_steps), t->port)[seat->at];
+    }
+  }
 }
 
 static void due_put(const struct rt_adjoint *a, const struct rt_sim *s, const struct rt_pop *p, uint64_t step, uint32_t port,
@@ -252,6 +302,8 @@ static void cells_back(struct rt_adjoint *a, const struct rt_sim *s, const struc
   const double *slope = c->state[c->n_states + 1];
   double *spike = c->adjoint[c->n_states];
   for (uint32_t e = 0; e < p->size; e++) spike[e] = slope[e] != 0 ? sent_back(a, s, p, e, step) : 0; /* NaN goes on its way */
+  for (uint32_t i = 0; i < a->n_weights; i++)
+    if (a->weights[i].of->source == p->index) weights_add(a, s, &a->weights[i], c->state[c->n_states], step);
   for (uint32_t i = 0; i < def->n_active; i++)
     if (of_step(c, i)) memset(c->adjoint[def->n_states + i], 0, (uint64_t)p->padded * sizeof(double));
   kernel_run(s, p, &def->back, c->back, step);
@@ -285,7 +337,16 @@ static double over_elements(const struct rt_pop *p, const double *x, const doubl
   return sum;
 }
 
-void rt_adjoint_end(const struct rt_adjoint *a, const struct rt_sim *s, uint32_t n_free, double *ret) {
+static const double *weights_end(const struct rt_adjoint *a, const struct rt_sim *s) {
+  for (uint32_t i = 0; i < a->n_weights; i++) {
+    const struct rt_trained *t = a->weights[i].of;
+    double unit = s->ports[s->pops[t->target].port0 + t->port].unit; /* a power of two */
+    for (uint64_t k = 0; k < t->n; k++) a->weights[i].by[k] /= unit;
+  }
+  return a->by_weights;
+}
+
+const double *rt_adjoint_end(const struct rt_adjoint *a, const struct rt_sim *s, uint32_t n_free, double *ret) {
   memset(ret, 0, n_free * sizeof *ret);
   for (uint32_t q = 0; q < s->n_pops; q++) {
     const struct rt_pop *p = &s->pops[q];
@@ -304,4 +365,5 @@ void rt_adjoint_end(const struct rt_adjoint *a, const struct rt_sim *s, uint32_t
         if (at != NSL_NONE) ret[k] += over_elements(p, c->adjoint[i], p->states[at]);
       }
   }
+  return weights_end(a, s);
 }

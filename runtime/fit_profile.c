@@ -142,7 +142,7 @@ int rt_profile_check(const struct rt_fit *f, const char *list) {
     size_t n = strcspn(at, ",");
     bool known = false;
     for (uint32_t i = 0; i < f->def->n_free; i++)
-      known |= strlen(f->def->free[i].path) == n && strncmp(at, f->def->free[i].path, n) == 0;
+      known |= !rt_is_weights(f, i) && strlen(f->def->free[i].path) == n && strncmp(at, f->def->free[i].path, n) == 0;
     if (!known) return rt_fail(NSL_EINPUT, "--profile %.*s: that is not free; free are %s", (int)n, at, names);
   }
   return 0;
@@ -153,7 +153,7 @@ int rt_fit_profiles(struct rt_fit_end *end, const char *list) {
   int e = 0;
   end->profiles = rt_alloc(&f->s->mem, (uint64_t)f->space.n + 1, sizeof *end->profiles);
   if (!end->profiles) return NSL_EMEMORY;
-  for (uint32_t i = 0; !e && i < f->space.n; i++) {
+  for (uint32_t i = 0; !e && i < f->space.n_plain; i++) {
     if (!is_named(list, f->def->free[f->space.at[i].free].path)) continue;
     e = profile_run(end, i, &end->profiles[end->n_profiles]);
     if (!e) end->n_profiles++;

@@ -94,7 +94,7 @@ static struct json_object *starts_json(const struct rt_stage_end *g) {
     add_text(o, "ended", g->search.why[i] ? g->search.why[i] : "stopped");
     struct json_object *values = json_object_new_array();
     const struct rt_fit *f = g->at.f;
-    for (uint32_t k = 0; k < f->space.n; k++) {
+    for (uint32_t k = 0; k < f->space.n_plain; k++) {
       const struct rt_coordinate *c = &f->space.at[k];
       double v = rt_space_value(c, g->search.x[(uint64_t)i * f->space.n + k]);
       put_number(values, v / f->def->free[c->free].unit_scale);
@@ -148,9 +148,28 @@ static void add_values(struct json_object *o, const struct rt_fit_end *end, uint
   add_truth(o, "at_bound", rt_space_at_bound(c, v));
 }
 
+/* The values themselves stand in a file. */
+static struct json_object *weights_json(const struct rt_fit_end *end, uint32_t free) {
+  const struct nsl_free *def = &end->f->def->free[free];
+  struct json_object *o = json_object_new_object();
+  char name[300];
+  add_text(o, "path", def->path);
+  add_text(o, "unit", def->unit);
+  if (!end->x) return o;
+  struct rt_weights_seen seen = rt_weights_look(end, free);
+  add_whole(o, "synapses", seen.n);
+  add_number(o, "mean", seen.mean);
+  add_number(o, "sd", seen.sd);
+  add_number(o, "least", seen.least);
+  add_number(o, "most", seen.most);
+  add_text(o, "file", rt_weights_name(end->f, name, sizeof name));
+  return o;
+}
+
 static struct json_object *parameter_json(const struct rt_fit_end *end, uint32_t free) {
   const struct rt_fit *f = end->f;
   const struct nsl_free *def = &f->def->free[free];
+  if (rt_is_weights(f, free)) return weights_json(end, free);
   const uint32_t *of = f->space.of + (uint64_t)free * f->space.n_sweeps;
   const struct rt_coordinate *c = &f->space.at[of[0]];
   struct json_object *o = json_object_new_object(), *several = NULL;
@@ -162,7 +181,7 @@ static struct json_object *parameter_json(const struct rt_fit_end *end, uint32_t
   if (!end->x) return o;
   if (!def->per_sweep && !def->per_cell) add_values(o, end, of[0]);
   else json_object_object_add(o, def->per_sweep ? "by_sweep" : "by_cell", several = json_object_new_array());
-  for (uint32_t i = 0; several && i < f->space.n; i++) {
+  for (uint32_t i = 0; several && i < f->space.n_plain; i++) {
     if (f->space.at[i].free != free) continue;
     struct json_object *one = json_object_new_object();
     add_values(one, end, i);
@@ -294,6 +313,13 @@ static void row_put(const struct rt_fit_end *end, uint32_t coordinate, int width
           rt_space_at_bound(c, v) ? "  (at its bound)" : "");
 }
 
+static void weights_put(const struct rt_fit_end *end, uint32_t free, int width, FILE *out) {
+  const struct nsl_free *def = &end->f->def->free[free];
+  struct rt_weights_seen seen = rt_weights_look(end, free);
+  fprintf(out, "%-*s %14.6g %14s %s  (mean of %llu, from %.6g to %.6g)\n", width, def->path, seen.mean, "-", strcmp(def->unit, "1") == 0 ? "" : def->unit,
+          (unsigned long long)seen.n, seen.least, seen.most);
+}
+
 static void profile_put(const struct rt_fit_end *end, const struct rt_profile *p, int width, FILE *out) {
   const struct rt_coordinate *c = &end->f->space.at[p->coordinate];
   const struct nsl_free *def = &end->f->def->free[c->free];
@@ -308,15 +334,19 @@ void rt_fit_table(const struct rt_fit_end *end, FILE *out) {
   const struct rt_stage_end *g = end->last;
   int width = 10;
   if (!g) return;
-  for (uint32_t i = 0; i < end->f->space.n; i++) { /* weights of fields stand in fit.json and in the text of the model */
+  for (uint32_t i = 0; i < end->f->space.n_plain; i++) { /* weights of fields stand in fit.json and in the text of the model */
     char name[120];
     if (end->f->def->free[end->f->space.at[i].free].field) continue;
     rt_space_name(end->f->def, &end->f->space.at[i], name, sizeof name);
     if ((int)strlen(name) > width) width = (int)strlen(name);
   }
+  for (uint32_t i = 0; i < end->f->def->n_free; i++)
+    if (rt_is_weights(end->f, i) && (int)strlen(end->f->def->free[i].path) > width) width = (int)strlen(end->f->def->free[i].path);
   fprintf(out, "%-*s %14s %14s\n", width, "parameter", "value", "+-");
-  for (uint32_t i = 0; i < end->f->space.n; i++)
+  for (uint32_t i = 0; i < end->f->space.n_plain; i++)
     if (!end->f->def->free[end->f->space.at[i].free].field) row_put(end, i, width, out);
+  for (uint32_t i = 0; i < end->f->def->n_free; i++)
+    if (rt_is_weights(end->f, i)) weights_put(end, i, width, out);
   for (uint32_t i = 0; i < end->n_profiles; i++) profile_put(end, &end->profiles[i], width, out);
   fprintf(out, "%-*s %14.6g\n", width, "objective", g->search.loss[g->best]);
   for (uint32_t k = 0; g->objective.n_terms > 1 && k < g->objective.n_terms; k++)

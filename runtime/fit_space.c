@@ -13,7 +13,7 @@
 #include "runtime/fit.h"
 #include "runtime/quantity.h"
 
-static const double EDGE = 20, INSIDE = 1e-3, FACTOR = 3;
+static const double EDGE = 20, INSIDE = 1e-3, FACTOR = 3, NEAR = 0.5; /* NEAR: of weights of synapses */
 
 static double squash(double x) { return nslm_sigmoid_f64(fmax(-EDGE, fmin(EDGE, x))); }
 
@@ -90,6 +90,28 @@ bool rt_space_at_bound(const struct rt_coordinate *c, double value) {
 
 /* ---- from the table */
 
+int rt_space_prior(const struct rt_sim *s, const struct nsl_free *def, struct rt_coordinate *c) {
+  if (def->mean == NSL_NONE) return 0;
+  c->mean = s->G[def->mean];
+  c->sd = s->G[def->sd];
+  if (isfinite(c->mean) && c->sd > 0 && isfinite(c->sd)) return 0;
+  return rt_fail_at(NSL_EMODEL, def->place, "free %s ~ normal(%.6g, %.6g): a mean, and a standard deviation above 0, are wanted", def->path,
+                    c->mean / def->unit_scale, c->sd / def->unit_scale);
+}
+
+void rt_space_choose(struct rt_coordinate *c, double size) {
+  bool low = isfinite(c->lo), high = isfinite(c->hi);
+  c->scale = 1;
+  c->kind = low && high ? (c->lo > 0 ? RT_BETWEEN_LOG : RT_BETWEEN) : low ? RT_ABOVE : high ? RT_BELOW : RT_PLAIN_SCALE;
+  if (c->kind == RT_BETWEEN_LOG) c->scale = nslm_log_f64(c->hi / c->lo);
+  if (c->kind == RT_ABOVE) c->scale = c->declared - c->lo;
+  if (c->kind == RT_BELOW) c->scale = c->hi - c->declared;
+  if (c->kind == RT_PLAIN_SCALE) {
+    c->scale = c->declared != 0 ? fabs(c->declared) : size;
+    c->origin = c->declared;
+  }
+}
+
 static int coordinate_make(struct rt_sim *s, const struct nsl_free *def, struct rt_coordinate *c) {
   char lo[80], hi[80], value[80];
   bool low = def->lo != NSL_NONE && isfinite(s->G[def->lo]), high = def->hi != NSL_NONE && isfinite(s->G[def->hi]);
@@ -108,23 +130,8 @@ static int coordinate_make(struct rt_sim *s, const struct nsl_free *def, struct 
   if (!inside)
     return rt_fail_at(NSL_EMODEL, def->place, "free %s: its declared value %s, where the search begins, is not inside of [%s, %s]",
                       def->path, value, low ? lo : "-inf", high ? hi : "inf");
-  if (def->mean != NSL_NONE) {
-    c->mean = s->G[def->mean];
-    c->sd = s->G[def->sd];
-    if (!isfinite(c->mean) || !(c->sd > 0) || !isfinite(c->sd))
-      return rt_fail_at(NSL_EMODEL, def->place, "free %s ~ normal(%.6g, %.6g): a mean, and a standard deviation above 0, are wanted", def->path,
-                        c->mean / def->unit_scale, c->sd / def->unit_scale);
-  }
-  c->scale = 1;
-  c->kind = low && high ? (c->lo > 0 ? RT_BETWEEN_LOG : RT_BETWEEN) : low ? RT_ABOVE : high ? RT_BELOW : RT_PLAIN_SCALE;
-  if (c->kind == RT_BETWEEN_LOG) c->scale = nslm_log_f64(c->hi / c->lo);
-  if (c->kind == RT_ABOVE) c->scale = c->declared - c->lo;
-  if (c->kind == RT_BELOW) c->scale = c->hi - c->declared;
-  if (c->kind == RT_PLAIN_SCALE) {
-    c->scale = c->declared != 0 ? fabs(c->declared) : def->unit_scale;
-    c->origin = c->declared;
-  }
-  return 0;
+  rt_space_choose(c, def->unit_scale);
+  return rt_space_prior(s, def, c);
 }
 
 /* Fitted sweeps, then the others. */
@@ -165,10 +172,13 @@ int rt_space_make(struct rt_sim *s, const struct nsl_fit *def, struct rt_space *
   ret->of = rt_alloc(&s->mem, most + 1, sizeof *ret->of);
   if (!ret->at || !ret->of) return NSL_EMEMORY;
   for (uint32_t k = 0; !e && k < def->n_free; k++) {
+    ret->of[(uint64_t)k * ret->n_sweeps] = NSL_NONE;
+    if (def->free[k].n_weights) continue; /* fit_weights.c */
     struct rt_coordinate c = {.free = k, .sweep = NSL_NONE, .cell = NSL_NONE};
     e = coordinate_make(s, &def->free[k], &c);
     if (!e) free_spread(ret, &def->free[k], c);
   }
+  ret->n_plain = ret->n;
   return e;
 }
 
@@ -199,7 +209,8 @@ void rt_space_start(const struct rt_space *p, const struct nsl_fit *def, uint64_
     uint32_t sweep = c->sweep != NSL_NONE ? c->sweep : c->cell != NSL_NONE ? c->cell : 0;
     double u = nslm_draw_uniform_f64(key, start, 0, sweep, 0, 1), wide = nslm_log_f64(FACTOR);
     double spread = def->free[c->free].spread;
-    if (spread > 0) ret[i] = rt_space_place(c, c->declared + spread * nslm_draw_normal_f64(key, start, 0, sweep, 0, 1));
+    if (i >= p->n_plain) ret[i] = rt_space_place(c, c->declared) + (start ? NEAR * nslm_draw_normal_f64(key, start, i, 0, 0, 1) : 0);
+    else if (spread > 0) ret[i] = rt_space_place(c, c->declared + spread * nslm_draw_normal_f64(key, start, 0, sweep, 0, 1));
     else if (start == 0) ret[i] = rt_space_place(c, c->declared);
     else if (c->kind == RT_BETWEEN || c->kind == RT_BETWEEN_LOG) ret[i] = logit(u);
     else if (c->kind == RT_PLAIN_SCALE) ret[i] = u - 0.5;

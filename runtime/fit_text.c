@@ -173,7 +173,7 @@ static void value_text(const struct rt_fit_end *end, uint32_t coordinate, char *
 static void settings_put(const struct rt_fit_end *end, struct rt_page *page) {
   const struct rt_fit *f = end->f;
   char value[120], how[120], name[120];
-  for (uint32_t i = 0; i < f->space.n; i++) {
+  for (uint32_t i = 0; i < f->space.n_plain; i++) {
     const struct rt_coordinate *c = &f->space.at[i];
     if (f->def->free[c->free].field) continue;
     value_text(end, i, value, how, sizeof value);
@@ -212,7 +212,7 @@ static void weights_put(const struct rt_fit_end *end, uint32_t field, struct rt_
   const struct rt_fit *f = end->f;
   char value[80];
   const char *before = "weights = [";
-  for (uint32_t i = 0; i < f->space.n; i++) {
+  for (uint32_t i = 0; i < f->space.n_plain; i++) {
     if (f->def->free[f->space.at[i].free].field != field) continue;
     rt_quantity_text(rt_space_value(&f->space.at[i], end->x[i]), "1", value, sizeof value);
     rt_page_put(page, "%s%s", before, value);
@@ -242,6 +242,68 @@ static void fields_put(const struct rt_fit_end *end, const char *from, const cha
   rt_page_bytes(page, from, (size_t)(to - from));
 }
 
+/* ---- weights of single synapses: their connections become lists of edges, those of the file beside the text */
+
+/* The trained projection that `connect LABEL:` is alone; NULL: none. */
+static struct rt_trained *labelled(const struct rt_fit *f, const char *label) {
+  const char *after = skip(item_end(label));
+  for (uint32_t i = 0; *after == ':' && i < f->n_trained; i++)
+    if (f->trained[i].n && is_item(label, f->def->x.projections[f->trained[i].projection].path)) return &f->trained[i];
+  return NULL;
+}
+
+/* From `by` up to the end of the braces, if only a rule and conditions stand there; false: something else does. */
+static bool rule_find(const char *p, const char **ret_by, const char **ret_end) {
+  *ret_by = NULL;
+  for (; *p && *p != '{' && *p != '}' && *p != ';'; p = *p == '(' || *p == '[' ? skip(bracket_end(p) ? bracket_end(p) : item_end(p)) : skip(item_end(p))) {
+    if (is_item(p, "for") || is_item(p, "with")) return false;
+    if (is_item(p, "by") && !*ret_by) *ret_by = p;
+  }
+  *ret_end = *p == '{' ? block_end(p) : NULL;
+  return *ret_by && *ret_end;
+}
+
+static void edges_put(const struct rt_fit *f, const struct rt_trained *t, struct rt_page *page) {
+  const char *path = f->def->x.projections[t->projection].path, *unit = f->def->free[t->free].unit;
+  bool plain = strcmp(unit, "1") == 0;
+  char name[300];
+  rt_page_put(page, "by edges(\"%s\", of = \"%s\") { weight = edge.syn_weight%s%s;  delay = edge.delay * 1 ms }", rt_weights_name(f, name, sizeof name), path,
+              plain ? "" : " * 1 ", plain ? "" : unit);
+}
+
+/* The text with such connections in the fit's network, if that stands in it. */
+static void connections_put(const struct rt_fit *f, const char *text, struct rt_page *page) {
+  const char *from = text, *by, *end;
+  for (const char *p = skip(text); *p;) {
+    const char *name = skip(item_end(p)), *open = skip(item_end(name));
+    if (is_item(p, "network") && is_item(name, f->def->x.subject) && *open == '{' && block_end(open)) {
+      const char *last = block_end(open);
+      for (p = skip(open + 1); p < last; p = skip(*p == '{' ? block_end(p) : item_end(p))) {
+        struct rt_trained *t = is_item(p, "connect") ? labelled(f, skip(item_end(p))) : NULL;
+        if (!t || !rule_find(p, &by, &end)) continue;
+        rt_page_bytes(page, from, (size_t)(by - from));
+        edges_put(f, t, page);
+        t->written = true;
+        from = end;
+      }
+    }
+    p = *p == '{' && block_end(p) ? skip(block_end(p)) : skip(item_end(p));
+  }
+  rt_page_put(page, "%s", from);
+}
+
+static void trained_put(const struct rt_fit *f, struct rt_page *page) {
+  char name[300];
+  for (uint32_t i = 0; i < f->n_trained; i++) {
+    const struct rt_trained *t = &f->trained[i];
+    const char *path = f->def->x.projections[t->projection].path, *file = rt_weights_name(f, name, sizeof name);
+    if (!t->n) continue;
+    rt_page_put(page, "    # weights of %s: %llu synapses in %s", path, (unsigned long long)t->n, file);
+    if (!t->written) rt_page_put(page, "; `by edges(\"%s\", of = \"%s\")` connects them, with `edge.syn_weight` and `edge.delay`", file, path);
+    rt_page_put(page, "\n");
+  }
+}
+
 static int text_put(const struct rt_fit_end *end, const char *text, struct rt_page *page) {
   const char *body = fit_find(text, end->f->def->name), *what = end->f->def->network ? "network" : "neuron";
   const char *at = body ? subject_find(body, what) : NULL;
@@ -259,6 +321,7 @@ static int text_put(const struct rt_fit_end *end, const char *text, struct rt_pa
   rt_page_put(page, "    # fitted: objective %.6g, seed %llu\n", end->last->search.loss[end->last->best],
               (unsigned long long)end->f->s->seed);
   settings_put(end, page);
+  trained_put(end->f, page);
   rt_page_put(page, "  }");
   fields_put(end, rest, last, page);
   rt_page_bytes(page, last, strlen(last));
@@ -267,10 +330,12 @@ static int text_put(const struct rt_fit_end *end, const char *text, struct rt_pa
 
 int rt_fit_text(const struct rt_fit_end *end, struct rt_out *out) {
   char *text = NULL, name[300];
-  struct rt_page page = {0};
+  struct rt_page page = {0}, connected = {0};
   struct rt_text_file file = {0};
   int e = source_read(end->f->s, &text);
-  if (!e) e = text_put(end, text, &page);
+  if (!e) connections_put(end->f, text, &connected);
+  if (!e && connected.failed) e = NSL_EMEMORY;
+  if (!e) e = text_put(end, connected.at, &page);
   snprintf(name, sizeof name, "%.250s.fitted.nsl", end->f->s->program->name);
   const char *path = e ? NULL : rt_out_file(out, name);
   if (!e) e = path ? rt_text_open(&file, path) : NSL_EIO;
@@ -279,5 +344,6 @@ int rt_fit_text(const struct rt_fit_end *end, struct rt_out *out) {
     e = rt_text_close(&file);
   }
   rt_page_drop(&page);
+  rt_page_drop(&connected);
   return e;
 }

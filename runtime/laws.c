@@ -112,6 +112,13 @@ static int given_look(struct rt_synapses *k, struct rt_proj *p) {
   return 0;
 }
 
+static void searched_look(struct rt_proj *p) {
+  uint64_t n = p->given->begin[p->sn];
+  p->largest = 0;
+  for (uint64_t i = 0; i < n; i++) p->largest = fmax(p->largest, fabs(p->given->weights[i]));
+  p->typical = rt_weights_typical(p->given->weights, n < UINT32_MAX ? (uint32_t)n : UINT32_MAX);
+}
+
 static int weight_look(struct rt_synapses *k, struct rt_proj *p) {
   const struct rt_sim *s = k->s;
   p->weight_code = &p->def->weight_code;
@@ -120,6 +127,10 @@ static int weight_look(struct rt_synapses *k, struct rt_proj *p) {
   p->largest = p->typical = fabs(p->weight);
   p->spread = 0;
   if (!p->drawn_weight) return 0;
+  if (p->given) {
+    searched_look(p);
+    return 0;
+  }
   if (p->def->n_fields) return given_look(k, p);
   struct law law = law_of(s, p, &p->def->weight_code, p->sn < SAMPLE_OWNERS ? p->sn : SAMPLE_OWNERS);
   p->typical = law.typical;

@@ -92,6 +92,7 @@ struct nsl_fit_parameter {
   uint32_t sweep;           /* of one `per sweep`: number of the fitted sweep, from 0; else NSL_SHARED */
   double declared, lo, hi;  /* coherent units; -INFINITY, INFINITY: no bound */
   uint32_t cell;            /* of one `per cell`: number of the cell, from 0; else NSL_SHARED */
+  uint32_t source, target;  /* of a weight of one synapse: from which cell, onto which; else NSL_SHARED */
 };
 struct nsl_fit_stage {
   const char *name;         /* "" if it has none */

@@ -107,6 +107,7 @@ struct rt_port {
   double joint;     /* while units are chosen: the largest of those that share one */
   bool long_sums;   /* int64; always so in float64 programs, in float32 ones where int32 is not proved enough */
   bool plastic;     /* synapses with memory reach it: sums are int64 */
+  bool exact;       /* weights of single synapses are searched for: they are held as finely as can be */
   bool used;        /* something adds to its accumulators */
   double need;      /* bound of a sum in one step */
   double finest;    /* the least of the typical weights; 0: none */
@@ -224,6 +225,11 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   _Alignas(64) struct rt_error_at bad; /* read by all threads after every interval */
 };
 
+/* Weights of a projection's synapses that somebody else says: those of source k from begin[k] on, in the order of rt_synapses_of. */
+struct rt_given {
+  const uint64_t *begin;
+  const double *weights; /* NULL: as declared */
+};
 struct rt_rule; /* rules.h */
 /* Connections that are given one by one: those of a projection's source k are begin[k] .. begin[k + 1]. */
 struct rt_edges {
@@ -262,6 +268,7 @@ struct rt_proj {
   struct rt_rule *rule;
   struct rt_edges *edges; /* of a rule that gives them; NULL */
   const double **fields;  /* by field of the projection: its numbers (pairs.h) */
+  const struct rt_given *given; /* NULL: weights are as declared */
   struct rt_nearby *nearby; /* its targets by place, where rows are drawn by parts of space (chance.c); NULL */
 };
 
@@ -409,6 +416,7 @@ struct rt_couplings; /* coupling.h */
 struct rt_sim {
   struct rt_couplings *couplings; /* NULL: there are no continuous synapses */
   struct rt_feed *feeds;
+  const struct rt_given *given; /* by projection of x; NULL: all weights are as declared */
   struct rt_track *track; /* track.c; NULL: nobody goes back */
   struct rt_carry *carry; /* carry.c; NULL: spikes carry nothing but their weights */
   uint32_t n_feeds;

@@ -54,7 +54,7 @@ static int values_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t 
   if (!n) return 0;
   if (rt_grow(&k->weights, &k->weights_cap, n + 64, sizeof *k->weights)) return NSL_EMEMORY;
   int e = p->drawn_delay ? delays_draw(k, p, source, n) : 0;
-  return !e && p->drawn_weight ? weights_draw(k, p, source, n) : e;
+  return !e && p->drawn_weight && !p->given ? weights_draw(k, p, source, n) : e;
 }
 
 /* ---- one source */
@@ -69,7 +69,8 @@ int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t sour
   int e = partners_find(k, p, source, &n);
   if (!e && p->def->n_fields) e = rt_pairs_of(k, p, source, k->partners, n);
   if (!e) e = values_draw(k, p, source, n);
-  *ret = (struct rt_row_of){n, k->partners, p->drawn_delay ? k->steps : NULL, k->delays, p->drawn_weight ? k->weights : NULL};
+  const double *weights = p->given ? p->given->weights + p->given->begin[source - p->s0] : k->weights;
+  *ret = (struct rt_row_of){n, k->partners, p->drawn_delay ? k->steps : NULL, k->delays, p->drawn_weight ? weights : NULL};
   return e;
 }
 

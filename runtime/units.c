@@ -137,7 +137,7 @@ static uint32_t form_within(const struct rt_port *port, const struct rt_proj *p,
     if (rt_forms[form].behind || rt_forms[form].sum_bytes != sum_bytes || !rt_forms[form].weight_bits != !p->each)
       continue;
     last = form;
-    if (!p->each || rt_form_unit(form, p->largest) <= unit) break;
+    if (!p->each || (!port->exact && rt_form_unit(form, p->largest) <= unit)) break;
   }
   return last;
 }
@@ -148,7 +148,7 @@ static uint32_t form_within(const struct rt_port *port, const struct rt_proj *p,
 static double grain_of(const struct rt_sim *s, const struct rt_proj *p, double least) {
   double grain = fmax(rt_form_unit(RT_FORM_narrow64, p->largest), least);
   bool fine = grain <= ldexp(p->typical, -FINE_F32) && grain <= ldexp(p->spread, -RT_FINE_LAW);
-  return s->ports[p->port].long_sums && is_summed(p) && p->each && fine ? grain : 0;
+  return s->ports[p->port].long_sums && !s->ports[p->port].exact && is_summed(p) && p->each && fine ? grain : 0;
 }
 
 /* Projections of one source onto ports of one number could share rows: they have the coarsest of their grains where it is
@@ -199,7 +199,7 @@ static void units_join(struct rt_sim *s) {
   }
   for (uint32_t i = 0; i < s->n_ports; i++) {
     double joint = s->ports[rt_same(s, i)].joint;
-    if (joint <= coarsest(s, &s->ports[i])) s->ports[i].unit = joint;
+    if (joint <= coarsest(s, &s->ports[i]) && !s->ports[i].exact) s->ports[i].unit = joint;
   }
 }
 

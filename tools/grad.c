@@ -80,6 +80,7 @@ static void row_say(Row *r, const char *mode, double value, double difference, d
   char name[80], sweep[24] = "";
   if (r->p->sweep != NSL_SHARED) snprintf(sweep, sizeof sweep, " (%u)", r->p->sweep + 1);
   else if (r->p->cell != NSL_SHARED) snprintf(sweep, sizeof sweep, " (cell %u)", r->p->cell + 1);
+  if (r->p->source != NSL_SHARED) snprintf(sweep, sizeof sweep, ", %u -> %u", r->p->source, r->p->target);
   snprintf(name, sizeof name, "%.50s%s", r->p->path, sweep);
   if (!r->d->o->json) {
     printf("  %-14s %-22s %15.8g %15.8g %10.1e%s\n", r->first ? name : "", mode, value * unit,
@@ -166,7 +167,7 @@ static bool products_check(Grad *d, const GradFit *g, struct nsl_fitting *handle
     vhu += v[i] * hv[g->n + i];
     all += fabs(v[g->n + i] * hv[i]);
   }
-  struct nsl_fit_parameter both = {.path = "", .sweep = NSL_SHARED, .cell = NSL_SHARED};
+  struct nsl_fit_parameter both = {.path = "", .sweep = NSL_SHARED, .cell = NSL_SHARED, .source = NSL_SHARED, .target = NSL_SHARED};
   r.p = &both;
   row_say(&r, "Hessian, u H v and v H u", uhv, vhu, 1, 1e-3 * all);
   return true;
@@ -213,9 +214,9 @@ static bool place_check(Grad *d, const GradFit *g, struct nsl_fitting *handle, u
  * halved (too long a one goes past spikes that come or go) and by rounding. */
 static bool network_difference(Grad *d, const GradFit *g, struct nsl_fitting *handle, uint32_t stage, const Spot *at, uint32_t i,
                                double *ret) {
-  static const double steps[] = {1e-5, 3e-6, 1e-6, 3e-7, 1e-7, 3e-8, 1e-8}, rounding = 1e-13;
+  static const double steps[] = {1e-2, 3e-3, 1e-3, 1e-4, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7, 3e-8, 1e-8}, rounding = 1e-13;
   double *v = NEW_ARRAY(g->arena, double, 4 * g->n + 1), best = INFINITY;
-  for (size_t k = 0; k < COUNT_OF(steps); k++) {
+  for (size_t k = at->p[i].source != NSL_SHARED ? 0 : 4; k < COUNT_OF(steps); k++) { /* one synapse changes little: by much it may change */
     double h = steps[k] * at->sizes[i], loss[4];
     for (uint32_t p = 0; p < 4; p++)
       for (uint32_t j = 0; j < g->n; j++) v[p * g->n + j] = at->values[j];
@@ -230,6 +231,21 @@ static bool network_difference(Grad *d, const GradFit *g, struct nsl_fitting *ha
   return isfinite(best);
 }
 
+enum { SAMPLED = 8 };
+
+/* Which parameters are looked at: of weights of single synapses a few of each. */
+static uint32_t sampled(const GradFit *g, uint32_t *ret) {
+  const struct rt_space *space = &g->fit->space;
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < space->n; i++) {
+    uint32_t first = i, like = 0;
+    while (i >= space->n_plain && i + 1 < space->n && space->at[i + 1].free == space->at[first].free) i++;
+    like = i - first + 1;
+    for (uint32_t k = 0; k < SAMPLED && k < like; k++) ret[n++] = first + (like <= SAMPLED ? k : (uint32_t)((k + 0.5) * like / SAMPLED));
+  }
+  return n;
+}
+
 /* Spikes have no derivative; so the program that is checked is the one with smooth steps in the place of those that other cells see,
  * of which the derivatives are exact (Session.relaxed). */
 static bool network_place(Grad *d, const GradFit *g, struct nsl_fitting *handle, uint32_t stage, uint32_t start) {
@@ -239,15 +255,18 @@ static bool network_place(Grad *d, const GradFit *g, struct nsl_fitting *handle,
   double *gradient = NEW_ARRAY(g->arena, double, g->n + 1), difference = NAN;
   struct nsl_fit_parameter *p = NEW_ARRAY(g->arena, struct nsl_fit_parameter, g->n + 1);
   struct nsl_fit_stage what;
+  uint32_t *of = NEW_ARRAY(g->arena, uint32_t, g->n + 1), n = sampled(g, of), plain = g->fit->space.n_plain;
   if (d->backend->nsl_fit_stage(handle, stage, &what) || !what.has_gradient) return true;
   if (d->backend->nsl_fit_start(handle, start, values)) return false;
   for (uint32_t i = 0; i < g->n; i++) {
     if (d->backend->nsl_fit_parameter(handle, i, &p[i])) return false;
     sizes[i] = size_of(&p[i], values[i]);
   }
+  d->backend->rt_fitting_ask(handle, of + plain, n - plain);
   if (d->backend->nsl_fit_gradient(handle, stage, 1, values, &r.objective, gradient)) return false;
   place_say(&r);
-  for (uint32_t i = 0; isfinite(r.objective) && i < g->n; i++) {
+  for (uint32_t k = 0; isfinite(r.objective) && k < n; k++) {
+    uint32_t i = of[k];
     r.p = &p[i];
     r.first = true;
     if (!network_difference(d, g, handle, stage, &(Spot){&r, p, values, sizes}, i, &difference)) return false;
