@@ -147,6 +147,8 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   out.stepped = c->stepped;
   out.elapsed = c->elapsed;
   out.since = c->since;
+  out.n_drawn = c->drawn.n;
+  out.drawn = numbers_of(t, c->drawn.at, c->drawn.n);
   uint32_t n_learn = c->synaptic ? LEARNS : 0;
   FILL(t, out.n_learn, learn, code, n_learn);
   for (uint32_t i = 0; i < out.n_learn; i++) learn[i] = code_of(t, c->learn[i]);

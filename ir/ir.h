@@ -220,6 +220,7 @@ typedef struct {
   bool synaptic;               /* of synapses with memory: its elements are synapses (and, where noted, presynaptic cells) */
   bool stepped;                /* its synapses' own states are advanced in every step; else from event to event */
   uint32_t elapsed, since;     /* inputs: time since the synapse's last event; since the cell's last spike has come */
+  VEC(uint32_t) drawn;         /* inputs: numbers between 0 and 1, drawn for each event of each synapse */
   IrKernel *learn[LEARNS];     /* NULL: nothing happens */
   VEC(IrPair) lumped_states, lumped_ports, lumped_equal; /* states that hold the sum, those that are 0; ports */
 } IrClass;

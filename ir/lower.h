@@ -27,6 +27,7 @@ typedef struct {
   bool *driven;              /* input */
   uint32_t *index;           /* param: of uniform or elem_params; state: of states; driven input: of inputs */
   const MVar **left;         /* state with counted holds: its counter (IrHold.left) */
+  PtrMap drawn;              /* MExpr of a draw in a handler of synapses -> the first input that it uses */
   PtrMap past;               /* MExpr of a delayed value -> its index */
   VEC(const MExpr *) lifted; /* uniform expressions of init, computed in setup */
   VEC(uint32_t) lifted_u;    /* their uniforms */
@@ -106,6 +107,7 @@ struct Setup {
 
 /* lower_expr.c */
 Scope lower_scope(Lower *l, IrKernel *k, LeafKind leaf, Shape *shape);
+IrVal lower_learn_draw(Scope *sc, const MExpr *e, const IrVal *args); /* lower_synapse.c; args: as of the law */
 IrVal lower_expr(Scope *sc, const MExpr *e);
 IrVal lower_var(Scope *sc, const MVar *var);
 IrVal lower_as(Scope *sc, const MExpr *e, Dim dim); /* a bare 0 or inf takes the dimension */

@@ -349,6 +349,7 @@ static IrVal lower_draw(Scope *sc, const MExpr *e) {
   }
   sc->lifting = lifting;
   sc->b.span = e->span;
+  if (sc->leaf == LEAF_ELEMENT && sc->shape->c->synaptic) return lower_learn_draw(sc, e, v);
   return ir_draw(&sc->b, (IrOp)(bounded ? within : plain)[e->dist], draw_ordinal(sc, e->span), v, e->dim);
 }
 

@@ -51,6 +51,41 @@ static uint32_t input_new(Lower *l, Shape *shape, const char *name, Dim dim) {
   return shape->c->inputs.n - 1;
 }
 
+static IrVal drawn_input(Scope *sc, uint32_t at) {
+  const MVar *var = sc->shape->c->inputs.at[at];
+  return ir_load(&sc->b, ir_slot(&sc->b, SLOT_INPUT, at, var->name, IR_REAL, DIM_NONE));
+}
+
+/* Which synapse it is, its place does not tell: so the runtime draws, uniformly between 0 and 1, and the law is made of that. Handlers
+ * that stand for each other (where weights are frozen) draw the same. */
+IrVal lower_learn_draw(Scope *sc, const MExpr *e, const IrVal *args) {
+  Lower *l = sc->l;
+  IrBuild *b = &sc->b;
+  IrClass *c = sc->shape->c;
+  bool normal = e->dist == DIST_NORMAL || e->dist == DIST_LOGNORMAL;
+  if ((e->n_args > 2 && e->args[2]) || (e->n_args > 3 && e->args[3])) {
+    diag_not_supported(l->s, e->span, "`within` behind a draw of a synapse's handler", "`clip` keeps a number within bounds.");
+    return ir_const(b, 0, e->dim);
+  }
+  uint32_t at = ptr_get(&sc->shape->drawn, e);
+  if (at == IR_NONE) {
+    at = c->inputs.n;
+    for (int i = 0; i < (normal ? 2 : 1); i++) {
+      vec_push(l->a, &c->drawn, c->inputs.n);
+      input_new(l, sc->shape, name_str(l->s, name_fmt(l->s, "%%draw%u", c->drawn.n - 1)), DIM_NONE);
+    }
+    ptr_set(l->a, &sc->shape->drawn, e, at);
+  }
+  IrVal u = drawn_input(sc, at);
+  if (e->dist == DIST_UNIFORM) return alg_add(b, args[0], alg_mul(b, alg_sub(b, args[1], args[0]), u));
+  IrVal minus_log = ir_op1(b, IR_NEG, ir_op1(b, IR_LOG, u));
+  if (e->dist == DIST_EXPONENTIAL) return alg_mul(b, args[0], minus_log);
+  IrVal angle = alg_mul(b, alg_num(b, 6.283185307179586), drawn_input(sc, at + 1));
+  IrVal z = alg_mul(b, ir_op1(b, IR_SQRT, alg_mul(b, alg_num(b, 2), minus_log)), ir_op1(b, IR_COS, angle));
+  IrVal x = alg_add(b, args[0], alg_mul(b, args[1], z));
+  return e->dist == DIST_LOGNORMAL ? ir_op1(b, IR_EXP, x) : x;
+}
+
 void lower_learn(Lower *l, Shape *shape) {
   IrClass *c = shape->c;
   const MComponent *m = shape->pop->component;
@@ -85,7 +120,7 @@ void lower_plastic(Setup *st, const MProjection *m, Shape *const *shapes, IrProj
   p->axonal = IR_NONE;
   if (!plastic) return;
   if (l->fitted) {
-    diag_not_supported(l->s, m->span, "synapses with memory in a network that is fitted", NULL);
+    diag_not_supported(l->s, m->span, "synapses with memory in a network that is fitted", "An experiment runs it; `--set` tries values of its params.");
     return;
   }
   const IrPort *port = &shapes[m->target.pop->index]->c->ports.at[m->port];

@@ -37,6 +37,7 @@ static IrClass *class_copy(Session *s, const IrModule *in, const IrModule *made,
   COPY_VEC(out, &copy->states);
   COPY_VEC(out, &copy->elem_params);
   COPY_VEC(out, &copy->inputs);
+  COPY_VEC(out, &copy->drawn);
   COPY_VEC(out, &copy->ports);
   COPY_VEC(out, &copy->uniforms);
   COPY_VEC(out, &copy->holds);

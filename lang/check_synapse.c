@@ -136,8 +136,8 @@ static void check_reads(Comp *k, const MVar *var, const MExpr *e, unsigned aroun
 
 static void refuse_time(Comp *k, const MExpr *e) {
   if (!e) return;
-  if (e->kind == MX_TIME || e->kind == MX_DELAYED || e->kind == MX_DRAW)
-    diag_not_supported(k->s, e->span, e->kind == MX_TIME ? "`t` in a synapse" : e->kind == MX_DRAW ? "draws in the handlers of a synapse" : "`delayed` in a synapse with memory",
+  if (e->kind == MX_TIME || e->kind == MX_DELAYED)
+    diag_not_supported(k->s, e->span, e->kind == MX_TIME ? "`t` in a synapse" : "`delayed` in a synapse with memory",
                        "A synapse depends on its states and on spikes.");
   if (expr_noisy(e)) diag_noise_misplaced(k->s, e->span);
   for (uint32_t i = 0; i < e->n_args; i++) refuse_time(k, e->args[i]);
@@ -153,6 +153,8 @@ static uint32_t check_handler(Comp *k, const MStmtList *list, bool pre, unsigned
         VarPer other = pre ? PER_POST : PER_PRE;
         if (st->var->per == other) diag_synapse_changes(k->s, st->span, name_str(k->s, st->var->name), !pre, st->var->span);
         else check_reads(k, st->var, st->value, around);
+        if (st->var->per != PER_ELEMENT && expr_has(st->value, MX_DRAW))
+          diag_not_supported(k->s, st->value->span, "a draw of a state that exists once for a cell", "A state of each synapse, without `per`, may be drawn.");
         break;
       }
       case STMT_IF: {

@@ -33,8 +33,8 @@ static void learn_look(const struct rt_sim *s, struct rt_plastic *p, int which) 
   l->kernel = rt_kernel(s, l->code);
   l->elapsed = reads(l->code, NSL_SLOT_INPUT, p->class->elapsed);
   l->since = reads(l->code, NSL_SLOT_INPUT, p->class->since);
-  for (uint32_t i = 0; i < p->class->n_inputs; i++)
-    l->signals |= i != p->class->elapsed && i != p->class->since && reads(l->code, NSL_SLOT_INPUT, i);
+  for (uint32_t i = 0; i < p->class->n_inputs; i++) l->signals |= p->proj->def->fed[i] != NSL_NONE && reads(l->code, NSL_SLOT_INPUT, i);
+  for (uint32_t i = 0; i < p->class->n_drawn; i++) l->draws |= reads(l->code, NSL_SLOT_INPUT, p->class->drawn[i]);
   for (uint32_t i = 0; i < p->proj->def->n_seen; i++) {
     bool read = reads(l->code, NSL_SLOT_STATE, p->proj->def->seen[i].inner), pre = p->proj->def->seen[i].pre;
     l->seen |= read && !pre;

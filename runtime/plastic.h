@@ -23,7 +23,7 @@ struct rt_learn { /* a kernel, and what it asks for */
   nsl_kernel_fn *kernel; /* NULL: there is nothing to do */
   const struct nsl_code *code;
   bool elapsed, since, seen, signals; /* it reads these inputs; states per post; signals */
-  bool pre;                           /* … states of the source's own */
+  bool pre, draws;                    /* … states of the source's own; draws */
 };
 
 struct rt_segment {

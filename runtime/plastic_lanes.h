@@ -18,6 +18,10 @@ int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes 
 /* The pointers that a code's bindings mean: scratch, to be changed by who wants others. */
 void rt_lanes_slots(struct rt_lanes *l, const struct nsl_code *code);
 void rt_lanes_run(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n, uint64_t step);
+/* plastic_draw.c: draws of the kernel's inputs, for all synapses of a segment at a presynaptic event; for those in the list at their spikes. */
+void rt_draws_begin(const struct rt_sim *s, void *array, uint64_t n);
+void rt_draws_pre(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step);
+void rt_draws_post(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint32_t n);
 void rt_lanes_drop(struct rt_lanes *l);
 struct rt_row_of;
 /* plastic.c: the initial values of a row's synapses, in the order of their ordinals. */

@@ -68,6 +68,7 @@ int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes 
   for (uint32_t i = 0; i < c->n_params; i++) l->params[i] = array(l, s, room, &e);
   for (uint32_t i = 0; i < n_sends; i++) l->out[i] = array(l, s, room, &e);
   for (uint32_t i = 0; i < c->n_inputs; i++) l->inputs[i] = i == c->elapsed ? l->elapsed : i == c->since ? l->since : array(l, s, room, &e);
+  for (uint32_t i = 0; !e && i < c->n_drawn; i++) rt_draws_begin(s, l->inputs[c->drawn[i]], room);
   return e;
 }
 
@@ -86,9 +87,9 @@ void rt_lanes_slots(struct rt_lanes *l, const struct nsl_code *code) {
 static void signals_fill(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n) {
   for (uint32_t i = 0; i < learn->code->n_bindings; i++) {
     const struct nsl_binding *b = &learn->code->bindings[i];
-    if (b->kind != NSL_SLOT_INPUT || b->index == p->class->elapsed || b->index == p->class->since) continue;
-    uint32_t feed = p->proj->def->fed[b->index];
-    double v = feed == NSL_NONE || !s->feeds ? 0 : s->feeds[feed].value;
+    uint32_t feed = b->kind == NSL_SLOT_INPUT ? p->proj->def->fed[b->index] : NSL_NONE;
+    if (feed == NSL_NONE) continue;
+    double v = s->feeds ? s->feeds[feed].value : 0;
     for (uint64_t k = 0; k < n; k++) rt_real_set(s, l->inputs[b->index], k, v);
   }
 }
@@ -212,6 +213,7 @@ static void segment_catch_up(const struct rt_plastic_shard *q, const struct rt_s
   for (; n; n = pending_next(q->lanes, n)) {
     if (learn->since || learn->elapsed) LOOP(times, q, q, g, q->lanes, n, last, s->dt);
     post_load(q, g, learn->code, row, n);
+    if (learn->draws) rt_draws_post(q, g, row, n);
     rt_lanes_run(s, q->of, q->lanes, learn, n, step);
     post_store(q, g, learn->code, n);
   }
@@ -326,6 +328,7 @@ static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
     cells_fill(q, learn->code, q->cells, row, g->n);
     if (learn->pre) source_fill(q, learn->code, row, step, false, g->n);
     if (learn->elapsed) elapsed_fill(q, g, row, step);
+    if (learn->draws) rt_draws_pre(q, g, row, step);
     rt_lanes_run(s, q->of, q->lanes, learn, g->n, step);
     e = segment_send(q, g, step);
   }

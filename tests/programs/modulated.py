@@ -294,6 +294,69 @@ def sides_check(t):
     t.check(len(set(hashes.values())) == 1, "variables of both cells: the same bits on one thread and on two", hashes)
 
 
+# ---- draws, and contacts that come and go
+
+DRAWS = """synapse rule { weight w : pA
+  state z = 0, e = 0, l = 0, r = 0
+  on pre  { r ~ uniform(-1, 3);  %s;  send w }
+  on post { e ~ exponential(2);  if e > 100 { w = 0 pA } } }"""
+
+
+def draws_check(t):
+    """Laws by their first two moments; 5 standard errors."""
+    for law, mean, sd in (("w = 10 pA * r", 10, 40 / math.sqrt(12)), ("w ~ normal(5 pA, 2 pA)", 5, 2), ("w ~ exponential(4 pA)", 4, 4),
+                          ("l ~ lognormal(0, 0.5);  w = l * 1 pA", math.exp(0.125), math.exp(0.125) * math.sqrt(math.exp(0.25) - 1))):
+        text = NETWORK % {"rule": DRAWS % law, "signal": "", "settings": "", "record": "", "duration": 400}
+        text = text.replace("every 20 ms", "every 10 ms").replace("src[8]", "src[40]").replace("50 Hz", "200 Hz")
+        run = Run(t, text, "--threads", "2")
+        if not t.check(run.good, f"draws: {law}", run.process.stderr):
+            continue
+        drawn = list(dict.fromkeys(row[5] for row in table(run, "weight") if row[0] >= 100))
+        n = len(drawn)
+        off = abs(sum(drawn) / n - mean) / (sd / math.sqrt(n))
+        spread = math.sqrt(sum((x - mean) ** 2 for x in drawn) / n)
+        t.check(n > 3000 and off < 5 and abs(spread / sd - 1) < 0.1, f"draws: {law}: its law, and no two synapses or times alike", (n, off, spread, sd))
+
+
+def turnover_check(t):
+    """A contact that is away sends nothing; each presynaptic spike finds it back with 1 - exp(-growth * time since the last one)."""
+    settings = "growth = 20 Hz;  w_min = 55 pA;  lambda = 0.02;  weight"
+    text = (NETWORK % {"rule": "", "signal": "", "settings": "", "record": "", "duration": 150}).replace("with rule", "with structural_stdp")
+    text = text.replace("weight ~", settings + " ~").replace("every 20 ms", "every 0.1 ms").replace("src[8]", "src[16]")
+    hashes = set()
+    for threads in "2", "1":
+        run = Run(t, text, "--threads", threads)
+        if not t.check(run.good, "contacts that come and go: it runs", run.process.stderr):
+            return
+        hashes.add(run_json(run.out)["state_hash"])
+    t.check(len(hashes) == 1, "contacts that come and go: the same bits on one thread and on two", hashes)
+    spikes = defaultdict(list)
+    for step, population, cell in run.spikes():
+        spikes[population, cell].append(step + AXONAL)
+    w = defaultdict(list)
+    for row in table(run, "weight"):
+        w[row[2], row[3]].append(row[5])
+    arrive, came, expected, spread, went = defaultdict(float), 0, 0.0, 0.0, 0
+    for (source, target), course in w.items():
+        last = 0
+        for k in spikes["A", source]:
+            if k >= len(course):
+                continue
+            arrive[k + DENDRITIC, target] += course[k]
+            if course[k - 1] == 0:
+                p = 1 - math.exp(-20e-3 * (k - last) * DT)
+                came, expected, spread = came + (course[k] == 20), expected + p, spread + p * (1 - p)
+            went += course[k - 1] >= 55 and course[k] == 0
+            last = k
+    t.check(came > 20 and went > 1 and abs(came - expected) < 4 * math.sqrt(spread), "contacts that come and go: how many come back", (came, expected, spread, went))
+    totals, worst = [0.0] * N_TARGETS, 0.0
+    for step, sums in enumerate(run.rows("S")):
+        for cell in range(N_TARGETS):
+            totals[cell] += arrive.get((step, cell), 0.0)
+            worst = max(worst, abs(sums[cell] - totals[cell]))
+    t.check(worst < 1e-4 and max(totals) > 100, "contacts that come and go: what is away sends nothing", (worst, totals))
+
+
 def refusals_check(t):
     cases = (("a signal of another dimension", signal_model(HYBRID).replace("signal da : nM", "signal da : mV").replace("0.3 nM", "0.3 mV"), "the input `n`"),
              ("a signal bound twice", signal_model(HYBRID).replace("n = da;", "n = da;  n = da;"), "set twice"),
@@ -307,5 +370,7 @@ if __name__ == "__main__":
     tap = Tap()
     signals_check(tap)
     sides_check(tap)
+    draws_check(tap)
+    turnover_check(tap)
     refusals_check(tap)
     tap.done()
