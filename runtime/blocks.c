@@ -18,6 +18,8 @@
 #include "runtime/rest.h"
 #include "runtime/track.h"
 
+enum { MOST_LANES = 16 };
+
 /* Does a part of a slice's drives give its events block by block? Those onto handlers that do more than
  * add, with weights or delays of their own, those with a rate for each element, and those to sums that are
  * turned to floats before do not. */
@@ -89,6 +91,12 @@ int rt_blocks_make(struct rt_sim *s) {
   return e;
 }
 
+/* Of the elements behind the last one of a population, only those that lie in its vector are computed. */
+static uint32_t lanes_used(const struct rt_pop *p, uint32_t first, uint32_t n) {
+  uint32_t real = first < p->size ? p->size - first : 1;
+  return real < n ? (real + MOST_LANES - 1) / MOST_LANES * MOST_LANES : n;
+}
+
 uint64_t rt_blocks_step(struct rt_shard *h, struct rt_slice *c, struct nsl_env *env) {
   uint64_t bad = 0;
   uint32_t end = c->first + c->count;
@@ -102,7 +110,9 @@ uint64_t rt_blocks_step(struct rt_shard *h, struct rt_slice *c, struct nsl_env *
     env->count = n;
     if (h->sim->track) rt_track_take(h, c, env);
     if (c->rest && rt_rest_passes(h, c, env)) continue;
+    env->count = lanes_used(c->pop, first, n);
     bad |= c->step(env);
+    env->count = n;
     if (c->rest) rt_rest_look(h, c, env);
   }
   env->first = c->first;

@@ -2,7 +2,7 @@
  *
  * What is streamed is a sum of products (lang/check_products.c): factor * weight * pre * post. At the end of a step every shard computes
  * pre of its elements and shows it in arrays that all shards read; before the next step it adds, for each target, its
- * synapses' products in the order of the rows, and multiplies with the target's own post. So a step sees its neighbours, and itself, at T - dt, and holds
+ * synapses' products in the order of the rows, and multiplies with the target's own post; of delayed values for several steps at once. So a step sees its neighbours, and itself, at T - dt, and holds
  * what flows, or, in joint steps (agree.c), also at T. Of a delayed value it sees the mean of those at T - dt - d and T - d, each on the line between two grid
  * points: what `delayed` is in an equation. Where all synapses of a coupling are alike, one sum over the sources serves all.
  *
@@ -38,7 +38,11 @@ static inline double lanes_sum(const double *a) {
 
 static inline void values_put(const struct rt_values *x, uint32_t i, uint64_t step, double value) {
   x->now[step & 1][i] = value;
-  if (x->ring) x->ring[(uint64_t)i * (x->mask + 1) + (step & x->mask)] = 0.5 * (value + x->now[(step + 1) & 1][i]);
+  if (!x->ring) return;
+  uint32_t at = (uint32_t)step & x->mask;
+  double *row = x->ring + (uint64_t)i * x->row, mean = 0.5 * (value + x->now[(step + 1) & 1][i]);
+  row[at] = mean;
+  if (at < RT_COUPLED_AHEAD) row[x->mask + 1 + at] = mean;
 }
 
 static void kernel_run(const struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *code, void **slots, double *out,
@@ -62,6 +66,11 @@ static const struct rt_slice *slice_of(const struct rt_shard *h, const struct rt
       return &h->slices[p->parts[i].slice];
     }
   return NULL;
+}
+
+/* Without padding. */
+static uint32_t real_count(const struct rt_slice *c) {
+  return c->first + c->count <= c->pop->size ? c->count : c->pop->size - c->first;
 }
 
 /* By how much y is other than x, against the size of x and one natural unit. */
@@ -89,8 +98,9 @@ static void shown_put(const struct rt_shard *h, struct rt_shown *x, uint64_t ste
   uint32_t part;
   const struct rt_slice *c = slice_of(h, x->pop, &part);
   double *out = s->couplings->scratch[h->index];
-  for (uint32_t at = 0; c && at < c->count; at += RT_STREAM_CHUNK) {
-    uint32_t count = c->count - at < RT_STREAM_CHUNK ? c->count - at : RT_STREAM_CHUNK;
+  uint32_t n = c ? real_count(c) : 0;
+  for (uint32_t at = 0; at < n; at += RT_STREAM_CHUNK) {
+    uint32_t count = n - at < RT_STREAM_CHUNK ? n - at : RT_STREAM_CHUNK;
     kernel_run(s, x->pop, x->code, x->slots[part], out, c->first + at, count, step);
     for (uint32_t i = 0; i < count; i++) values_put(&x->values, c->first + at + i, step, out[i]);
   }
@@ -100,7 +110,7 @@ static void shown_put(const struct rt_shard *h, struct rt_shown *x, uint64_t ste
 static bool total_sum(const struct rt_shard *h, const struct rt_total *t, const double *x, uint32_t *ret_part, double *ret) {
   const struct rt_slice *c = slice_of(h, t->shown->pop, ret_part);
   if (!c) return false;
-  uint32_t from = c->first > t->first ? c->first : t->first, end = c->first + c->count;
+  uint32_t from = c->first > t->first ? c->first : t->first, end = c->first + real_count(c);
   if (end > t->first + t->n) end = t->first + t->n;
   double a[LANES] = {0};
   for (uint32_t i = from; i < end; i++) a[(i - from) % LANES] += x[i];
@@ -132,7 +142,7 @@ double rt_couplings_ahead(struct rt_shard *h, uint64_t step, uint32_t trial) {
 /* ---- what flows */
 
 static inline double past_at(const struct rt_values *x, uint32_t i, uint64_t step, uint32_t lag, double part) {
-  const double *ring = x->ring + (uint64_t)i * (x->mask + 1);
+  const double *ring = x->ring + (uint64_t)i * x->row;
   double value = ring[(step - lag) & x->mask];
   return part != 0 ? value + part * (ring[(step - lag - 1) & x->mask] - value) : value;
 }
@@ -155,38 +165,47 @@ static inline const double *seen(const struct rt_values *x, struct rt_look look)
   }
 #define NOW(k) now[source[k]]
 #define NOW_WEIGHTED(k) f->weight[k] * now[source[k]]
-#define PAST_ALL(k) past_at(x, source[k], look.step, f->coupling->lag, f->coupling->part)
-#define PAST_ALL_WEIGHTED(k) f->weight[k] * past_at(x, source[k], look.step, f->coupling->lag, f->coupling->part)
 ROW(now, NOW)
 ROW(now_weighted, NOW_WEIGHTED)
-ROW(past_all, PAST_ALL)
-ROW(past_all_weighted, PAST_ALL_WEIGHTED)
 
 typedef double row_fn(const struct rt_inflow *f, const struct rt_values *x, uint64_t from, uint64_t to, struct rt_look look);
-static row_fn *const row_fns[2][2] = {{row_now, row_now_weighted}, {row_past_all, row_past_all_weighted}};
+static row_fn *const row_fns[2] = {row_now, row_now_weighted};
 
-/* Values of the synapses, which wait to be summed. */
-static double values_sum(const double *value, uint64_t n) {
-  double a[LANES] = {0};
-  uint64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (uint32_t l = 0; l < LANES; l++) a[l] += value[i + l];
-  for (uint32_t l = 0; i < n; i++, l++) a[l] += value[i];
-  return lanes_sum(a);
+static struct rt_coupled coupled_of(const struct rt_inflow *f, const struct rt_flow *flow) {
+  const struct rt_values *x = &flow->shown->values;
+  return (struct rt_coupled){x->ring, f->at, f->lag, f->part, flow->weighted ? f->weight : NULL, x->mask, f->coupling->lag, f->coupling->part};
 }
 
-/* Delays of their own: all synapses of some rows at once, as far as there is room; a row that is longer has all of it. */
-static void late_sums(const struct rt_shard *h, const struct rt_inflow *f, const struct rt_flow *flow, uint64_t step, uint32_t from, uint32_t to, double scale, double *out) {
-  const struct rt_values *x = &flow->shown->values;
-  const struct rt_coupled c = {x->ring, f->at, f->lag, f->part, flow->weighted ? f->weight : NULL, x->mask};
-  double *room = h->sim->couplings->late[h->index];
-  for (uint32_t e = from, next; e < to; e = next) {
-    uint64_t begin = f->start[e - f->first];
-    for (next = e + 1; next < to && f->start[next + 1 - f->first] - begin <= RT_STREAM_LATE; next++) continue;
-    h->sim->hot.coupled_past(&c, step, begin, f->start[next - f->first], room);
-    for (uint32_t k = e; k < next; k++)
-      out[k - from] = scale * values_sum(room + (f->start[k - f->first] - begin), f->start[k + 1 - f->first] - f->start[k - f->first]);
+/* The sums of the steps from this one on for which it is enough what was shown before all last met. */
+static void sums_ahead(const struct rt_shard *h, const struct rt_inflow *f, struct rt_reached *r, uint64_t step) {
+  const struct rt_coupling *c = f->coupling;
+  uint32_t n = r->least - (uint32_t)(step - 1 - h->met);
+  if (n > r->room) n = r->room;
+  if (n > RT_COUPLED_LANES) n -= n % RT_COUPLED_LANES;
+  for (uint32_t k = 0; k < c->def->n_terms; k++) {
+    if (!r->sums[k]) continue;
+    const struct rt_coupled of = coupled_of(f, &c->flows[k]);
+    if (r->room == 1) h->sim->hot.coupled_past(&of, step, &r->rows, r->sums[k]);
+    else h->sim->hot.coupled_ahead(&of, step, n, &r->rows, f->n, r->sums[k]);
   }
+  r->from = step;
+  r->until = step + n;
+}
+
+/* Delayed values, as they have been summed. */
+static void late_sums(const struct rt_inflow *f, uint32_t term, uint64_t step, uint32_t from, uint32_t n, double scale, double *out) {
+  const double *sums[RT_REACHES];
+  uint32_t some = 0;
+  for (uint32_t k = 0; k < RT_REACHES; k++)
+    if (f->reached[k].rows.n) sums[some++] = f->reached[k].sums[term] + (step - f->reached[k].from) * f->n + (from - f->first);
+  if (some == 4)
+    for (uint32_t e = 0; e < n; e++) out[e] = scale * (sums[0][e] + sums[1][e] + sums[2][e] + sums[3][e]);
+  else if (some == 3)
+    for (uint32_t e = 0; e < n; e++) out[e] = scale * (sums[0][e] + sums[1][e] + sums[2][e]);
+  else if (some == 2)
+    for (uint32_t e = 0; e < n; e++) out[e] = scale * (sums[0][e] + sums[1][e]);
+  else
+    for (uint32_t e = 0; e < n; e++) out[e] = some ? scale * sums[0][e] : 0;
 }
 
 /* The sum over all sources. */
@@ -198,7 +217,7 @@ static double total_now(const struct rt_coupling *c, const struct rt_flow *flow,
 }
 
 /* The sum over a target's synapses of weight * pre, for targets [from, to). */
-static void sums_make(const struct rt_shard *h, const struct rt_inflow *f, const struct rt_flow *flow, struct rt_look look, uint32_t from, uint32_t to, double *out) {
+static void sums_make(const struct rt_inflow *f, const struct rt_flow *flow, struct rt_look look, uint32_t from, uint32_t to, double *out) {
   const struct rt_coupling *c = f->coupling;
   bool each = flow->weighted && f->weight;
   double scale = flow->weighted && !f->weight ? c->link.weight : 1;
@@ -214,11 +233,11 @@ static void sums_make(const struct rt_shard *h, const struct rt_inflow *f, const
     for (uint32_t e = from; e < to; e++) out[e - from] = scale * (c->but_own && e >= first && e < end ? all - now[e] : all);
     return;
   }
-  if (flow->delayed && f->lag) {
-    late_sums(h, f, flow, look.step, from, to, scale, out);
+  if (flow->delayed) {
+    late_sums(f, (uint32_t)(flow - c->flows), look.step, from, to - from, scale, out);
     return;
   }
-  row_fn *row = row_fns[flow->delayed][each];
+  row_fn *row = row_fns[each];
   for (uint32_t e = from; e < to; e++)
     out[e - from] = scale * row(f, &flow->shown->values, f->start[e - f->first], f->start[e - f->first + 1], look);
 }
@@ -226,12 +245,12 @@ static void sums_make(const struct rt_shard *h, const struct rt_inflow *f, const
 /* Adds what flows into elements [at, at + count) of the slice. */
 static void inflow_add(const struct rt_shard *h, const struct rt_inflow *f, struct rt_look look, uint32_t at, uint32_t count, double *acc) {
   const struct rt_coupling *c = f->coupling;
-  double *sums = acc + RT_STREAM_CHUNK;
+  double *sums = h->sim->couplings->scratch[h->index] + RT_STREAM_CHUNK;
   uint32_t from = f->first > at ? f->first : at, to = f->first + f->n < at + count ? f->first + f->n : at + count;
   for (uint32_t k = 0; from < to && k < c->def->n_terms; k++) {
     const struct rt_flow *flow = &c->flows[k];
     const double *post = flow->post ? seen(&flow->post->values, look) : NULL;
-    sums_make(h, f, flow, look, from, to, sums);
+    sums_make(f, flow, look, from, to, sums);
     if (post)
       for (uint32_t e = from; e < to; e++) acc[e - at] += flow->factor * post[e] * sums[e - from];
     else
@@ -239,8 +258,16 @@ static void inflow_add(const struct rt_shard *h, const struct rt_inflow *f, stru
   }
 }
 
+/* Not inlined: what the compiler makes of small sizes known to be whole doubles is slow. */
+__attribute__((noinline)) static void clear(double *x, size_t n) { memset(x, 0, n * sizeof *x); }
+
 void rt_sink_sum(const struct rt_shard *h, const struct rt_sink *sink, struct rt_look look, uint32_t at, uint32_t count, double *acc) {
-  memset(acc, 0, count * sizeof *acc);
+  for (uint32_t i = 0; i < sink->n; i++)
+    for (uint32_t k = 0; k < RT_REACHES; k++) {
+      struct rt_reached *r = &sink->inflows[i].reached[k];
+      if (r->rows.n && look.step >= r->until) sums_ahead(h, &sink->inflows[i], r, look.step);
+    }
+  clear(acc, count);
   for (uint32_t i = 0; i < sink->n; i++) inflow_add(h, &sink->inflows[i], look, at, count, acc);
 }
 
@@ -248,17 +275,25 @@ void rt_sink_put(const struct rt_shard *h, const struct rt_sink *sink, uint32_t 
   void *array = sink->slice->pop->inputs[sink->input];
   if (h->sim->program->f32)
     for (uint32_t i = 0; i < count; i++) ((float *)array)[at + i] = (float)acc[i];
-  else memcpy((double *)array + at, acc, count * sizeof *acc);
+  else if (acc != (double *)array + at) memcpy((double *)array + at, acc, count * sizeof *acc);
 }
 
 static void sink_write(const struct rt_shard *h, const struct rt_sink *sink, uint64_t step) {
   const struct rt_slice *c = sink->slice;
-  double *acc = h->sim->couplings->scratch[h->index];
-  for (uint32_t at = c->first; at < c->first + c->count; at += RT_STREAM_CHUNK) {
-    uint32_t left = c->first + c->count - at, count = left < RT_STREAM_CHUNK ? left : RT_STREAM_CHUNK;
+  double *scratch = h->sim->couplings->scratch[h->index], *array = (double *)c->pop->inputs[sink->input];
+  for (uint32_t at = c->first, end = at + real_count(c); at < end; at += RT_STREAM_CHUNK) {
+    uint32_t count = end - at < RT_STREAM_CHUNK ? end - at : RT_STREAM_CHUNK;
+    double *acc = h->sim->program->f32 ? scratch : array + at;
     rt_sink_sum(h, sink, (struct rt_look){step, -1}, at, count, acc);
     rt_sink_put(h, sink, at, count, acc);
   }
+}
+
+uint32_t rt_coupling_interval(uint32_t steps) {
+  uint32_t n = 1;
+  if (steps >= RT_COUPLED_LANES) return steps - steps % RT_COUPLED_LANES;
+  while (2 * n <= steps) n *= 2;
+  return n;
 }
 
 void rt_couplings_write(struct rt_shard *h, uint64_t step) {
@@ -320,10 +355,11 @@ static int numbers_alloc(struct rt_sim *s, struct rt_values *x) {
   uint64_t rows = 2;
   while (rows < (uint64_t)x->longest + s->couplings->interval + 2) rows *= 2;
   x->mask = (uint32_t)(rows - 1);
-  double bytes = (double)rows * x->n * sizeof *x->ring;
+  x->row = x->mask + 1 + RT_COUPLED_AHEAD;
+  double bytes = (double)x->row * x->n * sizeof *x->ring;
   if (bytes > 0.5 * (double)rt_memory_left() || bytes / sizeof *x->ring > UINT32_MAX)
     return rt_fail(NSL_EMEMORY, "values that arrive %u steps late need %.3g GB", x->longest, bytes / 1e9);
-  x->ring = rt_alloc(&s->mem, rows * x->n, sizeof *x->ring);
+  x->ring = rt_alloc(&s->mem, (uint64_t)x->row * x->n, sizeof *x->ring);
   return x->ring ? 0 : NSL_EMEMORY;
 }
 
@@ -331,7 +367,7 @@ static int numbers_alloc(struct rt_sim *s, struct rt_values *x) {
 static void values_fill(struct rt_values *x) {
   memcpy(x->now[1], x->now[0], x->n * sizeof **x->now);
   for (uint64_t i = 0; x->ring && i < x->n; i++)
-    for (uint64_t k = 0; k <= x->mask; k++) x->ring[i * (x->mask + 1) + k] = x->now[0][i];
+    for (uint64_t k = 0; k < x->row; k++) x->ring[i * x->row + k] = x->now[0][i];
 }
 
 static int parts_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *code, void ****ret) {
@@ -447,7 +483,7 @@ int rt_couplings_make(struct rt_sim *s) {
   e = rt_ranks_agree(s->ranks, e);
   if (!e) e = rt_coupling_lags(s);
   if (!e) e = values_alloc(s);
-  if (!e) e = rt_coupling_late(s);
+  if (!e) e = rt_coupling_reaches_make(s);
   for (uint32_t i = 0; !e && i < c->n_shown; i++) e = shown_slots(s, &c->shown[i]);
   e = rt_ranks_agree(s->ranks, e);
   for (uint32_t i = s->own0; !e && i < s->own1; i++) rt_couplings_show(&s->shards[i], 0);

@@ -10,8 +10,8 @@ struct rt_values {
   double *now[2];         /* by parity of the step */
   double *ahead[2];       /* joint steps: as the step to come will leave it, by parity of the trial; else NULL */
   uint8_t *mine;          /* by number: this process makes it */
-  double *ring;           /* NULL, or by number, by step & mask: the mean of this step's and the one's before */
-  uint32_t mask, longest; /* longest: steps that are looked back */
+  double *ring;           /* NULL, or by number, by step & mask: the mean of this step's and the one's before; a row's begin again behind its end */
+  uint32_t mask, row, longest; /* row: from one number's to the next one's; longest: steps that are looked back */
 };
 
 /* What elements of a population show to others: a kernel's values, of all its elements. */
@@ -51,14 +51,24 @@ struct rt_coupling {
   double part;       /* and the part of the next one */
 };
 
-/* The synapses of a coupling onto a slice of its targets: by target, source, ordinal. */
+/* Delayed synapses by how many steps their delays let be summed at once: less than 8, from 8, 16, and 32 on. */
+enum { RT_REACHES = 4 };
+struct rt_reached {
+  struct rt_coupled_rows rows;   /* targets from the inflow's first on */
+  uint32_t least, room;  /* the shortest delay; steps that are summed at once */
+  uint64_t from, until;  /* those that are: [from, until) */
+  double **sums;         /* by term, by step, by target */
+};
+
+/* The synapses of a coupling onto a slice of its targets: by target, reach of the delay, source, ordinal. */
 struct rt_inflow {
   const struct rt_coupling *coupling;
   uint32_t first, n;
   uint64_t *start;  /* n + 1 of them */
-  uint32_t *source, *lag, *at; /* at: of synapses with delays of their own, where the source's past begins */
+  uint32_t *source, *lag, *at; /* at: of delayed values, where the source's past begins */
   double *weight, *part; /* NULL: one for all; of part, 0 */
   double *number[2];     /* by target: synapses, and the sum of their weights */
+  struct rt_reached reached[RT_REACHES];
 };
 
 /* All that flows into one input of a slice. */
@@ -82,26 +92,30 @@ struct rt_couplings {
   uint32_t n, n_shown, n_totals, interval;
   struct rt_sink **sinks; /* by shard */
   uint32_t *n_sinks;
-  double **late;      /* by shard: values of synapses with delays of their own, before they are summed */
   double **scratch;   /* by shard */
   struct rt_agree *agree; /* joint steps; NULL: what flows is held */
   double *traded;     /* all values, on their way to other ranks */
   struct rt_mem *mem; /* by shard: of its rows */
 };
 
-enum { RT_STREAM_CHUNK = 1024, RT_STREAM_INTERVAL = 64, RT_STREAM_LATE = 4096 }; /* elements for which a kernel runs at once */
+enum {
+  RT_STREAM_CHUNK = 1024, /* elements for which a kernel runs at once */
+  RT_STREAM_INTERVAL = 64,
+  RT_STREAM_AHEAD_ROOM = 1 << 18 /* sums of later steps */
+};
 
 static inline double rt_larger(double x, double y) { return y > x || y != y ? y : x; } /* NaN stays */
 
 int rt_couplings_make(struct rt_sim *s); /* after the initial values */
 bool rt_coupling_reaches(const struct rt_sim *s, const struct rt_pop *p, uint32_t input); /* also before they are made */
 void rt_couplings_drop(struct rt_sim *s);
+uint32_t rt_coupling_interval(uint32_t steps); /* so many or a little less: as sums of several steps like them */
 void rt_couplings_write(struct rt_shard *h, uint64_t step); /* inputs of the step, from what was shown before it */
 void rt_couplings_show(struct rt_shard *h, uint64_t step);  /* what the step has left */
 void rt_couplings_trade(struct rt_sim *s, uint64_t step);   /* to all ranks; one thread, when all have met */
 double rt_couplings_ahead(struct rt_shard *h, uint64_t step, uint32_t trial); /* what the step would leave; by how much that is other than before */
 void rt_couplings_trade_ahead(struct rt_sim *s, uint32_t trial);
-/* What flows into elements [at, at + count) of a sink's slice, added up in acc, which has room for RT_STREAM_CHUNK more. */
+/* What flows into elements [at, at + count) of a sink's slice, added up in acc; the second part of scratch is used. */
 void rt_sink_sum(const struct rt_shard *h, const struct rt_sink *sink, struct rt_look look, uint32_t at, uint32_t count, double *acc);
 void rt_sink_put(const struct rt_shard *h, const struct rt_sink *sink, uint32_t at, uint32_t count, const double *acc);
 /* agree.c */
@@ -112,7 +126,7 @@ uint32_t rt_coupling_values(const struct rt_sim *s, uint32_t i, struct rt_values
 /* coupling_rows.c */
 int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct nsl_coupling *def, uint32_t index);
 int rt_coupling_rows(struct rt_sim *s); /* with all threads */
-int rt_coupling_late(struct rt_sim *s); /* behind that: synapses with delays of their own */
+int rt_coupling_reaches_make(struct rt_sim *s); /* behind that: rows and room of what is delayed */
 int rt_coupling_lags(struct rt_sim *s); /* how long values are remembered; all ranks together */
 
 #endif

@@ -232,28 +232,116 @@ static int rows_job(void *context, uint32_t thread) {
   return e;
 }
 
-/* Room for the longest row, or for several; where pasts begin: when it is known how long they are. */
-int rt_coupling_late(struct rt_sim *s) {
-  struct rt_couplings *all = s->couplings;
-  if (!(all->late = rt_alloc(&s->mem, s->n_shards, sizeof *all->late))) return NSL_EMEMORY;
-  for (uint32_t i = s->own0; i < s->own1; i++) {
-    uint64_t room = RT_STREAM_LATE;
-    for (uint32_t k = 0; k < all->n_sinks[i]; k++)
-      for (uint32_t j = 0; j < all->sinks[i][k].n; j++) {
-        struct rt_inflow *f = &all->sinks[i][k].inflows[j];
-        if (!f->lag) continue;
-        uint32_t row = 0; /* all that is delayed in a stream is remembered equally long */
-        for (uint32_t t = 0; t < f->coupling->def->n_terms; t++)
-          if (f->coupling->flows[t].delayed) row = f->coupling->flows[t].shown->values.mask + 1;
-        for (uint32_t e = 0; e < f->n; e++)
-          if (f->start[e + 1] - f->start[e] > room) room = f->start[e + 1] - f->start[e];
-        f->at = rt_alloc(&all->mem[i], f->start[f->n] + 1, sizeof *f->at);
-        if (!f->at) return NSL_EMEMORY;
-        for (uint64_t n = 0; n < f->start[f->n]; n++) f->at[n] = f->source[n] * row; /* fits: coupling.c */
-      }
-    if (!(all->late[i] = rt_alloc(&all->mem[i], room, sizeof **all->late))) return NSL_EMEMORY;
-  }
+/* Where the pasts of the sources begin, when it is known how long they are: all that is delayed in a stream is remembered equally long. */
+static int begins_make(struct rt_mem *mem, struct rt_inflow *f) {
+  const struct rt_coupling *c = f->coupling;
+  uint32_t row = 0;
+  for (uint32_t t = 0; t < c->def->n_terms; t++)
+    if (c->flows[t].delayed && c->flows[t].shown) row = c->flows[t].shown->values.row;
+  if (!(f->at = rt_alloc(mem, f->start[f->n] + 1, sizeof *f->at))) return NSL_EMEMORY;
+  for (uint64_t n = 0; n < f->start[f->n]; n++) f->at[n] = f->source[n] * row; /* fits: coupling.c */
   return 0;
+}
+
+static uint32_t reach_of(uint32_t lag) {
+  uint32_t reach = 0;
+  while (reach + 1 < RT_REACHES && lag >= (uint32_t)RT_COUPLED_LANES << reach) reach++;
+  return reach;
+}
+
+struct late {
+  uint32_t source, lag;
+  double part, weight;
+};
+
+/* A row's synapses by reach, and as they were among equals; where each reach ends. */
+static void row_sort(struct rt_inflow *f, uint64_t from, uint64_t to, struct late *row, uint64_t *const ends[RT_REACHES], uint32_t target) {
+  uint64_t at = from;
+  for (uint64_t k = from; k < to; k++) row[k - from] = (struct late){f->source[k], f->lag[k], f->part[k], f->weight ? f->weight[k] : 0};
+  for (uint32_t reach = 0; reach < RT_REACHES; reach++) {
+    for (uint64_t k = 0; k < to - from; k++) {
+      if (reach_of(row[k].lag) != reach) continue;
+      f->source[at] = row[k].source;
+      f->lag[at] = row[k].lag;
+      f->part[at] = row[k].part;
+      if (f->weight) f->weight[at] = row[k].weight;
+      at++;
+    }
+    ends[reach][target] = at;
+  }
+}
+
+static int rows_sort(struct rt_inflow *f, uint64_t *const ends[RT_REACHES]) {
+  struct late *row = NULL;
+  size_t cap = 0;
+  int e = 0;
+  for (uint32_t i = 0; !e && i < f->n; i++) {
+    e = rt_grow(&row, &cap, f->start[i + 1] - f->start[i] + 1, sizeof *row);
+    if (!e) row_sort(f, f->start[i], f->start[i + 1], row, ends, i);
+  }
+  rt_drop(&row);
+  return e;
+}
+
+/* Steps are summed together as far as the shortest delay lets, and the memory. */
+static int sums_alloc(struct rt_mem *mem, const struct rt_inflow *f, struct rt_reached *r) {
+  const struct rt_coupling *c = f->coupling;
+  uint32_t n = r->least < RT_COUPLED_AHEAD ? r->least : RT_COUPLED_AHEAD;
+  if (n > RT_COUPLED_LANES) n = (uint64_t)f->n * n > RT_STREAM_AHEAD_ROOM ? RT_COUPLED_LANES : n - n % RT_COUPLED_LANES;
+  r->room = n;
+  if (!(r->sums = rt_alloc(mem, c->def->n_terms, sizeof *r->sums))) return NSL_EMEMORY;
+  for (uint32_t k = 0; k < c->def->n_terms; k++)
+    if (c->flows[k].delayed && c->flows[k].shown && !(r->sums[k] = rt_alloc(mem, (uint64_t)f->n * r->room, sizeof **r->sums)))
+      return NSL_EMEMORY;
+  return 0;
+}
+
+/* The targets that have synapses of this reach. */
+static int reached_make(struct rt_mem *mem, const struct rt_inflow *f, const uint64_t *begin, const uint64_t *end, struct rt_reached *r) {
+  struct rt_coupled_rows *rows = &r->rows;
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < f->n; i++) n += begin[i] < end[i];
+  if (!n) return 0;
+  rows->target = rt_alloc(mem, n, sizeof *rows->target);
+  rows->begin = rt_alloc(mem, n, sizeof *rows->begin);
+  rows->end = rt_alloc(mem, n, sizeof *rows->end);
+  if (!rows->target || !rows->begin || !rows->end) return NSL_EMEMORY;
+  r->least = f->lag ? UINT32_MAX : f->coupling->lag;
+  for (uint32_t i = 0; i < f->n; i++) {
+    if (begin[i] == end[i]) continue;
+    rows->target[rows->n] = i;
+    rows->begin[rows->n] = begin[i];
+    rows->end[rows->n++] = end[i];
+    for (uint64_t j = begin[i]; f->lag && j < end[i]; j++)
+      if (f->lag[j] < r->least) r->least = f->lag[j];
+  }
+  return sums_alloc(mem, f, r);
+}
+
+static int reaches_make(struct rt_mem *mem, struct rt_inflow *f) {
+  struct rt_mem scratch = {0};
+  uint64_t *ends[RT_REACHES];
+  int e = 0;
+  for (uint32_t k = 0; k < RT_REACHES; k++)
+    if (!(ends[k] = rt_alloc(&scratch, f->n, sizeof *ends[k]))) e = NSL_EMEMORY;
+  if (!e && f->lag) e = rows_sort(f, ends);
+  for (uint32_t k = 0; !e && !f->lag && k < RT_REACHES; k++)
+    for (uint32_t i = 0; i < f->n; i++) ends[k][i] = f->start[i + (k >= reach_of(f->coupling->lag))];
+  for (uint32_t k = 0; !e && k < RT_REACHES; k++) e = reached_make(mem, f, k ? ends[k - 1] : f->start, ends[k], &f->reached[k]);
+  rt_mem_free(&scratch);
+  return e ? e : begins_make(mem, f);
+}
+
+int rt_coupling_reaches_make(struct rt_sim *s) {
+  struct rt_couplings *all = s->couplings;
+  int e = 0;
+  for (uint32_t i = s->own0; i < s->own1; i++)
+    for (uint32_t k = 0; k < all->n_sinks[i]; k++)
+      for (uint32_t j = 0; !e && j < all->sinks[i][k].n; j++) {
+        struct rt_inflow *f = &all->sinks[i][k].inflows[j];
+        if (f->n && f->coupling->timed && !f->coupling->summed) e = reaches_make(&all->mem[i], f);
+      }
+  return e;
 }
 
 /* How far back is looked, and for how many steps nobody needs to know what others do. */

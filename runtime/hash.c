@@ -176,7 +176,7 @@ static uint64_t hash_shown(const struct rt_sim *s) {
       memcpy(&bits, &x->now[s->step & 1][i], sizeof bits);
       sum += mix(key, bits);
       for (uint32_t back = 0; x->ring && back <= x->longest; back++) {
-        memcpy(&bits, &x->ring[i * (x->mask + 1) + ((s->step - back) & x->mask)], sizeof bits);
+        memcpy(&bits, &x->ring[i * x->row + ((s->step - back) & x->mask)], sizeof bits);
         sum += mix(key + back * SPREAD, bits);
       }
     }

@@ -19,13 +19,20 @@
 #include "math/math.h"
 
 /* Continuous synapses with delays (coupling.c): by synapse, where its source's past begins, whole steps and part of its delay, and
- * weight (or one for all). The past of a source turns: what was at a step lies at step & mask. */
+ * weight. The past of a source turns: what was at a step lies at step & mask, and what is at its begin once more behind its end. */
 struct rt_coupled {
   const double *ring;
   const uint32_t *at, *lag;
-  const double *part, *weight;
+  const double *part, *weight; /* weight NULL: 1 */
   uint32_t mask;
+  uint32_t lag_all; /* where `lag` and `part` are NULL */
+  double part_all;
 };
+struct rt_coupled_rows { /* targets that have synapses, upwards, and which these are */
+  uint32_t *target, n;
+  uint64_t *begin, *end;
+};
+enum { RT_COUPLED_LANES = 8, RT_COUPLED_AHEAD = 32 }; /* most steps that are summed at once; of the past so much stands twice */
 
 /* Cells: one synapse in memory. */
 struct rt_cell_same {

@@ -55,6 +55,7 @@ static int lists_make(struct rt_sim *s) {
   if (s->n_feeds || s->carry) s->interval = 1;
   if (s->couplings && s->couplings->interval < s->interval) s->interval = s->couplings->interval;
   s->interval = rt_plastic_interval(s, s->interval);
+  if (s->couplings) s->interval = rt_coupling_interval(s->interval);
   s->batch = LONGEST_INTERVAL / s->interval * s->interval;
   for (uint32_t i = 0; i < s->n_shards; i++) {
     struct rt_shard *h = &s->shards[i];
@@ -293,7 +294,10 @@ static int loop_job(void *context, uint32_t thread) {
     uint32_t n = until - step < s->interval ? (uint32_t)(until - step) : s->interval;
     if (had + n > s->batch) n = s->batch - had; /* an interval was cut short before */
     bool timed = rt_laps_due(interval++);
-    for (uint32_t h = h0; h < h1; h++) s->shards[h].laps.on = timed;
+    for (uint32_t h = h0; h < h1; h++) {
+      s->shards[h].laps.on = timed;
+      s->shards[h].met = step;
+    }
     int stopped = steps_run(l, thread, (const uint32_t[]){h0, h1}, step, n, had, parity);
     if (stopped) {
       if (!thread) l->reached = step;

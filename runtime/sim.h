@@ -205,6 +205,7 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   bool reached_known;           /* if that has been looked at */
   uint64_t reached_step;
   uint64_t n_rested;            /* elements times steps that were not computed, since they were at rest */
+  uint64_t met;                 /* the step after which all threads last met */
   uint64_t next_input;          /* the next step at which an input may change */
   struct rt_drive_part *drives; /* what is driven here: events first, then currents */
   uint32_t n_events, n_drives;

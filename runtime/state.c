@@ -273,7 +273,7 @@ static void pop_walk(struct rt_archive *a, const struct rt_sim *s, struct rt_pop
 /* What elements have shown to others through continuous synapses. */
 static void shown_walk(struct rt_archive *a, const struct rt_values *x, uint32_t index) {
   for (int k = 0; k < 2; k++) rt_archive_data(a, "shown now", index, x->now[k], x->n * sizeof **x->now);
-  if (x->ring) rt_archive_data(a, "shown", index, x->ring, (uint64_t)x->n * (x->mask + 1) * sizeof *x->ring);
+  if (x->ring) rt_archive_data(a, "shown", index, x->ring, (uint64_t)x->n * x->row * sizeof *x->ring);
 }
 
 static void probe_walk(struct rt_archive *a, const struct rt_sim *s, const struct rt_measure *m) {

@@ -206,7 +206,7 @@ experiment e {{ network n {{ {sets} }}
 def delays(t):
     cases = (("weight = 0.05;  delay = 1.5 ms", "one delay on the grid"), ("weight = -0.05;  delay = 1.6 ms", "one delay between grid points"),
              ("weight ~ normal(0, 0.05);  delay = 0.25 ms", "weights that are drawn, a delay of one step"),
-             ("weight ~ normal(0, 0.05);  delay ~ uniform(0.3 ms, 6 ms)", "weights and delays that are drawn"))
+             ("weight ~ normal(0, 0.05);  delay ~ uniform(0.3 ms, 12 ms)", "weights and delays that are drawn"))
     for settings, what in cases:
         found = links(t, "late", settings)
         if not found:
