@@ -100,7 +100,7 @@ static IrKernel *march_of(const States *z, const AheadList *list, uint32_t first
     for (uint32_t j = 0; j < list->n; j++)
       if (list->at[j].at == i) r.map[i] = ir_load(&r.b, slot_for(&r.b, first + j));
     if (r.map[i] == IR_NONE) ir_rewrite_copy(&r, i);
-    for (IrVal j = 0; j <= i; j++)
+    for (IrVal j = 0; j < z->k->ins.n; j++) /* a state may become what stood before it was read */
       if (z->stored[j] == i) state[j] = r.map[i];
     for (uint32_t j = 0; j < list->n; j++)
       if (list->at[j].last == i) made[j] = make(&r.b, z, &list->at[j], state);

@@ -14,7 +14,7 @@
 #include "lang/session.h"
 #include "lang/warn.h"
 
-enum { MOST_ROWS = 256, LARGEST_ENTRY = 1000000 };
+enum { MOST_ROWS = 256, LARGEST_ENTRY = 1000000, MOST_FREE = 10 };
 
 typedef struct {
   Arena *a;
@@ -285,23 +285,50 @@ static double steepest(const Shape *shape, const WarnPoint *at, const MReaction 
   return sum;
 }
 
-/* Marks states that react within five steps by nothing (Gershgorin's bound of the decay rates, where all is known). */
-void lower_slow(Shape *shape, const MExperiment *x) {
-  WarnPoint nowhere = {&(MPopulation){.size = NULL}, NULL, NULL}, here = {shape->pop, NULL, NULL};
+/* Gershgorin's bound of the decay rates of a state. */
+static double fastest_of(const Shape *shape, const WarnPoint *at, const MVar *state) {
   const MComponent *m = shape->c->component;
-  double dt;
-  if (!m->reactions.n || !warn_value(&nowhere, x->dt, &dt)) return;
-  for (uint32_t i = 0; i < shape->c->states.n; i++) {
-    IrState *state = &shape->c->states.at[i];
-    double fastest = 0;
-    for (uint32_t k = 0; state->var->reacts && k < m->reactions.n; k++) {
-      const MReaction *r = &m->reactions.at[k];
-      for (uint32_t j = 0; j < r->species.n; j++) {
-        const MSpecies *one = &r->species.at[j];
-        if (one->var == state->var && one->made != one->taken)
-          fastest += abs((int)one->made - (int)one->taken) * steepest(shape, &here, r);
-      }
+  double fastest = 0;
+  for (uint32_t k = 0; k < m->reactions.n; k++) {
+    const MReaction *r = &m->reactions.at[k];
+    for (uint32_t j = 0; j < r->species.n; j++) {
+      const MSpecies *one = &r->species.at[j];
+      if (one->var == state && one->made != one->taken) fastest += abs((int)one->made - (int)one->taken) * steepest(shape, at, r);
     }
-    state->slow = state->var->reacts && fastest * dt <= 0.4;
+  }
+  return fastest;
+}
+
+/* A corner of the box in which a fit looks for its params: bit i of corner is the upper bound of the i-th. false: it has none, or
+ * what is free is an initial value, of which all totals are made. */
+static bool corner_at(const MFit *fit, uint32_t corner, bool *has, double *at) {
+  WarnPoint nowhere = {&(MPopulation){.size = NULL}, NULL, NULL};
+  for (uint32_t i = 0; i < fit->free.n; i++) {
+    const MFree *f = &fit->free.at[i];
+    const MExpr *bound = corner >> i & 1 ? f->domain.hi : f->domain.lo;
+    if (f->initial || !f->var || !bound || !warn_value(&nowhere, bound, &at[f->var->index])) return false;
+    has[f->var->index] = true;
+  }
+  return true;
+}
+
+/* Marks states that react within five steps by nothing, where all is known: as declared, and in a fit wherever it may look,
+ * which are the corners of its bounds: a rate is a product or quotient of params as a rule, and largest there. */
+void lower_slow(Lower *l, Shape *shape, const MExperiment *x) {
+  WarnPoint nowhere = {&(MPopulation){.size = NULL}, NULL, NULL};
+  const MComponent *m = shape->c->component;
+  const MFit *fit = shape->fit;
+  double dt, *at = NEW_ARRAY(l->a, double, m->vars.n + 1);
+  bool *has = NEW_ARRAY(l->a, bool, m->vars.n + 1);
+  if (!m->reactions.n || !warn_value(&nowhere, x->dt, &dt) || (fit && fit->free.n > MOST_FREE)) return;
+  uint32_t corners = 1u << (fit ? fit->free.n : 0);
+  if (fit && !(corner_at(fit, 0, has, at) && corner_at(fit, corners - 1, has, at))) return;
+  for (uint32_t corner = 0; corner < corners; corner++) {
+    if (fit) corner_at(fit, corner, has, at);
+    WarnPoint here = {shape->pop, has, at};
+    for (uint32_t i = 0; i < shape->c->states.n; i++) {
+      IrState *state = &shape->c->states.at[i];
+      state->slow = state->var->reacts && (corner == 0 || state->slow) && fastest_of(shape, &here, state->var) * dt <= 0.4;
+    }
   }
 }

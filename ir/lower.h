@@ -136,7 +136,7 @@ void lower_network_fit(Lower *l, const MFit *fit);
 void lower_jumps(Lower *l, Shape *shape); /* `kinetic stochastic` */
 /* conserve.c */
 void lower_laws(Lower *l, Shape *shape); /* of the component's reactions */
-void lower_slow(Shape *shape, const MExperiment *x);
+void lower_slow(Lower *l, Shape *shape, const MExperiment *x);
 
 /* lower_past.c */
 void lower_pasts(Lower *l, Shape *shape); /* the delayed values of the component, used or not */

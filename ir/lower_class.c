@@ -264,7 +264,7 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   lower_holds(l, shape);
   find_stiff(shape, x);
   lower_laws(l, shape);
-  lower_slow(shape, x);
+  lower_slow(l, shape, x);
   lower_flow(l, shape);
   lower_jumps(l, shape);
   lower_ports(l, shape);
@@ -347,7 +347,7 @@ Shape *lower_fit_class(Lower *l, const MFit *fit, const MVar *given, const MStag
   lower_holds(l, shape);
   find_stiff(shape, fit->x);
   lower_laws(l, shape);
-  lower_slow(shape, fit->x);
+  lower_slow(l, shape, fit->x);
   lower_flow(l, shape);
   lower_jumps(l, shape);
   bool fires = !given && comp->spikes.n && (comp->spikes.at[0]->body.n || fit->own_spikes.gradient || fit->compares_spikes);

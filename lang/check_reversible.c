@@ -144,8 +144,15 @@ static int leads(const Pair *p, const MVar *from, const MVar *to) {
 static bool named_loop(const Loops *l, const AstCall *call, MExprList *ret) {
   int64_t *turns = NEW_ARRAY(l->f->s->arena, int64_t, l->pairs.n + 1);
   MVar **state = NEW_ARRAY(l->f->s->arena, MVar *, call->args.n + 1);
-  for (uint32_t i = 0; i < call->args.n; i++)
+  for (uint32_t i = 0; i < call->args.n; i++) {
     if (!(state[i] = state_read(l, call->args.at[i]))) return false;
+    for (uint32_t k = 0; k < i; k++)
+      if (state[k] == state[i]) {
+        const char *twice = arena_printf(l->f->s->arena, "a loop passes `%s` once", name_str(l->f->s, state[i]->name));
+        diag_reaction_loop(l->f->s, call->args.at[i]->span, twice, (Span){0, 0});
+        return false;
+      }
+  }
   for (uint32_t i = 0; i < call->args.n; i++) {
     const MVar *from = state[i], *to = state[(i + 1) % call->args.n];
     uint32_t found = 0;

@@ -8,7 +8,7 @@
 void model_warn(Session *s, const Model *m);
 
 /* Where an expression is looked at: a population with its settings and the params' defaults, and perhaps
- * values of states and inputs, by MVar.index. */
+ * other values of them, and values of states and inputs, by MVar.index. */
 typedef struct {
   const MPopulation *pop;
   const bool *has; /* NULL: none is known */

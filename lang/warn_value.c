@@ -19,11 +19,11 @@ static bool look(Look *k, const MExpr *e, double *ret);
 
 static bool look_var(Look *k, const MVar *var, double *ret) {
   if (var->kind == VAR_LET) return look(k, var->value, ret);
-  if (var->kind != VAR_PARAM) {
-    if (!k->at->has || !k->at->has[var->index]) return false;
+  if (k->at->has && k->at->has[var->index]) {
     *ret = k->at->at[var->index];
     return true;
   }
+  if (var->kind != VAR_PARAM) return false;
   for (uint32_t i = 0; i < k->at->pop->settings.n; i++) {
     const MSetting *set = &k->at->pop->settings.at[i];
     if (set->var == var) return !set->draw && look(k, set->value, ret);

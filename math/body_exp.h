@@ -15,6 +15,21 @@ CORE R C(exp_reduce)(R x, R *k, R *r)
 #undef LN2_REST
 #define LN2_REST K(-0x1.abc9e3b39803fp-56, 0x1.05c610p-29)
 
+#if FORM_WIDE
+/* c0 + c1 r + ... + c9 r^9, s = r^2. */
+CORE R C(ten_powers)(R r, R s, R c0, R c1, R c2, R c3, R c4, R c5, R c6, R c7, R c8, R c9)
+{
+  R odd = FMA(s, c9, c7), even = FMA(s, c8, c6);
+  odd = FMA(odd, s, c5);
+  even = FMA(even, s, c4);
+  odd = FMA(odd, s, c3);
+  even = FMA(even, s, c2);
+  odd = FMA(odd, s, c1);
+  even = FMA(even, s, c0);
+  return FMA(odd, r, even);
+}
+#endif
+
 /* exp: degree 11 (6), relative error of the polynomial 2^-57.9 (2^-28.3); in all below 1 ulp. Results
  * below 2^-1022 (2^-126) are 0, also that of the smallest argument just above it. The exponent is added to
  * the bits of p in [0.7, 1.42], so that no product can overflow early. One floating comparison, |x -
@@ -25,15 +40,10 @@ CORE R C(exp)(R x)
   R k, r, t = C(exp_reduce)(x, &k, &r), p;
   r = FMA(k, LN2_REST, r);
 #if FORM_WIDE
-  R s = r * r, q = FMA(s, K(0x1.ad7ee186f7786p-26, 0), K(0x1.71df26e5b0c9ep-19, 0));
-  p = FMA(s, K(0x1.28ae33932eda5p-22, 0), K(0x1.a0199945355b2p-16, 0));
-  q = FMA(q, s, K(0x1.a01a012918b5cp-13, 0));
-  p = FMA(p, s, K(0x1.6c16c1846f7d9p-10, 0));
-  q = FMA(q, s, K(0x1.1111111128120p-7, 0));
-  p = FMA(p, s, K(0x1.5555555550755p-5, 0));
-  q = FMA(q, s, K(0x1.55555555554f8p-3, 0));
-  p = FMA(p, s, K(0x1.000000000000ap-1, 0));
-  p = FMA(q, r, p);
+  p = C(ten_powers)(r, r * r, K(0x1.000000000000ap-1, 0), K(0x1.55555555554f8p-3, 0), K(0x1.5555555550755p-5, 0),
+                    K(0x1.1111111128120p-7, 0), K(0x1.6c16c1846f7d9p-10, 0), K(0x1.a01a012918b5cp-13, 0),
+                    K(0x1.a0199945355b2p-16, 0), K(0x1.71df26e5b0c9ep-19, 0), K(0x1.28ae33932eda5p-22, 0),
+                    K(0x1.ad7ee186f7786p-26, 0));
 #else
   p = K(0, 0x1.6a2244p-10);
   p = FMA(p, r, K(0, 0x1.123b02p-7));
@@ -60,15 +70,11 @@ CORE R C(expm1_rest)(R r, R s)
 {
   R p;
 #if FORM_WIDE
-  R q = FMA(s, K(0x1.ae6bdebfc73e2p-26, 0), K(0x1.71de8880329b5p-19, 0));
-  p = FMA(s, K(0x1.28a296eb8c2dbp-22, 0), K(0x1.a019a6c062a1fp-16, 0));
-  q = FMA(q, s, K(0x1.a01a0174a3bd2p-13, 0));
-  p = FMA(p, s, K(0x1.6c16c17f12562p-10, 0));
-  q = FMA(q, s, K(0x1.1111111119178p-7, 0));
-  p = FMA(p, s, K(0x1.55555555521f3p-5, 0));
-  q = FMA(q, s, K(0x1.5555555555539p-3, 0));
-  p = FMA(p, s, K(0x1.0000000000005p-1, 0));
-  return FMA(q, r, p);
+  p = C(ten_powers)(r, s, K(0x1.0000000000005p-1, 0), K(0x1.5555555555539p-3, 0), K(0x1.55555555521f3p-5, 0),
+                    K(0x1.1111111119178p-7, 0), K(0x1.6c16c17f12562p-10, 0), K(0x1.a01a0174a3bd2p-13, 0),
+                    K(0x1.a019a6c062a1fp-16, 0), K(0x1.71de8880329b5p-19, 0), K(0x1.28a296eb8c2dbp-22, 0),
+                    K(0x1.ae6bdebfc73e2p-26, 0));
+  return p;
 #else
   (void)s;
   p = FMA(r, K(0, 0x1.6bebeep-10), K(0, 0x1.122884p-7));

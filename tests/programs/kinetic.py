@@ -271,6 +271,12 @@ def fits_of_reactions(t):
     v = {x["path"]: x["value"] for x in result["free"]} if result else {}
     good = v and all(abs(v[k] / w - 1) < 1e-3 for k, w in (("a", a), ("b", b), ("c", c), ("f", f), ("n", n)))
     t.check(good, "rates and the total of a buffer are found again", f"{v} {r.stderr}")
+    slow = LOOP.replace("CONSTRAIN", "").replace("dt = 0.2 ms", "dt = 0.02 ms")
+    methods = []
+    for text in (slow, slow.replace("f in [0.03/ms, 5/ms]", "f in [0.03/ms, 50/ms]")):
+        p = call(NSLC, "explain", t.write("slow.nsl", text))
+        methods.append([row.split()[2] for row in p.stdout.splitlines() if row.split()[:2] in (["state", "c2"], ["state", "o"])])
+    t.check(methods == [["rk4"] * 2, ["rosenbrock"] * 2], "how they are integrated follows from all rates between the bounds", methods)
 
 
 # ---- jumps
