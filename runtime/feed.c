@@ -86,7 +86,7 @@ void rt_feeds_read(struct rt_sim *s, uint64_t step) {
       for (uint32_t e = 0; e < f->items[k].n; e++) part += *x++;
       sum += part;
     }
-    f->value = f->def->sum ? sum : sum / (double)f->elements;
+    f->value = f->shown[step & 1] = f->def->sum ? sum : sum / (double)f->elements;
   }
 }
 

@@ -7,7 +7,7 @@
 
 #include "runtime/mem.h"
 
-enum rt_journal_kind { RT_JOURNAL_SPIKES, RT_JOURNAL_ROWS, RT_JOURNAL_MARKS };
+enum rt_journal_kind { RT_JOURNAL_SPIKES, RT_JOURNAL_ROWS, RT_JOURNAL_MARKS, RT_JOURNAL_WEIGHTS };
 struct rt_journal {
   struct rt_mem mem;
   const char *path;

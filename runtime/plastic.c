@@ -174,8 +174,6 @@ static int one_prepare(struct rt_sim *s, struct rt_plastic *p, struct rt_proj *p
 }
 
 int rt_plastic_prepare(struct rt_sim *s) {
-  if (s->n_plastic && s->checkpoint) return rt_fail(NSL_EINPUT, "checkpoints of synapses with memory are not written yet");
-  if (s->n_plastic && s->ranks) return rt_fail(NSL_EINPUT, "synapses with memory do not run in several processes yet");
   s->plastics = rt_alloc(&s->mem, s->n_plastic, sizeof *s->plastics);
   if (!s->plastics) return NSL_EMEMORY;
   int e = 0;

@@ -96,6 +96,13 @@ double rt_pre_seen(const struct rt_sim *s, const struct rt_plastic *p, uint32_t 
 uint32_t rt_power_of_two(uint64_t n); /* the least one from 2 on that is not less */
 bool rt_plastic_reaches(const struct rt_sim *s, uint32_t port);
 uint64_t rt_plastic_sum(const struct rt_sim *s); /* part of the state hash */
+struct rt_archive;
+void rt_plastic_walk(struct rt_archive *a, struct rt_sim *s); /* part of a checkpoint */
+static inline struct rt_slice *rt_slice_of(const struct rt_shard *h, const struct rt_pop *pop) {
+  for (uint32_t i = 0; i < h->n_slices; i++)
+    if (h->slices[i].pop == pop) return &h->slices[i];
+  return NULL;
+}
 /* The weights of now of one source's synapses, asked for in the order (target, ordinal); 0 where another rank has them. All zero but
  * p: begins. */
 struct rt_weight_walk {

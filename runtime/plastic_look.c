@@ -97,6 +97,19 @@ static uint64_t sums_hash(const struct rt_sim *s, const struct rt_plastic_shard 
   return sum;
 }
 
+/* Spikes that synapses have not seen yet. */
+static uint64_t spikes_hash(const struct rt_sim *s, const struct rt_plastic_shard *q, uint64_t key) {
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < q->n_queue; i++) sum += mix(mix(key, q->queue[i].step), q->queue[i].source);
+  for (uint32_t t = 0; t < q->slice->count; t++)
+    for (uint32_t k = q->n_spiked[t], n = 0; k && n < q->of->ring; k--, n++) {
+      uint64_t step = q->spikes[(uint64_t)t * q->of->ring + ((k - 1) & (q->of->ring - 1))];
+      if (step + q->of->most <= s->step) break;
+      sum += mix(mix(key + 1, step), t + q->slice->first);
+    }
+  return sum;
+}
+
 uint64_t rt_plastic_sum(const struct rt_sim *s) {
   uint64_t sum = 0;
   for (uint32_t i = 0; i < s->n_plastic; i++)
@@ -104,7 +117,7 @@ uint64_t rt_plastic_sum(const struct rt_sim *s) {
       const struct rt_plastic_shard *q = &s->plastics[i].shards[h];
       if (!q->slice) continue;
       uint64_t key = mix(0x706c, q->of->proj->index);
-      sum += synapses_hash(s, q, key) + sums_hash(s, q, mix(key, 1));
+      sum += synapses_hash(s, q, key) + sums_hash(s, q, mix(key, 1)) + spikes_hash(s, q, mix(key, 2));
     }
   return sum;
 }

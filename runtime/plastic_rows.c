@@ -135,8 +135,7 @@ static int shard_alloc(struct rt_sim *s, struct rt_plastic *p, uint32_t h) {
   const struct nsl_class *c = p->class;
   uint64_t rows = (p->proj->sn + 2 * NSL_LANES) / NSL_LANES * NSL_LANES;
   *q = (struct rt_plastic_shard){.of = p, .shard = &s->shards[h]};
-  for (uint32_t i = 0; i < s->shards[h].n_slices; i++)
-    if (s->shards[h].slices[i].pop == p->proj->target) q->slice = &s->shards[h].slices[i];
+  q->slice = rt_slice_of(&s->shards[h], p->proj->target);
   if (!q->slice) return 0;
   q->states = rt_alloc(&s->mem, c->n_states + 1, sizeof *q->states);
   q->cells = rt_alloc(&s->mem, c->n_states + 1, sizeof *q->cells);

@@ -84,12 +84,13 @@ void rt_lanes_slots(struct rt_lanes *l, const struct nsl_code *code) {
 }
 
 /* Signals, as they were at T - dt; before the run there are none. */
-static void signals_fill(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n) {
+static void signals_fill(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n,
+                         uint64_t step) {
   for (uint32_t i = 0; i < learn->code->n_bindings; i++) {
     const struct nsl_binding *b = &learn->code->bindings[i];
     uint32_t feed = b->kind == NSL_SLOT_INPUT ? p->proj->def->fed[b->index] : NSL_NONE;
     if (feed == NSL_NONE) continue;
-    double v = s->feeds ? s->feeds[feed].value : 0;
+    double v = s->feeds ? s->feeds[feed].shown[(step - 1) & 1] : 0;
     for (uint64_t k = 0; k < n; k++) rt_real_set(s, l->inputs[b->index], k, v);
   }
 }
@@ -98,7 +99,7 @@ void rt_lanes_run(const struct rt_sim *s, const struct rt_plastic *p, struct rt_
                   uint64_t step) {
   struct nsl_env env = {.slots = l->slots, .u = p->u, .key = p->key, .step = step, .t = (double)step * s->dt, .dt = s->dt,
                         .count = (int64_t)((n + RT_LEARN_LANES - 1) / RT_LEARN_LANES * RT_LEARN_LANES)};
-  if (learn->signals) signals_fill(s, p, l, learn, n);
+  if (learn->signals) signals_fill(s, p, l, learn, n, step);
   learn->kernel(&env);
 }
 

@@ -279,6 +279,7 @@ uint64_t rt_weights_due(const struct rt_sim *s, uint64_t step) {
   uint64_t due = RT_NO_STEP;
   for (uint32_t i = 0; r && i < r->n_weights; i++) {
     uint64_t next = (step / r->weights[i].every + 1) * r->weights[i].every;
+    if (next > s->n_steps) next = s->n_steps;
     if (r->weights[i].moves && next < due) due = next;
   }
   return due;
@@ -358,6 +359,14 @@ int rt_record_again(struct rt_sim *s, struct rt_variable *v, uint32_t group, uin
   return e;
 }
 
+int rt_record_weights(struct rt_sim *s, uint64_t step) {
+  const struct rt_recorder *r = s->recorder;
+  int e = 0;
+  for (uint32_t i = 0; r && !e && i < r->n_weights; i++)
+    if (r->weights[i].moves) e = rt_weights_flush(s, &r->weights[i], step);
+  return e;
+}
+
 int rt_record_flush(struct rt_sim *s, uint64_t step) {
   struct rt_recorder *r = s->recorder;
   double began = rt_clock();
@@ -366,8 +375,10 @@ int rt_record_flush(struct rt_sim *s, uint64_t step) {
     int bad = variable_flush(s, &r->variables[i], step);
     e = e ? e : bad;
   }
+  e = rt_ranks_agree(s->ranks, e);
+  if (!e) e = rt_record_weights(s, step);
   for (uint32_t i = 0; r && !e && i < r->n_weights; i++)
-    if (is_mine(s, &r->weights[i])) e = rt_weights_flush(s, &r->weights[i], step);
+    if (is_mine(s, &r->weights[i]) && !r->weights[i].moves) e = rt_weights_flush(s, &r->weights[i], step);
   e = rt_ranks_agree(s->ranks, e);
   s->output_s += rt_clock() - began;
   return e;

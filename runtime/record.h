@@ -104,6 +104,7 @@ int rt_sonata_rows(const struct rt_sim *s, struct rt_variable *v, uint32_t g, ui
 void rt_sonata_csv(const struct rt_sim *s, struct rt_variable *v, uint64_t n);
 int rt_sonata_close(struct rt_sim *s, struct rt_variable *v);
 
+int rt_record_weights(struct rt_sim *s, uint64_t step); /* those that change, with which all synapses have caught up; all ranks */
 uint64_t rt_weights_due(const struct rt_sim *s, uint64_t step); /* the next step behind this at which weights that change are recorded */
 int rt_spikes_close(struct rt_recorder *r);               /* errors of the files come out here */
 void rt_spikes_cut(struct rt_recorder *r, uint64_t step); /* forgets those after the step */

@@ -411,13 +411,17 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   int e = rt_team_run(s->team, loop_job, &l);
   rt_float_mode_restore(mode);
   s->step = l.reached;
-  if (!e && s->n_plastic) e = rt_team_run(s->team, catch_up_job, &l);
+  if ((!e || e == NSL_ESTOPPED) && s->n_plastic) {
+    int late = rt_team_run(s->team, catch_up_job, &l);
+    e = late ? late : e;
+  }
   s->simulate_cpu_s += rt_cpu_clock() - cpu;
   s->simulate_s += rt_clock() - began - (s->output_s - output);
   if (!e) e = rt_procedural_whole(s);
   e = rt_ranks_agree(s->ranks, e);
   uint64_t bad = bad_step(s, RT_NO_STEP - 1);
   if (!e && bad != RT_NO_STEP) return bad_report(s, bad);
+  if (!e && s->n_plastic) e = rt_record_weights(s, s->step);
   if (!e && l.why == NSL_ESTOPPED && s->step < until)
     rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);
   return rt_ranks_agree(s->ranks, e ? e : l.why);

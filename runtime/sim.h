@@ -411,6 +411,7 @@ struct rt_feed { /* an input that follows a sum or mean (feed.c) */
   struct rt_feed_item *items;
   uint64_t elements;
   double value; /* of the end of the last step */
+  double shown[2]; /* of the last two, by the step's parity: one thread reads the next while others still ask for the last */
 };
 
 struct rt_couplings; /* coupling.h */

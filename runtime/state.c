@@ -16,6 +16,7 @@
 #include "runtime/drive.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
+#include "runtime/plastic.h"
 #include "runtime/ranks.h"
 #include "runtime/verify.h"
 
@@ -154,8 +155,18 @@ static void variable_walk(struct rt_archive *a, struct rt_sim *s, struct rt_vari
   }
 }
 
+/* The journal has all rows of weights that change. */
+static void weights_settle(struct rt_archive *a, struct rt_sim *s, struct rt_weights *w) {
+  uint64_t until = rt_samples_until(s, w->every, s->step);
+  if (a->writes || !w->moves) return;
+  for (uint32_t i = 0; rt_ranks_first(s->ranks) && i < w->n_sets; i++)
+    if (w->sets[i].again != (until - 1) * w->sets[i].n) rt_archive_odd(a, "a record of weights");
+  w->rows = until;
+}
+
 static void recorder_walk(struct rt_archive *a, struct rt_sim *s) {
   struct rt_recorder *r = s->recorder;
+  for (uint32_t i = 0; i < r->n_weights; i++) weights_settle(a, s, &r->weights[i]);
   marks_walk(a, s, &r->spikes);
   for (uint32_t i = 0; i < r->n_variables; i++) variable_walk(a, s, &r->variables[i], i);
 }
@@ -375,6 +386,7 @@ void rt_state_elements(struct rt_archive *a, struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_drives; i++) drive_walk(a, s, &s->drives[i]);
   struct rt_values *x;
   for (uint32_t i = 0; s->couplings && rt_coupling_values(s, i, &x); i++) shown_walk(a, x, i);
+  rt_plastic_walk(a, s);
 }
 
 /* ---- out of the journal */
@@ -406,6 +418,8 @@ int rt_state_replay(void *sim, const struct rt_journal_block *b, const void *dat
   if (b->kind == RT_JOURNAL_MARKS && b->index < s->n_measures && s->measures[b->index].meter &&
       b->bytes == b->n * sizeof(uint64_t))
     return marks_again(s->measures[b->index].meter, data, b->n);
+  if (b->kind == RT_JOURNAL_WEIGHTS && b->index < r->n_weights && b->sub < r->weights[b->index].n_sets && b->bytes == b->n * sizeof(double))
+    return rt_weights_again(&r->weights[b->index], b->sub, b->n, data);
   if (b->kind == RT_JOURNAL_ROWS && b->index < r->n_variables && b->sub < r->variables[b->index].n_groups)
     return rt_record_again(s, &r->variables[b->index], b->sub, b->n, data, b->bytes);
   return rt_fail(NSL_EINPUT, "the records of the checkpoint do not fit this program");

@@ -7,7 +7,8 @@
  * source by source; memory is one buffer.
  *
  * A static synapse keeps its weight: each later row is a copy of the first, read back from the file. Weights that
- * change are taken where they are due: the run has an interval end there (rt_weights_due), and all rows catch up. */
+ * change are taken where they are due: the run has an interval end there (rt_weights_due), all rows catch up, and all ranks give what
+ * they have. */
 #include "runtime/weights.h"
 
 #include <stdlib.h>
@@ -56,8 +57,9 @@ static int sets_make(struct rt_sim *s, struct rt_recorder *r, struct rt_weights 
     for (uint32_t k = 0; k < s->n_plastic; k++)
       if (s->plastics[k].proj == set->proj) set->plastic = &s->plastics[k];
     w->moves |= set->plastic != NULL;
-    if (s->ranks) return rt_fail_at(NSL_EINPUT, w->def->place, "record %s: weights of synapses with memory are not recorded in a run of several processes", w->def->name);
   }
+  w->rows = 1; /* there at the start */
+  if (w->moves) w->writer = 0; /* which keeps the journal */
   return 0;
 }
 
@@ -198,11 +200,40 @@ int rt_weights_open(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *
     e = set_open(s, w, &w->sets[i]);
     if (!e) e = set_write(s, w, &w->sets[i]);
   }
-  w->rows = 1;
   return e;
 }
 
 /* ---- later rows */
+
+static bool is_written(const struct rt_sim *s, const struct rt_weights *w) { return !s->ranks || s->ranks->rank == w->writer; }
+
+/* n weights of a row from `at` on, to the file; the journal knows what a run that goes on cannot make again. */
+static int part_write(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row, uint64_t at, uint64_t n) {
+  struct rt_recorder *r = s->recorder;
+  struct rt_journal_block b = {.kind = RT_JOURNAL_WEIGHTS, .index = (uint32_t)(w - r->weights), .sub = (uint32_t)(set - w->sets), .n = n, .bytes = n * sizeof(double)};
+  int e = w->moves && r->journal ? rt_journal_add(r->journal, b, w->piece->weight) : 0;
+  return e ? e : rt_h5_put(&w->h5, set->data, row, at, n, w->piece->weight);
+}
+
+int rt_weights_again(struct rt_weights *w, uint32_t set, uint64_t n, const double *weights) {
+  struct rt_weight_set *to = &w->sets[set];
+  uint64_t at = to->n ? to->again % to->n : 0;
+  if (n > to->n - at) return rt_fail(NSL_EINPUT, "the records of the checkpoint do not fit this program");
+  int e = rt_h5_put(&w->h5, to->data, 1 + to->again / to->n, at, n, weights);
+  to->again += n;
+  return e;
+}
+
+/* Of several ranks each has the weights of its targets, and 0 for the others: the bits are put together. */
+static int part_collect(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row, uint64_t *at, int e) {
+  struct rt_weight_piece *b = w->piece;
+  e = rt_ranks_agree(s->ranks, e);
+  if (!e) e = rt_ranks_collect(s->ranks, b->weight, b->n, RT_OR_U64);
+  if (!e && b->n && is_written(s, w)) e = part_write(s, w, set, row, *at, b->n);
+  *at += b->n;
+  b->n = 0;
+  return e;
+}
 
 /* Of synapses that change: all rows have caught up with this step. */
 static int moving_write(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row) {
@@ -220,15 +251,12 @@ static int moving_write(struct rt_sim *s, struct rt_weights *w, const struct rt_
     if (!e) e = rt_weight_row(s, &walk, p->s0 + i);
     for (uint64_t j = 0; !e && j < of.n; j++) {
       uint64_t k = (uint32_t)order.keys[j];
-      w->piece->weight[w->piece->n++] = rt_weight_next(s, &walk, of.target[k], of.delay ? of.delay[k] : p->delay_steps) / set->unit_scale;
-      if (w->piece->n < PIECE) continue;
-      e = rt_h5_put(&w->h5, set->data, row, at, PIECE, w->piece->weight);
-      at += PIECE;
-      w->piece->n = 0;
+      double weight = rt_weight_next(s, &walk, of.target[k], of.delay ? of.delay[k] : p->delay_steps);
+      w->piece->weight[w->piece->n++] = weight / set->unit_scale;
+      if (w->piece->n == PIECE) e = part_collect(s, w, set, row, &at, 0);
     }
   }
-  if (!e && w->piece->n) e = rt_h5_put(&w->h5, set->data, row, at, w->piece->n, w->piece->weight);
-  w->piece->n = 0;
+  e = part_collect(s, w, set, row, &at, e); /* also after a failure: the others wait for it */
   rt_synapses_drop(&synapses);
   rt_weight_drop(s, &walk);
   rt_drop(&order.keys);
@@ -238,12 +266,12 @@ static int moving_write(struct rt_sim *s, struct rt_weights *w, const struct rt_
 static int row_write(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row) {
   int e = 0;
   if (set->plastic) return moving_write(s, w, set, row);
-  for (uint64_t at = 0; !e && at < set->n; at += PIECE) {
+  for (uint64_t at = 0; !e && is_written(s, w) && at < set->n; at += PIECE) {
     uint64_t n = set->n - at < PIECE ? set->n - at : PIECE;
     e = rt_h5_get(&w->h5, set->data, 0, at, n, H5T_NATIVE_DOUBLE, w->piece->weight);
-    if (!e) e = rt_h5_put(&w->h5, set->data, row, at, n, w->piece->weight);
+    if (!e) e = part_write(s, w, set, row, at, n);
   }
-  return e;
+  return w->moves ? rt_ranks_agree(s->ranks, e) : e;
 }
 
 int rt_weights_flush(struct rt_sim *s, struct rt_weights *w, uint64_t step) {

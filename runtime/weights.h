@@ -11,7 +11,7 @@ struct rt_weight_set { /* one projection; its synapses in the order (source, tar
   struct rt_plastic *plastic; /* NULL: synapses without memory, or none */
   const char *unit;
   double unit_scale;
-  uint64_t n; /* synapses */
+  uint64_t n, again; /* synapses; weights that the journal has given back */
   hid_t source, target, delay, data;
 };
 struct rt_weights {
@@ -31,6 +31,7 @@ struct rt_recorder;
 int rt_weights_names(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w);
 int rt_weights_open(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w);
 int rt_weights_flush(struct rt_sim *s, struct rt_weights *w, uint64_t step); /* the rows up to this step */
+int rt_weights_again(struct rt_weights *w, uint32_t set, uint64_t n, const double *weights); /* out of the journal, in order */
 int rt_weights_close(struct rt_sim *s, struct rt_weights *w);
 
 #endif

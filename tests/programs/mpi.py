@@ -66,6 +66,19 @@ experiment run1 { network net
   expect mean(D.q) in [-1 V, 1 V] after 5 ms
 }
 """
+# Synapses with memory live with their targets: what they have seen, and what is under way
+LEARNS = """
+synapse learns { weight w : mV in [0 mV, 1 mV]
+  state c = 0
+  state x = 0 per pre
+  state y = 0 per post
+  c' = -c / (20 ms)
+  x' = -x / (20 ms)
+  y' = -y / (30 ms)
+  on pre  { w -= 0.05 * w * y;  c += 1;  send w * (1 + 0.1 * c) after 0.4 ms;  x += 1 }
+  on post { w += 0.05 mV * x;  y += 1 } }
+"""
+LEARN = "connect l: E -> (E, I).psp by indegree(8) with learns { weight ~ uniform(0 mV, 0.2 mV);  delay = axonal(0.3 ms) + dendritic(1.1 ms) }"
 LAUNCH = [MPIRUN]
 
 
@@ -352,6 +365,7 @@ def main():
     signal = """signal level : mV { level' = (mean(E.V) - level) / (5 ms)
     on spike of I { level += 0.1 mV } }"""
     for name, text, options, counts in (
+            ("learning", LEARNS + variant(more=LEARN).replace("weight of a", "weight of (a, l) every 10 ms"), (), [(2, 1), (3, 2)]),
             ("steps", variant(delay="0.1 ms"), (), [(2, 1)]), ("feeds", variant(more=signal, sets="{ mean = level }"), (), [(2, 1)]),
             ("shards", variant(size=110000, delay="0.5 ms"), ("--duration", "5 ms", "--rows", "shard"), [(2, 2), (3, 1), (4, 1)])):
         program = build(t, name, text, *(["--precision", "f32"] if name == "steps" else []))

@@ -333,7 +333,6 @@ def refusals_check(t):
     short = NETWORK % (STDP.text, "40 Hz", "60 Hz", "indegree(4)", "%s", "20 ms", 1)
     cases = (("an axonal delay that leaves no step for the rest", short % "= axonal(1 ms) + dendritic(0 ms)", [], "leaves less than one step for its dendritic part"),
              ("--verify", short % "= 1 ms", ["--verify"], "what synapses with memory send is not recomputed yet"),
-             ("checkpoints", short % "= 1 ms", ["--checkpoint", "10ms"], "checkpoints of synapses with memory are not written yet"),
              ("a weight without a bound that runs away", (short % "= 1 ms").replace("in [0 pA, w_max]", "").replace("w += lambda", "w *= 1000;  w += lambda"), [],
               "a synapse sends what is no number, or more than"),
              ("handlers that do more than add", (short % "= 1 ms").replace("{ S += w }", "{ S = w }"), [], "a port whose handler does more than add"))
