@@ -165,8 +165,6 @@ static int one_prepare(struct rt_sim *s, struct rt_plastic *p, struct rt_proj *p
   proj->weight_code = &proj->def->weight_code;
   proj->delay_code = &proj->def->delay_code;
   s->ports[proj->port].plastic = true;
-  if (s->ranks && rt_sees_pre(p))
-    return rt_fail_at(NSL_EINPUT, proj->def->place, "%s: synapses that read variables of presynaptic cells do not run in several processes yet", proj->def->path);
   int e = times_read(s, p);
   if (!e) e = frozen_find(s, p);
   if (!e) e = derive(s, p);

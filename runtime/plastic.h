@@ -70,6 +70,7 @@ struct rt_plastic {
   struct rt_pre_ring { char *before, *after; } *pre; /* by seen: rows of the source's reals by step, just before its spikes and behind them */
   uint32_t *seen;               /* by state of the class: which of the projection's `seen` it is, or NSL_NONE */
   uint32_t pre_ring;            /* rows; a power of two */
+  uint64_t *pre_whole;          /* scratch: a row */
   struct rt_span { uint64_t from, to; } *frozen; /* steps (from, to] in which weights keep their values; rising */
   uint32_t n_frozen;
   struct rt_plastic_shard *shards; /* by shard; those of others are empty */
@@ -91,6 +92,7 @@ int rt_plastic_sweep(struct rt_shard *h, uint64_t step); /* all rows catch up to
 bool rt_sees_pre(const struct rt_plastic *p);
 int rt_pre_make(struct rt_sim *s, struct rt_plastic *p); /* rings */
 void rt_pre_keep(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin); /* behind a step */
+int rt_pre_trade(struct rt_sim *s, uint64_t from, uint32_t n); /* ranks: n steps; by the first thread of each */
 /* What a presynaptic event at the synapse at `step` brings along; after: behind the source's spike. */
 double rt_pre_seen(const struct rt_sim *s, const struct rt_plastic *p, uint32_t nth, bool after, uint32_t row, uint64_t step);
 uint32_t rt_power_of_two(uint64_t n); /* the least one from 2 on that is not less */

@@ -81,7 +81,7 @@ static void shard_walk(struct shelf *k, struct rt_plastic *p, struct rt_plastic_
   q->full = false;
 }
 
-/* What is seen of the sources, for all shards together; of one process (it is refused for several). */
+/* What is seen of the sources, for all shards together: all ranks have all of it. */
 static void sources_walk(struct shelf *k, const struct rt_plastic *p) {
   uint64_t bytes = (uint64_t)p->proj->sn * p->pre_ring * k->s->real_size;
   k->mine = true;

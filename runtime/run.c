@@ -255,6 +255,7 @@ static int ranks_meet(struct loop *l, const struct span *i) {
   rt_lap(laps, RT_DELIVERY);
   if (!i->thread) {
     if (!lost) lost = rt_trade_end(s, i->had, i->n, i->parity, &stop);
+    if (!lost && s->n_plastic) lost = rt_pre_trade(s, i->from + 1, i->n);
     if (stop) stop_after(l, end);
     if (lost) l->failed = 1;
   }
@@ -406,9 +407,11 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   struct loop l = {.s = s, .until = until, .stop_at = s->pause_at ? s->pause_at : RT_NO_STEP};
   if (until <= s->step) return 0;
   if (s->n_feeds) rt_feeds_read(s, s->step); /* a phase begins where the last one ended */
+  int e = s->n_plastic && !s->step ? rt_pre_trade(s, 0, 1) : 0;
+  if (e) return e; /* a rank is lost */
   double began = rt_clock(), cpu = rt_cpu_clock(), output = s->output_s;
   unsigned mode = rt_float_mode_flush();
-  int e = rt_team_run(s->team, loop_job, &l);
+  e = rt_team_run(s->team, loop_job, &l);
   rt_float_mode_restore(mode);
   s->step = l.reached;
   if ((!e || e == NSL_ESTOPPED) && s->n_plastic) {
