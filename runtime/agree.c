@@ -113,13 +113,14 @@ int rt_couplings_agree(struct rt_sim *s, uint32_t thread, uint32_t h0, uint32_t 
       rt_barrier(s->team, thread);
     }
     double change = s->ranks ? a->most : change_of_all(s, trial), had = part;
-    bool agreed = trial && !(change > a->tolerance * part); /* what is no number any more is found by the step */
+    if (trial && !isfinite(change)) break;
+    bool agreed = trial ? change <= a->tolerance * part : isnan(change); /* that was so already: the step will say of whom */
     if (trial > 1 && change > SLOW * before) part = part_for(part, change / before);
     before = trial && part == had ? change : INFINITY;
     for (uint32_t h = h0; h < h1; h++) flows_set(&s->shards[h], (struct rt_look){step, (int)(trial & 1)}, part);
     if (agreed) return 0;
   }
   return rt_fail_at(NSL_ENUMBER, s->couplings->all[0].def->link.place,
-                    "coupled steps do not agree to %g at t = %.12g ms after %d trials; a shorter dt helps, or another method",
-                    a->tolerance, (double)step * s->dt, MOST);
+                    "coupled steps do not agree to %g at t = %.12g ms; a shorter dt helps, or another method",
+                    a->tolerance, (double)step * s->dt);
 }

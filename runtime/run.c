@@ -214,10 +214,6 @@ static int steps_run(struct loop *l, uint32_t thread, const uint32_t shards[2], 
   struct rt_sim *s = l->s;
   int e = s->procedural && !thread ? rt_procedural_plan(s, step + 1, n) : 0;
   if (s->procedural) rt_barrier(s->team, thread);
-  if (s->couplings && s->couplings->agree) {
-    int bad = rt_couplings_agree(s, thread, shards[0], shards[1], step + 1);
-    if (bad) return bad;
-  }
   for (uint32_t done = 0, now = n; done < n; done += now) {
     if (done) rt_barrier(s->team, thread);
     rt_laps_from_here(&s->shards[shards[0]].laps);
@@ -298,6 +294,10 @@ static int loop_job(void *context, uint32_t thread) {
     for (uint32_t h = h0; h < h1; h++) {
       s->shards[h].laps.on = timed;
       s->shards[h].met = step;
+    }
+    if (s->couplings && s->couplings->agree && (e = rt_couplings_agree(s, thread, h0, h1, step + 1))) { /* of all ranks */
+      if (!thread) l->reached = step;
+      break;
     }
     int stopped = steps_run(l, thread, (const uint32_t[]){h0, h1}, step, n, had, parity);
     if (stopped) {

@@ -79,6 +79,38 @@ synapse learns { weight w : mV in [0 mV, 1 mV]
   on post { w += 0.05 mV * x;  y += 1 } }
 """
 LEARN = "connect l: E -> (E, I).psp by indegree(8) with learns { weight ~ uniform(0 mV, 0.2 mV);  delay = axonal(0.3 ms) + dendritic(1.1 ms) }"
+# What flows between shards: rows and sums over all, delays of one number and of their own, gap junctions of cells that spike; held, and joint.
+FLOWS = """
+neuron node { param a = 0.1, c = 0
+  input I
+  state x = 0
+  x' = (c - a * x + I) / (1 ms) }
+neuron cell { param push = 120 pA
+  input I : pA
+  state V = -65 mV
+  V' = (-65 mV - V) / (20 ms) + (I + push) / (100 pF)
+  receive exc(w : mV) { V += w }
+  spike when V >= -50 mV { V = -65 mV;  hold V for 2 ms } }
+synapse late { weight w;  stream w * delayed(pre.x, delay) }
+synapse swift { weight w;  stream w * pre.x * (1 - post.x) }
+synapse gap { param g = 1 nS;  stream g * (pre.V - post.V) }
+network net { param g = 1 nS
+  population A : node[1500] { x ~ normal(0, 1);  c ~ normal(0, 1) }
+  population B : node[700] { x ~ normal(0, 1) }
+  population G : cell[900] { V ~ normal(-58 mV, 5 mV);  push ~ uniform(60 pA, 120 pA) }
+  connect A -> (A, B).I by probability(0.01) with late { weight ~ uniform(-0.03, 0.03);  delay ~ uniform(0.1 ms, 4 ms) }
+  connect B -> A.I by indegree(10) with late { weight ~ uniform(-0.03, 0.03);  delay = 0.85 ms }
+  connect B -> B.I by all_to_all, no self with swift { weight = 0.0001 }
+  connect B -> A.I by all_to_all with late { weight = 0.0001;  delay = 1.2 ms }
+  connect G -- G.I by probability(0.01) with gap { g = g }
+  connect G -> G.exc by indegree(10) { weight = 0.1 mV;  delay = 0.3 ms } }
+experiment e { network net
+  record x of A[0..9] every 1 ms
+  record spikes of G
+  record V of G[5..800] every 1 ms
+  record sum(G.I) as charge every 1 ms
+  run 20 ms with dt = 0.1 ms, coupling = COUPLING }
+"""
 LAUNCH = [MPIRUN]
 
 
@@ -377,6 +409,13 @@ def main():
     brunel = build(t, "brunel", None)
     if brunel:
         same_as_one(t, "brunel", brunel, ("--duration", "20 ms", "--set", "brunel.C_E=100", "--set", "brunel.C_I=25"), (2, 1))
+    for how in ("held", "joint"):
+        flows = build(t, how, FLOWS.replace("COUPLING", how), *(["--precision", "f32"] if how == "joint" else []))
+        if flows:
+            same_as_one(t, f"flows, {how}", flows, (), (2, 1), (3, 2))
+    if flows:
+        p = ranks(2, flows, "--set", "net.g=1e6 nS", "--out", t.path("apart"))
+        t.check(p.returncode == 1 and (p.stdout + p.stderr).count("coupled steps do not agree") == 1, "steps that do not agree: said once", p.stderr)
     numbers(t)
     without(t)
     t.done()
