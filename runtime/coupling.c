@@ -82,11 +82,12 @@ static double ahead_put(const struct rt_shard *h, struct rt_shown *x, uint64_t s
   const struct rt_slice *c = slice_of(h, x->pop, &part);
   double *out = s->couplings->scratch[h->index], most = 0;
   const double *before = trial ? x->values.ahead[(trial + 1) & 1] : x->values.now[(step + 1) & 1];
-  for (uint32_t at = 0; c && x->ahead && at < c->count; at += RT_STREAM_CHUNK) {
-    uint32_t count = c->count - at < RT_STREAM_CHUNK ? c->count - at : RT_STREAM_CHUNK;
+  uint32_t n = c && x->ahead ? real_count(c) : 0;
+  for (uint32_t at = 0; at < n; at += RT_STREAM_CHUNK) {
+    uint32_t count = n - at < RT_STREAM_CHUNK ? n - at : RT_STREAM_CHUNK;
     kernel_run(s, x->pop, x->ahead, x->ahead_slots[part], out, c->first + at, count, step);
     for (uint32_t i = 0, e = c->first + at; i < count; i++, e++) {
-      if (e < x->pop->size) most = rt_larger(most, change_of(before[e], out[i]));
+      most = rt_larger(most, change_of(before[e], out[i]));
       x->values.ahead[trial & 1][e] = out[i];
     }
   }
