@@ -10,17 +10,54 @@
  * Jacobian, as far as that is worth it: each edge that is left costs a multiplication on the way back, and mostly a place on
  * the tape. Edges between the same two values are one edge. Where all goes, it is always the value with the fewest pairs of an
  * edge in and an edge out that goes next (Markowitz; Griewank A, Reese S (1991) in: Automatic Differentiation of Algorithms, SIAM):
- * chains of scalars within a step are multiplied up once, and the long rows of derivatives by all parameters come last. */
+ * chains of scalars within a step are multiplied up once, and the long rows of derivatives by all parameters come last. Among values
+ * alike in that it is the first one on the way back, where much is made of few states, and the last one in forward mode. Constant
+ * factors along a chain become one. */
 #include "autodiff/linear.h"
 
+#include "autodiff/ad.h"
 #include "ir/algebra.h"
 
 /* ---- values. A reciprocal stays one: alg_mul would divide again */
 
-static IrVal times(IrBuild *b, IrVal x, IrVal y) {
+enum { DEPTH = 3 };
+
+static bool is_constant(const IrBuild *b, IrVal v) {
   double c;
-  if (alg_const(b, x, &c) || alg_const(b, y, &c)) return alg_mul(b, x, y);
-  return ir_op2(b, IR_MUL, x, y);
+  return alg_const(b, v, &c);
+}
+
+/* u with x = u c, c a constant factor somewhere in x; IR_NONE: there is none. */
+static IrVal without_constant(IrBuild *b, IrVal x, int depth, IrVal *ret_c) {
+  const IrIns ins = b->k->ins.at[x];
+  if (ins.op != IR_MUL) return IR_NONE;
+  for (int i = 0; i < 2; i++)
+    if (is_constant(b, ins.arg[i])) return *ret_c = ins.arg[i], ins.arg[1 - i];
+  for (int i = 0; depth && i < 2; i++) {
+    IrVal u = without_constant(b, ins.arg[i], depth - 1, ret_c);
+    if (u != IR_NONE) return ir_op2(b, IR_MUL, u, ins.arg[1 - i]);
+  }
+  return IR_NONE;
+}
+
+/* Where y is a constant: x y with x's own constant in y. */
+static void constants_join(IrBuild *b, IrVal *x, IrVal *y) {
+  IrVal own, u = is_constant(b, *y) ? without_constant(b, *x, DEPTH, &own) : IR_NONE;
+  if (u == IR_NONE) return;
+  *x = u;
+  *y = alg_mul(b, own, *y);
+}
+
+static IrVal times(IrBuild *b, IrVal x, IrVal y) {
+  constants_join(b, &x, &y);
+  constants_join(b, &y, &x);
+  return is_constant(b, x) || is_constant(b, y) ? alg_mul(b, x, y) : ir_op2(b, IR_MUL, x, y);
+}
+
+static IrVal plus_times(IrBuild *b, IrVal sum, IrVal x, IrVal y) {
+  constants_join(b, &x, &y);
+  constants_join(b, &y, &x);
+  return alg_fma(b, x, y, sum);
 }
 
 static IrVal condition(AdLinear *l, IrVal guard, bool unless) { return unless ? ir_op1(l->b, IR_NOT, guard) : guard; }
@@ -101,6 +138,26 @@ static void guard_found(AdLinear *l, AdLink *e) {
   }
 }
 
+static void edge_of(AdLinear *l, IrVal from, IrVal to, IrVal weight) {
+  AdLink e = {.from = from, .to = to, .weight = weight, .guard = IR_NONE};
+  guard_found(l, &e);
+  edge_add(l, e);
+}
+
+/* x (1 / y) is differentiated as the quotient that it is: with the reciprocal and the value at hand, by y it is - v (1 / y). Where y is
+ * the same in every step, (1 / y)^2 costs nothing, and a product does as well. */
+static bool edges_of_quotient(AdLinear *l, IrVal v, const IrIns *ins, const IrVal *map, const bool *active, IrVal first) {
+  for (int i = 0; ins->op == IR_MUL && i < 2; i++) {
+    IrVal x = ins->arg[i], per = ins->arg[1 - i];
+    const IrIns *r = &l->k->ins.at[per], *one = &l->k->ins.at[r->arg[0]];
+    if (per < first || l->steady[per] || r->op != IR_DIV || one->op != IR_CONST || one->num != 1 || !dim_none(one->dim)) continue;
+    if (active[x]) edge_of(l, x, v, map[per]);
+    if (active[r->arg[1]]) edge_of(l, r->arg[1], v, ir_op1(l->b, IR_NEG, ir_op2(l->b, IR_MUL, map[v], map[per])));
+    return true;
+  }
+  return false;
+}
+
 static void edges_of_op(AdLinear *l, IrVal v, const IrIns *ins, const IrVal *map, const bool *active) {
   IrVal args[4];
   for (int i = 0; i < ir_ops[ins->op].arity; i++) args[i] = map[ins->arg[i]];
@@ -109,10 +166,7 @@ static void edges_of_op(AdLinear *l, IrVal v, const IrIns *ins, const IrVal *map
     const char *why = NULL;
     IrVal d = ir_partial(l->b, (IrOp)ins->op, args, map[v], i, &why);
     if (why && !l->why) l->why = why, l->seen = v;
-    if (d == IR_NONE) continue;
-    AdLink e = {.from = ins->arg[i], .to = v, .weight = d, .guard = IR_NONE};
-    guard_found(l, &e);
-    edge_add(l, e);
+    if (d != IR_NONE) edge_of(l, ins->arg[i], v, d);
   }
 }
 
@@ -161,7 +215,7 @@ static void guard(AdLinear *l, IrVal v) {
 }
 
 AdLinear ad_linear_new(IrBuild *b, const IrKernel *k, uint32_t others) {
-  AdLinear l = {.b = b, .k = k, .seen = IR_NONE};
+  AdLinear l = {.b = b, .k = k, .steady = ad_steady(k, b->arena), .seen = IR_NONE};
   l.in = NEW_ARRAY(b->arena, AdLinkList, k->ins.n + others + 1);
   l.out = NEW_ARRAY(b->arena, AdLinkList, k->ins.n + others + 1);
   return l;
@@ -178,7 +232,7 @@ void ad_linear_fill(AdLinear *l, const IrVal *map, const bool *active, IrVal fro
     l->b->span = ins->span;
     if (ins->op == IR_STORE) ad_linear_edge(l, ins->arg[0], v, alg_num(l->b, 1));
     else if (ins->op == IR_SELECT) edges_of_choice(l, v, ins, map, active);
-    else edges_of_op(l, v, ins, map, active);
+    else if (!edges_of_quotient(l, v, ins, map, active, from)) edges_of_op(l, v, ins, map, active);
   }
 }
 
@@ -196,7 +250,7 @@ static void take_out(AdLinear *l, IrVal v) {
       const AdLink x = l->edges.at[l->in[v].at[i]], y = l->edges.at[l->out[v].at[j]];
       AdLink *had = x.guard == IR_NONE && y.guard == IR_NONE ? edge_find(l, x.from, y.to) : NULL;
       if (had && had->guard == IR_NONE) {
-        had->weight = alg_fma(l->b, y.weight, x.weight, had->weight);
+        had->weight = plus_times(l->b, had->weight, y.weight, x.weight);
         continue;
       }
       AdLink e = {.from = x.from, .to = y.to, .weight = times(l->b, x.weight, y.weight), .guard = x.guard, .unless = x.unless};
@@ -207,10 +261,10 @@ static void take_out(AdLinear *l, IrVal v) {
   for (uint32_t j = 0; j < l->out[v].n; j++) l->edges.at[l->out[v].at[j]].gone = true;
 }
 
-static bool worth(AdLinear *l, IrVal v, int effort) {
+/* Would the number of edges not grow without v? */
+static bool worth(AdLinear *l, IrVal v) {
   uint32_t in = alive(l, &l->in[v]), out = alive(l, &l->out[v]), added = 0;
   if (!in || !out) return in || out;
-  if (effort == 1) return in == 1 && out == 1;
   if (in > 1 && out > 1 && in * out > 4 * (in + out)) return false;
   for (uint32_t i = 0; i < in; i++)
     for (uint32_t j = 0; j < out; j++)
@@ -218,14 +272,17 @@ static bool worth(AdLinear *l, IrVal v, int effort) {
   return added <= in + out;
 }
 
-/* Inner: an instruction with edges in and out; what has none on one side serves nothing and is taken out for nothing, but for
- * leaves. */
-static uint32_t cheapest(AdLinear *l) {
+/* The next to go. Inner: an instruction with edges in and out; what has none on one side serves nothing and is taken out for nothing,
+ * but for leaves. worthy: only where edges do not get more; first: of those alike. IR_NONE: there is none. */
+static uint32_t cheapest(AdLinear *l, bool worthy, bool first) {
   uint32_t best = IR_NONE;
   uint64_t least = UINT64_MAX;
   for (IrVal v = 0; v < l->k->ins.n; v++) {
     uint64_t in = alive(l, &l->in[v]), out = alive(l, &l->out[v]);
-    if ((l->stays && l->stays[v]) || l->k->ins.at[v].op == IR_STORE || !(in || out) || (l->k->ins.at[v].op == IR_LOAD && !in) || in * out > least) continue;
+    const IrOp op = (IrOp)l->k->ins.at[v].op;
+    bool leaf = op == IR_STORE || (op == IR_LOAD && (!in || worthy)) || (l->stays && l->stays[v]);
+    if (leaf || !(in || out) || in * out > least || (first && in * out == least)) continue;
+    if (worthy && !worth(l, v)) continue;
     best = v;
     least = in * out;
   }
@@ -244,7 +301,7 @@ static void guards_out(AdLinear *l, IrVal v) {
 }
 
 void ad_linear_eliminate(AdLinear *l, const bool *known) {
-  for (IrVal v; (v = cheapest(l)) != IR_NONE;) {
+  for (IrVal v; (v = cheapest(l, false, !known)) != IR_NONE;) {
     if (known && known[v]) guards_out(l, v);
     take_out(l, v);
   }
@@ -257,11 +314,12 @@ IrVal ad_linear_between(AdLinear *l, uint32_t from, uint32_t to) {
 
 void ad_linear_reduce(AdLinear *l, int effort) {
   if (effort == 3) ad_linear_eliminate(l, NULL);
-  for (bool more = effort > 0 && effort < 3; more;) {
+  for (IrVal v; effort == 2 && (v = cheapest(l, true, true)) != IR_NONE;) take_out(l, v);
+  for (bool more = effort == 1; more;) {
     more = false;
     for (IrVal v = l->k->ins.n; v-- > 0;) {
       IrOp op = (IrOp)l->k->ins.at[v].op;
-      if (op == IR_LOAD || op == IR_STORE || (l->stays && l->stays[v]) || !worth(l, v, effort)) continue;
+      if (op == IR_LOAD || op == IR_STORE || (l->stays && l->stays[v]) || !worth(l, v)) continue;
       take_out(l, v);
       more = true;
     }

@@ -18,6 +18,7 @@ typedef struct {
   const IrKernel *k;    /* vertices: its instructions, then others (ad_linear_other) */
   VEC(AdLink) edges;
   AdLinkList *in, *out; /* by vertex; some are gone */
+  const bool *steady;   /* by instruction: the same in every step */
   bool *stays;          /* by instruction: is never taken out, and serves more than this graph; NULL: none */
   const char *why;      /* an op on the way has no derivative: the reason, or NULL */
   IrVal seen;           /* which */
@@ -29,8 +30,8 @@ void ad_linear_edge(AdLinear *l, uint32_t from, uint32_t to, IrVal weight);
 void ad_linear_fill(AdLinear *l, const IrVal *map, const bool *active, IrVal from, IrVal to);
 /* When all edges are there: guards of what serves only sides of choices that are not chosen. */
 void ad_linear_guard(AdLinear *l, const bool *active, IrVal from, IrVal to);
-/* Takes values out of the graph by the chain rule. effort 0: none; 1: those with one edge in and one out; 2: all by which the
- * number of edges does not grow; 3: all. */
+/* Takes values out of the graph by the chain rule. effort 0: none; 1: all by which the number of edges does not grow, the last first;
+ * 2: the same, that with the fewest pairs of edges first; 3: all, in this order. */
 enum { AD_EFFORTS = 4 };
 void ad_linear_reduce(AdLinear *l, int effort);
 /* Takes out all instructions but stores and leaves; known: those whose own derivatives, by other vertices, are finite numbers;

@@ -9,7 +9,7 @@
  *
  * Loops go back as loops (turns.c); outside of them all is as above, for what they begin with and leave.
  *
- * How far edges are joined by the chain rule is tried in three degrees; the kernels that cost least are kept.
+ * How far edges are joined by the chain rule, and in which order, is tried in four ways; the kernels that cost least are kept.
  *
  * Needs marches. */
 #include "autodiff/reverse.h"
@@ -142,7 +142,8 @@ static IrKernel *with_weights(Back *w, IrBuild *b) {
     ir_store(b, ir_slot(b, SLOT_TAPE, w->linear.edges.n + i, (Name){0}, IR_REAL, b->k->ins.at[v].dim), v);
   }
   IrKernel *k = pass(w->r->s, w->r->arena, pass(w->r->s, w->r->arena, b->k, ir_pass_cse), ir_pass_dce);
-  return pass(w->r->s, w->r->arena, ad_tidy_from(k, first, w->r->arena, w->r->s), ir_pass_cse);
+  k = pass(w->r->s, w->r->arena, ad_tidy_from(k, first, w->r->arena, w->r->s), ir_pass_cse);
+  return pass(w->r->s, w->r->arena, ad_solved(k, w->r->arena, w->r->s), ir_pass_dce);
 }
 
 static bool is_weight(const IrKernel *k, const IrIns *ins) {

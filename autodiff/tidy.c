@@ -1,8 +1,8 @@
 /* Cheaper arithmetic in kernels over time; last bits change. Two passes:
  *
- * reciprocals  Where several values are divided by the same one, or the divisor is the same in every step (made of free
- *              parameters, uniforms and constants: the compiled function computes that before its loop over time), they
- *              are multiplied with its reciprocal: a division takes as long as a dozen multiplications.
+ * reciprocals  A division becomes a product with the divisor's reciprocal, which derivatives need as well, and which is computed
+ *              before the loop over time where the divisor is the same in every step (made of free parameters, uniforms and
+ *              constants): a division takes as long as a dozen multiplications.
  * contract     x + y * z, where nothing else needs the product, becomes one fused operation. Derivatives are made of these.
  *
  * Need marches; touch nothing else. */
@@ -32,31 +32,24 @@ static IrKernel *reciprocals_from(const IrKernel *k, IrVal from, Arena *out, Ses
   IrRewrite r = ir_rewrite(k, out, s);
   const bool *steady = ad_steady(k, out);
   const uint32_t *loops = ir_loops(k, out);
-  uint32_t *times = NEW_ARRAY(out, uint32_t, k->ins.n + 1), *made_in = NEW_ARRAY(out, uint32_t, k->ins.n + 1);
+  uint32_t *made_in = NEW_ARRAY(out, uint32_t, k->ins.n + 1);
   IrVal *per = NEW_ARRAY(out, IrVal, k->ins.n + 1);
-  for (IrVal i = 0; i < k->ins.n; i++) {
-    per[i] = IR_NONE;
-    if (k->ins.at[i].op == IR_DIV && i >= from) times[k->ins.at[i].arg[1]]++;
-  }
+  for (IrVal i = 0; i < k->ins.n; i++) per[i] = IR_NONE;
   for (IrVal i = 0; i < k->ins.n; i++) {
     const IrIns *ins = &k->ins.at[i];
     IrVal by = ins->arg[1];
-    bool worth = ins->op == IR_DIV && i >= from && (steady[by] ? !steady[ins->arg[0]] : times[by] > 1);
+    bool one = ins->op == IR_DIV && is_one(k, ins->arg[0]) && dim_none(k->ins.at[ins->arg[0]].dim);
     ir_rewrite_at(&r, i);
-    worth |= ins->op == IR_DIV && i >= from && per[by] != IR_NONE; /* it is there */
-    if (!worth) {
+    if (ins->op != IR_DIV || i < from || (steady[by] && steady[ins->arg[0]])) {
       ir_rewrite_copy(&r, i);
-      if (ins->op == IR_DIV && i < from && is_one(k, ins->arg[0]) && dim_none(k->ins.at[ins->arg[0]].dim) && !loops[i])
-        per[by] = r.map[i];
+      if (one && !loops[i]) per[by] = r.map[i];
       continue;
     }
     if (per[by] == IR_NONE || (made_in[by] && made_in[by] != loops[i])) {
       per[by] = ir_op2(&r.b, IR_DIV, alg_num(&r.b, 1), r.map[by]);
       made_in[by] = loops[i];
     }
-    r.map[i] = is_one(k, ins->arg[0]) && dim_eq(k->ins.at[ins->arg[0]].dim, DIM_NONE)
-                   ? per[by]
-                   : ir_op2(&r.b, IR_MUL, r.map[ins->arg[0]], per[by]);
+    r.map[i] = one ? per[by] : ir_op2(&r.b, IR_MUL, r.map[ins->arg[0]], per[by]);
   }
   return r.b.k;
 }
@@ -88,11 +81,11 @@ static IrVal contracted(IrRewrite *r, const Contract *c, IrVal i) {
   if (ins->op != IR_ADD && ins->op != IR_SUB) return IR_NONE;
   if (product_for(c, y, i)) {
     IrVal p = ir_rewrite_arg(r, y, 0), q = ir_rewrite_arg(r, y, 1);
-    return ir_op3(&r->b, IR_FMA, ins->op == IR_SUB ? ir_op1(&r->b, IR_NEG, p) : p, q, r->map[x]);
+    return alg_fma(&r->b, ins->op == IR_SUB ? alg_neg(&r->b, p) : p, q, r->map[x]);
   }
   if (!product_for(c, x, i)) return IR_NONE;
-  IrVal rest = ins->op == IR_SUB ? ir_op1(&r->b, IR_NEG, r->map[y]) : r->map[y];
-  return ir_op3(&r->b, IR_FMA, ir_rewrite_arg(r, x, 0), ir_rewrite_arg(r, x, 1), rest);
+  IrVal rest = ins->op == IR_SUB ? alg_neg(&r->b, r->map[y]) : r->map[y];
+  return alg_fma(&r->b, ir_rewrite_arg(r, x, 0), ir_rewrite_arg(r, x, 1), rest);
 }
 
 static IrKernel *contract_from(const IrKernel *k, IrVal from, Arena *out, Session *s) {

@@ -27,6 +27,7 @@ IrVal alg_zero_like(IrBuild *b, IrVal v) { return ir_const(b, 0, ins_of(b, v)->d
 
 /* The plain number 1, which may vanish from a product. */
 static bool is_one(const IrBuild *b, IrVal v) { return alg_is(b, v, 1) && dim_none(ins_of(b, v)->dim); }
+static bool is_minus_one(const IrBuild *b, IrVal v) { return alg_is(b, v, -1) && dim_none(ins_of(b, v)->dim); }
 
 /* NEG, or a negative constant */
 static bool is_minus(const IrBuild *b, IrVal x) {
@@ -121,6 +122,8 @@ IrVal alg_fma(IrBuild *b, IrVal x, IrVal y, IrVal z) {
   if (alg_is(b, z, 0)) return alg_mul(b, x, y);
   if (is_one(b, x)) return alg_add(b, y, z);
   if (is_one(b, y)) return alg_add(b, x, z);
+  if (is_minus_one(b, x)) return alg_sub(b, z, y);
+  if (is_minus_one(b, y)) return alg_sub(b, z, x);
   return ir_op3(b, IR_FMA, x, y, z);
 }
 

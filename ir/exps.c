@@ -3,6 +3,7 @@
  * type are the case: -(V + 40)/10, -(V + 35)/10, -(V + 55)/10, -(V + 65)/20 and -(V + 65)/80 need one, and
  * products.
  * exprelr(x) = x / (exp(x) - 1) takes part: by the quotient for |x| >= 1/4, else by its series to x^10.
+ * In fits each of them has its own slope, by its own exponent: a derivative need not go through powers and choices.
  * Every exponent, shared or not, becomes what is uniform in it and one fma for each other value.
  *
  * Error: at most n + 3 units in the last place for exp, 4 n + 8 for exprelr, against 1 and 2 before; not
@@ -31,6 +32,7 @@ typedef struct {
   uint32_t *member; /* by instruction, or IR_NONE */
   IrVal *exponent;  /* new value of a member's exponent, by member */
   IrVal *power;     /* new value of exp(base)^n: [base * (MOST + 1) + n] */
+  bool fit;         /* it will be differentiated */
 } Exps;
 
 static void find_members(Exps *z, const IrKernel *k, Arena *a) {
@@ -111,16 +113,36 @@ static IrVal power(Exps *z, uint32_t base, int n) {
   return *at;
 }
 
-/* x / (e factor - 1) where e factor = exp(x) to some units in the last place */
+static IrVal given(Exps *z, IrVal v) { return ir_op2(&z->r.b, IR_SOLVED, v, num(z, 0)); }
+
+/* In fits: the derivative by the exponent is this one, not that of the powers and choices that the value is made of. */
+static IrVal with_slope(Exps *z, IrVal value, IrVal slope, IrVal exponent) {
+  if (!z->fit) return value;
+  return ir_op2(&z->r.b, IR_SOLVED, value, ir_op2(&z->r.b, IR_MUL, given(z, slope), exponent));
+}
+
+/* The sum of c[i] x^i, the highest first. */
+static IrVal horner(Exps *z, IrVal x, const double *c, size_t n) {
+  IrVal p = num(z, c[0]);
+  for (size_t i = 1; i < n; i++) p = ir_op3(&z->r.b, IR_FMA, p, x, num(z, c[i]));
+  return p;
+}
+
+/* y = x / (e factor - 1) where e factor = exp(x) to some units in the last place. With r = 1 / (exp(x) - 1), y' = r - y (1 + r). */
 static IrVal quotient(Exps *z, IrVal x, IrVal e, IrVal factor) {
   static const double series[] = {1.0 / 47900160, -1.0 / 1209600, 1.0 / 30240, -1.0 / 720, 1.0 / 12};
+  static const double slopes[] = {10.0 / 47900160, -8.0 / 1209600, 6.0 / 30240, -4.0 / 720, 2.0 / 12};
   IrBuild *b = &z->r.b;
-  IrVal square = ir_op2(b, IR_MUL, x, x), p = num(z, series[0]);
-  for (size_t i = 1; i < COUNT_OF(series); i++) p = ir_op3(b, IR_FMA, p, square, num(z, series[i]));
+  IrVal square = ir_op2(b, IR_MUL, x, x), p = horner(z, square, series, COUNT_OF(series));
   IrVal linear = ir_op3(b, IR_FMA, num(z, -0.5), x, num(z, 1));
   IrVal near = ir_op3(b, IR_FMA, p, square, linear);
-  IrVal far = ir_op2(b, IR_DIV, x, alg_fma(b, e, factor, num(z, -1)));
-  return ir_op3(b, IR_SELECT, ir_op2(b, IR_LT, ir_op1(b, IR_ABS, x), num(z, 0.25)), near, far);
+  IrVal less = alg_fma(b, e, factor, num(z, -1)), far = ir_op2(b, IR_DIV, x, less);
+  IrVal is_near = ir_op2(b, IR_LT, ir_op1(b, IR_ABS, x), num(z, 0.25)), value = ir_op3(b, IR_SELECT, is_near, near, far);
+  if (!z->fit) return value;
+  IrVal slope_near = ir_op3(b, IR_FMA, horner(z, square, slopes, COUNT_OF(slopes)), x, num(z, -0.5));
+  IrVal per = ir_op2(b, IR_DIV, num(z, 1), less);
+  IrVal slope_far = ir_op3(b, IR_FMA, ir_op1(b, IR_NEG, far), ir_op2(b, IR_ADD, per, num(z, 1)), per);
+  return with_slope(z, value, ir_op3(b, IR_SELECT, is_near, slope_near, slope_far), x);
 }
 
 static IrVal shared(Exps *z, const Member *m) {
@@ -128,7 +150,10 @@ static IrVal shared(Exps *z, const Member *m) {
   IrVal e = power(z, m->base, m->n);
   double ratio = exp(m->c - m->n * base->c);
   IrVal factor = num(z, fabs(ratio - 1) > 1e-15 ? ratio : 1);
-  if (z->r.in->ins.at[m->at].op == IR_EXP) return alg_mul(&z->r.b, e, factor);
+  if (z->r.in->ins.at[m->at].op == IR_EXP) {
+    IrVal value = alg_mul(&z->r.b, e, factor);
+    return m->n == 1 ? value : with_slope(z, value, value, exponent(z, m));
+  }
   return quotient(z, exponent(z, m), e, factor);
 }
 
@@ -149,9 +174,8 @@ static IrVal make(Exps *z, IrVal i) {
   return z->r.map[i] = made;
 }
 
-static IrKernel *exps_kernel(const IrKernel *k, Arena *out, Session *s) {
-  if (!ir_in_step(k->kind)) return ir_kernel_copy(k, out);
-  Exps z = {.r = ir_rewrite(k, out, s), .member = NEW_ARRAY(out, uint32_t, k->ins.n + 1)};
+static IrKernel *exps_kernel(const IrKernel *k, bool fit, Arena *out, Session *s) {
+  Exps z = {.fit = fit, .r = ir_rewrite(k, out, s), .member = NEW_ARRAY(out, uint32_t, k->ins.n + 1)};
   z.uniform = ir_uniform_values(k, out);
   z.loop = ir_loops(k, out);
   find_members(&z, k, out);
@@ -160,12 +184,20 @@ static IrKernel *exps_kernel(const IrKernel *k, Arena *out, Session *s) {
   for (uint32_t i = 0; i < z.members.n; i++) z.exponent[i] = IR_NONE;
   z.power = NEW_ARRAY(out, IrVal, (size_t)(z.members.n + 1) * (MOST + 1));
   for (uint32_t i = 0; i < z.members.n * (MOST + 1); i++) z.power[i] = IR_NONE;
-  for (IrVal i = 0; i < k->ins.n; i++) {
-    make(&z, i);
-  }
+  for (IrVal i = 0; i < k->ins.n; i++) make(&z, i);
   return z.r.b.k;
 }
 
 IrModule *ir_pass_exps(const IrModule *in, Arena *out, Session *s) {
-  return ir_map_kernels(in, out, s, exps_kernel);
+  IrModule *m = ir_module_copy(s, in, out);
+  bool *fit = NEW_ARRAY(out, bool, in->kernels.n + 1);
+  for (uint32_t i = 0; i < in->classes.n; i++)
+    if (in->classes.at[i]->step && !in->classes.at[i]->init) fit[in->classes.at[i]->step->index] = true;
+  for (uint32_t i = 0; i < in->kernels.n; i++) {
+    const IrKernel *k = in->kernels.at[i];
+    if (!ir_in_step(k->kind)) continue;
+    *m->kernels.at[i] = *exps_kernel(k, fit[i], out, s);
+    m->kernels.at[i]->index = k->index;
+  }
+  return m;
 }

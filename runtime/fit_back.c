@@ -3,8 +3,8 @@
  *
  * Forwards the march runs as for its value, and its states and rings are kept at the begin of every segment. Backwards, segment by
  * segment, `record` repeats the steps and writes the tape, and `back` runs over it for each term, whose sum has the
- * adjoint 1: of few places in the lanes of one vector, which repeat the places (fit_march.c), else once for each. A sweep whose tape fits into 16 MB is one segment, and no step is run twice. Else a segment's tape fits into 1 MB,
- * which stays in a core's cache: the march runs twice, but nothing waits for memory. Segments are longer where what is kept would
+ * adjoint 1: of few places in the lanes of one vector, which repeat the places (fit_march.c), else once for each. The last segment's tape has 16 MB: no step of it is run twice, and shorter sweeps are one segment. The tapes of those before have
+ * 1 MB, which stays in a core's cache: the march runs twice there, but nothing waits for memory. They are longer where what is kept would
  * be more than their tape: memory grows with the square root of the number of steps. The bits do not depend on segments. */
 #include <math.h>
 #include <string.h>
@@ -17,6 +17,7 @@ enum { LANES = RT_BLOCK };
 
 struct sizes { /* doubles */
   uint64_t segment, segments, kept, states, rings, adjoints;
+  uint64_t tape; /* steps, of the last segment at most */
 };
 
 struct rt_way rt_way_back(const struct rt_fit *f, const struct rt_march *m, bool product) {
@@ -34,10 +35,11 @@ static struct sizes sizes_of(const struct rt_way *way, uint64_t n_steps) {
                     .adjoints = (uint64_t)way->back->n_states * LANES};
   double row = fmax(1, way->back->n_tape) * LANES;
   z.kept = z.states + z.rings;
-  double bytes = row * sizeof(double), most = (double)n_steps * bytes <= WHOLE_BYTES ? WHOLE_BYTES : TAPE_BYTES;
-  double length = fmax(most / bytes, sqrt((double)n_steps * (double)z.kept / row));
-  z.segment = (uint64_t)fmax(1, fmin(length, (double)n_steps));
-  z.segments = (n_steps + z.segment - 1) / z.segment;
+  double bytes = row * sizeof(double), all = (double)n_steps;
+  double length = fmin(fmax(TAPE_BYTES / bytes, sqrt(all * (double)z.kept / row)), all);
+  z.segment = (uint64_t)fmax(1, length);
+  z.tape = (uint64_t)fmax((double)z.segment, fmin(WHOLE_BYTES / bytes, all));
+  z.segments = (n_steps - z.tape + z.segment - 1) / z.segment + 1;
   return z;
 }
 
@@ -53,7 +55,7 @@ int rt_back_room(struct rt_fit *f, struct rt_room *r) {
     struct rt_way way = rt_way_back(f, &f->marches[i / 2], i % 2);
     for (uint32_t k = 0; way.back && k < f->n_traces; k++) {
       struct sizes z = sizes_of(&way, f->traces[k].n_steps);
-      const uint64_t of[4] = {z.segment * way.back->n_tape * LANES, z.segments * z.kept, z.adjoints * way.m->def->n_terms,
+      const uint64_t of[4] = {z.tape * way.back->n_tape * LANES, z.segments * z.kept, z.adjoints * way.m->def->n_terms,
                               z.rings * way.m->def->n_terms};
       for (int q = 0; q < 4; q++) want[q] = of[q] + 1 > want[q] ? of[q] + 1 : want[q];
     }
@@ -154,7 +156,7 @@ int rt_back_run(struct rt_fit *f, const struct rt_task *t, struct rt_room *room)
   int e = forwards(&w, &way, &z, room);
   adjoints_begin(&way, &z, t, room);
   for (uint64_t i = z.segments; !e && i-- > 0;) {
-    uint64_t from = i * z.segment, steps = w.n_steps - from < z.segment ? w.n_steps - from : z.segment;
+    uint64_t from = i * z.segment, steps = i + 1 < z.segments ? z.segment : w.n_steps - from;
     if (stopped(f)) return NSL_ESTOPPED;
     restore(&w, &z, room->kept + i * z.kept);
     w.done = from;

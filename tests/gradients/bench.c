@@ -40,7 +40,7 @@ typedef struct {
   CgJit *jit;
   int64_t elements, block;
   uint64_t steps, segment;
-  double *param[PARAMS], *sample[3], *state[STATES * (1 + PARAMS)], *adjoint[STATES + PARAMS], *tape[64], *kept, u[8];
+  double *param[PARAMS], *sample[3], *state[STATES * (1 + PARAMS)], *adjoint[STATES + PARAMS], *tape[64], *kept, u[8], record, back; /* ms */
 } Bench;
 
 static double now(void) {
@@ -125,8 +125,12 @@ static void reverse(Bench *w, const IrKernel *plain, const IrMarchBack *r) {
     for (uint64_t i = n; i-- > 0;) {
       if (n > 1) states(w, at, i, true);
       uint64_t from = i * w->segment, steps = from + w->segment < w->steps ? w->segment : w->steps - from;
+      double t0 = now();
       call(w, r->record, at, from, steps);
+      double t1 = now();
       call(w, r->back, at, from, steps);
+      w->record += t1 - t0;
+      w->back += now() - t1;
     }
   }
 }
@@ -142,16 +146,18 @@ static double worst(const Bench *w, double *const *gradient) {
 }
 
 static void measure(Bench *w, const Marches *forms, double *forward) {
-  double best[3 + EFFORTS], apart[EFFORTS] = {0}, *gradient[PARAMS];
+  double best[3 + EFFORTS], apart[EFFORTS] = {0}, record[EFFORTS], back[EFFORTS], *gradient[PARAMS];
   for (int i = 0; i < 3 + EFFORTS; i++) best[i] = 1e30;
   for (int k = 0; k < PARAMS; k++) gradient[k] = w->state[STATES + (STATES - 1) * PARAMS + k];
   for (int turn = 0; turn < 3; turn++)
     for (int i = 0; i < 2 + EFFORTS; i++) {
       begin(w);
+      w->record = w->back = 0;
       double start = now();
       if (i < EFFORTS) reverse(w, forms[i].plain.march, &forms[i].reverse);
       else march(w, i == EFFORTS ? forms[0].plain.march : forms[0].gradient.march);
       double took = now() - start;
+      if (took < best[i] && i < EFFORTS) record[i] = w->record, back[i] = w->back;
       if (took < best[i]) best[i] = took;
       if (i == EFFORTS + 1) continue;
       double *saved[PARAMS];
@@ -168,8 +174,8 @@ static void measure(Bench *w, const Marches *forms, double *forward) {
   *forward = best[EFFORTS];
   printf("forward %.1f ms; forward mode %.1f (%.2f)\n", best[EFFORTS], best[EFFORTS + 1], best[EFFORTS + 1] / best[EFFORTS]);
   for (int i = 0; i < EFFORTS; i++)
-    printf("reverse, degree %d: %.1f ms (%.2f), tape of %u values, %.2g from forward mode\n", i, best[i], best[i] / best[EFFORTS],
-           forms[i].reverse.n_tape, apart[i]);
+    printf("reverse, degree %d: %.1f ms (%.2f), record %.1f, back %.1f, tape of %u values, %.2g from forward mode\n", i, best[i],
+           best[i] / best[EFFORTS], record[i], back[i], forms[i].reverse.n_tape, apart[i]);
 }
 
 static IrKernel *begin_kernel(Session *s, Arena *a) { return ir_kernel(s, a, KERNEL_BEGIN, name_z(s, "begin")); }
