@@ -153,6 +153,89 @@ static bool free_several(FitContext *f, const AstFreeItem *item, MFree *ret) {
   return net_slices(f->n, f->n->scope, item->of, &slices, NULL) && free_of(f, &slices, member, item->head.span, ret);
 }
 
+/* ---- values at the start */
+
+/* With the population's params in their places; NULL: it is drawn, or each cell has its own. */
+static MExpr *over_globals(FitContext *f, const MPopulation *pop, MExpr *e, uint32_t depth) {
+  if (e->kind == MX_NUM || e->kind == MX_GLOBAL) return e;
+  if (e->kind == MX_VAR) {
+    MExpr *value = drawn(pop, e->var) ? NULL : e->var->value;
+    for (uint32_t i = 0; i < pop->settings.n; i++)
+      if (pop->settings.at[i].var == e->var && value) value = pop->settings.at[i].value;
+    return value && depth < MEXPR_DEPTH ? over_globals(f, pop, value, depth + 1) : NULL;
+  }
+  if (e->kind != MX_CALL) return NULL;
+  MExpr *made = NEW(f->s->arena, MExpr);
+  *made = *e;
+  for (uint32_t i = 0; i < e->n_args; i++)
+    if (e->args[i] && !(made->args[i] = over_globals(f, pop, e->args[i], depth))) return NULL;
+  return made;
+}
+
+/* The param of the network that stands for it; a second time the same. */
+static MGlobal *start_global(FitContext *f, MPopulation *pop, MVar *var, Span span) {
+  Session *s = f->s;
+  Net *n = f->n;
+  Name path = name_fmt(s, "%s.%s.%s(0)", name_str(s, n->name), name_str(s, pop->path), name_str(s, var->name));
+  const Symbol *before = scope_find_here(n->paths, path);
+  if (before) return before->global;
+  MExpr *value = NEW(s->arena, MExpr);
+  *value = (MExpr){.kind = MX_VAR, .var = var, .dim = var->dim, .type = M_REAL, .span = span};
+  if (!(value = over_globals(f, pop, value, 0))) {
+    diag_free_kind(s, span, name_str(s, var->name), "drawn", false, var->span);
+    return NULL;
+  }
+  MGlobal *g = NEW(s->arena, MGlobal);
+  *g = (MGlobal){.path = path, .index = n->x->globals.n, .dim = var->dim, .unit = var->unit, .unit_scale = var->unit_scale, .span = var->span,
+                 .value = value, .settable = true};
+  scope_declare(n->c, n->paths, SYM_GLOBAL, path, var->span)->global = g;
+  vec_push(s->arena, &n->x->globals, g);
+  Known known = net_known(n, value);
+  vec_push(s->arena, &n->known, known);
+  return g;
+}
+
+static void start_set(FitContext *f, MPopulation *pop, MVar *var, MGlobal *g, Span span) {
+  MExpr *value = NEW(f->s->arena, MExpr);
+  *value = (MExpr){.kind = MX_GLOBAL, .global = g, .dim = g->dim, .type = M_REAL, .span = span};
+  for (uint32_t i = 0; i < pop->settings.n; i++)
+    if (pop->settings.at[i].var == var) {
+      pop->settings.at[i].value = value;
+      return;
+    }
+  vec_push(f->s->arena, &pop->settings, ((MSetting){.var = var, .value = value, .span = span}));
+}
+
+/* `E.V(0)`: one value for all cells of a population. */
+static bool free_start(FitContext *f, const AstCall *call, MFree *ret) {
+  Session *s = f->s;
+  MSliceList slices = {0};
+  AstWord member = {0};
+  double at;
+  const Want any = {0};
+  Span span = call->head.span;
+  MExpr *zero = call->args.n == 1 && call->args.at[0]->kind != AST_NAMED ? check_expr(f->c, f->n->scope, call->args.at[0], &any) : NULL;
+  if (!zero || !expr_constant(zero, false, &at) || at != 0) {
+    diag_free_start_of(s, span, source_span_text(s, call->callee->span, s->arena), NULL, span);
+    return false;
+  }
+  if (call->callee->kind != AST_MEMBER || !net_slices(f->n, f->n->scope, call->callee, &slices, &member) || slices.n != 1 || slices.at[0].from) {
+    if (call->callee->kind != AST_MEMBER || slices.n) diag_not_supported(s, span, "this value at the start of a network's cells", "Write `E.V(0)`: that of all cells of one population.");
+    return false;
+  }
+  MPopulation *pop = slices.at[0].pop;
+  MVar *var = component_var(pop->component, member.name);
+  if (!var) diag_free_kind(s, span, name_str(s, member.name), "no state of that neuron", false, pop->component->span);
+  else if (var->kind != VAR_STATE) diag_free_start_of(s, span, source_span_text(s, call->callee->span, s->arena), "no state", var->span);
+  if (!var || var->kind != VAR_STATE) return false;
+  MGlobal *g = start_global(f, pop, var, span);
+  if (!g) return false;
+  start_set(f, pop, var, g, span);
+  *ret = (MFree){.path = name_fmt(s, "%s.%s(0)", name_str(s, pop->path), name_str(s, var->name)), .global = g, .dim = g->dim,
+                 .unit = unit_of(f, g->unit, g->dim), .unit_scale = g->unit_scale ? g->unit_scale : 1, .span = span};
+  return true;
+}
+
 bool fit_free_network(FitContext *f, const AstFreeItem *item, MFree *ret) {
   const Ast *ast = item->target;
   if (!name_none(item->per.name)) {
@@ -160,11 +243,7 @@ bool fit_free_network(FitContext *f, const AstFreeItem *item, MFree *ret) {
     return false;
   }
   if (item->of) return free_several(f, item, ret);
-  if (ast->kind == AST_CALL) {
-    diag_not_supported(f->s, ast->span, "free values at the start of a network's cells",
-                       "Set them in the population by a param of the network, which can be free.");
-    return false;
-  }
+  if (ast->kind == AST_CALL) return free_start(f, AST_AS(Call, ast), ret);
   return ast->kind == AST_MEMBER ? free_param(f, ast, ret) : free_global(f, ast, ret);
 }
 
@@ -248,6 +327,11 @@ void fit_network_gradient(FitContext *f, const AstAssign *assign, const char *na
   if (mode_read(f, assign->value)) return;
   const AstCall *call = assign->value->kind == AST_CALL ? AST_AS(Call, assign->value) : NULL;
   MCarried is = {.given = true, .damping = 1, .span = assign->value->span};
+  if (strcmp(word_of(f, assign->value), "exact_events") == 0) {
+    diag_not_supported(f->s, assign->value->span, "`gradient = exact_events` in a network",
+                       "Its spikes are sent and arrive on the grid of the steps, where no time has a derivative: take `gradient = surrogate(triangle, width = 2 mV)`.");
+    return;
+  }
   if (!call || strcmp(word_of(f, call->callee), "surrogate") != 0 || call->args.n < 2) {
     diag_network_surrogate(f->s, assign->value->span, surrogate_form);
     return;

@@ -26,6 +26,7 @@ struct cells {
   uint32_t n_states, n_sums; /* n_states: of the class */
   double **adjoint;          /* by state of the march, then by active param: arrays over elements */
   double **state, **param, **tape;
+  const double **read;       /* by param: `param`, or where it lies in the history */
   double *counts;            /* by sum, in this step */
   struct counted *sums;
   void **record, **back;     /* slots */
@@ -62,6 +63,7 @@ static double **arrays_new(struct rt_mem *mem, uint32_t n, uint64_t elements) {
   return a;
 }
 
+/* What it reads of a step's history is found there (step_restore). */
 static void **slots_new(struct rt_mem *mem, const struct cells *c, const struct nsl_code *code, double *const *states) {
   void **slots = rt_alloc(mem, code->n_bindings + 1, sizeof *slots);
   for (uint32_t i = 0; slots && i < code->n_bindings; i++) {
@@ -82,6 +84,9 @@ static int cells_make(struct rt_mem *mem, const struct rt_pop *p, struct cells *
   c->state = arrays_new(mem, def->n_states, p->padded);
   c->param = arrays_new(mem, def->n_params, p->padded);
   c->tape = arrays_new(mem, def->n_tape, p->padded);
+  c->read = rt_alloc(mem, (uint64_t)def->n_params + 1, sizeof *c->read);
+  if (!c->param || !c->read) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < def->n_params; i++) c->read[i] = c->param[i];
   c->counts = rt_alloc(mem, c->n_sums + 1, sizeof *c->counts);
   c->sums = rt_alloc(mem, c->n_sums + 1, sizeof *c->sums);
   c->by = rt_alloc(mem, def->n_by + 1, sizeof *c->by);
@@ -173,14 +178,18 @@ static double *due_row(const struct rt_adjoint *a, const struct rt_shard *h, uin
   return a->due[h->index] + ((step & a->mask) * a->n_ports + port) * h->n_elements;
 }
 
-/* One weight for all. Four sums, whatever the processor. */
+/* One weight for all. Four sums, whatever the processor; by name, so that they stay in registers. */
 static double same_sum(const struct rt_cell_same *cells, uint32_t n, const double *due) {
-  double sum[4] = {0};
+  double a = 0, b = 0, c = 0, d = 0;
   uint32_t i = 0;
-  for (; i + 4 <= n; i += 4)
-    for (uint32_t q = 0; q < 4; q++) sum[q] += due[cells[i + q].target];
-  for (; i < n; i++) sum[0] += due[cells[i].target];
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  for (; i + 4 <= n; i += 4) {
+    a += due[cells[i].target];
+    b += due[cells[i + 1].target];
+    c += due[cells[i + 2].target];
+    d += due[cells[i + 3].target];
+  }
+  for (; i < n; i++) a += due[cells[i].target];
+  return (a + b) + (c + d);
 }
 
 static double bucket_sum(const struct rt_group *g, const uint64_t *bucket, uint32_t n, const double *due) {
@@ -247,6 +256,11 @@ static void mask_unpack(const uint64_t *mask, uint32_t n, double *to) {
   for (uint32_t i = 0; i < n; i++) to[i] = (double)(mask[i / 64] >> i % 64 & 1);
 }
 
+static void slots_point(const struct cells *c, const struct nsl_code *code, void **slots) {
+  for (uint32_t i = 0; i < code->n_bindings; i++)
+    if (code->bindings[i].kind == NSL_SLOT_PARAM) slots[i] = (void *)(uintptr_t)c->read[code->bindings[i].index];
+}
+
 /* What the step had before it. */
 static void step_restore(const struct cells *c, const struct rt_sim *s, const struct rt_pop *p, uint64_t step) {
   const struct rt_track *t = s->track;
@@ -254,16 +268,17 @@ static void step_restore(const struct cells *c, const struct rt_sim *s, const st
   for (uint32_t i = 0; i < c->n_states; i++) memcpy(c->state[i], rt_track_state(t, p, step, i), bytes);
   for (uint32_t i = 0; i < c->def->n_params; i++) {
     uint32_t at = c->def->params[i].index;
-    double *to = c->param[i];
     switch ((enum nsl_back_kind)c->def->params[i].kind) {
       case NSL_BACK_UNIFORM: break; /* always the same */
-      case NSL_BACK_PORT: memcpy(to, rt_track_port(t, p, step, at), bytes); break;
-      case NSL_BACK_INPUT: memcpy(to, rt_track_input(t, p, step, at), bytes); break;
-      case NSL_BACK_HELD: mask_unpack(rt_track_mask(t, p, step, at), p->padded, to); break;
-      case NSL_BACK_PREV: mask_unpack(rt_track_mask(t, p, step, p->class->n_holds), p->padded, to); break;
-      case NSL_BACK_PARAM: memcpy(to, p->params[at], bytes); break;
+      case NSL_BACK_PORT: c->read[i] = rt_track_port(t, p, step, at); break;
+      case NSL_BACK_INPUT: c->read[i] = rt_track_input(t, p, step, at); break;
+      case NSL_BACK_HELD: mask_unpack(rt_track_mask(t, p, step, at), p->padded, c->param[i]); break;
+      case NSL_BACK_PREV: mask_unpack(rt_track_mask(t, p, step, p->class->n_holds), p->padded, c->param[i]); break;
+      case NSL_BACK_PARAM: c->read[i] = p->params[at]; break;
     }
   }
+  slots_point(c, &c->def->record, c->record);
+  slots_point(c, &c->def->back, c->back);
   for (uint32_t k = 0; k < c->n_sums; k++) {
     const struct counted *q = &c->sums[k];
     c->counts[k] = q->at != RT_NO_STEP ? step == q->at : step > q->after && step <= q->until;
@@ -280,6 +295,19 @@ static bool of_step(const struct cells *c, uint32_t param) {
   return c->def->params[param].kind == NSL_BACK_PORT || c->def->params[param].kind == NSL_BACK_INPUT;
 }
 
+static double product_sum(const double *x, const double *y, uint32_t n) {
+  double a = 0, b = 0, c = 0, d = 0;
+  uint32_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    a += x[i] * y[i];
+    b += x[i + 1] * y[i + 1];
+    c += x[i + 2] * y[i + 2];
+    d += x[i + 3] * y[i + 3];
+  }
+  for (; i < n; i++) a += x[i] * y[i];
+  return (a + b) + (c + d);
+}
+
 static void params_add(const struct cells *c, const struct rt_sim *s, const struct rt_pop *p, uint64_t step, uint32_t n_free) {
   for (uint32_t i = 0; i < c->def->n_active; i++)
     for (uint32_t k = 0; of_step(c, i) && k < n_free; k++) {
@@ -288,9 +316,7 @@ static void params_add(const struct cells *c, const struct rt_sim *s, const stru
       bool port = c->def->params[i].kind == NSL_BACK_PORT;
       const double *d = port ? rt_track_port(s->track, p, step, at) : rt_track_input(s->track, p, step, at);
       const double *adjoint = c->adjoint[c->def->n_states + i];
-      double sum = 0;
-      for (uint32_t e = 0; e < p->size; e++) sum += adjoint[e] * d[e];
-      c->by[(uint64_t)i * n_free + k] += sum;
+      c->by[(uint64_t)i * n_free + k] += product_sum(adjoint, d, p->size);
     }
 }
 
