@@ -37,7 +37,8 @@ void ad_net_fixed(AdNet *w) {
       ad_net_refuse(w, x->populations.at[i].pop->span, counts, "Let it be.");
   for (uint32_t i = 0; i < x->projections.n; i++) {
     const IrProjection *p = &x->projections.at[i];
-    if (ad_net_depends(w, p->rule_arg) || ad_net_depends(w, p->cond)) ad_net_refuse(w, p->proj->span, counts, "Let it be.");
+    if (p->proj->third) ad_net_refuse(w, p->proj->span, "derivatives of a network with three-part synapses", NULL);
+    if (ad_net_depends(w, p->rule_arg) || ad_net_depends(w, p->share) || ad_net_depends(w, p->cond)) ad_net_refuse(w, p->proj->span, counts, "Let it be.");
     if (ad_net_depends(w, p->delay)) ad_net_refuse(w, p->proj->span, times, grid);
     block_fixed(w, p->chance, p->block, p->proj->span, counts, "Let it be.");
     block_fixed(w, p->delay_kernel, p->block, p->proj->span, times, grid);

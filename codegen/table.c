@@ -281,7 +281,12 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .source_ids = p->ids[0],
                                  .target_ids = p->ids[1],
                                  .n_fields = n_fields,
-                                 .fields = fields};
+                                 .fields = fields,
+                                 .of = m->third ? m->third->of->index + 1 : 0,
+                                 .share = p->share,
+                                 .blocks = m->third && m->third->blocks,
+                                 .back = m->third && m->third->back,
+                                 .third_hash = m->third ? path_hash(t, m->third->path) : 0};
 }
 
 static struct nsl_drive drive_of(Table *t, const IrDrive *d) {

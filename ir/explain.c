@@ -367,6 +367,7 @@ static double synapses(const Explain *e, const IrProjection *p) {
     case RULE_OUTDEGREE: return n * from;
     case RULE_TOTAL_NUMBER: return n;
     case RULE_PROBABILITY: return n * from * to;
+    case RULE_THIRD: return synapses(e, &e->x->projections.at[p->proj->third->of->index]) * (p->share == IR_NONE ? 1 : global(e, p->share));
     case RULE_EDGES:
     case RULE_MATRIX: return NAN; /* the file's, which is read when the program starts */
   }
@@ -378,8 +379,10 @@ static const char *rule_text(Explain *e, const IrProjection *p) {
       [RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
       [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
       [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability",
-      [RULE_MATRIX] = "matrix",             [RULE_EDGES] = "edges"};
+      [RULE_MATRIX] = "matrix",             [RULE_EDGES] = "edges",
+      [RULE_THIRD] = "pool"};
   const char *rule = rules[p->proj->rule];
+  if (p->proj->third && p->proj->third->blocks) rule = "block";
   if (!name_none(p->proj->file.path)) return arena_printf(e->s->arena, "%s(\"%s\")", rule, str(e, p->proj->file.path));
   return p->rule_arg == IR_NONE ? rule : arena_printf(e->s->arena, "%s(%.6g)", rule, global(e, p->rule_arg));
 }

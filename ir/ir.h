@@ -268,6 +268,7 @@ typedef struct {
   uint32_t weight_lo, weight_hi;     /* G slots or IR_NONE: saturate */
   IrKernel *chance;                  /* synapse kernel, by pair: 1 connected, 0 not, -1 no probability; NULL: as the rule says */
   IrKernel *bound, *likely;          /* the same by parts of space (lower_bound.c), and of candidates found by it; NULL: there is no bound */
+  uint32_t share;                    /* of a third part: G slot or IR_NONE */
   uint32_t first[2], ids[2];         /* of edges: G slots or IR_NONE */
   uint32_t block;                    /* uniforms of all its kernels */
   uint32_t cells, axonal;            /* synapses with memory: index in `synapses`; G slot or IR_NONE (0). cells IR_NONE: without */

@@ -132,6 +132,7 @@ void lower_link(Setup *st, Scope *sc, MProjection *m, Dim unit, IrProjection *re
                         .delay = IR_NONE};
   ret->rule_arg = setup_slot(st, m->rule_arg, "rule");
   ret->cond = setup_slot(st, m->cond, "if");
+  ret->share = setup_slot(st, m->third ? m->third->share : NULL, "share");
   if (lower_draws(st, m->weight)) ret->weight_kernel = lower_synapse(st, sc, m->weight, unit, "weight", 0);
   else if (m->weight) ret->weight = setup_slot_as(st, m->weight, unit, "weight");
   const MDomain *d = &m->weight_domain;

@@ -494,7 +494,7 @@ static void declare_statement(Comp *k, const Ast *st) {
     case AST_FN_ARG: case AST_FREE_ITEM: case AST_ITEM: case AST_BINDER: case AST_NUMBER: case AST_UNIT: case AST_STRING:
     case AST_NAME: case AST_PRIMED: case AST_COLUMN: case AST_MEMBER: case AST_SUBSCRIPT: case AST_CALL:
     case AST_NAMED: case AST_UNARY: case AST_BINARY: case AST_IF_EXPR: case AST_LIST: case AST_TUPLE:
-    case AST_RANGE: case AST_SET: case AST_INTERVAL: case AST_WITHIN:
+    case AST_RANGE: case AST_SET: case AST_INTERVAL: case AST_WITHIN: case AST_PICK:
     case AST_KINDS: refuse(k, st, "this"); return;
   }
 }

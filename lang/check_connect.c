@@ -203,7 +203,7 @@ MPort *net_port(Net *n, const MPopulation *pop, AstWord member, Span span, uint3
 
 /* ---- one element */
 
-static Known slice_size(const Net *n, const MSlice *slice) {
+Known net_slice_size(const Net *n, const MSlice *slice) {
   if (!slice->from) return net_known(n, slice->pop->size);
   Known from = net_known(n, slice->from), to = net_known(n, slice->to);
   return (Known){from.known && to.known, to.value - from.value + 1};
@@ -211,7 +211,7 @@ static Known slice_size(const Net *n, const MSlice *slice) {
 
 static bool rule_fits(Net *n, const Connect *k, const MProjection *p) {
   Session *s = n->s;
-  Known from = slice_size(n, &p->source), to = slice_size(n, &p->target), arg = net_known(n, p->rule_arg);
+  Known from = net_slice_size(n, &p->source), to = net_slice_size(n, &p->target), arg = net_known(n, p->rule_arg);
   const char *source = name_str(s, p->source.pop->path), *target = name_str(s, p->target.pop->path);
   if (k->rule->rule == RULE_ONE_TO_ONE && from.known && to.known && from.value != to.value) {
     diag_one_to_one_sizes(s, p->rule_span, source, from.value, target, to.value);
@@ -286,7 +286,7 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   if (!net_places_known(n, from, to)) return false;
   vec_push(s->arena, &n->x->projections, p);
   if (k->label) vec_push(s->arena, &k->label->elements[k->element], p);
-  return true;
+  return !k->synapse || net_third(n, scope, &sent, p);
 }
 
 bool net_condition(Net *n, Scope *scope, const Ast *ast, MExpr **ret, bool *ret_skip) {
@@ -403,7 +403,7 @@ void net_connect(Net *n, const AstConnect *written) {
   Connect k = {.ast = ast};
   bool good = net_axes(n, &ast->binders, &k.axes);
   good &= read_rule(n, &k);
-  if (ast->synapse && !(k.synapse = net_synapse(n, ast))) good = false;
+  if (ast->synapse && (!(k.synapse = net_synapse(n, ast)) || !net_third_known(n, ast, k.synapse))) good = false;
   read_options(n, &k);
   good &= net_link_settings(n, &ast->settings, "a connection", &k.weight, &k.delay);
   if (good && ast->undirected && !is_stream(&k)) {

@@ -530,6 +530,7 @@ static MExpr *value_of_kind(Checker *c, Scope *scope, const Ast *ast, const Want
     case AST_INTERVAL: diag_not_a_number(c->s, ast->span, "an interval"); return NULL;
     case AST_NAMED: diag_not_a_number(c->s, ast->span, "a named argument"); return NULL;
     case AST_UNIT: diag_not_a_number(c->s, ast->span, "a unit"); return NULL;
+    case AST_PICK: diag_not_a_number(c->s, ast->span, "a choice of cells"); return NULL;
     case AST_COLUMN: return column_of_cells(c, scope, ast, want);
     case AST_FILE: case AST_LANGUAGE: case AST_IMPORT: case AST_MODEL_INFO: case AST_BLOCK: case AST_FN:
     case AST_FN_ARG: case AST_DECL: case AST_ITEM: case AST_BINDER: case AST_EQUATION: case AST_ASSIGN:

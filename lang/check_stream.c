@@ -10,7 +10,8 @@
 #include "lang/net.h"
 
 void synapse_stream(Comp *k, const AstStream *stream) {
-  if (k->m->stream) diag_synapse_streams(k->s, stream->head.span, name_str(k->s, k->m->name), true);
+  if (stream->to) synapse_third_stream(k, stream);
+  else if (k->m->stream) diag_synapse_streams(k->s, stream->head.span, name_str(k->s, k->m->name), true);
   else if (stream->value) k->m->stream = stream->value;
 }
 
@@ -19,7 +20,9 @@ void synapse_stream(Comp *k, const AstStream *stream) {
 typedef struct {
   Net *n;
   const Sent *sent;
-  const MPopulation *sides[2]; /* pre, post */
+  const Ast *value;            /* what is streamed */
+  const char *words[2];        /* before the names: "pre.", "post." */
+  const MPopulation *sides[2]; /* whose they are */
   MComponent synapse;          /* a copy, with the names behind its own variables */
   StreamNames names;
 } Streaming;
@@ -39,11 +42,10 @@ static MExpr *name_leaf(Streaming *x, MVar *of, bool post, const char *text, Spa
 }
 
 /* `pre.V`: which side, and the rest of the name; -1: neither. */
-static int side_of(const char *path, const char **ret_rest) {
-  static const char *const words[] = {"pre.", "post."};
+static int side_of(const Streaming *x, const char *path, const char **ret_rest) {
   for (int i = 0; i < 2; i++)
-    if (strncmp(path, words[i], strlen(words[i])) == 0) {
-      *ret_rest = path + strlen(words[i]);
+    if (strncmp(path, x->words[i], strlen(x->words[i])) == 0) {
+      *ret_rest = path + strlen(x->words[i]);
       return i;
     }
   return -1;
@@ -61,7 +63,11 @@ static MExpr *stream_name(void *context, Scope *scope, const Ast *ast, bool *ret
     if (!x->sent->delay) diag_delay_missing(n->s, x->sent->ast->head.span);
     return x->sent->delay ? name_leaf(x, NULL, false, path, ast->span) : NULL;
   }
-  int side = ast->kind == AST_MEMBER ? side_of(path, &rest) : -1;
+  int side = ast->kind == AST_MEMBER ? side_of(x, path, &rest) : -1;
+  if (side < 0 && !strncmp(path, "pre.", 4)) {
+    *ret_known = true;
+    diag_third_form(n->s, ast->span, "what a third part streams follows from it, the target and params", "The source may send to it.");
+  }
   if (side < 0) return NULL;
   *ret_known = true;
   const MPopulation *pop = x->sides[side];
@@ -92,7 +98,7 @@ static MExpr *stream_value(Streaming *x, const MVar *input) {
   Want want = {.has_dim = true, .dim = input->dim, .allow = ALLOW_CHANGING | ALLOW_TIME,
                .who = arena_printf(n->s->arena, "the input `%s`", name_str(n->s, input->name))};
   uint32_t errors = n->s->errors;
-  MExpr *e = check_expr(n->c, scope, x->sent->synapse->stream, &want);
+  MExpr *e = check_expr(n->c, scope, x->value, &want);
   if (!e && n->s->errors > errors)
     diag_note(n->s, n->s->diags.at[n->s->diags.n - 1], x->sent->ast->head.span, "in this connection");
   if (!e) return NULL;
@@ -134,17 +140,33 @@ static bool has_mirror(const MProjection *p) {
   return p->source.pop == p->target.pop && p->rule != RULE_ONE_TO_ONE;
 }
 
+static Streaming streaming(Net *n, const Sent *sent, const Ast *value, const char *pre) {
+  Streaming x = {.n = n, .sent = sent, .value = value, .words = {pre, "post."}, .synapse = *sent->synapse};
+  memset(&x.synapse.vars, 0, sizeof x.synapse.vars);
+  for (uint32_t i = 0; i < sent->synapse->vars.n; i++) vec_push(n->c->arena, &x.synapse.vars, sent->synapse->vars.at[i]);
+  x.names.first = x.synapse.vars.n;
+  return x;
+}
+
+static bool coupling_end(Streaming *x, Scope *scope, MExpr *e, MExpr *delay, MCoupling *c) {
+  Net *n = x->n;
+  Sent own = *x->sent;
+  own.synapse = &x->synapse;
+  x->names.synapse = &x->synapse;
+  if (!net_synapse_inline(n, scope, &own, &e, 1) || !net_stream_terms(n, e, &x->names, delay, c)) return false;
+  c->text = name_z(n->s, source_span_text(n->s, x->value->span, n->s->arena));
+  vec_push(n->s->arena, &n->x->couplings, c);
+  return true;
+}
+
 static bool coupling_new(Net *n, Scope *scope, const Sent *sent, const MProjection *link, MVar *input, bool reversed) {
   MCoupling *c = NEW(n->s->arena, MCoupling);
   bool undirected = sent->ast->undirected;
   *c = (MCoupling){.link = *link, .input = input, .undirected = undirected, .reversed = reversed,
                    .once = undirected && has_mirror(link)};
-  Streaming x = {.n = n, .sent = sent, .synapse = *sent->synapse};
+  Streaming x = streaming(n, sent, sent->synapse->stream, "pre.");
   x.sides[0] = reversed ? link->target.pop : link->source.pop;
   x.sides[1] = reversed ? link->source.pop : link->target.pop;
-  memset(&x.synapse.vars, 0, sizeof x.synapse.vars);
-  for (uint32_t i = 0; i < sent->synapse->vars.n; i++) vec_push(n->c->arena, &x.synapse.vars, sent->synapse->vars.at[i]);
-  x.names.first = x.synapse.vars.n;
   MExpr *e = stream_value(&x, input), *delay = NULL;
   if (!e) return false;
   if (!stream_weight(n, scope, sent, &c->link) || !stream_delay(n, scope, sent, &delay)) return false;
@@ -152,14 +174,39 @@ static bool coupling_new(Net *n, Scope *scope, const Sent *sent, const MProjecti
     diag_stream_delay(n->s, sent->delay->target->span, name_str(n->s, sent->synapse->name), sent->synapse->stream->span);
     return false;
   }
-  Sent own = *sent;
-  own.synapse = &x.synapse;
-  x.names.synapse = &x.synapse;
-  if (!net_synapse_inline(n, scope, &own, &e, 1) || !net_stream_terms(n, e, &x.names, delay, c)) return false;
-  c->text = name_z(n->s, source_span_text(n->s, sent->synapse->stream->span, n->s->arena));
   c->link.fields = n->c->pair->fields;
-  vec_push(n->s->arena, &n->x->couplings, c);
-  return true;
+  return coupling_end(&x, scope, e, delay, c);
+}
+
+/* ---- from a third part to the target */
+
+/* What it reads of the synapse itself; NULL: nothing. */
+static const MExpr *synapse_own(const Streaming *x, const MExpr *e) {
+  if (!e) return NULL;
+  if (e->kind == MX_VAR && e->var->index < x->names.first && (e->var->kind == VAR_STATE || e->var->kind == VAR_INPUT)) return e;
+  const MExpr *found = e->kind == MX_VAR && e->var->kind == VAR_LET ? synapse_own(x, e->var->value) : NULL;
+  for (uint32_t i = 0; i < e->n_args && !found; i++) found = synapse_own(x, e->args[i]);
+  return found;
+}
+
+bool net_stream_third(Net *n, Scope *scope, const Sent *sent, const MProjection *link, const MThirdStream *stream, Name part) {
+  MVar *input = net_input(n, scope, link->target.pop, (AstWord){stream->input, stream->input_span}, stream->input_span);
+  MCoupling *c = NEW(n->s->arena, MCoupling);
+  if (!input || !net_count(n, sent->ast->head.span, 1)) return false;
+  *c = (MCoupling){.link = *link, .input = input};
+  Streaming x = streaming(n, sent, stream->value, arena_printf(n->s->arena, "%s.", name_str(n->s, part)));
+  x.sides[0] = link->source.pop;
+  x.sides[1] = link->target.pop;
+  MExpr *e = stream_value(&x, input), *delay = NULL;
+  const MExpr *own = synapse_own(&x, e);
+  if (own) diag_third_form(n->s, own->span, "what a third part streams follows from it, the target and params", "The synapse's states and its weight are its own.");
+  if (!e || own) return false;
+  if (is_read(&x.names, NULL) && !stream_delay(n, scope, sent, &delay)) return false;
+  if (delay && expr_has(delay, MX_DRAW)) {
+    diag_third_form(n->s, delay->span, "a third part does not know a delay that is drawn", "Give the time as a param of the synapse: `delayed(astro.I_sic, t)`.");
+    return false;
+  }
+  return coupling_end(&x, scope, e, delay, c);
 }
 
 /* ---- a pair of populations */

@@ -22,9 +22,14 @@ static const char *on_word(const Comp *k, const AstOn *on) {
 
 static bool is_pre(const Comp *k, const AstOn *on) { return strcmp(on_word(k, on), "pre") == 0; }
 
+/* One value to the target, and whatever to a third part. */
 static bool only_sends(const AstOn *on) {
-  const AstSend *send = on->body.n == 1 && on->body.at[0]->kind == AST_SEND ? AST_AS(Send, on->body.at[0]) : NULL;
-  return send && !send->after;
+  uint32_t own = 0;
+  for (uint32_t i = 0; i < on->body.n; i++) {
+    const AstSend *send = on->body.at[i]->kind == AST_SEND ? AST_AS(Send, on->body.at[i]) : NULL;
+    if (!send || (!send->port && (send->after || own++))) return false;
+  }
+  return on->body.n > 0;
 }
 
 bool synapse_has_memory(const Comp *k) {
@@ -63,14 +68,13 @@ VarPer synapse_per(Comp *k, const AstItem *item) {
   return PER_ELEMENT;
 }
 
-static void check_plain_send(Comp *k, const AstOn *on) {
-  const AstSend *send = AST_AS(Send, on->body.at[0]);
-  if (k->m->send) {
-    diag_synapse_sends(k->s, on->head.span, name_str(k->s, k->m->name), k->m->send->span);
+static void check_plain_send(Comp *k, const AstOn *on, const AstSend *send) {
+  if (send->port) {
+    synapse_third_send(k, k->scope, send);
     return;
   }
-  if (send->port) {
-    diag_not_supported(k->s, send->port->span, "`send … to`", "The port is named in `connect`.");
+  if (k->m->send) {
+    diag_synapse_sends(k->s, on->head.span, name_str(k->s, k->m->name), k->m->send->span);
     return;
   }
   Want want = {.allow = ALLOW_CHANGING, .who = "what is sent"};
@@ -85,7 +89,7 @@ void synapse_check_on(Comp *k, const AstOn *on) {
   bool pre = is_pre(k, on);
   if (!pre && strcmp(on_word(k, on), "post") != 0) return; /* there was a message */
   if (!k->m->plastic) {
-    check_plain_send(k, on);
+    for (uint32_t i = 0; i < on->body.n; i++) check_plain_send(k, on, AST_AS(Send, on->body.at[i]));
     return;
   }
   MStmtList *list = pre ? &k->m->on_pre : &k->m->on_post;
@@ -95,8 +99,12 @@ void synapse_check_on(Comp *k, const AstOn *on) {
 
 void synapse_check_send(Comp *k, Scope *scope, const AstSend *send, MStmtList *ret) {
   Dim time = dim_time(1);
+  if (send->port && ret == &k->m->on_pre) {
+    synapse_third_send(k, scope, send);
+    return;
+  }
   if (send->port) {
-    diag_not_supported(k->s, send->port->span, "`send … to`", "The port is named in `connect`.");
+    diag_not_supported(k->s, send->port->span, "`send … to` under a condition, or in `on post`", "What goes to a third part stands in `on pre` itself.");
     return;
   }
   Want want = {.allow = ALLOW_CHANGING, .who = "what is sent"}, after = {.has_dim = true, .dim = time, .who = "the time of `after`"};
@@ -245,6 +253,7 @@ static bool settings(NetInline *in, Scope *scope, const AstConnect *ast, MCompon
   for (uint32_t i = 0; i < ast->synapse_settings.n; i++) {
     const AstAssign *assign = check_assignment(n->c, ast->synapse_settings.at[i]);
     uint32_t from = ret->n;
+    if (net_is_pick(ast->synapse_settings.at[i])) continue;
     if (!assign) {
       net_misplaced(n, ast->synapse_settings.at[i], "the settings of a synapse", "Settings look like `U = 0.5`.");
       return false;

@@ -73,6 +73,9 @@ void synapse_check_send(Comp *k, Scope *scope, const AstSend *send, MStmtList *r
 void synapse_check_memory(Comp *k); /* the whole, after all its statements */
 void synapse_sides(Comp *k); /* check_sides.c: `pre.V` in its scope */
 void synapse_stream(Comp *k, const AstStream *stream); /* check_stream.c */
+/* check_third.c: `send … to astro.glu after t`, `stream … to post.I` */
+void synapse_third_send(Comp *k, Scope *scope, const AstSend *send);
+void synapse_third_stream(Comp *k, const AstStream *stream);
 
 /* check_order.c: let_order, init_order; cycles, noise where none can be, defaults outside of their domain */
 void comp_order(Comp *k);

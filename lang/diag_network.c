@@ -242,6 +242,27 @@ void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_s
            n_target);
 }
 
+void diag_third_form(Session *s, Span span, const char *what, const char *hint) {
+  Diag *d = diag_new(s, DIAG_THIRD_FORM, span, "%s", what);
+  diag_hint(s, d, "%s", hint);
+}
+
+void diag_third_missing(Session *s, Span span, const char *synapse, const char *part, Span use) {
+  Diag *d = diag_new(s, DIAG_THIRD_MISSING, span, "`%s` has a third part, and nobody is said to be it", synapse);
+  diag_note(s, d, use, "used here");
+  diag_hint(s, d, "Say who it is in the braces behind the synapse: `{ %s = A by pool(10) }`, A being a population.", part);
+}
+
+void diag_pool_rule(Session *s, Span span) {
+  Diag *d = diag_new(s, DIAG_POOL_RULE, span, "a third part is chosen by `pool(n)` or by `block(n)`");
+  diag_hint(s, d, "n is the number of cells around each target; a share of the synapses has one with `pool(n, probability = 0.5)`.");
+}
+
+void diag_pool_too_large(Session *s, Span span, double count, const char *population, double size) {
+  Diag *d = diag_new(s, DIAG_POOL_TOO_LARGE, span, "a pool of %.16g, but `%s` has only %.16g", count, population, size);
+  diag_hint(s, d, "All of them are around every target with %.16g.", size);
+}
+
 void diag_too_many_partners(Session *s, Span span, double count, const char *pool, double available) {
   Diag *d = diag_new(s, DIAG_TOO_MANY_PARTNERS, span, "%.16g partners, but `%s` offers only %.16g", count,
                      pool, available);

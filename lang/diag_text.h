@@ -175,6 +175,10 @@ void diag_source_never_spikes(Session *s, Span span, const char *name, const cha
 void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_source, const char *target, double n_target);
 void diag_too_many_connections(Session *s, Span span, double count, const char *source, const char *target,
                                double pairs);
+void diag_third_form(Session *s, Span span, const char *what, const char *hint);
+void diag_third_missing(Session *s, Span span, const char *synapse, const char *part, Span use);
+void diag_pool_rule(Session *s, Span span);
+void diag_pool_too_large(Session *s, Span span, double count, const char *population, double size);
 void diag_too_many_partners(Session *s, Span span, double count, const char *pool, double available);
 void diag_mask_misplaced(Session *s, Span span, const char *rule);
 void diag_places_missing(Session *s, Span span, const char *population, Span decl);

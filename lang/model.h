@@ -155,6 +155,18 @@ typedef struct {
   Span span;
 } MSpike;
 
+/* In a synapse: `send value to part.port after after`; `stream value to post.input`, in which `part.x` stands. */
+typedef struct {
+  Name part, port;
+  Span span, port_span;
+  MExpr *value, *after;
+} MThirdSend;
+typedef struct {
+  const Ast *value; /* in the checker only */
+  Name input;
+  Span span, input_span;
+} MThirdStream;
+
 struct MComponent {
   Name name;
   Name what; /* keyword: neuron, … */
@@ -176,6 +188,8 @@ struct MComponent {
   MStmtList on_pre, on_post;
   MStmtList on_step; /* of a projection's: what keeps a weight with an equation within its domain */
   bool freezes; /* of a projection's: there are phases in which its weights stand still */
+  VEC(MThirdSend) third_sends;     /* what goes to third parts, */
+  VEC(MThirdStream) third_streams; /* what comes from them */
   const Ast *stream; /* in the checker only: of a continuous synapse, what flows into the target's input */
   VEC(MSpike *) spikes; /* at most one in this version */
 };
@@ -274,7 +288,17 @@ typedef struct {
   VEC(MSeen) seen;
 } MPlastic;
 
-typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, RULE_TOTAL_NUMBER, RULE_PROBABILITY, RULE_MATRIX, RULE_EDGES } MRule;
+typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, RULE_TOTAL_NUMBER, RULE_PROBABILITY, RULE_MATRIX, RULE_EDGES, RULE_THIRD } MRule;
+
+/* `astro = A by pool(10)`: at each synapse of a projection stands one of the cells that its target has around it, or none. A projection
+ * with it goes from the source to that cell, a coupling from it to the target; `rule_arg` is the size of a pool. */
+typedef struct {
+  Name path; /* "ee.astro": keys who it is */
+  const struct MProjection *of;
+  MExpr *share; /* of the synapses; NULL: all */
+  bool blocks;  /* pools are runs of cells, in the order of the targets; else drawn */
+  bool back;    /* it is the source: from the cell to the synapse's target */
+} MThird;
 
 /* What a weight or delay may know of its synapse (MX_PAIR). */
 typedef enum {
@@ -292,7 +316,7 @@ typedef struct {
 } MPairField;
 typedef VEC(MPairField) MPairFieldList;
 
-typedef struct {
+typedef struct MProjection {
   Name path; /* label, or "E -> I.psp", made unique by "#2"; keys the draws */
   Span span;
   uint32_t index; /* in the experiment's projections */
@@ -304,6 +328,7 @@ typedef struct {
   MData file, types; /* matrix, edges: whose; types of edges, if `path` is not empty */
   MExpr *first[2], *ids[2]; /* edges: of the source and target side the id of cell 0, and how many ids there are; NULL: 0, the cells */
   MPairFieldList fields;
+  MThird *third; /* RULE_THIRD; else NULL */
   Span rule_span;
   bool no_self, no_multiple;
   MExpr *weight; /* draws allowed; NULL: the port takes no argument */

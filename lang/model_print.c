@@ -260,11 +260,16 @@ static void print_rule(const Print *p, const MProjection *j) {
       [RULE_ALL_TO_ALL] = "all_to_all",     [RULE_ONE_TO_ONE] = "one_to_one",
       [RULE_INDEGREE] = "indegree",         [RULE_OUTDEGREE] = "outdegree",
       [RULE_TOTAL_NUMBER] = "total_number", [RULE_PROBABILITY] = "probability",
-      [RULE_MATRIX] = "matrix",             [RULE_EDGES] = "edges"};
-  fprintf(p->out, " by %s", rules[j->rule]);
+      [RULE_MATRIX] = "matrix",             [RULE_EDGES] = "edges",
+      [RULE_THIRD] = "pool"};
+  fprintf(p->out, " by %s", j->third && j->third->blocks ? "block" : rules[j->rule]);
   if (j->rule_arg) {
     print_value(p, "(", j->rule_arg);
     fputc(')', p->out);
+  }
+  if (j->third) {
+    print_value(p, " share ", j->third->share);
+    fprintf(p->out, " of \"%s\"", text_of(p, j->third->of->path));
   }
   if (j->chance) {
     print_value(p, "(", j->chance);

@@ -201,6 +201,13 @@ typedef struct {
   VEC(MVar *) of; /* the variable itself; NULL: `delay` */
   VEC(bool) post;
 } StreamNames;
+/* Third parts (check_third.c): `astro = A by pool(10)`; whether the synapse has one, and it is said who; false after a message. */
+bool net_is_pick(const Ast *st);
+bool net_third_known(Net *n, const AstConnect *ast, const MComponent *synapse);
+bool net_third(Net *n, Scope *scope, const Sent *sent, const MProjection *p); /* projections and couplings that hang on p */
+/* What a third part streams to the link's target (check_stream.c). */
+bool net_stream_third(Net *n, Scope *scope, const Sent *sent, const MProjection *link, const MThirdStream *stream, Name part);
+Known net_slice_size(const Net *n, const MSlice *slice); /* check_connect.c */
 /* Keeps it, if its base is the label of a connection in `body`. */
 bool net_override_link(Net *n, const AstList *body, const AstAssign *assign);
 void net_overrides_met(Net *n); /* reports what has met no synapse */

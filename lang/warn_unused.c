@@ -47,6 +47,10 @@ static bool mark_statements(const Uses *u, const MStmtList *list, bool only_live
 
 static void mark_spikes(const Uses *u, bool *marks) {
   mark_vars(u, u->component->send, marks);
+  for (uint32_t i = 0; i < u->component->third_sends.n; i++) {
+    mark_vars(u, u->component->third_sends.at[i].value, marks);
+    mark_vars(u, u->component->third_sends.at[i].after, marks);
+  }
   mark_statements(u, &u->component->on_pre, false, marks);
   mark_statements(u, &u->component->on_post, false, marks);
   for (uint32_t i = 0; i < u->component->spikes.n; i++) {
@@ -203,5 +207,5 @@ static void component_unused(Session *s, const Model *m, const MComponent *c) {
 
 void warn_unused(Session *s, const Model *m) {
   for (uint32_t i = 0; i < m->components.n; i++)
-    if (m->components.at[i]->vars.n <= 1000 && !m->components.at[i]->stream && !m->components.at[i]->sided) component_unused(s, m, m->components.at[i]);
+    if (m->components.at[i]->vars.n <= 1000 && !m->components.at[i]->stream && !m->components.at[i]->third_streams.n && !m->components.at[i]->sided) component_unused(s, m, m->components.at[i]);
 }

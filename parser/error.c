@@ -72,6 +72,7 @@ static bool is_gathered(const Gathered *g, const char *word) {
   if (g->word && one_of(word, suffixes, COUNT_OF(suffixes))) return true;
   if (g->operation && one_of(word, operators, COUNT_OF(operators))) return true;
   if (g->operation && strcmp(word, ":") == 0) return true; /* a column of a file: rare */
+  if (g->operation && g->line_end && strcmp(word, "by") == 0) return true; /* who a third part is: rare */
   if (g->name && strcmp(word, "(") == 0) return true;
   if (g->expression && one_of(word, openers, COUNT_OF(openers))) return true;
   if (g->line_end && strcmp(word, "}") == 0) return true;

@@ -164,7 +164,7 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
          | on
          | "hold" postfix "for" expr    { $$ = MAKE(HOLD, Hold, .target = $2, .duration = $4); }
          | send
-         | "stream" expr                { $$ = MAKE(STREAM, Stream, .value = $2); }
+         | "stream" expr to_opt         { $$ = MAKE(STREAM, Stream, .value = $2, .to = $3); }
          | use
          | "gate" name body             { $$ = MAKE(GATE, Gate, .name = $2, .body = $3); }
          | "kinetic" body               { $$ = MAKE(KINETIC, Kinetic, .body = $2); }
@@ -262,6 +262,8 @@ unit: UNIT { $$ = MAKE(UNIT, Unit, .text = $1.name); }
 
 /* ---- equations, assignments, handlers */
 assignment: expr "=" range { $$ = build_assign(p, @$, $1, ASSIGN_SET, $3); }
+          | expr "=" postfix "by" postfix { Ast *pick = MAKE(PICK, Pick, .of = $3, .rule = $5);
+                                            $$ = build_assign(p, @$, $1, ASSIGN_SET, pick); }
           | expr "~" expr  { $$ = build_assign(p, @$, $1, ASSIGN_DRAW, $3); }
           | expr "+=" expr { $$ = build_assign(p, @$, $1, ASSIGN_ADD, $3); }
           | expr "-=" expr { $$ = build_assign(p, @$, $1, ASSIGN_SUB, $3); }

@@ -23,6 +23,7 @@ static bool draws_of(const struct rt_proj *p, double *ret_drawn, double *ret_the
     case NSL_ONE_TO_ONE:
     case NSL_MATRIX:
     case NSL_EDGES:
+    case NSL_THIRD:
     case NSL_PROBABILITY: break;
   }
   return false;

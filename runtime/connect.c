@@ -119,7 +119,10 @@ static int projs_prepare(struct rt_sim *s) {
   s->projs = rt_alloc(&s->mem, s->x->n_projections, sizeof *s->projs);
   if (!s->projs) return NSL_EMEMORY;
   int e = projs_of(s, false, &s->n_projs);
-  return e ? e : projs_of(s, true, &s->n_plastic);
+  if (!e) e = projs_of(s, true, &s->n_plastic);
+  for (uint32_t i = 0; !e && i < s->n_projs + s->n_plastic; i++)
+    if (s->projs[i].def->rule == NSL_THIRD) rt_third_join(s, &s->projs[i]);
+  return e;
 }
 
 /* ---- groups: projections whose synapses share rows */

@@ -54,6 +54,7 @@ int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct ns
   c->def = def;
   int e = rt_link_prepare(s, p, &def->link, index);
   if (e) return e;
+  if (def->link.rule == NSL_THIRD) rt_third_join(s, p);
   p->weight_code = &def->link.weight_code;
   c->from = def->reversed ? p->target : p->source;
   c->to = def->reversed ? p->source : p->target;
@@ -100,17 +101,18 @@ static int row_delays(struct rows *r, const struct rt_coupling *c, uint32_t sour
 static int source_put(struct rows *r, struct rt_inflow *f, uint32_t source, uint64_t *at) {
   const struct rt_coupling *c = f->coupling;
   struct rt_row_of row;
+  bool third = c->def->link.rule == NSL_THIRD; /* the row is that of the synapses at which the third part stands */
   int e = rt_synapses_of(&r->synapses, &c->link, source, &row);
   if (!e && at) e = row_delays(r, c, source, row.n);
   for (uint64_t i = 0; !e && i < row.n; i++) {
-    uint32_t to = c->def->reversed ? source : row.target[i];
+    uint32_t to = third ? r->synapses.posts[i] : c->def->reversed ? source : row.target[i];
     if (!in_range(to, f->first, f->n) || !pair_counts(c, source, row.target[i])) continue;
     if (!at) {
       f->start[to - f->first + 1]++;
       continue;
     }
     uint64_t k = at[to - f->first]++;
-    f->source[k] = c->def->reversed ? row.target[i] : source;
+    f->source[k] = third || c->def->reversed ? row.target[i] : source;
     if (f->weight) f->weight[k] = row.weight[i];
     if (!f->lag) continue;
     double part;
@@ -121,7 +123,7 @@ static int source_put(struct rows *r, struct rt_inflow *f, uint32_t source, uint
 }
 
 static int sources_put(struct rows *r, struct rt_inflow *f, uint64_t *at) {
-  const struct rt_proj *p = &f->coupling->link;
+  const struct rt_proj *p = f->coupling->link.of ? f->coupling->link.of : &f->coupling->link;
   int e = 0;
   for (uint32_t source = p->s0; !e && source < p->s0 + p->sn; source++) {
     if (r->s->interrupt && *r->s->interrupt) return rt_fail(NSL_ESTOPPED, "interrupted while connecting");

@@ -28,6 +28,7 @@
 #include "runtime/chance.h"
 #include "runtime/edges.h"
 #include "runtime/pairs.h"
+#include "runtime/synapses.h"
 #include "runtime/threads.h"
 
 enum { ORDINAL_COUNT, ORDINAL_TREE, ORDINAL_ORDER }; /* of draws by the rule's key */
@@ -180,6 +181,7 @@ uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source) {
     case NSL_TOTAL_NUMBER: return rt_split_of(&p->rule->counts[0], i, &before);
     case NSL_EDGES:
     case NSL_MATRIX: return p->edges->begin[i + 1] - p->edges->begin[i];
+    case NSL_THIRD: return UINT64_MAX;
     case NSL_INDEGREE: break;
   }
   const struct rt_rule *r = p->rule;
@@ -227,7 +229,9 @@ static void counts_prepare(struct rt_proj *p) {
   struct rt_rule *r = p->rule;
   struct rt_split *t = r->counts;
   uint32_t n_both = r->both_end - r->both;
-  if (p->def->rule == NSL_TOTAL_NUMBER) {
+  if (p->def->rule == NSL_THIRD) {
+    r->order[0] = rt_shuffle_of(p->def->back ? p->sn : p->tn, 1);
+  } else if (p->def->rule == NSL_TOTAL_NUMBER) {
     t[0] = (struct rt_split){.n = p->sn, .total = p->n, .each = p->tn, .distinct = p->def->no_multiple};
     if (n_both) t[0].less = r->both - p->s0, t[0].less_end = r->both_end - p->s0;
   } else if (p->def->rule == NSL_INDEGREE && p->def->no_multiple) {
@@ -392,6 +396,7 @@ int rt_rule_prepare(struct rt_sim *s, struct rt_proj *p) {
       return p->sn ? partners_check(p, "outdegree", p->n, p->tn) : 0;
     case NSL_MATRIX: return rt_matrix_read(s, p);
     case NSL_EDGES: return rt_edges_read(s, p);
+    case NSL_THIRD: return rt_third_prepare(s, p);
     case NSL_TOTAL_NUMBER: break;
   }
   if ((e = count_read(s, p, "total_number"))) return e;

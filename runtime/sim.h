@@ -267,6 +267,7 @@ struct rt_proj {
   double *u;
   double expected; /* number of synapses, roughly */
   struct rt_rule *rule;
+  const struct rt_proj *of; /* of a third part: whose synapses it stands at; NULL: there are none (third.c) */
   struct rt_edges *edges; /* of a rule that gives them; NULL */
   const double **fields;  /* by field of the projection: its numbers (pairs.h) */
   const struct rt_given *given; /* NULL: weights are as declared */

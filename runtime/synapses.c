@@ -59,14 +59,15 @@ static int values_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t 
 
 /* ---- one source */
 
-static int partners_find(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n) {
+int rt_partners_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n) {
+  if (p->def->rule == NSL_THIRD) return rt_third_row(k, p, source, ret_n);
   if (rt_by_chance(p)) return rt_chance_row(k, p, source, ret_n);
   return rt_rule_row(k->s, p, source, &k->partners, &k->partners_cap, ret_n);
 }
 
 int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, struct rt_row_of *ret) {
   uint64_t n = 0;
-  int e = partners_find(k, p, source, &n);
+  int e = rt_partners_of(k, p, source, &n);
   if (!e && p->def->n_fields) e = rt_pairs_of(k, p, source, k->partners, n);
   if (!e) e = values_draw(k, p, source, n);
   const double *weights = p->given ? p->given->weights + p->given->begin[source - p->s0] : k->weights;
@@ -77,11 +78,12 @@ int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t sour
 int rt_synapses_count(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n) {
   *ret_n = rt_rule_count(p, source);
   if (*ret_n != UINT64_MAX) return 0;
-  return partners_find(k, p, source, ret_n);
+  return rt_partners_of(k, p, source, ret_n);
 }
 
 void rt_synapses_drop(struct rt_synapses *k) {
   rt_drop(&k->partners);
+  rt_drop(&k->posts);
   rt_drop(&k->steps);
   rt_drop(&k->weights);
   rt_drop(&k->pairs);

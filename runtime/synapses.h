@@ -13,6 +13,7 @@
 struct rt_synapses { /* scratch of one thread; all zero but s: empty */
   struct rt_sim *s;
   uint32_t *partners, *steps;
+  uint32_t *posts; /* of a third part: the targets of the synapses at which the partners stand */
   struct rt_delays delays; /* of the steps */
   double *weights;
   const double **pairs; /* by field of the projection: of this row */
@@ -21,7 +22,7 @@ struct rt_synapses { /* scratch of one thread; all zero but s: empty */
   double *chances;      /* of some candidates (chance.c), */
   uint32_t *candidates; /* which are these */
   double *bounds, *hazards; /* by part of space: of its fields, of its pairs */
-  size_t partners_cap, steps_cap, weights_cap, pairs_cap, gathered_cap, coordinates_cap, chances_cap, candidates_cap, bounds_cap, hazards_cap;
+  size_t partners_cap, posts_cap, steps_cap, weights_cap, pairs_cap, gathered_cap, coordinates_cap, chances_cap, candidates_cap, bounds_cap, hazards_cap;
 };
 /* One source's synapses of one projection, in the order of their ordinals; valid until the next call. NULL: the
  * same for all, of the projection. */
@@ -36,6 +37,12 @@ struct rt_row_of {
 int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, struct rt_row_of *ret);
 /* Only how many, without making them: some nanoseconds. (indegree with `no multiple`: the row has to be made.) */
 int rt_synapses_count(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n);
+/* Who they are alone, into k->partners. */
+int rt_partners_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n);
+/* ---- third.c: third parts of the synapses of a projection; source: of these */
+int rt_third_prepare(struct rt_sim *s, struct rt_proj *p);
+void rt_third_join(struct rt_sim *s, struct rt_proj *p); /* when all projections are prepared: finds theirs */
+int rt_third_row(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n); /* into k->partners, k->posts */
 void rt_synapses_drop(struct rt_synapses *k);
 
 #endif

@@ -31,6 +31,13 @@ static double binomial_bound(double n, double p, double owners) {
   return fmin(n, ceil(mean + l / 3 + sqrt(l * l / 9 + 2 * l * mean)));
 }
 
+/* Targets that have one cell in their pools, and those of their synapses that take it. */
+static double third_bound(const struct rt_proj *p, double synapses) {
+  double n = (double)p->n, cells = p->tn, targets = p->of->tn;
+  double pools = p->def->blocks ? fmin(targets, ceil(n * targets / cells) + n + 1) : binomial_bound(targets, n / cells, cells);
+  return binomial_bound(pools * synapses, p->p / n, cells);
+}
+
 static double fan_bound(const struct rt_proj *p) {
   double n = (double)p->n, one = 1 / fmax(p->tn - (p->self ? 1.0 : 0.0), 1), bound = 0;
   switch ((enum nsl_rule)p->def->rule) {
@@ -39,6 +46,7 @@ static double fan_bound(const struct rt_proj *p) {
     case NSL_INDEGREE: return n;
     case NSL_EDGES:
     case NSL_MATRIX: return p->edges->most;
+    case NSL_THIRD: return p->of ? third_bound(p, fan_bound(p->of)) : 0;
     case NSL_PROBABILITY: return binomial_bound(p->sn, p->p, p->tn);
     case NSL_OUTDEGREE: bound = binomial_bound(n * p->sn, one, p->tn); break;
     case NSL_TOTAL_NUMBER: bound = binomial_bound(n, p->self ? one * p->tn / fmax(p->sn, 1) + one : one, p->tn); break;
