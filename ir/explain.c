@@ -475,23 +475,29 @@ static void explain_connectivity(Explain *e, double total) {
   static const char *const texts[] = {
       [CONNECTIVITY_CHOSEN] = "stored if they fit in the memory that is free when the program runs, else made anew at each spike",
       [CONNECTIVITY_STORED] = "stored, as the run asks", [CONNECTIVITY_PROCEDURAL] = "made anew at each spike, as the run asks"};
-  uint32_t late = 0;
-  for (uint32_t i = 0; i < e->x->projections.n; i++) late += e->x->projections.at[i].delay_kernel != NULL;
-  if (!e->x->projections.n) return;
+  uint32_t late = 0, memory_too = 0, n = e->x->projections.n;
+  for (uint32_t i = 0; i < n; i++) {
+    memory_too += e->x->projections.at[i].cells != IR_NONE;
+    late += e->x->projections.at[i].cells == IR_NONE && e->x->projections.at[i].delay_kernel != NULL;
+  }
+  if (!n) return;
   if (e->json) {
     begin(e, "connectivity");
     text(e, "experiment", str(e, e->x->experiment->name));
     text(e, "asked", asked[e->x->experiment->connectivity]);
     number(e, "stored_bytes", total);
     number(e, "projections_with_drawn_delays", late);
+    number(e, "projections_with_memory", memory_too);
     end(e);
     return;
   }
-  fprintf(e->out, "  synapses are %s;\n  made anew, an event takes memory from %s to its arrival\n",
-          texts[e->x->experiment->connectivity],
-          !late                        ? "the interval before"
-          : late < e->x->projections.n ? "its spike where delays are drawn, else from the interval before"
-                                       : "its spike, since delays are drawn");
+  if (memory_too) fprintf(e->out, "  synapses with memory are always stored; rows are filled up to 16 for each delay, and targets remember their last spikes\n");
+  if (memory_too == n) return;
+  fprintf(e->out, "  %ssynapses are %s;\n  made anew, an event takes memory from %s to its arrival\n",
+          memory_too ? "other " : "", texts[e->x->experiment->connectivity],
+          !late                   ? "the interval before"
+          : late < n - memory_too ? "its spike where delays are drawn, else from the interval before"
+                                  : "its spike, since delays are drawn");
 }
 
 static void explain_experiment(Explain *e) {

@@ -55,7 +55,7 @@ static int refuse(const struct rt_sim *s, const struct rt_need *need, double ane
 }
 
 int rt_connectivity_choose(struct rt_sim *s, const struct rt_need *need) {
-  double left = (double)rt_memory_left(), anew = rt_procedural_bytes(s);
+  double left = (double)rt_memory_left() - s->plastic_bytes, anew = rt_procedural_bytes(s);
   bool asked = s->connectivity != NSL_CONNECTIVITY_CHOSEN;
   if (!asked) s->connectivity = need->stored <= left || anew > left ? NSL_STORED : NSL_PROCEDURAL;
   if ((s->connectivity == NSL_PROCEDURAL ? anew : need->stored) > left) return refuse(s, need, anew, left);

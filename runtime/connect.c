@@ -404,6 +404,8 @@ int rt_connect(struct rt_sim *s) {
   if (!e) e = rt_rules_make(s, s->projs, s->n_projs + s->n_plastic);
   if (!e) e = rt_laws_look(s);
   if (!e) e = rt_plastic_prepare(s);
+  e = rt_ranks_agree(s->ranks, e);
+  if (!e && s->n_plastic) e = rt_plastic_fits(s);
   if (e) return e;
   bool fits = false;
   for (int i = 0; !e && !fits && i < ATTEMPTS; i++) {

@@ -5,6 +5,7 @@
  * records) is met again and again. The shares of the measured intervals are applied to the whole. */
 #include "runtime/phases.h"
 
+#include "runtime/plastic.h"
 #include "runtime/streams.h"
 
 enum { EVERY = 31 };
@@ -35,5 +36,6 @@ void rt_costs(const struct rt_sim *s, struct rt_costs *ret) {
     ret->bytes += s->shards[i].delivery.n_read * sizeof(uint64_t);
     ret->synapse_bytes += (s->shards[i].store_used ? s->shards[i].store_used - 1 : 0) * sizeof(uint64_t);
   }
+  ret->synapse_bytes += rt_plastic_bytes(s);
   if (s->streams) ret->synapse_bytes += (s->streams->used - 1) * sizeof(uint64_t) + s->n_rows * sizeof *s->streams->at;
 }

@@ -14,7 +14,8 @@
 #include "runtime/threads.h"
 
 enum { SAMPLE_ROWS = 16, SPIKES_BETWEEN = 14 };
-static const double HEADROOM = 0x1p20; /* of what is sent over what is sent at first */
+static const double HEADROOM = 0x1p20; /* of what is sent over what is sent at first; */
+static const double BOUND_ROOM = 64, MOST_ROOM = 0x1p28; /* over the bound of weights that begin near 0, but no more */
 
 bool rt_is_plastic(const struct nsl_projection *def) { return def->cells != 0; }
 
@@ -98,10 +99,11 @@ int rt_lanes_init(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes 
   return 0;
 }
 
-/* What the first spikes of some sources send. */
+/* What the first spikes of some sources send, and how large their rows are. */
 static int typical_find(struct rt_sim *s, struct rt_plastic *p) {
   struct rt_synapses synapses = {.s = s};
   struct rt_lanes l = {0};
+  struct rt_sizes sizes = {0};
   struct rt_proj *proj = p->proj;
   double sample[SAMPLE_ROWS * 64];
   uint32_t n = 0, rows = proj->sn < SAMPLE_ROWS ? proj->sn : SAMPLE_ROWS;
@@ -110,6 +112,7 @@ static int typical_find(struct rt_sim *s, struct rt_plastic *p) {
     struct rt_row_of row;
     uint32_t source = proj->s0 + (uint32_t)((uint64_t)proj->sn * i / rows);
     e = rt_synapses_of(&synapses, proj, source, &row);
+    if (!e) e = rt_sizes_add(s, proj, &sizes, &row);
     if (!e) e = rt_lanes_init(s, p, &l, source, &row);
     if (e || !row.n || !p->learn[NSL_LEARN_PRE].kernel) continue;
     rt_lanes_slots(&l, p->learn[NSL_LEARN_PRE].code);
@@ -119,10 +122,13 @@ static int typical_find(struct rt_sim *s, struct rt_plastic *p) {
   }
   rt_synapses_drop(&synapses);
   rt_lanes_drop(&l);
+  rt_sizes_end(s, p, &sizes);
+  rt_drop(&sizes.keys);
   proj->typical = e ? 0 : rt_weights_typical(sample, n);
   double bound = fmax(fabs(proj->lo), fabs(proj->hi));
   if (!(proj->typical > 0)) proj->typical = isfinite(bound) && bound > 0 ? bound / 64 : 1;
   proj->largest = proj->typical * HEADROOM;
+  if (isfinite(bound)) proj->largest = fmax(proj->largest, fmin(bound * BOUND_ROOM, proj->typical * MOST_ROOM));
   return e;
 }
 

@@ -73,11 +73,14 @@ struct rt_plastic {
   uint64_t *pre_whole;          /* scratch: a row */
   struct rt_span { uint64_t from, to; } *frozen; /* steps (from, to] in which weights keep their values; rising */
   uint32_t n_frozen;
+  double expected_bytes;        /* of all shards */
   struct rt_plastic_shard *shards; /* by shard; those of others are empty */
 };
 
 bool rt_is_plastic(const struct nsl_projection *def);
 int rt_plastic_prepare(struct rt_sim *s);  /* after the projections: classes, kernels, the size of what is sent */
+int rt_plastic_fits(struct rt_sim *s);     /* are they too many for the memory? All ranks */
+uint64_t rt_plastic_bytes(const struct rt_sim *s); /* that own rows have taken */
 int rt_plastic_build(struct rt_sim *s);    /* rows: after the units */
 int rt_plastic_begin(struct rt_sim *s);    /* rings: after the initial values */
 uint32_t rt_plastic_interval(const struct rt_sim *s, uint32_t interval); /* that they allow */

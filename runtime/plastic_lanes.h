@@ -24,6 +24,14 @@ void rt_draws_pre(const struct rt_plastic_shard *q, const struct rt_segment *g, 
 void rt_draws_post(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint32_t n);
 void rt_lanes_drop(struct rt_lanes *l);
 struct rt_row_of;
+/* plastic_size.c: rows of a sample, one by one; what all will take. */
+struct rt_sizes { /* all zero: empty */
+  uint64_t *keys, synapses, slots, segments;
+  size_t cap;
+  uint32_t most; /* delay in steps */
+};
+int rt_sizes_add(const struct rt_sim *s, const struct rt_proj *proj, struct rt_sizes *z, const struct rt_row_of *row);
+void rt_sizes_end(const struct rt_sim *s, struct rt_plastic *p, const struct rt_sizes *z);
 /* plastic.c: the initial values of a row's synapses, in the order of their ordinals. */
 int rt_lanes_init(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, uint32_t source, const struct rt_row_of *row);
 /* plastic_step.c: a state of a segment's synapses, when all rows have caught up. */

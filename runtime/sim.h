@@ -443,6 +443,7 @@ struct rt_sim {
   struct rt_proj *projs;        /* those whose synapses have memory behind the others */
   struct rt_plastic *plastics;  /* what these have; */
   uint32_t n_plastic, max_plastic; /* how many; their longest delay */
+  double plastic_bytes;         /* that they will take on this machine */
   struct rt_drive *drives;
   struct rt_expect *expects;
   struct rt_measure *measures;
