@@ -277,17 +277,20 @@ static void columns_fill(const struct rt_fit_end *end, const struct rt_trained *
 }
 
 static int ids_put(struct rt_h5 *h, hid_t in, const char *name, const char *population, const uint64_t *ids, uint64_t n) {
-  hid_t set = rt_h5_growing(h, in, name, H5T_STD_U64LE, 0);
-  int e = set < 0 ? NSL_EIO : rt_h5_text(h, set, "node_population", population);
-  return e ? e : rt_h5_append(h, set, H5T_NATIVE_UINT64, 0, n, 0, ids);
+  int e = rt_h5_array(h, in, name, H5T_NATIVE_UINT64, n, ids, NULL);
+  hid_t set = e ? -1 : H5Dopen2(in, name, H5P_DEFAULT);
+  if (!e) e = set < 0 ? NSL_EIO : rt_h5_text(h, set, "node_population", population);
+  if (set >= 0) H5Dclose(set);
+  return e;
 }
 
 static int projection_put(const struct rt_fit_end *end, const struct rt_trained *t, struct rt_h5 *h, struct rt_mem *mem) {
   const struct nsl_experiment *x = &end->f->def->x;
   const struct nsl_free *def = &end->f->def->free[t->free];
   struct columns c = {rt_alloc(mem, t->n + 1, 8), rt_alloc(mem, t->n + 1, 8), rt_alloc(mem, t->n + 1, 8), rt_alloc(mem, t->n + 1, 8), rt_alloc(mem, t->n + 1, 8)};
+  const uint32_t *types = rt_alloc(mem, t->n + 1, sizeof *types);
   char name[640];
-  if (!c.source || !c.target || !c.order || !c.delay || !c.weight) return NSL_EMEMORY;
+  if (!types || !c.source || !c.target || !c.order || !c.delay || !c.weight) return NSL_EMEMORY;
   columns_fill(end, t, &c);
   snprintf(name, sizeof name, "edges/%.500s", x->projections[t->projection].path);
   hid_t in = rt_h5_group(h, h->file, name), first = in < 0 ? -1 : rt_h5_group(h, in, "0");
@@ -295,8 +298,7 @@ static int projection_put(const struct rt_fit_end *end, const struct rt_trained 
   if (!e) e = ids_put(h, in, "target_node_id", x->populations[t->target].path, c.target, t->n);
   if (!e) e = rt_h5_array(h, first, "delay", H5T_NATIVE_DOUBLE, t->n, c.delay, "ms");
   if (!e) e = rt_h5_array(h, first, "syn_weight", H5T_NATIVE_DOUBLE, t->n, c.weight, def->unit);
-  hid_t type = e ? -1 : rt_h5_growing(h, in, "edge_type_id", H5T_STD_U32LE, 0);
-  if (!e) e = type < 0 ? NSL_EIO : rt_h5_extend(h, type, t->n);
+  if (!e) e = rt_h5_array(h, in, "edge_type_id", H5T_NATIVE_UINT32, t->n, types, NULL); /* one type, 0 */
   if (first >= 0) H5Gclose(first);
   if (in >= 0) H5Gclose(in);
   return e;

@@ -312,6 +312,23 @@ def trained(tap):
         tap.check(r.returncode == 1 and word in r.stderr, f"refused: {word}", r.stderr)
 
 
+def pattern(tap):
+    """The example: a network learns a course of its readout by all its weights; what it leaves behind does it in a run."""
+    folder = os.path.join(EXAMPLES, "fits")
+    with open(os.path.join(folder, "pattern.nsl")) as f:
+        model = tap.write("pattern.nsl", f.read())
+    r, result = run_fit(tap, model, "pattern")
+    if not tap.check(result and result["objective"] < 0.1, "a network learns a course", result and result["objective"] or r.stderr):
+        return
+    with open(os.path.join(folder, "pattern_learnt.nsl")) as f:
+        experiment = f.read().split("## The readout still")[1]
+    learnt = os.path.join(tap.path("pattern"), "pattern.fitted.nsl")
+    with open(learnt, "a") as f:
+        f.write("\n## The readout still" + experiment)
+    r = call(NSLC, "test", learnt)
+    tap.check(r.returncode == 0 and r.stdout.count("holds") == 10, "and has learnt it", r.stdout + r.stderr)
+
+
 def thousand(tap):
     """1,000 cells: derivatives against differences, and rates found by them."""
     model = os.path.join(EXAMPLES, "fits", "brunel_rate.nsl")
@@ -340,6 +357,7 @@ def main():
     reset(tap)
     reverse(tap)
     trained(tap)
+    pattern(tap)
     tap.done()
 
 
