@@ -192,6 +192,7 @@ IrKernel *lower_share(Lower *l, IrKernel *k, bool record); /* an equal kernel th
 enum { DELAY_ORDINALS = 64 }; /* weights draw with ordinals below, delays from here on */
 /* A synapse kernel; what it lifts goes to sc, which all kernels of one block share. */
 IrKernel *lower_synapse(Setup *st, Scope *sc, const MExpr *e, Dim dim, const char *name, uint32_t first_ordinal);
+IrKernel *lower_double(Lower *l, const IrKernel *k); /* the same in float64 in every program */
 uint32_t lower_block(Setup *st, const Scope *sc, Name path); /* G slots of what was lifted */
 bool lower_draws(Setup *st, const MExpr *e);                 /* not the same for all */
 /* A record kernel: an expression over the variables of a population's elements. */

@@ -62,6 +62,13 @@ static IrKernel *lower_single(Lower *l, const IrKernel *k) {
   return lower_share(l, single, false);
 }
 
+IrKernel *lower_double(Lower *l, const IrKernel *k) {
+  if (!k) return NULL;
+  IrKernel *exact = ir_kernel_copy(k, l->a);
+  exact->kind = KERNEL_SYNAPSE_F64;
+  return lower_share(l, exact, false);
+}
+
 bool lower_draws(Setup *st, const MExpr *e) {
   Scope sc = {.l = st->l};
   return e && !lower_uniform(&sc, e);

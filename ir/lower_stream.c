@@ -71,7 +71,7 @@ static void term_delay(Setup *st, Scope *sc, const IrCoupling *c, const MCouplin
       term->delay_kernel = c->terms.at[i].delay_kernel;
       return;
     }
-  if (lower_draws(st, delay)) term->delay_kernel = lower_synapse(st, sc, delay, TIME, "delay", DELAY_ORDINALS);
+  if (lower_draws(st, delay)) term->delay_kernel = lower_double(st->l, lower_synapse(st, sc, delay, TIME, "delay", DELAY_ORDINALS));
   else term->delay = setup_slot_as(st, delay, TIME, "delay");
 }
 
@@ -81,6 +81,7 @@ void lower_coupling(Setup *st, MCoupling *m, Shape *const *shapes) {
   Scope sc = {.l = st->l};
   Dim unit = m->link.weight ? m->link.weight->dim : DIM_NONE;
   lower_link(st, &sc, &m->link, unit, &c.link);
+  c.link.weight_kernel = lower_double(st->l, c.link.weight_kernel);
   for (uint32_t i = 0; i < m->terms.n; i++) {
     const MStreamTerm *t = &m->terms.at[i];
     IrStreamTerm term = {.factor = setup_slot(st, t->factor, "factor"), .weighted = t->weighted};

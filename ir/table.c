@@ -55,7 +55,7 @@ int ir_kernel_levels(KernelKind kind) {
 }
 
 bool ir_kernel_f64(KernelKind kind) {
-  return ir_kernel_scalar(kind) || kind == KERNEL_INIT || kind == KERNEL_DRIVE || ir_kernel_fit(kind);
+  return ir_kernel_scalar(kind) || kind == KERNEL_INIT || kind == KERNEL_DRIVE || kind == KERNEL_SYNAPSE_F64 || ir_kernel_fit(kind);
 }
 
 bool ir_kernel_f32(KernelKind kind, bool program) {
@@ -63,7 +63,7 @@ bool ir_kernel_f32(KernelKind kind, bool program) {
 }
 
 bool ir_kernel_f64_arrays(KernelKind kind) {
-  return kind == KERNEL_SYNAPSE || kind == KERNEL_SYNAPSE_F32 || kind == KERNEL_DRIVE || ir_kernel_fit(kind);
+  return kind == KERNEL_SYNAPSE || kind == KERNEL_SYNAPSE_F32 || kind == KERNEL_SYNAPSE_F64 || kind == KERNEL_DRIVE || ir_kernel_fit(kind);
 }
 
 bool ir_kernel_fit(KernelKind kind) { return kind == KERNEL_BEGIN || kind == KERNEL_MARCH || kind == KERNEL_BACK; }

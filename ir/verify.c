@@ -236,7 +236,7 @@ static void verify_ins(Verify *v) {
   for (uint32_t i = 0; i < v->k->slots.n; i++)
     if (v->k->slots.at[i].kind == SLOT_RING && done[i] == IRA_LOAD) complain(v, i, "a ring that nothing is stored to");
   bool answers = v->k->kind == KERNEL_RECORD || v->k->kind == KERNEL_AHEAD || v->k->kind == KERNEL_SYNAPSE || v->k->kind == KERNEL_SYNAPSE_F32 ||
-                 v->k->kind == KERNEL_DRIVE;
+                 v->k->kind == KERNEL_SYNAPSE_F64 || v->k->kind == KERNEL_DRIVE;
   if (!answers) return;
   for (uint32_t i = 0; i < v->k->slots.n; i++)
     if (v->k->slots.at[i].kind == SLOT_OUT && (done[i] & IRA_STORE)) return;
@@ -386,12 +386,12 @@ static void verify_class(VerifyModule *vm, const IrClass *c) {
 static void verify_coupling(VerifyModule *vm, const IrExperiment *x, const IrCoupling *c) {
   const IrClass *from = x->populations.at[c->link.source.pop].class, *to = x->populations.at[c->link.target.pop].class;
   bool reversed = c->coupling->reversed;
-  verify_use(vm, c->link.weight_kernel, KERNEL_SYNAPSE, NULL);
+  verify_use(vm, c->link.weight_kernel, KERNEL_SYNAPSE_F64, NULL);
   verify_use(vm, c->link.chance, KERNEL_SYNAPSE, NULL);
   for (uint32_t i = 0; i < c->terms.n; i++) {
     verify_use(vm, c->terms.at[i].pre, KERNEL_RECORD, reversed ? to : from);
     verify_use(vm, c->terms.at[i].post, KERNEL_RECORD, reversed ? from : to);
-    verify_use(vm, c->terms.at[i].delay_kernel, KERNEL_SYNAPSE, NULL);
+    verify_use(vm, c->terms.at[i].delay_kernel, KERNEL_SYNAPSE_F64, NULL);
   }
 }
 

@@ -284,7 +284,7 @@ network n {
   population A : node[1500] { x ~ normal(0, 1);  c ~ normal(0, 1) }
   population B : node[700] { x ~ normal(0, 1) }
   population G : cell[900] { V ~ normal(-65 mV, 5 mV) }
-  connect A -> (A, B).I by probability(p) with late { weight ~ uniform(-0.03, 0.03);  delay ~ uniform(0.1 ms, 4 ms) }
+  connect A -> (A, B).I by probability(p) with late { weight ~ normal(0, 0.017);  delay ~ uniform(0.1 ms, 4 ms) }
   connect B -> A.I by indegree(10) with late { weight ~ uniform(-0.03, 0.03);  delay = 0.85 ms }
   connect B -> B.I by all_to_all, no self with swift { weight = 0.0001 }
   connect G -- G.I by probability(0.01) with gap { g = 1 nS }
