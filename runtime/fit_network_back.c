@@ -178,23 +178,29 @@ static double *due_row(const struct rt_adjoint *a, const struct rt_shard *h, uin
   return a->due[h->index] + ((step & a->mask) * a->n_ports + port) * h->n_elements;
 }
 
-/* One weight for all. Four sums, whatever the processor; by name, so that they stay in registers. */
-static double same_sum(const struct rt_cell_same *cells, uint32_t n, const double *due) {
-  double a = 0, b = 0, c = 0, d = 0;
-  uint32_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    a += due[cells[i].target];
-    b += due[cells[i + 1].target];
-    c += due[cells[i + 2].target];
-    d += due[cells[i + 3].target];
+/* Of a bucket's synapses, in units of their group. Four sums, whatever the processor; by name, so that they stay in registers. */
+#define BUCKET_SUM(cell, TERM)                                                                             \
+  static double cell##_sum(const struct rt_cell_##cell *cells, uint32_t n, const double *due) {            \
+    double a = 0, b = 0, c = 0, d = 0;                                                                     \
+    uint32_t i = 0;                                                                                        \
+    for (; i + 4 <= n; i += 4) a += TERM(i), b += TERM(i + 1), c += TERM(i + 2), d += TERM(i + 3);         \
+    for (; i < n; i++) a += TERM(i);                                                                       \
+    return (a + b) + (c + d);                                                                              \
   }
-  for (; i < n; i++) a += due[cells[i].target];
-  return (a + b) + (c + d);
-}
+#define ALONE(i) due[cells[i].target] /* one weight for all */
+#define WEIGHED(i) (double)cells[i].weight *due[cells[i].target]
+BUCKET_SUM(same, ALONE)
+BUCKET_SUM(coarse, WEIGHED)
+BUCKET_SUM(middle, WEIGHED)
+BUCKET_SUM(wide, WEIGHED)
 
 static double bucket_sum(const struct rt_group *g, const uint64_t *bucket, uint32_t n, const double *due) {
+  const void *cells = bucket + 1;
   double sum = 0;
-  if (g->form == RT_FORM_same64) return (double)g->units * same_sum((const void *)(bucket + 1), n, due);
+  if (g->form == RT_FORM_same64) return (double)g->units * same_sum(cells, n, due);
+  if (g->form == RT_FORM_narrow64) return (double)g->units * coarse_sum(cells, n, due); /* of many a power of two */
+  if (g->form == RT_FORM_middle64) return (double)g->units * middle_sum(cells, n, due);
+  if (g->form == RT_FORM_wide64) return (double)g->units * wide_sum(cells, n, due);
   for (uint32_t i = 0; i < n; i++) {
     struct rt_synapse x = rt_synapse_at(g->form, bucket, i);
     sum += (double)(rt_forms[g->form].weight_bits ? x.grains * g->units : g->units) * due[x.element];
