@@ -198,8 +198,9 @@ static struct nsl_param param_of(Table *t, const IrParam *p) {
 static struct nsl_slice slice_of(const IrSlice *s) { return (struct nsl_slice){s->pop, s->from, s->to}; }
 
 static struct nsl_column column_of(Table *t, const IrColumn *c) {
-  struct nsl_column out = {.place = place_of(t, c->column->span), .part = !c->column->values, .from = c->from, .to = c->to};
-  if (out.part) return out;
+  struct nsl_column out = {.place = place_of(t, c->column->span), .part = !c->column->values && name_none(c->column->node), .from = c->from, .to = c->to,
+                           .node = text_of(t, c->column->node)};
+  if (!c->column->values) return out;
   FILL(t, out.n_values, values, number, c->column->n);
   for (uint32_t i = 0; i < c->column->n; i++) values[i].value = c->column->values[i];
   out.values = values;
@@ -216,7 +217,7 @@ static struct nsl_place place_of_cells(Table *t, const IrPopulation *p) {
   const MPlace *m = &p->pop->place;
   return (struct nsl_place){.has = m->has, .kind = (uint32_t)m->kind, .periodic = m->periodic, .n_axes = m->n_axes,
                             .n_slots = COUNT_OF(p->place), .slots = numbers_of(t, p->place, COUNT_OF(p->place)),
-                            .file = data_of(t, &m->file)};
+                            .file = data_of(t, &m->file), .types = data_of(t, &m->types)};
 }
 
 static struct nsl_population population_of(Table *t, const IrPopulation *p) {

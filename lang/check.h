@@ -52,6 +52,7 @@ typedef struct CellsContext {
   bool known;      /* how many they are; else it is found when the program starts */
   double count;
   MExpr *from, *to; /* both included; NULL: all */
+  bool nodes;       /* a file of nodes says where they are */
 } CellsContext;
 
 /* ---- expressions (check_expr.c) */
@@ -140,6 +141,8 @@ bool is_table_file(Checker *c, const Ast *ast);
 const Ast *table_of_file(Checker *c, const Ast *ast);
 /* A column as one number for each of c->cells. NULL after a message. (check_cells.c) */
 MExpr *column_of_cells(Checker *c, Scope *scope, const Ast *ast, const Want *want);
+/* `node.tau_m`: the cells' number of this name in the file of nodes where they are. *ret_known false: it is no such. */
+MExpr *node_of_cells(Checker *c, const Ast *ast, const Want *want, bool *ret_known);
 /* Have the columns in the component's own values a number for each cell? Settings stand in their place. */
 bool cells_fit(Checker *c, const CellsContext *cells, const MComponent *component, const MSettingList *settings);
 /* 1 in c->cells, 0 outside. */

@@ -4,6 +4,8 @@
  * A column is read when the model is compiled (check_table.c); that it has a line for each element is checked here if
  * their number is known, and in any case when the program starts, since sizes can be set: in settings by c->cells, in
  * components for each population that has them (cells_fit). */
+#include <string.h>
+
 #include "lang/check.h"
 
 static MExpr *column_expr(Checker *c, MColumn *column, Dim dim) {
@@ -80,6 +82,19 @@ MExpr *column_of_cells(Checker *c, Scope *scope, const Ast *ast, const Want *wan
   if (!column_values(c, scope, items, want, values, checked, &dim)) return NULL;
   *column = (MColumn){.span = ast->span, .n = items->n, .values = values, .items = checked};
   return column_expr(c, column, dim);
+}
+
+MExpr *node_of_cells(Checker *c, const Ast *ast, const Want *want, bool *ret_known) {
+  const Ast *base = AST_AS(Member, ast)->base;
+  *ret_known = base->kind == AST_NAME && strcmp(name_str(c->s, path_name(c, base)), "node") == 0;
+  if (!*ret_known) return NULL;
+  if (!(want->allow & ALLOW_COLUMN) || !c->cells || !c->cells->nodes) {
+    diag_node_value(c->s, ast->span, source_span_text(c->s, ast->span, c->arena));
+    return NULL;
+  }
+  MColumn *column = NEW(c->arena, MColumn);
+  *column = (MColumn){.span = ast->span, .node = AST_AS(Member, ast)->name.name};
+  return column_expr(c, column, DIM_NONE);
 }
 
 MExpr *cells_inside(Checker *c, Span span) {

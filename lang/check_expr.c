@@ -273,6 +273,7 @@ static MExpr *member_value(Checker *c, Scope *scope, const Ast *ast, const Want 
   if (var) return changing(c, var, ast->span, want);
   bool known;
   MExpr *pair = pair_value(c, ast, want, &known);
+  if (!known) pair = node_of_cells(c, ast, want, &known);
   if (known) return pair;
   const Ast *base = AST_AS(Member, ast)->base;
   Want any = {.allow = want->allow};

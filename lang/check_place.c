@@ -11,7 +11,7 @@
 enum { AXES = 3 };
 static const Dim length_dim = {{[DIM_LENGTH] = DIM_ONE}};
 static const char forms[] = "The forms: grid(20, 20, spacing = 50 um), uniform_in(box(1 mm, 1 mm)), each perhaps with `x = …`, `y = …`, `z = …` and "
-                            "`periodic`, and csv(\"places.csv\") um.";
+                            "`periodic`, csv(\"places.csv\") um, and nodes(\"nodes.h5\").";
 
 static MExpr *place_length(Net *n, Scope *scope, const Ast *ast, const char *who, bool positive) {
   Want want = {.has_dim = true, .dim = length_dim, .who = who};
@@ -106,10 +106,40 @@ static bool place_file(Net *n, const Ast *ast, MPlace *ret) {
   return true;
 }
 
+/* `nodes("net.h5", of = "v1", types = "types.csv", first = 240)` */
+static bool nodes_option(Net *n, Scope *scope, const Ast *arg, MPlace *ret) {
+  const AstNamed *named = arg->kind == AST_NAMED ? AST_AS(Named, arg) : NULL;
+  const char *name = named ? name_str(n->s, named->name.name) : "";
+  bool text = named && named->value && named->value->kind == AST_STRING;
+  if (text && strcmp(name, "of") == 0) ret->file.population = AST_AS(String, named->value)->text;
+  else if (text && strcmp(name, "types") == 0) return source_file(n->c, named->value, &ret->types);
+  else if (named && named->value && strcmp(name, "first") == 0)
+    return (ret->extent[0] = net_count_expr(n, scope, named->value, "the first node", 0, INT32_MAX)) != NULL;
+  else {
+    diag_places(n->s, arg->span, "this says nothing about nodes", "The form: nodes(\"nodes.h5\", of = \"v1\", types = \"node_types.csv\", first = 0).");
+    return false;
+  }
+  return true;
+}
+
+static bool place_nodes(Net *n, Scope *scope, const AstCall *call, MPlace *ret) {
+  if (!call->args.n || call->args.at[0]->kind != AST_STRING) {
+    diag_places(n->s, call->head.span, "nodes stand in a file", "The form: nodes(\"nodes.h5\").");
+    return false;
+  }
+  bool good = source_file(n->c, call->args.at[0], &ret->file);
+  for (uint32_t i = 1; good && i < call->args.n; i++) good = nodes_option(n, scope, call->args.at[i], ret);
+  ret->kind = PLACE_NODES;
+  ret->file.value_scale = 1;
+  return good;
+}
+
 bool net_place(Net *n, Scope *scope, const Ast *ast, MPopulation *p) {
-  const AstCall *grid = call_of(n, ast, "grid"), *box = call_of(n, ast, "uniform_in");
+  const AstCall *grid = call_of(n, ast, "grid"), *box = call_of(n, ast, "uniform_in"), *nodes = call_of(n, ast, "nodes");
   MPlace place = {.has = true, .kind = grid ? PLACE_GRID : PLACE_BOX, .span = ast->span};
-  bool good = grid || box ? place_args(n, scope, grid ? grid : box, &place) : place_file(n, ast, &place);
+  bool good = nodes         ? place_nodes(n, scope, nodes, &place)
+              : grid || box ? place_args(n, scope, grid ? grid : box, &place)
+                            : place_file(n, ast, &place);
   if (!good || (grid && !grid_fits(n, &place, p))) return false;
   p->place = place;
   return true;

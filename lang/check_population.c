@@ -74,7 +74,8 @@ static bool setting_fits(Net *n, const MSetting *set) {
 static bool cell_settings(Net *n, Scope *scope, const MSlice *slice, const AstAssign *assign, MSettingList *ret) {
   Known size = net_known(n, slice->pop->size), from = net_known(n, slice->from), to = net_known(n, slice->to);
   const char *name = name_str(n->s, slice->pop->path);
-  CellsContext cells = {.name = name, .known = size.known, .count = size.value, .from = slice->from, .to = slice->to};
+  CellsContext cells = {.name = name, .known = size.known, .count = size.value, .from = slice->from, .to = slice->to,
+                        .nodes = slice->pop->place.has && slice->pop->place.kind == PLACE_NODES};
   if (slice->from) {
     cells.name = arena_printf(n->s->arena, "%s[%s]", name, from.known && to.known ? arena_printf(n->s->arena, "%.16g..%.16g", from.value, to.value) : "…");
     cells.known = from.known && to.known;

@@ -610,6 +610,11 @@ void diag_pair_value(Session *s, Span span, const char *name, const char *with) 
   diag_hint(s, d, "It is known %s.", with);
 }
 
+void diag_node_value(Session *s, Span span, const char *name) {
+  Diag *d = diag_new(s, DIAG_PAIR_VALUE, span, "`%s` is not known here", name);
+  diag_hint(s, d, "It is known in the settings of a population whose cells are `at nodes(\"nodes.h5\")`.");
+}
+
 void diag_mask_misplaced(Session *s, Span span, const char *rule) {
   Diag *d = diag_new(s, DIAG_MASK_MISPLACED, span, "a condition over pairs does not go with `%s`", rule);
   diag_hint(s, d, "It leaves out pairs of all_to_all, probability(p), matrix and edges.");

@@ -180,6 +180,7 @@ void diag_third_missing(Session *s, Span span, const char *synapse, const char *
 void diag_pool_rule(Session *s, Span span);
 void diag_pool_too_large(Session *s, Span span, double count, const char *population, double size);
 void diag_too_many_partners(Session *s, Span span, double count, const char *pool, double available);
+void diag_node_value(Session *s, Span span, const char *name);
 void diag_mask_misplaced(Session *s, Span span, const char *rule);
 void diag_places_missing(Session *s, Span span, const char *population, Span decl);
 void diag_places(Session *s, Span span, const char *what, const char *hint);

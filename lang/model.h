@@ -208,14 +208,15 @@ struct MGlobal {
   MDomain domain;
 };
 
-/* A number for each element of a population, known before the run: a column of a file, or 1 in a part of the population
- * and 0 outside. */
+/* A number for each element of a population, known before the run: a column of a file, a number of its nodes, or 1 in a part of the
+ * population and 0 outside. */
 struct MColumn {
   Span span;
   uint32_t n;
   const double *values; /* n of them, for the elements from..to; NULL: a part */
   MExpr *const *items;  /* in the checker only: as they stand in the file */
   MExpr *from, *to;     /* over globals, both included; NULL: all */
+  Name node;            /* in the file of nodes where the cells are; empty: none */
 };
 
 typedef struct {
@@ -241,15 +242,15 @@ typedef struct {
 typedef VEC(MData) MDataList;
 
 /* Where the cells of a population are. */
-typedef enum { PLACE_GRID, PLACE_BOX, PLACE_FILE } MPlaceKind;
+typedef enum { PLACE_GRID, PLACE_BOX, PLACE_FILE, PLACE_NODES } MPlaceKind;
 typedef struct {
   bool has, periodic;
   MPlaceKind kind;
   uint32_t n_axes;
-  MExpr *extent[3]; /* GRID: cells along each axis; BOX: lengths */
+  MExpr *extent[3]; /* GRID: cells along each axis; BOX: lengths; NODES: of one, the id of cell 0 */
   MExpr *spacing;   /* GRID */
   MExpr *origin[3]; /* the least corner; NULL: 0 */
-  MData file;
+  MData file, types; /* types: of NODES, if `path` is not empty */
   Span span;
 } MPlace;
 

@@ -93,7 +93,9 @@ static void print_draw(const Print *p, const MExpr *e) {
 static void print_expr(const Print *p, const MExpr *e);
 
 static void print_column(const Print *p, const MColumn *column) {
-  fputs(column->values ? "column" : "inside", p->out);
+  bool node = !name_none(column->node);
+  fputs(column->values ? "column" : node ? "node." : "inside", p->out);
+  if (node) fputs(name_str(p->s, column->node), p->out);
   if (column->from) {
     fputc('[', p->out);
     print_expr(p, column->from);

@@ -1,5 +1,5 @@
-/* Lists of edges -> connections by source: CSV files with the columns `source` and `target`, SONATA files (edges_h5.c), the numbers
- * of SONATA's types of edges. Ids count the cells of the populations on each side; those of other populations of a group, and of
+/* Lists of edges -> connections by source: CSV files with the columns `source` and `target`, SONATA files (edges_h5.c). Ids
+ * count the cells of the populations on each side; those of other populations of a group, and of
  * cells outside of a part, belong to other projections. What is wrong is said with its place, before anything is built. */
 #include "runtime/edges.h"
 
@@ -167,82 +167,6 @@ static int csv_edges(struct rt_sim *s, const struct rt_proj *p, const char *path
   ret->source_name = "source";
   ret->target_name = "target";
   return e;
-}
-
-/* ---- types of edges: words between blanks, those with blanks in quotes */
-
-static char *word_next(char **at) {
-  while (**at == ' ' || **at == '\t') ++*at;
-  if (!**at || **at == '\r') return NULL;
-  char *from = *at, quote = *from == '"' || *from == '\'' ? *from : 0;
-  bool inside = false;
-  for (; **at && (inside || (**at != ' ' && **at != '\t' && **at != '\r')); ++*at)
-    if (quote ? **at == quote : **at == '"' || **at == '\'') inside = !inside;
-  if (**at) *(*at)++ = 0;
-  size_t n = strlen(from);
-  if (quote && n >= 2 && from[n - 1] == quote) from[n - 1] = 0, from++;
-  return from;
-}
-
-/* Column of a name in the first line. */
-static int types_column(char *header, const char *name) {
-  int k = 0;
-  for (char *word; (word = word_next(&header)); k++)
-    if (strcmp(word, name) == 0) return k;
-  return -1;
-}
-
-struct type {
-  double id, value;
-};
-
-/* One line: its id, and what it says. */
-static int type_read(const struct nsl_data *data, const struct rt_csv_file *f, uint64_t line, int id_column, int column, const char *name,
-                     struct type *ret) {
-  char *at = f->lines[line], *word, *id = NULL, *value = NULL;
-  for (int k = 0; (word = word_next(&at)); k++) {
-    if (k == id_column) id = word;
-    if (k == column) value = word;
-  }
-  int e = rt_csv_value(data, f, line, "edge_type_id", id, &ret->id);
-  return e ? e : rt_csv_value(data, f, line, name, value, &ret->value);
-}
-
-static int by_id(const void *a, const void *b) {
-  const struct type *x = a, *y = b;
-  return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static int types_look(const struct rt_proj *p, const struct type *all, uint64_t n_all, const double *types, uint64_t n, double *to) {
-  for (uint64_t i = 0; i < n; i++) {
-    const struct type want = {types[i], 0}, *found = bsearch(&want, all, n_all, sizeof want, by_id);
-    if (!found)
-      return rt_fail_at(NSL_EINPUT, p->def->types.place, "%s: `edge_type_id` of edge %llu is %g, which %s does not have", p->def->file.path,
-                        (unsigned long long)i, types[i], p->def->types.path);
-    to[i] = found->value;
-  }
-  return 0;
-}
-
-int rt_edge_types(struct rt_sim *s, const struct rt_proj *p, const char *name, const double *types, uint64_t n, double **ret) {
-  const struct nsl_data *data = &p->def->types;
-  struct rt_csv_file f;
-  *ret = NULL;
-  const char *path = rt_data_file(s, data);
-  int e = path ? rt_csv_table(s, data, path, &f) : NSL_EINPUT;
-  if (e) return e;
-  char *header = rt_text(&s->build_mem, f.lines[0]), *again = rt_text(&s->build_mem, f.lines[0]);
-  if (!header || !again) return NSL_EMEMORY;
-  int id_column = types_column(header, "edge_type_id"), column = types_column(again, name);
-  if (id_column < 0) return rt_fail_at(NSL_EINPUT, data->place, "%s has no column `edge_type_id`", data->path);
-  if (column < 0) return 0;
-  struct type *all = rt_alloc(&s->build_mem, f.n_lines, sizeof *all);
-  *ret = rt_alloc(&s->build_mem, n + 1, sizeof **ret);
-  if (!all || !*ret) return NSL_EMEMORY;
-  for (uint64_t i = 1; !e && i < f.n_lines; i++) e = type_read(data, &f, i, id_column, column, name, &all[i - 1]);
-  if (e) return e;
-  qsort(all, f.n_lines - 1, sizeof *all, by_id);
-  return types_look(p, all, f.n_lines - 1, types, n, *ret);
 }
 
 /* ---- the rule */

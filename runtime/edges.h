@@ -15,9 +15,6 @@ struct rt_edge_list {
 
 /* `by edges("net.h5")`: reads the file into p->edges, its numbers into the fields. */
 int rt_edges_read(struct rt_sim *s, struct rt_proj *p);
-/* edges_h5.c: the edges of a SONATA file; `types`: numbers of the field by type, found in the file of types. */
-int rt_edges_h5(struct rt_sim *s, const struct rt_proj *p, const char *path, struct rt_edge_list *ret);
-/* The numbers of a column of the file of types, one for each edge of these types. `ret` NULL after no error: it has no such column. */
-int rt_edge_types(struct rt_sim *s, const struct rt_proj *p, const char *name, const double *types, uint64_t n, double **ret);
+int rt_edges_h5(struct rt_sim *s, const struct rt_proj *p, const char *path, struct rt_edge_list *ret); /* a SONATA file (edges_h5.c) */
 
 #endif

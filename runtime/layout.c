@@ -13,6 +13,7 @@
 #include "runtime/error.h"
 #include "runtime/events.h"
 #include "runtime/lump.h"
+#include "runtime/nodes.h"
 #include "runtime/ranks.h"
 
 enum { SHARE = 1024, ELEMENTS = 65536, MOST_SHARDS = 32768 };
@@ -303,10 +304,12 @@ static int column_fill(struct rt_sim *s, const struct rt_pop *p, const struct ns
   uint32_t first, n;
   int e = rt_slice_range(s, &all, c->place, &first, &n);
   if (e) return e;
-  if (!c->part && c->n_values != n)
+  if (!c->part && !c->node && c->n_values != n)
     return rt_fail_at(NSL_EINPUT, c->place, "the column has %u values, %s%s has %u cells", c->n_values,
                       n < p->size ? "this part of " : "", p->def->path, n);
-  for (uint32_t i = 0; i < n; i++) array[first + i] = c->part ? 1 : c->values[i].value;
+  const double *node = NULL;
+  if (c->node && (e = rt_nodes_number(s, p, c->node, &node))) return e;
+  for (uint32_t i = 0; i < n; i++) array[first + i] = node ? node[first + i] : c->part ? 1 : c->values[i].value;
   for (uint32_t i = p->size; i < p->padded; i++) array[i] = array[0];
   return 0;
 }

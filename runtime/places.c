@@ -1,4 +1,4 @@
-/* Places of cells: in the middles of a grid's squares, drawn in a box, or from a file with a line for each cell. */
+/* Places of cells: in the middles of a grid's squares, drawn in a box, or from a file: a line for each cell, or SONATA's nodes. */
 #include "runtime/places.h"
 
 #include <math.h>
@@ -10,6 +10,7 @@
 #include "runtime/data.h"
 #include "runtime/error.h"
 #include "runtime/h5.h"
+#include "runtime/nodes.h"
 
 enum { SPACING = 3, ORIGIN = 4 }; /* among the slots of nsl_place */
 
@@ -114,6 +115,7 @@ static int pop_places(struct rt_sim *s, struct rt_pop *p) {
     if (!(ret->at[a] = rt_alloc(&s->mem, p->padded, sizeof **ret->at))) return NSL_EMEMORY;
     for (uint32_t i = 0; i < p->size; i++) ret->at[a][i] = number(s, w, ORIGIN + a, 0);
   }
+  if (w->kind == NSL_PLACE_NODES) return rt_nodes_places(s, p, ret);
   if (w->kind == NSL_PLACE_FILE) return file_read(s, p, ret);
   int e = extents_read(s, p, extent, length);
   if (e) return e;

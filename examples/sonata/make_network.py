@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes the small SONATA network that examples/sonata_import.nsl reads: 240 excitatory and 60 inhibitory cells on a ring of 1 mm, as
-v1_edges.h5 (connections with a number of contacts each), v1_edge_types.csv (weight and delay of each kind) and v1_places.csv. Needs h5py."""
+v1_edges.h5 (connections with a number of contacts each), v1_edge_types.csv (weight and delay of each kind), v1_nodes.h5 (places, and a
+threshold of each cell) and v1_node_types.csv (a time constant for each kind). Needs h5py."""
 import math
 import os
 import random
@@ -37,10 +38,20 @@ def main():
         f.write("edge_type_id source_query target_query syn_weight delay\n")
         for (source, target), (number, weight, delay) in TYPES.items():
             f.write(f"{number} ei=='{source}' ei=='{target}' {weight} {delay}\n")
-    with open(os.path.join(HERE, "v1_places.csv"), "w") as f:
-        f.write("x,y\n")
-        for a in angle[:N_E]:
-            f.write(f"{RADIUS * math.cos(a):.3f},{RADIUS * math.sin(a):.3f}\n")
+    with h5py.File(os.path.join(HERE, "v1_nodes.h5"), "w") as f:
+        f.attrs["magic"], f.attrs["version"] = 0x0A7A, (0, 1)
+        g = f.create_group("nodes/v1")
+        n = N_E + N_I
+        g.create_dataset("node_id", data=list(range(n)), dtype="u4", compression="gzip", track_times=False)
+        g.create_dataset("node_type_id", data=[10 if k == "e" else 11 for k in kind], dtype="u2", compression="gzip", track_times=False)
+        g.create_dataset("node_group_id", data=[0] * n, dtype="u1", compression="gzip", track_times=False)
+        g.create_dataset("node_group_index", data=list(range(n)), dtype="u4", compression="gzip", track_times=False)
+        columns = {"x": [RADIUS * math.cos(a) for a in angle], "y": [RADIUS * math.sin(a) for a in angle],
+                   "V_th": [rng.gauss(-55, 0.5) for _ in range(n)]}
+        for name, values in columns.items():
+            g.create_dataset("0/" + name, data=[round(v, 3) for v in values], dtype="f4", compression="gzip", track_times=False)
+    with open(os.path.join(HERE, "v1_node_types.csv"), "w") as f:
+        f.write("node_type_id ei model_type tau_m\n10 e point_neuron 12\n11 i point_neuron 10\n")
 
 
 if __name__ == "__main__":
