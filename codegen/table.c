@@ -360,9 +360,6 @@ static struct nsl_measure measure_of(Table *t, const IrMeasure *x) {
 
 static struct nsl_expect expect_of(Table *t, const IrExpect *x) {
   const MExpect *m = x->expect;
-  Dim rate = DIM_NONE;
-  rate.e[DIM_TIME] = -DIM_ONE;
-  bool is_rate = dim_eq(m->dim, rate);
   return (struct nsl_expect){.text = name_str(t->s, m->text),
                              .place = place_of(t, m->span),
                              .value = x->value,
@@ -370,8 +367,8 @@ static struct nsl_expect expect_of(Table *t, const IrExpect *x) {
                              .hi = x->hi,
                              .open_lo = m->interval.open_lo,
                              .open_hi = m->interval.open_hi,
-                             .unit = is_rate ? "Hz" : dim_coherent_unit(t->s, m->dim),
-                             .unit_scale = is_rate ? 1e-3 : 1};
+                             .unit = text_of(t, m->unit),
+                             .unit_scale = m->unit_scale};
 }
 
 static struct nsl_feed feed_of(Table *t, const IrFeed *x) {

@@ -198,6 +198,16 @@ static bool has_measure(const MExpr *e) {
 
 static bool is_zero(const MExpr *e) { return e->kind == MX_NUM && e->num == 0 && dim_none(e->dim); }
 
+/* Shown in the unit of a limit, rates else in Hz. */
+static void expect_unit(Net *n, const Ast *limit, const Ast *other, MExpect *e) {
+  Dim rate = DIM_NONE;
+  rate.e[DIM_TIME] = -DIM_ONE;
+  Name text = net_unit_written(limit);
+  if (name_none(text) && other) text = net_unit_written(other);
+  if (name_none(text) && dim_eq(e->dim, rate)) text = name_z(n->s, "Hz");
+  net_unit_shown(n, text, e->dim, &e->unit, &e->unit_scale);
+}
+
 /* `rate(E) > 5 Hz`: the measure on either side; of two, the left one is shown. */
 static bool expect_comparison(Net *n, const Ast *ast, MExpect *e) {
   const AstBinary *b = AST_AS(Binary, ast);
@@ -221,6 +231,7 @@ static bool expect_comparison(Net *n, const Ast *ast, MExpect *e) {
     e->interval.lo = limit;
     e->interval.open_lo = open;
   }
+  expect_unit(n, left ? b->right : b->left, NULL, e);
   return true;
 }
 
@@ -259,6 +270,7 @@ static bool expect_interval(Net *n, const AstExpect *ast, MExpect *e) {
                           .lo = lo->kind == MX_NUM && lo->num == -INFINITY ? NULL : lo,
                           .hi = hi->kind == MX_NUM && hi->num == INFINITY ? NULL : hi,
                           .span = ast->domain->span};
+  expect_unit(n, interval->to, interval->from, e);
   return true;
 }
 

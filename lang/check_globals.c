@@ -315,9 +315,7 @@ static bool value_dim(Net *n, const NetValue *v, const Ast *const *asts, Dim *re
   return true;
 }
 
-/* The unit as the user wrote it in the declaration, for output. */
-static Name written_unit(const NetValue *v, const Ast *ast) {
-  if (v->item->unit) return AST_AS(Unit, v->item->unit)->text;
+Name net_unit_written(const Ast *ast) {
   while (ast && ast->kind == AST_LIST && AST_AS(ListExpr, ast)->items.n)
     ast = AST_AS(ListExpr, ast)->items.at[0];
   if (ast && ast->kind == AST_UNARY) ast = AST_AS(Unary, ast)->arg;
@@ -325,9 +323,8 @@ static Name written_unit(const NetValue *v, const Ast *ast) {
   return AST_AS(Unit, AST_AS(Number, ast)->unit)->text;
 }
 
-static void global_unit(Net *n, const NetValue *v, Dim dim, Name *ret_unit, double *ret_scale) {
+void net_unit_shown(Net *n, Name text, Dim dim, Name *ret_unit, double *ret_scale) {
   Unit unit;
-  Name text = written_unit(v, v->item->value);
   *ret_scale = 1;
   if (!name_none(text) && unit_parse_quiet(name_str(n->s, text), &unit) == NULL && dim_eq(unit.dim, dim) &&
       unit.offset == 0) {
@@ -404,7 +401,8 @@ static void check_value(Net *n, NetValue *v) {
   if (!check_elements(n, v, asts, draws, &domain, dim, values)) return;
   Name unit = {0};
   double scale;
-  global_unit(n, v, dim, &unit, &scale);
+  Name written = v->item->unit ? AST_AS(Unit, v->item->unit)->text : net_unit_written(v->item->value);
+  net_unit_shown(n, written, dim, &unit, &scale);
   v->elements = NEW_ARRAY(s->arena, MGlobal *, v->axes.count);
   bool good = true;
   for (uint32_t i = 0; i < v->axes.count; i++) {

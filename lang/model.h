@@ -397,6 +397,8 @@ typedef struct {
   Name text;    /* as written */
   MExpr *value; /* over globals and measures, as the ends of the interval */
   Dim dim;
+  Name unit; /* for output; a value is `unit_scale` times what is shown */
+  double unit_scale;
   MDomain interval;
   Span span;
 } MExpect;

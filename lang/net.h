@@ -124,6 +124,10 @@ void net_misplaced(Net *n, const Ast *st, const char *where, const char *hint);
 void net_declare_values(Net *n, const AstDecl *decl);          /* check_globals.c */
 void net_override(Net *n, const AstAssign *assign);            /* check_globals.c */
 void net_check_values(Net *n);                                 /* check_globals.c */
+/* The unit of a number, of a list's first one, as the user wrote it; none: empty. */
+Name net_unit_written(const Ast *ast);
+/* For output: `text` if it is a unit of this dimension, else the coherent one. A value is `scale` times what is shown. */
+void net_unit_shown(Net *n, Name text, Dim dim, Name *ret_unit, double *ret_scale);
 void net_declare_population(Net *n, const AstPopulation *ast); /* check_population.c */
 void net_check_population(Net *n, NetPop *pop);                /* check_population.c */
 bool net_place(Net *n, Scope *scope, const Ast *ast, MPopulation *p); /* `at grid(…)`; false after a message (check_place.c) */

@@ -72,7 +72,7 @@ experiment e { neuron cell
   drive I with sine(200 pA, frequency = 20 Hz)
   record V every 0.1 ms
   run 100 ms with dt = 0.1 ms
-  expect max(V) in [0 mV, 20 mV]
+  expect max(V) in [0 V, 0.02 V]
   expect value(V, at = 50 ms) in [-20 mV, 20 mV]
   expect mean(V) in [-20 mV, 20 mV] during 50 ms..100 ms
   expect min(V - 1 mV) + 1 mV < 0 mV after 20 ms }
@@ -85,8 +85,10 @@ experiment e { neuron cell
     run = Run(t, model)
     compare(t, run, "a passive membrane under a sine", lambda r: [(r.column("V"), all_v)])
     if run.good:
-        found = [x["value"] for x in run_json(run.out)["expect"]]
-        t.check(same(found, [max(all_v[1:]), all_v[500], mean_of(all_v[501:]), min(all_v[201:])], 1e-9), "max, value, mean and min of a variable",
+        expects = run_json(run.out)["expect"]
+        found = [x["value"] for x in expects]
+        t.check([x["unit"] for x in expects] == ["V", "mV", "mV", "mV"], "what is expected is shown in the unit of its limit", expects)
+        t.check(same(found, [max(all_v[1:]) / 1000, all_v[500], mean_of(all_v[501:]), min(all_v[201:])], 1e-9), "max, value, mean and min of a variable",
                 (found, max(all_v), all_v[500]))
 
 
