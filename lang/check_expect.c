@@ -315,7 +315,9 @@ static bool expect_window(Net *n, const AstExpect *ast, struct ExpectContext *e)
     diag_window_empty(s, e->after->span, from.value, to.known && to.value < whole ? to.value : whole);
     return false;
   }
-  return true;
+  bool beyond = e->until && to.known && n->x->phases.n && to.value > whole * (1 + 1e-9);
+  if (beyond) diag_window_beyond(s, e->until->span, to.value, whole);
+  return !beyond;
 }
 
 /* As written, without the word `expect`. */

@@ -583,6 +583,11 @@ void diag_window_empty(Session *s, Span span, double from, double to) {
            from, to);
 }
 
+void diag_window_beyond(Session *s, Span span, double to, double end) {
+  Diag *d = diag_new(s, DIAG_WINDOW_BEYOND, span, "it is to count until %.6g ms, but the run ends at %.6g ms", to, end);
+  diag_hint(s, d, "`after` counts from a time to the end, however long the run is.");
+}
+
 /* ---- imports */
 
 void diag_import_outside(Session *s, Span span, const char *path) {

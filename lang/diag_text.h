@@ -248,6 +248,7 @@ void diag_unknown_measure(Session *s, Span span, const char *name, const char *n
 void diag_measure_arguments(Session *s, Span span, const char *name, bool values, const char *argument);
 void diag_during_form(Session *s, Span span);
 void diag_window_empty(Session *s, Span span, double from, double to);
+void diag_window_beyond(Session *s, Span span, double to, double end);
 void diag_import_outside(Session *s, Span span, const char *path);
 void diag_import_cycle(Session *s, Span span, const char *path);
 void diag_import_depth(Session *s, Span span, int limit);

@@ -28,6 +28,25 @@ static int pops_derive(struct rt_sim *s) {
   return 0;
 }
 
+/* A level that no sweep crosses: that there are no spikes would be what is fitted. */
+static void crossings_missed(struct rt_fit *f) {
+  const struct nsl_recording *rec = &f->def->data;
+  for (uint32_t k = 0; k < rec->n_events; k++) {
+    uint64_t n = 0, numbers = 0;
+    const struct nsl_sweep_events *list = &rec->events[k];
+    for (uint32_t i = 0; list->column != NSL_NONE && i < f->n_fitted; i++) {
+      const struct rt_trace *t = &f->traces[f->fitted[i]];
+      n += t->events[k].n;
+      for (uint64_t at = 0; at < t->n; at++) numbers += isfinite(t->values[list->column][at]) != 0;
+    }
+    if (n || list->column == NSL_NONE || !f->n_fitted) continue;
+    const struct nsl_sweep_column *column = &rec->columns[list->column];
+    double level = list->level / column->unit_scale;
+    if (numbers) rt_warn(f->s, "%s: no sweep has a crossing of %.6g %s, so %s is empty: is the level right?", list->place, level, column->unit, list->name);
+    else rt_warn(f->s, "%s: column %s has no numbers in any sweep, so %s is empty", list->place, column->name, list->name);
+  }
+}
+
 static int traces_read(struct rt_fit *f) {
   const struct nsl_recording *rec = &f->def->data;
   uint64_t n = f->n_traces = rec->n_sweeps;
@@ -42,6 +61,7 @@ static int traces_read(struct rt_fit *f) {
     if (rec->sweeps[i].validation) f->validated[v++] = i;
     else f->fitted[f->n_fitted++] = i;
   }
+  crossings_missed(f);
   return f->n_fitted ? 0 : rt_fail_at(NSL_EINPUT, rec->place, "fit %s has no sweep to fit to", f->def->name);
 }
 
@@ -224,8 +244,15 @@ static bool bad_seen(void *context, uint64_t step, const double *states) {
   return true;
 }
 
-/* A likelihood of 0: at a spike of the recording the neuron has no rate. */
-static bool is_impossible(const struct first_bad *b) {
+static bool spikes_in_step(const struct rt_fit *f, const struct rt_trace *t, uint64_t step) {
+  const struct rt_events *e = &t->events[f->def->spikes];
+  for (uint64_t i = 0; i < e->n; i++)
+    if (ceil(e->times[i] / f->s->dt - 1e-6) == (double)step) return true;
+  return false;
+}
+
+/* A likelihood of 0: at a spike of the recording the neuron has no rate (elsewhere: an infinite one). */
+static bool is_unlikely(const struct first_bad *b) {
   for (uint32_t t = 0; t < b->march->def->n_terms; t++)
     if (b->march->def->terms[t].likelihood && b->march->def->terms[t].sum == b->state) return b->value == -INFINITY;
   return false;
@@ -244,8 +271,10 @@ static bool diverges_text(struct rt_fit *f, const struct rt_stage_end *g, uint32
       bool named = sweep->name && *sweep->name;
       snprintf(where, sizeof where, "%.12g ms of %.120s%s%.60s", (double)b.step * f->s->dt, sweep->path, named ? ", sweep " : "",
                named ? sweep->name : "");
-      *ret_impossible = is_impossible(&b);
-      if (*ret_impossible) snprintf(text, size, "the recording has a spike at %s, where the model cannot fire", where);
+      bool unlikely = is_unlikely(&b);
+      *ret_impossible = unlikely && spikes_in_step(f, &f->traces[f->fitted[k]], b.step);
+      if (unlikely && !*ret_impossible) snprintf(text, size, "the rate of spikes is infinite at %s", where);
+      else if (*ret_impossible) snprintf(text, size, "the recording has a spike at %s, where the model cannot fire", where);
       else snprintf(text, size, "%.60s is no finite number at %s", b.state < c->n_states ? c->states[b.state].name : "the objective", where);
       return true;
     }

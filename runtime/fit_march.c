@@ -125,6 +125,14 @@ static int likelihood_check(struct rt_fit *f, const struct nsl_term *term) {
                     term->text, list->name, list->column == NSL_NONE ? "" : "; is the level of `crossings` right?");
 }
 
+static int nothing_compared(const struct rt_fit *f, const struct nsl_term *term, double longest) {
+  char cut[80] = "";
+  double run = (double)f->s->n_steps * f->s->dt;
+  if (f->s->n_steps && run < longest) snprintf(cut, sizeof cut, ", and only the first %g ms are run", run);
+  return rt_fail_at(NSL_EINPUT, term->place, "%s: no sweep has a number to compare with in its window; the longest one ends at %g ms%s",
+                    term->text, longest, cut);
+}
+
 /* A term that compares nothing would be 0 / 0. */
 static int terms_check(struct rt_fit *f, const struct rt_march *m) {
   for (uint32_t t = 0; t < m->def->n_terms; t++) {
@@ -137,11 +145,9 @@ static int terms_check(struct rt_fit *f, const struct rt_march *m) {
       else sum += weight, longest = fmax(longest, trace->times[trace->n - 1]);
     }
     int e = window_check(f, term, longest);
-    if (!e && term->likelihood) e = likelihood_check(f, term);
     if (e) return e;
-    if (!(sum > 0))
-      return rt_fail_at(NSL_EINPUT, term->place, "%s: no sweep has a number to compare with in its window; the longest one ends at %g ms",
-                        term->text, longest);
+    if (!(sum > 0)) return nothing_compared(f, term, longest);
+    if (term->likelihood && (e = likelihood_check(f, term))) return e;
     if (f->n_traces > f->n_fitted && !(seen > 0))
       return rt_fail_at(NSL_EINPUT, term->place, "%s: no sweep to validate has a number to compare with in its window", term->text);
   }

@@ -350,7 +350,7 @@ static void uniforms_put(const struct cells *c, const struct rt_pop *p) {
 int rt_adjoint_back(struct rt_adjoint *a, const struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_pops; i++) uniforms_put(&a->cells[i], &s->pops[i]);
   for (uint64_t step = s->track->to; step > s->track->from; step--) {
-    if (s->interrupt && *s->interrupt) return NSL_ESTOPPED;
+    if (s->interrupt && *s->interrupt) return rt_fail(NSL_ESTOPPED, "stopped");
     for (uint32_t i = 0; i < s->n_pops; i++)
       if (a->cells[i].def) cells_back(a, s, &s->pops[i], step);
     for (uint32_t i = 0; i < s->n_pops; i++)

@@ -26,6 +26,64 @@ fit f {
   with dt = 0.1 ms
 }
 """
+SPIKES = """language 1
+neuron lif {
+  param tau = 15 ms in (0 ms, inf), E = -65 mV, V_th = -48 mV, twin = 1 mV
+  input I : mV
+  state V = E
+  V' = (E - V + I + 0 * twin) / tau
+  spike when V > V_th { V = E }
+}
+neuron escape {
+  param tau = 15 ms in (0 ms, inf), E = -65 mV, V_th = -50 mV
+  input I : mV
+  state V = E
+  V' = (E - V + I) / tau
+  spike at rate 1/ms * exp((V - V_th) / (2 mV)) { V = E }
+}
+fit f {
+  neuron lif
+  data rec = csv("spikes.csv") { t : ms;  I : mV;  V : mV;  events s = crossings(V, -10 mV) }
+  drive I with rec.I
+  free tau in [5 ms, 50 ms], V_th in [-55 mV, -40 mV]
+  minimize van_rossum(spike, given = rec.s, tau = 10 ms)
+  by lbfgs(steps = 5) from 2 starts with gradient = exact_events
+  with dt = 0.1 ms
+}
+"""
+RANDOM = SPIKES.replace("neuron lif\n", "neuron escape\n").replace("drive I with rec.I", "drive I with rec.I\n  drive spike with rec.s").replace(
+    "van_rossum(spike, given = rec.s, tau = 10 ms)", "-loglik(spike, given = rec.s)").replace(" with gradient = exact_events", "")
+SHAPES = SPIKES.replace("neuron lif\n", "neuron hh { area = 1000 um^2 }\n").replace("I : mV;  V", "V").replace("drive I with rec.I\n", "drive I with 100 pA\n").replace(
+    "tau in [5 ms, 50 ms], V_th in [-55 mV, -40 mV]", "na.g in [40 mS/cm^2, 360 mS/cm^2]").replace(";  events s = crossings(V, -10 mV)", "").replace(
+    "van_rossum(spike, given = rec.s, tau = 10 ms)", "peaks(V, given = rec.V, level = -20 mV, smooth = 2 mV)").replace(" with gradient = exact_events", "")
+NETWORK = """language 1
+network n {
+  param J = 0.2 mV, tau = 20 ms in (0 ms, inf)
+  population E : iaf_psc_delta[10] { tau_m = tau }
+  drive E.psp with poisson(4 kHz) { weight = J;  delay = 1.5 ms }
+}
+fit f {
+  network n
+  run 100 ms with dt = 0.1 ms, seed = 1
+  free J in [0.1 mV, 0.4 mV]
+  minimize (rate(E) - 10 Hz)^2 / (1 Hz)^2
+  by cmaes(steps = 2, candidates = 4)
+}
+"""
+OTHERS = [  # of spikes, of random ones, of features, of networks: what, model, change, messages
+    ("a parameter that no spike depends on", SPIKES, ("free tau", "free twin in [1 mV, 3 mV], tau"), None),
+    ("a time squared", SPIKES, ("van_rossum(spike, given = rec.s, tau = 10 ms)", "latency(spike, given = rec.s)"), "m.nsl:21:12: error NSL5332"),
+    ("`floor` between the spikes", SPIKES, ("(E - V", "(1 mV * floor(tau / (1 ms)) - V"), "m.nsl:6:16: error NSL4040"),
+    ("spikes that end before the window", SPIKES, ("tau = 10 ms)\n", "tau = 10 ms) during 20 ms..300 ms\n"), "m.nsl:21:12: error: van_rossum(spike, given = rec.s, tau = 10 ms): it is to count until 300 ms, but the longest sweep ends at 40 ms"),
+    ("a likelihood behind the data", RANDOM, ("rec.s)\n", "rec.s) after 300 ms\n"), "no sweep has a number to compare with in its window; the longest one ends at 40 ms"),
+    ("a likelihood without spikes", RANDOM, ("-10 mV)", "100 mV)"), "and without spikes the likeliest rate is 0; is the level of `crossings` right?"),
+    ("a rate that diverges", RANDOM, ("E = -65 mV, V_th = -50 mV", "E = 1e305 mV, V_th = -50 mV"), "the model diverges at every start: at the first one the rate of spikes is infinite at 0.1 ms of spikes.csv"),
+    ("shapes of a recording without numbers", SHAPES, ("spikes.csv", "nan.csv"), "m.nsl:21:12: error: peaks(V, given = rec.V, level = -20 mV, smooth = 2 mV): no sweep has a number to compare with"),
+    ("a level of another dimension", SHAPES, ("-20 mV", "-20 pA"), "m.nsl:21:44: error NSL3001: unit mismatch: `level` of `peaks` needs mV"),
+    ("a rate with its dimension", NETWORK, (" / (1 Hz)^2", ""), "m.nsl:11:12: error NSL5332"),
+    ("a network that ends before the window", NETWORK, ("(1 Hz)^2", "(1 Hz)^2 during 50 ms..300 ms"), "m.nsl:11:57: error NSL5127: it is to count until 300 ms, but the run ends at 100 ms"),
+    ("no steps", NETWORK, ("steps = 2", "steps = 0"), "m.nsl:12:20: error NSL5341"),
+]
 REFUSED = [  # what, changes, files, message
     ("a free parameter on which nothing depends", [("0 * twin", "0 nS"), ("free C", "free twin in [1 nS, 3 nS], C")], "m.nsl:12:8: error", "no objective of this fit depends on `twin`"),
     ("an objective with a dimension", [(" / (1 mV)^2", "")], "m.nsl:13:12: error", "an objective is a plain number, this is mV^2"),
@@ -60,6 +118,9 @@ def files(tap):
             "nan": [r.rsplit(",", 1)[0] + "," for r in rows], "cut": rows[:at] + ["4.0,0"], "header": []}
     for name, lines in text.items():
         tap.write(name + ".csv", head + "".join(line + "\n" for line in lines))
+    flat = [f"{i * 0.1:.1f},30,{20 if i in (60, 140, 230) else -60}" for i in range(401)]
+    tap.write("spikes.csv", head + "".join(line + "\n" for line in flat))
+    tap.write("silent.csv", head + "".join(line.rsplit(",", 1)[0] + ",-60\n" for line in flat))
     tap.write("empty.csv", "")
     with open(tap.path("binary.csv"), "wb") as f:
         f.write(bytes(range(256)))
@@ -80,6 +141,22 @@ def refused(tap):
         r, d = run(tap, changes, f"refused{i}")
         good = r.returncode == 1 and d is None and place in r.stderr and message in r.stderr
         tap.check(good, f"refused: {what}", f"{r.returncode} {r.stderr}")
+
+
+def others(tap):
+    for i, (what, model, (old, new), message) in enumerate(OTHERS):
+        assert old in model, what
+        r, d = run_fit(tap, tap.write("m.nsl", model.replace(old, new)), f"other{i}")
+        if message is None:
+            told = "the derivative of the objective by twin is 0" in r.stderr
+            tap.check(r.returncode == 0 and told, f"told: {what}", f"{r.returncode} {r.stderr}")
+        else:
+            tap.check(r.returncode == 1 and d is None and message in r.stderr, f"refused: {what}", f"{r.returncode} {r.stderr}")
+    r, d = run_fit(tap, tap.write("m.nsl", SPIKES.replace("spikes.csv", "silent.csv")), "silent")
+    tap.check(d and "m.nsl:18:68: " in r.stderr and "no sweep has a crossing of -10 mV, so s is empty" in r.stderr and d["warnings"], "a level that nothing crosses", r.stderr)
+    cut = SPIKES.replace("van_rossum(spike, given = rec.s, tau = 10 ms)", "mean((V - rec.V)^2) / (1 mV)^2 after 20 ms")
+    r = call(NSLC, "grad", tap.write("m.nsl", cut), "--check", "--steps", "15")
+    tap.check(r.returncode == 1 and "the longest one ends at 40 ms, and only the first 1.5 ms are run" in r.stderr, "what a cut leaves out", r.stderr)
 
 
 def warned(tap):
@@ -125,6 +202,7 @@ def main():
     tap = Tap()
     files(tap)
     refused(tap)
+    others(tap)
     warned(tap)
     interrupted(tap)
     tap.done()
