@@ -80,6 +80,7 @@ typedef struct {
 
 /* solve_jumps.c: fills ret for the counts */
 void solve_jumps(Solve *v, IrVal *ret);
+const char *solve_jumps_cost(const Solve *v);
 
 /* solve_laws.c */
 void solve_laws_begin(Solve *v);              /* totals; v->old */

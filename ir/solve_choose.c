@@ -455,7 +455,8 @@ void solve_choose(Solve *v) {
           name_z(v->s, "asked for by `jumps = tau_leaping`: dt is one leap with the rates at its begin, Poisson and binomial numbers of jumps"));
     else if (v->in->states.at[i].var->counts)
       set(v, i, SOLVE_NONE, "jump by jump",
-          name_z(v->s, "whole numbers: each reaction at its own time (Gillespie's direct method); what else is in the rates is held over dt"));
+          name_fmt(v->s, "whole numbers: each reaction at its own time (Gillespie's direct method), %s; what else is in the rates is held over dt",
+                   solve_jumps_cost(v)));
     else if (v->follows[i]) set(v, i, SOLVE_NONE, "conservation", name_z(v->s, "what is left of a total that no reaction changes"));
     else if (!v->form[i]) set(v, i, SOLVE_NONE, "none", name_z(v->s, "no equation: changed by events only"));
   if (!name_none(v->in->method)) {

@@ -13,6 +13,7 @@
 
 #include "ir/solve.h"
 #include "lang/diag.h"
+#include "lang/warn.h"
 
 enum { MOST_JUMPS = 1000000, LARGEST_COUNT = 1 << 24 };
 
@@ -232,6 +233,24 @@ static void leap(Jumps *j, IrVal *ret) {
 }
 
 /* ---- */
+
+/* How many reactions happen, as text: with the declared params, at the start, without input. */
+const char *solve_jumps_cost(const Solve *v) {
+  const MComponent *m = v->in->component;
+  const WarnPoint nowhere = {&(MPopulation){.size = NULL}, NULL, NULL};
+  double *at = NEW_ARRAY(v->b.arena, double, m->vars.n + 1), sum = 0, rate;
+  bool *has = NEW_ARRAY(v->b.arena, bool, m->vars.n + 1);
+  for (uint32_t i = 0; i < m->vars.n; i++) {
+    const MVar *var = m->vars.at[i];
+    has[i] = var->kind == VAR_INPUT || (var->kind == VAR_STATE && !var->draw && warn_value(&nowhere, var->value, &at[i]));
+  }
+  for (uint32_t i = 0; i < m->reactions.n; i++) {
+    if (!m->reactions.at[i].jumps) continue;
+    if (!warn_value(&(WarnPoint){nowhere.pop, has, at}, m->reactions.at[i].rate, &rate)) return "as many turns a step as happen";
+    sum += rate;
+  }
+  return arena_printf(v->b.arena, "as many turns a step as happen: %.3g/ms of an element at the start", sum);
+}
 
 void solve_jumps(Solve *v, IrVal *ret) {
   if (!v->in->jumps) return;

@@ -97,12 +97,31 @@ def conservation(t):
         t.check(run.good and max(run.column("c2")) - min(run.column("c2")[500:]) > 0.01, f"… of states that move, {option}")
 
 
+ENZYME_CHAIN = """language 1
+neuron chain {
+  index k = 1..3
+  index j = 1..2
+  param up[j] = [0.5/ms, 1/ms], n0 = 20
+  input V : mV
+  state n[k] = n0 / 4
+  state m = 0
+  kinetic stochastic {
+    n[j] <-> n[j + 1] at up[j], 0.3/ms
+    m -> 0 at 1/ms + V / (1 mV) * 1/ms
+  }
+}
+"""
+
+
 def explained(t):
     name = t.write("laws.nsl", "language 1\n" + ENZYME + "experiment x { neuron enzyme;  record c2;  run 1 s with dt = 0.1 ms }\n")
     p = call(NSLC, "explain", "--json", name)
     rows = [json.loads(line) for line in p.stdout.splitlines() if '"fact"' in line]
     found = {r["constant"]: r["dependent"] for r in rows if r["fact"] == "law"}
     t.check(found == LAWS, "explain lists the laws, each with the state that follows from it", f"{found}\n{p.stderr}")
+    chain = ENZYME_CHAIN + "experiment x { neuron chain;  record n;  run 1 ms with dt = 0.1 ms }\n"
+    p = call(NSLC, "explain", t.write("chain.nsl", chain))
+    t.check("10.5/ms of an element at the start" in p.stdout, "explain tells how many reactions happen", p.stdout + p.stderr)
     methods = {r["state"]: r["method"] for r in rows if r["fact"] == "state"}
     want = {**{s: "conservation" for s in LAWS.values()}, "ca": "rosenbrock", "c2": "rosenbrock", "y": "rk4"}
     t.check(all(methods.get(s) == m for s, m in want.items()), "what is stiff or not known beforehand is integrated implicitly", methods)
