@@ -85,6 +85,7 @@ struct rt_fit {
   uint32_t n_trained;
   const uint32_t *asked;   /* coordinates of such weights by which forward mode takes derivatives (others: 0); NULL: all */
   uint32_t n_asked;
+  double track_bytes;
   double **tracks;         /* by thread: history of a network's run; NULL: nobody goes back */
   uint64_t evaluations[RT_ORDERS]; /* places */
 };

@@ -15,7 +15,8 @@
 #include "runtime/setup.h"
 #include "runtime/threads.h"
 
-enum { TRACK_BYTES = 1 << 27 }; /* of reverse mode, by thread: history of a part of a run, which is repeated up to the end of each part */
+/* Of reverse mode, by thread: history of a part of a run, which is repeated up to the end of each part. */
+static const double TRACK_LEAST = 0x1p27, TRACK_MOST = 0x1p30, TRACK_SHARE = 0.125; /* of the memory that is left */
 
 int rt_network_open(struct rt_fit *f) {
   const struct nsl_fit *def = f->def;
@@ -29,9 +30,10 @@ int rt_network_open(struct rt_fit *f) {
       if (f->s->set[def->free[k].others[i]])
         return rt_fail_at(NSL_EINPUT, def->free[k].place, "this param is free for several populations at once: set %s", def->free[k].path);
   if (def->reverse) {
+    f->track_bytes = fmax(TRACK_LEAST, fmin(TRACK_MOST, floor(TRACK_SHARE * (double)rt_memory_left() / f->s->threads)));
     f->tracks = rt_alloc(&f->s->mem, f->s->threads + 1, sizeof *f->tracks);
     for (uint32_t i = 0; f->tracks && i < f->s->threads; i++)
-      if (!(f->tracks[i] = rt_reserve(&f->s->mem, TRACK_BYTES, 0))) return NSL_EMEMORY;
+      if (!(f->tracks[i] = rt_reserve(&f->s->mem, (uint64_t)f->track_bytes, 0))) return NSL_EMEMORY;
     if (!f->tracks) return NSL_EMEMORY;
   }
   int e = rt_space_make(f->s, def, &f->space);
@@ -210,8 +212,8 @@ static int weights_forward(struct place *p, struct rt_sim *s) {
   return 0;
 }
 
-static uint64_t part_steps(const struct rt_sim *s) {
-  double steps = floor(TRACK_BYTES / fmax(1, rt_track_bytes(s)));
+static uint64_t part_steps(const struct rt_fit *f, const struct rt_sim *s) {
+  double steps = floor(f->track_bytes / fmax(1, rt_track_bytes(s)));
   return steps < (double)s->n_steps ? (uint64_t)steps : s->n_steps;
 }
 
@@ -222,10 +224,10 @@ static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, do
   struct rt_adjoint *a = NULL;
   const struct rt_adjoint_of of = {stage->n_measures, stage->measures, NULL, f->trained, f->n_trained, f->space.n_plain, f->space.n - f->space.n_plain};
   double *slopes = rt_alloc(mem, stage->n_measures + 1, sizeof *slopes), *by = rt_alloc(mem, f->def->n_free + 1, sizeof *by);
-  uint64_t part = part_steps(s), end = s->n_steps, n = part ? (end + part - 1) / part : 0;
+  uint64_t part = part_steps(f, s), end = s->n_steps, n = part ? (end + part - 1) / part : 0;
   int e = slopes && by ? 0 : NSL_EMEMORY;
-  if (!part) return rt_fail_at(NSL_EMEMORY, f->def->place, "`gradient = reverse`: one step of this network needs %.3g MB of history, more than %d",
-                               rt_track_bytes(s) / 1e6, TRACK_BYTES / 1000000);
+  if (!part) return rt_fail_at(NSL_EMEMORY, f->def->place, "`gradient = reverse`: one step of this network needs %.3g MB of history, more than %.3g",
+                               rt_track_bytes(s) / 1e6, f->track_bytes / 1e6);
   for (uint64_t i = n; !e && i-- > 0;) {
     uint64_t to = i + 1 == n ? end : (i + 1) * part;
     if (i + 1 < n) {
