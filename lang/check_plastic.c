@@ -176,6 +176,12 @@ static void feed_too(Plastic *k, const MVar *inner, MVar *outer) {
   }
 }
 
+static void drawn_refused(Plastic *k, const MVar *param, VarPer per) {
+  Session *s = k->n->s;
+  const char *what = arena_printf(s->arena, "a value of `%s` for each synapse where a state `per %s` depends on it", name_str(s, param->name), per == PER_POST ? "post" : "pre");
+  diag_not_supported(s, param->span, what, "Without `per` each synapse has a state of its own.");
+}
+
 /* The variable of the synapse as one of the target; NULL after a message. */
 static MExpr *outer_of(Plastic *k, const MVar *var) {
   Session *s = k->n->s;
@@ -184,7 +190,7 @@ static MExpr *outer_of(Plastic *k, const MVar *var) {
   if (var->of && var->kind != VAR_STATE) return k->outer[var->index] = expr_var(k->n->c, var->of, var->span);
   if (var->kind == VAR_LET) return k->outer[var->index] = outside(k, var->value);
   if (var->kind == VAR_PARAM && expr_has(k->in.map[var->index], MX_DRAW)) {
-    diag_not_supported(s, var->span, arena_printf(s->arena, "a value of `%s` for each synapse where a state `per %s` depends on it", name_str(s, var->name), k->per == PER_POST ? "post" : "pre"), NULL);
+    drawn_refused(k, var, k->per);
     return NULL;
   }
   MVar *made = var_copy(k, var, var->kind, name_fmt(s, "%s.%s", name_str(s, k->p->path), name_str(s, var->name)), pop->component);
@@ -345,6 +351,50 @@ static bool has_no_closed_form(const MComponent *from) {
   return none;
 }
 
+/* What differs between a cell's synapses and is part of its own states. */
+static const MVar *drawn_in(const Plastic *k, const MExpr *e) {
+  if (!e) return NULL;
+  const MVar *var = e->kind == MX_VAR ? e->var : NULL, *found = NULL;
+  if (var && var->kind == VAR_LET) found = drawn_in(k, var->value);
+  if (var && var->kind == VAR_PARAM && expr_has(k->in.map[var->index], MX_DRAW)) found = var;
+  for (uint32_t i = 0; i < e->n_args && !found; i++) found = drawn_in(k, e->args[i]);
+  return found;
+}
+
+static bool changes_cell(const MStmtList *list) {
+  bool any = false;
+  for (uint32_t i = 0; i < list->n; i++) {
+    const MStmt *st = list->at[i];
+    any |= (st->kind == STMT_ASSIGN && st->var->per == PER_PRE) || changes_cell(&st->then) || changes_cell(&st->other);
+  }
+  return any;
+}
+
+static const MVar *drawn_for_cell(const Plastic *k, const MStmtList *list) {
+  const MVar *found = NULL;
+  for (uint32_t i = 0; i < list->n && !found; i++) {
+    const MStmt *st = list->at[i];
+    bool cells = st->kind == STMT_IF ? changes_cell(&st->then) || changes_cell(&st->other) : st->kind == STMT_ASSIGN && st->var->per == PER_PRE;
+    if (cells) found = drawn_in(k, st->value);
+    if (!found) found = drawn_for_cell(k, &st->then);
+    if (!found) found = drawn_for_cell(k, &st->other);
+  }
+  return found;
+}
+
+/* States per pre that lie with the synapses: nothing that they follow from is drawn for each synapse. */
+static bool cells_alike(Plastic *k) {
+  const MComponent *from = k->in.synapse;
+  const MVar *found = drawn_for_cell(k, &from->on_pre);
+  for (uint32_t i = 0; i < from->vars.n && !found; i++) {
+    const MVar *var = from->vars.at[i];
+    if (var->kind == VAR_STATE && var->per == PER_PRE) found = drawn_in(k, var->equation);
+    if (var->kind == VAR_STATE && var->per == PER_PRE && !found) found = drawn_in(k, var->value);
+  }
+  if (found) drawn_refused(k, found, PER_PRE);
+  return !found;
+}
+
 /* ---- the projection */
 
 static bool sends_fit(Plastic *k, const Sent *sent, const MPort *port, const MStmtList *list) {
@@ -395,7 +445,7 @@ bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MPro
   k.made->cells->component = synapse_copy(&k);
   k.first_feed = first;
   for (uint32_t i = first; i < n->x->feeds.n; i++) n->x->feeds.at[i]->input = k.inner[n->x->feeds.at[i]->input->index]->var;
-  if (!copy_settings(&k) || !weight_of(&k, scope, sent)) return false;
+  if (!copy_settings(&k) || !cells_alike(&k) || !weight_of(&k, scope, sent)) return false;
   if (!extend_side(&k, p->source.pop, PER_PRE) || !extend_side(&k, p->target.pop, PER_POST)) return false;
   k.made->axonal = sent->axonal;
   p->plastic = k.made;
