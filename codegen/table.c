@@ -147,6 +147,7 @@ static struct nsl_class class_of(Table *t, const IrClass *c) {
   out.stepped = c->stepped;
   out.elapsed = c->elapsed;
   out.since = c->since;
+  out.signalled = c->signalled;
   out.n_drawn = c->drawn.n;
   out.drawn = numbers_of(t, c->drawn.at, c->drawn.n);
   uint32_t n_learn = c->synaptic ? LEARNS : 0;
@@ -240,6 +241,9 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
   uint32_t n_seen;
   FILL(t, n_seen, seen, seen, p->seen.n);
   for (uint32_t i = 0; i < n_seen; i++) seen[i] = (struct nsl_seen){p->seen.at[i].inner, p->seen.at[i].outer, p->seen.at[i].before, p->seen.at[i].pre};
+  uint32_t n_follows;
+  FILL(t, n_follows, follows, followed, p->follows.n);
+  for (uint32_t i = 0; i < n_follows; i++) follows[i] = (struct nsl_followed){p->follows.at[i].state, p->follows.at[i].value, p->follows.at[i].count};
   return (struct nsl_projection){.cells = p->cells + 1,
                                  .axonal = p->axonal,
                                  .weight_state = p->weight_state,
@@ -247,6 +251,8 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .seen = seen,
                                  .n_afters = p->afters.n,
                                  .afters = numbers_of(t, p->afters.at, p->afters.n),
+                                 .n_follows = n_follows,
+                                 .follows = follows,
                                  .n_fed = p->fed.n,
                                  .fed = numbers_of(t, p->fed.at, p->fed.n),
                                  .weight_unit = w ? text_of(t, w->unit) : NULL,

@@ -395,6 +395,9 @@ static double memory_bytes(const IrClass *c) {
 }
 
 static const char *memory_format(const IrClass *c) {
+  bool follows = false;
+  for (uint32_t i = 0; i < c->states.n; i++) follows |= c->states.at[i].var->per == PER_SIGNAL;
+  if (follows) return "synapses with memory, float32: half of it; each is advanced from event to event, also those of signals";
   return c->stepped ? "synapses with memory, float32: half of it; each is advanced in every step"
                     : "synapses with memory, float32: half of it; each is advanced from event to event";
 }

@@ -219,7 +219,8 @@ typedef struct {
                                   without derivatives take the same steps */
   bool synaptic;               /* of synapses with memory: its elements are synapses (and, where noted, presynaptic cells) */
   bool stepped;                /* its synapses' own states are advanced in every step; else from event to event */
-  uint32_t elapsed, since;     /* inputs: time since the synapse's last event; since the cell's last spike has come */
+  uint32_t elapsed, since;     /* inputs: time since the synapse's last event; since the cell's last spike has come; */
+  uint32_t signalled;          /* … since the last event of a signal that is followed, all synapses having been brought to it */
   VEC(uint32_t) drawn;         /* inputs: numbers between 0 and 1, drawn for each event of each synapse */
   IrKernel *learn[LEARNS];     /* NULL: nothing happens */
   VEC(IrPair) lumped_states, lumped_ports, lumped_equal; /* states that hold the sum, those that are 0; ports */
@@ -259,6 +260,9 @@ typedef struct {
   bool pre;                      /* of the source's */
 } IrSeen;
 typedef struct {
+  uint32_t state, value, count;  /* state of the synapses' class, as of the last event; feeds: its value, how many events there were */
+} IrFollowed;
+typedef struct {
   MProjection *proj;
   IrSlice source, target;
   uint32_t rule_arg, cond;           /* G slots or IR_NONE */
@@ -275,6 +279,7 @@ typedef struct {
   uint32_t weight_state;             /* state of their class; */
   VEC(IrSeen) seen;                  /* … states per post */
   VEC(uint32_t) afters;              /* by OUT: G slot or IR_NONE (0) */
+  VEC(IrFollowed) follows;
   VEC(uint32_t) fed;                 /* by input of their class: index of the feed that it follows, or IR_NONE: 0 */
   uint32_t along;                    /* 1 + projection whose free weights these are the derivatives of, along a direction; 0: none */
 } IrProjection;

@@ -93,6 +93,7 @@ void lower_learn(Lower *l, Shape *shape) {
   c->synaptic = true;
   c->elapsed = input_new(l, shape, "%elapsed", time);
   c->since = input_new(l, shape, "%since", time);
+  c->signalled = input_new(l, shape, "%signalled", time);
   c->learn[LEARN_POST] = handler(l, shape, &m->on_post, "on_post");
   c->learn[LEARN_PRE] = handler(l, shape, &m->on_pre, "on_pre");
   c->learn[LEARN_STEP] = handler(l, shape, &m->on_step, "bounds");
@@ -111,6 +112,12 @@ static void sends_of(Lower *l, Setup *st, MStmt *const *at, uint32_t n, IrProjec
     sends_of(l, st, at[i]->then.at, at[i]->then.n, p);
     sends_of(l, st, at[i]->other.at, at[i]->other.n, p);
   }
+}
+
+static uint32_t feed_index(const MExperiment *x, const MFeed *feed) {
+  uint32_t at = 0;
+  while (x->feeds.at[at] != feed) at++;
+  return at;
 }
 
 void lower_plastic(Setup *st, const MProjection *m, Shape *const *shapes, IrProjection *p) {
@@ -142,7 +149,11 @@ void lower_plastic(Setup *st, const MProjection *m, Shape *const *shapes, IrProj
   }
   for (uint32_t i = 0; i < shape->c->inputs.n; i++) vec_push(l->a, &p->fed, IR_NONE);
   for (uint32_t i = 0; i < st->mx->feeds.n; i++)
-    if (st->mx->feeds.at[i]->to == plastic->cells) p->fed.at[shape->index[st->mx->feeds.at[i]->input->index]] = i;
+    if (st->mx->feeds.at[i]->to == plastic->cells && st->mx->feeds.at[i]->input->kind == VAR_INPUT) p->fed.at[shape->index[st->mx->feeds.at[i]->input->index]] = i;
+  for (uint32_t i = 0; i < plastic->follows.n; i++) {
+    const MFollowed *x = &plastic->follows.at[i];
+    vec_push(l->a, &p->follows, ((IrFollowed){shape->index[x->state->index], feed_index(st->mx, x->value), feed_index(st->mx, x->count)}));
+  }
   setup_population(st, plastic->cells, shape);
   IrPopulation cells = st->x->populations.at[--st->x->populations.n]; /* it is none of the network's */
   vec_push(l->a, &st->x->synapses, cells);

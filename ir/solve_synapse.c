@@ -18,6 +18,13 @@
 
 static VarPer per_of(const Solve *v, uint32_t i) { return v->in->states.at[i].var->per; }
 
+static uint32_t state_of(const Solve *v, const MVar *var) {
+  uint32_t i = 0;
+  while (i < v->n && v->in->states.at[i].var != var) i++;
+  if (i == v->n) BUG(v->s, var->span, "a factor that is no state");
+  return i;
+}
+
 static IrVal input(Solve *v, uint32_t i) {
   const MVar *var = v->in->inputs.at[i];
   return ir_load(&v->b, ir_slot(&v->b, SLOT_INPUT, i, var->name, IR_REAL, var->dim));
@@ -60,20 +67,28 @@ static bool reads_others(const Solve *v, uint32_t i, bool any) {
     for (int j = 0; j < ir_ops[ins->op].arity; j++) seen[ins->arg[j]] = true;
     if (ins->op != IR_LOAD) continue;
     const IrSlot *slot = &k->slots.at[ins->slot];
-    others |= slot->kind == SLOT_INPUT || (slot->kind == SLOT_STATE && (any ? slot->index != i : per_of(v, slot->index) != per_of(v, i)));
+    others |= slot->kind == SLOT_INPUT || (slot->kind == SLOT_STATE && (any ? slot->index != i : per_of(v, slot->index) != per_of(v, i) && per_of(v, slot->index) != PER_SIGNAL));
   }
   return others;
 }
 
+/* One state that decays on its own drives it, and nothing else: so it moves in one direction. */
+static bool only_driven(const Solve *v, uint32_t i) {
+  uint32_t drivers = 0;
+  for (uint32_t j = 0; v->form[i] && v->form[i]->linear && j < v->n; j++)
+    drivers += v->atom[j] != IR_NONE && v->form[i]->coef[v->atom[j]] != IR_NONE ? (j == i ? 2 : 1) : 0;
+  return drivers == 1 && v->form[i]->rest == IR_NONE;
+}
+
 /* NULL: the state has a closed form between events. */
 static const char *not_closed(Solve *v, uint32_t i) {
-  if (v->der[i] == IR_NONE) return NULL;
+  if (v->der[i] == IR_NONE || per_of(v, i) == PER_SIGNAL) return NULL;
   if (reads_others(v, i, false)) return "its equation reads what changes between the synapse's events";
   if (v->method[i] != SOLVE_EXACT) return name_str(v->s, v->c->states.at[i].reason);
   if (!solve_closed_form(v, i, IR_NONE)) return "it is driven by a state that is itself driven";
   if (!is_weight(v->c, i)) return NULL;
   if (v->c->component->freezes) return "it stands still in some phases";
-  return v->c->component->weight->domain.has && reads_others(v, i, true) ? "what drives it may take it out of its domain and back" : NULL;
+  return v->c->component->weight->domain.has && reads_others(v, i, true) && !only_driven(v, i) ? "what drives it may take it out of its domain and back" : NULL;
 }
 
 static void find_stepped(Solve *v) {
@@ -137,10 +152,26 @@ static IrKernel *kernel_end(Solve *v, VarPer per) {
   return any ? v->b.k : NULL;
 }
 
+/* Signals as they were at the synapse's last event, and their products with what the synapse was then. */
+static void signals_begin(Solve *v, const IrClass *c, IrVal elapsed) {
+  for (uint32_t i = 0; i < v->n; i++)
+    if (per_of(v, i) == PER_SIGNAL && !v->in->states.at[i].var->product[0])
+      v->now[i] = solve_exact(v, i, alg_sub(&v->b, input(v, c->signalled), elapsed));
+  for (uint32_t i = 0; i < v->n; i++)
+    if (per_of(v, i) == PER_SIGNAL) v->old[i] = v->now[i];
+  for (uint32_t i = 0; i < v->n; i++) {
+    MVar *const *of = v->in->states.at[i].var->product;
+    if (of[0]) v->old[i] = v->now[i] = alg_mul(&v->b, v->old[state_of(v, of[0])], v->old[state_of(v, of[1])]);
+  }
+}
+
 /* A synapse's own states, from its last event to this one; a weight that moves towards a value stops where its domain ends. */
 static void advance_own(Solve *v, const IrClass *c) {
   if (c->stepped) return;
-  advance(v, PER_ELEMENT, input(v, c->elapsed));
+  IrVal elapsed = input(v, c->elapsed);
+  signals_begin(v, c, elapsed);
+  advance(v, PER_ELEMENT, elapsed);
+  advance(v, PER_SIGNAL, elapsed);
   handle(v, c->learn[LEARN_STEP]);
 }
 

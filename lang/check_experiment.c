@@ -303,4 +303,5 @@ void check_experiment(Checker *c, Symbol *experiment) {
   if (seen.coupling.to && !x->couplings.n) diag_coupling_unused(c->s, seen.coupling, name_str(c->s, block->name.name));
   net_check_delays(n);
   net_check_feeds(n);
+  net_close_signals(n);
 }

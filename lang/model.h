@@ -80,7 +80,7 @@ typedef struct {
 } MDomain;
 
 typedef enum { VAR_PARAM, VAR_STATE, VAR_LET, VAR_INPUT } VarKind;
-typedef enum { PER_ELEMENT, PER_PRE, PER_POST } VarPer; /* a state of a synapse: each synapse, each cell on that side */
+typedef enum { PER_ELEMENT, PER_PRE, PER_POST, PER_SIGNAL } VarPer; /* a state of a synapse: each synapse, each cell on that side, known as of a signal */
 
 struct MVar {
   VarKind kind;
@@ -98,6 +98,7 @@ struct MVar {
   Span equation_span;
   VarPer per;
   bool everywhere; /* input of a synapse that a signal may be bound to: the same for all */
+  MVar *product[2]; /* of a synapse, PER_SIGNAL: states whose product it is, where it is made anew; or NULL */
   MVar *of;        /* of a synapse: the cell's variable that it stands for */
   bool internal;   /* of a synapse with memory, in its target: no path of its own */
   bool gate;       /* declared by `gate`: starts at its steady state (value holds it) */
@@ -272,6 +273,13 @@ typedef struct {
   Span span;
 } MSlice;
 
+typedef struct MFeed MFeed;
+/* A signal that synapses follow in closed form: the state that it is there, its value, and how often events have changed it. */
+typedef struct {
+  MVar *state;
+  MFeed *value, *count;
+} MFollowed;
+
 /* Synapses with memory of one projection. `cells` is no population of the experiment: its component is the synapse with a
  * state in the place of the weight, its settings are what the projection sets. States per post are states of the target's
  * component too, where they are stepped and where the spike handler changes them; so are states per pre of the source's, if
@@ -287,6 +295,7 @@ typedef struct {
   MVar *weight;
   MExpr *axonal; /* that part of the delay; NULL: 0 */
   VEC(MSeen) seen;
+  VEC(MFollowed) follows;
 } MPlastic;
 
 typedef enum { RULE_ALL_TO_ALL, RULE_ONE_TO_ONE, RULE_INDEGREE, RULE_OUTDEGREE, RULE_TOTAL_NUMBER, RULE_PROBABILITY, RULE_MATRIX, RULE_EDGES, RULE_THIRD } MRule;
@@ -405,13 +414,13 @@ typedef struct {
 
 /* An input that follows a sum or mean over other populations (or the one value of a signal): that of T-dt in the step to
  * T, the same for all elements. */
-typedef struct {
+struct MFeed {
   MPopulation *to; /* or the `cells` of synapses with memory */
   MVar *input;
   bool sum;
   VEC(MRecordItem) items;
   Span span;
-} MFeed;
+};
 
 /* What flows through a continuous synapse is a sum of products, each of what is known of the source, of the target, and of
  * the synapse: factor * weight * pre(t - delay) * post. */

@@ -138,6 +138,7 @@ void net_lone_population(Net *n, MComponent *component, Span span, const AstList
 void net_declare_signals(Net *n, const AstDecl *decl); /* check_feed.c */
 void net_check_signals(Net *n);                        /* after the populations */
 void net_check_feeds(Net *n);                          /* after the drives */
+void net_close_signals(Net *n);                        /* last: synapses that follow signals in closed form (check_closed.c) */
 MPopulation *net_signal_named(const Net *n, Name name); /* NULL: none */
 /* `n = da` in a population's braces; false: no input bound to a signal. */
 bool net_feed_setting(Net *n, MPopulation *pop, const AstAssign *assign, bool *ret_good);

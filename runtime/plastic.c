@@ -35,6 +35,7 @@ static void learn_look(const struct rt_sim *s, struct rt_plastic *p, int which) 
   l->elapsed = reads(l->code, NSL_SLOT_INPUT, p->class->elapsed);
   l->since = reads(l->code, NSL_SLOT_INPUT, p->class->since);
   for (uint32_t i = 0; i < p->class->n_inputs; i++) l->signals |= p->proj->def->fed[i] != NSL_NONE && reads(l->code, NSL_SLOT_INPUT, i);
+  l->follows = p->proj->def->n_follows && reads(l->code, NSL_SLOT_INPUT, p->class->signalled);
   for (uint32_t i = 0; i < p->class->n_drawn; i++) l->draws |= reads(l->code, NSL_SLOT_INPUT, p->class->drawn[i]);
   for (uint32_t i = 0; i < p->proj->def->n_seen; i++) {
     bool read = reads(l->code, NSL_SLOT_STATE, p->proj->def->seen[i].inner), pre = p->proj->def->seen[i].pre;
@@ -230,6 +231,11 @@ static int rings_make(struct rt_sim *s, struct rt_plastic_shard *q) {
   return 0;
 }
 
+static int shard_begin(struct rt_sim *s, struct rt_plastic_shard *q) {
+  int e = rings_make(s, q);
+  return e ? e : rt_follow_begin(s, q);
+}
+
 int rt_plastic_begin(struct rt_sim *s) {
   int e = 0;
   for (uint32_t i = 0; !e && i < s->n_plastic; i++) {
@@ -240,7 +246,7 @@ int rt_plastic_begin(struct rt_sim *s) {
     p->sums = rt_power_of_two(reach + p->axonal + p->most_after + 2);
     e = rt_pre_make(s, p);
     for (uint32_t h = s->own0; !e && h < s->own1; h++)
-      if (p->shards[h].slice) e = rings_make(s, &p->shards[h]);
+      if (p->shards[h].slice) e = shard_begin(s, &p->shards[h]);
   }
   return e;
 }

@@ -23,7 +23,7 @@ struct rt_learn { /* a kernel, and what it asks for */
   nsl_kernel_fn *kernel; /* NULL: there is nothing to do */
   const struct nsl_code *code;
   bool elapsed, since, seen, signals; /* it reads these inputs; states per post; signals */
-  bool pre, draws;                    /* … states of the source's own; draws */
+  bool pre, draws, follows;           /* … states of the source's own; draws; signals that are followed */
 };
 
 struct rt_segment {
@@ -54,6 +54,8 @@ struct rt_plastic_shard { /* its synapses in one shard */
   size_t queue_cap;
   uint32_t n_queue;
   bool full;                /* some ring of spikes is about to be */
+  uint64_t signalled;       /* the step of the last event of a signal that is followed: all synapses are stored as of then, or later */
+  double *signals, *counts; /* by such a signal: its value then, how many events there were */
   struct rt_lanes *lanes;   /* scratch */
 };
 
@@ -98,6 +100,9 @@ void rt_pre_keep(struct rt_shard *h, uint64_t step, const uint32_t *ids, const u
 int rt_pre_trade(struct rt_sim *s, uint64_t from, uint32_t n); /* ranks: n steps; by the first thread of each */
 /* What a presynaptic event at the synapse at `step` brings along; after: behind the source's spike. */
 double rt_pre_seen(const struct rt_sim *s, const struct rt_plastic *p, uint32_t nth, bool after, uint32_t row, uint64_t step);
+int rt_follow_begin(struct rt_sim *s, struct rt_plastic_shard *q); /* plastic_signal.c */
+bool rt_signals_changed(const struct rt_plastic_shard *q); /* by events of the step before this one; */
+void rt_signals_take(struct rt_plastic_shard *q, uint64_t step); /* … when all synapses have come to it */
 uint32_t rt_power_of_two(uint64_t n); /* the least one from 2 on that is not less */
 bool rt_plastic_reaches(const struct rt_sim *s, uint32_t port);
 uint64_t rt_plastic_sum(const struct rt_sim *s); /* part of the state hash */

@@ -18,6 +18,8 @@ int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes 
 /* The pointers that a code's bindings mean: scratch, to be changed by who wants others. */
 void rt_lanes_slots(struct rt_lanes *l, const struct nsl_code *code);
 void rt_lanes_run(const struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, const struct rt_learn *learn, uint64_t n, uint64_t step);
+/* plastic_signal.c: signals that are followed, and the time since their last event; that of step or, with a list, of each one's spike. */
+void rt_signals_fill(const struct rt_plastic_shard *q, const struct rt_segment *g, const struct nsl_code *code, uint64_t step, bool list, uint32_t n);
 /* plastic_draw.c: draws of the kernel's inputs, for all synapses of a segment at a presynaptic event; for those in the list at their spikes. */
 void rt_draws_begin(const struct rt_sim *s, void *array, uint64_t n);
 void rt_draws_pre(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step);

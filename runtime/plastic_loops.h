@@ -20,25 +20,27 @@ static void NAME(seen)(REAL *to, const REAL *before, const uint32_t *target, con
 /* Times since the row's last event, and since the synapse's own. */
 static void NAME(times)(const struct rt_plastic_shard *q, const struct rt_segment *g, const struct rt_lanes *l, uint32_t n, uint64_t last, double dt) {
   uint32_t ring = q->of->ring;
+  uint64_t begun = last > q->signalled ? last : q->signalled;
   REAL *since = l->since, *elapsed = l->elapsed;
   for (uint32_t i = 0; i < n; i++) {
     uint32_t t = q->target[g->at + l->lane[i]], k = l->first[i];
     const uint32_t *spikes = q->spikes + (uint64_t)t * ring;
     uint64_t now = (uint64_t)spikes[k & (ring - 1)] + g->dendritic, before = k ? (uint64_t)spikes[(k - 1) & (ring - 1)] + g->dendritic : 0;
     since[i] = (REAL)((double)(now - last) * dt);
-    elapsed[i] = (REAL)((double)(now - (before > last ? before : last)) * dt);
+    elapsed[i] = (REAL)((double)(now - (before > begun ? before : begun)) * dt);
   }
 }
 
 /* For all synapses of a segment at a presynaptic event: the time since the synapse's own last event. */
 static void NAME(elapsed)(const struct rt_plastic_shard *q, const struct rt_segment *g, REAL *to, uint64_t last, uint64_t now, double dt) {
   uint32_t ring = q->of->ring;
+  uint64_t begun = last > q->signalled ? last : q->signalled;
   for (uint32_t i = 0; i < g->n; i++) {
     uint32_t t = q->target[g->at + i], k = q->n_spiked[t];
     const uint32_t *spikes = q->spikes + (uint64_t)t * ring;
     while (k && (uint64_t)spikes[(k - 1) & (ring - 1)] + g->dendritic > now) k--;
     uint64_t before = k ? (uint64_t)spikes[(k - 1) & (ring - 1)] + g->dendritic : 0;
-    to[i] = (REAL)((double)(now - (before > last ? before : last)) * dt);
+    to[i] = (REAL)((double)(now - (before > begun ? before : begun)) * dt);
   }
 }
 

@@ -215,6 +215,7 @@ static void segment_catch_up(const struct rt_plastic_shard *q, const struct rt_s
     if (learn->since || learn->elapsed) LOOP(times, q, q, g, q->lanes, n, last, s->dt);
     post_load(q, g, learn->code, row, n);
     if (learn->draws) rt_draws_post(q, g, row, n);
+    if (learn->follows) rt_signals_fill(q, g, learn->code, step, true, n);
     rt_lanes_run(s, q->of, q->lanes, learn, n, step);
     post_store(q, g, learn->code, n);
   }
@@ -310,7 +311,8 @@ static void cell_advance(struct rt_plastic_shard *q, uint32_t row, uint64_t step
 /* The time since the last event of each synapse of a segment; with a postsynaptic handler those are events too. */
 static void elapsed_fill(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step) {
   const struct rt_sim *s = q->shard->sim;
-  double time = (double)(step - q->last[row]) * s->dt;
+  uint64_t begun = q->last[row] > q->signalled ? q->last[row] : q->signalled;
+  double time = (double)(step - begun) * s->dt;
   if (q->of->learn[NSL_LEARN_POST].kernel) LOOP(elapsed, q, q, g, q->lanes->elapsed, q->last[row], step, s->dt);
   else if (s->program->f32) fill_f32(q->lanes->elapsed, (float)time, g->n);
   else fill_f64(q->lanes->elapsed, time, g->n);
@@ -330,6 +332,7 @@ static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
     if (learn->pre) source_fill(q, learn->code, row, step, false, g->n);
     if (learn->elapsed) elapsed_fill(q, g, row, step);
     if (learn->draws) rt_draws_pre(q, g, row, step);
+    if (learn->follows) rt_signals_fill(q, g, learn->code, step, false, g->n);
     rt_lanes_run(s, q->of, q->lanes, learn, g->n, step);
     e = segment_send(q, g, step);
   }
@@ -397,10 +400,29 @@ int rt_plastic_now(struct rt_plastic_shard *q, uint32_t row, const struct rt_seg
       if (k == state) array = q->lanes->states[k];
     }
     elapsed_fill(q, g, row, step);
+    if (now->follows) rt_signals_fill(q, g, now->code, step, false, g->n);
     rt_lanes_run(s, q->of, q->lanes, now, g->n, step);
   }
   for (uint32_t i = 0; i < g->n; i++) ret[i] = rt_real(s, array, i);
   return 0;
+}
+
+/* A signal that is followed has had an event in this step: all synapses come to it, and the signal is taken anew. */
+static int signals_meet(struct rt_plastic_shard *q, uint64_t step) {
+  struct rt_sim *s = q->shard->sim;
+  const struct rt_learn *now = &q->of->learn[NSL_LEARN_NOW];
+  int e = sweep(q, step);
+  for (uint32_t row = 0; !e && now->kernel && row < q->of->proj->sn; row++)
+    for (uint32_t i = q->row[row]; !e && i < q->row[row + 1]; i++) {
+      const struct rt_segment *g = &q->segments[i];
+      if ((e = rt_lanes_room(s, q->of, q->lanes, g->n))) break;
+      whole_slots(q, g, now->code, q->history, step);
+      if (now->elapsed) elapsed_fill(q, g, row, step);
+      if (now->follows) rt_signals_fill(q, g, now->code, step, false, g->n);
+      rt_lanes_run(s, q->of, q->lanes, now, g->n, step);
+    }
+  rt_signals_take(q, step);
+  return e;
 }
 
 /* ---- an interval */
@@ -435,6 +457,7 @@ static int interval(struct rt_plastic_shard *q, uint64_t from, uint32_t in_batch
   uint64_t end = from + n_steps - 1;
   uint32_t kept = 0;
   int e = queue_fill(q, from, in_batch, n_steps, parity);
+  if (!e && rt_signals_changed(q)) e = signals_meet(q, from - 1); /* who follows signals has intervals of one step */
   if (!e && q->of->class->stepped) e = step_all(q, end);
   for (uint32_t i = 0; !e && i < q->n_queue; i++) {
     if (q->queue[i].step > end) q->queue[kept++] = q->queue[i];

@@ -161,6 +161,35 @@ GATED = Rule("""synapse rule { input n : nM
   on pre  { w += 2 pA * e * n / (1 nM);  e -= 0.5 * y;  send w;  x += 1 }
   on post { w -= 1 pA * e * n / (1 nM);  e += x;  y += 1 } }""", {"e": 0.0}, {"x": ("pre", 15.0), "y": ("post", 25.0)}, gated_pre, gated_post, gated_flow)
 
+def closed_flow(z, seen):
+    """Eligibility and signal both decay within the step; handlers see the signal at its end."""
+    rate = 1 / 40 + 1 / 50
+    z["w"] = clip(z["w"] + z["c"] * seen["n"] * 0.02 * (1 - math.exp(-rate * DT)) / rate)
+    z["e"] = z["e"] * math.exp(-DT / 80) + seen["n"] * 0.1 * (math.exp(-DT / 50) - math.exp(-DT / 80)) / (1 / 80 - 1 / 50)
+    z["c"] *= math.exp(-DT / 40)
+    seen["n"] *= math.exp(-DT / 50)
+
+
+def closed_pre(z, seen):
+    z["c"] -= seen["y"]
+    return z["w"] * (1 + seen["n"]) + z["e"]
+
+
+# a signal that decays by itself is followed from event to event: its product with what decays too is one exponential more
+CLOSED = Rule("""synapse rule { input n : nM
+  weight w : pA in [0 pA, 150 pA]
+  state c = 0, e = 0 nM
+  state x = 0 per pre
+  state y = 0 per post
+  let both = c * n
+  c' = -c / (40 ms)
+  e' = -e / (80 ms) + n * 0.1/ms
+  w' = 0.02 pA/ms / (1 nM) * both
+  x' = -x / (15 ms)
+  y' = -y / (25 ms)
+  on pre  { c -= y;  send w * (1 + n / (1 nM)) + e * 1 pA / (1 nM);  x += 1 }
+  on post { c += x + 0.1 * n / (1 nM);  y += 1 } }""", {"c": 0.0, "e": 0.0}, {"x": ("pre", 15.0), "y": ("post", 25.0)}, closed_pre, hybrid_post, closed_flow)
+
 SIGNAL = "signal da : nM { da' = -da / (50 ms);  on spike of D { da += 0.3 nM } }"
 
 
@@ -169,13 +198,14 @@ def signal_model(rule, duration=200):
 
 
 def signals_check(t):
-    for what, rule in (("a signal in an equation", HYBRID), ("a signal in handlers", GATED)):
+    for what, rule in (("a signal in an equation", HYBRID), ("a signal in handlers", GATED), ("a signal that is followed", CLOSED)):
         check(t, what, Run(t, signal_model(rule), "--threads", "2"), rule, 2000, signals=lambda r: {"n": [v * 1 for v in r.column("da")]})
-    hashes = {}
-    for threads in "1", "2":
-        run = Run(t, signal_model(GATED), "--threads", threads)
-        hashes[threads] = run_json(run.out)["state_hash"] if run.good else run.process.stderr
-    t.check(len(set(hashes.values())) == 1, "signals: the same bits on one thread and on two", hashes)
+    for rule in GATED, CLOSED:
+        hashes = {}
+        for threads in "1", "2":
+            run = Run(t, signal_model(rule, 100), "--threads", threads)
+            hashes[threads] = run_json(run.out)["state_hash"] if run.good else run.process.stderr
+        t.check(len(set(hashes.values())) == 1, "signals: the same bits on one thread and on two", hashes)
 
 
 # ---- variables of the cells on both sides
