@@ -73,6 +73,12 @@ static void shard_walk(struct shelf *k, struct rt_plastic *p, struct rt_plastic_
     if (per == NSL_PER_PRE && p->seen[i] == NSL_NONE) whole(k, "source state", k->mine ? q->cells[i] : NULL, sources * real);
   }
   whole(k, "source spiked", q->last, sources * sizeof *q->last);
+  if (p->proj->def->n_follows) {
+    whole(k, "signalled", &q->signalled, sizeof q->signalled);
+    whole(k, "signals", q->signals, p->proj->def->n_follows * sizeof *q->signals);
+    whole(k, "signals counted", q->counts, p->proj->def->n_follows * sizeof *q->counts);
+    if (k->mine && q->signalled > k->s->step) rt_archive_odd(k->a, "a signal's event");
+  }
   rings_walk(k, p, q, n_cells);
   queue_walk(k, q, sizes[1], p->proj->sn);
   if (k->a->writes || !k->mine || k->a->error) return;
