@@ -40,5 +40,6 @@ int rt_figure_activity(struct rt_drawing *d);      /* figures.c: raster and rate
 int rt_figure_traces(struct rt_drawing *d);        /* traces.c */
 int rt_figure_distributions(struct rt_drawing *d); /* distributions.c */
 int rt_figure_response(struct rt_drawing *d);      /* response.c: rate against current */
+int rt_figure_places(struct rt_drawing *d);        /* figure_places.c */
 
 #endif

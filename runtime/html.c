@@ -21,6 +21,7 @@ int rt_html_figures(const struct rt_sim *s, struct rt_page *figures) {
   if (!e) e = rt_figure_traces(&d);
   if (!e) e = rt_figure_response(&d);
   if (!e) e = rt_figure_distributions(&d);
+  if (!e) e = rt_figure_places(&d);
   rt_drawing_close(&d);
   return e;
 }

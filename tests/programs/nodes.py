@@ -7,6 +7,7 @@ import os
 import random
 import re
 
+from pages import figure, paths, read_page
 from tap import NSLC, Tap, call
 
 CELL = """language 1
@@ -67,7 +68,7 @@ def numbers(t):
     import h5py
     nodes = network(t.path("net.h5"))
     t.write("types.csv", TYPES)
-    p = call(NSLC, "run", t.write("n.nsl", MODEL), "--", "--csv", "--quiet", "--no-report", "--force", "--out", t.path("out"))
+    p = call(NSLC, "run", t.write("n.nsl", MODEL), "--", "--csv", "--quiet", "--force", "--out", t.path("out"))
     if not t.check(p.returncode == 0, "it runs", p.stderr):
         return
     by_type = {7: (3, 12), 8: (4, 20.5)}
@@ -80,11 +81,24 @@ def numbers(t):
     with h5py.File(t.path("out/nodes.h5")) as f:
         places = [(x, y, z) for name in "AB" for x, y, z in zip(*(f[f"nodes/{name}/0/{a}"][:] for a in "xyz"))]
     t.check(places == [(nodes[i]["x"], nodes[i]["y"], 0) for i in range(10)], "places, by ids", places)
+    drawn(t, [place[:2] for place in places])
     near = sum((nodes[i]["x"] - nodes[j]["x"]) ** 2 + (nodes[i]["y"] - nodes[j]["y"]) ** 2 < 60 ** 2 for i in range(6) for j in range(6, 10))
     with open(t.path("out/run.json")) as f:
         d = json.load(f)
     t.check(near == d["synapses"] and 0 < near < 24, f"{near} of 24 pairs are near each other", d.get("synapses"))
     t.check({"net.h5", "types.csv"} <= set(d["data"]), "run.json has the hashes of both files", d["data"])
+
+
+def drawn(t, places):
+    """The report shows every cell where it is, in one scale for both axes, y upwards."""
+    page = read_page(t, t.path("out/report.html"), "places")
+    shown = figure(page, kind="places")
+    if not t.check(shown is not None and shown.get("data-cells") == "10", "the report has a figure of places"):
+        return
+    centres = [tuple(sum(point[a] for point in set(s)) / len(set(s)) for a in (0, 1)) for subs in paths(shown) for s in subs if len(set(s)) == 4]
+    scale = (centres[1][0] - centres[0][0]) / (places[1][0] - places[0][0])
+    far = [max(abs(c[0] - centres[0][0] - scale * (p[0] - places[0][0])), abs(c[1] - centres[0][1] + scale * (p[1] - places[0][1]))) for c, p in zip(centres, places)]
+    t.check(len(centres) == 10 and scale > 0 and max(far) < 0.1, f"every cell stands where it is, {scale:.3f} pixels for each um", f"{centres} {places}")
 
 
 GOOD = {"nodes/v1/node_type_id": [7, 8, 7], "nodes/v1/0/x": [0.0, 1.0, 2.0], "nodes/v1/0/y": [0.0, 1.0, 2.0], "nodes/v1/0/th": [1.0, 2.0, 3.0]}
