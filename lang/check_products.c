@@ -4,7 +4,8 @@
  * So what is the source's is computed once for each source, what is the target's once for each target, and a synapse is left
  * with one product; where all synapses are alike, a sum over the sources serves all targets. Sums and differences, products,
  * quotients, squares, and sin and cos of sums can be taken apart; what cannot (`max(0 mV, pre.V - post.V)`) is refused.
- * What stands around a delayed value, and is the source's alone, is delayed with it. */
+ * What stands around a delayed value, and is the source's alone, is delayed with it. Params that differ from synapse to synapse are a factor
+ * that all such products share: the weight. */
 #include "lang/net.h"
 
 enum { MOST_TERMS = 16 };
@@ -30,6 +31,9 @@ static unsigned kinds_of(const Split *x, const MExpr *e) {
   return kinds;
 }
 
+/* From synapse to synapse. */
+static bool differs(const MExpr *e) { return expr_has(e, MX_DRAW) || expr_has(e, MX_PAIR); }
+
 static bool refuse(const Split *x, const MExpr *e, const char *why) {
   diag_stream_mixed(x->n->s, e->span, source_span_text(x->n->s, e->span, x->n->s->arena), why);
   return false;
@@ -40,6 +44,8 @@ static bool refuse(const Split *x, const MExpr *e, const char *why) {
 static bool same(const MExpr *a, const MExpr *b) {
   if (a == b) return true;
   if (!a || !b || a->kind != b->kind || a->n_args != b->n_args || !dim_eq(a->dim, b->dim)) return false;
+  if (a->kind == MX_DRAW) return false; /* each its own */
+  if (a->kind == MX_PAIR && a->arg != b->arg) return false;
   if (a->kind == MX_NUM ? a->num != b->num : a->kind == MX_VAR ? a->var != b->var
       : a->kind == MX_GLOBAL ? a->global != b->global : a->kind == MX_CALL ? a->builtin != b->builtin : true)
     return false;
@@ -106,7 +112,7 @@ static MExpr *negative(const Split *x, MExpr *a, Span span) {
 static bool product(const Split *x, const MStreamTerm *a, const MStreamTerm *b, const MExpr *e, MStreamTerm *ret) {
   if (a->weighted && b->weighted) return refuse(x, e, "holds the weight twice");
   if (a->pre && b->pre && !same(a->delay, b->delay)) return refuse(x, e, "holds values of different times");
-  *ret = (MStreamTerm){times(x, a->factor, b->factor, e->span), a->weighted || b->weighted, times(x, a->pre, b->pre, e->span),
+  *ret = (MStreamTerm){times(x, a->factor, b->factor, e->span), times(x, a->each, b->each, e->span), a->weighted || b->weighted, times(x, a->pre, b->pre, e->span),
                        times(x, a->post, b->post, e->span), a->delay ? a->delay : b->delay};
   return true;
 }
@@ -140,6 +146,7 @@ static bool split_quotient(const Split *x, MExpr *e, TermList *ret) {
   if (b.n != 1 || b.at[0].weighted) return refuse(x, e, "divides by what is no product, or by the weight");
   MStreamTerm *d = &b.at[0];
   d->factor = reciprocal(x, d->factor);
+  d->each = reciprocal(x, d->each);
   d->pre = reciprocal(x, d->pre);
   d->post = reciprocal(x, d->post);
   return products(x, &a, &b, e, ret);
@@ -201,22 +208,44 @@ static bool split(const Split *x, MExpr *e, TermList *ret) {
   if (!e) return false;
   unsigned kinds = kinds_of(x, e);
   if (kinds & IS_DELAY) return refuse(x, e, "uses the delay as a number");
-  if (kinds == IS_PRE || kinds == IS_POST) return side_term(x, e, kinds == IS_POST, &term) && append(x, ret, &term, e);
-  if (!kinds) term.factor = e;
+  bool each = differs(e);
+  if (!each && (kinds == IS_PRE || kinds == IS_POST)) return side_term(x, e, kinds == IS_POST, &term) && append(x, ret, &term, e);
+  if (!kinds) *(each ? &term.each : &term.factor) = e;
   else if (e->kind == MX_VAR) term.weighted = true;
   else if (e->kind != MX_CALL) return refuse(x, e, "cannot be taken apart");
   else return split_call(x, e, ret);
   return append(x, ret, &term, e);
 }
 
+/* What differs from synapse to synapse is one number for each: it becomes the weight, together with it where both stand in the products. */
+static bool each_as_weight(const Split *x, MExpr *e, TermList *terms, MProjection *link) {
+  const MStreamTerm *one = NULL;
+  for (uint32_t i = 0; i < terms->n; i++)
+    if (terms->at[i].each) one = &terms->at[i];
+  if (!one) return true;
+  if (x->names->alike) {
+    diag_not_supported(x->n->s, e->span, "params that differ from synapse to synapse in what a third part streams", "The third part has its own params.");
+    return false;
+  }
+  MExpr *each = one->each;
+  bool weighted = one->weighted;
+  if (weighted && link->weight_domain.has) return refuse(x, e, "has params that differ from synapse to synapse beside a weight with bounds");
+  for (uint32_t i = 0; i < terms->n; i++) {
+    MStreamTerm *t = &terms->at[i];
+    if (!t->each && !t->weighted) continue;
+    if (t->weighted != weighted || !same(t->each, each)) return refuse(x, e, "has products that differ from synapse to synapse in several ways");
+    t->each = NULL;
+    t->weighted = true;
+  }
+  if (!weighted) link->weight_domain = (MDomain){0};
+  link->weight = weighted ? times(x, link->weight, each, e->span) : each;
+  return true;
+}
+
 bool net_stream_terms(Net *n, MExpr *e, const StreamNames *names, MExpr *delay, MCoupling *ret) {
   Split x = {n, names, delay};
   TermList terms = {0};
-  if (expr_has(e, MX_DRAW) || expr_has(e, MX_PAIR)) {
-    diag_not_supported(n->s, e->span, "params of a continuous synapse that differ from synapse to synapse", "What differs from synapse to synapse is its weight, `weight ~ …`.");
-    return false;
-  }
-  if (!split(&x, e, &terms)) return false;
+  if (!split(&x, e, &terms) || !each_as_weight(&x, e, &terms, &ret->link)) return false;
   const MExpr *one = NULL; /* the delay of all that is delayed */
   for (uint32_t i = 0; i < terms.n; i++) {
     MStreamTerm *t = &terms.at[i];

@@ -174,8 +174,9 @@ static bool coupling_new(Net *n, Scope *scope, const Sent *sent, const MProjecti
     diag_stream_delay(n->s, sent->delay->target->span, name_str(n->s, sent->synapse->name), sent->synapse->stream->span);
     return false;
   }
-  c->link.fields = n->c->pair->fields;
-  return coupling_end(&x, scope, e, delay, c);
+  bool good = coupling_end(&x, scope, e, delay, c);
+  c->link.fields = n->c->pair->fields; /* with those of the synapse's settings */
+  return good;
 }
 
 /* ---- from a third part to the target */
@@ -195,6 +196,7 @@ bool net_stream_third(Net *n, Scope *scope, const Sent *sent, const MProjection 
   if (!input || !net_count(n, sent->ast->head.span, 1)) return false;
   *c = (MCoupling){.link = *link, .input = input};
   Streaming x = streaming(n, sent, stream->value, arena_printf(n->s->arena, "%s.", name_str(n->s, part)));
+  x.names.alike = true;
   x.sides[0] = link->source.pop;
   x.sides[1] = link->target.pop;
   MExpr *e = stream_value(&x, input), *delay = NULL;

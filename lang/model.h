@@ -426,6 +426,7 @@ struct MFeed {
  * the synapse: factor * weight * pre(t - delay) * post. */
 typedef struct {
   MExpr *factor;     /* over globals; NULL: 1 */
+  MExpr *each;       /* while it is checked: params that differ from synapse to synapse; then they are the weight. NULL: 1 */
   bool weighted;     /* times the synapse's weight */
   MExpr *pre, *post; /* over variables of the two sides' components, and globals; NULL: 1 */
   MExpr *delay;      /* over globals, dt and draws; NULL: none */

@@ -205,6 +205,7 @@ typedef struct {
   uint32_t first;
   VEC(MVar *) of; /* the variable itself; NULL: `delay` */
   VEC(bool) post;
+  bool alike; /* params must not differ from synapse to synapse */
 } StreamNames;
 /* Third parts (check_third.c): `astro = A by pool(10)`; whether the synapse has one, and it is said who; false after a message. */
 bool net_is_pick(const Ast *st);

@@ -141,6 +141,26 @@ def charge(t):
         t.check(flows > 1 and max(both) < 1e-10, f"no charge is lost: {rule}", f"{max(both)} pA of {flows} pA")
 
 
+def each(t):
+    """Params that differ from synapse to synapse, by draws and by places, are what weights would be."""
+    text = CELL.replace("synapse gap", "synapse of_param") + """
+synapse of_weight { weight g : nS;  stream g * (pre.V - post.V) }
+synapse of_both { param a = 1;  weight g : nS;  stream 2 * a * g * (pre.V - post.V) }
+network n {
+  population A : cell[30] at grid(30, spacing = 10 um) { V ~ uniform(-70 mV, -50 mV) }
+  connect A -- A.I by probability(0.3) with SYNAPSE
+}
+experiment e { network n
+  record V of A every 1 ms
+  run 20 ms with dt = 0.1 ms, coupling = joint }"""
+    for settings in (("of_weight { weight ~ uniform(0.1 nS, 3 nS) }", "of_param { g ~ uniform(0.1 nS, 3 nS) }", "of_both { a ~ uniform(0.1, 3);  weight = 0.5 nS }"),
+                     ("of_weight { weight = 3 nS * exp(-distance / (100 um)) }", "of_param { g = 3 nS * exp(-distance / (100 um)) }")):
+        runs = [Run(t, text.replace("SYNAPSE", s)) for s in settings]
+        if t.check(all(r.good for r in runs), f"params of synapses: {settings}", "".join(r.process.stderr for r in runs)):
+            rows = [r.rows("V")[-1] for r in runs]
+            t.check(max(rows[0]) - min(rows[0]) > 0.1 and all(apart(x, rows[0]) < 1e-12 for x in rows), f"act as weights: {settings}", rows)
+
+
 N, DT = 6, 0.25
 
 
@@ -356,6 +376,7 @@ def main():
     gap_pair(t)
     joint(t)
     charge(t)
+    each(t)
     delays(t)
     no_self(t)
     products(t)
