@@ -429,22 +429,35 @@ static bool weight_of(Plastic *k, Scope *scope, const Sent *sent) {
   return !drawn;
 }
 
+/* Cells may have inputs that nothing gives; what modulates a synapse is its point. */
+static bool inputs_follow(const Plastic *k, const Sent *sent) {
+  Session *s = k->n->s;
+  bool good = true;
+  for (uint32_t i = 0; i < sent->synapse->vars.n; i++) {
+    const MVar *var = sent->synapse->vars.at[i];
+    bool found = var->kind != VAR_INPUT || var->of || var == sent->synapse->weight;
+    for (uint32_t j = k->first_feed; j < k->n->x->feeds.n; j++) found |= k->n->x->feeds.at[j]->input == var;
+    if (!found)
+      diag_synapse_input(s, sent->ast->synapse->span, name_str(s, sent->synapse->name), name_str(s, var->name), var->span);
+    good &= found;
+  }
+  return good;
+}
+
 bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MProjection *p) {
   Session *s = n->s;
-  Plastic k = {.n = n, .p = p, .made = NEW(s->arena, MPlastic)};
+  Plastic k = {.n = n, .p = p, .made = NEW(s->arena, MPlastic), .first_feed = n->x->feeds.n};
   if (port->n_args == 0) {
     diag_weight_not_taken(s, sent->ast->synapse->span, name_str(s, port->name), port->span);
     return false;
   }
-  uint32_t first = n->x->feeds.n;
   k.in.cells = k.made->cells = NEW(s->arena, MPopulation);
   *k.made->cells = (MPopulation){.path = p->path, .base = p->path, .span = p->span, .size = expr_number(n->c, 1, DIM_NONE, p->span)};
   k.made->cells->component = (MComponent *)sent->synapse;
-  if (!net_inline_begin(&k.in, n, scope, sent) || !sends_fit(&k, sent, port, &sent->synapse->on_pre)) return false;
+  if (!net_inline_begin(&k.in, n, scope, sent) || !sends_fit(&k, sent, port, &sent->synapse->on_pre) || !inputs_follow(&k, sent)) return false;
   k.moved = has_no_closed_form(sent->synapse);
   k.made->cells->component = synapse_copy(&k);
-  k.first_feed = first;
-  for (uint32_t i = first; i < n->x->feeds.n; i++) n->x->feeds.at[i]->input = k.inner[n->x->feeds.at[i]->input->index]->var;
+  for (uint32_t i = k.first_feed; i < n->x->feeds.n; i++) n->x->feeds.at[i]->input = k.inner[n->x->feeds.at[i]->input->index]->var;
   if (!copy_settings(&k) || !cells_alike(&k) || !weight_of(&k, scope, sent)) return false;
   if (!extend_side(&k, p->source.pop, PER_PRE) || !extend_side(&k, p->target.pop, PER_POST)) return false;
   k.made->axonal = sent->axonal;

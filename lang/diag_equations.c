@@ -124,6 +124,12 @@ void diag_undirected(Session *s, Span span) {
   diag_hint(s, d, "Write `A -- B.I by … with gap`, where `synapse gap { param g = 1 nS;  stream g * (pre.V - post.V) }`.");
 }
 
+void diag_synapse_input(Session *s, Span span, const char *synapse, const char *input, Span decl) {
+  Diag *d = diag_new(s, DIAG_SYNAPSE_INPUT, span, "`%s` reads `%s`, which follows no signal here", synapse, input);
+  diag_note(s, d, decl, "`%s` is declared here", input);
+  diag_hint(s, d, "Say which signal it is: `with %s { %s = da }`, where the network has `signal da : …`.", synapse, input);
+}
+
 void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl) {
   Diag *d = diag_new(s, DIAG_SYNAPSE_WANTED, span, "`%s` is a %s, not a synapse", name, what);
   declared_here(s, d, name, decl);

@@ -409,6 +409,7 @@ void diag_coupling_form(Session *s, Span span, const char *text, const char *nea
 void diag_coupling_unused(Session *s, Span span, const char *experiment);
 void diag_stream_mixed(Session *s, Span span, const char *text, const char *why);
 void diag_undirected(Session *s, Span span);
+void diag_synapse_input(Session *s, Span span, const char *synapse, const char *input, Span decl);
 void diag_synapse_wanted(Session *s, Span span, const char *name, const char *what, Span decl);
 void diag_signal_form(Session *s, Span span, const char *why);
 void diag_signal_driven(Session *s, Span span, const char *input, Span bound);
