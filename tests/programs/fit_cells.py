@@ -8,14 +8,13 @@ kind do among themselves (Naud R, et al. (2011) Neural Comput 23:3016-3069); gam
 The recording for `l5` may not be passed on: it is looked for in $NSL_DATA/ephys, and in shared/data/ephys beside the project.
 `shapes`: Hodgkin-Huxley neurons of the two cells; in the sweep held out, how far features of V are from the cell's.
 Usage: fit_cells.py steps|shapes|l5. Needs h5py, but for `shapes`."""
-import json
 import os
 import re
 import shutil
 import sys
 from bisect import bisect_left, bisect_right
 
-from tap import EXAMPLES, NSLC, ROOT, Tap, call
+from tap import EXAMPLES, NSLC, ROOT, Tap, call, run_fit
 
 try:
     import h5py
@@ -35,14 +34,11 @@ def mean(values):
 
 def fitted(tap, model, fit):
     """The fit's braces with the values found, and its report."""
-    out = tap.path(fit)
-    r = call(NSLC, "run", model, "--", "--fit", fit, "--out", out, "--quiet", "--no-report", timeout=1500)
-    if not tap.check(r.returncode == 0, f"fit {fit}", r.stderr):
+    r, found = run_fit(tap, model, fit, "--fit", fit, "--no-report", timeout=1500)
+    if not tap.check(r.returncode == 0 and found is not None, f"fit {fit}", r.stderr):
         return None, None
-    with open(os.path.join(out, os.path.basename(model).replace(".nsl", ".fitted.nsl"))) as f:
+    with open(tap.path(os.path.join(fit, os.path.basename(model).replace(".nsl", ".fitted.nsl")))) as f:
         text = f.read()
-    with open(os.path.join(out, "fit.json")) as f:
-        found = json.load(f)
     print(f"# fit {fit}: {found['seconds']:.1f} s")
     return re.search(r"fit %s \{\s*neuron \w+ (\{.*?\n  \})" % fit, text, re.S).group(1), found
 
@@ -148,12 +144,10 @@ def held_variance(tap, model, fit, values, traces, spikes):
     still = f" {values}\n  free C in [{C * (1 - 1e-9)!r} pF, {C * (1 + 1e-9)!r} pF]"
     text = re.sub(r"(fit %s \{\s*neuron \w+)[^\n]*" % fit, lambda m: m.group(1) + still, text)
     text = re.sub(r"  stage spikes \{.*?\n  \}\n", "", text, flags=re.S).replace("during 100 ms..10 s", "during 10 s..13999 ms")
-    out = tap.path("held")
-    r = call(NSLC, "run", tap.write("held.nsl", text), "--", "--fit", fit, "--out", out, "--force", "--quiet", "--no-report", timeout=600)
-    if not tap.check(r.returncode == 0, f"{fit}: the voltage of the last seconds", r.stderr):
+    r, measured = run_fit(tap, tap.write("held.nsl", text), "held", "--fit", fit, "--no-report", timeout=600)
+    if not tap.check(r.returncode == 0 and measured is not None, f"{fit}: the voltage of the last seconds", r.stderr):
         return 0.0
-    with open(os.path.join(out, "fit.json")) as f:
-        left = json.load(f)["objective"]
+    left = measured["objective"]
     kept = []
     for v, fired in zip(traces, spikes):
         for i in range(100001, 139991):

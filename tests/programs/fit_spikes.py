@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Fits of spikes that a recording fires: the likelihood and what the handlers do against plain Python written from the language
-page, derivatives against differences, parameters recovered from spikes, times around spikes left out, bad recordings."""
+page, derivatives against differences, parameters recovered from spikes, times around spikes left out, bad recordings.
+
+usage: fit_spikes.py [all]: without it, derivatives of each term in one mode"""
 import json
 import math
 import os
 import random
+import sys
 
 from tap import NSLC, Tap, call, run_fit
 
+ALL = "all" in sys.argv[1:]
 MODEL = """language 1
 neuron escape {
   param C = 100 pF in (0 pF, inf), g = 5 nS in (0 nS, inf), E = -65 mV
@@ -134,7 +138,8 @@ def derivatives(tap):
     for what, method in ((LOGLIK, "method = euler"), (LOGLIK + " + 10 * " + TRACE + " except -2 ms..4 ms around rec.s", "seed = 1"),
                          (TRACE + " except -2 ms..4 ms around rec.s", "method = rk4"),
                          ("residual(V, given = rec.V, over = 0.5 ms)", "method = rk4")):
-        for gradient in ("forward", "reverse"):
+        modes = ("forward", "reverse") if ALL else ("forward",) if what.startswith("residual") else ("reverse",)
+        for gradient in modes:
             if "loglik" not in what and gradient == "forward":
                 path = model(tap, what, "lm(steps = 3)", method=method, change=WITHOUT_THRESHOLD)
                 p = call(NSLC, "grad", path, "--check", "--starts", "0")
@@ -185,7 +190,7 @@ def recovered(tap):
     now = {f["path"]: f["value"] for f in result["free"]} if result else {}
     good = bool(now) and max(abs(now["C"] / 150 - 1), abs(now["g"] / 8 - 1), abs(now["b"] / 30 - 1)) < 1e-4
     tap.check(good, f"by a residual, whose other states jump when the recording has a spike: {now}", r.stderr)
-    for by in ("adam(steps = 400, rate = 0.05)", "lbfgs(steps = 60) with gradient = forward"):
+    for by in ("lbfgs(steps = 60) with gradient = forward", "adam(steps = 400, rate = 0.05)")[:2 if ALL else 1]:
         change = [("free C in [10 pF, 1000 pF], g in [0.5 nS, 50 nS], b in [1 pA, 100 pA], V_th", "free V_th"),
                   ("neuron escape\n  data", "neuron escape { C = 150 pF;  g = 8 nS;  b = 30 pA }\n  data")]
         r, result = run(tap, model(tap, LOGLIK, by, method="seed = 1", change=change))

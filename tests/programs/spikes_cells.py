@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """AdEx and Hodgkin-Huxley neurons fitted to the step recordings of two cells by exact events (examples/fits/adex_steps.nsl,
 hh_steps.nsl): spikes of the sweep that was held out, their number within 10 % (15 %) and the first within 6 ms."""
-import json
 import os
 import shutil
 
-from tap import EXAMPLES, NSLC, Tap, call
+from tap import EXAMPLES, Tap, run_fit
 
 FITS = os.path.join(EXAMPLES, "fits")
 HELD = {"b6": 50, "b8": 44}  # spikes of the held sweeps
@@ -17,11 +16,9 @@ def held(t, model, share, name, spikes):
     with open(os.path.join(FITS, model + "_steps.nsl")) as f:
         text = f.read().replace("  validate hdf5", JUDGE + "  validate hdf5")
     shutil.copy(os.path.join(FITS, "steps_idrest_cells_b6_b8_b95.h5"), t.scratch)
-    p = call(NSLC, "run", t.write("cells.nsl", text), "--", "--fit", name, "--quiet", "--out", t.path(model + name))
-    if not t.check(p.returncode == 0, f"{model}, {name}: fitted", p.stderr):
+    p, fit = run_fit(t, t.write("cells.nsl", text), model + name, "--fit", name)
+    if not t.check(p.returncode == 0 and fit is not None, f"{model}, {name}: fitted", p.stderr):
         return
-    with open(t.path(os.path.join(model + name, "fit.json"))) as f:
-        fit = json.load(f)
     count, latency = (term["mean"] for term in fit["validation"]["terms"])
     t.check(count ** 0.5 <= share * spikes, f"{model}, {name}: {count ** 0.5:.0f} of {spikes} spikes too many or too few in the held sweep")
     t.check(latency ** 0.5 <= 6, f"{model}, {name}: the first within {latency ** 0.5:.1f} ms")

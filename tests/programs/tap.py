@@ -68,11 +68,11 @@ def call(*command, timeout=300, **options):
         return subprocess.CompletedProcess(command, 124, str(e.stdout), f"stopped after {timeout} s")
 
 
-def run_fit(tap, model, out, *options):
+def run_fit(tap, model, out, *options, timeout=300):
     """A fit into the folder `out`: the finished process, and fit.json; None: there is none."""
     out = tap.path(out)
     shutil.rmtree(out, ignore_errors=True)
-    r = call(NSLC, "run", model, "--", "--out", out, "--quiet", *options)
+    r = call(NSLC, "run", model, "--", "--out", out, "--quiet", *options, timeout=timeout)
     try:
         with open(os.path.join(out, "fit.json")) as f:
             return r, json.load(f)
