@@ -130,10 +130,13 @@ static void network(Explain *e) {
 #undef SURROGATE
   };
   if (!x) return;
+  uint32_t trained = 0;
+  for (uint32_t i = 0; i < e->f->free.n; i++) trained += e->f->free.at[i].weights.n;
+  const char *weights = trained ? arena_printf(a, ", with the weights of single synapses of %u projections", trained) : "";
   const char *more = arena_printf(a, "%u projections, of which %u are of weights' derivatives", x->projections.n, x->projections.n - e->f->x->projections.n);
   if (e->f->reverse)
-    line(e, "gradient", "reverse mode", arena_printf(a, "%u parameters, backwards through the run of the network and along its synapses", e->f->free.n), more);
-  else line(e, "gradient", "forward mode", arena_printf(a, "%u parameters, along with the run of the network", e->f->free.n), more);
+    line(e, "gradient", "reverse mode", arena_printf(a, "%u parameters%s, backwards through the run of the network and along its synapses", e->f->free.n, weights), more);
+  else line(e, "gradient", "forward mode", arena_printf(a, "%u parameters%s, along with the run of the network", e->f->free.n, weights), more);
   line(e, "spikes", shapes[how->shape], arena_printf(a, "width %g, damping %g", how->width, how->damping),
        how->reset ? "the reset is differentiated with it" : "the reset is detached");
 }

@@ -134,7 +134,7 @@ static bool is_named(const char *list, const char *path) {
 int rt_profile_check(const struct rt_fit *f, const char *list) {
   char names[400] = "";
   for (uint32_t i = 0; i < f->def->n_free && strlen(names) < 300; i++)
-    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%.60s", i ? ", " : "", f->def->free[i].path);
+    if (!rt_is_weights(f, i)) snprintf(names + strlen(names), sizeof names - strlen(names), "%s%.60s", *names ? ", " : "", f->def->free[i].path);
   const struct nsl_stage *last = &f->def->stages[f->def->n_stages - 1];
   if (rt_squares_missing(f, last) && !rt_stage_can(f, last, RT_GRADIENT))
     return rt_fail_at(NSL_ECANNOT, last->place, "--profile finds the other parameters anew by gradients, and the last stage has none");
