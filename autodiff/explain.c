@@ -56,7 +56,7 @@ static void back(Explain *e, const IrMarchBack *p, const char *reason) {
 
 static void spikes(Explain *e, const IrMarch *m) {
   static const char *const shapes[SURROGATES] = {
-#define SURROGATE(id, word, doc) [SURROGATE_##id] = word,
+#define SURROGATE(id, word, doc, step) [SURROGATE_##id] = word,
 #include "lang/surrogates.def"
 #undef SURROGATE
   };
@@ -125,7 +125,7 @@ static void network(Explain *e) {
   const IrExperiment *x = e->f->differentiated;
   const MCarried *how = &e->f->fit->carried;
   static const char *const shapes[] = {
-#define SURROGATE(id, word, doc) [SURROGATE_##id] = word,
+#define SURROGATE(id, word, doc, step) [SURROGATE_##id] = word,
 #include "lang/surrogates.def"
 #undef SURROGATE
   };

@@ -29,12 +29,8 @@ IrVal ad_net_spike(const IrKernel *step) {
 
 static IrVal num(IrBuild *b, double x) { return alg_num(b, x); }
 static IrVal times(IrBuild *b, IrVal x, IrVal y) { return ir_op2(b, IR_MUL, x, y); }
-static IrVal within(IrBuild *b, IrVal x, IrVal inside, IrVal outside) { /* |x| < 1 */
-  return ir_op3(b, IR_SELECT, ir_op2(b, IR_LT, ir_op1(b, IR_ABS, x), num(b, 1)), inside, outside);
-}
-
 static const IrOp ops[SURROGATES] = { /* lang/surrogates.def: their partials are the shapes */
-#define SURROGATE(id, word, doc) [SURROGATE_##id] = IR_SURROGATE_##id,
+#define SURROGATE(id, word, doc, step) [SURROGATE_##id] = IR_SURROGATE_##id,
 #include "lang/surrogates.def"
 #undef SURROGATE
 };
@@ -45,21 +41,34 @@ static IrVal shape_of(const AdNet *w, IrBuild *b, IrVal x) {
   return ir_partial(b, ops[w->how->shape], args, IR_NONE, 0, &why);
 }
 
-/* The smooth step whose slope the shape is; IR_NONE: no operation of kernels gives it. */
+/* The smooth step whose slope the shape is; IR_NONE: no operation of kernels gives it. Only what is used of these is made. */
+#define X x
+#define ONE num(b, 1)
+#define HALF num(b, 0.5)
+#define SIZE ir_op1(b, IR_ABS, x)
+#define ADD(u, v) ir_op2(b, IR_ADD, u, v)
+#define SUB(u, v) ir_op2(b, IR_SUB, u, v)
+#define MUL(u, v) ir_op2(b, IR_MUL, u, v)
+#define DIV(u, v) ir_op2(b, IR_DIV, u, v)
+#define WITHIN(v) within(b, x, v) /* where |x| < 1; 0 and 1 on its sides */
+#define NO_STEP IR_NONE
+static IrVal within(IrBuild *b, IrVal x, IrVal inside) {
+  IrVal side = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, x, num(b, 0)), ONE, num(b, 0));
+  return ir_op3(b, IR_SELECT, ir_op2(b, IR_LT, SIZE, ONE), inside, side);
+}
+
+#define SURROGATE(id, word, doc, step) \
+  static IrVal step_##id(IrBuild *b, IrVal x) { (void)b, (void)x; return step; }
+#include "lang/surrogates.def"
+#undef SURROGATE
+
 static IrVal step_of(const AdNet *w, IrBuild *b, IrVal x) {
-  IrVal one = num(b, 1), half = num(b, 0.5), size = ir_op1(b, IR_ABS, x), more = ir_op2(b, IR_ADD, one, size);
-  IrVal side = ir_op3(b, IR_SELECT, ir_op2(b, IR_GT, x, num(b, 0)), one, num(b, 0));
-  switch (w->how->shape) {
-    case SURROGATE_FAST_SIGMOID: return times(b, half, ir_op2(b, IR_ADD, one, ir_op2(b, IR_DIV, x, more)));
-    case SURROGATE_TRIANGLE: /* 1/2 + x - x |x| / 2 */
-      return within(b, x, ir_op2(b, IR_ADD, half, ir_op2(b, IR_SUB, x, times(b, half, times(b, x, size)))), side);
-    case SURROGATE_SIGMOID: return ir_op1(b, IR_SIGMOID, x);
-    case SURROGATE_BOX: return within(b, x, times(b, half, ir_op2(b, IR_ADD, one, x)), side);
-    case SURROGATE_GAUSSIAN:
-    case SURROGATE_ARCTAN:
-    case SURROGATES: break;
-  }
-  return IR_NONE;
+  static IrVal (*const steps[SURROGATES])(IrBuild *, IrVal) = {
+#define SURROGATE(id, word, doc, step) [SURROGATE_##id] = step_##id,
+#include "lang/surrogates.def"
+#undef SURROGATE
+  };
+  return steps[w->how->shape](b, x);
 }
 
 static IrVal gated(IrBuild *b, const AdGuard *g, IrVal v) {

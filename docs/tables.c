@@ -155,7 +155,7 @@ static void print_features(void) {
 
 static void print_surrogates(void) {
   puts("\n## Surrogates of spikes in fits\n\n| shape | with x = (left - right side of the condition) / width |\n|---|---|");
-#define SURROGATE(id, word, doc) printf("| `%s` | %s |\n", word, doc);
+#define SURROGATE(id, word, doc, step) printf("| `%s` | %s |\n", word, doc);
 #include "lang/surrogates.def"
 #undef SURROGATE
 }

@@ -213,7 +213,7 @@ void solve_spike_out(Solve *v, IrVal spike, IrVal when) {
 IrVal solve_surrogate(Solve *v, IrVal guard, IrVal possible) {
   IrBuild *b = &v->b;
   static const IrOp ops[SURROGATES] = {
-#define SURROGATE(id, word, doc) [SURROGATE_##id] = IR_SURROGATE_##id,
+#define SURROGATE(id, word, doc, step) [SURROGATE_##id] = IR_SURROGATE_##id,
 #include "lang/surrogates.def"
 #undef SURROGATE
   };

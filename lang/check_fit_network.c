@@ -251,7 +251,7 @@ bool fit_free_network(FitContext *f, const AstFreeItem *item, MFree *ret) {
 
 static const char surrogate_form[] = "Write `with gradient = surrogate(triangle, width = 2 mV, damping = 0.3)`.";
 static const char *const shapes[SURROGATES] = {
-#define SURROGATE(id, word, doc) [SURROGATE_##id] = word,
+#define SURROGATE(id, word, doc, step) [SURROGATE_##id] = word,
 #include "lang/surrogates.def"
 #undef SURROGATE
 };

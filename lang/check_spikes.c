@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const shapes[SURROGATES] = {
-#define SURROGATE(id, word, doc) [SURROGATE_##id] = word,
+#define SURROGATE(id, word, doc, step) [SURROGATE_##id] = word,
 #include "lang/surrogates.def"
 #undef SURROGATE
 };

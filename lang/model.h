@@ -634,7 +634,7 @@ typedef enum {
   SPIKES_SURROGATE /* they stay; a smooth step of the condition's sides stands for the jump of the spike */
 } MSpikeGradient;
 typedef enum {
-#define SURROGATE(id, word, doc) SURROGATE_##id,
+#define SURROGATE(id, word, doc, step) SURROGATE_##id,
 #include "lang/surrogates.def"
 #undef SURROGATE
   SURROGATES

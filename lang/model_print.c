@@ -534,7 +534,7 @@ static void print_stage(const Print *p, const MStage *stage) {
 
 static void print_spikes(const Print *p, const MFitSpikes *f) {
   static const char *const shapes[] = {
-#define SURROGATE(id, word, doc) [SURROGATE_##id] = word,
+#define SURROGATE(id, word, doc, step) [SURROGATE_##id] = word,
 #include "lang/surrogates.def"
 #undef SURROGATE
   };
