@@ -226,7 +226,7 @@ static struct nsl_population population_of(Table *t, const IrPopulation *p) {
   FILL(t, n_columns, columns, column, p->columns.n);
   for (uint32_t i = 0; i < n_columns; i++) columns[i] = column_of(t, &p->columns.at[i]);
   return (struct nsl_population){
-      name_str(t->s, p->pop->path), text_of(t, p->pop->base), p->class->index, p->size, p->block,
+      name_str(t->s, p->pop->path), text_of(t, p->pop->base), p->class->index, p->size, p->block, p->pop->parts, p->pop->every,
       path_hash(t, p->pop->path),   place_of(t, p->pop->span), n_columns, columns, place_of_cells(t, p)};
 }
 

@@ -107,6 +107,7 @@ static void population_row(Describe *d, const AstPopulation *p) {
   if (p->component) put_source(d, p->component->span);
   cell(d);
   if (p->size) put_math(d, p->size);
+  if (p->step) put(d, ", step "), put_math(d, p->step);
   cell(d);
   put_settings(d, &p->settings);
   put(d, "</td></tr>\n");

@@ -321,6 +321,7 @@ void lower_slow(Lower *l, Shape *shape, const MExperiment *x) {
   double dt, *at = NEW_ARRAY(l->a, double, m->vars.n + 1);
   bool *has = NEW_ARRAY(l->a, bool, m->vars.n + 1);
   if (!m->reactions.n || !warn_value(&nowhere, x->dt, &dt) || (fit && fit->free.n > MOST_FREE)) return;
+  dt = ir_own_step(shape->pop, dt);
   uint32_t corners = 1u << (fit ? fit->free.n : 0);
   if (fit && !(corner_at(fit, 0, has, at) && corner_at(fit, corners - 1, has, at))) return;
   for (uint32_t corner = 0; corner < corners; corner++) {

@@ -316,7 +316,7 @@ static void explain_class(Explain *e, const IrClass *c) {
   if (first && c->derive) {
     u = NEW_ARRAY(e->s->arena, double, c->uniforms.n + 1);
     memcpy(u, e->g + first->block, c->uniforms.n * sizeof *u);
-    IrEnv env = {.u = u, .dt = e->g[e->x->dt]};
+    IrEnv env = {.u = u, .dt = ir_own_step(first->pop, e->g[e->x->dt])};
     ir_eval(c->derive, &env);
   }
   explain_states(e, c);
@@ -344,10 +344,17 @@ static void explain_population(Explain *e, const IrPopulation *p) {
     text(e, "class", str(e, p->class->name));
     number(e, "size", size);
     number(e, "bytes_per_element", bytes);
+    number(e, "step", ir_own_step(p->pop, global(e, e->x->dt)));
     end(e);
   } else {
     fprintf(e->out, "  %-14s %s x %s, %.4g bytes each, %s\n", str(e, p->pop->path), grouped(e, size),
             str(e, p->class->name), bytes, memory(e, bytes * size));
+    if (p->pop->parts > 1)
+      fprintf(e->out, "    %u steps of %g ms in each of the run's; what flows and arrives stays on the run's grid\n", p->pop->parts,
+              ir_own_step(p->pop, global(e, e->x->dt)));
+    if (p->pop->every > 1)
+      fprintf(e->out, "    one step of %g ms for %u of the run's: what arrives waits for its end, inputs are means over it\n",
+              ir_own_step(p->pop, global(e, e->x->dt)), p->pop->every);
   }
 }
 

@@ -206,6 +206,7 @@ typedef struct {
   IrKernel *init;              /* stores params per element and states */
   IrKernel *flow, *test, *fire;/* level 1; NULL where there is none */
   IrKernel *jumps;             /* level 1: the rate of each reaction that jumps in OUT, by its place among them; or NULL */
+  uint32_t parts, every;       /* its populations' own step: dt / parts, or every * dt; the other one is 1 */
   bool leaps;                  /* `jumps = tau_leaping` */
   VEC(IrKernel *) receive;     /* by port; level 2: NULL where arriving weights are summed */
   IrKernel *derive, *step;     /* level 2 */
@@ -235,6 +236,8 @@ const IrKernel *ir_ahead(const IrClass *c, const IrKernel *shown); /* its kernel
 
 /* NULL: cells in which nothing changes may be passed over; else why not (rest.c). */
 const char *ir_never_rests(const IrClass *c);
+
+static inline double ir_own_step(const MPopulation *p, double dt) { return dt * (p->every > 1 ? p->every : 1) / (p->parts > 1 ? p->parts : 1); }
 
 /* ---- an experiment: everything the runtime needs, as numbers of globals ("slots of G").
  * G[0 .. n_globals): network params and lets, then a block for each population (its class's uniforms) and each

@@ -187,6 +187,7 @@ static void find_stiff(Shape *shape, const MExperiment *x) {
   IrClass *c = shape->c;
   double dt, slope;
   if (!warn_value(&nowhere, x->dt, &dt)) return;
+  dt = ir_own_step(shape->pop, dt);
   for (uint32_t i = 0; i < c->states.n; i++) {
     const MVar *var = c->states.at[i].var;
     if (!var->equation || !warn_slope(&here, var->equation, var, &slope)) continue;
@@ -221,7 +222,7 @@ static bool same_names(const IrClass *a, const IrClass *b) {
 }
 
 static bool same_class(const IrClass *a, const IrClass *b) {
-  if (a->fitted != b->fitted || a->synaptic != b->synaptic || !name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || a->tolerance != b->tolerance || !same_names(a, b))
+  if (a->parts != b->parts || a->every != b->every || a->fitted != b->fitted || a->synaptic != b->synaptic || !name_eq(a->component->name, b->component->name) || !name_eq(a->method, b->method) || a->tolerance != b->tolerance || !same_names(a, b))
     return false;
   for (uint32_t i = 0; i < a->receive.n; i++)
     if (!same_kernel(a->receive.at[i], b->receive.at[i])) return false;
@@ -253,6 +254,8 @@ Shape *lower_class(Lower *l, const MExperiment *x, const MPopulation *pop) {
   if (!comp->plastic) c->method = x->method;
   c->tolerance = x->tolerance;
   c->leaps = x->leaps;
+  c->parts = pop->parts;
+  c->every = pop->every;
   c->fitted = l->fitted;
   c->index = l->m->classes.n;
   read_settings(l, shape, pop);

@@ -82,7 +82,7 @@ static IrVal take_of(const IrKernel *k, uint32_t port) {
 }
 
 static void straight_class(Session *s, Arena *out, IrModule *m, IrClass *c) {
-  if (!c->step || c->finish || c->fitted) return; /* handlers that run between the two may read anything */
+  if (!c->step || c->finish || c->fitted || c->every > 1) return; /* handlers that run between the two may read anything; weights that wait for a longer step are summed */
   const IrKernel *k = c->step;
   IrVal *instead = NEW_ARRAY(out, IrVal, k->ins.n + 1); /* of a sum: what the take was added to */
   bool *dropped = NEW_ARRAY(out, bool, k->ins.n + 1), any = false;

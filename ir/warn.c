@@ -28,7 +28,7 @@ static void experiment_warn(Session *s, const IrExperiment *x) {
   double dt, worst = 1;
   const IrState *found = NULL;
   const IrClass *class = NULL;
-  double rate = 0;
+  double rate = 0, step = 0;
   if (!warn_value(&nowhere, x->experiment->dt, &dt)) return;
   for (uint32_t i = 0; i < x->populations.n; i++) {
     WarnPoint p = {x->populations.at[i].pop, NULL, NULL};
@@ -37,12 +37,13 @@ static void experiment_warn(Session *s, const IrExperiment *x) {
       double slope, limit = limit_of(name_str(s, c->states.at[k].method));
       const MVar *var = c->states.at[k].var;
       if (!var || !var->equation || isinf(limit) || !warn_slope(&p, var->equation, var, &slope)) continue;
-      if (-slope * dt / limit > worst)
-        worst = -slope * dt / limit, found = &c->states.at[k], class = c, rate = -slope;
+      double own = ir_own_step(x->populations.at[i].pop, dt);
+      if (-slope * own / limit > worst)
+        worst = -slope * own / limit, step = own, found = &c->states.at[k], class = c, rate = -slope;
     }
   }
   if (found)
-    diag_step_large(s, x->experiment->dt->span, dt, name_str(s, found->var->name),
+    diag_step_large(s, x->experiment->dt->span, step, name_str(s, found->var->name),
                     name_str(s, class->component->name), name_str(s, found->method), 1 / rate,
                     limit_of(name_str(s, found->method)) / rate, found->var->equation_span);
 }

@@ -182,7 +182,7 @@ void check_component_block(Checker *c, Scope *scope, const AstBlock *block, MCom
 /* `hh_na`, `lab.hh_na` as written after `use`, `population X :`, `neuron X` -> the checked component. */
 MComponent *check_component_ref(Checker *c, Scope *scope, const Ast *ref);
 bool block_is_component(const AstBlock *block, const Session *s);
-bool component_stands_alone(const Session *s, Name what); /* neuron, glia, mass: what populations are made of */
+bool component_stands_alone(const Session *s, Name what); /* neuron, component, glia, mass: what populations are made of */
 MVar *component_var(const MComponent *component, Name name); /* "V", "na.g"; NULL: none */
 MPort *component_port(const MComponent *component, Name name, uint32_t *ret_index);
 /* `V ~ normal(…)`, `na.g = 3 mS/cm^2`: settings of a use or population; several for a free index or a table. The values see `scope`, then the

@@ -33,8 +33,13 @@ static bool block_supported(Checker *c, const AstBlock *block) {
 }
 
 bool component_stands_alone(const Session *s, Name what) {
-  static const char *const words[] = {"neuron", "glia", "mass"};
+  static const char *const words[] = {"neuron", "glia", "mass", "component"};
   return word_in(name_str(s, what), words, COUNT_OF(words));
+}
+
+MVar *comp_acts_on(Comp *k, MVar *input) {
+  if (!k->m->acts_on) k->m->acts_on = input;
+  return input;
 }
 
 MVar *component_var(const MComponent *component, Name name) {
@@ -554,7 +559,7 @@ void check_component_block(Checker *c, Scope *scope, const AstBlock *block, MCom
   c->fallback = NULL;
   c->depth = c->fn_depth = 0;
   k.scope = scope_new(c, scope);
-  k.neuron = component_stands_alone(c->s, block->what.name);
+  k.neuron = component_stands_alone(c->s, block->what.name) && strcmp(name_str(c->s, block->what.name), "component") != 0;
   *k.m = (MComponent){
       .name = block->name.name, .what = block->what.name, .doc = block->doc, .span = block->name.span, .block = block};
   if (is_synapse(&k)) synapse_sides(&k);

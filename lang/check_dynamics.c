@@ -187,7 +187,7 @@ static MVar *changed_var(Comp *k, Scope *scope, const Ast *target,
   if (!symbol) return NULL;
   if (symbol->kind == SYM_VAR && symbol->var->kind == VAR_STATE) return symbol->var;
   bool input = symbol->kind == SYM_VAR && symbol->var->kind == VAR_INPUT && !k->neuron;
-  if (input && (!k->m->plastic || symbol->var == k->m->weight)) return symbol->var;
+  if (input && (!k->m->plastic || symbol->var == k->m->weight)) return comp_acts_on(k, symbol->var);
   refuse(k->s, target->span, name_str(k->s, symbol->name), symbol_kind_text(k->c, symbol), symbol->span);
   return NULL;
 }

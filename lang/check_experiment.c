@@ -88,9 +88,8 @@ static Net *check_subject(Checker *c, Scope *scope, const AstBlock *block, MExpe
     return NULL;
   }
   if (!subject->component) return NULL;
-  if (strcmp(name_str(c->s, subject->what.name), "neuron") == 0)
-    return net_check_neuron(c, scope, subject->component, x, &subject->settings);
-  return net_check_network(c, scope, subject, x);
+  bool network = strcmp(name_str(c->s, subject->what.name), "network") == 0;
+  return network ? net_check_network(c, scope, subject, x) : net_check_neuron(c, scope, subject, x);
 }
 
 /* ---- run */
@@ -267,6 +266,23 @@ void net_check_delays(Net *n) {
   }
 }
 
+/* What does not go with populations that have a step of their own. */
+void net_check_steps(Net *n, bool fit) {
+  for (uint32_t i = 0; i < n->x->populations.n; i++) {
+    const MPopulation *p = n->x->populations.at[i];
+    const char *name = name_str(n->s, p->path);
+    if (p->parts <= 1 && p->every <= 1) continue;
+    if (fit) diag_own_step_with(n->s, p->span, name, "fits of networks have one step for all");
+    if (n->x->joint) diag_own_step_with(n->s, p->span, name, "`coupling = joint` has one step for all");
+    for (uint32_t k = 0; k < n->x->projections.n; k++) {
+      const MProjection *c = n->x->projections.at[k];
+      if (!c->plastic || (c->source.pop != p && c->target.pop != p)) continue;
+      diag_own_step_with(n->s, p->span, name, "synapses with memory have the run's step");
+      break;
+    }
+  }
+}
+
 /* ---- the block */
 
 static void experiment_statement(Net *n, const Ast *st, NetRunSeen *seen, int pass) {
@@ -302,6 +318,7 @@ void check_experiment(Checker *c, Symbol *experiment) {
   if (!runs) diag_run_missing(c->s, block->name.span, name_str(c->s, block->name.name));
   if (seen.coupling.to && !x->couplings.n) diag_coupling_unused(c->s, seen.coupling, name_str(c->s, block->name.name));
   net_check_delays(n);
+  net_check_steps(n, false);
   net_check_feeds(n);
   net_close_signals(n);
 }

@@ -44,7 +44,7 @@ static bool fit_subject(FitContext *f, Scope *scope) {
   }
   if (!subject->component) return false;
   if (fit_of_network(f, subject)) return fit_network_subject(f, scope, subject);
-  f->n = net_check_neuron(f->c, scope, subject->component, f->m->x, &subject->settings);
+  f->n = net_check_neuron(f->c, scope, subject, f->m->x);
   if (!f->n || !f->m->x->populations.n) return false;
   f->pop = f->m->x->populations.at[0];
   const MComponent *component = f->pop->component;

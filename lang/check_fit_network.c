@@ -39,6 +39,7 @@ void fit_network_body(FitContext *f) {
   if (!f->m->x->phases.n)
     diag_fit_missing(f->s, f->block->name.span, name_str(f->s, f->m->name), "no run", "Add `run 1 s with dt = 0.1 ms, seed = 1`.");
   net_check_delays(f->n);
+  net_check_steps(f->n, true);
   net_check_feeds(f->n);
 }
 

@@ -35,7 +35,8 @@ static MVar *reacting(Comp *k, Scope *scope, const Ast *ast) {
   Symbol *symbol = check_path(k->c, scope, ast);
   if (!symbol || !symbol_resolve(k->c, symbol, ast->span)) return NULL;
   MVar *var = symbol->kind == SYM_VAR ? symbol->var : NULL;
-  if (var && (var->kind == VAR_STATE || (var->kind == VAR_INPUT && !k->neuron))) return var;
+  if (var && var->kind == VAR_STATE) return var;
+  if (var && var->kind == VAR_INPUT && !k->neuron) return comp_acts_on(k, var);
   diag_reaction_state(k->s, ast->span, name_str(k->s, symbol->name), symbol_kind_text(k->c, symbol), false, symbol->span);
   return NULL;
 }
@@ -212,7 +213,8 @@ void comp_check_kinetic(Comp *k, const AstKinetic *kinetic) {
 static MVar *species_here(Comp *k, const PartUse *u, const MReaction *of, const MVar *var) {
   const MExpr *stands = u->map[var->index];
   MVar *here = stands && stands->kind == MX_VAR ? stands->var : NULL;
-  if (here && (here->kind == VAR_STATE || (here->kind == VAR_INPUT && !k->neuron))) return here;
+  if (here && here->kind == VAR_STATE) return here;
+  if (here && here->kind == VAR_INPUT && !k->neuron) return comp_acts_on(k, here);
   if (stands && !u->part->failed)
     diag_reaction_state(k->s, u->ast->head.span, name_str(k->s, var->name),
                         here ? arena_printf(k->c->arena, "`%s`", name_str(k->s, here->name)) : "an expression", true, of->span);

@@ -216,11 +216,16 @@ Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overr
 
 /* ---- a lone neuron: a population of one, whose names need no population before them */
 
-Net *net_check_neuron(Checker *c, Scope *scope, const Ast *ref, MExperiment *x, const AstList *settings) {
-  MComponent *component = check_component_ref(c, scope, ref);
+Net *net_check_neuron(Checker *c, Scope *scope, const AstSubject *subject, MExperiment *x) {
+  const Ast *ref = subject->component;
+  MComponent *component = net_whole_component(c, scope, ref);
   if (!component) return NULL;
+  if (!name_eq(component->what, subject->what.name)) {
+    diag_subject_kind(c->s, subject->what.span, name_str(c->s, component->name), name_str(c->s, component->what), component->span);
+    return NULL;
+  }
   Net *n = net_new(c, scope, component->name, x);
   n->neuron = true;
-  net_lone_population(n, component, ref->span, settings);
+  net_lone_population(n, component, ref->span, &subject->settings);
   return n;
 }

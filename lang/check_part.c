@@ -173,7 +173,7 @@ static MStmtList stmts_copy(Comp *k, const PartUse *u, const MStmtList *of);
 static MVar *stmt_var(Comp *k, const PartUse *u, const MStmt *of) {
   MExpr *stands = u->map[of->var->index];
   if (stands && stands->kind == MX_VAR && stands->var->kind == VAR_STATE) return stands->var;
-  if (stands && stands->kind == MX_VAR && stands->var->kind == VAR_INPUT && !k->neuron) return stands->var;
+  if (stands && stands->kind == MX_VAR && stands->var->kind == VAR_INPUT && !k->neuron) return comp_acts_on(k, stands->var);
   if (stands)
     diag_input_written(k->s, u->ast->head.span, name_str(k->s, of->var->name),
                        stands->kind == MX_VAR

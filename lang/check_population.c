@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LARGEST_POPULATION = 2147483647 };
+enum { LARGEST_POPULATION = 2147483647, MOST_PARTS = 1000, MOST_STEPS = 1000000 };
 
 void net_declare_population(Net *n, const AstPopulation *ast) {
   if (name_none(ast->name.name)) return;
@@ -25,13 +25,17 @@ void net_declare_population(Net *n, const AstPopulation *ast) {
   if (good) vec_push(n->s->arena, &n->pops, pop);
 }
 
-/* A neuron or a mass: what has a size, and stands alone. */
-static MComponent *population_component(Net *n, const Ast *ref) {
-  Session *s = n->s;
-  MComponent *component = check_component_ref(n->c, n->scope, ref);
+/* What may stand alone. */
+MComponent *net_whole_component(Checker *c, Scope *scope, const Ast *ref) {
+  Session *s = c->s;
+  MComponent *component = check_component_ref(c, scope, ref);
   if (component && !component_stands_alone(s, component->what)) {
     diag_not_a_neuron(s, ref->span, name_str(s, component->name), name_str(s, component->what),
                       component->span);
+    return NULL;
+  }
+  if (component && component->acts_on) {
+    diag_acts_on_host(s, ref->span, name_str(s, component->name), name_str(s, component->acts_on->name), component->acts_on->span);
     return NULL;
   }
   return component;
@@ -129,14 +133,39 @@ static MPopulation *population_new(Net *n, Name path, Name base, MComponent *com
   p->component = component;
   p->size = size;
   p->span = span;
+  p->parts = p->every = 1;
   vec_push(n->s->arena, &n->x->populations, p);
   return p;
+}
+
+/* What comes of an expression for a given dt. */
+static double step_at(const Net *n, const MExpr *e, double dt) {
+  Net with = *n;
+  with.dt = (Known){true, dt};
+  Known k = net_known(&with, e);
+  return k.known ? k.value : NAN;
+}
+
+/* `step dt / 4`, `step 10 * dt`: a whole part or multiple of the run's step, known from numbers alone. */
+static bool population_step(Net *n, Scope *scope, const Ast *ast, MPopulation *p) {
+  Want want = {.has_dim = true, .dim = dim_time(1), .who = "the step of a population", .allow = ALLOW_DT};
+  MExpr *e = check_expr(n->c, scope, ast, &want);
+  if (!e) return false;
+  double once = step_at(n, e, 1), twice = step_at(n, e, 2), parts = nearbyint(1 / once), every = nearbyint(once);
+  bool fixed = !expr_has(e, MX_GLOBAL) && once > 0 && twice == 2 * once, finer = fixed && once < 1;
+  if (!fixed || fabs(finer ? parts * once - 1 : every - once) > 1e-9 || parts > MOST_PARTS || every > MOST_STEPS) {
+    diag_own_step(n->s, ast->span, MOST_PARTS, MOST_STEPS);
+    return false;
+  }
+  if (finer) p->parts = (uint32_t)parts;
+  else p->every = (uint32_t)every;
+  return true;
 }
 
 void net_check_population(Net *n, NetPop *pop) {
   Session *s = n->s;
   const AstPopulation *ast = pop->ast;
-  MComponent *component = population_component(n, ast->component);
+  MComponent *component = net_whole_component(n->c, n->scope, ast->component);
   if (!component) return;
   pop->elements = NEW_ARRAY(s->arena, MPopulation *, pop->axes.count);
   pop->component = component;
@@ -152,7 +181,7 @@ void net_check_population(Net *n, NetPop *pop) {
     MExpr *size = good ? net_count_expr(n, scope, ast->size, who, 1, LARGEST_POPULATION) : NULL;
     Name path = net_element_name(n, pop->name, &pop->axes, i);
     MPopulation *p = pop->elements[i] = population_new(n, path, pop->name, component, size, ast->name.span);
-    good = good && size && (!ast->place || net_place(n, scope, ast->place, p)) && population_settings(n, scope, p, &ast->settings) && population_cells_fit(n, p);
+    good = good && size && (!ast->place || net_place(n, scope, ast->place, p)) && (!ast->step || population_step(n, scope, ast->step, p)) && population_settings(n, scope, p, &ast->settings) && population_cells_fit(n, p);
   }
 }
 

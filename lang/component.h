@@ -42,6 +42,7 @@ typedef struct {
 MVar *comp_var_new(Comp *k, VarKind kind, Name name, Span span);
 /* Loops over the free indices of `w[k]`: calls once for each choice with a scope in which they are bound. */
 typedef void (*FreeIndexFn)(Comp *k, Scope *scope, const void *what);
+MVar *comp_acts_on(Comp *k, MVar *input); /* gives the input */
 void comp_each_index(Comp *k, Scope *scope, const AstList *indices, FreeIndexFn fn, const void *what);
 
 /* check_part.c */

@@ -631,6 +631,28 @@ void diag_places_missing(Session *s, Span span, const char *population, Span dec
   diag_hint(s, d, "Write `at grid(20, 20, spacing = 50 um)`, `at uniform_in(box(1 mm, 1 mm))` or `at csv(\"places.csv\") um` behind the population.");
 }
 
+void diag_acts_on_host(Session *s, Span span, const char *name, const char *input, Span decl) {
+  Diag *d = diag_new(s, DIAG_ACTS_ON_HOST, span, "`%s` changes its input `%s`, which is a state of what has it as a part", name, input);
+  declared_here(s, d, input, decl);
+  diag_hint(s, d, "Put it into a neuron with `use`, or make `%s` a state of its own.", input);
+}
+
+void diag_subject_kind(Session *s, Span span, const char *name, const char *what, Span decl) {
+  Diag *d = diag_new(s, DIAG_SUBJECT_KIND, span, "`%s` is a %s", name, what);
+  declared_here(s, d, name, decl);
+  diag_hint(s, d, "Write `%s %s`.", what, name);
+}
+
+void diag_own_step(Session *s, Span span, int most_parts, int most_steps) {
+  Diag *d = diag_new(s, DIAG_OWN_STEP, span, "this is no step of a population");
+  diag_hint(s, d, "Write a whole part or a whole multiple of the run's step in numbers, `dt / 4` or `10 * dt`: from dt / %d to %d * dt.", most_parts, most_steps);
+}
+
+void diag_own_step_with(Session *s, Span span, const char *population, const char *what) {
+  Diag *d = diag_new(s, DIAG_OWN_STEP_WITH, span, "`%s` has a step of its own, and %s", population, what);
+  diag_hint(s, d, "Give the population the run's step: leave its `step` out.");
+}
+
 void diag_places(Session *s, Span span, const char *what, const char *hint) {
   Diag *d = diag_new(s, DIAG_PLACES, span, "%s", what);
   if (hint) diag_hint(s, d, "%s", hint);

@@ -183,6 +183,10 @@ void diag_too_many_partners(Session *s, Span span, double count, const char *poo
 void diag_node_value(Session *s, Span span, const char *name);
 void diag_mask_misplaced(Session *s, Span span, const char *rule);
 void diag_places_missing(Session *s, Span span, const char *population, Span decl);
+void diag_acts_on_host(Session *s, Span span, const char *name, const char *input, Span decl);
+void diag_subject_kind(Session *s, Span span, const char *name, const char *what, Span decl);
+void diag_own_step(Session *s, Span span, int most_parts, int most_steps);
+void diag_own_step_with(Session *s, Span span, const char *population, const char *what);
 void diag_places(Session *s, Span span, const char *what, const char *hint);
 /* `entry` where the rule gives none; with: the rule that does. */
 void diag_pair_value(Session *s, Span span, const char *name, const char *with);

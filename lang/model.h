@@ -185,6 +185,7 @@ struct MComponent {
   MExpr *send;  /* of a synapse without memory: what arrives */
   const AstBlock *block; /* in the checker only: of a synapse */
   bool sided;   /* it reads variables of both sides' cells: checked once more for each pair of populations */
+  const MVar *acts_on; /* an input that it changes: a state of whatever has it as a part; NULL: none */
   bool plastic; /* a synapse with memory. Its handlers: */
   MStmtList on_pre, on_post;
   MStmtList on_step; /* of a projection's: what keeps a weight with an equation within its domain */
@@ -264,6 +265,7 @@ struct MPopulation {
   MExpr *size; /* over globals */
   MSettingList settings;
   MPlace place;
+  uint32_t parts, every; /* its own step: dt / parts, or every * dt; the other one is 1 */
   Span span;
 };
 

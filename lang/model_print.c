@@ -241,7 +241,10 @@ static void print_global(const Print *p, const MGlobal *g) {
 static void print_population(const Print *p, const MPopulation *pop) {
   fprintf(p->out, "  population %s : %s", text_of(p, pop->path), text_of(p, pop->component->name));
   print_value(p, "[", pop->size);
-  fputs("]\n", p->out);
+  fputc(']', p->out);
+  if (pop->parts > 1) fprintf(p->out, " step dt / %u", pop->parts);
+  if (pop->every > 1) fprintf(p->out, " step %u * dt", pop->every);
+  fputc('\n', p->out);
   for (uint32_t i = 0; i < pop->settings.n; i++) {
     const MSetting *set = &pop->settings.at[i];
     fprintf(p->out, "    %s", text_of(p, set->var->name));

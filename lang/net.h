@@ -134,6 +134,7 @@ bool net_place(Net *n, Scope *scope, const Ast *ast, MPopulation *p); /* `at gri
 void net_override_setting(Net *n, const AstAssign *assign);    /* check_population.c */
 /* `cell[L4e].na.w[2]` -> `cell[L4e]`, and the rest as a tree of its own (check_population.c). */
 const Ast *net_split(Net *n, const Ast *ast, Ast **ret_rest);
+MComponent *net_whole_component(Checker *c, Scope *scope, const Ast *ref); /* what populations are made of; NULL after a message */
 void net_lone_population(Net *n, MComponent *component, Span span, const AstList *settings);
 void net_declare_signals(Net *n, const AstDecl *decl); /* check_feed.c */
 void net_check_signals(Net *n);                        /* after the populations */
@@ -147,7 +148,7 @@ void net_connect(Net *n, const AstConnect *ast);                                
 void net_drive(Net *n, const AstDrive *ast, MExpr *from, MExpr *to);
 MVar *net_lone_input(Net *n, const Ast *target); /* of a lone neuron; NULL after a message */
 Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overrides); /* check_network.c */
-Net *net_check_neuron(Checker *c, Scope *scope, const Ast *ref, MExperiment *x, const AstList *settings);
+Net *net_check_neuron(Checker *c, Scope *scope, const AstSubject *subject, MExperiment *x); /* of any kind that stands alone */
 
 /* ---- endpoints (check_endpoint.c) */
 typedef VEC(MSlice) MSliceList;
@@ -264,6 +265,7 @@ bool net_run_settings(Net *n, const AstList *settings, bool fit, NetRunSeen *see
 Net *net_check_network(Checker *c, Scope *scope, const AstSubject *subject, MExperiment *x); /* NULL after a message */
 void net_run(Net *n, const AstRun *run, NetRunSeen *seen);
 void net_check_delays(Net *n); /* when dt is known */
+void net_check_steps(Net *n, bool fit);
 /* A value over measures in the window of `window`, which is no `expect` itself; NULL after a message (check_expect.c). */
 MExpr *net_measured(Net *n, const AstExpect *window, const Ast *value);
 void check_experiment(Checker *c, Symbol *experiment);

@@ -65,7 +65,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %token <word> IF "if" THEN "then" ELSE "else" AND "and" OR "or" NOT "not" IN "in" FOR "for" WITH "with" BY "by"
 %token <word> WITHIN "within"
 %token <word> WHEN "when" AT "at" PEAK "peak" RATE "rate" OF "of" ABOVE "above" PER "per" AS "as" EVERY "every"
-%token <word> TO "to" AFTER "after" DURING "during" NO "no" SELF "self" MULTIPLE "multiple"
+%token <word> STEP "step" TO "to" AFTER "after" DURING "during" NO "no" SELF "self" MULTIPLE "multiple"
 %token <word> EVENTS "events" EXCEPT "except" AROUND "around"
 %token <word> FROM "from" STARTS "starts" STOCHASTIC "stochastic" SHA256 "sha256"
 
@@ -94,7 +94,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %type <list> receive_arg_list free_items sources labels
 %type <node> item fn fn_arg fn_unit statement decl_item decl_tail decl_value signal_item binder for_binder set unit_opt
 %type <node> unit assignment reaction if_statement receive receive_arg spike above_opt on use population size_opt
-%type <node> place_opt connect link link_tail tail scope record of_opt every_opt run setting expect after_opt
+%type <node> place_opt step_opt connect link link_tail tail scope record of_opt every_opt run setting expect after_opt
 %type <node> during_opt send to_opt path initial domain interval simple label_expr range expr number postfix base arg
 %type <node> except_opt spike_name option column events data free_item domain_opt prior_opt minimize by starts_opt weight_opt
 
@@ -337,9 +337,9 @@ place_names: %empty     { $$ = NONE; }
            ;
 
 /* ---- networks */
-population: "population" name binders_opt ":" path size_opt place_opt body_opt
+population: "population" name binders_opt ":" path size_opt place_opt step_opt body_opt
               { $$ = MAKE(POPULATION, Population, .name = $2, .binders = $3, .component = $5, .size = $6,
-                          .place = $7, .settings = $8); }
+                          .place = $7, .step = $8, .settings = $9); }
           ;
 size_opt: %empty       { $$ = NULL; }
         | "[" expr "]" { $$ = $2; }
@@ -347,6 +347,9 @@ size_opt: %empty       { $$ = NULL; }
 place_opt: %empty       { $$ = NULL; }
          | "at" postfix { $$ = $2; }
          ;
+step_opt: %empty      { $$ = NULL; }
+        | "step" expr { $$ = $2; }
+        ;
 connect: "connect" link link_tail          { $$ = build_connect(p, @$, (AstWord){0}, $2, $3); }
        | "connect" name ":" link link_tail { $$ = build_connect(p, @$, $2, $4, $5); }
        ;
@@ -383,7 +386,7 @@ scope: "for" for_binders           { $$ = MAKE(CONNECT, Connect, .binders = $2);
      ;
 
 /* ---- experiments */
-subject_word: "network" | "neuron"
+subject_word: "network" | "neuron" | "mass" | "glia" | "component"
             ;
 record: "record" expr of_opt alias every_opt
           { $$ = MAKE(RECORD, Record, .value = $2, .of = $3, .alias = $4, .every = $5); }
@@ -546,7 +549,7 @@ spike_name: "spike" { $$ = MAKE(NAME, NameRef, .name = $1); }
 
 /* Words that mean something only in their place are names elsewhere. */
 name: NAME | "cell" | "weight" | "signal" | "on" | "when" | "at" | "peak" | "rate" | "of" | "above" | "per" | "as"
-    | "every" | "to" | "after" | "during" | "no" | "self" | "multiple" | "stochastic" | "sha256"
+    | "step" | "every" | "to" | "after" | "during" | "no" | "self" | "multiple" | "stochastic" | "sha256"
     | "data" | "free" | "stage" | "validate" | "from" | "starts" | "events" | "except" | "around" | "field" | "force" | "towards"
     ;
 

@@ -15,6 +15,7 @@
 #include "runtime/coupling.h"
 #include "runtime/drive.h"
 #include "runtime/lump.h"
+#include "runtime/pace.h"
 #include "runtime/rest.h"
 #include "runtime/track.h"
 
@@ -26,7 +27,7 @@ enum { MOST_LANES = 16 };
 static bool in_blocks(const struct rt_sim *s, const struct rt_drive_part *part) {
   const struct rt_drive *d = part->drive;
   if (s->program->f32 && s->ports[d->target->port0 + d->def->port].long_sums) return false;
-  return d->def->kind == NSL_POISSON && !d->each && !d->weights && !d->delays && !d->def->each;
+  return !rt_has_own_step(d->target) && d->def->kind == NSL_POISSON && !d->each && !d->weights && !d->delays && !d->def->each;
 }
 
 static int draws_make(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c) {
@@ -43,6 +44,7 @@ static int draws_make(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c) 
 
 /* Is this input the same for all elements of the slice, in every step? Feeds (feed.c) are. */
 static bool input_is_flat(const struct rt_shard *h, const struct rt_slice *c, uint32_t input) {
+  if (c->pop->every > 1) return false;
   if (rt_carry_reaches(c->pop->class, input) || rt_coupling_reaches(h->sim, c->pop, input)) return false;
   for (uint32_t i = h->n_events; i < h->n_drives; i++) {
     const struct rt_drive_part *part = &h->drives[i];

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/pace.h"
 #include "runtime/record.h"
 #include "runtime/verify.h"
 
@@ -48,7 +49,7 @@ static uint64_t slice_digest(const struct rt_slice *c, uint64_t step, bool narro
   const struct rt_pop *p = c->pop;
   uint64_t sum = 0;
   for (uint32_t i = 0; i < p->class->n_states; i++) sum += reals_sum(mix(1, i), c, p->states[i], narrow);
-  const uint64_t *spikes = p->ring + (step & p->ring_mask) * p->stride;
+  const uint64_t *spikes = p->ring + (rt_own_step(p, step) & p->ring_mask) * p->stride;
   for (uint32_t w = c->first / 64; p->class->has_spike && w < (c->first + c->count) / 64; w++)
     if (spikes[w]) sum += mix(mix(2, w), spikes[w]); /* padding is masked */
   return sum;

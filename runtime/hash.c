@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/coupling.h"
+#include "runtime/pace.h"
 #include "runtime/plastic.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
@@ -31,6 +32,13 @@ static uint64_t hash_reals(uint64_t key, const struct rt_sim *s, const struct rt
   return sum;
 }
 
+/* The same of 8 bytes each, whatever the program's precision. */
+static uint64_t hash_words(uint64_t key, const struct rt_slice *c, const void *array) {
+  uint64_t sum = 0;
+  for (uint32_t i = c->first; i < c->first + c->count && i < c->pop->size; i++) sum += mix(key + i * SPREAD, ((const uint64_t *)array)[i]);
+  return sum;
+}
+
 static uint64_t hash_mask(uint64_t key, const struct rt_slice *c, const uint64_t *mask) {
   uint64_t sum = 0;
   for (uint32_t w = c->first / 64; w < (c->first + c->count) / 64; w++) {
@@ -44,13 +52,13 @@ static uint64_t hash_mask(uint64_t key, const struct rt_slice *c, const uint64_t
 static uint64_t hash_past(uint64_t key, const struct rt_sim *s, const struct rt_slice *c, const struct rt_past *past) {
   uint64_t sum = 0;
   for (uint32_t back = past->rows; back-- > 0;) {
-    uint64_t row = (s->step + past->rows - back) % past->rows * c->pop->padded * s->real_size;
+    uint64_t row = (rt_own_step(c->pop, s->step) + past->rows - back) % past->rows * c->pop->padded * s->real_size;
     sum += hash_reals(mix(key, back), s, c, past->ring + row);
   }
   return sum;
 }
 
-enum { HASH_STATE = 1, HASH_PARAM, HASH_HELD, HASH_PREV, HASH_PAST, HASH_SPIKE };
+enum { HASH_STATE = 1, HASH_PARAM, HASH_HELD, HASH_PREV, HASH_PAST, HASH_SPIKE, HASH_WAITING, HASH_SUM };
 
 static uint64_t hash_slice(const struct rt_sim *s, const struct rt_slice *c) {
   const struct rt_pop *p = c->pop;
@@ -61,8 +69,10 @@ static uint64_t hash_slice(const struct rt_sim *s, const struct rt_slice *c) {
   for (uint32_t i = 0; i < k->n_params; i++) sum += hash_reals(KEY(HASH_PARAM, i), s, c, p->params[i]);
   for (uint32_t i = 0; i < k->n_holds; i++) sum += hash_mask(KEY(HASH_HELD, i), c, p->held[i]);
   for (uint32_t i = 0; i < k->n_pasts; i++) sum += hash_past(KEY(HASH_PAST, i), s, c, &p->pasts[i]);
+  for (uint32_t i = 0; p->every > 1 && i < k->n_ports; i++) sum += hash_words(KEY(HASH_WAITING, i), c, p->waiting[i]);
+  for (uint32_t i = 0; p->every > 1 && i < k->n_inputs; i++) sum += hash_words(KEY(HASH_SUM, i), c, p->sums[i]);
   sum += hash_mask(KEY(HASH_PREV, 0), c, p->prev);
-  if (k->has_spike) sum += hash_mask(KEY(HASH_SPIKE, 0), c, p->ring + (s->step & p->ring_mask) * p->stride);
+  if (k->has_spike) sum += hash_mask(KEY(HASH_SPIKE, 0), c, p->ring + (rt_own_step(p, s->step) & p->ring_mask) * p->stride);
 #undef KEY
   return sum;
 }

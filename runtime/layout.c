@@ -14,6 +14,7 @@
 #include "runtime/events.h"
 #include "runtime/lump.h"
 #include "runtime/nodes.h"
+#include "runtime/pace.h"
 #include "runtime/ranks.h"
 
 enum { SHARE = 1024, ELEMENTS = 65536, MOST_SHARDS = 32768 };
@@ -156,7 +157,8 @@ static int pop_arrays(struct rt_sim *s, struct rt_pop *p) {
   if (!p->parts || !p->lanes) return NSL_EMEMORY;
   for (uint32_t q = 0; q < c->n_ports; q++)
     s->ports[p->port0 + q] = (struct rt_port){.pop = p->index, .port = q, .same = p->port0 + q, .unit = 1};
-  return rt_events_pop(s, p);
+  int e = rt_pace_pop(s, p);
+  return e ? e : rt_events_pop(s, p);
 }
 
 int rt_layout(struct rt_sim *s) {
@@ -234,10 +236,12 @@ static int slice_kernel(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c
   c->step = rt_kernel(s, rt_step_code(c->pop));
   int e = slice_slots(s, h, c, rt_step_code(c->pop), &c->slots);
   if (!e && k->n_pasts) e = rt_pasts_slice(s, h, c);
-  if (e || !k->has_finish) return e;
-  c->finish = rt_kernel(s, &k->finish);
-  e = slice_slots(s, h, c, &k->finish, &c->finish_slots);
-  return e ? e : rt_events_slice(s, h, c);
+  if (!e && k->has_finish) {
+    c->finish = rt_kernel(s, &k->finish);
+    e = slice_slots(s, h, c, &k->finish, &c->finish_slots);
+    if (!e) e = rt_events_slice(s, h, c);
+  }
+  return e ? e : rt_pace_slice(s, h, c);
 }
 
 static int ring_make(struct rt_sim *s, struct rt_pop *p) {
@@ -337,7 +341,7 @@ static int slice_init(struct rt_sim *s, const struct rt_slice *c, struct nsl_env
 
 static int pop_init(struct rt_sim *s, struct rt_pop *p) {
   const struct nsl_class *c = p->class;
-  struct nsl_env env = {.u = p->u, .key = p->key, .count = p->padded, .dt = s->dt};
+  struct nsl_env env = {.u = p->u, .key = p->key, .count = p->padded, .dt = p->dt};
   void **slots;
   int e;
   for (uint32_t q = 0; q < c->n_ports; q++)

@@ -22,7 +22,7 @@ static int lump_find(struct rt_sim *s, struct rt_pop *p) {
   if (c->derive.kernel != NSL_NONE) {
     int e = rt_slots(s, p, &c->derive, &slots);
     if (e) return e;
-    const struct nsl_env env = {.slots = slots, .u = u, .key = p->key, .count = 1, .dt = s->dt};
+    const struct nsl_env env = {.slots = slots, .u = u, .key = p->key, .count = 1, .dt = p->dt};
     rt_kernel(s, &c->derive)(&env);
   }
   p->lumped = true;

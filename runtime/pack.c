@@ -54,3 +54,19 @@ const uint8_t *rt_unpack_ids(const uint8_t *from, uint32_t *ids, uint32_t first,
     for (unsigned m = from[byte]; m; m &= m - 1) *ids++ = first + byte * 8 + (unsigned)__builtin_ctz(m);
   return from + (count + 7) / 8;
 }
+
+uint8_t *rt_pack_list(uint8_t *to, const uint32_t *ids, uint64_t n) {
+  to = rt_pack_number(to, n);
+  for (uint64_t i = 0; i < n; i++) to = rt_pack_number(to, ids[i]);
+  return to;
+}
+
+const uint8_t *rt_unpack_list(const uint8_t *from, uint32_t *ids, uint64_t *ret_n) {
+  uint64_t id;
+  from = rt_unpack_number(from, ret_n);
+  for (uint64_t i = 0; i < *ret_n; i++) {
+    from = rt_unpack_number(from, &id);
+    ids[i] = (uint32_t)id;
+  }
+  return from;
+}

@@ -1,4 +1,4 @@
-/* Delayed values, `delayed(x, d)`: a ring of past values for each element, and what a step sees of it.
+/* Delayed values, `delayed(x, d)`: a ring of past values for each element, and what a step sees of it. Steps are the population's own.
  *
  * Row r of a ring holds x at the grid times r, r + rows, …; it has one row more than the longest delay needs, and all rows
  * begin as the value at the start, which is what x was before 0. Before a step to T, `begin` becomes what `end` was, and
@@ -23,8 +23,8 @@ static void kernel_run(const struct rt_sim *s, const struct rt_pop *p, const str
                         .step = step,
                         .first = first,
                         .count = count,
-                        .t = (double)step * s->dt,
-                        .dt = s->dt};
+                        .t = (double)step * p->dt,
+                        .dt = p->dt};
   for (uint32_t i = 0; i < code->n_bindings; i++)
     if (code->bindings[i].kind == NSL_SLOT_OUT) slots[i] = out;
   rt_kernel(s, code)(&env);
@@ -43,7 +43,7 @@ static void kernel_run_own(const struct rt_sim *s, const struct rt_pop *p, const
 /* Whole steps and the rest; what is a whole number but for rounding is one. */
 static int lag_set(const struct rt_sim *s, struct rt_pop *p, struct rt_past *past, const struct nsl_past *def, uint32_t e,
                    double d) {
-  double steps = d / s->dt, whole = nearbyint(steps);
+  double steps = d / p->dt, whole = nearbyint(steps);
   if (!(steps >= 1 - 1e-6) || steps > 1e9)
     return rt_fail_at(NSL_EINPUT, def->place, "%s of %s[%u]: a delay of %.12g ms is %s", def->name, p->def->path, e, d,
                       steps > 1e9 ? "too long" : "less than one step");

@@ -109,6 +109,7 @@ static struct json_object *populations_json(const struct rt_sim *s) {
     struct json_object *o = json_object_new_object();
     add_text(o, "name", s->pops[i].def->path);
     add_whole(o, "size", s->pops[i].size);
+    add_number(o, "dt_ms", s->pops[i].dt);
     add_whole(o, "spikes", s->pop_meters[i]->spikes);
     add_number(o, "rate_hz", pop_rate(s, i));
     add_number(o, "cv_isi", rt_meter_cv(s->pop_meters[i], s->pops[i].size));

@@ -22,6 +22,7 @@
 
 #include "runtime/blocks.h"
 #include "runtime/coupling.h"
+#include "runtime/pace.h"
 
 enum { FIRST_WAIT = 16, MOST_WAIT = 1024, SHORT_REST = 64, MARKS_PER_BLOCK = RT_BLOCK / 4, MARKED = 64 };
 #define RESTS 0 /* instead of the step of the next try */
@@ -86,7 +87,7 @@ int rt_rest_make(struct rt_sim *s) {
     if (!h->reached) e = NSL_EMEMORY;
     for (uint32_t i = 0; !e && i < h->n_slices; i++) {
       struct rt_slice *c = &h->slices[i];
-      if (c->step && c->pop->class->rests && !is_fed(s, c->pop) && !is_plastic(s, c->pop) && !(s->by_source && has_straight(c->pop)))
+      if (c->step && !rt_has_own_step(c->pop) && c->pop->class->rests && !is_fed(s, c->pop) && !is_plastic(s, c->pop) && !(s->by_source && has_straight(c->pop)))
         e = slice_make(s, h, c);
     }
   }

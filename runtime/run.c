@@ -60,7 +60,7 @@ static int lists_make(struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_shards; i++) {
     struct rt_shard *h = &s->shards[i];
     uint64_t elements = 0;
-    for (uint32_t k = 0; k < h->n_slices; k++) elements += h->slices[k].count;
+    for (uint32_t k = 0; k < h->n_slices; k++) elements += (uint64_t)h->slices[k].count * h->slices[k].pop->within;
     for (int j = 0; j < 2; j++) {
       h->spikes[j].ids = rt_reserve(&s->mem, elements * s->batch * sizeof(uint32_t), 0);
       h->spikes[j].ends = rt_alloc(&s->mem, (uint64_t)h->n_slices * s->batch + 1, sizeof(uint64_t));

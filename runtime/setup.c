@@ -252,6 +252,9 @@ static int pop_size(struct rt_sim *s, uint32_t i, double *bytes) {
   p->class = class;
   p->index = i;
   p->size = (uint32_t)whole;
+  p->within = def->parts > 1 ? def->parts : 1;
+  p->every = def->every > 1 ? def->every : 1;
+  p->dt = s->dt * p->every / p->within;
   p->words = (p->size + 63) / 64;
   p->padded = p->words * 64;
   p->first = s->n_elements;

@@ -72,6 +72,11 @@ struct rt_pop {
   const struct nsl_population *def;
   const struct nsl_class *class;
   uint32_t index, size, padded, words;
+  double dt;             /* its own step, */
+  uint32_t within, every; /* so many within one of the run, or one for so many of these; the other one is 1 (pace.c) */
+  int64_t **waiting;     /* every > 1: by port, what has arrived since its last own step; */
+  double **sums;         /* by input, the sum since then; */
+  void **means;          /* and the means that its step sees */
   bool lumped; /* it runs the class's lumped step (lump.c) */
   uint32_t stride; /* words from one mask of the ring to the next */
   uint64_t first, key; /* first: number of element 0 among all elements of the model */
@@ -156,6 +161,9 @@ struct rt_slice {
   struct rt_drive_part **draws; /* Poisson counts that are drawn block by block */
   struct rt_flat *flats;
   uint32_t n_draws, n_flats;
+  struct rt_flat *ports_at; /* within > 1: where kernels take what arrives, */
+  uint32_t n_ports_at;
+  void *nothing;            /* or find nothing */
   uint64_t last_mask; /* lanes of the last word that are real */
   struct rt_rest *rest; /* rest.c; NULL: every block is computed in every step */
   uint64_t again;     /* the last step at which an element spiked that was held, 0: none did */
@@ -205,6 +213,7 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   bool reached_known;           /* if that has been looked at */
   uint64_t reached_step;
   uint64_t n_rested;            /* elements times steps that were not computed, since they were at rest */
+  void *nothing;                /* zeros; NULL: nobody needs them */
   uint64_t met;                 /* the step after which all threads last met */
   uint64_t next_input;          /* the next step at which an input may change */
   struct rt_drive_part *drives; /* what is driven here: events first, then currents */

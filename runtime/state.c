@@ -273,6 +273,8 @@ static void pop_walk(struct rt_archive *a, const struct rt_sim *s, struct rt_pop
   for (uint32_t i = 0; i < c->n_holds; i++) blocks(a, s, p, "held", i, p->held[i], masks);
   blocks(a, s, p, "before", 0, p->prev, masks);
   for (uint32_t i = 0; i <= p->ring_mask; i++) blocks(a, s, p, "spiked", i, p->ring + (uint64_t)i * p->stride, masks);
+  for (uint32_t q = 0; p->every > 1 && q < c->n_ports; q++) blocks(a, s, p, "waiting", q, p->waiting[q], 64 * sizeof **p->waiting);
+  for (uint32_t i = 0; p->every > 1 && i < c->n_inputs; i++) blocks(a, s, p, "sum", i, p->sums[i], 64 * sizeof **p->sums);
   for (uint32_t k = 0; k < c->n_pasts; k++) {
     const struct rt_past *past = &p->pasts[k];
     for (uint32_t i = 0; i < past->rows; i++)

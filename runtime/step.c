@@ -15,6 +15,7 @@
 #include "runtime/coupling.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/pace.h"
 #include "runtime/plastic.h"
 #include "runtime/procedural.h"
 #include "runtime/rest.h"
@@ -167,6 +168,38 @@ void rt_arrivals_pass(struct rt_shard *h, uint64_t step) {
   rt_sums_clear(h);
 }
 
+/* A population's own step, the last but `left` of those that end by this step of the run; gives the new end of the list of spikes. */
+static uint64_t slice_step(struct rt_shard *h, struct rt_slice *c, uint64_t step, uint32_t left, bool begun, uint32_t *ids, uint64_t end) {
+  struct rt_sim *s = h->sim;
+  struct rt_pop *p = c->pop;
+  uint64_t own = rt_own_step(p, step) - left, *mask = p->ring + (own & p->ring_mask) * p->stride;
+  if (!begun && p->class->n_holds) holds_release(c, own);
+  for (uint32_t k = 0; k < c->n_spike_at; k++) *c->spike_at[k] = mask;
+  struct nsl_env env = {.slots = c->slots,
+                        .u = p->u,
+                        .key = p->key,
+                        .step = own,
+                        .first = c->first,
+                        .count = c->count,
+                        .t = (double)own * p->dt,
+                        .dt = p->dt};
+  if (p->within > 1) rt_pace_idle(c, left > 0);
+  if (h->sums && !left) rt_sums_turn(h, c);
+  if (!begun && p->class->n_pasts) rt_pasts_begin(s, c, own);
+  if (rt_blocks_step(h, c, &env)) bad_find(h, c, step);
+  if (c->finish) {
+    struct nsl_env handled = env;
+    handled.step = step;
+    rt_lap(&h->laps, RT_UPDATE);
+    if (!left) rt_events_handle(h, c, &handled);
+    rt_lap(&h->laps, RT_DELIVERY);
+    env.slots = c->finish_slots;
+    if (c->finish(&env)) bad_find(h, c, step);
+  }
+  if (left && p->class->n_pasts) rt_pasts_end(s, c, own);
+  return c->n_spike_at ? spikes_collect(h, c, mask, ids, end, own) : end;
+}
+
 void rt_shard_begin(struct rt_shard *h, uint64_t step) {
   const struct rt_sim *s = h->sim;
   if (h->bad.step != RT_NO_STEP) return;
@@ -207,28 +240,12 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
     struct rt_pop *p = c->pop;
     ends[i] = end;
     if (!c->step) continue;
-    if (!begun && p->class->n_holds) holds_release(c, step);
-    uint64_t *mask = p->ring + (step & p->ring_mask) * p->stride;
-    for (uint32_t k = 0; k < c->n_spike_at; k++) *c->spike_at[k] = mask;
-    struct nsl_env env = {.slots = c->slots,
-                          .u = p->u,
-                          .key = p->key,
-                          .step = step,
-                          .first = c->first,
-                          .count = c->count,
-                          .t = (double)step * s->dt,
-                          .dt = s->dt};
-    if (h->sums) rt_sums_turn(h, c);
-    if (!begun && p->class->n_pasts) rt_pasts_begin(s, c, step);
-    if (rt_blocks_step(h, c, &env)) bad_find(h, c, step);
-    if (c->finish) {
-      rt_lap(&h->laps, RT_UPDATE);
-      rt_events_handle(h, c, &env);
-      rt_lap(&h->laps, RT_DELIVERY);
-      env.slots = c->finish_slots;
-      if (c->finish(&env)) bad_find(h, c, step);
+    if (p->every > 1) {
+      rt_pace_wait(h, c);
+      if (step % p->every) continue;
+      rt_pace_take(h, c);
     }
-    if (c->n_spike_at) end = spikes_collect(h, c, mask, out->ids, end, step);
+    for (uint32_t left = p->within; left--;) end = slice_step(h, c, step, left, begun, out->ids, end);
     ends[i] = end;
   }
   rt_lap(&h->laps, RT_UPDATE);
@@ -238,7 +255,8 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   arrivals_behind(h, step);
   if (h->snapshot) rt_verify_straight(h, true);
   rt_lap(&h->laps, RT_DELIVERY);
-  for (uint32_t i = 0; h->has_pasts && i < h->n_slices; i++) rt_pasts_end(s, &h->slices[i], step);
+  for (uint32_t i = 0; h->has_pasts && i < h->n_slices; i++)
+    if (step % h->slices[i].pop->every == 0) rt_pasts_end(s, &h->slices[i], rt_own_step(h->slices[i].pop, step));
   if (s->couplings) rt_couplings_show(h, step);
   if (step >= h->next_probe && h->bad.step == RT_NO_STEP) rt_probes_step(h, step);
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);

@@ -58,7 +58,9 @@ static uint8_t *shard_pack(const struct rt_shard *h, uint8_t *to, uint32_t in_ba
     for (uint32_t i = 0; i < h->n_slices; i++) {
       if (ends[i] == begin) continue;
       mask[i / 8] |= (uint8_t)(1 << i % 8);
-      to = rt_pack_ids(to, in->ids + begin, ends[i] - begin, h->slices[i].first, h->slices[i].count);
+      const struct rt_slice *c = &h->slices[i];
+      if (c->pop->within > 1) to = rt_pack_list(to, in->ids + begin, ends[i] - begin);
+      else to = rt_pack_ids(to, in->ids + begin, ends[i] - begin, c->first, c->count);
       begin = ends[i];
     }
   }
@@ -112,7 +114,9 @@ static const uint8_t *shard_unpack(const struct rt_shard *h, const uint8_t *from
     from += (h->n_slices + 7) / 8;
     for (uint32_t i = 0; i < h->n_slices; i++) {
       if (mask[i / 8] >> i % 8 & 1) {
-        from = rt_unpack_ids(from, out->ids + end, h->slices[i].first, h->slices[i].count, &n);
+        const struct rt_slice *c = &h->slices[i];
+        if (c->pop->within > 1) from = rt_unpack_list(from, out->ids + end, &n);
+        else from = rt_unpack_ids(from, out->ids + end, c->first, c->count, &n);
         end += n;
       }
       ends[i] = end;

@@ -90,7 +90,8 @@ static int needs(struct rt_sim *s) {
     struct rt_port *port = &s->ports[edges[i].port];
     port->need = fmax(port->need, sum * (1 + 1e-9));
   }
-  for (uint32_t i = 0; i < s->n_ports; i++) s->ports[i].need += s->ports[i].drive_sum;
+  for (uint32_t i = 0; i < s->n_ports; i++)
+    s->ports[i].need = (s->ports[i].need + s->ports[i].drive_sum) * s->pops[s->ports[i].pop].every;
   return 0;
 }
 
