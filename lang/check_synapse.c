@@ -246,6 +246,11 @@ MComponent *net_synapse(Net *n, const AstConnect *ast) {
   return synapse;
 }
 
+static bool is_signal(const Net *n, const MComponent *synapse, const AstAssign *assign) {
+  const MVar *var = component_var(synapse, path_name(n->c, assign->target));
+  return var && var->kind == VAR_INPUT && var != synapse->weight;
+}
+
 /* The settings of `with s { p = … }`, in the scope of the projection's binders. */
 static bool settings(NetInline *in, Scope *scope, const AstConnect *ast, MComponent *synapse, MSettingList *ret) {
   Net *n = in->n;
@@ -262,6 +267,7 @@ static bool settings(NetInline *in, Scope *scope, const AstConnect *ast, MCompon
       good &= bound;
       continue;
     }
+    if (!in->cells && synapse->plastic && is_signal(n, synapse, assign)) continue; /* known to the synapse with memory itself */
     good &= check_setting(n->c, scope, synapse, assign, ret);
     for (uint32_t k = from; k < ret->n; k++)
       for (uint32_t j = 0; j < from; j++)

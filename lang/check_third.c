@@ -4,7 +4,7 @@
  * A synapse names its third parts by using them. A connection says who stands for each: one of the cells around the target (its pool),
  * chosen for each synapse. What is sent becomes a projection from the source to that cell, what is streamed a coupling from
  * that cell to the target; both are made of the rows of the connection they hang on (runtime/third.c), and all that holds for projections
- * and couplings holds for them. So what is sent follows from params, and neither knows the synapse's state. */
+ * and couplings holds for them. What is sent follows from params, or from states that presynaptic spikes alone move (check_release.c). */
 #include <string.h>
 
 #include "lang/component.h"
@@ -50,7 +50,7 @@ void synapse_third_send(Comp *k, Scope *scope, const AstSend *send) {
   }
   Want want = {.allow = ALLOW_CHANGING, .who = "what is sent"};
   Want after = {.has_dim = true, .dim = dim_time(1), .who = "the time of `after`"};
-  MThirdSend made = {.part = part.name, .port = port.name, .span = send->head.span, .port_span = port.span};
+  MThirdSend made = {.at = k->m->on_pre.n, .part = part.name, .port = port.name, .span = send->head.span, .port_span = port.span};
   uint32_t errors = s->errors;
   made.value = check_expr(k->c, scope, send->value, &want);
   made.after = check_expr(k->c, scope, send->after, &after);
@@ -62,10 +62,13 @@ void synapse_third_send(Comp *k, Scope *scope, const AstSend *send) {
     return;
   }
   if (made.value->type == M_BOOL) diag_condition_misplaced(s, send->value->span, "`send`");
-  else if (of_synapse(made.value) || of_synapse(made.after))
-    diag_third_form(s, (of_synapse(made.value) ? send->value : send->after)->span, "what goes to a third part follows from params alone",
-                    "The synapse's states and its weight are at the target.");
-  else vec_push(k->c->arena, &k->m->third_sends, made);
+  else if (of_synapse(made.after)) diag_third_form(s, send->after->span, "the time of what goes to a third part follows from params", "What is sent may follow from states.");
+  else if (!k->m->plastic && of_synapse(made.value))
+    diag_third_form(s, send->value->span, "what goes to a third part does not know the weight", "The weight is at the target.");
+  else {
+    made.stateful = of_synapse(made.value);
+    vec_push(k->c->arena, &k->m->third_sends, made);
+  }
 }
 
 void synapse_third_stream(Comp *k, const AstStream *stream) {
@@ -216,7 +219,7 @@ static bool time_of(Net *n, Scope *scope, const Sent *sent, MExpr *after, MExpr 
 
 static bool send_link(Net *n, Scope *scope, const Sent *sent, const Pick *k, const MThirdSend *send, const MProjection *p) {
   Session *s = n->s;
-  MExpr *values[2] = {send->value, send->after};
+  MExpr *values[2] = {send->stateful ? send->after : send->value, send->after};
   uint32_t at, errors = s->errors;
   MPort *port = net_port(n, k->cells.pop, (AstWord){send->port, send->port_span}, send->port_span, &at);
   if (!port && s->errors > errors) diag_note(s, s->diags.at[s->diags.n - 1], sent->ast->synapse->span, "in this connection");
@@ -231,6 +234,7 @@ static bool send_link(Net *n, Scope *scope, const Sent *sent, const Pick *k, con
   made->port = at;
   made->weight = values[0];
   if (!time_of(n, scope, sent, values[1], &made->delay) || !net_count(n, sent->ast->head.span, 1)) return false;
+  if (send->stateful && !net_release(n, scope, sent, send, port, made)) return false;
   made->index = n->x->projections.n;
   vec_push(s->arena, &n->x->projections, made);
   return true;

@@ -161,6 +161,8 @@ typedef struct {
   Name part, port;
   Span span, port_span;
   MExpr *value, *after;
+  uint32_t at;   /* it stands behind so many statements of `on pre` */
+  bool stateful; /* the value depends on states of the synapse */
 } MThirdSend;
 typedef struct {
   const Ast *value; /* in the checker only */

@@ -212,6 +212,8 @@ typedef struct {
 bool net_is_pick(const Ast *st);
 bool net_third_known(Net *n, const AstConnect *ast, const MComponent *synapse);
 bool net_third(Net *n, Scope *scope, const Sent *sent, const MProjection *p); /* projections and couplings that hang on p */
+/* Of a send whose value depends on states: p gets a synapse with memory of its own (check_release.c). */
+bool net_release(Net *n, Scope *scope, const Sent *sent, const MThirdSend *send, const MPort *port, MProjection *p);
 /* What a third part streams to the link's target (check_stream.c). */
 bool net_stream_third(Net *n, Scope *scope, const Sent *sent, const MProjection *link, const MThirdStream *stream, Name part);
 Known net_slice_size(const Net *n, const MSlice *slice); /* check_connect.c */

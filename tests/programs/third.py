@@ -2,6 +2,7 @@
 """Third parts of synapses: who stands at which synapse, when what is sent arrives and what flows back, against plain Python; the same bits
 wherever the three parts sit; what is refused when a program starts. Sources spike once each, at times of their own, so the astrocytes' jumps
 tell whose synapses they stand at; each astrocyte streams a power of 64, so the digits of a target's current tell who stands at its synapses."""
+import math
 import os
 
 from semantics import NSLC, Run, call
@@ -140,6 +141,68 @@ synapse tri {
 """
 
 
+RELEASED = """
+neuron target { state V = 0;  V' = 0 / (1 ms);  receive e(w : 1) { V += w } }
+glia star { state x = 0;  x' = 0 / (1 ms);  receive glu(w : 1) { x += w } }
+synapse released {
+  param U = 0.4, tau_d = 200 ms, tau_f = 100 ms, d = 2
+  weight w in [0, 100]
+  state u = 0, r = 1
+  state y = 0 per post
+  u' = -u / tau_f
+  r' = (1 - r) / tau_d
+  y' = -y / (20 ms)
+  on pre {
+    u += U * (1 - u)
+    send w * u * r
+    if u > 0.5 { r -= u * r } else { r -= 0.5 * u * r }
+    send d * r to astro.glu after 0.9 ms
+    r -= 0.1 * r
+  }
+  on post { y += 1 }
+}
+network n {
+  population E : poisson_neuron[5] { rate = 40 Hz }
+  population T : target[20]
+  population A : star[20]
+  connect et: E -> T.e by all_to_all with released { tau_d = 150 ms;  astro = A by block(1);  weight = 1;  delay = axonal(0.2 ms) + dendritic(0.5 ms) }
+}
+experiment e {
+  network n
+  record spikes of E
+  record x of A every 1 ms
+  record V of T every 1 ms
+  run 500 ms with dt = 0.1 ms, seed = 4
+}
+"""
+
+
+def releases(t):
+    """What depends on states of the synapse: against a plain course of u and r from spike to spike."""
+    r = Run(t, RELEASED)
+    if not t.check(r.good, "release that depends on states", r.process.stderr):
+        return
+    got, sent, arrived = [0.0] * 501, [0.0] * 501, [0.0] * 501
+    for source in range(5):
+        u, left, last = 0.0, 1.0, None
+        for step, _, i in r.spikes():
+            if i != source:
+                continue
+            gap = (step - last) * 0.1 if last is not None else 0
+            u, left, last = u * math.exp(-gap / 100), 1 - (1 - left) * math.exp(-gap / 150), step
+            u += 0.4 * (1 - u)
+            for k in range(501):
+                arrived[k] += u * left if step + 7 <= 10 * k else 0
+            left -= u * left if u > 0.5 else 0.5 * u * left
+            for k in range(501):
+                got[k] += 2 * left if step + 11 <= 10 * k else 0
+            left -= 0.1 * left
+    x, v = r.rows("x"), r.rows("V")
+    for j in (0, 7, 19):
+        t.check(max(abs(row[j] - g) for row, g in zip(x, got)) < 1e-6, f"astrocyte {j} gets what is released", (x[-1][j], got[-1]))
+        t.check(max(abs(row[j] - g) for row, g in zip(v, arrived)) < 1e-6, f"target {j} gets what it gets without an astrocyte", (v[-1][j], arrived[-1]))
+
+
 def bits_text(synapse, rule):
     return f"""language 1
 glia star {{
@@ -189,6 +252,7 @@ def main():
     t = Tap()
     pools(t)
     times(t)
+    releases(t)
     bits(t)
     t.done()
 
