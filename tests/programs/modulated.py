@@ -208,6 +208,39 @@ def signals_check(t):
         t.check(len(set(hashes.values())) == 1, "signals: the same bits on one thread and on two", hashes)
 
 
+# NEST 3.10, one stdp_dopamine_synapse (Izhikevich 2007) between parrots, delay 1 ms, steps of 0.1 ms: tau_c 1 s, tau_n 200 ms, A_minus 1.5, b 0, weight 50 at first.
+# Spikes leave the cells 1 ms behind these times, and dopamine arrives a step later. The weight at 100 ms, 200 ms, ...
+NEST_PRE, NEST_POST, NEST_DOPAMINE = [10 + 23.7 * k for k in range(40)], [14 + 29.3 * k for k in range(33)], [100, 251.3, 480, 720.4]
+NEST_WEIGHTS = [50.0, 49.37395090370573, 48.095493273496025, 46.460122764785176, 44.809687433033375,
+                41.65536925522464, 39.27600888153417, 34.92050534156658, 31.616417023892044, 29.736602180739904]
+
+
+def nest_check(t):
+    def times(of):
+        return ", ".join(f"{x + 0.9:.1f} ms" for x in of)
+
+    text = CELLS.replace("U -= 3 mV", "U = 0 mV") + f"""
+network net {{
+  signal da : uM {{ da' = -da / (200 ms);  on spike of D {{ da += 0.005 uM }} }}
+  population A : src[1]
+  population B : dst[1]
+  population D : src[1]
+  drive A.go with times([{times(NEST_PRE)}]) {{ weight = 2 mV;  delay = 0.1 ms }}
+  drive B.go with times([{times(NEST_POST)}]) {{ weight = 2 mV;  delay = 0.1 ms }}
+  drive D.go with times([{times(NEST_DOPAMINE)}]) {{ weight = 2 mV;  delay = 0.1 ms }}
+  connect ab: A -> B.exc by all_to_all with stdp_dopamine {{ n = da;  gain = 1 pA/ms/uM;  weight = 50 pA;  delay = 1 ms }}
+}}
+experiment e {{ network net
+  record spikes of B
+  record weight of ab every 100 ms
+  run 1 s with dt = 0.1 ms }}
+"""
+    run = Run(t, text)
+    found = [row[5] for row in table(run, "weight")][1:] if run.good else []
+    worst = max((abs(a - b) for a, b in zip(found, NEST_WEIGHTS)), default=1)
+    t.check(len(found) == 10 and worst < 1e-10, "dopamine: the weights of NEST's stdp_dopamine_synapse", run.process.stderr or (worst, found))
+
+
 # ---- variables of the cells on both sides
 
 def of_cells(run, record, spikes, population, n):
@@ -399,6 +432,7 @@ def refusals_check(t):
 if __name__ == "__main__":
     tap = Tap()
     signals_check(tap)
+    nest_check(tap)
     sides_check(tap)
     draws_check(tap)
     turnover_check(tap)
