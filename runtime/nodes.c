@@ -105,12 +105,23 @@ int rt_nodes_number(struct rt_sim *s, const struct rt_pop *p, const char *name, 
   return e;
 }
 
+/* As the group of the first node has them; 0: it says nothing of places, which nobody may ask for then. */
+static uint32_t axes_of(const struct nodes *n) {
+  char name[40];
+  bool has[3];
+  snprintf(name, sizeof name, "%.0f", n->f.groups && n->f.n ? n->f.groups[0] : 0);
+  bool group = rt_sonata_in_has(&n->f, name);
+  for (uint32_t a = 0; a < 3; a++) {
+    snprintf(name, sizeof name, "%.0f/%c", n->f.groups && n->f.n ? n->f.groups[0] : 0, "xyz"[a]);
+    has[a] = group && rt_sonata_in_has(&n->f, name);
+  }
+  return has[2] ? 3 : has[0] || has[1] ? 2 : 0;
+}
+
 int rt_nodes_places(struct rt_sim *s, const struct rt_pop *p, struct rt_places *ret) {
   struct nodes n;
   int e = nodes_open(s, p, &n);
-  char z[40];
-  if (!e) snprintf(z, sizeof z, "%.0f/z", n.f.groups && n.f.n ? n.f.groups[0] : 0);
-  if (!e) ret->n_axes = H5Lexists(n.f.group, z, H5P_DEFAULT) > 0 ? 3 : 2;
+  if (!e) ret->n_axes = axes_of(&n);
   for (uint32_t a = 0; !e && a < ret->n_axes; a++) {
     double *at;
     e = number_take(&n, (const char *[]){"x", "y", "z"}[a], &at);

@@ -115,12 +115,23 @@ static int periods_check(const struct rt_proj *p) {
   return 0;
 }
 
+/* A file of nodes may say nothing of places. */
+static int places_check(const struct rt_proj *p) {
+  const struct rt_pop *without = !p->source->places ? p->source : !p->target->places ? p->target : NULL;
+  if (!without) return 0;
+  return rt_fail_at(NSL_EINPUT, p->def->place, "%s asks where the cells of %s are, and %s has no `x` and `y` of them", p->def->path,
+                    without->def->path, without->def->where.file.path);
+}
+
 int rt_fields_prepare(struct rt_sim *s, struct rt_proj *p) {
   if (!p->fields) p->fields = rt_alloc(&s->mem, p->def->n_fields + 1, sizeof *p->fields);
   int e = p->fields ? 0 : NSL_EMEMORY;
   for (uint32_t i = 0; !e && i < p->def->n_fields; i++) {
     double *all = NULL;
-    if (p->def->fields[i].kind == NSL_FIELD_DISTANCE) e = periods_check(p);
+    enum nsl_field_kind kind = (enum nsl_field_kind)p->def->fields[i].kind;
+    if (kind == NSL_FIELD_DISTANCE || kind == NSL_FIELD_PRE || kind == NSL_FIELD_POST) e = places_check(p);
+    if (!e && kind == NSL_FIELD_DISTANCE) e = periods_check(p);
+    if (e) return e;
     if (p->def->fields[i].kind != NSL_FIELD_TABLE) continue;
     e = table_read(s, p, &p->def->fields[i].file, &s->mem, &all);
     p->fields[i] = all;

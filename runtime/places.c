@@ -115,7 +115,11 @@ static int pop_places(struct rt_sim *s, struct rt_pop *p) {
     if (!(ret->at[a] = rt_alloc(&s->mem, p->padded, sizeof **ret->at))) return NSL_EMEMORY;
     for (uint32_t i = 0; i < p->size; i++) ret->at[a][i] = number(s, w, ORIGIN + a, 0);
   }
-  if (w->kind == NSL_PLACE_NODES) return rt_nodes_places(s, p, ret);
+  if (w->kind == NSL_PLACE_NODES) {
+    int e = rt_nodes_places(s, p, ret);
+    if (!e && !ret->n_axes) p->places = NULL;
+    return e;
+  }
   if (w->kind == NSL_PLACE_FILE) return file_read(s, p, ret);
   int e = extents_read(s, p, extent, length);
   if (e) return e;

@@ -144,6 +144,16 @@ def wrong(t):
         t.write("types.csv", types or TYPES)
         p = call(program, "--quiet", "--force", "--out", t.path("out"))
         t.check(p.returncode == 1 and re.search(message, p.stderr, re.M), f"nodes with {what}", p.stderr)
+    with h5py.File(t.path("bad.h5"), "w") as f:
+        for name, values in GOOD.items():
+            if name[-1] not in "xy":
+                f[name] = values
+    t.write("types.csv", TYPES)
+    p = call(program, "--quiet", "--force", "--out", t.path("out"))
+    t.check(p.returncode == 0 and not os.path.exists(t.path("out/nodes.h5")), "nodes without places, which nobody asks for", p.stderr)
+    near = BAD.replace("}\nexperiment", "  connect A -> A.psp by all_to_all if distance < 1 um { weight = 1 mV;  delay = 1 ms }\n}\nexperiment")
+    p = call(NSLC, "run", t.write("near.nsl", near), "--", "--quiet", "--force", "--out", t.path("out"))
+    t.check(p.returncode == 1 and ":11:3: error: A -> A.psp asks where the cells of A are, and bad.h5 has no `x` and `y` of them" in p.stderr, "... or somebody", p.stderr)
     for text, message in ((BAD.replace("at nodes(\"bad.h5\", types = \"types.csv\")", "at grid(3, spacing = 1 um)"), "`node.th` is not known here"),
                           (BAD.replace("types = \"types.csv\"", "kinds = 3"), "this says nothing about nodes"),
                           (BAD.replace("\"bad.h5\", types", "types"), "nodes stand in a file")):
