@@ -52,11 +52,11 @@ static bool uniform_range(Bound *b, const MExpr *e, Range *ret) {
   return true;
 }
 
-/* ---- operations; args: their ranges */
+/* ---- operations: x, the ranges of the arguments */
 
-static void corners(Bound *b, IrOp op, const Range *x, const Range *y, Range *ret) {
+static void corners(Bound *b, IrOp op, const Range *x, Range *ret) {
   IrBuild *k = &b->sc->b;
-  IrVal a = ir_op2(k, op, x->lo, y->lo), c = ir_op2(k, op, x->lo, y->hi), d = ir_op2(k, op, x->hi, y->lo), f = ir_op2(k, op, x->hi, y->hi);
+  IrVal a = ir_op2(k, op, x[0].lo, x[1].lo), c = ir_op2(k, op, x[0].lo, x[1].hi), d = ir_op2(k, op, x[0].hi, x[1].lo), f = ir_op2(k, op, x[0].hi, x[1].hi);
   ret->lo = least(b, least(b, a, c), least(b, d, f));
   ret->hi = most(b, most(b, a, c), most(b, d, f));
 }
@@ -68,72 +68,129 @@ static void squared(Bound *b, const Range *x, Range *ret) {
   *ret = (Range){ir_op3(k, IR_SELECT, apart, least(b, lo, hi), none), most(b, lo, hi), x->positive, true};
 }
 
-static bool power(Bound *b, const MExpr *e, const Range *x, Range *ret) {
+typedef bool range_fn(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret);
+
+static bool power(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
   IrBuild *k = &b->sc->b;
   double n;
   if (!is_number(e->args[1], &n)) return false;
   if (n == 2) return squared(b, x, ret), true;
   if (!x->not_negative || !(n > 0)) return false;
   IrVal exponent = ir_const(k, n, DIM_NONE);
-  *ret = (Range){ir_op2(k, IR_POW, x->lo, exponent), ir_op2(k, IR_POW, x->hi, exponent), x->positive, true};
+  *ret = (Range){ir_op2(k, op, x->lo, exponent), ir_op2(k, op, x->hi, exponent), x->positive, true};
   return true;
 }
 
-static bool product(Bound *b, const MExpr *e, const Range *x, const Range *y, Range *ret) {
+static bool product(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
   if (e->args[0] == e->args[1]) return squared(b, x, ret), true;
-  corners(b, IR_MUL, x, y, ret);
-  ret->positive = x->positive && y->positive;
-  ret->not_negative = x->not_negative && y->not_negative;
+  corners(b, op, x, ret);
+  ret->positive = x[0].positive && x[1].positive;
+  ret->not_negative = x[0].not_negative && x[1].not_negative;
   return true;
 }
 
-static bool quotient(Bound *b, const MExpr *e, const Range *x, const Range *y, Range *ret) {
-  if (!lower_uniform(b->sc, e->args[1]) && !y->positive) return false;
-  corners(b, IR_DIV, x, y, ret);
-  ret->not_negative = x->not_negative && y->positive;
-  ret->positive = x->positive && y->positive;
+static bool quotient(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  if (!lower_uniform(b->sc, e->args[1]) && !x[1].positive) return false;
+  corners(b, op, x, ret);
+  ret->not_negative = x[0].not_negative && x[1].positive;
+  ret->positive = x[0].positive && x[1].positive;
   return true;
 }
 
-static bool absolute(Bound *b, const Range *x, Range *ret) {
+static bool absolute(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  (void)e, (void)op;
   IrBuild *k = &b->sc->b;
   IrVal zero = alg_zero_like(k, x->lo), from_below = ir_op2(k, IR_SUB, zero, x->hi);
   *ret = (Range){most(b, most(b, x->lo, from_below), zero), most(b, x->hi, ir_op2(k, IR_SUB, zero, x->lo)), x->positive, true};
   return true;
 }
 
-static bool chosen(Bound *b, const Range *c, const Range *x, const Range *y, Range *ret) {
+static bool chosen(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  (void)e;
   IrBuild *k = &b->sc->b;
-  IrVal some = ir_op3(k, IR_SELECT, c->hi, least(b, x->lo, y->lo), y->lo), all = ir_op3(k, IR_SELECT, c->hi, most(b, x->hi, y->hi), y->hi);
-  *ret = (Range){ir_op3(k, IR_SELECT, c->lo, x->lo, some), ir_op3(k, IR_SELECT, c->lo, x->hi, all), x->positive && y->positive,
-                 x->not_negative && y->not_negative};
+  IrVal some = ir_op3(k, op, x[0].hi, least(b, x[1].lo, x[2].lo), x[2].lo), all = ir_op3(k, op, x[0].hi, most(b, x[1].hi, x[2].hi), x[2].hi);
+  *ret = (Range){ir_op3(k, op, x[0].lo, x[1].lo, some), ir_op3(k, op, x[0].lo, x[1].hi, all), x[1].positive && x[2].positive,
+                 x[1].not_negative && x[2].not_negative};
   return true;
 }
 
-static bool monotone(Bound *b, IrOp op, const Range *x, bool positive, Range *ret) {
-  *ret = (Range){ir_op1(&b->sc->b, op, x->lo), ir_op1(&b->sc->b, op, x->hi), positive, positive};
+static bool rises(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  (void)e;
+  *ret = (Range){ir_op1(&b->sc->b, op, x->lo), ir_op1(&b->sc->b, op, x->hi), false, false};
   return true;
 }
 
-/* less: `x < y` or `x <= y` */
-static bool less(Bound *b, IrOp op, const Range *x, const Range *y, Range *ret) {
-  *ret = (Range){.lo = ir_op2(&b->sc->b, op, x->hi, y->lo), .hi = ir_op2(&b->sc->b, op, x->lo, y->hi)};
-  return true;
+static bool rises_above(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  rises(b, e, op, x, ret);
+  return ret->positive = ret->not_negative = true;
 }
 
-static bool logic(Bound *b, IrOp op, const Range *x, const Range *y, Range *ret) {
-  *ret = (Range){.lo = ir_op2(&b->sc->b, op, x->lo, y->lo), .hi = ir_op2(&b->sc->b, op, x->hi, y->hi)};
-  return true;
+static bool root(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  if (!x->not_negative) return false;
+  rises(b, e, op, x, ret);
+  ret->positive = x->positive;
+  return ret->not_negative = true;
 }
 
-static bool ends(Bound *b, IrOp op, const Range *x, const Range *y, Range *ret) {
+static bool minus(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  (void)e, (void)op;
   IrBuild *k = &b->sc->b;
+  *ret = (Range){ir_op2(k, IR_SUB, alg_zero_like(k, x->hi), x->hi), ir_op2(k, IR_SUB, alg_zero_like(k, x->lo), x->lo), false, false};
+  return true;
+}
+
+/* Conditions: they hold for all, for some. */
+static bool less(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  (void)e;
+  *ret = (Range){.lo = ir_op2(&b->sc->b, op, x[0].hi, x[1].lo), .hi = ir_op2(&b->sc->b, op, x[0].lo, x[1].hi)};
+  return true;
+}
+
+static bool more(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  return less(b, e, op, (const Range[]){x[1], x[0]}, ret);
+}
+
+static bool logic(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  (void)e;
+  *ret = (Range){.lo = ir_op2(&b->sc->b, op, x[0].lo, x[1].lo), .hi = ir_op2(&b->sc->b, op, x[0].hi, x[1].hi)};
+  return true;
+}
+
+static bool negation(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  (void)e;
+  *ret = (Range){.lo = ir_op1(&b->sc->b, op, x->hi), .hi = ir_op1(&b->sc->b, op, x->lo)};
+  return true;
+}
+
+static bool ends(Bound *b, const MExpr *e, IrOp op, const Range *x, Range *ret) {
+  (void)e;
+  IrBuild *k = &b->sc->b;
+  const Range *y = &x[1];
   *ret = (Range){ir_op2(k, op, x->lo, op == IR_SUB ? y->hi : y->lo), ir_op2(k, op, x->hi, op == IR_SUB ? y->lo : y->hi), false, false};
   ret->not_negative = op != IR_SUB && (op == IR_MAX ? x->not_negative || y->not_negative : x->not_negative && y->not_negative);
   ret->positive = op == IR_ADD ? (x->positive && y->not_negative) || (x->not_negative && y->positive)
                   : op == IR_MAX ? x->positive || y->positive : op == IR_MIN && x->positive && y->positive;
   return true;
 }
+
+/* What has no row has no bound. alike: from this argument on two are of one dimension. */
+typedef struct {
+  range_fn *range;
+  IrOp op;
+  int alike;
+} RangeRow;
+
+enum { APART = -1 };
+static const RangeRow range_rows[] = {
+    [B_ADD] = {ends, IR_ADD, 0},          [B_SUB] = {ends, IR_SUB, 0},        [B_MIN] = {ends, IR_MIN, 0},
+    [B_MAX] = {ends, IR_MAX, 0},          [B_MUL] = {product, IR_MUL, APART}, [B_DIV] = {quotient, IR_DIV, APART},
+    [B_POW] = {power, IR_POW, APART},     [B_ABS] = {absolute, IR_ABS, APART}, [B_SELECT] = {chosen, IR_SELECT, 1},
+    [B_LT] = {less, IR_LT, 0},            [B_LE] = {less, IR_LE, 0},          [B_GT] = {more, IR_LT, 0},
+    [B_GE] = {more, IR_LE, 0},            [B_AND] = {logic, IR_AND, APART},   [B_OR] = {logic, IR_OR, APART},
+    [B_EXP] = {rises_above, IR_EXP, APART}, [B_SIGMOID] = {rises_above, IR_SIGMOID, APART}, [B_TANH] = {rises, IR_TANH, APART},
+    [B_EXPM1] = {rises, IR_EXPM1, APART}, [B_FLOOR] = {rises, IR_FLOOR, APART}, [B_SQRT] = {root, IR_SQRT, APART},
+    [B_NEG] = {minus, IR_NEG, APART},     [B_NOT] = {negation, IR_NOT, APART},
+};
 
 /* A literal 0 or inf takes the dimension of what stands beside it. */
 static void alike(Bound *b, Range *x, const Range *model) {
@@ -143,47 +200,16 @@ static void alike(Bound *b, Range *x, const Range *model) {
 }
 
 static bool call_range(Bound *b, const MExpr *e, Range *ret) {
+  const RangeRow *row = (size_t)e->builtin < COUNT_OF(range_rows) ? &range_rows[e->builtin] : NULL;
   Range x[3] = {{0}};
-  IrBuild *k = &b->sc->b;
+  if (!row || !row->range) return false;
   for (uint32_t i = 0; i < e->n_args; i++)
     if (!(e->builtin == B_POW && i == 1) && !range_of(b, e->args[i], &x[i])) return false;
-  if (e->n_args > 1 && e->builtin != B_MUL && e->builtin != B_DIV && e->builtin != B_POW && e->args[1]->type == M_REAL) {
-    uint32_t first = e->builtin == B_SELECT;
-    alike(b, &x[first], &x[first + 1]), alike(b, &x[first + 1], &x[first]);
+  if (row->alike != APART && e->args[1]->type == M_REAL) {
+    Range *y = &x[row->alike];
+    alike(b, &y[0], &y[1]), alike(b, &y[1], &y[0]);
   }
-  /* what has no row has no bound */
-  if (e->builtin == B_ADD) return ends(b, IR_ADD, &x[0], &x[1], ret);
-  if (e->builtin == B_SUB) return ends(b, IR_SUB, &x[0], &x[1], ret);
-  if (e->builtin == B_MIN) return ends(b, IR_MIN, &x[0], &x[1], ret);
-  if (e->builtin == B_MAX) return ends(b, IR_MAX, &x[0], &x[1], ret);
-  if (e->builtin == B_MUL) return product(b, e, &x[0], &x[1], ret);
-  if (e->builtin == B_DIV) return quotient(b, e, &x[0], &x[1], ret);
-  if (e->builtin == B_POW) return power(b, e, &x[0], ret);
-  if (e->builtin == B_ABS) return absolute(b, &x[0], ret);
-  if (e->builtin == B_SELECT) return chosen(b, &x[0], &x[1], &x[2], ret);
-  if (e->builtin == B_LT) return less(b, IR_LT, &x[0], &x[1], ret);
-  if (e->builtin == B_LE) return less(b, IR_LE, &x[0], &x[1], ret);
-  if (e->builtin == B_GT) return less(b, IR_LT, &x[1], &x[0], ret);
-  if (e->builtin == B_GE) return less(b, IR_LE, &x[1], &x[0], ret);
-  if (e->builtin == B_AND) return logic(b, IR_AND, &x[0], &x[1], ret);
-  if (e->builtin == B_OR) return logic(b, IR_OR, &x[0], &x[1], ret);
-  if (e->builtin == B_EXP) return monotone(b, IR_EXP, &x[0], true, ret);
-  if (e->builtin == B_SIGMOID) return monotone(b, IR_SIGMOID, &x[0], true, ret);
-  if (e->builtin == B_TANH) return monotone(b, IR_TANH, &x[0], false, ret);
-  if (e->builtin == B_EXPM1) return monotone(b, IR_EXPM1, &x[0], false, ret);
-  if (e->builtin == B_FLOOR) return monotone(b, IR_FLOOR, &x[0], false, ret);
-  if (e->builtin == B_SQRT && x[0].not_negative) {
-    bool positive = x[0].positive;
-    monotone(b, IR_SQRT, &x[0], true, ret);
-    return ret->positive = positive, true;
-  }
-  if (e->builtin == B_NEG) {
-    *ret = (Range){ir_op2(k, IR_SUB, alg_zero_like(k, x[0].hi), x[0].hi), ir_op2(k, IR_SUB, alg_zero_like(k, x[0].lo), x[0].lo), false, false};
-    return true;
-  }
-  if (e->builtin != B_NOT) return false;
-  *ret = (Range){.lo = ir_op1(k, IR_NOT, x[0].hi), .hi = ir_op1(k, IR_NOT, x[0].lo)};
-  return true;
+  return row->range(b, e, row->op, x, ret);
 }
 
 static bool range_of(Bound *b, const MExpr *e, Range *ret) {
