@@ -81,6 +81,24 @@ experiment e { network n
     t.check(not wrong, "what arrives within a longer step is taken at its end, an input is its mean", wrong[:3])
 
 
+def alone(t):
+    """A bare component and a mean field as the subject of an experiment."""
+    r = Run(t, """
+component pool {
+  state c = 1 mM
+  c' = -c / (10 ms)
+  receive add(w : mM) { c += w }
+}
+experiment one { component pool { c = 2 mM }
+  record c every 1 ms
+  drive add with times([5 ms]) { weight = 1 mM }
+  run 10 ms with dt = 0.1 ms }""")
+    if t.check(r.good, "a component alone", r.process.stderr):
+        t.check(abs(r.column("c")[-1] - 2 * math.exp(-1) - math.exp(-0.5)) < 1e-12, "its closed form", r.column("c"))
+    r = Run(t, "experiment two { mass wilson_cowan\n  record E every 10 ms\n  run 100 ms with dt = 0.1 ms }")
+    t.check(r.good and 0 < max(r.column("E")) < 1, "a mass alone", r.process.stderr)
+
+
 PAIR = """
 mass unit {
   param a = 0.4
@@ -230,6 +248,7 @@ def main():
     t = Tap()
     finer(t)
     coarser(t)
+    alone(t)
     coupled(t)
     remembered(t)
     same(t)
