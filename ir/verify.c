@@ -317,7 +317,9 @@ static void verify_limits(Verify *v, const IrClass *c) {
       case SLOT_ARG:
       case SLOT_PREV:
       case SLOT_SPIKE:
-      case SLOT_OUT: n = v->k == c->jumps ? c->component->reactions.n : c->spikes ? IR_OUT_WAS + c->states.n : 1; break;
+      case SLOT_OUT: /* of synapses with memory one for each send */
+        n = v->k->kind == KERNEL_LEARN ? UINT32_MAX : v->k == c->jumps ? c->component->reactions.n : c->spikes ? IR_OUT_WAS + c->states.n : 1;
+        break;
       case SLOT_GLOBAL: break;
       case SLOT_SAMPLE:
       case SLOT_RING:

@@ -258,6 +258,7 @@ void rt_plastic_drop(struct rt_sim *s) {
       rt_drop(&q->target);
       rt_drop(&q->segments);
       rt_drop(&q->queue);
+      rt_drop(&q->sent);
       for (uint32_t k = 0; q->states && k < s->plastics[i].class->n_states; k++) rt_drop(&q->states[k]);
       for (uint32_t k = 0; q->params && k < s->plastics[i].class->n_params; k++) rt_drop(&q->params[k]);
       if (q->lanes) rt_lanes_drop(q->lanes);

@@ -57,6 +57,8 @@ struct rt_plastic_shard { /* its synapses in one shard */
   uint64_t signalled;       /* the step of the last event of a signal that is followed: all synapses are stored as of then, or later */
   double *signals, *counts; /* by such a signal: its value then, how many events there were */
   struct rt_lanes *lanes;   /* scratch */
+  struct rt_sent *sent;     /* --verify: what is under way to sampled steps */
+  size_t n_sent, sent_cap;
 };
 
 struct rt_plastic {
@@ -92,6 +94,8 @@ void rt_plastic_arrive(struct rt_shard *h, uint64_t step);
 void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin);
 /* The spikes of an interval, which ends at `end`. */
 int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
+/* plastic_verify.c: a synapse has sent what will be looked at. */
+int rt_plastic_note(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step, uint32_t nth, uint32_t lane, int64_t units);
 int rt_plastic_sweep(struct rt_shard *h, uint64_t step); /* all rows catch up to here */
 /* plastic_pre.c */
 bool rt_sees_pre(const struct rt_plastic *p);

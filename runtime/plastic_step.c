@@ -6,6 +6,7 @@
 #include "runtime/error.h"
 #include "runtime/plastic.h"
 #include "runtime/plastic_lanes.h"
+#include "runtime/verify.h"
 
 #define REAL double
 #define NAME(f) f##_f64
@@ -274,17 +275,28 @@ static void whole_slots(const struct rt_plastic_shard *q, const struct rt_segmen
   }
 }
 
-static int segment_send(const struct rt_plastic_shard *q, const struct rt_segment *g, uint64_t step) {
+/* --verify */
+static int sent_note(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step, uint32_t nth, double units) {
+  const struct rt_sim *s = q->shard->sim;
+  int e = 0;
+  if (!s->verify || !rt_verify_wants(s, step + g->dendritic + q->of->after[nth])) return 0;
+  for (uint32_t i = 0; !e && i < g->n; i++) e = rt_plastic_note(q, g, row, step, nth, i, llrint(rt_real(s, q->lanes->out[nth], i) * units));
+  return e;
+}
+
+static int segment_send(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step) {
   const struct rt_plastic *p = q->of;
   const struct rt_port *port = &q->shard->sim->ports[p->proj->port];
   bool good = true;
+  int e = 0;
   for (uint32_t k = 0; k < p->proj->def->n_afters; k++) {
     uint32_t at = (uint32_t)(step + g->dendritic + p->after[k]) & (p->sums - 1);
     q->dirty[at] = 1;
     int64_t *sums = q->sums + (uint64_t)at * q->slice->count;
     good &= LOOP(send, q, sums, q->target + g->at, q->lanes->out[k], g->n, 1 / port->unit, p->proj->largest);
+    if (!e) e = sent_note(q, g, row, step, k, 1 / port->unit);
   }
-  if (good) return 0;
+  if (good) return e;
   return rt_fail_at(NSL_ENUMBER, p->proj->def->place, "%s: at t = %.12g ms a synapse sends what is no number, or more than %g %s, a million "
                     "times what the first spikes send: its weight has no bounds, or its equations run away", p->proj->def->path,
                     (double)step * q->shard->sim->dt, p->proj->largest, "in the port's unit");
@@ -334,7 +346,7 @@ static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
     if (learn->draws) rt_draws_pre(q, g, row, step);
     if (learn->follows) rt_signals_fill(q, g, learn->code, step, false, g->n);
     rt_lanes_run(s, q->of, q->lanes, learn, g->n, step);
-    e = segment_send(q, g, step);
+    e = segment_send(q, g, row, step);
   }
   if (q->of->learn[NSL_LEARN_CELL].kernel) {
     cells_fill(q, q->of->learn[NSL_LEARN_CELL].code, q->cells, row, RT_LEARN_LANES);

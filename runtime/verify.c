@@ -28,19 +28,25 @@ struct rt_history { /* the spikes of one step: population << 32 | element, sorte
 
 /* ---- before the run */
 
+/* The longest way of a spike. */
+static uint64_t reach(const struct rt_sim *s) {
+  uint64_t plastic = s->n_plastic ? rt_plastic_reach(s) : 0;
+  return plastic > s->max_delay ? plastic : s->max_delay;
+}
+
 static void steps_choose(struct rt_sim *s, struct rt_verify *v) {
   uint64_t first = s->step, n = s->n_steps > first ? s->n_steps - first : 0, key = nslm_key(s->seed, nslm_hash("verify", 6, 0));
   uint64_t parts = n < RT_VERIFY_STEPS ? n : RT_VERIFY_STEPS;
   for (uint64_t i = 0; i < parts; i++) {
     uint64_t from = n * i / parts, to = n * (i + 1) / parts;
     uint64_t step = first + from + 1 + nslm_draw_index_u64(key, i, 0, 0, to - from);
-    if (!first || step > first + s->max_delay) v->steps[v->n_steps++] = step; /* else spikes before `first` matter */
+    if (!first || step > first + reach(s)) v->steps[v->n_steps++] = step; /* else spikes before `first` matter */
   }
 }
 
 static int history_make(struct rt_sim *s, struct rt_verify *v) {
   uint64_t n = 1;
-  while (n < (uint64_t)s->max_delay + s->batch + 1) n *= 2;
+  while (n < reach(s) + s->batch + 1) n *= 2;
   v->history = rt_alloc(&v->mem, n, sizeof *v->history);
   v->history_mask = n - 1;
   v->part_of = rt_alloc(&v->mem, s->n_pops, sizeof *v->part_of);
@@ -67,7 +73,6 @@ static int seen_make(struct rt_verify *v, struct rt_shard *h) {
 
 int rt_verify_open(struct rt_sim *s, bool samples, const char *compare) {
   struct rt_mem mem = {0};
-  if (samples && s->n_plastic) return rt_fail(NSL_EINPUT, "--verify: what synapses with memory send is not recomputed yet; --compare works");
   struct rt_verify *v = rt_alloc(&mem, 1, sizeof *v);
   if (!v) return NSL_EMEMORY;
   v->mem = mem;
@@ -80,7 +85,7 @@ int rt_verify_open(struct rt_sim *s, bool samples, const char *compare) {
 
 static void seen_drop(struct rt_seen *seen) {
   for (size_t k = 0; k < seen->made; k++) {
-    void *arrays[] = {&seen->at[k].sums, &seen->at[k].before, &seen->at[k].after, &seen->at[k].taken};
+    void *arrays[] = {&seen->at[k].sums, &seen->at[k].before, &seen->at[k].after, &seen->at[k].taken, &seen->at[k].sent};
     for (size_t j = 0; j < sizeof arrays / sizeof *arrays; j++) rt_drop(arrays[j]);
   }
   rt_drop(&seen->at);
@@ -105,6 +110,13 @@ void rt_verify_counts(const struct rt_sim *s, uint64_t ret[3]) {
   ret[2] = v ? v->n_events : 0;
 }
 
+bool rt_verify_wants(const struct rt_sim *s, uint64_t step) {
+  const struct rt_verify *v = s->verify;
+  for (uint32_t i = 0; v && i < v->n_steps; i++)
+    if (v->steps[i] == step) return true;
+  return false;
+}
+
 /* ---- what a shard received */
 
 static struct rt_snapshot *snapshot_new(struct rt_seen *seen, uint64_t step) {
@@ -114,7 +126,7 @@ static struct rt_snapshot *snapshot_new(struct rt_seen *seen, uint64_t step) {
   }
   struct rt_snapshot *shot = &seen->at[seen->n++];
   shot->step = step;
-  shot->n_taken = 0;
+  shot->n_taken = shot->n_sent = 0;
   return shot;
 }
 
@@ -152,7 +164,7 @@ void rt_verify_sums(struct rt_shard *h, uint64_t step, uint32_t parity) {
   uint32_t next = 0;
   while (next < v->n_steps && v->steps[next] <= step) next++;
   h->next_check = next < v->n_steps ? v->steps[next] : RT_NO_STEP;
-  if (!shot || rt_grow(&shot->sums, &shot->sums_cap, h->seen->from[h->n_slices] + 1, sizeof *shot->sums)) {
+  if (!shot || rt_plastic_sent(h, shot) || rt_grow(&shot->sums, &shot->sums_cap, h->seen->from[h->n_slices] + 1, sizeof *shot->sums)) {
     v->failed = 1;
     return;
   }
@@ -207,7 +219,7 @@ static int history_add(struct rt_sim *s, struct rt_verify *v, uint64_t from, uin
     to->n = 0;
     to->step = step;
     while (next < v->n_steps && v->steps[next] < step + s->min_delay) next++;
-    if (next < v->n_steps && v->steps[next] <= step + s->max_delay) e = step_keep(s, to, j, parity);
+    if (next < v->n_steps && v->steps[next] <= step + reach(s)) e = step_keep(s, to, j, parity);
   }
   return e;
 }
@@ -221,12 +233,7 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-struct due { /* source << 32 | steps since its spike */
-  uint64_t *at;
-  size_t n, cap;
-};
-
-static int due_add(struct due *d, const struct rt_proj *p, const struct rt_history *of, uint64_t lag) {
+static int due_add(struct rt_verify_due *d, const struct rt_proj *p, const struct rt_history *of, uint64_t lag) {
   uint64_t first = (uint64_t)p->source->index << 32 | p->s0;
   size_t low = 0;
   for (size_t high = of->n; low < high;) {
@@ -241,9 +248,8 @@ static int due_add(struct due *d, const struct rt_proj *p, const struct rt_histo
   return 0;
 }
 
-static int due_find(const struct rt_sim *s, const struct rt_verify *v, const struct rt_proj *p, uint64_t step,
-                    struct due *d) {
-  uint64_t least = p->drawn_delay ? s->min_delay : p->delay_steps, most = p->drawn_delay ? s->max_delay : p->delay_steps;
+int rt_verify_due(const struct rt_sim *s, const struct rt_proj *p, uint64_t step, uint64_t least, uint64_t most, struct rt_verify_due *d) {
+  const struct rt_verify *v = s->verify;
   d->n = 0;
   for (uint64_t lag = least; lag <= most && lag < step; lag++) {
     const struct rt_history *of = &v->history[(step - lag) & v->history_mask];
@@ -268,7 +274,7 @@ static int row_take(struct rt_synapses *k, const struct rt_proj *p, const uint64
   return e;
 }
 
-static int projection_take(struct rt_sim *s, const struct rt_proj *p, struct due *d, take_fn *take, void *context) {
+static int projection_take(struct rt_sim *s, const struct rt_proj *p, struct rt_verify_due *d, take_fn *take, void *context) {
   struct rt_synapses synapses = {.s = s};
   int e = 0;
   for (size_t i = 0, n; !e && i < d->n; i += n) {
@@ -281,11 +287,12 @@ static int projection_take(struct rt_sim *s, const struct rt_proj *p, struct due
 
 /* All arrivals of a step, in the order of projections, sources and numbers. */
 static int arrivals(struct rt_sim *s, uint64_t step, take_fn *take, void *context) {
-  struct due due = {0};
+  struct rt_verify_due due = {0};
   int e = 0;
   for (uint32_t i = 0; !e && i < s->n_projs; i++) {
-    e = due_find(s, s->verify, &s->projs[i], step, &due);
-    if (!e) e = projection_take(s, &s->projs[i], &due, take, context);
+    const struct rt_proj *p = &s->projs[i];
+    e = rt_verify_due(s, p, step, p->drawn_delay ? s->min_delay : p->delay_steps, p->drawn_delay ? s->max_delay : p->delay_steps, &due);
+    if (!e) e = projection_take(s, p, &due, take, context);
   }
   rt_drop(&due.at);
   return e;
@@ -369,9 +376,9 @@ static int sum_differs(struct rt_sim *s, const struct rt_pop *p, uint32_t port, 
   const char *name = def->unit && strcmp(def->unit, "1") != 0 ? def->unit : "";
   snprintf(what, sizeof what,
            "a sum of %.9g %s arrived, %.9g %s in %llu events were expected from the spikes and the rules "
-           "(difference %lld units of %.3g %s)",
+           "(difference %lld units of %.3g %s%s)",
            (double)(one.units + rest) * unit, name, (double)one.units * unit, name, (unsigned long long)one.n,
-           (long long)rest, unit, name);
+           (long long)rest, unit, name, s->ports[one.port].plastic ? "; what synapses with memory sent is not counted" : "");
   return differs(s, p, port, element, step, what);
 }
 
@@ -477,6 +484,7 @@ static int step_check(struct rt_sim *s, uint32_t parity, size_t which, uint64_t 
       tally_add(&k.tallies[shot->taken[j].port][shot->taken[j].element], shot->taken[j].weight);
   }
   if (!e) e = arrivals(s, step, expected, &k);
+  if (!e && s->n_plastic) e = rt_plastic_check(s, parity, which, step);
   for (uint32_t i = s->own0; !e && i < s->own1; i++) e = shard_check(&k, &s->shards[i]);
   rt_mem_free(&k.mem);
   return e;
@@ -484,12 +492,13 @@ static int step_check(struct rt_sim *s, uint32_t parity, size_t which, uint64_t 
 
 int rt_verify_batch(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity) {
   struct rt_verify *v = s->verify;
-  if (!v) return 0;
+  if (!v || v->over) return 0;
   if (v->failed) return rt_fail(NSL_EMEMORY, "not enough memory for --verify");
   int e = v->n_steps ? history_add(s, v, from, n, parity) : 0;
   uint64_t end = from + n - 1;
   for (size_t which = 0; !e && v->at < v->n_steps && v->steps[v->at] <= end; v->at++, which++)
     e = step_check(s, parity, which, v->steps[v->at]);
+  v->over = e != 0;
   for (uint32_t i = s->own0; i < s->own1; i++) s->shards[i].seen[parity].n = 0;
   return e ? e : rt_digests_compare(s, v->digests, end);
 }

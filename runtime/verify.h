@@ -12,13 +12,19 @@ struct rt_taken { /* an event that a handler took */
   uint32_t port, element; /* of the model; of its population */
   double weight;
 };
+struct rt_sent { /* what a synapse with memory has sent to arrive in a sampled step */
+  uint64_t arrival;
+  uint32_t proj, source, target, delay, nth, zero; /* among the plastic ones; nth: of its sends */
+  int64_t units;
+};
 /* What one shard received in one sampled step. */
 struct rt_snapshot {
   uint64_t step;
   int64_t *sums;       /* its accumulators when spikes were delivered, before drives add to them: by slice, port, element */
   char *before, *after; /* states that events go straight to, by slice and port: around their delivery */
   struct rt_taken *taken;
-  size_t n_taken, sums_cap, before_cap, after_cap, taken_cap;
+  struct rt_sent *sent; /* of synapses with memory */
+  size_t n_taken, n_sent, sums_cap, before_cap, after_cap, taken_cap, sent_cap;
 };
 struct rt_seen { /* of a shard, in the batch of one parity */
   struct rt_snapshot *at;
@@ -33,11 +39,25 @@ int rt_verify_open(struct rt_sim *s, bool samples, const char *compare);
 void rt_verify_sums(struct rt_shard *h, uint64_t step, uint32_t parity);
 void rt_verify_straight(struct rt_shard *h, bool after);
 void rt_verify_event(struct rt_shard *h, uint32_t port, uint32_t element, double weight);
+bool rt_verify_wants(const struct rt_sim *s, uint64_t step); /* is it a sampled one? */
 /* By the first thread when the spikes of n steps are known: checks the sampled ones and compares digests. */
 int rt_verify_batch(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity);
 void rt_verify_drop(struct rt_sim *s);
 /* What was checked: steps, elements by port and step, events. */
 void rt_verify_counts(const struct rt_sim *s, uint64_t ret[3]);
+
+/* The sources of a projection that have spiked `least` to `most` steps before a sampled one: source << 32 | steps, sorted. */
+struct rt_verify_due {
+  uint64_t *at;
+  size_t n, cap;
+};
+int rt_verify_due(const struct rt_sim *s, const struct rt_proj *p, uint64_t step, uint64_t least, uint64_t most, struct rt_verify_due *d);
+
+/* ---- plastic_verify.c: synapses with memory */
+uint32_t rt_plastic_reach(const struct rt_sim *s); /* the longest time from a spike to what it sends: steps */
+int rt_plastic_sent(struct rt_shard *h, struct rt_snapshot *shot); /* those of its step, into the snapshot */
+/* Of a sampled step: has each synapse that a spike has reached sent once, and no other? Takes what they sent off the sums. */
+int rt_plastic_check(struct rt_sim *s, uint32_t parity, size_t which, uint64_t step);
 
 /* ---- digest.c */
 struct rt_digests;
@@ -60,6 +80,7 @@ struct rt_verify { /* of a sim; NULL: no --verify */
   uint64_t history_mask;
   uint32_t **part_of; /* by population, by block of 64 elements */
   _Atomic int failed; /* a snapshot found no memory */
+  bool over;          /* a difference was found: the run ends behind the next interval, which is not looked at */
 };
 
 #endif

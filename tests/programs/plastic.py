@@ -327,12 +327,21 @@ def bits_check(t):
     t.check(len(set(hashes.values())) == 1, "threads, and when rows catch up, change no bit", hashes)
 
 
+def verify_check(t):
+    """--verify: static synapses and drives onto the same port, several sends of one event, delays of their own."""
+    text = NETWORK % (ELIGIBILITY.text.replace("send w * (1 + 0.1 * c) }", "send w * (1 + 0.1 * c) }\n    send 0.5 * w after 0.7 ms"), "80 Hz", "60 Hz", "indegree(20)", "~ uniform(0.4 ms, 4 ms)", "100 ms", 5)
+    text = text.replace("  connect ab:", "  connect A -> B.exc by indegree(7) { weight ~ uniform(1 pA, 2 pA);  delay ~ uniform(0.5 ms, 3 ms) }\n  connect ab:")
+    plain, run = Run(t, text, "--threads", "2"), Run(t, text, "--threads", "2", "--verify")
+    checked = run_json(run.out).get("verified", {}) if run.good else {}
+    t.check(plain.good and run.good and run_json(plain.out)["state_hash"] == run_json(run.out)["state_hash"] and checked.get("events", 0) > 80,
+            "--verify looks at what synapses send, and changes no bit", (checked, run.process.stderr, plain.process.stderr))
+
+
 # ---- what cannot be done is refused
 
 def refusals_check(t):
     short = NETWORK % (STDP.text, "40 Hz", "60 Hz", "indegree(4)", "%s", "20 ms", 1)
     cases = (("an axonal delay that leaves no step for the rest", short % "= axonal(1 ms) + dendritic(0 ms)", [], "leaves less than one step for its dendritic part"),
-             ("--verify", short % "= 1 ms", ["--verify"], "what synapses with memory send is not recomputed yet"),
              ("a weight without a bound that runs away", (short % "= 1 ms").replace("in [0 pA, w_max]", "").replace("w += lambda", "w *= 1000;  w += lambda"), [],
               "a synapse sends what is no number, or more than"),
              ("more than there is memory", (NETWORK % (STDP.text, "1 Hz", "1 Hz", "all_to_all", "= 1 ms", "1 ms", 1)).replace("src[12]", "src[200000]")
@@ -349,4 +358,5 @@ if __name__ == "__main__":
     oracle_check(tap)
     freeze_check(tap)
     bits_check(tap)
+    verify_check(tap)
     tap.done()
