@@ -105,7 +105,7 @@ int rt_pre_trade(struct rt_sim *s, uint64_t from, uint32_t n); /* ranks: n steps
 /* What a presynaptic event at the synapse at `step` brings along; after: behind the source's spike. */
 double rt_pre_seen(const struct rt_sim *s, const struct rt_plastic *p, uint32_t nth, bool after, uint32_t row, uint64_t step);
 int rt_follow_begin(struct rt_sim *s, struct rt_plastic_shard *q); /* plastic_signal.c */
-bool rt_signals_changed(const struct rt_plastic_shard *q); /* by events of the step before this one; */
+bool rt_signals_changed(const struct rt_plastic_shard *q, uint64_t step); /* by events of the step before this one; */
 void rt_signals_take(struct rt_plastic_shard *q, uint64_t step); /* … when all synapses have come to it */
 uint32_t rt_power_of_two(uint64_t n); /* the least one from 2 on that is not less */
 bool rt_plastic_reaches(const struct rt_sim *s, uint32_t port);

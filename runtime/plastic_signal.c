@@ -12,18 +12,18 @@ int rt_follow_begin(struct rt_sim *s, struct rt_plastic_shard *q) {
   return 0;
 }
 
-bool rt_signals_changed(const struct rt_plastic_shard *q) {
+bool rt_signals_changed(const struct rt_plastic_shard *q, uint64_t step) {
   const struct nsl_projection *def = q->of->proj->def;
   bool any = false;
-  for (uint32_t i = 0; i < def->n_follows; i++) any |= q->shard->sim->feeds[def->follows[i].count].value != q->counts[i];
+  for (uint32_t i = 0; i < def->n_follows; i++) any |= q->shard->sim->feeds[def->follows[i].count].shown[step & 1] != q->counts[i];
   return any;
 }
 
 void rt_signals_take(struct rt_plastic_shard *q, uint64_t step) {
   const struct nsl_projection *def = q->of->proj->def;
   for (uint32_t i = 0; i < def->n_follows; i++) {
-    q->signals[i] = q->shard->sim->feeds[def->follows[i].value].value;
-    q->counts[i] = q->shard->sim->feeds[def->follows[i].count].value;
+    q->signals[i] = q->shard->sim->feeds[def->follows[i].value].shown[step & 1];
+    q->counts[i] = q->shard->sim->feeds[def->follows[i].count].shown[step & 1];
   }
   q->signalled = step;
 }

@@ -469,7 +469,7 @@ static int interval(struct rt_plastic_shard *q, uint64_t from, uint32_t in_batch
   uint64_t end = from + n_steps - 1;
   uint32_t kept = 0;
   int e = queue_fill(q, from, in_batch, n_steps, parity);
-  if (!e && rt_signals_changed(q)) e = signals_meet(q, from - 1); /* who follows signals has intervals of one step */
+  if (!e && rt_signals_changed(q, from - 1)) e = signals_meet(q, from - 1); /* who follows signals has intervals of one step */
   if (!e && q->of->class->stepped) e = step_all(q, end);
   for (uint32_t i = 0; !e && i < q->n_queue; i++) {
     if (q->queue[i].step > end) q->queue[kept++] = q->queue[i];
