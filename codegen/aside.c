@@ -46,12 +46,13 @@ const IrVal *emit_aside(const Emit *e) {
 /* The value of a side, built where the builder stands. */
 static LLVMValueRef side_build(Emit *e, IrVal choice, IrVal v) {
   IrVal outer = e->choice;
-  for (IrVal i = 0; i < v; i++) {
+  bool *needed = NEW_ARRAY(e->u->arena, bool, v + 1); /* the other side has instructions of this choice too */
+  needed[v] = true;
+  emit_needs(e, needed, v + 1);
+  for (IrVal i = 0; i <= v; i++) {
     e->choice = choice;
-    if (e->aside[i] == choice) emit_instruction(e, i);
+    if (needed[i] && e->aside[i] == choice) emit_instruction(e, i);
   }
-  e->choice = choice;
-  emit_instruction(e, v);
   e->choice = outer;
   emit_width(e, 1);
   return e->value[v];

@@ -54,12 +54,16 @@ const IrVal **emit_beside(const Emit *e) {
   return beside;
 }
 
+void emit_needs(const Emit *e, bool *needed, IrVal n) {
+  for (IrVal i = n; i-- > 0;)
+    for (int j = 0; needed[i] && !e->value[i] && j < ir_ops[e->k->ins.at[i].op].arity; j++) needed[e->k->ins.at[i].arg[j]] = true;
+}
+
 /* The members' arguments and all that these are made of, in the kernel's order. */
 static void build(Emit *e, const IrVal *members) {
   bool *needed = NEW_ARRAY(e->u->arena, bool, e->k->ins.n + 1);
   for (int j = 0; j < BESIDE && members[j] != IR_NONE; j++) needed[e->k->ins.at[members[j]].arg[0]] = true;
-  for (IrVal i = e->k->ins.n; i-- > 0;)
-    for (int j = 0; needed[i] && !e->value[i] && j < ir_ops[e->k->ins.at[i].op].arity; j++) needed[e->k->ins.at[i].arg[j]] = true;
+  emit_needs(e, needed, e->k->ins.n);
   for (IrVal i = 0; i < e->k->ins.n; i++)
     if (needed[i]) emit_instruction(e, i);
 }

@@ -62,6 +62,8 @@ LLVMValueRef emit_math(Emit *e, const char *function, LLVMValueRef *args, unsign
 bool *emit_changes(const Emit *e); /* by instruction: not the same in every step */
 const IrVal **emit_beside(const Emit *e);
 void emit_together(Emit *e, const IrVal *members);
+/* Of instructions 0 to n - 1: what those that are `needed` need, and are not built yet, is needed as well. */
+void emit_needs(const Emit *e, bool *needed, IrVal n);
 
 /* aside.c */
 const IrVal *emit_aside(const Emit *e);
