@@ -118,52 +118,51 @@ static bool read_seeds(Net *n, const Ast *value, bool several) {
   return n->x->seed && n->x->seed_last;
 }
 
-static bool read_method(Net *n, const Ast *value) {
+/* The position of the word in `words`, or -1; `ret_text` is what stands there. */
+static int word_read(Net *n, const Ast *value, const char *const *words, size_t n_words, const char **ret_text) {
   Session *s = n->s;
-  const char *text = value->kind == AST_NAME ? name_str(s, AST_AS(NameRef, value)->name.name)
-                                             : source_span_text(s, value->span, s->arena);
-  for (size_t i = 0; i < COUNT_OF(methods); i++)
-    if (strcmp(methods[i], text) == 0) {
-      n->x->method = name_z(s, text);
-      return true;
-    }
-  diag_unknown_method(s, value->span, text, diag_nearest(text, methods, COUNT_OF(methods)), methods,
-                      COUNT_OF(methods));
-  return false;
+  *ret_text = value->kind == AST_NAME ? name_str(s, AST_AS(NameRef, value)->name.name)
+                                      : source_span_text(s, value->span, s->arena);
+  for (size_t i = 0; i < n_words; i++)
+    if (strcmp(words[i], *ret_text) == 0) return (int)i;
+  return -1;
+}
+
+static bool read_method(Net *n, const Ast *value) {
+  const char *text;
+  int i = word_read(n, value, methods, COUNT_OF(methods), &text);
+  if (i >= 0) n->x->method = name_z(n->s, text);
+  else
+    diag_unknown_method(n->s, value->span, text, diag_nearest(text, methods, COUNT_OF(methods)), methods,
+                        COUNT_OF(methods));
+  return i >= 0;
 }
 
 static bool read_connectivity(Net *n, const Ast *value) {
-  static const char *const kinds[] = {[CONNECTIVITY_CHOSEN] = "chosen", "stored", "procedural"};
-  Session *s = n->s;
-  const char *text = value->kind == AST_NAME ? name_str(s, AST_AS(NameRef, value)->name.name)
-                                             : source_span_text(s, value->span, s->arena);
-  for (int i = CONNECTIVITY_CHOSEN + 1; i < (int)COUNT_OF(kinds); i++)
-    if (strcmp(kinds[i], text) == 0) {
-      n->x->connectivity = (MConnectivity)i;
-      return true;
-    }
-  diag_connectivity_form(s, value->span, text, diag_nearest(text, kinds + 1, COUNT_OF(kinds) - 1));
-  return false;
+  static const char *const kinds[] = {"stored", "procedural"};
+  const char *text;
+  int i = word_read(n, value, kinds, COUNT_OF(kinds), &text);
+  if (i >= 0) n->x->connectivity = (MConnectivity)(CONNECTIVITY_CHOSEN + 1 + i);
+  else diag_connectivity_form(n->s, value->span, text, diag_nearest(text, kinds, COUNT_OF(kinds)));
+  return i >= 0;
 }
 
 static bool read_jumps(Net *n, const Ast *value) {
   static const char *const kinds[] = {"exact", "tau_leaping"};
-  const char *text = value->kind == AST_NAME ? name_str(n->s, AST_AS(NameRef, value)->name.name)
-                                             : source_span_text(n->s, value->span, n->s->arena);
-  n->x->leaps = strcmp(text, kinds[1]) == 0;
-  if (n->x->leaps || strcmp(text, kinds[0]) == 0) return true;
-  diag_jumps_form(n->s, value->span, text, diag_nearest(text, kinds, COUNT_OF(kinds)));
-  return false;
+  const char *text;
+  int i = word_read(n, value, kinds, COUNT_OF(kinds), &text);
+  n->x->leaps = i == 1;
+  if (i < 0) diag_jumps_form(n->s, value->span, text, diag_nearest(text, kinds, COUNT_OF(kinds)));
+  return i >= 0;
 }
 
 static bool read_coupling(Net *n, const Ast *value) {
   static const char *const kinds[] = {"held", "joint"};
-  const char *text = value->kind == AST_NAME ? name_str(n->s, AST_AS(NameRef, value)->name.name)
-                                             : source_span_text(n->s, value->span, n->s->arena);
-  n->x->joint = strcmp(text, kinds[1]) == 0;
-  if (n->x->joint || strcmp(text, kinds[0]) == 0) return true;
-  diag_coupling_form(n->s, value->span, text, diag_nearest(text, kinds, COUNT_OF(kinds)));
-  return false;
+  const char *text;
+  int i = word_read(n, value, kinds, COUNT_OF(kinds), &text);
+  n->x->joint = i == 1;
+  if (i < 0) diag_coupling_form(n->s, value->span, text, diag_nearest(text, kinds, COUNT_OF(kinds)));
+  return i >= 0;
 }
 
 /* A number that no param can change: the compiler builds it in. */

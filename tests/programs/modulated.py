@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 
 from plastic import DT, clip, decayed, table
-from semantics import Run, steps
+from semantics import Run, refused, steps
 from tap import Tap, run_json
 
 CELLS = """
@@ -424,9 +424,7 @@ def refusals_check(t):
     cases = (("a signal of another dimension", signal_model(HYBRID).replace("signal da : nM", "signal da : mV").replace("0.3 nM", "0.3 mV"), "the input `n`"),
              ("a signal bound twice", signal_model(HYBRID).replace("n = da;", "n = da;  n = da;"), "set twice"),
              ("a number in place of a signal", signal_model(HYBRID).replace("n = da;", "n = 2 nM;"), "input"))
-    for what, text, message in cases:
-        run = Run(t, text)
-        t.check(not run.good and message in run.process.stderr, f"refused: {what}", run.process.stderr)
+    refused(t, cases)
 
 
 if __name__ == "__main__":

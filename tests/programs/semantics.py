@@ -74,6 +74,13 @@ def compare(t, run, what, pairs, tolerance=1e-9):
     return t.check(True, what)
 
 
+def refused(t, cases):
+    """cases: (what it is, its text, a part of the message)."""
+    for what, text, message in cases:
+        run = Run(t, text)
+        t.check(not run.good and message in run.process.stderr, f"refused: {what}", run.process.stderr)
+
+
 COUNTER = """
 neuron counter {
   param start = 0
