@@ -80,6 +80,34 @@ struct nsl_level {
   void *const *hot;
 };
 
+/* ---- devices (a GPU, or the emulation of one): kernels of one form, `void (const void *args)`. The arguments lie in the device's
+ * memory and stay the same for the whole run; what changes from step to step is read from the clock. */
+typedef void nsl_device_fn(const void *args);
+
+struct nsl_clock {
+  uint64_t step; /* that is being computed */
+};
+
+/* The arguments of a generated kernel over elements: one thread an element. Of the envs, `t` and `step` are not read: the step is the
+ * clock's, t = (double)step * env.dt. A port's accumulators are a ring over steps: those of this step begin at slot + (step & ring_mask) * ring_row
+ * elements. Threads of elements from env.count on do nothing; counts are multiples of 64, so whole warps do or do not. */
+struct nsl_launch {
+  const struct nsl_env *envs; /* pointers are the device's */
+  const struct nsl_clock *clock;
+  const uint32_t *env_of_block;   /* by block: whose elements its threads have, */
+  const uint32_t *first_of_block; /* and that of its first thread, counted from env.first */
+  uint64_t *bad; /* the least of step << 32 | thread of the launch where a checked value was not finite; UINT64_MAX: none */
+};
+
+/* Code for one kind of device. */
+struct nsl_device {
+  const char *name;                  /* "sm_75", "sm_90", "emulated" */
+  const char *ptx, *functions_ptx;   /* the model's kernels; the functions of runtime/device. NULL: emulated, */
+  nsl_device_fn *const *kernels;     /* by number of the kernel, */
+  nsl_device_fn *const *functions;   /* by row of runtime/device/device.def; else NULL */
+  const char *const *symbols;        /* by number of the kernel: its entry in the PTX; NULL: it has no code for devices */
+};
+
 #define STR(S, f) const char *f;
 #define U32(S, f) uint32_t f;
 #define U64(S, f) uint64_t f;
