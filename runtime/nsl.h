@@ -31,7 +31,8 @@ enum {
   NSL_ENUMBER = -5,  /* a state became NaN or infinite */
   NSL_ESTOPPED = -6, /* interrupted */
   NSL_ECANNOT = -7,  /* this program was not built for it, or it does not exist yet */
-  NSL_EVERIFY = -8   /* a run that checks itself has found a difference */
+  NSL_EVERIFY = -8,  /* a run that checks itself has found a difference */
+  NSL_EDEVICE = -9   /* a GPU, or its driver, has failed */
 };
 
 struct nsl_program;
