@@ -394,11 +394,11 @@ static const char *rule_text(Explain *e, const IrProjection *p) {
   return p->rule_arg == IR_NONE ? rule : arena_printf(e->s->arena, "%s(%.6g)", rule, global(e, p->rule_arg));
 }
 
-/* Of a synapse with memory: its target, its own states and drawn params. */
+/* Of a synapse with memory: its target, its number where it sends to a handler that does more than add, its own states and drawn params. */
 static double memory_bytes(const IrClass *c) {
   double n = c->elem_params.n;
   for (uint32_t i = 0; i < c->states.n; i++) n += c->states.at[i].var->per == PER_ELEMENT;
-  return 4 + 8 * n;
+  return (c->component->apart ? 8 : 4) + 8 * n;
 }
 
 static const char *memory_format(const IrClass *c) {

@@ -70,6 +70,7 @@ typedef struct {
   VEC(const MExpr *) lifted; /* LEAF_SYNAPSE, LEAF_DRIVE: by uniform */
   VEC(const MExpr *) drawn;  /* LEAF_DRIVE: by PARAM, drawn once */
   uint32_t n_processes, n_samples, n_sends;
+  uint32_t sends_told; /* OUT from here on: whether each send is one; 0: nobody asks */
 } Scope;
 
 struct Lower {

@@ -30,12 +30,17 @@ static void lower_assign(Scope *sc, const MStmt *st, IrVal mask) {
   lower_forget(sc);
 }
 
-/* Of a synapse: 0, which adds nothing, where its condition does not hold. */
+/* Of a synapse: 0, which adds nothing, where its condition does not hold. A handler that does more than add is told by a number beside
+ * it whether there is an event. */
 static void lower_send(Scope *sc, const MStmt *st, IrVal mask) {
   IrBuild *b = &sc->b;
   IrVal v = lower_expr(sc, st->value);
   b->span = st->span;
   if (mask != IR_NONE) v = ir_op3(b, IR_SELECT, mask, v, alg_zero_like(b, v));
+  if (mask != IR_NONE && sc->sends_told) {
+    IrVal is = ir_op3(b, IR_SELECT, mask, alg_num(b, 1), alg_num(b, 0));
+    ir_store(b, ir_slot(b, SLOT_OUT, sc->sends_told + sc->n_sends, name_z(sc->l->s, "sends"), IR_REAL, DIM_NONE), is);
+  }
   ir_store(b, ir_slot(b, SLOT_OUT, sc->n_sends++, name_z(sc->l->s, "send"), IR_REAL, b->k->ins.at[v].dim), v);
 }
 

@@ -37,9 +37,17 @@ static MStmtList frozen_statements(Lower *l, MStmt *const *at, uint32_t n, const
   return list;
 }
 
+static uint32_t sends_count(MStmt *const *at, uint32_t n) {
+  uint32_t sends = 0;
+  for (uint32_t i = 0; i < n; i++)
+    sends += (at[i]->kind == STMT_SEND) + sends_count(at[i]->then.at, at[i]->then.n) + sends_count(at[i]->other.at, at[i]->other.n);
+  return sends;
+}
+
 static IrKernel *handler(Lower *l, Shape *shape, const MStmtList *body, const char *name) {
   IrKernel *k = ir_kernel(l->s, l->a, KERNEL_LEARN, name_fmt(l->s, "%s.%s", name, name_str(l->s, shape->c->name)));
   Scope sc = lower_scope(l, k, LEAF_ELEMENT, shape);
+  if (shape->pop->component->apart) sc.sends_told = sends_count(body->at, body->n);
   lower_body(&sc, body);
   return k->ins.n ? k : NULL;
 }
@@ -130,12 +138,7 @@ void lower_plastic(Setup *st, const MProjection *m, Shape *const *shapes, IrProj
     diag_not_supported(l->s, m->span, "synapses with memory in a network that is fitted", "An experiment runs it; `--set` tries values of its params.");
     return;
   }
-  const IrPort *port = &shapes[m->target.pop->index]->c->ports.at[m->port];
-  if (!port->additive) {
-    diag_not_supported(l->s, m->span, name_str(l->s, name_fmt(l->s, "synapses with memory onto a port whose handler does more than add (%s)", name_str(l->s, port->reason))),
-                       "A port of its own that only adds, `receive exc(w : pA) { I += w }`, takes what they send.");
-    return;
-  }
+  plastic->cells->component->apart = !shapes[m->target.pop->index]->c->ports.at[m->port].additive;
   Shape *shape = lower_class(l, st->mx, plastic->cells);
   if (!shape) return;
   p->cells = st->x->synapses.n;

@@ -191,6 +191,7 @@ struct MComponent {
   bool plastic; /* a synapse with memory. Its handlers: */
   MStmtList on_pre, on_post;
   MStmtList on_step; /* of a projection's: what keeps a weight with an equation within its domain */
+  bool apart;   /* of a projection's: what it sends goes to a handler that does more than add */
   bool freezes; /* of a projection's: there are phases in which its weights stand still */
   VEC(MThirdSend) third_sends;     /* what goes to third parts, */
   VEC(MThirdStream) third_streams; /* what comes from them */

@@ -22,10 +22,21 @@ enum { BATCH = 256, PREFETCH = 4, LINES = 16 };
 
 bool rt_port_each(const struct rt_pop *p, uint32_t port) { return p->class->ports[port].each != 0; }
 
+struct rt_proj *rt_declared_next(const struct rt_sim *s, struct rt_declared *at) {
+  struct rt_proj *a = at->plain < s->n_projs ? &s->projs[at->plain] : NULL;
+  struct rt_proj *b = at->plastic < s->n_plastic ? &s->projs[s->n_projs + at->plastic] : NULL;
+  if (a && (!b || a->index < b->index)) {
+    at->plain++;
+    return a;
+  }
+  if (b) at->plastic++;
+  return b;
+}
+
 /* Numbers the projections onto such ports in the order in which their events are handled. */
 void rt_events_rank(struct rt_sim *s) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < s->n_projs; i++) {
+  for (uint32_t i = 0; i < s->n_projs + s->n_plastic; i++) {
     struct rt_proj *p = &s->projs[i];
     if (rt_port_each(p->target, p->def->port)) s->ports[p->port].n_ranks++;
   }
@@ -34,8 +45,8 @@ void rt_events_rank(struct rt_sim *s) {
     n += s->ports[i].n_ranks;
     s->ports[i].n_ranks = 0;
   }
-  for (uint32_t i = 0; i < s->n_projs; i++) {
-    struct rt_proj *p = &s->projs[i];
+  struct rt_declared at = {0};
+  for (struct rt_proj *p; (p = rt_declared_next(s, &at));) {
     if (rt_port_each(p->target, p->def->port))
       p->rank = s->ports[p->port].rank0 + s->ports[p->port].n_ranks++;
   }
@@ -101,7 +112,7 @@ static void due_sort(struct rt_due *a, uint32_t n) {
 
 void rt_events_gather(struct rt_shard *h, uint64_t step) {
   const struct rt_delivery *d = &h->delivery;
-  h->n_due = h->at_due = 0;
+  h->n_due = h->at_due = h->at_apart = 0;
   if (h->sim->procedural) rt_procedural_gather(h, step);
   if (!d->apart_lists || h->sim->procedural) return;
   for (uint32_t i = d->apart_lists[step & d->mask]; i; i = d->events[i].next) {
@@ -205,19 +216,32 @@ static void prefetch(const struct rt_delivery *d, const struct rt_event *e) {
   for (int i = 0; i < LINES && line < end; i++, line += 64) __builtin_prefetch(line, 0, 3);
 }
 
+/* The next row that is stored by shard. */
+static void due_row(struct handling *g) {
+  struct rt_shard *h = g->h;
+  struct rt_due *due = &h->due[h->at_due];
+  uint32_t n = 1, ahead = h->at_due + PREFETCH;
+  if (ahead < h->n_due) prefetch(&h->delivery, &h->delivery.events[h->due[ahead].event]);
+  while (h->at_due + n < h->n_due && due[n].key == due->key) n++;
+  row(g, due, n);
+  h->at_due += n;
+}
+
+/* Three lists, each sorted; no projection is in two of them. */
 static void connections(struct handling *g) {
   struct rt_shard *h = g->h;
   const struct rt_port *port = &h->sim->ports[g->slice->pop->port0 + g->port];
   uint64_t end = (uint64_t)(port->rank0 + port->n_ranks) << 32;
-  for (; h->at_due < h->n_apart && h->apart[h->at_due].key < end; h->at_due++)
-    arrive(g, h->apart[h->at_due].element, h->apart[h->at_due].weight);
-  while (h->at_due < h->n_due && h->due[h->at_due].key < end) {
-    struct rt_due *due = &h->due[h->at_due];
-    uint32_t n = 1, ahead = h->at_due + PREFETCH;
-    if (ahead < h->n_due) prefetch(&h->delivery, &h->delivery.events[h->due[ahead].event]);
-    while (h->at_due + n < h->n_due && due[n].key == due->key) n++;
-    row(g, due, n);
-    h->at_due += n;
+  for (;;) {
+    uint64_t due = h->at_due < h->n_due ? h->due[h->at_due].key : end, apart = h->at_apart < h->n_apart ? h->apart[h->at_apart].key : end;
+    uint64_t learnt = h->at_learnt < h->n_learnt ? h->learnt[h->at_learnt].key : end, other = apart < learnt ? apart : learnt;
+    if (due >= end && other >= end) return;
+    if (due < other) {
+      due_row(g);
+      continue;
+    }
+    const struct rt_apart *one = apart < learnt ? &h->apart[h->at_apart++] : &h->learnt[h->at_learnt++];
+    arrive(g, one->element, one->weight);
   }
 }
 

@@ -6,6 +6,11 @@
 
 /* The handler of this port runs for each event. */
 bool rt_port_each(const struct rt_pop *p, uint32_t port);
+/* Projections in the order in which they are declared; all zero: begins. NULL behind the last. */
+struct rt_declared {
+  uint32_t plain, plastic;
+};
+struct rt_proj *rt_declared_next(const struct rt_sim *s, struct rt_declared *at);
 void rt_events_rank(struct rt_sim *s);                         /* after the projections are prepared */
 int rt_events_pop(struct rt_sim *s, struct rt_pop *p);        /* arrays */
 int rt_events_slice(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c); /* kernels */

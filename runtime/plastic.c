@@ -8,6 +8,7 @@
 #include "math/math.h"
 #include "runtime/connect.h"
 #include "runtime/error.h"
+#include "runtime/events.h"
 #include "runtime/plastic_lanes.h"
 #include "runtime/ranks.h"
 #include "runtime/synapses.h"
@@ -67,6 +68,7 @@ static int times_read(struct rt_sim *s, struct rt_plastic *p) {
   p->axonal = steps_of(s, p, d->axonal, "an axonal delay", &e);
   p->after = rt_alloc(&s->mem, d->n_afters + 1, sizeof *p->after);
   if (!p->after) return NSL_EMEMORY;
+  if (!e && p->each) e = rt_each_make(s, p);
   for (uint32_t i = 0; !e && i < d->n_afters; i++) {
     p->after[i] = steps_of(s, p, d->afters[i], "`after`", &e);
     if (p->after[i] > p->most_after) p->most_after = p->after[i];
@@ -167,11 +169,12 @@ static int one_prepare(struct rt_sim *s, struct rt_plastic *p, struct rt_proj *p
   for (int i = 0; i < NSL_LEARNS; i++) learn_look(s, p, i);
   p->shards = rt_alloc(&s->mem, s->n_shards, sizeof *p->shards);
   if (!p->shards) return NSL_EMEMORY;
-  proj->form = RT_FORM_wide64;
+  p->each = rt_port_each(proj->target, proj->def->port);
+  proj->form = p->each ? RT_APART : RT_FORM_wide64;
   proj->each = true;
   proj->weight_code = &proj->def->weight_code;
   proj->delay_code = &proj->def->delay_code;
-  s->ports[proj->port].plastic = true;
+  if (!p->each) s->ports[proj->port].plastic = true;
   int e = times_read(s, p);
   if (!e) e = frozen_find(s, p);
   if (!e) e = derive(s, p);
@@ -214,9 +217,10 @@ static int rings_make(struct rt_sim *s, struct rt_plastic_shard *q) {
   q->before = rt_alloc(&s->mem, n_seen + 1, sizeof *q->before);
   q->history = rt_alloc(&s->mem, n_seen + 1, sizeof *q->history);
   q->later = rt_alloc(&s->mem, n_seen + 1, sizeof *q->later);
-  q->sums = rt_alloc(&s->mem, n * p->sums, sizeof *q->sums);
+  q->sums = rt_alloc(&s->mem, p->each ? 1 : n * p->sums, sizeof *q->sums);
   q->dirty = rt_alloc(&s->mem, p->sums, 1);
   if (!q->spikes || !q->n_spiked || !q->n_swept || !q->before || !q->history || !q->later || !q->sums || !q->dirty) return NSL_EMEMORY;
+  if (p->each && rt_each_begin(s, q)) return NSL_EMEMORY;
   for (uint32_t i = 0; i < n_seen; i++) {
     if (p->proj->def->seen[i].pre) continue;
     q->before[i] = rt_alloc(&s->mem, n * p->ring, s->real_size);
@@ -259,6 +263,7 @@ void rt_plastic_drop(struct rt_sim *s) {
       rt_drop(&q->segments);
       rt_drop(&q->queue);
       rt_drop(&q->sent);
+      rt_each_drop(q);
       for (uint32_t k = 0; q->states && k < s->plastics[i].class->n_states; k++) rt_drop(&q->states[k]);
       for (uint32_t k = 0; q->params && k < s->plastics[i].class->n_params; k++) rt_drop(&q->params[k]);
       if (q->lanes) rt_lanes_drop(q->lanes);

@@ -48,6 +48,13 @@ struct rt_plastic_shard { /* its synapses in one shard */
   void **before;            /* by seen: by target, the ring's values */
   char **history;           /* by seen: rows of the slice's reals, by step, just before its spikes; */
   char **later;             /* if the synapses are stepped: behind them */
+  uint32_t *number;         /* of->each: by synapse, its number in the source's row */
+  struct rt_waiting {       /* … what is under way, by step; instead of: */
+    struct rt_apart *at;
+    size_t cap;
+    uint32_t n;
+  } *waiting;
+  uint32_t most_waiting;    /* of a step */
   int64_t *sums;            /* what is under way: rows of the slice's units, by step */
   uint8_t *dirty;           /* by row of these */
   struct rt_pre { uint64_t step; uint32_t source; } *queue; /* presynaptic events still on their way */
@@ -69,6 +76,7 @@ struct rt_plastic {
   uint64_t key;
   uint32_t axonal, least, most; /* steps; of the dendritic part */
   uint32_t *after, most_after;  /* by send */
+  bool each, *told;             /* what they send goes to a handler one by one; by send: it has a condition, and OUT tells whether it holds */
   struct rt_learn learn[NSL_LEARNS];
   uint32_t ring, history, sums; /* lengths of the rings: powers of two */
   struct rt_pre_ring { char *before, *after; } *pre; /* by seen: rows of the source's reals by step, just before its spikes and behind them */
@@ -95,8 +103,18 @@ void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, co
 /* The spikes of an interval, which ends at `end`. */
 int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
 /* plastic_verify.c: a synapse has sent what will be looked at. */
-int rt_plastic_note(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step, uint32_t nth, uint32_t lane, int64_t units);
+int rt_plastic_note(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step, uint32_t nth, uint32_t lane, int64_t units,
+                    double sent);
 int rt_plastic_sweep(struct rt_shard *h, uint64_t step); /* all rows catch up to here */
+/* plastic_each.c: synapses onto handlers that do more than add */
+int rt_each_make(struct rt_sim *s, struct rt_plastic *p); /* before the run; */
+int rt_each_begin(struct rt_sim *s, struct rt_plastic_shard *q);
+int rt_each_send(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step); /* all sends of a segment's synapses */
+bool rt_each_sends(const struct rt_plastic_shard *q, uint32_t nth, uint32_t lane); /* in the kernel that ran last */
+int rt_each_room(struct rt_shard *h);                      /* for what has been sent */
+void rt_each_gather(struct rt_shard *h, uint64_t step);    /* what is due, sorted */
+uint64_t rt_each_hash(const struct rt_plastic_shard *q);
+void rt_each_drop(struct rt_plastic_shard *q);
 /* plastic_pre.c */
 bool rt_sees_pre(const struct rt_plastic *p);
 int rt_pre_make(struct rt_sim *s, struct rt_plastic *p); /* rings */

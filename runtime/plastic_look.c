@@ -87,6 +87,7 @@ static uint64_t synapses_hash(const struct rt_sim *s, const struct rt_plastic_sh
 /* What is under way to the targets. (Presynaptic cells' states follow from their spikes, and lie with every shard.) */
 static uint64_t sums_hash(const struct rt_sim *s, const struct rt_plastic_shard *q, uint64_t key) {
   uint64_t sum = 0;
+  if (q->of->each) return rt_each_hash(q);
   for (uint32_t k = 1; k < q->of->sums; k++) {
     uint32_t at = (uint32_t)(s->step + k) & (q->of->sums - 1);
     for (uint32_t t = 0; q->dirty[at] && t < q->slice->count; t++) {

@@ -56,6 +56,8 @@ static int shard_grow(struct rows *k, struct rt_plastic_shard *q, uint64_t more,
   if (want > *cap) {
     size_t grown = *cap, began = *cap;
     e = rt_grow(&q->target, &grown, want, sizeof *q->target);
+    grown = began;
+    if (!e && k->p->each) e = rt_grow(&q->number, &grown, want, sizeof *q->number);
     for (uint32_t i = 0; !e && i < k->p->class->n_states; i++) {
       if (k->p->class->states[i].per != NSL_PER_ELEMENT) continue;
       grown = began;
@@ -92,6 +94,7 @@ static int row_put(struct rows *k, struct rt_plastic_shard *q, uint32_t *n_segme
     for (uint64_t i = 0; i < room; i++) {
       uint64_t key = keys[from + i < to ? from + i : to - 1];
       q->target[q->n + i] = (uint32_t)(key >> 24 & 0xfffff);
+      if (q->number) q->number[q->n + i] = (uint32_t)(key & 0xffffff);
       lane_put(k, q, q->n + i, key & 0xffffff);
     }
     q->n += room;

@@ -31,11 +31,12 @@ int rt_sizes_add(const struct rt_sim *s, const struct rt_proj *proj, struct rt_s
   return 0;
 }
 
-/* Of one synapse: its target, its own states and drawn params. */
-static double slot_bytes(const struct rt_sim *s, const struct nsl_class *c) {
+/* Of one synapse: its target, its number where what it sends is handled one by one, its own states and drawn params. */
+static double slot_bytes(const struct rt_sim *s, const struct rt_plastic *p) {
+  const struct nsl_class *c = p->class;
   uint32_t n = c->n_params;
   for (uint32_t i = 0; i < c->n_states; i++) n += c->states[i].per == NSL_PER_ELEMENT;
-  return 4.0 + n * (double)s->real_size;
+  return (p->each ? 8.0 : 4.0) + n * (double)s->real_size;
 }
 
 static double cell_bytes(const struct rt_sim *s, const struct rt_plastic *p, uint32_t most) {
@@ -48,7 +49,7 @@ static double cell_bytes(const struct rt_sim *s, const struct rt_plastic *p, uin
 
 void rt_sizes_end(const struct rt_sim *s, struct rt_plastic *p, const struct rt_sizes *z) {
   double scale = z->synapses ? p->proj->expected / (double)z->synapses : 0;
-  p->expected_bytes = scale * ((double)z->slots * slot_bytes(s, p->class) + (double)z->segments * sizeof(struct rt_segment)) + cell_bytes(s, p, z->most);
+  p->expected_bytes = scale * ((double)z->slots * slot_bytes(s, p) + (double)z->segments * sizeof(struct rt_segment)) + cell_bytes(s, p, z->most);
 }
 
 int rt_plastic_fits(struct rt_sim *s) {
@@ -75,7 +76,7 @@ uint64_t rt_plastic_bytes(const struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_plastic; i++)
     for (uint32_t h = s->own0; s->plastics[i].shards && h < s->own1; h++) {
       const struct rt_plastic_shard *q = &s->plastics[i].shards[h];
-      if (q->row) bytes += (double)q->n * slot_bytes(s, s->plastics[i].class) + (double)q->row[s->plastics[i].proj->sn] * sizeof(struct rt_segment);
+      if (q->row) bytes += (double)q->n * slot_bytes(s, &s->plastics[i]) + (double)q->row[s->plastics[i].proj->sn] * sizeof(struct rt_segment);
     }
   return (uint64_t)bytes;
 }

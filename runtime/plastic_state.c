@@ -7,6 +7,7 @@
 
 #include "runtime/checkpoint.h"
 #include "runtime/plastic.h"
+#include "runtime/queue.h"
 #include "runtime/ranks.h"
 
 enum { PIECE_BYTES = 1 << 20 };
@@ -36,6 +37,29 @@ static void whole(struct shelf *k, const char *name, void *array, uint64_t bytes
     piece(k, name, (uint32_t)(from / PIECE_BYTES), k->mine ? (char *)array + from : NULL, bytes - from < PIECE_BYTES ? bytes - from : PIECE_BYTES);
 }
 
+static bool waits_well(const struct rt_proj *p, const struct rt_slice *c, const struct rt_apart *one) {
+  return one->key >> 32 == p->rank && (uint32_t)one->key - p->s0 < p->sn && one->element - c->first < c->count;
+}
+
+/* Events under way to handlers that take them one by one. */
+static void waiting_walk(struct shelf *k, const struct rt_plastic *p, struct rt_plastic_shard *q) {
+  struct rt_archive *a = k->a;
+  for (uint32_t i = 0; i < p->sums && (a->writes || !a->error); i++) {
+    struct rt_waiting *own = k->mine ? &q->waiting[i] : NULL;
+    uint64_t n = own ? own->n : 0;
+    memcpy(&n, piece(k, "events", i, &n, sizeof n), sizeof n);
+    if (n > UINT32_MAX / 2) rt_archive_odd(a, "an event");
+    if (!a->writes && own && !a->error && rt_grow(&own->at, &own->cap, n, sizeof *own->at)) a->error = NSL_EMEMORY;
+    if (n && (a->writes || !a->error)) whole(k, "waiting", own ? own->at : NULL, n * sizeof *own->at);
+    if (a->writes || !own || a->error) continue;
+    own->n = (uint32_t)n;
+    if (own->n > q->most_waiting) q->most_waiting = own->n;
+    for (uint32_t j = 0; j < own->n; j++)
+      if (!waits_well(p->proj, q->slice, &own->at[j])) rt_archive_odd(a, "an event");
+  }
+  if (!a->writes && k->mine && !a->error && rt_each_room(q->shard)) a->error = NSL_EMEMORY;
+}
+
 static void rings_walk(struct shelf *k, struct rt_plastic *p, struct rt_plastic_shard *q, uint64_t n) {
   uint64_t real = k->s->real_size;
   whole(k, "post spikes", q->spikes, n * p->ring * sizeof *q->spikes);
@@ -45,6 +69,10 @@ static void rings_walk(struct shelf *k, struct rt_plastic *p, struct rt_plastic_
     whole(k, "before spikes", k->mine ? q->before[i] : NULL, n * p->ring * real);
     whole(k, "history", k->mine ? q->history[i] : NULL, n * p->history * real);
     if (p->class->stepped) whole(k, "later", k->mine ? q->later[i] : NULL, n * p->history * real);
+  }
+  if (p->each) {
+    waiting_walk(k, p, q);
+    return;
   }
   whole(k, "sums", q->sums, n * p->sums * sizeof *q->sums);
   whole(k, "sums there", q->dirty, p->sums);

@@ -47,7 +47,7 @@ static void *array(struct rt_lanes *l, const struct rt_sim *s, uint64_t n, int *
 int rt_lanes_room(struct rt_sim *s, const struct rt_plastic *p, struct rt_lanes *l, uint64_t n) {
   uint64_t room = (n + 2 * NSL_LANES) / NSL_LANES * NSL_LANES;
   const struct nsl_class *c = p->class;
-  uint32_t most = c->init.n_bindings, n_sends = p->proj->def->n_afters;
+  uint32_t most = c->init.n_bindings, n_sends = (p->each ? 2 : 1) * p->proj->def->n_afters;
   int e = 0;
   if (room <= l->room) return 0;
   room += room / 2 / NSL_LANES * NSL_LANES;
@@ -280,8 +280,18 @@ static int sent_note(struct rt_plastic_shard *q, const struct rt_segment *g, uin
   const struct rt_sim *s = q->shard->sim;
   int e = 0;
   if (!s->verify || !rt_verify_wants(s, step + g->dendritic + q->of->after[nth])) return 0;
-  for (uint32_t i = 0; !e && i < g->n; i++) e = rt_plastic_note(q, g, row, step, nth, i, llrint(rt_real(s, q->lanes->out[nth], i) * units));
+  for (uint32_t i = 0; !e && i < g->n; i++) {
+    double sent = rt_real(s, q->lanes->out[nth], i);
+    e = rt_plastic_note(q, g, row, step, nth, i, q->of->each ? 0 : llrint(sent * units), sent);
+  }
   return e;
+}
+
+static int sent_odd(const struct rt_plastic_shard *q, uint64_t step) {
+  const struct rt_plastic *p = q->of;
+  return rt_fail_at(NSL_ENUMBER, p->proj->def->place, "%s: at t = %.12g ms a synapse sends what is no number, or more than %g %s, a million "
+                    "times what the first spikes send: its weight has no bounds, or its equations run away", p->proj->def->path,
+                    (double)step * q->shard->sim->dt, p->proj->largest, "in the port's unit");
 }
 
 static int segment_send(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step) {
@@ -289,6 +299,8 @@ static int segment_send(struct rt_plastic_shard *q, const struct rt_segment *g, 
   const struct rt_port *port = &q->shard->sim->ports[p->proj->port];
   bool good = true;
   int e = 0;
+  for (uint32_t k = 0; p->each && !e && k < p->proj->def->n_afters; k++) e = sent_note(q, g, row, step, k, 1);
+  if (p->each) return e ? e : rt_each_send(q, g, row, step);
   for (uint32_t k = 0; k < p->proj->def->n_afters; k++) {
     uint32_t at = (uint32_t)(step + g->dendritic + p->after[k]) & (p->sums - 1);
     q->dirty[at] = 1;
@@ -296,10 +308,7 @@ static int segment_send(struct rt_plastic_shard *q, const struct rt_segment *g, 
     good &= LOOP(send, q, sums, q->target + g->at, q->lanes->out[k], g->n, 1 / port->unit, p->proj->largest);
     if (!e) e = sent_note(q, g, row, step, k, 1 / port->unit);
   }
-  if (good) return e;
-  return rt_fail_at(NSL_ENUMBER, p->proj->def->place, "%s: at t = %.12g ms a synapse sends what is no number, or more than %g %s, a million "
-                    "times what the first spikes send: its weight has no bounds, or its equations run away", p->proj->def->path,
-                    (double)step * q->shard->sim->dt, p->proj->largest, "in the port's unit");
+  return good ? e : sent_odd(q, step);
 }
 
 /* cells of one row at this event: advanced, then what the spike does to them; the scratch has room. */
@@ -485,7 +494,7 @@ int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint
   int e = 0;
   for (uint32_t i = 0; !e && n_steps && i < s->n_plastic; i++)
     if (s->plastics[i].shards[h->index].slice) e = interval(&s->plastics[i].shards[h->index], from, in_batch, n_steps, parity);
-  return e;
+  return e || !h->batch ? e : rt_each_room(h);
 }
 
 /* ---- a step of the shard */
@@ -495,7 +504,7 @@ void rt_plastic_arrive(struct rt_shard *h, uint64_t step) {
   for (uint32_t i = 0; i < s->n_plastic; i++) {
     struct rt_plastic_shard *q = &s->plastics[i].shards[h->index];
     uint32_t at = (uint32_t)step & (s->plastics[i].sums - 1);
-    if (!q->slice || !q->dirty[at]) continue;
+    if (!q->slice || q->of->each || !q->dirty[at]) continue;
     int64_t *sums = q->sums + (uint64_t)at * q->slice->count;
     int64_t *acc = rt_acc(h, q->slice, s->plastics[i].proj->def->port).wide;
     for (uint32_t t = 0; t < q->slice->count; t++) acc[t] += sums[t];

@@ -19,11 +19,17 @@ uint32_t rt_plastic_reach(const struct rt_sim *s) {
   return most;
 }
 
-int rt_plastic_note(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step, uint32_t nth, uint32_t lane, int64_t units) {
+int rt_plastic_note(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step, uint32_t nth, uint32_t lane, int64_t units,
+                    double sent) {
   const struct rt_plastic *p = q->of;
   if (rt_grow(&q->sent, &q->sent_cap, q->n_sent + 1, sizeof *q->sent)) return NSL_EMEMORY;
   q->sent[q->n_sent++] = (struct rt_sent){.arrival = step + g->dendritic + p->after[nth], .proj = (uint32_t)(p - q->shard->sim->plastics), .source = p->proj->s0 + row,
                                           .target = q->slice->first + q->target[g->at + lane], .delay = g->dendritic + p->axonal, .nth = nth, .units = units};
+  if (p->each && rt_each_sends(q, nth, lane)) {
+    struct rt_sent *one = &q->sent[q->n_sent - 1];
+    one->event = 1 + q->number[g->at + lane] * p->proj->def->n_afters + nth;
+    one->weight = sent;
+  }
   return 0;
 }
 
@@ -93,6 +99,43 @@ static int expect(struct rt_sim *s, const struct rt_plastic *p, uint64_t step, s
   return e;
 }
 
+/* ---- what goes to handlers one by one */
+
+struct order {
+  uint64_t key; /* source << 32 | number */
+  size_t nth;   /* in the snapshot: equal ones keep their order */
+  const struct rt_sent *sent;
+};
+
+static int by_order(const void *a, const void *b) {
+  const struct order *x = a, *y = b;
+  if (x->key != y->key) return x->key < y->key ? -1 : 1;
+  return (x->nth > y->nth) - (x->nth < y->nth);
+}
+
+static int shard_events(const struct rt_snapshot *shot, uint32_t proj, int (*take)(void *context, const struct rt_proj *p, uint32_t target, double weight),
+                        const struct rt_proj *of, void *context) {
+  struct order *at = NULL;
+  size_t cap = 0, n = 0;
+  int e = rt_grow(&at, &cap, shot->n_sent + 1, sizeof *at);
+  for (size_t i = 0; !e && i < shot->n_sent; i++) {
+    const struct rt_sent *one = &shot->sent[i];
+    if (one->proj == proj && one->event) at[n++] = (struct order){(uint64_t)one->source << 32 | one->event, i, one};
+  }
+  if (n) qsort(at, n, sizeof *at, by_order);
+  for (size_t i = 0; !e && i < n; i++) e = take(context, of, at[i].sent->target, at[i].sent->weight);
+  rt_drop(&at);
+  return e;
+}
+
+int rt_plastic_events(struct rt_sim *s, uint32_t parity, size_t which, const struct rt_proj *p,
+                      int (*take)(void *context, const struct rt_proj *p, uint32_t target, double weight), void *context) {
+  uint32_t proj = (uint32_t)(p - s->projs) - s->n_projs;
+  int e = 0;
+  for (uint32_t h = s->own0; !e && s->plastics[proj].each && h < s->own1; h++) e = shard_events(&s->shards[h].seen[parity].at[which], proj, take, p, context);
+  return e;
+}
+
 /* ---- a sampled step */
 
 static int differs(const struct rt_sim *s, const struct rt_plastic *p, uint64_t step, const struct key *one, bool missing) {
@@ -108,7 +151,7 @@ static int keys_compare(const struct rt_sim *s, const struct rt_plastic *p, uint
     int order = i >= sent->n ? 1 : i >= want->n ? -1 : by_key(&sent->at[i], &want->at[i]);
     if (order) return differs(s, p, step, order < 0 ? &sent->at[i] : &want->at[i], order > 0);
   }
-  s->verify->n_events += want->n;
+  if (!p->each) s->verify->n_events += want->n;
   return 0;
 }
 
@@ -120,7 +163,7 @@ static int sent_take(struct rt_shard *h, const struct rt_snapshot *shot, uint32_
   for (size_t i = 0; !e && i < shot->n_sent; i++) {
     const struct rt_sent *one = &shot->sent[i];
     if (one->proj != proj) continue;
-    shot->sums[h->seen->from[c - h->slices] + (size_t)p->proj->def->port * c->count + one->target - c->first] -= one->units;
+    if (!p->each) shot->sums[h->seen->from[c - h->slices] + (size_t)p->proj->def->port * c->count + one->target - c->first] -= one->units;
     e = key_add(k, one->source, one->target, one->delay, one->nth);
   }
   return e;

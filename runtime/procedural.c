@@ -381,7 +381,7 @@ static void apart_sift(struct rt_apart *a, uint32_t at, uint32_t n) {
 
 /* Heapsort: no memory, no bad case; no two events are equal. */
 void rt_procedural_gather(struct rt_shard *h, uint64_t step) {
-  h->n_apart = h->at_due = 0;
+  h->n_apart = h->at_apart = 0;
   runs_take(h, step, RT_ARRIVE_APART, run_apart);
   for (uint32_t i = h->n_apart / 2; i-- > 0;) apart_sift(h->apart, i, h->n_apart);
   for (uint32_t i = h->n_apart; i-- > 1;) {

@@ -226,7 +226,10 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   void *record_scratch;                /* one slice of OUT */
   struct rt_apart *apart;              /* rows made anew: instead of `due` */
   size_t apart_cap;
-  uint32_t n_apart;
+  uint32_t n_apart, at_apart;          /* [0, at_apart) are handled; */
+  struct rt_apart *learnt;             /* the same of synapses with memory (plastic_each.c) */
+  size_t learnt_cap;
+  uint32_t n_learnt, at_learnt;
   struct rt_due *due;                  /* of this step, sorted; [0, at_due) are handled */
   size_t due_cap;
   uint32_t n_due, at_due;

@@ -235,6 +235,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   if (step == h->next_check) rt_verify_sums(h, step, parity);
   if (h->n_events) rt_drives_step(h, step);
   if (h->batch) rt_events_gather(h, step);
+  if (h->batch && s->n_plastic) rt_each_gather(h, step);
   for (uint32_t i = 0; i < h->n_slices; i++) {
     struct rt_slice *c = &h->slices[i];
     struct rt_pop *p = c->pop;

@@ -18,6 +18,7 @@
 #include "runtime/connect.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/plastic.h"
 #include "runtime/synapses.h"
 
 struct rt_history { /* the spikes of one step: population << 32 | element, sorted */
@@ -285,12 +286,17 @@ static int projection_take(struct rt_sim *s, const struct rt_proj *p, struct rt_
   return e;
 }
 
-/* All arrivals of a step, in the order of projections, sources and numbers. */
-static int arrivals(struct rt_sim *s, uint64_t step, take_fn *take, void *context) {
+/* All arrivals of a step, in the order of projections, sources and numbers; of synapses with memory only what goes to handlers one by
+ * one: what it weighs is what they say, who has sent is looked at beside this (plastic_verify.c). */
+static int arrivals(struct rt_sim *s, uint32_t parity, size_t which, uint64_t step, take_fn *take, void *context) {
   struct rt_verify_due due = {0};
+  struct rt_declared at = {0};
   int e = 0;
-  for (uint32_t i = 0; !e && i < s->n_projs; i++) {
-    const struct rt_proj *p = &s->projs[i];
+  for (const struct rt_proj *p; !e && (p = rt_declared_next(s, &at));) {
+    if (rt_is_plastic(p->def)) {
+      e = rt_plastic_events(s, parity, which, p, take, context);
+      continue;
+    }
     e = rt_verify_due(s, p, step, p->drawn_delay ? s->min_delay : p->delay_steps, p->drawn_delay ? s->max_delay : p->delay_steps, &due);
     if (!e) e = projection_take(s, p, &due, take, context);
   }
@@ -365,12 +371,13 @@ static int differs(const struct rt_sim *s, const struct rt_pop *p, uint32_t port
                     p->class->ports[port].name, (unsigned long long)step, (double)step * s->dt, what);
 }
 
-static int sum_differs(struct rt_sim *s, const struct rt_pop *p, uint32_t port, uint32_t element, uint64_t step,
+static int sum_differs(const struct check *k, const struct rt_pop *p, uint32_t port, uint32_t element, uint64_t step,
                        int64_t rest) {
+  struct rt_sim *s = k->s;
   struct one one = {.port = p->port0 + port, .element = element, .s = s};
   const struct nsl_port *def = &p->class->ports[port];
   double unit = s->ports[one.port].unit / (def->unit_scale ? def->unit_scale : 1);
-  int e = arrivals(s, step, expected_one, &one);
+  int e = arrivals(s, k->parity, k->which, step, expected_one, &one);
   if (e) return e;
   char what[300];
   const char *name = def->unit && strcmp(def->unit, "1") != 0 ? def->unit : "";
@@ -389,7 +396,7 @@ static int sums_check(struct check *k, const struct rt_shard *h, const struct rt
     if (k->tallies[p->port0 + q]) continue;
     const int64_t *rest = shot->sums + sums_from(h, c, q);
     for (uint32_t i = 0; i < c->count && c->first + i < p->size; i++)
-      if (rest[i]) return sum_differs(k->s, p, q, c->first + i, shot->step, rest[i]);
+      if (rest[i]) return sum_differs(k, p, q, c->first + i, shot->step, rest[i]);
     k->s->verify->n_sums += c->first + c->count <= p->size ? c->count : p->size - c->first;
   }
   return 0;
@@ -483,7 +490,7 @@ static int step_check(struct rt_sim *s, uint32_t parity, size_t which, uint64_t 
     for (size_t j = 0; j < shot->n_taken; j++)
       tally_add(&k.tallies[shot->taken[j].port][shot->taken[j].element], shot->taken[j].weight);
   }
-  if (!e) e = arrivals(s, step, expected, &k);
+  if (!e) e = arrivals(s, parity, which, step, expected, &k);
   if (!e && s->n_plastic) e = rt_plastic_check(s, parity, which, step);
   for (uint32_t i = s->own0; !e && i < s->own1; i++) e = shard_check(&k, &s->shards[i]);
   rt_mem_free(&k.mem);

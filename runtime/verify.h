@@ -14,8 +14,10 @@ struct rt_taken { /* an event that a handler took */
 };
 struct rt_sent { /* what a synapse with memory has sent to arrive in a sampled step */
   uint64_t arrival;
-  uint32_t proj, source, target, delay, nth, zero; /* among the plastic ones; nth: of its sends */
+  uint32_t proj, source, target, delay, nth; /* among the plastic ones; nth: of its sends */
+  uint32_t event;                            /* to a handler that does more than add: its number in the source's row, from 1 on */
   int64_t units;
+  double weight;
 };
 /* What one shard received in one sampled step. */
 struct rt_snapshot {
@@ -56,6 +58,9 @@ int rt_verify_due(const struct rt_sim *s, const struct rt_proj *p, uint64_t step
 /* ---- plastic_verify.c: synapses with memory */
 uint32_t rt_plastic_reach(const struct rt_sim *s); /* the longest time from a spike to what it sends: steps */
 int rt_plastic_sent(struct rt_shard *h, struct rt_snapshot *shot); /* those of its step, into the snapshot */
+/* Of a sampled step: what a projection's synapses have sent to handlers that do more than add, in the order of sources and numbers. */
+int rt_plastic_events(struct rt_sim *s, uint32_t parity, size_t which, const struct rt_proj *p,
+                      int (*take)(void *context, const struct rt_proj *p, uint32_t target, double weight), void *context);
 /* Of a sampled step: has each synapse that a spike has reached sent once, and no other? Takes what they sent off the sums. */
 int rt_plastic_check(struct rt_sim *s, uint32_t parity, size_t which, uint64_t step);
 
