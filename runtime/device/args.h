@@ -1,0 +1,116 @@
+/* The arguments of the functions for devices: what the engine (runtime/device*.c) writes and they read. Pointers are the device's. */
+#ifndef NSL_RUNTIME_DEVICE_ARGS_H
+#define NSL_RUNTIME_DEVICE_ARGS_H
+
+#include "math/math.h"
+#include "runtime/abi.h"
+
+/* The generated kernels read `step`, so do `given` and `begin`, which says in `now` what it was; `collect` and `push` read that, and
+ * `collect` lets the clock go on. So nobody reads in a launch what that launch writes, and no launch is needed for the clock alone. */
+struct dev_clock {
+  uint64_t step;
+  uint64_t now;
+};
+
+/* Sums by port and element, one row for each step to come: row (step & mask). Ports of all populations side by side. */
+struct dev_ring {
+  void *at;
+  uint64_t row; /* sums in a row */
+  uint32_t mask;
+  uint32_t bytes; /* of a sum: 4, 8 */
+};
+enum dev_ring_kind { DEV_SUMS, DEV_LONG_SUMS, DEV_COUNTS, DEV_RINGS }; /* long: of float32 programs; counts: events that go straight to states */
+
+struct dev_hold {
+  uint64_t *held;
+  uint32_t steps;
+};
+
+struct dev_poisson {
+  uint32_t from, to; /* elements */
+  uint32_t ring, at; /* enum dev_ring_kind; the sum of element 0 */
+  uint64_t key, delay;
+  int64_t units;
+  const int64_t *own_units;  /* by element from `from`; NULL: units */
+  const uint32_t *delays;    /* the same; then `delay` is 0 */
+  const NslmPoisson *tables; /* by step & table_mask; NULL: */
+  uint64_t table_mask;
+  const double *means;       /* by element from `from` */
+};
+
+/* Something that is added to an input: a value for all, or one for each element. */
+struct dev_term {
+  uint32_t input, from, to; /* elements [from, to) */
+  uint32_t column;          /* of the values of this step, */
+  const double *values;     /* or by element from `from` */
+};
+
+struct dev_turn { /* long sums that become floats */
+  uint32_t from, to; /* where element 0's are */
+  double unit;
+};
+
+struct dev_straight { /* equal additions to a state */
+  void *state;
+  double weight;
+  uint32_t at; /* the count of element 0 */
+};
+
+struct dev_row {
+  uint64_t begin, end; /* synapses */
+};
+
+struct dev_group { /* rows of one population's elements that have one form */
+  const uint64_t *begin;   /* by element; one more behind the last */
+  const uint32_t *targets; /* which sum of a row of the ring */
+  const void *delays, *weights; /* NULL: `delay`, `units` for all */
+  uint32_t delay_bytes, weight_bytes;
+  uint32_t delay, ring;
+  int64_t units; /* the weight; or units in a grain of weights */
+};
+
+struct dev_pop {
+  uint32_t size, words;
+  uint64_t *now;    /* mask of spikes of this step */
+  uint64_t last;    /* lanes of its last word that are real */
+  uint64_t mask_at; /* its words in a row of the ring of masks */
+  uint32_t n_holds, n_poisson, n_inputs, n_terms, n_turns, n_straight, n_groups, group0;
+  const struct dev_hold *holds;
+  const struct dev_poisson *poisson;
+  void *const *inputs;
+  const struct dev_term *terms;
+  const struct dev_turn *turns;
+  const struct dev_straight *straight;
+};
+
+struct dev_given { /* an event that is given */
+  uint64_t step; /* at which it arrives */
+  int64_t units;
+  uint32_t ring, at;
+};
+
+struct dev_piece { /* part of a row that a warp sends */
+  uint64_t begin;
+  uint32_t n, group;
+};
+
+struct dev_args {
+  struct dev_clock *clock;
+  uint32_t f32, n_pops;
+  struct dev_ring rings[DEV_RINGS];
+  const struct dev_pop *pops;
+  const uint32_t *pop_of_block, *first_of_block; /* of `begin` and `collect` */
+  uint64_t *masks;   /* of recent steps: row (step & mask_mask) of mask_row words */
+  uint64_t mask_row, mask_mask;
+  const double *values;   /* of inputs that change: row (step & value_mask) of value_row columns; */
+  const uint32_t *changed; /* and is any of a row's other than in the step before? */
+  uint64_t value_row, value_mask;
+  const struct dev_given *given;
+  uint64_t n_given;
+  const struct dev_group *groups;
+  struct dev_piece *pieces;
+  uint32_t *n_pieces;
+};
+enum { DEV_PIECE = 512 }; /* synapses */
+
+#endif

@@ -1,0 +1,154 @@
+/* What a step does besides the generated kernels, one thread an element: before them (begin), behind them (collect). */
+#include "runtime/device/args.h"
+#include "runtime/device/dev.h"
+
+/* The plain form; what it makes for the host goes by other names, since the math library has that already. */
+#define nslm_poisson_add_i64 dev_poisson_add_i64
+#define nslm_poisson_add_i32 dev_poisson_add_i32
+#define nslm_poisson_each_i64 dev_poisson_each_i64
+#include "math/poisson.c"
+
+static int64_t poisson_events(const NslmPoisson *t, uint64_t key, uint32_t element, uint64_t step) {
+  int64_t n = 0;
+  for (uint32_t part = 0; part < t->parts; part++) n += poisson_count(t, random_key(key, part), element, step);
+  return n;
+}
+
+static inline void add(const struct dev_ring *r, uint64_t step, uint32_t at, int64_t sum) {
+  uint64_t i = (step & r->mask) * r->row + at;
+  if (r->bytes == 8) dev_add_i64((int64_t *)r->at + i, sum);
+  else dev_add_i32((int32_t *)r->at + i, (int32_t)sum);
+}
+
+/* The first given event that arrives at this step or later. */
+static uint64_t given_first(const struct dev_args *a, uint64_t step) {
+  uint64_t from = 0, to = a->n_given;
+  while (from < to) {
+    uint64_t half = (from + to) / 2;
+    if (a->given[half].step < step) from = half + 1;
+    else to = half;
+  }
+  return from;
+}
+
+DEV_KERNEL(given) {
+  const struct dev_args *a = arguments;
+  uint64_t step = a->clock->step, i = given_first(a, step);
+  uint32_t stride = nsl_dev_blocks() * nsl_dev_block_size();
+  for (i += nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread(); i < a->n_given && a->given[i].step == step; i += stride)
+    add(&a->rings[a->given[i].ring], step, a->given[i].at, a->given[i].units);
+}
+
+/* ---- before the step kernels */
+
+/* Those that spiked steps + 1 ago are free, but who has spiked again since. */
+static void hold_release(const struct dev_args *a, const struct dev_pop *p, const struct dev_hold *h, uint32_t word, uint64_t step) {
+  if (!h->steps || step < (uint64_t)h->steps + 2) return;
+  const uint64_t *masks = a->masks + p->mask_at + word;
+  if (!masks[((step - h->steps - 1) & a->mask_mask) * a->mask_row]) return;
+  uint64_t spiked = 0;
+  for (uint32_t k = 1; k <= h->steps; k++) spiked |= masks[((step - k) & a->mask_mask) * a->mask_row];
+  h->held[word] = spiked;
+}
+
+static void poisson(const struct dev_args *a, const struct dev_poisson *d, uint32_t element, uint64_t step) {
+  if (element < d->from || element >= d->to || step <= d->delay) return;
+  uint32_t i = element - d->from;
+  uint64_t from = step - d->delay, at = step + (d->delays ? d->delays[i] : 0);
+  int64_t count = d->means ? nslm_draw_poisson_i64(d->key, element, from, 0, d->means[i])
+                           : poisson_events(&d->tables[from & d->table_mask], d->key, element, from);
+  if (count) add(&a->rings[d->ring], at, d->at + element, count * (d->own_units ? d->own_units[i] : d->units));
+}
+
+static double term(const struct dev_args *a, const struct dev_term *t, uint32_t element, uint64_t step) {
+  return t->values ? t->values[element - t->from] : a->values[(step & a->value_mask) * a->value_row + t->column];
+}
+
+/* In the order of the drives, as the host adds them. */
+static void inputs_sum(const struct dev_args *a, const struct dev_pop *p, uint32_t element, uint64_t step) {
+  for (uint32_t i = 0; i < p->n_inputs; i++) {
+    double wide = 0;
+    float narrow = 0;
+    for (uint32_t k = 0; k < p->n_terms; k++) {
+      const struct dev_term *t = &p->terms[k];
+      if (t->input != i || element < t->from || element >= t->to) continue;
+      if (a->f32) narrow += (float)term(a, t, element, step);
+      else wide += term(a, t, element, step);
+    }
+    if (a->f32) ((float *)p->inputs[i])[element] = narrow;
+    else ((double *)p->inputs[i])[element] = wide;
+  }
+}
+
+/* The step kernel takes floats from where its sums would be. */
+static void turn(const struct dev_args *a, const struct dev_turn *t, uint32_t element, uint64_t step) {
+  const struct dev_ring *longs = &a->rings[DEV_LONG_SUMS], *sums = &a->rings[DEV_SUMS];
+  int64_t *from = (int64_t *)longs->at + (step & longs->mask) * longs->row + t->from + element;
+  ((float *)sums->at)[(step & sums->mask) * sums->row + t->to + element] = (float)((double)*from * t->unit);
+  *from = 0;
+}
+
+DEV_KERNEL(begin) {
+  const struct dev_args *a = arguments;
+  uint64_t step = a->clock->step;
+  uint32_t block = nsl_dev_block(), thread = nsl_dev_thread(), element = a->first_of_block[block] + thread;
+  if (!block && !thread) {
+    a->clock->now = step;
+    *a->n_pieces = 0;
+  }
+  const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
+  if (element >= p->words * 64) return;
+  for (uint32_t i = 0; i < p->n_holds && element % 64 == 0; i++) hold_release(a, p, &p->holds[i], element / 64, step);
+  for (uint32_t i = 0; i < p->n_poisson; i++) poisson(a, &p->poisson[i], element, step);
+  if (p->n_terms && a->changed[step & a->value_mask]) inputs_sum(a, p, element, step);
+  for (uint32_t i = 0; i < p->n_turns; i++) turn(a, &p->turns[i], element, step);
+}
+
+/* ---- behind the step kernels */
+
+/* As many additions, one behind the other, as events have come. */
+static void straight(const struct dev_args *a, const struct dev_straight *s, uint32_t element, uint64_t step) {
+  const struct dev_ring *r = &a->rings[DEV_COUNTS];
+  int32_t *count = (int32_t *)r->at + (step & r->mask) * r->row + s->at + element, n = *count;
+  if (!n) return;
+  *count = 0;
+  if (a->f32) {
+    float x = ((float *)s->state)[element], w = (float)s->weight;
+    for (int32_t i = 0; i < n; i++) x += w;
+    ((float *)s->state)[element] = x;
+  } else {
+    double x = ((double *)s->state)[element];
+    for (int32_t i = 0; i < n; i++) x += s->weight;
+    ((double *)s->state)[element] = x;
+  }
+}
+
+/* A spike: its rows in pieces, for the warps of `push`. */
+static void rows_send(const struct dev_args *a, const struct dev_pop *p, uint32_t element) {
+  for (uint32_t k = 0; k < p->n_groups; k++) {
+    const uint64_t *row = a->groups[p->group0 + k].begin + element;
+    uint64_t begin = row[0], n = row[1] - begin;
+    if (!n) continue;
+    uint32_t pieces = (uint32_t)((n + DEV_PIECE - 1) / DEV_PIECE), at = dev_take_u32(a->n_pieces, pieces);
+    for (uint32_t i = 0; i < pieces; i++, begin += DEV_PIECE, n -= DEV_PIECE)
+      a->pieces[at + i] = (struct dev_piece){begin, n < DEV_PIECE ? (uint32_t)n : DEV_PIECE, p->group0 + k};
+  }
+}
+
+DEV_KERNEL(collect) {
+  const struct dev_args *a = arguments;
+  uint64_t step = a->clock->now;
+  uint32_t block = nsl_dev_block(), thread = nsl_dev_thread(), element = a->first_of_block[block] + thread, word = element / 64;
+  if (!block && !thread) a->clock->step = step + 1;
+  const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
+  if (element >= p->words * 64) return;
+  uint64_t mask = p->now[word];
+  if (word + 1 == p->words) mask &= p->last;
+  if (element % 64 == 0) {
+    a->masks[(step & a->mask_mask) * a->mask_row + p->mask_at + word] = mask;
+    for (uint32_t i = 0; mask && i < p->n_holds; i++)
+      if (p->holds[i].steps) p->holds[i].held[word] |= mask;
+  }
+  for (uint32_t i = 0; i < p->n_straight; i++) straight(a, &p->straight[i], element, step);
+  if (mask >> element % 64 & 1) rows_send(a, p, element);
+}
