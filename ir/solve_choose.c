@@ -6,7 +6,8 @@
  * 2. The rest falls into groups that do not depend on each other. A group in which every equation is linear
  *    in its own state and that needs exp, tanh or the like (gates) is stepped by exponential Euler: there a
  *    further evaluation would cost as much as a smaller step. Any other group by RK4: without such functions
- *    its stages are cheap, and equations that are not linear in their own state leave no exponential form.
+ *    its stages are cheap, equations that are not linear in their own state leave no exponential form, and where all decays
+ *    are constant (a mean field: the functions stand in its drive alone) the exponential form is no better than Euler's.
  * 3. A group with a state whose own equation grows exponentially with it (the spike current of an AdEx cell) can
  *    run to infinity within a step: steps of their own length, by Taylor series, or by RK45 if some function
  *    has no series; and the states that it depends on join it. Where the spike condition reads such a state, all states join, so
@@ -206,6 +207,16 @@ static bool choose_reactions(Solve *v, const uint32_t *group, uint32_t g) {
   return true;
 }
 
+/* Every equation of the group has a constant as the factor of its own state, 0 included. */
+static bool constant_decays(Solve *v, const uint32_t *group, uint32_t g) {
+  for (uint32_t i = 0; i < v->n; i++) {
+    if (group[i] != g) continue;
+    IrVal own = solve_own_form(v, i)->coef[0];
+    if (own != IR_NONE && (!is_uniform(v, own) || ir_traits(&v->b, own).time)) return false;
+  }
+  return true;
+}
+
 static void choose_group(Solve *v, const uint32_t *group, uint32_t g) {
   bool functions = false;
   uint32_t bent = IR_NONE;
@@ -229,6 +240,10 @@ static void choose_group(Solve *v, const uint32_t *group, uint32_t g) {
   if (!functions) {
     choose_rk4(v, group, g,
                name_z(v->s, "no exp or other costly function in its equations, so four evaluations are cheap"));
+    return;
+  }
+  if (constant_decays(v, group, g)) {
+    choose_rk4(v, group, g, name_z(v->s, "every decay in its equations is constant: what is costly stands in their drive, which an exponential step would hold"));
     return;
   }
   for (uint32_t i = 0; i < v->n; i++)

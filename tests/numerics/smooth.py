@@ -10,6 +10,7 @@ class Smooth:
     STEP = 0.005
     ADAPTIVE = {"rk45": "rk45, tolerance = 1e-8", "rosenbrock": "rosenbrock, tolerance = 1e-8"}
     TOLERANCES = {"state_rel_of_range", "sensitivity_rel_of_max"}
+    WORD = "neuron"
 
     def __init__(self, name, parameters, states, given=(), drive=("I", None, 1.0, None), step=STEP, before=""):
         self.name, self.parameters, self.states, self.given = name, parameters, states, list(given)
@@ -23,7 +24,7 @@ class Smooth:
             raise Unknown("stimulus: this model takes none")
         body = (currents(case, target, unit, factor, in_unit) if target else []) + constants(case, self.parameters)
         body += records(case, self.states)
-        subject = f"neuron {self.name} {{ {';  '.join(given)} }}"
+        subject = f"{self.WORD} {self.name} {{ {';  '.join(given)} }}"
         duration, grid = case["duration_ms"], case["dt_ms"]
         return [("case", program(subject, body, duration, fine_step(case, self.step), "rk4", self.before))] + [
             (name, program(subject, body, duration, grid, method, self.before)) for name, method in self.ADAPTIVE.items()]
@@ -39,6 +40,11 @@ class Smooth:
 class Kinetic(Smooth):
     """Reactions: also by what the compiler chooses, on the grid of the case."""
     ADAPTIVE = {**Smooth.ADAPTIVE, "chosen": None}
+
+
+class Mass(Kinetic):
+    """The library's mean fields as they are, in the same ways."""
+    WORD = "mass"
 
 
 # NEURON's hh mechanism reads its rates from a table with 1 mV between entries (TABLE … FROM -100 TO 100 WITH 200) and
@@ -168,33 +174,24 @@ MORRIS_LECAR = Smooth(
 FITZHUGH_NAGUMO = Smooth(
     "fitzhugh_nagumo", {"eps": "eps", "a": "a", "b": "b", "I": constant("I", "")},
     {"v": ("v", ""), "w": ("w", "")}, drive=("I", "", 1.0, ""), step=0.02)
-WILSON_COWAN = Smooth(
+WILSON_COWAN = Mass(
     "wilson_cowan", {k: k for k in ("tau_e", "tau_i", "c_ee", "c_ei", "c_ie", "c_ii", "a_e", "th_e", "a_i", "th_i",
                                     "P", "Q")},
-    {"E": ("E", ""), "I": ("I", "")}, drive=(None,) * 4, step=0.02, before="""
-fn response(x, a, th) = 1 / (1 + exp(-a * (x - th))) - 1 / (1 + exp(a * th))
-neuron wilson_cowan {
-  param tau_e = 8 ms,  tau_i = 8 ms,  c_ee = 16,  c_ei = 12,  c_ie = 15,  c_ii = 3
-  param a_e = 1.3,  th_e = 4,  a_i = 2,  th_i = 3.7,  P = 1.25,  Q = 0
-  state E = 0,  I = 0
-  E' = (-E + (1 - E) * response(c_ee * E - c_ei * I + P, a_e, th_e)) / tau_e
-  I' = (-I + (1 - I) * response(c_ie * E - c_ii * I + Q, a_i, th_i)) / tau_i
-}""")
-JANSEN_RIT = Smooth(
+    {"E": ("E", ""), "I": ("I", "")}, drive=(None,) * 4, step=0.02)
+JANSEN_RIT = Mass(
     "jansen_rit", {**{k: k for k in ("A", "B", "a", "b", "e0", "v0", "r", "p")}, "Cc": "C"},
     {**{f"y{k}": (f"y{k}", "mV") for k in range(3)}, **{f"y{k}": (f"y{k}", "mV/s") for k in range(3, 6)}},
-    drive=(None,) * 4, step=0.05, before="""
-fn firing(v, e0, r, v0) = 2 * e0 / (1 + exp(r * (v0 - v)))
-neuron jansen_rit {
-  param A = 3.25 mV,  B = 22 mV,  a = 100/s,  b = 50/s,  C = 135,  e0 = 2.5/s,  v0 = 6 mV,  r = 0.56/mV,  p = 120/s
-  state y0 = 0 mV,  y1 = 0 mV,  y2 = 0 mV,  y3 = 0 mV/s,  y4 = 0 mV/s,  y5 = 0 mV/s
-  y0' = y3
-  y1' = y4
-  y2' = y5
-  y3' = A * a * firing(y1 - y2, e0, r, v0) - 2 * a * y3 - a^2 * y0
-  y4' = A * a * (p + 0.8 * C * firing(C * y0, e0, r, v0)) - 2 * a * y4 - a^2 * y1
-  y5' = B * b * 0.25 * C * firing(0.25 * C * y0, e0, r, v0) - 2 * b * y5 - b^2 * y2
-}""")
+    drive=("c", "1/s", 1.0, "1/s"), step=0.05)
+WONG_WANG = Mass("wong_wang", {k: k for k in ("tau", "gamma", "a", "b", "d", "w", "J", "I_0")}, {"S": ("S", "")}, drive=("I", "nA", 1.0, "nA"), step=0.05)
+MONTBRIO = Mass(
+    "montbrio_pazo_roxin", {k: k for k in ("tau", "eta", "Delta", "J")}, {"r_per_ms": ("r", "1/ms"), "v": ("v", "")},
+    drive=("c", "", 1.0, ""), step=0.05)
+GENERIC = Mass(
+    "generic_oscillator", {k: k for k in ("d", "tau", "a", "b", "k", "e", "f", "g", "alpha", "beta", "gamma", "I")},
+    {"V": ("V", ""), "W": ("W", "")}, drive=("c", "", 1.0, ""), step=0.05)
+BALLOON = Mass(
+    "bold", {k: k for k in ("epsilon", "kappa", "gamma", "tau", "alpha", "rho")},
+    {"w_per_s": ("w", "1/s"), **{k: (k, "") for k in "fvq"}}, drive=("z", "", 1.0, ""), step=2.0)
 MASS_ACTION = Kinetic(
     "calcium_enzyme", {k: k for k in ("kf", "kr", "k1", "k2", "k3", "kex", "Ca0", "J0", "tauJ")},
     {f"{k}_uM": (k, "uM") for k in ("Ca", "B", "CaB", "S", "E", "SE", "P")}, drive=(None,) * 4, step=0.01, before="""

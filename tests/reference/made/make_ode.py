@@ -116,6 +116,41 @@ def wilson_cowan(t, y, p, current):
             (-i + (1 - i) * s(p["c_ie"] * e - p["c_ii"] * i + p["Q"], p["a_i"], p["th_i"])) / p["tau_i"]]
 
 
+def jansen_rit(t, y, p, current):
+    def s(v):
+        return 2 * p["e0"] / (1 + exp(p["r"] * (p["v0"] - v)))
+    a, b, c = p["a"], p["b"], p["Cc"]
+    per_s = [*y[3:], p["A"] * a * s(y[1] - y[2]) - 2 * a * y[3] - a * a * y[0],
+             p["A"] * a * (p["p"] + current + 0.8 * c * s(c * y[0])) - 2 * a * y[4] - a * a * y[1],
+             p["B"] * b * 0.25 * c * s(0.25 * c * y[0]) - 2 * b * y[5] - b * b * y[2]]
+    return [x / 1000 for x in per_s]
+
+
+def wong_wang(t, y, p, current):
+    u = p["d"] * (p["a"] * (p["w"] * p["J"] * y[0] + p["I_0"] + current) - p["b"])  # rates in Hz, d in s
+    return [-y[0] / p["tau"] + (1 - y[0]) * p["gamma"] * u / (1 - exp(-u)) / p["d"] / 1000]
+
+
+def montbrio(t, y, p, current):
+    r, v = y
+    return [(p["Delta"] / (np.pi * p["tau"]) + 2 * r * v) / p["tau"],
+            (v * v - (np.pi * p["tau"] * r) ** 2 + p["eta"] + p["J"] * p["tau"] * r + current) / p["tau"]]
+
+
+def generic_oscillator(t, y, p, current):
+    v, w = y
+    return [p["d"] * p["tau"] * (p["alpha"] * w - p["f"] * v**3 + p["e"] * v * v + p["g"] * v + p["gamma"] * (p["I"] + current)),
+            p["d"] / p["tau"] * (p["k"] * v * v + p["b"] * v - p["beta"] * w + p["a"])]
+
+
+def balloon(t, y, p, current):
+    w, f, v, q = y
+    out, rho = v ** (1 / p["alpha"]), p["rho"]
+    per_s = [p["epsilon"] * current - p["kappa"] * w - p["gamma"] * (f - 1), w, (f - out) / p["tau"],
+             (f * (1 - (1 - rho) ** (1 / f)) / rho - out * q / v) / p["tau"]]
+    return [x / 1000 for x in per_s]
+
+
 def mass_action(t, y, p, current):
     ca, b, cab, s, e, se, _ = y
     binding = p["kf"] * ca * b - p["kr"] * cab
@@ -232,7 +267,30 @@ def main():
          {"tau_e": (10.0, "ms"), "tau_i": (5.0, "ms"), "c_ee": (12.0, ONE), "c_ei": (4.0, ONE), "c_ie": (13.0, ONE),
           "c_ii": (11.0, ONE), "a_e": (1.2, ONE), "th_e": (2.8, ONE), "a_i": (1.0, ONE), "th_i": (4.0, ONE),
           "P": (0.5, ONE), "Q": (0.2, ONE)}, [0.3, 0.1], [], 200.0, 0.5, "Wilson & Cowan 1972")
+    masses()
     reactions()
+
+
+def masses():
+    case("jansen_rit_spikes_and_pulse", "Jansen-Rit", jansen_rit, [f"y{k}" for k in range(6)],
+         {"A": (3.6, MV), "B": (17.6, MV), "a": (90.0, "1/s"), "b": (45.0, "1/s"), "Cc": (125.0, ONE), "e0": (2.8, "1/s"),
+          "v0": (6.2, MV), "r": (0.5, "1/mV"), "p": (150.0, "1/s")}, [0.1, 18.0, 12.0, 0.0, 0.0, 0.0], step(400.0, 500.0, 150.0, "I"),
+         1000.0, 2.0, "Jansen & Rit 1995, as ../ode/jansen_rit_alpha; I: a rate that joins p")
+    case("wong_wang_two_states", "Wong-Wang", wong_wang, ["S"],
+         {"tau": (90.0, "ms"), "gamma": (0.641, ONE), "a": (270.0, "Hz/nA"), "b": (108.0, "Hz"), "d": (0.154, "s"), "w": (1.0, ONE),
+          "J": (0.2609, "nA"), "I_0": (0.3, "nA")}, [0.02], step(200.0, 500.0, 0.15, "I_nA"), 1000.0, 2.0,
+         "Wong & Wang 2006 in the form of Deco et al. 2013: dS/dt = -S/tau + (1 - S) gamma H(w J S + I_0 + I)")
+    case("montbrio_bistable", "Montbrio-Pazo-Roxin", montbrio, ["r_per_ms", "v"],
+         {"tau": (12.0, "ms"), "eta": (-4.6, ONE), "Delta": (0.8, ONE), "J": (14.0, ONE)}, [0.001, -2.0], step(50.0, 150.0, 3.0, "I"),
+         200.0, 0.2, "Montbrio, Pazo & Roxin 2015, equations 12, in time constants tau; I joins eta")
+    case("generic_oscillator_cycle", "generic oscillator", generic_oscillator, ["V", "W"],
+         {"d": (0.03, ONE), "tau": (1.2, ONE), "a": (-1.5, ONE), "b": (-12.0, ONE), "k": (0.2, ONE), "e": (3.0, ONE), "f": (1.0, ONE),
+          "g": (0.1, ONE), "alpha": (1.0, ONE), "beta": (0.8, ONE), "gamma": (1.1, ONE), "I": (0.4, ONE)}, [-1.0, 1.0],
+         step(200.0, 350.0, 1.5, "I"), 600.0, 1.0, "Generic2dOscillator of Sanz Leon et al. 2013, equations 13 and 14")
+    case("balloon_two_blocks", "Balloon-Windkessel", balloon, ["w_per_s", "f", "v", "q"],
+         {"epsilon": (0.9, "1/s2"), "kappa": (0.6, "1/s"), "gamma": (0.38, "1/s2"), "tau": (1.1, "s"), "alpha": (0.33, ONE),
+          "rho": (0.4, ONE)}, [0.0, 1.0, 1.0, 1.0], step(1000.0, 4000.0, 0.6, "I") + step(9000.0, 9500.0, 1.2, "I"), 20000.0, 50.0,
+         "Friston, Harrison & Penny 2003; I: activity")
 
 
 def reactions():
