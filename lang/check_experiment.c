@@ -273,12 +273,6 @@ void net_check_steps(Net *n, bool fit) {
     if (p->parts <= 1 && p->every <= 1) continue;
     if (fit) diag_own_step_with(n->s, p->span, name, "fits of networks have one step for all");
     if (n->x->joint) diag_own_step_with(n->s, p->span, name, "`coupling = joint` has one step for all");
-    for (uint32_t k = 0; k < n->x->projections.n; k++) {
-      const MProjection *c = n->x->projections.at[k];
-      if (!c->plastic || (c->source.pop != p && c->target.pop != p)) continue;
-      diag_own_step_with(n->s, p->span, name, "synapses with memory have the run's step");
-      break;
-    }
   }
 }
 

@@ -245,7 +245,7 @@ int rt_plastic_begin(struct rt_sim *s) {
   for (uint32_t i = 0; !e && i < s->n_plastic; i++) {
     struct rt_plastic *p = &s->plastics[i];
     uint64_t reach = (uint64_t)p->most + s->interval;
-    p->ring = rt_power_of_two(reach + SPIKES_BETWEEN + 2);
+    p->ring = rt_power_of_two((reach + 2) * p->proj->target->within + SPIKES_BETWEEN);
     p->history = rt_power_of_two(reach + 2);
     p->sums = rt_power_of_two(reach + p->axonal + p->most_after + 2);
     e = rt_pre_make(s, p);

@@ -41,7 +41,8 @@ struct rt_plastic_shard { /* its synapses in one shard */
   void **states, **params;  /* by state (of the synapses), by param: arrays of reals */
   struct rt_segment *segments;
   uint32_t *row;            /* by source: its first segment; one more at the end */
-  uint64_t *last;           /* by source: the step of its last presynaptic event here, 0: none */
+  uint64_t *last;           /* by source: the step of its last presynaptic event here, 0: none; */
+  uint32_t *again;          /* … how many there were in that step before it; NULL: there can be but one */
   void **cells;             /* by state (of presynaptic cells): by source, as of that step */
   uint64_t swept;           /* all rows have caught up to here */
   uint32_t *spikes, *n_spiked, *n_swept; /* by target: ring of times; how many there were; … when last swept */
@@ -82,6 +83,7 @@ struct rt_plastic {
   struct rt_pre_ring { char *before, *after; } *pre; /* by seen: rows of the source's reals by step, just before its spikes and behind them */
   uint32_t *seen;               /* by state of the class: which of the projection's `seen` it is, or NSL_NONE */
   uint32_t pre_ring;            /* rows; a power of two */
+  uint64_t *pre_spiked;         /* sources with a finer step: by source, the last step in which it has spiked */
   uint64_t *pre_whole;          /* scratch: a row */
   struct rt_span { uint64_t from, to; } *frozen; /* steps (from, to] in which weights keep their values; rising */
   uint32_t n_frozen;
@@ -100,6 +102,8 @@ void rt_plastic_drop(struct rt_sim *s);
 /* In a shard's step: what arrives, before the step kernels; who has spiked, behind them. */
 void rt_plastic_arrive(struct rt_shard *h, uint64_t step);
 void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin);
+/* Of a population with a finer step: who has spiked in each of its own steps, behind it. */
+void rt_plastic_within(struct rt_shard *h, const struct rt_slice *c, uint64_t step, const uint32_t *ids, uint64_t n);
 /* The spikes of an interval, which ends at `end`. */
 int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
 /* plastic_verify.c: a synapse has sent what will be looked at. */
@@ -119,6 +123,7 @@ void rt_each_drop(struct rt_plastic_shard *q);
 bool rt_sees_pre(const struct rt_plastic *p);
 int rt_pre_make(struct rt_sim *s, struct rt_plastic *p); /* rings */
 void rt_pre_keep(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin); /* behind a step */
+void rt_pre_within(struct rt_shard *h, const struct rt_slice *c, uint64_t step, const uint32_t *ids, uint64_t n); /* … behind an own, finer one */
 int rt_pre_trade(struct rt_sim *s, uint64_t from, uint32_t n); /* ranks: n steps; by the first thread of each */
 /* What a presynaptic event at the synapse at `step` brings along; after: behind the source's spike. */
 double rt_pre_seen(const struct rt_sim *s, const struct rt_plastic *p, uint32_t nth, bool after, uint32_t row, uint64_t step);

@@ -14,6 +14,9 @@ static uint64_t row_key(const struct rt_plastic_shard *q, const struct rt_segmen
   return nslm_key(nslm_key(q->of->key, (uint64_t)q->of->proj->s0 + row + 1), g->dendritic);
 }
 
+/* A cell with a finer step may spike several times in a step of the run: each draws its own. */
+static uint64_t event_key(uint64_t key, uint32_t again) { return again ? nslm_key(key, again) : key; }
+
 static uint32_t nth_of(const uint32_t *target, uint32_t i) {
   uint32_t nth = 0;
   while (nth < i && target[i - nth - 1] == target[i]) nth++;
@@ -37,7 +40,7 @@ void rt_draws_begin(const struct rt_sim *s, void *array, uint64_t n) {
 
 void rt_draws_pre(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step) {
   const uint32_t *target = q->target + g->at;
-  uint64_t key = row_key(q, g, row);
+  uint64_t key = event_key(row_key(q, g, row), q->again ? q->again[row] : 0);
   for (uint32_t i = 0, nth = 0; i < g->n; i++) {
     nth = i && target[i] == target[i - 1] ? nth + 1 : 0;
     put(q, key, i, target[i], nth, step, 0);
@@ -50,7 +53,10 @@ void rt_draws_post(const struct rt_plastic_shard *q, const struct rt_segment *g,
   uint64_t key = row_key(q, g, row);
   for (uint32_t i = 0; i < n; i++) {
     uint32_t t = target[l->lane[i]];
-    uint64_t spike = q->spikes[(uint64_t)t * q->of->ring + (l->first[i] & (q->of->ring - 1))];
-    put(q, key, i, t, nth_of(target, l->lane[i]), spike + g->dendritic, AT_POST);
+    const uint32_t *spikes = q->spikes + (uint64_t)t * q->of->ring;
+    uint64_t spike = spikes[l->first[i] & (q->of->ring - 1)];
+    uint32_t again = 0;
+    while (again < l->first[i] && again + 1 < q->of->ring && spikes[(l->first[i] - again - 1) & (q->of->ring - 1)] == spike) again++;
+    put(q, event_key(key, again), i, t, nth_of(target, l->lane[i]), spike + g->dendritic, AT_POST);
   }
 }

@@ -21,6 +21,7 @@ int rt_pre_make(struct rt_sim *s, struct rt_plastic *p) {
   p->pre = rt_alloc(&s->mem, proj->def->n_seen, sizeof *p->pre);
   p->pre_whole = rt_alloc(&s->mem, proj->sn + 1, sizeof *p->pre_whole);
   if (!p->pre || !p->pre_whole) return NSL_EMEMORY;
+  if (proj->source->within > 1 && !(p->pre_spiked = rt_alloc(&s->mem, proj->sn, sizeof *p->pre_spiked))) return NSL_EMEMORY;
   for (uint32_t i = 0; i < proj->def->n_seen; i++) {
     if (!proj->def->seen[i].pre) continue;
     const char *state = proj->source->states[proj->def->seen[i].outer];
@@ -46,10 +47,30 @@ static void slice_keep(const struct rt_sim *s, const struct rt_plastic *p, const
     const char *state = proj->source->states[proj->def->seen[i].outer];
     size_t to = (row + begin - proj->s0) * s->real_size, bytes = (end - begin) * s->real_size;
     memcpy(p->pre[i].before + to, state + begin * s->real_size, bytes);
-    memcpy(p->pre[i].after + to, state + begin * s->real_size, bytes);
     const void *before = proj->source->states[proj->def->seen[i].before];
-    for (uint64_t k = 0; k < n; k++)
-      if (ids[k] >= begin && ids[k] < end) rt_real_set(s, p->pre[i].before, row + ids[k] - proj->s0, rt_real(s, before, ids[k]));
+    for (uint64_t k = 0; k < n; k++) {
+      if (ids[k] < begin || ids[k] >= end) continue;
+      uint64_t at = row + ids[k] - proj->s0;
+      rt_real_set(s, p->pre[i].before, at, p->pre_spiked ? rt_real(s, p->pre[i].after, at) : rt_real(s, before, ids[k]));
+    }
+    memcpy(p->pre[i].after + to, state + begin * s->real_size, bytes);
+  }
+}
+
+/* Within a step of the run the first spike counts. What it had before waits where the step's end will be. */
+void rt_pre_within(struct rt_shard *h, const struct rt_slice *c, uint64_t step, const uint32_t *ids, uint64_t n) {
+  const struct rt_sim *s = h->sim;
+  for (uint32_t i = 0; i < s->n_plastic; i++) {
+    const struct rt_plastic *p = &s->plastics[i];
+    const struct rt_proj *proj = p->proj;
+    for (uint64_t k = 0; p->pre && c->pop == proj->source && k < n; k++) {
+      uint64_t from = ids[k] - proj->s0;
+      if (ids[k] < proj->s0 || from >= proj->sn || p->pre_spiked[from] == step) continue;
+      p->pre_spiked[from] = step;
+      for (uint32_t j = 0; j < proj->def->n_seen; j++)
+        if (proj->def->seen[j].pre)
+          rt_real_set(s, p->pre[j].after, (step & (p->pre_ring - 1)) * proj->sn + from, rt_real(s, proj->source->states[proj->def->seen[j].before], ids[k]));
+    }
   }
 }
 

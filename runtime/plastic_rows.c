@@ -145,8 +145,9 @@ static int shard_alloc(struct rt_sim *s, struct rt_plastic *p, uint32_t h) {
   q->params = rt_alloc(&s->mem, c->n_params + 1, sizeof *q->params);
   q->row = rt_alloc(&s->mem, rows, sizeof *q->row);
   q->last = rt_alloc(&s->mem, rows, sizeof *q->last);
+  q->again = p->proj->source->within > 1 ? rt_alloc(&s->mem, rows, sizeof *q->again) : NULL;
   q->lanes = rt_alloc(&s->mem, 1, sizeof *q->lanes);
-  if (!q->states || !q->cells || !q->params || !q->row || !q->last || !q->lanes) return NSL_EMEMORY;
+  if (!q->states || !q->cells || !q->params || !q->row || !q->last || !q->lanes || (p->proj->source->within > 1 && !q->again)) return NSL_EMEMORY;
   for (uint32_t i = 0; i < c->n_states; i++)
     if (c->states[i].per == NSL_PER_PRE && p->seen[i] == NSL_NONE && !(q->cells[i] = rt_alloc(&s->mem, rows, s->real_size))) return NSL_EMEMORY;
   return 0;

@@ -43,7 +43,7 @@ static double cell_bytes(const struct rt_sim *s, const struct rt_plastic *p, uin
   double reals = 0, real = (double)s->real_size;
   for (uint32_t i = 0; i < p->class->n_states; i++) reals += p->class->states[i].per == NSL_PER_PRE;
   double sources = (double)p->proj->sn * s->n_shards * (4 + 8 + reals * real);
-  double steps = rt_power_of_two(2ull * most + 16), seen = p->proj->def->n_seen;
+  double steps = rt_power_of_two(2ull * most * p->proj->target->within + 16), seen = p->proj->def->n_seen;
   return sources + (double)p->proj->target->padded * (steps * (4 + 8 + seen * 2 * real) + 8);
 }
 

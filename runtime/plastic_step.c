@@ -345,6 +345,7 @@ static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
   if (q->row[row] == q->row[row + 1]) return 0;
   int e = row_catch_up(q, row, step);
   if (e) return e;
+  if (q->again) q->again[row] = q->last[row] == step ? q->again[row] + 1 : 0;
   cell_advance(q, row, step, NSL_LEARN_ADVANCE);
   for (uint32_t i = q->row[row]; !e && learn->kernel && i < q->row[row + 1]; i++) {
     const struct rt_segment *g = &q->segments[i];
@@ -518,16 +519,34 @@ static void spike_keep(struct rt_plastic_shard *q, uint32_t t, uint64_t step) {
   struct rt_sim *s = q->shard->sim;
   const struct nsl_projection *def = p->proj->def;
   uint32_t at = q->n_spiked[t]++ & (p->ring - 1);
-  uint64_t slot = (uint64_t)t * p->ring + at, row = (step & (p->history - 1)) * q->slice->count;
+  uint64_t slot = (uint64_t)t * p->ring + at;
   q->spikes[slot] = (uint32_t)step;
-  for (uint32_t i = 0; i < def->n_seen; i++) {
-    if (def->seen[i].pre) continue;
-    double v = rt_real(s, p->proj->target->states[def->seen[i].before], q->slice->first + t);
-    rt_real_set(s, q->before[i], slot, v);
-    rt_real_set(s, q->history[i], row + t, v);
-  }
+  for (uint32_t i = 0; i < def->n_seen; i++)
+    if (!def->seen[i].pre) rt_real_set(s, q->before[i], slot, rt_real(s, p->proj->target->states[def->seen[i].before], q->slice->first + t));
   /* room for what may come until the end of the interval, where rows are swept, and for what no sweep can finish: spikes within the longest delay */
-  if (q->n_spiked[t] - q->n_swept[t] + p->most + s->interval + 2 >= p->ring) q->full = true;
+  if (q->n_spiked[t] - q->n_swept[t] + (p->most + s->interval + 2) * p->proj->target->within >= p->ring) q->full = true;
+}
+
+/* What others see of a cell that has spiked in this step: how it was just before its first spike. */
+static void history_keep(struct rt_plastic_shard *q, uint32_t t, uint64_t step) {
+  const struct rt_plastic *p = q->of;
+  const struct nsl_projection *def = p->proj->def;
+  const uint32_t *spikes = q->spikes + (uint64_t)t * p->ring;
+  uint64_t row = (step & (p->history - 1)) * q->slice->count;
+  uint32_t first = q->n_spiked[t] - 1;
+  while (first && spikes[(first - 1) & (p->ring - 1)] == (uint32_t)step && q->n_spiked[t] - first < p->ring) first--;
+  for (uint32_t i = 0; i < def->n_seen; i++)
+    if (!def->seen[i].pre)
+      rt_real_set(q->shard->sim, q->history[i], row + t, rt_real(q->shard->sim, q->before[i], (uint64_t)t * p->ring + (first & (p->ring - 1))));
+}
+
+void rt_plastic_within(struct rt_shard *h, const struct rt_slice *c, uint64_t step, const uint32_t *ids, uint64_t n) {
+  struct rt_sim *s = h->sim;
+  rt_pre_within(h, c, step, ids, n);
+  for (uint32_t i = 0; i < s->n_plastic; i++) {
+    struct rt_plastic_shard *q = &s->plastics[i].shards[h->index];
+    for (uint64_t k = 0; q->slice == c && k < n; k++) spike_keep(q, ids[k] - c->first, step);
+  }
 }
 
 void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin) {
@@ -546,6 +565,10 @@ void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, co
       if (q->later[k]) memcpy(q->later[k] + to, state + from, bytes);
     }
     uint32_t nth = (uint32_t)(q->slice - h->slices);
-    for (uint64_t at = nth ? ends[nth - 1] : begin; at < ends[nth]; at++) spike_keep(q, ids[at] - q->slice->first, step);
+    bool kept = s->plastics[i].proj->target->within > 1; /* by rt_plastic_within */
+    for (uint64_t at = nth ? ends[nth - 1] : begin; at < ends[nth]; at++) {
+      if (!kept) spike_keep(q, ids[at] - q->slice->first, step);
+      history_keep(q, ids[at] - q->slice->first, step);
+    }
   }
 }

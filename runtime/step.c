@@ -197,7 +197,10 @@ static uint64_t slice_step(struct rt_shard *h, struct rt_slice *c, uint64_t step
     if (c->finish(&env)) bad_find(h, c, step);
   }
   if (left && p->class->n_pasts) rt_pasts_end(s, c, own);
-  return c->n_spike_at ? spikes_collect(h, c, mask, ids, end, own) : end;
+  uint64_t begin = end;
+  if (c->n_spike_at) end = spikes_collect(h, c, mask, ids, end, own);
+  if (p->within > 1 && s->n_plastic && end > begin) rt_plastic_within(h, c, step, ids + begin, end - begin);
+  return end;
 }
 
 void rt_shard_begin(struct rt_shard *h, uint64_t step) {

@@ -268,9 +268,8 @@ static int row_take(struct rt_synapses *k, const struct rt_proj *p, const uint64
   int e = rt_synapses_of(k, p, (uint32_t)(due[0] >> 32), &row);
   for (uint64_t i = 0; !e && i < row.n; i++) {
     uint32_t delay = row.delay ? row.delay[i] : p->delay_steps;
-    bool arrives = false;
-    for (size_t j = 0; j < n; j++) arrives |= (uint32_t)due[j] == delay;
-    if (arrives) e = take(context, p, row.target[i], row.weight ? row.weight[i] : p->weight);
+    for (size_t j = 0; !e && j < n; j++) /* twice, where a cell with a finer step has spiked twice in a step */
+      if ((uint32_t)due[j] == delay) e = take(context, p, row.target[i], row.weight ? row.weight[i] : p->weight);
   }
   return e;
 }

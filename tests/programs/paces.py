@@ -174,6 +174,23 @@ component pool {
   d' = (c - d) / (8 ms) + 0.1 / sqrt(1 ms) * white_noise()
   receive add(w) { c += w }
 }
+synapse learns {
+  weight w in [0, 2]
+  state c = 0
+  state x = 0 per pre
+  state y = 0 per post
+  c' = (0.1 - c) / (20 ms)
+  x' = -x / (20 ms)
+  y' = -y / (30 ms)
+  on pre  { w -= 0.05 * w * y;  w += 0.001 * pre.V / (1 mV);  c ~ normal(c, 0.1);  send w * (1 + 0.1 * c);  x += 1 }
+  on post { w += 0.05 * x;  c -= 0.1 * x;  y += 1 }
+}
+synapse collects {
+  weight w in [0, 2]
+  state c = 0
+  c' = (post.c - c) / (20 ms) + 0.01/ms * pre.u
+  on pre { w += 0.01 * c;  send 0.1 * w }
+}
 synapse seen { weight w;  stream w * pre.c }
 synapse back { weight w : mV/ms;  stream w * delayed(pre.c, delay) }
 synapse look { weight w;  stream w * pre.shown }
@@ -185,6 +202,8 @@ network n {
   connect F -> (F, P).exc by indegree(20) { weight ~ normal(0.3 mV, 0.1 mV);  delay ~ uniform(0.5 ms, 3 ms) }
   connect P -> F.exc by indegree(20) { weight = 0.2 mV;  delay = 1 ms }
   connect (F, P) -> S.add by indegree(5) { weight ~ uniform(0, 0.1);  delay = 0.8 ms }
+  connect lf: (F, P) -> (F, P).more by indegree(6) with learns { weight ~ uniform(0, 0.2);  delay = axonal(0.3 ms) + dendritic(0.6 ms) }
+  connect ls: F -> S.add by indegree(4) with collects { weight ~ uniform(0, 0.2);  delay ~ uniform(0.4 ms, 1.5 ms) }
   connect S -> (F, P).I by indegree(3) with back { weight = 0.01 mV/ms;  delay ~ uniform(0.4 ms, 4 ms) }
   connect P -> S.J by indegree(3) with look { weight = 0.001 }
   drive (F, P).exc with poisson(3 kHz) { weight = 0.6 mV }
@@ -235,7 +254,7 @@ def kill_at_checkpoint(program, out, *options):
 
 def goes_on(t, program):
     """From a checkpoint within a longer step, on other threads."""
-    options = ["--quiet", "--no-report", "--duration", "600ms"]
+    options = ["--quiet", "--no-report", "--duration", "250ms"]
     whole, out = t.path("whole.out"), t.path("killed.out")
     p = call(program, *options, "--force", "--out", whole)
     kill_at_checkpoint(program, out, *options, "--force", "--checkpoint", "model=4.9ms")
