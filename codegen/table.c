@@ -338,9 +338,10 @@ static struct nsl_record record_of(Table *t, const IrRecord *r) {
                            .kind = (uint32_t)m->kind,
                            .unit = text_of(t, m->unit),
                            .unit_scale = m->unit_scale,
-                           .every = r->every,
-                           .n_projections = m->projections.n,
-                           .projections = m->projections.at};
+                           .every = r->every};
+  FILL(t, out.n_links, links, recorded, m->links.n);
+  for (uint32_t i = 0; i < m->links.n; i++) links[i] = (struct nsl_recorded){m->links.at[i].index, m->links.at[i].streams, r->states.at[i]};
+  out.links = links;
   FILL(t, out.n_items, items, record_item, r->items.n);
   for (uint32_t i = 0; i < r->items.n; i++)
     items[i] = (struct nsl_record_item){slice_of(&r->items.at[i].slice), code_of(t, r->items.at[i].kernel)};
@@ -396,6 +397,8 @@ static struct nsl_coupling coupling_of(Table *t, const IrExperiment *of, const I
   const MCoupling *m = x->coupling;
   struct nsl_coupling out = {.link = projection_of(t, &x->link), .input = x->input, .undirected = m->undirected,
                              .reversed = m->reversed, .once = m->once};
+  out.link.weight_unit = m->weight ? text_of(t, m->weight->unit) : NULL;
+  out.link.weight_unit_scale = m->weight ? m->weight->unit_scale : 1;
   FILL(t, out.n_terms, terms, stream_term, x->terms.n);
   for (uint32_t i = 0; i < x->terms.n; i++) terms[i] = stream_term_of(t, &x->terms.at[i], ends[m->reversed], ends[!m->reversed]);
   out.terms = terms;

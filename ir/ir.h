@@ -308,6 +308,7 @@ typedef struct {
 typedef struct {
   MRecord *record;
   VEC(IrRecordItem) items;
+  VEC(uint32_t) states;              /* of synapses, by MRecord.links: state of their class, or IR_NONE: the weight */
   uint32_t every;                    /* G slot or IR_NONE: each step */
 } IrRecord;
 typedef struct {

@@ -181,6 +181,15 @@ IrKernel *lower_recorded(Setup *st, Name name, const MExpr *e, Shape *shape) {
   return lower_share(l, k, true);
 }
 
+static uint32_t recorded_state(Setup *st, const MRecorded *m) {
+  uint32_t cells = m->streams ? IR_NONE : st->x->projections.at[m->index].cells, at = 0;
+  if (!m->state || cells == IR_NONE) return IR_NONE;
+  const IrClass *c = st->x->synapses.at[cells].class;
+  while (at < c->states.n && !name_eq(c->states.at[at].var->name, m->state->name)) at++;
+  if (at == c->states.n) BUG(st->l->s, m->state->span, "a recorded state that the synapses' class lacks");
+  return at;
+}
+
 static void lower_record(Setup *st, MRecord *m, Shape *const *shapes) {
   IrRecord r = {.record = m, .every = m->every ? setup_slot_as(st, m->every, TIME, "every") : IR_NONE};
   for (uint32_t i = 0; i < m->items.n; i++) {
@@ -189,6 +198,7 @@ static void lower_record(Setup *st, MRecord *m, Shape *const *shapes) {
     if (item->value) made.kernel = lower_recorded(st, m->name, item->value, shapes[item->slice.pop->index]);
     vec_push(st->l->a, &r.items, made);
   }
+  for (uint32_t i = 0; i < m->links.n; i++) vec_push(st->l->a, &r.states, recorded_state(st, &m->links.at[i]));
   vec_push(st->l->a, &st->x->records, r);
 }
 

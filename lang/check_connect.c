@@ -256,7 +256,10 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   if (from->component->failed || to->component->failed) return false;
   if (k->synapse && k->synapse->stream) {
     Sent flows = {k->synapse, k->ast, k->weight, label, NULL, k->delay};
-    return rule_fits(n, k, &base) && net_places_known(n, from, to) && net_stream_pair(n, scope, &flows, &base, port_word);
+    uint32_t at = n->x->couplings.n;
+    if (!rule_fits(n, k, &base) || !net_places_known(n, from, to) || !net_stream_pair(n, scope, &flows, &base, port_word)) return false;
+    if (k->label) vec_push(s->arena, &k->label->streams[k->element], at);
+    return true;
   }
   if (from->component->spikes.n == 0) {
     diag_source_never_spikes(s, k->ast->source->span, name_str(s, from->base),
@@ -390,6 +393,7 @@ static NetLabel *label_new(Net *n, const AstConnect *ast, const NetAxes *axes) {
   NetLabel *label = NEW(n->s->arena, NetLabel);
   *label = (NetLabel){.name = ast->label.name, .span = ast->label.span, .axes = *axes};
   label->elements = arena_array(n->s->arena, axes->count + 1u, sizeof *label->elements);
+  label->streams = arena_array(n->s->arena, axes->count + 1u, sizeof *label->streams);
   vec_push(n->s->arena, &n->labels, label);
   return label;
 }

@@ -237,6 +237,9 @@ void net_record(Net *n, const AstRecord *ast) {
   if (named(n, ast->value, "weight") && ast->of && net_weights_meant(n, ast->of, AST_AS(NameRef, ast->value)->name.name)) {
     r->kind = RECORD_WEIGHT;
     good = net_record_weights(n, ast, r);
+  } else if (ast->of && net_label_meant(n, ast->of)) {
+    r->kind = RECORD_WEIGHT;
+    good = net_record_states(n, ast, r);
   } else if (call && (named(n, call->callee, "sum") || named(n, call->callee, "mean")) && !of_array(n, ast, call)) {
     good = record_total(n, ast, r, &dim);
   } else {

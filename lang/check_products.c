@@ -245,7 +245,9 @@ static bool each_as_weight(const Split *x, MExpr *e, TermList *terms, MProjectio
 bool net_stream_terms(Net *n, MExpr *e, const StreamNames *names, MExpr *delay, MCoupling *ret) {
   Split x = {n, names, delay};
   TermList terms = {0};
+  MExpr *weight = ret->link.weight;
   if (!split(&x, e, &terms) || !each_as_weight(&x, e, &terms, &ret->link)) return false;
+  ret->weight = weight == ret->link.weight ? names->synapse->weight : NULL;
   const MExpr *one = NULL; /* the delay of all that is delayed */
   for (uint32_t i = 0; i < terms.n; i++) {
     MStreamTerm *t = &terms.at[i];

@@ -281,7 +281,7 @@ static bool settings(NetInline *in, Scope *scope, const AstConnect *ast, MCompon
 
 /* ---- what an experiment sets: `ee.gain = 3` */
 
-static const char *without_blanks(const Net *n, const char *text) {
+const char *net_without_blanks(const Net *n, const char *text) {
   char *bare = NEW_ARRAY(n->s->arena, char, strlen(text) + 1), *to = bare;
   for (; *text; text++)
     if (!strchr(" \t\r\n", *text)) *to++ = *text;
@@ -300,7 +300,7 @@ bool net_override_link(Net *n, const AstList *body, const AstAssign *assign) {
   if (root->kind == AST_SUBSCRIPT) root = AST_AS(Subscript, root)->base;
   Name name = root->kind == AST_NAME ? AST_AS(NameRef, root)->name.name : (Name){0};
   if (name_none(name) || net_pop(n, name) || !is_label(body, name)) return false;
-  o.label = without_blanks(n, source_span_text(n->s, base->span, n->s->arena));
+  o.label = net_without_blanks(n, source_span_text(n->s, base->span, n->s->arena));
   const char *text = source_span_text(n->s, o.assign.target->span, n->s->arena);
   for (uint32_t i = 0; i < n->link_overrides.n; i++) {
     const NetLinkOverride *other = &n->link_overrides.at[i];
@@ -318,7 +318,7 @@ static bool label_means(const char *given, const char *label) {
 }
 
 static bool link_overrides(Net *n, const Sent *sent, MSettingList *ret) {
-  const char *label = without_blanks(n, name_str(n->s, sent->label));
+  const char *label = net_without_blanks(n, name_str(n->s, sent->label));
   for (uint32_t i = 0; i < n->link_overrides.n; i++) {
     NetLinkOverride *o = &n->link_overrides.at[i];
     MSettingList own = {0};

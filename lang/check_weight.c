@@ -1,4 +1,4 @@
-/* `record weight of LABEL`, `freeze weight of LABEL`, `free weight of LABEL` -> the projections that the label's connections have made.
+/* `record weight of LABEL`, `record x of LABEL` (a state of the synapses), `freeze weight of LABEL`, `free weight of LABEL` -> the projections that the label's connections have made.
  *
  * `ee`, `ee[L4e, L5e]` (an index or a set on each axis of its `for`), `(ee, ei)`. They are kept in the order of the
  * model, not of the record, so that a file's order does not depend on how it was asked for. */
@@ -47,26 +47,48 @@ static NetLabel *known_label(Net *n, const Ast *ast) {
   return NULL;
 }
 
+/* What is asked for, by index. */
+typedef struct {
+  bool *projections, *couplings;
+  bool states;          /* … instead of weights */
+  const char *events;   /* what goes with events alone; NULL: continuous synapses as well */
+} Taken;
+
+static Taken taken_begin(Net *n, const char *events) {
+  return (Taken){NEW_ARRAY(n->s->arena, bool, n->x->projections.n + 1u), NEW_ARRAY(n->s->arena, bool, n->x->couplings.n + 1u), false, events};
+}
+
+static bool take_link(Net *n, const MProjection *p, Span span, bool *taken) {
+  if (*taken) diag_label_twice(n->s, span, name_str(n->s, p->path));
+  else return *taken = true;
+  return false;
+}
+
+static bool take_events(Net *n, const MProjection *p, Span span, Taken *taken) {
+  const MPort *port = p->target.pop->component->ports.at[p->port];
+  if (p->weight || taken->states) return take_link(n, p, span, &taken->projections[p->index]);
+  diag_no_weights(n->s, span, name_str(n->s, p->path), name_str(n->s, port->name), false, port->span);
+  return false;
+}
+
+static bool take_stream(Net *n, uint32_t at, Span span, Taken *taken) {
+  const MCoupling *c = n->x->couplings.at[at];
+  if (taken->events) diag_not_supported(n->s, span, taken->events, "A `param` of the network that the weight follows from can be set.");
+  else if (c->weight || taken->states) return take_link(n, &c->link, span, &taken->couplings[at]);
+  else diag_no_weights(n->s, span, name_str(n->s, c->link.path), name_str(n->s, c->text), true, c->link.span);
+  return false;
+}
+
 /* Marks what an element has made; false after a message. */
-static bool take(Net *n, const NetLabel *label, uint32_t element, Span span, bool *taken) {
-  Session *s = n->s;
-  for (uint32_t i = 0; i < label->elements[element].n; i++) {
-    const MProjection *p = label->elements[element].at[i];
-    if (taken[p->index]) {
-      diag_label_twice(s, span, name_str(s, p->path));
-      return false;
-    }
-    if (!p->weight) {
-      const MPort *port = p->target.pop->component->ports.at[p->port];
-      diag_no_weights(s, span, name_str(s, p->path), name_str(s, port->name), port->span);
-      return false;
-    }
-    taken[p->index] = true;
-  }
+static bool take(Net *n, const NetLabel *label, uint32_t element, Span span, Taken *taken) {
+  for (uint32_t i = 0; i < label->elements[element].n; i++)
+    if (!take_events(n, label->elements[element].at[i], span, taken)) return false;
+  for (uint32_t i = 0; i < label->streams[element].n; i++)
+    if (!take_stream(n, label->streams[element].at[i], span, taken)) return false;
   return true;
 }
 
-static bool take_members(Net *n, const Ast *ast, bool *taken) {
+static bool take_members(Net *n, const Ast *ast, Taken *taken) {
   const AstSubscript *sub = ast->kind == AST_SUBSCRIPT ? AST_AS(Subscript, ast) : NULL;
   const NetLabel *label = known_label(n, sub ? sub->base : ast);
   NetPositions at = {0};
@@ -76,13 +98,13 @@ static bool take_members(Net *n, const Ast *ast, bool *taken) {
   uint32_t made = 0;
   for (uint32_t i = 0; i < at.n; i++) {
     if (!take(n, label, at.at[i], ast->span, taken)) return false;
-    made += label->elements[at.at[i]].n;
+    made += label->elements[at.at[i]].n + label->streams[at.at[i]].n;
   }
-  if (!made) diag_no_weights(n->s, ast->span, source_span_text(n->s, ast->span, n->s->arena), NULL, label->span);
+  if (!made) diag_no_weights(n->s, ast->span, source_span_text(n->s, ast->span, n->s->arena), NULL, false, label->span);
   return made > 0;
 }
 
-static bool take_all(Net *n, const Ast *ast, bool *taken, uint32_t depth) {
+static bool take_all(Net *n, const Ast *ast, Taken *taken, uint32_t depth) {
   if (ast->kind != AST_TUPLE || depth >= 8) return take_members(n, ast, taken);
   const AstTuple *t = AST_AS(Tuple, ast);
   for (uint32_t i = 0; i < t->items.n; i++)
@@ -91,15 +113,69 @@ static bool take_all(Net *n, const Ast *ast, bool *taken, uint32_t depth) {
 }
 
 bool *net_weights_of(Net *n, const Ast *of) {
-  bool *taken = NEW_ARRAY(n->s->arena, bool, n->x->projections.n + 1u);
-  return take_all(n, of, taken, 0) ? taken : NULL;
+  Taken taken = taken_begin(n, "weights of continuous synapses as a free param");
+  return take_all(n, of, &taken, 0) ? taken.projections : NULL;
 }
 
+/* ---- records */
+
 bool net_record_weights(Net *n, const AstRecord *ast, MRecord *r) {
-  const bool *taken = net_weights_of(n, ast->of);
-  for (uint32_t i = 0; taken && i < n->x->projections.n; i++)
-    if (taken[i]) vec_push(n->s->arena, &r->projections, i);
-  return taken != NULL;
+  Taken taken = taken_begin(n, NULL);
+  if (!take_all(n, ast->of, &taken, 0)) return false;
+  for (uint32_t i = 0; i < n->x->projections.n; i++)
+    if (taken.projections[i]) vec_push(n->s->arena, &r->links, ((MRecorded){i, false, NULL}));
+  for (uint32_t i = 0; i < n->x->couplings.n; i++)
+    if (taken.couplings[i]) vec_push(n->s->arena, &r->links, ((MRecorded){i, true, NULL}));
+  return true;
+}
+
+bool net_label_meant(Net *n, const Ast *of) {
+  Name name = first_name(of);
+  return find_label(n, name) && !net_pop(n, name);
+}
+
+/* Not what stands for variables of cells and for signals. */
+static bool is_own_state(const MVar *var, const MVar *weight) {
+  return var->kind == VAR_STATE && var != weight && var->per != PER_SIGNAL && !var->internal;
+}
+
+/* NULL after a message. */
+static const MVar *state_of(Net *n, const AstRecord *ast, const MComponent *synapse, const MVar *weight, const MProjection *p, Name name) {
+  Session *s = n->s;
+  TextList words = {0};
+  for (uint32_t i = 0; synapse && i < synapse->vars.n; i++) {
+    const MVar *var = synapse->vars.at[i];
+    if (!is_own_state(var, weight)) continue;
+    if (name_eq(var->name, name)) return var;
+    vec_push(s->arena, &words, name_str(s, var->name));
+  }
+  const char *word = source_span_text(s, ast->value->span, s->arena);
+  diag_no_states(s, ast->value->span, name_str(s, p->path), word, diag_nearest(word, words.at, words.n), weight && name_eq(weight->name, name),
+                 synapse ? synapse->span : p->span);
+  return NULL;
+}
+
+bool net_record_states(Net *n, const AstRecord *ast, MRecord *r) {
+  Taken taken = taken_begin(n, NULL);
+  Name name = name_z(n->s, net_without_blanks(n, source_span_text(n->s, ast->value->span, n->s->arena)));
+  taken.states = true;
+  if (!take_all(n, ast->of, &taken, 0)) return false;
+  for (uint32_t i = 0; i < n->x->projections.n; i++) {
+    const MProjection *p = n->x->projections.at[i];
+    if (!taken.projections[i]) continue;
+    const MPlastic *with = p->plastic;
+    const MVar *state = state_of(n, ast, with ? with->cells->component : NULL, with ? with->weight : NULL, p, name);
+    if (!state) return false;
+    vec_push(n->s->arena, &r->links, ((MRecorded){i, false, state}));
+  }
+  for (uint32_t i = 0; i < n->x->couplings.n; i++) {
+    const MCoupling *c = n->x->couplings.at[i];
+    if (!taken.couplings[i]) continue;
+    const MVar *state = state_of(n, ast, NULL, c->weight, &c->link, name);
+    if (!state) return false;
+    vec_push(n->s->arena, &r->links, ((MRecorded){i, true, state}));
+  }
+  return true;
 }
 
 /* ---- phases in which synapses do not learn */
@@ -121,18 +197,18 @@ static bool weight_changes(const MProjection *p) {
 
 void net_freeze(Net *n, const AstFreeze *ast, MPhase *phase) {
   Session *s = n->s;
-  bool *taken = NEW_ARRAY(s->arena, bool, n->x->projections.n + 1u);
+  Taken taken = taken_begin(n, "weights of continuous synapses that stand still");
   bool weight = ast->what->kind == AST_NAME && strcmp(name_str(s, AST_AS(NameRef, ast->what)->name.name), "weight") == 0;
   if (!weight || !ast->of) {
     net_misplaced(n, &ast->head, "a phase", "What can stand still is weights: `freeze weight of ee`, with the label of connections.");
     return;
   }
-  for (uint32_t i = 0; i < phase->frozen.n; i++) taken[phase->frozen.at[i]] = true;
-  if (!take_all(n, ast->of, taken, 0)) return;
+  for (uint32_t i = 0; i < phase->frozen.n; i++) taken.projections[phase->frozen.at[i]] = true;
+  if (!take_all(n, ast->of, &taken, 0)) return;
   memset(&phase->frozen, 0, sizeof phase->frozen);
   for (uint32_t i = 0; i < n->x->projections.n; i++) {
     MProjection *p = n->x->projections.at[i];
-    if (!taken[i]) continue;
+    if (!taken.projections[i]) continue;
     vec_push(s->arena, &phase->frozen, i);
     if (weight_changes(p)) p->plastic->cells->component->freezes = true;
     else diag_weights_fixed(s, ast->of->span, name_str(s, p->path), p->span);

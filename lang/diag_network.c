@@ -533,14 +533,28 @@ void diag_unknown_connections(Session *s, Span span, const char *name, const cha
   else diag_hint(s, d, "Name them: `connect ee: E -> E.exc by …`, then `record weight of ee every 1 s`.");
 }
 
-void diag_no_weights(Session *s, Span span, const char *name, const char *port, Span decl) {
+void diag_no_weights(Session *s, Span span, const char *name, const char *port, bool streams, Span decl) {
+  if (streams) {
+    Diag *stream = diag_new(s, DIAG_NO_WEIGHTS, span, "`%s` has no weights of its own in `stream %s`", name, port);
+    diag_note(s, stream, decl, "connected here");
+    diag_hint(s, stream, "Declare `weight g : nS` in the synapse, and let no param differ from synapse to synapse.");
+    return;
+  }
   Diag *d = port ? diag_new(s, DIAG_NO_WEIGHTS, span, "`%s` has no weights: port `%s` takes none", name, port)
                  : diag_new(s, DIAG_NO_WEIGHTS, span, "`%s` connects nothing here", name);
   diag_note(s, d, decl, port ? "the port is declared here" : "declared here");
 }
 
+void diag_no_states(Session *s, Span span, const char *path, const char *name, const char *nearest, bool weight, Span decl) {
+  Diag *d = diag_new(s, DIAG_NO_STATES, span, "`%s` is no state of the synapses of `%s`", name, path);
+  diag_note(s, d, decl, "they are declared here");
+  if (weight) diag_hint(s, d, "It is their weight: `record weight of %s`.", path);
+  else if (nearest) diag_hint(s, d, "Did you mean `%s`?", nearest);
+  else diag_hint(s, d, "States and weights of synapses are recorded: `record weight of %s`.", path);
+}
+
 void diag_label_twice(Session *s, Span span, const char *path) {
-  diag_new(s, DIAG_LABEL_TWICE, span, "the weights of `%s` are named twice here", path);
+  diag_new(s, DIAG_LABEL_TWICE, span, "the synapses of `%s` are named twice here", path);
 }
 
 void diag_weights_fixed(Session *s, Span span, const char *path, Span decl) {

@@ -243,7 +243,8 @@ void diag_record_name_twice(Session *s, Span span, const char *name, Span before
 /* population: the name is one's (its place; else an empty span). */
 void diag_unknown_connections(Session *s, Span span, const char *name, const char *nearest, Span population);
 /* port: NULL, nothing is connected; else it takes no weight. */
-void diag_no_weights(Session *s, Span span, const char *name, const char *port, Span decl);
+void diag_no_weights(Session *s, Span span, const char *name, const char *port, bool streams, Span decl);
+void diag_no_states(Session *s, Span span, const char *path, const char *name, const char *nearest, bool weight, Span decl);
 void diag_label_twice(Session *s, Span span, const char *path);
 void diag_weights_fixed(Session *s, Span span, const char *path, Span decl);
 void diag_every_off_grid(Session *s, Span span, double ms, double dt, Span run);

@@ -374,13 +374,19 @@ typedef struct {
   MSlice slice;
   MExpr *value; /* over that population's vars; NULL for spikes */
 } MRecordItem;
+/* Synapses of a projection or coupling, and what of each: a state of theirs (of the component with their settings), or the weight. */
+typedef struct {
+  uint32_t index;
+  bool streams;
+  const MVar *state; /* NULL: the weight */
+} MRecorded;
 typedef struct {
   MRecordKind kind;
   Name name; /* file name: "V", "lfp" */
   Name unit;
   double unit_scale;
   VEC(MRecordItem) items;
-  VEC(uint32_t) projections; /* RECORD_WEIGHT: their indices, rising */
+  VEC(MRecorded) links; /* RECORD_WEIGHT: projections, then couplings, each in the order of the model */
   MExpr *every; /* NULL: every step; of weights: at the start and the end */
   Span span;
 } MRecord;
@@ -441,6 +447,7 @@ typedef struct {
   MProjection link; /* who with whom, and the weight; it has no port and no delay */
   MVar *input;      /* of the component into which it flows */
   bool undirected, reversed; /* reversed: from the link's target to its source */
+  const MVar *weight; /* as the synapse declares it; NULL: it has none, or params that differ between synapses are in it */
   bool once;        /* both ends are of one population: a pair and its mirror image are one connection, nobody has one with itself */
   VEC(MStreamTerm) terms;
   Name text;        /* as written */

@@ -364,8 +364,11 @@ static void print_record(const Print *p, const MRecord *r) {
 }
 
 static void print_weights(const Print *p, const MExperiment *x, const MRecord *r) {
-  for (uint32_t i = 0; i < r->projections.n; i++)
-    fprintf(p->out, "    \"%s\"\n", text_of(p, x->projections.at[r->projections.at[i]]->path));
+  for (uint32_t i = 0; i < r->links.n; i++) {
+    const MRecorded *of = &r->links.at[i];
+    const MProjection *link = of->streams ? &x->couplings.at[of->index]->link : x->projections.at[of->index];
+    fprintf(p->out, "    \"%s\"%s%s\n", text_of(p, link->path), of->state ? " " : "", of->state ? text_of(p, of->state->name) : "");
+  }
 }
 
 static void print_measure(const Print *p, const MMeasure *m) {

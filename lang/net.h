@@ -70,6 +70,7 @@ typedef struct {
   NetAxes axes;
   bool failed; /* there was a message */
   VEC(MProjection *) *elements; /* axes.count of them; one without axes */
+  VEC(uint32_t) *streams;       /* the same: couplings, of two directions the first */
 } NetLabel;
 
 /* What an experiment sets in the synapse of a label: `ee.gain = 3`, `ee[A].gain = 3`. */
@@ -217,6 +218,7 @@ bool net_release(Net *n, Scope *scope, const Sent *sent, const MThirdSend *send,
 /* What a third part streams to the link's target (check_stream.c). */
 bool net_stream_third(Net *n, Scope *scope, const Sent *sent, const MProjection *link, const MThirdStream *stream, Name part);
 Known net_slice_size(const Net *n, const MSlice *slice); /* check_connect.c */
+const char *net_without_blanks(const Net *n, const char *text);
 /* Keeps it, if its base is the label of a connection in `body`. */
 bool net_override_link(Net *n, const AstList *body, const AstAssign *assign);
 void net_overrides_met(Net *n); /* reports what has met no synapse */
@@ -248,6 +250,9 @@ MExpr *net_phase_begin(Net *n, uint32_t at);
 bool net_weights_meant(Net *n, const Ast *of, Name weight);
 bool *net_weights_of(Net *n, const Ast *of); /* by projection: is it one of these connections? NULL after a message */
 bool net_record_weights(Net *n, const AstRecord *ast, MRecord *r);
+/* `record x of ee`: are these connections, and no population? Then a state of their synapses. */
+bool net_label_meant(Net *n, const Ast *of);
+bool net_record_states(Net *n, const AstRecord *ast, MRecord *r);
 void net_freeze(Net *n, const AstFreeze *ast, MPhase *phase); /* `freeze weight of ee` in it */
 void net_expect(Net *n, const AstExpect *ast);
 /* Adds an item for each slice: `value` among the variables of its component, all of one dimension (check_measure.c). */

@@ -126,6 +126,15 @@ uint32_t rt_coupling_values(const struct rt_sim *s, uint32_t i, struct rt_values
 /* coupling_rows.c */
 int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct nsl_coupling *def, uint32_t index);
 int rt_coupling_rows(struct rt_sim *s); /* with all threads */
+/* Does the synapse of this pair count? Of one source's synapses, when what they stream comes, in ms; all zero: begins. */
+bool rt_pair_counts(const struct rt_coupling *c, uint32_t source, uint32_t target);
+struct rt_coupled_delays {
+  double *ms;
+  size_t cap;
+};
+struct rt_synapses;
+int rt_coupled_delays_of(struct rt_sim *s, const struct rt_coupling *c, const struct rt_synapses *synapses, uint32_t source, uint64_t n,
+                         struct rt_coupled_delays *ret);
 int rt_coupling_reaches_make(struct rt_sim *s); /* behind that: rows and room of what is delayed */
 int rt_coupling_lags(struct rt_sim *s); /* how long values are remembered; all ranks together */
 

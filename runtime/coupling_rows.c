@@ -72,8 +72,7 @@ int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct ns
 
 static bool in_range(uint32_t e, uint32_t first, uint32_t n) { return e >= first && e - first < n; }
 
-/* Does the synapse of this pair count? */
-static inline bool pair_counts(const struct rt_coupling *c, uint32_t source, uint32_t target) {
+bool rt_pair_counts(const struct rt_coupling *c, uint32_t source, uint32_t target) {
   const struct rt_proj *p = &c->link;
   if (!c->def->once) return true;
   if (source == target) return false;
@@ -86,14 +85,15 @@ struct rows { /* while they are made */
   struct rt_sim *s;
   struct rt_mem *mem; /* of the shard */
   struct rt_synapses synapses;
-  double *delays;
-  size_t delays_cap;
+  struct rt_coupled_delays delays;
 };
 
-static int row_delays(struct rows *r, const struct rt_coupling *c, uint32_t source, uint64_t n) {
-  if (!c->timed || c->lag) return 0;
-  if (rt_grow(&r->delays, &r->delays_cap, n + 64, sizeof *r->delays)) return NSL_EMEMORY;
-  rt_synapse_values(r->s, &c->link, &c->timed->delay_code, source, n, c->link.def->n_fields ? r->synapses.pairs : NULL, r->delays);
+int rt_coupled_delays_of(struct rt_sim *s, const struct rt_coupling *c, const struct rt_synapses *synapses, uint32_t source, uint64_t n,
+                         struct rt_coupled_delays *ret) {
+  if (rt_grow(&ret->ms, &ret->cap, n + 64, sizeof *ret->ms)) return NSL_EMEMORY;
+  if (c->timed && !c->lag) rt_synapse_values(s, &c->link, &c->timed->delay_code, source, n, c->link.def->n_fields ? synapses->pairs : NULL, ret->ms);
+  else
+    for (uint64_t i = 0; i < n; i++) ret->ms[i] = (c->lag + c->part) * s->dt;
   return 0;
 }
 
@@ -103,10 +103,10 @@ static int source_put(struct rows *r, struct rt_inflow *f, uint32_t source, uint
   struct rt_row_of row;
   bool third = c->def->link.rule == NSL_THIRD; /* the row is that of the synapses at which the third part stands */
   int e = rt_synapses_of(&r->synapses, &c->link, source, &row);
-  if (!e && at) e = row_delays(r, c, source, row.n);
+  if (!e && at && c->timed && !c->lag) e = rt_coupled_delays_of(r->s, c, &r->synapses, source, row.n, &r->delays);
   for (uint64_t i = 0; !e && i < row.n; i++) {
     uint32_t to = third ? r->synapses.posts[i] : c->def->reversed ? source : row.target[i];
-    if (!in_range(to, f->first, f->n) || !pair_counts(c, source, row.target[i])) continue;
+    if (!in_range(to, f->first, f->n) || !rt_pair_counts(c, source, row.target[i])) continue;
     if (!at) {
       f->start[to - f->first + 1]++;
       continue;
@@ -116,7 +116,7 @@ static int source_put(struct rows *r, struct rt_inflow *f, uint32_t source, uint
     if (f->weight) f->weight[k] = row.weight[i];
     if (!f->lag) continue;
     double part;
-    e = lag_of(r->s, c, r->delays[i], &f->lag[k], &part);
+    e = lag_of(r->s, c, r->delays.ms[i], &f->lag[k], &part);
     f->part[k] = part;
   }
   return e;
@@ -230,7 +230,7 @@ static int rows_job(void *context, uint32_t thread) {
   int e = 0;
   for (uint32_t i = s->own0 + thread; !e && i < s->own1; i += s->threads) e = shard_rows(&r, i);
   rt_synapses_drop(&r.synapses);
-  rt_drop(&r.delays);
+  rt_drop(&r.delays.ms);
   return e;
 }
 

@@ -228,7 +228,7 @@ static int rings_make(struct rt_sim *s, struct rt_plastic_shard *q) {
     if (!q->before[i] || !q->history[i]) return NSL_EMEMORY;
     const char *state = p->proj->target->states[p->proj->def->seen[i].outer];
     memcpy(q->history[i], state + (size_t)q->slice->first * s->real_size, n * s->real_size);
-    if (!p->class->stepped) continue;
+    if (!p->looks_back) continue;
     if (!(q->later[i] = rt_alloc(&s->mem, n * p->history, s->real_size))) return NSL_EMEMORY;
     memcpy(q->later[i], q->history[i], n * s->real_size);
   }
@@ -240,6 +240,16 @@ static int shard_begin(struct rt_sim *s, struct rt_plastic_shard *q) {
   return e ? e : rt_follow_begin(s, q);
 }
 
+/* Is one of its states per post recorded? */
+static bool post_recorded(const struct rt_sim *s, const struct rt_plastic *p) {
+  for (uint32_t i = 0; i < s->x->n_records; i++)
+    for (uint32_t k = 0; k < s->x->records[i].n_links; k++) {
+      const struct nsl_recorded *of = &s->x->records[i].links[k];
+      if (!of->streams && of->index == p->proj->index && of->state != NSL_NONE && p->class->states[of->state].per == NSL_PER_POST) return true;
+    }
+  return false;
+}
+
 int rt_plastic_begin(struct rt_sim *s) {
   int e = 0;
   for (uint32_t i = 0; !e && i < s->n_plastic; i++) {
@@ -248,6 +258,7 @@ int rt_plastic_begin(struct rt_sim *s) {
     p->ring = rt_power_of_two((reach + 2) * p->proj->target->within + SPIKES_BETWEEN);
     p->history = rt_power_of_two(reach + 2);
     p->sums = rt_power_of_two(reach + p->axonal + p->most_after + 2);
+    p->looks_back = p->class->stepped || post_recorded(s, p);
     e = rt_pre_make(s, p);
     for (uint32_t h = s->own0; !e && h < s->own1; h++)
       if (p->shards[h].slice) e = shard_begin(s, &p->shards[h]);

@@ -48,7 +48,7 @@ struct rt_plastic_shard { /* its synapses in one shard */
   uint32_t *spikes, *n_spiked, *n_swept; /* by target: ring of times; how many there were; … when last swept */
   void **before;            /* by seen: by target, the ring's values */
   char **history;           /* by seen: rows of the slice's reals, by step, just before its spikes; */
-  char **later;             /* if the synapses are stepped: behind them */
+  char **later;             /* if the synapses are stepped, or states per post recorded: behind them */
   uint32_t *number;         /* of->each: by synapse, its number in the source's row */
   struct rt_waiting {       /* … what is under way, by step; instead of: */
     struct rt_apart *at;
@@ -87,6 +87,7 @@ struct rt_plastic {
   uint64_t *pre_whole;          /* scratch: a row */
   struct rt_span { uint64_t from, to; } *frozen; /* steps (from, to] in which weights keep their values; rising */
   uint32_t n_frozen;
+  bool looks_back;              /* shards have `later` */
   double expected_bytes;        /* of all shards */
   struct rt_plastic_shard *shards; /* by shard; those of others are empty */
 };
@@ -140,10 +141,11 @@ static inline struct rt_slice *rt_slice_of(const struct rt_shard *h, const struc
     if (h->slices[i].pop == pop) return &h->slices[i];
   return NULL;
 }
-/* The weights of now of one source's synapses, asked for in the order (target, ordinal); 0 where another rank has them. All zero but
- * p: begins. */
+/* A state (perhaps the weight) of now of one source's synapses, asked for in the order (target, ordinal); 0 where another rank has them. All zero but
+ * p and state: begins. */
 struct rt_weight_walk {
   const struct rt_plastic *p;
+  uint32_t state;
   struct rt_mem mem;
   struct rt_weight_part { /* by shard: its segments of the row, */
     const struct rt_segment *first;

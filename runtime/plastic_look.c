@@ -1,4 +1,4 @@
-/* Synapses with memory as they are now, when all rows have caught up: the weights that are recorded, the state hash. See plastic.h. */
+/* Synapses with memory as they are now, when all rows have caught up: what is recorded of them, the state hash. See plastic.h. */
 #include <string.h>
 
 #include "runtime/plastic_lanes.h"
@@ -21,7 +21,7 @@ int rt_weight_row(struct rt_sim *s, struct rt_weight_walk *w, uint32_t source) {
     for (uint32_t g = 0; !e && g < part->n; g++) {
       const struct rt_segment *x = part->first + g;
       part->next[g] = 0;
-      e = rt_plastic_now(q, row, x, w->p->proj->def->weight_state, part->weight + (x->at - part->first->at));
+      e = rt_plastic_now(q, row, x, w->state, part->weight + (x->at - part->first->at));
     }
   }
   return e;

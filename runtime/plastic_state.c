@@ -68,7 +68,7 @@ static void rings_walk(struct shelf *k, struct rt_plastic *p, struct rt_plastic_
     if (p->proj->def->seen[i].pre) continue;
     whole(k, "before spikes", k->mine ? q->before[i] : NULL, n * p->ring * real);
     whole(k, "history", k->mine ? q->history[i] : NULL, n * p->history * real);
-    if (p->class->stepped) whole(k, "later", k->mine ? q->later[i] : NULL, n * p->history * real);
+    if (p->looks_back) whole(k, "later", k->mine ? q->later[i] : NULL, n * p->history * real);
   }
   if (p->each) {
     waiting_walk(k, p, q);

@@ -366,6 +366,18 @@ static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
   return e;
 }
 
+/* Its own as they are at the synapses at a step, in the scratch; what is kept stays as of the last spike. */
+static void cells_look(const struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
+  struct rt_sim *s = q->shard->sim;
+  const struct rt_learn *advance = &q->of->learn[NSL_LEARN_ADVANCE];
+  rt_lanes_slots(q->lanes, advance->code);
+  cells_fill(q, advance->code, q->cells, row, RT_LEARN_LANES);
+  double since = (double)(step - q->last[row]) * s->dt;
+  if (s->program->f32) fill_f32(q->lanes->since, (float)since, RT_LEARN_LANES);
+  else fill_f64(q->lanes->since, since, RT_LEARN_LANES);
+  rt_lanes_run(s, q->of, q->lanes, advance, 1, step + 1);
+}
+
 /* ---- what is stepped */
 
 /* From step - 1 to step: all synapses, with what they saw at step - 1. */
@@ -381,13 +393,8 @@ static int step_all(struct rt_plastic_shard *q, uint64_t step) {
       if (e || !learn->kernel) continue;
       void *const *cells = q->cells;
       uint64_t at = row;
-      if (advance->kernel) { /* as it was then; what is kept stays as of the last spike */
-        rt_lanes_slots(q->lanes, advance->code);
-        cells_fill(q, advance->code, q->cells, row, RT_LEARN_LANES);
-        double since = (double)(step - 1 - q->last[row]) * s->dt;
-        if (s->program->f32) fill_f32(q->lanes->since, (float)since, RT_LEARN_LANES);
-        else fill_f64(q->lanes->since, since, RT_LEARN_LANES);
-        rt_lanes_run(s, q->of, q->lanes, advance, 1, step);
+      if (advance->kernel) {
+        cells_look(q, row, step - 1);
         cells = q->lanes->states;
         at = 0;
       }
@@ -405,14 +412,28 @@ static int step_all(struct rt_plastic_shard *q, uint64_t step) {
 
 /* ---- what is looked at */
 
-int rt_plastic_now(struct rt_plastic_shard *q, uint32_t row, const struct rt_segment *g, uint32_t state, double *ret) {
+/* A state of the presynaptic cell, the same for the whole row: as its spikes have brought it to the synapses. */
+static double pre_now(const struct rt_plastic_shard *q, uint32_t row, uint32_t state) {
+  const struct rt_sim *s = q->shard->sim;
+  if (q->of->seen[state] != NSL_NONE) return rt_pre_seen(s, q->of, q->of->seen[state], true, row, q->swept);
+  if (!q->of->learn[NSL_LEARN_ADVANCE].kernel) return rt_real(s, q->cells[state], row);
+  rt_real_set(s, q->lanes->states[state], 0, rt_real(s, q->cells[state], row)); /* it stays, if nothing moves it */
+  cells_look(q, row, q->swept);
+  return rt_real(s, q->lanes->states[state], 0);
+}
+
+/* A state of the postsynaptic cells: as it was a dendritic delay ago, behind the spikes. */
+static void post_now(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t state, double *ret) {
+  uint64_t seen = q->swept > g->dendritic ? q->swept - g->dendritic : 0, row = (seen & (q->of->history - 1)) * q->slice->count;
+  for (uint32_t i = 0; i < g->n; i++) ret[i] = rt_real(q->shard->sim, q->later[q->of->seen[state]], row + q->target[g->at + i]);
+}
+
+static int own_now(struct rt_plastic_shard *q, uint32_t row, const struct rt_segment *g, uint32_t state, double *ret) {
   struct rt_sim *s = q->shard->sim;
   const struct rt_learn *now = &q->of->learn[NSL_LEARN_NOW];
   uint64_t step = q->swept;
   const char *array = (char *)q->states[state] + g->at * s->real_size;
   if (now->kernel) { /* on copies: what is kept stays as of the last event */
-    int e = rt_lanes_room(s, q->of, q->lanes, g->n);
-    if (e) return e;
     whole_slots(q, g, now->code, q->history, step);
     for (uint32_t i = 0; i < now->code->n_bindings; i++) {
       uint32_t k = now->code->bindings[i].index;
@@ -427,6 +448,16 @@ int rt_plastic_now(struct rt_plastic_shard *q, uint32_t row, const struct rt_seg
   }
   for (uint32_t i = 0; i < g->n; i++) ret[i] = rt_real(s, array, i);
   return 0;
+}
+
+int rt_plastic_now(struct rt_plastic_shard *q, uint32_t row, const struct rt_segment *g, uint32_t state, double *ret) {
+  uint32_t per = q->of->class->states[state].per;
+  int e = rt_lanes_room(q->shard->sim, q->of, q->lanes, g->n);
+  if (!e && per == NSL_PER_ELEMENT) e = own_now(q, row, g, state, ret);
+  else if (!e && per == NSL_PER_POST) post_now(q, g, state, ret);
+  else if (!e)
+    for (double v = pre_now(q, row, state), *x = ret; x < ret + g->n; x++) *x = v;
+  return e;
 }
 
 /* A signal that is followed has had an event in this step: all synapses come to it, and the signal is taken anew. */

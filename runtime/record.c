@@ -217,6 +217,7 @@ int rt_record_open(struct rt_sim *s, struct rt_out *out, bool csv) {
   if (!e) e = rt_ranks_agree(s->ranks, names_make(s, r));
   if (!e) e = files_open(s, r);
   for (uint32_t h = s->own0; !e && h < s->own1; h++) rt_record_step(&s->shards[h], 0);
+  for (uint32_t i = 0; !e && i < r->n_weights; i++) e = rt_weights_begin(s, &r->weights[i]);
   return e;
 }
 

@@ -1,5 +1,5 @@
-/* Recorded weights: the synapses of named projections, once with source, target and delay, and their weights at
- * the times that are due, into <record>.h5 and CSV.
+/* Recorded weights and states of synapses: the synapses of named projections and couplings, once with source, target and delay, and
+ * what is recorded of them at the times that are due, into <record>.h5 and CSV.
  *
  * The synapses are made again by their rules (synapses.c), not taken from the packed rows, in which projections
  * that share a port can no longer be told apart: so their order is that of the model, whatever the shards and threads.
@@ -7,8 +7,8 @@
  * source by source; memory is one buffer.
  *
  * A static synapse keeps its weight: each later row is a copy of the first, read back from the file. Weights that
- * change are taken where they are due: the run has an interval end there (rt_weights_due), all rows catch up, and all ranks give what
- * they have. */
+ * change, and states, are taken where they are due: the run has an interval end there (rt_weights_due), all rows catch up, and all ranks
+ * give what they have. */
 #include "runtime/weights.h"
 
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include <sys/statvfs.h>
 
 #include "runtime/connect.h"
+#include "runtime/coupling.h"
 #include "runtime/data.h"
 #include "runtime/error.h"
 #include "runtime/plastic.h"
@@ -39,25 +40,51 @@ static struct rt_proj *proj_of(struct rt_sim *s, uint32_t index) {
   return NULL;
 }
 
+static const struct rt_coupling *coupling_of(const struct rt_sim *s, const struct nsl_coupling *def) {
+  for (uint32_t i = 0; s->couplings && i < s->couplings->n; i++)
+    if (s->couplings->all[i].def == def) return &s->couplings->all[i];
+  return NULL;
+}
+
+/* Of a projection that is none in this run, its class is known all the same. */
+static const struct nsl_state *state_of(const struct rt_sim *s, const struct rt_weight_set *set) {
+  if (set->state == NSL_NONE) return NULL;
+  return &s->program->classes[s->x->synapses[set->def->cells - 1].class_index].states[set->state];
+}
+
+static void units_find(const struct rt_sim *s, struct rt_weight_set *set, bool streams) {
+  const struct nsl_state *state = state_of(s, set);
+  const struct nsl_port *port = streams ? NULL : &s->pops[set->def->target.pop].class->ports[set->def->port];
+  bool own = streams || rt_is_plastic(set->def);
+  double scale = state ? state->unit_scale : own ? set->def->weight_unit_scale : port->unit_scale;
+  set->unit = state ? state->unit : own ? set->def->weight_unit : port->unit;
+  set->unit_scale = scale ? scale : 1;
+}
+
+static void set_find(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set, const struct nsl_recorded *of) {
+  set->state = of->state;
+  if (of->streams) {
+    set->def = &s->x->couplings[of->index].link;
+    set->coupling = coupling_of(s, &s->x->couplings[of->index]);
+    set->proj = set->coupling ? (struct rt_proj *)&set->coupling->link : NULL;
+  } else {
+    set->def = &s->x->projections[of->index];
+    set->proj = proj_of(s, of->index);
+    for (uint32_t k = 0; k < s->n_plastic; k++)
+      if (s->plastics[k].proj == set->proj) set->plastic = &s->plastics[k];
+  }
+  const struct nsl_state *state = state_of(s, set);
+  units_find(s, set, of->streams);
+  w->what = state ? state->name : "weight";
+  w->moves |= set->plastic != NULL;
+}
+
 static int sets_make(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
-  w->n_sets = w->def->n_projections;
+  w->n_sets = w->def->n_links;
   w->sets = rt_alloc(&r->mem, w->n_sets, sizeof *w->sets);
   w->piece = rt_alloc(&r->mem, 1, sizeof *w->piece);
   if (!w->sets || !w->piece) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < w->n_sets; i++) {
-    struct rt_weight_set *set = &w->sets[i];
-    set->def = &s->x->projections[w->def->projections[i]];
-    set->proj = proj_of(s, w->def->projections[i]);
-    const struct nsl_port *port = &s->pops[set->def->target.pop].class->ports[set->def->port];
-    set->unit_scale = port->unit_scale ? port->unit_scale : 1;
-    set->unit = port->unit;
-    if (!rt_is_plastic(set->def)) continue;
-    set->unit = set->def->weight_unit;
-    set->unit_scale = set->def->weight_unit_scale;
-    for (uint32_t k = 0; k < s->n_plastic; k++)
-      if (s->plastics[k].proj == set->proj) set->plastic = &s->plastics[k];
-    w->moves |= set->plastic != NULL;
-  }
+  for (uint32_t i = 0; i < w->n_sets; i++) set_find(s, w, &w->sets[i], &w->def->links[i]);
   w->rows = 1; /* there at the start */
   if (w->moves) w->writer = 0; /* which keeps the journal */
   return 0;
@@ -70,18 +97,18 @@ static int size_check(struct rt_sim *s, const struct rt_recorder *r, const struc
     if (p) synapses += p->expected;
   }
   double bytes = synapses * (IDENTITY_BYTES + WEIGHT_BYTES * (rows + 1) + (r->csv ? rows * CSV_BYTES : 0));
-  const char *name = w->def->name;
+  const char *name = w->def->name, *what = w->n_sets && w->sets[0].state != NSL_NONE ? "states" : "weights";
   struct statvfs disk;
   if (statvfs(r->out->folder, &disk) == 0) {
     double left = (double)disk.f_bavail * (double)disk.f_frsize;
     if (bytes > left)
       return rt_fail_at(NSL_EIO, w->def->place,
-                        "record %s: the weights of %.3g synapses at %.0f times are %.3g GB; %.3g GB are free in "
+                        "record %s: the %s of %.3g synapses at %.0f times are %.3g GB; %.3g GB are free in "
                         "the output folder",
-                        name, synapses, rows, bytes * 1e-9, left * 1e-9);
+                        name, what, synapses, rows, bytes * 1e-9, left * 1e-9);
   }
   if (bytes > much)
-    rt_warn(s, "record %s: the weights of %.3g synapses at %.0f times will be %.3g GB", name, synapses, rows,
+    rt_warn(s, "record %s: the %s of %.3g synapses at %.0f times will be %.3g GB", name, what, synapses, rows,
             bytes * 1e-9);
   return 0;
 }
@@ -149,17 +176,19 @@ static int order_make(struct order *o, const struct rt_row_of *row) {
 }
 
 static int source_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set,
-                        const struct order *o, const struct rt_row_of *row, uint32_t source) {
+                        const struct order *o, const struct rt_row_of *row, const double *delays, uint32_t source) {
   struct rt_weight_piece *b = w->piece;
   const struct rt_proj *p = set->proj;
   int e = 0;
   for (uint64_t i = 0; !e && i < row->n; i++) {
     uint64_t k = (uint32_t)o->keys[i];
+    if (set->coupling && !rt_pair_counts(set->coupling, source, row->target[k])) continue;
     b->source[b->n] = source;
     b->target[b->n] = row->target[k];
-    b->delay[b->n] = (row->delay ? row->delay[k] : p->delay_steps) * s->dt;
+    b->delay[b->n] = delays ? delays[k] : (row->delay ? row->delay[k] : p->delay_steps) * s->dt;
     double weight = row->weight ? row->weight[k] : p->weight;
-    b->weight[b->n++] = (set->plastic ? weight : rt_weight_held(p, weight)) / set->unit_scale;
+    bool drawn = set->plastic || set->coupling; /* and not summed as integers */
+    b->weight[b->n++] = set->state != NSL_NONE ? 0 : (drawn ? weight : rt_weight_held(p, weight)) / set->unit_scale;
     if (b->n == PIECE) e = piece_write(w, set);
   }
   return e;
@@ -167,6 +196,7 @@ static int source_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight
 
 static int set_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set) {
   struct rt_synapses synapses = {.s = s};
+  struct rt_coupled_delays late = {0};
   struct order order = {0};
   const struct rt_proj *p = set->proj;
   int e = 0;
@@ -175,10 +205,12 @@ static int set_write(struct rt_sim *s, struct rt_weights *w, struct rt_weight_se
     if (s->interrupt && *s->interrupt) e = rt_fail(NSL_ESTOPPED, "interrupted while writing weights");
     if (!e) e = rt_synapses_of(&synapses, p, p->s0 + i, &row);
     if (!e) e = order_make(&order, &row);
-    if (!e) e = source_write(s, w, set, &order, &row, p->s0 + i);
+    if (!e && set->coupling) e = rt_coupled_delays_of(s, set->coupling, &synapses, p->s0 + i, row.n, &late);
+    if (!e) e = source_write(s, w, set, &order, &row, set->coupling ? late.ms : NULL, p->s0 + i);
   }
   if (!e) e = piece_write(w, set);
   rt_synapses_drop(&synapses);
+  rt_drop(&late.ms);
   rt_drop(&order.keys);
   return e;
 }
@@ -238,7 +270,7 @@ static int part_collect(struct rt_sim *s, struct rt_weights *w, const struct rt_
 /* Of synapses that change: all rows have caught up with this step. */
 static int moving_write(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row) {
   struct rt_synapses synapses = {.s = s};
-  struct rt_weight_walk walk = {.p = set->plastic};
+  struct rt_weight_walk walk = {.p = set->plastic, .state = set->state != NSL_NONE ? set->state : set->plastic->proj->def->weight_state};
   struct order order = {0};
   const struct rt_proj *p = set->proj;
   uint64_t at = 0;
@@ -274,6 +306,13 @@ static int row_write(struct rt_sim *s, struct rt_weights *w, const struct rt_wei
   return w->moves ? rt_ranks_agree(s->ranks, e) : e;
 }
 
+int rt_weights_begin(struct rt_sim *s, struct rt_weights *w) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < w->n_sets; i++)
+    if (w->sets[i].state != NSL_NONE && w->sets[i].plastic) e = row_write(s, w, &w->sets[i], 0);
+  return e;
+}
+
 int rt_weights_flush(struct rt_sim *s, struct rt_weights *w, uint64_t step) {
   uint64_t until = rt_samples_until(s, w->every, step);
   int e = 0;
@@ -284,10 +323,10 @@ int rt_weights_flush(struct rt_sim *s, struct rt_weights *w, uint64_t step) {
 
 /* ---- the end */
 
-/* `syn_weight`, the weights of the last row: the file is a network to go on from. */
+/* `syn_weight`, the weights of the last row: the file is a network to go on from. Of a state it has its name. */
 static int last_write(struct rt_weights *w, const struct rt_weight_set *set) {
   char name[640];
-  snprintf(name, sizeof name, "edges/%.500s/0/syn_weight", set->def->path);
+  snprintf(name, sizeof name, "edges/%.500s/0/%.100s", set->def->path, set->state == NSL_NONE ? "syn_weight" : w->what);
   hid_t last = rt_h5_growing(&w->h5, w->h5.file, name, H5T_IEEE_F64LE, 0);
   int e = last < 0 ? NSL_EIO : 0;
   for (uint64_t at = 0; !e && at < set->n; at += PIECE) {
@@ -344,7 +383,9 @@ static int csv_write(struct rt_sim *s, struct rt_weights *w) {
   struct rt_text_file csv = {0};
   int e = rt_text_open(&csv, w->csv_path);
   if (e) return e;
-  fputs("t_ms,projection,source,target,delay_ms,weight\n", csv.f);
+  fputs("t_ms,projection,source,target,delay_ms,", csv.f);
+  rt_csv_text(csv.f, w->what);
+  fputc('\n', csv.f);
   for (uint64_t row = 0; row < w->rows; row++)
     for (uint32_t i = 0; !e && i < w->n_sets; i++) e = csv_row(s, w, &w->sets[i], row, csv.f);
   int bad = rt_text_close(&csv);

@@ -98,7 +98,7 @@ network net { param g = 1 nS
   population A : node[1500] { x ~ normal(0, 1);  c ~ normal(0, 1) }
   population B : node[700] { x ~ normal(0, 1) }
   population G : cell[900] { V ~ normal(-58 mV, 5 mV);  push ~ uniform(60 pA, 120 pA) }
-  connect A -> (A, B).I by probability(0.01) with late { weight ~ uniform(-0.03, 0.03);  delay ~ uniform(0.1 ms, 4 ms) }
+  connect few: A -> (A, B).I by probability(0.01) with late { weight ~ uniform(-0.03, 0.03);  delay ~ uniform(0.1 ms, 4 ms) }
   connect B -> A.I by indegree(10) with late { weight ~ uniform(-0.03, 0.03);  delay = 0.85 ms }
   connect B -> B.I by all_to_all, no self with swift { weight = 0.0001 }
   connect B -> A.I by all_to_all with late { weight = 0.0001;  delay = 1.2 ms }
@@ -109,6 +109,7 @@ experiment e { network net
   record spikes of G
   record V of G[5..800] every 1 ms
   record sum(G.I) as charge every 1 ms
+  record weight of few
   run 20 ms with dt = 0.1 ms, coupling = COUPLING }
 """
 LAUNCH = [MPIRUN]
@@ -397,7 +398,7 @@ def main():
     signal = """signal level : mV { level' = (mean(E.V) - level) / (5 ms)
     on spike of I { level += 0.1 mV } }"""
     for name, text, options, counts in (
-            ("learning", LEARNS + variant(more=LEARN).replace("weight of a", "weight of (a, l) every 10 ms"), (), [(2, 1), (3, 2)]),
+            ("learning", LEARNS + variant(more=LEARN).replace("weight of a", "weight of (a, l) every 10 ms\n  record c of l every 10 ms\n  record x of l every 10 ms\n  record y of l every 10 ms"), (), [(2, 1), (3, 2)]),
             ("steps", variant(delay="0.1 ms"), (), [(2, 1)]), ("feeds", variant(more=signal, sets="{ mean = level }"), (), [(2, 1)]),
             ("shards", variant(size=110000, delay="0.5 ms"), ("--duration", "5 ms", "--rows", "shard"), [(2, 2), (3, 1), (4, 1)])):
         program = build(t, name, text, *(["--precision", "f32"] if name == "steps" else []))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Synapses with memory against a simulation of each of them in every step, written from language.md alone: weights at every recorded time, and what
-arrives at the cells. The spikes are those of the run; everything else follows from the rule. Then: the same bits however the run is made."""
+"""Synapses with memory against a simulation of each of them in every step, written from language.md alone: weights and states at every recorded time,
+and what arrives at the cells. The spikes are those of the run; everything else follows from the rule. Then: the same bits however the run is made."""
 import csv
 import math
 import os
@@ -234,8 +234,9 @@ DECAY = Rule("""synapse rule {
 # ---- the oracle
 
 def simulate(rule, spikes, synapses, n_steps, axonal, frozen=(0, 0)):
-    """[(source, target, delay in steps, w0)] -> w by step, arrivals by (step, target). Each synapse by itself."""
+    """[(source, target, delay in steps, w0)] -> w by step, states by step, arrivals by (step, target). Each synapse by itself."""
     weights = [[w0] for _, _, _, w0 in synapses]
+    states = [[{**rule.own, **dict.fromkeys(rule.traces, 0.0)}] for _ in synapses]
     arrive = defaultdict(float)
     for k, (source, target, delay, w0) in enumerate(synapses):
         dendritic = delay - axonal
@@ -262,13 +263,16 @@ def simulate(rule, spikes, synapses, n_steps, axonal, frozen=(0, 0)):
                 for n in y:
                     y[n] = rule.traces[n][2](y[n])
             weights[k].append(z["w"])
-    return weights, arrive
+            states[k].append({**z, **x, **y})
+    return weights, states, arrive
 
 
 def compare(t, what, rule, connect, delay, axonal, duration=300, rates=("40 Hz", "60 Hz"), seed=3, freeze=False):
     text = NETWORK % (rule.text, *rates, connect, delay, f"{duration} ms", seed)
     if freeze:
         text = text[:text.rindex("run ")] + PHASES
+    names = [*rule.own, *rule.traces]
+    text = text.replace("  record spikes", "".join(f"  record {name} of ab every 7.3 ms\n" for name in names) + "  record spikes")
     run = Run(t, text, "--threads", "2")
     if not t.check(run.good, f"{what}: it runs", run.process.stderr):
         return
@@ -279,12 +283,19 @@ def compare(t, what, rule, connect, delay, axonal, duration=300, rates=("40 Hz",
     first = [r for r in rows if r[0] == 0]
     synapses = [(s, g, steps(d), w) for _, _, s, g, d, w in first]
     n_steps = round(duration / DT)
-    want, arrive = simulate(rule, spikes, synapses, n_steps, axonal, FROZEN if freeze else (0, 0))
+    want, states, arrive = simulate(rule, spikes, synapses, n_steps, axonal, FROZEN if freeze else (0, 0))
     worst, n = 0.0, len(synapses)
     for i, row in enumerate(rows):
         worst = max(worst, abs(row[5] - want[i % n][round(row[0] / DT)]))
     moved = max(abs(w[-1] - w[0]) for w in want)
     t.check(worst < 1e-9, f"{what}: weights of {n} synapses at {len(rows) // n} times", worst)
+    off = {}
+    for name in names:
+        rows = table(run, name)
+        off[name] = max(abs(row[5] - states[i % n][steps(row[0])][name]) for i, row in enumerate(rows))
+        if [r[1:5] for r in rows[:n]] != [r[1:5] for r in first] or len(rows) != n * (n_steps // 73 + 2):
+            off[name] = math.inf
+    t.check(max(off.values()) < 1e-9, f"{what}: states of the synapses and of their cells, between events too", off)
     if rule.on_post:
         t.check(moved > 1, f"{what}: which move", moved)
     totals, worst = [0.0] * 9, 0.0

@@ -309,9 +309,70 @@ experiment e { network net
     t.check(not os.path.exists(os.path.join(run.out, "weight.h5")), "and nothing is written")
 
 
+# ---- continuous synapses
+
+FLOWS = """
+neuron node { param c = 1
+  input J
+  state x = 0
+  x' = (c - x + J) / (10 ms) }
+synapse gap { weight g;  stream g * (pre.x - post.x) }
+synapse flow { weight g in [0, 0.02];  stream g * pre.x }
+synapse late { weight g;  stream g * delayed(pre.x, delay) }
+network net {
+  population A : node[40] { x ~ uniform(0, 1);  c ~ uniform(0, 1) }
+  population B : node[30] { x ~ uniform(0, 1);  c ~ uniform(0, 1) }
+  connect own: A -- A.J by probability(0.2) with gap { weight ~ uniform(0, 0.1) }
+  connect both: A -- B.J by indegree(3) with gap { weight ~ uniform(0, 0.1) }
+  connect all: A[5..9] -> B.J by all_to_all with flow { weight = 0.01 }
+  connect some: B -> A.J by outdegree(4) with flow { weight ~ uniform(-0.01, 0.03) }
+  connect after: B -> A.J by probability(0.1) with late { weight ~ normal(0, 0.1);  delay ~ uniform(0.3 ms, 2 ms) }
+}
+experiment e { network net
+  record weight of (own, both, all, some, after) every 1 ms
+  record x of (A, B) every 0.1 ms
+  record J of (A, B) every 0.1 ms
+  run 4 ms with dt = 0.1 ms }
+"""
+
+
+def flows(t):
+    """What flows into each element over a step is what the file's synapses stream of the step's begin."""
+    for options in ((), ("--precision", "f32")):
+        run = Run(t, FLOWS, *options)
+        if not t.check(run.good, f"weights of continuous synapses {options}", run.process.stderr):
+            return
+        rows = table(run, "weight")
+        p = by_projection(rows)
+        t.check(list(p) == ["own", "both", "all", "some", "after"] and all(by_projection(rows, time) == p for time in (1.0, 4.0)), "stay as they are")
+        t.check(all(a < b for a, b, _, _ in p["own"]) and len(p["both"]) == 90 and len(p["all"]) == 150 and len(p["some"]) == 120, "each pair is there once")
+        t.check({w for *_, w in p["some"]} >= {0.0, 0.02} and all(d == 0 for name in ("own", "both", "all", "some") for _, _, d, _ in p[name]), "bounds, and no delay")
+        x, flown = run.rows("x"), run.rows("J")
+        worst = 0.0
+
+        def past(k, step, delay):
+            """Over the step to `step`: the mean of the values at both ends, on lines between grid points, the first one before 0."""
+            at = [min(max(step - e - delay / 0.1, 0.0), len(x) - 1.0) for e in (0, 1)]
+            return sum(x[math.floor(s)][k] + (s % 1) * (x[math.ceil(s)][k] - x[math.floor(s)][k]) for s in at) / 2
+
+        for step in range(1, 41):
+            want, v = [0.0] * 70, x[step - 1]
+            for name, a, b in (("own", 0, 0), ("both", 0, 40)):
+                for i, j, _, w in p[name]:
+                    want[b + j] += w * (v[a + i] - v[b + j])
+                    want[a + i] += w * (v[b + j] - v[a + i])
+            for name, a, b in (("all", 0, 40), ("some", 40, 0)):
+                for i, j, _, w in p[name]:
+                    want[b + j] += w * v[a + i]
+            for i, j, d, w in p["after"]:
+                want[j] += w * past(40 + i, step, d)
+            worst = max(worst, max(abs(g - w) for g, w in zip(flown[step], want)))
+        t.check(worst < (1e-6 if options else 1e-12), f"what flows is what they stream {options}", worst)
+
+
 def main():
     t = Tap()
-    for part in (rules, walk, moments, laws, units, sizes):
+    for part in (flows, rules, walk, moments, laws, units, sizes):
         part(t)
     page = t.write("d.nsl", "language 1\n" + RULES)
     made = call(NSLC, "doc", page, "-o", t.path("d.html"))
