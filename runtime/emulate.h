@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "runtime/abi.h"
+#include "runtime/device/dev.h" /* what kernels call: the emulator defines it */
 
 enum rt_emu_way { RT_EMU_FORWARD, RT_EMU_REVERSE, RT_EMU_SHUFFLED };
 struct rt_emu_order {
@@ -25,14 +26,5 @@ void rt_emu_close(struct rt_emu *e);
 /* At most RT_EMU_THREADS threads a block and RT_EMU_SHARED bytes, which hold garbage at first. 0, or NSL_EDEVICE if threads wait for ever.
  * Denormal numbers are computed with, as on a GPU, whatever the caller's mode. */
 int rt_emu_launch(struct rt_emu *e, nsl_device_fn *fn, const void *args, uint32_t blocks, uint32_t threads, uint32_t shared);
-
-/* ---- what kernels call */
-uint32_t nsl_dev_thread(void);
-uint32_t nsl_dev_block(void);
-uint32_t nsl_dev_block_size(void);
-uint32_t nsl_dev_blocks(void);
-void nsl_dev_barrier(void);                  /* all threads of the block */
-uint32_t nsl_dev_ballot(uint32_t condition); /* all threads of the warp: their bits */
-void *nsl_dev_shared(void);
 
 #endif
