@@ -138,7 +138,7 @@ static int code_load(struct rt_gpu *g, uint32_t n_kernels) {
   return e;
 }
 
-int rt_gpu_open(struct rt_gpu *ret, enum rt_device kind, uint32_t index, uint32_t n, const struct nsl_device *code, uint32_t n_kernels) {
+int rt_gpu_open(struct rt_gpu *ret, enum rt_device_kind kind, uint32_t index, uint32_t n, const struct nsl_device *code, uint32_t n_kernels) {
   struct rt_gpu g = {.emulated = kind == RT_DEVICE_EMULATED};
   int e = g.emulated ? rt_gpu_driver_emulated(&g.driver) : rt_gpu_driver_cuda(&g.driver);
   if (e) return e;

@@ -34,7 +34,7 @@ struct rt_gpu_driver {
 #undef GPU
 };
 
-enum rt_device { RT_DEVICE_CPU, RT_DEVICE_GPU, RT_DEVICE_EMULATED };
+enum rt_device_kind { RT_DEVICE_CPU, RT_DEVICE_GPU, RT_DEVICE_EMULATED };
 
 struct rt_gpu {
   struct rt_gpu_driver driver;
@@ -57,7 +57,7 @@ __attribute__((format(printf, 4, 5))) int rt_gpu_result(const struct rt_gpu *g, 
 /* Opens a device for a program that holds `n` kinds of code: GPU `index` (RT_GPU_ANY: the first that has code here), and makes it current in
  * this thread; then its code is loaded. What fails has been closed again. */
 #define RT_GPU_ANY UINT32_MAX
-int rt_gpu_open(struct rt_gpu *ret, enum rt_device kind, uint32_t index, uint32_t n, const struct nsl_device *code, uint32_t n_kernels);
+int rt_gpu_open(struct rt_gpu *ret, enum rt_device_kind kind, uint32_t index, uint32_t n, const struct nsl_device *code, uint32_t n_kernels);
 /* Gives everything back, as far as the device still answers. Keeps the message of an earlier failure. */
 void rt_gpu_close(struct rt_gpu *g);
 /* Other threads that call the driver: before their first call. */
