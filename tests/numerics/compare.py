@@ -49,6 +49,14 @@ class Run:
             next(rows)
             return {round(float(r[0]), 6): float(r[1]) for r in rows}
 
+    def weights(self, name):
+        """Of the first synapse, by time."""
+        with open(os.path.join(self.folder, name + ".csv")) as f:
+            out = {}
+            for r in csv.DictReader(f):
+                out.setdefault(round(float(r["t_ms"]), 6), float(r["weight"]))
+            return out
+
     def rate(self, pops, t0, t1):
         n = sum(1 for t, p, _ in self.events if p in pops and t0 < t <= t1)
         return n / sum(self.sizes[p] for p in pops) / (t1 - t0) * 1000.0

@@ -14,7 +14,7 @@ import noise
 import plastic
 import smooth
 
-POINT_NEURONS = {"iaf_psc_exp": cells.IAF_PSC_EXP, "iaf_psc_alpha": cells.IAF_PSC_ALPHA,
+BY_NAME = {"iaf_psc_exp": cells.IAF_PSC_EXP, "iaf_psc_alpha": cells.IAF_PSC_ALPHA,
                  "iaf_cond_exp": cells.IAF_COND_EXP, "iaf_cond_alpha": cells.IAF_COND_ALPHA,
                  "hh_psc_alpha": cells.HH_PSC_ALPHA, "izhikevich": cells.IZHIKEVICH,
                  "aeif_cond_exp": cells.AEIF_COND_EXP, "aeif_cond_alpha": cells.AEIF_COND_ALPHA,
@@ -22,6 +22,7 @@ POINT_NEURONS = {"iaf_psc_exp": cells.IAF_PSC_EXP, "iaf_psc_alpha": cells.IAF_PS
                  "gif_psc_exp (stochastic)": cells.GIF_PSC_EXP_RATE,
                  "gif_cond_exp (deterministic limit)": cells.GIF_COND_EXP,
                  "mat2_psc_exp": cells.MAT2_PSC_EXP, "hh_cond_exp_traub": cells.HH_COND_EXP,
+                 **{name + ": what it sends": rule for name, rule in plastic.SENDS.items()},
                  **{name: cells.glif(name) for name in ("glif1", "glif2", "glif3", "glif4", "glif5")}}
 BEGINNINGS = (
     ("Hodgkin-Huxley squid patch", smooth.SquidPatch),
@@ -48,6 +49,7 @@ BEGINNINGS = (
     ("random balanced network of iaf_psc_delta", networks.Brunel),
     ("hh_psc_alpha_gap", gaps.GapPair),
     ("stdp_synapse", plastic.Stdp),
+    ("clopath_synapse", plastic.Clopath),
     ("tsodyks2_synapse", plastic.TsodyksMarkram),
     ("CUBA network", lambda: networks.CUBA),
     ("COBA network", lambda: networks.COBA),
@@ -58,8 +60,8 @@ __all__ = ["model_for", "compare"]
 def model_for(case):
     """What runs a case, by its `model` text; None if NSL does not have the model yet."""
     text = case.get("model", "")
-    if text in POINT_NEURONS:
-        return POINT_NEURONS[text]
+    if text in BY_NAME:
+        return BY_NAME[text]
     for beginning, make in BEGINNINGS:
         if text.startswith(beginning):
             return make()

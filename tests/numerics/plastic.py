@@ -1,6 +1,6 @@
 """One synapse that learns, between two cells that fire at given times: what it sends at each presynaptic spike, and what that does."""
 import compare
-from fields import Unknown, check_case, quantity
+from fields import Unknown, check_case, expect_keys, quantity
 
 
 
@@ -60,6 +60,148 @@ experiment case {{
         own = sent(runs["case"].trace("S"), [r[0] for r in rows[1]], case["parameters"]["delay"]["value"], case["dt_ms"])
         worst = max(abs(a - b) / b for a, b in zip(own, want))
         yield compare.Check("weight at each presynaptic spike, relative", worst, case["tolerance"]["weight_rel"], f"{len(want)} spikes")
+
+
+GUETIG = """
+synapse between {
+  param W = 100, step = 0.01, alpha = 1, mu_plus = 0, mu_minus = 0, tau_plus = 20 ms, tau_minus = 20 ms
+  weight w : 1 in [0, W]
+  state x = 0 per pre
+  state y = 0 per post
+  x' = -x / tau_plus
+  y' = -y / tau_minus
+  on pre { w -= W * alpha * step * (w / W)^mu_minus * y;  send w;  x += 1 }
+  on post { w += W * step * (1 - w / W)^mu_plus * x;  y += 1 }
+}
+"""
+
+
+def stdp(p):
+    """Additive and multiplicative rules are the library's, others are written out."""
+    if p["mu_plus"] == p["mu_minus"] and p["mu_plus"] in (0, 1):
+        return (("stdp_additive", "stdp_multiplicative")[int(p["mu_plus"])],
+                f"w_max = {p['Wmax']} pA;  lambda = {p['lambda']};  alpha = {p['alpha']};  tau_plus = {p['tau_plus']} ms;  tau_minus = {p['tau_minus']} ms")
+    return "between", "".join(f"{ours} = {p[k]}{u};  " for k, ours, u in (
+        ("Wmax", "W", ""), ("lambda", "step", ""), ("alpha", "alpha", ""), ("mu_plus", "mu_plus", ""), ("mu_minus", "mu_minus", ""),
+        ("tau_plus", "tau_plus", " ms"), ("tau_minus", "tau_minus", " ms")))
+
+
+def triplet(p):
+    """The library's amplitudes are parts of w_max."""
+    top = p["Wmax"]
+    return "triplet", (f"w_max = {top} pA;  A2_plus = {p['Aplus'] / top!r};  A3_plus = {p['Aplus_triplet'] / top!r};  A2_minus = {p['Aminus'] / top!r};  "
+                       f"A3_minus = {p['Aminus_triplet'] / top!r};  tau_plus = {p['tau_plus']} ms;  tau_x = {p['tau_plus_triplet']} ms;  "
+                       f"tau_minus = {p['tau_minus']} ms;  tau_y = {p['tau_minus_triplet']} ms")
+
+
+def power_law(p):
+    return "stdp_power_law", (f"lambda = {p['lambda']};  alpha = {p['alpha']};  mu = {p['mu']};  tau_plus = {p['tau_plus']} ms;  "
+                              f"tau_minus = {p['tau_minus']} ms")
+
+
+def inhibitory(p):
+    """alpha is the number of spikes that the target rate puts into both traces; what the library sends is negative."""
+    if p["tau"] != p["tau_minus"]:
+        raise Unknown("two time constants")
+    return "inhibitory_stdp", f"eta = {p['eta']} pA;  rate = {p['alpha'] / 2 / p['tau']!r} /ms;  tau = {p['tau']} ms;  w_max = {p['Wmax']} pA".replace(" /", "/")
+
+
+def short_term(name):
+    """Facilitation that is gone at once is one of a nanosecond."""
+    def settings(p):
+        facil = f"{p['tau_fac']} ms" if p["tau_fac"] > 0 else "1 ns"
+        rest = f";  tau_psc = {p['tau_psc']} ms" if "tau_psc" in p else ""
+        if (p["x"], p["u"]) not in ((1, p["U"]), (1, 0)) or p.get("y", 0) != 0:
+            raise Unknown("a start that is not at rest")
+        return name, f"U = {p['U']};  tau_rec = {p['tau_rec']} ms;  tau_facil = {facil}{rest}"
+    return settings
+
+
+class Sends:
+    """What rules of the library send at each presynaptic spike. Where nothing but the weight is sent, that is the weight."""
+    KNOWN = {"weight", "delay", "Wmax", "tau_plus", "tau_minus", "lambda", "alpha", "mu_plus", "mu_minus", "mu", "tau_plus_triplet", "tau_minus_triplet",
+             "Aplus", "Aplus_triplet", "Aminus", "Aminus_triplet", "tau", "eta", "U", "tau_rec", "tau_fac", "tau_psc", "u", "x", "y"}
+
+    def __init__(self, rule, sign=1):
+        self.rule, self.sign = rule, sign
+
+    def programs(self, case):
+        check_case(case, {"parameters", "protocol", "dt_ms"}, {"sent_rel"})
+        p = {k: v["value"] for k, v in case["parameters"].items()}
+        expect_keys("parameters", p, self.KNOWN)
+        pre, post = case["protocol"]["presynaptic_spikes_ms"], case["protocol"]["postsynaptic_spikes_ms"]
+        rule, given = self.rule(p)
+        unit = "" if rule == "between" else " pA"
+        text = f"""language 1
+{GUETIG}
+neuron fires {{
+  state S = 0{unit}, V = 0
+  receive exc(w : {unit or 1}) {{ S += w }}
+  receive go(w : 1) {{ V += w }}
+  spike when V > 0.5 {{ V = 0 }}
+}}
+network pair {{
+  population A : relay[1]
+  population B : fires[1]
+  drive A.event with {times(pre)} {{ weight = 1 }}
+{f"  drive B.go with {times(post)} {{ weight = 1 }}" if post else ""}
+  connect A -> B.exc by one_to_one with {rule} {{ {given};  weight = {p['weight']}{unit};  delay = {p['delay']} ms }}
+}}
+experiment case {{
+  network pair
+  record S of B every {case['dt_ms']} ms
+  run {max(pre + post) + 5} ms with dt = {case['dt_ms']} ms
+}}
+"""
+        return [("case", text)]
+
+    def compare(self, case, runs, rows):
+        own = sent(runs["case"].trace("S"), [r[0] for r in rows[1]], case["parameters"]["delay"]["value"], case["dt_ms"])
+        worst = max(abs(self.sign * a - r[1]) / abs(r[1]) for a, r in zip(own, rows[1]))
+        yield compare.Check("what is sent at each spike, relative", worst, case["tolerance"]["sent_rel"], f"{len(rows[1])} spikes")
+
+
+class Clopath:
+    """The library's clopath onto its Hodgkin-Huxley cell; amplitudes are parts of w_max."""
+    STEP = 0.01
+    KNOWN = {"A_LTD", "A_LTP", "theta_minus", "theta_plus", "tau_u_bar_minus", "tau_u_bar_plus", "weight", "Wmax", "tau_x", "delay", "kick"}
+
+    def programs(self, case):
+        check_case(case, {"parameters", "initial", "protocol", "dt_ms"}, {"weight_abs"})
+        p, first = {k: v["value"] for k, v in case["parameters"].items()}, case["initial"]
+        expect_keys("parameters", p, self.KNOWN)
+        expect_keys("initial", first, {"V_mV", "m", "h", "n"})
+        pre, kicks = case["protocol"]["presynaptic_spikes_ms"], case["protocol"]["kicks_ms"]
+        text = f"""language 1
+network pair {{
+  population A : relay[1]
+  population B : hh_psc_alpha[1] {{ V = {first['V_mV']} mV;  m = {first['m']};  h = {first['h']};  n = {first['n']} }}
+  drive A.event with {times(pre)} {{ weight = 1 }}
+  drive B.exc with {times(kicks)} {{ weight = {p['kick']} pA }}
+  connect ab: A -> B.exc by one_to_one with clopath {{
+    w_max = {p['Wmax']} pA;  A_LTD = {p['A_LTD'] / p['Wmax']!r}/mV;  A_LTP = {p['A_LTP'] / p['Wmax']!r}/mV^2
+    theta_minus = {p['theta_minus']} mV;  theta_plus = {p['theta_plus']} mV
+    tau_minus = {p['tau_u_bar_minus']} ms;  tau_plus = {p['tau_u_bar_plus']} ms;  tau_x = {p['tau_x']} ms
+    weight = {p['weight']} pA;  delay = {p['delay']} ms
+  }}
+}}
+experiment case {{
+  network pair
+  record weight of ab every 1 ms
+  run {max(pre) + 5} ms with dt = {self.STEP} ms, method = rk4
+}}
+"""
+        return [("case", text)]
+
+    def compare(self, case, runs, rows):
+        own = runs["case"].weights("weight")
+        yield compare.Check("weight at each presynaptic spike", max(abs(own[round(r[0], 6)] - r[1]) for r in rows[1]), case["tolerance"]["weight_abs"],
+                            f"{len(rows[1])} spikes, dt = {self.STEP} ms")
+
+
+SENDS = {"stdp_synapse": Sends(stdp), "stdp_pl_synapse_hom": Sends(power_law), "stdp_triplet_synapse": Sends(triplet),
+         "vogels_sprekeler_synapse": Sends(inhibitory, -1), "tsodyks_synapse": Sends(short_term("tsodyks_three_states")),
+         "tsodyks2_synapse": Sends(short_term("tsodyks_markram"))}
 
 
 class TsodyksMarkram:

@@ -202,6 +202,53 @@ def case(name, model, rhs, names, parameters, start, stimulus, duration, dt, equ
     print(name, "max", {k: round(float(max(r[i] for r in table)), 3) for i, k in enumerate(names)})
 
 
+# ---- two cells and a gap junction, as ../synapse/gap_junction_*
+
+def gap_pair(t, y, p, currents, weight):
+    out = []
+    for i in (0, 1):
+        v, m, h, n, q = y[5 * i:5 * i + 5]
+        other = y[5 * (1 - i)]
+        am, bm = 40 * trap(-(v - 75.5), 13.5), 1.2262 * exp(-v / 42.248)
+        ah, bh = 0.0035 * exp(-v / 24.186), 0.017 * trap(-(51.25 + v), 5.2)
+        aq, bq = trap(-(v - 95), 11.8), 0.025 * exp(-v / 22.222)
+        an, bn = 0.014 * trap(-(v + 44), 2.3), 0.0043 * exp(-(v + 44) / 34)
+        ionic = p["g_Na"] * m**3 * h * (v - p["E_Na"]) + (p["g_Kv1"] * n**4 + p["g_Kv3"] * q * q) * (v - p["E_K"]) + p["g_L"] * (v - p["E_L"])
+        out += [(-ionic + currents[i] + weight * (other - v)) / p["C_m"], am * (1 - m) - bm * m, ah * (1 - h) - bh * h, an * (1 - n) - bn * n,
+                aq * (1 - q) - bq * q]
+    return out
+
+
+def gap_case(name, weight, currents, start, duration, changes=()):
+    units = {"C_m": "pF", "E_Na": MV, "E_K": MV, "E_L": MV}
+    p = {"C_m": 40.0, "g_Na": 4500.0, "g_Kv1": 9.0, "g_Kv3": 9000.0, "g_L": 10.0, "E_Na": 74.0, "E_K": -90.0, "E_L": -70.0, **dict(changes)}
+    gates = [0.0191987669851, 0.868462041294, 0.000574157622836, 0.000251131822715]  # m, h, n, p
+    crosses = [lambda t, y, *_, i=i: y[5 * i] for i in (0, 1)]
+    for c in crosses:
+        c.direction = 1
+    y = [x for v in start for x in (v, *gates)]
+    done = solve_ivp(gap_pair, (0, duration), y, "LSODA", rtol=1e-10, atol=1e-10, args=(p, currents, weight), events=crosses, max_step=0.2,
+                     t_eval=np.arange(0, duration + 0.5, 1.0))
+    with open(os.path.join(HERE, name + ".csv"), "w") as f:
+        f.write("t_ms,V0_truth_mV,V1_truth_mV\n" + "".join(f"{t:g},{a:.8g},{b:.8g}\n" for t, a, b in zip(done.t, done.y[0], done.y[5])))
+    with open(os.path.join(HERE, name + ".json"), "w") as f:
+        json.dump({"case": "made/" + name, "model": "hh_psc_alpha_gap, two neurons, symmetric gap junction", "equations": "as ../synapse/gap_junction_strong",
+                   "parameters": {**{k: {"value": v, "unit": units.get(k, "nS")} for k, v in p.items()}, "gap_weight": {"value": weight, "unit": "nS"}},
+                   "initial": {"V0_mV": start[0], "V1_mV": start[1], **dict(zip("mhnp", gates))},
+                   "protocol": {"constant_current_pA": list(currents), "duration_ms": duration}, "dt_ms": 0.05,
+                   "solver": f"LSODA rtol=atol=1e-10 (scipy {scipy.__version__}), make_ode.py",
+                   "upcross_0mV_ms": {f"neuron{i}": [round(float(t), 9) for t in done.t_events[i]] for i in (0, 1)},
+                   "tolerance": {"spike_abs_ms": 0.05, "spike_count": "equal", "basis": "as ../synapse"},
+                   "csv": name + ".csv", "columns": ["t_ms", "V0_truth_mV", "V1_truth_mV"]}, f, indent=1)
+        f.write("\n")
+    print(name, [len(t) for t in done.t_events])
+
+
+def gaps():
+    gap_case("gap_junction_weak_and_unequal", 1.5, (450.0, 300.0), (-70.0, -60.0), 150.0)
+    gap_case("gap_junction_very_strong", 200.0, (900.0, -100.0), (-80.0, -50.0), 100.0, {"g_L": 15.0, "C_m": 60.0}.items())
+
+
 def step(a, b, value, key="I_uA_per_cm2"):
     return [{"from_ms": a, "to_ms": b, key: value}]
 
@@ -269,6 +316,7 @@ def main():
           "P": (0.5, ONE), "Q": (0.2, ONE)}, [0.3, 0.1], [], 200.0, 0.5, "Wilson & Cowan 1972")
     masses()
     reactions()
+    gaps()
 
 
 def masses():
@@ -300,6 +348,11 @@ def reactions():
           "kex": (0.5, "1/ms"), "Ca0": (0.1, "uM"), "J0": (20.0, "uM/ms"), "tauJ": (3.0, "ms")},
          [2.0, 40.0, 10.0, 25.0, 3.0, 0.5, 1.0], [], 60.0, 0.5,
          "Ca + B <-> CaB (kf, kr); S + E <-> SE (k1, k2) -> P + E (k3); Ca influx J0 exp(-t/tauJ), extruded at kex (Ca - Ca0)")
+    case("mass_action_stiff_enzyme", "mass action: calcium buffer and enzyme", mass_action,
+         ["Ca_uM", "B_uM", "CaB_uM", "S_uM", "E_uM", "SE_uM", "P_uM"],
+         {"kf": (0.02, "1/(uM ms)"), "kr": (0.01, "1/ms"), "k1": (10.0, "1/(uM ms)"), "k2": (4.0, "1/ms"), "k3": (0.05, "1/ms"),
+          "kex": (0.02, "1/ms"), "Ca0": (0.05, "uM"), "J0": (0.3, "uM/ms"), "tauJ": (40.0, "ms")},
+         [0.05, 60.0, 6.0, 15.0, 2.0, 0.0, 0.0], [], 300.0, 2.0, "as mass_action_fast_buffer, with an enzyme that binds within microseconds")
 
 
 if __name__ == "__main__":
