@@ -473,8 +473,6 @@ static void solve_class(Session *s, Arena *out, IrClass *c) {
     store_states(&v);
     keep(&v);
     c->finish = finish_apart(&v);
-    if (c->every > 1)
-      diag_own_step_with(s, c->component->span, name_str(s, c->component->name), "not all of its ports only add, so that what arrives within a longer step cannot wait");
   }
   c->step = v.b.k;
 }

@@ -5,7 +5,9 @@
  * in the row and its weight as it was given. What is due in a step is gathered from the list of spikes
  * under way and sorted by (rank of the projection, source); buckets of one row that are due at once, with
  * different delays, are merged by number. Events go to the generated handler in batches; nothing here
- * depends on shards or threads, since a target has all its events in one shard. */
+ * depends on shards or threads, since a target has all its events in one shard.
+ *
+ * Of a population with a longer step what arrives within it waits, by port and in this order step by step, and is handled at its end. */
 #include "runtime/events.h"
 
 #include <string.h>
@@ -80,6 +82,7 @@ int rt_events_slice(struct rt_sim *s, struct rt_shard *h, struct rt_slice *c) {
     if (e) return e;
   }
   if (!h->batch) h->batch = rt_alloc(&s->mem, BATCH, sizeof *h->batch);
+  if (c->pop->every > 1 && !(c->later = rt_alloc(&s->mem, k->n_ports, sizeof *c->later))) return NSL_EMEMORY;
   return h->batch ? 0 : NSL_EMEMORY;
 }
 
@@ -150,6 +153,7 @@ struct handling {
   const struct rt_slice *slice;
   struct nsl_env env;
   uint32_t port, n;
+  struct rt_later *later; /* NULL: they are handled now */
 };
 
 static void flush(struct handling *g) {
@@ -160,7 +164,17 @@ static void flush(struct handling *g) {
   g->n = 0;
 }
 
+static void wait(struct handling *g, uint32_t element, double weight) {
+  struct rt_later *to = g->later;
+  if (rt_grow(&to->at, &to->cap, to->n + 1, sizeof *to->at)) g->h->torn = true;
+  else to->at[to->n++] = (struct nsl_event){element, 0, weight};
+}
+
 static void push(struct handling *g, uint32_t element, double weight) {
+  if (g->later) {
+    wait(g, element, weight);
+    return;
+  }
   struct rt_count *count = g->slice->pop->counts ? &g->slice->pop->counts[element] : NULL;
   if (count) {
     count->n = count->step == (uint32_t)g->env.step ? count->n + 1 : 0;
@@ -257,14 +271,39 @@ static void drives(struct handling *g, uint64_t step) {
   }
 }
 
+void rt_events_wait(struct rt_shard *h, const struct rt_slice *c, uint64_t step) {
+  struct handling g = {.h = h, .slice = c};
+  for (g.port = 0; c->later && g.port < c->pop->class->n_ports; g.port++) {
+    if (!rt_port_each(c->pop, g.port)) continue;
+    g.later = &c->later[g.port];
+    connections(&g);
+    drives(&g, step);
+  }
+}
+
 void rt_events_handle(struct rt_shard *h, const struct rt_slice *c, const struct nsl_env *env) {
   struct handling g = {.h = h, .slice = c, .env = *env};
   g.env.first = 0;
   g.env.events = h->batch;
   for (g.port = 0; g.port < c->pop->class->n_ports; g.port++) {
     if (!rt_port_each(c->pop, g.port)) continue;
-    connections(&g);
-    drives(&g, env->step);
+    struct rt_later *later = c->later ? &c->later[g.port] : NULL;
+    for (uint64_t i = 0; later && i < later->n; i++) push(&g, later->at[i].element, later->at[i].weight);
+    if (later) later->n = 0;
+    if (!later) connections(&g);
+    if (!later) drives(&g, env->step);
     flush(&g);
   }
+}
+
+int rt_events_whole(const struct rt_shard *h) {
+  return h->torn ? rt_fail(NSL_EMEMORY, "out of memory: the events that wait for the end of a longer step do not fit") : 0;
+}
+
+void rt_events_drop(struct rt_sim *s) {
+  for (uint32_t h = 0; s->shards && h < s->n_shards; h++)
+    for (uint32_t i = 0; s->shards[h].slices && i < s->shards[h].n_slices; i++) {
+      const struct rt_slice *c = &s->shards[h].slices[i];
+      for (uint32_t q = 0; c->later && q < c->pop->class->n_ports; q++) rt_drop(&c->later[q].at);
+    }
 }

@@ -19,6 +19,10 @@ int rt_events_room(struct rt_shard *h);                       /* the table of sp
 void rt_events_gather(struct rt_shard *h, uint64_t step); /* what is due, before the first slice */
 /* Runs the handlers of a slice; env is that of its step. */
 void rt_events_handle(struct rt_shard *h, const struct rt_slice *c, const struct nsl_env *env);
+/* A population with a longer step: what is due at this step of the run waits; rt_events_handle takes what has waited. */
+void rt_events_wait(struct rt_shard *h, const struct rt_slice *c, uint64_t step);
+int rt_events_whole(const struct rt_shard *h); /* none was lost */
+void rt_events_drop(struct rt_sim *s);
 void rt_events_go_on(struct rt_shard *h, uint64_t step); /* after the last slice */
 
 #endif

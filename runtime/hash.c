@@ -58,7 +58,16 @@ static uint64_t hash_past(uint64_t key, const struct rt_sim *s, const struct rt_
   return sum;
 }
 
-enum { HASH_STATE = 1, HASH_PARAM, HASH_HELD, HASH_PREV, HASH_PAST, HASH_SPIKE, HASH_WAITING, HASH_SUM };
+static uint64_t hash_later(uint64_t key, const struct rt_later *later) {
+  uint64_t sum = 0, bits;
+  for (uint64_t i = 0; i < later->n; i++) {
+    memcpy(&bits, &later->at[i].weight, sizeof bits);
+    sum += mix(mix(key + i * SPREAD, later->at[i].element), bits);
+  }
+  return sum;
+}
+
+enum { HASH_STATE = 1, HASH_PARAM, HASH_HELD, HASH_PREV, HASH_PAST, HASH_SPIKE, HASH_WAITING, HASH_SUM, HASH_LATER };
 
 static uint64_t hash_slice(const struct rt_sim *s, const struct rt_slice *c) {
   const struct rt_pop *p = c->pop;
@@ -71,6 +80,7 @@ static uint64_t hash_slice(const struct rt_sim *s, const struct rt_slice *c) {
   for (uint32_t i = 0; i < k->n_pasts; i++) sum += hash_past(KEY(HASH_PAST, i), s, c, &p->pasts[i]);
   for (uint32_t i = 0; p->every > 1 && i < k->n_ports; i++) sum += hash_words(KEY(HASH_WAITING, i), c, p->waiting[i]);
   for (uint32_t i = 0; p->every > 1 && i < k->n_inputs; i++) sum += hash_words(KEY(HASH_SUM, i), c, p->sums[i]);
+  for (uint32_t i = 0; c->later && i < k->n_ports; i++) sum += hash_later(mix(KEY(HASH_LATER, i), c->first), &c->later[i]);
   sum += hash_mask(KEY(HASH_PREV, 0), c, p->prev);
   if (k->has_spike) sum += hash_mask(KEY(HASH_SPIKE, 0), c, p->ring + (rt_own_step(p, s->step) & p->ring_mask) * p->stride);
 #undef KEY

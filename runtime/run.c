@@ -15,6 +15,7 @@
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/lump.h"
+#include "runtime/events.h"
 #include "runtime/plastic.h"
 #include "runtime/procedural.h"
 #include "runtime/ranks.h"
@@ -107,6 +108,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
 void rt_close(struct rt_sim *s) {
   rt_verify_drop(s);
   rt_plastic_drop(s);
+  rt_events_drop(s);
   rt_couplings_drop(s);
   rt_procedural_drop(s);
   rt_gather_drop(s);
@@ -272,6 +274,7 @@ static int spikes_take(struct rt_sim *s, const struct span *i, uint32_t n) {
       e = rt_exchange_with(shard, 0, s->own0, i->from + 1, i->had, n, i->parity);
       if (!e) e = rt_exchange_with(shard, s->own1, s->n_shards, i->from + 1, i->had, n, i->parity);
     }
+    if (!e) e = rt_events_whole(shard);
     if (!e && s->n_plastic) e = rt_plastic_spikes(shard, i->from + 1, i->had, n, i->parity);
   }
   return e;

@@ -145,6 +145,13 @@ struct rt_flat {
   void **slot, *array;
 };
 
+/* Events that wait for the end of a longer step, for one port of a slice, in the order in which they will be handled. */
+struct rt_later {
+  struct nsl_event *at;
+  size_t cap;
+  uint64_t n;
+};
+
 struct rt_rest; /* rest.c */
 /* Part of a population that a shard owns: elements [first, first + count), count a multiple of 64. */
 struct rt_slice {
@@ -157,6 +164,7 @@ struct rt_slice {
   uint32_t n_spike_at; /* 0: no spikes */
   nsl_kernel_fn *step, *finish; /* finish: behind the events, or NULL */
   struct rt_receive *receive;   /* by port */
+  struct rt_later *later;       /* by port: pop->every > 1 */
   void ***past_slots;           /* by delayed value: of the kernel of x */
   struct rt_drive_part **draws; /* Poisson counts that are drawn block by block */
   struct rt_flat *flats;
@@ -193,6 +201,7 @@ struct rt_shard { /* on cache lines of its own: its thread writes it in every st
   uint32_t index, n_slices, n_elements; /* elements: padded slices, one after another */
   uint32_t n_ports;                     /* most ports of a class here */
   bool has_pasts; /* a population here has delayed values */
+  bool torn;      /* there was no memory for an event */
   struct rt_slice *slices;
   /* accumulators by port number of a class, indexed by the element's number here: int64_t, in a float32 program int32_t;
    * in one block of memory */

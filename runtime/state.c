@@ -18,6 +18,7 @@
 #include "runtime/gather.h"
 #include "runtime/plastic.h"
 #include "runtime/ranks.h"
+#include "runtime/shelf.h"
 #include "runtime/verify.h"
 
 /* ---- ranks: the first one writes, and has what belongs to no element; all read what belongs to theirs. Of an array of
@@ -388,6 +389,7 @@ void rt_state_elements(struct rt_archive *a, struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_drives; i++) drive_walk(a, s, &s->drives[i]);
   struct rt_values *x;
   for (uint32_t i = 0; s->couplings && rt_coupling_values(s, i, &x); i++) shown_walk(a, x, i);
+  rt_later_walk(a, s);
   rt_plastic_walk(a, s);
 }
 

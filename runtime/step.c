@@ -246,6 +246,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
     if (!c->step) continue;
     if (p->every > 1) {
       rt_pace_wait(h, c);
+      rt_events_wait(h, c, step);
       if (step % p->every) continue;
       rt_pace_take(h, c);
     }

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import time
 
-from semantics import NSLC, Run, call
+from plastic import table
+from semantics import NSLC, Run, call, steps
 from tap import Tap, run_json
 
 CELL = """
@@ -79,6 +80,62 @@ experiment e { network n
         if abs(row[0] - c) > 1e-12 or row[1] != 0 or abs(charge[1] - q) > 1e-12:
             wrong.append((step, row, c, charge, q))
     t.check(not wrong, "what arrives within a longer step is taken at its end, an input is its mean", wrong[:3])
+
+
+def one_by_one(t):
+    """Handlers that do more than add: what arrives within a longer step is handled at its end, port by port, in the order of its times."""
+    r = Run(t, """
+neuron src { state V = 0 mV
+  receive go(w : mV) { V += w }
+  spike when V > 1 mV { V = 0 mV } }
+neuron pool {
+  param tau = 30 ms
+  state c = 0, d = 0, n = 0
+  c' = -c / tau
+  receive add(w) { d += w }
+  receive odd(w) { c = 0.5 * c + w * (1 + d);  n += 1 }
+  receive cap(w) { d = min(d, w);  n += 10 }
+}
+network n {
+  population A : src[6]
+  population M : pool[3] step 7 * dt
+  drive A.go with poisson(200 Hz) { weight = 2 mV }
+  connect first: A -> M.odd by all_to_all { weight ~ uniform(0, 1);  delay ~ uniform(0.2 ms, 2 ms) }
+  connect second: A -> M.cap by all_to_all { weight ~ uniform(0, 3);  delay ~ uniform(0.2 ms, 2 ms) }
+  connect third: A -> M.add by all_to_all { weight ~ uniform(0, 1);  delay ~ uniform(0.2 ms, 2 ms) }
+  connect fourth: A -> M.odd by all_to_all { weight ~ uniform(0, 1);  delay ~ uniform(0.2 ms, 2 ms) }
+  drive M.odd with times([0.3 ms, 12 ms]) { weight = 0.25 }
+}
+experiment e { network n
+  record spikes of A
+  record c of M every 0.7 ms
+  record d of M every 0.7 ms
+  record n of M every 0.7 ms
+  record weight of (first, second, third, fourth)
+  run 70 ms with dt = 0.1 ms, seed = 4 }""", dt=0.1)
+    if not t.check(r.good, "a longer step with handlers that do more than add", r.process.stderr):
+        return
+    rows = [r for r in table(r, "weight") if r[0] == 0]
+    events = [(1, 3, 9, 0, i, 0.25) for i in range(3)] + [(1, 120, 9, 0, i, 0.25) for i in range(3)]
+    for i, (_, name, source, target, delay, w) in enumerate(rows):
+        rank = ["first", "second", "third", "fourth"].index(name.split(".")[-1])
+        events += [({0: 1, 1: 2, 2: 0, 3: 1}[rank], s + steps(delay), rank, source, target, w) for s in r.of("A", source)]
+    c, d, n, wrong = [0.0] * 3, [0.0] * 3, [0] * 3, []
+    most = 0
+    for row, (have_c, have_d, have_n) in enumerate(zip(r.rows("c"), r.rows("d"), r.rows("n"))):
+        for i in range(3):
+            c[i] *= math.exp(-0.7 / 30) if row else 1
+            due = sorted(e for e in events if e[4] == i and 7 * row - 7 < e[1] <= 7 * row)
+            most = max(most, len(due))
+            for port, _, _, _, _, w in due:
+                if port == 0:
+                    d[i] += w
+                elif port == 1:
+                    c[i], n[i] = 0.5 * c[i] + w * (1 + d[i]), n[i] + 1
+                else:
+                    d[i], n[i] = min(d[i], w), n[i] + 10
+        wrong += [(row, i) for i in range(3) if abs(c[i] - have_c[i]) > 1e-9 or abs(d[i] - have_d[i]) > 1e-9 or n[i] != have_n[i]]
+    t.check(not wrong and most > 8, "each in its place", (wrong[:5], most))
 
 
 def alone(t):
@@ -173,6 +230,7 @@ component pool {
   c' = -c / (30 ms) + J / (1 ms)
   d' = (c - d) / (8 ms) + 0.1 / sqrt(1 ms) * white_noise()
   receive add(w) { c += w }
+  receive odd(w) { d = 0.9 * d + w;  c ~ normal(c, 0.01) }
 }
 synapse learns {
   weight w in [0, 2]
@@ -204,6 +262,8 @@ network n {
   connect (F, P) -> S.add by indegree(5) { weight ~ uniform(0, 0.1);  delay = 0.8 ms }
   connect lf: (F, P) -> (F, P).more by indegree(6) with learns { weight ~ uniform(0, 0.2);  delay = axonal(0.3 ms) + dendritic(0.6 ms) }
   connect ls: F -> S.add by indegree(4) with collects { weight ~ uniform(0, 0.2);  delay ~ uniform(0.4 ms, 1.5 ms) }
+  connect (F, P) -> S.odd by indegree(3) { weight ~ uniform(0, 0.1);  delay ~ uniform(0.4 ms, 2 ms) }
+  connect lo: P -> S.odd by indegree(4) with learns { weight ~ uniform(0, 0.2);  delay ~ uniform(0.4 ms, 1.5 ms) }
   connect S -> (F, P).I by indegree(3) with back { weight = 0.01 mV/ms;  delay ~ uniform(0.4 ms, 4 ms) }
   connect P -> S.J by indegree(3) with look { weight = 0.001 }
   drive (F, P).exc with poisson(3 kHz) { weight = 0.6 mV }
@@ -267,6 +327,7 @@ def main():
     t = Tap()
     finer(t)
     coarser(t)
+    one_by_one(t)
     alone(t)
     coupled(t)
     remembered(t)
