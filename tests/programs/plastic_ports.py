@@ -64,7 +64,7 @@ def split(synapses, spikes, n_steps, axonal):
     for nth in range(len(AFTER)):
         rule = Rule(TWO.text, {}, TWO.traces, lambda z, x, y, nth=nth: Sent(rule_pre(z, x, y)[nth]), rule_post)
         for i, synapse in enumerate(synapses):
-            course, arrive, *_ = simulate(rule, spikes, [synapse], n_steps, axonal)
+            course, _, arrive = simulate(rule, spikes, [synapse], n_steps, axonal)
             weights += course if nth == 0 else []
             events += [(step + AFTER[nth], target, synapse[0], i, nth, v) for (step, target), sent in arrive.items() for v in sent.values]
     return weights, events
