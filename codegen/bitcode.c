@@ -1,4 +1,4 @@
-/* The embedded bitcode (math.bc, hot.bc) -> functions of a unit. Math is parsed lazily and its functions are
+/* The embedded bitcode (math.bc, hot.bc, dev.bc) -> functions of a unit. Math is parsed lazily and its functions are
  * made `linkonce`, so that linking copies those that something calls and never reads the bodies of the
  * others. Needs: bitcode of the same LLVM release, its vectors passed as values. */
 #include <string.h>
@@ -8,7 +8,8 @@
 
 #include "codegen/unit.h"
 
-extern const char cg_embedded_math[], cg_embedded_math_end[], cg_embedded_hot[], cg_embedded_hot_end[];
+extern const char cg_embedded_math[], cg_embedded_math_end[], cg_embedded_hot[], cg_embedded_hot_end[], cg_embedded_dev[],
+    cg_embedded_dev_end[];
 
 const char *const cg_hot_names[] = {
 #define HOT(name, ...) #name,
@@ -16,6 +17,13 @@ const char *const cg_hot_names[] = {
 #undef HOT
 };
 const uint32_t cg_n_hot = COUNT_OF(cg_hot_names);
+
+const char *const cg_dev_names[] = {
+#define DEVICE(name, ...) "rt_dev_" #name,
+#include "runtime/device/device.def"
+#undef DEVICE
+};
+const uint32_t cg_n_dev = COUNT_OF(cg_dev_names);
 
 const char *cg_hot_symbol(Arena *a, const char *name, const CgTarget *target) {
   return arena_printf(a, "rt_hot_%s.v%u", name, target->x86_level);
@@ -67,6 +75,20 @@ void cg_hot_link(CgUnit *u) {
     LLVMSetValueName2(f, symbol, strlen(symbol));
     LLVMSetLinkage(f, LLVMExternalLinkage);
     LLVMSetVisibility(f, LLVMHiddenVisibility);
+  }
+}
+
+/* Functions for devices are its kernels, under their own names. */
+void cg_dev_link(CgUnit *u) {
+  LLVMModuleRef dev = bitcode_open(u, cg_embedded_dev, cg_embedded_dev_end, "dev.bc", false);
+  if (LLVMLinkModules2(u->module, dev)) BUG(u->s, ((Span){0, 0}), "dev.bc cannot be linked");
+  for (LLVMValueRef f = LLVMGetFirstFunction(u->module); f; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f)) LLVMSetVisibility(f, LLVMDefaultVisibility);
+  for (uint32_t i = 0; i < cg_n_dev; i++) {
+    LLVMValueRef f = LLVMGetNamedFunction(u->module, cg_dev_names[i]);
+    if (!f || LLVMIsDeclaration(f)) BUG(u->s, ((Span){0, 0}), "dev.bc has no %s", cg_dev_names[i]);
+    LLVMSetVisibility(f, LLVMHiddenVisibility);
+    cg_launched(u, f);
   }
 }
 

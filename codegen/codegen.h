@@ -6,8 +6,11 @@
 #include "ir/ir.h"
 #include "runtime/abi.h"
 
+enum { CG_SM_75 = 1, CG_SM_90 = 2, CG_EMULATED = 4, CG_GPUS = CG_SM_75 | CG_SM_90 }; /* devices, in the order of targets.def */
+
 typedef struct {
   const char *cpu; /* "native" (also NULL), "portable", "x86-64-v2", "x86-64-v3", "x86-64-v4" */
+  unsigned devices; /* CG_…: code for these too */
   int opt; /* 0: quick to compile; 1..3: the same full set of passes. The bits that come out are the same */
   bool f32;        /* states and step kernels in float32 */
   bool debug;      /* states as variables in the debug information; .nsl lines are always there */
@@ -27,8 +30,8 @@ CgProgram *cg_compile(Session *s, const IrModule *m, const CgOptions *options);
 struct nsl_program *cg_table(Session *s, const IrModule *m, const CgOptions *options, Arena *a);
 
 /* ---- code as text or objects */
-typedef enum { CG_LLVM, CG_ASM } CgText;
-/* All kernels after optimization, one module after another. */
+typedef enum { CG_LLVM, CG_ASM, CG_PTX } CgText;
+/* All kernels after optimization, one module after another; CG_PTX: of the GPUs alone. */
 bool cg_print(Session *s, const IrModule *m, const CgOptions *options, CgText form, FILE *out);
 
 /* ---- files; false after a diagnostic. Written beside `path` under a temporary name, renamed when whole. */
@@ -48,6 +51,7 @@ typedef struct CgJit CgJit;
 CgJit *cg_jit(Session *s, CgProgram *p); /* NULL after a diagnostic */
 const struct nsl_program *cg_jit_program(const CgJit *j);
 nsl_kernel_fn *cg_jit_kernel(const CgJit *j, uint32_t index); /* by IrKernel.index, at the first level */
+const struct nsl_device *cg_jit_device(const CgJit *j); /* the first, or NULL; also of kernels without a program */
 void cg_jit_free(CgJit *j);
 
 #endif

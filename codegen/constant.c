@@ -22,6 +22,7 @@ typedef enum {
 #include "runtime/abi.def"
 #undef STRUCT
   STRUCT_level,
+  STRUCT_device,
   STRUCTS
 } StructId;
 typedef struct {
@@ -51,6 +52,7 @@ typedef struct {
 static const Struct structs[STRUCTS] = {
 #include "runtime/abi.def"
     [STRUCT_level] = {sizeof(struct nsl_level), 0, NULL},
+    [STRUCT_device] = {sizeof(struct nsl_device), 0, NULL},
 };
 #undef STRUCT
 #undef STR
@@ -157,6 +159,31 @@ static LLVMValueRef level(Constants *c, const CgTarget *target) {
   return LLVMConstNamedStruct(c->struct_types[STRUCT_level], fields, COUNT_OF(fields));
 }
 
+/* struct nsl_device: texts, or addresses. */
+static LLVMValueRef device(Constants *c, const CgTarget *target) {
+  uint32_t n = c->p->kernels.n;
+  const char *const *symbols = cg_device_symbols(c->s, c->p, c->a);
+  LLVMValueRef *kernels = NEW_ARRAY(c->a, LLVMValueRef, n + 1), *functions = NEW_ARRAY(c->a, LLVMValueRef, cg_n_dev + 1);
+  LLVMValueRef none = LLVMConstNull(c->ptr);
+  bool text_only = target->machine->text;
+  for (uint32_t i = 0; i < n; i++) kernels[i] = symbols[i] && !text_only ? external_function(c, symbols[i]) : none;
+  for (uint32_t i = 0; i < cg_n_dev; i++) functions[i] = text_only ? none : external_function(c, cg_dev_names[i]);
+  LLVMValueRef fields[] = {text(c, target->text),
+                           text(c, cg_device_ptx(c->p, target, UNIT_KERNELS)),
+                           text(c, cg_device_ptx(c->p, target, UNIT_HOT)),
+                           text_only ? none : global(c, "kernels", LLVMConstArray2(c->ptr, kernels, n)),
+                           text_only ? none : global(c, "functions", LLVMConstArray2(c->ptr, functions, cg_n_dev)),
+                           texts(c, symbols, n)};
+  return LLVMConstNamedStruct(c->struct_types[STRUCT_device], fields, COUNT_OF(fields));
+}
+
+static LLVMValueRef devices(Constants *c) {
+  uint32_t n = c->p->devices.n;
+  LLVMValueRef *all = NEW_ARRAY(c->a, LLVMValueRef, n + 1);
+  for (uint32_t i = 0; i < n; i++) all[i] = device(c, c->p->devices.at[i]);
+  return n ? global(c, "devices", LLVMConstArray2(c->struct_types[STRUCT_device], all, n)) : LLVMConstNull(c->ptr);
+}
+
 static LLVMValueRef levels(Constants *c) {
   uint32_t n = c->p->levels.n;
   LLVMValueRef *all = NEW_ARRAY(c->a, LLVMValueRef, n);
@@ -172,6 +199,9 @@ static LLVMValueRef structure(Constants *c, StructId id, const char *from) {
     if (f->kind == FIELD_ARR && f->type == STRUCT_level) {
       values[n++] = u32_constant(c, c->p->levels.n);
       values[n++] = levels(c);
+    } else if (f->kind == FIELD_ARR && f->type == STRUCT_device) {
+      values[n++] = u32_constant(c, c->p->devices.n);
+      values[n++] = devices(c);
     } else {
       n += field(c, f, from, &values[n]);
     }
@@ -183,6 +213,8 @@ static LLVMValueRef structure(Constants *c, StructId id, const char *from) {
 static void struct_types(Constants *c) {
   c->struct_types[STRUCT_level] =
       LLVMStructTypeInContext(c->ctx, (LLVMTypeRef[]){c->ptr, c->i32, c->ptr, c->ptr}, 4, false);
+  c->struct_types[STRUCT_device] =
+      LLVMStructTypeInContext(c->ctx, (LLVMTypeRef[]){c->ptr, c->ptr, c->ptr, c->ptr, c->ptr, c->ptr}, 6, false);
   for (int id = 0; id < STRUCT_level; id++) {
     LLVMTypeRef types[64];
     uint32_t n = 0;

@@ -67,7 +67,7 @@ static void module_flag(CgUnit *u, const char *key, unsigned value) {
 }
 
 void cg_debug_begin(CgUnit *u) {
-  if (!u->main_source || u->kind == UNIT_HOT) return;
+  if (!u->main_source || u->kind == UNIT_HOT || cg_is_device(u->target)) return;
   CgDebug *d = u->debug = NEW(u->arena, CgDebug);
   d->builder = LLVMCreateDIBuilder(u->module);
   module_flag(u, "Debug Info Version", LLVMDebugMetadataVersion());

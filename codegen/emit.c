@@ -166,7 +166,7 @@ static LLVMValueRef take_narrow(Emit *e, LLVMValueRef x, LLVMValueRef scale) {
 static LLVMValueRef take(Emit *e, uint32_t slot, LLVMValueRef scale) {
   LLVMBuilderRef b = e->u->builder;
   LLVMTypeRef word = e->f32_arrays ? e->u->i32 : e->u->i64, ints = emit_vector(e, word);
-  LLVMValueRef p = emit_array_at(e, slot, word), x = LLVMBuildLoad2(b, ints, p, "");
+  LLVMValueRef p = e->u->target->form->port(e, slot, word), x = LLVMBuildLoad2(b, ints, p, "");
   unsigned align = e->f32_arrays ? 4 : 8;
   LLVMSetAlignment(x, align);
   LLVMSetAlignment(LLVMBuildStore(b, LLVMConstNull(ints), p), align);

@@ -26,6 +26,7 @@ typedef struct {
   LLVMValueRef function, env;
   LLVMValueRef key, step, first, t, dt, globals, set; /* from env */
   LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
+  LLVMTypeRef array;    /* pointers to arrays */
   LLVMValueRef *shared; /* uniform slots: value in all lanes; over time, params and states: value before the step */
   LLVMValueRef *after;  /* over time, states that are stored: value behind the step */
   LLVMValueRef at;      /* i64: element - first, of lane 0 */
@@ -55,6 +56,14 @@ typedef struct {
   VEC(EmitAhead) ahead;
 } Emit;
 
+/* How kernels are called, and what stands around their instructions. */
+struct CgForm {
+  const char *(*symbol)(const Session *s, Arena *a, const IrKernel *k, const CgTarget *target);
+  void (*frame)(Emit *e); /* makes e->function, whole */
+  LLVMValueRef (*port)(Emit *e, uint32_t slot, LLVMTypeRef word); /* pointer to this step's accumulator of lane 0 */
+  void (*mask_store)(Emit *e, LLVMValueRef word, LLVMValueRef cond); /* word: pointer to the mask of element `first` */
+};
+
 void emit_instruction(Emit *e, IrVal i);
 LLVMValueRef emit_math(Emit *e, const char *function, LLVMValueRef *args, unsigned n); /* of math/, its form included */
 
@@ -74,6 +83,11 @@ LLVMValueRef emit_bytes(Emit *e, LLVMValueRef base, LLVMValueRef bytes); /* base
 LLVMValueRef emit_load_at(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align);
 LLVMValueRef emit_env(Emit *e, size_t offset, LLVMTypeRef type, const char *name); /* a field of struct nsl_env */
 void emit_all(Emit *e); /* the kernel's instructions */
+void emit_function(Emit *e, LLVMTypeRef result, const char *parameter); /* e->function, of one pointer; the builder stands in it */
+void emit_slots(Emit *e); /* what the frame needs of env; step, t, dt, first are there */
+LLVMValueRef emit_event_field(Emit *e, LLVMValueRef event, size_t offset, LLVMTypeRef type); /* of struct nsl_event */
+LLVMValueRef emit_event(Emit *e, LLVMValueRef events, LLVMValueRef i, LLVMValueRef key); /* the handler, for event i; gives the event */
+
 LLVMValueRef emit_load(Emit *e, uint32_t slot);
 void emit_store(Emit *e, uint32_t slot, LLVMValueRef v);
 /* Pointer to the array's element of lane 0. */

@@ -34,11 +34,57 @@ static void jit_objects(Session *s, CgJit *j, const CgProgram *p) {
                                             &process, LLVMOrcLLJITGetGlobalPrefix(j->jit), NULL, NULL));
   LLVMOrcJITDylibAddGenerator(lib, process);
   for (uint32_t i = 0; i < p->units.n; i++) {
-    if (p->units.at[i].target != p->levels.at[0]) continue;
+    const CgTarget *target = p->units.at[i].target;
+    if (target != p->levels.at[0] && (!cg_is_device(target) || target->machine->text)) continue;
     const CgBytes *o = &p->units.at[i].object;
     LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(o->data, o->size, "unit");
     jit_stop(s, "object", LLVMOrcLLJITAddObjectFile(j->jit, lib, buffer));
   }
+}
+
+/* What code for the emulator asks of it: functions of this process, if the runtime is in it. */
+#define ASK(result, name, arguments, doc) extern result nsl_dev_##name arguments __attribute__((weak));
+#include "runtime/device/asks.def"
+#undef ASK
+
+static void jit_emulator(Session *s, CgJit *j) {
+  LLVMOrcCSymbolMapPair pairs[] = {
+#define ASK(result, name, arguments, doc) \
+  {LLVMOrcLLJITMangleAndIntern(j->jit, "nsl_dev_" #name), {(LLVMOrcExecutorAddress)(uintptr_t)nsl_dev_##name, {LLVMJITSymbolGenericFlagsExported, 0}}},
+#include "runtime/device/asks.def"
+#undef ASK
+  };
+  jit_stop(s, "the emulator", LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(j->jit), LLVMOrcAbsoluteSymbols(pairs, COUNT_OF(pairs))));
+}
+
+/* Addresses for one that is emulated. */
+static void jit_device(Session *s, CgJit *j, const CgProgram *p, struct nsl_device *d) {
+  nsl_device_fn **kernels = NEW_ARRAY(j->arena, nsl_device_fn *, p->kernels.n + 1);
+  nsl_device_fn **functions = NEW_ARRAY(j->arena, nsl_device_fn *, cg_n_dev + 1);
+  for (uint32_t i = 0; i < p->kernels.n; i++) {
+    void *at = d->symbols[i] ? jit_find(s, j, d->symbols[i]) : NULL;
+    memcpy(&kernels[i], &at, sizeof at);
+  }
+  for (uint32_t i = 0; i < cg_n_dev && !p->options.kernels_only; i++) {
+    void *at = jit_find(s, j, cg_dev_names[i]);
+    memcpy(&functions[i], &at, sizeof at);
+  }
+  d->kernels = kernels;
+  d->functions = functions;
+}
+
+static void jit_devices(Session *s, CgJit *j, const CgProgram *p) {
+  struct nsl_device *all = NEW_ARRAY(j->arena, struct nsl_device, p->devices.n + 1);
+  for (uint32_t i = 0; i < p->devices.n; i++) {
+    const CgTarget *target = p->devices.at[i];
+    all[i] = (struct nsl_device){.name = target->text,
+                                 .ptx = cg_device_ptx(p, target, UNIT_KERNELS),
+                                 .functions_ptx = cg_device_ptx(p, target, UNIT_HOT),
+                                 .symbols = cg_device_symbols(s, p, j->arena)};
+    if (!target->machine->text) jit_device(s, j, p, &all[i]);
+  }
+  j->table.n_devices = p->devices.n;
+  j->table.devices = all;
 }
 
 static void jit_kernels(Session *s, CgJit *j, const CgProgram *p) {
@@ -68,16 +114,21 @@ CgJit *cg_jit(Session *s, CgProgram *p) {
   CgJit *j = NEW(s->arena, CgJit);
   j->arena = s->arena;
   jit_stop(s, "start", LLVMOrcCreateLLJIT(&j->jit, NULL));
+  jit_emulator(s, j);
   jit_objects(s, j, p);
   jit_kernels(s, j, p);
   if (p->table) jit_table(s, j, p);
+  jit_devices(s, j, p);
   return j;
 }
 
 const struct nsl_program *cg_jit_program(const CgJit *j) { return &j->table; }
+
 nsl_kernel_fn *cg_jit_kernel(const CgJit *j, uint32_t index) {
   return index < j->n_kernels ? j->kernels[index] : NULL;
 }
+
+const struct nsl_device *cg_jit_device(const CgJit *j) { return j->table.n_devices ? j->table.devices : NULL; }
 
 void cg_jit_free(CgJit *j) {
   if (j && j->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(j->jit));

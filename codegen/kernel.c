@@ -14,6 +14,10 @@
 #include "codegen/emit.h"
 
 const char *cg_kernel_symbol(const Session *s, Arena *a, const IrKernel *k, const CgTarget *target) {
+  return target->form->symbol(s, a, k, target);
+}
+
+static const char *host_symbol(const Session *s, Arena *a, const IrKernel *k, const CgTarget *target) {
   return arena_printf(a, "%s.%u.v%u", name_str(s, k->name), k->index, target->x86_level);
 }
 
@@ -154,9 +158,9 @@ LLVMValueRef emit_array_at(Emit *e, uint32_t slot, LLVMTypeRef element) {
   return LLVMBuildGEP2(e->u->builder, element, e->slots[slot], &e->at, 1, "");
 }
 
-static LLVMValueRef mask_at(Emit *e, uint32_t slot) {
+static LLVMValueRef mask_at(Emit *e, LLVMValueRef mask) {
   LLVMValueRef three = LLVMConstInt(e->u->i64, 3, false);
-  return emit_bytes(e, e->slots[slot], LLVMBuildLShr(e->u->builder, e->at, three, ""));
+  return emit_bytes(e, mask, LLVMBuildLShr(e->u->builder, e->at, three, ""));
 }
 
 LLVMValueRef emit_load(Emit *e, uint32_t slot) {
@@ -165,7 +169,7 @@ LLVMValueRef emit_load(Emit *e, uint32_t slot) {
     case MEMORY_NUMBER: return e->once ? number_load(e, p) : e->shared[slot];
     case MEMORY_MASK: {
       LLVMTypeRef bits = e->lanes > 1 ? mask_type(e) : e->u->i8;
-      return mask_spread(e, emit_load_at(e, bits, mask_at(e, slot), 1));
+      return mask_spread(e, emit_load_at(e, bits, mask_at(e, e->slots[slot]), 1));
     }
     case MEMORY_ARRAY: break;
   }
@@ -196,8 +200,7 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
   switch (slot_memory(p->kind)) {
     case MEMORY_NUMBER: number_store(e, p, v); return;
     case MEMORY_MASK: {
-      LLVMValueRef bits = LLVMBuildBitCast(b, emit_bits(e, v), mask_type(e), "");
-      LLVMSetAlignment(LLVMBuildStore(b, bits, mask_at(e, slot)), 1);
+      e->u->target->form->mask_store(e, e->slots[slot], v);
       return;
     }
     case MEMORY_ARRAY: break;
@@ -217,9 +220,9 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
 static LLVMValueRef slot_begin(Emit *e, uint32_t slot) {
   const IrSlot *p = &e->k->slots.at[slot];
   LLVMBuilderRef b = e->u->builder;
-  LLVMValueRef arrays = emit_env(e, offsetof(struct nsl_env, slots), e->u->ptr, "slots");
+  LLVMValueRef arrays = emit_env(e, offsetof(struct nsl_env, slots), e->array, "slots");
   LLVMValueRef array =
-      emit_load_at(e, e->u->ptr, emit_bytes(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
+      emit_load_at(e, e->array, emit_bytes(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
   const char *name = name_str(e->u->s, p->name);
   LLVMSetValueName2(array, name, strlen(name));
   if (p->kind == SLOT_OUT || p->kind == SLOT_SAMPLE) return array;
@@ -229,15 +232,10 @@ static LLVMValueRef slot_begin(Emit *e, uint32_t slot) {
 }
 
 /* ---- the frame */
-static void frame_begin(Emit *e) {
+void emit_slots(Emit *e) {
   CgUnit *u = e->u;
   e->key = emit_env(e, offsetof(struct nsl_env, key), u->i64, "key");
-  e->step = emit_env(e, offsetof(struct nsl_env, step), u->i64, "step");
-  e->first =
-      e->lanes == 1 ? LLVMConstNull(u->i64) : emit_env(e, offsetof(struct nsl_env, first), u->i64, "first");
-  e->t = emit_env(e, offsetof(struct nsl_env, t), u->f64, "t");
-  e->dt = emit_env(e, offsetof(struct nsl_env, dt), u->f64, "dt");
-  e->globals = emit_env(e, offsetof(struct nsl_env, u), u->ptr, "u");
+  e->globals = emit_env(e, offsetof(struct nsl_env, u), e->array, "u");
   e->set = emit_env(e, offsetof(struct nsl_env, set), u->ptr, "set");
   if (e->f32) {
     e->t = LLVMBuildFPTrunc(u->builder, e->t, u->f32, "");
@@ -251,6 +249,16 @@ static void frame_begin(Emit *e) {
       e->shared[i] = number_load(e, &e->k->slots.at[i]);
     else
       e->slots[i] = slot_begin(e, i);
+}
+
+static void frame_begin(Emit *e) {
+  CgUnit *u = e->u;
+  e->step = emit_env(e, offsetof(struct nsl_env, step), u->i64, "step");
+  e->first =
+      e->lanes == 1 ? LLVMConstNull(u->i64) : emit_env(e, offsetof(struct nsl_env, first), u->i64, "first");
+  e->t = emit_env(e, offsetof(struct nsl_env, t), u->f64, "t");
+  e->dt = emit_env(e, offsetof(struct nsl_env, dt), u->f64, "dt");
+  emit_slots(e);
 }
 
 void emit_all(Emit *e) {
@@ -278,22 +286,25 @@ static void return_bad(Emit *e, LLVMValueRef bad) {
   LLVMBuildRet(b, LLVMBuildZExt(b, any, u->i64, ""));
 }
 
-static LLVMValueRef event_field(Emit *e, LLVMValueRef event, size_t offset, LLVMTypeRef type) {
+LLVMValueRef emit_event_field(Emit *e, LLVMValueRef event, size_t offset, LLVMTypeRef type) {
   LLVMValueRef at = emit_bytes(e, event, LLVMConstInt(e->u->i64, offset, false));
   return emit_load_at(e, type, at, type == e->u->i32 ? 4 : 8);
 }
 
 /* One event: its element, weight and key of draws (ir_event_key), then the handler. */
-static void emit_event(Emit *e, LLVMValueRef event, LLVMValueRef key) {
+LLVMValueRef emit_event(Emit *e, LLVMValueRef events, LLVMValueRef i, LLVMValueRef key) {
   CgUnit *u = e->u;
   LLVMBuilderRef b = u->builder;
-  LLVMValueRef ordinal = event_field(e, event, offsetof(struct nsl_event, ordinal), u->i32);
+  LLVMValueRef bytes = LLVMBuildMul(b, i, LLVMConstInt(u->i64, sizeof(struct nsl_event), false), "");
+  LLVMValueRef event = emit_bytes(e, events, bytes);
+  LLVMValueRef ordinal = emit_event_field(e, event, offsetof(struct nsl_event, ordinal), u->i32);
   LLVMValueRef apart = LLVMBuildMul(b, LLVMBuildZExt(b, ordinal, u->i64, ""),
                                     LLVMConstInt(u->i64, ir_event_key(0, 1), false), "");
   e->key = LLVMBuildAdd(b, key, apart, "");
-  e->at = LLVMBuildZExt(b, event_field(e, event, offsetof(struct nsl_event, element), u->i32), u->i64, "");
-  e->arg = real_convert(e, event_field(e, event, offsetof(struct nsl_event, weight), u->f64), e->lane);
+  e->at = LLVMBuildZExt(b, emit_event_field(e, event, offsetof(struct nsl_event, element), u->i32), u->i64, "");
+  e->arg = real_convert(e, emit_event_field(e, event, offsetof(struct nsl_event, weight), u->f64), e->lane);
   emit_all(e);
+  return event;
 }
 
 static void frame_events(Emit *e) {
@@ -308,8 +319,7 @@ static void frame_events(Emit *e) {
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSGT, count, zero, ""), loop, exit);
   LLVMPositionBuilderAtEnd(b, loop);
   LLVMValueRef i = LLVMBuildPhi(b, u->i64, "i");
-  LLVMValueRef bytes = LLVMBuildMul(b, i, LLVMConstInt(u->i64, sizeof(struct nsl_event), false), "");
-  emit_event(e, emit_bytes(e, events, bytes), key);
+  emit_event(e, events, i, key);
   LLVMValueRef next = LLVMBuildAdd(b, i, LLVMConstInt(u->i64, 1, false), "next");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, count, ""), loop, exit);
@@ -361,10 +371,11 @@ void emit_width(Emit *e, unsigned lanes) {
 
 void cg_kernel(CgUnit *u, const IrKernel *k) {
   bool f32 = ir_kernel_f32(k->kind, u->options->f32);
-  bool once = ir_kernel_scalar(k->kind), events = k->kind == KERNEL_RECEIVE;
+  bool once = ir_kernel_scalar(k->kind);
   Emit e = {.u = u, .k = k, .once = once, .f32 = f32, .f32_arrays = u->options->f32,
             .over_time = ir_kernel_over_time(k->kind)};
   e.lane = f32 ? u->f32 : u->f64;
+  e.array = LLVMPointerTypeInContext(u->ctx, cg_is_device(u->target) ? u->target->machine->arrays : 0);
   emit_width(&e, emit_all_lanes(&e));
   if (e.over_time) e.alike = ir_alike_values(k, u->arena);
   if (e.alike && u->target->fma) e.beside = emit_beside(&e);
@@ -377,24 +388,42 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   e.value = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);
   e.known = NEW_ARRAY(u->arena, const double *, k->ins.n + 1);
   e.now.since = LLVMConstNull(u->i64);
-  LLVMTypeRef type = LLVMFunctionType(u->i64, &u->ptr, 1, false);
-  e.function = LLVMAddFunction(u->module, cg_kernel_symbol(u->s, u->arena, k, u->target), type);
-  LLVMSetVisibility(e.function, LLVMHiddenVisibility);
-  cg_function_target(u, e.function);
-  e.env = LLVMGetParam(e.function, 0);
-  LLVMSetValueName2(e.env, "env", 3);
-  LLVMPositionBuilderAtEnd(u->builder, LLVMAppendBasicBlockInContext(u->ctx, e.function, "entry"));
-  cg_debug_kernel(u, k, e.function, e.lanes, f32);
-  frame_begin(&e);
-  if (events) {
-    frame_events(&e);
-  } else if (once) {
-    e.at = LLVMConstNull(u->i64);
-    emit_all(&e);
-    return_bad(&e, e.checked ? emit_bad(&e, LLVMConstNull(e.real)) : NULL);
-  } else if (e.over_time) {
-    emit_march(&e);
+  u->target->form->frame(&e);
+}
+
+void emit_function(Emit *e, LLVMTypeRef result, const char *parameter) {
+  CgUnit *u = e->u;
+  LLVMTypeRef type = LLVMFunctionType(result, &u->ptr, 1, false);
+  e->function = LLVMAddFunction(u->module, cg_kernel_symbol(u->s, u->arena, e->k, u->target), type);
+  LLVMSetVisibility(e->function, LLVMHiddenVisibility);
+  cg_function_target(u, e->function);
+  LLVMSetValueName2(LLVMGetParam(e->function, 0), parameter, strlen(parameter));
+  LLVMPositionBuilderAtEnd(u->builder, LLVMAppendBasicBlockInContext(u->ctx, e->function, "entry"));
+  cg_debug_kernel(u, e->k, e->function, e->lanes, e->f32);
+}
+
+/* ---- the form of the processor's own kernels: uint64_t (const struct nsl_env *), loops inside */
+static void host_frame(Emit *e) {
+  emit_function(e, e->u->i64, "env");
+  e->env = LLVMGetParam(e->function, 0);
+  frame_begin(e);
+  if (e->k->kind == KERNEL_RECEIVE) {
+    frame_events(e);
+  } else if (e->once) {
+    e->at = LLVMConstNull(e->u->i64);
+    emit_all(e);
+    return_bad(e, e->checked ? emit_bad(e, LLVMConstNull(e->real)) : NULL);
+  } else if (e->over_time) {
+    emit_march(e);
   } else {
-    frame_loop(&e);
+    frame_loop(e);
   }
 }
+
+static void host_mask_store(Emit *e, LLVMValueRef mask, LLVMValueRef cond) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMValueRef bits = LLVMBuildBitCast(b, emit_bits(e, cond), mask_type(e), "");
+  LLVMSetAlignment(LLVMBuildStore(b, bits, mask_at(e, mask)), 1);
+}
+
+const CgForm cg_form_host = {.symbol = host_symbol, .frame = host_frame, .port = emit_array_at, .mask_store = host_mask_store};

@@ -70,6 +70,7 @@ static const char *temporary_name(Link *l, const char *path, const char *suffix)
 static bool write_objects(Link *l) {
   CgProgram *p = l->p;
   for (uint32_t i = 0; i <= p->units.n; i++) {
+    if (i < p->units.n && p->units.at[i].target->machine->text) continue; /* in the table */
     CgBytes o = i < p->units.n ? p->units.at[i].object : cg_table_object(l->s, l->a, p, l->kind == LINK_EXE);
     const char *name = temporary_name(l, l->path, arena_printf(l->a, ".%u.o", i));
     if (!file_write(l, name, o.data, o.size)) return false;

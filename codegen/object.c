@@ -39,10 +39,18 @@ static bool choose_levels(Session *s, CgProgram *p, const char *cpu) {
     return host != NULL;
   }
   for (int i = 0; i < TARGETS; i++)
-    if (!strcmp(cpu, "portable") || !strcmp(cpu, cg_targets[i].text))
+    if (!cg_is_device(&cg_targets[i]) && (!strcmp(cpu, "portable") || !strcmp(cpu, cg_targets[i].text)))
       vec_push(p->arena, &p->levels, &cg_targets[i]);
   if (p->levels.n == 0) diag_cpu_unknown(s, cpu, diag_nearest(cpu, names, COUNT_OF(names)));
   return p->levels.n > 0;
+}
+
+/* What is to run on many machines can run on their GPUs. */
+static void choose_devices(CgProgram *p, unsigned devices) {
+  _Static_assert(1u << (TARGET_SM_90 - TARGET_SM_75) == CG_SM_90 && 1u << (TARGET_EMULATED - TARGET_SM_75) == CG_EMULATED,
+                 "bits are in the order of the rows");
+  for (int i = TARGET_SM_75; i < TARGETS; i++)
+    if (devices >> (i - TARGET_SM_75) & 1) vec_push(p->arena, &p->devices, &cg_targets[i]);
 }
 
 /* ---- kernels by number, equal ones as one */
@@ -78,7 +86,8 @@ static bool is_own(const CgProgram *p, uint32_t i) {
 /* ---- units */
 static CgUnit *unit_add(Session *s, CgProgram *p, const CgTarget *target, CgUnitKind kind) {
   CgUnit u = {.s = s, .options = &p->options, .target = target, .kind = kind};
-  if (!p->options.cpu || !strcmp(p->options.cpu, "native")) u.tune = host_cpu(p->arena);
+  bool native = !p->options.cpu || !strcmp(p->options.cpu, "native");
+  if (native && !cg_is_device(target)) u.tune = host_cpu(p->arena);
   if (p->module && p->module->model) u.main_source = p->module->model->source;
   vec_push(p->arena, &p->units, u);
   return &p->units.at[p->units.n - 1];
@@ -90,7 +99,8 @@ static void cut_units(Session *s, CgProgram *p, const CgTarget *target, bool onc
   for (uint32_t i = 0; i < p->kernels.n; i++) {
     const IrKernel *k = p->kernels.at[i];
     if (!is_own(p, i) || ir_kernel_scalar(k->kind) != once) continue;
-    if (!u || size + k->ins.n > UNIT_INSTRUCTIONS) {
+    if (cg_is_device(target) && !ir_kernel_on_devices(k->kind)) continue;
+    if (!u || (size + k->ins.n > UNIT_INSTRUCTIONS && !target->machine->text)) {
       u = unit_add(s, p, target, once ? UNIT_ONCE : UNIT_KERNELS);
       size = 0;
     }
@@ -161,6 +171,11 @@ static CgProgram *program_plan(Session *s, const IrModule *m, const CgOptions *o
     cut_units(s, p, p->levels.at[i], false);
     cut_units(s, p, p->levels.at[i], true);
   }
+  choose_devices(p, options->devices | (!options->kernels_only && options->cpu && !strcmp(options->cpu, "portable") ? CG_GPUS : 0));
+  for (uint32_t i = 0; i < p->devices.n; i++) {
+    if (!options->kernels_only) unit_add(s, p, p->devices.at[i], UNIT_HOT);
+    cut_units(s, p, p->devices.at[i], false);
+  }
   return p;
 }
 
@@ -175,11 +190,16 @@ CgProgram *cg_compile(Session *s, const IrModule *m, const CgOptions *options) {
 bool cg_print(Session *s, const IrModule *m, const CgOptions *options, CgText form, FILE *out) {
   CgProgram *p = program_plan(s, m, options);
   if (!p) return false;
+  uint32_t n = 0;
   for (uint32_t i = 0; i < p->units.n; i++) {
-    p->units.at[i].want_text = true;
-    p->units.at[i].text_form = form;
+    CgUnit u = p->units.at[i];
+    if (form == CG_PTX && (!u.target->machine->text || u.kind == UNIT_HOT)) continue;
+    u.want_text = true;
+    u.text_form = form;
+    p->units.at[n++] = u;
   }
+  p->units.n = n;
   compile_units(p);
-  for (uint32_t i = 0; i < p->units.n; i++) fputs(p->units.at[i].text, out);
+  for (uint32_t i = 0; i < n; i++) fputs(p->units.at[i].text, out);
   return true;
 }

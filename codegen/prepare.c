@@ -1,4 +1,5 @@
-/* Run while nslc is built: the runtime's hot functions (hot.bc, math.bc) -> one object for each target. They
+/* Run while nslc is built: the runtime's hot functions (hot.bc, math.bc), and those for devices (dev.bc) -> one object for each
+ * target, or its PTX. They
  * depend on no model, so they are compiled here, and not in every run of nslc.
  *
  * usage: codegen_prepare OBJECT…   in the order of targets.def */

@@ -17,13 +17,11 @@
 #include "codegen/unit.h"
 
 const CgTarget cg_targets[TARGETS] = {
-#define TARGET(id, text, level, lanes64, lanes32, width, fma, i64, masks) \
-  {TARGET_##id, text, level, lanes64, lanes32, width, fma, i64, masks},
+#define TARGET(id, text, cpu, machine, form, level, lanes64, lanes32, width, fma, i64, masks) \
+  {TARGET_##id, text, cpu, &cg_machine_##machine, &cg_form_##form, level, lanes64, lanes32, width, fma, i64, masks},
 #include "codegen/targets.def"
 #undef TARGET
 };
-
-static const char triple[] = "x86_64-pc-linux-gnu";
 
 /* Instructions are scheduled from the top down. From both ends, as LLVM does by itself, it sees few registers in use, and
  * leaves one exponential's chain behind another, further apart than the processor looks ahead; and it spills more. Steps of
@@ -36,21 +34,28 @@ static void llvm_options(void) {
 void cg_llvm_start(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT; /* LLVM's options belong to the process */
   pthread_once(&once, llvm_options);
+  for (int i = 0; i < TARGETS; i++) cg_targets[i].machine->start();
+}
+
+static void x86_start(void) {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
   LLVMInitializeX86AsmPrinter();
 }
 
+const CgMachine cg_machine_x86 = {.triple = "x86_64-pc-linux-gnu", .start = x86_start};
+
 LLVMTargetMachineRef cg_machine(const CgTarget *target, bool quick) {
   LLVMTargetRef t;
   char *error = NULL;
+  const char *triple = target->machine->triple;
   if (LLVMGetTargetFromTriple(triple, &t, &error)) {
     LLVMDisposeMessage(error);
     return NULL;
   }
   LLVMCodeGenOptLevel level = quick ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault;
-  return LLVMCreateTargetMachine(t, triple, target->text, "", level, LLVMRelocPIC, LLVMCodeModelSmall);
+  return LLVMCreateTargetMachine(t, triple, target->cpu, "", level, LLVMRelocPIC, LLVMCodeModelSmall);
 }
 
 static void set_text_attribute(CgUnit *u, LLVMValueRef f, const char *key, const char *value) {
@@ -74,13 +79,27 @@ void cg_function_target(CgUnit *u, LLVMValueRef f) {
                                         "stack-protector-buffer-size", "no-trapping-math", "frame-pointer"};
   for (size_t i = 0; i < COUNT_OF(foreign); i++)
     LLVMRemoveStringAttributeAtIndex(f, LLVMAttributeFunctionIndex, foreign[i], (unsigned)strlen(foreign[i]));
-  set_text_attribute(u, f, "target-cpu", u->target->text);
-  set_text_attribute(u, f, "tune-cpu", u->tune ? u->tune : u->target->text);
+  set_text_attribute(u, f, "target-cpu", u->target->cpu);
+  set_text_attribute(u, f, "tune-cpu", u->tune ? u->tune : u->target->cpu);
   if (u->target->vector_width) set_text_attribute(u, f, "prefer-vector-width", u->target->vector_width);
   /* vectors that do not fit in registers go to the stack: there they must not cross cache lines */
-  if (u->kind == UNIT_KERNELS) set_text_attribute(u, f, "stackrealign", "");
-  set_text_attribute(u, f, "denormal-fp-math", "preserve-sign,preserve-sign"); /* as the runtime's threads */
+  if (u->kind == UNIT_KERNELS && u->target->f64_lanes > 1) set_text_attribute(u, f, "stackrealign", "");
+  /* as the runtime's threads. Devices keep what is subnormal; flush.c does it there */
+  if (!cg_is_device(u->target)) set_text_attribute(u, f, "denormal-fp-math", "preserve-sign,preserve-sign");
   set_attribute(u, f, "nounwind");
+}
+
+void cg_convergent(CgUnit *u, LLVMValueRef f) { set_attribute(u, f, "convergent"); }
+
+void cg_launched(CgUnit *u, LLVMValueRef f) {
+  const CgMachine *m = u->target->machine;
+  cg_convergent(u, f);
+  LLVMSetFunctionCallConv(f, m->convention);
+  if (!m->most_threads) return;
+  LLVMMetadataRef words[] = {LLVMValueAsMetadata(f), LLVMMDStringInContext2(u->ctx, "maxntidx", 8),
+                             LLVMValueAsMetadata(LLVMConstInt(u->i32, m->most_threads, false))};
+  LLVMMetadataRef node = LLVMMDNodeInContext2(u->ctx, words, COUNT_OF(words));
+  LLVMAddNamedMetadataOperand(u->module, "nvvm.annotations", LLVMMetadataAsValue(u->ctx, node));
 }
 
 static void types_begin(CgUnit *u) {
@@ -101,9 +120,9 @@ static void module_begin(CgUnit *u) {
   u->module = LLVMModuleCreateWithNameInContext(names[u->kind], u->ctx);
   u->builder = LLVMCreateBuilderInContext(u->ctx);
   u->machine = cg_machine(u->target, u->kind == UNIT_ONCE || u->options->opt == 0);
-  if (!u->machine) BUG(u->s, ((Span){0, 0}), "no LLVM target for %s", triple);
+  if (!u->machine) BUG(u->s, ((Span){0, 0}), "no LLVM target for %s", u->target->machine->triple);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(u->machine);
-  LLVMSetTarget(u->module, triple);
+  LLVMSetTarget(u->module, u->target->machine->triple);
   LLVMSetModuleDataLayout(u->module, layout);
   LLVMDisposeTargetData(layout);
   cg_math_open(u);
@@ -148,15 +167,19 @@ static void optimize(CgUnit *u) {
   if (error) BUG(u->s, ((Span){0, 0}), "LLVM's passes: %s", LLVMGetErrorMessage(error));
 }
 
-CgBytes cg_emit_object(Session *s, Arena *a, LLVMTargetMachineRef machine, LLVMModuleRef module) {
+static CgBytes emit_code(Session *s, Arena *a, LLVMTargetMachineRef machine, LLVMModuleRef module, LLVMCodeGenFileType form) {
   char *error = NULL;
   LLVMMemoryBufferRef buffer;
-  if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &error, &buffer))
+  if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, form, &error, &buffer))
     BUG(s, ((Span){0, 0}), "LLVM's code generation: %s", error);
   CgBytes bytes = {NULL, LLVMGetBufferSize(buffer)};
   bytes.data = arena_text(a, LLVMGetBufferStart(buffer), bytes.size);
   LLVMDisposeMemoryBuffer(buffer);
   return bytes;
+}
+
+CgBytes cg_emit_object(Session *s, Arena *a, LLVMTargetMachineRef machine, LLVMModuleRef module) {
+  return emit_code(s, a, machine, module, LLVMObjectFile);
 }
 
 static void emit_text(CgUnit *u) {
@@ -166,12 +189,7 @@ static void emit_text(CgUnit *u) {
     LLVMDisposeMessage(text);
     return;
   }
-  char *error = NULL;
-  LLVMMemoryBufferRef buffer;
-  if (LLVMTargetMachineEmitToMemoryBuffer(u->machine, u->module, LLVMAssemblyFile, &error, &buffer))
-    BUG(u->s, ((Span){0, 0}), "LLVM's code generation: %s", error);
-  u->text = arena_text(u->arena, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
-  LLVMDisposeMemoryBuffer(buffer);
+  u->text = emit_code(u->s, u->arena, u->machine, u->module, LLVMAssemblyFile).data;
 }
 
 void cg_unit_compile(CgUnit *u) {
@@ -180,16 +198,17 @@ void cg_unit_compile(CgUnit *u) {
   for (uint32_t i = 0; i < u->kernels.n; i++) cg_kernel(u, u->kernels.at[i]);
   cg_debug_end(u);
   verify(u, "before the passes");
-  if (u->kind == UNIT_HOT) cg_hot_link(u);
+  if (u->kind == UNIT_HOT) (cg_is_device(u->target) ? cg_dev_link : cg_hot_link)(u);
   cg_math_link(u);
-  if (u->kind == UNIT_HOT) cg_hot_level(u);
+  if (u->target->machine->answers) u->target->machine->answers(u);
+  if (u->kind == UNIT_HOT && !cg_is_device(u->target)) cg_hot_level(u);
   helpers_end(u);
   optimize(u);
   verify(u, "after the passes");
   if (u->want_text)
     emit_text(u);
   else
-    u->object = cg_emit_object(u->s, u->arena, u->machine, u->module);
+    u->object = emit_code(u->s, u->arena, u->machine, u->module, u->target->machine->text ? LLVMAssemblyFile : LLVMObjectFile);
   LLVMDisposeBuilder(u->builder);
   LLVMDisposeTargetMachine(u->machine);
   LLVMDisposeModule(u->module);

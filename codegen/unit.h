@@ -18,12 +18,12 @@ typedef struct {
 typedef enum {
   UNIT_KERNELS, /* per-element kernels: vectors, everything inlined */
   UNIT_ONCE,    /* scalar kernels, which run once: compiled fast, calls stay calls */
-  UNIT_HOT      /* the runtime's hot functions */
+  UNIT_HOT      /* the runtime's own functions: hot ones, or those for devices */
 } CgUnitKind;
 
 typedef struct CgDebug CgDebug;
 
-typedef struct {
+typedef struct CgUnit {
   /* what to do */
   Session *s;
   const CgOptions *options;
@@ -33,7 +33,7 @@ typedef struct {
   const Source *main_source;
   VEC(const IrKernel *) kernels;
   /* what came out */
-  CgBytes object; /* in arena */
+  CgBytes object; /* in arena; of a GPU: a text */
   const char *text;
   bool want_text;
   CgText text_form;
@@ -53,6 +53,8 @@ LLVMTargetMachineRef cg_machine(const CgTarget *target, bool quick);
 void cg_llvm_start(void); /* registers the machines; any number of times, from any thread */
 CgBytes cg_emit_object(Session *s, Arena *a, LLVMTargetMachineRef machine, LLVMModuleRef module);
 void cg_function_target(CgUnit *u, LLVMValueRef function);
+void cg_launched(CgUnit *u, LLVMValueRef function);   /* it is a kernel of a device */
+void cg_convergent(CgUnit *u, LLVMValueRef function); /* its calls stay where all threads of a warp come by */
 
 /* watch.c: ends the process where LLVM does not come to an end; all take NULL for "nobody watches" */
 enum { CG_MAX_THREADS = 16 };
@@ -74,12 +76,15 @@ void cg_math_open(CgUnit *u);
 bool cg_math_has(const CgUnit *u, const char *name);
 LLVMValueRef cg_math_function(CgUnit *u, const char *name, LLVMTypeRef *ret_type);
 void cg_hot_link(CgUnit *u);
+void cg_dev_link(CgUnit *u);
 void cg_hot_level(CgUnit *u);
 void cg_math_link(CgUnit *u); /* after the last cg_math_function */
 extern const char *const cg_hot_names[]; /* rows of runtime/hot.def */
 extern const uint32_t cg_n_hot;
+extern const char *const cg_dev_names[]; /* rows of runtime/device/device.def, as symbols */
+extern const uint32_t cg_n_dev;
 
-/* hot.c: the hot functions of a level, compiled when nslc was */
+/* hot.c: the runtime's functions for a target, compiled when nslc was */
 CgBytes cg_hot_object(const CgTarget *target);
 
 /* debug.c; all do nothing without u->debug */
@@ -89,6 +94,11 @@ void cg_debug_at(CgUnit *u, Span span); /* what is built next comes from there *
 void cg_debug_value(CgUnit *u, Name name, Span span, LLVMValueRef value); /* a state's value, by its name */
 void cg_debug_end(CgUnit *u);
 
+/* device.c: texts of a device's kernels (UNIT_KERNELS) or of the runtime's functions for it (UNIT_HOT), NULL: it has objects; what its
+ * kernels are called, by number, NULL: it has none */
+const char *cg_device_ptx(const CgProgram *p, const CgTarget *device, CgUnitKind kind);
+const char *const *cg_device_symbols(Session *s, const CgProgram *p, Arena *a);
+
 /* constant.c: struct nsl_program -> constants of an object */
 CgBytes cg_table_object(Session *s, Arena *a, CgProgram *p, bool with_main);
 
@@ -97,7 +107,7 @@ struct CgProgram {
   const IrModule *module; /* NULL: kernels only */
   CgOptions options;
   Arena *arena;
-  VEC(const CgTarget *) levels;
+  VEC(const CgTarget *) levels, devices;
   VEC(CgUnit) units;                     /* with their objects */
   VEC(const IrKernel *) kernels;         /* by index; equal kernels: the one that was compiled */
   const struct nsl_program *table;       /* NULL: kernels only */

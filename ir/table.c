@@ -31,23 +31,32 @@ const char *const ir_slot_text[SLOT_KINDS] = {
 };
 
 const char *const ir_kernel_text[KERNEL_KINDS] = {
-#define KERNEL(id, text, level, scalar, doc) text,
+#define KERNEL(id, text, level, scalar, device, doc) text,
 #include "ir/kernels.def"
 #undef KERNEL
 };
 
 bool ir_kernel_scalar(KernelKind kind) {
   static const bool scalars[KERNEL_KINDS] = {
-#define KERNEL(id, text, level, scalar, doc) scalar,
+#define KERNEL(id, text, level, scalar, device, doc) scalar,
 #include "ir/kernels.def"
 #undef KERNEL
   };
   return scalars[kind];
 }
 
+bool ir_kernel_on_devices(KernelKind kind) {
+  static const bool devices[KERNEL_KINDS] = {
+#define KERNEL(id, text, level, scalar, device, doc) device,
+#include "ir/kernels.def"
+#undef KERNEL
+  };
+  return devices[kind];
+}
+
 int ir_kernel_levels(KernelKind kind) {
   static const int levels[KERNEL_KINDS] = {
-#define KERNEL(id, text, level, scalar, doc) level,
+#define KERNEL(id, text, level, scalar, device, doc) level,
 #include "ir/kernels.def"
 #undef KERNEL
   };

@@ -4,7 +4,7 @@
 
 #include "tools/tool.h"
 
-static const char usage[] = "nslc build FILE -o PROG [--cpu native|portable|x86-64-v3…] [--lib] [--mpi] [--emit exe|object|llvm|asm]";
+static const char usage[] = "nslc build FILE -o PROG [--cpu native|portable|x86-64-v3…] [--target cpu|gpu] [--lib] [--mpi] [--emit exe|object|llvm|asm|ptx]";
 
 /* The name of the output where -o is absent: FILE without its folder and .nsl, with `suffix`. */
 static const char *default_output(Arena *a, const char *file, const char *suffix) {
@@ -71,6 +71,7 @@ int cmd_build(int argc, char **argv) {
   if (good) {
     CgOptions cg = tool_cg_options(&c);
     if (!strcmp(options.emit, "llvm")) good = build_text(&c, backend, &cg, CG_LLVM);
+    else if (!strcmp(options.emit, "ptx")) good = build_text(&c, backend, &cg, CG_PTX);
     else if (!strcmp(options.emit, "asm")) good = build_text(&c, backend, &cg, CG_ASM);
     else good = build_binary(&c, backend, &cg);
     if (!good) tool_report(&c);

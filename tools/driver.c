@@ -53,5 +53,5 @@ bool tool_lower(Compilation *c, const char *after) {
 
 CgOptions tool_cg_options(const Compilation *c) {
   const ToolOptions *o = c->options;
-  return (CgOptions){.cpu = o->cpu, .opt = o->opt, .f32 = o->f32, .debug = o->debug};
+  return (CgOptions){.cpu = o->cpu, .opt = o->opt, .f32 = o->f32, .debug = o->debug, .devices = o->devices};
 }

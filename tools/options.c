@@ -83,16 +83,23 @@ static bool usage_has(const char *usage, const char *word) {
   return false;
 }
 
-static bool check_choices(const ToolOptions *o) {
-  if (strcmp(o->target, "cpu")) {
-    fprintf(stderr, "nslc: --target %s is not supported yet; this version compiles for the cpu\n", o->target);
+static bool check_choices(ToolOptions *o) {
+  static const struct {
+    const char *name;
+    unsigned devices;
+  } targets[] = {{"cpu", 0}, {"gpu", CG_GPUS | CG_EMULATED}, {"sm_75", CG_SM_75}, {"sm_90", CG_SM_90}, {"emulated", CG_EMULATED}};
+  size_t t = 0;
+  while (t < COUNT_OF(targets) && strcmp(targets[t].name, o->target)) t++;
+  if (t == COUNT_OF(targets)) {
+    fprintf(stderr, "nslc: --target is cpu, gpu (sm_75, sm_90 and emulated) or one of sm_75, sm_90, emulated, not `%s`\n", o->target);
     return false;
   }
-  static const char *const emits[] = {"exe", "object", "llvm", "asm"};
+  o->devices = targets[t].devices;
+  if (!strcmp(o->emit, "ptx")) o->devices = t && o->devices != CG_EMULATED && strcmp(o->target, "gpu") ? o->devices : CG_SM_90;
+  static const char *const emits[] = {"exe", "object", "llvm", "asm", "ptx"};
   for (size_t i = 0; i < COUNT_OF(emits); i++)
     if (!strcmp(o->emit, emits[i])) return true;
-  fprintf(stderr, "nslc: --emit is exe, object, llvm or asm, not `%s`%s\n", o->emit,
-          strcmp(o->emit, "ptx") ? "" : " (the GPU target is not supported yet)");
+  fprintf(stderr, "nslc: --emit is exe, object, llvm, asm or ptx, not `%s`\n", o->emit);
   return false;
 }
 

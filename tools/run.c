@@ -1,5 +1,5 @@
-/* nslc run: compile in memory and run in this process. Words after `--` are the program's; `--precision f32` among them
- * is what the program is compiled for. */
+/* nslc run: compile in memory and run in this process. Words after `--` are the program's; `--precision f32` and
+ * `--device` among them say what the program is compiled for. */
 #include <string.h>
 
 #include "tools/tool.h"
@@ -12,6 +12,17 @@ static void take_precision(ToolOptions *o) {
     const char *word = o->program_argv[i];
     if (!strcmp(word, "--precision=f32")) o->f32 = true;
     if (!strcmp(word, "--precision") && i + 1 < o->program_argc && !strcmp(o->program_argv[i + 1], "f32")) o->f32 = true;
+  }
+}
+
+/* The same of `--device`: the program gets code for it. What the words mean, and which are wrong, the runtime says. */
+static void take_device(ToolOptions *o) {
+  for (int i = 0; i < o->program_argc; i++) {
+    const char *word = o->program_argv[i], *value = NULL;
+    if (!strncmp(word, "--device=", 9)) value = word + 9;
+    if (!strcmp(word, "--device") && i + 1 < o->program_argc) value = o->program_argv[i + 1];
+    if (value && !strcmp(value, "gpu")) o->devices |= CG_GPUS;
+    if (value && !strcmp(value, "emulated")) o->devices |= CG_EMULATED;
   }
 }
 
@@ -44,6 +55,7 @@ int cmd_run(int argc, char **argv) {
     return EXIT_USAGE;
   }
   take_precision(&options);
+  take_device(&options);
   Compilation c;
   tool_begin(&c, &options);
   int status = EXIT_ERRORS;

@@ -14,6 +14,7 @@ typedef struct {
   bool json, colour, f32, debug, lib, mpi, force, check, no_run;
   const char *out, *cpu, *target, *emit, *after, *fit, *steps, *starts, *tolerance;
   int opt;
+  unsigned devices; /* CG_…: code for them */
   VEC(const char *) files;
   VEC(const char *) allow_read;
   int program_argc; /* after `--` */

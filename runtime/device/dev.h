@@ -9,13 +9,14 @@
 
 #include <stdint.h>
 
-uint32_t nsl_dev_thread(void); /* in the block */
-uint32_t nsl_dev_block(void);
-uint32_t nsl_dev_block_size(void); /* threads; a multiple of 32 */
-uint32_t nsl_dev_blocks(void);
-void nsl_dev_barrier(void); /* all threads of the block */
-uint32_t nsl_dev_ballot(uint32_t condition);
-void *nsl_dev_shared(void);
+#ifdef __clang__ /* so that no call moves to where only some threads come by */
+#define DEV_TOGETHER __attribute__((convergent))
+#else
+#define DEV_TOGETHER
+#endif
+#define ASK(result, name, arguments, doc) DEV_TOGETHER result nsl_dev_##name arguments;
+#include "runtime/device/asks.def"
+#undef ASK
 
 #define DEV_KERNEL(name) \
   void rt_dev_##name(const void *arguments); \

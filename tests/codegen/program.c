@@ -170,13 +170,33 @@ static void differs(bool different, const char *what) {
 #define STRUCT(name, fields) \
   static void same_##name(const struct nsl_##name *a, const struct nsl_##name *b) { fields }
 static void same_level(const struct nsl_level *a, const struct nsl_level *b) { (void)a, (void)b; }
+static void same_device(const struct nsl_device *a, const struct nsl_device *b) { (void)a, (void)b; }
 #include "runtime/abi.def"
 #undef STRUCT
+
+/* Kernels that a step calls have code for each device, no others: PTX with their entries, or an address. */
+static bool device_holds(const IrModule *m, const struct nsl_device *d) {
+  bool text = strcmp(d->name, "emulated") != 0, holds = !d->ptx == !text && !d->functions_ptx == !text;
+  for (uint32_t i = 0; i < m->kernels.n; i++) {
+    const IrKernel *k = m->kernels.at[i];
+    const char *symbol = d->symbols[k->index];
+    bool has = symbol && (text ? strstr(d->ptx, symbol) != NULL : d->kernels[k->index] != NULL);
+    holds &= has == ir_kernel_on_devices(k->kind) && !(symbol && strpbrk(symbol, ". "));
+  }
+  return holds && (text ? strstr(d->functions_ptx, ".entry rt_dev_push") && strstr(d->ptx, d->name) : d->functions[0] != NULL);
+}
+
+static void test_devices(const IrModule *m, const struct nsl_program *got, const char *where) {
+  uint32_t holds = 0;
+  for (uint32_t i = 0; i < got->n_devices; i++) holds += device_holds(m, &got->devices[i]);
+  tap_ok(got->n_devices == 3 && holds == 3, "%s: portable, and for the emulator: %u of %u devices have code for the step",
+         where, holds, got->n_devices);
+}
 
 static void test_library(const Setup *setup, uint64_t want_hash) {
   Session *s = session_new();
   IrModule *m = module_of(s, setup);
-  CgOptions options = {.cpu = "portable", .opt = 2};
+  CgOptions options = {.cpu = "portable", .opt = 2, .devices = CG_EMULATED};
   const char *path = in_dir(s, setup, "model.so");
   CgProgram *p = cg_compile(s, m, &options);
   bool linked = p && cg_link_lib(s, p, &setup->link, path);
@@ -198,8 +218,14 @@ static void test_library(const Setup *setup, uint64_t want_hash) {
       missing +=
           (ir_kernel_levels(m->kernels.at[i]->kind) & 2) && !got->levels[l].kernels[m->kernels.at[i]->index];
   tap_ok(missing == 0, "every kernel at every level");
+  test_devices(m, got, "library");
+  CgJit *jit = cg_jit(s, p);
+  test_devices(m, cg_jit_program(jit), "in memory");
+  cg_jit_free(jit);
   want.n_levels = got->n_levels;
   want.levels = got->levels;
+  want.n_devices = got->n_devices;
+  want.devices = got->devices;
   same_program(&want, got);
   tap_ok(differences == 0, "the table that was compiled is the one that was made");
   tap_ok(!dlsym(lib, "nslm_exp_f64") && !dlsym(lib, "rt_steps"), "the library offers nothing but nsl_*");

@@ -1,0 +1,68 @@
+/* NVIDIA's GPUs: PTX, which the driver finishes when it loads it. What threads ask of the machine (nsl_dev_…) gets bodies of LLVM's
+ * intrinsics; kernels are marked by their calling convention. */
+#include <string.h>
+
+#include <llvm-c/Target.h>
+
+#include "codegen/unit.h"
+
+enum { CONVENTION_PTX_KERNEL = 71, SPACE_GLOBAL = 1, SPACE_SHARED = 3, WHOLE_WARP = -1 };
+
+static LLVMValueRef intrinsic(CgUnit *u, const char *name, LLVMValueRef *args, unsigned n) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  LLVMTypeRef type = LLVMIntrinsicGetType(u->ctx, id, NULL, 0);
+  return LLVMBuildCall2(u->builder, type, LLVMGetIntrinsicDeclaration(u->module, id, NULL, 0), args, n, "");
+}
+
+static LLVMValueRef special(CgUnit *u, const char *name, LLVMValueRef f) {
+  (void)f;
+  return intrinsic(u, name, NULL, 0);
+}
+static LLVMValueRef barrier(CgUnit *u, const char *name, LLVMValueRef f) {
+  (void)f;
+  intrinsic(u, name, NULL, 0);
+  return NULL;
+}
+static LLVMValueRef ballot(CgUnit *u, const char *name, LLVMValueRef f) {
+  LLVMValueRef whole = LLVMConstInt(u->i32, (unsigned long long)WHOLE_WARP, true);
+  LLVMValueRef holds = LLVMBuildICmp(u->builder, LLVMIntNE, LLVMGetParam(f, 0), LLVMConstNull(u->i32), "");
+  return intrinsic(u, name, (LLVMValueRef[]){whole, holds}, 2);
+}
+static LLVMValueRef shared(CgUnit *u, const char *name, LLVMValueRef f) {
+  (void)f;
+  LLVMValueRef memory = LLVMAddGlobalInAddressSpace(u->module, LLVMArrayType2(u->i8, 0), name, SPACE_SHARED);
+  LLVMSetAlignment(memory, 16);
+  return LLVMBuildAddrSpaceCast(u->builder, memory, u->ptr, "");
+}
+
+static const struct {
+  const char *name, *how;
+  LLVMValueRef (*body)(CgUnit *u, const char *how, LLVMValueRef f);
+} asked[] = {{"nsl_dev_thread", "llvm.nvvm.read.ptx.sreg.tid.x", special},
+             {"nsl_dev_block", "llvm.nvvm.read.ptx.sreg.ctaid.x", special},
+             {"nsl_dev_block_size", "llvm.nvvm.read.ptx.sreg.ntid.x", special},
+             {"nsl_dev_blocks", "llvm.nvvm.read.ptx.sreg.nctaid.x", special},
+             {"nsl_dev_barrier", "llvm.nvvm.barrier0", barrier},
+             {"nsl_dev_ballot", "llvm.nvvm.vote.ballot.sync", ballot},
+             {"nsl_dev_shared", "nsl_dev_memory", shared}};
+
+static void answers(CgUnit *u) {
+  for (size_t i = 0; i < COUNT_OF(asked); i++) {
+    LLVMValueRef f = LLVMGetNamedFunction(u->module, asked[i].name);
+    if (!f) continue;
+    LLVMPositionBuilderAtEnd(u->builder, LLVMAppendBasicBlockInContext(u->ctx, f, "entry"));
+    LLVMValueRef answer = asked[i].body(u, asked[i].how, f);
+    if (answer) LLVMBuildRet(u->builder, answer);
+    else LLVMBuildRetVoid(u->builder);
+  }
+}
+
+static void start(void) {
+  LLVMInitializeNVPTXTargetInfo();
+  LLVMInitializeNVPTXTarget();
+  LLVMInitializeNVPTXTargetMC();
+  LLVMInitializeNVPTXAsmPrinter();
+}
+
+const CgMachine cg_machine_nvptx = {.triple = "nvptx64-nvidia-cuda", .start = start, .answers = answers, .text = true,
+                                    .arrays = SPACE_GLOBAL, .convention = CONVENTION_PTX_KERNEL, .most_threads = 256};

@@ -1,0 +1,4 @@
+/* All of this folder as one translation unit, for clang to turn into dev.bc. */
+#include "runtime/device/step.c"
+
+#include "runtime/device/push.c"
