@@ -55,14 +55,20 @@ static uint64_t slice_digest(const struct rt_slice *c, uint64_t step, bool narro
   return sum;
 }
 
+uint64_t rt_digest_next(const struct rt_sim *s, uint64_t step) {
+  const struct rt_digests *d = s->verify ? s->verify->digests : NULL;
+  if (!d || step >= d->last) return RT_NO_STEP;
+  uint64_t next = (step / d->every + 1) * d->every;
+  return next < d->last ? next : d->last;
+}
+
 void rt_digest_take(struct rt_shard *h, uint64_t step) {
   struct rt_sim *s = h->sim;
   struct rt_digests *d = s->verify->digests;
   uint64_t row = step == d->last ? d->n_rows - 1 : step / d->every;
   for (uint32_t i = 0; i < h->n_slices; i++)
     d->values[row * s->n_pops + h->slices[i].pop->index] += slice_digest(&h->slices[i], step, s->program->f32);
-  uint64_t next = (step / d->every + 1) * d->every;
-  h->next_digest = step >= d->last ? RT_NO_STEP : next < d->last ? next : d->last;
+  h->next_digest = rt_digest_next(s, step);
 }
 
 /* ---- the other run's */

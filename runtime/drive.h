@@ -20,6 +20,10 @@ void rt_drive_give(struct rt_shard *h, struct rt_drive_part *part, uint64_t step
 /* The Poisson counts of a step onto elements [first, first + n), whole blocks of 64, of a part that is drawn in blocks;
  * after rt_drives_step. */
 void rt_drive_draw(struct rt_shard *h, struct rt_drive_part *part, uint64_t step, uint32_t first, uint32_t n);
+/* The table of a rate that changes, in this step; NULL: no events. */
+const NslmPoisson *rt_drive_table(struct rt_shard *h, struct rt_drive_part *part, uint64_t step);
+/* The current of this step becomes `now`, or `out`; true if it is not that of the step before. */
+bool rt_current_changes(struct rt_shard *h, struct rt_drive_part *part, uint64_t step);
 /* The largest mean count in a step that the units of the accumulators allow for. */
 double rt_drive_most(const struct rt_drive *d);
 bool rt_drive_is_current(const struct rt_drive *d);

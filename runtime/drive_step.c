@@ -160,6 +160,11 @@ static const NslmPoisson *table_changing(const struct giving *g, uint64_t step) 
   return part->table.parts ? &part->table : NULL;
 }
 
+const NslmPoisson *rt_drive_table(struct rt_shard *h, struct rt_drive_part *part, uint64_t step) {
+  const struct giving g = {h, part, NULL};
+  return table_changing(&g, step);
+}
+
 /* The events that are emitted in `step`. */
 static void poisson_give(const struct giving *g, uint64_t step) {
   struct rt_drive_part *part = g->part;
@@ -221,7 +226,7 @@ void rt_drives_step(struct rt_shard *h, uint64_t step) {
 /* ---- currents */
 
 /* Values of this step; true if one is not that of the step before. */
-static bool current_changes(struct rt_shard *h, struct rt_drive_part *part, uint64_t step) {
+bool rt_current_changes(struct rt_shard *h, struct rt_drive_part *part, uint64_t step) {
   const struct rt_drive *d = part->drive;
   if (!d->kernel) {
     double now = (step > d->from || d->from == 0) && step <= d->to ? d->value : 0;
@@ -255,7 +260,7 @@ void rt_inputs_step(struct rt_shard *h, uint64_t step) {
   h->next_input = RT_NO_STEP;
   for (uint32_t i = h->n_events; i < h->n_drives; i++) {
     const struct rt_drive *d = h->drives[i].drive;
-    changed |= current_changes(h, &h->drives[i], step);
+    changed |= rt_current_changes(h, &h->drives[i], step);
     bool may = d->kernel && !h->drives[i].known;
     uint64_t changes[] = {may ? step + 1 : d->from + 1, d->to < RT_NO_STEP - 1 ? d->to + 1 : RT_NO_STEP};
     for (int j = 0; j < 2; j++)

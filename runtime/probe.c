@@ -134,17 +134,24 @@ static uint64_t next_look(const struct rt_measure *m, uint64_t step) {
   return next <= m->until ? next : RT_NO_STEP;
 }
 
+uint64_t rt_probes_next(const struct rt_sim *s, uint64_t step) {
+  uint64_t first = RT_NO_STEP;
+  for (uint32_t i = 0; i < s->n_measures; i++) {
+    uint64_t next = s->measures[i].probe ? next_look(&s->measures[i], step) : RT_NO_STEP;
+    if (next < first) first = next;
+  }
+  return first;
+}
+
 void rt_probes_step(struct rt_shard *h, uint64_t step) {
   struct rt_sim *s = h->sim;
-  h->next_probe = RT_NO_STEP;
   for (uint32_t i = 0; i < s->n_measures; i++) {
     const struct rt_measure *m = &s->measures[i];
     if (!m->probe) continue;
     if (looks_at(m, step))
       for (uint32_t k = 0; k < m->probe->n_parts[h->index]; k++) part_look(h, m, &m->probe->parts[h->index][k], step);
-    uint64_t next = next_look(m, step);
-    if (next < h->next_probe) h->next_probe = next;
   }
+  h->next_probe = rt_probes_next(s, step);
 }
 
 struct rt_probe_sums rt_probe_sums(const struct rt_measure *m, uint32_t item) {

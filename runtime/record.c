@@ -256,10 +256,20 @@ static void part_sample(struct rt_shard *h, const struct rt_variable *v, const s
          (size_t)(part->to - part->from) * s->real_size);
 }
 
+uint64_t rt_record_next(const struct rt_sim *s, uint64_t step) {
+  const struct rt_recorder *r = s->recorder;
+  uint64_t first = RT_NO_STEP;
+  for (uint32_t i = 0; r && i < r->n_variables; i++) {
+    uint64_t next = (step / r->variables[i].every + 1) * r->variables[i].every;
+    if (next > s->n_steps && step < s->n_steps) next = s->n_steps;
+    if (next < first) first = next;
+  }
+  return first;
+}
+
 void rt_record_step(struct rt_shard *h, uint64_t step) {
   struct rt_sim *s = h->sim;
   struct rt_recorder *r = s->recorder;
-  h->next_record = RT_NO_STEP;
   for (uint32_t i = 0; r && i < r->n_variables; i++) {
     const struct rt_variable *v = &r->variables[i];
     if (is_due(s, v, step)) {
@@ -267,10 +277,8 @@ void rt_record_step(struct rt_shard *h, uint64_t step) {
       for (uint32_t k = 0; k < v->n_parts[h->index]; k++)
         part_sample(h, v, &v->parts[h->index][k], row, step);
     }
-    uint64_t next = (step / v->every + 1) * v->every;
-    if (next > s->n_steps && step < s->n_steps) next = s->n_steps;
-    if (next < h->next_record) h->next_record = next;
   }
+  h->next_record = rt_record_next(s, step);
 }
 
 /* ---- writing, by one thread */

@@ -106,6 +106,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
 }
 
 void rt_close(struct rt_sim *s) {
+  rt_device_drop(s);
   rt_verify_drop(s);
   rt_plastic_drop(s);
   rt_events_drop(s);
@@ -140,7 +141,7 @@ struct loop {
 };
 
 /* The first step at which a state was not finite, of all shards; those of later intervals do not count. */
-static uint64_t bad_step(const struct rt_sim *s, uint64_t until) {
+uint64_t rt_bad_step(const struct rt_sim *s, uint64_t until) {
   uint64_t first = RT_NO_STEP;
   for (uint32_t i = 0; i < s->n_shards; i++) {
     uint64_t step = s->shards[i].bad.step;
@@ -163,7 +164,7 @@ static void stop_ask(struct loop *l, uint64_t end) {
 }
 
 /* Spikes are counted and recorded by batches: the tables that this touches are large and in no cache. */
-static int batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity) {
+int rt_batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity) {
   int e = rt_meters_spikes(s, from, n, parity);
   rt_gather_spikes(s, from, n, parity);
   if (!e) e = rt_record_spikes(s, from, n, parity);
@@ -175,7 +176,7 @@ static int batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parit
  * steps of the batch. */
 static int interval_end(struct loop *l, uint64_t end, bool full, uint32_t n, uint32_t parity) {
   struct rt_sim *s = l->s;
-  int e = full ? batch_end(s, end - n + 1, n, parity) : 0;
+  int e = full ? rt_batch_end(s, end - n + 1, n, parity) : 0;
   if (s->progress) s->progress(s, end);
   if (s->pause && s->pause(s, end)) stop_ask(l, end);
   if (e || (s->interrupt && *s->interrupt)) {
@@ -316,7 +317,7 @@ static int loop_job(void *context, uint32_t thread) {
     int met = s->trade ? ranks_meet(l, &span) : 0;
     e = e ? e : met;
     if (l->failed) break;
-    uint64_t end = step + n, bad = bad_step(s, end);
+    uint64_t end = step + n, bad = rt_bad_step(s, end);
     uint32_t good = bad <= end ? (uint32_t)(bad - step - 1) : n;
     if (!e) e = spikes_take(s, &span, good);
     rt_lap(own_laps, RT_EXCHANGE);
@@ -388,7 +389,7 @@ static int bad_state(const struct rt_sim *s, const struct rt_error_at *bad, uint
                     (double)step * s->dt);
 }
 
-static int bad_report(const struct rt_sim *s, uint64_t step) {
+int rt_bad_report(const struct rt_sim *s, uint64_t step) {
   uint64_t key;
   const struct rt_error_at *bad = bad_first(s, step, &key);
   int e = !bad ? 0 : bad->drive ? bad_drive(s, bad) : bad_state(s, bad, step);
@@ -409,6 +410,7 @@ static int catch_up_job(void *context, uint32_t thread) {
 int rt_run(struct rt_sim *s, uint64_t until) {
   struct loop l = {.s = s, .until = until, .stop_at = s->pause_at ? s->pause_at : RT_NO_STEP};
   if (until <= s->step) return 0;
+  if (s->device) return rt_device_run(s, until);
   if (s->n_feeds) rt_feeds_read(s, s->step); /* a phase begins where the last one ended */
   int e = s->n_plastic && !s->step ? rt_pre_trade(s, 0, 1) : 0;
   if (e) return e; /* a rank is lost */
@@ -425,8 +427,8 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   s->simulate_s += rt_clock() - began - (s->output_s - output);
   if (!e) e = rt_procedural_whole(s);
   e = rt_ranks_agree(s->ranks, e);
-  uint64_t bad = bad_step(s, RT_NO_STEP - 1);
-  if (!e && bad != RT_NO_STEP) return bad_report(s, bad);
+  uint64_t bad = rt_bad_step(s, RT_NO_STEP - 1);
+  if (!e && bad != RT_NO_STEP) return rt_bad_report(s, bad);
   if (!e && s->n_plastic) e = rt_record_weights(s, s->step);
   if (!e && l.why == NSL_ESTOPPED && s->step < until)
     rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);

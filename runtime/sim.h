@@ -437,7 +437,9 @@ struct rt_feed { /* an input that follows a sum or mean (feed.c) */
 };
 
 struct rt_couplings; /* coupling.h */
+struct rt_device;    /* device.h */
 struct rt_sim {
+  struct rt_device *device; /* NULL: steps run on the processor */
   struct rt_couplings *couplings; /* NULL: there are no continuous synapses */
   struct rt_feed *feeds;
   const struct rt_given *given; /* by projection of x; NULL: all weights are as declared */
@@ -534,6 +536,7 @@ int rt_slots(struct rt_sim *s, const struct rt_pop *p, const struct nsl_code *co
 int rt_record_open(struct rt_sim *s, struct rt_out *out,
                    bool csv); /* out NULL: keep spikes of all populations in memory */
 void rt_record_step(struct rt_shard *h, uint64_t step); /* samples due at this step */
+uint64_t rt_record_next(const struct rt_sim *s, uint64_t step); /* the first step behind this at which samples are due; RT_NO_STEP */
 int rt_record_spikes(struct rt_sim *s, uint64_t from, uint32_t n_steps, uint32_t parity);
 bool rt_record_full(const struct rt_sim *s,
                     uint64_t step); /* the samples must be written before the next interval */
@@ -576,6 +579,14 @@ int rt_open(struct rt_sim *s, const struct rt_config *config); /* everything up 
 int rt_build(struct rt_sim *s, uint32_t threads);              /* 0: as many as there are processors */
 int rt_run(struct rt_sim *s, uint64_t until);                  /* NSL_ENUMBER, NSL_ESTOPPED, … */
 void rt_close(struct rt_sim *s);
+/* The first step up to `until` at which a state was not finite; else RT_NO_STEP. What rt_run says of it. */
+uint64_t rt_bad_step(const struct rt_sim *s, uint64_t until);
+int rt_bad_report(const struct rt_sim *s, uint64_t step);
+int rt_batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity); /* spikes of n steps are counted and recorded */
+/* ---- device.c: the same on a GPU, or its emulation (enum rt_device of gpu.h); behind rt_build, and before the first rt_run */
+int rt_device_make(struct rt_sim *s, uint32_t kind, uint32_t gpu);
+int rt_device_run(struct rt_sim *s, uint64_t until);
+void rt_device_drop(struct rt_sim *s);
 /* ---- step.c */
 /* Inputs of a step, holds that end, delayed values: before coupled steps that agree with each other; else the step does it. */
 void rt_shard_begin(struct rt_shard *h, uint64_t step);
@@ -607,6 +618,7 @@ int rt_meters_collect(struct rt_sim *s); /* counts and looks of all ranks, to th
 int rt_probe_make(struct rt_sim *s, struct rt_measure *m);
 int rt_probes_begin(struct rt_sim *s); /* after rt_init: also what is asked of time 0 */
 void rt_probes_step(struct rt_shard *h, uint64_t step);
+uint64_t rt_probes_next(const struct rt_sim *s, uint64_t step); /* the first step behind this at which a measure looks */
 struct rt_probe_sums { /* by block of 64 elements of an item's population, over the steps so far */
   double *sums, *least, *most;
 };

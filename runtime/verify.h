@@ -68,6 +68,7 @@ int rt_plastic_check(struct rt_sim *s, uint32_t parity, size_t which, uint64_t s
 struct rt_digests;
 int rt_digests_open(struct rt_sim *s, const char *compare, struct rt_digests **ret);
 void rt_digest_take(struct rt_shard *h, uint64_t step); /* at h->next_digest, when the step is done */
+uint64_t rt_digest_next(const struct rt_sim *s, uint64_t step); /* the first step behind this with a digest; RT_NO_STEP */
 int rt_digests_compare(struct rt_sim *s, struct rt_digests *d, uint64_t until); /* those that are complete */
 /* For checkpoints: the digests so far, row by row, and the steps between two rows; of a run that goes on, those that it
  * had: its rows are the same, or further apart if it is to be longer. */

@@ -1,0 +1,148 @@
+/* Inside of the engine that runs steps on a device (device.c), over the driver's functions or the emulator's (gpu.h). */
+#ifndef NSL_RUNTIME_DEVICE_H
+#define NSL_RUNTIME_DEVICE_H
+
+#include "runtime/device/args.h"
+#include "runtime/gpu.h"
+#include "runtime/sim.h"
+
+/* What the device's memory is used for. */
+enum dev_use {
+#define REGION(id, text) DEV_USE_##id,
+#include "runtime/device_regions.def"
+#undef REGION
+  DEV_USES
+};
+
+enum dev_function { /* rows of device.def */
+#define DEVICE(name, threads, shared, doc) DEV_FN_##name,
+#include "runtime/device/device.def"
+#undef DEVICE
+  DEV_FUNCTIONS
+};
+
+/* Where things of a population are: offsets in the device's block, sums of a row of a ring. */
+struct dev_place {
+  uint64_t live, live_bytes; /* what steps change and the host looks at, one after another: */
+  uint64_t states, inputs, held, prev, now;
+  uint64_t params, real_stride, mask_stride; /* from one array to the next */
+  uint64_t mask_at;
+  uint32_t *sum_at, *long_at, *count_at; /* by port; NSL_NONE: has none */
+};
+
+struct dev_rows { /* the rows of a group, as they are on the device */
+  const struct rt_group *group;
+  const struct rt_pop *pop;
+  uint64_t *begin; /* by source */
+  uint64_t n;
+  uint32_t ring, delay, delay_bytes, weight_bytes; /* delay: of all, if they have no bytes */
+  uint64_t begin_at, targets_at, delays_at, weights_at; /* offsets */
+};
+
+struct dev_launch {
+  struct rt_gpu_function *function;
+  const char *what;
+  enum dev_function fn; /* if it is none that was generated */
+  uint32_t blocks;
+  uint64_t args;   /* offset */
+  uint32_t kernel; /* generated: its number; NSL_NONE */
+  uint32_t *pops, n_pops; /* generated: envs, in order */
+};
+
+/* Drives whose values the host computes, step by step, before the batch. */
+struct dev_column { /* of the table of values: a current */
+  const struct rt_drive *drive;
+  uint64_t each_at; /* one value for each element, always the same: offset of its values; else 0 */
+};
+struct dev_table { /* Poisson tables of a rate that changes, by step */
+  const struct rt_drive *drive;
+  uint64_t at, room_at, room; /* offsets; numbers in a table's room */
+};
+
+struct dev_image { /* tables on their way to the device */
+  char *at;
+  size_t used, cap;
+  bool failed;
+};
+
+struct dev_looks { /* steps of a batch that the host looks at: arrays as they were behind them */
+  uint64_t *steps;
+  char *at; /* pinned; by look */
+  uint32_t n, most;
+};
+
+struct rt_device {
+  struct rt_sim *s;
+  struct rt_gpu gpu;
+  struct rt_mem mem, pass; /* pass: of what is being done */
+  struct rt_gpu_stream *stream;
+  rt_gpu_at block; /* of memory; all offsets are in it */
+  uint64_t bytes, used[DEV_USES];
+  uint32_t threads; /* of a block */
+  struct dev_place *places; /* by population */
+  uint64_t live, live_bytes;
+  uint64_t ring_at[DEV_RINGS], ring_bytes[DEV_RINGS], ring_row[DEV_RINGS];
+  uint32_t ring_mask;
+  uint64_t masks_at, mask_row, mask_mask;
+  uint64_t globals_at;
+  struct dev_rows *rows; /* by group */
+  uint64_t most_pieces, pieces_at, count_at;
+  struct dev_given *given;
+  size_t n_given, given_cap;
+  uint64_t given_at;
+  struct dev_column *columns;
+  uint32_t n_columns;
+  uint64_t batch_at, batch_bytes, changed_at, values_at; /* what the host says of each batch before it begins, */
+  char *batch;                                           /* and where it keeps that (pinned) */
+  uint64_t began; /* the step behind which this call of the engine began */
+  struct dev_table *tables;
+  uint32_t n_tables;
+  uint64_t clock_at, bad_at, args_at, tables_at;
+  struct dev_image image;
+  struct dev_launch *launches;
+  uint32_t n_launches, element_blocks;
+  double *straight; /* by port of the model: the weight of events that go straight to a state */
+  char *staging; /* pinned: live_bytes, masks of a batch */
+  uint64_t *mask_rows, *bad;
+  struct dev_looks looks;
+  uint32_t *degrees; /* by element of all populations: its synapses */
+  uint64_t *degree0; /* by population */
+};
+enum { DEV_BATCH = 64 }; /* steps whose inputs and masks are kept; a power of two */
+
+/* ---- device_refuse.c: what cannot run on a device yet, with place and reason */
+int rt_device_refuse(const struct rt_sim *s);
+/* ---- device_plan.c */
+uint64_t rt_device_reserve(struct rt_device *d, enum dev_use use, uint64_t bytes); /* offset */
+int rt_device_plan(struct rt_device *d);
+int rt_device_allocate(struct rt_device *d); /* all at once; what does not fit is told before */
+/* ---- device_rows.c */
+int rt_device_rows_count(struct rt_device *d);
+int rt_device_rows_write(struct rt_device *d);
+/* ---- device_tables.c: arguments of all launches; twice: how large they are, and with addresses */
+int rt_device_tables(struct rt_device *d);
+int rt_device_launches(struct rt_device *d);
+/* ---- device_drives.c */
+int rt_device_drives_plan(struct rt_device *d);
+int rt_device_drives_write(struct rt_device *d);
+/* Values and tables of the steps from + 1 … from + n. */
+int rt_device_drives_batch(struct rt_device *d, uint64_t from, uint32_t n);
+uint64_t rt_image_put(struct rt_device *d, const void *data, uint64_t bytes); /* address */
+uint64_t rt_image_poisson(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n); /* address of struct dev_poisson */
+uint64_t rt_image_terms(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n);
+/* ---- device_sync.c */
+int rt_device_upload(struct rt_device *d);   /* what the host's simulation is at s->step */
+int rt_device_download(struct rt_device *d, uint64_t began); /* the same back; the call began behind this step */
+void rt_device_take(const struct rt_device *d, char *live); /* live arrays to the host's */
+void rt_device_masks_take(const struct rt_device *d, const uint64_t *row, uint64_t step);
+/* The elements of a slice that spike, behind `end` others in a list; gives its new end. */
+uint64_t rt_device_spikes(const struct rt_device *d, const struct rt_slice *c, const uint64_t *row, uint32_t *ids, uint64_t end);
+static inline uint32_t rt_device_sum_bytes(const struct rt_device *d, uint32_t ring) {
+  return ring == DEV_LONG_SUMS || (ring == DEV_SUMS && !d->s->program->f32) ? 8 : 4;
+}
+/* ---- device.c */
+int rt_device_copy_to(struct rt_device *d, uint64_t to, const void *from, uint64_t bytes, const char *what);
+int rt_device_copy_from(struct rt_device *d, void *to, uint64_t from, uint64_t bytes, const char *what);
+int rt_device_wait(struct rt_device *d, const char *what);
+
+#endif

@@ -1,0 +1,267 @@
+/* Drives on a device. Poisson counts are drawn there; given events are a list by step of arrival. Of currents and rates that are one number
+ * for all elements the host computes the numbers (tables) of a batch of steps before it begins: some hundred bytes a step. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/device.h"
+#include "runtime/drive.h"
+#include "runtime/error.h"
+
+static bool changes(const struct rt_drive *d) { return d->def->kind == NSL_POISSON && d->kernel && !d->def->each; }
+
+static uint32_t ring_of(const struct rt_device *d, const struct rt_drive *drive) {
+  const struct dev_place *at = &d->places[drive->target->index];
+  return at->long_at[drive->def->port] != NSL_NONE ? DEV_LONG_SUMS : DEV_SUMS;
+}
+
+static uint32_t sum_of(const struct rt_device *d, const struct rt_drive *drive) {
+  const struct dev_place *at = &d->places[drive->target->index];
+  return ring_of(d, drive) == DEV_LONG_SUMS ? at->long_at[drive->def->port] : at->sum_at[drive->def->port];
+}
+
+/* ---- given events */
+
+static int event_add(struct rt_device *d, const struct rt_drive *drive, const struct rt_event_at *event, uint32_t target) {
+  int e = rt_grow(&d->given, &d->given_cap, d->n_given + 1, sizeof *d->given);
+  if (e) return e;
+  uint64_t delay = drive->delays ? drive->delays[target] : drive->delay_steps;
+  int64_t units = drive->given ? drive->given_units[event->nth] : drive->units ? drive->units[target] : drive->weight_units;
+  d->given[d->n_given++] = (struct dev_given){event->step + delay, units, ring_of(d, drive), sum_of(d, drive) + drive->t0 + target};
+  return 0;
+}
+
+static int events_list(struct rt_device *d, const struct rt_drive *drive) {
+  int e = 0;
+  for (uint64_t i = 0; !e && i < drive->n_events; i++) {
+    const struct rt_event_at *event = &drive->events[i];
+    uint32_t from = event->element == NSL_NONE ? 0 : event->element - drive->t0;
+    uint32_t to = event->element == NSL_NONE ? drive->tn : from + 1;
+    if (event->step > d->s->n_steps) continue;
+    if (event->element != NSL_NONE && (event->element < drive->t0 || from >= drive->tn)) continue;
+    for (uint32_t k = from; !e && k < to; k++) e = event_add(d, drive, event, k);
+  }
+  return e;
+}
+
+static int given_order(const void *a, const void *b) {
+  const struct dev_given *x = a, *y = b;
+  return x->step < y->step ? -1 : x->step > y->step;
+}
+
+/* ---- room */
+
+static int column_add(struct rt_device *d, const struct rt_drive *drive) {
+  struct dev_column *c = &d->columns[d->n_columns++];
+  *c = (struct dev_column){.drive = drive};
+  if (drive->kernel && drive->def->each) c->each_at = rt_device_reserve(d, DEV_USE_DRIVES, drive->tn * sizeof(double));
+  return 0;
+}
+
+static void table_add(struct rt_device *d, const struct rt_drive *drive) {
+  struct dev_table *t = &d->tables[d->n_tables++];
+  *t = (struct dev_table){.drive = drive, .room = drive->mean > 0 ? nslm_poisson_room(rt_drive_most(drive)) : 0};
+}
+
+static void table_reserve(struct rt_device *d, struct dev_table *t) {
+  t->at = rt_device_reserve(d, DEV_USE_DRIVES, DEV_BATCH * sizeof(NslmPoisson));
+  t->room_at = rt_device_reserve(d, DEV_USE_DRIVES, DEV_BATCH * t->room * sizeof(uint64_t));
+}
+
+int rt_device_drives_plan(struct rt_device *d) {
+  const struct rt_sim *s = d->s;
+  int e = 0;
+  d->columns = rt_alloc(&d->mem, s->n_drives + 1ull, sizeof *d->columns);
+  d->tables = rt_alloc(&d->mem, s->n_drives + 1ull, sizeof *d->tables);
+  if (!d->columns || !d->tables) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < s->n_drives; i++) {
+    const struct rt_drive *drive = &s->drives[i];
+    if (rt_drive_is_current(drive)) e = column_add(d, drive);
+    else if (changes(drive)) table_add(d, drive);
+    else if (drive->def->kind != NSL_POISSON) e = events_list(d, drive);
+  }
+  if (e) return e;
+  if (d->n_given) qsort(d->given, d->n_given, sizeof *d->given, given_order);
+  d->given_at = rt_device_reserve(d, DEV_USE_DRIVES, d->n_given * sizeof *d->given);
+  d->batch_at = rt_device_reserve(d, DEV_USE_DRIVES, 0);
+  d->changed_at = rt_device_reserve(d, DEV_USE_DRIVES, DEV_BATCH * sizeof(uint32_t));
+  d->values_at = rt_device_reserve(d, DEV_USE_DRIVES, DEV_BATCH * d->n_columns * sizeof(double));
+  for (uint32_t i = 0; i < d->n_tables; i++) table_reserve(d, &d->tables[i]);
+  d->batch_bytes = d->bytes - d->batch_at;
+  return 0;
+}
+
+/* ---- parts of a drive: a shard has some of its elements, and computes their values */
+
+typedef int part_fn(struct rt_device *d, struct rt_shard *h, struct rt_drive_part *part, void *context);
+
+static int parts_each(struct rt_device *d, const struct rt_drive *drive, part_fn *fn, void *context) {
+  struct rt_sim *s = d->s;
+  int e = 0;
+  for (uint32_t k = 0; k < s->n_shards; k++)
+    for (uint32_t i = 0; !e && i < s->shards[k].n_drives; i++)
+      if (s->shards[k].drives[i].drive == drive) e = fn(d, &s->shards[k], &s->shards[k].drives[i], context);
+  return e;
+}
+
+/* Values of each element that never change: those of step 1. */
+static int values_copy(struct rt_device *d, struct rt_shard *h, struct rt_drive_part *part, void *context) {
+  double *to = context;
+  rt_part_values(h->sim, part, 1);
+  memcpy(to + (part->from - part->drive->t0), part->out + (part->from - rt_part_first(part)), (part->to - part->from) * sizeof *to);
+  (void)d;
+  return 0;
+}
+
+static double *values_each(struct rt_device *d, const struct rt_drive *drive) {
+  double *values = rt_alloc(&d->mem, drive->tn + 1ull, sizeof *values);
+  if (values) parts_each(d, drive, values_copy, values);
+  return values;
+}
+
+int rt_device_drives_write(struct rt_device *d) {
+  int e = rt_device_copy_to(d, d->given_at, d->given, d->n_given * sizeof *d->given, "given events");
+  for (uint32_t i = 0; !e && i < d->n_columns; i++) {
+    const struct dev_column *c = &d->columns[i];
+    double *values = c->each_at ? values_each(d, c->drive) : NULL;
+    if (c->each_at && !values) return NSL_EMEMORY;
+    if (values) e = rt_device_copy_to(d, c->each_at, values, c->drive->tn * sizeof *values, "currents");
+  }
+  return e ? e : rt_device_wait(d, "copying drives");
+}
+
+/* ---- tables for the kernels */
+
+static uint64_t put(struct rt_device *d, const void *data, uint64_t n, uint64_t size) {
+  return rt_image_put(d, data, n * size);
+}
+
+static NslmPoisson table_put(struct rt_device *d, const NslmPoisson *t) {
+  NslmPoisson to = *t;
+  bool large = t->parts && t->cells != NSLM_POISSON_CELLS;
+  to.large = large ? (uint64_t *)(uintptr_t)put(d, t->large, t->cells, sizeof *t->large) : NULL;
+  to.rest = t->parts ? (uint64_t *)(uintptr_t)put(d, t->rest, t->rest_n, sizeof *t->rest) : NULL;
+  return to;
+}
+
+/* The mean of each element, where the rates are known. */
+static uint64_t means_put(struct rt_device *d, const struct rt_drive *drive) {
+  double *means = values_each(d, drive);
+  if (!means) {
+    d->image.failed = true;
+    return 0;
+  }
+  for (uint32_t i = 0; i < drive->tn; i++) means[i] *= d->s->dt;
+  return put(d, means, drive->tn, sizeof *means);
+}
+
+static struct dev_poisson poisson_of(struct rt_device *d, const struct rt_drive *drive) {
+  struct dev_poisson to = {.from = drive->t0, .to = drive->t0 + drive->tn, .ring = ring_of(d, drive), .at = sum_of(d, drive),
+                           .key = drive->key, .delay = drive->delays ? 0 : drive->delay_steps, .units = drive->weight_units};
+  if (drive->units) to.own_units = (const int64_t *)(uintptr_t)put(d, drive->units, drive->tn, sizeof *drive->units);
+  if (drive->delays) to.delays = (const uint32_t *)(uintptr_t)put(d, drive->delays, drive->tn, sizeof *drive->delays);
+  if (drive->kernel && drive->def->each) {
+    to.means = (const double *)(uintptr_t)means_put(d, drive);
+    return to;
+  }
+  for (uint32_t i = 0; i < d->n_tables; i++)
+    if (d->tables[i].drive == drive) {
+      to.tables = (const NslmPoisson *)(uintptr_t)(d->block + d->tables[i].at);
+      to.table_mask = DEV_BATCH - 1;
+      return to;
+    }
+  NslmPoisson one = table_put(d, &drive->table);
+  to.tables = (const NslmPoisson *)(uintptr_t)put(d, &one, 1, sizeof one);
+  return to;
+}
+
+uint64_t rt_image_poisson(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n) {
+  const struct rt_sim *s = d->s;
+  struct dev_poisson *list = rt_alloc(&d->mem, s->n_drives + 1ull, sizeof *list);
+  *ret_n = 0;
+  for (uint32_t i = 0; list && i < s->n_drives; i++)
+    if (s->drives[i].target == p && s->drives[i].def->kind == NSL_POISSON && s->drives[i].mean > 0)
+      list[(*ret_n)++] = poisson_of(d, &s->drives[i]);
+  d->image.failed |= !list;
+  return list ? put(d, list, *ret_n, sizeof *list) : 0;
+}
+
+uint64_t rt_image_terms(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n) {
+  struct dev_term *list = rt_alloc(&d->mem, d->n_columns + 1ull, sizeof *list);
+  *ret_n = 0;
+  for (uint32_t i = 0; list && i < d->n_columns; i++) {
+    const struct dev_column *c = &d->columns[i];
+    if (c->drive->target != p) continue;
+    list[(*ret_n)++] = (struct dev_term){.input = c->drive->def->input, .from = c->drive->t0, .to = c->drive->t0 + c->drive->tn, .column = i,
+                                         .values = c->each_at ? (const double *)(uintptr_t)(d->block + c->each_at) : NULL};
+  }
+  d->image.failed |= !list;
+  return list ? put(d, list, *ret_n, sizeof *list) : 0;
+}
+
+/* ---- a batch of steps */
+
+struct moment {
+  uint64_t step;
+  double value;
+  bool changed;
+  const NslmPoisson *table;
+  const uint64_t *room;
+};
+
+/* Every part has a state of its own to keep up; what they give is the same. */
+static int current_look(struct rt_device *d, struct rt_shard *h, struct rt_drive_part *part, void *context) {
+  struct moment *m = context;
+  m->changed |= rt_current_changes(h, part, m->step);
+  m->value = part->now;
+  (void)d;
+  return 0;
+}
+
+static int table_look(struct rt_device *d, struct rt_shard *h, struct rt_drive_part *part, void *context) {
+  struct moment *m = context;
+  m->table = rt_drive_table(h, part, m->step);
+  m->room = part->room;
+  (void)d;
+  return 0;
+}
+
+/* Where the host keeps what goes to this place of the device before each batch. */
+static void *kept(const struct rt_device *d, uint64_t at) { return d->batch + (at - d->batch_at); }
+
+static void currents_write(struct rt_device *d, uint64_t from, uint32_t n) {
+  uint32_t *changed = kept(d, d->changed_at);
+  double *values = kept(d, d->values_at);
+  for (uint32_t j = 0; j < n; j++) {
+    uint64_t step = from + 1 + j, row = step & (DEV_BATCH - 1);
+    changed[row] = step == d->began + 1;
+    for (uint32_t i = 0; i < d->n_columns; i++) {
+      struct moment m = {.step = step};
+      parts_each(d, d->columns[i].drive, current_look, &m);
+      changed[row] |= m.changed;
+      values[row * d->n_columns + i] = m.value;
+    }
+  }
+}
+
+/* Events of the steps from + 1 … were emitted `delay` before. */
+static void tables_write(struct rt_device *d, const struct dev_table *t, uint64_t from, uint32_t n) {
+  uint64_t delay = t->drive->delays ? 0 : t->drive->delay_steps;
+  for (uint32_t j = 0; j < n && t->drive->mean > 0; j++) {
+    struct moment m = {.step = from + 1 + j - delay};
+    if (from + 1 + j <= delay) continue;
+    parts_each(d, t->drive, table_look, &m);
+    uint64_t row = m.step & (DEV_BATCH - 1), room = t->room_at + row * t->room * sizeof(uint64_t);
+    NslmPoisson to = m.table ? *m.table : (NslmPoisson){0};
+    if (m.table) memcpy(kept(d, room), m.room, t->room * sizeof(uint64_t));
+    to.large = to.large ? (uint64_t *)(uintptr_t)(d->block + room) + (to.large - m.room) : NULL;
+    to.rest = to.rest ? (uint64_t *)(uintptr_t)(d->block + room) + (to.rest - m.room) : NULL;
+    ((NslmPoisson *)kept(d, t->at))[row] = to;
+  }
+}
+
+int rt_device_drives_batch(struct rt_device *d, uint64_t from, uint32_t n) {
+  if (!d->n_columns && !d->n_tables) return 0;
+  currents_write(d, from, n);
+  for (uint32_t i = 0; i < d->n_tables; i++) tables_write(d, &d->tables[i], from, n);
+  return rt_device_copy_to(d, d->batch_at, d->batch, d->batch_bytes, "currents and rates");
+}

@@ -1,0 +1,50 @@
+/* What cannot run on a device yet. Nothing has been allocated there when this is asked. */
+#include "runtime/coupling.h"
+#include "runtime/device.h"
+#include "runtime/drive.h"
+#include "runtime/error.h"
+#include "runtime/pace.h"
+#include "runtime/verify.h"
+
+#define INSTEAD "; run it with --device cpu"
+
+static int refuse(const char *place, const char *path, const char *what) {
+  return rt_fail_at(NSL_ECANNOT, place, "%s%s%s cannot run on a device yet" INSTEAD, path ? path : "", path ? ": " : "", what);
+}
+
+static int pop_refuse(const struct rt_pop *p) {
+  const struct nsl_class *k = p->class;
+  const char *place = p->def->place, *path = p->def->path;
+  if (k->has_finish) return refuse(place, path, "a handler that does more than add");
+  for (uint32_t q = 0; q < k->n_ports; q++)
+    if (k->ports[q].each) return refuse(place, path, "a handler that does more than add");
+  if (k->n_pasts) return refuse(k->pasts[0].place, path, "a delayed value");
+  if (rt_has_own_step(p)) return refuse(place, path, "a time step of its own");
+  return 0;
+}
+
+static int drive_refuse(const struct rt_drive *d) {
+  const char *place = d->def->place, *path = d->def->path;
+  bool each = d->kernel && d->def->each && !d->def->steady;
+  if (each && rt_drive_is_current(d)) return refuse(place, path, "a current with a value for each element that changes in time");
+  if (each) return refuse(place, path, "a rate for each element that changes in time");
+  if (d->kernel && !d->def->steady && d->delays) return refuse(place, path, "a rate that changes in time, with a delay for each element");
+  return 0;
+}
+
+int rt_device_refuse(const struct rt_sim *s) {
+  int e = 0;
+  if (s->ranks) return rt_fail(NSL_ECANNOT, "--device: a run of several processes goes on processors; start one process");
+  if (s->verify && s->verify->n_steps)
+    return rt_fail(NSL_ECANNOT, "--verify looks at sums that a device does not show; a run on a device is checked by --compare DIR, with the folder of a "
+                                "run with --verify --device cpu");
+  if (s->n_plastic) return refuse(s->projs[s->n_projs].def->place, s->projs[s->n_projs].def->path, "synapses with memory");
+  if (s->couplings) return refuse(s->x->couplings[0].link.place, s->x->couplings[0].link.path, "continuous synapses");
+  if (s->n_feeds) return refuse(s->pops[s->feeds[0].def->to].def->place, s->pops[s->feeds[0].def->to].def->path, "an input that follows others");
+  if (s->connectivity == NSL_PROCEDURAL)
+    return refuse(s->projs[0].def->place, s->projs[0].def->path, "connectivity that is made anew at each spike");
+  if (s->by_source) return rt_fail(NSL_ECANNOT, "--rows source: a device has rows of its own; leave it out");
+  for (uint32_t i = 0; !e && i < s->n_pops; i++) e = pop_refuse(&s->pops[i]);
+  for (uint32_t i = 0; !e && i < s->n_drives; i++) e = drive_refuse(&s->drives[i]);
+  return e;
+}

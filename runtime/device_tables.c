@@ -1,0 +1,219 @@
+/* The arguments of all launches: tables that stay as they are for the whole run. They hold addresses, and are as long as the model
+ * has populations and drives; so they are made twice, first to learn their size (addresses are then wrong), later with the block. */
+#include <string.h>
+
+#include "runtime/device.h"
+#include "runtime/error.h"
+#include "runtime/lump.h"
+
+enum { BLOCKS_EACH = 8 }; /* of a multiprocessor, where threads take work as it comes */
+
+uint64_t rt_image_put(struct rt_device *d, const void *data, uint64_t bytes) {
+  struct dev_image *m = &d->image;
+  uint64_t at = m->used;
+  if (!bytes) return 0;
+  if (m->failed || rt_grow(&m->at, &m->cap, m->used + bytes + 64, 1)) {
+    m->failed = true;
+    return 0;
+  }
+  memset(m->at + at, 0, bytes + 64);
+  memcpy(m->at + at, data, bytes);
+  m->used += (bytes + 63) / 64 * 64;
+  return d->block + d->tables_at + at;
+}
+
+static void *address(const struct rt_device *d, uint64_t at) { return (void *)(uintptr_t)(d->block + at); }
+#define PUT(d, list, n) ((const void *)(uintptr_t)rt_image_put(d, list, (uint64_t)(n) * sizeof *(list)))
+
+/* ---- which blocks of threads have which elements */
+
+struct cover {
+  const uint32_t *which, *first; /* addresses */
+  uint32_t n;
+};
+
+static uint32_t blocks_of(const struct rt_device *d, const struct rt_pop *p) { return (p->padded + d->threads - 1) / d->threads; }
+
+static struct cover cover_put(struct rt_device *d, const uint32_t *pops, uint32_t n) {
+  uint64_t blocks = 0;
+  for (uint32_t i = 0; i < n; i++) blocks += blocks_of(d, &d->s->pops[pops[i]]);
+  uint32_t *which = rt_alloc(&d->mem, blocks + 1, sizeof *which), *first = rt_alloc(&d->mem, blocks + 1, sizeof *first);
+  if (!which || !first) {
+    d->image.failed = true;
+    return (struct cover){0};
+  }
+  uint64_t at = 0;
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t e = 0; e < d->s->pops[pops[i]].padded; e += d->threads) which[at] = i, first[at++] = e;
+  return (struct cover){PUT(d, which, blocks), PUT(d, first, blocks), (uint32_t)blocks};
+}
+
+/* ---- generated kernels */
+
+static void *slot_at(const struct rt_device *d, const struct rt_pop *p, const struct nsl_binding *b) {
+  const struct dev_place *at = &d->places[p->index];
+  switch ((enum nsl_slot_kind)b->kind) {
+    case NSL_SLOT_STATE: return address(d, at->states + b->index * at->real_stride);
+    case NSL_SLOT_PARAM: return address(d, at->params + b->index * at->real_stride);
+    case NSL_SLOT_INPUT: return address(d, at->inputs + b->index * at->real_stride);
+    case NSL_SLOT_HELD: return address(d, at->held + b->index * at->mask_stride);
+    case NSL_SLOT_PREV: return address(d, at->prev);
+    case NSL_SLOT_SPIKE: return address(d, at->now);
+    case NSL_SLOT_PORT: return address(d, d->ring_at[DEV_SUMS] + at->sum_at[b->index] * (uint64_t)d->s->real_size);
+    case NSL_SLOT_OLD: /* what rt_device_refuse refuses, */
+    case NSL_SLOT_PAST:
+    case NSL_SLOT_UNIFORM: /* what is no array, and what no step kernel has */
+    case NSL_SLOT_OUT:
+    case NSL_SLOT_ARG:
+    case NSL_SLOT_COLUMN:
+    case NSL_SLOT_GLOBAL:
+    case NSL_SLOT_DER:
+    case NSL_SLOT_SAMPLE:
+    case NSL_SLOT_RING:
+    case NSL_SLOT_TAPE: break;
+  }
+  return NULL;
+}
+
+static uint64_t envs_put(struct rt_device *d, const struct dev_launch *l) {
+  const struct rt_sim *s = d->s;
+  struct nsl_env *envs = rt_alloc(&d->mem, l->n_pops, sizeof *envs);
+  for (uint32_t i = 0; envs && i < l->n_pops; i++) {
+    const struct rt_pop *p = &s->pops[l->pops[i]];
+    const struct nsl_code *code = rt_step_code(p);
+    void **slots = rt_alloc(&d->mem, code->n_bindings + 1ull, sizeof *slots);
+    if (!slots) break;
+    for (uint32_t k = 0; k < code->n_bindings; k++) slots[k] = slot_at(d, p, &code->bindings[k]);
+    envs[i] = (struct nsl_env){.slots = PUT(d, slots, code->n_bindings + 1), .u = address(d, d->globals_at + (uint64_t)(p->u - s->G) * sizeof *p->u),
+                               .key = p->key, .count = p->padded, .dt = p->dt, .ring_mask = d->ring_mask, .ring_row = d->ring_row[DEV_SUMS]};
+  }
+  d->image.failed |= !envs;
+  return envs ? rt_image_put(d, envs, l->n_pops * sizeof *envs) : 0;
+}
+
+static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t number) {
+  struct cover c = cover_put(d, l->pops, l->n_pops);
+  struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)envs_put(d, l), .clock = address(d, d->clock_at),
+                            .env_of_block = c.which, .first_of_block = c.first, .bad = (uint64_t *)address(d, d->bad_at) + number};
+  l->blocks = c.n;
+  l->args = rt_image_put(d, &args, sizeof args) - d->block;
+}
+
+/* ---- functions of runtime/device */
+
+static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
+  const struct dev_place *at = &d->places[p->index];
+  const struct nsl_class *k = p->class;
+  struct dev_pop to = {.size = p->size, .words = p->words, .now = address(d, at->now), .mask_at = at->mask_at, .n_holds = k->n_holds,
+                       .n_inputs = k->n_inputs, .n_groups = p->n_groups, .group0 = p->n_groups ? p->groups[0].index : 0};
+  to.last = p->size % 64 ? ((uint64_t)1 << p->size % 64) - 1 : ~(uint64_t)0;
+  struct dev_hold *holds = rt_alloc(&d->mem, k->n_holds + 1ull, sizeof *holds);
+  struct dev_turn *turns = rt_alloc(&d->mem, k->n_ports + 1ull, sizeof *turns);
+  struct dev_straight *straight = rt_alloc(&d->mem, k->n_ports + 1ull, sizeof *straight);
+  void **inputs = rt_alloc(&d->mem, k->n_inputs + 1ull, sizeof *inputs);
+  if (!holds || !turns || !straight || !inputs) {
+    d->image.failed = true;
+    return to;
+  }
+  for (uint32_t i = 0; i < k->n_holds; i++)
+    holds[i] = (struct dev_hold){address(d, at->held + i * at->mask_stride), p->hold_steps[i]};
+  for (uint32_t i = 0; i < k->n_inputs; i++) inputs[i] = address(d, at->inputs + i * at->real_stride);
+  for (uint32_t q = 0; q < k->n_ports; q++) {
+    if (at->long_at[q] != NSL_NONE) turns[to.n_turns++] = (struct dev_turn){at->long_at[q], at->sum_at[q], d->s->ports[p->port0 + q].unit};
+    if (at->count_at[q] == NSL_NONE) continue;
+    uint32_t state = k->ports[q].straight - 1;
+    straight[to.n_straight++] = (struct dev_straight){address(d, at->states + state * at->real_stride), d->straight[p->port0 + q], at->count_at[q]};
+  }
+  to.holds = PUT(d, holds, k->n_holds);
+  to.turns = PUT(d, turns, to.n_turns);
+  to.straight = PUT(d, straight, to.n_straight);
+  to.inputs = (void *const *)PUT(d, inputs, k->n_inputs);
+  to.poisson = (const struct dev_poisson *)(uintptr_t)rt_image_poisson(d, p, &to.n_poisson);
+  to.terms = (const struct dev_term *)(uintptr_t)rt_image_terms(d, p, &to.n_terms);
+  return to;
+}
+
+static struct dev_group group_of(const struct rt_device *d, const struct dev_rows *r) {
+  return (struct dev_group){.begin = address(d, r->begin_at), .targets = address(d, r->targets_at),
+                            .delays = r->delay_bytes ? address(d, r->delays_at) : NULL, .weights = r->weight_bytes ? address(d, r->weights_at) : NULL,
+                            .delay_bytes = r->delay_bytes, .weight_bytes = r->weight_bytes, .delay = r->delay, .ring = r->ring,
+                            .units = r->ring == DEV_COUNTS ? 1 : r->group->units};
+}
+
+static int args_put(struct rt_device *d) {
+  const struct rt_sim *s = d->s;
+  struct dev_pop *pops = rt_alloc(&d->mem, s->n_pops, sizeof *pops);
+  struct dev_group *groups = rt_alloc(&d->mem, s->n_groups + 1ull, sizeof *groups);
+  uint32_t *all = rt_alloc(&d->mem, s->n_pops, sizeof *all);
+  if (!pops || !groups || !all) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < s->n_pops; i++) pops[i] = pop_of(d, &s->pops[i]), all[i] = i;
+  for (uint32_t g = 0; g < s->n_groups; g++) groups[g] = group_of(d, &d->rows[g]);
+  struct cover c = cover_put(d, all, s->n_pops);
+  struct dev_args a = {.clock = address(d, d->clock_at), .f32 = s->program->f32, .n_pops = s->n_pops, .pops = PUT(d, pops, s->n_pops),
+                       .pop_of_block = c.which, .first_of_block = c.first, .masks = address(d, d->masks_at), .mask_row = d->mask_row,
+                       .mask_mask = d->mask_mask, .values = address(d, d->values_at), .changed = address(d, d->changed_at),
+                       .value_row = d->n_columns, .value_mask = DEV_BATCH - 1, .given = address(d, d->given_at), .n_given = d->n_given,
+                       .groups = PUT(d, groups, s->n_groups), .pieces = address(d, d->pieces_at), .n_pieces = address(d, d->count_at)};
+  for (int k = 0; k < DEV_RINGS; k++)
+    a.rings[k] = (struct dev_ring){address(d, d->ring_at[k]), d->ring_row[k], d->ring_mask,
+                                   k == DEV_LONG_SUMS || (k == DEV_SUMS && !s->program->f32) ? 8 : 4};
+  d->args_at = rt_image_put(d, &a, sizeof a) - d->block;
+  d->element_blocks = c.n;
+  return 0;
+}
+
+/* ---- the launches of a step */
+
+static struct dev_launch *launch_add(struct rt_device *d, const char *what) {
+  struct dev_launch *l = &d->launches[d->n_launches++];
+  *l = (struct dev_launch){.what = what, .kernel = NSL_NONE};
+  return l;
+}
+
+/* Populations with the same code share a launch. */
+static int step_add(struct rt_device *d, uint32_t pop) {
+  const struct rt_sim *s = d->s;
+  uint32_t kernel = rt_step_code(&s->pops[pop])->kernel;
+  struct dev_launch *l = NULL;
+  for (uint32_t i = 0; i < d->n_launches; i++)
+    if (d->launches[i].kernel == kernel) l = &d->launches[i];
+  if (!l) {
+    l = launch_add(d, s->pops[pop].class->name);
+    l->kernel = kernel;
+    if (!(l->pops = rt_alloc(&d->mem, s->n_pops, sizeof *l->pops))) return NSL_EMEMORY;
+  }
+  l->pops[l->n_pops++] = pop;
+  return 0;
+}
+
+int rt_device_launches(struct rt_device *d) {
+  const struct rt_sim *s = d->s;
+  d->launches = rt_alloc(&d->mem, s->n_pops + (uint64_t)DEV_FUNCTIONS, sizeof *d->launches);
+  if (!d->launches) return NSL_EMEMORY;
+  bool sends = s->n_groups != 0;
+  int e = 0;
+  if (d->n_given) launch_add(d, "given")->fn = DEV_FN_given;
+  launch_add(d, "begin")->fn = DEV_FN_begin;
+  for (uint32_t i = 0; !e && i < s->n_pops; i++)
+    if (s->pops[i].class->step.kernel != NSL_NONE && s->pops[i].size) e = step_add(d, i);
+  launch_add(d, "collect")->fn = DEV_FN_collect;
+  if (sends) launch_add(d, "push")->fn = DEV_FN_push;
+  for (uint32_t i = 0; !e && i < d->n_launches; i++)
+    if (d->launches[i].kernel != NSL_NONE) e = rt_gpu_kernel(&d->gpu, d->launches[i].kernel, &d->launches[i].function);
+    else e = rt_gpu_function(&d->gpu, d->launches[i].fn, &d->launches[i].function);
+  return e;
+}
+
+int rt_device_tables(struct rt_device *d) {
+  d->image.used = 0;
+  int e = args_put(d);
+  for (uint32_t i = 0; !e && i < d->n_launches; i++)
+    if (d->launches[i].kernel != NSL_NONE) kernel_put(d, &d->launches[i], i);
+  for (uint32_t i = 0; i < d->n_launches; i++) {
+    struct dev_launch *l = &d->launches[i];
+    if (l->kernel != NSL_NONE) continue;
+    l->args = d->args_at;
+    l->blocks = l->fn == DEV_FN_push || l->fn == DEV_FN_given ? d->gpu.processors * BLOCKS_EACH : d->element_blocks;
+  }
+  return e ? e : d->image.failed ? NSL_EMEMORY : 0;
+}
