@@ -20,7 +20,9 @@ int rt_ranks_program(struct rt_ranks *r, const struct nsl_program *p) {
 }
 
 int rt_ranks_options(const struct rt_ranks *r, const struct rt_config *c) {
-  if (!r || r->n == 1 || !(c->verify || c->compare)) return 0;
+  if (!r || r->n == 1) return 0;
+  if (c->device) return rt_fail(NSL_ECANNOT, "--device gpu and emulated are for one process so far; %u ranks run on processors", r->n);
+  if (!c->verify && !c->compare) return 0;
   return rt_fail(NSL_ECANNOT, "--verify and --compare are for one process; a run without mpirun has the same bits as one of %u ranks",
                  r->n);
 }

@@ -61,6 +61,12 @@ int rt_gpu_result(const struct rt_gpu *g, int result, const char *function, cons
 
 static uint32_t code_capability(const struct nsl_device *c) { return strncmp(c->name, "sm_", 3) == 0 ? (uint32_t)atoi(c->name + 3) : 0; }
 
+bool rt_gpu_holds(enum rt_device_kind kind, uint32_t n, const struct nsl_device *code) {
+  for (uint32_t k = 0; k < n; k++)
+    if ((code_capability(&code[k]) > 0) == (kind == RT_DEVICE_GPU)) return true;
+  return false;
+}
+
 /* The newest code that a device can run: the driver finishes it for what is newer still. */
 static const struct nsl_device *code_fitting(const struct rt_gpu *g, uint32_t n, const struct nsl_device *code) {
   const struct nsl_device *best = NULL;

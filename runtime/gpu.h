@@ -34,6 +34,7 @@ struct rt_gpu_driver {
 #undef GPU
 };
 
+#define RT_GPU_ANY UINT32_MAX /* the first that there is code for */
 enum rt_device_kind { RT_DEVICE_CPU, RT_DEVICE_GPU, RT_DEVICE_EMULATED };
 
 struct rt_gpu {
@@ -54,9 +55,10 @@ __attribute__((format(printf, 4, 5))) int rt_gpu_result(const struct rt_gpu *g, 
 /* Every call of the driver: gpu_try(g, cuMemAlloc_v2, (&at, n), "allocating %s for synapses", size). */
 #define gpu_try(g, function, arguments, ...) rt_gpu_result((g), (g)->driver.function arguments, #function, __VA_ARGS__)
 
-/* Opens a device for a program that holds `n` kinds of code: GPU `index` (RT_GPU_ANY: the first that has code here), and makes it current in
- * this thread; then its code is loaded. What fails has been closed again. */
-#define RT_GPU_ANY UINT32_MAX
+/* Is there code for a device of this kind? */
+bool rt_gpu_holds(enum rt_device_kind kind, uint32_t n, const struct nsl_device *code);
+/* Opens a device for a program that holds `n` kinds of code: GPU `index` (RT_GPU_ANY: the first that has code here), makes it
+ * current in this thread, and loads its code. What fails has been closed again. */
 int rt_gpu_open(struct rt_gpu *ret, enum rt_device_kind kind, uint32_t index, uint32_t n, const struct nsl_device *code, uint32_t n_kernels);
 /* Gives everything back, as far as the device still answers. Keeps the message of an earlier failure. */
 void rt_gpu_close(struct rt_gpu *g);

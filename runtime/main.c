@@ -124,6 +124,7 @@ static int run_begin(struct run *r, const char *folder) {
   int e = c->resume || !first ? 0 : rt_checkpoint_look(folder, c->force);
   if (!e && first) e = rt_out_open(&r->out, folder, c->force || c->resume);
   e = rt_ranks_agree(r->ranks, e);
+  if (!e && c->device) e = rt_fail(NSL_ECANNOT, "--device: steps run on the processor only, so far");
   if (!e && checkpoints) e = rt_checkpoint_open(s, c, folder);
   if (!e) e = rt_build(s, c->threads);
   if (!e) e = rt_record_open(s, &r->out, c->csv);
@@ -214,8 +215,10 @@ static struct rt_fit_call fit_call(const struct run *r) {
 
 static int run_fit(struct run *r) {
   struct rt_fit_call call = fit_call(r);
-  if (!r->ranks || r->ranks->n == 1) return rt_fit_main(&call);
-  rt_fail(NSL_ECANNOT, "a fit runs in one process; it uses all threads there");
+  bool several = r->ranks && r->ranks->n > 1;
+  if (!several && !r->config.device) return rt_fit_main(&call);
+  if (several) rt_fail(NSL_ECANNOT, "a fit runs in one process; it uses all threads there");
+  else rt_fail(NSL_ECANNOT, "--device: a fit runs on the processor, on all threads");
   if (rt_ranks_first(r->ranks)) say_error(r);
   return EXIT_FAILED;
 }

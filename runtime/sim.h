@@ -401,6 +401,7 @@ struct rt_config { /* what the command line or nsl.h asks for */
   enum nsl_connectivity connectivity; /* NSL_CONNECTIVITY_CHOSEN: as the experiment says */
   enum rt_rows rows;
   uint32_t threads; /* 0: as many as there are processors */
+  uint32_t device, gpu; /* enum rt_device_kind of gpu.h; which one, or RT_GPU_ANY */
   double checkpoint_s, checkpoint_ms; /* between two checkpoints: wall time in s, model time; 0: not asked for */
   const char *resume;                 /* a folder, or a checkpoint in it */
   const char *profile; /* --profile: of a fit; NULL: none */

@@ -21,7 +21,7 @@ static void take_device(ToolOptions *o) {
     const char *word = o->program_argv[i], *value = NULL;
     if (!strncmp(word, "--device=", 9)) value = word + 9;
     if (!strcmp(word, "--device") && i + 1 < o->program_argc) value = o->program_argv[i + 1];
-    if (value && !strcmp(value, "gpu")) o->devices |= CG_GPUS;
+    if (value && !strncmp(value, "gpu", 3)) o->devices |= CG_GPUS;
     if (value && !strcmp(value, "emulated")) o->devices |= CG_EMULATED;
   }
 }

@@ -105,7 +105,7 @@ def options(t):
                         (["--set", "net.J=2mV"], ["1 mV"]), (["--set", "net.J"], ["="]), (["--set", "net.mode=ac"], ["dc"]),
                         (["--set", "net.J=0.2parsec"], ["parsec"]), (["--experiment", "mian"], ["main"]), (["--threads", "0"], ["threads"]),
                         (["--threads", "many"], ["many"]), (["--seed", "x"], ["x"]), (["--duration", "5"], ["5"]),
-                        (["--duration", "5mV"], ["mV"]), (["--device", "gpu"], ["gpu"]), (["--resume", "nowhere"], ["resume"]),
+                        (["--duration", "5mV"], ["mV"]), (["--device", "tpu"], ["tpu", "emulated"]), (["--device", "gpu:one"], ["one"]), (["--resume", "nowhere"], ["resume"]),
                         (["--precision", "f16"], ["f16"]), (["--frobnicate"], ["frobnicate"]), (["--set", "net.J=nan mV"], ["nan"])]:
         p = run(*more)
         good = p.returncode not in (0, 124) and p.returncode > 0 and all(w in p.stderr for w in words)
@@ -139,8 +139,8 @@ def programs(t):
     t.check(p.returncode == 1 and "/nowhere" in p.stderr, "an output that cannot be written", p.stderr)
     p = call(NSLC, "build", path, "--cpu", "x86-64-v9", "-o", t.path("z"))
     t.check(p.returncode != 0 and not os.path.exists(t.path("z")), "an unknown processor", p.stderr)
-    p = call(NSLC, "build", path, "--target", "gpu", "-o", t.path("z"))
-    t.check(p.returncode != 0 and "gpu" in p.stderr, "a target that does not exist yet", p.stderr)
+    p = call(NSLC, "build", path, "--target", "tpu", "-o", t.path("z"))
+    t.check(p.returncode != 0 and "tpu" in p.stderr, "a target that there is not", p.stderr)
 
 
 def bad_files(t):

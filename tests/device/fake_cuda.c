@@ -1,0 +1,276 @@
+/* A libcuda.so.1 for tests: the driver's functions over the emulator that every program holds, with what can go wrong on request. So the way to a
+ * GPU (dlopen, choice of device and code, PTX by its text, every call) is run where there is none.
+ *
+ * The emulator, and the program's kernels for it, are found by name in the program's own symbols (ELF), so no program is built for this. A kernel
+ * is found only if the PTX that was loaded has an entry of its name.
+ *
+ * NSL_FAKE_CUDA is a list of words with commas: none (no GPU), version=10020, capability=61, jit (the code is refused), alloc=N (the N-th allocation
+ * fails), launch=N (the N-th kernel or graph fails, which shows when somebody waits), lost=N (at the N-th launch or copy all calls
+ * fail, and ever after), busy (another program has the GPU). */
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/gpu.h"
+
+struct rt_gpu_driver fake_driver; /* what the library's functions call */
+
+/* cuInit: jmp *fake_driver + 0(%rip), and so on. */
+__asm__(".text\n.hidden fake_driver\n.set fake_at, 0\n");
+#ifdef FAKE_OLD /* a driver of before graphs could be made ready by it */
+__asm__(".set skipped, 1\n");
+#else
+__asm__(".set skipped, 0\n");
+#endif
+#define GPU(name, arguments, doc) \
+  __asm__(".ifnc " #name ",cuGraphInstantiateWithFlags\n.set left_out, 0\n.else\n.set left_out, skipped\n.endif\n" \
+          ".if left_out == 0\n.globl " #name "\n.type " #name ", @function\n" #name ": jmp *fake_driver + fake_at(%rip)\n.endif\n" \
+          ".set fake_at, fake_at + 8\n");
+#include "runtime/gpu.def"
+#undef GPU
+
+static struct rt_gpu_driver emulated;
+static const struct nsl_program *program;
+static const struct nsl_device *emulation;
+static const char *const *function_names;
+static const uint32_t *n_functions;
+
+static struct {
+  int version, capability, failed, later; /* later: a failure that nobody has been told of */
+  bool none, jit, busy;
+  uint64_t alloc, launch, lost;  /* the how manieth; 0: never */
+  uint64_t allocs, launches, works;
+} fault = {.version = 12040, .capability = 75};
+
+struct rt_gpu_module { /* ours */
+  const char *ptx;
+  struct rt_gpu_module *inner;
+};
+
+/* ---- the program's symbols */
+
+struct found {
+  const char *name;
+  void *at;
+};
+
+static int base_of(struct dl_phdr_info *info, size_t size, void *to) {
+  (void)size;
+  *(uintptr_t *)to = info->dlpi_addr;
+  return 1; /* the program itself comes first */
+}
+
+static bool ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), k = strlen(end);
+  return n >= k && strcmp(text + n - k, end) == 0;
+}
+
+/* "nsl_*_program": whatever the program is called. */
+static bool is_named(const char *name, const char *want) {
+  const char *star = strchr(want, '*');
+  return star ? strncmp(name, want, (size_t)(star - want)) == 0 && ends_with(name, star + 1) : strcmp(name, want) == 0;
+}
+
+static void symbols_find(struct found *found, int n) {
+  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  struct stat st;
+  uintptr_t base = 0;
+  dl_iterate_phdr(base_of, &base);
+  char *file = fd >= 0 && fstat(fd, &st) == 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+  if (file == MAP_FAILED) return;
+  const Elf64_Ehdr *head = (const Elf64_Ehdr *)file;
+  const Elf64_Shdr *sections = (const Elf64_Shdr *)(file + head->e_shoff);
+  for (int k = 0; k < head->e_shnum; k++) {
+    if (sections[k].sh_type != SHT_SYMTAB) continue;
+    const Elf64_Sym *all = (const Elf64_Sym *)(file + sections[k].sh_offset);
+    const char *names = file + sections[sections[k].sh_link].sh_offset;
+    for (uint64_t i = 0; i < sections[k].sh_size / sizeof *all; i++)
+      for (int f = 0; f < n; f++) {
+        if (all[i].st_value && is_named(names + all[i].st_name, found[f].name)) found[f].at = (void *)(base + all[i].st_value); /* NOLINT: an address */
+      }
+  }
+  munmap(file, (size_t)st.st_size);
+  close(fd);
+}
+
+/* ---- what goes wrong */
+
+static void faults_read(const char *text) {
+  char word[100];
+  for (int n; text && sscanf(text, "%99[^,]%n", word, &n) == 1; text += n + (text[n] == ',')) {
+    unsigned long long value = 0;
+    char *equals = strchr(word, '=');
+    if (equals) *equals = 0, value = strtoull(equals + 1, NULL, 10);
+    if (!strcmp(word, "none")) fault.none = true;
+    else if (!strcmp(word, "jit")) fault.jit = true;
+    else if (!strcmp(word, "busy")) fault.busy = true;
+    else if (!strcmp(word, "version")) fault.version = (int)value;
+    else if (!strcmp(word, "capability")) fault.capability = (int)value;
+    else if (!strcmp(word, "alloc")) fault.alloc = value;
+    else if (!strcmp(word, "launch")) fault.launch = value;
+    else if (!strcmp(word, "lost")) fault.lost = value;
+    else fprintf(stderr, "NSL_FAKE_CUDA: %s?\n", word), abort();
+  }
+}
+
+/* Before each piece of work. */
+static int works(void) {
+  if (!fault.failed && ++fault.works == fault.lost) fault.failed = RT_GPU_UNKNOWN;
+  return fault.failed;
+}
+
+static int launches(void) {
+  int e = works();
+  if (!e && ++fault.launches == fault.launch) fault.later = RT_GPU_ILLEGAL_ADDRESS;
+  return e;
+}
+
+static int waits(void) {
+  if (fault.later) fault.failed = fault.later;
+  return fault.failed;
+}
+
+static int no_driver(unsigned flags) {
+  (void)flags;
+  return RT_GPU_STUB_LIBRARY; /* of a program without the emulator */
+}
+
+static int init(unsigned flags) { return fault.none ? RT_GPU_NO_DEVICE : emulated.cuInit(flags); }
+
+static int version(int *ret) { return *ret = fault.version, 0; }
+
+static int name(char *ret, int size, int device) {
+  (void)device;
+  snprintf(ret, (size_t)size, "Fake GPU");
+  return 0;
+}
+
+static int attribute(int *ret, int which, int device) {
+  if (which == RT_GPU_MAJOR) return *ret = fault.capability / 10, 0;
+  if (which == RT_GPU_MINOR) return *ret = fault.capability % 10, 0;
+  return emulated.cuDeviceGetAttribute(ret, which, device);
+}
+
+static int retain(struct rt_gpu_context **ret, int device) {
+  return fault.busy ? RT_GPU_DEVICE_UNAVAILABLE : emulated.cuDevicePrimaryCtxRetain(ret, device);
+}
+
+static int alloc(rt_gpu_at *ret, size_t bytes) {
+  if (fault.failed) return fault.failed;
+  return ++fault.allocs == fault.alloc ? RT_GPU_OUT_OF_MEMORY : emulated.cuMemAlloc_v2(ret, bytes);
+}
+
+static int upload(rt_gpu_at to, const void *from, size_t bytes, struct rt_gpu_stream *stream) {
+  int e = works();
+  return e ? e : emulated.cuMemcpyHtoDAsync_v2(to, from, bytes, stream);
+}
+
+static int download(void *to, rt_gpu_at from, size_t bytes, struct rt_gpu_stream *stream) {
+  int e = works();
+  return e ? e : emulated.cuMemcpyDtoHAsync_v2(to, from, bytes, stream);
+}
+
+static int launch(struct rt_gpu_function *f, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty, unsigned tz, unsigned shared,
+                  struct rt_gpu_stream *stream, void **arguments, void **extra) {
+  int e = launches();
+  return e ? e : emulated.cuLaunchKernel(f, bx, by, bz, tx, ty, tz, shared, stream, arguments, extra);
+}
+
+static int graph_launch(struct rt_gpu_graph_exec *graph, struct rt_gpu_stream *stream) {
+  int e = launches();
+  return e ? e : emulated.cuGraphLaunch(graph, stream);
+}
+
+static int stream_wait(struct rt_gpu_stream *stream) {
+  int e = waits();
+  return e ? e : emulated.cuStreamSynchronize(stream);
+}
+
+static int event_wait(struct rt_gpu_event *event) {
+  int e = waits();
+  return e ? e : emulated.cuEventSynchronize(event);
+}
+
+static int context_wait(void) {
+  int e = waits();
+  return e ? e : emulated.cuCtxSynchronize();
+}
+
+/* ---- code: the emulated kernels of what has the same text */
+
+static int load(struct rt_gpu_module **ret, const void *image, unsigned n, int *options, void **values) {
+  enum { ERROR_LOG = 5 };
+  const char *ptx = image;
+  bool model = false, runtime = false;
+  for (uint32_t k = 0; k < program->n_devices; k++) {
+    model |= program->devices[k].ptx == ptx;
+    runtime |= program->devices[k].functions_ptx == ptx;
+  }
+  char target[40];
+  const char *at = model || runtime ? strstr(ptx, ".target sm_") : NULL;
+  if (!at || sscanf(at, ".target sm_%39[0-9]", target) != 1) return RT_GPU_INVALID_IMAGE;
+  if (atoi(target) > fault.capability || fault.jit) {
+    for (unsigned k = 0; k < n; k++)
+      if (options[k] == ERROR_LOG) strcpy(values[k], "ptxas application ptx input, line 7; fatal   : Parsing error near '.entry': syntax error\n");
+    return fault.jit ? RT_GPU_INVALID_PTX : RT_GPU_NO_BINARY_FOR_GPU;
+  }
+  struct rt_gpu_image code = {model ? program->n_kernels : *n_functions, model ? emulation->symbols : function_names,
+                              model ? emulation->kernels : emulation->functions};
+  struct rt_gpu_module *m = malloc(sizeof *m);
+  *m = (struct rt_gpu_module){ptx, NULL};
+  int e = emulated.cuModuleLoadDataEx(&m->inner, &code, 0, NULL, NULL);
+  if (e) free(m);
+  else *ret = m;
+  return e;
+}
+
+static int unload(struct rt_gpu_module *m) {
+  int e = emulated.cuModuleUnload(m->inner);
+  free(m);
+  return fault.failed ? fault.failed : e;
+}
+
+static int look_up(struct rt_gpu_function **ret, struct rt_gpu_module *m, const char *symbol) {
+  char entry[300];
+  snprintf(entry, sizeof entry, ".entry %s(", symbol);
+  return strstr(m->ptx, entry) ? emulated.cuModuleGetFunction(ret, m->inner, symbol) : RT_GPU_NOT_FOUND;
+}
+
+__attribute__((constructor)) static void begin(void) {
+  struct found f[] = {{"rt_gpu_driver_emulated", NULL}, {"rt_gpu_functions", NULL}, {"rt_gpu_n_functions", NULL}, {"nsl_*_program", NULL}};
+  faults_read(getenv("NSL_FAKE_CUDA"));
+  symbols_find(f, 4);
+  fake_driver.cuInit = no_driver;
+  if (!f[0].at || !f[3].at) return;
+  int (*driver)(struct rt_gpu_driver *);
+  memcpy(&driver, &f[0].at, sizeof driver);
+  driver(&emulated);
+  function_names = f[1].at;
+  n_functions = f[2].at;
+  program = f[3].at;
+  for (uint32_t k = 0; k < program->n_devices; k++)
+    if (strcmp(program->devices[k].name, "emulated") == 0) emulation = &program->devices[k];
+  fake_driver = emulated;
+  fake_driver.cuInit = init;
+  fake_driver.cuDriverGetVersion = version;
+  fake_driver.cuDeviceGetName = name;
+  fake_driver.cuDeviceGetAttribute = attribute;
+  fake_driver.cuDevicePrimaryCtxRetain = retain;
+  fake_driver.cuMemAlloc_v2 = alloc;
+  fake_driver.cuMemcpyHtoDAsync_v2 = upload;
+  fake_driver.cuMemcpyDtoHAsync_v2 = download;
+  fake_driver.cuLaunchKernel = launch;
+  fake_driver.cuGraphLaunch = graph_launch;
+  fake_driver.cuStreamSynchronize = stream_wait;
+  fake_driver.cuEventSynchronize = event_wait;
+  fake_driver.cuCtxSynchronize = context_wait;
+  fake_driver.cuModuleLoadDataEx = load;
+  fake_driver.cuModuleUnload = unload;
+  fake_driver.cuModuleGetFunction = look_up;
+}

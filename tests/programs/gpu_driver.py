@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Runs on a GPU whose driver is the one of tests/device: the bits of the processor, and what can go wrong (no driver, an old one, no GPU, one that cannot do
+it, too little memory, a GPU that fails or is lost in mid-run): an error that says so, no files or those of a checkpoint that a run goes on from.
+Arguments: the driver, and an old one."""
+import os
+import shutil
+import sys
+
+from tap import NSLC, Tap, call, run_json
+
+MODEL = """language 1
+network net {
+  param J = 0.5 mV
+  population E : iaf_psc_delta[300] { tau_m = 20 ms;  V_th = -50 mV;  V_r = -60 mV;  t_ref = 2 ms;  V ~ uniform(-70 mV, -50 mV) }
+  population I : iaf_psc_exp[80] { V ~ uniform(-70 mV, -56 mV) }
+  connect E -> E.psp by indegree(30) { weight = J;  delay ~ uniform(0.5 ms, 3 ms) }
+  connect E -> I.exc by indegree(30) { weight = 40 pA;  delay = 1.5 ms }
+  connect I -> E.psp by indegree(8) { weight = -4 * J;  delay = 1.5 ms }
+  drive E.psp with poisson(7 kHz) { weight = 0.15 mV;  delay = 1 ms }
+}
+experiment main {
+  network net
+  record spikes of (E, I)
+  record V of E[0..4] every 1 ms
+  run 200 ms with dt = 0.1 ms, seed = 3
+}
+"""
+
+
+class Driver:
+    """Folders in which libcuda.so.1 is found."""
+
+    def __init__(self, t, fake, old):
+        self.t = t
+        self.folders = {}
+        for name, library in [("fake", fake), ("old", old), ("none", os.devnull)]:
+            folder = self.folders[name] = t.path(name)
+            os.mkdir(folder)
+            if name == "none":  # a file that is no library, also where there is a driver
+                open(os.path.join(folder, "libcuda.so.1"), "w").close()
+            else:
+                os.symlink(library, os.path.join(folder, "libcuda.so.1"))
+
+    def run(self, program, out, *options, driver="fake", faults="", order=None, memory=None, device="gpu"):
+        env = dict(os.environ, LD_LIBRARY_PATH=self.folders[driver], NSL_FAKE_CUDA=faults)
+        if order:
+            env["NSL_EMULATED_ORDER"] = order
+        if memory:
+            env["NSL_EMULATED_MEMORY"] = memory
+        return call(program, "--device", device, "--out", self.t.path(out), "--quiet", *options, env=env, timeout=100)
+
+
+def files(folder):
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def same_files(a, b):
+    """Of two folders of runs: what is recorded, byte by byte, and the hash of the state."""
+    if files(a) != files(b):
+        return f"{files(a)} against {files(b)}"
+    for name in files(a):
+        if name not in ("run.json", "report.html"):
+            with open(os.path.join(a, name), "rb") as x, open(os.path.join(b, name), "rb") as y:
+                if x.read() != y.read():
+                    return f"{name} differs"
+    x, y = run_json(a), run_json(b)
+    return next((f"{key}: {x.get(key)} against {y.get(key)}" for key in ("state_hash", "populations", "expects", "steps") if x.get(key) != y.get(key)), "")
+
+
+def works(t, d, program):
+    p = call(program, "--out", t.path("cpu"), "--quiet", "--csv")
+    t.check(p.returncode == 0 and run_json(t.path("cpu"))["device"] == "cpu", "the processor's run", p.stderr)
+    for order in ["forward", "reverse", "shuffled:1"]:
+        shutil.rmtree(t.path("gpu"), ignore_errors=True)
+        p = d.run(program, "gpu", "--csv", order=order)
+        t.check(p.returncode == 0 and not same_files(t.path("cpu"), t.path("gpu")), f"the same files and state from the GPU, {order}",
+                p.stderr or same_files(t.path("cpu"), t.path("gpu")))
+    gpu = run_json(t.path("gpu")).get("gpu", {})
+    t.check(run_json(t.path("gpu"))["device"] == "gpu" and gpu.get("name") == "Fake GPU" and gpu.get("compute_capability") == "7.5"
+            and gpu.get("code") == "sm_75" and gpu.get("driver_knows_cuda") == "12.4", "run.json says which GPU", gpu)
+    p = d.run(program, "gpu90", "--csv", faults="capability=120")
+    t.check(p.returncode == 0 and not same_files(t.path("cpu"), t.path("gpu90")) and run_json(t.path("gpu90"))["gpu"]["code"] == "sm_90",
+            "a newer GPU gets the newer code, and gives the same bits", p.stderr)
+
+
+def refused(t, d, program):
+    for what, words, options in [
+            ("no driver", ["no NVIDIA driver", "--device cpu"], {"driver": "none"}),
+            ("a driver that is too old", ["CUDA 10.2", "11.4 is needed", "470"], {"faults": "version=10020"}),
+            ("one that lacks a function", ["no cuGraphInstantiateWithFlags", "11.4 is needed"], {"driver": "old", "faults": "version=11030"}),
+            ("no GPU", ["CUDA_ERROR_NO_DEVICE", "no NVIDIA GPU here"], {"faults": "none"}),
+            ("a GPU that is too old", ["Fake GPU", "compute capability 6.1; 7.5 is needed"], {"faults": "capability=61"}),
+            ("a GPU that another program has", ["DEVICE_UNAVAILABLE", "nvidia-smi"], {"faults": "busy"}),
+            ("code that the driver refuses", ["CUDA_ERROR_INVALID_PTX", "Parsing error near '.entry'"], {"faults": "jit"}),
+            ("an allocation that fails", ["out of memory", "CUDA_ERROR_OUT_OF_MEMORY"], {"faults": "alloc=1"}),
+            ("too little memory", ["needs", "has"], {"memory": "100K"}),
+            ("a GPU that fails", ["CUDA_ERROR_ILLEGAL_ADDRESS"], {"faults": "launch=20"})]:
+        p = d.run(program, "refused", **options)
+        left = files(t.path("refused"))
+        t.check(p.returncode == 1 and all(w in p.stderr for w in words) and len(p.stderr.strip().splitlines()) == 1 and not left,
+                f"{what}: an error in words, no files", f"{p.returncode}: {p.stderr} {left}")
+    p = d.run(program, "refused", device="gpu:3")
+    t.check(p.returncode == 1 and "there is no GPU 3" in p.stderr, "a GPU of a number that there is not", p.stderr)
+
+
+def lost(t, d, program):
+    """Lost at different times: the checkpoint is kept, and gone on from where there is another GPU, or none."""
+    reached = set()
+    for n, (driver, device) in [(60, ("fake", "gpu")), (200, ("fake", "cpu")), (900, ("fake", "emulated"))]:
+        folder = t.path("lost")
+        shutil.rmtree(folder, ignore_errors=True)
+        p = d.run(program, "lost", "--csv", "--checkpoint", "model=10ms", faults=f"lost={n}")
+        kept = files(folder)
+        if not t.check(p.returncode == 1 and "CUDA_ERROR_UNKNOWN" in p.stderr and "checkpoint" in kept and "run.json" not in kept
+                       and not any(f.endswith(".h5") for f in kept), f"lost at its work {n}: an error, the checkpoint is kept", f"{p.returncode}: {p.stderr} {kept}"):
+            continue
+        p = d.run(program, "lost", "--csv", "--resume", folder, driver=driver, device=device)
+        t.check(p.returncode == 0 and not same_files(t.path("cpu"), folder), f"and the run goes on with --device {device} to the same files",
+                p.stderr or same_files(t.path("cpu"), folder))
+        reached.add(n)
+    t.check(len(reached) == 3, "all of them", reached)
+
+
+def main():
+    t = Tap()
+    d = Driver(t, os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]))
+    model, program, plain = t.write("net.nsl", MODEL), t.path("net"), t.path("plain")
+    p = call(NSLC, "build", "--target", "gpu", model, "-o", program)
+    if not t.check(p.returncode == 0, "nslc build --target gpu", p.stderr):
+        t.done()
+    works(t, d, program)
+    refused(t, d, program)
+    lost(t, d, program)
+    p = call(NSLC, "build", "--cpu", "native", model, "-o", plain)
+    p = d.run(plain, "refused")
+    t.check(p.returncode == 1 and "nslc build --target gpu" in p.stderr, "a program without the code: how to build one with it", p.stderr)
+    t.done()
+
+
+main()
