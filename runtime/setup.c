@@ -210,7 +210,7 @@ static int time_read(struct rt_sim *s, const struct rt_config *config) {
   if (!config->has_seed && !(seed >= 0 && seed < 0x1p64 && seed == floor(seed)))
     return rt_fail(NSL_EMODEL, "experiment %s: the seed must be a whole number from 0", x->name);
   s->connectivity = config->connectivity ? config->connectivity : (enum nsl_connectivity)x->connectivity;
-  s->rows = config->rows;
+  s->rows = config->rows == RT_ROWS_CHOSEN && config->device ? RT_ROWS_BY_SHARD : config->rows; /* a device has rows of its own, made of these */
   s->seed = config->has_seed ? config->seed : (uint64_t)seed;
   return 0;
 }
