@@ -167,6 +167,8 @@ void constants_declare(Checker *c, Scope *scope, const AstFile *file);
 const Ast *family_list_element(Checker *c, const Ast *value, const Family *family, const uint32_t *position);
 /* An element that says what the whole family is measured in: completed, with a value of its own that is no literal 0 or
  * inf. NULL: none but `member` itself, or none yet. */
+/* Without the branches of `if` that are not this element's: those under conditions of its index. */
+const Ast *check_branch(Checker *c, Scope *scope, const Ast *ast);
 const Symbol *family_model(Checker *c, const Family *family, const Symbol *member, const Ast *(*value)(const Symbol *));
 /* The values of a file's constants, used or not. */
 void check_constants(Checker *c, Scope *scope, const AstDecl *decl);

@@ -32,7 +32,7 @@ static bool literal_fits_any(Checker *c, const Ast *ast) {
 const Symbol *family_model(Checker *c, const Family *family, const Symbol *member, const Ast *(*value)(const Symbol *)) {
   for (uint32_t i = 0; i < family->members.n; i++) {
     Symbol *other = family->members.at[i];
-    const Ast *ast = value(other);
+    const Ast *ast = check_branch(c, other->scope, value(other));
     if (!ast || literal_fits_any(c, ast)) continue;
     if (other == member || other->status == SYM_BUSY) return NULL;
     return symbol_resolve(c, other, other->span) ? other : NULL;

@@ -110,7 +110,8 @@ static void uses_of(Uses *u, const Ast *root) {
     }
     Name name = AST_AS(NameRef, node)->name.name;
     NetValue *known = net_value(u->n, name);
-    if (known && !value_binds(u->of, name)) vec_push(u->n->s->arena, &u->found, known);
+    if (!known || value_binds(u->of, name) || (known == u->of && known->axes.n)) continue; /* elements of a family may need each other */
+    vec_push(u->n->s->arena, &u->found, known);
   }
 }
 
@@ -307,6 +308,7 @@ static bool value_dim(Net *n, const NetValue *v, const Ast *const *asts, Dim *re
   for (uint32_t i = 0; i < 2 * v->axes.count; i++) {
     uint32_t at = i % v->axes.count;
     const Ast *ast = i < v->axes.count ? declared[at] : asts[at];
+    if (ast && ast->kind == AST_IF_EXPR) ast = check_branch(n->c, net_scope_at(n, &v->axes, at), ast);
     if (!ast || literal_fits_any(n, ast)) continue;
     MExpr *e = element_expr(n, v, ast, at, &any);
     if (e) *ret = e->dim;
@@ -353,36 +355,97 @@ static MGlobal *global_new(Net *n, const NetValue *v, uint32_t at, MExpr *value)
   return g;
 }
 
-/* A symbol for each element of a family, or the symbol itself. */
-static void enter_elements(Net *n, NetValue *v) {
-  v->symbol->failed = false;
-  if (v->axes.n == 0) {
-    v->symbol->global = v->elements[0];
-    return;
-  }
-  Family *family = NEW(n->s->arena, Family);
-  family->n_axes = v->axes.n;
-  for (uint32_t i = 0; i < v->axes.n; i++) family->axes[i] = v->axes.sets[i];
-  Symbol *members = NEW_ARRAY(n->s->arena, Symbol, v->axes.count);
-  for (uint32_t i = 0; i < v->axes.count; i++) {
-    members[i] = (Symbol){.kind = SYM_GLOBAL, .status = SYM_DONE, .name = v->name, .span = v->span};
-    members[i].global = v->elements[i];
-    vec_push(n->s->arena, &family->members, &members[i]);
-  }
-  v->symbol->family = family;
+/* The elements of one value, of which those of a family may need each other: each is checked when it is first asked for. */
+typedef struct {
+  Net *n;
+  NetValue *v;
+  const Ast **asts;
+  const bool *draws;
+  const MDomain *domain;
+  Dim dim;
+  bool has_dim; /* until then each has its own */
+} Elements;
+
+typedef struct { /* Symbol.context of an element; no NetValue */
+  int no_tag;
+  uint32_t at;
+  Elements *of;
+} Element;
+
+static MExpr *element_value(const Elements *k, uint32_t at) {
+  Net *n = k->n;
+  Want want = {.has_dim = k->has_dim, .dim = k->dim, .who = quoted(n, k->v->name), .labels = k->v->is_enum ? k->domain : NULL};
+  want.allow = k->draws[at] ? ALLOW_DRAW : 0;
+  MExpr *e = element_expr(n, k->v, k->asts[at], at, &want);
+  if (!e || !k->draws[at] || expr_has(e, MX_DRAW)) return e;
+  diag_draw_missing(n->s, k->asts[at]->span);
+  return NULL;
 }
 
-static bool check_elements(Net *n, const NetValue *v, const Ast *const *asts, const bool *draws, const MDomain *domain,
-                           Dim dim, MExpr **values) {
-  Want want = {.has_dim = true, .dim = dim, .who = quoted(n, v->name), .labels = v->is_enum ? domain : NULL};
+static void resolve_element(Checker *c, Symbol *symbol) {
+  const Element *one = symbol->context;
+  MExpr *e = element_value(one->of, one->at);
+  symbol->failed = !e;
+  if (!e) return;
+  symbol->global = one->of->v->elements[one->at] = global_new(one->of->n, one->of->v, one->at, e);
+  symbol->global->dim = e->dim;
+}
+
+static void enter_elements(Elements *k) {
+  NetValue *v = k->v;
+  Arena *a = k->n->s->arena;
+  Family *family = NEW(a, Family);
+  Symbol *members = NEW_ARRAY(a, Symbol, v->axes.count);
+  Element *contexts = NEW_ARRAY(a, Element, v->axes.count);
+  family->n_axes = v->axes.n;
+  for (uint32_t i = 0; i < v->axes.n; i++) family->axes[i] = v->axes.sets[i];
   for (uint32_t i = 0; i < v->axes.count; i++) {
-    want.allow = draws[i] ? ALLOW_DRAW : 0;
-    values[i] = element_expr(n, v, asts[i], i, &want);
-    if (!values[i]) return false;
-    if (draws[i] && !expr_has(values[i], MX_DRAW)) {
-      diag_draw_missing(n->s, asts[i]->span);
-      return false;
-    }
+    contexts[i] = (Element){.at = i, .of = k};
+    members[i] = (Symbol){.kind = SYM_GLOBAL, .status = SYM_NEW, .name = net_element_name(k->n, v->name, &v->axes, i), .span = v->span};
+    members[i].resolve = resolve_element;
+    members[i].context = &contexts[i];
+    vec_push(a, &family->members, &members[i]);
+  }
+  v->symbol->family = family;
+  v->symbol->failed = false;
+}
+
+/* All of them; false after a message. */
+static bool elements_check(Elements *k) {
+  NetValue *v = k->v;
+  Symbol whole = {.context = &(Element){.of = k}};
+  if (!v->axes.n) {
+    resolve_element(k->n->c, &whole);
+    v->symbol->global = whole.global;
+    return !whole.failed;
+  }
+  for (uint32_t i = 0; i < v->axes.count; i++) {
+    if (!symbol_resolve(k->n->c, v->symbol->family->members.at[i], v->span)) return false;
+    const MGlobal *g = v->elements[i];
+    if (dim_eq(g->dim, k->dim)) continue;
+    diag_unit_wanted(k->n->s, k->asts[i]->span, quoted(k->n, v->name), k->dim, g->dim); /* asked for before the dimension was known */
+    return false;
+  }
+  return true;
+}
+
+static bool value_check(Net *n, NetValue *v, Elements *k, MDomain *domain) {
+  if (v->axes.n) enter_elements(k);
+  if (!value_dim(n, v, k->asts, &k->dim)) return false;
+  k->has_dim = true;
+  if (v->item->domain && v->param && !check_domain(n->c, n->scope, v->item->domain, k->dim, quoted(n, v->name), domain)) return false;
+  if (!elements_check(k)) return false;
+  Name unit = {0};
+  double scale;
+  Name written = v->item->unit ? AST_AS(Unit, v->item->unit)->text : net_unit_written(v->item->value);
+  net_unit_shown(n, written, k->dim, &unit, &scale);
+  bool good = true;
+  for (uint32_t i = 0; i < v->axes.count; i++) {
+    MGlobal *g = v->elements[i];
+    g->domain = *domain;
+    g->unit = unit;
+    g->unit_scale = scale;
+    good = good && net_in_domain(n, g->value, domain, g->path, scale, unit);
   }
   return true;
 }
@@ -391,27 +454,11 @@ static void check_value(Net *n, NetValue *v) {
   Session *s = n->s;
   const Ast **asts = NEW_ARRAY(s->arena, const Ast *, v->axes.count);
   bool *draws = NEW_ARRAY(s->arena, bool, v->axes.count);
-  MExpr **values = NEW_ARRAY(s->arena, MExpr *, v->axes.count);
-  MDomain domain = {0};
-  Dim dim;
-  if (!value_expressions(n, v, asts, draws) || !value_dim(n, v, asts, &dim)) return;
-  if (v->item->domain && v->param &&
-      !check_domain(n->c, n->scope, v->item->domain, dim, quoted(n, v->name), &domain))
-    return;
-  if (!check_elements(n, v, asts, draws, &domain, dim, values)) return;
-  Name unit = {0};
-  double scale;
-  Name written = v->item->unit ? AST_AS(Unit, v->item->unit)->text : net_unit_written(v->item->value);
-  net_unit_shown(n, written, dim, &unit, &scale);
+  MDomain *domain = NEW(s->arena, MDomain);
+  if (!value_expressions(n, v, asts, draws)) return;
+  Elements *k = NEW(s->arena, Elements);
+  *k = (Elements){.n = n, .v = v, .asts = asts, .draws = draws, .domain = domain};
   v->elements = NEW_ARRAY(s->arena, MGlobal *, v->axes.count);
-  bool good = true;
-  for (uint32_t i = 0; i < v->axes.count; i++) {
-    MGlobal *g = v->elements[i] = global_new(n, v, i, values[i]);
-    g->dim = dim;
-    g->domain = domain;
-    g->unit = unit;
-    g->unit_scale = scale;
-    good = good && net_in_domain(n, values[i], &domain, g->path, scale, unit);
-  }
-  enter_elements(n, v);
+  v->symbol->failed = !value_check(n, v, k, domain);
+  if (v->symbol->failed) v->elements = NULL;
 }

@@ -159,6 +159,44 @@ experiment e {
 
 # ---- noise
 
+def from_neighbours(t):
+    """Elements that follow from each other, with an end that has no neighbour: as written out one by one."""
+    r = Run(t, """
+index k = 1..4
+let half[k] = if k == 4 then 0.25 else 2 * half[k + 1]
+neuron chain {
+  param g[k] = if k == 1 then 0.1/ms else 0.5 * g[k - 1]
+  let pulled[k] = if k == 1 then 0 mV else pulled[k - 1] + half[k] * x[k]
+  state x[k] = if k == 1 then 8 mV else 0.5 * x[k - 1]
+  x[k]' = if k == 1 then -g[1] * x[1] else if k < 4 then g[k] * (x[k - 1] - x[k]) else g[k] * (x[k - 1] - x[k]) - 0.01/ms * pulled[4]
+}
+neuron plain {
+  param g1 = 0.1/ms, g2 = 0.05/ms, g3 = 0.025/ms, g4 = 0.0125/ms
+  state a = 8 mV, b = 4 mV, c = 2 mV, d = 1 mV
+  a' = -g1 * a
+  b' = g2 * (a - b)
+  c' = g3 * (b - c)
+  d' = g4 * (c - d) - 0.01/ms * (1 * b + 0.5 * c + 0.25 * d)
+}
+network n {
+  index pop = { E, I, X }
+  param N[pop] = [2, N[E] / 2, N[E] + N[I]]
+  param s[i: k] = if i == 1 then 1 mV else s[i - 1] + 1 mV
+  let D[i: k, j: k] = if i < j then i * 10 + j else if i == j then 0 else D[j, i]
+  population P[p in pop] : chain[N[p]] { g[2] = 0.05/ms * D[2, 1] / 12 * s[3] / (3 mV) }
+  population Q : plain[1]
+}
+experiment e { network n { N[E] = 4 }
+  record x[4] of P as x every 1 ms
+  record d of Q every 1 ms
+  run 30 ms with dt = 0.1 ms }""")
+    if not t.check(r.good, "elements that follow from each other", r.process.stderr):
+        return
+    rows = r.rows("x")
+    t.check(len(rows[0]) == 4 + 2 + 6, "their sizes: an experiment's value counts", len(rows[0]))
+    t.check(max(abs(v - d) for row, d in zip(rows, r.column("d")) for v in row) < 1e-12, "as written out", (rows[-1], r.column("d")[-1]))
+
+
 def noise(t):
     """dx = m x dt + s x dW, Ito: ln x is normal with mean (m - s^2/2) t and variance s^2 t; dz = s sqrt(z) dW keeps its mean"""
     model = """
@@ -569,7 +607,7 @@ def same_bits(t):
 
 def main():
     t = Tap()
-    for part in (higher_order, tables, noise, delays, synapses, signals, signals_of_signals, files, same_bits):
+    for part in (higher_order, tables, from_neighbours, noise, delays, synapses, signals, signals_of_signals, files, same_bits):
         part(t)
     t.done()
 
