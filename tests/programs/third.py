@@ -2,6 +2,7 @@
 """Third parts of synapses: who stands at which synapse, when what is sent arrives and what flows back, against plain Python; the same bits
 wherever the three parts sit; what is refused when a program starts. Sources spike once each, at times of their own, so the astrocytes' jumps
 tell whose synapses they stand at; each astrocyte streams a power of 64, so the digits of a target's current tell who stands at its synapses."""
+import json
 import math
 import os
 
@@ -103,6 +104,36 @@ def pools(t):
         mean = 40 * 600 / 30
         sd = (600 * 40 * 40 / 4 / 30) ** 0.5 * 1.2  # about: 600 targets with a cell in their pool by chance, a quarter of 40 synapses each
         t.check(all(abs(c - mean) < 5 * sd for c in counts), "every cell is as likely", (min(counts), max(counts), mean))
+
+
+def chi_square(ours, theirs):
+    """Of two histograms of different totals, with cells joined that hold less than ten; and its degrees of freedom."""
+    joined, run = [], [0, 0]
+    for pair in zip(ours, theirs):
+        run = [run[0] + pair[0], run[1] + pair[1]]
+        if min(run) >= 10:
+            joined.append(run)
+            run = [0, 0]
+    if joined:
+        joined[-1] = [joined[-1][0] + run[0], joined[-1][1] + run[1]]
+    a, b = (sum(x[i] for x in joined) for i in (0, 1))
+    return sum((x * (b / a) ** 0.5 - y * (a / b) ** 0.5) ** 2 / (x + y) for x, y in joined), len(joined) - 1
+
+
+def pools_of_nest(t):
+    """The same histograms as those of NEST's builder; the file says what they count."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "reference", "made", "third_factor_pools.json")) as f:
+        theirs = json.load(f)
+    for case in theirs["cases"]:
+        pick, targets = f"pool({case['pool']}, probability = {case['probability']})", 1200
+        got = Run(t, network(theirs["sources"], targets, theirs["astrocytes"], case["rule"], pick))
+        if not t.check(got.good, f"{case['rule']}, {pick}", got.process.stderr):
+            continue
+        back = [digits(x, theirs["astrocytes"]) for x in got.rows("I")[-1]]
+        counted = {"distinct": [sum(n > 0 for n in b) for b in back], "of_target": [sum(b) for b in back], "shared": [n for b in back for n in b if n]}
+        for what, values in counted.items():
+            chi, degrees = chi_square([values.count(k) for k in range(len(case[what]))], case[what])
+            t.check(degrees >= 2 and chi < degrees + 5 * (2 * degrees) ** 0.5, f"{case['rule']}, {pick}: {what}, as in NEST", (chi, degrees))
 
 
 def times(t):
@@ -251,6 +282,7 @@ def bits(t):
 def main():
     t = Tap()
     pools(t)
+    pools_of_nest(t)
     times(t)
     releases(t)
     bits(t)

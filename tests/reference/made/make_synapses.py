@@ -99,6 +99,37 @@ def voltage_case(name):
     print(f"{name:30} {limit[0]:.6g} to {limit[-1]:.6g}, at 0.005 {fine[-1]:.6g}, extrapolations differ by {shift:.2g}")
 
 
+def pools(name, targets=600, astrocytes=8, seeds=10):
+    """Who is attached to whom by third_factor_bernoulli_with_pool: over all targets, how many have k different astrocytes, how many pairs of a
+    target and an astrocyte share k synapses, and how many synapses with an astrocyte a target has."""
+    out = {"what": pools.__doc__, "simulator": "NEST " + nest.__version__ + ", make_synapses.py", "sources": 40, "astrocytes": astrocytes, "cases": []}
+    for rule, spec, pool, p in (("indegree(12)", {"rule": "fixed_indegree", "indegree": 12}, 4, 0.5),
+                                ("probability(0.25)", {"rule": "pairwise_bernoulli", "p": 0.25}, 6, 0.3)):
+        distinct, shared, of_target = [0] * 9, [0] * 16, [0] * 24
+        for seed in range(1, seeds + 1):
+            nest.ResetKernel()
+            nest.rng_seed = seed
+            e, t = (nest.Create("aeif_cond_alpha_astro", n) for n in (out["sources"], targets))
+            a = nest.Create("astrocyte_lr_1994", astrocytes)
+            nest.TripartiteConnect(e, t, a, spec, {"rule": "third_factor_bernoulli_with_pool", "p": p, "pool_size": pool, "pool_type": "random"},
+                                   syn_specs={"third_out": "sic_connection"})
+            count, c = {}, nest.GetConnections(a, t)
+            for pair in zip(c.target, c.source):
+                count[pair] = count.get(pair, 0) + 1
+            for target in t.tolist():
+                own = [n for (x, _), n in count.items() if x == target]
+                distinct[len(own)] += 1
+                of_target[sum(own)] += 1
+                for n in own:
+                    shared[n] += 1
+        out["cases"].append({"rule": rule, "pool": pool, "probability": p, "targets": targets * seeds, "distinct": distinct, "shared": shared,
+                             "of_target": of_target})
+        print(name, rule, distinct, shared, of_target)
+    with open(os.path.join(HERE, name + ".json"), "w") as f:
+        json.dump(out, f, indent=1)
+        f.write("\n")
+
+
 def train(seed, rate_hz, duration, dt=0.1):
     rng, t, out = random.Random(seed), 5.0, []
     while True:
@@ -134,6 +165,7 @@ def main():
     case("tsodyks_two_states_poisson", "tsodyks2_synapse",
          {"weight": 250.0, "delay": 1.0, "U": 0.3, "tau_rec": 250.0, "tau_fac": 120.0, "u": 0.3, "x": 1.0}, train(4, 30, 2500), [],
          "Tsodyks, Pawelzik & Markram 1998")
+    pools("third_factor_pools")
     voltage_case("clopath_pairs_and_bursts")
 
 
