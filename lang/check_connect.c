@@ -209,12 +209,22 @@ Known net_slice_size(const Net *n, const MSlice *slice) {
   return (Known){from.known && to.known, to.value - from.value + 1};
 }
 
+/* Both sides are known to begin with the same cell. */
+static bool begin_alike(const Net *n, const MSlice *a, const MSlice *b) {
+  Known x = net_known(n, a->from), y = net_known(n, b->from);
+  return a->pop == b->pop && (!a->from || x.known) && (!b->from || y.known) && (a->from ? x.value : 0) == (b->from ? y.value : 0);
+}
+
 static bool rule_fits(Net *n, const Connect *k, const MProjection *p) {
   Session *s = n->s;
   Known from = net_slice_size(n, &p->source), to = net_slice_size(n, &p->target), arg = net_known(n, p->rule_arg);
   const char *source = name_str(s, p->source.pop->path), *target = name_str(s, p->target.pop->path);
   if (k->rule->rule == RULE_ONE_TO_ONE && from.known && to.known && from.value != to.value) {
     diag_one_to_one_sizes(s, p->rule_span, source, from.value, target, to.value);
+    return false;
+  }
+  if (k->rule->rule == RULE_ONE_TO_ONE && (p->no_self || k->ast->undirected) && begin_alike(n, &p->source, &p->target)) {
+    diag_one_to_one_self(s, p->rule_span, source, k->ast->undirected);
     return false;
   }
   bool self = p->no_self && p->source.pop == p->target.pop && !p->source.from && !p->target.from;

@@ -235,6 +235,13 @@ void diag_source_never_spikes(Session *s, Span span, const char *name, const cha
   diag_hint(s, d, "A neuron spikes if it has `spike when …`.");
 }
 
+void diag_one_to_one_self(Session *s, Span span, const char *source, bool undirected) {
+  Diag *d = diag_new(s, DIAG_ONE_TO_ONE_SELF, span, "`one_to_one` pairs each cell of `%s` with itself, and %s", source,
+                     undirected ? "`--` couples pairs of different cells" : "`no self` leaves that out");
+  diag_hint(s, d, "Pair two parts, as in `%s[0..4] %s %s[5..9]`, or take another rule: `all_to_all`, `probability(p)`.", source,
+            undirected ? "--" : "->", source);
+}
+
 void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_source, const char *target,
                            double n_target) {
   diag_new(s, DIAG_ONE_TO_ONE_SIZES, span,

@@ -172,6 +172,7 @@ void diag_unknown_port(Session *s, Span span, const char *name, const char *comp
 void diag_input_not_port(Session *s, Span span, const char *name, const char *component, const char *const *ports, size_t n,
                          Span decl);
 void diag_source_never_spikes(Session *s, Span span, const char *name, const char *component, Span decl);
+void diag_one_to_one_self(Session *s, Span span, const char *source, bool undirected);
 void diag_one_to_one_sizes(Session *s, Span span, const char *source, double n_source, const char *target, double n_target);
 void diag_too_many_connections(Session *s, Span span, double count, const char *source, const char *target,
                                double pairs);

@@ -14,6 +14,7 @@
 #include "runtime/connect.h"
 #include "runtime/coupling.h"
 #include "runtime/error.h"
+#include "runtime/pairs.h"
 #include "runtime/ranks.h"
 #include "runtime/rules.h"
 #include "runtime/synapses.h"
@@ -54,6 +55,7 @@ int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct ns
   c->def = def;
   int e = rt_link_prepare(s, p, &def->link, index);
   if (e) return e;
+  if (def->once && !def->reversed && (e = rt_pairs_symmetric(p))) return e;
   if (def->link.rule == NSL_THIRD) rt_third_join(s, p);
   p->weight_code = &def->link.weight_code;
   c->from = def->reversed ? p->target : p->source;

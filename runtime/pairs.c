@@ -87,6 +87,7 @@ static int edges_take(struct rt_sim *s, struct rt_proj *p, const double *all) {
       values[at] = all[(uint64_t)i * p->tn + k];
       g->target[at++] = p->t0 + k;
     }
+  p->edge_values = values;
   for (uint32_t i = 0; i < p->def->n_fields; i++)
     if (p->def->fields[i].kind == NSL_FIELD_EDGE) p->fields[i] = values;
   return most_find(s, p, g);
@@ -136,6 +137,41 @@ int rt_fields_prepare(struct rt_sim *s, struct rt_proj *p) {
     e = table_read(s, p, &p->def->fields[i].file, &s->mem, &all);
     p->fields[i] = all;
   }
+  return e;
+}
+
+/* ---- pairs that are looked at from one side */
+
+/* What the file says of a pair, that it is not connected being 0. */
+static double number_of(const struct rt_proj *p, const double *table, uint32_t source, uint32_t target) {
+  const struct rt_edges *g = p->edges;
+  if (table) return table[(uint64_t)(source - p->s0) * p->tn + (target - p->t0)];
+  uint64_t lo = g->begin[source - p->s0], end = g->begin[source - p->s0 + 1], hi = end;
+  while (lo < hi) {
+    uint64_t half = lo + (hi - lo) / 2;
+    if (g->target[half] < target) lo = half + 1;
+    else hi = half;
+  }
+  return lo < end && g->target[lo] == target ? p->edge_values[lo] : 0;
+}
+
+static int table_symmetric(const struct rt_proj *p, const struct nsl_data *data, const double *table) {
+  uint32_t first = p->s0 > p->t0 ? p->s0 : p->t0, a = p->s0 + p->sn, b = p->t0 + p->tn, end = a < b ? a : b;
+  for (uint32_t i = first; i < end; i++)
+    for (uint32_t k = i + 1; k < end; k++) {
+      double there = number_of(p, table, i, k), back = number_of(p, table, k, i);
+      if (there == back) continue;
+      return rt_fail_at(NSL_EINPUT, data->place, "%s has %.12g for target %u and source %u, and %.12g for target %u and source %u: %s couples each pair "
+                        "of cells once, so the table must be symmetric", data->path, there, k - p->t0, i - p->s0, back, i - p->t0, k - p->s0,
+                        p->def->path);
+    }
+  return 0;
+}
+
+int rt_pairs_symmetric(const struct rt_proj *p) {
+  int e = p->def->rule == NSL_MATRIX ? table_symmetric(p, &p->def->file, NULL) : 0;
+  for (uint32_t i = 0; !e && i < p->def->n_fields; i++)
+    if (p->def->fields[i].kind == NSL_FIELD_TABLE) e = table_symmetric(p, &p->def->fields[i].file, p->fields[i]);
   return e;
 }
 

@@ -290,6 +290,7 @@ struct rt_proj {
   struct rt_rule *rule;
   const struct rt_proj *of; /* of a third part: whose synapses it stands at; NULL: there are none (third.c) */
   struct rt_edges *edges; /* of a rule that gives them; NULL */
+  const double *edge_values; /* of a matrix, by edge */
   const double **fields;  /* by field of the projection: its numbers (pairs.h) */
   const struct rt_given *given; /* NULL: weights are as declared */
   struct rt_nearby *nearby; /* its targets by place, where rows are drawn by parts of space (chance.c); NULL */

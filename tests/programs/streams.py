@@ -256,6 +256,45 @@ def no_self(t):
         t.check(r.good and max(apart(x, y) for x, y in zip(r.rows("x"), expected)) < 1e-11, f"no self: {settings}", r.process.stderr)
 
 
+TABLES = """
+neuron cell { input I : pA;  state V = 1 mV;  let i = I;  V' = 0 mV/ms * I / (1 pA) }
+synapse shows { weight g : nS;  stream g * pre.V }
+network n {
+  population A : cell[6]
+  %s
+}
+experiment e { network n
+  record i of A
+  run 1 ms with dt = 0.1 ms }
+"""
+
+
+def tables(t):
+    """Tables of a population with itself: each pair of cells is one, so both sides of the table say the same, or it is refused."""
+    size = 6
+    table = [[0.0] * size for _ in range(size)]
+    for i, j, x in ((0, 1, 2.0), (1, 4, 0.5), (2, 5, 3.0)):
+        table[i][j] = table[j][i] = x
+    table[3][3] = 7.0  # nobody is coupled with itself
+
+    def written(values):
+        return "".join(",".join(map(str, row)) + "\n" for row in values)
+    for where, connect in (("a matrix", 'connect A -- A.I by matrix("g.csv") with shows { weight = entry * 1 nS }'),
+                           ("a table", 'connect A -- A.I by all_to_all with shows { weight = csv("g.csv") nS }')):
+        t.write("g.csv", written(table))
+        r = Run(t, TABLES % connect)
+        want = [sum(x for j, x in enumerate(row) if j != i) for i, row in enumerate(table)]
+        t.check(r.good and max(apart(a, b) for a, b in zip(r.rows("i")[-1], want)) < 1e-12, f"{where} of both sides", r.process.stderr or r.rows("i"))
+        for far in (0.0, 1.5):
+            t.write("g.csv", written([[far if (i, j) == (4, 1) else x for j, x in enumerate(row)] for i, row in enumerate(table)]))
+            r = Run(t, TABLES % connect)
+            t.check(not r.good and "must be symmetric" in r.process.stderr and f"{far:g} for target 4 and source 1" in r.process.stderr,
+                    f"{where} whose other side has {far:g}", r.process.stderr)
+    t.write("g.csv", written([row[:3] for row in table[3:]]))  # between two halves a table has one side
+    r = Run(t, TABLES % 'connect A[0..2] -- A[3..5].I by matrix("g.csv") with shows { weight = entry * 1 nS }')
+    t.check(r.good and r.rows("i")[-1] == [0.0, 0.5, 3.0, 0.0, 0.5, 3.0], "a matrix between two halves", r.process.stderr or r.rows("i"))
+
+
 def products(t):
     r, starts = network(t, "swift", "weight = 0.04")
 
@@ -379,6 +418,7 @@ def main():
     each(t)
     delays(t)
     no_self(t)
+    tables(t)
     products(t)
     kuramoto(t)
     bits(t)
