@@ -81,17 +81,27 @@ static int fill(struct rt_device *d) {
   return e ? e : rt_device_wait(d, "copying tables");
 }
 
-int rt_device_make(struct rt_sim *s, uint32_t kind, uint32_t gpu) {
+int rt_device_open(struct rt_sim *s, uint32_t kind, uint32_t gpu) {
+  struct rt_mem mem = {0};
+  struct rt_device *d = rt_alloc(&mem, 1, sizeof *d);
+  if (!d) return NSL_EMEMORY;
+  int e = rt_gpu_open(&d->gpu, (enum rt_device_kind)kind, gpu, s->program->n_devices, s->program->devices, s->program->n_kernels);
+  if (e) {
+    rt_mem_free(&mem);
+    return e;
+  }
+  d->mem = mem;
+  d->s = s;
+  d->threads = threads_of_block(d);
+  s->device = d; /* rt_close drops it */
+  return 0;
+}
+
+int rt_device_make(struct rt_sim *s) {
+  struct rt_device *d = s->device;
   double began = rt_clock();
   int e = rt_device_refuse(s);
-  struct rt_device *d = e ? NULL : rt_alloc(&s->mem, 1, sizeof *d);
-  if (!d) return e ? e : NSL_EMEMORY;
-  e = rt_gpu_open(&d->gpu, (enum rt_device_kind)kind, gpu, s->program->n_devices, s->program->devices, s->program->n_kernels);
-  if (e) return e;
-  d->s = s;
-  s->device = d; /* what follows is dropped by rt_close */
-  d->threads = threads_of_block(d);
-  e = gpu_try(&d->gpu, cuStreamCreate, (&d->stream, RT_GPU_STREAM_OWN), "making a stream");
+  if (!e) e = gpu_try(&d->gpu, cuStreamCreate, (&d->stream, RT_GPU_STREAM_OWN), "making a stream");
   if (!e) e = straight_weights(d);
   if (!e) e = rt_device_plan(d);
   if (!e) e = rt_device_allocate(d);
@@ -113,7 +123,8 @@ void rt_device_drop(struct rt_sim *s) {
   rt_drop(&d->given);
   rt_drop(&d->image.at);
   rt_mem_free(&d->pass);
-  rt_mem_free(&d->mem);
+  struct rt_mem mem = d->mem; /* it lies there itself */
+  rt_mem_free(&mem);
   s->device = NULL;
 }
 

@@ -124,6 +124,7 @@ static int run_begin(struct run *r, const char *folder) {
   int e = c->resume || !first ? 0 : rt_checkpoint_look(folder, c->force);
   if (!e && first) e = rt_out_open(&r->out, folder, c->force || c->resume);
   e = rt_ranks_agree(r->ranks, e);
+  if (!e && c->device) e = rt_device_open(s, c->device, c->gpu);
   if (!e && checkpoints) e = rt_checkpoint_open(s, c, folder);
   if (!e) e = rt_build(s, c->threads);
   if (!e) e = rt_record_open(s, &r->out, c->csv);
@@ -133,7 +134,7 @@ static int run_begin(struct run *r, const char *folder) {
   if (!e && (c->verify || c->compare)) e = rt_verify_open(s, c->verify, c->compare);
   if (!e && s->verify && s->checkpoint) e = rt_digests_take_up(s, s->checkpoint->digests, s->checkpoint->n_digests,
                                                                s->checkpoint->digest_every);
-  if (!e && c->device) e = rt_device_make(s, c->device, c->gpu);
+  if (!e && s->device) e = rt_device_make(s);
   if (!e && checkpoints && !c->resume) e = rt_checkpoint_write(s);
   return e;
 }

@@ -585,8 +585,9 @@ void rt_close(struct rt_sim *s);
 uint64_t rt_bad_step(const struct rt_sim *s, uint64_t until);
 int rt_bad_report(const struct rt_sim *s, uint64_t step);
 int rt_batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity); /* spikes of n steps are counted and recorded */
-/* ---- device.c: the same on a GPU, or its emulation (enum rt_device of gpu.h); behind rt_build, and before the first rt_run */
-int rt_device_make(struct rt_sim *s, uint32_t kind, uint32_t gpu);
+/* ---- device.c: steps on a GPU, or its emulation (enum rt_device_kind of gpu.h) */
+int rt_device_open(struct rt_sim *s, uint32_t kind, uint32_t gpu); /* before rt_build: no driver, no device, no code for it */
+int rt_device_make(struct rt_sim *s);                              /* when all is built, and before the first rt_run */
 int rt_device_run(struct rt_sim *s, uint64_t until);
 void rt_device_drop(struct rt_sim *s);
 /* ---- step.c */
