@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Runs on a device are those of the processor: examples and models of all kinds under --device emulated, with blocks of several sizes and
+in several orders, give the processor's state_hash, spikes and records, bit for bit; also resumed, compared by digests, in phases.
+`all`: every example with every block and order, longer.
+
+What a device refuses is skipped by its message, counted, and printed."""
+import filecmp
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from tap import EXAMPLES, NSLC, ROOT, Tap, call, run_json
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ALL = "all" in sys.argv[1:]
+WAYS = [("64", "forward"), ("128", "reverse"), ("256", "shuffled:1"), ("64", "shuffled:2"), ("256", "reverse")]
+REFUSED = "cannot run on a device yet"
+# model time of each run in ms, (in the default suite, with all); those that are looked at late need their time
+TIMES = {"calcium_buffers": (46, 60), "brunel": (2, 40), "brunel_regimes": (1, 20), "microcircuit": (0, 2), "gif_population": (5, 50), "local_network": (1, 10)}
+USUAL = (5, 60)
+
+
+def environment(way):
+    return dict(os.environ, NSL_EMULATED_BLOCK=way[0], NSL_EMULATED_ORDER=way[1])
+
+
+def built(tap, source, *options):
+    program = tap.path(os.path.basename(source).replace(".nsl", "".join(options) + ".program"))
+    r = call(NSLC, "build", "--target", "gpu", *options, source, "-o", program)
+    return program if tap.check(r.returncode == 0, f"{os.path.basename(source)}: built {' '.join(options)}", r.stderr) else None
+
+
+def run(tap, program, out, *options, way=None):
+    folder = tap.path(out)
+    shutil.rmtree(folder, ignore_errors=True)
+    device = ["--device", "emulated"] if way else []
+    r = call(program, "--out", folder, "--quiet", "--no-report", "--csv", "--threads", "2", *device, *options, env=environment(way) if way else None)
+    return r, folder
+
+
+def experiments(program):
+    """All that a program holds; one that needs no name: None."""
+    r = call(program, "--out", "/nonexistent", "--quiet")
+    return r.stderr.split("--experiment: ")[1].strip().split(", ") if "--experiment: " in r.stderr else [None]
+
+
+def same(tap, what, cpu, device):
+    names = [n for n in sorted(os.listdir(cpu)) if n.endswith(".csv")]
+    hashes = run_json(cpu)["state_hash"], run_json(device)["state_hash"]
+    odd = [n for n in names if not os.path.exists(os.path.join(device, n)) or not filecmp.cmp(os.path.join(cpu, n), os.path.join(device, n), shallow=False)]
+    tap.check(hashes[0] == hashes[1] and not odd, what, f"state_hash {hashes}; other than on the processor: {odd}")
+
+
+def compare(tap, name, program, ways, *options):
+    """False: it is refused, with a reason."""
+    cpu, folder = run(tap, program, "cpu", *options)
+    if cpu.returncode not in (0, 1) or not os.path.exists(os.path.join(folder, "run.json")):
+        return tap.check(False, f"{name}: runs on the processor", cpu.stderr)
+    for way in ways:
+        device, other = run(tap, program, "device", *options, way=way)
+        if REFUSED in device.stderr and device.returncode:
+            tap.skip(name, device.stderr.strip().splitlines()[-1])
+            return False
+        if not os.path.exists(os.path.join(other, "run.json")):
+            return tap.check(False, f"{name}: runs on a device", device.stderr)
+        same(tap, f"{name}: blocks of {way[0]}, {way[1]}", folder, other)
+    return True
+
+
+def examples(tap):
+    ran, refused = 0, 0
+    names = sorted(n for n in os.listdir(EXAMPLES) if n.endswith(".nsl"))
+    for k, name in enumerate(names):
+        stem = name[:-4]
+        ms = TIMES.get(stem, USUAL)[ALL]
+        program = built(tap, os.path.join(EXAMPLES, name)) if ms else None
+        for x in experiments(program) if program else []:
+            choice = ["--experiment", x] if x else []
+            done = compare(tap, f"{stem} {x or ''}", program, WAYS if ALL else [WAYS[k % 3]], "--duration", f"{ms}ms", "--allow-read", EXAMPLES, *choice)
+            ran, refused = ran + bool(done), refused + (not done)
+            if not ALL:
+                break
+    print(f"# {ran} run on a device, {refused} are refused")
+
+
+def kinds(tap):
+    source = os.path.join(HERE, "device_kinds.nsl")
+    for precision in ("f64", "f32"):
+        program = built(tap, source, "--precision", precision)
+        if not program:
+            continue
+        time_of = [] if ALL else ["--duration", "32ms"]
+        compare(tap, f"all kinds, {precision}", program, WAYS if ALL else WAYS[:3], *time_of)
+        if precision == "f64":
+            digests(tap, program)
+            resumed(tap, program)
+
+
+def digests(tap, program):
+    r, cpu = run(tap, program, "verified", "--verify", "--duration", "12ms")
+    other, _ = run(tap, program, "compared", "--compare", cpu, "--duration", "12ms", way=WAYS[0])
+    tap.check(r.returncode == 0 and other.returncode == 0, "digests are those of the processor", r.stderr + other.stderr)
+    wrong, _ = run(tap, program, "wrong", "--compare", cpu, "--duration", "12ms", "--set", "net.t_E=11ms", way=WAYS[0])
+    tap.check(wrong.returncode == 1 and "differs from that of the run in" in wrong.stderr, "another state is found by them", wrong.stderr)
+    sums, _ = run(tap, program, "sums", "--verify", "--duration", "12ms", way=WAYS[0])
+    tap.check(sums.returncode == 1 and "--compare DIR" in sums.stderr, "--verify is refused, and says what instead", sums.stderr)
+
+
+def interrupted(tap, program, out, way):
+    """Begins, and is stopped behind its first checkpoints."""
+    folder = tap.path(out)
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [program, "--out", folder, "--quiet", "--no-report", "--csv", "--duration", "60ms", "--checkpoint", "model=3ms"]
+    p = subprocess.Popen(command + (["--device", "emulated"] if way else []), stderr=subprocess.PIPE, env=environment(way) if way else None)
+    for _ in range(2000):
+        if os.path.exists(os.path.join(folder, "checkpoint.before")) or p.poll() is not None:
+            break
+        time.sleep(0.005)
+    p.send_signal(signal.SIGINT)
+    p.communicate()
+    return folder, p.returncode
+
+
+def resumed(tap, program):
+    _, whole = run(tap, program, "whole", "--duration", "60ms")
+    for what, first, second in (("begun on a device, ended there", WAYS[0], WAYS[1]), ("begun on a device, ended on the processor", WAYS[1], None),
+                                ("begun on the processor, ended on a device", None, WAYS[2])):
+        folder, status = interrupted(tap, program, "parts", first)
+        if status != 130:
+            tap.skip(what, "it was over before it could be stopped")
+            continue
+        device = ["--device", "emulated"] if second else []
+        r = call(program, "--resume", folder, "--quiet", *device, env=environment(second) if second else None)
+        if tap.check(r.returncode == 0, f"{what}: resumed", r.stderr):
+            same(tap, what, whole, folder)
+
+
+BAD = """language 1
+neuron cell {
+  input I : 1
+  state x = 1, y = 0
+  x' = x^2 / (1 ms) * (1 + I)
+  y' = -y / (1 ms)
+  receive go(w : 1) { y += w }
+  spike when y > 1 { y = 0 }
+}
+network net { population P : cell[200] { x ~ uniform(0.01, 0.2) }
+  drive P[77].I with constant(0.5) }
+experiment e { network net
+  record spikes of P
+  run 100 ms with dt = 0.1 ms }
+"""
+
+
+def failures(tap):
+    program = built(tap, tap.write("bad.nsl", BAD))
+    cpu, _ = run(tap, program, "cpu")
+    for way in WAYS[:3]:
+        device, _ = run(tap, program, "device", way=way)
+        tap.check(cpu.returncode == 1 and device.returncode == 1 and cpu.stderr == device.stderr and "became" in cpu.stderr, "a number that is none: the same words",
+                  cpu.stderr + device.stderr)
+    small = call(program, "--out", tap.path("small"), "--device", "emulated", "--duration", "1ms", env=dict(os.environ, NSL_EMULATED_MEMORY="10K"))
+    tap.check(small.returncode == 1 and "the run needs" in small.stderr and "--precision f32" in small.stderr, "too little memory is told before it is asked for", small.stderr)
+
+
+tap = Tap()
+kinds(tap)
+failures(tap)
+examples(tap)
+tap.done()
