@@ -93,12 +93,17 @@ void rt_describe_params(const struct rt_sim *s, FILE *out) {
 /* The kernels of one neuron with other settings are called `name#2`. */
 static int class_name_length(const struct nsl_class *c) { return (int)strcspn(c->name, "#"); }
 
+static void program_describe(const struct nsl_program *p, FILE *out) {
+  fprintf(out, "program %s, from %s, built for %s, %s", p->name, p->source, p->built_for, p->f32 ? "f32" : "f64");
+  for (uint32_t i = 0; i < p->n_devices; i++) fprintf(out, "%s%s", i ? ", " : "; for devices: ", p->devices[i].name);
+  fputs("\n\n", out);
+}
+
 void rt_describe(const struct rt_sim *s, FILE *out) {
   const struct nsl_program *p = s->program;
   const struct nsl_experiment *x = s->x;
   if (x == p->experiments)
-    fprintf(out, "program %s, from %s, built for %s, %s\n\n", p->name, p->source, p->built_for,
-            p->f32 ? "f32" : "f64");
+    program_describe(p, out);
   fprintf(out, "experiment %s of %s", x->name, x->subject);
   if (x->doc && *x->doc) fprintf(out, "  ## %s", x->doc);
   fprintf(out, "\n  %.12g ms with dt = %.12g ms, seed = %llu\n", s->duration, s->dt,

@@ -124,7 +124,7 @@ static int device_choose(struct rt_gpu *g, uint32_t index, uint32_t n, const str
 
 static int module_load(const struct rt_gpu *g, const void *image, const char *what, struct rt_gpu_module **ret) {
   enum { ERROR_LOG = 5, ERROR_LOG_BYTES = 6, ROOM = 400 };
-  char log[ROOM] = "", name[200];
+  char log[ROOM] = "";
   int options[] = {ERROR_LOG, ERROR_LOG_BYTES};
   void *values[] = {log, (void *)(uintptr_t)sizeof log};
   int result = g->driver.cuModuleLoadDataEx(ret, image, 2, options, values);
@@ -132,8 +132,7 @@ static int module_load(const struct rt_gpu *g, const void *image, const char *wh
   log[sizeof log - 1] = 0;
   for (char *c = log; *c; c++)
     if (*c == '\n' || *c == '\r') *c = c[1] ? ' ' : 0;
-  return rt_gpu_result(g, result, "cuModuleLoadDataEx", "loading the code of %s for %s%s%s", what, device_text(g, name, sizeof name),
-                       *log ? ", of which the driver says: " : "", log);
+  return rt_gpu_result(g, result, "cuModuleLoadDataEx", "loading the code of %s%s%s", what, *log ? ", of which the driver says: " : "", log);
 }
 
 static int code_load(struct rt_gpu *g, uint32_t n_kernels) {

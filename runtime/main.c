@@ -15,6 +15,7 @@
 #include "runtime/error.h"
 #include "runtime/fit.h"
 #include "runtime/gather.h"
+#include "runtime/gpu.h"
 #include "runtime/options.h"
 #include "runtime/ranks.h"
 #include "runtime/report.h"
@@ -108,9 +109,10 @@ static int run_end(struct run *r, int e) {
   if (first && !r->config.quiet) {
     rt_report_table(s, stdout);
     if (fflush(stdout) != 0) end.exit = end.exit ? end.exit : EXIT_FAILED;
-    fprintf(stderr, "%s: %.12g ms of %s, %llu synapses, built in %.2f s, simulated in %.3f s; files in %s\n",
+    fprintf(stderr, "%s: %.12g ms of %s, %llu synapses, built in %.2f s, simulated in %.3f s%s; files in %s\n",
             r->program->name, (double)s->step * s->dt, s->x->name, (unsigned long long)s->n_synapses,
-            s->build_s, s->simulate_s, r->out.folder);
+            s->build_s, s->simulate_s, !s->device ? "" : r->config.device == RT_DEVICE_GPU ? " on a GPU" : " on the emulated device",
+            r->out.folder);
   }
   rt_ranks_tell(r->ranks, &end.exit, sizeof end.exit, 0);
   return end.exit;
@@ -153,6 +155,7 @@ static int run_experiment(struct run *r, const char *folder) {
   e = rt_checkpoint_run(s);
   if (e && e != NSL_ENUMBER && e != NSL_ESTOPPED) {
     say_error(r);
+    if (e == NSL_EDEVICE && s->checkpoint) fprintf(stderr, "note: the last checkpoint is kept; --resume %s goes on from it, on any device\n", folder);
     return EXIT_FAILED;
   }
   return run_end(r, e);
@@ -241,6 +244,10 @@ static int describe_fits(struct run *r) {
 /* All experiments, or the one that was named. */
 static int describe_all(struct run *r) {
   int exit = EXIT_DONE;
+  if (r->config.device && rt_device_describe(r->program, &r->config, stdout)) {
+    say_error(r);
+    return EXIT_FAILED;
+  }
   for (uint32_t i = 0; i < r->program->n_experiments && exit == EXIT_DONE; i++) {
     if (i && rt_ranks_first(r->ranks)) putchar('\n');
     r->config.experiment = r->program->experiments[i].name;

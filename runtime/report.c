@@ -17,6 +17,7 @@
 #include "runtime/ranks.h"
 #include "runtime/trade.h"
 #include "runtime/verify.h"
+#include "runtime/device.h"
 #include "runtime/reasons.h"
 
 /* ---- json */
@@ -203,7 +204,8 @@ void rt_json_what(struct json_object *o, const struct rt_sim *s, const struct rt
   add_text(o, "built_for", p->built_for);
   add_text(o, "kernels", s->level->cpu);
   add_text(o, "cpu", cpu);
-  add_text(o, "device", "cpu");
+  add_text(o, "device", !s->device ? "cpu" : s->device->gpu.emulated ? "emulated" : "gpu");
+  if (s->device) json_object_object_add(o, "gpu", rt_device_json(s));
   add_text(o, "precision", p->f32 ? "f32" : "f64");
   add_whole(o, "seed", s->seed);
   add_whole(o, "threads", s->threads);

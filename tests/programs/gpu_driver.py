@@ -111,7 +111,7 @@ def lost(t, d, program):
         shutil.rmtree(folder, ignore_errors=True)
         p = d.run(program, "lost", "--csv", "--checkpoint", "model=10ms", faults=f"lost={n}")
         kept = files(folder)
-        if not t.check(p.returncode == 1 and "CUDA_ERROR_UNKNOWN" in p.stderr and "checkpoint" in kept and "run.json" not in kept
+        if not t.check(p.returncode == 1 and "CUDA_ERROR_UNKNOWN" in p.stderr and "--resume " + folder in p.stderr and "checkpoint" in kept and "run.json" not in kept
                        and not any(f.endswith(".h5") for f in kept), f"lost at its work {n}: an error, the checkpoint is kept", f"{p.returncode}: {p.stderr} {kept}"):
             continue
         p = d.run(program, "lost", "--csv", "--resume", folder, driver=driver, device=device)
