@@ -53,16 +53,32 @@ static int straight_weights(struct rt_device *d) {
   return 0;
 }
 
+static void looked_find(struct rt_device *d) {
+  const struct rt_sim *s = d->s;
+  for (uint32_t i = 0; i < s->n_pops; i++) d->looked[i] = s->verify != NULL;
+  for (uint32_t i = 0; i < s->x->n_records; i++)
+    for (uint32_t k = 0; k < s->x->records[i].n_items; k++) d->looked[s->x->records[i].items[k].slice.pop] = true;
+  for (uint32_t i = 0; i < s->n_measures; i++)
+    for (uint32_t k = 0; k < s->measures[i].def->n_items; k++) d->looked[s->measures[i].def->items[k].slice.pop] = true;
+}
+
+static int batch_make(struct rt_device *d, struct dev_batch *b) {
+  if (!(b->look_steps = rt_alloc(&d->mem, d->most_looks, sizeof *b->look_steps))) return NSL_EMEMORY;
+  int e = pinned(d, &b->say, d->say_bytes);
+  if (!e) memset(b->say, 0, d->say_bytes);
+  if (!e) e = pinned(d, &b->masks, DEV_BATCH * d->mask_row * sizeof *b->masks);
+  if (!e) e = pinned(d, &b->bad, d->n_launches * sizeof *b->bad);
+  if (!e) e = pinned(d, &b->looks, d->most_looks * d->live_bytes);
+  return e ? e : gpu_try(&d->gpu, cuEventCreate, (&b->done, RT_GPU_EVENT_PLAIN), "making an event");
+}
+
 static int buffers_make(struct rt_device *d) {
   uint64_t most = MOST_LOOKS_BYTES / (d->live_bytes + 1);
-  d->looks.most = most < 1 ? 1 : most > DEV_BATCH ? DEV_BATCH : (uint32_t)most;
-  if (!(d->looks.steps = rt_alloc(&d->mem, d->looks.most, sizeof *d->looks.steps))) return NSL_EMEMORY;
+  d->most_looks = most < 1 ? 1 : most > DEV_BATCH ? DEV_BATCH : (uint32_t)most;
+  if (!(d->looked = rt_alloc(&d->mem, d->s->n_pops, sizeof *d->looked))) return NSL_EMEMORY;
+  looked_find(d);
   int e = pinned(d, &d->staging, d->live_bytes);
-  if (!e) e = pinned(d, &d->looks.at, d->looks.most * d->live_bytes);
-  if (!e) e = pinned(d, &d->mask_rows, (d->mask_mask + 1) * d->mask_row * 8);
-  if (!e) e = pinned(d, &d->bad, d->n_launches * sizeof *d->bad);
-  if (!e) e = pinned(d, &d->batch, d->batch_bytes);
-  if (!e) memset(d->batch, 0, d->batch_bytes);
+  for (int k = 0; !e && k < 2; k++) e = batch_make(d, &d->batches[k]);
   return e;
 }
 
@@ -73,12 +89,36 @@ static uint32_t threads_of_block(const struct rt_device *d) {
   return n == 64 || n == 128 || n == 256 ? (uint32_t)n : THREADS;
 }
 
+static int steps_launch(struct rt_device *d, uint32_t n) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < n * d->n_launches; i++) {
+    const struct dev_launch *l = &d->launches[i % d->n_launches];
+    e = rt_gpu_launch(&d->gpu, l->function, l->blocks, d->threads, 0, d->block + l->args, d->stream, l->what);
+  }
+  return e;
+}
+
+/* n steps that are sent off by one call. */
+static int graph_make(struct rt_device *d, uint32_t n, struct rt_gpu_graph_exec **ret) {
+  struct rt_gpu_graph *graph = NULL;
+  int e = gpu_try(&d->gpu, cuStreamBeginCapture_v2, (d->stream, RT_GPU_CAPTURE_THREAD), "beginning the graph of a step");
+  if (e) return e;
+  e = steps_launch(d, n);
+  int ended = gpu_try(&d->gpu, cuStreamEndCapture, (d->stream, &graph), "ending the graph of a step");
+  e = e ? e : ended;
+  if (!e) e = gpu_try(&d->gpu, cuGraphInstantiateWithFlags, (ret, graph, 0), "making the graph of a step ready");
+  if (graph) d->gpu.driver.cuGraphDestroy(graph);
+  return e;
+}
+
 static int fill(struct rt_device *d) {
   int e = rt_device_rows_write(d);
   if (!e) e = rt_device_drives_write(d);
   if (!e) e = rt_device_tables(d);
   if (!e) e = rt_device_copy_to(d, d->tables_at, d->image.at, d->image.used, "tables");
-  return e ? e : rt_device_wait(d, "copying tables");
+  if (!e) e = rt_device_wait(d, "copying tables");
+  if (!e) e = graph_make(d, 1, &d->one);
+  return e ? e : graph_make(d, DEV_MANY, &d->many);
 }
 
 int rt_device_open(struct rt_sim *s, uint32_t kind, uint32_t gpu) {
@@ -114,11 +154,19 @@ int rt_device_make(struct rt_sim *s) {
 void rt_device_drop(struct rt_sim *s) {
   struct rt_device *d = s->device;
   if (!d) return;
-  void *buffers[] = {d->staging, d->looks.at, d->mask_rows, d->bad, d->batch};
-  for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
-    if (buffers[i]) d->gpu.driver.cuMemFreeHost(buffers[i]);
-  if (d->block) d->gpu.driver.cuMemFree_v2(d->block);
-  if (d->stream) d->gpu.driver.cuStreamDestroy_v2(d->stream);
+  const struct rt_gpu_driver *gpu = &d->gpu.driver;
+  struct rt_gpu_graph_exec *graphs[] = {d->one, d->many};
+  if (d->staging) gpu->cuMemFreeHost(d->staging);
+  for (int k = 0; k < 2; k++) {
+    const struct dev_batch *b = &d->batches[k];
+    void *buffers[] = {b->say, b->masks, b->bad, b->looks};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+      if (buffers[i]) gpu->cuMemFreeHost(buffers[i]);
+    if (b->done) gpu->cuEventDestroy_v2(b->done);
+    if (graphs[k]) gpu->cuGraphExecDestroy(graphs[k]);
+  }
+  if (d->block) gpu->cuMemFree_v2(d->block);
+  if (d->stream) gpu->cuStreamDestroy_v2(d->stream);
   rt_gpu_close(&d->gpu);
   rt_drop(&d->given);
   rt_drop(&d->image.at);
@@ -137,10 +185,12 @@ uint64_t rt_device_spikes(const struct rt_device *d, const struct rt_slice *c, c
   return end;
 }
 
-static const uint64_t *mask_row(const struct rt_device *d, uint64_t step) { return d->mask_rows + (step & d->mask_mask) * d->mask_row; }
+static const uint64_t *mask_row(const struct rt_device *d, const struct dev_batch *b, uint64_t step) {
+  return b->masks + (step & (DEV_BATCH - 1)) * d->mask_row;
+}
 
 /* The lists that a run on the processor would have; and how many synapses these spikes reach. */
-static void lists_make(struct rt_device *d, uint64_t from, uint32_t n) {
+static void lists_make(struct rt_device *d, const struct dev_batch *b, uint32_t n) {
   struct rt_sim *s = d->s;
   for (uint32_t k = 0; k < s->n_shards; k++) {
     struct rt_shard *h = &s->shards[k];
@@ -149,19 +199,19 @@ static void lists_make(struct rt_device *d, uint64_t from, uint32_t n) {
       for (uint32_t i = 0; i < h->n_slices; i++) {
         const struct rt_slice *c = &h->slices[i];
         uint64_t begin = end;
-        end = rt_device_spikes(d, c, mask_row(d, from + 1 + j), h->spikes[0].ids, end);
+        end = rt_device_spikes(d, c, mask_row(d, b, b->from + 1 + j), h->spikes[0].ids, end);
         for (; begin < end; begin++) h->delivery.n_delivered += d->degrees[d->degree0[c->pop->index] + h->spikes[0].ids[begin]];
         h->spikes[0].ends[(size_t)j * h->n_slices + i] = end;
       }
   }
 }
 
-/* The masks of n steps, which turn. */
-static int masks_fetch(struct rt_device *d, uint64_t from, uint32_t n) {
-  uint64_t row = d->mask_row * 8, first = (from + 1) & d->mask_mask, until_end = d->mask_mask + 1 - first;
-  uint64_t head = n < until_end ? n : until_end;
-  int e = rt_device_copy_from(d, (char *)d->mask_rows + first * row, d->masks_at + first * row, head * row, "spikes");
-  return e ? e : rt_device_copy_from(d, d->mask_rows, d->masks_at, (n - head) * row, "spikes");
+/* The masks of all steps; both rings turn at a multiple of DEV_BATCH. */
+static int masks_fetch(struct rt_device *d, const struct dev_batch *b) {
+  uint64_t row = d->mask_row * 8, first = b->from + 1, head = DEV_BATCH - (first & (DEV_BATCH - 1));
+  head = b->n < head ? b->n : head;
+  int e = rt_device_copy_from(d, b->masks + (first & (DEV_BATCH - 1)) * d->mask_row, d->masks_at + (first & d->mask_mask) * row, head * row, "spikes");
+  return e ? e : rt_device_copy_from(d, b->masks, d->masks_at + ((first + head) & d->mask_mask) * row, (b->n - head) * row, "spikes");
 }
 
 /* ---- what the host looks at */
@@ -173,21 +223,32 @@ static uint64_t look_next(const struct rt_sim *s, uint64_t step) {
 }
 
 /* Which steps of a batch, and how long it may be for them. */
-static uint32_t looks_plan(struct rt_device *d, uint64_t from, uint32_t n) {
-  struct dev_looks *l = &d->looks;
-  l->n = 0;
-  for (uint64_t step = look_next(d->s, from); step <= from + n; step = look_next(d->s, step)) {
-    l->steps[l->n++] = step;
-    if (l->n == l->most) return (uint32_t)(step - from);
+static void looks_plan(struct rt_device *d, struct dev_batch *b) {
+  b->n_looks = 0;
+  for (uint64_t step = look_next(d->s, b->from); step <= b->from + b->n; step = look_next(d->s, step)) {
+    b->look_steps[b->n_looks++] = step;
+    if (b->n_looks == d->most_looks) b->n = (uint32_t)(step - b->from);
   }
-  return n;
 }
 
-static int look_take(struct rt_device *d, uint32_t i) {
+/* Arrays of populations that lie side by side come together. */
+static int look_fetch(struct rt_device *d, struct dev_batch *b, uint32_t look) {
+  char *to = b->looks + look * d->live_bytes;
+  int e = 0;
+  for (uint32_t i = 0, k; !e && i < d->s->n_pops; i = k + 1) {
+    for (k = i; k < d->s->n_pops && d->looked[k]; k++) continue;
+    if (k == i) continue;
+    uint64_t from = d->places[i].live, end = d->places[k - 1].live + d->places[k - 1].live_bytes;
+    e = rt_device_copy_from(d, to + (from - d->live), from, end - from, "states");
+  }
+  return e;
+}
+
+static int look_take(struct rt_device *d, const struct dev_batch *b, uint32_t i) {
   struct rt_sim *s = d->s;
-  uint64_t step = d->looks.steps[i];
-  rt_device_take(d, d->looks.at + i * d->live_bytes);
-  rt_device_masks_take(d, mask_row(d, step), step);
+  uint64_t step = b->look_steps[i];
+  rt_device_take(d, b->looks + i * d->live_bytes);
+  rt_device_masks_take(d, mask_row(d, b, step), step);
   for (uint32_t k = 0; k < s->n_shards; k++) {
     struct rt_shard *h = &s->shards[k];
     if (step >= h->next_probe) rt_probes_step(h, step);
@@ -223,12 +284,12 @@ static uint32_t state_bad(const struct rt_device *d, uint32_t pop, uint32_t elem
 }
 
 /* The first of all, by step and population. */
-static void bad_find(struct rt_device *d) {
+static void bad_find(struct rt_device *d, const struct dev_batch *b) {
   struct rt_error_at *bad = &d->s->shards[0].bad;
   for (uint32_t i = 0; i < d->n_launches; i++) {
-    uint64_t step = d->bad[i] >> 32;
+    uint64_t step = b->bad[i] >> 32;
     uint32_t pop, element;
-    if (d->bad[i] == UINT64_MAX || !thread_element(d, &d->launches[i], (uint32_t)d->bad[i], &pop, &element)) continue;
+    if (b->bad[i] == UINT64_MAX || !thread_element(d, &d->launches[i], (uint32_t)b->bad[i], &pop, &element)) continue;
     if (bad->step < step || (bad->step == step && (bad->drive || bad->pop < pop))) continue;
     bad->step = step;
     bad->pop = pop;
@@ -237,61 +298,81 @@ static void bad_find(struct rt_device *d) {
   }
 }
 
-/* ---- a batch */
+/* ---- batches */
 
-static int batch_send(struct rt_device *d, uint64_t from, uint32_t n) {
-  uint32_t look = 0;
-  int e = rt_device_drives_batch(d, from, n);
-  for (uint64_t step = from + 1; !e && step <= from + n; step++) {
-    for (uint32_t i = 0; !e && i < d->n_launches; i++) {
-      const struct dev_launch *l = &d->launches[i];
-      e = rt_gpu_launch(&d->gpu, l->function, l->blocks, d->threads, 0, d->block + l->args, d->stream, l->what);
-    }
-    if (e || look == d->looks.n || d->looks.steps[look] != step) continue;
-    e = rt_device_copy_from(d, d->looks.at + look++ * d->live_bytes, d->live, d->live_bytes, "states");
-  }
-  if (!e) e = masks_fetch(d, from, n);
-  if (!e) e = rt_device_copy_from(d, d->bad, d->bad_at, d->n_launches * sizeof *d->bad, "what went wrong");
-  return e ? e : rt_device_wait(d, "computing steps");
-}
-
-static int batch_take(struct rt_device *d, uint64_t from, uint32_t n, uint32_t *ret_good) {
-  struct rt_sim *s = d->s;
-  bad_find(d);
-  uint64_t bad = rt_bad_step(s, from + n);
-  *ret_good = bad <= from + n ? (uint32_t)(bad - from - 1) : n;
-  lists_make(d, from, *ret_good);
+/* Up to the next look. */
+static int steps_send(struct rt_device *d, uint64_t n) {
   int e = 0;
-  for (uint32_t i = 0; !e && i < d->looks.n && d->looks.steps[i] <= from + *ret_good; i++) e = look_take(d, i);
-  return e ? e : rt_batch_end(s, from + 1, *ret_good, 0);
+  for (; !e && n >= DEV_MANY; n -= DEV_MANY) e = gpu_try(&d->gpu, cuGraphLaunch, (d->many, d->stream), "computing steps");
+  for (; !e && n; n--) e = gpu_try(&d->gpu, cuGraphLaunch, (d->one, d->stream), "computing a step");
+  return e;
 }
 
 /* As many steps as there is room for, none behind the one where the run pauses. */
-static uint32_t batch_length(struct rt_device *d, uint64_t until) {
+static int batch_send(struct rt_device *d, struct dev_batch *b, uint64_t from, uint64_t until) {
   const struct rt_sim *s = d->s;
-  uint64_t n = until - s->step;
-  if (s->pause_at > s->step && s->pause_at - s->step < n) n = s->pause_at - s->step;
+  uint64_t n = until - from;
+  if (s->pause_at > from && s->pause_at - from < n) n = s->pause_at - from;
   if (n > s->batch) n = s->batch;
-  return looks_plan(d, s->step, n > DEV_BATCH ? DEV_BATCH : (uint32_t)n);
+  b->from = from;
+  b->n = n > DEV_BATCH ? DEV_BATCH : (uint32_t)n;
+  looks_plan(d, b);
+  int e = rt_device_drives_batch(d, b);
+  for (uint32_t i = 0; !e && i < b->n_looks; i++) {
+    e = steps_send(d, b->look_steps[i] - from);
+    if (!e) e = look_fetch(d, b, i);
+    from = b->look_steps[i];
+  }
+  if (!e) e = steps_send(d, b->from + b->n - from);
+  if (!e) e = masks_fetch(d, b);
+  if (!e) e = rt_device_copy_from(d, b->bad, d->bad_at, d->n_launches * sizeof *b->bad, "what went wrong");
+  return e ? e : gpu_try(&d->gpu, cuEventRecord, (b->done, d->stream), "marking the end of steps");
 }
 
+/* What the run on the processor does behind these steps. */
+static int batch_take(struct rt_device *d, const struct dev_batch *b, uint32_t *ret_good) {
+  struct rt_sim *s = d->s;
+  int e = gpu_try(&d->gpu, cuEventSynchronize, (b->done), "computing steps");
+  if (e) return e;
+  double began = rt_clock();
+  bad_find(d, b);
+  uint64_t bad = rt_bad_step(s, b->from + b->n);
+  *ret_good = bad <= b->from + b->n ? (uint32_t)(bad - b->from - 1) : b->n;
+  lists_make(d, b, *ret_good);
+  for (uint32_t i = 0; !e && i < b->n_looks && b->look_steps[i] <= b->from + *ret_good; i++) e = look_take(d, b, i);
+  if (!e) e = rt_batch_end(s, b->from + 1, *ret_good, 0);
+  s->output_s += rt_clock() - began;
+  return e;
+}
+
+/* Does somebody want the run to end here? Nothing further is sent then. */
+static bool ends(struct rt_sim *s, int *ret_why) {
+  if (s->interrupt && *s->interrupt) *ret_why = NSL_ESTOPPED;
+  return (s->pause && s->pause(s, s->step)) || *ret_why;
+}
+
+/* While the device computes a batch, the host takes the one before. */
 static int batches_run(struct rt_device *d, uint64_t until, int *ret_why) {
   struct rt_sim *s = d->s;
+  uint64_t sent = s->step;
+  struct dev_batch *under_way = NULL;
+  bool stops = false;
   int e = 0;
-  for (bool goes_on = true; !e && goes_on && s->step < until;) {
-    uint32_t n = batch_length(d, until), good = n;
-    e = batch_send(d, s->step, n);
-    double output = rt_clock();
-    if (!e) e = batch_take(d, s->step, n, &good);
-    s->output_s += rt_clock() - output;
-    if (e) break;
-    s->step += good;
-    if (s->progress) s->progress(s, s->step);
-    goes_on = good == n && !(s->pause_at && s->step >= s->pause_at);
-    if (s->pause && s->pause(s, s->step)) goes_on = false;
-    if (s->interrupt && *s->interrupt) *ret_why = NSL_ESTOPPED, goes_on = false;
+  for (uint32_t k = 0; !e; k ^= 1) {
+    struct dev_batch *next = !stops && sent < until && !(s->pause_at && sent >= s->pause_at) ? &d->batches[k] : NULL;
+    if (next && !(e = batch_send(d, next, sent, until))) sent = next->from + next->n;
+    if (!e && !under_way && !next) break;
+    uint32_t good = 0;
+    if (!e && under_way && !(e = batch_take(d, under_way, &good))) {
+      s->step += good;
+      if (s->progress) s->progress(s, s->step);
+      if (good < under_way->n) break; /* what is under way means nothing */
+      stops |= ends(s, ret_why);
+    }
+    under_way = next;
   }
-  return e;
+  int waited = rt_device_wait(d, "computing steps");
+  return e ? e : waited;
 }
 
 int rt_device_run(struct rt_sim *s, uint64_t until) {

@@ -65,10 +65,17 @@ struct dev_image { /* tables on their way to the device */
   bool failed;
 };
 
-struct dev_looks { /* steps of a batch that the host looks at: arrays as they were behind them */
-  uint64_t *steps;
-  char *at; /* pinned; by look */
-  uint32_t n, most;
+/* Some steps that are sent off together, and what comes back behind them. There are two, so that the device need not wait for the host. */
+struct dev_batch {
+  uint64_t from; /* steps from + 1 … from + n */
+  uint32_t n;
+  struct rt_gpu_event *done;
+  char *say;       /* pinned: what the host says of these steps before, */
+  uint64_t *masks; /* who has spiked, by step & (DEV_BATCH - 1), */
+  uint64_t *bad;   /* by launch: see struct nsl_launch, */
+  uint64_t *look_steps;
+  char *looks; /* and the arrays behind the steps at which the host looks at them */
+  uint32_t n_looks;
 };
 
 struct rt_device {
@@ -92,8 +99,7 @@ struct rt_device {
   uint64_t given_at;
   struct dev_column *columns;
   uint32_t n_columns;
-  uint64_t batch_at, batch_bytes, changed_at, values_at; /* what the host says of each batch before it begins, */
-  char *batch;                                           /* and where it keeps that (pinned) */
+  uint64_t say_at, say_bytes, changed_at, values_at; /* what the host says of each batch before it begins */
   uint64_t began; /* the step behind which this call of the engine began */
   struct dev_table *tables;
   uint32_t n_tables;
@@ -102,13 +108,15 @@ struct rt_device {
   struct dev_launch *launches;
   uint32_t n_launches, element_blocks;
   double *straight; /* by port of the model: the weight of events that go straight to a state */
-  char *staging; /* pinned: live_bytes, masks of a batch */
-  uint64_t *mask_rows, *bad;
-  struct dev_looks looks;
+  char *staging; /* pinned: live_bytes */
+  struct dev_batch batches[2];
+  bool *looked; /* by population: recorded, measured, or part of a digest */
+  uint32_t most_looks;
+  struct rt_gpu_graph_exec *one, *many; /* a step, and DEV_MANY of them */
   uint32_t *degrees; /* by element of all populations: its synapses */
   uint64_t *degree0; /* by population */
 };
-enum { DEV_BATCH = 64 }; /* steps whose inputs and masks are kept; a power of two */
+enum { DEV_MANY = 16, DEV_BATCH = 64 }; /* steps whose inputs and masks are kept; a power of two */
 
 /* ---- device_refuse.c: what cannot run on a device yet, with place and reason */
 int rt_device_refuse(const struct rt_sim *s);
@@ -126,14 +134,14 @@ int rt_device_launches(struct rt_device *d);
 int rt_device_drives_plan(struct rt_device *d);
 int rt_device_drives_write(struct rt_device *d);
 /* Values and tables of the steps from + 1 … from + n. */
-int rt_device_drives_batch(struct rt_device *d, uint64_t from, uint32_t n);
+int rt_device_drives_batch(struct rt_device *d, const struct dev_batch *b);
 uint64_t rt_image_put(struct rt_device *d, const void *data, uint64_t bytes); /* address */
 uint64_t rt_image_poisson(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n); /* address of struct dev_poisson */
 uint64_t rt_image_terms(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n);
 /* ---- device_sync.c */
 int rt_device_upload(struct rt_device *d);   /* what the host's simulation is at s->step */
 int rt_device_download(struct rt_device *d, uint64_t began); /* the same back; the call began behind this step */
-void rt_device_take(const struct rt_device *d, char *live); /* live arrays to the host's */
+void rt_device_take(const struct rt_device *d, char *live); /* live arrays of the populations that are looked at, to the host's */
 void rt_device_masks_take(const struct rt_device *d, const uint64_t *row, uint64_t step);
 /* The elements of a slice that spike, behind `end` others in a list; gives its new end. */
 uint64_t rt_device_spikes(const struct rt_device *d, const struct rt_slice *c, const uint64_t *row, uint32_t *ids, uint64_t end);

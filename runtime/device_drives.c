@@ -82,11 +82,11 @@ int rt_device_drives_plan(struct rt_device *d) {
   if (e) return e;
   if (d->n_given) qsort(d->given, d->n_given, sizeof *d->given, given_order);
   d->given_at = rt_device_reserve(d, DEV_USE_DRIVES, d->n_given * sizeof *d->given);
-  d->batch_at = rt_device_reserve(d, DEV_USE_DRIVES, 0);
+  d->say_at = rt_device_reserve(d, DEV_USE_DRIVES, 0);
   d->changed_at = rt_device_reserve(d, DEV_USE_DRIVES, DEV_BATCH * sizeof(uint32_t));
   d->values_at = rt_device_reserve(d, DEV_USE_DRIVES, DEV_BATCH * d->n_columns * sizeof(double));
   for (uint32_t i = 0; i < d->n_tables; i++) table_reserve(d, &d->tables[i]);
-  d->batch_bytes = d->bytes - d->batch_at;
+  d->say_bytes = d->bytes - d->say_at;
   return 0;
 }
 
@@ -225,14 +225,14 @@ static int table_look(struct rt_device *d, struct rt_shard *h, struct rt_drive_p
   return 0;
 }
 
-/* Where the host keeps what goes to this place of the device before each batch. */
-static void *kept(const struct rt_device *d, uint64_t at) { return d->batch + (at - d->batch_at); }
+/* Where the host keeps what goes to this place of the device before the batch. */
+static void *kept(const struct rt_device *d, const struct dev_batch *b, uint64_t at) { return b->say + (at - d->say_at); }
 
-static void currents_write(struct rt_device *d, uint64_t from, uint32_t n) {
-  uint32_t *changed = kept(d, d->changed_at);
-  double *values = kept(d, d->values_at);
-  for (uint32_t j = 0; j < n; j++) {
-    uint64_t step = from + 1 + j, row = step & (DEV_BATCH - 1);
+static void currents_write(struct rt_device *d, const struct dev_batch *b) {
+  uint32_t *changed = kept(d, b, d->changed_at);
+  double *values = kept(d, b, d->values_at);
+  for (uint32_t j = 0; j < b->n; j++) {
+    uint64_t step = b->from + 1 + j, row = step & (DEV_BATCH - 1);
     changed[row] = step == d->began + 1;
     for (uint32_t i = 0; i < d->n_columns; i++) {
       struct moment m = {.step = step};
@@ -243,25 +243,25 @@ static void currents_write(struct rt_device *d, uint64_t from, uint32_t n) {
   }
 }
 
-/* Events of the steps from + 1 … were emitted `delay` before. */
-static void tables_write(struct rt_device *d, const struct dev_table *t, uint64_t from, uint32_t n) {
+/* Events of these steps were emitted `delay` before. */
+static void tables_write(struct rt_device *d, const struct dev_table *t, const struct dev_batch *b) {
   uint64_t delay = t->drive->delays ? 0 : t->drive->delay_steps;
-  for (uint32_t j = 0; j < n && t->drive->mean > 0; j++) {
-    struct moment m = {.step = from + 1 + j - delay};
-    if (from + 1 + j <= delay) continue;
+  for (uint32_t j = 0; j < b->n && t->drive->mean > 0; j++) {
+    struct moment m = {.step = b->from + 1 + j - delay};
+    if (b->from + 1 + j <= delay) continue;
     parts_each(d, t->drive, table_look, &m);
     uint64_t row = m.step & (DEV_BATCH - 1), room = t->room_at + row * t->room * sizeof(uint64_t);
     NslmPoisson to = m.table ? *m.table : (NslmPoisson){0};
-    if (m.table) memcpy(kept(d, room), m.room, t->room * sizeof(uint64_t));
+    if (m.table) memcpy(kept(d, b, room), m.room, t->room * sizeof(uint64_t));
     to.large = to.large ? (uint64_t *)(uintptr_t)(d->block + room) + (to.large - m.room) : NULL;
     to.rest = to.rest ? (uint64_t *)(uintptr_t)(d->block + room) + (to.rest - m.room) : NULL;
-    ((NslmPoisson *)kept(d, t->at))[row] = to;
+    ((NslmPoisson *)kept(d, b, t->at))[row] = to;
   }
 }
 
-int rt_device_drives_batch(struct rt_device *d, uint64_t from, uint32_t n) {
+int rt_device_drives_batch(struct rt_device *d, const struct dev_batch *b) {
   if (!d->n_columns && !d->n_tables) return 0;
-  currents_write(d, from, n);
-  for (uint32_t i = 0; i < d->n_tables; i++) tables_write(d, &d->tables[i], from, n);
-  return rt_device_copy_to(d, d->batch_at, d->batch, d->batch_bytes, "currents and rates");
+  currents_write(d, b);
+  for (uint32_t i = 0; i < d->n_tables; i++) tables_write(d, &d->tables[i], b);
+  return rt_device_copy_to(d, d->say_at, b->say, d->say_bytes, "currents and rates");
 }

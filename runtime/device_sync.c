@@ -15,12 +15,13 @@ typedef void copy_fn(char *live, void *host, uint64_t bytes);
 static void to_live(char *live, void *host, uint64_t bytes) { memcpy(live, host, bytes); }
 static void from_live(char *live, void *host, uint64_t bytes) { memcpy(host, live, bytes); }
 
-static void live_each(const struct rt_device *d, char *live, copy_fn *copy) {
+static void live_each(const struct rt_device *d, char *live, copy_fn *copy, const bool *which) {
   const struct rt_sim *s = d->s;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     const struct rt_pop *p = &s->pops[i];
     const struct nsl_class *k = p->class;
     const struct dev_place *at = &d->places[i];
+    if (which && !which[i]) continue;
     char *own = live - d->live;
     uint64_t reals = (uint64_t)p->padded * s->real_size, words = p->words * 8ull;
     for (uint32_t j = 0; j < k->n_states; j++) copy(own + at->states + j * at->real_stride, p->states[j], reals);
@@ -30,7 +31,7 @@ static void live_each(const struct rt_device *d, char *live, copy_fn *copy) {
   }
 }
 
-void rt_device_take(const struct rt_device *d, char *live) { live_each(d, live, from_live); }
+void rt_device_take(const struct rt_device *d, char *live) { live_each(d, live, from_live, d->looked); }
 
 static int params_copy(struct rt_device *d) {
   const struct rt_sim *s = d->s;
@@ -164,12 +165,12 @@ int rt_device_upload(struct rt_device *d) {
   struct rt_sim *s = d->s;
   struct dev_clock clock = {.step = s->step + 1};
   memset(d->staging, 0, d->live_bytes);
-  live_each(d, d->staging, to_live);
+  live_each(d, d->staging, to_live, NULL);
   int e = rt_device_copy_to(d, d->live, d->staging, d->live_bytes, "states");
   if (!e) e = params_copy(d);
   if (!e) e = rt_device_copy_to(d, d->globals_at, s->G, s->x->n_globals * sizeof *s->G, "parameters");
   if (!e) e = rt_device_copy_to(d, d->clock_at, &clock, sizeof clock, "the clock");
-  if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, d->n_launches * sizeof *d->bad, d->stream), "clearing");
+  if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, d->n_launches * sizeof(uint64_t), d->stream), "clearing");
   if (!e) e = masks_up(d, &d->pass);
   if (!e) e = sums_up(d);
   if (!e) e = rt_device_wait(d, "copying the state");
@@ -236,7 +237,7 @@ int rt_device_download(struct rt_device *d, uint64_t began) {
   for (uint32_t k = 0; !e && k < s->n_shards; k++) waiting_again(s, &s->shards[k]);
   if (!e) e = rt_device_copy_from(d, d->staging, d->live, d->live_bytes, "states");
   if (!e) e = rt_device_wait(d, "copying the state");
-  if (!e) live_each(d, d->staging, from_live);
+  if (!e) live_each(d, d->staging, from_live, NULL);
   rt_mem_free(&d->pass);
   return e;
 }
