@@ -366,7 +366,8 @@ static double slice_size(const Explain *e, const IrSlice *s) {
 static double synapses(const Explain *e, const IrProjection *p) {
   double from = slice_size(e, &p->source), to = slice_size(e, &p->target), n = global(e, p->rule_arg);
   if (p->cond != IR_NONE && global(e, p->cond) == 0) return 0;
-  if (p->chance) return NAN;
+  bool numbered = p->proj->rule == RULE_INDEGREE || p->proj->rule == RULE_OUTDEGREE || p->proj->rule == RULE_TOTAL_NUMBER;
+  if (p->chance && !numbered) return NAN;
   switch (p->proj->rule) {
     case RULE_ALL_TO_ALL: return from * to;
     case RULE_ONE_TO_ONE: return from;

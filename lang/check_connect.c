@@ -331,15 +331,17 @@ static bool mirrored(const MSliceList *sources, const MSliceList *targets, uint3
 static bool chance_find(Net *n, const Connect *k, MProjection *p) {
   MExpr *mask = p->cond && expr_has(p->cond, MX_PAIR) ? p->cond : NULL, *chance = p->rule_arg;
   if (mask) p->cond = NULL;
-  if (mask && !reads_file(k) && k->rule->rule != RULE_ALL_TO_ALL && k->rule->rule != RULE_PROBABILITY) {
+  bool numbered = k->rule->rule == RULE_INDEGREE || k->rule->rule == RULE_OUTDEGREE || k->rule->rule == RULE_TOTAL_NUMBER;
+  if (mask && k->rule->rule == RULE_ONE_TO_ONE) {
     diag_mask_misplaced(n->s, k->ast->cond->span, k->rule->name);
     return false;
   }
+  if (numbered) chance = NULL; /* the number of partners stays where it is */
   if (!mask && !(chance && expr_has(chance, MX_PAIR))) return true;
   if (!chance) chance = expr_number(n->c, 1, DIM_NONE, k->ast->rule->span);
   MExpr *args[3] = {mask, chance, expr_number(n->c, 0, DIM_NONE, k->ast->rule->span)};
   p->chance = mask ? expr_call(n->c, B_SELECT, mask->span, DIM_NONE, M_REAL, args, 3) : chance;
-  p->rule_arg = NULL;
+  if (!numbered) p->rule_arg = NULL;
   return p->chance != NULL;
 }
 

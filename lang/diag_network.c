@@ -643,7 +643,7 @@ void diag_node_value(Session *s, Span span, const char *name) {
 
 void diag_mask_misplaced(Session *s, Span span, const char *rule) {
   Diag *d = diag_new(s, DIAG_MASK_MISPLACED, span, "a condition over pairs does not go with `%s`", rule);
-  diag_hint(s, d, "It leaves out pairs of all_to_all, probability(p), matrix and edges.");
+  diag_hint(s, d, "It leaves out pairs of all_to_all, probability(p), indegree(n), outdegree(n), total_number(n), matrix and edges.");
 }
 
 void diag_places_missing(Session *s, Span span, const char *population, Span decl) {

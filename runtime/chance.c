@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "math/math.h"
+#include "runtime/among.h"
 #include "runtime/error.h"
 #include "runtime/nearby.h"
 #include "runtime/pairs.h"
@@ -181,10 +182,15 @@ static int row_of_parts(struct rt_synapses *k, const struct rt_proj *p, uint32_t
   return e || !t.now ? e : candidates_keep(&t, ret_n);
 }
 
-int rt_chance_row(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n) {
+int rt_chance_passing(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n) {
   *ret_n = 0;
   if (scratch_make(k)) return NSL_EMEMORY;
   return p->nearby ? row_of_parts(k, p, source, ret_n) : row_of_all(k, p, source, ret_n);
+}
+
+int rt_chance_row(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n) {
+  int e = rt_chance_passing(k, p, source, ret_n);
+  return e || !rt_is_among(p) ? e : rt_among_row(k, p, source, ret_n);
 }
 
 /* ---- before anything is built */
@@ -240,7 +246,7 @@ int rt_chance_prepare(struct rt_sim *s, struct rt_proj *p) {
   struct rt_synapses k = {.s = s};
   if (p->def->chance.kernel == NSL_NONE) return 0;
   int e = nearby_prepare(s, p);
-  if (!e) e = p->edges ? edges_filter(&k, p) : expected_find(&k, p);
+  if (!e) e = rt_is_among(p) ? rt_among_prepare(&k, p) : p->edges ? edges_filter(&k, p) : expected_find(&k, p);
   rt_synapses_drop(&k);
   return e;
 }

@@ -24,9 +24,10 @@
 #include <string.h>
 
 #include "math/math.h"
-#include "runtime/error.h"
+#include "runtime/among.h"
 #include "runtime/chance.h"
 #include "runtime/edges.h"
+#include "runtime/error.h"
 #include "runtime/pairs.h"
 #include "runtime/synapses.h"
 #include "runtime/threads.h"
@@ -172,6 +173,7 @@ uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source) {
   uint32_t i = source - p->s0;
   uint64_t n = 0, before;
   if (rt_by_chance(p)) return UINT64_MAX;
+  if (p->edges) return p->edges->begin[i + 1] - p->edges->begin[i];
   switch ((enum nsl_rule)p->def->rule) {
     case NSL_ALL_TO_ALL: return eligible(p, source);
     case NSL_ONE_TO_ONE: return p->self && p->t0 + i == source ? 0 : 1;
@@ -180,7 +182,7 @@ uint64_t rt_rule_count(const struct rt_proj *p, uint32_t source) {
     case NSL_OUTDEGREE: return p->n;
     case NSL_TOTAL_NUMBER: return rt_split_of(&p->rule->counts[0], i, &before);
     case NSL_EDGES:
-    case NSL_MATRIX: return p->edges->begin[i + 1] - p->edges->begin[i];
+    case NSL_MATRIX:
     case NSL_THIRD: return UINT64_MAX;
     case NSL_INDEGREE: break;
   }
@@ -201,7 +203,7 @@ void rt_rule_ask(const struct rt_proj *p, uint32_t source) {
 int rt_rule_row(const struct rt_sim *s, const struct rt_proj *p, uint32_t source, uint32_t **out, size_t *cap,
                 uint64_t *ret_n) {
   uint32_t rule = p->def->rule;
-  if (rule == NSL_INDEGREE)
+  if (rule == NSL_INDEGREE && !p->edges)
     return (p->def->no_multiple ? different_row : indegree_row)(s, p, source, out, cap, ret_n);
   *ret_n = rt_rule_count(p, source);
   if (p->edges) return given_row(p, source, *ret_n, out, cap);
@@ -229,6 +231,7 @@ static void counts_prepare(struct rt_proj *p) {
   struct rt_rule *r = p->rule;
   struct rt_split *t = r->counts;
   uint32_t n_both = r->both_end - r->both;
+  if (rt_is_among(p)) return;
   if (p->def->rule == NSL_THIRD) {
     r->order[0] = rt_shuffle_of(p->def->back ? p->sn : p->tn, 1);
   } else if (p->def->rule == NSL_TOTAL_NUMBER) {

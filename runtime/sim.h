@@ -267,6 +267,8 @@ struct rt_proj {
   uint32_t s0, sn, t0, tn; /* slices: first element and number */
   bool self;               /* `no self` matters: both sides are the same population */
   uint64_t n;              /* indegree, outdegree, total_number */
+  uint64_t *counts;       /* total_number among pairs with a condition: by source; */
+  double crowd;           /* of these and of outdegree: the most that a target has on the average; 0: there is no condition */
   double p;
   double weight, delay; /* when they are not drawn */
   uint32_t delay_steps;

@@ -39,7 +39,7 @@ static double third_bound(const struct rt_proj *p, double synapses) {
 }
 
 static double fan_bound(const struct rt_proj *p) {
-  double n = (double)p->n, one = 1 / fmax(p->tn - (p->self ? 1.0 : 0.0), 1), bound = 0;
+  double n = (double)p->n, synapses = p->def->rule == NSL_OUTDEGREE ? n * p->sn : n, one = 1 / fmax(p->tn - (p->self ? 1.0 : 0.0), 1), bound = 0;
   switch ((enum nsl_rule)p->def->rule) {
     case NSL_ALL_TO_ALL: return p->sn;
     case NSL_ONE_TO_ONE: return 1;
@@ -48,9 +48,10 @@ static double fan_bound(const struct rt_proj *p) {
     case NSL_MATRIX: return p->edges->most;
     case NSL_THIRD: return p->of ? third_bound(p, fan_bound(p->of)) : 0;
     case NSL_PROBABILITY: return binomial_bound(p->sn, p->p, p->tn);
-    case NSL_OUTDEGREE: bound = binomial_bound(n * p->sn, one, p->tn); break;
+    case NSL_OUTDEGREE: bound = binomial_bound(synapses, one, p->tn); break;
     case NSL_TOTAL_NUMBER: bound = binomial_bound(n, p->self ? one * p->tn / fmax(p->sn, 1) + one : one, p->tn); break;
   }
+  if (p->crowd > 0) bound = binomial_bound(synapses, p->crowd / synapses, p->tn); /* among pairs with a condition */
   return p->def->no_multiple ? fmin(bound, p->sn) : bound;
 }
 
