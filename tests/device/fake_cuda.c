@@ -46,6 +46,7 @@ static struct {
   bool none, jit, busy;
   uint64_t alloc, launch, lost;  /* the how manieth; 0: never */
   uint64_t allocs, launches, works;
+  bool captures; /* what becomes part of a graph is no work yet */
 } fault = {.version = 12040, .capability = 75};
 
 struct rt_gpu_module { /* ours */
@@ -121,13 +122,13 @@ static void faults_read(const char *text) {
 
 /* Before each piece of work. */
 static int works(void) {
-  if (!fault.failed && ++fault.works == fault.lost) fault.failed = RT_GPU_UNKNOWN;
+  if (!fault.failed && !fault.captures && ++fault.works == fault.lost) fault.failed = RT_GPU_UNKNOWN;
   return fault.failed;
 }
 
 static int launches(void) {
   int e = works();
-  if (!e && ++fault.launches == fault.launch) fault.later = RT_GPU_ILLEGAL_ADDRESS;
+  if (!e && !fault.captures && ++fault.launches == fault.launch) fault.later = RT_GPU_ILLEGAL_ADDRESS;
   return e;
 }
 
@@ -185,6 +186,12 @@ static int launch(struct rt_gpu_function *f, unsigned bx, unsigned by, unsigned 
 static int graph_launch(struct rt_gpu_graph_exec *graph, struct rt_gpu_stream *stream) {
   int e = launches();
   return e ? e : emulated.cuGraphLaunch(graph, stream);
+}
+
+static int capture(struct rt_gpu_stream *stream, int mode) { return fault.captures = true, emulated.cuStreamBeginCapture_v2(stream, mode); }
+
+static int capture_end(struct rt_gpu_stream *stream, struct rt_gpu_graph **ret) {
+  return fault.captures = false, emulated.cuStreamEndCapture(stream, ret);
 }
 
 static int stream_wait(struct rt_gpu_stream *stream) {
@@ -267,6 +274,8 @@ __attribute__((constructor)) static void begin(void) {
   fake_driver.cuMemcpyDtoHAsync_v2 = download;
   fake_driver.cuLaunchKernel = launch;
   fake_driver.cuGraphLaunch = graph_launch;
+  fake_driver.cuStreamBeginCapture_v2 = capture;
+  fake_driver.cuStreamEndCapture = capture_end;
   fake_driver.cuStreamSynchronize = stream_wait;
   fake_driver.cuEventSynchronize = event_wait;
   fake_driver.cuCtxSynchronize = context_wait;

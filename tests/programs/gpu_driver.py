@@ -106,7 +106,7 @@ def refused(t, d, program):
 def lost(t, d, program):
     """Lost at different times: the checkpoint is kept, and gone on from where there is another GPU, or none."""
     reached = set()
-    for n, (driver, device) in [(60, ("fake", "gpu")), (200, ("fake", "cpu")), (900, ("fake", "emulated"))]:
+    for n, (driver, device) in [(200, ("fake", "gpu")), (700, ("fake", "cpu")), (1500, ("fake", "emulated"))]:
         folder = t.path("lost")
         shutil.rmtree(folder, ignore_errors=True)
         p = d.run(program, "lost", "--csv", "--checkpoint", "model=10ms", faults=f"lost={n}")
