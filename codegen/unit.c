@@ -199,6 +199,7 @@ void cg_unit_compile(CgUnit *u) {
   cg_debug_end(u);
   verify(u, "before the passes");
   if (u->kind == UNIT_HOT) (cg_is_device(u->target) ? cg_dev_link : cg_hot_link)(u);
+  if (cg_is_device(u->target)) cg_flush(u);
   cg_math_link(u);
   if (u->target->machine->answers) u->target->machine->answers(u);
   if (u->kind == UNIT_HOT && !cg_is_device(u->target)) cg_hot_level(u);

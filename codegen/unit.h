@@ -84,6 +84,9 @@ extern const uint32_t cg_n_hot;
 extern const char *const cg_dev_names[]; /* rows of runtime/device/device.def, as symbols */
 extern const uint32_t cg_n_dev;
 
+/* flush.c: before math/ is linked */
+void cg_flush(CgUnit *u);
+
 /* hot.c: the runtime's functions for a target, compiled when nslc was */
 CgBytes cg_hot_object(const CgTarget *target);
 
