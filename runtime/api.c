@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/options.h"
 #include "runtime/lump.h"
 #include "runtime/record.h"
 #include "runtime/setup.h"
@@ -85,12 +86,19 @@ int nsl_set_threads(struct nsl_sim *n, unsigned threads) {
   return not_built(n);
 }
 
+int nsl_set_device(struct nsl_sim *n, const char *device) {
+  int e = not_built(n);
+  return e ? e : rt_options_device(n->sim.program, device, &n->config);
+}
+
 static int built(struct nsl_sim *n) {
   if (n->built) return n->broken ? rt_fail(NSL_EINPUT, "the simulation could not be built") : NSL_OK;
   unsigned mode = rt_float_mode_flush();
   int e = rt_setup(&n->sim, &n->config);
+  if (!e && n->config.device) e = rt_device_open(&n->sim, n->config.device, n->config.gpu);
   if (!e) e = rt_build(&n->sim, n->config.threads);
   if (!e) e = rt_record_open(&n->sim, NULL, false);
+  if (!e && n->sim.device) e = rt_device_make(&n->sim);
   rt_float_mode_restore(mode);
   n->built = true;
   n->broken = e != 0;

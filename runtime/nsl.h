@@ -57,6 +57,9 @@ NSL_API int nsl_set(struct nsl_sim *sim, const char *path, double value);
 NSL_API int nsl_set_text(struct nsl_sim *sim, const char *path, const char *value); /* "12 ms", "poisson" */
 NSL_API int nsl_set_seed(struct nsl_sim *sim, uint64_t seed);
 NSL_API int nsl_set_threads(struct nsl_sim *sim, unsigned threads);
+/* Before the first run: where steps are computed, "cpu", "gpu", "gpu:1" or "emulated", in a library that was built with
+ * --target gpu. The results are the same bits. A simulation is used by the thread that opened it. */
+NSL_API int nsl_set_device(struct nsl_sim *sim, const char *device);
 
 /* Runs for this long, from where the last run ended; to the nearest step. Records of the experiment are not
  * written. */

@@ -118,22 +118,21 @@ static int take_precision(struct reading *r, const char *v) {
   return rt_fail(NSL_ECANNOT, "this program was built for %s; build it with --precision %s", built, v);
 }
 
-/* cpu, gpu, gpu:1, emulated */
-static int take_device(struct reading *r, const char *v) {
-  struct rt_config *c = r->c;
-  unsigned long long which;
-  c->gpu = RT_GPU_ANY;
-  if (strncmp(v, "gpu:", 4) == 0) {
-    int e = whole_read("--device gpu:", v + 4, &which);
-    if (e) return e;
-    c->gpu = which < RT_GPU_ANY ? (uint32_t)which : RT_GPU_ANY - 1; /* there is none of this number: said when they are counted */
-  }
-  c->device = strcmp(v, "emulated") == 0 ? RT_DEVICE_EMULATED : strncmp(v, "gpu", 3) == 0 ? RT_DEVICE_GPU : RT_DEVICE_CPU;
-  if (c->device == RT_DEVICE_CPU && strcmp(v, "cpu") != 0) return rt_fail(NSL_EINPUT, "--device %s: cpu, gpu or emulated is expected", v);
-  if (c->device == RT_DEVICE_GPU && v[3] && v[3] != ':') return rt_fail(NSL_EINPUT, "--device %s: gpu, or gpu:1 for the second one, is expected", v);
-  if (c->device == RT_DEVICE_CPU || rt_gpu_holds(c->device, r->p->n_devices, r->p->devices)) return 0;
-  return rt_fail(NSL_ECANNOT, "this program holds no code for --device %s; build it with `nslc build --target gpu %s`", v, r->p->source);
+int rt_options_device(const struct nsl_program *p, const char *v, struct rt_config *c) {
+  unsigned long long which = RT_GPU_ANY;
+  enum rt_device_kind kind = strcmp(v, "emulated") == 0 ? RT_DEVICE_EMULATED : strncmp(v, "gpu", 3) == 0 ? RT_DEVICE_GPU : RT_DEVICE_CPU;
+  int e = strncmp(v, "gpu:", 4) == 0 ? whole_read("--device gpu:", v + 4, &which) : 0;
+  if (e) return e;
+  if (kind == RT_DEVICE_CPU && strcmp(v, "cpu") != 0) return rt_fail(NSL_EINPUT, "--device %s: cpu, gpu or emulated is expected", v);
+  if (kind == RT_DEVICE_GPU && v[3] && v[3] != ':') return rt_fail(NSL_EINPUT, "--device %s: gpu, or gpu:1 for the second one, is expected", v);
+  if (kind != RT_DEVICE_CPU && !rt_gpu_holds(kind, p->n_devices, p->devices))
+    return rt_fail(NSL_ECANNOT, "this program holds no code for --device %s; build it with `nslc build --target gpu %s`", v, p->source);
+  c->device = kind;
+  c->gpu = which < RT_GPU_ANY || v[3] != ':' ? (uint32_t)which : RT_GPU_ANY - 1; /* there is none of this number: said when they are counted */
+  return 0;
 }
+
+static int take_device(struct reading *r, const char *v) { return rt_options_device(r->p, v, r->c); }
 
 static int take_connectivity(struct reading *r, const char *v) {
   r->c->connectivity = strcmp(v, "stored") == 0 ? NSL_STORED : NSL_PROCEDURAL;

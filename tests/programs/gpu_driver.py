@@ -2,6 +2,7 @@
 """Runs on a GPU whose driver is the one of tests/device: the bits of the processor, and what can go wrong (no driver, an old one, no GPU, one that cannot do
 it, too little memory, a GPU that fails or is lost in mid-run): an error that says so, no files or those of a checkpoint that a run goes on from.
 Arguments: the driver, and an old one."""
+import ctypes
 import os
 import shutil
 import sys
@@ -121,6 +122,26 @@ def lost(t, d, program):
     t.check(len(reached) == 3, "all of them", reached)
 
 
+def library(t, model):
+    """A library: two simulations on the emulated device, in turns, in pieces, beside one on the processor."""
+    r = call(NSLC, "build", "--lib", "--target", "gpu", model, "-o", t.path("net.so"))
+    if not t.check(r.returncode == 0, "nslc build --lib --target gpu", r.stderr):
+        return
+    lib = ctypes.CDLL(t.path("net.so"))
+    lib.nsl_error.restype = ctypes.c_char_p
+    sims = [ctypes.c_void_p() for _ in range(3)]
+    e = [lib.nsl_open(ctypes.byref(ctypes.c_char.in_dll(lib, "nsl_net_program")), None, ctypes.byref(s)) for s in sims]
+    e += [lib.nsl_set_device(s, b"emulated") for s in sims[1:]]
+    e += [lib.nsl_run(s, ctypes.c_double(ms)) for s, ms in [(sims[0], 60), (sims[1], 13.7), (sims[2], 60), (sims[1], 46.3)]]
+    hashes = []
+    for s in sims:
+        h = ctypes.c_uint64()
+        e.append(lib.nsl_state_hash(s, ctypes.byref(h)))
+        hashes.append(h.value)
+        lib.nsl_close(s)
+    t.check(not any(e) and hashes[0] == hashes[1] == hashes[2], "nsl_set_device: two simulations on a device have the processor's state", (e, hashes, lib.nsl_error()))
+
+
 def main():
     t = Tap()
     d = Driver(t, os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]))
@@ -131,6 +152,7 @@ def main():
     works(t, d, program)
     refused(t, d, program)
     lost(t, d, program)
+    library(t, model)
     p = call(NSLC, "build", "--cpu", "native", model, "-o", plain)
     p = d.run(plain, "refused")
     t.check(p.returncode == 1 and "nslc build --target gpu" in p.stderr, "a program without the code: how to build one with it", p.stderr)

@@ -22,6 +22,8 @@ int main(void) {
   ok(nsl_set(a, "net.w", 0.07) == 0 && nsl_set_text(b, "net.w", "70uV") == 0 && nsl_set_threads(b, 2) == 0 &&
          nsl_set_seed(a, 5) == 0 && nsl_set_seed(b, 5) == 0,
      "values, seed, threads before the first run");
+  ok(nsl_set_device(a, "cpu") == 0 && nsl_set_device(a, "emulated") == NSL_ECANNOT && nsl_set_device(a, "tpu") == NSL_EINPUT,
+     "a device that the program has no code for: %s", nsl_error());
   ok(nsl_run(a, 100) == 0 && nsl_time(a) == 100, "100 ms at once");
   bool good = true;
   for (int k = 0; k < 40; k++) good &= nsl_run(b, 2.5) == 0;
@@ -49,7 +51,7 @@ int main(void) {
   ok(nsl_read(a, pop, "V", 298, 3, v) == NSL_EINPUT && nsl_read(a, pop, "W", 0, 1, v) == NSL_EINPUT &&
          nsl_read(a, 7, "V", 0, 1, v) == NSL_EINPUT && nsl_population(a, "X", &pop, &size) == NSL_EINPUT,
      "what is not there: %s", nsl_error());
-  ok(nsl_set(a, "net.w", 1) == NSL_EINPUT, "too late to set: %s", nsl_error());
+  ok(nsl_set(a, "net.w", 1) == NSL_EINPUT && nsl_set_device(a, "cpu") == NSL_EINPUT, "too late to set: %s", nsl_error());
   nsl_spikes_clear(a);
   ok(nsl_spikes(a, &sa, &na) == 0 && na == 0 && nsl_run(a, -1) == NSL_EINPUT, "cleared; no time backwards");
   nsl_close(a);
