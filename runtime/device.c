@@ -67,7 +67,7 @@ static int batch_make(struct rt_device *d, struct dev_batch *b) {
   int e = pinned(d, &b->say, d->say_bytes);
   if (!e) memset(b->say, 0, d->say_bytes);
   if (!e) e = pinned(d, &b->masks, DEV_BATCH * d->mask_row * sizeof *b->masks);
-  if (!e) e = pinned(d, &b->bad, d->n_launches * sizeof *b->bad);
+  if (!e) e = pinned(d, &b->bad, (d->n_launches + 1) * sizeof *b->bad);
   if (!e) e = pinned(d, &b->looks, d->most_looks * d->live_bytes);
   return e ? e : gpu_try(&d->gpu, cuEventCreate, (&b->done, RT_GPU_EVENT_PLAIN), "making an event");
 }
@@ -113,6 +113,7 @@ static int graph_make(struct rt_device *d, uint32_t n, struct rt_gpu_graph_exec 
 
 static int fill(struct rt_device *d) {
   int e = rt_device_rows_write(d);
+  if (!e) e = rt_device_events_write(d);
   if (!e) e = rt_device_drives_write(d);
   if (!e) e = rt_device_tables(d);
   if (!e) e = rt_device_copy_to(d, d->tables_at, d->image.at, d->image.used, "tables");
@@ -155,6 +156,7 @@ void rt_device_drop(struct rt_sim *s) {
   struct rt_device *d = s->device;
   if (!d) return;
   const struct rt_gpu_driver *gpu = &d->gpu.driver;
+  gpu->cuCtxSetCurrent(d->gpu.context);
   struct rt_gpu_graph_exec *graphs[] = {d->one, d->many};
   if (d->staging) gpu->cuMemFreeHost(d->staging);
   for (int k = 0; k < 2; k++) {
@@ -263,6 +265,7 @@ static int look_take(struct rt_device *d, const struct dev_batch *b, uint32_t i)
 /* Which element a thread of a launch had. */
 static bool thread_element(const struct rt_device *d, const struct dev_launch *l, uint32_t thread, uint32_t *ret_pop, uint32_t *ret_element) {
   uint64_t block = thread / d->threads;
+  if (l->kernel == NSL_NONE || l->kind == DEV_RECEIVE) return false;
   for (uint32_t i = 0; i < l->n_pops; i++) {
     const struct rt_pop *p = &d->s->pops[l->pops[i]];
     uint64_t n = (p->padded + d->threads - 1) / d->threads;
@@ -325,7 +328,7 @@ static int batch_send(struct rt_device *d, struct dev_batch *b, uint64_t from, u
   }
   if (!e) e = steps_send(d, b->from + b->n - from);
   if (!e) e = masks_fetch(d, b);
-  if (!e) e = rt_device_copy_from(d, b->bad, d->bad_at, d->n_launches * sizeof *b->bad, "what went wrong");
+  if (!e) e = rt_device_copy_from(d, b->bad, d->bad_at, (d->n_launches + 1) * sizeof *b->bad, "what went wrong");
   return e ? e : gpu_try(&d->gpu, cuEventRecord, (b->done, d->stream), "marking the end of steps");
 }
 
@@ -334,6 +337,8 @@ static int batch_take(struct rt_device *d, const struct dev_batch *b, uint32_t *
   struct rt_sim *s = d->s;
   int e = gpu_try(&d->gpu, cuEventSynchronize, (b->done), "computing steps");
   if (e) return e;
+  if (b->bad[d->n_launches] != UINT64_MAX) /* see drive_most: no run has so many */
+    return rt_fail(NSL_ECANNOT, "more events came in one step than the device has room for; run it with --device cpu");
   double began = rt_clock();
   bad_find(d, b);
   uint64_t bad = rt_bad_step(s, b->from + b->n);
@@ -371,8 +376,7 @@ static int batches_run(struct rt_device *d, uint64_t until, int *ret_why) {
     }
     under_way = next;
   }
-  int waited = rt_device_wait(d, "computing steps");
-  return e ? e : waited;
+  return e ? e : rt_device_wait(d, "computing steps");
 }
 
 int rt_device_run(struct rt_sim *s, uint64_t until) {
@@ -381,7 +385,8 @@ int rt_device_run(struct rt_sim *s, uint64_t until) {
   unsigned mode = rt_float_mode_flush();
   int why = 0, e = 0;
   d->began = s->step;
-  e = rt_device_upload(d);
+  e = rt_gpu_use(&d->gpu); /* which GPU is used is a matter of the thread */
+  if (!e) e = rt_device_upload(d);
   if (!e) e = batches_run(d, until, &why);
   if (!e) e = rt_device_download(d, d->began);
   rt_float_mode_restore(mode);

@@ -27,7 +27,22 @@ struct dev_place {
   uint64_t states, inputs, held, prev, now;
   uint64_t params, real_stride, mask_stride; /* from one array to the next */
   uint64_t mask_at;
-  uint32_t *sum_at, *long_at, *count_at; /* by port; NSL_NONE: has none */
+  uint64_t olds;             /* by state */
+  uint32_t *sum_at, *long_at, *count_at, *list_at; /* by port; NSL_NONE: has none */
+};
+
+struct dev_apart_rows { /* of a projection onto a handler that does more than add */
+  const struct rt_proj *proj;
+  const struct rt_group *group;
+  uint64_t *begin, n;
+  uint32_t least, most; /* delays */
+  uint64_t begin_at, targets_at, numbers_at, delays_at, weights_at;
+};
+struct dev_handled_port {
+  const struct rt_pop *pop;
+  uint32_t port;
+  uint64_t most, events_at; /* events in a step */
+  uint64_t count;           /* address of their number */
 };
 
 struct dev_rows { /* the rows of a group, as they are on the device */
@@ -39,10 +54,13 @@ struct dev_rows { /* the rows of a group, as they are on the device */
   uint64_t begin_at, targets_at, delays_at, weights_at; /* offsets */
 };
 
+enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH };
 struct dev_launch {
   struct rt_gpu_function *function;
   const char *what;
   enum dev_function fn; /* if it is none that was generated */
+  enum dev_generated kind;
+  uint32_t port; /* of a handler */
   uint32_t blocks;
   uint64_t args;   /* offset */
   uint32_t kernel; /* generated: its number; NSL_NONE */
@@ -94,6 +112,11 @@ struct rt_device {
   uint64_t globals_at;
   struct dev_rows *rows; /* by group */
   uint64_t most_pieces, pieces_at, count_at;
+  struct dev_apart_rows *aparts;
+  struct dev_handled_port *handled;
+  uint32_t n_aparts, n_handled;
+  uint64_t n_lists, most_nodes, nodes_at, lists_at;
+  uint32_t *waits; /* by drive: where the counts that wait begin */
   struct dev_given *given;
   size_t n_given, given_cap;
   uint64_t given_at;
@@ -127,6 +150,12 @@ int rt_device_allocate(struct rt_device *d); /* all at once; what does not fit i
 /* ---- device_rows.c */
 int rt_device_rows_count(struct rt_device *d);
 int rt_device_rows_write(struct rt_device *d);
+/* ---- device_events.c */
+int rt_device_events_plan(struct rt_device *d);
+int rt_device_events_write(struct rt_device *d);
+void rt_device_events_masks(const struct rt_device *d, uint64_t *rows); /* spikes under way, as masks of recent steps */
+uint64_t rt_image_handled(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n); /* address of struct dev_handled */
+void rt_image_aparts(struct rt_device *d, struct dev_args *a);
 /* ---- device_tables.c: arguments of all launches; twice: how large they are, and with addresses */
 int rt_device_tables(struct rt_device *d);
 int rt_device_launches(struct rt_device *d);

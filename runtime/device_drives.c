@@ -11,22 +11,32 @@ static bool changes(const struct rt_drive *d) { return d->def->kind == NSL_POISS
 
 static uint32_t ring_of(const struct rt_device *d, const struct rt_drive *drive) {
   const struct dev_place *at = &d->places[drive->target->index];
+  if (drive->each) return DEV_LISTS;
   return at->long_at[drive->def->port] != NSL_NONE ? DEV_LONG_SUMS : DEV_SUMS;
 }
 
 static uint32_t sum_of(const struct rt_device *d, const struct rt_drive *drive) {
   const struct dev_place *at = &d->places[drive->target->index];
+  if (drive->each) return at->list_at[drive->def->port];
   return ring_of(d, drive) == DEV_LONG_SUMS ? at->long_at[drive->def->port] : at->sum_at[drive->def->port];
 }
 
 /* ---- given events */
 
-static int event_add(struct rt_device *d, const struct rt_drive *drive, const struct rt_event_at *event, uint32_t target) {
+/* Behind all connections. */
+static uint64_t rank_of(const struct rt_device *d, const struct rt_drive *drive) { return d->s->n_ranks + drive->index; }
+
+static int event_add(struct rt_device *d, const struct rt_drive *drive, uint64_t nth, uint32_t target) {
+  const struct rt_event_at *event = &drive->events[nth];
   int e = rt_grow(&d->given, &d->given_cap, d->n_given + 1, sizeof *d->given);
   if (e) return e;
   uint64_t delay = drive->delays ? drive->delays[target] : drive->delay_steps;
-  int64_t units = drive->given ? drive->given_units[event->nth] : drive->units ? drive->units[target] : drive->weight_units;
-  d->given[d->n_given++] = (struct dev_given){event->step + delay, units, ring_of(d, drive), sum_of(d, drive) + drive->t0 + target};
+  struct dev_given *g = &d->given[d->n_given++];
+  *g = (struct dev_given){.step = event->step + delay, .ring = ring_of(d, drive), .element = drive->t0 + target};
+  g->at = sum_of(d, drive) + g->element;
+  g->key = rank_of(d, drive) << 32 | (nth & UINT32_MAX);
+  g->weight = drive->given ? drive->given[event->nth] : drive->weights ? drive->weights[target] : drive->weight;
+  if (!drive->each) g->units = drive->given ? drive->given_units[event->nth] : drive->units ? drive->units[target] : drive->weight_units;
   return 0;
 }
 
@@ -38,7 +48,7 @@ static int events_list(struct rt_device *d, const struct rt_drive *drive) {
     uint32_t to = event->element == NSL_NONE ? drive->tn : from + 1;
     if (event->step > d->s->n_steps) continue;
     if (event->element != NSL_NONE && (event->element < drive->t0 || from >= drive->tn)) continue;
-    for (uint32_t k = from; !e && k < to; k++) e = event_add(d, drive, event, k);
+    for (uint32_t k = from; !e && k < to; k++) e = event_add(d, drive, i, k);
   }
   return e;
 }
@@ -156,7 +166,9 @@ static uint64_t means_put(struct rt_device *d, const struct rt_drive *drive) {
 
 static struct dev_poisson poisson_of(struct rt_device *d, const struct rt_drive *drive) {
   struct dev_poisson to = {.from = drive->t0, .to = drive->t0 + drive->tn, .ring = ring_of(d, drive), .at = sum_of(d, drive),
-                           .key = drive->key, .delay = drive->delays ? 0 : drive->delay_steps, .units = drive->weight_units};
+                           .key = drive->key, .delay = drive->delays ? 0 : drive->delay_steps, .units = drive->weight_units,
+                           .waits_at = d->waits[drive->index], .weight = drive->weight, .rank = rank_of(d, drive)};
+  if (drive->each && drive->weights) to.own_weights = (const double *)(uintptr_t)put(d, drive->weights, drive->tn, sizeof *drive->weights);
   if (drive->units) to.own_units = (const int64_t *)(uintptr_t)put(d, drive->units, drive->tn, sizeof *drive->units);
   if (drive->delays) to.delays = (const uint32_t *)(uintptr_t)put(d, drive->delays, drive->tn, sizeof *drive->delays);
   if (drive->kernel && drive->def->each) {

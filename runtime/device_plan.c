@@ -4,6 +4,7 @@
 
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "runtime/events.h"
 
 static const char *const uses[] = {
 #define REGION(id, text) text,
@@ -35,24 +36,27 @@ static void pop_arrays(struct rt_device *d, const struct rt_pop *p, struct dev_p
   at->now = at->prev + at->mask_stride;
 }
 
-static uint32_t room_take(uint64_t *row, const struct rt_pop *p) {
+static uint32_t room_take(uint64_t *row, uint32_t n) {
   uint64_t at = *row;
-  *row += p->padded;
+  *row += n;
   return at > UINT32_MAX ? NSL_NONE : (uint32_t)at;
 }
 
 /* Sums by port: straight ones are counts. */
 static int pop_sums(struct rt_device *d, const struct rt_pop *p, struct dev_place *at) {
   uint32_t n = p->class->n_ports;
-  at->sum_at = rt_alloc(&d->mem, 3 * (uint64_t)n + 1, sizeof *at->sum_at);
+  at->sum_at = rt_alloc(&d->mem, 4 * (uint64_t)n + 1, sizeof *at->sum_at);
   if (!at->sum_at) return NSL_EMEMORY;
   at->long_at = at->sum_at + n;
   at->count_at = at->long_at + n;
+  at->list_at = at->count_at + n;
   for (uint32_t q = 0; q < n; q++) {
-    bool straight = p->class->ports[q].straight, longs = d->s->program->f32 && d->s->ports[p->port0 + q].long_sums;
-    at->sum_at[q] = straight ? NSL_NONE : room_take(&d->ring_row[DEV_SUMS], p);
-    at->long_at[q] = !straight && longs ? room_take(&d->ring_row[DEV_LONG_SUMS], p) : NSL_NONE;
-    at->count_at[q] = straight ? room_take(&d->ring_row[DEV_COUNTS], p) : NSL_NONE;
+    bool each = rt_port_each(p, q), straight = p->class->ports[q].straight && !each;
+    bool longs = d->s->program->f32 && d->s->ports[p->port0 + q].long_sums && !each;
+    at->list_at[q] = each ? room_take(&d->n_lists, p->padded) : NSL_NONE;
+    at->sum_at[q] = straight || each ? NSL_NONE : room_take(&d->ring_row[DEV_SUMS], p->padded);
+    at->long_at[q] = !straight && longs ? room_take(&d->ring_row[DEV_LONG_SUMS], p->padded) : NSL_NONE;
+    at->count_at[q] = straight ? room_take(&d->ring_row[DEV_COUNTS], p->padded) : NSL_NONE;
   }
   return 0;
 }
@@ -61,8 +65,12 @@ static int pop_sums(struct rt_device *d, const struct rt_pop *p, struct dev_plac
 static int rings_plan(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   uint64_t longest = s->max_delay, length = 2;
+  if (!(d->waits = rt_alloc(&d->mem, s->n_drives + 1ull, sizeof *d->waits))) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_drives; i++)
-    if (s->drives[i].delays && s->drives[i].most_delay > longest) longest = s->drives[i].most_delay;
+    if (s->drives[i].delays) {
+      if (s->drives[i].most_delay > longest) longest = s->drives[i].most_delay;
+      if (s->drives[i].each) d->waits[i] = room_take(&d->ring_row[DEV_COUNTS], s->drives[i].tn);
+    }
   while (length < longest + 1) length *= 2;
   d->ring_mask = (uint32_t)(length - 1);
   for (int k = 0; k < DEV_RINGS; k++) {
@@ -91,6 +99,7 @@ static void masks_plan(struct rt_device *d) {
 static void pieces_plan(struct rt_device *d) {
   for (uint32_t g = 0; g < d->s->n_groups; g++) {
     const struct dev_rows *r = &d->rows[g];
+    if (!r->begin) continue;
     for (uint32_t i = 0; i < r->pop->size; i++) d->most_pieces += (r->begin[i + 1] - r->begin[i] + DEV_PIECE - 1) / DEV_PIECE;
   }
   d->pieces_at = rt_device_reserve(d, DEV_USE_PIECES, d->most_pieces * sizeof(struct dev_piece));
@@ -100,6 +109,7 @@ static void pieces_plan(struct rt_device *d) {
 static void rows_plan(struct rt_device *d) {
   for (uint32_t g = 0; g < d->s->n_groups; g++) {
     struct dev_rows *r = &d->rows[g];
+    if (!r->begin) continue;
     r->begin_at = rt_device_reserve(d, DEV_USE_SYNAPSES, (r->pop->size + 1ull) * sizeof *r->begin);
     r->targets_at = rt_device_reserve(d, DEV_USE_SYNAPSES, r->n * sizeof(uint32_t));
     if (r->delay_bytes) r->delays_at = rt_device_reserve(d, DEV_USE_SYNAPSES, r->n * r->delay_bytes);
@@ -118,6 +128,7 @@ int rt_device_plan(struct rt_device *d) {
   d->live_bytes = d->bytes - d->live;
   for (uint32_t i = 0; !e && i < s->n_pops; i++) {
     d->places[i].params = rt_device_reserve(d, DEV_USE_STATES, s->pops[i].class->n_params * d->places[i].real_stride);
+    if (s->pops[i].olds) d->places[i].olds = rt_device_reserve(d, DEV_USE_STATES, s->pops[i].class->n_states * d->places[i].real_stride);
     e = pop_sums(d, &s->pops[i], &d->places[i]);
   }
   if (!e) e = rings_plan(d);
@@ -126,10 +137,11 @@ int rt_device_plan(struct rt_device *d) {
   if (e) return e;
   rows_plan(d);
   pieces_plan(d);
+  if ((e = rt_device_events_plan(d))) return e;
   d->globals_at = rt_device_reserve(d, DEV_USE_TABLES, s->x->n_globals * sizeof(double));
   d->clock_at = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
   if ((e = rt_device_drives_plan(d)) || (e = rt_device_launches(d))) return e;
-  d->bad_at = rt_device_reserve(d, DEV_USE_TABLES, d->n_launches * sizeof(uint64_t));
+  d->bad_at = rt_device_reserve(d, DEV_USE_TABLES, (d->n_launches + 1) * sizeof(uint64_t));
   if ((e = rt_device_tables(d))) return e;
   d->tables_at = rt_device_reserve(d, DEV_USE_TABLES, d->image.used);
   return 0;

@@ -15,9 +15,6 @@ static int refuse(const char *place, const char *path, const char *what) {
 static int pop_refuse(const struct rt_pop *p) {
   const struct nsl_class *k = p->class;
   const char *place = p->def->place, *path = p->def->path;
-  if (k->has_finish) return refuse(place, path, "a handler that does more than add");
-  for (uint32_t q = 0; q < k->n_ports; q++)
-    if (k->ports[q].each) return refuse(place, path, "a handler that does more than add");
   if (k->n_pasts) return refuse(k->pasts[0].place, path, "a delayed value");
   if (rt_has_own_step(p)) return refuse(place, path, "a time step of its own");
   return 0;

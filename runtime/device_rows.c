@@ -122,6 +122,7 @@ int rt_device_rows_count(struct rt_device *d) {
   for (uint32_t i = 0; !e && i < s->n_pops; i++)
     for (uint32_t k = 0; !e && k < s->pops[i].n_groups; k++) {
       const struct rt_group *group = &s->pops[i].groups[k];
+      if (group->form == RT_APART) continue; /* device_events.c */
       d->rows[group->index] = (struct dev_rows){.group = group, .pop = &s->pops[i]};
       e = group_count(d, &r, &d->rows[group->index]);
     }
@@ -179,7 +180,8 @@ int rt_device_rows_write(struct rt_device *d) {
   struct rt_mem mem = {0};
   struct reader r;
   int e = reader_open(d, &mem, &r);
-  for (uint32_t g = 0; !e && g < d->s->n_groups; g++) e = group_write(d, &r, &d->rows[g]);
+  for (uint32_t g = 0; !e && g < d->s->n_groups; g++)
+    if (d->rows[g].begin) e = group_write(d, &r, &d->rows[g]);
   rt_mem_free(&mem);
   return e;
 }

@@ -55,6 +55,7 @@ static int masks_up(struct rt_device *d, struct rt_mem *mem) {
     for (uint64_t back = 0; back <= s->pops[i].ring_mask; back++)
       memcpy(rows + ((s->step - back) & d->mask_mask) * d->mask_row + d->places[i].mask_at, host_mask(&s->pops[i], s->step - back),
              s->pops[i].words * 8ull);
+  rt_device_events_masks(d, rows);
   return rt_device_copy_to(d, d->masks_at, rows, (d->mask_mask + 1) * d->mask_row * 8, "spikes of recent steps");
 }
 
@@ -132,12 +133,14 @@ static int waiting_add(struct sums *to, const struct rt_drive_part *part) {
   const struct rt_drive *drive = part->drive;
   const struct dev_place *at = &to->d->places[drive->target->index];
   uint32_t q = drive->def->port, n = part->to - part->from;
-  bool longs = at->long_at[q] != NSL_NONE;
+  bool longs = !drive->each && at->long_at[q] != NSL_NONE;
+  uint32_t ring = drive->each ? DEV_COUNTS : longs ? DEV_LONG_SUMS : DEV_SUMS;
+  uint32_t first = drive->each ? to->d->waits[drive->index] - drive->t0 : (longs ? at->long_at : at->sum_at)[q];
   int e = 0;
   for (uint32_t k = 1; k <= part->ring_mask; k++) {
     const int64_t *row = part->ring + ((to->d->s->step + k) & part->ring_mask) * n;
     for (uint32_t i = 0; i < n && !e; i++)
-      if (row[i]) e = sum_add(to, longs ? DEV_LONG_SUMS : DEV_SUMS, (longs ? at->long_at : at->sum_at)[q] + part->from + i, to->d->s->step + k, row[i]);
+      if (row[i]) e = sum_add(to, ring, first + part->from + i, to->d->s->step + k, row[i]);
   }
   return e;
 }
@@ -170,7 +173,8 @@ int rt_device_upload(struct rt_device *d) {
   if (!e) e = params_copy(d);
   if (!e) e = rt_device_copy_to(d, d->globals_at, s->G, s->x->n_globals * sizeof *s->G, "parameters");
   if (!e) e = rt_device_copy_to(d, d->clock_at, &clock, sizeof clock, "the clock");
-  if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, d->n_launches * sizeof(uint64_t), d->stream), "clearing");
+  if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, (d->n_launches + 1) * sizeof(uint64_t), d->stream), "clearing");
+  if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->lists_at, 0, (d->n_lists + 1) * sizeof(uint32_t), d->stream), "clearing");
   if (!e) e = masks_up(d, &d->pass);
   if (!e) e = sums_up(d);
   if (!e) e = rt_device_wait(d, "copying the state");
@@ -213,6 +217,10 @@ static int spikes_again(struct rt_device *d, const uint64_t *rows, uint64_t bega
   return e;
 }
 
+static void nobody(void *context, uint32_t element, int64_t count, double weight) {
+  (void)context, (void)element, (void)count, (void)weight;
+}
+
 /* Drives whose events wait in a ring of their own: those of the last steps are drawn again. */
 static void waiting_again(struct rt_sim *s, struct rt_shard *h) {
   for (uint32_t i = 0; i < h->n_events; i++) {
@@ -222,7 +230,7 @@ static void waiting_again(struct rt_sim *s, struct rt_shard *h) {
     uint64_t step = s->step > d->most_delay ? s->step - d->most_delay + 1 : 1;
     memset(part->ring, 0, (part->ring_mask + 1ull) * (part->to - part->from) * sizeof *part->ring);
     for (part->at = 0; part->at < d->n_events && d->events[part->at].step < step; part->at++) continue;
-    for (; step <= s->step; step++) rt_drive_give(h, part, step, NULL);
+    for (; step <= s->step; step++) rt_drive_give(h, part, step, d->each ? &(struct rt_taker){nobody, NULL} : NULL);
   }
   rt_sums_clear(h);
 }

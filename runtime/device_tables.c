@@ -1,5 +1,6 @@
 /* The arguments of all launches: tables that stay as they are for the whole run. They hold addresses, and are as long as the model
  * has populations and drives; so they are made twice, first to learn their size (addresses are then wrong), later with the block. */
+#include <stddef.h>
 #include <string.h>
 
 #include "runtime/device.h"
@@ -32,11 +33,10 @@ struct cover {
   uint32_t n;
 };
 
-static uint32_t blocks_of(const struct rt_device *d, const struct rt_pop *p) { return (p->padded + d->threads - 1) / d->threads; }
-
-static struct cover cover_put(struct rt_device *d, const uint32_t *pops, uint32_t n) {
+/* sizes: threads that each needs. */
+static struct cover cover_put(struct rt_device *d, const uint64_t *sizes, uint32_t n) {
   uint64_t blocks = 0;
-  for (uint32_t i = 0; i < n; i++) blocks += blocks_of(d, &d->s->pops[pops[i]]);
+  for (uint32_t i = 0; i < n; i++) blocks += (sizes[i] + d->threads - 1) / d->threads;
   uint32_t *which = rt_alloc(&d->mem, blocks + 1, sizeof *which), *first = rt_alloc(&d->mem, blocks + 1, sizeof *first);
   if (!which || !first) {
     d->image.failed = true;
@@ -44,7 +44,7 @@ static struct cover cover_put(struct rt_device *d, const uint32_t *pops, uint32_
   }
   uint64_t at = 0;
   for (uint32_t i = 0; i < n; i++)
-    for (uint32_t e = 0; e < d->s->pops[pops[i]].padded; e += d->threads) which[at] = i, first[at++] = e;
+    for (uint64_t e = 0; e < sizes[i]; e += d->threads) which[at] = i, first[at++] = (uint32_t)e;
   return (struct cover){PUT(d, which, blocks), PUT(d, first, blocks), (uint32_t)blocks};
 }
 
@@ -60,8 +60,8 @@ static void *slot_at(const struct rt_device *d, const struct rt_pop *p, const st
     case NSL_SLOT_PREV: return address(d, at->prev);
     case NSL_SLOT_SPIKE: return address(d, at->now);
     case NSL_SLOT_PORT: return address(d, d->ring_at[DEV_SUMS] + at->sum_at[b->index] * (uint64_t)d->s->real_size);
-    case NSL_SLOT_OLD: /* what rt_device_refuse refuses, */
-    case NSL_SLOT_PAST:
+    case NSL_SLOT_OLD: return address(d, at->olds + b->index * at->real_stride);
+    case NSL_SLOT_PAST: /* what rt_device_refuse refuses, */
     case NSL_SLOT_UNIFORM: /* what is no array, and what no step kernel has */
     case NSL_SLOT_OUT:
     case NSL_SLOT_ARG:
@@ -75,24 +75,52 @@ static void *slot_at(const struct rt_device *d, const struct rt_pop *p, const st
   return NULL;
 }
 
+static const struct nsl_code *code_of(const struct rt_pop *p, const struct dev_launch *l) {
+  switch (l->kind) {
+    case DEV_STEP: return rt_step_code(p);
+    case DEV_RECEIVE: return &p->class->ports[l->port].receive;
+    case DEV_FINISH: return &p->class->finish;
+  }
+  return NULL;
+}
+
+static struct dev_handled_port *handled_of(const struct rt_device *d, const struct rt_pop *p, uint32_t port) {
+  uint32_t i = 0;
+  while (d->handled[i].pop != p || d->handled[i].port != port) i++;
+  return &d->handled[i];
+}
+
 static uint64_t envs_put(struct rt_device *d, const struct dev_launch *l) {
   const struct rt_sim *s = d->s;
   struct nsl_env *envs = rt_alloc(&d->mem, l->n_pops, sizeof *envs);
   for (uint32_t i = 0; envs && i < l->n_pops; i++) {
     const struct rt_pop *p = &s->pops[l->pops[i]];
-    const struct nsl_code *code = rt_step_code(p);
+    const struct nsl_code *code = code_of(p, l);
     void **slots = rt_alloc(&d->mem, code->n_bindings + 1ull, sizeof *slots);
     if (!slots) break;
     for (uint32_t k = 0; k < code->n_bindings; k++) slots[k] = slot_at(d, p, &code->bindings[k]);
     envs[i] = (struct nsl_env){.slots = PUT(d, slots, code->n_bindings + 1), .u = address(d, d->globals_at + (uint64_t)(p->u - s->G) * sizeof *p->u),
                                .key = p->key, .count = p->padded, .dt = p->dt, .ring_mask = d->ring_mask, .ring_row = d->ring_row[DEV_SUMS]};
   }
+  for (uint32_t i = 0; envs && l->kind == DEV_RECEIVE && i < l->n_pops; i++) {
+    envs[i].count = 0; /* counted in each step */
+    envs[i].events = address(d, handled_of(d, &s->pops[l->pops[i]], l->port)->events_at);
+  }
   d->image.failed |= !envs;
-  return envs ? rt_image_put(d, envs, l->n_pops * sizeof *envs) : 0;
+  uint64_t at = envs ? rt_image_put(d, envs, l->n_pops * sizeof *envs) : 0;
+  for (uint32_t i = 0; l->kind == DEV_RECEIVE && i < l->n_pops; i++)
+    handled_of(d, &s->pops[l->pops[i]], l->port)->count = at + i * sizeof *envs + offsetof(struct nsl_env, count);
+  return at;
 }
 
 static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t number) {
-  struct cover c = cover_put(d, l->pops, l->n_pops);
+  uint64_t *sizes = rt_alloc(&d->mem, l->n_pops, sizeof *sizes);
+  for (uint32_t i = 0; sizes && i < l->n_pops; i++) {
+    const struct rt_pop *p = &d->s->pops[l->pops[i]];
+    sizes[i] = l->kind == DEV_RECEIVE ? handled_of(d, p, l->port)->most : p->padded;
+  }
+  d->image.failed |= !sizes;
+  struct cover c = sizes ? cover_put(d, sizes, l->n_pops) : (struct cover){0};
   struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)envs_put(d, l), .clock = address(d, d->clock_at),
                             .env_of_block = c.which, .first_of_block = c.first, .bad = (uint64_t *)address(d, d->bad_at) + number};
   l->blocks = c.n;
@@ -130,6 +158,8 @@ static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
   to.inputs = (void *const *)PUT(d, inputs, k->n_inputs);
   to.poisson = (const struct dev_poisson *)(uintptr_t)rt_image_poisson(d, p, &to.n_poisson);
   to.terms = (const struct dev_term *)(uintptr_t)rt_image_terms(d, p, &to.n_terms);
+  to.handled = (const struct dev_handled *)(uintptr_t)rt_image_handled(d, p, &to.n_handled);
+  to.numbered = k->numbered;
   return to;
 }
 
@@ -144,10 +174,11 @@ static int args_put(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   struct dev_pop *pops = rt_alloc(&d->mem, s->n_pops, sizeof *pops);
   struct dev_group *groups = rt_alloc(&d->mem, s->n_groups + 1ull, sizeof *groups);
-  uint32_t *all = rt_alloc(&d->mem, s->n_pops, sizeof *all);
+  uint64_t *all = rt_alloc(&d->mem, s->n_pops, sizeof *all);
   if (!pops || !groups || !all) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < s->n_pops; i++) pops[i] = pop_of(d, &s->pops[i]), all[i] = i;
-  for (uint32_t g = 0; g < s->n_groups; g++) groups[g] = group_of(d, &d->rows[g]);
+  for (uint32_t i = 0; i < s->n_pops; i++) pops[i] = pop_of(d, &s->pops[i]), all[i] = s->pops[i].padded;
+  for (uint32_t g = 0; g < s->n_groups; g++)
+    if (d->rows[g].begin) groups[g] = group_of(d, &d->rows[g]);
   struct cover c = cover_put(d, all, s->n_pops);
   struct dev_args a = {.clock = address(d, d->clock_at), .f32 = s->program->f32, .n_pops = s->n_pops, .pops = PUT(d, pops, s->n_pops),
                        .pop_of_block = c.which, .first_of_block = c.first, .masks = address(d, d->masks_at), .mask_row = d->mask_row,
@@ -157,6 +188,7 @@ static int args_put(struct rt_device *d) {
   for (int k = 0; k < DEV_RINGS; k++)
     a.rings[k] = (struct dev_ring){address(d, d->ring_at[k]), d->ring_row[k], d->ring_mask,
                                    k == DEV_LONG_SUMS || (k == DEV_SUMS && !s->program->f32) ? 8 : 4};
+  rt_image_aparts(d, &a);
   d->args_at = rt_image_put(d, &a, sizeof a) - d->block;
   d->element_blocks = c.n;
   return 0;
@@ -170,34 +202,69 @@ static struct dev_launch *launch_add(struct rt_device *d, const char *what) {
   return l;
 }
 
+static struct dev_launch *function_add(struct rt_device *d, enum dev_function fn, const char *what) {
+  struct dev_launch *l = launch_add(d, what);
+  l->fn = fn;
+  return l;
+}
+
 /* Populations with the same code share a launch. */
-static int step_add(struct rt_device *d, uint32_t pop) {
+static int generated_add(struct rt_device *d, enum dev_generated kind, const struct nsl_code *code, uint32_t pop, uint32_t port) {
   const struct rt_sim *s = d->s;
-  uint32_t kernel = rt_step_code(&s->pops[pop])->kernel;
   struct dev_launch *l = NULL;
   for (uint32_t i = 0; i < d->n_launches; i++)
-    if (d->launches[i].kernel == kernel) l = &d->launches[i];
+    if (d->launches[i].kernel == code->kernel && d->launches[i].kind == kind && d->launches[i].port == port) l = &d->launches[i];
   if (!l) {
     l = launch_add(d, s->pops[pop].class->name);
-    l->kernel = kernel;
+    l->kernel = code->kernel;
+    l->kind = kind;
+    l->port = port;
     if (!(l->pops = rt_alloc(&d->mem, s->n_pops, sizeof *l->pops))) return NSL_EMEMORY;
   }
   l->pops[l->n_pops++] = pop;
   return 0;
 }
 
+static int steps_add(struct rt_device *d, enum dev_generated kind) {
+  const struct rt_sim *s = d->s;
+  int e = 0;
+  for (uint32_t i = 0; !e && i < s->n_pops; i++) {
+    const struct rt_pop *p = &s->pops[i];
+    if (p->class->step.kernel == NSL_NONE || !p->size) continue;
+    if (kind == DEV_STEP) e = generated_add(d, kind, rt_step_code(p), i, 0);
+    else if (p->class->has_finish) e = generated_add(d, kind, &p->class->finish, i, 0);
+  }
+  return e;
+}
+
+/* Port by port, as their events are handled. */
+static int receives_add(struct rt_device *d) {
+  uint32_t most = 0;
+  int e = 0;
+  for (uint32_t i = 0; i < d->n_handled; i++) most = d->handled[i].port > most ? d->handled[i].port : most;
+  for (uint32_t q = 0; q <= most; q++)
+    for (uint32_t i = 0; !e && i < d->n_handled; i++) {
+      const struct dev_handled_port *h = &d->handled[i];
+      if (h->port == q && h->most && h->pop->size)
+        e = generated_add(d, DEV_RECEIVE, &h->pop->class->ports[q].receive, h->pop->index, q);
+    }
+  return e;
+}
+
 int rt_device_launches(struct rt_device *d) {
   const struct rt_sim *s = d->s;
-  d->launches = rt_alloc(&d->mem, s->n_pops + (uint64_t)DEV_FUNCTIONS, sizeof *d->launches);
+  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + DEV_FUNCTIONS, sizeof *d->launches);
   if (!d->launches) return NSL_EMEMORY;
   bool sends = s->n_groups != 0;
-  int e = 0;
-  if (d->n_given) launch_add(d, "given")->fn = DEV_FN_given;
-  launch_add(d, "begin")->fn = DEV_FN_begin;
-  for (uint32_t i = 0; !e && i < s->n_pops; i++)
-    if (s->pops[i].class->step.kernel != NSL_NONE && s->pops[i].size) e = step_add(d, i);
-  launch_add(d, "collect")->fn = DEV_FN_collect;
-  if (sends) launch_add(d, "push")->fn = DEV_FN_push;
+  if (d->n_given) function_add(d, DEV_FN_given, "given events");
+  function_add(d, DEV_FN_begin, "the begin of a step");
+  if (d->n_aparts) function_add(d, DEV_FN_due, "events that are due");
+  if (d->n_handled) function_add(d, DEV_FN_sort, "the order of events");
+  int e = steps_add(d, DEV_STEP);
+  if (!e) e = receives_add(d);
+  if (!e) e = steps_add(d, DEV_FINISH);
+  function_add(d, DEV_FN_collect, "the end of a step");
+  if (sends) function_add(d, DEV_FN_push, "spikes along their rows");
   for (uint32_t i = 0; !e && i < d->n_launches; i++)
     if (d->launches[i].kernel != NSL_NONE) e = rt_gpu_kernel(&d->gpu, d->launches[i].kernel, &d->launches[i].function);
     else e = rt_gpu_function(&d->gpu, d->launches[i].fn, &d->launches[i].function);
@@ -206,14 +273,15 @@ int rt_device_launches(struct rt_device *d) {
 
 int rt_device_tables(struct rt_device *d) {
   d->image.used = 0;
-  int e = args_put(d);
-  for (uint32_t i = 0; !e && i < d->n_launches; i++)
+  for (uint32_t i = 0; i < d->n_launches; i++)
     if (d->launches[i].kernel != NSL_NONE) kernel_put(d, &d->launches[i], i);
+  int e = args_put(d);
   for (uint32_t i = 0; i < d->n_launches; i++) {
     struct dev_launch *l = &d->launches[i];
     if (l->kernel != NSL_NONE) continue;
+    bool by_element = l->fn == DEV_FN_begin || l->fn == DEV_FN_collect || l->fn == DEV_FN_sort;
     l->args = d->args_at;
-    l->blocks = l->fn == DEV_FN_push || l->fn == DEV_FN_given ? d->gpu.processors * BLOCKS_EACH : d->element_blocks;
+    l->blocks = by_element ? d->element_blocks : d->gpu.processors * BLOCKS_EACH;
   }
   return e ? e : d->image.failed ? NSL_EMEMORY : 0;
 }

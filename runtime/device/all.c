@@ -2,3 +2,5 @@
 #include "runtime/device/step.c"
 
 #include "runtime/device/push.c"
+
+#include "runtime/device/events.c"

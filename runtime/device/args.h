@@ -26,9 +26,21 @@ struct dev_hold {
   uint32_t steps;
 };
 
+/* Events for handlers that do more than add, in a list for each element and port; ordered by key (of a connection: its rank << 32 | source; those of
+ * drives are greater) and number in the source's row. */
+struct dev_node {
+  uint64_t key;
+  double weight;
+  uint32_t number, count;
+  uint32_t next, element; /* next: 1 + its number; 0: the last */
+};
+enum { DEV_LISTS = DEV_RINGS }; /* instead of a ring: events go into lists */
+
 struct dev_poisson {
   uint32_t from, to; /* elements */
-  uint32_t ring, at; /* enum dev_ring_kind; the sum of element 0 */
+  uint32_t ring, at; /* enum dev_ring_kind, DEV_LISTS; the sum, or list, of element 0 */
+  uint32_t waits_at, pad; /* lists, with delays: the counts of element `from` that wait */
+  const double *own_weights; double weight; uint64_t rank; /* lists: as events have them */
   uint64_t key, delay;
   int64_t units;
   const int64_t *own_units;  /* by element from `from`; NULL: units */
@@ -74,7 +86,8 @@ struct dev_pop {
   uint64_t *now;    /* mask of spikes of this step */
   uint64_t last;    /* lanes of its last word that are real */
   uint64_t mask_at; /* its words in a row of the ring of masks */
-  uint32_t n_holds, n_poisson, n_inputs, n_terms, n_turns, n_straight, n_groups, group0;
+  uint32_t n_holds, n_poisson, n_inputs, n_terms, n_turns, n_straight, n_groups, group0, n_handled, numbered;
+  const struct dev_handled *handled; /* in the order of ports */
   const struct dev_hold *holds;
   const struct dev_poisson *poisson;
   void *const *inputs;
@@ -87,6 +100,26 @@ struct dev_given { /* an event that is given */
   uint64_t step; /* at which it arrives */
   int64_t units;
   uint32_t ring, at;
+  uint64_t key; /* lists: as events have them */
+  double weight;
+  uint32_t element, pad;
+};
+
+struct dev_apart { /* rows of a projection onto such a port; a row in the order of delays */
+  const uint64_t *begin;
+  const uint32_t *targets, *numbers, *delays;
+  const double *weights;
+  uint64_t mask_at; /* the source's words in a row of the ring of masks */
+  uint64_t task0;   /* tasks: a delay and a word of the source's mask */
+  uint32_t words, least, most; /* delays */
+  uint32_t rank, list_at, pad;
+};
+
+struct dev_handled { /* a port of a population: its events of this step, those of an element side by side and in order */
+  struct nsl_event *events;
+  int64_t *n; /* the env's */
+  uint64_t most;
+  uint32_t list_at, pad;
 };
 
 struct dev_piece { /* part of a row that a warp sends */
@@ -110,6 +143,12 @@ struct dev_args {
   const struct dev_group *groups;
   struct dev_piece *pieces;
   uint32_t *n_pieces;
+  const struct dev_apart *aparts;
+  uint32_t n_aparts, most_nodes;
+  uint64_t n_tasks;
+  struct dev_node *nodes;
+  uint32_t *n_nodes, *lists;
+  uint32_t *lost; /* events for which there was no room */
 };
 enum { DEV_PIECE = 512 }; /* synapses */
 

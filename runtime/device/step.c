@@ -1,6 +1,5 @@
 /* What a step does besides the generated kernels, one thread an element: before them (begin), behind them (collect). */
-#include "runtime/device/args.h"
-#include "runtime/device/dev.h"
+#include "runtime/device/events.h"
 
 /* The plain form; what it makes for the host goes by other names, since the math library has that already. */
 #define nslm_poisson_add_i64 dev_poisson_add_i64
@@ -35,8 +34,11 @@ DEV_KERNEL(given) {
   const struct dev_args *a = arguments;
   uint64_t step = a->clock->step, i = given_first(a, step);
   uint32_t stride = nsl_dev_blocks() * nsl_dev_block_size();
-  for (i += nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread(); i < a->n_given && a->given[i].step == step; i += stride)
-    add(&a->rings[a->given[i].ring], step, a->given[i].at, a->given[i].units);
+  for (i += nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread(); i < a->n_given && a->given[i].step == step; i += stride) {
+    const struct dev_given *g = &a->given[i];
+    if (g->ring != DEV_LISTS) add(&a->rings[g->ring], step, g->at, g->units);
+    else node_add(a, g->at, (struct dev_node){.key = g->key, .weight = g->weight, .count = 1, .element = g->element});
+  }
 }
 
 /* ---- before the step kernels */
@@ -51,12 +53,29 @@ static void hold_release(const struct dev_args *a, const struct dev_pop *p, cons
   h->held[word] = spiked;
 }
 
+/* Those that have waited for this step, if their targets have delays of their own. */
+static int64_t waited(const struct dev_args *a, const struct dev_poisson *d, uint32_t i, uint64_t step, int64_t now) {
+  const struct dev_ring *r = &a->rings[DEV_COUNTS];
+  if (!d->delays) return now;
+  int32_t *waits = (int32_t *)r->at + d->waits_at + i;
+  waits[((step + d->delays[i]) & r->mask) * r->row] += (int32_t)now;
+  int64_t n = waits[(step & r->mask) * r->row];
+  waits[(step & r->mask) * r->row] = 0;
+  return n;
+}
+
 static void poisson(const struct dev_args *a, const struct dev_poisson *d, uint32_t element, uint64_t step) {
   if (element < d->from || element >= d->to || step <= d->delay) return;
   uint32_t i = element - d->from;
   uint64_t from = step - d->delay, at = step + (d->delays ? d->delays[i] : 0);
   int64_t count = d->means ? nslm_draw_poisson_i64(d->key, element, from, 0, d->means[i])
                            : poisson_events(&d->tables[from & d->table_mask], d->key, element, from);
+  if (d->ring == DEV_LISTS) {
+    count = waited(a, d, i, step, count);
+    double weight = d->own_weights ? d->own_weights[i] : d->weight;
+    if (count) node_add(a, d->at + element, (struct dev_node){.key = d->rank << 32, .weight = weight, .count = (uint32_t)count, .element = element});
+    return;
+  }
   if (count) add(&a->rings[d->ring], at, d->at + element, count * (d->own_units ? d->own_units[i] : d->units));
 }
 
@@ -126,7 +145,9 @@ static void straight(const struct dev_args *a, const struct dev_straight *s, uin
 /* A spike: its rows in pieces, for the warps of `push`. */
 static void rows_send(const struct dev_args *a, const struct dev_pop *p, uint32_t element) {
   for (uint32_t k = 0; k < p->n_groups; k++) {
-    const uint64_t *row = a->groups[p->group0 + k].begin + element;
+    const uint64_t *row = a->groups[p->group0 + k].begin;
+    if (!row) continue; /* onto handlers that do more than add */
+    row += element;
     uint64_t begin = row[0], n = row[1] - begin;
     if (!n) continue;
     uint32_t pieces = (uint32_t)((n + DEV_PIECE - 1) / DEV_PIECE), at = dev_take_u32(a->n_pieces, pieces);
@@ -139,7 +160,10 @@ DEV_KERNEL(collect) {
   const struct dev_args *a = arguments;
   uint64_t step = a->clock->now;
   uint32_t block = nsl_dev_block(), thread = nsl_dev_thread(), element = a->first_of_block[block] + thread, word = element / 64;
-  if (!block && !thread) a->clock->step = step + 1;
+  if (!block && !thread) {
+    a->clock->step = step + 1;
+    *a->n_nodes = 0;
+  }
   const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
   if (element >= p->words * 64) return;
   uint64_t mask = p->now[word];
@@ -149,6 +173,7 @@ DEV_KERNEL(collect) {
     for (uint32_t i = 0; mask && i < p->n_holds; i++)
       if (p->holds[i].steps) p->holds[i].held[word] |= mask;
   }
+  for (uint32_t i = 0; i < p->n_handled && !element; i++) *p->handled[i].n = 0;
   for (uint32_t i = 0; i < p->n_straight; i++) straight(a, &p->straight[i], element, step);
   if (mask >> element % 64 & 1) rows_send(a, p, element);
 }

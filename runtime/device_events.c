@@ -1,0 +1,249 @@
+/* Handlers that do more than add, on a device (runtime/device/events.c): rows of their projections in the order of delays, room for the
+ * events of a step, and spikes that are under way to them, which there are the masks of the steps at which they were emitted. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/device.h"
+#include "runtime/drive.h"
+#include "runtime/error.h"
+#include "runtime/events.h"
+
+struct pair { /* a synapse */
+  uint32_t delay, number, target;
+  double weight;
+};
+
+/* ---- rows as the shards have them (hot.h) */
+
+static struct rt_row row_of(const struct rt_shard *h, const struct dev_apart_rows *g, uint32_t source) {
+  const struct rt_pop *p = g->proj->source;
+  return h->rows[p->row0 + (uint64_t)source * p->n_groups + (uint32_t)(g->group - p->groups)];
+}
+
+static const struct rt_slice *slice_in(const struct rt_shard *h, const struct rt_pop *p) {
+  for (uint32_t i = 0; i < h->n_slices; i++)
+    if (h->slices[i].pop == p) return &h->slices[i];
+  return NULL;
+}
+
+/* Those of a source in one shard; out NULL: counted only. */
+static uint64_t pairs_of(const struct rt_shard *h, struct dev_apart_rows *g, uint32_t source, struct pair *out) {
+  const struct rt_slice *c = slice_in(h, g->proj->target);
+  struct rt_row row = row_of(h, g, source);
+  uint64_t count = 0, at = row.at;
+  uint32_t delay = row.delay;
+  for (uint32_t n = row.n; n;) {
+    const uint64_t *bucket = h->store + at;
+    for (uint32_t i = 0; out && i < n; i++) {
+      struct pair *x = &out[count + i];
+      *x = (struct pair){delay, (uint32_t)(bucket[2 + 2 * i] >> 16), c->first + (uint16_t)bucket[2 + 2 * i] - c->base, 0};
+      memcpy(&x->weight, &bucket[3 + 2 * i], sizeof x->weight);
+    }
+    if (delay < g->least) g->least = delay;
+    if (delay > g->most) g->most = delay;
+    count += n;
+    at += RT_UNITS_APART(n);
+    n = (uint32_t)bucket[0];
+    delay += (uint32_t)(bucket[0] >> 32);
+  }
+  return count;
+}
+
+static int pair_order(const void *a, const void *b) {
+  const struct pair *x = a, *y = b;
+  if (x->delay != y->delay) return x->delay < y->delay ? -1 : 1;
+  return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* ---- how much there is */
+
+static int rows_count(struct rt_device *d, struct dev_apart_rows *g) {
+  const struct rt_sim *s = d->s;
+  uint32_t size = g->proj->source->size;
+  if (!(g->begin = rt_alloc(&d->mem, size + 1ull, sizeof *g->begin))) return NSL_EMEMORY;
+  g->least = UINT32_MAX;
+  for (uint32_t i = 0; i < size; i++) {
+    g->begin[i] = g->n;
+    for (uint32_t k = 0; k < s->n_shards; k++) g->n += pairs_of(&s->shards[k], g, i, NULL);
+    d->degrees[d->degree0[g->proj->source->index] + i] += (uint32_t)(g->n - g->begin[i]);
+  }
+  g->begin[size] = g->n;
+  if (!g->n) g->least = g->most = 1;
+  g->begin_at = rt_device_reserve(d, DEV_USE_SYNAPSES, (size + 1ull) * sizeof *g->begin);
+  g->targets_at = rt_device_reserve(d, DEV_USE_SYNAPSES, g->n * sizeof(uint32_t));
+  g->numbers_at = rt_device_reserve(d, DEV_USE_SYNAPSES, g->n * sizeof(uint32_t));
+  g->delays_at = rt_device_reserve(d, DEV_USE_SYNAPSES, g->n * sizeof(uint32_t));
+  g->weights_at = rt_device_reserve(d, DEV_USE_SYNAPSES, g->n * sizeof(double));
+  return 0;
+}
+
+/* Most events that a drive gives to all its targets in one step: no chance run has more. */
+static uint64_t drive_most(const struct rt_drive *drive) {
+  double mean = rt_drive_most(drive) * drive->tn;
+  uint64_t most = 0, same = 0;
+  if (drive->def->kind == NSL_POISSON) return (uint64_t)(mean + 40 * sqrt(mean) + 100);
+  for (uint64_t i = 0; i < drive->n_events; i++) {
+    bool again = drive->delays || (i && drive->events[i].step == drive->events[i - 1].step); /* with delays of their own all may meet */
+    same = again ? same : 0;
+    same += drive->events[i].element == NSL_NONE ? drive->tn : 1;
+    most = same > most ? same : most;
+  }
+  return most;
+}
+
+static uint64_t port_most(const struct rt_device *d, const struct rt_pop *p, uint32_t q) {
+  const struct rt_sim *s = d->s;
+  uint64_t n = 0;
+  for (uint32_t i = 0; i < d->n_aparts; i++)
+    if (d->aparts[i].proj->port == p->port0 + q) n += d->aparts[i].n;
+  for (uint32_t i = 0; i < s->n_drives; i++)
+    if (s->drives[i].target == p && !rt_drive_is_current(&s->drives[i]) && s->drives[i].def->port == q) n += drive_most(&s->drives[i]);
+  return n;
+}
+
+static void port_add(struct rt_device *d, const struct rt_pop *p, uint32_t q) {
+  struct dev_handled_port *h = &d->handled[d->n_handled++];
+  *h = (struct dev_handled_port){.pop = p, .port = q, .most = port_most(d, p, q)};
+  h->events_at = rt_device_reserve(d, DEV_USE_EVENTS, h->most * sizeof(struct nsl_event));
+  d->most_nodes += h->most;
+}
+
+int rt_device_events_plan(struct rt_device *d) {
+  const struct rt_sim *s = d->s;
+  uint64_t ports = 0;
+  for (uint32_t i = 0; i < s->n_pops; i++) ports += s->pops[i].class->n_ports;
+  d->aparts = rt_alloc(&d->mem, s->n_projs + 1ull, sizeof *d->aparts);
+  d->handled = rt_alloc(&d->mem, ports + 1, sizeof *d->handled);
+  if (!d->aparts || !d->handled) return NSL_EMEMORY;
+  int e = 0;
+  for (uint32_t i = 0; !e && i < s->n_projs; i++) {
+    const struct rt_proj *p = &s->projs[i];
+    if (p->form != RT_APART) continue;
+    d->aparts[d->n_aparts] = (struct dev_apart_rows){.proj = p, .group = &p->source->groups[p->group]};
+    e = rows_count(d, &d->aparts[d->n_aparts++]);
+  }
+  for (uint32_t i = 0; !e && i < s->n_pops; i++)
+    for (uint32_t q = 0; q < s->pops[i].class->n_ports; q++)
+      if (rt_port_each(&s->pops[i], q)) port_add(d, &s->pops[i], q);
+  if (d->most_nodes >= UINT32_MAX || d->n_lists >= UINT32_MAX)
+    return rt_fail(NSL_ECANNOT, "more than 4294967294 events may come in one step, which is the most on a device");
+  d->nodes_at = rt_device_reserve(d, DEV_USE_EVENTS, d->most_nodes * sizeof(struct dev_node));
+  d->lists_at = rt_device_reserve(d, DEV_USE_EVENTS, (d->n_lists + 1) * sizeof(uint32_t)); /* the first one: the number of nodes */
+  return e;
+}
+
+/* ---- to the device */
+
+static int rows_write(struct rt_device *d, struct dev_apart_rows *g) {
+  const struct rt_sim *s = d->s;
+  struct rt_mem mem = {0};
+  struct pair *all = rt_alloc(&mem, g->n + 1, sizeof *all);
+  uint32_t *numbers = rt_alloc(&mem, 3 * g->n + 1, sizeof *numbers);
+  double *weights = rt_alloc(&mem, g->n + 1, sizeof *weights);
+  if (!all || !numbers || !weights) {
+    rt_mem_free(&mem);
+    return NSL_EMEMORY;
+  }
+  for (uint32_t i = 0; i < g->proj->source->size; i++) {
+    struct pair *row = all + g->begin[i], *at = row;
+    for (uint32_t k = 0; k < s->n_shards; k++) at += pairs_of(&s->shards[k], g, i, at);
+    qsort(row, (size_t)(at - row), sizeof *row, pair_order);
+  }
+  for (uint64_t i = 0; i < g->n; i++) {
+    numbers[i] = all[i].number;
+    numbers[g->n + i] = all[i].target;
+    numbers[2 * g->n + i] = all[i].delay;
+    weights[i] = all[i].weight;
+  }
+  int e = rt_device_copy_to(d, g->begin_at, g->begin, (g->proj->source->size + 1ull) * sizeof *g->begin, "rows");
+  if (!e) e = rt_device_copy_to(d, g->numbers_at, numbers, g->n * sizeof *numbers, "synapses");
+  if (!e) e = rt_device_copy_to(d, g->targets_at, numbers + g->n, g->n * sizeof *numbers, "synapses");
+  if (!e) e = rt_device_copy_to(d, g->delays_at, numbers + 2 * g->n, g->n * sizeof *numbers, "delays");
+  if (!e) e = rt_device_copy_to(d, g->weights_at, weights, g->n * sizeof *weights, "weights");
+  if (!e) e = rt_device_wait(d, "copying synapses");
+  rt_mem_free(&mem);
+  return e;
+}
+
+int rt_device_events_write(struct rt_device *d) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < d->n_aparts; i++) e = rows_write(d, &d->aparts[i]);
+  return e;
+}
+
+/* ---- tables */
+
+static void *address(const struct rt_device *d, uint64_t at) { return (void *)(uintptr_t)(d->block + at); }
+
+uint64_t rt_image_handled(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n) {
+  struct dev_handled *list = rt_alloc(&d->mem, p->class->n_ports + 1ull, sizeof *list);
+  *ret_n = 0;
+  for (uint32_t i = 0; list && i < d->n_handled; i++) {
+    const struct dev_handled_port *h = &d->handled[i];
+    if (h->pop != p || !h->most) continue;
+    list[(*ret_n)++] = (struct dev_handled){.events = address(d, h->events_at), .n = (int64_t *)(uintptr_t)h->count, .most = h->most,
+                                            .list_at = d->places[p->index].list_at[h->port]};
+  }
+  d->image.failed |= !list;
+  return list ? rt_image_put(d, list, *ret_n * sizeof *list) : 0;
+}
+
+void rt_image_aparts(struct rt_device *d, struct dev_args *a) {
+  struct dev_apart *list = rt_alloc(&d->mem, d->n_aparts + 1ull, sizeof *list);
+  a->n_tasks = 0;
+  for (uint32_t i = 0; list && i < d->n_aparts; i++) {
+    const struct dev_apart_rows *g = &d->aparts[i];
+    const struct rt_proj *p = g->proj;
+    list[i] = (struct dev_apart){.begin = address(d, g->begin_at), .targets = address(d, g->targets_at), .numbers = address(d, g->numbers_at),
+                                 .delays = address(d, g->delays_at), .weights = address(d, g->weights_at),
+                                 .mask_at = d->places[p->source->index].mask_at, .task0 = a->n_tasks, .words = p->source->words,
+                                 .least = g->least, .most = g->most, .rank = p->rank, .list_at = d->places[p->target->index].list_at[p->def->port]};
+    a->n_tasks += (g->most - g->least + 1ull) * p->source->words;
+  }
+  d->image.failed |= !list;
+  a->aparts = list ? (const void *)(uintptr_t)rt_image_put(d, list, d->n_aparts * sizeof *list) : NULL;
+  a->n_aparts = d->n_aparts;
+  a->most_nodes = (uint32_t)d->most_nodes;
+  a->nodes = address(d, d->nodes_at);
+  a->n_nodes = address(d, d->lists_at);
+  a->lists = a->n_nodes + 1;
+  a->lost = (uint32_t *)address(d, d->bad_at + d->n_launches * sizeof(uint64_t));
+}
+
+/* ---- spikes under way */
+
+static const struct dev_apart_rows *rows_of_rank(const struct rt_device *d, uint32_t rank) {
+  uint32_t i = 0;
+  while (d->aparts[i].proj->rank != rank) i++;
+  return &d->aparts[i];
+}
+
+/* The delay of the bucket at `at` of a row. */
+static uint32_t delay_at(const struct rt_shard *h, struct rt_row row, uint64_t at) {
+  uint64_t k = row.at;
+  for (uint32_t n = row.n; k != at;) {
+    uint64_t header = h->store[k];
+    k += RT_UNITS_APART(n);
+    n = (uint32_t)header;
+    row.delay += (uint32_t)(header >> 32);
+  }
+  return row.delay;
+}
+
+/* Who spiked, and when, of what hangs in the lists of a shard. */
+static void shard_masks(const struct rt_device *d, const struct rt_shard *h, uint64_t *rows) {
+  const struct rt_delivery *v = &h->delivery;
+  const struct rt_sim *s = d->s;
+  for (uint64_t step = s->step + 1; v->apart_lists && step <= s->step + v->mask + 1; step++)
+    for (uint32_t i = v->apart_lists[step & v->mask]; i; i = v->events[i].next) {
+      const struct dev_apart_rows *g = rows_of_rank(d, v->events[i].group);
+      uint32_t source = (uint32_t)h->store[v->events[i].at + 1];
+      uint64_t emitted = step - delay_at(h, row_of(h, g, source), v->events[i].at);
+      rows[(emitted & d->mask_mask) * d->mask_row + d->places[g->proj->source->index].mask_at + source / 64] |= (uint64_t)1 << source % 64;
+    }
+}
+
+void rt_device_events_masks(const struct rt_device *d, uint64_t *rows) {
+  for (uint32_t k = 0; d->n_aparts && k < d->s->n_shards; k++) shard_masks(d, &d->s->shards[k], rows);
+}
