@@ -4,8 +4,8 @@
  * The emulator, and the program's kernels for it, are found by name in the program's own symbols (ELF), so no program is built for this. A kernel
  * is found only if the PTX that was loaded has an entry of its name.
  *
- * NSL_FAKE_CUDA is a list of words with commas: none (no GPU), version=10020, capability=61, jit (the code is refused), alloc=N (the N-th allocation
- * fails), launch=N (the N-th kernel or graph fails, which shows when somebody waits), lost=N (at the N-th launch or copy all calls
+ * NSL_FAKE_CUDA is a list of words with commas: none (no GPU), version=10020, capability=61, jit (the code is refused), alloc=N, host=N (the N-th
+ * allocation on the device, or for transfers, fails), launch=N (the N-th kernel or graph fails, which shows when somebody waits), lost=N (at the N-th launch or copy all calls
  * fail, and ever after), busy (another program has the GPU). */
 #include <elf.h>
 #include <fcntl.h>
@@ -44,8 +44,8 @@ static const uint32_t *n_functions;
 static struct {
   int version, capability, failed, later; /* later: a failure that nobody has been told of */
   bool none, jit, busy;
-  uint64_t alloc, launch, lost;  /* the how manieth; 0: never */
-  uint64_t allocs, launches, works;
+  uint64_t alloc, host, launch, lost; /* the how manieth; 0: never */
+  uint64_t allocs, hosts, launches, works;
   bool captures; /* what becomes part of a graph is no work yet */
 } fault = {.version = 12040, .capability = 75};
 
@@ -114,6 +114,7 @@ static void faults_read(const char *text) {
     else if (!strcmp(word, "version")) fault.version = (int)value;
     else if (!strcmp(word, "capability")) fault.capability = (int)value;
     else if (!strcmp(word, "alloc")) fault.alloc = value;
+    else if (!strcmp(word, "host")) fault.host = value;
     else if (!strcmp(word, "launch")) fault.launch = value;
     else if (!strcmp(word, "lost")) fault.lost = value;
     else fprintf(stderr, "NSL_FAKE_CUDA: %s?\n", word), abort();
@@ -165,6 +166,11 @@ static int retain(struct rt_gpu_context **ret, int device) {
 static int alloc(rt_gpu_at *ret, size_t bytes) {
   if (fault.failed) return fault.failed;
   return ++fault.allocs == fault.alloc ? RT_GPU_OUT_OF_MEMORY : emulated.cuMemAlloc_v2(ret, bytes);
+}
+
+static int host_alloc(void **ret, size_t bytes, unsigned flags) {
+  if (fault.failed) return fault.failed;
+  return ++fault.hosts == fault.host ? RT_GPU_OUT_OF_MEMORY : emulated.cuMemHostAlloc(ret, bytes, flags);
 }
 
 static int upload(rt_gpu_at to, const void *from, size_t bytes, struct rt_gpu_stream *stream) {
@@ -270,6 +276,7 @@ __attribute__((constructor)) static void begin(void) {
   fake_driver.cuDeviceGetAttribute = attribute;
   fake_driver.cuDevicePrimaryCtxRetain = retain;
   fake_driver.cuMemAlloc_v2 = alloc;
+  fake_driver.cuMemHostAlloc = host_alloc;
   fake_driver.cuMemcpyHtoDAsync_v2 = upload;
   fake_driver.cuMemcpyDtoHAsync_v2 = download;
   fake_driver.cuLaunchKernel = launch;

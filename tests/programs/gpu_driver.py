@@ -94,6 +94,7 @@ def refused(t, d, program):
             ("a GPU that another program has", ["DEVICE_UNAVAILABLE", "nvidia-smi"], {"faults": "busy"}),
             ("code that the driver refuses", ["CUDA_ERROR_INVALID_PTX", "Parsing error near '.entry'"], {"faults": "jit"}),
             ("an allocation that fails", ["out of memory", "CUDA_ERROR_OUT_OF_MEMORY"], {"faults": "alloc=1"}),
+            ("memory for transfers that fails", ["for transfers: out of memory"], {"faults": "host=2"}),
             ("too little memory", ["needs", "has"], {"memory": "100K"}),
             ("a GPU that fails", ["CUDA_ERROR_ILLEGAL_ADDRESS"], {"faults": "launch=20"})]:
         p = d.run(program, "refused", **options)
