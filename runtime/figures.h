@@ -38,6 +38,7 @@ uint64_t rt_all_spikes(const struct rt_sim *s);
 
 int rt_figure_activity(struct rt_drawing *d);      /* figures.c: raster and rates */
 int rt_figure_traces(struct rt_drawing *d);        /* traces.c */
+int rt_figure_pairs(struct rt_drawing *d);         /* figure_pairs.c: who goes with whom */
 int rt_figure_distributions(struct rt_drawing *d); /* distributions.c */
 int rt_figure_response(struct rt_drawing *d);      /* response.c: rate against current */
 int rt_figure_places(struct rt_drawing *d);        /* figure_places.c */

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/covary.h"
+
 /* ---- raster */
 
 static uint32_t pop_step(const struct rt_sim *s, uint32_t pop, uint64_t stride) {
@@ -204,10 +206,10 @@ static int series_open(struct rt_gather *g, const struct rt_variable *v, struct 
   return one->lo && one->hi ? 0 : NSL_EMEMORY;
 }
 
-static int traced_open(struct rt_gather *g, const struct rt_variable *v, struct rt_traced *t) {
+static int traced_open(const struct rt_sim *s, struct rt_gather *g, const struct rt_variable *v, struct rt_traced *t) {
   t->n_columns = columns_of(v);
   t->n_series = rt_series_shown(v);
-  int e = 0;
+  int e = rt_covary_open(s, &g->mem, v, &t->pairs);
   for (uint32_t i = 0; !e && i < t->n_series; i++) e = series_open(g, v, &t->series[i], i);
   return e;
 }
@@ -231,13 +233,14 @@ void rt_gather_rows(struct rt_sim *s, const struct rt_variable *v, uint64_t n) {
   size_t which = (size_t)(v - s->recorder->variables);
   if (!g || which >= g->n_traced) return;
   struct rt_traced *t = &g->traced[which];
+  bool narrow = s->program->f32 && !v->reduced;
+  if (t->pairs) rt_covary_rows(t->pairs, v, n, narrow);
   for (uint32_t i = 0; i < t->n_series; i++) {
     struct rt_series *one = &t->series[i];
     const struct rt_column_group *group = &v->groups[one->group];
     uint64_t cols = v->reduced ? 1 : group->cols;
     for (uint64_t row = 0; row < n; row++) {
       uint64_t at = row * cols + one->column;
-      bool narrow = s->program->f32 && !v->reduced;
       series_add(one, narrow ? (double)((const float *)group->rows)[at] : ((const double *)group->rows)[at]);
     }
   }
@@ -255,7 +258,7 @@ int rt_gather_open(struct rt_sim *s) {
   g->traced = rt_alloc(&g->mem, g->n_traced, sizeof *g->traced);
   if (!g->traced) return NSL_EMEMORY;
   for (uint32_t i = 0; !e && i < g->n_traced; i++)
-    e = traced_open(g, &s->recorder->variables[i], &g->traced[i]);
+    e = traced_open(s, g, &s->recorder->variables[i], &g->traced[i]);
   return e;
 }
 

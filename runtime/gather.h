@@ -56,6 +56,7 @@ struct rt_traced {
   uint32_t n_series;
   uint64_t n_columns; /* of the whole record */
   struct rt_series series[RT_SERIES_SHOWN];
+  struct rt_covary *pairs; /* NULL: none are shown */
 };
 struct rt_gather {
   struct rt_mem mem;

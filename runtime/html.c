@@ -19,6 +19,7 @@ int rt_html_figures(const struct rt_sim *s, struct rt_page *figures) {
   int e = rt_drawing_open(&d, s, figures);
   if (!e) e = rt_figure_activity(&d);
   if (!e) e = rt_figure_traces(&d);
+  if (!e) e = rt_figure_pairs(&d);
   if (!e) e = rt_figure_response(&d);
   if (!e) e = rt_figure_distributions(&d);
   if (!e) e = rt_figure_places(&d);

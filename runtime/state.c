@@ -13,6 +13,7 @@
 
 #include "runtime/checkpoint.h"
 #include "runtime/coupling.h"
+#include "runtime/covary.h"
 #include "runtime/drive.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -218,8 +219,10 @@ static void gather_walk(struct rt_archive *a, struct rt_sim *s) {
   g->rates.width = rates[0];
   g->rates.merges = (uint32_t)rates[1];
   rt_archive_data(a, "rates", 1, g->rates.counts, (uint64_t)g->rates.n_rows * g->rates.n_bins * sizeof *g->rates.counts);
-  for (uint32_t i = 0; i < g->n_traced; i++)
+  for (uint32_t i = 0; i < g->n_traced; i++) {
     for (uint32_t k = 0; k < g->traced[i].n_series; k++) series_walk(a, &g->traced[i].series[k]);
+    if (g->traced[i].pairs) rt_covary_walk(a, g->traced[i].pairs);
+  }
 }
 
 /* ---- all that is no element's */

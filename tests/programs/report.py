@@ -250,8 +250,62 @@ void *dlopen(const char *name, int mode) {
     t.check("cairo" not in linked, "and is not linked with cairo", linked)
 
 
+PAIRS = """language 1
+component unit {
+  input I
+  state x = 0
+  x' = -x / (20 ms) + I / (1 ms)
+}
+neuron cell { state V = 0 mV;  receive e(w : mV) { V += w };  spike when V > 1 mV { V = 0 mV } }
+network n {
+  population A : unit[3]
+  population B : unit[2]
+  population C : cell[5]
+  drive A.I with noise(1, tau = 5 ms) + sine(0.5, frequency = 7 Hz)
+  drive B.I with noise(1, tau = 5 ms) - sine(0.5, frequency = 7 Hz)
+  drive C.e with poisson(50 Hz) { weight = 2 mV }
+}
+experiment e {
+  network n
+  record x of (A, B) every 0.1 ms
+  record x of A[0..1] as few
+  record x + 1000 of (A, B) as shifted every 1 ms
+  record V of C
+  run 900 ms with dt = 0.1 ms, seed = 5
+}
+"""
+
+
+def together(a, b):
+    m, k = sum(a) / len(a), sum(b) / len(b)
+    dots = [sum((x - p) * (y - q) for x, y in zip(u, v)) for u, p, v, q in ((a, m, b, k), (a, m, a, m), (b, k, b, k))]
+    return dots[0] / (dots[1] * dots[2]) ** 0.5
+
+
+def pairs(t):
+    """Who goes with whom: the mean over pairs as the caption says it against the CSV file, of what does not spike, and from a checkpoint on."""
+    program, model, found = t.path("pairs"), t.write("pairs.nsl", PAIRS), []
+    p = call(NSLC, "build", model, "-o", program)
+    for options in ([], ["--threads", "2"]):
+        p = p if p.returncode else call(program, "--csv", "--quiet", "--force", "--out", program + ".out", *options)
+        if not t.check(p.returncode == 0, "runs with elements that go together", p.stderr):
+            return
+        found.append(text_of(figure(read_page(t, program + ".out/report.html", f"the page of elements that go together {options}"), kind="pairs").find("figcaption")))
+    t.check(found[0] == found[1], "the same on two threads", found)
+    for name, shown in (("x", "x"), ("shifted", "shifted")):
+        rows = columns(os.path.join(program + ".out", name + ".csv"))[1]
+        first = len(rows) // 5
+        stride = (len(rows) - first + 3999) // 4000
+        course = list(zip(*[r[1:] for r in rows[first::stride]]))
+        mean = sum(together(course[i], course[j]) for i in range(5) for j in range(i)) / 10
+        words = f"{shown}, {len(course[0])} samples, mean " + f"{mean:.3g}".replace("-", "\u2212")
+        t.check(words in found[0] and len(course) == 5, f"correlations of {name}", (words, found[0]))
+    t.check("few," not in found[0] and "V," not in found[0], "not of few elements, nor of cells", found[0])
+
+
 def main():
     t = Tap()
+    pairs(t)
     whole(t)
     sampled(t)
     response(t)
