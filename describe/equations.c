@@ -173,6 +173,7 @@ static void put_reaction(Describe *d, const AstReaction *r) {
 }
 
 void put_kinetic(Describe *d, const AstKinetic *kinetic) {
+  if (kinetic->steady) put(d, "<div>Reactions, at whose steady state the states begin:</div>\n");
   if (kinetic->stochastic) put(d, "<div>Reactions of whole numbers, each at random:</div>\n");
   for (uint32_t i = 0; i < kinetic->body.n; i++)
     if (kinetic->body.at[i]->kind == AST_REACTION) put_reaction(d, AST_AS(Reaction, kinetic->body.at[i]));

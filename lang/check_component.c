@@ -537,6 +537,7 @@ static void check_body(Comp *k) {
     if (st->kind == AST_SPIKE) comp_check_spike(k, AST_AS(Spike, st));
   }
   comp_link_reactions(k);
+  comp_steady_starts(k);
   comp_order(k);
   if (k->m->plastic) synapse_check_memory(k);
 }

@@ -228,7 +228,8 @@ static bool free_start(FitContext *f, const AstCall *call, MFree *ret) {
   MVar *var = component_var(pop->component, member.name);
   if (!var) diag_free_kind(s, span, name_str(s, member.name), "no state of that neuron", false, pop->component->span);
   else if (var->kind != VAR_STATE) diag_free_start_of(s, span, source_span_text(s, call->callee->span, s->arena), "no state", var->span);
-  if (!var || var->kind != VAR_STATE) return false;
+  else if (var->steady) diag_reaction_form(s, span, REACTION_STEADY_SET);
+  if (!var || var->kind != VAR_STATE || var->steady) return false;
   MGlobal *g = start_global(f, pop, var, span);
   if (!g) return false;
   start_set(f, pop, var, g, span);

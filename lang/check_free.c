@@ -29,6 +29,10 @@ static bool kind_fits(FitContext *f, const Symbol *symbol, const Ast *ast, bool 
     diag_free_start_of(s, ast->span, name, kind, symbol->span);
     return false;
   }
+  if (initial && var && var->steady) {
+    diag_reaction_form(s, ast->span, REACTION_STEADY_SET);
+    return false;
+  }
   if (var && (initial || (var->kind == VAR_PARAM && !var->domain.labels.n))) return true;
   diag_free_kind(s, ast->span, name, var && var->domain.labels.n ? "a choice" : kind, var && var->kind == VAR_STATE, symbol->span);
   return false;

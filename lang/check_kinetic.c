@@ -148,7 +148,7 @@ static bool rate_read(Comp *k, Scope *scope, const Ast *ast, const char *text, M
 
 /* The way back: what was made is taken. */
 static MReaction reversed(Comp *k, const MReaction *r) {
-  MReaction back = {.jumps = r->jumps, .reverse = true, .span = r->span};
+  MReaction back = {.jumps = r->jumps, .steady = r->steady, .reverse = true, .span = r->span};
   for (uint32_t i = 0; i < r->species.n; i++) {
     const MSpecies *one = &r->species.at[i];
     vec_push(k->c->arena, &back.species, ((MSpecies){.var = one->var, .taken = one->made, .made = one->taken}));
@@ -163,7 +163,7 @@ static const char *reaction_text(Comp *k, const AstReaction *ast) {
 static void reaction_at(Comp *k, Scope *scope, const void *what) {
   const ReactionAt *at = what;
   const AstReaction *ast = at->ast;
-  MReaction r = {.jumps = at->block->stochastic, .span = ast->head.span};
+  MReaction r = {.jumps = at->block->stochastic, .steady = at->block->steady ? STEADY_OWN : STEADY_NOT, .span = ast->head.span};
   bool left = is_zero(ast->left) || side_read(k, scope, ast->left, false, &r);
   bool right = is_zero(ast->right) || side_read(k, scope, ast->right, true, &r);
   if (!left || !right || !sides_fit(k, ast, &r)) return;
@@ -222,7 +222,7 @@ static MVar *species_here(Comp *k, const PartUse *u, const MReaction *of, const 
 }
 
 static void copy_reaction(Comp *k, const PartUse *u, const MReaction *of) {
-  MReaction r = {.jumps = of->jumps, .reverse = of->reverse, .span = of->span};
+  MReaction r = {.jumps = of->jumps, .steady = of->steady ? STEADY_PART : STEADY_NOT, .reverse = of->reverse, .span = of->span};
   for (uint32_t i = 0; i < of->species.n; i++) {
     MSpecies one = of->species.at[i];
     const MExpr *stands = u->map[one.var->index];

@@ -29,7 +29,7 @@ static void report(Walk *w, MVar *var) {
   while (from > 0 && w->open.at[from - 1] != var) from--;
   char *path = arena_text(k->c->arena, "", 0);
   for (uint32_t i = from ? from - 1 : 0; i < w->open.n; i++)
-    path = arena_printf(k->c->arena, "%s%s -> ", path, name_str(k->s, w->open.at[i]->name));
+    if (!w->open.at[i]->internal) path = arena_printf(k->c->arena, "%s%s -> ", path, name_str(k->s, w->open.at[i]->name));
   path = arena_printf(k->c->arena, "%s%s", path, name_str(k->s, var->name));
   w->circle = true;
   if (w->start)

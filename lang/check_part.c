@@ -357,6 +357,10 @@ static bool setting_at(const Setting *st, Scope *scope, MVar *var, const Ast *as
     diag_start_of(c->s, assign->target->span, word, "a param", var->span);
     return false;
   }
+  if (var->steady) {
+    diag_reaction_form(c->s, assign->target->span, REACTION_STEADY_SET);
+    return false;
+  }
   bool draw = assign->op == ASSIGN_DRAW;
   bool measured = var->value || !st->component->failed; /* what has a wrong value may be measured in anything */
   Want want = {.has_dim = measured, .dim = var->dim, .allow = draw ? ALLOW_DRAW : 0};

@@ -64,6 +64,8 @@ void comp_check_kinetic(Comp *k, const AstKinetic *kinetic);
 void comp_copy_reactions(Comp *k, const PartUse *use); /* a part's, its inputs bound */
 void comp_link_reactions(Comp *k); /* after all equations and reactions: the states' equations */
 
+void comp_steady_starts(Comp *k); /* check_steady.c: initial values of `kinetic steady`, after that */
+
 /* check_synapse.c */
 bool synapse_statement(Comp *k, const Ast *st); /* may it stand in a synapse? false after a message */
 void synapse_weight(Comp *k, const AstItem *item, MVar *var);

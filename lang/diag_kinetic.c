@@ -11,6 +11,16 @@ static const struct {
     [REACTION_RATES_TWO] = {"a reaction `<->` has two rates, forward and backward", "Write `a <-> b at forward, backward`, or `a -> b at forward`."},
     [REACTION_NOTHING] = {"this reaction changes nothing: both sides are equal", NULL},
     [REACTION_ORDER] = {"a reaction of more than 8 molecules", "Write the steps in which they meet."},
+    [REACTION_STEADY_ORDER] = {"`kinetic steady` holds conversions of one state into another, one at a time",
+                               "Where several molecules meet, or come from nowhere, there may be no steady state, or many: leave `steady` out and say where the states begin."},
+    [REACTION_STEADY_REACH] = {"these states have no steady state that they share: not every one of them is reached from every other",
+                               "Write the ways back, `a <-> b at forward, backward`, or leave `steady` out and say where the states begin."},
+    [REACTION_STEADY_ELSEWHERE] = {"a state of `kinetic steady` takes part in this reaction as well", "All reactions that change it stand in `kinetic steady`."},
+    [REACTION_STEADY_DRAWN] = {"a state of `kinetic steady` begins where its reactions leave it, not at what is drawn",
+                               "Of the values that its states are declared with the sum counts: write one, such as `= 1`, or leave `steady` out."},
+    [REACTION_STEADY_SET] = {"a state of `kinetic steady` begins where its reactions leave it, not at what is set",
+                             "How many there are in all can be a param of the component: `state closed = N, open = 0`."},
+    [REACTION_STEADY_MANY] = {"`kinetic steady` with more than 64 states that react with each other", "Leave `steady` out and say where the states begin."},
     [REACTION_STATEMENT] = {"`kinetic` holds reactions only", "Write `a + b <-> c at kf, kb`; everything else stands outside of the braces."},
 };
 

@@ -432,7 +432,8 @@ void diag_start_of(Session *s, Span span, const char *name, const char *kind, Sp
 
 /* ---- reactions (diag_kinetic.c) */
 
-typedef enum { REACTION_SIDE, REACTION_FACTOR, REACTION_RATES_ONE, REACTION_RATES_TWO, REACTION_NOTHING, REACTION_ORDER, REACTION_STATEMENT } ReactionFault;
+typedef enum { REACTION_SIDE, REACTION_FACTOR, REACTION_RATES_ONE, REACTION_RATES_TWO, REACTION_NOTHING, REACTION_ORDER, REACTION_STATEMENT,
+               REACTION_STEADY_ORDER, REACTION_STEADY_REACH, REACTION_STEADY_ELSEWHERE, REACTION_STEADY_DRAWN, REACTION_STEADY_SET, REACTION_STEADY_MANY } ReactionFault;
 void diag_reaction_form(Session *s, Span span, ReactionFault fault);
 /* held: in a part, its input is bound to what does not react. */
 void diag_reaction_state(Session *s, Span span, const char *name, const char *kind, bool held, Span decl);

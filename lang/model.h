@@ -105,6 +105,7 @@ struct MVar {
   bool varies;     /* changes during a run: states, inputs, lets that depend on them, on time or on noise */
   bool noisy;      /* let: depends on white noise */
   bool reacts;     /* state: its equation is the sum of the component's reactions */
+  bool steady;     /* state: begins where the reactions of `kinetic steady` leave it (value holds that) */
   bool counts;     /* state: a whole number that jumps by reactions, without an equation */
 };
 
@@ -113,12 +114,14 @@ typedef struct {
   MVar *var;            /* a state; in a part also an input, which is a state of its host */
   uint32_t taken, made; /* how many of it at a time */
 } MSpecies;
+typedef enum { STEADY_NOT, STEADY_OWN, STEADY_PART } MSteady; /* of `kinetic steady`: of the component itself, of a part */
 typedef struct {
   VEC(MSpecies) species; /* each once */
   MExpr *constant;       /* the rate as it is written */
   MExpr *rate;           /* how often it happens: constant * product of state^taken in unit(state)/time; of a jump process
                             constant * product of state (state - 1) … in 1/time */
   bool jumps;            /* `kinetic stochastic` */
+  MSteady steady;
   bool reverse;          /* the way back of the reaction before it */
   Span span;
 } MReaction;

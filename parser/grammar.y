@@ -67,7 +67,7 @@ static void yyerror(Span *span, Parser *p, const char *message);
 %token <word> WHEN "when" AT "at" PEAK "peak" RATE "rate" OF "of" ABOVE "above" PER "per" AS "as" EVERY "every"
 %token <word> STEP "step" TO "to" AFTER "after" DURING "during" NO "no" SELF "self" MULTIPLE "multiple"
 %token <word> EVENTS "events" EXCEPT "except" AROUND "around"
-%token <word> FROM "from" STARTS "starts" STOCHASTIC "stochastic" SHA256 "sha256"
+%token <word> FROM "from" STARTS "starts" STOCHASTIC "stochastic" STEADY "steady" SHA256 "sha256"
 
 %token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}"
 %token COMMA "," COLON ":" DOT "." DOTDOT ".."
@@ -169,6 +169,7 @@ statement: decl_word decl_items  { $$ = MAKE(DECL, Decl, .what = $1, .items = $2
          | "gate" name body             { $$ = MAKE(GATE, Gate, .name = $2, .body = $3); }
          | "kinetic" body               { $$ = MAKE(KINETIC, Kinetic, .body = $2); }
          | "kinetic" "stochastic" body  { $$ = MAKE(KINETIC, Kinetic, .stochastic = 1, .body = $3); }
+         | "kinetic" "steady" body      { $$ = MAKE(KINETIC, Kinetic, .steady = 1, .body = $3); }
          | population
          | connect
          | "drive" postfix "with" expr tail
@@ -549,7 +550,7 @@ spike_name: "spike" { $$ = MAKE(NAME, NameRef, .name = $1); }
 
 /* Words that mean something only in their place are names elsewhere. */
 name: NAME | "cell" | "weight" | "signal" | "on" | "when" | "at" | "peak" | "rate" | "of" | "above" | "per" | "as"
-    | "step" | "every" | "to" | "after" | "during" | "no" | "self" | "multiple" | "stochastic" | "sha256"
+    | "step" | "every" | "to" | "after" | "during" | "no" | "self" | "multiple" | "stochastic" | "steady" | "sha256"
     | "data" | "free" | "stage" | "validate" | "from" | "starts" | "events" | "except" | "around" | "field" | "force" | "towards"
     ;
 

@@ -5,6 +5,7 @@ import json
 import math
 import re
 import sys
+from fractions import Fraction
 
 from semantics import Run, compare, same
 from tap import NSLC, Tap, call, run_fit
@@ -209,6 +210,89 @@ channel two_states {
     a, b = Run(t, chain + cell % "two_states" + body), Run(t, cell % "hh_k" + body)
     t.check(a.good and b.good and len(a.spikes()) == len(b.spikes()) > 1 and same(a.column("V"), b.column("V"), 1e-7),
             "a channel of two states moves as its gate does", a.process.stderr + b.process.stderr)
+
+
+def stationary(rates, n):
+    """Of a chain with these rates (from, to): by elimination in fractions, with the sum in the place of one equation."""
+    rates = {way: Fraction(r) for way, r in rates.items()}
+    a = [[Fraction(0)] * (n + 1) for _ in range(n)]
+    for (i, j), r in rates.items():
+        a[j][i] += r
+        a[i][i] -= r
+    a[n - 1] = [Fraction(1)] * (n + 1)
+    for c in range(n):
+        p = max(range(c, n), key=lambda r: abs(a[r][c]))
+        a[c], a[p] = a[p], a[c]
+        for r in range(n):
+            if r != c:
+                f = a[r][c] / a[c][c]
+                a[r] = [x - f * y for x, y in zip(a[r], a[c])]
+    return [float(a[i][n] / a[i][i]) for i in range(n)]
+
+
+STEADY = """
+channel markov_na {
+  param N = 1
+  input V : mV
+  index j = 0..3
+  index up = 0..2 of j
+  state s[j] = 0
+  state r[j] = if j == 0 then N else 0
+  kinetic steady {
+    s[j] <-> r[j] at hh_alpha_h(V), hh_beta_h(V)
+    s[up] <-> s[up + 1] at (3 - up) * hh_alpha_m(V), (up + 1) * hh_beta_m(V)
+    r[up] <-> r[up + 1] at (3 - up) * hh_alpha_m(V), (up + 1) * hh_beta_m(V)
+  }
+}
+component ring {
+  param k = 0.3/ms
+  input E : 1
+  state a = 0.5, b = 0.25, c = 0, d = 0.25, e = 1
+  kinetic steady {
+    a -> b at k
+    b -> c at 2 * k
+    c -> a at 0.07/ms
+    b <-> d at 1e-4/ms * E, 3/ms
+    d <-> e at 0.4/ms + 0.1/ms * exp(-t / (1 ms)), 0.01/ms
+    E + e -> E + a at 0.2/ms
+  }
+}
+neuron cell {
+  param k = 0.3/ms in (0/ms, inf)
+  state V = -65 mV
+  state enzyme = 1.5
+  gate m { alpha = hh_alpha_m(V);  beta = hh_beta_m(V) }
+  gate h { alpha = hh_alpha_h(V);  beta = hh_beta_h(V) }
+  let want = m^3 * h
+  use na = markov_na { N = 4 }
+  use x = ring { k = k;  E = enzyme }
+}
+network n { population P : cell[100] { V ~ uniform(-120 mV, 20 mV) } }
+experiment e { network n
+  record want of P as want every 1 ms
+  record na.r[3] of P as open every 1 ms
+  record x.a of P as a every 1 ms
+  record x.b of P as b every 1 ms
+  record x.c of P as c every 1 ms
+  record x.d of P as d every 1 ms
+  record x.e of P as e every 1 ms
+  run 3 ms with dt = 0.1 ms, seed = 2 }"""
+
+
+def steady(t):
+    """kinetic steady: the start is the stationary distribution at V(0), and at constant rates it stays there."""
+    for options, k in (((), 0.3), (("--set", "P.k=2/ms"), 2.0)):
+        r = Run(t, STEADY, *options)
+        if not t.check(r.good, "kinetic steady", r.process.stderr):
+            return
+        worst = max(abs(4 * w - o) / w for w, o in zip(r.rows("want")[0], r.rows("open")[0]))
+        t.check(worst < 1e-13, "a channel of eight states begins as its gates do, at the V(0) of each cell", worst)
+        t.check(max(abs(4 * w - o) for w, o in zip(r.rows("want")[-1], r.rows("open")[-1])) < 1e-9, "and stays there")
+        rates = {(0, 1): k, (1, 2): 2 * k, (2, 0): 0.07, (1, 3): 1e-4 * 1.5, (3, 1): 3.0, (3, 4): 0.5, (4, 3): 0.01, (4, 0): 0.2 * 1.5}
+        want = [2 * p for p in stationary(rates, 5)]
+        have = [r.rows(name)[0][0] for name in "abcde"]
+        t.check(max(abs(x - y) / y for x, y in zip(have, want)) < 1e-12, "a chain with ways around, an enzyme, and a rate that depends on t", (have, want))
+        t.check(all(abs(sum(r.rows(name)[i][7] for name in "abcde") - 2) < 1e-14 for i in range(4)), "the sum is that of the declared values")
 
 
 def events(t):
@@ -456,7 +540,7 @@ experiment e {{
 
 def main():
     t = Tap()
-    for test in (same_levels,) if sys.argv[1:] == ["levels"] else (closed_forms, stiff, conservation, explained, sums_over_parts, gates, events, fits_of_reactions, master_equation, same_jumps,
+    for test in (same_levels,) if sys.argv[1:] == ["levels"] else (closed_forms, stiff, conservation, explained, sums_over_parts, gates, steady, events, fits_of_reactions, master_equation, same_jumps,
                  held_over_a_step, wrong_jumps):
         test(t)
     t.done()
