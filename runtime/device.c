@@ -114,6 +114,7 @@ static int graph_make(struct rt_device *d, uint32_t n, struct rt_gpu_graph_exec 
 static int fill(struct rt_device *d) {
   int e = rt_device_rows_write(d);
   if (!e) e = rt_device_events_write(d);
+  if (!e) e = rt_device_late_write(d);
   if (!e) e = rt_device_drives_write(d);
   if (!e) e = rt_device_tables(d);
   if (!e) e = rt_device_copy_to(d, d->tables_at, d->image.at, d->image.used, "tables");
@@ -171,6 +172,7 @@ void rt_device_drop(struct rt_sim *s) {
   if (d->stream) gpu->cuStreamDestroy_v2(d->stream);
   rt_gpu_close(&d->gpu);
   rt_drop(&d->given);
+  rt_drop(&d->kept);
   rt_drop(&d->image.at);
   rt_mem_free(&d->pass);
   struct rt_mem mem = d->mem; /* it lies there itself */
@@ -265,9 +267,9 @@ static int look_take(struct rt_device *d, const struct dev_batch *b, uint32_t i)
 /* Which element a thread of a launch had. */
 static bool thread_element(const struct rt_device *d, const struct dev_launch *l, uint32_t thread, uint32_t *ret_pop, uint32_t *ret_element) {
   uint64_t block = thread / d->threads;
-  if (l->kernel == NSL_NONE || l->kind == DEV_RECEIVE) return false;
-  for (uint32_t i = 0; i < l->n_pops; i++) {
-    const struct rt_pop *p = &d->s->pops[l->pops[i]];
+  if (l->kernel == NSL_NONE || l->kind == DEV_RECEIVE || l->kind == DEV_LATE) return false;
+  for (uint32_t i = 0; i < l->n_entries; i++) {
+    const struct rt_pop *p = &d->s->pops[l->entries[i].pop];
     uint64_t n = (p->padded + d->threads - 1) / d->threads;
     *ret_pop = p->index;
     *ret_element = (uint32_t)block * d->threads + thread % d->threads;

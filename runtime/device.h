@@ -6,6 +6,9 @@
 #include "runtime/gpu.h"
 #include "runtime/sim.h"
 
+struct rt_values;
+struct rt_inflow;
+
 /* What the device's memory is used for. */
 enum dev_use {
 #define REGION(id, text) DEV_USE_##id,
@@ -24,11 +27,34 @@ enum dev_function { /* rows of device.def */
 /* Where things of a population are: offsets in the device's block, sums of a row of a ring. */
 struct dev_place {
   uint64_t live, live_bytes; /* what steps change and the host looks at, one after another: */
-  uint64_t states, inputs, held, prev, now;
+  uint64_t states, inputs, held, prev, now, past_live; /* past_live: begin and end of each delayed value */
+  struct dev_past_place *pasts;
   uint64_t params, real_stride, mask_stride; /* from one array to the next */
   uint64_t mask_at;
   uint64_t olds;             /* by state */
   uint32_t *sum_at, *long_at, *count_at, *list_at; /* by port; NSL_NONE: has none */
+};
+
+struct dev_past_place { /* offsets */
+  uint64_t ring, value, lag, part;
+};
+struct dev_values_place {
+  struct rt_values *values;
+  uint64_t now[2], ring;
+};
+struct dev_inflow_place {
+  const struct rt_inflow *inflow;
+  uint64_t start, source, lag, at, weight, part, number[2], begin[DEV_REACHES], end[DEV_REACHES];
+};
+struct dev_kept { /* an array that does not change */
+  uint64_t at;
+  const void *data;
+  uint64_t bytes;
+};
+struct dev_entry { /* of a launch of a generated kernel: its env */
+  uint32_t pop;
+  const struct nsl_code *code;
+  uint64_t out; /* offset of OUT */
 };
 
 struct dev_apart_rows { /* of a projection onto a handler that does more than add */
@@ -54,7 +80,7 @@ struct dev_rows { /* the rows of a group, as they are on the device */
   uint64_t begin_at, targets_at, delays_at, weights_at; /* offsets */
 };
 
-enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH };
+enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH, DEV_LATE };
 struct dev_launch {
   struct rt_gpu_function *function;
   const char *what;
@@ -64,7 +90,8 @@ struct dev_launch {
   uint32_t blocks;
   uint64_t args;   /* offset */
   uint32_t kernel; /* generated: its number; NSL_NONE */
-  uint32_t *pops, n_pops; /* generated: envs, in order */
+  struct dev_entry *entries; /* generated: envs, in order */
+  uint32_t n_entries;
 };
 
 /* Drives whose values the host computes, step by step, before the batch. */
@@ -116,6 +143,12 @@ struct rt_device {
   struct dev_handled_port *handled;
   uint32_t n_aparts, n_handled;
   uint64_t n_lists, most_nodes, nodes_at, lists_at;
+  struct dev_kept *kept;
+  size_t n_kept, kept_cap;
+  struct dev_values_place *shown_values; /* by number of rt_coupling_values */
+  struct dev_inflow_place *inflows;      /* by shard and sink */
+  uint32_t n_values, n_inflows, show_blocks, couple_blocks;
+  uint64_t *shown_at, *feed_items, feeds_at; /* where kernels put what is shown, and what is summed */
   uint32_t *waits; /* by drive: where the counts that wait begin */
   struct dev_given *given;
   size_t n_given, given_cap;
@@ -129,7 +162,8 @@ struct rt_device {
   uint64_t clock_at, bad_at, args_at, tables_at;
   struct dev_image image;
   struct dev_launch *launches;
-  uint32_t n_launches, element_blocks;
+  uint32_t n_launches, element_blocks, most_entries;
+  bool ticks; /* generated kernels run behind `collect`, and read the clock */
   double *straight; /* by port of the model: the weight of events that go straight to a state */
   char *staging; /* pinned: live_bytes */
   struct dev_batch batches[2];
@@ -156,6 +190,16 @@ int rt_device_events_write(struct rt_device *d);
 void rt_device_events_masks(const struct rt_device *d, uint64_t *rows); /* spikes under way, as masks of recent steps */
 uint64_t rt_image_handled(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n); /* address of struct dev_handled */
 void rt_image_aparts(struct rt_device *d, struct dev_args *a);
+/* ---- device_late.c */
+typedef int dev_late_fn(struct rt_device *d, const struct nsl_code *code, uint32_t pop, uint64_t out);
+int rt_device_late_plan(struct rt_device *d);
+int rt_device_late_write(struct rt_device *d);
+int rt_device_late_launches(struct rt_device *d, dev_late_fn *add);
+int rt_device_late_up(struct rt_device *d);
+int rt_device_late_back(struct rt_device *d);
+uint64_t rt_image_pasts(struct rt_device *d, const struct rt_pop *p);
+uint64_t rt_image_fed(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n);
+void rt_image_late(struct rt_device *d, struct dev_args *a);
 /* ---- device_tables.c: arguments of all launches; twice: how large they are, and with addresses */
 int rt_device_tables(struct rt_device *d);
 int rt_device_launches(struct rt_device *d);

@@ -28,12 +28,13 @@ static void pop_arrays(struct rt_device *d, const struct rt_pop *p, struct dev_p
   const struct nsl_class *k = p->class;
   at->real_stride = lines((uint64_t)p->padded * d->s->real_size);
   at->mask_stride = lines((uint64_t)p->words * 8);
-  at->live_bytes = (k->n_states + k->n_inputs) * at->real_stride + (k->n_holds + 2) * at->mask_stride;
+  at->live_bytes = (k->n_states + k->n_inputs + 2ull * k->n_pasts) * at->real_stride + (k->n_holds + 2) * at->mask_stride;
   at->live = at->states = rt_device_reserve(d, DEV_USE_STATES, at->live_bytes);
   at->inputs = at->states + k->n_states * at->real_stride;
   at->held = at->inputs + k->n_inputs * at->real_stride;
   at->prev = at->held + k->n_holds * at->mask_stride;
   at->now = at->prev + at->mask_stride;
+  at->past_live = at->now + at->mask_stride;
 }
 
 static uint32_t room_take(uint64_t *row, uint32_t n) {
@@ -137,7 +138,7 @@ int rt_device_plan(struct rt_device *d) {
   if (e) return e;
   rows_plan(d);
   pieces_plan(d);
-  if ((e = rt_device_events_plan(d))) return e;
+  if ((e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d))) return e;
   d->globals_at = rt_device_reserve(d, DEV_USE_TABLES, s->x->n_globals * sizeof(double));
   d->clock_at = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
   if ((e = rt_device_drives_plan(d)) || (e = rt_device_launches(d))) return e;

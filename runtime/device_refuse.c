@@ -13,9 +13,7 @@ static int refuse(const char *place, const char *path, const char *what) {
 }
 
 static int pop_refuse(const struct rt_pop *p) {
-  const struct nsl_class *k = p->class;
   const char *place = p->def->place, *path = p->def->path;
-  if (k->n_pasts) return refuse(k->pasts[0].place, path, "a delayed value");
   if (rt_has_own_step(p)) return refuse(place, path, "a time step of its own");
   return 0;
 }
@@ -36,8 +34,8 @@ int rt_device_refuse(const struct rt_sim *s) {
     return rt_fail(NSL_ECANNOT, "--verify looks at sums that a device does not show; a run on a device is checked by --compare DIR, with the folder of a "
                                 "run with --verify --device cpu");
   if (s->n_plastic) return refuse(s->projs[s->n_projs].def->place, s->projs[s->n_projs].def->path, "synapses with memory");
-  if (s->couplings) return refuse(s->x->couplings[0].link.place, s->x->couplings[0].link.path, "continuous synapses");
-  if (s->n_feeds) return refuse(s->pops[s->feeds[0].def->to].def->place, s->pops[s->feeds[0].def->to].def->path, "an input that follows others");
+  if (s->couplings && s->couplings->agree)
+    return refuse(s->x->couplings[0].link.place, s->x->couplings[0].link.path, "joint steps of continuous synapses");
   if (s->connectivity == NSL_PROCEDURAL)
     return refuse(s->projs[0].def->place, s->projs[0].def->path, "connectivity that is made anew at each spike");
   if (s->by_source) return rt_fail(NSL_ECANNOT, "--rows source: a device has rows of its own; leave it out");

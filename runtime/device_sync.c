@@ -26,6 +26,10 @@ static void live_each(const struct rt_device *d, char *live, copy_fn *copy, cons
     uint64_t reals = (uint64_t)p->padded * s->real_size, words = p->words * 8ull;
     for (uint32_t j = 0; j < k->n_states; j++) copy(own + at->states + j * at->real_stride, p->states[j], reals);
     for (uint32_t j = 0; j < k->n_inputs; j++) copy(own + at->inputs + j * at->real_stride, p->inputs[j], reals);
+    for (uint32_t j = 0; j < k->n_pasts; j++) {
+      copy(own + at->past_live + 2 * j * at->real_stride, p->pasts[j].begin, reals);
+      copy(own + at->past_live + (2 * j + 1) * at->real_stride, p->pasts[j].end, reals);
+    }
     for (uint32_t j = 0; j < k->n_holds; j++) copy(own + at->held + j * at->mask_stride, p->held[j], words);
     copy(own + at->prev, p->prev, words);
   }
@@ -167,6 +171,7 @@ static int sums_up(struct rt_device *d) {
 int rt_device_upload(struct rt_device *d) {
   struct rt_sim *s = d->s;
   struct dev_clock clock = {.step = s->step + 1};
+  if (s->n_feeds) rt_feeds_read(s, s->step); /* a phase begins where the last one ended */
   memset(d->staging, 0, d->live_bytes);
   live_each(d, d->staging, to_live, NULL);
   int e = rt_device_copy_to(d, d->live, d->staging, d->live_bytes, "states");
@@ -175,6 +180,7 @@ int rt_device_upload(struct rt_device *d) {
   if (!e) e = rt_device_copy_to(d, d->clock_at, &clock, sizeof clock, "the clock");
   if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, (d->n_launches + 1) * sizeof(uint64_t), d->stream), "clearing");
   if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->lists_at, 0, (d->n_lists + 1) * sizeof(uint32_t), d->stream), "clearing");
+  if (!e) e = rt_device_late_up(d);
   if (!e) e = masks_up(d, &d->pass);
   if (!e) e = sums_up(d);
   if (!e) e = rt_device_wait(d, "copying the state");
@@ -243,9 +249,11 @@ int rt_device_download(struct rt_device *d, uint64_t began) {
     rt_device_masks_take(d, rows + (step & d->mask_mask) * d->mask_row, step);
   if (!e && s->max_delay) e = spikes_again(d, rows, began); /* before the states: what passes may be added to them */
   for (uint32_t k = 0; !e && k < s->n_shards; k++) waiting_again(s, &s->shards[k]);
+  if (!e) e = rt_device_late_back(d);
   if (!e) e = rt_device_copy_from(d, d->staging, d->live, d->live_bytes, "states");
   if (!e) e = rt_device_wait(d, "copying the state");
   if (!e) live_each(d, d->staging, from_live, NULL);
+  if (!e && s->n_feeds) rt_feeds_read(s, s->step);
   rt_mem_free(&d->pass);
   return e;
 }

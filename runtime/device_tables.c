@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/coupling.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
 #include "runtime/lump.h"
@@ -50,7 +51,7 @@ static struct cover cover_put(struct rt_device *d, const uint64_t *sizes, uint32
 
 /* ---- generated kernels */
 
-static void *slot_at(const struct rt_device *d, const struct rt_pop *p, const struct nsl_binding *b) {
+static void *slot_at(const struct rt_device *d, const struct rt_pop *p, const struct nsl_binding *b, uint64_t out) {
   const struct dev_place *at = &d->places[p->index];
   switch ((enum nsl_slot_kind)b->kind) {
     case NSL_SLOT_STATE: return address(d, at->states + b->index * at->real_stride);
@@ -61,9 +62,9 @@ static void *slot_at(const struct rt_device *d, const struct rt_pop *p, const st
     case NSL_SLOT_SPIKE: return address(d, at->now);
     case NSL_SLOT_PORT: return address(d, d->ring_at[DEV_SUMS] + at->sum_at[b->index] * (uint64_t)d->s->real_size);
     case NSL_SLOT_OLD: return address(d, at->olds + b->index * at->real_stride);
-    case NSL_SLOT_PAST: /* what rt_device_refuse refuses, */
-    case NSL_SLOT_UNIFORM: /* what is no array, and what no step kernel has */
-    case NSL_SLOT_OUT:
+    case NSL_SLOT_PAST: return address(d, at->past_live + (b->index / 2 * 2 + !(b->index % 2)) * at->real_stride);
+    case NSL_SLOT_OUT: return address(d, out);
+    case NSL_SLOT_UNIFORM: /* what is no array, and what no kernel of a step has */
     case NSL_SLOT_ARG:
     case NSL_SLOT_COLUMN:
     case NSL_SLOT_GLOBAL:
@@ -71,15 +72,6 @@ static void *slot_at(const struct rt_device *d, const struct rt_pop *p, const st
     case NSL_SLOT_SAMPLE:
     case NSL_SLOT_RING:
     case NSL_SLOT_TAPE: break;
-  }
-  return NULL;
-}
-
-static const struct nsl_code *code_of(const struct rt_pop *p, const struct dev_launch *l) {
-  switch (l->kind) {
-    case DEV_STEP: return rt_step_code(p);
-    case DEV_RECEIVE: return &p->class->ports[l->port].receive;
-    case DEV_FINISH: return &p->class->finish;
   }
   return NULL;
 }
@@ -92,35 +84,35 @@ static struct dev_handled_port *handled_of(const struct rt_device *d, const stru
 
 static uint64_t envs_put(struct rt_device *d, const struct dev_launch *l) {
   const struct rt_sim *s = d->s;
-  struct nsl_env *envs = rt_alloc(&d->mem, l->n_pops, sizeof *envs);
-  for (uint32_t i = 0; envs && i < l->n_pops; i++) {
-    const struct rt_pop *p = &s->pops[l->pops[i]];
-    const struct nsl_code *code = code_of(p, l);
+  struct nsl_env *envs = rt_alloc(&d->mem, l->n_entries, sizeof *envs);
+  for (uint32_t i = 0; envs && i < l->n_entries; i++) {
+    const struct rt_pop *p = &s->pops[l->entries[i].pop];
+    const struct nsl_code *code = l->entries[i].code;
     void **slots = rt_alloc(&d->mem, code->n_bindings + 1ull, sizeof *slots);
     if (!slots) break;
-    for (uint32_t k = 0; k < code->n_bindings; k++) slots[k] = slot_at(d, p, &code->bindings[k]);
+    for (uint32_t k = 0; k < code->n_bindings; k++) slots[k] = slot_at(d, p, &code->bindings[k], l->entries[i].out);
     envs[i] = (struct nsl_env){.slots = PUT(d, slots, code->n_bindings + 1), .u = address(d, d->globals_at + (uint64_t)(p->u - s->G) * sizeof *p->u),
                                .key = p->key, .count = p->padded, .dt = p->dt, .ring_mask = d->ring_mask, .ring_row = d->ring_row[DEV_SUMS]};
   }
-  for (uint32_t i = 0; envs && l->kind == DEV_RECEIVE && i < l->n_pops; i++) {
+  for (uint32_t i = 0; envs && l->kind == DEV_RECEIVE && i < l->n_entries; i++) {
     envs[i].count = 0; /* counted in each step */
-    envs[i].events = address(d, handled_of(d, &s->pops[l->pops[i]], l->port)->events_at);
+    envs[i].events = address(d, handled_of(d, &s->pops[l->entries[i].pop], l->port)->events_at);
   }
   d->image.failed |= !envs;
-  uint64_t at = envs ? rt_image_put(d, envs, l->n_pops * sizeof *envs) : 0;
-  for (uint32_t i = 0; l->kind == DEV_RECEIVE && i < l->n_pops; i++)
-    handled_of(d, &s->pops[l->pops[i]], l->port)->count = at + i * sizeof *envs + offsetof(struct nsl_env, count);
+  uint64_t at = envs ? rt_image_put(d, envs, l->n_entries * sizeof *envs) : 0;
+  for (uint32_t i = 0; l->kind == DEV_RECEIVE && i < l->n_entries; i++)
+    handled_of(d, &s->pops[l->entries[i].pop], l->port)->count = at + i * sizeof *envs + offsetof(struct nsl_env, count);
   return at;
 }
 
 static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t number) {
-  uint64_t *sizes = rt_alloc(&d->mem, l->n_pops, sizeof *sizes);
-  for (uint32_t i = 0; sizes && i < l->n_pops; i++) {
-    const struct rt_pop *p = &d->s->pops[l->pops[i]];
+  uint64_t *sizes = rt_alloc(&d->mem, l->n_entries, sizeof *sizes);
+  for (uint32_t i = 0; sizes && i < l->n_entries; i++) {
+    const struct rt_pop *p = &d->s->pops[l->entries[i].pop];
     sizes[i] = l->kind == DEV_RECEIVE ? handled_of(d, p, l->port)->most : p->padded;
   }
   d->image.failed |= !sizes;
-  struct cover c = sizes ? cover_put(d, sizes, l->n_pops) : (struct cover){0};
+  struct cover c = sizes ? cover_put(d, sizes, l->n_entries) : (struct cover){0};
   struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)envs_put(d, l), .clock = address(d, d->clock_at),
                             .env_of_block = c.which, .first_of_block = c.first, .bad = (uint64_t *)address(d, d->bad_at) + number};
   l->blocks = c.n;
@@ -160,6 +152,10 @@ static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
   to.terms = (const struct dev_term *)(uintptr_t)rt_image_terms(d, p, &to.n_terms);
   to.handled = (const struct dev_handled *)(uintptr_t)rt_image_handled(d, p, &to.n_handled);
   to.numbered = k->numbered;
+  to.padded = p->padded;
+  to.n_pasts = k->n_pasts;
+  to.pasts = (const struct dev_past *)(uintptr_t)rt_image_pasts(d, p);
+  to.fed = (const struct dev_fed *)(uintptr_t)rt_image_fed(d, p, &to.n_fed);
   return to;
 }
 
@@ -189,6 +185,8 @@ static int args_put(struct rt_device *d) {
     a.rings[k] = (struct dev_ring){address(d, d->ring_at[k]), d->ring_row[k], d->ring_mask,
                                    k == DEV_LONG_SUMS || (k == DEV_SUMS && !s->program->f32) ? 8 : 4};
   rt_image_aparts(d, &a);
+  rt_image_late(d, &a);
+  a.ticks = d->ticks;
   d->args_at = rt_image_put(d, &a, sizeof a) - d->block;
   d->element_blocks = c.n;
   return 0;
@@ -208,20 +206,20 @@ static struct dev_launch *function_add(struct rt_device *d, enum dev_function fn
   return l;
 }
 
-/* Populations with the same code share a launch. */
-static int generated_add(struct rt_device *d, enum dev_generated kind, const struct nsl_code *code, uint32_t pop, uint32_t port) {
+/* Those with the same code share a launch. */
+static int generated_add(struct rt_device *d, enum dev_generated kind, const struct dev_entry *entry, uint32_t port) {
   const struct rt_sim *s = d->s;
   struct dev_launch *l = NULL;
   for (uint32_t i = 0; i < d->n_launches; i++)
-    if (d->launches[i].kernel == code->kernel && d->launches[i].kind == kind && d->launches[i].port == port) l = &d->launches[i];
+    if (d->launches[i].kernel == entry->code->kernel && d->launches[i].kind == kind && d->launches[i].port == port) l = &d->launches[i];
   if (!l) {
-    l = launch_add(d, s->pops[pop].class->name);
-    l->kernel = code->kernel;
+    l = launch_add(d, s->pops[entry->pop].class->name);
+    l->kernel = entry->code->kernel;
     l->kind = kind;
     l->port = port;
-    if (!(l->pops = rt_alloc(&d->mem, s->n_pops, sizeof *l->pops))) return NSL_EMEMORY;
+    if (!(l->entries = rt_alloc(&d->mem, d->most_entries, sizeof *l->entries))) return NSL_EMEMORY;
   }
-  l->pops[l->n_pops++] = pop;
+  l->entries[l->n_entries++] = *entry;
   return 0;
 }
 
@@ -231,8 +229,8 @@ static int steps_add(struct rt_device *d, enum dev_generated kind) {
   for (uint32_t i = 0; !e && i < s->n_pops; i++) {
     const struct rt_pop *p = &s->pops[i];
     if (p->class->step.kernel == NSL_NONE || !p->size) continue;
-    if (kind == DEV_STEP) e = generated_add(d, kind, rt_step_code(p), i, 0);
-    else if (p->class->has_finish) e = generated_add(d, kind, &p->class->finish, i, 0);
+    if (kind == DEV_STEP) e = generated_add(d, kind, &(struct dev_entry){.pop = i, .code = rt_step_code(p)}, 0);
+    else if (p->class->has_finish) e = generated_add(d, kind, &(struct dev_entry){.pop = i, .code = &p->class->finish}, 0);
   }
   return e;
 }
@@ -246,29 +244,69 @@ static int receives_add(struct rt_device *d) {
     for (uint32_t i = 0; !e && i < d->n_handled; i++) {
       const struct dev_handled_port *h = &d->handled[i];
       if (h->port == q && h->most && h->pop->size)
-        e = generated_add(d, DEV_RECEIVE, &h->pop->class->ports[q].receive, h->pop->index, q);
+        e = generated_add(d, DEV_RECEIVE, &(struct dev_entry){.pop = h->pop->index, .code = &h->pop->class->ports[q].receive}, q);
     }
   return e;
 }
 
+static int late_add(struct rt_device *d, const struct nsl_code *code, uint32_t pop, uint64_t out) {
+  if (!d->s->pops[pop].size) return 0;
+  d->ticks = true;
+  return generated_add(d, DEV_LATE, &(struct dev_entry){pop, code, out}, 0);
+}
+
+/* All that are looked at behind a step, or run in it. */
+static uint32_t entries_most(const struct rt_device *d) {
+  const struct rt_sim *s = d->s;
+  uint32_t n = s->n_pops + (s->couplings ? s->couplings->n_shown : 0);
+  for (uint32_t i = 0; i < s->n_pops; i++) n += s->pops[i].class->n_pasts;
+  for (uint32_t i = 0; i < s->n_feeds; i++) n += s->feeds[i].def->n_items;
+  return n;
+}
+
 int rt_device_launches(struct rt_device *d) {
   const struct rt_sim *s = d->s;
-  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + DEV_FUNCTIONS, sizeof *d->launches);
+  d->most_entries = entries_most(d);
+  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + d->most_entries + DEV_FUNCTIONS, sizeof *d->launches);
   if (!d->launches) return NSL_EMEMORY;
   bool sends = s->n_groups != 0;
   if (d->n_given) function_add(d, DEV_FN_given, "given events");
   function_add(d, DEV_FN_begin, "the begin of a step");
+  if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");
   if (d->n_aparts) function_add(d, DEV_FN_due, "events that are due");
   if (d->n_handled) function_add(d, DEV_FN_sort, "the order of events");
   int e = steps_add(d, DEV_STEP);
   if (!e) e = receives_add(d);
   if (!e) e = steps_add(d, DEV_FINISH);
   function_add(d, DEV_FN_collect, "the end of a step");
+  if (!e) e = rt_device_late_launches(d, late_add);
+  if (s->couplings) function_add(d, DEV_FN_show, "what elements show");
+  if (s->couplings && s->couplings->n_totals) function_add(d, DEV_FN_total, "sums of what elements show");
+  if (s->n_feeds) function_add(d, DEV_FN_feed, "inputs that follow others");
   if (sends) function_add(d, DEV_FN_push, "spikes along their rows");
+  if (d->ticks) function_add(d, DEV_FN_tick, "the clock");
   for (uint32_t i = 0; !e && i < d->n_launches; i++)
     if (d->launches[i].kernel != NSL_NONE) e = rt_gpu_kernel(&d->gpu, d->launches[i].kernel, &d->launches[i].function);
     else e = rt_gpu_function(&d->gpu, d->launches[i].fn, &d->launches[i].function);
   return e;
+}
+
+static uint32_t blocks_of(const struct rt_device *d, enum dev_function fn) {
+  switch (fn) {
+    case DEV_FN_begin:
+    case DEV_FN_sort:
+    case DEV_FN_collect: return d->element_blocks;
+    case DEV_FN_couple: return d->couple_blocks ? d->couple_blocks : 1;
+    case DEV_FN_show: return d->show_blocks ? d->show_blocks : 1;
+    case DEV_FN_tick: return 1;
+    case DEV_FN_given:
+    case DEV_FN_due:
+    case DEV_FN_push:
+    case DEV_FN_total:
+    case DEV_FN_feed: return d->gpu.processors * BLOCKS_EACH;
+    case DEV_FUNCTIONS: break;
+  }
+  return 1;
 }
 
 int rt_device_tables(struct rt_device *d) {
@@ -279,9 +317,8 @@ int rt_device_tables(struct rt_device *d) {
   for (uint32_t i = 0; i < d->n_launches; i++) {
     struct dev_launch *l = &d->launches[i];
     if (l->kernel != NSL_NONE) continue;
-    bool by_element = l->fn == DEV_FN_begin || l->fn == DEV_FN_collect || l->fn == DEV_FN_sort;
     l->args = d->args_at;
-    l->blocks = by_element ? d->element_blocks : d->gpu.processors * BLOCKS_EACH;
+    l->blocks = blocks_of(d, l->fn);
   }
   return e ? e : d->image.failed ? NSL_EMEMORY : 0;
 }

@@ -4,3 +4,5 @@
 #include "runtime/device/push.c"
 
 #include "runtime/device/events.c"
+
+#include "runtime/device/couple.c"

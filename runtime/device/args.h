@@ -68,10 +68,6 @@ struct dev_straight { /* equal additions to a state */
   uint32_t at; /* the count of element 0 */
 };
 
-struct dev_row {
-  uint64_t begin, end; /* synapses */
-};
-
 struct dev_group { /* rows of one population's elements that have one form */
   const uint64_t *begin;   /* by element; one more behind the last */
   const uint32_t *targets; /* which sum of a row of the ring */
@@ -81,6 +77,64 @@ struct dev_group { /* rows of one population's elements that have one form */
   int64_t units; /* the weight; or units in a grain of weights */
 };
 
+struct dev_past { /* a delayed value: see past.c */
+  void *ring, *begin, *end;
+  const void *value; /* that of the last step, which has to go into the ring */
+  const uint32_t *lag;
+  const double *part;
+  uint64_t rows;
+};
+
+/* What elements show to others through continuous synapses, and what flows: see coupling.h, whose structures these are. */
+struct dev_values {
+  double *now[2], *ring;
+  uint32_t mask, row;
+};
+struct dev_shown {
+  const void *out; /* of the kernel, in the program's precision */
+  const struct dev_values *values;
+  uint32_t block0, n; /* of threads; elements */
+};
+struct dev_total { /* of one part of the population */
+  const struct dev_values *of, *values;
+  uint32_t part, from, end, pad;
+};
+struct dev_flow {
+  double factor, scale;
+  const struct dev_values *shown, *total, *post; /* NULL */
+  uint32_t delayed, weighted, n_parts, first, end; /* first, end: of the sources, where a target's own does not count */
+  uint32_t but_own;
+};
+enum { DEV_REACHES = 4 };
+struct dev_inflow {
+  const struct dev_flow *flows;
+  uint32_t n_flows, first, n, lag_all;
+  double part_all;
+  const uint64_t *start, *begin[DEV_REACHES], *end[DEV_REACHES]; /* begin NULL: there are none */
+  const uint32_t *source, *lag, *at;
+  const double *weight, *part, *number[2];
+  uint32_t alone[DEV_REACHES]; /* their sums are made step by step */
+};
+struct dev_sink {
+  void *input; /* of element 0 */
+  const struct dev_inflow *inflows;
+  uint32_t n_inflows, block0, first, n;
+};
+
+struct dev_feed_item {
+  const void *out;
+  uint32_t first, n;
+};
+struct dev_feed {
+  const struct dev_feed_item *items;
+  double *value, over; /* over: elements, or 1 */
+  uint32_t n_items, pad;
+};
+struct dev_fed {
+  const double *value;
+  uint32_t input, pad;
+};
+
 struct dev_pop {
   uint32_t size, words;
   uint64_t *now;    /* mask of spikes of this step */
@@ -88,6 +142,9 @@ struct dev_pop {
   uint64_t mask_at; /* its words in a row of the ring of masks */
   uint32_t n_holds, n_poisson, n_inputs, n_terms, n_turns, n_straight, n_groups, group0, n_handled, numbered;
   const struct dev_handled *handled; /* in the order of ports */
+  uint32_t n_pasts, n_fed, padded, pad;
+  const struct dev_past *pasts;
+  const struct dev_fed *fed;
   const struct dev_hold *holds;
   const struct dev_poisson *poisson;
   void *const *inputs;
@@ -148,6 +205,11 @@ struct dev_args {
   uint64_t n_tasks;
   struct dev_node *nodes;
   uint32_t *n_nodes, *lists;
+  uint32_t ticks, n_shown, n_totals, n_sinks, n_feeds, pad; /* ticks: the clock goes on in a launch of its own */
+  const struct dev_shown *shown;
+  const struct dev_total *totals;
+  const struct dev_sink *sinks;
+  const struct dev_feed *feeds;
   uint32_t *lost; /* events for which there was no room */
 };
 enum { DEV_PIECE = 512 }; /* synapses */

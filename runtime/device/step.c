@@ -107,6 +107,35 @@ static void turn(const struct dev_args *a, const struct dev_turn *t, uint32_t el
   *from = 0;
 }
 
+/* As past.c: the last value goes into the ring, `begin` becomes what `end` was, and `end` is the value so long ago. */
+#define PAST(T)                                                                                                          \
+  static void past_##T(const struct dev_past *p, uint64_t padded, uint32_t element, uint64_t step) {                    \
+    T *ring = (T *)p->ring, *end = (T *)p->end + element;                                                               \
+    ring[(step - 1) % p->rows * padded + element] = ((const T *)p->value)[element];                                     \
+    ((T *)p->begin)[element] = *end;                                                                                    \
+    uint64_t lag = p->lag[element], at = (step + p->rows - lag % p->rows) % p->rows;                                    \
+    T x = ring[at * padded + element], part = (T)p->part[element];                                                      \
+    if (part != 0) x += part * (ring[(step + p->rows - (lag + 1) % p->rows) % p->rows * padded + element] - x);         \
+    *end = x;                                                                                                           \
+  }
+PAST(double)
+PAST(float)
+
+static void past(const struct dev_args *a, const struct dev_pop *p, uint32_t element, uint64_t step) {
+  for (uint32_t i = 0; i < p->n_pasts; i++)
+    if (a->f32) past_float(&p->pasts[i], p->padded, element, step);
+    else past_double(&p->pasts[i], p->padded, element, step);
+}
+
+/* Inputs that follow others. */
+static void fed(const struct dev_args *a, const struct dev_pop *p, uint32_t element) {
+  for (uint32_t i = 0; i < p->n_fed; i++) {
+    const struct dev_fed *f = &p->fed[i];
+    if (a->f32) ((float *)p->inputs[f->input])[element] = (float)*f->value;
+    else ((double *)p->inputs[f->input])[element] = *f->value;
+  }
+}
+
 DEV_KERNEL(begin) {
   const struct dev_args *a = arguments;
   uint64_t step = a->clock->step;
@@ -120,6 +149,8 @@ DEV_KERNEL(begin) {
   for (uint32_t i = 0; i < p->n_holds && element % 64 == 0; i++) hold_release(a, p, &p->holds[i], element / 64, step);
   for (uint32_t i = 0; i < p->n_poisson; i++) poisson(a, &p->poisson[i], element, step);
   if (p->n_terms && a->changed[step & a->value_mask]) inputs_sum(a, p, element, step);
+  fed(a, p, element);
+  past(a, p, element, step);
   for (uint32_t i = 0; i < p->n_turns; i++) turn(a, &p->turns[i], element, step);
 }
 
@@ -161,7 +192,7 @@ DEV_KERNEL(collect) {
   uint64_t step = a->clock->now;
   uint32_t block = nsl_dev_block(), thread = nsl_dev_thread(), element = a->first_of_block[block] + thread, word = element / 64;
   if (!block && !thread) {
-    a->clock->step = step + 1;
+    if (!a->ticks) a->clock->step = step + 1;
     *a->n_nodes = 0;
   }
   const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
@@ -176,4 +207,10 @@ DEV_KERNEL(collect) {
   for (uint32_t i = 0; i < p->n_handled && !element; i++) *p->handled[i].n = 0;
   for (uint32_t i = 0; i < p->n_straight; i++) straight(a, &p->straight[i], element, step);
   if (mask >> element % 64 & 1) rows_send(a, p, element);
+}
+
+/* Where kernels run behind `collect`, which read the clock. */
+DEV_KERNEL(tick) {
+  const struct dev_args *a = arguments;
+  if (!nsl_dev_block() && !nsl_dev_thread()) a->clock->step = a->clock->now + 1;
 }

@@ -92,7 +92,7 @@ def kinds(tap):
         program = built(tap, source, "--precision", precision)
         if not program:
             continue
-        time_of = [] if ALL else ["--duration", "32ms"]
+        time_of = [] if ALL else ["--duration", "31ms"]
         compare(tap, f"all kinds, {precision}", program, WAYS if ALL else WAYS[:3], *time_of)
         if precision == "f64":
             digests(tap, program)
@@ -115,7 +115,7 @@ def interrupted(tap, program, out, way):
     """Begins, and is stopped behind its first checkpoints."""
     folder = tap.path(out)
     shutil.rmtree(folder, ignore_errors=True)
-    command = [program, "--out", folder, "--quiet", "--no-report", "--csv", "--duration", "60ms", "--checkpoint", "model=3ms"]
+    command = [program, "--out", folder, "--quiet", "--no-report", "--csv", "--duration", "45ms", "--checkpoint", "model=3ms"]
     p = subprocess.Popen(command + (["--device", "emulated"] if way else []), stderr=subprocess.PIPE, env=environment(way) if way else None)
     for _ in range(2000):
         if os.path.exists(os.path.join(folder, "checkpoint.before")) or p.poll() is not None:
@@ -127,7 +127,7 @@ def interrupted(tap, program, out, way):
 
 
 def resumed(tap, program):
-    _, whole = run(tap, program, "whole", "--duration", "60ms")
+    _, whole = run(tap, program, "whole", "--duration", "45ms")
     for what, first, second in (("begun on a device, ended there", WAYS[0], WAYS[1]), ("begun on a device, ended on the processor", WAYS[1], None),
                                 ("begun on the processor, ended on a device", None, WAYS[2])):
         folder, status = interrupted(tap, program, "parts", first)
