@@ -1,6 +1,6 @@
 /* The emulator of a device. Blocks run one after the other. The threads of a block are fibres: each runs until it waits or ends; one that
  * ends leaves its stack to the next, so a kernel without barriers needs one stack. Passes go over all threads in the chosen order, again and
- * again, and let run who can. In a pass in which nobody can, those who wait do so for ever.
+ * again, and let run who can: who waits or ends switches to the next. In a pass in which nobody can run, those who wait do so for ever.
  *
  * Stricter than a GPU where kernels must not rely on more: a thread that has ended does not count as one that has
  * reached a barrier; shared memory begins as garbage; nothing is said about who goes on first behind a barrier. */
@@ -47,6 +47,8 @@ struct rt_emu {
   /* of the block */
   uint32_t block, at; /* at: place of the thread that runs, in `turn` */
   uint32_t thread, arrived, ended;
+  bool went; /* somebody, in this pass */
+  int error;
   struct thread threads[RT_EMU_THREADS];
   struct warp warps[RT_EMU_THREADS / RT_EMU_WARP];
   uint32_t turn[RT_EMU_THREADS];
@@ -78,21 +80,19 @@ __asm__(".text\n"
         "  ret\n"
         ".size rt_emu_switch, . - rt_emu_switch\n");
 
-/* One stack after the other of fresh threads that follow each other in the turn, until one waits or was run before. */
+static void *go_on(struct rt_emu *e, struct fibre *own);
+
+/* Runs e->thread from its beginning, and then others that are fresh. */
 static void fibre_main(void) {
   for (;;) {
     struct rt_emu *e = now;
     e->fn(e->args);
     struct thread *t = &e->threads[e->thread];
+    struct fibre *own = t->fibre;
     t->is = ENDED;
     e->ended++;
-    if (e->at + 1 < e->n && e->threads[e->turn[e->at + 1]].is == FRESH) {
-      e->thread = e->turn[++e->at];
-      e->threads[e->thread].fibre = t->fibre;
-      continue;
-    }
-    e->idle[e->n_idle++] = t->fibre;
-    rt_emu_switch(&t->fibre->sp, e->caller);
+    void *sp = go_on(e, own);
+    if (sp) rt_emu_switch(&own->sp, sp);
   }
 }
 
@@ -171,16 +171,26 @@ static int never(const struct rt_emu *e) {
   return rt_fail(NSL_EDEVICE, "threads of block %u wait for others that never come; of %u threads: %s", e->block, e->n, text);
 }
 
-static int thread_run(struct rt_emu *e) {
-  struct thread *t = &e->threads[e->thread];
-  if (t->is == FRESH) {
-    int err = e->n_idle ? 0 : stacks_add(e);
-    if (err) return err;
+/* The next thread of this pass that can run: where it goes on. `own`: the stack of one that has ended, which is free now; NULL
+ * if a fresh thread goes on there. At the end of the pass: the caller. */
+static void *go_on(struct rt_emu *e, struct fibre *own) {
+  while (++e->at < e->n) {
+    struct thread *t = &e->threads[e->turn[e->at]];
+    if (t->is > READY) continue;
+    e->went = true;
+    e->thread = e->turn[e->at];
+    if (t->is == READY) {
+      if (own) e->idle[e->n_idle++] = own;
+      return t->fibre->sp;
+    }
+    t->is = READY;
+    if (own) return t->fibre = own, NULL;
+    if (!e->n_idle && (e->error = stacks_add(e))) return e->caller;
     t->fibre = e->idle[--e->n_idle];
+    return t->fibre->sp;
   }
-  t->is = READY;
-  rt_emu_switch(&e->caller, t->fibre->sp);
-  return 0;
+  if (own) e->idle[e->n_idle++] = own;
+  return e->caller;
 }
 
 static int block_run(struct rt_emu *e, uint32_t shared) {
@@ -188,17 +198,15 @@ static int block_run(struct rt_emu *e, uint32_t shared) {
   memset(e->warps, 0, sizeof e->warps);
   memset(e->shared, GARBAGE, shared);
   e->arrived = e->ended = 0;
+  e->error = 0;
   while (e->ended < e->n) {
-    bool went = false;
-    turn_make(e, e->turn, e->n);
-    for (e->at = 0; e->at < e->n; e->at++) {
-      e->thread = e->turn[e->at];
-      if (e->threads[e->thread].is > READY) continue;
-      went = true;
-      int err = thread_run(e);
-      if (err) return err;
-    }
-    if (!went) return never(e);
+    if (e->order.way == RT_EMU_SHUFFLED) turn_make(e, e->turn, e->n);
+    e->at = UINT32_MAX; /* before the first */
+    e->went = false;
+    void *sp = go_on(e, NULL);
+    if (e->went && !e->error) rt_emu_switch(&e->caller, sp);
+    if (e->error) return e->error;
+    if (!e->went) return never(e);
   }
   return 0;
 }
@@ -225,6 +233,7 @@ int rt_emu_launch(struct rt_emu *e, nsl_device_fn *fn, const void *args, uint32_
   e->n = threads;
   e->random = e->order.seed ^ ++e->launches << 32;
   turn_make(e, e->block_turn, blocks);
+  turn_make(e, e->turn, threads);
   for (uint32_t b = 0; b < blocks && !err; b++) {
     e->block = e->block_turn[b];
     err = block_run(e, shared);
@@ -264,7 +273,7 @@ uint32_t nsl_dev_block_size(void) { return now->n; }
 uint32_t nsl_dev_blocks(void) { return now->blocks; }
 void *nsl_dev_shared(void) { return now->shared; }
 
-static void leave(struct rt_emu *e, struct thread *t) { rt_emu_switch(&t->fibre->sp, e->caller); }
+static void leave(struct rt_emu *e, struct thread *t) { rt_emu_switch(&t->fibre->sp, go_on(e, NULL)); }
 
 void nsl_dev_barrier(void) {
   struct rt_emu *e = now;
