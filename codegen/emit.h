@@ -27,7 +27,7 @@ typedef struct {
   LLVMValueRef key, step, first, t, dt, globals, set; /* from env */
   LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
   LLVMTypeRef array;    /* pointers to arrays */
-  LLVMValueRef *shared; /* uniform slots: value in all lanes; over time, params and states: value before the step */
+  LLVMValueRef *shared; /* uniform slots: value in all lanes, or NULL: loaded at each use; over time, params and states: value before the step */
   LLVMValueRef *after;  /* over time, states that are stored: value behind the step */
   LLVMValueRef at;      /* i64: element - first, of lane 0 */
   LLVMValueRef arg;     /* receive: the event's weight */
@@ -58,6 +58,7 @@ typedef struct {
 
 /* How kernels are called, and what stands around their instructions. */
 struct CgForm {
+  bool loops; /* over elements: what is uniform is loaded before, and kept. Else where it is used: registers are few */
   const char *(*symbol)(const Session *s, Arena *a, const IrKernel *k, const CgTarget *target);
   void (*frame)(Emit *e); /* makes e->function, whole */
   LLVMValueRef (*port)(Emit *e, uint32_t slot, LLVMTypeRef word); /* pointer to this step's accumulator of lane 0 */
@@ -81,6 +82,7 @@ LLVMValueRef emit_choice(Emit *e, IrVal choice, LLVMValueRef cond); /* NULL: bot
 /* kernel.c */
 LLVMValueRef emit_bytes(Emit *e, LLVMValueRef base, LLVMValueRef bytes); /* base + bytes */
 LLVMValueRef emit_load_at(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align);
+LLVMValueRef emit_fixed(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align); /* nobody writes it while the kernel runs */
 LLVMValueRef emit_env(Emit *e, size_t offset, LLVMTypeRef type, const char *name); /* a field of struct nsl_env */
 void emit_all(Emit *e); /* the kernel's instructions */
 void emit_function(Emit *e, LLVMTypeRef result, const char *parameter); /* e->function, of one pointer; the builder stands in it */

@@ -81,8 +81,16 @@ LLVMValueRef emit_load_at(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned al
   return v;
 }
 
+LLVMValueRef emit_fixed(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align) {
+  LLVMValueRef v = emit_load_at(e, type, p, align);
+  if (e->u->target->form->loops) return v;
+  unsigned kind = LLVMGetMDKindIDInContext(e->u->ctx, "invariant.load", 14);
+  LLVMSetMetadata(v, kind, LLVMMetadataAsValue(e->u->ctx, LLVMMDNodeInContext2(e->u->ctx, NULL, 0)));
+  return v;
+}
+
 LLVMValueRef emit_env(Emit *e, size_t offset, LLVMTypeRef type, const char *name) {
-  LLVMValueRef v = emit_load_at(e, type, emit_bytes(e, e->env, LLVMConstInt(e->u->i64, offset, false)), 8);
+  LLVMValueRef v = emit_fixed(e, type, emit_bytes(e, e->env, LLVMConstInt(e->u->i64, offset, false)), 8);
   LLVMSetValueName2(v, name, strlen(name));
   return v;
 }
@@ -149,7 +157,8 @@ static LLVMValueRef number_pointer(Emit *e, const IrSlot *slot) {
 
 /* A uniform as this kernel's real, in all lanes. */
 static LLVMValueRef number_load(Emit *e, const IrSlot *slot) {
-  LLVMValueRef v = emit_load_at(e, e->u->f64, number_pointer(e, slot), 8);
+  LLVMValueRef v = e->once ? emit_load_at(e, e->u->f64, number_pointer(e, slot), 8)
+                           : emit_fixed(e, e->u->f64, number_pointer(e, slot), 8);
   if (e->f32) v = LLVMBuildFPTrunc(e->u->builder, v, e->u->f32, "");
   return emit_splat(e, v);
 }
@@ -166,7 +175,7 @@ static LLVMValueRef mask_at(Emit *e, LLVMValueRef mask) {
 LLVMValueRef emit_load(Emit *e, uint32_t slot) {
   const IrSlot *p = &e->k->slots.at[slot];
   switch (slot_memory(p->kind)) {
-    case MEMORY_NUMBER: return e->once ? number_load(e, p) : e->shared[slot];
+    case MEMORY_NUMBER: return e->shared[slot] ? e->shared[slot] : number_load(e, p);
     case MEMORY_MASK: {
       LLVMTypeRef bits = e->lanes > 1 ? mask_type(e) : e->u->i8;
       return mask_spread(e, emit_load_at(e, bits, mask_at(e, e->slots[slot]), 1));
@@ -222,7 +231,7 @@ static LLVMValueRef slot_begin(Emit *e, uint32_t slot) {
   LLVMBuilderRef b = e->u->builder;
   LLVMValueRef arrays = emit_env(e, offsetof(struct nsl_env, slots), e->array, "slots");
   LLVMValueRef array =
-      emit_load_at(e, e->array, emit_bytes(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
+      emit_fixed(e, e->array, emit_bytes(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
   const char *name = name_str(e->u->s, p->name);
   LLVMSetValueName2(array, name, strlen(name));
   if (p->kind == SLOT_OUT || p->kind == SLOT_SAMPLE) return array;
@@ -245,10 +254,10 @@ void emit_slots(Emit *e) {
   e->dt = emit_splat(e, e->dt);
   if (e->once) return;
   for (uint32_t i = 0; i < e->k->slots.n; i++)
-    if (slot_memory(e->k->slots.at[i].kind) == MEMORY_NUMBER)
-      e->shared[i] = number_load(e, &e->k->slots.at[i]);
-    else
+    if (slot_memory(e->k->slots.at[i].kind) != MEMORY_NUMBER)
       e->slots[i] = slot_begin(e, i);
+    else if (e->u->target->form->loops)
+      e->shared[i] = number_load(e, &e->k->slots.at[i]);
 }
 
 static void frame_begin(Emit *e) {
@@ -426,4 +435,4 @@ static void host_mask_store(Emit *e, LLVMValueRef mask, LLVMValueRef cond) {
   LLVMSetAlignment(LLVMBuildStore(b, bits, mask_at(e, mask)), 1);
 }
 
-const CgForm cg_form_host = {.symbol = host_symbol, .frame = host_frame, .port = emit_array_at, .mask_store = host_mask_store};
+const CgForm cg_form_host = {.loops = true, .symbol = host_symbol, .frame = host_frame, .port = emit_array_at, .mask_store = host_mask_store};

@@ -34,12 +34,12 @@ static LLVMValueRef ask(Emit *e, const char *name, LLVMValueRef argument) {
 static LLVMValueRef wide(Emit *e, LLVMValueRef v) { return LLVMBuildZExt(e->u->builder, v, e->u->i64, ""); }
 
 static LLVMValueRef field(Emit *e, LLVMValueRef base, size_t offset, LLVMTypeRef type) {
-  return emit_load_at(e, type, emit_bytes(e, base, LLVMConstInt(e->u->i64, offset, false)), 8);
+  return emit_fixed(e, type, emit_bytes(e, base, LLVMConstInt(e->u->i64, offset, false)), 8);
 }
 #define LAUNCH(e, base, f, type) field(e, base, offsetof(struct nsl_launch, f), type)
 
 static LLVMValueRef number_of_block(Emit *e, LLVMValueRef array, LLVMValueRef block) {
-  return wide(e, emit_load_at(e, e->u->i32, LLVMBuildGEP2(e->u->builder, e->u->i32, array, &block, 1, ""), 4));
+  return wide(e, emit_fixed(e, e->u->i32, LLVMBuildGEP2(e->u->builder, e->u->i32, array, &block, 1, ""), 4));
 }
 
 typedef struct {

@@ -14,7 +14,7 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <llvm/Config/llvm-config.h>
 
-#include "codegen/unit.h"
+#include "codegen/emit.h"
 
 const CgTarget cg_targets[TARGETS] = {
 #define TARGET(id, text, cpu, machine, form, level, lanes64, lanes32, width, fma, i64, masks) \
@@ -160,7 +160,10 @@ static void optimize(CgUnit *u) {
       [UNIT_ONCE] = "globaldce",
   };
   bool quick = u->options->opt == 0 && u->kind != UNIT_ONCE;
-  const char *passes = quick ? "always-inline,globaldce" : lists[u->kind];
+  /* one element has no loop but a solver's, and what is hoisted out of that takes registers */
+  static const char no_loops[] = "always-inline,globaldce,function(early-cse,simplifycfg,early-cse)";
+  bool launched = u->kind == UNIT_KERNELS && !u->target->form->loops;
+  const char *passes = quick ? "always-inline,globaldce" : launched ? no_loops : lists[u->kind];
   LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
   LLVMErrorRef error = LLVMRunPasses(u->module, passes, u->machine, o);
   LLVMDisposePassBuilderOptions(o);

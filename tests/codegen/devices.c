@@ -3,7 +3,7 @@
  * least normal one, where x86 flushes and devices have code for it (codegen/flush.c); and each operation that rounds meets the numbers
  * whose result is rounded up to the least normal one. A difference is shrunk and printed.
  *
- * usage: devices [NUMBER OF KERNELS [FIRST SEED]] */
+ * usage: devices [NUMBER OF KERNELS [FIRST SEED [x86]]]   x86: on the processor too, at every level (else kernels.c does that) */
 #include <immintrin.h>
 #include <math.h>
 #include <stdlib.h>
@@ -329,20 +329,22 @@ static void test_edges(bool f32) {
 int main(int argc, char **argv) {
   uint32_t n = argc > 1 ? (uint32_t)atoi(argv[1]) : 300;
   uint64_t first = argc > 2 ? (uint64_t)atoll(argv[2]) : 1;
+  bool x86 = argc > 3;
   __builtin_cpu_init();
   test_edges(false);
   test_edges(true);
   for (int f32 = 0; f32 < 2; f32++) {
-    Way ways[] = {{"x86-64-v2", __builtin_cpu_supports("x86-64-v2"), 0, 0}, {"x86-64-v3", __builtin_cpu_supports("x86-64-v3"), 0, 0},
-                  {"x86-64-v4", __builtin_cpu_supports("x86-64-v4"), 0, 0}, {NULL, true, 0, 0}};
+    Way all[] = {{NULL, true, 0, 0}, {"x86-64-v2", __builtin_cpu_supports("x86-64-v2"), 0, 0},
+                 {"x86-64-v3", __builtin_cpu_supports("x86-64-v3"), 0, 0}, {"x86-64-v4", __builtin_cpu_supports("x86-64-v4"), 0, 0}};
+    uint32_t n_ways = x86 ? COUNT_OF(all) : 1;
     for (uint32_t i = 0; i < n / 2; i += BATCH)
-      batch(ways, COUNT_OF(ways), first + i + (f32 ? 1000000 : 0), n / 2 - i < BATCH ? n / 2 - i : BATCH, f32);
-    for (size_t w = 0; w < COUNT_OF(ways); w++)
-      if (ways[w].here)
-        tap_ok(ways[w].n && ways[w].same == ways[w].n, "%s: %s: %u of %u kernels as the reference evaluator", f32 ? "float32" : "float64",
-               ways[w].cpu ? ways[w].cpu : "the device, emulated", ways[w].same, ways[w].n);
+      batch(all, n_ways, first + i + (f32 ? 1000000 : 0), n / 2 - i < BATCH ? n / 2 - i : BATCH, f32);
+    for (size_t w = 0; w < n_ways; w++)
+      if (all[w].here)
+        tap_ok(all[w].n && all[w].same == all[w].n, "%s: %s: %u of %u kernels as the reference evaluator", f32 ? "float32" : "float64",
+               all[w].cpu ? all[w].cpu : "the device, emulated", all[w].same, all[w].n);
       else
-        tap_ok(1, "%s # SKIP this processor is older", ways[w].cpu);
+        tap_ok(1, "%s # SKIP this processor is older", all[w].cpu);
   }
   return tap_done();
 }
