@@ -240,7 +240,10 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
   const MVar *w = m->plastic ? m->plastic->weight : NULL;
   uint32_t n_seen;
   FILL(t, n_seen, seen, seen, p->seen.n);
-  for (uint32_t i = 0; i < n_seen; i++) seen[i] = (struct nsl_seen){p->seen.at[i].inner, p->seen.at[i].outer, p->seen.at[i].before, p->seen.at[i].pre};
+  for (uint32_t i = 0; i < n_seen; i++) seen[i] = (struct nsl_seen){p->seen.at[i].inner, p->seen.at[i].outer, p->seen.at[i].before, (uint32_t)p->seen.at[i].side};
+  uint32_t n_third;
+  FILL(t, n_third, third, projection, p->third ? 1 : 0);
+  if (n_third) third[0] = projection_of(t, p->third);
   uint32_t n_follows;
   FILL(t, n_follows, follows, followed, p->follows.n);
   for (uint32_t i = 0; i < n_follows; i++) follows[i] = (struct nsl_followed){p->follows.at[i].state, p->follows.at[i].value, p->follows.at[i].count};
@@ -249,6 +252,8 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
                                  .weight_state = p->weight_state,
                                  .n_seen = n_seen,
                                  .seen = seen,
+                                 .n_third = n_third,
+                                 .third = third,
                                  .n_afters = p->afters.n,
                                  .afters = numbers_of(t, p->afters.at, p->afters.n),
                                  .n_follows = n_follows,

@@ -395,11 +395,24 @@ static const char *rule_text(Explain *e, const IrProjection *p) {
   return p->rule_arg == IR_NONE ? rule : arena_printf(e->s->arena, "%s(%.6g)", rule, global(e, p->rule_arg));
 }
 
-/* Of a synapse with memory: its target, its number where it sends to a handler that does more than add, its own states and drawn params. */
-static double memory_bytes(const IrClass *c) {
+/* What synapses with memory see of their third parts, "G.h, G.x"; NULL: nothing. */
+static const char *third_text(Explain *e, const IrProjection *p) {
+  const IrPopulation *of = &e->x->populations.at[p->third ? p->third->source.pop : p->target.pop];
+  const char *text = NULL;
+  for (uint32_t i = 0; i < p->seen.n; i++) {
+    if (p->seen.at[i].side != SIDE_THIRD || p->seen.at[i].outer == IR_NONE) continue;
+    const char *one = arena_printf(e->s->arena, "%s.%s", str(e, of->pop->path), str(e, of->class->states.at[p->seen.at[i].outer].var->name));
+    text = text ? arena_printf(e->s->arena, "%s, %s", text, one) : one;
+  }
+  return text;
+}
+
+/* Of a synapse with memory: its target and its third part, its number where it sends to a handler that does more than add, its own states and
+ * drawn params. */
+static double memory_bytes(const IrClass *c, bool third) {
   double n = c->elem_params.n;
   for (uint32_t i = 0; i < c->states.n; i++) n += c->states.at[i].var->per == PER_ELEMENT;
-  return (c->component->apart ? 8 : 4) + 8 * n;
+  return 4 + (c->component->apart ? 4 : 0) + (third ? 4 : 0) + 8 * n;
 }
 
 static const char *memory_format(const IrClass *c) {
@@ -412,13 +425,15 @@ static const char *memory_format(const IrClass *c) {
 
 static void explain_projection(Explain *e, const IrProjection *p, double *total) {
   bool drawn = p->weight_kernel != NULL;
+  const char *third = NULL;
   bool apart = !e->x->populations.at[p->target.pop].class->ports.at[p->proj->port].additive;
   double n = synapses(e, p), each = apart ? 16 : drawn ? 6 : 2;
   const char *format = apart   ? "16-bit target, place in the row, weight in float64"
                        : drawn ? "16-bit target and 32-bit weight; float32: 16-bit weight"
                                : "16-bit target, one weight for all";
   if (p->cells != IR_NONE) {
-    each = memory_bytes(e->x->synapses.at[p->cells].class);
+    third = third_text(e, p);
+    each = memory_bytes(e->x->synapses.at[p->cells].class, third);
     format = memory_format(e->x->synapses.at[p->cells].class);
   }
   if (!isnan(n)) *total += n * each;
@@ -431,11 +446,13 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
     number(e, "bytes_per_synapse", each);
     text(e, "format", format);
     text(e, "delays", p->delay_kernel ? "drawn" : "one for all");
+    if (third) text(e, "reads", third);
     end(e);
   } else {
     fprintf(e->out, "  %-24s %s: %s synapses, %.0f bytes each (%s), delays %s\n", str(e, p->proj->path),
             rule_text(e, p), p->chance && isnan(n) ? "pair by pair, as many" : isnan(n) ? "the file's" : arena_printf(e->s->arena, "about %s", grouped(e, n)), each, format,
             p->delay_kernel ? "drawn, in buckets by step" : "one for all");
+    if (third) fprintf(e->out, "  %-24s reads %s of its third part, as the step before has left it\n", "", third);
   }
 }
 

@@ -142,6 +142,7 @@ static void move_projection(const Moves *m, IrProjection *p) {
   uint32_t *const slots[] = {&p->rule_arg,  &p->share, &p->cond,      &p->weight, &p->delay,
                              &p->weight_lo, &p->weight_hi, &p->block, &p->first[0], &p->first[1], &p->ids[0], &p->ids[1]};
   for (size_t i = 0; i < COUNT_OF(slots); i++) move(m, slots[i]);
+  if (p->third) move_projection(m, p->third);
 }
 
 static void move_coupling(const Moves *m, IrCoupling *c) {

@@ -259,13 +259,13 @@ typedef struct {
   uint32_t from, to;     /* G slots, or IR_NONE: all */
 } IrSlice;
 typedef struct {
-  uint32_t inner, outer, before; /* state of the synapses' class; of the target's: the same, and just before the last spike */
-  bool pre;                      /* of the source's */
+  uint32_t inner, outer, before; /* state of the synapses' class; of the cell's: the same, and just before the last spike. IR_NONE: as MSeen's */
+  MSide side;                    /* whose cell it is */
 } IrSeen;
 typedef struct {
   uint32_t state, value, count;  /* state of the synapses' class, as of the last event; feeds: its value, how many events there were */
 } IrFollowed;
-typedef struct {
+typedef struct IrProjection {
   MProjection *proj;
   IrSlice source, target;
   uint32_t rule_arg, cond;           /* G slots or IR_NONE */
@@ -280,7 +280,8 @@ typedef struct {
   uint32_t block;                    /* uniforms of all its kernels */
   uint32_t cells, axonal;            /* synapses with memory: index in `synapses`; G slot or IR_NONE (0). cells IR_NONE: without */
   uint32_t weight_state;             /* state of their class; */
-  VEC(IrSeen) seen;                  /* … states per post */
+  VEC(IrSeen) seen;                  /* … what others have */
+  struct IrProjection *third;        /* who the third part is that they see; NULL: as MPlastic's */
   VEC(uint32_t) afters;              /* by OUT: G slot or IR_NONE (0) */
   VEC(IrFollowed) follows;
   VEC(uint32_t) fed;                 /* by input of their class: index of the feed that it follows, or IR_NONE: 0 */

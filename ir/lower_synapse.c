@@ -144,11 +144,21 @@ void lower_plastic(Setup *st, const MProjection *m, Shape *const *shapes, IrProj
   p->cells = st->x->synapses.n;
   p->axonal = setup_slot_as(st, plastic->axonal, (Dim){{[DIM_TIME] = DIM_ONE}}, "axonal");
   p->weight_state = shape->index[plastic->weight->index];
-  const Shape *sides[] = {shapes[m->target.pop->index], shapes[m->source.pop->index]};
+  const MPopulation *third = plastic->third ? plastic->third->source.pop : m->target.pop;
+  const Shape *sides[] = {[SIDE_PRE] = shapes[m->source.pop->index], [SIDE_POST] = shapes[m->target.pop->index], [SIDE_THIRD] = shapes[third->index]};
   for (uint32_t i = 0; i < plastic->seen.n; i++) {
     const MSeen *seen = &plastic->seen.at[i];
-    const uint32_t *of = sides[seen->pre]->index;
-    vec_push(l->a, &p->seen, ((IrSeen){shape->index[seen->inner->index], of[seen->outer->index], of[seen->before->index], seen->pre}));
+    const uint32_t *of = sides[seen->side]->index;
+    vec_push(l->a, &p->seen, ((IrSeen){shape->index[seen->inner->index], seen->outer ? of[seen->outer->index] : IR_NONE,
+                                       seen->before ? of[seen->before->index] : IR_NONE, seen->side}));
+  }
+  if (plastic->third) {
+    Scope sc = {.l = l};
+    p->third = NEW(l->a, IrProjection);
+    lower_link(st, &sc, plastic->third, DIM_NONE, p->third);
+    p->third->block = lower_block(st, &sc, plastic->third->path);
+    p->third->cells = IR_NONE;
+    p->third->axonal = IR_NONE;
   }
   for (uint32_t i = 0; i < shape->c->inputs.n; i++) vec_push(l->a, &p->fed, IR_NONE);
   for (uint32_t i = 0; i < st->mx->feeds.n; i++)

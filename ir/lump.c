@@ -11,7 +11,7 @@
  * same form for both, and in it nothing but these states, the port and uniforms (so it is linear and has no
  * constant part); it is only checked and stored. Everywhere else a state is the factor of a product that is
  * added to a sum, and its partner in the same sum (a chain of fma). Then in `lumped` the one stands for
- * both, and what concerned the other is left out. No record, measure, feed or delayed value may read one of
+ * both, and what concerned the other is left out. No record, measure, feed, synapse or delayed value may read one of
  * them: those see the states themselves. So it depends on the model and its parameters alone. Needs level
  * 2, behind hoist and straight. Exact but for rounding: all of it is equal in real arithmetic. */
 #include <string.h>
@@ -252,6 +252,15 @@ static bool coupling_reads(const IrExperiment *x, const IrClass *c, const IrCoup
   return any;
 }
 
+/* What synapses see of their third parts. */
+static bool thirds_read(const IrExperiment *x, const IrClass *c, const IrProjection *p, const bool *lumped) {
+  uint32_t pop = p->third ? p->third->source.pop : p->target.pop;
+  bool any = false;
+  for (uint32_t i = 0; i < p->seen.n && x->populations.at[pop].class->index == c->index; i++)
+    any |= p->seen.at[i].side == SIDE_THIRD && p->seen.at[i].outer != IR_NONE && lumped[p->seen.at[i].outer];
+  return any;
+}
+
 static bool others_read(const IrModule *m, const IrClass *c, const bool *lumped) {
   bool any = false;
   for (uint32_t i = 0; i < c->pasts.n; i++)
@@ -262,6 +271,7 @@ static bool others_read(const IrModule *m, const IrClass *c, const bool *lumped)
       any |= items_read(x, c, x->records.at[i].items.at, x->records.at[i].items.n, lumped);
     for (uint32_t i = 0; i < x->measures.n; i++)
       any |= items_read(x, c, x->measures.at[i].items.at, x->measures.at[i].items.n, lumped);
+    for (uint32_t i = 0; i < x->projections.n; i++) any |= thirds_read(x, c, &x->projections.at[i], lumped);
     for (uint32_t i = 0; i < x->couplings.n; i++) any |= coupling_reads(x, c, &x->couplings.at[i], lumped);
     for (uint32_t i = 0; i < x->feeds.n; i++)
       any |= items_read(x, c, x->feeds.at[i].items.at, x->feeds.at[i].items.n, lumped);

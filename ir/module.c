@@ -148,6 +148,11 @@ static IrExperiment *experiment_copy(Session *s, const IrModule *in, const IrMod
     COPY_VEC(out, &p->afters);
     COPY_VEC(out, &p->fed);
     COPY_VEC(out, &p->follows);
+    if (p->third) {
+      const IrProjection *third = p->third;
+      p->third = NEW(out, IrProjection);
+      *p->third = *third;
+    }
     p->weight_kernel = stand_in(s, in, made, p->weight_kernel);
     p->delay_kernel = stand_in(s, in, made, p->delay_kernel);
     p->weight_f32 = stand_in(s, in, made, p->weight_f32);

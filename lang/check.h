@@ -42,9 +42,14 @@ struct Checker {
   MExpr *(*cell)(void *context, const Ast *ast, const Want *want, bool *ret_known);
   void *cell_context;
   struct PairContext *pair; /* the connection whose weight, delay or rule is checked (check_pair.c) */
-  MPopulation *const *sides; /* source and target of the synapse whose block is checked for them; NULL: it stands for itself */
+  const struct SynapseSides *sides; /* whom the synapse stands between whose block is checked; NULL: it stands for itself */
   const MComponent *fallback; /* in settings: a component whose params are visible behind all else */
 };
+
+typedef struct SynapseSides {
+  MPopulation *pops[3]; /* by MSide; of a third part NULL: there is none */
+  bool gaps;            /* only a share of the synapses has a third part */
+} SynapseSides;
 
 /* The elements of a population that settings are for. */
 typedef struct CellsContext {

@@ -265,7 +265,7 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   const MPopulation *from = base.source.pop, *to = base.target.pop;
   if (from->component->failed || to->component->failed) return false;
   if (k->synapse && k->synapse->stream) {
-    Sent flows = {k->synapse, k->ast, k->weight, label, NULL, k->delay};
+    Sent flows = {k->synapse, k->ast, k->weight, label, NULL, k->delay, NULL};
     uint32_t at = n->x->couplings.n;
     if (!rule_fits(n, k, &base) || !net_places_known(n, from, to) || !net_stream_pair(n, scope, &flows, &base, port_word)) return false;
     if (k->label) vec_push(s->arena, &k->label->streams[k->element], at);
@@ -279,7 +279,12 @@ static bool connect_pair(Net *n, Scope *scope, const Connect *k, Name label, MPr
   MPort *port = net_port(n, to, port_word, k->ast->target->span, &base.port);
   if (!port || !rule_fits(n, k, &base)) return false;
   if (!net_places_known(n, from, to)) return false;
-  Sent sent = {k->synapse, k->ast, k->weight, label, NULL, k->delay};
+  Sent sent = {k->synapse, k->ast, k->weight, label, NULL, k->delay, NULL};
+  NetPick pick;
+  if (k->synapse && net_has_third(k->synapse)) {
+    if (!net_pick(n, scope, k->ast, &pick)) return false;
+    sent.pick = &pick;
+  }
   bool plastic = k->synapse && (k->synapse->plastic || k->synapse->sided);
   if (plastic && k->synapse->sided && !(sent.synapse = net_synapse_between(n, &sent, base.source.pop, base.target.pop))) return false;
   if (plastic && !net_delay_axonal(n, scope, k->delay, &sent.axonal)) return false;

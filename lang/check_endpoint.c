@@ -218,3 +218,13 @@ bool net_slices(Net *n, Scope *scope, const Ast *ast, MSliceList *ret, AstWord *
   if (ret_member) *ret_member = tail;
   return slices_of(n, scope, base, ret, 0);
 }
+
+void net_no_variable(Session *s, const MPopulation *pop, const char *side, const char *name, Span span) {
+  const MComponent *c = pop->component;
+  TextList words = {0};
+  for (uint32_t i = 0; i < c->vars.n; i++)
+    if (!c->vars.at[i]->internal) vec_push(s->arena, &words, name_str(s, c->vars.at[i]->name));
+  const char *near = diag_nearest(name, words.at, words.n);
+  if (near && side) near = arena_printf(s->arena, "%s.%s", side, near);
+  diag_unknown_member(s, span, name_str(s, pop->base), "a population", name, near, c->span);
+}

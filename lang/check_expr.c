@@ -151,6 +151,13 @@ static MExpr *changing(Checker *c, MVar *var, Span span, const Want *want) {
   return expr_var(c, var, span);
 }
 
+/* What a hook gave. */
+static bool allowed(Checker *c, const MExpr *e, const Want *want) {
+  bool good = e->kind != MX_VAR || changing(c, e->var, e->span, want);
+  for (uint32_t i = 0; good && i < e->n_args; i++) good = allowed(c, e->args[i], want);
+  return good;
+}
+
 static MExpr *element_value(Checker *c, const IndexSet *set, int32_t value, Span span) {
   MExpr *e = expr_number(c, value, DIM_NONE, span);
   if (!set->range) e->labels = set->root;
@@ -267,7 +274,7 @@ static MExpr *member_value(Checker *c, Scope *scope, const Ast *ast, const Want 
   for (Scope *at = scope; at; at = at->parent) {
     bool known = false;
     MExpr *value = at->hook ? at->hook->value(at->hook->context, scope, ast, &known) : NULL;
-    if (known) return value;
+    if (known) return value && allowed(c, value, want) ? value : NULL;
   }
   MVar *var = c->fallback ? component_var(c->fallback, path) : NULL;
   if (var) return changing(c, var, ast->span, want);

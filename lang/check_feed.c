@@ -115,8 +115,7 @@ static bool total_items(Net *n, const Ast *arg, MFeed *feed, Dim *ret_dim) {
     MVar *var = c->failed ? NULL : component_var(c, member.name);
     if (c->failed) return false;
     if (!var) {
-      diag_unknown_member(n->s, arg->span, name_str(n->s, slices.at[i].pop->base), "a population", name_str(n->s, member.name),
-                          NULL, c->span);
+      net_no_variable(n->s, slices.at[i].pop, NULL, name_str(n->s, member.name), member.span);
       return false;
     }
     if (i > 0 && !dim_eq(var->dim, *ret_dim)) {

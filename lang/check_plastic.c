@@ -4,7 +4,7 @@
  * exists once for each postsynaptic cell becomes part of the target: a copy of its component gets these states with their
  * equations, and their part of `on post` stands at the head of its spike handler, behind assignments that keep what they (and
  * whatever else the synapse sees of the cell) were just before the spike. So they are stepped, recorded and kept as all other
- * states are. States per pre become part of the source in the same way, unless all have closed forms between spikes: then they
+ * states are. States of a third part are read where they are. States per pre become part of the source in the same way, unless all have closed forms between spikes: then they
  * lie with the synapses. Needs: a synapse and populations that were checked without errors. */
 #include <string.h>
 
@@ -126,6 +126,7 @@ static MComponent *synapse_copy(Plastic *k) {
   const MComponent *from = k->in.synapse;
   MComponent *to = NEW(k->n->s->arena, MComponent);
   *to = (MComponent){.name = from->name, .what = from->what, .doc = from->doc, .span = from->span, .plastic = true};
+  for (uint32_t i = 0; i < from->reads.n; i++) vec_push(k->n->s->arena, &to->reads, from->reads.at[i]);
   k->inner = NEW_ARRAY(k->n->s->arena, MExpr *, from->vars.n + 1);
   copy_vars(k, from, to);
   to->weight = k->made->weight;
@@ -187,7 +188,7 @@ static MExpr *outer_of(Plastic *k, const MVar *var) {
   Session *s = k->n->s;
   MPopulation *pop = k->pop;
   if (k->outer[var->index]) return k->outer[var->index];
-  if (var->of && var->kind != VAR_STATE) return k->outer[var->index] = expr_var(k->n->c, var->of, var->span);
+  if (var->of && var->kind != VAR_STATE && var->per == k->per) return k->outer[var->index] = expr_var(k->n->c, var->of, var->span);
   if (var->kind == VAR_LET) return k->outer[var->index] = outside(k, var->value);
   if (var->kind == VAR_PARAM && expr_has(k->in.map[var->index], MX_DRAW)) {
     drawn_refused(k, var, k->per);
@@ -269,7 +270,7 @@ static void keep_before(Plastic *k, MSeen *seen, MStmtList *head) {
 static bool see(Plastic *k, const MVar *var, MStmtList *head) {
   MExpr *outer = outer_of(k, var);
   if (!outer) return false;
-  MSeen seen = {.inner = k->inner[var->index]->var, .outer = outer->var, .pre = k->per == PER_PRE};
+  MSeen seen = {.inner = k->inner[var->index]->var, .outer = outer->var, .side = k->per == PER_PRE ? SIDE_PRE : SIDE_POST};
   seen.inner->of = seen.outer;
   keep_before(k, &seen, head);
   vec_push(k->n->s->arena, &k->made->seen, seen);
@@ -308,6 +309,18 @@ static bool extend_side(Plastic *k, MPopulation *pop, VarPer per) {
   return true;
 }
 
+/* What it sees of its third part, as that is. */
+static void see_third(Plastic *k, const Sent *sent) {
+  const MComponent *from = k->in.synapse;
+  for (uint32_t i = 0; i < from->vars.n; i++) {
+    MVar *var = from->vars.at[i];
+    if (var->kind != VAR_INPUT || var->per != PER_THIRD) continue;
+    MSeen seen = {.inner = k->inner[i]->var, .outer = var->of == var ? NULL : var->of, .side = SIDE_THIRD};
+    vec_push(k->n->s->arena, &k->made->seen, seen);
+    if (!k->made->third && k->p->rule != RULE_THIRD) k->made->third = net_third_link(k->n, sent->pick, k->p);
+  }
+}
+
 /* 0: constant in time, 1: linear in states per pre, 2: anything else. */
 static int degree(const MExpr *e) {
   if (e->kind == MX_NUM || e->kind == MX_GLOBAL) return 0;
@@ -341,12 +354,23 @@ static bool driven_twice(const MExpr *e, const MVar *by) {
   return any;
 }
 
-/* Has some state per pre no closed form between spikes? Those have one that are linear and driven by such as nothing drives. */
+static bool reads_cell(const MExpr *e) {
+  if (!e) return false;
+  if (e->kind == MX_VAR && e->var->kind == VAR_INPUT && e->var->of) return true;
+  bool any = e->kind == MX_VAR && e->var->kind == VAR_LET && reads_cell(e->var->value);
+  for (uint32_t i = 0; i < e->n_args; i++) any |= reads_cell(e->args[i]);
+  return any;
+}
+
+/* Has some state per pre no closed form between spikes? Those have one that are linear and driven by such as nothing drives. One
+ * that begins with a variable of the cell is the cell's as well. */
 static bool has_no_closed_form(const MComponent *from) {
   bool none = false;
   for (uint32_t i = 0; i < from->vars.n; i++) {
     const MVar *var = from->vars.at[i];
-    if (var->kind == VAR_STATE && var->per == PER_PRE && var->equation) none |= degree(var->equation) > 1 || driven_twice(var->equation, var);
+    if (var->kind != VAR_STATE || var->per != PER_PRE) continue;
+    none |= reads_cell(var->value);
+    if (var->equation) none |= degree(var->equation) > 1 || driven_twice(var->equation, var);
   }
   return none;
 }
@@ -460,6 +484,7 @@ bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MPro
   for (uint32_t i = k.first_feed; i < n->x->feeds.n; i++) n->x->feeds.at[i]->input = k.inner[n->x->feeds.at[i]->input->index]->var;
   if (!copy_settings(&k) || !cells_alike(&k) || !weight_of(&k, scope, sent)) return false;
   if (!extend_side(&k, p->source.pop, PER_PRE) || !extend_side(&k, p->target.pop, PER_POST)) return false;
+  see_third(&k, sent);
   k.made->axonal = sent->axonal;
   p->plastic = k.made;
   return true;

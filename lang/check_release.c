@@ -2,8 +2,8 @@
  *
  * The states that the amount follows from are had a second time, at the third part: the projection from the source to it
  * gets a synapse with memory of its own, made of what changes these states in `on pre`. So nothing has to come from the target, wherever it lies.
- * Both are the same at every spike if all that moves them is the presynaptic spike: not postsynaptic ones, the weight, variables of cells,
- * signals or draws. That is checked here. */
+ * Both are the same at every spike if all that moves them is the presynaptic spike and the third part itself, which both see alike: not
+ * postsynaptic spikes, the weight, variables of cells, signals or draws. That is checked here. */
 #include <string.h>
 
 #include "lang/net.h"
@@ -19,7 +19,7 @@ typedef struct {
 static void need(Slice *x, const MExpr *e) {
   if (!e || x->wrong) return;
   if (e->kind == MX_DRAW || expr_noisy(e)) x->wrong = e;
-  if (e->kind == MX_VAR && (e->var->kind == VAR_INPUT || e->var->per == PER_POST)) x->wrong = e;
+  if (e->kind == MX_VAR && ((e->var->kind == VAR_INPUT && e->var->per != PER_THIRD) || e->var->per == PER_POST)) x->wrong = e;
   if (e->kind == MX_VAR && !x->wrong && !x->needed[e->var->index]) {
     x->needed[e->var->index] = x->changed = true;
     need(x, e->var->value);
@@ -107,7 +107,7 @@ bool net_release(Net *n, Scope *scope, const Sent *sent, const MThirdSend *send,
   if (!net_inline_begin(&in, n, scope, sent)) return false;
   for (uint32_t i = 0; i < x.of->vars.n; i++) {
     const MVar *var = x.of->vars.at[i];
-    if (var->kind == VAR_INPUT && var != x.of->weight) {
+    if (var->kind == VAR_INPUT && var != x.of->weight && var->per != PER_THIRD) {
       diag_third_form(n->s, send->value->span, "what goes to a third part cannot follow from states of a synapse that reads variables of cells or signals", hint);
       return false;
     }

@@ -73,7 +73,7 @@ static MExpr *stream_name(void *context, Scope *scope, const Ast *ast, bool *ret
   const MPopulation *pop = x->sides[side];
   MVar *var = component_var(pop->component, name_z(n->s, rest));
   if (var) return name_leaf(x, var, side == 1, path, ast->span);
-  diag_unknown_member(n->s, ast->span, name_str(n->s, pop->base), "a population", rest, NULL, pop->component->span);
+  net_no_variable(n->s, pop, arena_text(n->s->arena, path, (size_t)(rest - path) - 1), rest, ast->span);
   return NULL;
 }
 

@@ -120,7 +120,7 @@ void synapse_check_send(Comp *k, Scope *scope, const AstSend *send, MStmtList *r
 enum { OF_ELEMENT = 1, OF_PRE = 2, OF_POST = 4 };
 
 static unsigned per_bit(const MVar *var) {
-  static const unsigned bits[] = {[PER_ELEMENT] = OF_ELEMENT, [PER_PRE] = OF_PRE, [PER_POST] = OF_POST};
+  static const unsigned bits[] = {[PER_ELEMENT] = OF_ELEMENT, [PER_PRE] = OF_PRE, [PER_POST] = OF_POST, [PER_THIRD] = OF_ELEMENT, [PER_SIGNAL] = OF_ELEMENT};
   return bits[var->per];
 }
 
@@ -149,6 +149,24 @@ static void refuse_time(Comp *k, const MExpr *e) {
                        "A synapse depends on its states and on spikes.");
   if (expr_noisy(e)) diag_noise_misplaced(k->s, e->span);
   for (uint32_t i = 0; i < e->n_args; i++) refuse_time(k, e->args[i]);
+}
+
+/* A variable of a cell or of the third part; NULL: none. */
+static const MExpr *of_another(const MExpr *e) {
+  if (!e) return NULL;
+  if (e->kind == MX_VAR && e->var->kind == VAR_INPUT && e->var->of) return e;
+  const MExpr *found = e->kind == MX_VAR && e->var->kind == VAR_LET ? of_another(e->var->value) : NULL;
+  for (uint32_t i = 0; i < e->n_args && !found; i++) found = of_another(e->args[i]);
+  return found;
+}
+
+/* Where cells begin is known to states that are theirs. */
+static void check_beginning(Comp *k, const MVar *var) {
+  const MExpr *e = var->kind == VAR_STATE ? of_another(var->value) : NULL;
+  unsigned wrong = e ? reads(e) & ~per_bit(var) : 0;
+  if (!e || (var->per != PER_ELEMENT && !wrong)) return;
+  diag_not_supported(k->s, var->value->span, arena_printf(k->c->arena, "`%s` as the value with which a state of the synapse begins", name_str(k->s, e->var->name)),
+                     "A state `per pre` may begin with the presynaptic cell's, one `per post` with the postsynaptic cell's.");
 }
 
 static uint32_t check_handler(Comp *k, const MStmtList *list, bool pre, unsigned around) {
@@ -186,6 +204,7 @@ void synapse_check_memory(Comp *k) {
     const MVar *var = k->m->vars.at[i];
     refuse_time(k, var->equation);
     if (var->equation) check_reads(k, var, var->equation, 0);
+    check_beginning(k, var);
   }
   uint32_t sends = check_handler(k, &k->m->on_pre, true, 0);
   check_handler(k, &k->m->on_post, false, 0);

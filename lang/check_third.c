@@ -4,7 +4,7 @@
  * A synapse names its third parts by using them. A connection says who stands for each: one of the cells around the target (its pool),
  * chosen for each synapse. What is sent becomes a projection from the source to that cell, what is streamed a coupling from
  * that cell to the target; both are made of the rows of the connection they hang on (runtime/third.c), and all that holds for projections
- * and couplings holds for them. What is sent follows from params, or from states that presynaptic spikes alone move (check_release.c). */
+ * and couplings holds for them. What handlers read, `astro.Ca`, is read by the synapses themselves, who know their cell by such a link (check_sides.c). What is sent follows from params, or from states that presynaptic spikes alone move (check_release.c). */
 #include <string.h>
 
 #include "lang/component.h"
@@ -34,6 +34,16 @@ static bool of_synapse(const MExpr *e) {
   return false;
 }
 
+bool synapse_third_named(Session *s, MComponent *m, AstWord part) {
+  if (name_none(m->third)) {
+    m->third = part.name;
+    m->third_span = part.span;
+  }
+  if (name_eq(m->third, part.name)) return true;
+  diag_third_form(s, part.span, "a synapse has one third part", "Another connection may have another one.");
+  return false;
+}
+
 void synapse_third_send(Comp *k, Scope *scope, const AstSend *send) {
   AstWord part, port;
   Session *s = k->s;
@@ -48,19 +58,21 @@ void synapse_third_send(Comp *k, Scope *scope, const AstSend *send) {
     diag_third_form(s, send->head.span, "what goes to a third part takes a time of its own", "Add it: `send … to astro.glu after 1 ms`; the least is one step.");
     return;
   }
+  if (!synapse_third_named(s, k->m, part)) return;
   Want want = {.allow = ALLOW_CHANGING, .who = "what is sent"};
   Want after = {.has_dim = true, .dim = dim_time(1), .who = "the time of `after`"};
   MThirdSend made = {.at = k->m->on_pre.n, .part = part.name, .port = port.name, .span = send->head.span, .port_span = port.span};
-  uint32_t errors = s->errors;
+  unsigned sided = k->m->sided;
+  k->m->sided = 0;
   made.value = check_expr(k->c, scope, send->value, &want);
   made.after = check_expr(k->c, scope, send->after, &after);
-  bool of_cells = s->errors == errors && (!made.value || !made.after); /* `pre.V`: known in a connection only */
-  if (of_cells) diag_third_form(s, send->head.span, "what goes to a third part follows from params alone", "The cells' variables are at the target.");
-  if (!made.value || !made.after) return;
-  if (k->m->third_sends.n && !name_eq(k->m->third_sends.at[0].part, part.name)) {
-    diag_third_form(s, part.span, "a synapse has one third part", "Another connection may have another one.");
+  bool of_cells = k->m->sided & SIDED_CELLS;
+  k->m->sided |= sided;
+  if (of_cells) {
+    diag_third_form(s, send->head.span, "what goes to a third part does not follow from variables of the two cells", "It may follow from params, and from what the third part itself has.");
     return;
   }
+  if (!made.value || !made.after) return; /* after a message, or `astro.Ca`: known in a connection only */
   if (made.value->type == M_BOOL) diag_condition_misplaced(s, send->value->span, "`send`");
   else if (of_synapse(made.after)) diag_third_form(s, send->after->span, "the time of what goes to a third part follows from params", "What is sent may follow from states.");
   else if (!k->m->plastic && of_synapse(made.value))
@@ -98,15 +110,17 @@ bool net_is_pick(const Ast *st) {
 }
 
 static Span use_of(const MComponent *synapse) {
-  return synapse->third_sends.n ? synapse->third_sends.at[0].span : synapse->third_streams.at[0].span;
+  return !name_none(synapse->third) ? synapse->third_span : synapse->third_streams.at[0].span;
 }
+
+bool net_has_third(const MComponent *synapse) { return !name_none(synapse->third) || synapse->third_streams.n; }
 
 bool net_third_known(Net *n, const AstConnect *ast, const MComponent *synapse) {
   const AstPick *pick = NULL;
-  bool has = synapse->third_sends.n || synapse->third_streams.n;
+  bool has = net_has_third(synapse);
   AstWord part;
   const char *name = name_str(n->s, synapse->name);
-  Name wanted = synapse->third_sends.n ? synapse->third_sends.at[0].part : (Name){0};
+  Name wanted = synapse->third;
   for (uint32_t i = 0; i < ast->synapse_settings.n; i++) {
     const AstPick *one = pick_of(ast->synapse_settings.at[i], &part);
     if (!one) continue;
@@ -125,15 +139,7 @@ bool net_third_known(Net *n, const AstConnect *ast, const MComponent *synapse) {
   return !has || pick;
 }
 
-typedef struct {
-  AstWord part;
-  Span span;
-  MSlice cells;
-  MExpr *pool;
-  MThird third;
-} Pick;
-
-static bool share_read(Net *n, Scope *scope, const AstNamed *named, Pick *k) {
+static bool share_read(Net *n, Scope *scope, const AstNamed *named, NetPick *k) {
   if (strcmp(name_str(n->s, named->name.name), "probability") != 0) return false;
   Want want = {.has_dim = true, .dim = DIM_NONE, .who = "a probability"};
   k->third.share = check_expr(n->c, scope, named->value, &want);
@@ -146,7 +152,7 @@ static bool share_read(Net *n, Scope *scope, const AstNamed *named, Pick *k) {
 }
 
 /* `pool(10)`, `block(1)`, perhaps with `probability = 0.5`. */
-static bool rule_read(Net *n, Scope *scope, const Ast *rule, Pick *k) {
+static bool rule_read(Net *n, Scope *scope, const Ast *rule, NetPick *k) {
   const AstCall *call = rule->kind == AST_CALL ? AST_AS(Call, rule) : NULL;
   const char *name = call && call->callee->kind == AST_NAME ? name_str(n->s, AST_AS(NameRef, call->callee)->name.name) : "";
   bool pool = !strcmp(name, "pool"), more = call && call->args.n == 2;
@@ -165,9 +171,10 @@ static bool rule_read(Net *n, Scope *scope, const Ast *rule, Pick *k) {
   return false;
 }
 
-static bool pick_read(Net *n, Scope *scope, const AstConnect *ast, Pick *k) {
+bool net_pick(Net *n, Scope *scope, const AstConnect *ast, NetPick *k) {
   const AstPick *pick = NULL;
   MSliceList cells = {0};
+  *k = (NetPick){0};
   for (uint32_t i = 0; i < ast->synapse_settings.n && !pick; i++) pick = pick_of(ast->synapse_settings.at[i], &k->part);
   if (!pick || !pick->of || !pick->rule || !net_slices(n, scope, pick->of, &cells, NULL)) return false;
   if (cells.n != 1) {
@@ -179,18 +186,26 @@ static bool pick_read(Net *n, Scope *scope, const AstConnect *ast, Pick *k) {
 }
 
 /* A link that hangs on p. */
-static MProjection link_of(Net *n, const Pick *k, const MProjection *p, bool back, Span span, Name what) {
+static MProjection link_new(Net *n, const NetPick *k, const MProjection *p, bool back, Span span) {
   MThird *third = NEW(n->s->arena, MThird);
-  const char *path = name_str(n->s, p->path), *part = name_str(n->s, k->part.name);
   *third = k->third;
-  third->path = name_fmt(n->s, "%s: %s", path, part);
+  third->path = name_fmt(n->s, "%s: %s", name_str(n->s, p->path), name_str(n->s, k->part.name));
   third->of = p;
   third->back = back;
-  MProjection link = {.span = span, .rule = RULE_THIRD, .rule_span = k->span, .rule_arg = k->pool, .cond = p->cond, .third = third};
-  link.path = net_unique_path(n, name_fmt(n->s, back ? "%s: %s -> %s" : "%s: %s.%s", path, part, name_str(n->s, what)), (Span){0, 0});
-  link.source = back ? k->cells : p->source;
-  link.target = back ? p->target : k->cells;
+  return (MProjection){.path = third->path, .span = span, .rule = RULE_THIRD, .rule_span = k->span, .rule_arg = k->pool, .cond = p->cond, .third = third,
+                       .source = back ? k->cells : p->source, .target = back ? p->target : k->cells};
+}
+
+static MProjection link_of(Net *n, const NetPick *k, const MProjection *p, bool back, Span span, Name what) {
+  MProjection link = link_new(n, k, p, back, span);
+  link.path = net_unique_path(n, name_fmt(n->s, back ? "%s -> %s" : "%s.%s", name_str(n->s, link.path), name_str(n->s, what)), (Span){0, 0});
   return link;
+}
+
+MProjection *net_third_link(Net *n, const NetPick *k, const MProjection *p) {
+  MProjection *made = NEW(n->s->arena, MProjection);
+  *made = link_new(n, k, p, true, k->span);
+  return made;
 }
 
 static bool fits_port(Net *n, const Sent *sent, const MThirdSend *send, const MPort *port) {
@@ -217,7 +232,7 @@ static bool time_of(Net *n, Scope *scope, const Sent *sent, MExpr *after, MExpr 
   return *ret != NULL;
 }
 
-static bool send_link(Net *n, Scope *scope, const Sent *sent, const Pick *k, const MThirdSend *send, const MProjection *p) {
+static bool send_link(Net *n, Scope *scope, const Sent *sent, const NetPick *k, const MThirdSend *send, const MProjection *p) {
   Session *s = n->s;
   MExpr *values[2] = {send->stateful ? send->after : send->value, send->after};
   uint32_t at, errors = s->errors;
@@ -242,15 +257,13 @@ static bool send_link(Net *n, Scope *scope, const Sent *sent, const Pick *k, con
 
 bool net_third(Net *n, Scope *scope, const Sent *sent, const MProjection *p) {
   const MComponent *synapse = sent->synapse;
-  Pick k = {0};
-  if (!synapse->third_sends.n && !synapse->third_streams.n) return true;
-  if (!pick_read(n, scope, sent->ast, &k)) return false;
+  const NetPick *k = sent->pick;
   for (uint32_t i = 0; i < synapse->third_sends.n; i++)
-    if (!send_link(n, scope, sent, &k, &synapse->third_sends.at[i], p)) return false;
+    if (!send_link(n, scope, sent, k, &synapse->third_sends.at[i], p)) return false;
   for (uint32_t i = 0; i < synapse->third_streams.n; i++) {
     const MThirdStream *stream = &synapse->third_streams.at[i];
-    MProjection link = link_of(n, &k, p, true, stream->span, stream->input);
-    if (!net_stream_third(n, scope, sent, &link, stream, k.part.name)) return false;
+    MProjection link = link_of(n, k, p, true, stream->span, stream->input);
+    if (!net_stream_third(n, scope, sent, &link, stream, k->part.name)) return false;
   }
   return true;
 }

@@ -79,6 +79,7 @@ void synapse_stream(Comp *k, const AstStream *stream); /* check_stream.c */
 /* check_third.c: `send … to astro.glu after t`, `stream … to post.I` */
 void synapse_third_send(Comp *k, Scope *scope, const AstSend *send);
 void synapse_third_stream(Comp *k, const AstStream *stream);
+bool synapse_third_named(Session *s, MComponent *m, AstWord part); /* the synapse calls its third part so; false after a message: it has another name */
 
 /* check_order.c: let_order, init_order; cycles, noise where none can be, defaults outside of their domain */
 void comp_order(Comp *k);

@@ -80,7 +80,7 @@ typedef struct {
 } MDomain;
 
 typedef enum { VAR_PARAM, VAR_STATE, VAR_LET, VAR_INPUT } VarKind;
-typedef enum { PER_ELEMENT, PER_PRE, PER_POST, PER_SIGNAL } VarPer; /* a state of a synapse: each synapse, each cell on that side, known as of a signal */
+typedef enum { PER_ELEMENT, PER_PRE, PER_POST, PER_SIGNAL, PER_THIRD } VarPer; /* a state of a synapse: each synapse, each cell on that side, known as of a signal, its third part's */
 
 struct MVar {
   VarKind kind;
@@ -173,6 +173,7 @@ typedef struct {
   Span span, input_span;
 } MThirdStream;
 
+enum { SIDED_CELLS = 1, SIDED_THIRD = 2 };
 struct MComponent {
   Name name;
   Name what; /* keyword: neuron, … */
@@ -189,7 +190,10 @@ struct MComponent {
   MVar *weight; /* of a synapse; in it, like an input */
   MExpr *send;  /* of a synapse without memory: what arrives */
   const AstBlock *block; /* in the checker only: of a synapse */
-  bool sided;   /* it reads variables of both sides' cells: checked once more for each pair of populations */
+  unsigned sided; /* it reads variables of the cells (SIDED_CELLS), of its third part: checked once more for each pair of populations */
+  Name third;   /* of a synapse: its third part, as it calls it where it sends to it or its handlers read it; empty: none, or it streams alone */
+  Span third_span;
+  VEC(MVar *) reads; /* of others, that its block names */
   const MVar *acts_on; /* an input that it changes: a state of whatever has it as a part; NULL: none */
   bool plastic; /* a synapse with memory. Its handlers: */
   MStmtList on_pre, on_post;
@@ -292,17 +296,19 @@ typedef struct {
  * state in the place of the weight, its settings are what the projection sets. States per post are states of the target's
  * component too, where they are stepped and where the spike handler changes them; so are states per pre of the source's, if
  * they have no closed form between spikes. */
+typedef enum { SIDE_PRE, SIDE_POST, SIDE_THIRD } MSide;
 typedef struct {
   MVar *inner;  /* of cells->component: a state per post, or an input that follows the target's variable */
-  MVar *outer;  /* the target's state */
-  MVar *before; /* the target's state that holds its value just before the last spike */
-  bool pre;     /* all this of the source instead of the target */
+  MVar *outer;  /* the cell's state; of a third part, NULL: 1 where there is one, else 0 */
+  MVar *before; /* the cell's state that holds its value just before the last spike; of a third part: NULL */
+  MSide side;   /* whose cell it is */
 } MSeen;
 typedef struct {
   MPopulation *cells;
   MVar *weight;
   MExpr *axonal; /* that part of the delay; NULL: 0 */
   VEC(MSeen) seen;
+  struct MProjection *third; /* who the third part is that it reads: a link with MThird; NULL: it reads none, or it stands there itself */
   VEC(MFollowed) follows;
 } MPlastic;
 

@@ -151,6 +151,10 @@ MVar *net_lone_input(Net *n, const Ast *target); /* of a lone neuron; NULL after
 Net *net_check(Checker *c, Symbol *network, MExperiment *x, const AstList *overrides); /* check_network.c */
 Net *net_check_neuron(Checker *c, Scope *scope, const AstSubject *subject, MExperiment *x); /* of any kind that stands alone */
 
+/* "`A` is a population and has no `X`", with the nearest that it has; side: the word before the point that the span begins with,
+ * NULL: none (check_endpoint.c). */
+void net_no_variable(Session *s, const MPopulation *pop, const char *side, const char *name, Span span);
+
 /* ---- endpoints (check_endpoint.c) */
 typedef VEC(MSlice) MSliceList;
 /* `cell[L4e][0..9]`, `cell[exc]`, `(E, I)` -> slices. `ret_member` (NULL: none allowed) gets a dotted tail:
@@ -183,6 +187,7 @@ typedef struct {
   Name label; /* of the projection, with its binders' labels; begins the paths of the synapse's params. Empty: none */
   MExpr *axonal; /* that part of the delay, of a synapse with memory; NULL: 0 */
   const AstAssign *delay;
+  const struct NetPick *pick; /* who its third part is; NULL: it has none */
 } Sent;
 /* Every variable of a synapse as a projection has it. */
 typedef struct {
@@ -197,7 +202,7 @@ typedef struct {
 } NetInline;
 bool net_inline_begin(NetInline *in, Net *n, Scope *scope, const Sent *sent); /* false after a message */
 void net_inline(NetInline *in, const MVar *var);                              /* to in->map; sets in->failed */
-/* A synapse that reads variables of both sides, checked with these; NULL after a message (check_sides.c). */
+/* A synapse that reads variables of both sides or of its third part, checked with these; NULL after a message (check_sides.c). */
 MComponent *net_synapse_between(Net *n, const Sent *sent, MPopulation *from, MPopulation *to);
 /* A synapse with memory: its weight at the start, and what it is here (check_plastic.c). */
 bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MProjection *p);
@@ -212,6 +217,16 @@ typedef struct {
 /* Third parts (check_third.c): `astro = A by pool(10)`; whether the synapse has one, and it is said who; false after a message. */
 bool net_is_pick(const Ast *st);
 bool net_third_known(Net *n, const AstConnect *ast, const MComponent *synapse);
+typedef struct NetPick {
+  AstWord part;
+  Span span;
+  MSlice cells;
+  MExpr *pool;
+  MThird third;
+} NetPick;
+bool net_has_third(const MComponent *synapse);
+bool net_pick(Net *n, Scope *scope, const AstConnect *ast, NetPick *ret); /* false after a message */
+MProjection *net_third_link(Net *n, const NetPick *pick, const MProjection *p); /* whom the synapses of p read */
 bool net_third(Net *n, Scope *scope, const Sent *sent, const MProjection *p); /* projections and couplings that hang on p */
 /* Of a send whose value depends on states: p gets a synapse with memory of its own (check_release.c). */
 bool net_release(Net *n, Scope *scope, const Sent *sent, const MThirdSend *send, const MPort *port, MProjection *p);

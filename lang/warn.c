@@ -45,6 +45,8 @@ static Part part_of(const MExperiment *x, const MPopulation *pop) {
   for (uint32_t i = 0; i < x->projections.n; i++) {
     part.driven |= x->projections.at[i]->target.pop == pop;
     part.sends |= x->projections.at[i]->source.pop == pop;
+    const MPlastic *plastic = x->projections.at[i]->plastic;
+    part.seen |= plastic && plastic->third && plastic->third->source.pop == pop;
   }
   for (uint32_t i = 0; i < x->couplings.n; i++) {
     const MCoupling *c = x->couplings.at[i];

@@ -24,6 +24,14 @@ static void mark_vars(const Uses *u, const MExpr *e, bool *marks) {
   for (uint32_t i = 0; i < e->n_args; i++) mark_vars(u, e->args[i], marks);
 }
 
+/* What a synapse reads of others. */
+static void mark_list(const Uses *u, const MComponent *synapse, bool *marks) {
+  for (uint32_t i = 0; i < synapse->reads.n; i++) {
+    const MVar *var = synapse->reads.at[i];
+    if (var->index < u->component->vars.n && u->component->vars.at[var->index] == var) marks[var->index] = true;
+  }
+}
+
 static void mark_domain(const Uses *u, const MDomain *d, bool *marks) {
   mark_vars(u, d->lo, marks);
   mark_vars(u, d->hi, marks);
@@ -135,6 +143,8 @@ static bool read_by_experiment(const Uses *u, const MExperiment *x, bool *ret_se
   for (uint32_t k = 0; k < x->measures.n; k++) mark_items(u, x->measures.at[k]->items.at, x->measures.at[k]->items.n, ret_seen);
   for (uint32_t k = 0; k < x->feeds.n; k++) mark_items(u, x->feeds.at[k]->items.at, x->feeds.at[k]->items.n, ret_seen);
   for (uint32_t k = 0; k < x->couplings.n; k++) read_by_coupling(u, x->couplings.at[k], ret_seen);
+  for (uint32_t k = 0; k < x->projections.n; k++)
+    if (x->projections.at[k]->plastic) mark_list(u, x->projections.at[k]->plastic->cells->component, ret_seen);
   return runs;
 }
 

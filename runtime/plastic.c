@@ -39,9 +39,11 @@ static void learn_look(const struct rt_sim *s, struct rt_plastic *p, int which) 
   l->follows = p->proj->def->n_follows && reads(l->code, NSL_SLOT_INPUT, p->class->signalled);
   for (uint32_t i = 0; i < p->class->n_drawn; i++) l->draws |= reads(l->code, NSL_SLOT_INPUT, p->class->drawn[i]);
   for (uint32_t i = 0; i < p->proj->def->n_seen; i++) {
-    bool read = reads(l->code, NSL_SLOT_STATE, p->proj->def->seen[i].inner), pre = p->proj->def->seen[i].pre;
-    l->seen |= read && !pre;
-    l->pre |= read && pre;
+    const struct nsl_seen *seen = &p->proj->def->seen[i];
+    bool read = reads(l->code, NSL_SLOT_STATE, seen->inner);
+    l->seen |= read && seen->side == NSL_SIDE_POST;
+    l->pre |= read && seen->side == NSL_SIDE_PRE;
+    l->third |= read && seen->side == NSL_SIDE_THIRD;
   }
 }
 
@@ -157,6 +159,25 @@ static int frozen_find(struct rt_sim *s, struct rt_plastic *p) {
   return 0;
 }
 
+/* Who third parts are. Where the synapses stand at them themselves, what the targets are. */
+static int third_prepare(struct rt_sim *s, struct rt_plastic *p) {
+  struct rt_proj *proj = p->proj, *link = NULL;
+  bool any = false;
+  int e = 0;
+  for (uint32_t i = 0; i < proj->def->n_seen; i++) any |= proj->def->seen[i].side == NSL_SIDE_THIRD;
+  if (!any) return 0;
+  if (proj->def->n_third) {
+    if (!(link = p->third = rt_alloc(&s->mem, 1, sizeof *link))) return NSL_EMEMORY;
+    e = rt_link_prepare(s, link, proj->def->third, proj->index);
+    link->of = proj;
+    if (!e) e = rt_rules_make(s, link, 1);
+  }
+  p->third_pop = link ? link->source : proj->target;
+  p->third0 = link ? link->s0 : proj->t0;
+  p->third_n = link ? link->sn : proj->tn;
+  return e;
+}
+
 static int one_prepare(struct rt_sim *s, struct rt_plastic *p, struct rt_proj *proj) {
   *p = (struct rt_plastic){.proj = proj, .def = &s->x->synapses[proj->def->cells - 1]};
   p->class = &s->program->classes[p->def->class_index];
@@ -177,6 +198,7 @@ static int one_prepare(struct rt_sim *s, struct rt_plastic *p, struct rt_proj *p
   if (!p->each) s->ports[proj->port].plastic = true;
   int e = times_read(s, p);
   if (!e) e = frozen_find(s, p);
+  if (!e) e = third_prepare(s, p);
   if (!e) e = derive(s, p);
   return e ? e : typical_find(s, p);
 }
@@ -222,7 +244,7 @@ static int rings_make(struct rt_sim *s, struct rt_plastic_shard *q) {
   if (!q->spikes || !q->n_spiked || !q->n_swept || !q->before || !q->history || !q->later || !q->sums || !q->dirty) return NSL_EMEMORY;
   if (p->each && rt_each_begin(s, q)) return NSL_EMEMORY;
   for (uint32_t i = 0; i < n_seen; i++) {
-    if (p->proj->def->seen[i].pre) continue;
+    if (p->proj->def->seen[i].side != NSL_SIDE_POST) continue;
     q->before[i] = rt_alloc(&s->mem, n * p->ring, s->real_size);
     q->history[i] = rt_alloc(&s->mem, n * p->history, s->real_size);
     if (!q->before[i] || !q->history[i]) return NSL_EMEMORY;
@@ -271,6 +293,7 @@ void rt_plastic_drop(struct rt_sim *s) {
     for (uint32_t h = 0; s->plastics[i].shards && h < s->n_shards; h++) {
       struct rt_plastic_shard *q = &s->plastics[i].shards[h];
       rt_drop(&q->target);
+      rt_drop(&q->third);
       rt_drop(&q->segments);
       rt_drop(&q->queue);
       rt_drop(&q->sent);

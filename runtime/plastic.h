@@ -10,6 +10,9 @@
  * just before, and these values at recent steps. Where a ring of spikes is about to be full, all rows of the shard are swept:
  * they catch up with postsynaptic spikes. States are only ever stored as of an event, so sweeps change no bits.
  *
+ * What they know of their third parts is that of the step before: an event at s sees it as everything at s - dt has left it. It is kept in
+ * rings of all its cells, as what is seen of presynaptic cells is; each synapse knows which of the cells is its own.
+ *
  * If the synapses' own states are stepped (nsl_class.stepped), every synapse is advanced in every step as well, and intervals
  * have one step. */
 #ifndef NSL_RUNTIME_PLASTIC_H
@@ -23,7 +26,8 @@ struct rt_learn { /* a kernel, and what it asks for */
   nsl_kernel_fn *kernel; /* NULL: there is nothing to do */
   const struct nsl_code *code;
   bool elapsed, since, seen, signals; /* it reads these inputs; states per post; signals */
-  bool pre, draws, follows;           /* … states of the source's own; draws; signals that are followed */
+  bool pre, third;                    /* … states of the source's own, of third parts; */
+  bool draws, follows;                /* … draws; signals that are followed */
 };
 
 struct rt_segment {
@@ -38,6 +42,7 @@ struct rt_plastic_shard { /* its synapses in one shard */
   struct rt_slice *slice;   /* of the target; NULL: it has none here */
   uint64_t n;               /* synapses, with those that fill up segments */
   uint32_t *target;         /* elements of the slice */
+  uint32_t *third;          /* NULL, or which of its cells the third part is; NSL_NONE: there is none */
   void **states, **params;  /* by state (of the synapses), by param: arrays of reals */
   struct rt_segment *segments;
   uint32_t *row;            /* by source: its first segment; one more at the end */
@@ -69,6 +74,12 @@ struct rt_plastic_shard { /* its synapses in one shard */
   size_t n_sent, sent_cap;
 };
 
+struct rt_others { /* rows of reals by step, of cells [first, first + n) of pop; NULL: the state is the target's own */
+  const struct rt_pop *pop;
+  uint32_t first, n;
+  char *before, *after; /* before: just before the spikes of the step, NULL for third parts; after: behind them, of third parts when all is over */
+};
+
 struct rt_plastic {
   struct rt_proj *proj;
   const struct nsl_class *class;
@@ -80,9 +91,12 @@ struct rt_plastic {
   bool each, *told;             /* what they send goes to a handler one by one; by send: it has a condition, and OUT tells whether it holds */
   struct rt_learn learn[NSL_LEARNS];
   uint32_t ring, history, sums; /* lengths of the rings: powers of two */
-  struct rt_pre_ring { char *before, *after; } *pre; /* by seen: rows of the source's reals by step, just before its spikes and behind them */
+  struct rt_others *others;     /* by seen: what is kept of cells that are no targets */
   uint32_t *seen;               /* by state of the class: which of the projection's `seen` it is, or NSL_NONE */
-  uint32_t pre_ring;            /* rows; a power of two */
+  struct rt_proj *third;        /* who third parts are; NULL: nobody asks, or they are the targets: */
+  const struct rt_pop *third_pop; /* their population, NULL: nobody asks; */
+  uint32_t third0, third_n;     /* … of it */
+  uint32_t pre_ring;            /* rows of others; a power of two */
   uint64_t *pre_spiked;         /* sources with a finer step: by source, the last step in which it has spiked */
   uint64_t *pre_whole;          /* scratch: a row */
   struct rt_span { uint64_t from, to; } *frozen; /* steps (from, to] in which weights keep their values; rising */
@@ -121,13 +135,15 @@ void rt_each_gather(struct rt_shard *h, uint64_t step);    /* what is due, sorte
 uint64_t rt_each_hash(const struct rt_plastic_shard *q);
 void rt_each_drop(struct rt_plastic_shard *q);
 /* plastic_pre.c */
-bool rt_sees_pre(const struct rt_plastic *p);
 int rt_pre_make(struct rt_sim *s, struct rt_plastic *p); /* rings */
 void rt_pre_keep(struct rt_shard *h, uint64_t step, const uint32_t *ids, const uint64_t *ends, uint64_t begin); /* behind a step */
 void rt_pre_within(struct rt_shard *h, const struct rt_slice *c, uint64_t step, const uint32_t *ids, uint64_t n); /* … behind an own, finer one */
 int rt_pre_trade(struct rt_sim *s, uint64_t from, uint32_t n); /* ranks: n steps; by the first thread of each */
+void rt_third_keep(struct rt_shard *h, uint64_t step); /* when the step is over */
 /* What a presynaptic event at the synapse at `step` brings along; after: behind the source's spike. */
 double rt_pre_seen(const struct rt_sim *s, const struct rt_plastic *p, uint32_t nth, bool after, uint32_t row, uint64_t step);
+/* The row of an event at `step`, by cell of the third parts; NULL: the state says whether there is one. */
+const void *rt_third_row_at(const struct rt_sim *s, const struct rt_plastic *p, uint32_t nth, uint64_t step);
 int rt_follow_begin(struct rt_sim *s, struct rt_plastic_shard *q); /* plastic_signal.c */
 bool rt_signals_changed(const struct rt_plastic_shard *q, uint64_t step); /* by events of the step before this one; */
 void rt_signals_take(struct rt_plastic_shard *q, uint64_t step); /* … when all synapses have come to it */

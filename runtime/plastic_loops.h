@@ -17,6 +17,11 @@ static void NAME(seen)(REAL *to, const REAL *before, const uint32_t *target, con
   for (uint32_t i = 0; i < n; i++) to[i] = before[(uint64_t)target[l->lane[i]] * ring + (l->first[i] & (ring - 1))];
 }
 
+/* What third parts have in a row of theirs, 0 where there is none; without a row, whether there is one. */
+static void NAME(thirds)(REAL *to, const REAL *row, const uint32_t *third, uint32_t n) {
+  for (uint32_t i = 0; i < n; i++) to[i] = third[i] == NSL_NONE ? 0 : row ? row[third[i]] : 1;
+}
+
 /* Times since the row's last event, and since the synapse's own. */
 static void NAME(times)(const struct rt_plastic_shard *q, const struct rt_segment *g, const struct rt_lanes *l, uint32_t n, uint64_t last, double dt) {
   uint32_t ring = q->of->ring;

@@ -57,6 +57,8 @@ static int shard_grow(struct rows *k, struct rt_plastic_shard *q, uint64_t more,
     size_t grown = *cap, began = *cap;
     e = rt_grow(&q->target, &grown, want, sizeof *q->target);
     grown = began;
+    if (!e && k->p->third_pop) e = rt_grow(&q->third, &grown, want, sizeof *q->third);
+    grown = began;
     if (!e && k->p->each) e = rt_grow(&q->number, &grown, want, sizeof *q->number);
     for (uint32_t i = 0; !e && i < k->p->class->n_states; i++) {
       if (k->p->class->states[i].per != NSL_PER_ELEMENT) continue;
@@ -81,8 +83,13 @@ static void lane_put(struct rows *k, struct rt_plastic_shard *q, uint64_t at, ui
     memcpy((char *)q->params[i] + at * size, (char *)k->lanes.params[i] + from * size, size);
 }
 
+/* Which of the cells that are kept stands at a synapse. */
+static uint32_t third_of(const struct rt_plastic *p, const struct rt_sim *s, uint32_t source, uint64_t ordinal, uint32_t target) {
+  return p->third ? rt_third_cell(s, p->third, source, ordinal, target) : target - p->third0;
+}
+
 /* The row's synapses in one shard: segments by delay, each filled up with copies of its last synapse. */
-static int row_put(struct rows *k, struct rt_plastic_shard *q, uint32_t *n_segments, uint64_t n) {
+static int row_put(struct rows *k, struct rt_plastic_shard *q, uint32_t source, uint32_t *n_segments, uint64_t n) {
   const uint64_t *keys = k->sort.keys;
   int e = 0;
   for (uint64_t from = 0, to; !e && from < n; from = to) {
@@ -95,6 +102,7 @@ static int row_put(struct rows *k, struct rt_plastic_shard *q, uint32_t *n_segme
       uint64_t key = keys[from + i < to ? from + i : to - 1];
       q->target[q->n + i] = (uint32_t)(key >> 24 & 0xfffff);
       if (q->number) q->number[q->n + i] = (uint32_t)(key & 0xffffff);
+      if (q->third) q->third[q->n + i] = third_of(k->p, k->s, source, key & 0xffffff, q->slice->first + q->target[q->n + i]);
       lane_put(k, q, q->n + i, key & 0xffffff);
     }
     q->n += room;
@@ -125,7 +133,7 @@ static int rows_make(struct rows *k) {
       uint64_t n = 0;
       e = keys_make(k, q->slice, &of, &n);
       q->row[row] = n_segments[h - k->h0];
-      if (!e) e = row_put(k, q, &n_segments[h - k->h0], n);
+      if (!e) e = row_put(k, q, proj->s0 + row, &n_segments[h - k->h0], n);
       q->row[row + 1] = n_segments[h - k->h0];
       if (!e && of.n) cells_put(k, q, row);
     }

@@ -31,12 +31,12 @@ int rt_sizes_add(const struct rt_sim *s, const struct rt_proj *proj, struct rt_s
   return 0;
 }
 
-/* Of one synapse: its target, its number where what it sends is handled one by one, its own states and drawn params. */
+/* Of one synapse: its target and its third part, its number where what it sends is handled one by one, its own states and drawn params. */
 static double slot_bytes(const struct rt_sim *s, const struct rt_plastic *p) {
   const struct nsl_class *c = p->class;
   uint32_t n = c->n_params;
   for (uint32_t i = 0; i < c->n_states; i++) n += c->states[i].per == NSL_PER_ELEMENT;
-  return (p->each ? 8.0 : 4.0) + n * (double)s->real_size;
+  return 4.0 + (p->each ? 4.0 : 0) + (p->third_pop ? 4.0 : 0) + n * (double)s->real_size;
 }
 
 static double cell_bytes(const struct rt_sim *s, const struct rt_plastic *p, uint32_t most) {
@@ -44,7 +44,8 @@ static double cell_bytes(const struct rt_sim *s, const struct rt_plastic *p, uin
   for (uint32_t i = 0; i < p->class->n_states; i++) reals += p->class->states[i].per == NSL_PER_PRE;
   double sources = (double)p->proj->sn * s->n_shards * (4 + 8 + reals * real);
   double steps = rt_power_of_two(2ull * most * p->proj->target->within + 16), seen = p->proj->def->n_seen;
-  return sources + (double)p->proj->target->padded * (steps * (4 + 8 + seen * 2 * real) + 8);
+  double thirds = p->third_pop ? (double)p->third_n * steps * seen * real : 0;
+  return sources + thirds + (double)p->proj->target->padded * (steps * (4 + 8 + seen * 2 * real) + 8);
 }
 
 void rt_sizes_end(const struct rt_sim *s, struct rt_plastic *p, const struct rt_sizes *z) {

@@ -38,7 +38,7 @@ static void rings_walk(struct rt_shelf *k, struct rt_plastic *p, struct rt_plast
   rt_shelf_whole(k, "post spikes", q->spikes, n * p->ring * sizeof *q->spikes);
   rt_shelf_whole(k, "post spiked", q->n_spiked, n * sizeof *q->n_spiked);
   for (uint32_t i = 0; i < p->proj->def->n_seen; i++) {
-    if (p->proj->def->seen[i].pre) continue;
+    if (p->proj->def->seen[i].side != NSL_SIDE_POST) continue;
     rt_shelf_whole(k, "before spikes", k->mine ? q->before[i] : NULL, n * p->ring * real);
     rt_shelf_whole(k, "history", k->mine ? q->history[i] : NULL, n * p->history * real);
     if (p->looks_back) rt_shelf_whole(k, "later", k->mine ? q->later[i] : NULL, n * p->history * real);
@@ -88,15 +88,15 @@ static void shard_walk(struct rt_shelf *k, struct rt_plastic *p, struct rt_plast
   q->full = false;
 }
 
-/* What is seen of the sources, for all shards together: all ranks have all of it. */
-static void sources_walk(struct rt_shelf *k, const struct rt_plastic *p) {
-  uint64_t bytes = (uint64_t)p->proj->sn * p->pre_ring * k->s->real_size;
+/* What is seen of the sources and of third parts, for all shards together: all ranks have all of it. */
+static void others_walk(struct rt_shelf *k, const struct rt_plastic *p) {
   k->mine = true;
   k->owner = 0;
-  for (uint32_t i = 0; p->pre && i < p->proj->def->n_seen; i++) {
-    if (!p->proj->def->seen[i].pre) continue;
-    rt_shelf_whole(k, "sources before", p->pre[i].before, bytes);
-    rt_shelf_whole(k, "sources after", p->pre[i].after, bytes);
+  for (uint32_t i = 0; i < p->proj->def->n_seen; i++) {
+    const struct rt_others *o = &p->others[i];
+    uint64_t bytes = (uint64_t)o->n * p->pre_ring * k->s->real_size;
+    if (o->before) rt_shelf_whole(k, "others before", o->before, bytes);
+    if (o->after) rt_shelf_whole(k, "others after", o->after, bytes);
   }
 }
 
@@ -104,7 +104,7 @@ void rt_plastic_walk(struct rt_archive *a, struct rt_sim *s) {
   struct rt_shelf k;
   int e = rt_shelf_open(&k, a, s, s->n_plastic != 0);
   for (uint32_t i = 0; !e && i < s->n_plastic; i++) {
-    sources_walk(&k, &s->plastics[i]);
+    others_walk(&k, &s->plastics[i]);
     for (uint32_t h = 0; h < s->n_shards; h++) {
       const struct rt_slice *c = rt_slice_of(&s->shards[h], s->plastics[i].proj->target);
       if (!c) continue;

@@ -135,6 +135,29 @@ static void source_fill(const struct rt_plastic_shard *q, const struct nsl_code 
   }
 }
 
+/* ---- third parts, as events at the synapses at `step` see them */
+
+static void third_fill(const struct rt_plastic_shard *q, const struct rt_segment *g, const struct nsl_code *code, uint64_t step) {
+  const struct rt_sim *s = q->shard->sim;
+  for (uint32_t i = 0; i < code->n_bindings; i++) {
+    uint32_t k = code->bindings[i].index;
+    if (code->bindings[i].kind != NSL_SLOT_STATE || q->of->class->states[k].per != NSL_PER_THIRD) continue;
+    LOOP(thirds, q, q->lanes->states[k], rt_third_row_at(s, q->of, q->of->seen[k], step), q->third + g->at, g->n);
+  }
+}
+
+/* Those of the list, when each one's next spike has come back to it. */
+static void third_seen(const struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t nth, uint32_t n) {
+  const struct rt_sim *s = q->shard->sim;
+  const struct rt_lanes *l = q->lanes;
+  for (uint32_t i = 0; i < n; i++) {
+    uint64_t at = (uint64_t)q->target[g->at + l->lane[i]] * q->of->ring + (l->first[i] & (q->of->ring - 1));
+    const void *row = rt_third_row_at(s, q->of, nth, (uint64_t)q->spikes[at] + g->dendritic);
+    uint32_t cell = q->third[g->at + l->lane[i]];
+    rt_real_set(s, l->states[q->of->proj->def->seen[nth].inner], i, cell == NSL_NONE ? 0 : row ? rt_real(s, row, cell) : 1);
+  }
+}
+
 /* ---- postsynaptic spikes */
 
 /* The synapses of a segment that spikes of (from, to] have reached, and the first of these. */
@@ -178,8 +201,12 @@ static void post_load(const struct rt_plastic_shard *q, const struct rt_segment 
     if (code->bindings[i].kind != NSL_SLOT_STATE) continue;
     if (q->states[k]) LOOP(gather, q, l->states[k], (void *)((char *)q->states[k] + at), l->lane, n);
     uint32_t j = q->of->seen[k];
-    if (j != NSL_NONE && def->seen[j].pre) source_seen(q, g, j, row, n);
-    else if (j != NSL_NONE) LOOP(seen, q, l->states[k], q->before[j], q->target + g->at, l, n, q->of->ring);
+    if (j == NSL_NONE) continue;
+    switch ((enum nsl_side)def->seen[j].side) {
+      case NSL_SIDE_PRE: source_seen(q, g, j, row, n); break;
+      case NSL_SIDE_POST: LOOP(seen, q, l->states[k], q->before[j], q->target + g->at, l, n, q->of->ring); break;
+      case NSL_SIDE_THIRD: third_seen(q, g, j, n); break;
+    }
   }
 }
 
@@ -270,7 +297,7 @@ static void whole_slots(const struct rt_plastic_shard *q, const struct rt_segmen
     if (code->bindings[i].kind != NSL_SLOT_STATE) continue;
     if (q->states[k]) l->slots[i] = (char *)q->states[k] + at;
     uint32_t j = q->of->seen[k];
-    if (j != NSL_NONE && !def->seen[j].pre)
+    if (j != NSL_NONE && def->seen[j].side == NSL_SIDE_POST)
       LOOP(gather, q, l->states[k], (void *)(history[j] + (seen & (q->of->history - 1)) * row), q->target + g->at, g->n);
   }
 }
@@ -352,6 +379,7 @@ static int pre(struct rt_plastic_shard *q, uint32_t row, uint64_t step) {
     whole_slots(q, g, learn->code, q->history, step);
     cells_fill(q, learn->code, q->cells, row, g->n);
     if (learn->pre) source_fill(q, learn->code, row, step, false, g->n);
+    if (learn->third) third_fill(q, g, learn->code, step);
     if (learn->elapsed) elapsed_fill(q, g, row, step);
     if (learn->draws) rt_draws_pre(q, g, row, step);
     if (learn->follows) rt_signals_fill(q, g, learn->code, step, false, g->n);
@@ -401,6 +429,7 @@ static int step_all(struct rt_plastic_shard *q, uint64_t step) {
       whole_slots(q, g, learn->code, q->later, step - 1);
       cells_fill(q, learn->code, cells, at, g->n);
       if (learn->pre) source_fill(q, learn->code, row, step - 1, true, g->n);
+      if (learn->third) third_fill(q, g, learn->code, step);
       rt_lanes_run(s, q->of, q->lanes, learn, g->n, step);
     }
     if (!e) e = row_catch_up(q, row, step);
@@ -517,8 +546,8 @@ static int interval(struct rt_plastic_shard *q, uint64_t from, uint32_t in_batch
     else e = pre(q, q->queue[i].source, q->queue[i].step);
   }
   q->n_queue = kept;
-  const struct rt_learn *post = &q->of->learn[NSL_LEARN_POST]; /* signals are known in their step alone, the source's states not long */
-  return !e && (q->full || post->signals || post->pre) ? sweep(q, end) : e;
+  const struct rt_learn *post = &q->of->learn[NSL_LEARN_POST]; /* signals are known in their step alone, states of others not long */
+  return !e && (q->full || post->signals || post->pre || post->third) ? sweep(q, end) : e;
 }
 
 int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity) {
@@ -553,7 +582,7 @@ static void spike_keep(struct rt_plastic_shard *q, uint32_t t, uint64_t step) {
   uint64_t slot = (uint64_t)t * p->ring + at;
   q->spikes[slot] = (uint32_t)step;
   for (uint32_t i = 0; i < def->n_seen; i++)
-    if (!def->seen[i].pre) rt_real_set(s, q->before[i], slot, rt_real(s, p->proj->target->states[def->seen[i].before], q->slice->first + t));
+    if (def->seen[i].side == NSL_SIDE_POST) rt_real_set(s, q->before[i], slot, rt_real(s, p->proj->target->states[def->seen[i].before], q->slice->first + t));
   /* room for what may come until the end of the interval, where rows are swept, and for what no sweep can finish: spikes within the longest delay */
   if (q->n_spiked[t] - q->n_swept[t] + (p->most + s->interval + 2) * p->proj->target->within >= p->ring) q->full = true;
 }
@@ -567,7 +596,7 @@ static void history_keep(struct rt_plastic_shard *q, uint32_t t, uint64_t step) 
   uint32_t first = q->n_spiked[t] - 1;
   while (first && spikes[(first - 1) & (p->ring - 1)] == (uint32_t)step && q->n_spiked[t] - first < p->ring) first--;
   for (uint32_t i = 0; i < def->n_seen; i++)
-    if (!def->seen[i].pre)
+    if (def->seen[i].side == NSL_SIDE_POST)
       rt_real_set(q->shard->sim, q->history[i], row + t, rt_real(q->shard->sim, q->before[i], (uint64_t)t * p->ring + (first & (p->ring - 1))));
 }
 
@@ -589,7 +618,7 @@ void rt_plastic_after(struct rt_shard *h, uint64_t step, const uint32_t *ids, co
     if (!q->slice) continue;
     size_t bytes = q->slice->count * s->real_size;
     for (uint32_t k = 0; k < def->n_seen; k++) {
-      if (def->seen[k].pre) continue;
+      if (def->seen[k].side != NSL_SIDE_POST) continue;
       const char *state = s->plastics[i].proj->target->states[def->seen[k].outer];
       size_t to = (step & (s->plastics[i].history - 1)) * bytes, from = (size_t)q->slice->first * s->real_size;
       memcpy(q->history[k] + to, state + from, bytes);

@@ -89,7 +89,7 @@ static struct json_object *memory_json(const struct rt_sim *s, const struct rt_p
   for (uint32_t i = 0; i < p->class->n_states; i++) n += p->class->states[i].per == NSL_PER_ELEMENT;
   add(o, "projection", text_json(p->proj->def->path));
   add(o, "form", text_json("memory"));
-  add(o, "bytes", json_object_new_int((int)(4 + n * s->real_size)));
+  add(o, "bytes", json_object_new_int((int)((p->third_pop ? 8 : 4) + n * s->real_size)));
   add(o, "why", text_json(p->class->stepped ? "synapses with memory, advanced in every step" : "synapses with memory, advanced from event to event"));
   return o;
 }

@@ -263,6 +263,7 @@ void rt_shard_step(struct rt_shard *h, uint64_t step, uint32_t in_batch, uint32_
   for (uint32_t i = 0; h->has_pasts && i < h->n_slices; i++)
     if (step % h->slices[i].pop->every == 0) rt_pasts_end(s, &h->slices[i], rt_own_step(h->slices[i].pop, step));
   if (s->couplings) rt_couplings_show(h, step);
+  if (s->n_plastic) rt_third_keep(h, step);
   if (step >= h->next_probe && h->bad.step == RT_NO_STEP) rt_probes_step(h, step);
   if (step >= h->next_record && h->bad.step == RT_NO_STEP) rt_record_step(h, step);
   if (step == h->next_digest && h->bad.step == RT_NO_STEP) rt_digest_take(h, step);

@@ -42,6 +42,8 @@ int rt_partners_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t sour
 /* ---- third.c: third parts of the synapses of a projection; source: of these */
 int rt_third_prepare(struct rt_sim *s, struct rt_proj *p);
 void rt_third_join(struct rt_sim *s, struct rt_proj *p); /* when all projections are prepared: finds theirs */
+/* Which of the cells of its slice stands at a synapse; NSL_NONE: nobody does. */
+uint32_t rt_third_cell(const struct rt_sim *s, const struct rt_proj *p, uint32_t source, uint64_t ordinal, uint32_t target);
 int rt_third_row(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n); /* into k->partners, k->posts */
 void rt_synapses_drop(struct rt_synapses *k);
 

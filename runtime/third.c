@@ -1,10 +1,10 @@
 /* Third parts of synapses: which astrocyte stands at which synapse of a projection.
  *
  * Every synapse of a projection, source by source, takes one of the astrocytes that its target has around it (its pool), or
- * none, with the share that is given. Two things hang on it: what a spike sends to the astrocyte, a projection from
- * the source to it, and what the astrocyte lets flow into the target, a coupling from it. Both ask here, and nothing is kept: who it
+ * none, with the share that is given. Three things hang on it: what a spike sends to the astrocyte, a projection from
+ * the source to it; what the astrocyte lets flow into the target, a coupling from it; and what a synapse with memory reads of it. All ask here, and nothing is kept: who it
  * is follows from the seed, the path of the part, the source and the ordinal of the synapse in its row, and a pool from the path and the
- * target. So both agree with each other on every thread and rank, and with the rows they hang on, stored or made anew. */
+ * target. So they agree with each other on every thread and rank, and with the rows they hang on, stored or made anew. */
 #include <math.h>
 
 #include "math/math.h"
@@ -45,6 +45,12 @@ static uint32_t pool_cell(const struct rt_sim *s, const struct rt_proj *p, uint3
   return out[0];
 }
 
+uint32_t rt_third_cell(const struct rt_sim *s, const struct rt_proj *p, uint32_t source, uint64_t ordinal, uint32_t target) {
+  if (p->p < 1 && !(nslm_draw_unit_f64(p->rule_key, source, ordinal, ORDINAL_TAKES) < p->p)) return NSL_NONE;
+  uint64_t which = p->n > 1 ? nslm_draw_index_u64(p->rule_key, source, ordinal, ORDINAL_WHICH, p->n) : 0;
+  return pool_cell(s, p, target, which);
+}
+
 int rt_third_row(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n) {
   uint32_t first = p->def->back ? p->s0 : p->t0;
   uint64_t n = 0, kept = 0;
@@ -53,11 +59,10 @@ int rt_third_row(struct rt_synapses *k, const struct rt_proj *p, uint32_t source
   if (e || !n) return e;
   if (rt_grow(&k->posts, &k->posts_cap, n, sizeof *k->posts)) return NSL_EMEMORY;
   for (uint64_t i = 0; i < n; i++) {
-    if (p->p < 1 && !(nslm_draw_unit_f64(p->rule_key, source, i, ORDINAL_TAKES) < p->p)) continue;
-    uint64_t which = p->n > 1 ? nslm_draw_index_u64(p->rule_key, source, i, ORDINAL_WHICH, p->n) : 0;
-    uint32_t target = k->partners[i];
+    uint32_t target = k->partners[i], cell = rt_third_cell(k->s, p, source, i, target);
+    if (cell == NSL_NONE) continue;
     k->posts[kept] = target;
-    k->partners[kept++] = first + pool_cell(k->s, p, target, which);
+    k->partners[kept++] = first + cell;
   }
   *ret_n = kept;
   return 0;

@@ -79,6 +79,24 @@ synapse learns { weight w : mV in [0 mV, 1 mV]
   on post { w += 0.05 mV * x;  y += 1 } }
 """
 LEARN = "connect l: E -> (E, I).psp by indegree(8) with learns { weight ~ uniform(0 mV, 0.2 mV);  delay = axonal(0.3 ms) + dendritic(1.1 ms) }"
+# An astrocyte may lie on a third rank: what is sent to it, what it streams, what synapses read of it and send because of that
+THIRDS = """
+glia star { state g = 0, h = 0.2
+  g' = -g / (8 ms)
+  h' = (g - h) / (15 ms)
+  let bound = h / (1 + h), flow = 0.02 mV/ms * g
+  receive glu(w : 1) { g += w } }
+synapse minds { param U = 0.5
+  weight w : mV in [0 mV, 1 mV]
+  state u = 0, r = 1
+  u' = -u / (30 ms)
+  r' = (1 - r) / (40 ms)
+  on pre  { u += U * (1 - gliot.bound) * (1 - u);  send w * u * r;  send 0.3 * u * r to gliot.glu after 0.9 ms;  r -= u * r }
+  on post { w += 0.02 mV * gliot.h }
+  stream gliot.flow to post.push }
+"""
+THIRD = """population G : star[500]
+  connect m: E -> (E, I).psp by indegree(8) with minds { gliot = G by pool(6, probability = 0.7);  weight ~ uniform(0 mV, 0.2 mV);  delay = axonal(0.3 ms) + dendritic(1.1 ms) }"""
 # What flows between shards: rows and sums over all, delays of one number and of their own, gap junctions of cells that spike; held, and joint.
 FLOWS = """
 neuron node { param a = 0.1, c = 0
@@ -398,6 +416,7 @@ def main():
     signal = """signal level : mV { level' = (mean(E.V) - level) / (5 ms)
     on spike of I { level += 0.1 mV } }"""
     for name, text, options, counts in (
+            ("third parts", THIRDS + variant(more=THIRD).replace("weight of a", "weight of (a, m) every 10 ms").replace("record mean(E.V)", "record g of G every 1 ms\n  record mean(E.V)"), (), [(2, 1), (3, 2)]),
             ("learning", LEARNS + variant(more=LEARN).replace("weight of a", "weight of (a, l) every 10 ms\n  record c of l every 10 ms\n  record x of l every 10 ms\n  record y of l every 10 ms"), (), [(2, 1), (3, 2)]),
             ("steps", variant(delay="0.1 ms"), (), [(2, 1)]), ("feeds", variant(more=signal, sets="{ mean = level }"), (), [(2, 1)]),
             ("shards", variant(size=110000, delay="0.5 ms"), ("--duration", "5 ms", "--rows", "shard"), [(2, 2), (3, 1), (4, 1)])):

@@ -9,7 +9,7 @@ import os
 from tap import EXAMPLES, NSLC, Tap, call, run_json
 
 SHORT = {"channel_noise": ["--experiment", "spontaneous", "--duration", "30ms"], "brunel": ["--duration", "100ms"], "cobahh": ["--duration", "200ms"], "cuba": ["--duration", "300ms"],
-         "column_in_brain": ["--experiment", "together", "--duration", "300ms"], "whole_brain": ["--experiment", "rest", "--duration", "300ms"], "f_i_curve": ["--duration", "500ms"], "working_memory": ["--duration", "400ms"], "inhibitory_balance": ["--duration", "400ms"], "astrocytes": ["--experiment", "with_astrocytes", "--duration", "1200ms"], "tripartite_network": ["--experiment", "three_scales", "--duration", "200ms"], "microcircuit": ["--duration", "100ms"],
+         "column_in_brain": ["--experiment", "together", "--duration", "300ms"], "whole_brain": ["--experiment", "rest", "--duration", "300ms"], "f_i_curve": ["--duration", "500ms"], "working_memory": ["--duration", "400ms"], "inhibitory_balance": ["--duration", "400ms"], "astrocytes": ["--experiment", "with_astrocytes", "--duration", "1200ms"], "gliotransmission": ["--experiment", "two_stories", "--duration", "4s"], "tripartite_network": ["--experiment", "three_scales", "--duration", "200ms"], "microcircuit": ["--duration", "100ms"],
          "gif_population": ["--set", "independent.N=300", "--duration", "300ms"],
          "local_network": ["--experiment", "spontaneous", "--duration", "100ms"], "sonata_import": ["--duration", "100ms"],
          "decision": ["--experiment", "motion", "--duration", "100ms"],
