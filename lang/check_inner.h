@@ -15,6 +15,10 @@ bool is_choice(const Checker *c, Scope *scope, const Ast *ast);
 MExpr *choice_within(Checker *c, Scope *scope, const AstCall *call, const Want *want, const Ast *interval);
 /* The ends of a `within`; NULL: that end is open. */
 bool within_bounds(Checker *c, Scope *scope, const Ast *ast, Dim dim, const Want *want, MExpr **ret_lo, MExpr **ret_hi);
+/* check_if.c */
+MExpr *if_value(Checker *c, Scope *scope, const Ast *ast, const Want *want);
+/* What an operand of something that is wanted may be; alike: it has the same dimension. */
+Want operand_want(const Want *want, bool alike);
 /* A literal 0 or inf. */
 bool expr_fits_any(const MExpr *e);
 /* Makes literals 0 and inf fit; false after a message when the dimensions differ. */

@@ -27,7 +27,8 @@ typedef struct {
 static MExpr *named(Chain *x, MExpr *e) {
   Comp *k = x->k;
   if (!e || e->kind == MX_VAR || e->kind == MX_NUM) return e;
-  MVar *let = comp_var_new(k, VAR_LET, name_fmt(k->s, "%%steady%u.%s", x->n_lets++, name_str(k->s, x->state[0]->name)), x->span);
+  MVar *let = comp_var_new(
+      k, VAR_LET, name_fmt(k->s, "%%steady%u.%s", x->n_lets++, name_str(k->s, x->state[0]->name)), x->span);
   let->dim = e->dim;
   let->value = e;
   let->varies = expr_varies(e);
@@ -42,7 +43,9 @@ static MExpr *call2(Chain *x, Builtin b, MExpr *p, MExpr *q, Dim dim) {
 
 static MExpr *plus(Chain *x, MExpr *p, MExpr *q) { return !p ? q : !q ? p : call2(x, B_ADD, p, q, p->dim); }
 static MExpr *product(Chain *x, MExpr *p, MExpr *q) { return call2(x, B_MUL, p, q, dim_mul(p->dim, q->dim)); }
-static MExpr *quotient(Chain *x, MExpr *p, MExpr *q) { return call2(x, B_DIV, p, q, dim_div(p->dim, q->dim)); }
+static MExpr *quotient(Chain *x, MExpr *p, MExpr *q) {
+  return call2(x, B_DIV, p, q, dim_div(p->dim, q->dim));
+}
 
 /* ---- the chain */
 
@@ -105,7 +108,8 @@ static void begin_at(Chain *x) {
     uint32_t at = order[i];
     if (i == last) weight[at] = expr_number(x->k->c, 1, DIM_NONE, x->span);
     for (uint32_t j = 0; i < last && j < x->n; j++)
-      if (x->flow[at * x->n + j]) weight[at] = plus(x, weight[at], product(x, weight[j], x->flow[at * x->n + j]));
+      if (x->flow[at * x->n + j])
+        weight[at] = plus(x, weight[at], product(x, weight[j], x->flow[at * x->n + j]));
     weight[at] = named(x, weight[at]);
     all = plus(x, all, weight[at]);
   }

@@ -24,18 +24,21 @@ enum { ORDINAL_COUNT, ORDINAL_ORDER = 3, BATCH = 64 }; /* of draws by the rule's
 
 bool rt_is_among(const struct rt_proj *p) {
   uint32_t rule = p->def->rule;
-  return p->def->chance.kernel != NSL_NONE && (rule == NSL_INDEGREE || rule == NSL_OUTDEGREE || rule == NSL_TOTAL_NUMBER);
+  return p->def->chance.kernel != NSL_NONE &&
+         (rule == NSL_INDEGREE || rule == NSL_OUTDEGREE || rule == NSL_TOTAL_NUMBER);
 }
 
 /* n places of `of`, different ones if the rule says so. */
-static int places_draw(const struct rt_sim *s, const struct rt_proj *p, uint32_t owner, uint64_t n, uint32_t of, uint32_t **out, size_t *cap) {
+static int places_draw(const struct rt_sim *s, const struct rt_proj *p, uint32_t owner, uint64_t n,
+                       uint32_t of, uint32_t **out, size_t *cap) {
   if (rt_grow(out, cap, n + BATCH, sizeof **out)) return NSL_EMEMORY;
   if (!n) return 0;
   if (!p->def->no_multiple) {
     s->hot.draw_index(p->rule_key, owner, 0, n, of, *out);
   } else {
     struct rt_shuffle order = rt_shuffle_of(of, 1);
-    s->hot.shuffle(&order, shuffle_key(nslm_draw_bits_u64(p->rule_key, 0, 0, ORDINAL_ORDER), owner), 0, n, *out);
+    s->hot.shuffle(&order, shuffle_key(nslm_draw_bits_u64(p->rule_key, 0, 0, ORDINAL_ORDER), owner), 0, n,
+                   *out);
   }
   return 0;
 }
@@ -63,11 +66,16 @@ struct passing {
 };
 
 static int few(const struct rt_proj *p, const char *what, uint32_t who, uint64_t pass, uint64_t wanted) {
-  return rt_fail_at(NSL_EMODEL, p->def->place, "%s: %s %u is to have %llu partners, but the condition lets %llu pass%s; `probability(p)` takes as many as there are",
-                    p->def->path, what, who, (unsigned long long)wanted, (unsigned long long)pass, p->def->no_multiple && pass ? ", and each may be taken once" : "");
+  return rt_fail_at(NSL_EMODEL, p->def->place,
+                    "%s: %s %u is to have %llu partners, but the condition lets %llu pass%s; "
+                    "`probability(p)` takes as many as there are",
+                    p->def->path, what, who, (unsigned long long)wanted, (unsigned long long)pass,
+                    p->def->no_multiple && pass ? ", and each may be taken once" : "");
 }
 
-static bool too_few(const struct rt_proj *p, uint64_t pass, uint64_t wanted) { return wanted && (!pass || (p->def->no_multiple && pass < wanted)); }
+static bool too_few(const struct rt_proj *p, uint64_t pass, uint64_t wanted) {
+  return wanted && (!pass || (p->def->no_multiple && pass < wanted));
+}
 
 static int passing_find(struct rt_synapses *k, const struct rt_proj *p, struct passing *x) {
   x->by_source = rt_alloc(&x->mem, p->sn + 1, sizeof *x->by_source);
@@ -93,7 +101,8 @@ static int passing_find(struct rt_synapses *k, const struct rt_proj *p, struct p
 static void crowd_find(struct rt_proj *p, const struct passing *x) {
   p->crowd = 0;
   for (uint32_t t = 0; t < p->tn; t++) {
-    double mean = p->def->rule == NSL_OUTDEGREE ? x->share[t] : (double)x->by_target[t] / fmax((double)x->all, 1);
+    double mean =
+        p->def->rule == NSL_OUTDEGREE ? x->share[t] : (double)x->by_target[t] / fmax((double)x->all, 1);
     p->crowd = fmax(p->crowd, mean * (double)p->n);
   }
 }
@@ -103,16 +112,19 @@ static void crowd_find(struct rt_proj *p, const struct passing *x) {
 static int counts_draw(struct rt_sim *s, struct rt_proj *p, const struct passing *x) {
   uint64_t left = p->n, pairs = x->all;
   if (too_few(p, pairs, left))
-    return rt_fail_at(NSL_EMODEL, p->def->place, "%s: total_number(%llu), but the condition lets %llu pairs pass%s", p->def->path, (unsigned long long)left,
-                      (unsigned long long)pairs, pairs ? ", and each may be taken once" : "");
+    return rt_fail_at(NSL_EMODEL, p->def->place,
+                      "%s: total_number(%llu), but the condition lets %llu pairs pass%s", p->def->path,
+                      (unsigned long long)left, (unsigned long long)pairs,
+                      pairs ? ", and each may be taken once" : "");
   if (!(p->counts = rt_alloc(&s->mem, p->sn + 1, sizeof *p->counts))) return NSL_EMEMORY;
   for (uint32_t i = 0; i < p->sn; i++) {
     uint64_t own = x->by_source[i], other = pairs - own;
-    uint64_t n = !left || !own  ? 0
-                 : !other       ? left
-                 : p->def->no_multiple
-                     ? nslm_draw_hypergeometric_u64(p->rule_key, p->s0 + i, 0, ORDINAL_COUNT, own, other, left)
-                     : nslm_draw_binomial_u64(p->rule_key, p->s0 + i, 0, ORDINAL_COUNT, left, (double)own / (double)pairs);
+    uint64_t n = !left || !own         ? 0
+                 : !other              ? left
+                 : p->def->no_multiple ? nslm_draw_hypergeometric_u64(p->rule_key, p->s0 + i, 0,
+                                                                      ORDINAL_COUNT, own, other, left)
+                                       : nslm_draw_binomial_u64(p->rule_key, p->s0 + i, 0, ORDINAL_COUNT,
+                                                                left, (double)own / (double)pairs);
     p->counts[i] = n;
     left -= n;
     pairs = other;
@@ -143,8 +155,10 @@ static int chosen_draw(struct rt_sim *s, const struct rt_proj *p, const struct p
   return e;
 }
 
-static int edges_find(struct rt_synapses *k, struct rt_proj *p, struct rt_edges *g, const uint32_t *chosen, struct passing *x) {
-  uint32_t *passed = rt_alloc(&x->mem, p->tn + 1, sizeof *passed), *had = rt_alloc(&x->mem, p->tn + 1, sizeof *had);
+static int edges_find(struct rt_synapses *k, struct rt_proj *p, struct rt_edges *g, const uint32_t *chosen,
+                      struct passing *x) {
+  uint32_t *passed = rt_alloc(&x->mem, p->tn + 1, sizeof *passed),
+           *had = rt_alloc(&x->mem, p->tn + 1, sizeof *had);
   if (!passed || !had) return NSL_EMEMORY;
   for (uint32_t i = 0; i < p->sn; i++) {
     uint64_t n;
@@ -166,7 +180,9 @@ static int indegree_make(struct rt_synapses *k, struct rt_proj *p, struct passin
   struct rt_edges *g = rt_alloc(&s->mem, 1, sizeof *g);
   uint64_t n = p->n * p->tn;
   uint32_t *chosen = rt_alloc(&x->mem, n + 1, sizeof *chosen);
-  if (!g || !chosen || !(g->begin = rt_alloc(&s->mem, p->sn + 1, sizeof *g->begin)) || !(g->target = rt_alloc(&s->mem, n + 1, sizeof *g->target))) return NSL_EMEMORY;
+  if (!g || !chosen || !(g->begin = rt_alloc(&s->mem, p->sn + 1, sizeof *g->begin)) ||
+      !(g->target = rt_alloc(&s->mem, n + 1, sizeof *g->target)))
+    return NSL_EMEMORY;
   int e = chosen_draw(s, p, x, chosen);
   if (!e) e = edges_find(k, p, g, chosen, x);
   if (e) return e;

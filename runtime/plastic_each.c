@@ -22,11 +22,13 @@ static bool stores_out(const struct nsl_code *code, uint32_t index) {
 
 int rt_each_make(struct rt_sim *s, struct rt_plastic *p) {
   const struct nsl_projection *d = p->proj->def;
-  if (d->n_afters > MOST_SENDS) return rt_fail_at(NSL_EMODEL, d->place, "%s: more than %d `send` in a handler", d->path, MOST_SENDS);
+  if (d->n_afters > MOST_SENDS)
+    return rt_fail_at(NSL_EMODEL, d->place, "%s: more than %d `send` in a handler", d->path, MOST_SENDS);
   p->told = rt_alloc(&s->mem, d->n_afters + 1, sizeof *p->told);
   if (!p->told) return NSL_EMEMORY;
   for (uint32_t i = 0; i < d->n_afters; i++)
-    p->told[i] = stores_out(&p->class->learn[NSL_LEARN_PRE], d->n_afters + i) || stores_out(&p->class->learn[NSL_LEARN_PRE_FROZEN], d->n_afters + i);
+    p->told[i] = stores_out(&p->class->learn[NSL_LEARN_PRE], d->n_afters + i) ||
+                 stores_out(&p->class->learn[NSL_LEARN_PRE_FROZEN], d->n_afters + i);
   return 0;
 }
 
@@ -43,10 +45,12 @@ void rt_each_drop(struct rt_plastic_shard *q) {
 /* ---- what is sent */
 
 bool rt_each_sends(const struct rt_plastic_shard *q, uint32_t nth, uint32_t lane) {
-  return !q->of->told[nth] || rt_real(q->shard->sim, q->lanes->out[q->of->proj->def->n_afters + nth], lane) != 0;
+  return !q->of->told[nth] ||
+         rt_real(q->shard->sim, q->lanes->out[q->of->proj->def->n_afters + nth], lane) != 0;
 }
 
-static int put(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step, uint32_t nth) {
+static int put(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step,
+               uint32_t nth) {
   const struct rt_proj *proj = q->of->proj;
   const struct rt_sim *s = q->shard->sim;
   uint64_t arrival = step + g->dendritic + q->of->after[nth];
@@ -56,9 +60,11 @@ static int put(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t 
     double weight = rt_real(s, q->lanes->out[nth], i);
     if (!rt_each_sends(q, nth, i)) continue;
     if (!isfinite(weight))
-      return rt_fail_at(NSL_ENUMBER, proj->def->place, "%s: at t = %.12g ms a synapse sends what is no number: its equations run away", proj->def->path,
-                        (double)step * s->dt);
-    to->at[to->n++] = (struct rt_apart){(uint64_t)proj->rank << 32 | (proj->s0 + row), q->number[g->at + i] * proj->def->n_afters + nth,
+      return rt_fail_at(NSL_ENUMBER, proj->def->place,
+                        "%s: at t = %.12g ms a synapse sends what is no number: its equations run away",
+                        proj->def->path, (double)step * s->dt);
+    to->at[to->n++] = (struct rt_apart){(uint64_t)proj->rank << 32 | (proj->s0 + row),
+                                        q->number[g->at + i] * proj->def->n_afters + nth,
                                         q->slice->first + q->target[g->at + i], weight};
   }
   if (to->n > q->most_waiting) q->most_waiting = to->n;
@@ -88,8 +94,10 @@ static bool is_before(const struct rt_apart *a, const struct rt_apart *b) {
  * twice within a step. */
 static void merge(const struct rt_apart *from, struct rt_apart *to, uint32_t n, uint32_t width) {
   for (uint32_t at = 0; at < n; at += 2 * width) {
-    uint32_t i = at, middle = width < n - at ? at + width : n, j = middle, end = 2 * width < n - at ? at + 2 * width : n;
-    for (uint32_t k = at; k < end; k++) to[k] = i < middle && (j == end || !is_before(&from[j], &from[i])) ? from[i++] : from[j++];
+    uint32_t i = at, middle = width < n - at ? at + width : n, j = middle,
+             end = 2 * width < n - at ? at + 2 * width : n;
+    for (uint32_t k = at; k < end; k++)
+      to[k] = i < middle && (j == end || !is_before(&from[j], &from[i])) ? from[i++] : from[j++];
   }
 }
 
@@ -133,7 +141,8 @@ uint64_t rt_each_hash(const struct rt_plastic_shard *q) {
     const struct rt_waiting *waiting = &q->waiting[(s->step + k) & (q->of->sums - 1)];
     for (uint32_t i = 0; i < waiting->n; i++) {
       memcpy(&bits, &waiting->at[i].weight, sizeof bits);
-      sum += rt_hash_apart((uint64_t)q->of->proj->port << 32 | waiting->at[i].element, s->step + k, waiting->at[i].number, waiting->at[i].key, bits);
+      sum += rt_hash_apart((uint64_t)q->of->proj->port << 32 | waiting->at[i].element, s->step + k,
+                           waiting->at[i].number, waiting->at[i].key, bits);
     }
   }
   return sum;

@@ -30,7 +30,8 @@ void *rt_shelf_piece(struct rt_shelf *k, const char *name, uint32_t index, void 
   void *at = k->mine ? own : k->piece;
   int e = 0;
   if (a->writes && k->owner && k->mine) e = rt_ranks_send(k->s->ranks, own, bytes, 0);
-  else if (a->writes && k->owner && rt_ranks_first(k->s->ranks)) e = rt_ranks_receive(k->s->ranks, at, bytes, k->owner);
+  else if (a->writes && k->owner && rt_ranks_first(k->s->ranks))
+    e = rt_ranks_receive(k->s->ranks, at, bytes, k->owner);
   if (e && !a->error) a->error = e;
   rt_archive_data(a, name, index, at, bytes);
   return at;
@@ -55,7 +56,8 @@ static void port_walk(struct rt_shelf *k, const struct rt_slice *c, struct rt_la
   if (a->writes || !k->mine || a->error) return;
   later->n = n;
   for (uint64_t i = 0; i < n; i++)
-    if (later->at[i].element < c->first || later->at[i].element - c->first >= c->count) rt_archive_odd(a, "an event that waits");
+    if (later->at[i].element < c->first || later->at[i].element - c->first >= c->count)
+      rt_archive_odd(a, "an event that waits");
 }
 
 static bool waits(const struct rt_pop *p, uint32_t port) { return p->every > 1 && rt_port_each(p, port); }
