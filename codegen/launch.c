@@ -74,7 +74,9 @@ static void thread_begin(Emit *e, Thread *t) {
                                           : emit_env(e, offsetof(struct nsl_env, first), u->i64, "first");
   e->step = field(e, LAUNCH(e, args, clock, e->array), offsetof(struct nsl_clock, step), u->i64);
   e->dt = emit_env(e, offsetof(struct nsl_env, dt), u->f64, "dt");
-  e->t = LLVMBuildFMul(b, LLVMBuildUIToFP(b, e->step, u->f64, ""), e->dt, "t");
+  LLVMValueRef time = LLVMBuildUIToFP(b, e->step, u->f64, "");
+  if (e->k->kind == KERNEL_DRIVE) time = LLVMBuildFSub(b, time, LLVMConstReal(u->f64, 0.5), ""); /* in the middle of the step */
+  e->t = LLVMBuildFMul(b, time, e->dt, "t");
   emit_slots(e);
 }
 

@@ -67,7 +67,7 @@ static int batch_make(struct rt_device *d, struct dev_batch *b) {
   int e = pinned(d, &b->say, d->say_bytes);
   if (!e) memset(b->say, 0, d->say_bytes);
   if (!e) e = pinned(d, &b->masks, DEV_BATCH * d->mask_row * sizeof *b->masks);
-  if (!e) e = pinned(d, &b->bad, (d->n_launches + 1) * sizeof *b->bad);
+  if (!e) e = pinned(d, &b->bad, (d->n_launches + DEV_BAD_MORE) * sizeof *b->bad);
   if (!e) e = pinned(d, &b->looks, d->most_looks * d->live_bytes);
   return e ? e : gpu_try(&d->gpu, cuEventCreate, (&b->done, RT_GPU_EVENT_PLAIN), "making an event");
 }
@@ -267,7 +267,7 @@ static int look_take(struct rt_device *d, const struct dev_batch *b, uint32_t i)
 /* Which element a thread of a launch had. */
 static bool thread_element(const struct rt_device *d, const struct dev_launch *l, uint32_t thread, uint32_t *ret_pop, uint32_t *ret_element) {
   uint64_t block = thread / d->threads;
-  if (l->kernel == NSL_NONE || l->kind == DEV_RECEIVE || l->kind == DEV_LATE) return false;
+  if (l->kernel == NSL_NONE || (l->kind != DEV_STEP && l->kind != DEV_FINISH)) return false;
   for (uint32_t i = 0; i < l->n_entries; i++) {
     const struct rt_pop *p = &d->s->pops[l->entries[i].pop];
     uint64_t n = (p->padded + d->threads - 1) / d->threads;
@@ -291,6 +291,12 @@ static uint32_t state_bad(const struct rt_device *d, uint32_t pop, uint32_t elem
 /* The first of all, by step and population. */
 static void bad_find(struct rt_device *d, const struct dev_batch *b) {
   struct rt_error_at *bad = &d->s->shards[0].bad;
+  uint64_t rate = b->bad[d->n_launches + 1];
+  if (rate != UINT64_MAX && bad->step >= rate >> 32) {
+    bad->step = rate >> 32;
+    bad->drive = &d->s->drives[(uint32_t)rate];
+    memcpy(&bad->value, &b->bad[d->n_launches + 2], sizeof bad->value);
+  }
   for (uint32_t i = 0; i < d->n_launches; i++) {
     uint64_t step = b->bad[i] >> 32;
     uint32_t pop, element;
@@ -330,7 +336,7 @@ static int batch_send(struct rt_device *d, struct dev_batch *b, uint64_t from, u
   }
   if (!e) e = steps_send(d, b->from + b->n - from);
   if (!e) e = masks_fetch(d, b);
-  if (!e) e = rt_device_copy_from(d, b->bad, d->bad_at, (d->n_launches + 1) * sizeof *b->bad, "what went wrong");
+  if (!e) e = rt_device_copy_from(d, b->bad, d->bad_at, (d->n_launches + DEV_BAD_MORE) * sizeof *b->bad, "what went wrong");
   return e ? e : gpu_try(&d->gpu, cuEventRecord, (b->done, d->stream), "marking the end of steps");
 }
 

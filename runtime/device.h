@@ -80,7 +80,7 @@ struct dev_rows { /* the rows of a group, as they are on the device */
   uint64_t begin_at, targets_at, delays_at, weights_at; /* offsets */
 };
 
-enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH, DEV_LATE };
+enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW };
 struct dev_launch {
   struct rt_gpu_function *function;
   const char *what;
@@ -102,6 +102,13 @@ struct dev_column { /* of the table of values: a current */
 struct dev_table { /* Poisson tables of a rate that changes, by step */
   const struct rt_drive *drive;
   uint64_t at, room_at, room; /* offsets; numbers in a table's room */
+};
+
+struct dev_draw { /* a drive whose kernel runs on the device */
+  const struct rt_drive *drive;
+  uint32_t first, n;     /* whole blocks of 64 elements */
+  uint64_t delay, stride, arrays, out, clock; /* offsets; arrays: by binding of the code */
+  uint64_t count;        /* address of the env's */
 };
 
 struct dev_image { /* tables on their way to the device */
@@ -157,6 +164,8 @@ struct rt_device {
   uint32_t n_columns;
   uint64_t say_at, say_bytes, changed_at, values_at; /* what the host says of each batch before it begins */
   uint64_t began; /* the step behind which this call of the engine began */
+  struct dev_draw *draws;
+  uint32_t n_draws;
   struct dev_table *tables;
   uint32_t n_tables;
   uint64_t clock_at, bad_at, args_at, tables_at;
@@ -173,6 +182,7 @@ struct rt_device {
   uint32_t *degrees; /* by element of all populations: its synapses */
   uint64_t *degree0; /* by population */
 };
+enum { DEV_BAD_MORE = 3 }; /* behind the launches' numbers of what went wrong: lost events, a rate's step and drive, the rate */
 enum { DEV_MANY = 16, DEV_BATCH = 64 }; /* steps whose inputs and masks are kept; a power of two */
 
 /* ---- device_refuse.c: what cannot run on a device yet, with place and reason */
@@ -211,6 +221,15 @@ int rt_device_drives_batch(struct rt_device *d, const struct dev_batch *b);
 uint64_t rt_image_put(struct rt_device *d, const void *data, uint64_t bytes); /* address */
 uint64_t rt_image_poisson(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n); /* address of struct dev_poisson */
 uint64_t rt_image_terms(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n);
+/* ---- device_draws.c */
+bool rt_device_draws(const struct rt_drive *drive);
+const struct dev_draw *rt_device_draw_of(const struct rt_device *d, const struct rt_drive *drive); /* NULL: the host computes its values */
+int rt_device_draws_plan(struct rt_device *d);
+int rt_device_draws_launches(struct rt_device *d, dev_late_fn *add);
+struct nsl_env rt_device_draw_env(struct rt_device *d, uint32_t i);
+uint64_t rt_image_late_clocks(struct rt_device *d, uint32_t *ret_n);
+int rt_device_draws_up(struct rt_device *d);
+int rt_device_draws_back(struct rt_device *d);
 /* ---- device_sync.c */
 int rt_device_upload(struct rt_device *d);   /* what the host's simulation is at s->step */
 int rt_device_download(struct rt_device *d, uint64_t began); /* the same back; the call began behind this step */

@@ -63,7 +63,7 @@ static int given_order(const void *a, const void *b) {
 static int column_add(struct rt_device *d, const struct rt_drive *drive) {
   struct dev_column *c = &d->columns[d->n_columns++];
   *c = (struct dev_column){.drive = drive};
-  if (drive->kernel && drive->def->each) c->each_at = rt_device_reserve(d, DEV_USE_DRIVES, drive->tn * sizeof(double));
+  if (drive->kernel && drive->def->each && !rt_device_draws(drive)) c->each_at = rt_device_reserve(d, DEV_USE_DRIVES, drive->tn * sizeof(double));
   return 0;
 }
 
@@ -171,6 +171,14 @@ static struct dev_poisson poisson_of(struct rt_device *d, const struct rt_drive 
   if (drive->each && drive->weights) to.own_weights = (const double *)(uintptr_t)put(d, drive->weights, drive->tn, sizeof *drive->weights);
   if (drive->units) to.own_units = (const int64_t *)(uintptr_t)put(d, drive->units, drive->tn, sizeof *drive->units);
   if (drive->delays) to.delays = (const uint32_t *)(uintptr_t)put(d, drive->delays, drive->tn, sizeof *drive->delays);
+  const struct dev_draw *draw = rt_device_draw_of(d, drive);
+  if (draw) {
+    to.rates = (const double *)(uintptr_t)(d->block + draw->out) + (drive->t0 - draw->first);
+    to.dt = d->s->dt;
+    to.most = rt_drive_most(drive);
+    to.drive = drive->index;
+    return to;
+  }
   if (drive->kernel && drive->def->each) {
     to.means = (const double *)(uintptr_t)means_put(d, drive);
     return to;
@@ -203,8 +211,10 @@ uint64_t rt_image_terms(struct rt_device *d, const struct rt_pop *p, uint32_t *r
   for (uint32_t i = 0; list && i < d->n_columns; i++) {
     const struct dev_column *c = &d->columns[i];
     if (c->drive->target != p) continue;
+    const struct dev_draw *draw = rt_device_draw_of(d, c->drive);
+    uint64_t values = draw ? draw->out + (c->drive->t0 - draw->first) * sizeof(double) : c->each_at;
     list[(*ret_n)++] = (struct dev_term){.input = c->drive->def->input, .from = c->drive->t0, .to = c->drive->t0 + c->drive->tn, .column = i,
-                                         .values = c->each_at ? (const double *)(uintptr_t)(d->block + c->each_at) : NULL};
+                                         .values = values ? (const double *)(uintptr_t)(d->block + values) : NULL};
   }
   d->image.failed |= !list;
   return list ? put(d, list, *ret_n, sizeof *list) : 0;
@@ -247,8 +257,8 @@ static void currents_write(struct rt_device *d, const struct dev_batch *b) {
     uint64_t step = b->from + 1 + j, row = step & (DEV_BATCH - 1);
     changed[row] = step == d->began + 1;
     for (uint32_t i = 0; i < d->n_columns; i++) {
-      struct moment m = {.step = step};
-      parts_each(d, d->columns[i].drive, current_look, &m);
+      struct moment m = {.step = step, .changed = rt_device_draws(d->columns[i].drive)};
+      if (!m.changed) parts_each(d, d->columns[i].drive, current_look, &m);
       changed[row] |= m.changed;
       values[row * d->n_columns + i] = m.value;
     }

@@ -20,9 +20,7 @@ static int pop_refuse(const struct rt_pop *p) {
 
 static int drive_refuse(const struct rt_drive *d) {
   const char *place = d->def->place, *path = d->def->path;
-  bool each = d->kernel && d->def->each && !d->def->steady;
-  if (each && rt_drive_is_current(d)) return refuse(place, path, "a current with a value for each element that changes in time");
-  if (each) return refuse(place, path, "a rate for each element that changes in time");
+  if (rt_device_draws(d) && d->def->n_data) return refuse(place, path, "samples of a file with a column for each element");
   if (d->kernel && !d->def->steady && d->delays) return refuse(place, path, "a rate that changes in time, with a delay for each element");
   return 0;
 }

@@ -178,9 +178,10 @@ int rt_device_upload(struct rt_device *d) {
   if (!e) e = params_copy(d);
   if (!e) e = rt_device_copy_to(d, d->globals_at, s->G, s->x->n_globals * sizeof *s->G, "parameters");
   if (!e) e = rt_device_copy_to(d, d->clock_at, &clock, sizeof clock, "the clock");
-  if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, (d->n_launches + 1) * sizeof(uint64_t), d->stream), "clearing");
+  if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, (d->n_launches + DEV_BAD_MORE) * sizeof(uint64_t), d->stream), "clearing");
   if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->lists_at, 0, (d->n_lists + 1) * sizeof(uint32_t), d->stream), "clearing");
   if (!e) e = rt_device_late_up(d);
+  if (!e) e = rt_device_draws_up(d);
   if (!e) e = masks_up(d, &d->pass);
   if (!e) e = sums_up(d);
   if (!e) e = rt_device_wait(d, "copying the state");
@@ -250,6 +251,7 @@ int rt_device_download(struct rt_device *d, uint64_t began) {
   if (!e && s->max_delay) e = spikes_again(d, rows, began); /* before the states: what passes may be added to them */
   for (uint32_t k = 0; !e && k < s->n_shards; k++) waiting_again(s, &s->shards[k]);
   if (!e) e = rt_device_late_back(d);
+  if (!e) e = rt_device_draws_back(d);
   if (!e) e = rt_device_copy_from(d, d->staging, d->live, d->live_bytes, "states");
   if (!e) e = rt_device_wait(d, "copying the state");
   if (!e) live_each(d, d->staging, from_live, NULL);

@@ -105,7 +105,25 @@ static uint64_t envs_put(struct rt_device *d, const struct dev_launch *l) {
   return at;
 }
 
+/* A drive's kernel: one env, and a clock that may be late. */
+static void draw_put(struct rt_device *d, struct dev_launch *l, uint32_t number) {
+  struct dev_draw *w = &d->draws[l->port];
+  struct nsl_env env = rt_device_draw_env(d, l->port);
+  uint64_t size = w->n, at = rt_image_put(d, &env, sizeof env);
+  struct cover c = cover_put(d, &size, 1);
+  struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)at, .clock = address(d, w->clock), .env_of_block = c.which,
+                            .first_of_block = c.first, .bad = (uint64_t *)address(d, d->bad_at) + number};
+  w->count = at + offsetof(struct nsl_env, count);
+  if (!w->delay) args.clock = address(d, d->clock_at);
+  l->blocks = c.n;
+  l->args = rt_image_put(d, &args, sizeof args) - d->block;
+}
+
 static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t number) {
+  if (l->kind == DEV_DRAW) {
+    draw_put(d, l, number);
+    return;
+  }
   uint64_t *sizes = rt_alloc(&d->mem, l->n_entries, sizeof *sizes);
   for (uint32_t i = 0; sizes && i < l->n_entries; i++) {
     const struct rt_pop *p = &d->s->pops[l->entries[i].pop];
@@ -187,6 +205,9 @@ static int args_put(struct rt_device *d) {
   rt_image_aparts(d, &a);
   rt_image_late(d, &a);
   a.ticks = d->ticks;
+  a.late = (const struct dev_late_clock *)(uintptr_t)rt_image_late_clocks(d, &a.n_late);
+  a.bad_rate = (uint64_t *)address(d, d->bad_at) + d->n_launches + 1;
+  a.bad_value = (double *)(a.bad_rate + 1);
   d->args_at = rt_image_put(d, &a, sizeof a) - d->block;
   d->element_blocks = c.n;
   return 0;
@@ -255,6 +276,10 @@ static int late_add(struct rt_device *d, const struct nsl_code *code, uint32_t p
   return generated_add(d, DEV_LATE, &(struct dev_entry){pop, code, out}, 0);
 }
 
+static int draw_add(struct rt_device *d, const struct nsl_code *code, uint32_t number, uint64_t out) {
+  return generated_add(d, DEV_DRAW, &(struct dev_entry){d->draws[number].drive->target->index, code, out}, number);
+}
+
 /* All that are looked at behind a step, or run in it. */
 static uint32_t entries_most(const struct rt_device *d) {
   const struct rt_sim *s = d->s;
@@ -267,15 +292,16 @@ static uint32_t entries_most(const struct rt_device *d) {
 int rt_device_launches(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   d->most_entries = entries_most(d);
-  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + d->most_entries + DEV_FUNCTIONS, sizeof *d->launches);
+  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + d->most_entries + d->n_draws + DEV_FUNCTIONS, sizeof *d->launches);
   if (!d->launches) return NSL_EMEMORY;
   bool sends = s->n_groups != 0;
   if (d->n_given) function_add(d, DEV_FN_given, "given events");
+  int e = rt_device_draws_launches(d, draw_add);
   function_add(d, DEV_FN_begin, "the begin of a step");
   if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");
   if (d->n_aparts) function_add(d, DEV_FN_due, "events that are due");
   if (d->n_handled) function_add(d, DEV_FN_sort, "the order of events");
-  int e = steps_add(d, DEV_STEP);
+  if (!e) e = steps_add(d, DEV_STEP);
   if (!e) e = receives_add(d);
   if (!e) e = steps_add(d, DEV_FINISH);
   function_add(d, DEV_FN_collect, "the end of a step");

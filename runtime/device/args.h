@@ -36,6 +36,13 @@ struct dev_node {
 };
 enum { DEV_LISTS = DEV_RINGS }; /* instead of a ring: events go into lists */
 
+struct dev_late_clock { /* of a kernel that runs for the step so long ago, on no elements before there is one */
+  struct dev_clock *clock;
+  int64_t *count;
+  uint64_t delay;
+  int64_t n;
+};
+
 struct dev_poisson {
   uint32_t from, to; /* elements */
   uint32_t ring, at; /* enum dev_ring_kind, DEV_LISTS; the sum, or list, of element 0 */
@@ -47,7 +54,10 @@ struct dev_poisson {
   const uint32_t *delays;    /* the same; then `delay` is 0 */
   const NslmPoisson *tables; /* by step & table_mask; NULL: */
   uint64_t table_mask;
-  const double *means;       /* by element from `from` */
+  const double *means;       /* by element from `from`; */
+  const double *rates;       /* or a rate, which is to be no greater than `most` / dt */
+  double dt, most;
+  uint64_t drive;
 };
 
 /* Something that is added to an input: a value for all, or one for each element. */
@@ -210,6 +220,10 @@ struct dev_args {
   const struct dev_total *totals;
   const struct dev_sink *sinks;
   const struct dev_feed *feeds;
+  const struct dev_late_clock *late;
+  uint32_t n_late, pad2;
+  uint64_t *bad_rate; /* step << 32 | drive, the least of all */
+  double *bad_value;
   uint32_t *lost; /* events for which there was no room */
 };
 enum { DEV_PIECE = 512 }; /* synapses */

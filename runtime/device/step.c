@@ -64,12 +64,23 @@ static int64_t waited(const struct dev_args *a, const struct dev_poisson *d, uin
   return n;
 }
 
+static int rate_good(const struct dev_args *a, const struct dev_poisson *d, double rate, uint64_t step) {
+  double mean = rate * d->dt;
+  uint64_t what = step << 32 | d->drive;
+  if (mean >= 0 && mean <= d->most) return 1;
+  if (what < __atomic_load_n(a->bad_rate, __ATOMIC_RELAXED)) *a->bad_value = rate;
+  __atomic_fetch_min(a->bad_rate, what, __ATOMIC_RELAXED);
+  return 0;
+}
+
 static void poisson(const struct dev_args *a, const struct dev_poisson *d, uint32_t element, uint64_t step) {
   if (element < d->from || element >= d->to || step <= d->delay) return;
   uint32_t i = element - d->from;
   uint64_t from = step - d->delay, at = step + (d->delays ? d->delays[i] : 0);
-  int64_t count = d->means ? nslm_draw_poisson_i64(d->key, element, from, 0, d->means[i])
-                           : poisson_events(&d->tables[from & d->table_mask], d->key, element, from);
+  if (d->rates && !rate_good(a, d, d->rates[i], step)) return;
+  int64_t count = d->rates   ? nslm_draw_poisson_i64(d->key, element, from, 0, d->rates[i] * d->dt)
+                  : d->means ? nslm_draw_poisson_i64(d->key, element, from, 0, d->means[i])
+                             : poisson_events(&d->tables[from & d->table_mask], d->key, element, from);
   if (d->ring == DEV_LISTS) {
     count = waited(a, d, i, step, count);
     double weight = d->own_weights ? d->own_weights[i] : d->weight;
@@ -187,12 +198,22 @@ static void rows_send(const struct dev_args *a, const struct dev_pop *p, uint32_
   }
 }
 
+/* Behind everything that reads it. */
+static void clocks_go_on(const struct dev_args *a, uint64_t step) {
+  a->clock->step = step;
+  for (uint32_t i = 0; i < a->n_late; i++) {
+    const struct dev_late_clock *late = &a->late[i];
+    late->clock->step = step > late->delay ? step - late->delay : 0;
+    *late->count = step > late->delay ? late->n : 0;
+  }
+}
+
 DEV_KERNEL(collect) {
   const struct dev_args *a = arguments;
   uint64_t step = a->clock->now;
   uint32_t block = nsl_dev_block(), thread = nsl_dev_thread(), element = a->first_of_block[block] + thread, word = element / 64;
   if (!block && !thread) {
-    if (!a->ticks) a->clock->step = step + 1;
+    if (!a->ticks) clocks_go_on(a, step + 1);
     *a->n_nodes = 0;
   }
   const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
@@ -212,5 +233,5 @@ DEV_KERNEL(collect) {
 /* Where kernels run behind `collect`, which read the clock. */
 DEV_KERNEL(tick) {
   const struct dev_args *a = arguments;
-  if (!nsl_dev_block() && !nsl_dev_thread()) a->clock->step = a->clock->now + 1;
+  if (!nsl_dev_block() && !nsl_dev_thread()) clocks_go_on(a, a->clock->now + 1);
 }
