@@ -90,7 +90,7 @@ struct nsl_clock {
 };
 
 /* The arguments of a generated kernel over elements: one thread an element. Of the envs, `t` and `step` are not read: the step is the
- * clock's, t = (double)step * env.dt. A port's accumulators are a ring over steps: those of this step begin at slot + (step & ring_mask) * ring_row
+ * clock's, t = (double)step * env.dt (of drives: step - 0.5). A port's accumulators are a ring over steps: those of this step begin at slot + (step & ring_mask) * ring_row
  * elements. Threads of elements from env.count on do nothing; counts are multiples of 64, so whole warps do or do not. */
 struct nsl_launch {
   const struct nsl_env *envs; /* pointers are the device's */

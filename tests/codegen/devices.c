@@ -67,7 +67,7 @@ static int by_element(const void *a, const void *b) {
 static RandomMemory *memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32) {
   RandomMemory *m = random_memory(a, k, seed, f32);
   if (seed % 3 == 0) make_tiny(m, k, seed, f32);
-  m->env.t = (double)m->env.step * m->env.dt; /* as on devices */
+  m->env.t = ((double)m->env.step - (k->kind == KERNEL_DRIVE ? 0.5 : 0)) * m->env.dt; /* as on devices */
   IrEvent *events = NEW_ARRAY(a, IrEvent, (size_t)m->env.count);
   memcpy(events, m->env.events, sizeof *events * (size_t)m->env.count);
   qsort(events, (size_t)m->env.count, sizeof *events, by_element);
