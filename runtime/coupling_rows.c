@@ -366,6 +366,22 @@ static void lags_look(struct rt_couplings *all, const struct rt_inflow *f) {
   }
 }
 
+/* Of both directions of a gap junction the first. One sum for all, of a population with itself, has each pair twice. */
+static int flows_count(struct rt_sim *s) {
+  double n = 0;
+  for (uint32_t i = s->own0; i < s->own1; i++)
+    for (uint32_t k = 0; k < s->couplings->n_sinks[i]; k++)
+      for (uint32_t j = 0; j < s->couplings->sinks[i][k].n; j++) {
+        const struct rt_inflow *f = &s->couplings->sinks[i][k].inflows[j];
+        for (uint32_t t = 0; t < f->n && !f->coupling->def->reversed; t++)
+          n += f->number[0][t] * (f->coupling->summed && f->coupling->def->once ? 0.5 : 1);
+      }
+  uint64_t halves = (uint64_t)(2 * n);
+  int e = rt_ranks_combine(s->ranks, &halves, 1, RT_SUM_U64);
+  s->n_flows = halves / 2;
+  return e;
+}
+
 int rt_coupling_rows(struct rt_sim *s) {
   struct rt_couplings *all = s->couplings;
   struct rt_proj *links = rt_alloc(&s->mem, all->n, sizeof *links);
@@ -381,7 +397,7 @@ int rt_coupling_rows(struct rt_sim *s) {
 int rt_coupling_lags(struct rt_sim *s) {
   struct rt_couplings *all = s->couplings;
   struct rt_values *x;
-  int e = 0;
+  int e = flows_count(s);
   all->interval = s->ranks || s->x->joint > 0 ? 1 : RT_STREAM_INTERVAL;
   for (uint32_t i = s->own0; i < s->own1; i++)
     for (uint32_t k = 0; k < all->n_sinks[i]; k++)

@@ -88,6 +88,8 @@ static void put_header(const struct rt_sim *s, struct json_object *facts, struct
   rt_html_fact(p, text, other);
   whole_text(s->n_synapses, text, sizeof text);
   if (s->n_synapses) rt_html_fact(p, text, "synapses");
+  whole_text(s->n_flows, text, sizeof text);
+  if (s->n_flows) rt_html_fact(p, text, "continuous synapses");
   whole_text(rt_all_spikes(s), text, sizeof text);
   rt_html_fact(p, text, "spikes");
   time_text((double)s->step * s->dt, text, sizeof text);
@@ -165,6 +167,10 @@ static void put_populations(const struct rt_sim *s, struct rt_page *p) {
     rt_page_text(p, pop->def->path);
     rt_page_put(p, "</td><td>");
     rt_page_text(p, pop->class->name);
+    if (!pop->class->has_spike) {
+      rt_page_put(p, "</td><td class=\"n\">%s</td><td class=\"n\">\xe2\x80\x93</td><td class=\"n\">\xe2\x80\x93</td><td class=\"n\">\xe2\x80\x93</td></tr>\n", size);
+      continue;
+    }
     rt_page_put(p,
                 "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%.3f</td><td "
                 "class=\"n\">%s</td></tr>\n",

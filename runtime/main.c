@@ -109,8 +109,13 @@ static int run_end(struct run *r, int e) {
   if (first && !r->config.quiet) {
     rt_report_table(s, stdout);
     if (fflush(stdout) != 0) end.exit = end.exit ? end.exit : EXIT_FAILED;
-    fprintf(stderr, "%s: %.12g ms of %s, %llu synapses, built in %.2f s, simulated in %.3f s%s; files in %s\n",
-            r->program->name, (double)s->step * s->dt, s->x->name, (unsigned long long)s->n_synapses,
+    char synapses[100];
+    if (s->n_flows && !s->n_synapses) snprintf(synapses, sizeof synapses, "%llu continuous synapses", (unsigned long long)s->n_flows);
+    else if (s->n_flows)
+      snprintf(synapses, sizeof synapses, "%llu synapses and %llu continuous ones", (unsigned long long)s->n_synapses, (unsigned long long)s->n_flows);
+    else snprintf(synapses, sizeof synapses, "%llu synapses", (unsigned long long)s->n_synapses);
+    fprintf(stderr, "%s: %.12g ms of %s, %s, built in %.2f s, simulated in %.3f s%s; files in %s\n",
+            r->program->name, (double)s->step * s->dt, s->x->name, synapses,
             s->build_s, s->simulate_s, !s->device ? "" : r->config.device == RT_DEVICE_GPU ? " on a GPU" : " on the emulated device",
             r->out.folder);
   }

@@ -278,6 +278,7 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   json_object_object_add(o, "integrators", integrators_json(s));
   json_object_object_add(o, "populations", populations_json(s));
   add_whole(o, "synapses", s->n_synapses);
+  if (s->n_flows) add_whole(o, "continuous_synapses", s->n_flows);
   add_whole(o, "shards", s->n_shards);
   struct json_object *connectivity = json_object_new_object();
   add_text(connectivity, "kind", s->connectivity == NSL_PROCEDURAL ? "procedural" : "stored");
@@ -363,6 +364,10 @@ void rt_report_table(const struct rt_sim *s, FILE *out) {
   for (uint32_t i = 0; i < s->n_pops; i++) {
     double cv = rt_meter_cv(s->pop_meters[i], s->pops[i].size);
     char text[20] = "-";
+    if (!s->pops[i].class->has_spike) {
+      fprintf(out, "%-*s %10u %12s %10s %7s\n", width, s->pops[i].def->path, s->pops[i].size, "-", "-", "-");
+      continue;
+    }
     if (!isnan(cv)) snprintf(text, sizeof text, "%.3f", cv);
     fprintf(out, "%-*s %10u %12llu %10.3f %7s\n", width, s->pops[i].def->path, s->pops[i].size,
             (unsigned long long)s->pop_meters[i]->spikes, pop_rate(s, i), text);

@@ -481,7 +481,7 @@ struct rt_sim {
   struct rt_trade *trade;
   bool all_cells; /* those at rest are computed too */
   uint32_t own0, own1; /* shards [own0, own1) are this process's: of others it has no states, synapses or drives */
-  uint64_t n_elements, n_rows, n_synapses;
+  uint64_t n_elements, n_rows, n_synapses, n_flows; /* n_flows: continuous synapses, those of both directions once */
   uint32_t min_delay, max_delay; /* steps, over what was built; 0: nothing was */
   uint32_t interval;             /* steps between exchanges */
   uint32_t batch;                /* most steps whose spikes are kept until they are counted: whole intervals */

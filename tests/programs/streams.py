@@ -284,6 +284,7 @@ def tables(t):
         t.write("g.csv", written(table))
         r = Run(t, TABLES % connect)
         want = [sum(x for j, x in enumerate(row) if j != i) for i, row in enumerate(table)]
+        t.check(r.good and run_json(r.out)["continuous_synapses"] == (3 if where == "a matrix" else 15), f"{where}: how many pairs", r.process.stderr)
         t.check(r.good and apart(r.rows("i")[-1], want) < 1e-12, f"{where} of both sides", r.process.stderr or r.rows("i"))
         for far in (0.0, 1.5):
             t.write("g.csv", written([[far if (i, j) == (4, 1) else x for j, x in enumerate(row)] for i, row in enumerate(table)]))
