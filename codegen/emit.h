@@ -47,6 +47,8 @@ typedef struct {
   } turn;
   struct {              /* over time: the step that is being built; all i64 */
     LLVMValueRef since;  /* steps since the first one of the call; other kernels: 0 */
+    LLVMValueRef sample; /* position of samples, */
+    LLVMValueRef skipped; /* and that of the call's first step; NULL: 0 */
     LLVMValueRef number; /* of the run */
     LLVMValueRef tape;   /* position of lane 0 in a tape */
     LLVMValueRef lag, ring_mask, ring_row, tape_row; /* from env */
@@ -104,6 +106,8 @@ LLVMValueRef emit_bits(Emit *e, LLVMValueRef cond); /* and back */
 
 /* march.c */
 void emit_march(Emit *e);
+LLVMValueRef emit_march_begin(Emit *e);                /* what it needs of env; gives the number of steps */
+void emit_march_steps(Emit *e, LLVMValueRef steps);    /* of the elements at e->at; at least one */
 LLVMValueRef emit_march_load(Emit *e, uint32_t slot);
 void emit_march_store(Emit *e, uint32_t slot, LLVMValueRef v);
 

@@ -386,7 +386,7 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   e.lane = f32 ? u->f32 : u->f64;
   e.array = LLVMPointerTypeInContext(u->ctx, cg_is_device(u->target) ? u->target->machine->arrays : 0);
   emit_width(&e, emit_all_lanes(&e));
-  if (e.over_time) e.alike = ir_alike_values(k, u->arena);
+  if (e.over_time && e.lanes > 1) e.alike = ir_alike_values(k, u->arena);
   if (e.alike && u->target->fma) e.beside = emit_beside(&e);
   if (e.alike) e.aside = emit_aside(&e);
   e.choice = IR_NONE;
@@ -396,7 +396,7 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   e.after = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
   e.value = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);
   e.known = NEW_ARRAY(u->arena, const double *, k->ins.n + 1);
-  e.now.since = LLVMConstNull(u->i64);
+  e.now.since = e.now.sample = LLVMConstNull(u->i64);
   u->target->form->frame(&e);
 }
 

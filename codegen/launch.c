@@ -3,6 +3,7 @@
  * from the clock, masks by the votes of a warp, accumulators that are a ring over steps, and who tells that a value is not finite.
  *
  * What a thread asks of its machine are calls of nsl_dev_…: nvptx.c gives them bodies, the emulator of the runtime has its own.
+ * Kernels over time have arguments of their own (struct nsl_march_launch) and no clock: one launch is many steps.
  * `receive` has a thread for each event; the first event's thread of an element handles all of them, in order, so events lie in order of
  * their elements. */
 #include <stddef.h>
@@ -123,7 +124,51 @@ static void events_of_element(Emit *e, Thread *t) {
 #undef ELEMENT
 }
 
+/* ---- kernels over time: a thread has an element of an env, and runs all steps of the call */
+#define OVER_TIME(e, base, f, type) field(e, base, offsetof(struct nsl_march_launch, f), type)
+
+static void march_begin(Emit *e, Thread *t) {
+  CgUnit *u = e->u;
+  LLVMBuilderRef b = u->builder;
+  t->done = LLVMAppendBasicBlockInContext(u->ctx, e->function, "done");
+  LLVMValueRef args = LLVMGetParam(e->function, 0), lanes = LLVMConstInt(u->i64, NSL_MARCH_LANES, false);
+  if (e->array != u->ptr) args = LLVMBuildAddrSpaceCast(b, args, e->array, "");
+  LLVMValueRef before = LLVMBuildMul(b, wide(e, ask(e, "nsl_dev_block", NULL)), wide(e, ask(e, "nsl_dev_block_size", NULL)), "");
+  LLVMValueRef thread = LLVMBuildAdd(b, before, wide(e, ask(e, "nsl_dev_thread", NULL)), "");
+  LLVMValueRef env = LLVMBuildUDiv(b, thread, lanes, "");
+  leave_unless(e, t, LLVMBuildICmp(b, LLVMIntULT, env, OVER_TIME(e, args, n, u->i64), ""));
+  LLVMValueRef stopped = LLVMBuildGEP2(b, u->i32, OVER_TIME(e, args, stopped, e->array), &env, 1, "");
+  leave_unless(e, t, LLVMBuildICmp(b, LLVMIntEQ, emit_load_at(e, u->i32, stopped, 4), LLVMConstNull(u->i32), ""));
+  LLVMValueRef bytes = LLVMBuildMul(b, env, LLVMConstInt(u->i64, sizeof(struct nsl_env), false), "");
+  e->env = emit_bytes(e, OVER_TIME(e, args, envs, e->array), bytes);
+  e->at = LLVMBuildURem(b, thread, lanes, "at");
+  e->first = emit_env(e, offsetof(struct nsl_env, first), u->i64, "first");
+  e->step = emit_env(e, offsetof(struct nsl_env, step), u->i64, "step");
+  e->dt = emit_env(e, offsetof(struct nsl_env, dt), u->f64, "dt");
+  e->t = emit_env(e, offsetof(struct nsl_env, t), u->f64, "t"); /* each step has its own */
+  e->now.skipped = LLVMBuildSub(b, e->step, LLVMConstInt(u->i64, 1, false), "");
+  emit_slots(e);
+}
+
+static void march_frame(Emit *e) {
+  Thread t = {0};
+  LLVMBuilderRef b = e->u->builder;
+  emit_function(e, e->u->nothing, "args");
+  cg_launched(e->u, e->function);
+  march_begin(e, &t);
+  LLVMValueRef steps = emit_march_begin(e);
+  leave_unless(e, &t, LLVMBuildICmp(b, LLVMIntNE, steps, LLVMConstNull(e->u->i64), ""));
+  emit_march_steps(e, steps);
+  LLVMBuildBr(b, t.done);
+  LLVMPositionBuilderAtEnd(b, t.done);
+  LLVMBuildRetVoid(b);
+}
+
 static void launch_frame(Emit *e) {
+  if (e->over_time) {
+    march_frame(e);
+    return;
+  }
   CgUnit *u = e->u;
   LLVMBuilderRef b = u->builder;
   Thread t = {0};

@@ -6,7 +6,8 @@
  *   behind:   states that are stored go back to their arrays
  *
  * A sample is a number for all lanes, at the step's position; rings and tapes have a row of elements for each step. A
- * call of no steps writes nothing. Needs: as kernel.c; no checks and no draws (ir_verify). */
+ * call of no steps writes nothing. On devices a thread has one element (launch.c), and what is here is its steps.
+ * Needs: as kernel.c; no checks and no draws (ir_verify). */
 #include <stddef.h>
 
 #include "codegen/emit.h"
@@ -26,7 +27,7 @@ static LLVMValueRef ring_position(Emit *e, LLVMValueRef lag) {
 }
 
 static LLVMValueRef position(Emit *e, const IrSlot *slot, bool stores) {
-  if (slot->kind == SLOT_SAMPLE) return e->now.since;
+  if (slot->kind == SLOT_SAMPLE) return e->now.sample;
   return slot->kind == SLOT_TAPE ? e->now.tape : ring_position(e, stores ? NULL : e->now.lag);
 }
 
@@ -74,8 +75,8 @@ static LLVMTypeRef kept_as(const Emit *e, uint32_t slot) { return e->alike && e-
 /* Of these elements; begun at element `first`, as the slot's array is. */
 static LLVMValueRef lags_load(Emit *e, uint32_t slot) {
   LLVMBuilderRef b = e->u->builder;
-  LLVMValueRef all = emit_env(e, offsetof(struct nsl_env, lags), e->u->ptr, "lags");
-  LLVMValueRef own = emit_load_at(e, e->u->ptr, emit_bytes(e, all, number(e, 8ull * slot)), 8);
+  LLVMValueRef all = emit_env(e, offsetof(struct nsl_env, lags), e->array, "lags");
+  LLVMValueRef own = emit_load_at(e, e->array, emit_bytes(e, all, number(e, 8ull * slot)), 8);
   LLVMValueRef at = LLVMBuildAdd(b, e->at, e->first, "");
   return emit_load_at(e, emit_vector(e, e->u->i64), LLVMBuildGEP2(b, e->u->i64, own, &at, 1, ""), 8);
 }
@@ -118,6 +119,7 @@ static void step_begin(Emit *e, LLVMValueRef steps) {
     LLVMAddIncoming(e->shared[i], &first, &before, 1);
   }
   e->now.number = LLVMBuildAdd(b, e->step, e->now.since, "");
+  e->now.sample = e->now.skipped ? LLVMBuildAdd(b, e->now.skipped, e->now.since, "") : e->now.since;
   LLVMValueRef t = LLVMBuildSIToFP(b, e->now.number, u->f64, "");
   e->t = LLVMBuildFMul(b, e->dt, emit_splat(e, t), "t");
 }
@@ -142,12 +144,22 @@ static void step_end(Emit *e, LLVMBasicBlockRef body, LLVMValueRef steps) {
   LLVMPositionBuilderAtEnd(b, behind);
 }
 
-static void env_load(Emit *e) {
+LLVMValueRef emit_march_begin(Emit *e) {
   LLVMTypeRef i64 = e->u->i64;
   e->now.lag = emit_env(e, offsetof(struct nsl_env, lag), i64, "lag");
   e->now.ring_mask = emit_env(e, offsetof(struct nsl_env, ring_mask), i64, "ring_mask");
   e->now.ring_row = emit_env(e, offsetof(struct nsl_env, ring_row), i64, "ring_row");
   e->now.tape_row = emit_env(e, offsetof(struct nsl_env, tape_row), i64, "tape_row");
+  return emit_env(e, offsetof(struct nsl_env, steps), i64, "steps");
+}
+
+void emit_march_steps(Emit *e, LLVMValueRef steps) {
+  arrays_load(e);
+  step_begin(e, steps);
+  LLVMBasicBlockRef body = LLVMGetInsertBlock(e->u->builder);
+  emit_all(e);
+  step_end(e, body, steps);
+  states_store(e);
 }
 
 void emit_march(Emit *e) {
@@ -157,20 +169,14 @@ void emit_march(Emit *e) {
   LLVMBasicBlockRef elements = LLVMAppendBasicBlockInContext(u->ctx, e->function, "elements");
   LLVMBasicBlockRef exit = LLVMAppendBasicBlockInContext(u->ctx, e->function, "done");
   LLVMValueRef zero = LLVMConstNull(u->i64);
-  env_load(e);
-  LLVMValueRef steps = emit_env(e, offsetof(struct nsl_env, steps), u->i64, "steps");
+  LLVMValueRef steps = emit_march_begin(e);
   LLVMValueRef count = emit_env(e, offsetof(struct nsl_env, count), u->i64, "count");
   LLVMValueRef some = LLVMBuildICmp(b, LLVMIntSGT, count, zero, "");
   some = LLVMBuildAnd(b, some, LLVMBuildICmp(b, LLVMIntNE, steps, zero, ""), "");
   LLVMBuildCondBr(b, some, elements, exit);
   LLVMPositionBuilderAtEnd(b, elements);
   e->at = LLVMBuildPhi(b, u->i64, "at");
-  arrays_load(e);
-  step_begin(e, steps);
-  LLVMBasicBlockRef body = LLVMGetInsertBlock(b);
-  emit_all(e);
-  step_end(e, body, steps);
-  states_store(e);
+  emit_march_steps(e, steps);
   LLVMValueRef next = LLVMBuildAdd(b, e->at, number(e, e->lanes), "next");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, count, ""), elements, exit);

@@ -100,6 +100,15 @@ struct nsl_launch {
   uint64_t *bad; /* the least of step << 32 | thread of the launch where a checked value was not finite; UINT64_MAX: none */
 };
 
+/* The arguments of a kernel over time (march, back): an env for each NSL_MARCH_LANES elements, one thread an element, which runs all
+ * steps of the call: step and steps are those of its env, `t` and `count` are not read. Samples are those of the whole run, [0] for step 1. */
+#define NSL_MARCH_LANES 8
+struct nsl_march_launch {
+  const struct nsl_env *envs; /* pointers are the device's */
+  const uint32_t *stopped;    /* by env: not 0: its threads do nothing */
+  uint64_t n;
+};
+
 /* Code for one kind of device. */
 struct nsl_device {
   const char *name;                  /* "sm_75", "sm_90", "emulated" */

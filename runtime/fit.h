@@ -81,6 +81,7 @@ struct rt_fit {
   double *G;               /* scratch of objectives, */
   void **nowhere;          /* and their slots, which are NULL */
   struct rt_room *rooms;   /* by thread */
+  struct rt_fit_device *device; /* where marches run (fit_device.h); NULL: here */
   struct rt_trained *trained; /* projections of which each synapse's weight is free */
   uint32_t n_trained;
   const uint32_t *asked;   /* coordinates of such weights by which forward mode takes derivatives (others: 0); NULL: all */

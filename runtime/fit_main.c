@@ -8,6 +8,7 @@
 
 #include "runtime/describe.h"
 #include "runtime/error.h"
+#include "runtime/fit_device.h"
 #include "runtime/fit_shown.h"
 #include "runtime/quantity.h"
 #include "runtime/report.h"
@@ -128,17 +129,20 @@ static int fit_run(const struct rt_fit_call *c, struct rt_fit *f, struct rt_out 
   return how.exit;
 }
 
-static int fit_all(const struct rt_fit_call *c, struct rt_sim *s, struct rt_out *out) {
+/* device: opened before recordings are read, to be closed in any case. */
+static int fit_all(const struct rt_fit_call *c, struct rt_sim *s, struct rt_out *out, struct rt_fit_device **device) {
   const struct nsl_fit *def = rt_fit_named(c->program, c->config->fit);
   struct rt_fit f;
   char folder[4096];
   int e = def ? 0 : NSL_EINPUT;
   if (!e) e = options_check(c->config, def->network);
   if (!e) e = sim_open(c, def, s);
+  if (!e && c->config->device) e = rt_fit_device_open(s, def, c->config, device);
   if (!e) e = rt_fit_team(s, c->config->threads);
   if (!e) e = rt_fit_open(&f, s, def);
   f.profile = c->config->profile;
   if (!e && f.profile) e = rt_profile_check(&f, f.profile);
+  if (!e && *device) e = rt_fit_device_make(*device, &f);
   if (!e) folder_name(c, def, folder, sizeof folder);
   if (!e) e = rt_out_open(out, folder, c->config->force);
   if (!e) return fit_run(c, &f, out);
@@ -149,8 +153,10 @@ static int fit_all(const struct rt_fit_call *c, struct rt_sim *s, struct rt_out 
 int rt_fit_main(const struct rt_fit_call *c) {
   struct rt_sim s = {0};
   struct rt_out out = {0};
-  int exit = fit_all(c, &s, &out);
+  struct rt_fit_device *device = NULL;
+  int exit = fit_all(c, &s, &out, &device);
   rt_out_drop(&out);
+  rt_fit_device_close(device);
   rt_close(&s);
   return exit;
 }

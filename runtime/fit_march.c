@@ -11,6 +11,7 @@
 
 #include "math/math.h"
 #include "runtime/error.h"
+#include "runtime/fit_device.h"
 #include "runtime/fit_walk.h"
 #include "runtime/threads.h"
 
@@ -248,7 +249,7 @@ static const int64_t *lags_of(const struct rt_walk *w, uint64_t ring) {
   return lag == NSL_NONE ? NULL : w->lags + lag * RT_BLOCK;
 }
 
-static void slots_set(struct rt_walk *w, const struct nsl_code *code) {
+void rt_walk_slots(struct rt_walk *w, const struct nsl_code *code) {
   uint64_t ring = (w->m->ring_mask + 1) * RT_BLOCK;
   for (uint32_t i = 0; i < code->n_bindings; i++) {
     uint64_t at = code->bindings[i].index;
@@ -262,28 +263,38 @@ static void slots_set(struct rt_walk *w, const struct nsl_code *code) {
   }
 }
 
-void rt_walk_call(struct rt_walk *w, const struct nsl_code *code, uint64_t steps) {
+struct nsl_env rt_walk_env(const struct rt_walk *w, uint64_t steps) {
   double dt = w->f->s->dt;
   if (steps > w->n_steps - w->done) steps = w->n_steps - w->done;
   uint64_t step = w->done + (steps > 0);
-  slots_set(w, code);
-  struct nsl_env env = {.slots = w->slots, .u = (double *)(uintptr_t)w->m->u, .step = step, .steps = steps, .count = RT_BLOCK,
-                        .t = (double)step * dt, .dt = dt, .lag = w->m->lag, .ring_mask = w->m->ring_mask, .ring_row = RT_BLOCK,
-                        .tape_row = w->tape_row, .lags = w->lag_at};
+  return (struct nsl_env){.slots = w->slots, .u = (double *)(uintptr_t)w->m->u, .step = step, .steps = steps, .count = RT_BLOCK,
+                          .t = (double)step * dt, .dt = dt, .lag = w->m->lag, .ring_mask = w->m->ring_mask, .ring_row = RT_BLOCK,
+                          .tape_row = w->tape_row, .lags = w->lag_at};
+}
+
+void rt_walk_call(struct rt_walk *w, const struct nsl_code *code, uint64_t steps) {
+  rt_walk_slots(w, code);
+  struct nsl_env env = rt_walk_env(w, steps);
   rt_kernel(w->f->s, code)(&env);
-  w->done += steps;
+  w->done += env.steps;
 }
 
 const struct rt_weighed *rt_march_weighed(const struct rt_march *m, uint32_t trace) {
   return m->thinned ? &m->thin[trace] : &m->sweeps[trace];
 }
 
-struct rt_walk rt_walk_begin(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
-                             struct rt_room *room) {
+struct rt_walk rt_walk_in(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
+                          struct rt_room *room) {
   struct rt_walk w = {.f = f, .m = m, .sweep = rt_march_weighed(m, trace), .states = room->states, .rings = room->rings,
                       .params = room->params, .slots = room->slots, .lags = room->lags, .lag_at = room->lag_at,
                       .n_steps = f->traces[trace].n_steps};
   if (m->def->n_ring_lags) w.each_ring = (form->n_rings - m->def->n_ring_lags) / m->def->n_ring_lags;
+  return w;
+}
+
+struct rt_walk rt_walk_begin(const struct rt_fit *f, const struct rt_march *m, const struct nsl_march_form *form, uint32_t trace,
+                             struct rt_room *room) {
+  struct rt_walk w = rt_walk_in(f, m, form, trace, room);
   memset(w.states, 0, (uint64_t)form->n_states * RT_BLOCK * sizeof *w.states);
   memset(w.rings, 0, form->n_rings * (m->ring_mask + 1) * RT_BLOCK * sizeof *w.rings);
   if (form->begin.kernel != NSL_NONE) rt_walk_call(&w, &form->begin, 0);
@@ -360,6 +371,32 @@ static void sums_along(const struct rt_fit *f, const struct rt_task *t, uint32_t
   }
 }
 
+/* ---- which walks a task is */
+
+bool rt_task_goes_back(enum rt_order order, const struct rt_task *t) { return t->along || (order == RT_GRADIENT && t->march->reverse); }
+
+static bool directed(enum rt_order order, const struct rt_task *t) { return order == RT_GRADIENT && t->march->along && !t->along; }
+
+static uint32_t directions(const struct rt_fit *f) { return (f->def->n_free + RT_BLOCK - 1) / RT_BLOCK; } /* walks of a place */
+
+uint32_t rt_task_walks(const struct rt_fit *f, enum rt_order order, const struct rt_task *t) {
+  return directed(order, t) ? t->n * directions(f) : 1;
+}
+
+void rt_task_params(const struct rt_fit *f, enum rt_order order, const struct rt_task *t, uint32_t walk, struct rt_room *room) {
+  if (directed(order, t)) {
+    directions_set(f, t, walk / directions(f), walk % directions(f) * RT_BLOCK, room);
+    return;
+  }
+  params_set(f, t->x, t->n, t->sweep, room);
+  if (t->along) along_set(f, t, room);
+}
+
+void rt_task_sums(const struct rt_fit *f, enum rt_order order, const struct rt_task *t, uint32_t walk, const struct rt_room *room) {
+  if (directed(order, t)) sums_along(f, t, walk / directions(f), walk % directions(f) * RT_BLOCK, room);
+  else sums_take(f, order, t->march, room, t->sums);
+}
+
 struct crew {
   struct rt_fit *f;
   enum rt_order order;
@@ -380,22 +417,13 @@ static int walk_all(struct crew *c, const struct rt_task *t, struct rt_room *roo
 }
 
 static int task_run(struct crew *c, const struct rt_task *t, struct rt_room *room) {
-  if (c->order != RT_GRADIENT || !t->march->along || t->along) {
-    params_set(c->f, t->x, t->n, t->sweep, room);
-    if (t->along) along_set(c->f, t, room);
-    if (t->along) return rt_back_run(c->f, t, room);
-    if (c->order == RT_GRADIENT && t->march->reverse) return rt_back_run(c->f, t, room);
-    int e = walk_all(c, t, room);
-    if (!e) sums_take(c->f, c->order, t->march, room, t->sums);
-    return e;
-  }
   int e = 0;
-  for (uint32_t place = 0; !e && place < t->n; place++)
-    for (uint32_t first = 0; !e && first < c->f->def->n_free; first += RT_BLOCK) {
-      directions_set(c->f, t, place, first, room);
-      e = walk_all(c, t, room);
-      if (!e) sums_along(c->f, t, place, first, room);
-    }
+  for (uint32_t i = 0; !e && i < rt_task_walks(c->f, c->order, t); i++) {
+    rt_task_params(c->f, c->order, t, i, room);
+    if (rt_task_goes_back(c->order, t)) return rt_back_run(c->f, t, room);
+    e = walk_all(c, t, room);
+    if (!e) rt_task_sums(c->f, c->order, t, i, room);
+  }
   return e;
 }
 
@@ -408,6 +436,7 @@ static int crew_work(void *context, uint32_t thread) {
 
 int rt_tasks_run(struct rt_fit *f, enum rt_order order, struct rt_task *tasks, uint32_t n) {
   struct crew c = {.f = f, .order = order, .tasks = tasks, .n = n};
+  if (f->device) return rt_fit_device_run(f, order, tasks, n);
   int e = rt_team_run(f->s->team, crew_work, &c);
   return e == NSL_ESTOPPED ? rt_fail(NSL_ESTOPPED, "stopped") : e;
 }

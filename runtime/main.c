@@ -224,10 +224,8 @@ static struct rt_fit_call fit_call(const struct run *r) {
 
 static int run_fit(struct run *r) {
   struct rt_fit_call call = fit_call(r);
-  bool several = r->ranks && r->ranks->n > 1;
-  if (!several && !r->config.device) return rt_fit_main(&call);
-  if (several) rt_fail(NSL_ECANNOT, "a fit runs in one process; it uses all threads there");
-  else rt_fail(NSL_ECANNOT, "--device: a fit runs on the processor, on all threads");
+  if (!r->ranks || r->ranks->n == 1) return rt_fit_main(&call);
+  rt_fail(NSL_ECANNOT, "a fit runs in one process; it uses all threads there");
   if (rt_ranks_first(r->ranks)) say_error(r);
   return EXIT_FAILED;
 }

@@ -6,3 +6,5 @@
 #include "runtime/device/events.c"
 
 #include "runtime/device/couple.c"
+
+#include "runtime/device/march.c"

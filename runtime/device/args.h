@@ -228,4 +228,25 @@ struct dev_args {
 };
 enum { DEV_PIECE = 512 }; /* synapses */
 
+/* ---- fits (fit_device.c) */
+struct dev_move { /* of n doubles */
+  double *to;
+  const double *from;
+  uint64_t n;
+};
+struct dev_moves {
+  const struct dev_move *moves;
+  uint64_t n;
+  uint32_t blocks; /* that share one */
+};
+
+/* Walks of NSL_MARCH_LANES lanes: by walk `row` doubles, with the states from `states` on, lane by lane. */
+struct dev_diverge {
+  const double *rooms;
+  uint64_t row, states, n;
+  const uint32_t *sums; /* states that are sums of terms */
+  uint32_t n_sums;
+  uint32_t *stopped;    /* by walk */
+};
+
 #endif
