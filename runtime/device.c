@@ -125,9 +125,10 @@ static int fill(struct rt_device *d) {
 
 int rt_device_open(struct rt_sim *s, uint32_t kind, uint32_t gpu) {
   struct rt_mem mem = {0};
-  struct rt_device *d = rt_alloc(&mem, 1, sizeof *d);
-  if (!d) return NSL_EMEMORY;
-  int e = rt_gpu_open(&d->gpu, (enum rt_device_kind)kind, gpu, s->program->n_devices, s->program->devices, s->program->n_kernels);
+  int e = rt_device_refuse_model(s);
+  struct rt_device *d = e ? NULL : rt_alloc(&mem, 1, sizeof *d);
+  if (!d) return e ? e : NSL_EMEMORY;
+  e = rt_gpu_open(&d->gpu, (enum rt_device_kind)kind, gpu, s->program->n_devices, s->program->devices, s->program->n_kernels);
   if (e) {
     rt_mem_free(&mem);
     return e;

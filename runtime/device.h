@@ -186,6 +186,7 @@ enum { DEV_BAD_MORE = 3 }; /* behind the launches' numbers of what went wrong: l
 enum { DEV_MANY = 16, DEV_BATCH = 64 }; /* steps whose inputs and masks are kept; a power of two */
 
 /* ---- device_refuse.c: what cannot run on a device yet, with place and reason */
+int rt_device_refuse_model(const struct rt_sim *s);
 int rt_device_refuse(const struct rt_sim *s);
 /* ---- device_plan.c */
 uint64_t rt_device_reserve(struct rt_device *d, enum dev_use use, uint64_t bytes); /* offset */

@@ -1,5 +1,4 @@
 /* What cannot run on a device yet. Nothing has been allocated there when this is asked. */
-#include "runtime/coupling.h"
 #include "runtime/device.h"
 #include "runtime/drive.h"
 #include "runtime/error.h"
@@ -12,9 +11,19 @@ static int refuse(const char *place, const char *path, const char *what) {
   return rt_fail_at(NSL_ECANNOT, place, "%s%s%s cannot run on a device yet" INSTEAD, path ? path : "", path ? ": " : "", what);
 }
 
-static int pop_refuse(const struct rt_pop *p) {
-  const char *place = p->def->place, *path = p->def->path;
-  if (rt_has_own_step(p)) return refuse(place, path, "a time step of its own");
+/* What the model says of itself, before anything is built. */
+int rt_device_refuse_model(const struct rt_sim *s) {
+  const struct nsl_experiment *x = s->x;
+  if (s->ranks) return rt_fail(NSL_ECANNOT, "--device: a run of several processes goes on processors; start one process");
+  for (uint32_t i = 0; i < s->n_pops; i++)
+    if (rt_has_own_step(&s->pops[i])) return refuse(s->pops[i].def->place, s->pops[i].def->path, "a time step of its own");
+  for (uint32_t i = 0; i < x->n_projections; i++)
+    if (x->projections[i].cells) return refuse(x->projections[i].place, x->projections[i].path, "synapses with memory");
+  if (x->n_couplings && x->joint > 0) return refuse(x->couplings[0].link.place, x->couplings[0].link.path, "joint steps of continuous synapses");
+  if (s->connectivity == NSL_PROCEDURAL)
+    return rt_fail(NSL_ECANNOT, "connectivity that is made anew at each spike cannot run on a device yet" INSTEAD
+                                ", or with --connectivity stored, if the device has the memory");
+  if (s->rows == RT_ROWS_BY_SOURCE) return rt_fail(NSL_ECANNOT, "--rows source: a device has rows of its own; leave it out");
   return 0;
 }
 
@@ -27,17 +36,11 @@ static int drive_refuse(const struct rt_drive *d) {
 
 int rt_device_refuse(const struct rt_sim *s) {
   int e = 0;
-  if (s->ranks) return rt_fail(NSL_ECANNOT, "--device: a run of several processes goes on processors; start one process");
   if (s->verify && s->verify->n_steps)
     return rt_fail(NSL_ECANNOT, "--verify looks at sums that a device does not show; a run on a device is checked by --compare DIR, with the folder of a "
                                 "run with --verify --device cpu");
-  if (s->n_plastic) return refuse(s->projs[s->n_projs].def->place, s->projs[s->n_projs].def->path, "synapses with memory");
-  if (s->couplings && s->couplings->agree)
-    return refuse(s->x->couplings[0].link.place, s->x->couplings[0].link.path, "joint steps of continuous synapses");
-  if (s->connectivity == NSL_PROCEDURAL)
+  if (s->connectivity == NSL_PROCEDURAL) /* chosen, since the host lacks memory */
     return refuse(s->projs[0].def->place, s->projs[0].def->path, "connectivity that is made anew at each spike");
-  if (s->by_source) return rt_fail(NSL_ECANNOT, "--rows source: a device has rows of its own; leave it out");
-  for (uint32_t i = 0; !e && i < s->n_pops; i++) e = pop_refuse(&s->pops[i]);
   for (uint32_t i = 0; !e && i < s->n_drives; i++) e = drive_refuse(&s->drives[i]);
   return e;
 }

@@ -226,7 +226,7 @@ struct dev_args {
   double *bad_value;
   uint32_t *lost; /* events for which there was no room */
 };
-enum { DEV_PIECE = 512 }; /* synapses */
+enum { DEV_PIECE = 128 }; /* synapses: four for each thread */
 
 /* ---- fits (fit_device.c) */
 struct dev_move { /* of n doubles */

@@ -22,15 +22,35 @@ static inline int64_t units_at(const struct dev_group *g, uint64_t i) {
   }
 }
 
+struct arrival {
+  uint64_t at;
+  int64_t units;
+};
+
+static inline struct arrival arrival_of(const struct dev_group *g, const struct dev_ring *r, uint64_t i, uint64_t step) {
+  return (struct arrival){((step + delay_at(g, i)) & r->mask) * r->row + g->targets[i], units_at(g, i)};
+}
+
+static inline void arrival_add(const struct dev_ring *r, struct arrival x) {
+  if (r->bytes == 8) dev_add_i64((int64_t *)r->at + x.at, x.units);
+  else dev_add_i32((int32_t *)r->at + x.at, (int32_t)x.units);
+}
+
+/* All loads of a thread first: a piece takes about as long as one of them. */
 static void piece_send(const struct dev_args *a, const struct dev_piece *piece, uint32_t lane, uint64_t step) {
   const struct dev_group *g = &a->groups[piece->group];
   const struct dev_ring *r = &a->rings[g->ring];
-  for (uint64_t i = piece->begin + lane; i < piece->begin + piece->n; i += DEV_WARP) {
-    uint64_t at = ((step + delay_at(g, i)) & r->mask) * r->row + g->targets[i];
-    int64_t units = units_at(g, i);
-    if (r->bytes == 8) dev_add_i64((int64_t *)r->at + at, units);
-    else dev_add_i32((int32_t *)r->at + at, (int32_t)units);
+  uint64_t i = piece->begin + lane;
+  if (piece->n == DEV_PIECE) {
+    struct arrival x = arrival_of(g, r, i, step), y = arrival_of(g, r, i + DEV_WARP, step);
+    struct arrival z = arrival_of(g, r, i + 2 * DEV_WARP, step), w = arrival_of(g, r, i + 3 * DEV_WARP, step);
+    arrival_add(r, x);
+    arrival_add(r, y);
+    arrival_add(r, z);
+    arrival_add(r, w);
+    return;
   }
+  for (; i < piece->begin + piece->n; i += DEV_WARP) arrival_add(r, arrival_of(g, r, i, step));
 }
 
 DEV_KERNEL(push) {

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+import forms
+import generate
 from tap import EXAMPLES, NSLC, ROOT, Tap, call, run_json
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -168,8 +170,27 @@ def failures(tap):
     tap.check(small.returncode == 1 and "the run needs" in small.stderr and "--precision f32" in small.stderr, "too little memory is told before it is asked for", small.stderr)
 
 
+def random_programs(tap):
+    for seed in range(60 if ALL else 3):
+        program = built(tap, tap.write(f"random{seed}.nsl", generate.program(seed)), "--precision", ["f64", "f32"][seed % 2])
+        if program:
+            compare(tap, f"random program {seed}", program, WAYS if ALL else [WAYS[seed % 3]], "--duration", "60ms" if ALL else "8ms")
+
+
+def forms_of_synapses(tap):
+    """Those that forms.py looks at; in the default suite half of them in each precision."""
+    for k, (name, p, r, d, connections, *_) in enumerate(forms.CASES):
+        model = tap.write(f"form{k}.nsl", "language 1\n" + forms.MODEL % (p, r, d, connections))
+        for precision in ("f64", "f32") if ALL else (("f64", "f32")[k % 2],):
+            program = built(tap, model, "--precision", precision) if p < 1000 or ALL else None
+            if program:
+                compare(tap, f"{name}, {precision}", program, WAYS if ALL else [WAYS[k % 3]])
+
+
 tap = Tap()
 kinds(tap)
+random_programs(tap)
+forms_of_synapses(tap)
 failures(tap)
 examples(tap)
 tap.done()
