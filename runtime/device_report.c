@@ -20,8 +20,7 @@ static struct json_object *megabytes(uint64_t bytes) {
   return json_object_new_double_s((double)bytes / 1e6, text);
 }
 
-struct json_object *rt_device_json(const struct rt_sim *s) {
-  const struct rt_gpu *g = &s->device->gpu;
+struct json_object *rt_gpu_json(const struct rt_gpu *g, uint64_t used) {
   struct json_object *o = json_object_new_object();
   char capability[20], cuda[20];
   capability_text(g, capability, sizeof capability);
@@ -39,7 +38,7 @@ struct json_object *rt_device_json(const struct rt_sim *s) {
     json_object_object_add(o, "processors", json_object_new_int((int)g->processors));
   }
   json_object_object_add(o, "memory_mb", megabytes(g->memory));
-  json_object_object_add(o, "used_mb", megabytes(s->device->bytes));
+  json_object_object_add(o, "used_mb", megabytes(used));
   return o;
 }
 

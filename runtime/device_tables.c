@@ -330,6 +330,8 @@ static uint32_t blocks_of(const struct rt_device *d, enum dev_function fn) {
     case DEV_FN_push:
     case DEV_FN_total:
     case DEV_FN_feed: return d->gpu.processors * BLOCKS_EACH;
+    case DEV_FN_move: /* of fits */
+    case DEV_FN_diverge:
     case DEV_FUNCTIONS: break;
   }
   return 1;

@@ -55,7 +55,7 @@ int rt_fit_device_open(const struct rt_sim *s, const struct nsl_fit *def, const 
   return e;
 }
 
-const struct rt_gpu *rt_fit_device_gpu(const struct rt_fit_device *d) { return &d->gpu; }
+uint64_t rt_fit_device_bytes(const struct rt_fit_device *d) { return d->fixed_bytes + d->block_bytes; }
 
 void rt_fit_device_close(struct rt_fit_device *d) {
   if (!d) return;
@@ -148,6 +148,7 @@ int rt_fit_device_make(struct rt_fit_device *d, struct rt_fit *f) {
     bytes = samples_place(f, &f->marches[i], false, d->sweeps[i], bytes);
   }
   int e = allocate(d, &d->fixed, bytes + 1, "the sweeps");
+  d->fixed_bytes = bytes;
   if (!e) e = put(d, d->fixed, f->s->G, f->s->x->n_globals, "numbers");
   rt_gpu_at at = d->fixed + globals;
   for (uint32_t i = 0; !e && i < n; i++) {

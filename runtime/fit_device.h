@@ -10,7 +10,7 @@ struct rt_fit_device;
 int rt_fit_device_open(const struct rt_sim *s, const struct nsl_fit *def, const struct rt_config *c, struct rt_fit_device **ret);
 int rt_fit_device_make(struct rt_fit_device *d, struct rt_fit *f); /* behind rt_fit_open: f->device; what does not change goes there */
 int rt_fit_device_run(struct rt_fit *f, enum rt_order order, struct rt_task *tasks, uint32_t n); /* as rt_tasks_run */
-const struct rt_gpu *rt_fit_device_gpu(const struct rt_fit_device *d);
+uint64_t rt_fit_device_bytes(const struct rt_fit_device *d); /* of its memory that are used */
 void rt_fit_device_close(struct rt_fit_device *d); /* NULL: nothing */
 
 /* ---- what both files know */
@@ -31,7 +31,7 @@ struct rt_fit_device {
   uint32_t n_marches;
   rt_gpu_at block;  /* of a wave */
   char *staging;    /* its begin on the host */
-  uint64_t block_bytes, staging_bytes;
+  uint64_t fixed_bytes, block_bytes, staging_bytes;
 };
 
 /* A walk that is one of a wave, and where its own things are: offsets in the block. */

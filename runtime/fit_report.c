@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/fit_device.h"
 #include "runtime/fit_shown.h"
 #include "runtime/quantity.h"
 #include "runtime/report.h"
@@ -287,6 +288,10 @@ int rt_fit_report(const struct rt_fit_end *end, const struct rt_showing *showing
   const char *page = html ? rt_out_file(out, "report.html") : NULL;
   rt_json_what(facts, end->f->s, how);
   json_object_object_del(facts, "experiment");
+  if (end->f->device) {
+    add_text(facts, "device", end->f->device->gpu.emulated ? "emulated" : "gpu");
+    json_object_object_add(facts, "gpu", rt_gpu_json(&end->f->device->gpu, rt_fit_device_bytes(end->f->device)));
+  }
   add_text(facts, "fit", end->f->def->name);
   add_result(facts, end, showing);
   json_object_object_add(facts, "files", rt_json_files(out));

@@ -205,7 +205,7 @@ void rt_json_what(struct json_object *o, const struct rt_sim *s, const struct rt
   add_text(o, "kernels", s->level->cpu);
   add_text(o, "cpu", cpu);
   add_text(o, "device", !s->device ? "cpu" : s->device->gpu.emulated ? "emulated" : "gpu");
-  if (s->device) json_object_object_add(o, "gpu", rt_device_json(s));
+  if (s->device) json_object_object_add(o, "gpu", rt_gpu_json(&s->device->gpu, s->device->bytes));
   add_text(o, "precision", p->f32 ? "f32" : "f64");
   add_whole(o, "seed", s->seed);
   add_whole(o, "threads", s->threads);

@@ -20,7 +20,8 @@ void rt_json_what(struct json_object *o, const struct rt_sim *s, const struct rt
 struct json_object *rt_json_parameters(const struct rt_sim *s);
 struct json_object *rt_json_files(const struct rt_out *out);
 /* device_report.c: of a run on a device; where --device would run, before the rest of --describe */
-struct json_object *rt_device_json(const struct rt_sim *s);
+struct rt_gpu;
+struct json_object *rt_gpu_json(const struct rt_gpu *g, uint64_t used); /* used: bytes of its memory */
 int rt_device_describe(const struct nsl_program *p, const struct rt_config *c, FILE *out);
 int rt_json_write(struct json_object *facts, const char *path);
 /* run.json, and report.html if s->gather holds what it shows. */

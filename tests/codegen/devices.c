@@ -42,7 +42,7 @@ static void make_tiny(RandomMemory *m, const IrKernel *k, uint64_t seed, bool f3
     const IrSlot *slot = &k->slots.at[i];
     bool single = f32 && !ir_kernel_f64_arrays(k->kind);
     void *at = m->env.slots[i];
-    if (!at || slot->type == IR_BOOL || slot->kind == SLOT_PORT) continue;
+    if (!at || slot->type == IR_BOOL || slot->kind == SLOT_PORT || slot->kind == SLOT_TAPE) continue; /* a tape says how often loops turn */
     for (size_t e = 0; e < m->bytes[i] / (single ? 4 : 8); e++) {
       uint64_t h = mix(seed ^ ((uint64_t)slot->kind << 40) ^ ((uint64_t)slot->index << 32) ^ e);
       if (h % 4 == 0) continue;
@@ -81,7 +81,8 @@ static RandomMemory *memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
 /* ---- the ways to run a kernel */
 static struct nsl_env env_of(const IrEnv *e) {
   return (struct nsl_env){.slots = e->slots, .u = e->u, .set = e->set, .key = e->key, .step = e->step, .first = e->first,
-                          .count = e->count, .t = e->t, .dt = e->dt,
+                          .count = e->count, .t = e->t, .dt = e->dt, .steps = e->steps, .lag = e->lag, .ring_mask = e->ring_mask,
+                          .ring_row = e->ring_row, .tape_row = e->tape_row, .lags = e->lags,
                           .events = (const struct nsl_event *)(const void *)e->events};
 }
 
@@ -114,6 +115,40 @@ static void **rings(Arena *a, const IrKernel *k, const RandomMemory *m, uint64_t
   return slots;
 }
 
+static const char *emulate(const Launch *l, nsl_device_fn *fn, const void *args, uint32_t blocks) {
+  struct rt_emu *emu = rt_emu_open(l->order);
+  bool fails = !emu || rt_emu_launch(emu, fn, args, blocks, l->block, 0);
+  rt_emu_close(emu);
+  return fails ? "the emulator fails" : NULL;
+}
+
+/* A kernel over time: an env for each NSL_MARCH_LANES elements, samples of a whole run. parts: in two launches, in each of which some envs
+ * are stopped. */
+static const char *run_march(Arena *a, nsl_device_fn *fn, const IrKernel *k, const RandomMemory *m, const Launch *l) {
+  const IrEnv *e = &m->env;
+  uint64_t n = (uint64_t)e->count / NSL_MARCH_LANES;
+  void **slots = NEW_ARRAY(a, void *, k->slots.n + 1);
+  struct nsl_env *envs = NEW_ARRAY(a, struct nsl_env, n + 1);
+  uint32_t *stopped = NEW_ARRAY(a, uint32_t, n + 1);
+  for (uint32_t i = 0; i < k->slots.n; i++) {
+    slots[i] = e->slots[i];
+    if (k->slots.at[i].kind == SLOT_SAMPLE) slots[i] = (void *)((uintptr_t)slots[i] - (e->step - 1) * sizeof(double));
+  }
+  for (uint64_t i = 0; i < n; i++) {
+    envs[i] = env_of(e);
+    envs[i].slots = slots;
+    envs[i].first = e->first + (int64_t)i * NSL_MARCH_LANES;
+    envs[i].count = -1; /* is not read, */
+    envs[i].t = NAN;    /* nor is this */
+  }
+  struct nsl_march_launch args = {envs, stopped, n};
+  uint32_t blocks = (uint32_t)((n * NSL_MARCH_LANES + l->block - 1) / l->block);
+  for (uint64_t i = 0; i < n; i++) stopped[i] = l->parts && i % 2;
+  const char *wrong = emulate(l, fn, &args, blocks);
+  for (uint64_t i = 0; i < n; i++) stopped[i] = !stopped[i];
+  return wrong || !l->parts ? wrong : emulate(l, fn, &args, blocks);
+}
+
 /* NULL, or what is wrong. */
 static const char *run_device(Arena *a, nsl_device_fn *fn, const IrKernel *k, const RandomMemory *m, const Launch *l, bool *ret_bad) {
   const IrEnv *e = &m->env;
@@ -141,9 +176,8 @@ static const char *run_device(Arena *a, nsl_device_fn *fn, const IrKernel *k, co
   struct nsl_clock clock = {e->step};
   uint64_t bad = UINT64_MAX;
   struct nsl_launch args = {envs, &clock, env_of_block, first_of_block, &bad};
-  struct rt_emu *emu = rt_emu_open(l->order);
-  if (!emu || rt_emu_launch(emu, fn, &args, n, l->block, 0)) return "the emulator fails";
-  rt_emu_close(emu);
+  const char *wrong = emulate(l, fn, &args, n);
+  if (wrong) return wrong;
   for (uint32_t i = 0; i < k->slots.n; i++)
     if (k->slots.at[i].kind == SLOT_PORT) memcpy(e->slots[i], (char *)slots[i] + (e->step & (RING - 1)) * row * bytes, m->bytes[i]);
   *ret_bad = bad != UINT64_MAX;
@@ -162,6 +196,7 @@ static const char *compare(Session *s, Arena *a, const IrKernel *k, const CgJit 
     bool got_bad = false;
     const char *wrong = NULL;
     if (x86) got_bad = run_x86(cg_jit_kernel(jit, k->index), &got->env);
+    else if (ir_kernel_over_time(k->kind)) wrong = run_march(a, device->kernels[k->index], k, got, &launches[i]);
     else wrong = run_device(a, device->kernels[k->index], k, got, &launches[i], &got_bad);
     if (wrong) return wrong;
     if (bad != got_bad) return arena_printf(a, "checks: %d and %d", bad, got_bad);
@@ -216,7 +251,8 @@ typedef struct {
 } Way;
 
 static void batch(Way *ways, uint32_t n_ways, uint64_t first, uint32_t n, bool f32) {
-  static const KernelKind kinds[] = {KERNEL_STEP, KERNEL_STEP, KERNEL_STEP, KERNEL_RECEIVE, KERNEL_FINISH, KERNEL_RECORD, KERNEL_DRIVE};
+  static const KernelKind kinds[] = {KERNEL_STEP, KERNEL_STEP, KERNEL_STEP, KERNEL_RECEIVE, KERNEL_FINISH, KERNEL_RECORD, KERNEL_DRIVE,
+                                     KERNEL_MARCH, KERNEL_BACK};
   Session *s = session_new();
   IrModule *m = NEW(s->arena, IrModule);
   m->level = 2;

@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Fits on a device are those of the processor: with the marches of their batch under --device emulated, in blocks of several sizes and in several orders, fit.json
+(every start, the history, uncertainties) and the fitted text are the same, bit for bit: every optimizer, every way to the gradient, delays, residuals,
+observations left out, starts that diverge, more walks than fit in memory at once, and the examples' fits, cut short. What cannot run there is refused.
+`all`: more examples, as they are, longer."""
+import json
+import math
+import os
+import re
+import signal
+import shutil
+import subprocess
+import sys
+import time
+
+from tap import DECAY, EXAMPLES, NSLC, Tap, call
+
+ALL = "all" in sys.argv[1:]
+WAYS = [("64", "forward"), ("128", "reverse"), ("256", "shuffled:1"), (None, "shuffled:2")]
+OTHER = {"seconds", "command", "device", "gpu"}  # of fit.json
+FITS = {"recover_traub": ["staged"], "recover_squid": ["by_trace_alone"], "recover_forced": ["forced"], "glif_steps": ["b6"], "adex_steps": ["b8"],
+        "hh_steps": ["b6"], "hh_shapes": ["b8"]}
+BRIEFLY = ["recover_traub", "adex_steps"]
+
+
+def sweep(tap, name, start=3.0, rows=1000):
+    tap.write(name, "t,V\n" + "".join(f"{i * 0.1:.1f},{start * math.exp(-i * 0.1 / 7):.12g}\n" for i in range(rows)))
+
+
+def without_times(x):
+    if isinstance(x, dict):
+        return {k: without_times(v) for k, v in x.items() if k not in OTHER}
+    return [without_times(v) for v in x] if isinstance(x, list) else x
+
+
+def first_difference(x, y, at=""):
+    if type(x) is type(y) and isinstance(x, (dict, list)) and len(x) == len(y):
+        for k in x if isinstance(x, dict) else range(len(x)):
+            text = first_difference(x[k], y[k] if isinstance(y, list) or k in y else None, f"{at}/{k}")
+            if text:
+                return text
+        return ""
+    return "" if x == y else f"{at}: {x} and {y}"
+
+
+class Program:
+    def __init__(self, tap, source, fit):
+        self.tap, self.fit = tap, fit
+        self.path = tap.path(os.path.basename(source) + ".program")
+        r = call(NSLC, "build", "--target", "emulated", source, "-o", self.path)
+        self.good = tap.check(r.returncode == 0, f"{os.path.basename(source)}: built", r.stderr) if r.returncode else True
+
+    def run(self, out, way=None, memory=None, options=()):
+        """The finished process, and fit.json, or None."""
+        folder = self.tap.path(out)
+        shutil.rmtree(folder, ignore_errors=True)
+        env = dict(os.environ)
+        if way:
+            env["NSL_EMULATED_ORDER"] = way[1]
+            env.update({"NSL_EMULATED_BLOCK": way[0]} if way[0] else {}, **({"NSL_EMULATED_MEMORY": memory} if memory else {}))
+        r = call(self.path, "--fit", self.fit, "--out", folder, "--quiet", "--threads", "2", *(["--device", "emulated"] if way else []), *options, env=env)
+        try:
+            with open(os.path.join(folder, "fit.json")) as f:
+                return r, json.load(f)
+        except OSError:
+            return r, None
+
+    def text(self, out):
+        names = [n for n in sorted(os.listdir(self.tap.path(out))) if n.endswith(".fitted.nsl")]
+        return [open(os.path.join(self.tap.path(out), n)).read() for n in names]
+
+    def same(self, what, way, memory=None, options=()):
+        """Gives fit.json of the device."""
+        r, cpu = self.run("cpu", options=options)
+        d, device = self.run("device", way, memory, options)
+        if not cpu or not device:
+            self.tap.check(False, f"{what}: runs", r.stderr + d.stderr)
+            return None
+        odd = first_difference(without_times(cpu), without_times(device))
+        if self.text("cpu") != self.text("device"):
+            odd += "; other texts"
+        if r.stderr != d.stderr:
+            odd += "; says " + d.stderr
+        self.tap.check(not odd and device["device"] == "emulated" and cpu["device"] == "cpu", what, odd)
+        return device
+
+
+def ways(tap):
+    """Lanes that are places, parameters or terms; blocks that are not full."""
+    sweep(tap, "one.csv")
+    sweep(tap, "two.csv", 9)
+    two = DECAY.replace("minimize mean((V - rec.V)^2) / (1 mV)^2", "minimize mean((V - rec.V)^2) / (1 mV)^2 + 0.1 * mean(abs(V) / (1 mV)) + 0.2 * mean((V / (1 mV))^4)^0.5")
+    for i, (text, by) in enumerate([(DECAY, "lm(steps = 6) from 11 starts"), (DECAY, "lbfgs(steps = 6) from 3 starts with gradient = forward"),
+                                    (DECAY, "lbfgs(steps = 6) from 11 starts with gradient = reverse"), (two, "lbfgs(steps = 6) from 3 starts with gradient = reverse"),
+                                    (two, "adam(steps = 6, dropout = 0.4) from 2 starts"), (two, "rmsprop(steps = 5, dropout = 0.4) from 2 starts with gradient = reverse"),
+                                    (DECAY, "cmaes(steps = 5, candidates = 12) from 2 starts"), (two, "adam(steps = 5) from 1 starts")]):
+        p = Program(tap, tap.write("decay.nsl", text.replace("BY", by)), "decay")
+        if p.good:
+            p.same(f"{by}{', three terms' if text is two else ''}", WAYS[i % len(WAYS)])
+
+
+DELAYED = """language 1
+neuron cell {
+  param tau = 10 ms in (0 ms, inf), d = 3.03 ms in (0 ms, inf), w = 0.6
+  state V = 5 mV, y = 1 mV
+  V' = (1 mV - V - w * delayed(V, d) + 0.1 * delayed(y * V / (1 mV), 2 * d)) / tau
+  y' = (delayed(V, 2.345 ms) - y) / (5 ms)
+}
+fit f {
+  neuron cell
+  data rec = csv("one.csv") { t : ms;  V : mV }
+  free tau in [5 ms, 20 ms], d in [1 ms, 8 ms], V(0) in [-10 mV, 10 mV]
+  GOAL
+  validate csv("two.csv")
+  with dt = 0.1 ms, METHOD
+}
+"""
+
+
+def rings(tap):
+    """Delays of each place's own, and residuals, which look back as well; method of a step with a loop."""
+    square = "minimize mean((V - rec.V)^2) / (1 mV)^2\n  "
+    for i, (goal, method) in enumerate([(square + "by lm(steps = 3) from 3 starts", "method = rk4"), (square + "by adam(steps = 3) from 9 starts with gradient = reverse", "method = rk4"),
+                                        (square + "by adam(steps = 3) from 2 starts with gradient = forward", "method = euler"),
+                                        ("minimize residual(y, given = rec.V, over = 0.5 ms)\n  by lm(steps = 3) from 3 starts", "method = rk4")]):
+        text = DELAYED.replace("GOAL", goal).replace("METHOD", method)
+        if "residual" in goal:
+            text = text.replace("delayed(V, 2.345 ms)", "V").replace("delayed(y * V / (1 mV), 2 * d)", "y").replace("w * delayed(V, d)", "w * V").replace(", d in [1 ms, 8 ms], V(0) in [-10 mV, 10 mV]", "")
+            text = text.replace("residual(y", "residual(V")
+        p = Program(tap, tap.write("delayed.nsl", text), "f")
+        if p.good:
+            p.same(f"looking back: {' '.join(goal.split())}", WAYS[i % len(WAYS)])
+
+
+def memory(tap):
+    """Little of it: tapes in segments, walks in waves; too little: said before anything is run."""
+    rows = 24000
+    tap.write("one.csv", "t,V\n" + "".join(f"{i * 0.1:.1f},{3 * math.sin(i * 0.01):.9g}\n" for i in range(rows)))
+    sweep(tap, "two.csv", 9, 300)
+    text = DECAY.replace("V' = -V / tau", "V' = -V * (1 + (V / (3 mV))^2 / (1 + (V / (2 mV))^2 + (V / (4 mV))^4)) / tau")
+    p = Program(tap, tap.write("long.nsl", text.replace("BY", "adam(steps = 1) from 9 starts with gradient = reverse")), "decay")
+    if not p.good:
+        return
+    used = []
+    for i, limit in enumerate([None, "5M", "2500K"]):
+        d = p.same(f"reverse mode with {limit or 'all'} memory", WAYS[1 + i], limit)
+        used.append(d["gpu"]["used_mb"] if d else math.nan)
+    tap.check(used[0] > used[1] > used[2] > 0, "less memory is used where there is less", used)
+    q = Program(tap, tap.write("many.nsl", text.replace("BY", "lm(steps = 1) from 17 starts")), "decay")
+    all_of_it = q.same("sensitivities with all memory", WAYS[0])
+    d = q.same("sensitivities, in waves", WAYS[0], "395K") if all_of_it else None
+    tap.check(d and d["gpu"]["used_mb"] < all_of_it["gpu"]["used_mb"], "which take less", d and d["gpu"])
+    for limit, words in (("50K", "for the sweeps"), ("700K", "for one of its marches")):
+        r, d = p.run("little", WAYS[0], limit)
+        tap.check(r.returncode == 1 and not d and "long.nsl:" in r.stderr and words in r.stderr and "--device cpu" in r.stderr and " has " in r.stderr, f"{limit}: {words}", r.stderr)
+
+
+def diverging(tap):
+    """Places without a finite sum stop behind the same step, so that even the terms that are still finite are those of the processor."""
+    sweep(tap, "one.csv", 3, 30000)
+    sweep(tap, "two.csv", 3, 9000)
+    text = DECAY.replace("V' = -V / tau", "state y = 1 mV\n  V' = (V^2 / (1 mV) - V * k) / tau\n  y' = (0.5 mV - y) / (10 s)")
+    text = text.replace("V_0 = 5 mV", "V_0 = 5 mV, k = 5.4").replace("free tau in [1 ms, 200 ms], V(0) per s", "free tau in [20 ms, 60 ms], k in [1, 5.5]")
+    text = text.replace("(1 mV)^2\n", "(1 mV)^2 + 1e-3 * mean((y / (1 mV))^2)\n").replace("dt = 0.1 ms", "dt = 0.1 ms, method = euler")
+    for i, by in enumerate(("cmaes(steps = 3, candidates = 9) from 1 starts", "lm(steps = 2) from 17 starts")):
+        p = Program(tap, tap.write("far.nsl", text.replace("BY", by)), "decay")
+        if p.good:
+            p.same(f"starts that diverge: {by}", WAYS[i])
+
+
+def cut_short(text):
+    text = re.sub(r"steps = \d+", "steps = 1", text)
+    text = re.sub(r"candidates = \d+", "candidates = 4", text)
+    return re.sub(r"from \d+ starts", "from 3 starts", text)
+
+
+def examples(tap):
+    folder = os.path.join(EXAMPLES, "fits")
+    copy = tap.path("fits")
+    shutil.copytree(folder, copy)
+    for i, name in enumerate(FITS if ALL else BRIEFLY):
+        path = os.path.join(copy, name + ".nsl")
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(text if ALL else cut_short(text))
+        for fit in FITS[name]:
+            p = Program(tap, path, fit)
+            if p.good:
+                p.same(f"examples: {name}, {fit}", WAYS[i % len(WAYS)])
+
+
+def refused(tap):
+    p = Program(tap, os.path.join(EXAMPLES, "fits", "brunel_rate.nsl"), "rates")
+    r, d = p.run("network", WAYS[0])
+    tap.check(r.returncode == 1 and not d and re.search(r"brunel_rate.nsl:\d+:\d+: error: fit rates: .* cannot go on a device yet; run it with --device cpu", r.stderr),
+              "a fit of a network is refused, at its place", r.stderr)
+
+
+def stopped(tap):
+    """Ctrl-C in the middle: what was found is there."""
+    sweep(tap, "one.csv", 3, 5000)
+    sweep(tap, "two.csv", 9, 5000)
+    p = Program(tap, tap.write("stop.nsl", DECAY.replace("BY", "adam(steps = 1000000) from 8 starts")), "decay")
+    if not p.good:
+        return
+    child = subprocess.Popen([p.path, "--fit", "decay", "--out", tap.path("stop"), "--quiet", "--device", "emulated"], stderr=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    tap.check(child.returncode == 130 and os.path.exists(os.path.join(tap.path("stop"), "fit.json")), "Ctrl-C: exit status 130, and the files", f"{child.returncode} {said}")
+
+
+def main():
+    tap = Tap()
+    for test in (ways, rings, memory, diverging, examples, refused, stopped):
+        test(tap)
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
