@@ -472,7 +472,8 @@ static void explain_coupling(Explain *e, const IrCoupling *c) {
                               : "both sides are those at T - dt, held over the step: first order";
   const char *seen = delayed ? "delayed values are those at the middle of the step, between grid points" : held;
   const char *how = summed ? "one sum over the sources serves all targets" : "synapse by synapse, in the order of the rows";
-  double n = synapses(e, &c->link);
+  double n = synapses(e, &c->link), from = slice_size(e, &c->link.source);
+  if (m->once && !parts && (m->link.rule == RULE_ALL_TO_ALL || m->link.rule == RULE_PROBABILITY)) n *= (from - 1) / from / 2; /* each pair once */
   if (e->json) {
     begin(e, "coupling");
     text(e, "experiment", str(e, e->x->experiment->name));

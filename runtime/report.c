@@ -119,6 +119,19 @@ static struct json_object *populations_json(const struct rt_sim *s) {
   return all;
 }
 
+/* The unit of the numbers in the files of records, which a CSV file does not say. */
+static struct json_object *records_json(const struct rt_recorder *r) {
+  struct json_object *all = json_object_new_array();
+  for (uint32_t i = 0; i < r->n_variables; i++) {
+    struct json_object *o = json_object_new_object();
+    const char *unit = r->variables[i].def->unit;
+    add_text(o, "name", r->variables[i].def->name);
+    add_text(o, "unit", unit && *unit ? unit : "1");
+    json_object_array_add(all, o);
+  }
+  return all;
+}
+
 double rt_expect_unit(const struct rt_expect *x, const char **ret_unit) {
   *ret_unit = x->def->unit && strcmp(x->def->unit, "1") != 0 ? x->def->unit : "";
   return x->def->unit_scale ? x->def->unit_scale : 1;
@@ -277,6 +290,7 @@ static void add_result(struct json_object *o, const struct rt_sim *s, const stru
   json_object_object_add(o, "parameters", rt_json_parameters(s));
   json_object_object_add(o, "integrators", integrators_json(s));
   json_object_object_add(o, "populations", populations_json(s));
+  if (s->recorder) json_object_object_add(o, "records", records_json(s->recorder));
   add_whole(o, "synapses", s->n_synapses);
   if (s->n_flows) add_whole(o, "continuous_synapses", s->n_flows);
   add_whole(o, "shards", s->n_shards);

@@ -65,6 +65,7 @@ def whole(t):
     if page is None:
         return
     info = run_json(out)
+    t.check([(r["name"], r["unit"]) for r in info["records"]] == [("V", "mV"), ("many", "mV"), ("mean_V", "mV")], "run.json says in which unit records are", info["records"])
     said = text_of(page)
     t.check(info["files"].count("report.html") == 1, "run.json lists the report", info["files"])
     for words in ("main", 'A network of <two> populations & "quotes".', "What it does.", "weight, a < b & c", info["model_hash"],
