@@ -346,6 +346,31 @@ def clopath_model():
     return text.replace("weight ~", settings + " ~", 1)
 
 
+BEGINS = """
+neuron src { state V = 3 mV;  V' = 1 mV/ms;  spike when V > 4.95 mV { V = -100 mV } }
+neuron dst { state S = 0;  S' = 0 / (1 ms);  receive e(w : 1) { S += w } }
+synapse rule { weight w
+  state x = pre.V per pre
+  x' = -x / (10 ms)
+  on pre { send w * (x / (1 mV)) } }
+network net {
+  population A : src[1]
+  population B : dst[1]
+  connect ab: A -> B.e by all_to_all with rule { weight = 1;  delay = 1 ms }
+}
+experiment e { network net
+  record S of B every 1 ms
+  run 4 ms with dt = 0.1 ms }
+"""
+
+
+def begins_check(t):
+    """A state per pre with a closed form that begins with a variable of its cell."""
+    run = Run(t, BEGINS)
+    sent = run.column("S")[-1] if run.good else run.process.stderr
+    t.check(run.good and abs(sent - 3 * math.exp(-0.2)) < 1e-9, "a state per pre begins with the cell's voltage", sent)
+
+
 def sides_check(t):
     for what, rule in (("variables of both cells, stepped", SIDES), ("variables of both cells in handlers", EVENTS)):
         check(t, what, Run(t, sides_model(rule), "--threads", "2"), rule, 2000, 1e-8, cells=sides_seen)
@@ -432,6 +457,7 @@ if __name__ == "__main__":
     signals_check(tap)
     nest_check(tap)
     sides_check(tap)
+    begins_check(tap)
     draws_check(tap)
     turnover_check(tap)
     refusals_check(tap)
