@@ -18,7 +18,7 @@ enum dev_use {
 };
 
 enum dev_function { /* rows of device.def */
-#define DEVICE(name, threads, shared, doc) DEV_FN_##name,
+#define DEVICE(name, blocks, doc) DEV_FN_##name,
 #include "runtime/device/device.def"
 #undef DEVICE
   DEV_FUNCTIONS

@@ -318,23 +318,14 @@ int rt_device_launches(struct rt_device *d) {
 }
 
 static uint32_t blocks_of(const struct rt_device *d, enum dev_function fn) {
-  switch (fn) {
-    case DEV_FN_begin:
-    case DEV_FN_sort:
-    case DEV_FN_collect: return d->element_blocks;
-    case DEV_FN_couple: return d->couple_blocks ? d->couple_blocks : 1;
-    case DEV_FN_show: return d->show_blocks ? d->show_blocks : 1;
-    case DEV_FN_tick: return 1;
-    case DEV_FN_given:
-    case DEV_FN_due:
-    case DEV_FN_push:
-    case DEV_FN_total:
-    case DEV_FN_feed: return d->gpu.processors * BLOCKS_EACH;
-    case DEV_FN_move: /* of fits */
-    case DEV_FN_diverge:
-    case DEV_FUNCTIONS: break;
-  }
-  return 1;
+  const uint32_t ELEMENTS = d->element_blocks, COUPLED = d->couple_blocks, SHOWN = d->show_blocks, ONE = 1, OTHER = 0;
+  const uint32_t MANY = d->gpu.processors * BLOCKS_EACH;
+  const uint32_t blocks[] = {
+#define DEVICE(name, blocks, doc) blocks,
+#include "runtime/device/device.def"
+#undef DEVICE
+  };
+  return blocks[fn] ? blocks[fn] : 1;
 }
 
 int rt_device_tables(struct rt_device *d) {

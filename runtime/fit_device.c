@@ -13,7 +13,7 @@
 #include "runtime/error.h"
 
 enum fit_function { /* rows of device.def */
-#define DEVICE(name, threads, shared, doc) FIT_FN_##name,
+#define DEVICE(name, blocks, doc) FIT_FN_##name,
 #include "runtime/device/device.def"
 #undef DEVICE
 };

@@ -10,7 +10,7 @@
 #include "runtime/error.h"
 
 const char *const rt_gpu_functions[] = {
-#define DEVICE(name, threads, shared, doc) "rt_dev_" #name,
+#define DEVICE(name, blocks, doc) "rt_dev_" #name,
 #include "runtime/device/device.def"
 #undef DEVICE
 };
