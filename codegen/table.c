@@ -407,6 +407,13 @@ static struct nsl_coupling coupling_of(Table *t, const IrExperiment *of, const I
   FILL(t, out.n_terms, terms, stream_term, x->terms.n);
   for (uint32_t i = 0; i < x->terms.n; i++) terms[i] = stream_term_of(t, &x->terms.at[i], ends[m->reversed], ends[!m->reversed]);
   out.terms = terms;
+  FILL(t, out.n_sights, sights, sight, x->sights.n);
+  for (uint32_t i = 0; i < x->sights.n; i++) sights[i] = (struct nsl_sight){x->sights.at[i].input, x->sights.at[i].pre, code_of(t, x->sights.at[i].kernel)};
+  out.sights = sights;
+  FILL(t, out.n_begins, begins, begin, x->begins.n);
+  for (uint32_t i = 0; i < x->begins.n; i++) begins[i] = (struct nsl_begin){x->begins.at[i].state, code_of(t, x->begins.at[i].kernel)};
+  out.begins = begins;
+  out.flow = code_of(t, x->flow);
   return out;
 }
 

@@ -327,7 +327,7 @@ static void explain_class(Explain *e, const IrClass *c) {
   explain_lumped(e, c);
   explain_holds(e, c, u);
   if (!c->synaptic) explain_work(e, c);
-  if (!c->synaptic) explain_rest(e, c);
+  if (!c->synaptic && !c->component->gated) explain_rest(e, c);
   explain_events(e, c);
 }
 
@@ -465,13 +465,14 @@ static void explain_coupling(Explain *e, const IrCoupling *c) {
     drawn |= c->terms.at[i].delay_kernel != NULL;
   }
   bool own = m->link.no_self || m->once, parts = m->once && (m->link.source.from || m->link.target.from);
-  bool summed = m->link.rule == RULE_ALL_TO_ALL && !drawn && !(own && delayed) && !parts;
+  bool summed = m->link.rule == RULE_ALL_TO_ALL && !drawn && !c->flow && !(own && delayed) && !parts;
   const MExperiment *x = e->x->experiment;
   const char *held = x->joint ? arena_printf(e->s->arena, "solved jointly: what flows is the mean of T - dt and T, second order, to a tolerance of %g",
                                              x->tolerance > 0 ? x->tolerance : IR_JOINT_TOLERANCE)
                               : "both sides are those at T - dt, held over the step: first order";
   const char *seen = delayed ? "delayed values are those at the middle of the step, between grid points" : held;
-  const char *how = summed ? "one sum over the sources serves all targets" : "synapse by synapse, in the order of the rows";
+  const char *how = c->flow  ? "each has states of its own, stepped in every step by their cells as they are at T - dt"
+                    : summed ? "one sum over the sources serves all targets" : "synapse by synapse, in the order of the rows";
   double n = synapses(e, &c->link), from = slice_size(e, &c->link.source);
   if (m->once && !parts && (m->link.rule == RULE_ALL_TO_ALL || m->link.rule == RULE_PROBABILITY)) n *= (from - 1) / from / 2; /* each pair once */
   if (e->json) {
@@ -485,6 +486,8 @@ static void explain_coupling(Explain *e, const IrCoupling *c) {
     text(e, "values", seen);
     text(e, "method", how);
     end(e);
+  } else if (c->flow) {
+    fprintf(e->out, "  %-24s %s: about %s continuous synapses with states; %s;\n  %-24s %s\n", str(e, m->link.path), rule_text(e, &c->link), grouped(e, n), how, "", seen);
   } else {
     fprintf(e->out, "  %-24s %s%s: about %s continuous synapses of %u products; %s;\n  %-24s %s\n", str(e, m->link.path),
             rule_text(e, &c->link), m->reversed ? ", back" : "", grouped(e, n), c->terms.n, how, "", seen);

@@ -325,11 +325,24 @@ typedef struct {
   uint32_t delay;                    /* G slot, or IR_NONE: */
   IrKernel *delay_kernel;            /* synapse kernel */
 } IrStreamTerm;
+/* Of continuous synapses with states: an input of their class is what that side's element shows; a state begins with a value of the cells. */
+typedef struct {
+  uint32_t input;
+  bool pre;
+  IrKernel *kernel;                  /* record kernel of the side's class */
+} IrSight;
+typedef struct {
+  uint32_t state;
+  IrKernel *kernel;                  /* record kernel of the synapses' class */
+} IrBegin;
 typedef struct {
   MCoupling *coupling;
-  IrProjection link;                 /* without a port and a delay */
+  IrProjection link;                 /* without a port and a delay; of synapses with states `cells` and `weight_state` */
   uint32_t input;                    /* class input index, of the side into which it flows */
   VEC(IrStreamTerm) terms;
+  VEC(IrSight) sights;
+  VEC(IrBegin) begins;
+  IrKernel *flow;                    /* record kernel of the synapses' class: what each streams; NULL: terms */
 } IrCoupling;
 typedef struct {
   MExpect *expect;

@@ -45,7 +45,7 @@ static void find_driven(Lower *l, Shape *shape, const MExperiment *x, const MPop
   }
   for (uint32_t i = 0; i < x->feeds.n; i++)
     if (x->feeds.at[i]->to == pop) shape->driven[x->feeds.at[i]->input->index] = true;
-  for (uint32_t i = 0; pop->component->plastic && i < pop->component->vars.n; i++) shape->driven[i] = true;
+  for (uint32_t i = 0; (pop->component->plastic || pop->component->gated) && i < pop->component->vars.n; i++) shape->driven[i] = true;
 }
 
 /* PARAM k is the fit's free parameter k; behind all inputs stand the given state, or what states are forced towards, then the

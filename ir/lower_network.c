@@ -182,7 +182,7 @@ IrKernel *lower_recorded(Setup *st, Name name, const MExpr *e, Shape *shape) {
 }
 
 static uint32_t recorded_state(Setup *st, const MRecorded *m) {
-  uint32_t cells = m->streams ? IR_NONE : st->x->projections.at[m->index].cells, at = 0;
+  uint32_t cells = m->streams ? st->x->couplings.at[m->index].link.cells : st->x->projections.at[m->index].cells, at = 0;
   if (!m->state || cells == IR_NONE) return IR_NONE;
   const IrClass *c = st->x->synapses.at[cells].class;
   while (at < c->states.n && !name_eq(c->states.at[at].var->name, m->state->name)) at++;
@@ -234,9 +234,10 @@ void lower_network(Setup *st) {
   for (uint32_t i = 0; i < mx->projections.n; i++) lower_projection(st, mx->projections.at[i], shapes);
   for (uint32_t i = 0; i < mx->drives.n; i++)
     lower_drive(st, mx->drives.at[i], shapes[mx->drives.at[i]->target.pop->index]);
+  for (uint32_t i = 0; i < mx->couplings.n; i++) lower_coupling(st, mx->couplings.at[i], shapes);
+  if (l->s->errors > errors) return;
   for (uint32_t i = 0; i < mx->records.n; i++) lower_record(st, mx->records.at[i], shapes);
   for (uint32_t i = 0; i < mx->feeds.n; i++) lower_feed(st, mx->feeds.at[i], shapes);
-  for (uint32_t i = 0; i < mx->couplings.n; i++) lower_coupling(st, mx->couplings.at[i], shapes);
   for (uint32_t i = 0; i < mx->phases.n; i++)
     vec_push(l->a, &st->x->phases, setup_slot_as(st, mx->phases.at[i].duration, TIME, "duration"));
   lower_expects(st, shapes);

@@ -257,7 +257,7 @@ void setup_population(Setup *st, const MPopulation *pop, Shape *shape) {
   }
   for (uint32_t i = 0; i < pop->component->vars.n; i++) {
     const MVar *var = pop->component->vars.at[i];
-    bool shown = !var->internal && !pop->component->plastic && !st->twin_of;
+    bool shown = !var->internal && !pop->component->plastic && !pop->component->gated && !st->twin_of;
     if (var->kind == VAR_PARAM && !shape->elem[i] && shown) list_param(st, var);
   }
   for (uint32_t i = 0; i < shape->lifted.n; i++) {

@@ -51,6 +51,8 @@ void lower_stream_sides(Lower *l, Shape *shape, const MExperiment *x) {
       if (lower_stream_end(c, false) == shape->pop) lower_side(l, shape, c->terms.at[k].pre);
       if (lower_stream_end(c, true) == shape->pop) lower_side(l, shape, c->terms.at[k].post);
     }
+    for (uint32_t k = 0; c->gated && k < c->gated->sights.n; k++)
+      if (lower_stream_end(c, !c->gated->sights.at[k].pre) == shape->pop) lower_side(l, shape, c->gated->sights.at[k].outer);
   }
 }
 
@@ -75,6 +77,36 @@ static void term_delay(Setup *st, Scope *sc, const IrCoupling *c, const MCouplin
   else term->delay = setup_slot_as(st, delay, TIME, "delay");
 }
 
+/* Synapses with states: a class of their own, which is stepped as any other. */
+static void lower_gated(Setup *st, const MGated *m, const Shape *pre, const Shape *post, IrCoupling *c) {
+  Lower *l = st->l;
+  c->link.cells = IR_NONE;
+  if (!m) return;
+  if (st->mx->joint || l->fitted) {
+    diag_not_supported(l->s, c->link.proj->span, l->fitted ? "continuous synapses with states in a network that is fitted" : "`coupling = joint` of synapses with states",
+                       l->fitted ? "An experiment runs it; `--set` tries values of its params." : "`coupling = held`, with a smaller `dt`.");
+    return;
+  }
+  Shape *shape = lower_class(l, st->mx, m->cells);
+  if (!shape) return;
+  c->link.cells = st->x->synapses.n;
+  c->link.weight_state = m->weight ? shape->index[m->weight->index] : IR_NONE;
+  for (uint32_t i = 0; i < m->sights.n; i++) {
+    const MSight *sight = &m->sights.at[i];
+    vec_push(l->a, &c->sights, ((IrSight){shape->index[sight->inner->index], sight->pre, side_kernel(sight->pre ? pre : post, sight->outer)}));
+  }
+  setup_population(st, m->cells, shape);
+  IrPopulation cells = st->x->populations.at[--st->x->populations.n]; /* it is none of the network's */
+  vec_push(l->a, &st->x->synapses, cells);
+  setup_again(st, shape, cells.block);
+  for (uint32_t i = 0; i < m->begins.n; i++) {
+    const MBegin *begin = &m->begins.at[i];
+    vec_push(l->a, &c->begins, ((IrBegin){shape->index[begin->state->index], lower_recorded(st, begin->state->name, begin->value, shape)}));
+  }
+  c->flow = lower_recorded(st, name_z(l->s, "flows"), m->flow, shape);
+  setup_enter(st, NULL, 0);
+}
+
 void lower_coupling(Setup *st, MCoupling *m, Shape *const *shapes) {
   const Shape *pre = shapes[lower_stream_end(m, false)->index], *post = shapes[lower_stream_end(m, true)->index];
   IrCoupling c = {.coupling = m, .input = post->stream_input[m->input->index]};
@@ -91,5 +123,6 @@ void lower_coupling(Setup *st, MCoupling *m, Shape *const *shapes) {
     vec_push(st->l->a, &c.terms, term);
   }
   c.link.block = lower_block(st, &sc, m->link.path);
+  lower_gated(st, m->gated, pre, post, &c);
   vec_push(st->l->a, &st->x->couplings, c);
 }

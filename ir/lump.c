@@ -249,6 +249,10 @@ static bool coupling_reads(const IrExperiment *x, const IrClass *c, const IrCoup
     const IrRecordItem items[2] = {{*from, t->pre}, {*to, t->post}};
     any |= items_read(x, c, items, 2, lumped);
   }
+  for (uint32_t i = 0; i < coupling->sights.n; i++) {
+    const IrRecordItem item = {coupling->sights.at[i].pre ? *from : *to, coupling->sights.at[i].kernel};
+    any |= items_read(x, c, &item, 1, lumped);
+  }
   return any;
 }
 

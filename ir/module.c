@@ -123,6 +123,11 @@ static void couplings_copy(Session *s, const IrModule *in, const IrModule *made,
       c->terms.at[k].post = stand_in(s, in, made, c->terms.at[k].post);
       c->terms.at[k].delay_kernel = stand_in(s, in, made, c->terms.at[k].delay_kernel);
     }
+    COPY_VEC(out, &c->sights);
+    for (uint32_t k = 0; k < c->sights.n; k++) c->sights.at[k].kernel = stand_in(s, in, made, c->sights.at[k].kernel);
+    COPY_VEC(out, &c->begins);
+    for (uint32_t k = 0; k < c->begins.n; k++) c->begins.at[k].kernel = stand_in(s, in, made, c->begins.at[k].kernel);
+    c->flow = stand_in(s, in, made, c->flow);
   }
 }
 
@@ -301,6 +306,9 @@ static void experiment_used(IrModule *m, Arena *a, const IrExperiment *x) {
     const IrCoupling *c = &x->couplings.at[j];
     add_used(m, a, c->link.weight_kernel);
     add_used(m, a, c->link.chance);
+    for (uint32_t l = 0; l < c->sights.n; l++) add_used(m, a, c->sights.at[l].kernel);
+    for (uint32_t l = 0; l < c->begins.n; l++) add_used(m, a, c->begins.at[l].kernel);
+    add_used(m, a, c->flow);
     for (uint32_t l = 0; l < c->terms.n; l++) {
       add_used(m, a, c->terms.at[l].pre);
       add_used(m, a, c->terms.at[l].post);

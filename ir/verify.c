@@ -395,6 +395,10 @@ static void verify_coupling(VerifyModule *vm, const IrExperiment *x, const IrCou
     verify_use(vm, c->terms.at[i].post, KERNEL_RECORD, reversed ? from : to);
     verify_use(vm, c->terms.at[i].delay_kernel, KERNEL_SYNAPSE_F64, NULL);
   }
+  for (uint32_t i = 0; i < c->sights.n; i++) verify_use(vm, c->sights.at[i].kernel, KERNEL_RECORD, c->sights.at[i].pre ? from : to);
+  const IrClass *cells = c->flow ? x->synapses.at[c->link.cells].class : NULL;
+  for (uint32_t i = 0; i < c->begins.n; i++) verify_use(vm, c->begins.at[i].kernel, KERNEL_RECORD, cells);
+  verify_use(vm, c->flow, KERNEL_RECORD, cells);
 }
 
 static void verify_experiment(VerifyModule *vm, const IrExperiment *x) {

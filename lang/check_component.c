@@ -540,7 +540,7 @@ static void check_body(Comp *k) {
   comp_steady_starts(k);
   comp_order(k);
   if (k->m->plastic) synapse_check_memory(k);
-  if (is_synapse(k)) k->scope->hook = NULL; /* what a connection checks in this scope has names of its own */
+  if (is_synapse(k) && !(k->m->stream && k->c->sides)) k->scope->hook = NULL; /* what a connection checks in this scope has names of its own */
 }
 
 /* Symbol.resolve of a component's block. */

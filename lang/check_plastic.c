@@ -98,26 +98,26 @@ static void copy_vars(Plastic *k, const MComponent *from, MComponent *to) {
 }
 
 /* A param that is drawn has a value for each synapse; all others follow from globals. */
-static bool copy_settings(Plastic *k) {
-  const MComponent *from = k->in.synapse;
-  for (uint32_t i = 0; i < from->vars.n; i++) {
-    const MVar *var = from->vars.at[i];
+bool net_cells_settings(NetInline *in, MExpr **inner, MPopulation *cells) {
+  Net *n = in->n;
+  for (uint32_t i = 0; i < in->synapse->vars.n; i++) {
+    const MVar *var = in->synapse->vars.at[i];
     if (var->kind != VAR_PARAM) continue;
-    net_inline(&k->in, var);
-    if (k->in.failed) return false;
-    MSetting set = {.var = k->inner[i]->var, .value = k->in.map[i], .span = var->span};
+    net_inline(in, var);
+    if (in->failed) return false;
+    MSetting set = {.var = inner[i]->var, .value = in->map[i], .span = var->span};
     if (expr_has(set.value, MX_PAIR)) {
-      diag_not_supported(k->n->s, set.value->span, "numbers of a table of pairs in the params of a synapse with memory", "Its weight and its delay may have them.");
+      diag_not_supported(n->s, set.value->span, "numbers of a table of pairs in the params of a synapse with memory", "Its weight and its delay may have them.");
       return false;
     }
     if (expr_has(set.value, MX_DRAW)) {
       const MExpr *raw = var->value;
-      for (uint32_t j = 0; j < k->in.set.n; j++)
-        if (k->in.set.at[j].var == var) raw = k->in.set.at[j].value;
-      set.value = replaced(k, raw, k->inner);
+      for (uint32_t j = 0; j < in->set.n; j++)
+        if (in->set.at[j].var == var) raw = in->set.at[j].value;
+      set.value = raw ? expr_replace(n->c, raw, inner) : NULL;
       set.draw = true;
     }
-    vec_push(k->n->s->arena, &k->made->cells->settings, set);
+    vec_push(n->s->arena, &cells->settings, set);
   }
   return true;
 }
@@ -482,7 +482,7 @@ bool net_plastic(Net *n, Scope *scope, const Sent *sent, const MPort *port, MPro
   k.moved = has_no_closed_form(sent->synapse);
   k.made->cells->component = synapse_copy(&k);
   for (uint32_t i = k.first_feed; i < n->x->feeds.n; i++) n->x->feeds.at[i]->input = k.inner[n->x->feeds.at[i]->input->index]->var;
-  if (!copy_settings(&k) || !cells_alike(&k) || !weight_of(&k, scope, sent)) return false;
+  if (!net_cells_settings(&k.in, k.inner, k.made->cells) || !cells_alike(&k) || !weight_of(&k, scope, sent)) return false;
   if (!extend_side(&k, p->source.pop, PER_PRE) || !extend_side(&k, p->target.pop, PER_POST)) return false;
   see_third(&k, sent);
   k.made->axonal = sent->axonal;

@@ -133,7 +133,7 @@ static MExpr *side_value(void *context, Scope *scope, const Ast *ast, bool *ret_
   if (side == NO_SIDE) return NULL;
   *ret_known = true;
   x->m->sided |= side == SIDE_THIRD ? SIDED_THIRD : SIDED_CELLS;
-  if (!x->sides || wrong) return NULL;
+  if (!x->sides || wrong || !x->sides->pops[side]) return NULL;
   const MPopulation *pop = x->sides->pops[side];
   const char *path = name_str(x->c->s, path_name(x->c, ast)), *rest = path + strlen(name_str(x->c->s, word.name)) + 1;
   MVar *var = component_var(pop->component, name_z(x->c->s, rest));
@@ -165,11 +165,12 @@ void synapse_sides(Comp *k) {
 
 MComponent *net_synapse_between(Net *n, const Sent *sent, MPopulation *from, MPopulation *to) {
   const MComponent *of = sent->synapse;
-  const SynapseSides sides = {{[SIDE_PRE] = from, [SIDE_POST] = to, [SIDE_THIRD] = sent->pick ? sent->pick->cells.pop : NULL},
-                              sent->pick && sent->pick->third.share};
+  SynapseSides *sides = NEW(n->c->arena, SynapseSides); /* names are looked up behind the check, too */
+  *sides = (SynapseSides){{[SIDE_PRE] = from, [SIDE_POST] = to, [SIDE_THIRD] = sent->pick ? sent->pick->cells.pop : NULL},
+                          sent->pick && sent->pick->third.share};
   MComponent *m = NEW(n->c->arena, MComponent);
   uint32_t errors = n->s->errors;
-  n->c->sides = &sides;
+  n->c->sides = sides;
   check_component_block(n->c, ((Scope *)of->scope)->parent, of->block, m);
   n->c->sides = NULL;
   if (!m->failed) return m;

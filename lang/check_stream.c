@@ -3,7 +3,7 @@
  * What is streamed is checked for each pair of populations anew, since `pre.V` and `post.V` are measured in what their
  * neurons say. In it these names, and `delay`, stand as variables behind the synapse's own. The connection's settings are put
  * into it, and it is taken apart into products (check_products.c). `A -- B.I` becomes two couplings: what flows from B to A has the
- * same synapses, read the other way round. */
+ * same synapses, read the other way round. Synapses with states: check_gated.c. */
 #include <string.h>
 
 #include "lang/component.h"
@@ -109,7 +109,7 @@ static MExpr *stream_value(Streaming *x, const MVar *input) {
 }
 
 /* The weight of the connection, and its bounds, as for any other. */
-static bool stream_weight(Net *n, Scope *scope, const Sent *sent, MProjection *link) {
+bool net_stream_weight(Net *n, Scope *scope, const Sent *sent, MProjection *link) {
   const MVar *w = sent->synapse->weight;
   const MPort none = {.name = sent->synapse->name, .span = sent->synapse->span};
   if (!w) return net_link_weight(n, scope, sent->ast->head.span, &none, sent->weight, &link->weight);
@@ -169,7 +169,7 @@ static bool coupling_new(Net *n, Scope *scope, const Sent *sent, const MProjecti
   x.sides[1] = reversed ? link->source.pop : link->target.pop;
   MExpr *e = stream_value(&x, input), *delay = NULL;
   if (!e) return false;
-  if (!stream_weight(n, scope, sent, &c->link) || !stream_delay(n, scope, sent, &delay)) return false;
+  if (!net_stream_weight(n, scope, sent, &c->link) || !stream_delay(n, scope, sent, &delay)) return false;
   if (delay && !is_read(&x.names, NULL)) {
     diag_stream_delay(n->s, sent->delay->target->span, name_str(n->s, sent->synapse->name), sent->synapse->stream->span);
     return false;
@@ -236,6 +236,7 @@ bool net_stream_pair(Net *n, Scope *scope, const Sent *sent, const MProjection *
     path = name_fmt(n->s, "%s %s %s.%s", name_str(n->s, from->path), both ? "--" : "->", name_str(n->s, to->path),
                     name_str(n->s, input->name));
   link.path = net_unique_path(n, path, name_none(sent->label) ? (Span){0, 0} : sent->ast->label.span);
+  if (sent->synapse->plastic) return net_stream_gated(n, scope, sent, &link, input);
   if (!coupling_new(n, scope, sent, &link, input, false)) return false;
   return !both || coupling_new(n, scope, sent, &link, back, true);
 }

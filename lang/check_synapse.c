@@ -162,7 +162,7 @@ static const MExpr *of_another(const MExpr *e) {
 
 /* Where cells begin is known to states that are theirs. */
 static void check_beginning(Comp *k, const MVar *var) {
-  const MExpr *e = var->kind == VAR_STATE ? of_another(var->value) : NULL;
+  const MExpr *e = var->kind == VAR_STATE && !k->m->stream ? of_another(var->value) : NULL;
   unsigned wrong = e ? reads(e) & ~per_bit(var) : 0;
   if (!e || (var->per != PER_ELEMENT && !wrong)) return;
   diag_not_supported(k->s, var->value->span, arena_printf(k->c->arena, "`%s` as the value with which a state of the synapse begins", name_str(k->s, e->var->name)),
@@ -199,12 +199,32 @@ static uint32_t check_handler(Comp *k, const MStmtList *list, bool pre, unsigned
   return sends;
 }
 
+/* Of a synapse that streams: its own states follow from its cells, and nothing happens to it. */
+static void check_continuous(Comp *k) {
+  for (uint32_t i = 0; i < k->m->vars.n; i++) {
+    const MVar *var = k->m->vars.at[i];
+    if (var->internal || var == k->m->weight) continue;
+    if (var->kind == VAR_STATE && var->per != PER_ELEMENT)
+      diag_not_supported(k->s, var->span, "a state `per pre` or `per post` of a continuous synapse", "A state of the neuron is there once for each cell: `pre.s`.");
+    if (var->kind == VAR_INPUT)
+      diag_not_supported(k->s, var->span, "an `input` of a continuous synapse", "An input of the neuron may follow a signal, and a state or `let` of it be read.");
+  }
+  const MStmtList *handlers[] = {&k->m->on_pre, &k->m->on_post};
+  for (int i = 0; i < 2; i++)
+    if (handlers[i]->n)
+      diag_not_supported(k->s, handlers[i]->at[0]->span, "handlers of spikes in a continuous synapse with states", "Two connections: one that sends, one that streams.");
+}
+
 void synapse_check_memory(Comp *k) {
   for (uint32_t i = 0; i < k->m->vars.n; i++) {
     const MVar *var = k->m->vars.at[i];
     refuse_time(k, var->equation);
     if (var->equation) check_reads(k, var, var->equation, 0);
     check_beginning(k, var);
+  }
+  if (k->m->stream) {
+    check_continuous(k);
+    return;
   }
   uint32_t sends = check_handler(k, &k->m->on_pre, true, 0);
   check_handler(k, &k->m->on_post, false, 0);

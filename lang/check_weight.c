@@ -171,7 +171,7 @@ bool net_record_states(Net *n, const AstRecord *ast, MRecord *r) {
   for (uint32_t i = 0; i < n->x->couplings.n; i++) {
     const MCoupling *c = n->x->couplings.at[i];
     if (!taken.couplings[i]) continue;
-    const MVar *state = state_of(n, ast, NULL, c->weight, &c->link, name);
+    const MVar *state = state_of(n, ast, c->gated ? c->gated->cells->component : NULL, c->weight, &c->link, name);
     if (!state) return false;
     vec_push(n->s->arena, &r->links, ((MRecorded){i, true, state}));
   }

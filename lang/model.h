@@ -195,6 +195,7 @@ struct MComponent {
   Span third_span;
   VEC(MVar *) reads; /* of others, that its block names */
   const MVar *acts_on; /* an input that it changes: a state of whatever has it as a part; NULL: none */
+  bool gated;   /* of continuous synapses with states: whoever has it gives all inputs */
   bool plastic; /* a synapse with memory. Its handlers: */
   MStmtList on_pre, on_post;
   MStmtList on_step; /* of a projection's: what keeps a weight with an equation within its domain */
@@ -451,6 +452,24 @@ typedef struct {
   MExpr *pre, *post; /* over variables of the two sides' components, and globals; NULL: 1 */
   MExpr *delay;      /* over globals, dt and draws; NULL: none */
 } MStreamTerm;
+/* States of continuous synapses: as MPlastic, `cells` is no population of the experiment, and its component is the synapse with a state in the
+ * place of the weight. It reads variables of its two cells as inputs. */
+typedef struct {
+  MVar *inner;  /* of cells->component */
+  MExpr *outer; /* over the variables of that side's component */
+  bool pre;
+} MSight;
+typedef struct {
+  MVar *state;
+  MExpr *value; /* with which it begins: it depends on the cells */
+} MBegin;
+typedef struct {
+  MPopulation *cells;
+  MVar *weight; /* NULL: it has none */
+  MExpr *flow;  /* what a synapse streams */
+  VEC(MSight) sights;
+  VEC(MBegin) begins; /* in order of dependence */
+} MGated;
 /* `connect A -> B.I by … with s`, where s streams; `A -- B.I` is two of them, one of them reversed. */
 typedef struct {
   MProjection link; /* who with whom, and the weight; it has no port and no delay */
@@ -459,6 +478,7 @@ typedef struct {
   const MVar *weight; /* as the synapse declares it; NULL: it has none, or params that differ between synapses are in it */
   bool once;        /* both ends are of one population: a pair and its mirror image are one connection, nobody has one with itself */
   VEC(MStreamTerm) terms;
+  MGated *gated;    /* synapses with states, and no terms; else NULL */
   Name text;        /* as written */
 } MCoupling;
 

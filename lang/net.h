@@ -202,6 +202,8 @@ typedef struct {
 } NetInline;
 bool net_inline_begin(NetInline *in, Net *n, Scope *scope, const Sent *sent); /* false after a message */
 void net_inline(NetInline *in, const MVar *var);                              /* to in->map; sets in->failed */
+/* What `cells` of a projection's synapses are set to; inner: by variable of the synapse, the same of its copy (check_plastic.c). */
+bool net_cells_settings(NetInline *in, MExpr **inner, MPopulation *cells);
 /* A synapse that reads variables of both sides or of its third part, checked with these; NULL after a message (check_sides.c). */
 MComponent *net_synapse_between(Net *n, const Sent *sent, MPopulation *from, MPopulation *to);
 /* A synapse with memory: its weight at the start, and what it is here (check_plastic.c). */
@@ -246,6 +248,9 @@ bool net_delay_axonal(Net *n, Scope *scope, const AstAssign *delay, MExpr **ret)
 bool net_synapse_inline(Net *n, Scope *scope, const Sent *sent, MExpr **values, uint32_t n_values);
 /* A pair of populations joined by a synapse that streams; `base` has the pair and the rule (check_stream.c). */
 bool net_stream_pair(Net *n, Scope *scope, const Sent *sent, const MProjection *base, AstWord input);
+/* The same of one with states (check_gated.c); link: as a connection without a synapse. Its weight, with bounds (check_stream.c). */
+bool net_stream_gated(Net *n, Scope *scope, const Sent *sent, const MProjection *link, MVar *input);
+bool net_stream_weight(Net *n, Scope *scope, const Sent *sent, MProjection *link);
 /* Terms whose sum is the value of a stream: what is pre's, post's and the synapse's taken apart (check_products.c). */
 bool net_stream_terms(Net *n, MExpr *e, const StreamNames *names, MExpr *delay, MCoupling *ret);
 /* An input of the population; NULL after a message (check_drive.c). */

@@ -128,6 +128,7 @@ static void read_by_coupling(const Uses *u, const MCoupling *c, bool *ret_seen) 
     mark_vars(u, c->terms.at[i].pre, ret_seen);
     mark_vars(u, c->terms.at[i].post, ret_seen);
   }
+  for (uint32_t i = 0; c->gated && i < c->gated->sights.n; i++) mark_vars(u, c->gated->sights.at[i].outer, ret_seen);
 }
 
 /* What an experiment reads: records, expects, signals, settings. True: it runs the component. */

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/gating.h"
 #include "runtime/ranks.h"
 
 enum { LANES = 8 };
@@ -248,6 +249,7 @@ static void inflow_add(const struct rt_shard *h, const struct rt_inflow *f, stru
   const struct rt_coupling *c = f->coupling;
   double *sums = h->sim->couplings->scratch[h->index] + RT_STREAM_CHUNK;
   uint32_t from = f->first > at ? f->first : at, to = f->first + f->n < at + count ? f->first + f->n : at + count;
+  if (f->gates && from < to) rt_gates_sum(f, from, to, acc + (from - at));
   for (uint32_t k = 0; from < to && k < c->def->n_terms; k++) {
     const struct rt_flow *flow = &c->flows[k];
     const double *post = flow->post ? seen(&flow->post->values, look) : NULL;
@@ -299,6 +301,9 @@ uint32_t rt_coupling_interval(uint32_t steps) {
 
 void rt_couplings_write(struct rt_shard *h, uint64_t step) {
   const struct rt_couplings *c = h->sim->couplings;
+  for (uint32_t i = 0; i < c->n_sinks[h->index]; i++)
+    for (uint32_t k = 0; k < c->sinks[h->index][i].n; k++)
+      if (c->sinks[h->index][i].inflows[k].gates) rt_gates_step(h, &c->sinks[h->index][i].inflows[k], step);
   for (uint32_t i = 0; i < c->n_sinks[h->index]; i++) sink_write(h, &c->sinks[h->index][i], step);
 }
 
@@ -344,6 +349,8 @@ static int flows_make(struct rt_sim *s, struct rt_coupling *c) {
     bool reversed = c->def->reversed;
     if (c->summed && flow->shown) flow->total = total_of(all, flow->shown, reversed ? p->t0 : p->s0, reversed ? p->tn : p->sn);
   }
+  for (uint32_t k = 0; c->gating && k < c->def->n_sights; k++)
+    c->gating->seen[k] = shown_of(all, c->def->sights[k].pre ? c->from : c->to, &c->def->sights[k].code, NULL);
   return 0;
 }
 
@@ -392,10 +399,13 @@ uint32_t rt_coupling_values(const struct rt_sim *s, uint32_t i, struct rt_values
 }
 
 static int couplings_alloc(struct rt_sim *s, struct rt_couplings *c) {
-  uint32_t n_terms = 0;
-  for (uint32_t i = 0; i < s->x->n_couplings; i++) n_terms += s->x->couplings[i].n_terms;
+  uint32_t n_terms = 0, n_sights = 0;
+  for (uint32_t i = 0; i < s->x->n_couplings; i++) {
+    n_terms += s->x->couplings[i].n_terms;
+    n_sights += s->x->couplings[i].n_sights;
+  }
   c->all = rt_alloc(&s->mem, s->x->n_couplings, sizeof *c->all);
-  c->shown = rt_alloc(&s->mem, 2 * n_terms, sizeof *c->shown);
+  c->shown = rt_alloc(&s->mem, 2 * n_terms + n_sights, sizeof *c->shown);
   c->totals = rt_alloc(&s->mem, n_terms, sizeof *c->totals);
   c->sinks = rt_alloc(&s->mem, s->n_shards, sizeof *c->sinks);
   c->n_sinks = rt_alloc(&s->mem, s->n_shards, sizeof *c->n_sinks);
@@ -490,5 +500,6 @@ int rt_couplings_make(struct rt_sim *s) {
   for (uint32_t i = s->own0; !e && i < s->own1; i++) rt_couplings_show(&s->shards[i], 0);
   if (!e) rt_couplings_trade(s, 0);
   for (uint32_t i = 0; !e && rt_coupling_values(s, i, &x); i++) values_fill(x);
+  if (!e && rt_any_gates(s)) e = rt_ranks_agree(s->ranks, rt_gates_begin(s));
   return e;
 }

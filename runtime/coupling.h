@@ -37,8 +37,11 @@ struct rt_flow { /* one product of what a synapse streams */
   struct rt_shown *post;       /* of the target itself; NULL: 1 */
 };
 
+struct rt_gating; /* gating.h */
+struct rt_gates;
 struct rt_coupling {
   const struct nsl_coupling *def;
+  struct rt_gating *gating; /* synapses with states; NULL: flows */
   struct rt_proj link;
   struct rt_pop *from, *to;
   uint32_t first, n; /* of `to`: the elements that may be reached */
@@ -67,6 +70,7 @@ struct rt_inflow {
   uint64_t *start;  /* n + 1 of them */
   uint32_t *source, *lag, *at; /* at: of delayed values, where the source's past begins */
   double *weight, *part; /* NULL: one for all; of part, 0 */
+  struct rt_gates *gates; /* NULL, or states of the synapses */
   double *number[2];     /* by target: synapses, and the sum of their weights */
   struct rt_reached reached[RT_REACHES];
 };

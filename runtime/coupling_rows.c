@@ -14,6 +14,7 @@
 #include "runtime/connect.h"
 #include "runtime/coupling.h"
 #include "runtime/error.h"
+#include "runtime/gating.h"
 #include "runtime/pairs.h"
 #include "runtime/ranks.h"
 #include "runtime/rules.h"
@@ -63,7 +64,8 @@ int rt_coupling_prepare(struct rt_sim *s, struct rt_coupling *c, const struct ns
   c->first = def->reversed ? p->s0 : p->t0;
   c->n = def->reversed ? p->sn : p->tn;
   e = timed_prepare(s, c);
-  bool alike = def->link.rule == NSL_ALL_TO_ALL && !rt_by_chance(p) && !p->drawn_weight && (!c->timed || c->lag);
+  if (!e) e = rt_gating_make(s, c);
+  bool alike = !c->gating && def->link.rule == NSL_ALL_TO_ALL && !rt_by_chance(p) && !p->drawn_weight && (!c->timed || c->lag);
   c->but_own = leaves_own(c);
   c->summed = alike && !(c->but_own && c->timed) && (!def->once || whole_mirror(p));
   c->empty = c->summed && def->once && def->reversed;
@@ -88,6 +90,7 @@ struct rows { /* while they are made */
   struct rt_mem *mem; /* of the shard */
   struct rt_synapses synapses;
   struct rt_coupled_delays delays;
+  struct rt_gate_row gates;
 };
 
 int rt_coupled_delays_of(struct rt_sim *s, const struct rt_coupling *c, const struct rt_synapses *synapses, uint32_t source, uint64_t n,
@@ -106,6 +109,7 @@ static int source_put(struct rows *r, struct rt_inflow *f, uint32_t source, uint
   bool third = c->def->link.rule == NSL_THIRD; /* the row is that of the synapses at which the third part stands */
   int e = rt_synapses_of(&r->synapses, &c->link, source, &row);
   if (!e && at && c->timed && !c->lag) e = rt_coupled_delays_of(r->s, c, &r->synapses, source, row.n, &r->delays);
+  if (!e && at && c->gating) e = rt_gates_row(r->s, c, &r->gates, source, row.n);
   for (uint64_t i = 0; !e && i < row.n; i++) {
     uint32_t to = third ? r->synapses.posts[i] : c->def->reversed ? source : row.target[i];
     if (!in_range(to, f->first, f->n) || !rt_pair_counts(c, source, row.target[i])) continue;
@@ -116,6 +120,7 @@ static int source_put(struct rows *r, struct rt_inflow *f, uint32_t source, uint
     uint64_t k = at[to - f->first]++;
     f->source[k] = third || c->def->reversed ? row.target[i] : source;
     if (f->weight) f->weight[k] = row.weight[i];
+    if (f->gates) rt_gates_put(r->s, f, &r->gates, i, k, row.weight ? row.weight[i] : c->link.weight);
     if (!f->lag) continue;
     double part;
     e = lag_of(r->s, c, r->delays.ms[i], &f->lag[k], &part);
@@ -139,11 +144,12 @@ static int arrays_alloc(struct rt_mem *mem, struct rt_inflow *f) {
   const struct rt_coupling *c = f->coupling;
   uint64_t n = f->start[f->n];
   bool late = c->timed && !c->lag;
-  double bytes = (double)n * (sizeof *f->source + (c->link.drawn_weight ? sizeof *f->weight : 0) + (late ? sizeof *f->lag + sizeof *f->part : 0));
+  bool weights = c->link.drawn_weight && !c->gating; /* else they are a state */
+  double bytes = (double)n * (sizeof *f->source + (weights ? sizeof *f->weight : 0) + (late ? sizeof *f->lag + sizeof *f->part : 0));
   if (bytes > 0.5 * (double)rt_memory_left())
     return rt_fail_at(NSL_EMEMORY, c->def->link.place, "%s: %.3g continuous synapses need %.3g GB", c->def->link.path, (double)n, bytes / 1e9);
   f->source = rt_alloc(mem, n + 1, sizeof *f->source);
-  if (c->link.drawn_weight && !(f->weight = rt_alloc(mem, n + 1, sizeof *f->weight))) return NSL_EMEMORY;
+  if (weights && !(f->weight = rt_alloc(mem, n + 1, sizeof *f->weight))) return NSL_EMEMORY;
   if (late && !(f->lag = rt_alloc(mem, n + 1, sizeof *f->lag))) return NSL_EMEMORY;
   if (late && !(f->part = rt_alloc(mem, n + 1, sizeof *f->part))) return NSL_EMEMORY;
   return f->source ? 0 : NSL_EMEMORY;
@@ -160,6 +166,7 @@ static int rows_make(struct rows *r, struct rt_inflow *f) {
     at[i] = f->start[i];
   }
   if (!e) e = arrays_alloc(mem, f);
+  if (!e && f->coupling->gating) e = rt_gates_alloc(r->s, mem, f);
   return e ? e : sources_put(r, f, at);
 }
 
@@ -233,6 +240,7 @@ static int rows_job(void *context, uint32_t thread) {
   for (uint32_t i = s->own0 + thread; !e && i < s->own1; i += s->threads) e = shard_rows(&r, i);
   rt_synapses_drop(&r.synapses);
   rt_drop(&r.delays.ms);
+  rt_mem_free(&r.gates.mem);
   return e;
 }
 
@@ -352,6 +360,7 @@ int rt_coupling_reaches_make(struct rt_sim *s) {
 static void lags_look(struct rt_couplings *all, const struct rt_inflow *f) {
   const struct rt_coupling *c = f->coupling;
   uint32_t least = c->lag, most = c->lag;
+  if (c->gating) all->interval = 1;
   for (uint64_t k = 0; f->lag && k < f->start[f->n]; k++) {
     if (!k || f->lag[k] < least) least = f->lag[k];
     if (f->lag[k] > most) most = f->lag[k];

@@ -20,6 +20,8 @@ int rt_device_refuse_model(const struct rt_sim *s) {
   for (uint32_t i = 0; i < x->n_projections; i++)
     if (x->projections[i].cells) return refuse(x->projections[i].place, x->projections[i].path, "synapses with memory");
   if (x->n_couplings && x->joint > 0) return refuse(x->couplings[0].link.place, x->couplings[0].link.path, "joint steps of continuous synapses");
+  for (uint32_t i = 0; i < x->n_couplings; i++)
+    if (x->couplings[i].link.cells) return refuse(x->couplings[i].link.place, x->couplings[i].link.path, "continuous synapses with states");
   if (s->connectivity == NSL_PROCEDURAL)
     return rt_fail(NSL_ECANNOT, "connectivity that is made anew at each spike cannot run on a device yet" INSTEAD
                                 ", or with --connectivity stored, if the device has the memory");

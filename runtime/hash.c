@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/coupling.h"
+#include "runtime/gating.h"
 #include "runtime/pace.h"
 #include "runtime/plastic.h"
 #include "runtime/procedural.h"
@@ -204,7 +205,7 @@ static uint64_t hash_shown(const struct rt_sim *s) {
 }
 
 uint64_t rt_state_sum(const struct rt_sim *s) {
-  uint64_t sum = hash_shown(s) + (s->procedural ? rt_procedural_hash(s) : 0);
+  uint64_t sum = hash_shown(s) + rt_gates_hash(s) + (s->procedural ? rt_procedural_hash(s) : 0);
   for (uint32_t h = s->own0; h < s->own1; h++) {
     const struct rt_shard *shard = &s->shards[h];
     for (uint32_t i = 0; i < shard->n_slices; i++) sum += hash_slice(s, &shard->slices[i]);

@@ -12,6 +12,7 @@
 #include "runtime/carry.h"
 #include "runtime/checkpoint.h"
 #include "runtime/coupling.h"
+#include "runtime/gating.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/lump.h"
@@ -98,6 +99,7 @@ int rt_build(struct rt_sim *s, uint32_t threads) {
   if (!e) e = rt_probes_begin(s);
   if (!e) e = lists_make(s);
   if (!e) e = rt_plastic_begin(s);
+  s->moves = s->n_plastic || rt_any_gates(s);
   if (!e && s->by_source && s->max_delay) e = rt_procedural_make(s);
   if (!e) e = rt_trade_make(s);
   e = rt_ranks_agree(s->ranks, e);
@@ -291,7 +293,7 @@ static int loop_job(void *context, uint32_t thread) {
   struct rt_laps *own_laps = &s->shards[h0].laps;
   int e = 0;
   for (uint64_t step = s->step; step < l->until;) {
-    uint64_t due = s->n_plastic ? rt_weights_due(s, step) : RT_NO_STEP, until = due < l->until ? due : l->until;
+    uint64_t due = s->moves ? rt_weights_due(s, step) : RT_NO_STEP, until = due < l->until ? due : l->until;
     uint32_t n = until - step < s->interval ? (uint32_t)(until - step) : s->interval;
     if (had + n > s->batch) n = s->batch - had; /* an interval was cut short before */
     bool timed = rt_laps_due(interval++);
@@ -357,6 +359,7 @@ static int bad_drive(const struct rt_sim *s, const struct rt_error_at *bad) {
 
 /* The first of what went wrong in a step: drives by shard, then states by population and element. */
 static uint64_t bad_key(const struct rt_error_at *b, uint32_t shard) {
+  if (b->inflow) return (uint64_t)1 << 61 | (uint64_t)b->inflow->coupling->link.index << 32 | shard;
   return b->drive ? shard : (uint64_t)1 << 62 | (uint64_t)b->pop << 32 | b->element;
 }
 
@@ -389,10 +392,19 @@ static int bad_state(const struct rt_sim *s, const struct rt_error_at *bad, uint
                     (double)step * s->dt);
 }
 
+static int bad_synapse(const struct rt_sim *s, const struct rt_error_at *bad, uint64_t step) {
+  const struct rt_inflow *f = bad->inflow;
+  const struct nsl_state *state = &f->coupling->gating->class->states[bad->state];
+  uint32_t target = 0;
+  while (f->start[target + 1] <= bad->synapse) target++;
+  return rt_fail_at(NSL_ENUMBER, state->place, "%s: %s of the synapse from %s[%u] to %s[%u] is not finite at t = %.12g ms", f->coupling->def->link.path,
+                    state->name, f->coupling->from->def->path, f->source[bad->synapse], f->coupling->to->def->path, f->first + target, (double)step * s->dt);
+}
+
 int rt_bad_report(const struct rt_sim *s, uint64_t step) {
   uint64_t key;
   const struct rt_error_at *bad = bad_first(s, step, &key);
-  int e = !bad ? 0 : bad->drive ? bad_drive(s, bad) : bad_state(s, bad, step);
+  int e = !bad ? 0 : bad->drive ? bad_drive(s, bad) : bad->inflow ? bad_synapse(s, bad, step) : bad_state(s, bad, step);
   return rt_ranks_choose(s->ranks, key, e);
 }
 
@@ -429,7 +441,7 @@ int rt_run(struct rt_sim *s, uint64_t until) {
   e = rt_ranks_agree(s->ranks, e);
   uint64_t bad = rt_bad_step(s, RT_NO_STEP - 1);
   if (!e && bad != RT_NO_STEP) return rt_bad_report(s, bad);
-  if (!e && s->n_plastic) e = rt_record_weights(s, s->step);
+  if (!e && s->moves) e = rt_record_weights(s, s->step);
   if (!e && l.why == NSL_ESTOPPED && s->step < until)
     rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);
   return rt_ranks_agree(s->ranks, e ? e : l.why);

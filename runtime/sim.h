@@ -187,6 +187,8 @@ struct rt_error_at {     /* a state that is not finite */
   _Atomic uint64_t step; /* RT_NO_STEP: none */
   uint32_t pop, element, state;
   const struct rt_drive *drive; /* NULL, or the drive that went wrong */
+  const struct rt_inflow *inflow; /* NULL, or whose */
+  uint64_t synapse;               /* … state of this synapse it is */
   double value;
 };
 
@@ -469,6 +471,7 @@ struct rt_sim {
   struct rt_shard *shards;
   struct rt_proj *projs;        /* those whose synapses have memory behind the others */
   struct rt_plastic *plastics;  /* what these have; */
+  bool moves; /* synapses have states, which may be recorded */
   uint32_t n_plastic, max_plastic; /* how many; their longest delay */
   double plastic_bytes;         /* that they will take on this machine */
   struct rt_drive *drives;

@@ -14,6 +14,7 @@
 #include "runtime/checkpoint.h"
 #include "runtime/coupling.h"
 #include "runtime/covary.h"
+#include "runtime/gating.h"
 #include "runtime/drive.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -393,6 +394,7 @@ void rt_state_elements(struct rt_archive *a, struct rt_sim *s) {
   struct rt_values *x;
   for (uint32_t i = 0; s->couplings && rt_coupling_values(s, i, &x); i++) shown_walk(a, x, i);
   rt_later_walk(a, s);
+  rt_gates_walk(a, s);
   rt_plastic_walk(a, s);
 }
 

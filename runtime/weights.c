@@ -19,6 +19,7 @@
 #include "runtime/coupling.h"
 #include "runtime/data.h"
 #include "runtime/error.h"
+#include "runtime/gating.h"
 #include "runtime/plastic.h"
 #include "runtime/ranks.h"
 #include "runtime/record.h"
@@ -61,6 +62,9 @@ static void units_find(const struct rt_sim *s, struct rt_weight_set *set, bool s
   set->unit_scale = scale ? scale : 1;
 }
 
+/* Of the synapses' class. */
+static uint32_t recorded(const struct rt_weight_set *set) { return set->state != NSL_NONE ? set->state : set->def->weight_state; }
+
 static void set_find(struct rt_sim *s, struct rt_weights *w, struct rt_weight_set *set, const struct nsl_recorded *of) {
   set->state = of->state;
   if (of->streams) {
@@ -76,7 +80,8 @@ static void set_find(struct rt_sim *s, struct rt_weights *w, struct rt_weight_se
   const struct nsl_state *state = state_of(s, set);
   units_find(s, set, of->streams);
   w->what = state ? state->name : "weight";
-  w->moves |= set->plastic != NULL;
+  set->moves = set->plastic || (set->coupling && set->coupling->gating && rt_gate_moves(set->coupling, recorded(set)));
+  w->moves |= set->moves;
 }
 
 static int sets_make(struct rt_sim *s, struct rt_recorder *r, struct rt_weights *w) {
@@ -270,20 +275,22 @@ static int part_collect(struct rt_sim *s, struct rt_weights *w, const struct rt_
 /* Of synapses that change: all rows have caught up with this step. */
 static int moving_write(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row) {
   struct rt_synapses synapses = {.s = s};
-  struct rt_weight_walk walk = {.p = set->plastic, .state = set->state != NSL_NONE ? set->state : set->plastic->proj->def->weight_state};
+  struct rt_weight_walk walk = {.p = set->plastic, .state = recorded(set)};
+  struct rt_gate_walk gates = {0};
   struct order order = {0};
   const struct rt_proj *p = set->proj;
   uint64_t at = 0;
-  int e = 0;
+  int e = set->coupling ? rt_gate_walk_begin(s, &gates, set->coupling) : 0;
   w->piece->n = 0;
   for (uint32_t i = 0; !e && i < p->sn; i++) {
     struct rt_row_of of;
     e = rt_synapses_of(&synapses, p, p->s0 + i, &of);
     if (!e) e = order_make(&order, &of);
-    if (!e) e = rt_weight_row(s, &walk, p->s0 + i);
+    if (!e && set->plastic) e = rt_weight_row(s, &walk, p->s0 + i);
     for (uint64_t j = 0; !e && j < of.n; j++) {
       uint64_t k = (uint32_t)order.keys[j];
-      double weight = rt_weight_next(s, &walk, of.target[k], of.delay ? of.delay[k] : p->delay_steps);
+      double weight = set->plastic ? rt_weight_next(s, &walk, of.target[k], of.delay ? of.delay[k] : p->delay_steps)
+                                   : rt_gate_next(s, &gates, recorded(set), of.target[k]);
       w->piece->weight[w->piece->n++] = weight / set->unit_scale;
       if (w->piece->n == PIECE) e = part_collect(s, w, set, row, &at, 0);
     }
@@ -291,13 +298,14 @@ static int moving_write(struct rt_sim *s, struct rt_weights *w, const struct rt_
   e = part_collect(s, w, set, row, &at, e); /* also after a failure: the others wait for it */
   rt_synapses_drop(&synapses);
   rt_weight_drop(s, &walk);
+  rt_gate_walk_end(&gates);
   rt_drop(&order.keys);
   return e;
 }
 
 static int row_write(struct rt_sim *s, struct rt_weights *w, const struct rt_weight_set *set, uint64_t row) {
   int e = 0;
-  if (set->plastic) return moving_write(s, w, set, row);
+  if (set->moves) return moving_write(s, w, set, row);
   for (uint64_t at = 0; !e && is_written(s, w) && at < set->n; at += PIECE) {
     uint64_t n = set->n - at < PIECE ? set->n - at : PIECE;
     e = rt_h5_get(&w->h5, set->data, 0, at, n, H5T_NATIVE_DOUBLE, w->piece->weight);
@@ -309,7 +317,7 @@ static int row_write(struct rt_sim *s, struct rt_weights *w, const struct rt_wei
 int rt_weights_begin(struct rt_sim *s, struct rt_weights *w) {
   int e = 0;
   for (uint32_t i = 0; !e && i < w->n_sets; i++)
-    if (w->sets[i].state != NSL_NONE && w->sets[i].plastic) e = row_write(s, w, &w->sets[i], 0);
+    if (w->sets[i].state != NSL_NONE && w->sets[i].moves) e = row_write(s, w, &w->sets[i], 0);
   return e;
 }
 

@@ -10,6 +10,7 @@ struct rt_weight_set { /* one projection; its synapses in the order (source, tar
   struct rt_proj *proj; /* NULL: its condition is false, or no pair is connected */
   struct rt_plastic *plastic; /* NULL: synapses without memory, or none */
   const struct rt_coupling *coupling; /* continuous synapses; or NULL */
+  bool moves;     /* it changes in the run */
   uint32_t state; /* of the synapses' class; NSL_NONE: the weight */
   const char *unit;
   double unit_scale;

@@ -111,6 +111,13 @@ neuron cell { param push = 120 pA
   spike when V >= -50 mV { V = -65 mV;  hold V for 2 ms } }
 synapse late { weight w;  stream w * delayed(pre.x, delay) }
 synapse swift { weight w;  stream w * pre.x * (1 - post.x) }
+synapse opens { param tau = 1 ms
+  weight g in [0, 0.1]
+  state s = pre.x, c = 0
+  s' = (pre.x - s) / tau
+  c' = (s * post.x - c) / (3 ms)
+  g' = 0.01/ms * c
+  stream g * s }
 synapse gap { param g = 1 nS;  stream g * (pre.V - post.V) }
 network net { param g = 1 nS
   population A : node[1500] { x ~ normal(0, 1);  c ~ normal(0, 1) }
@@ -121,6 +128,7 @@ network net { param g = 1 nS
   connect B -> B.I by all_to_all, no self with swift { weight = 0.0001 }
   connect B -> A.I by all_to_all with late { weight = 0.0001;  delay = 1.2 ms }
   connect G -- G.I by probability(0.01) with gap { g = g }
+  GATED
   connect G -> G.exc by indegree(10) { weight = 0.1 mV;  delay = 0.3 ms } }
 experiment e { network net
   record x of A[0..9] every 1 ms
@@ -128,8 +136,12 @@ experiment e { network net
   record V of G[5..800] every 1 ms
   record sum(G.I) as charge every 1 ms
   record weight of few
+  RECORDED
   run 20 ms with dt = 0.1 ms, coupling = COUPLING }
 """
+# Synapses with states of their own; joint steps have none.
+GATED = ("  connect gated: B -> A.I by indegree(3) with opens { tau ~ uniform(1 ms, 3 ms);  weight ~ uniform(0, 0.1) }\n",
+         "  record s of gated every 5 ms\n  record weight of gated as learnt every 5 ms\n")
 LAUNCH = [MPIRUN]
 
 
@@ -430,7 +442,8 @@ def main():
     if brunel:
         same_as_one(t, "brunel", brunel, ("--duration", "20 ms", "--set", "brunel.C_E=100", "--set", "brunel.C_I=25"), (2, 1))
     for how in ("held", "joint"):
-        flows = build(t, how, FLOWS.replace("COUPLING", how), *(["--precision", "f32"] if how == "joint" else []))
+        gated, shown = ("", "") if how == "joint" else GATED
+        flows = build(t, how, FLOWS.replace("COUPLING", how).replace("  GATED\n", gated).replace("  RECORDED\n", shown), *(["--precision", "f32"] if how == "joint" else []))
         if flows:
             same_as_one(t, f"flows, {how}", flows, (), (2, 1), (3, 2))
     if flows:
