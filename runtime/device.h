@@ -107,7 +107,7 @@ struct dev_table { /* Poisson tables of a rate that changes, by step */
 struct dev_draw { /* a drive whose kernel runs on the device */
   const struct rt_drive *drive;
   uint32_t first, n;     /* whole blocks of 64 elements */
-  uint64_t delay, stride, arrays, out, clock; /* offsets; arrays: by binding of the code */
+  uint64_t delay, stride, arrays, out, clock, samples; /* offsets; arrays: by binding of the code */
   uint64_t count;        /* address of the env's */
 };
 
@@ -165,7 +165,7 @@ struct rt_device {
   uint64_t say_at, say_bytes, changed_at, values_at; /* what the host says of each batch before it begins */
   uint64_t began; /* the step behind which this call of the engine began */
   struct dev_draw *draws;
-  uint32_t n_draws;
+  uint32_t n_draws, n_samples;
   struct dev_table *tables;
   uint32_t n_tables;
   uint64_t clock_at, bad_at, args_at, tables_at;
@@ -227,6 +227,9 @@ bool rt_device_draws(const struct rt_drive *drive);
 const struct dev_draw *rt_device_draw_of(const struct rt_device *d, const struct rt_drive *drive); /* NULL: the host computes its values */
 int rt_device_draws_plan(struct rt_device *d);
 int rt_device_draws_launches(struct rt_device *d, dev_late_fn *add);
+void rt_device_draws_reserve(struct rt_device *d);
+void rt_device_draws_batch(struct rt_device *d, const struct dev_batch *b);
+uint64_t rt_image_samples(struct rt_device *d, uint32_t *ret_n);
 struct nsl_env rt_device_draw_env(struct rt_device *d, uint32_t i);
 uint64_t rt_image_late_clocks(struct rt_device *d, uint32_t *ret_n);
 int rt_device_draws_up(struct rt_device *d);

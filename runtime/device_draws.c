@@ -27,8 +27,42 @@ int rt_device_draws_plan(struct rt_device *d) {
     w->arrays = rt_device_reserve(d, DEV_USE_DRIVES, code_of(w)->n_bindings * w->stride);
     w->out = rt_device_reserve(d, DEV_USE_DRIVES, w->stride);
     w->clock = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
+    d->n_samples += drive->def->n_data;
   }
   return 0;
+}
+
+static void part_samples(const struct dev_draw *w, const struct rt_drive_part *part, uint64_t step, double *rows) {
+  for (uint32_t k = 0; k < w->drive->def->n_data; k++) {
+    double *row = rows + (k * (uint64_t)DEV_BATCH + (step & (DEV_BATCH - 1))) * w->n;
+    memcpy(row + (part->from - w->first), part->inputs[k] + part->from, (part->to - part->from) * sizeof *row);
+  }
+}
+
+static void samples_write(struct rt_device *d, const struct dev_draw *w, uint64_t step, double *rows) {
+  for (uint32_t k = 0; k < d->s->n_shards; k++)
+    for (uint32_t i = 0; i < d->s->shards[k].n_drives; i++) {
+      const struct rt_drive_part *part = &d->s->shards[k].drives[i];
+      if (part->drive != w->drive) continue;
+      rt_part_samples(d->s, part, step);
+      part_samples(w, part, step, rows);
+    }
+}
+
+/* With what the host says before each batch. */
+void rt_device_draws_reserve(struct rt_device *d) {
+  for (uint32_t i = 0; i < d->n_draws; i++)
+    d->draws[i].samples = rt_device_reserve(d, DEV_USE_DRIVES, d->draws[i].drive->def->n_data * (uint64_t)DEV_BATCH * d->draws[i].n * sizeof(double));
+}
+
+/* Samples of the steps that these kernels see in a batch. */
+void rt_device_draws_batch(struct rt_device *d, const struct dev_batch *b) {
+  for (uint32_t i = 0; i < d->n_draws; i++) {
+    const struct dev_draw *w = &d->draws[i];
+    double *rows = (double *)(void *)(b->say + (w->samples - d->say_at));
+    for (uint64_t at = b->from + 1; w->drive->def->n_data && at <= b->from + b->n; at++)
+      if (at > w->delay) samples_write(d, w, at - w->delay, rows);
+  }
 }
 
 const struct dev_draw *rt_device_draw_of(const struct rt_device *d, const struct rt_drive *drive) {
@@ -55,11 +89,28 @@ struct nsl_env rt_device_draw_env(struct rt_device *d, uint32_t i) {
   for (uint32_t k = 0; k < code->n_bindings; k++) {
     uint32_t kind = code->bindings[k].kind;
     if (kind == NSL_SLOT_OUT) slots[k] = address(d, w->out);
-    if (kind == NSL_SLOT_STATE || kind == NSL_SLOT_PARAM) slots[k] = address(d, w->arrays + k * w->stride - w->first * sizeof(double));
+    if (kind == NSL_SLOT_STATE || kind == NSL_SLOT_PARAM || kind == NSL_SLOT_INPUT) slots[k] = address(d, w->arrays + k * w->stride - w->first * sizeof(double));
   }
   return (struct nsl_env){.slots = (void *const *)(uintptr_t)rt_image_put(d, slots, (code->n_bindings + 1ull) * sizeof *slots),
                           .u = address(d, d->globals_at + w->drive->def->block * sizeof(double)), .key = w->drive->key, .first = w->first,
                           .count = w->n, .dt = d->s->dt};
+}
+
+uint64_t rt_image_samples(struct rt_device *d, uint32_t *ret_n) {
+  struct dev_samples *list = rt_alloc(&d->mem, d->n_samples + 1ull, sizeof *list);
+  *ret_n = 0;
+  for (uint32_t i = 0; list && i < d->n_draws; i++) {
+    const struct dev_draw *w = &d->draws[i];
+    const struct nsl_code *code = code_of(w);
+    for (uint32_t k = 0; k < code->n_bindings; k++) {
+      if (code->bindings[k].kind != NSL_SLOT_INPUT) continue;
+      uint64_t rows = w->samples + code->bindings[k].index * (uint64_t)DEV_BATCH * w->n * sizeof(double);
+      list[(*ret_n)++] = (struct dev_samples){address(d, rows), address(d, w->arrays + k * w->stride), address(d, w->delay ? w->clock : d->clock_at),
+                                              DEV_BATCH - 1, w->n, 0};
+    }
+  }
+  d->image.failed |= !list;
+  return list ? rt_image_put(d, list, *ret_n * sizeof *list) : 0;
 }
 
 /* Clocks that are late, for the kernel that lets all go on. */

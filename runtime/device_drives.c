@@ -79,7 +79,7 @@ static void table_reserve(struct rt_device *d, struct dev_table *t) {
 
 int rt_device_drives_plan(struct rt_device *d) {
   const struct rt_sim *s = d->s;
-  int e = 0;
+  int e = rt_device_draws_plan(d);
   d->columns = rt_alloc(&d->mem, s->n_drives + 1ull, sizeof *d->columns);
   d->tables = rt_alloc(&d->mem, s->n_drives + 1ull, sizeof *d->tables);
   if (!d->columns || !d->tables) return NSL_EMEMORY;
@@ -96,6 +96,7 @@ int rt_device_drives_plan(struct rt_device *d) {
   d->changed_at = rt_device_reserve(d, DEV_USE_DRIVES, DEV_BATCH * sizeof(uint32_t));
   d->values_at = rt_device_reserve(d, DEV_USE_DRIVES, DEV_BATCH * d->n_columns * sizeof(double));
   for (uint32_t i = 0; i < d->n_tables; i++) table_reserve(d, &d->tables[i]);
+  rt_device_draws_reserve(d);
   d->say_bytes = d->bytes - d->say_at;
   return 0;
 }
@@ -282,8 +283,9 @@ static void tables_write(struct rt_device *d, const struct dev_table *t, const s
 }
 
 int rt_device_drives_batch(struct rt_device *d, const struct dev_batch *b) {
-  if (!d->n_columns && !d->n_tables) return 0;
+  if (!d->n_columns && !d->n_tables && !d->n_samples) return 0;
   currents_write(d, b);
+  rt_device_draws_batch(d, b);
   for (uint32_t i = 0; i < d->n_tables; i++) tables_write(d, &d->tables[i], b);
   return rt_device_copy_to(d, d->say_at, b->say, d->say_bytes, "currents and rates");
 }

@@ -141,7 +141,7 @@ int rt_device_plan(struct rt_device *d) {
   if ((e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d))) return e;
   d->globals_at = rt_device_reserve(d, DEV_USE_TABLES, s->x->n_globals * sizeof(double));
   d->clock_at = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
-  if ((e = rt_device_drives_plan(d)) || (e = rt_device_draws_plan(d)) || (e = rt_device_launches(d))) return e;
+  if ((e = rt_device_drives_plan(d)) || (e = rt_device_launches(d))) return e;
   d->bad_at = rt_device_reserve(d, DEV_USE_TABLES, (d->n_launches + DEV_BAD_MORE) * sizeof(uint64_t));
   if ((e = rt_device_tables(d))) return e;
   d->tables_at = rt_device_reserve(d, DEV_USE_TABLES, d->image.used);

@@ -30,9 +30,8 @@ int rt_device_refuse_model(const struct rt_sim *s) {
 }
 
 static int drive_refuse(const struct rt_drive *d) {
-  const char *place = d->def->place, *path = d->def->path;
-  if (rt_device_draws(d) && d->def->n_data) return refuse(place, path, "samples of a file with a column for each element");
-  if (d->kernel && !d->def->steady && d->delays) return refuse(place, path, "a rate that changes in time, with a delay for each element");
+  if (d->kernel && d->delays && d->def->n_processes) /* the host could not draw again what waits */
+    return refuse(d->def->place, d->def->path, "a rate with noise, and with a delay for each element");
   return 0;
 }
 

@@ -205,6 +205,7 @@ static int args_put(struct rt_device *d) {
   rt_image_aparts(d, &a);
   rt_image_late(d, &a);
   a.ticks = d->ticks;
+  a.samples = (const struct dev_samples *)(uintptr_t)rt_image_samples(d, &a.n_samples);
   a.late = (const struct dev_late_clock *)(uintptr_t)rt_image_late_clocks(d, &a.n_late);
   a.bad_rate = (uint64_t *)address(d, d->bad_at) + d->n_launches + 1;
   a.bad_value = (double *)(a.bad_rate + 1);
@@ -296,6 +297,7 @@ int rt_device_launches(struct rt_device *d) {
   if (!d->launches) return NSL_EMEMORY;
   bool sends = s->n_groups != 0;
   if (d->n_given) function_add(d, DEV_FN_given, "given events");
+  if (d->n_samples) function_add(d, DEV_FN_samples, "samples of files");
   int e = rt_device_draws_launches(d, draw_add);
   function_add(d, DEV_FN_begin, "the begin of a step");
   if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");

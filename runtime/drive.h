@@ -10,6 +10,7 @@ uint32_t rt_part_first(const struct rt_drive_part *part);
 uint32_t rt_part_last(const struct rt_drive_part *part);
 /* Runs the part's kernel for a step; its values are in part->out. */
 void rt_part_values(const struct rt_sim *s, struct rt_drive_part *part, uint64_t step);
+void rt_part_samples(const struct rt_sim *s, const struct rt_drive_part *part, uint64_t step); /* of its files, in part->inputs */
 /* Who takes events one by one. */
 struct rt_taker {
   void (*take)(void *context, uint32_t element, int64_t count, double weight);

@@ -23,11 +23,15 @@ static void samples_take(const struct rt_sim *s, const struct rt_drive_part *par
     at[i] = rt_samples_mean(d, part->columns[file][i - part->from], from, to);
 }
 
+void rt_part_samples(const struct rt_sim *s, const struct rt_drive_part *part, uint64_t step) {
+  for (uint32_t i = 0; i < part->drive->def->n_data; i++) samples_take(s, part, i, step);
+}
+
 void rt_part_values(const struct rt_sim *s, struct rt_drive_part *part, uint64_t step) {
   const struct rt_drive *d = part->drive;
   if (part->known) return;
   part->known = d->def->steady;
-  for (uint32_t i = 0; i < d->def->n_data; i++) samples_take(s, part, i, step);
+  rt_part_samples(s, part, step);
   uint32_t first = rt_part_first(part);
   struct nsl_env env = {.slots = part->slots,
                         .u = s->G + d->def->block,

@@ -43,6 +43,14 @@ struct dev_late_clock { /* of a kernel that runs for the step so long ago, on no
   int64_t n;
 };
 
+struct dev_samples { /* of a file, for a drive's kernel: rows by step & mask; this step's go to where the kernel takes them */
+  const double *rows;
+  double *to;
+  const struct dev_clock *clock; /* the kernel's */
+  uint64_t mask;
+  uint32_t n, pad;
+};
+
 struct dev_poisson {
   uint32_t from, to; /* elements */
   uint32_t ring, at; /* enum dev_ring_kind, DEV_LISTS; the sum, or list, of element 0 */
@@ -220,6 +228,8 @@ struct dev_args {
   const struct dev_total *totals;
   const struct dev_sink *sinks;
   const struct dev_feed *feeds;
+  const struct dev_samples *samples;
+  uint32_t n_samples, pad3;
   const struct dev_late_clock *late;
   uint32_t n_late, pad2;
   uint64_t *bad_rate; /* step << 32 | drive, the least of all */

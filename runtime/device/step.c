@@ -41,6 +41,16 @@ DEV_KERNEL(given) {
   }
 }
 
+DEV_KERNEL(samples) {
+  const struct dev_args *a = arguments;
+  uint32_t thread = nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread(), stride = nsl_dev_blocks() * nsl_dev_block_size();
+  for (uint32_t k = 0; k < a->n_samples; k++) {
+    const struct dev_samples *s = &a->samples[k];
+    const double *row = s->rows + (s->clock->step & s->mask) * s->n;
+    for (uint32_t i = thread; i < s->n; i += stride) s->to[i] = row[i];
+  }
+}
+
 /* ---- before the step kernels */
 
 /* Those that spiked steps + 1 ago are free, but who has spiked again since. */

@@ -142,6 +142,27 @@ def resumed(tap, program):
             same(tap, what, whole, folder)
 
 
+FILES = """language 1
+neuron lif {
+  input I : pA
+  state V = -65 mV
+  V' = (-65 mV - V) / (10 ms) + I / (200 pF)
+  receive exc(w : mV) { V += w }
+  spike when V >= -50 mV { V = -65 mV }
+}
+network net {
+  population E : lif[70]
+  population F : lif[7]
+  drive E[3..5].I with noise(50 pA, tau = 3 ms) + 2 * samples("i.csv") { t_ms : ms;  id : pA }
+  drive F.I with samples("one.csv") { t : ms;  I : pA }
+  drive E.exc with poisson(sine(500 Hz, frequency = 20 Hz, mean = 1.4 kHz)) { weight ~ normal(1.1 mV, 0.1 mV);  delay ~ uniform(0.5 ms, 8 ms) }
+  drive F.exc with poisson(max(0 Hz, normal(300 Hz, 50 Hz) * sine(0.5, frequency = 30 Hz, mean = 1))) { weight = 0.3 mV;  delay ~ uniform(0.5 ms, 8 ms) }
+}
+experiment e { network net
+  record spikes of (E, F)
+  record V of (E[0..9], F) every 1 ms
+  run 40 ms with dt = 0.1 ms, seed = 3 }
+"""
 BAD = """language 1
 neuron cell {
   input I : 1
@@ -157,6 +178,14 @@ experiment e { network net
   record spikes of P
   run 100 ms with dt = 0.1 ms }
 """
+
+
+def files(tap):
+    tap.write("i.csv", "t_ms,4,3,5\n" + "".join(f"{i / 3},{100 * (i % 7)},{50 * (i % 5)},{-10 * i}\n" for i in range(130)))
+    tap.write("one.csv", "t,I\n" + "".join(f"{i / 3},{100 * (i % 7)}\n" for i in range(130)))
+    program = built(tap, tap.write("files.nsl", FILES))
+    if program:
+        compare(tap, "currents of files, rates that change with delays of their own", program, WAYS if ALL else WAYS[1:2])
 
 
 def failures(tap):
@@ -189,6 +218,7 @@ def forms_of_synapses(tap):
 
 tap = Tap()
 kinds(tap)
+files(tap)
 random_programs(tap)
 forms_of_synapses(tap)
 failures(tap)
