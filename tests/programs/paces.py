@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+from mpi import ENV, MPIRUN, launcher
 from plastic import table
 from semantics import NSLC, Run, call, steps
 from tap import Tap, run_json
@@ -303,6 +304,34 @@ def same(t):
     goes_on(t, program)
 
 
+def ranks(t):
+    """Both precisions, on threads and on ranks: one hash, the same spikes and records."""
+    model = t.write("ranks.nsl", "language 1\n" + MIXED)
+    there = shutil.which(MPIRUN) is not None
+    for precision in ("f64", "f32"):
+        program = t.path("ranks_" + precision)
+        p = call(NSLC, "build", model, "-o", program, "--precision", precision, *(["--mpi"] if there else []))
+        if not t.check(p.returncode == 0, f"{precision} is built", p.stderr):
+            continue
+
+        def run(*command):
+            out = t.path(f"ranks{len(os.listdir(t.scratch))}.out")
+            p = call(*command, "--quiet", "--no-report", "--csv", "--force", "--out", out, env=ENV, timeout=60)
+            if p.returncode:
+                return p.stderr
+            return run_json(out)["state_hash"], *(open(os.path.join(out, name)).read() for name in ("spikes.csv", "c.csv", "V.csv"))
+
+        one = run(program, "--threads", "1")
+        t.check(len(one) == 4 and one[1].count("\n") > 200, f"{precision}: it spikes", one)
+        t.check(run(program, "--threads", "2") == one, f"{precision}, two threads: the same bits")
+        for n, threads in ((2, "1"), (3, "2")):
+            what = f"{precision}, {n} ranks: the same bits"
+            if there:
+                t.check(run(*launcher(), "-n", str(n), program, "--threads", threads) == one, what)
+            else:
+                t.skip(what, "no mpirun")
+
+
 def kill_at_checkpoint(program, out, *options):
     """Kills a run when it has written a checkpoint, well before its end."""
     p = subprocess.Popen([program, *options, "--out", out], stderr=subprocess.DEVNULL)
@@ -332,6 +361,7 @@ def main():
     coupled(t)
     remembered(t)
     same(t)
+    ranks(t)
     t.done()
 
 

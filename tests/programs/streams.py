@@ -404,6 +404,51 @@ def bits(t):
     t.check(p.returncode == 0 and apart(single, exact.rows("x")[-1]) < 1e-4, "float32 is near", p.stderr or [single[:3], exact.rows("x")[-1][:3]])
 
 
+VERIFIED = """
+neuron unit {
+  input I : pA
+  state V ~ uniform(-65 mV, -50 mV), q = 0 mV
+  V' = (-65 mV - V) / (20 ms) + (I + 90 pA) / (100 pF)
+  receive exc(w : mV) { V += w }
+  receive ap(w : mV) { q = 0.9 * q + w }
+  spike when V >= -50 mV { V = -65 mV;  hold V for 2 ms }
+}
+synapse gap { weight g : nS;  stream g * (pre.V - post.V) }
+synapse late { weight g : pA;  stream g * delayed(pre.V, delay) / (65 mV) }
+synapse opens { weight g : pA;  state s = 0;  s' = (pre.q / (1 mV) - s) / (5 ms);  stream g * s }
+synapse learns { weight w : mV in [0 mV, 1 mV]
+  state x = 0 per pre
+  x' = -x / (20 ms)
+  on pre { send w;  x += 1 }
+  on post { w += 0.01 mV * x } }
+network n {
+  population E : unit[900]
+  population D : unit[1800]
+  connect E -- (E, D).I by indegree(3) with gap { weight ~ uniform(0 nS, 0.2 nS) }
+  connect D -> E.I by probability(0.01) with late { weight = -1 pA;  delay ~ uniform(0.5 ms, 3 ms) }
+  connect E -> D.I by indegree(4) with opens { weight = 1 pA }
+  connect E -> D.exc by indegree(20) { weight ~ uniform(0 mV, 1 mV);  delay ~ uniform(0.3 ms, 4 ms) }
+  connect D -> E.ap by indegree(5) { weight = 0.5 mV;  delay = 1 ms }
+  connect E -> E.exc by indegree(5) with learns { weight = 0.2 mV;  delay = 1.2 ms }
+  drive E.exc with poisson(2 kHz) { weight = 0.4 mV }
+}
+experiment e { network n
+  record spikes of (E, D)
+  run 60 ms with dt = 0.1 ms, seed = 4 }"""
+
+
+def verified(t):
+    """--verify beside continuous synapses: all events are looked at, and no bit is changed; of both precisions, of rows made anew, of joint steps."""
+    held = [line for line in VERIFIED.splitlines() if "opens" not in line]
+    for what, text, options in (("float64", VERIFIED, ()), ("float32", VERIFIED, ("--precision", "f32")), ("rows made anew", VERIFIED, ("--connectivity", "procedural")),
+                                ("joint steps", "\n".join(held).replace("seed = 4", "seed = 4, coupling = joint"), ())):
+        plain, looked = Run(t, text, "--threads", "1", *options), Run(t, text, "--threads", "2", "--verify", *options)
+        facts = [run_json(r.out) if r.good else {} for r in (plain, looked)]
+        counts = facts[1].get("verified", {})
+        t.check(facts[0].get("state_hash", 0) == facts[1].get("state_hash", 1), f"--verify, {what}: the same bits", plain.process.stderr + looked.process.stderr)
+        t.check(counts.get("events", 0) > 100 and len(looked.good and looked.spikes()) > 500, f"--verify, {what}: events are looked at", counts)
+
+
 def refused(t):
     cases = (("late", "weight = 1;  delay = 0.05 ms", "less than one step"), ("late", "weight ~ normal(1, 1);  delay ~ uniform(0 ms, 1 ms)", "less than one step"))
     for synapse, settings, words in cases:
@@ -423,6 +468,7 @@ def main():
     products(t)
     kuramoto(t)
     bits(t)
+    verified(t)
     refused(t)
     t.done()
 
