@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/device.h"
-#include "runtime/error.h"
+#include "runtime/threads.h"
 
 /* Of a shard, by 64 elements: which population's, and which of it. */
 struct lane {
@@ -30,37 +30,6 @@ static int reader_open(struct rt_device *d, struct rt_mem *mem, struct reader *r
   return r->lanes ? 0 : NSL_EMEMORY;
 }
 
-struct synapse {
-  uint32_t pop, element, delay;
-  int64_t grains;
-};
-typedef void take_fn(void *context, const struct synapse *x);
-
-/* The synapses of a source in a group: shard by shard, in the order of their delays. */
-static void row_walk(const struct reader *r, const struct dev_rows *g, uint32_t source, take_fn *take, void *context) {
-  const struct rt_pop *p = g->pop;
-  for (uint32_t k = 0; k < r->s->n_shards; k++) {
-    const struct rt_shard *h = &r->s->shards[k];
-    struct rt_row row = h->rows[p->row0 + (uint64_t)source * p->n_groups + (uint32_t)(g->group - p->groups)];
-    uint64_t at = row.at;
-    struct synapse x = {.delay = row.delay};
-    for (uint32_t n = row.n; n;) {
-      const uint64_t *bucket = h->store + at;
-      for (uint32_t i = 0; i < n; i++) {
-        struct rt_synapse one = rt_synapse_at(g->group->form, bucket, i);
-        const struct lane *lane = &r->lanes[k][one.element / 64];
-        x.pop = lane->pop;
-        x.element = lane->first + one.element % 64;
-        x.grains = one.grains;
-        take(context, &x);
-      }
-      at += rt_bucket_units(g->group->form, n);
-      n = (uint32_t)bucket[0];
-      x.delay += (uint32_t)(bucket[0] >> 32);
-    }
-  }
-}
-
 /* ---- how much there is */
 
 struct counts {
@@ -68,105 +37,151 @@ struct counts {
   uint32_t least, most; /* delays */
 };
 
-static void row_count(const struct reader *r, const struct dev_rows *g, uint32_t source, struct counts *c) {
-  const struct rt_pop *p = g->pop;
-  for (uint32_t k = 0; k < r->s->n_shards; k++) {
-    const struct rt_shard *h = &r->s->shards[k];
-    struct rt_row row = h->rows[p->row0 + (uint64_t)source * p->n_groups + (uint32_t)(g->group - p->groups)];
-    uint32_t delay = row.delay;
+static struct rt_row row_of(const struct rt_shard *h, const struct dev_rows *g, uint32_t source) {
+  return h->rows[g->pop->row0 + (uint64_t)source * g->pop->n_groups + (uint32_t)(g->group - g->pop->groups)];
+}
+
+static void row_count(const struct rt_sim *s, const struct dev_rows *g, uint32_t source, struct counts *c) {
+  for (uint32_t k = 0; k < s->n_shards; k++) {
+    const struct rt_shard *h = &s->shards[k];
+    struct rt_row row = row_of(h, g, source);
     uint64_t at = row.at;
     if (row.n && row.delay < c->least) c->least = row.delay;
     for (uint32_t n = row.n; n;) {
       uint64_t header = h->store[at];
       c->n += n;
-      if (delay > c->most) c->most = delay;
+      if (row.delay > c->most) c->most = row.delay;
       at += rt_bucket_units(g->group->form, n);
       n = (uint32_t)header;
-      delay += (uint32_t)(header >> 32);
+      row.delay += (uint32_t)(header >> 32);
     }
   }
 }
 
-static int group_count(struct rt_device *d, const struct reader *r, struct dev_rows *g) {
+/* Sources of a group, shared out to all threads. */
+struct work {
+  struct rt_device *d;
+  struct dev_rows *rows;
+  const struct reader *reader;
+  struct counts *counts; /* by thread */
+  uint32_t *targets;
+  void *delays, *weights;
+};
+
+static uint32_t share(const struct work *w, uint32_t thread) { return (uint32_t)((uint64_t)w->rows->pop->size * thread / w->d->s->threads); }
+
+static int count_job(void *context, uint32_t thread) {
+  struct work *w = context;
+  struct dev_rows *g = w->rows;
+  struct counts c = {.least = UINT32_MAX};
+  for (uint32_t i = share(w, thread); i < share(w, thread + 1); i++) {
+    uint64_t had = c.n;
+    row_count(w->d->s, g, i, &c);
+    g->begin[i + 1] = c.n - had;
+  }
+  w->counts[thread] = c;
+  return 0;
+}
+
+static int group_count(struct rt_device *d, struct dev_rows *g, struct counts *counts) {
   const struct rt_form *form = &rt_forms[g->group->form];
   struct counts c = {.least = UINT32_MAX};
   if (!(g->begin = rt_alloc(&d->mem, g->pop->size + 1ull, sizeof *g->begin))) return NSL_EMEMORY;
-  for (uint32_t i = 0; i < g->pop->size; i++) {
-    uint64_t had = c.n;
-    g->begin[i] = had;
-    row_count(r, g, i, &c);
-    d->degrees[d->degree0[g->pop->index] + i] += (uint32_t)(c.n - had);
+  int e = rt_team_run(d->s->team, count_job, &(struct work){.d = d, .rows = g, .counts = counts});
+  for (uint32_t t = 0; t < d->s->threads; t++) {
+    c.n += counts[t].n;
+    c.least = counts[t].least < c.least ? counts[t].least : c.least;
+    c.most = counts[t].most > c.most ? counts[t].most : c.most;
   }
-  g->begin[g->pop->size] = g->n = c.n;
+  for (uint32_t i = 0; i < g->pop->size; i++) {
+    d->degrees[d->degree0[g->pop->index] + i] += (uint32_t)g->begin[i + 1];
+    g->begin[i + 1] += g->begin[i];
+  }
+  g->n = c.n;
   g->ring = form->behind ? DEV_COUNTS : d->s->program->f32 && form->sum_bytes == 8 ? DEV_LONG_SUMS : DEV_SUMS;
   g->delay = c.most;
   g->delay_bytes = c.n == 0 || c.least == c.most ? 0 : c.most < 256 ? 1 : c.most < 65536 ? 2 : 4;
   g->weight_bytes = form->weight_bits == 0 ? 0 : form->weight_bits <= 16 ? 2 : form->weight_bits <= 32 ? 4 : 8;
-  return 0;
+  return e;
 }
 
 int rt_device_rows_count(struct rt_device *d) {
   const struct rt_sim *s = d->s;
-  struct rt_mem mem = {0};
-  struct reader r;
   uint64_t elements = 0;
   d->rows = rt_alloc(&d->mem, s->n_groups + 1ull, sizeof *d->rows);
   d->degree0 = rt_alloc(&d->mem, s->n_pops, sizeof *d->degree0);
-  if (!d->rows || !d->degree0) return NSL_EMEMORY;
+  struct counts *counts = rt_alloc(&d->mem, s->threads, sizeof *counts);
+  if (!d->rows || !d->degree0 || !counts) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     d->degree0[i] = elements;
     elements += s->pops[i].size;
   }
   if (!(d->degrees = rt_alloc(&d->mem, elements, sizeof *d->degrees))) return NSL_EMEMORY;
-  int e = reader_open(d, &mem, &r);
+  int e = 0;
   for (uint32_t i = 0; !e && i < s->n_pops; i++)
     for (uint32_t k = 0; !e && k < s->pops[i].n_groups; k++) {
       const struct rt_group *group = &s->pops[i].groups[k];
       if (group->form == RT_APART) continue; /* device_events.c */
       d->rows[group->index] = (struct dev_rows){.group = group, .pop = &s->pops[i]};
-      e = group_count(d, &r, &d->rows[group->index]);
+      e = group_count(d, &d->rows[group->index], counts);
     }
-  rt_mem_free(&mem);
   return e;
 }
 
 /* ---- to the device */
 
-struct writer {
-  const struct rt_device *d;
-  const struct dev_rows *g;
-  uint64_t n;
-  uint32_t *targets;
-  void *delays, *weights;
-};
-
-static void synapse_put(void *context, const struct synapse *x) {
-  struct writer *w = context;
-  const struct dev_place *at = &w->d->places[x->pop];
-  uint32_t nth = w->g->group->nth;
-  const uint32_t *sums = w->g->ring == DEV_COUNTS ? at->count_at : w->g->ring == DEV_LONG_SUMS ? at->long_at : at->sum_at;
-  w->targets[w->n] = sums[nth] + x->element;
-  switch (w->g->delay_bytes) {
-    case 1: ((uint8_t *)w->delays)[w->n] = (uint8_t)x->delay; break;
-    case 2: ((uint16_t *)w->delays)[w->n] = (uint16_t)x->delay; break;
-    case 4: ((uint32_t *)w->delays)[w->n] = x->delay; break;
+static void synapse_put(const struct work *w, uint64_t at, const struct lane *lane, struct rt_synapse x, uint32_t delay) {
+  const struct dev_place *place = &w->d->places[lane->pop];
+  const struct dev_rows *g = w->rows;
+  const uint32_t *sums = g->ring == DEV_COUNTS ? place->count_at : g->ring == DEV_LONG_SUMS ? place->long_at : place->sum_at;
+  w->targets[at] = sums[g->group->nth] + lane->first + x.element % 64;
+  switch (g->delay_bytes) {
+    case 1: ((uint8_t *)w->delays)[at] = (uint8_t)delay; break;
+    case 2: ((uint16_t *)w->delays)[at] = (uint16_t)delay; break;
+    case 4: ((uint32_t *)w->delays)[at] = delay; break;
   }
-  switch (w->g->weight_bytes) {
-    case 2: ((int16_t *)w->weights)[w->n] = (int16_t)x->grains; break;
-    case 4: ((int32_t *)w->weights)[w->n] = (int32_t)x->grains; break;
-    case 8: ((int64_t *)w->weights)[w->n] = x->grains; break;
+  switch (g->weight_bytes) {
+    case 2: ((int16_t *)w->weights)[at] = (int16_t)x.grains; break;
+    case 4: ((int32_t *)w->weights)[at] = (int32_t)x.grains; break;
+    case 8: ((int64_t *)w->weights)[at] = x.grains; break;
   }
-  w->n++;
 }
 
-static int group_write(struct rt_device *d, const struct reader *r, const struct dev_rows *g) {
+/* The synapses of a source: shard by shard, in the order of their delays. */
+static void row_write(const struct work *w, uint32_t source) {
+  const struct rt_sim *s = w->d->s;
+  uint32_t form = w->rows->group->form;
+  uint64_t to = w->rows->begin[source];
+  for (uint32_t k = 0; k < s->n_shards; k++) {
+    const struct rt_shard *h = &s->shards[k];
+    struct rt_row row = row_of(h, w->rows, source);
+    uint64_t at = row.at;
+    for (uint32_t n = row.n; n;) {
+      const uint64_t *bucket = h->store + at;
+      for (uint32_t i = 0; i < n; i++) {
+        struct rt_synapse x = rt_synapse_at(form, bucket, i);
+        synapse_put(w, to++, &w->reader->lanes[k][x.element / 64], x, row.delay);
+      }
+      at += rt_bucket_units(form, n);
+      n = (uint32_t)bucket[0];
+      row.delay += (uint32_t)(bucket[0] >> 32);
+    }
+  }
+}
+
+static int write_job(void *context, uint32_t thread) {
+  const struct work *w = context;
+  for (uint32_t i = share(w, thread); i < share(w, thread + 1); i++) row_write(w, i);
+  return 0;
+}
+
+static int group_write(struct rt_device *d, const struct reader *r, struct dev_rows *g) {
   struct rt_mem mem = {0};
-  struct writer w = {.d = d, .g = g};
+  struct work w = {.d = d, .rows = g, .reader = r};
   w.targets = rt_alloc(&mem, g->n + 1, sizeof *w.targets);
   w.delays = rt_alloc(&mem, g->n + 1, g->delay_bytes + 1);
   w.weights = rt_alloc(&mem, g->n + 1, g->weight_bytes + 1);
-  int e = w.targets && w.delays && w.weights ? 0 : NSL_EMEMORY;
-  for (uint32_t i = 0; !e && i < g->pop->size; i++) row_walk(r, g, i, synapse_put, &w);
+  int e = w.targets && w.delays && w.weights ? rt_team_run(d->s->team, write_job, &w) : NSL_EMEMORY;
   if (!e) e = rt_device_copy_to(d, g->begin_at, g->begin, (g->pop->size + 1ull) * sizeof *g->begin, "rows");
   if (!e) e = rt_device_copy_to(d, g->targets_at, w.targets, g->n * sizeof *w.targets, "synapses");
   if (!e) e = rt_device_copy_to(d, g->delays_at, w.delays, g->n * g->delay_bytes, "delays");
