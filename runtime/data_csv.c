@@ -36,9 +36,9 @@ int rt_csv_value(const struct nsl_data *data, const struct rt_csv_file *f, uint6
     return rt_fail_at(NSL_EINPUT, data->place, "%s, line %llu, column %s: a number is missing", data->path, row, column);
   char *end;
   *ret = strtod(field, &end);
-  if (*end)
-    return rt_fail_at(NSL_EINPUT, data->place, "%s, line %llu, column %s: `%.40s` is not a number", data->path, row,
-                      column, field);
+  if (*end) /* a number, and behind it another: the file's columns stand apart otherwise */
+    return rt_fail_at(NSL_EINPUT, data->place, "%s, line %llu, column %s: `%.40s` is not a number%s", data->path, row,
+                      column, field, end > field && strchr(" \t;", *end) ? "; columns stand apart by commas" : "");
   if (isfinite(*ret)) return 0;
   return rt_fail_at(NSL_EINPUT, data->place, "%s, line %llu, column %s: `%.40s` is not a finite number", data->path, row,
                     column, field);

@@ -128,6 +128,7 @@ WRONG = [
     ("w.csv", "1, 2, 3\n1, 2, 3\n", r":4:36: error: w.csv, line 1 has 3 numbers; ee has 2 sources"),
     ("w.csv", "# a\n1, nan\n0, 3\n", r":4:36: error: w.csv, line 2, column 2: `nan` is not a finite number"),
     ("w.csv", "1, 2\n, 3\n", r":4:36: error: w.csv, line 2, column 1: a number is missing"),
+    ("w.csv", "1 2\n0 3\n", r":4:36: error: w.csv, line 1, column 1: `1 2` is not a number; columns stand apart by commas$"),
     ("w.csv", "1, 2\nx, 3\n", r":4:36: error: w.csv, line 2, column 1: `x` is not a number"),
     ("w.csv", "1, inf\n0, 3\n", r":4:36: error: w.csv, line 1, column 2: `inf` is not a finite number"),
     ("w.csv", "\n", r":4:36: error: w.csv is empty; it should hold lines of numbers"),
