@@ -141,11 +141,17 @@ static void network(Explain *e) {
        how->reset ? "the reset is differentiated with it" : "the reset is detached");
 }
 
+static void device(Explain *e) {
+  if (e->f->fit->network) line(e, "device", "none", "", "the runs of a fit of a network are for processors; `--device` is refused");
+  else line(e, "device", "marches", "float64", "a thread takes all steps of a place of the search, of a parameter, or of a term on its way back; the search stays on the processor");
+}
+
 void ad_explain(Session *s, const IrModule *m, FILE *out, bool json) {
   for (uint32_t i = 0; i < m->fits.n; i++) {
     Explain e = {.s = s, .out = out, .json = json, .f = m->fits.at[i]};
     if (!json) fprintf(out, "\nfit %s\n", str(&e, e.f->fit->name));
     for (uint32_t k = 0; k < e.f->stages.n; k++) stage(&e, &e.f->stages.at[k]);
     network(&e);
+    device(&e);
   }
 }

@@ -3,6 +3,7 @@
 it, too little memory, a GPU that fails or is lost in mid-run): an error that says so, no files or those of a checkpoint that a run goes on from.
 Arguments: the driver, and an old one."""
 import ctypes
+import json
 import os
 import shutil
 import sys
@@ -123,6 +124,54 @@ def lost(t, d, program):
     t.check(len(reached) == 3, "all of them", reached)
 
 
+FIT = """language 1
+neuron cell {
+  param tau = 20 ms in (0 ms, inf)
+  state V = 5 mV
+  V' = -V / tau
+}
+fit decay {
+  neuron cell
+  data rec = csv("decay.csv") { t : ms;  V : mV }
+  free tau in [1 ms, 200 ms], V(0)
+  minimize mean((V - rec.V)^2) / (1 mV)^2
+  by adam(steps = 6) from 9 starts with gradient = reverse
+  with dt = 0.1 ms, seed = 1
+}
+"""
+
+
+def found(folder):
+    """Of a fit: where every start ended."""
+    with open(os.path.join(folder, "fit.json"), encoding="utf-8") as f:
+        x = json.load(f)
+    return x, [s["starts"] for s in x["stages"]]
+
+
+def fit(t, d):
+    """The marches of a fit on a GPU: what the processor finds; what was found before a GPU is lost is kept."""
+    t.write("decay.csv", "t,V\n" + "".join(f"{k / 10},{3 * 0.985 ** k:.9g}\n" for k in range(300)))
+    program = t.path("decay")
+    p = call(NSLC, "build", "--target", "gpu", t.write("decay.nsl", FIT), "-o", program)
+    if not t.check(p.returncode == 0, "a fit: nslc build --target gpu", p.stderr):
+        return
+    p = call(program, "--out", t.path("fit_cpu"), "--quiet")
+    q = d.run(program, "fit_gpu", order="shuffled:3")
+    if not t.check(p.returncode == 0 and q.returncode == 0, "a fit runs", p.stderr + q.stderr):
+        return
+    gpu, where = found(t.path("fit_gpu"))
+    t.check(where == found(t.path("fit_cpu"))[1] and gpu["device"] == "gpu" and gpu["gpu"]["name"] == "Fake GPU", "a fit: every start ends where it does on the processor", gpu)
+    p = d.run(program, "fit_lost", faults="lost=20")
+    kept, _ = found(t.path("fit_lost")) if files(t.path("fit_lost")) else ({}, None)
+    t.check(p.returncode == 1 and "CUDA_ERROR_UNKNOWN" in p.stderr and "CUDA_ERROR_UNKNOWN" in kept.get("error", "") and kept["exit"] == 1
+            and 1 <= len(kept["stages"][0]["history"]["step"]) < len(gpu["stages"][0]["history"]["step"]), "a fit whose GPU is lost keeps what it has found",
+            f"{p.returncode}: {p.stderr} {kept.get('error')}")
+    for what, faults in (("sweeps", "alloc=1"), ("marches", "alloc=2"), ("transfers", "host=1")):
+        p = d.run(program, "fit_refused", faults=faults)
+        t.check(p.returncode == 1 and f"for {'the ' if what == 'sweeps' else 'its ' if what == 'marches' else ''}{what}" in p.stderr and "OUT_OF_MEMORY" in p.stderr
+                and not files(t.path("fit_refused")), f"a fit without memory for {what}: an error in words, no files", p.stderr)
+
+
 def library(t, model):
     """A library: two simulations on the emulated device, in turns, in pieces, beside one on the processor."""
     r = call(NSLC, "build", "--lib", "--target", "gpu", model, "-o", t.path("net.so"))
@@ -153,6 +202,7 @@ def main():
     works(t, d, program)
     refused(t, d, program)
     lost(t, d, program)
+    fit(t, d)
     library(t, model)
     p = call(NSLC, "build", "--cpu", "native", model, "-o", plain)
     p = d.run(plain, "refused")

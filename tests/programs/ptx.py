@@ -165,6 +165,26 @@ def table(assembler, folder):
         for name in names:
             both = [" / ".join(cell(results[path, g, p][0], name) for p in ("f64", "f32")) for g in gpus]
             print(f"| {name[5:]} | " + " | ".join(both) + " |")
+    fits_table(assembler)
+
+
+def fits_table(assembler):
+    """Kernels over time, which keep every state of a march in a register as long as there are any."""
+    print("\n## Fits\n\nKernels over time of `examples/fits`, on sm_90, float64: registers, and bytes that are spilled. A thread keeps all states of its march at hand: those of")
+    print("sensitivities by all pairs of parameters (`curvature`, for Levenberg-Marquardt) are more than the 255 registers that a thread may have.\n")
+    print("| fit | march | curvature, or direction | record | back |\n|---|---|---|---|---|")
+    kinds = {"march": "march", "curvature": "curvature", "gradient": "curvature", "direction": "curvature", "record": "record", "back": "back"}
+    for path in sorted(glob.glob(os.path.join(ROOT, "examples", "fits", "*.nsl"))):
+        fits = re.findall(r"^fit (\w+)", open(path, encoding="utf-8").read(), re.M)
+        (kernels, _), = assemble_all(assembler, [path], ["sm_90"], ["f64"]).values()
+        for fit in fits:
+            row = {}
+            for name, (registers, spilled) in kernels.items():
+                kind, _, of = name.partition("_")
+                if kind in kinds and re.fullmatch(fit + r"(_given_\w+|_\w+_held)?", of):
+                    row.setdefault(kinds[kind], []).append(f"{registers}" + (f"+{spilled}" if spilled else ""))
+            if row:
+                print(f"| {os.path.basename(path)[:-4]}, {fit} | " + " | ".join(", ".join(sorted(set(row.get(k, ["-"])))) for k in ("march", "curvature", "record", "back")) + " |")
 
 
 def main():
