@@ -255,7 +255,7 @@ static void loop_end(Emit *e, IrVal again, LLVMValueRef cond) {
   LLVMBuilderRef b = e->u->builder;
   IrVal from = again;
   LLVMValueRef one = LLVMConstInt(e->u->i32, 1, false), turns = LLVMBuildAdd(b, e->turn.done, one, "");
-  LLVMValueRef active = LLVMBuildAnd(b, e->turn.active, cond, "");
+  LLVMValueRef active = e->lanes == 1 ? cond : LLVMBuildAnd(b, e->turn.active, cond, ""); /* one lane turns, or is not here */
   while (e->k->ins.at[from].op != IR_LOOP) from--;
   LLVMValueRef most = LLVMConstInt(e->u->i32, e->k->ins.at[from].slot, false);
   LLVMValueRef more = LLVMBuildAnd(b, any_lane(e, emit_bits(e, active)), LLVMBuildICmp(b, LLVMIntULT, turns, most, ""), "");
@@ -264,7 +264,8 @@ static void loop_end(Emit *e, IrVal again, LLVMValueRef cond) {
     const IrIns *ins = &e->k->ins.at[i];
     if (ins->op != IR_NEXT) continue;
     LLVMValueRef had = e->value[ins->arg[0]];
-    next[i - from] = LLVMBuildSelect(b, emit_bits(e, e->turn.active), e->value[ins->arg[1]], had, "");
+    LLVMValueRef v = e->value[ins->arg[1]];
+    next[i - from] = e->lanes == 1 ? v : LLVMBuildSelect(b, emit_bits(e, e->turn.active), v, had, "");
   }
   LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
   LLVMBuildCondBr(b, more, e->turn.body, e->turn.behind);

@@ -28,7 +28,7 @@ typedef struct {
   LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
   LLVMTypeRef array;    /* pointers to arrays */
   LLVMValueRef *shared; /* uniform slots: value in all lanes, or NULL: loaded at each use; over time, params and states: value before the step */
-  LLVMValueRef *after;  /* over time, states that are stored: value behind the step */
+  LLVMValueRef *after;  /* over time, states that are stored: value behind the step. Devices: arrays whose address was looked up behind a loop */
   LLVMValueRef at;      /* i64: element - first, of lane 0 */
   LLVMValueRef arg;     /* receive: the event's weight */
   LLVMValueRef checked; /* sum of what is checked in this pass; NULL: no check yet */

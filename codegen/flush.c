@@ -3,9 +3,9 @@
  *
  * Behind each operation whose result may be too small stands a choice. x86 looks at the result as it would be rounded with an exponent
  * of any size: it is flushed if that is below the least normal number. Rounded as a subnormal number it may be that number all the
- * same (of exact results in [min - d/2, min - d/4), d the least of all), so the choice looks at a second result, from arguments that
- * are made larger: exact, since they are powers of two larger. Sums need none: they are exact where they are small. Quotients: |a/b|
- * is rounded to less than min just if |a| / min < |b|.
+ * same (of exact results in [min - d/2, min - d/4), d the least of all). So where a product, or a product and a sum, is that number, a
+ * branch that is hardly ever taken looks at a second result, from arguments that are made larger: exact, since by a power of two.
+ * Sums need none: they are exact where they are small. Quotients: |a/b| is rounded to less than min just if |a| / min < |b|.
  *
  * Most results cannot be small, and that is found out: `least` is an exponent for each value, which is 0 or not below 2^least. An
  * addend that is a number of ordinary size is enough for a sum. Needs: nothing subnormal in memory or among constants (ir_number); the
@@ -100,39 +100,35 @@ static LLVMValueRef larger_by(Flush *f, const Format *t, LLVMValueRef v) {
   return LLVMBuildFMul(f->u->builder, v, number(t, scalbn(1, t->scale)), "");
 }
 
-/* |v| < 2^exponent: of a double the upper half tells. */
-static LLVMValueRef is_below(Flush *f, const Format *t, LLVMValueRef v, int exponent) {
+/* |v| as a number that grows with it: of a double the upper half. */
+static LLVMValueRef size_of(Flush *f, const Format *t, LLVMValueRef v) {
   LLVMBuilderRef b = f->u->builder;
   LLVMValueRef bits = LLVMBuildBitCast(b, v, t->bits, "");
   if (t == &f->f64) bits = LLVMBuildTrunc(b, LLVMBuildLShr(b, bits, LLVMConstInt(t->bits, 32, false), ""), f->u->i32, "");
-  LLVMValueRef size = LLVMBuildAnd(b, bits, LLVMConstInt(f->u->i32, 0x7fffffff, false), "");
-  unsigned field = (unsigned)(exponent - t->least + 1) << (t == &f->f64 ? 20 : 23);
-  return LLVMBuildICmp(b, LLVMIntULT, size, LLVMConstInt(f->u->i32, field, false), "");
+  return LLVMBuildAnd(b, bits, LLVMConstInt(f->u->i32, 0x7fffffff, false), "");
 }
 
-static LLVMValueRef absolute(Flush *f, LLVMValueRef v) {
-  LLVMTypeRef type = LLVMTypeOf(v);
-  unsigned id = LLVMLookupIntrinsicID("llvm.fabs", 9);
-  LLVMValueRef fabs_of = LLVMGetIntrinsicDeclaration(f->u->module, id, &type, 1);
-  return LLVMBuildCall2(f->u->builder, LLVMIntrinsicGetType(f->u->ctx, id, &type, 1), fabs_of, &v, 1, "");
+/* That of 2^exponent. */
+static LLVMValueRef size_number(Flush *f, const Format *t, int exponent) {
+  return LLVMConstInt(f->u->i32, (unsigned long long)(exponent - t->least + 1) << (t == &f->f64 ? 20 : 23), false);
 }
+
+static LLVMValueRef is_below(Flush *f, const Format *t, LLVMValueRef v, int exponent) {
+  return LLVMBuildICmp(f->u->builder, LLVMIntULT, size_of(f, t, v), size_number(f, t, exponent), "");
+}
+
+static LLVMValueRef intrinsic(Flush *f, const char *name, LLVMTypeRef type, LLVMValueRef *args, unsigned n) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  LLVMValueRef callee = LLVMGetIntrinsicDeclaration(f->u->module, id, &type, 1);
+  return LLVMBuildCall2(f->u->builder, LLVMIntrinsicGetType(f->u->ctx, id, &type, 1), callee, args, n, "");
+}
+
+static LLVMValueRef absolute(Flush *f, LLVMValueRef v) { return intrinsic(f, "llvm.fabs", LLVMTypeOf(v), &v, 1); }
 
 static LLVMValueRef argument(LLVMValueRef i, unsigned k) { return LLVMGetOperand(i, k); }
 
 /* Of an instruction, before what comes behind it: is its result to be flushed? */
 static LLVMValueRef small_itself(Flush *f, const Format *t, LLVMValueRef i) { return is_below(f, t, i, t->least); }
-
-static LLVMValueRef small_product(Flush *f, const Format *t, LLVMValueRef i) {
-  LLVMValueRef a = argument(i, 0), b = argument(i, 1);
-  if (LLVMIsAConstantFP(b)) a = argument(i, 1), b = argument(i, 0);
-  return is_below(f, t, LLVMBuildFMul(f->u->builder, larger_by(f, t, a), b, ""), t->least + t->scale);
-}
-
-static LLVMValueRef small_fma(Flush *f, const Format *t, LLVMValueRef i) {
-  LLVMValueRef args[] = {larger_by(f, t, argument(i, 0)), argument(i, 1), larger_by(f, t, argument(i, 2))};
-  LLVMValueRef fma = LLVMGetCalledValue(i);
-  return is_below(f, t, LLVMBuildCall2(f->u->builder, LLVMGetCalledFunctionType(i), fma, args, 3, ""), t->least + t->scale);
-}
 
 static LLVMValueRef small_quotient(Flush *f, const Format *t, LLVMValueRef i) {
   LLVMBuilderRef b = f->u->builder;
@@ -154,24 +150,83 @@ static void users_take(LLVMValueRef old, LLVMValueRef now, const LLVMValueRef *u
       if (LLVMGetOperand(users[k], (unsigned)j) == old) LLVMSetOperand(users[k], (unsigned)j, now);
 }
 
-static void flush(Flush *f, const Format *t, LLVMValueRef i, Small *small) {
+/* v, or a zero of its sign. */
+static LLVMValueRef choice(Flush *f, const Format *t, LLVMValueRef v, LLVMValueRef is_small) {
   LLVMBuilderRef b = f->u->builder;
+  LLVMValueRef sign = LLVMConstInt(t->bits, t == &f->f64 ? 1ull << 63 : 1ull << 31, false);
+  LLVMValueRef zero = LLVMBuildAnd(b, LLVMBuildBitCast(b, v, t->bits, ""), sign, "");
+  return LLVMBuildSelect(b, is_small, LLVMBuildBitCast(b, zero, t->real, ""), v, "");
+}
+
+static void flush(Flush *f, const Format *t, LLVMValueRef i, Small *small) {
   VEC(LLVMValueRef) users = {0};
   for (LLVMUseRef use = LLVMGetFirstUse(i); use; use = LLVMGetNextUse(use)) vec_push(f->u->arena, &users, LLVMGetUser(use));
   if (users.n == 0) return;
-  LLVMPositionBuilderBefore(b, LLVMGetNextInstruction(i));
-  LLVMValueRef is_small = small(f, t, i), bits = LLVMBuildBitCast(b, i, t->bits, "");
-  LLVMValueRef sign = LLVMConstInt(t->bits, t == &f->f64 ? 1ull << 63 : 1ull << 31, false);
-  LLVMValueRef zero = LLVMBuildBitCast(b, LLVMBuildAnd(b, bits, sign, ""), t->real, "");
-  LLVMValueRef flushed = LLVMBuildSelect(b, is_small, zero, i, "");
+  LLVMPositionBuilderBefore(f->u->builder, LLVMGetNextInstruction(i));
+  LLVMValueRef flushed = choice(f, t, i, small(f, t, i));
   users_take(i, flushed, users.at, users.n);
+  known_put(f, flushed, t->least);
+}
+
+/* ---- products, with or without a sum: functions, to be inlined, since they branch */
+enum { SELDOM = 1 << 20 };
+static const char functions_begin[] = "flushed_";
+
+/* Of two arguments the product, of three the fma; larger: by `scale`. */
+static LLVMValueRef product(Flush *f, const Format *t, LLVMValueRef function, unsigned n, bool larger) {
+  LLVMValueRef args[3];
+  LLVMGetParams(function, args);
+  if (larger) args[0] = larger_by(f, t, args[0]);
+  if (n == 2) return LLVMBuildFMul(f->u->builder, args[0], args[1], "");
+  if (larger) args[2] = larger_by(f, t, args[2]);
+  return intrinsic(f, "llvm.fma", t->real, args, n);
+}
+
+static LLVMValueRef product_function(Flush *f, const Format *t, unsigned n) {
+  CgUnit *u = f->u;
+  LLVMBuilderRef b = u->builder;
+  const char *name = arena_printf(u->arena, "%s%u_%d", functions_begin, n, t->digits);
+  LLVMValueRef function = LLVMGetNamedFunction(u->module, name);
+  if (function) return function;
+  LLVMTypeRef args[] = {t->real, t->real, t->real};
+  function = LLVMAddFunction(u->module, name, LLVMFunctionType(t->real, args, n, false));
+  LLVMBasicBlockRef usual = LLVMAppendBasicBlockInContext(u->ctx, function, ""),
+                    seldom = LLVMAppendBasicBlockInContext(u->ctx, function, "edge"),
+                    end = LLVMAppendBasicBlockInContext(u->ctx, function, "");
+  LLVMPositionBuilderAtEnd(b, usual);
+  LLVMValueRef v = product(f, t, function, n, false), size = size_of(f, t, v);
+  LLVMValueRef first = choice(f, t, v, LLVMBuildICmp(b, LLVMIntULT, size, size_number(f, t, t->least), ""));
+  LLVMValueRef edge = LLVMBuildICmp(b, LLVMIntEQ, size, size_number(f, t, t->least), "");
+  LLVMValueRef branch = LLVMBuildCondBr(b, edge, seldom, end);
+  LLVMMetadataRef weights[] = {LLVMMDStringInContext2(u->ctx, "branch_weights", 14), LLVMValueAsMetadata(LLVMConstInt(u->i32, 1, false)),
+                               LLVMValueAsMetadata(LLVMConstInt(u->i32, SELDOM, false))};
+  LLVMMetadataRef node = LLVMMDNodeInContext2(u->ctx, weights, COUNT_OF(weights));
+  LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(u->ctx, "prof", 4), LLVMMetadataAsValue(u->ctx, node));
+  LLVMPositionBuilderAtEnd(b, seldom);
+  LLVMValueRef second = choice(f, t, v, is_below(f, t, product(f, t, function, n, true), t->least + t->scale));
+  LLVMBuildBr(b, end);
+  LLVMPositionBuilderAtEnd(b, end);
+  LLVMValueRef result = LLVMBuildPhi(b, t->real, "");
+  LLVMAddIncoming(result, (LLVMValueRef[]){first, second}, (LLVMBasicBlockRef[]){usual, seldom}, 2);
+  LLVMBuildRet(b, result);
+  return function;
+}
+
+static void flush_product(Flush *f, const Format *t, LLVMValueRef i, unsigned n) {
+  LLVMValueRef args[3], function = product_function(f, t, n);
+  for (unsigned k = 0; k < n; k++) args[k] = argument(i, k);
+  LLVMPositionBuilderBefore(f->u->builder, i);
+  LLVMValueRef flushed = LLVMBuildCall2(f->u->builder, LLVMGlobalGetValueType(function), function, args, n, "");
+  LLVMReplaceAllUsesWith(i, flushed);
+  LLVMInstructionEraseFromParent(i);
   known_put(f, flushed, t->least);
 }
 
 /* Result `may` be this small. */
 static void judge(Flush *f, const Format *t, LLVMValueRef i, int may, Small *small) {
   if (may >= t->least) known_put(f, i, may);
-  else flush(f, t, i, small);
+  else if (small) flush(f, t, i, small);
+  else flush_product(f, t, i, LLVMGetInstructionOpcode(i) == LLVMCall ? 3 : 2);
 }
 
 /* ---- operations */
@@ -183,7 +238,7 @@ static void call(Flush *f, const Format *t, LLVMValueRef i) {
   const char *name = LLVMGetValueName2(callee, &n);
   LLVMValueRef a = argument(i, 0);
   if (begins(name, "llvm.fma."))
-    judge(f, t, i, fma_least(t, least(f, a) + least(f, argument(i, 1)), least(f, argument(i, 2)), is_number(argument(i, 2))), small_fma);
+    judge(f, t, i, fma_least(t, least(f, a) + least(f, argument(i, 1)), least(f, argument(i, 2)), is_number(argument(i, 2))), NULL);
   else if (begins(name, "llvm.fabs."))
     known_put(f, i, least(f, a));
   else if (begins(name, "llvm.sqrt."))
@@ -203,7 +258,7 @@ static void instruction(Flush *f, LLVMValueRef i) {
   switch ((int)op) { /* all others neither compute nor round */
     case LLVMFAdd:
     case LLVMFSub: judge(f, t, i, sum_least(t, least(f, argument(i, 0)), least(f, argument(i, 1))), small_itself); return;
-    case LLVMFMul: judge(f, t, i, least(f, argument(i, 0)) + least(f, argument(i, 1)), small_product); return;
+    case LLVMFMul: judge(f, t, i, least(f, argument(i, 0)) + least(f, argument(i, 1)), NULL); return;
     case LLVMFDiv: judge(f, t, i, quotient_least(f, argument(i, 0), argument(i, 1)), small_quotient); return;
     case LLVMFPTrunc: judge(f, t, i, least(f, argument(i, 0)), small_narrowed); return;
     case LLVMFPExt:
@@ -222,10 +277,12 @@ void cg_flush(CgUnit *u) {
   Flush f = {.u = u,
              .f32 = {u->f32, u->i32, -126, 24, 30},
              .f64 = {u->f64, u->i64, -1022, 53, 54}};
-  for (LLVMValueRef k = LLVMGetFirstFunction(u->module); k; k = LLVMGetNextFunction(k))
+  for (LLVMValueRef k = LLVMGetFirstFunction(u->module); k; k = LLVMGetNextFunction(k)) {
+    if (begins(LLVMGetValueName2(k, &(size_t){0}), functions_begin)) continue;
     for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(k); block; block = LLVMGetNextBasicBlock(block))
       for (LLVMValueRef i = LLVMGetFirstInstruction(block), next; i; i = next) {
         next = LLVMGetNextInstruction(i);
         instruction(&f, i);
       }
+  }
 }

@@ -163,8 +163,17 @@ static LLVMValueRef number_load(Emit *e, const IrSlot *slot) {
   return emit_splat(e, v);
 }
 
+static LLVMValueRef slot_begin(Emit *e, uint32_t slot);
+
+/* Where registers are few, none holds an address through a solver's loop: it is looked up again behind it. */
+static LLVMValueRef slot_pointer(Emit *e, uint32_t slot) {
+  if (!e->u->target->form->loops && e->turn.behind && !e->turning && e->after[slot] != e->slots[slot])
+    e->slots[slot] = e->after[slot] = slot_begin(e, slot);
+  return e->slots[slot];
+}
+
 LLVMValueRef emit_array_at(Emit *e, uint32_t slot, LLVMTypeRef element) {
-  return LLVMBuildGEP2(e->u->builder, element, e->slots[slot], &e->at, 1, "");
+  return LLVMBuildGEP2(e->u->builder, element, slot_pointer(e, slot), &e->at, 1, "");
 }
 
 static LLVMValueRef mask_at(Emit *e, LLVMValueRef mask) {
@@ -178,7 +187,7 @@ LLVMValueRef emit_load(Emit *e, uint32_t slot) {
     case MEMORY_NUMBER: return e->shared[slot] ? e->shared[slot] : number_load(e, p);
     case MEMORY_MASK: {
       LLVMTypeRef bits = e->lanes > 1 ? mask_type(e) : e->u->i8;
-      return mask_spread(e, emit_load_at(e, bits, mask_at(e, e->slots[slot]), 1));
+      return mask_spread(e, emit_load_at(e, bits, mask_at(e, slot_pointer(e, slot)), 1));
     }
     case MEMORY_ARRAY: break;
   }
@@ -209,7 +218,7 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
   switch (slot_memory(p->kind)) {
     case MEMORY_NUMBER: number_store(e, p, v); return;
     case MEMORY_MASK: {
-      e->u->target->form->mask_store(e, e->slots[slot], v);
+      e->u->target->form->mask_store(e, slot_pointer(e, slot), v);
       return;
     }
     case MEMORY_ARRAY: break;
@@ -234,6 +243,7 @@ static LLVMValueRef slot_begin(Emit *e, uint32_t slot) {
       emit_fixed(e, e->array, emit_bytes(e, arrays, LLVMConstInt(e->u->i64, 8ull * slot, false)), 8);
   const char *name = name_str(e->u->s, p->name);
   LLVMSetValueName2(array, name, strlen(name));
+  if (e->turn.behind) LLVMSetVolatile(array, true); /* else it would be the one of before again */
   if (p->kind == SLOT_OUT || p->kind == SLOT_SAMPLE) return array;
   if (slot_memory(p->kind) == MEMORY_MASK)
     return emit_bytes(e, array, LLVMBuildLShr(b, e->first, LLVMConstInt(e->u->i64, 3, false), ""));
