@@ -132,6 +132,47 @@ def rings(tap):
             p.same(f"looking back: {' '.join(goal.split())}", WAYS[i % len(WAYS)])
 
 
+CELL = """language 1
+neuron cell {
+  param C = 100 pF in (0 pF, inf), g = 10 nS, E = -65 mV, V_th = -52 mV, V_r = -60 mV
+  input I : pA
+  state V = E
+  V' = (g * (E - V) + I) / C + NOISE
+  SPIKE
+}
+fit x {
+  neuron cell
+  data rec = csv("cell.csv") { t : ms;  I : pA;  V : mV;  events s = crossings(V, -20 mV) }
+  DRIVE
+  free C in [50 pF, 300 pF], g in [3 nS, 30 nS], E in [-80 mV, -50 mV]
+  minimize GOAL
+  by OPTIMIZER
+  with dt = 0.1 ms, METHOD
+}
+"""
+SQUARE = "mean((V - rec.V)^2) / (1 mV)^2"
+CELLS = {  # noise, spikes, drive, goal, optimizer, method
+    "a field": ("0 mV/ms", "", "field u(t in [0 ms, 60 ms]) = mlp(4, scale = 100 pA)\n  drive I with rec.I + u", SQUARE, "lbfgs(steps = 3) from 3 starts", "method = rk4"),
+    "spikes that move": ("0 mV/ms", "spike when V > V_th { V = V_r }", "drive I with rec.I", SQUARE, "lbfgs(steps = 3) from 5 starts with gradient = exact_events", "method = exact"),
+    "a likelihood": ("0 mV/ms", "spike at rate 1/ms * exp((V - V_th) / (2 mV)) { V = V_r;  hold V for 2 ms }", "drive I with rec.I\n  drive spike with rec.s", "-loglik(spike, given = rec.s)",
+                     "lbfgs(steps = 3) from 9 starts", "method = exact"),
+    "noise": ("0.3 mV/ms^0.5 * white_noise()", "", "drive I with rec.I", SQUARE, "adam(steps = 3) from 5 starts", "method = euler_maruyama"),
+    "steps within steps": ("-1e-4 * V * V / (1 mV * 1 ms)", "", "drive I with rec.I", SQUARE, "adam(steps = 2) from 3 starts with gradient = reverse", "method = rk45"),
+}
+
+
+def cells(tap):
+    """Other kinds of objectives and of steps."""
+    tap.write("cell.csv", "t,I,V\n" + "".join(f"{i / 10:.1f},{300 if 50 < i < 500 else 0},{20 if 50 < i < 500 and i % 90 < 6 else -60 - 3 * math.cos(i / 100):.6g}\n" for i in range(600)))
+    for i, (name, words) in enumerate(CELLS.items()):
+        text = CELL
+        for key, word in zip(("NOISE", "SPIKE", "DRIVE", "GOAL", "OPTIMIZER", "METHOD"), words):
+            text = text.replace(key, word)
+        p = Program(tap, tap.write("cell.nsl", text), "x")
+        if p.good:
+            p.same(name, WAYS[i % len(WAYS)])
+
+
 def memory(tap):
     """Little of it: tapes in segments, walks in waves; too little: said before anything is run."""
     rows = 24000
@@ -213,7 +254,7 @@ def stopped(tap):
 
 def main():
     tap = Tap()
-    for test in (ways, rings, memory, diverging, examples, refused, stopped):
+    for test in (ways, rings, cells, memory, diverging, examples, refused, stopped):
         test(tap)
     tap.done()
 
