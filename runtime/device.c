@@ -67,7 +67,7 @@ static int batch_make(struct rt_device *d, struct dev_batch *b) {
   int e = pinned(d, &b->say, d->say_bytes);
   if (!e) memset(b->say, 0, d->say_bytes);
   if (!e) e = pinned(d, &b->masks, DEV_BATCH * d->mask_row * sizeof *b->masks);
-  if (!e) e = pinned(d, &b->bad, (d->n_launches + DEV_BAD_MORE) * sizeof *b->bad);
+  if (!e) e = pinned(d, &b->bad, rt_device_bad_bytes(d));
   if (!e) e = pinned(d, &b->looks, d->most_looks * d->live_bytes);
   return e ? e : gpu_try(&d->gpu, cuEventCreate, (&b->done, RT_GPU_EVENT_PLAIN), "making an event");
 }
@@ -280,13 +280,17 @@ static bool thread_element(const struct rt_device *d, const struct dev_launch *l
   return false;
 }
 
+/* The host's states of the element become what they were; gives the first that is not finite. */
 static uint32_t state_bad(const struct rt_device *d, uint32_t pop, uint32_t element) {
   const struct rt_pop *p = &d->s->pops[pop];
-  for (uint32_t i = 0; i < p->class->n_states; i++) {
-    double x = d->s->program->f32 ? (double)((const float *)p->states[i])[element] : ((const double *)p->states[i])[element];
-    if (!(x - x == 0)) return i;
+  uint32_t first = 0;
+  for (uint32_t i = p->class->n_states; i-- > 0;) {
+    double x = d->wrong[i];
+    if (d->s->program->f32) ((float *)p->states[i])[element] = (float)x;
+    else ((double *)p->states[i])[element] = x;
+    if (!(x - x == 0)) first = i;
   }
-  return 0;
+  return first;
 }
 
 /* The first of all, by step and population. */
@@ -307,6 +311,7 @@ static void bad_find(struct rt_device *d, const struct dev_batch *b) {
     bad->pop = pop;
     bad->element = element;
     bad->drive = NULL;
+    memcpy(d->wrong, b->bad + rt_device_wrong_at(d, i), d->s->pops[pop].class->n_states * sizeof *d->wrong);
   }
 }
 
@@ -337,7 +342,7 @@ static int batch_send(struct rt_device *d, struct dev_batch *b, uint64_t from, u
   }
   if (!e) e = steps_send(d, b->from + b->n - from);
   if (!e) e = masks_fetch(d, b);
-  if (!e) e = rt_device_copy_from(d, b->bad, d->bad_at, (d->n_launches + DEV_BAD_MORE) * sizeof *b->bad, "what went wrong");
+  if (!e) e = rt_device_copy_from(d, b->bad, d->bad_at, rt_device_bad_bytes(d), "what went wrong");
   return e ? e : gpu_try(&d->gpu, cuEventRecord, (b->done, d->stream), "marking the end of steps");
 }
 

@@ -80,6 +80,10 @@ struct dev_rows { /* the rows of a group, as they are on the device */
   uint64_t begin_at, targets_at, delays_at, weights_at; /* offsets */
 };
 
+struct dev_cover { /* which blocks of threads have which elements: addresses */
+  const uint32_t *which, *first;
+  uint32_t n;
+};
 enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW };
 struct dev_launch {
   struct rt_gpu_function *function;
@@ -92,6 +96,7 @@ struct dev_launch {
   uint32_t kernel; /* generated: its number; NSL_NONE */
   struct dev_entry *entries; /* generated: envs, in order */
   uint32_t n_entries;
+  struct dev_cover cover;
 };
 
 /* Drives whose values the host computes, step by step, before the batch. */
@@ -171,7 +176,8 @@ struct rt_device {
   uint64_t clock_at, bad_at, args_at, tables_at;
   struct dev_image image;
   struct dev_launch *launches;
-  uint32_t n_launches, element_blocks, most_entries;
+  uint32_t n_launches, element_blocks, most_entries, most_states;
+  double *wrong; /* the states of an element of which one is not finite, as they were then */
   bool ticks; /* generated kernels run behind `collect`, and read the clock */
   double *straight; /* by port of the model: the weight of events that go straight to a state */
   char *staging; /* pinned: live_bytes */
@@ -185,6 +191,11 @@ struct rt_device {
 enum { DEV_BAD_MORE = 3 }; /* behind the launches' numbers of what went wrong: lost events, a rate's step and drive, the rate */
 enum { DEV_MANY = 16, DEV_BATCH = 64 }; /* steps whose inputs and masks are kept; a power of two */
 
+/* What went wrong: a number for each launch, DEV_BAD_MORE further ones, then the states of an element for each launch. In numbers of 8 bytes. */
+static inline uint64_t rt_device_wrong_at(const struct rt_device *d, uint32_t launch) {
+  return d->n_launches + DEV_BAD_MORE + (uint64_t)launch * d->most_states;
+}
+static inline uint64_t rt_device_bad_bytes(const struct rt_device *d) { return rt_device_wrong_at(d, d->n_launches) * sizeof(uint64_t); }
 /* ---- device_refuse.c: what cannot run on a device yet, with place and reason */
 int rt_device_refuse_model(const struct rt_sim *s);
 int rt_device_refuse(const struct rt_sim *s);

@@ -125,7 +125,11 @@ int rt_device_plan(struct rt_device *d) {
   if (!d->places) return NSL_EMEMORY;
   d->live = d->bytes;
   int e = 0;
-  for (uint32_t i = 0; i < s->n_pops; i++) pop_arrays(d, &s->pops[i], &d->places[i]);
+  for (uint32_t i = 0; i < s->n_pops; i++) {
+    pop_arrays(d, &s->pops[i], &d->places[i]);
+    if (s->pops[i].class->n_states > d->most_states) d->most_states = s->pops[i].class->n_states;
+  }
+  if (!(d->wrong = rt_alloc(&d->mem, d->most_states + 1ull, sizeof *d->wrong))) return NSL_EMEMORY;
   d->live_bytes = d->bytes - d->live;
   for (uint32_t i = 0; !e && i < s->n_pops; i++) {
     d->places[i].params = rt_device_reserve(d, DEV_USE_STATES, s->pops[i].class->n_params * d->places[i].real_stride);
@@ -142,7 +146,7 @@ int rt_device_plan(struct rt_device *d) {
   d->globals_at = rt_device_reserve(d, DEV_USE_TABLES, s->x->n_globals * sizeof(double));
   d->clock_at = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
   if ((e = rt_device_drives_plan(d)) || (e = rt_device_launches(d))) return e;
-  d->bad_at = rt_device_reserve(d, DEV_USE_TABLES, (d->n_launches + DEV_BAD_MORE) * sizeof(uint64_t));
+  d->bad_at = rt_device_reserve(d, DEV_USE_TABLES, rt_device_bad_bytes(d));
   if ((e = rt_device_tables(d))) return e;
   d->tables_at = rt_device_reserve(d, DEV_USE_TABLES, d->image.used);
   return 0;

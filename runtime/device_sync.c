@@ -178,7 +178,7 @@ int rt_device_upload(struct rt_device *d) {
   if (!e) e = params_copy(d);
   if (!e) e = rt_device_copy_to(d, d->globals_at, s->G, s->x->n_globals * sizeof *s->G, "parameters");
   if (!e) e = rt_device_copy_to(d, d->clock_at, &clock, sizeof clock, "the clock");
-  if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, (d->n_launches + DEV_BAD_MORE) * sizeof(uint64_t), d->stream), "clearing");
+  if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, rt_device_bad_bytes(d), d->stream), "clearing");
   if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->lists_at, 0, (d->n_lists + 1) * sizeof(uint32_t), d->stream), "clearing");
   if (!e) e = rt_device_late_up(d);
   if (!e) e = rt_device_draws_up(d);

@@ -29,24 +29,19 @@ static void *address(const struct rt_device *d, uint64_t at) { return (void *)(u
 
 /* ---- which blocks of threads have which elements */
 
-struct cover {
-  const uint32_t *which, *first; /* addresses */
-  uint32_t n;
-};
-
 /* sizes: threads that each needs. */
-static struct cover cover_put(struct rt_device *d, const uint64_t *sizes, uint32_t n) {
+static struct dev_cover cover_put(struct rt_device *d, const uint64_t *sizes, uint32_t n) {
   uint64_t blocks = 0;
   for (uint32_t i = 0; i < n; i++) blocks += (sizes[i] + d->threads - 1) / d->threads;
   uint32_t *which = rt_alloc(&d->mem, blocks + 1, sizeof *which), *first = rt_alloc(&d->mem, blocks + 1, sizeof *first);
   if (!which || !first) {
     d->image.failed = true;
-    return (struct cover){0};
+    return (struct dev_cover){0};
   }
   uint64_t at = 0;
   for (uint32_t i = 0; i < n; i++)
     for (uint64_t e = 0; e < sizes[i]; e += d->threads) which[at] = i, first[at++] = (uint32_t)e;
-  return (struct cover){PUT(d, which, blocks), PUT(d, first, blocks), (uint32_t)blocks};
+  return (struct dev_cover){PUT(d, which, blocks), PUT(d, first, blocks), (uint32_t)blocks};
 }
 
 /* ---- generated kernels */
@@ -110,7 +105,7 @@ static void draw_put(struct rt_device *d, struct dev_launch *l, uint32_t number)
   struct dev_draw *w = &d->draws[l->port];
   struct nsl_env env = rt_device_draw_env(d, l->port);
   uint64_t size = w->n, at = rt_image_put(d, &env, sizeof env);
-  struct cover c = cover_put(d, &size, 1);
+  struct dev_cover c = cover_put(d, &size, 1);
   struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)at, .clock = address(d, w->clock), .env_of_block = c.which,
                             .first_of_block = c.first, .bad = (uint64_t *)address(d, d->bad_at) + number};
   w->count = at + offsetof(struct nsl_env, count);
@@ -130,11 +125,29 @@ static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t numbe
     sizes[i] = l->kind == DEV_RECEIVE ? handled_of(d, p, l->port)->most : p->padded;
   }
   d->image.failed |= !sizes;
-  struct cover c = sizes ? cover_put(d, sizes, l->n_entries) : (struct cover){0};
+  struct dev_cover c = sizes ? cover_put(d, sizes, l->n_entries) : (struct dev_cover){0};
   struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)envs_put(d, l), .clock = address(d, d->clock_at),
                             .env_of_block = c.which, .first_of_block = c.first, .bad = (uint64_t *)address(d, d->bad_at) + number};
   l->blocks = c.n;
+  l->cover = c;
   l->args = rt_image_put(d, &args, sizeof args) - d->block;
+}
+
+/* Of the kernels that look at what they have made. */
+static void watches_put(struct rt_device *d, struct dev_args *a) {
+  struct dev_watch *list = rt_alloc(&d->mem, d->n_launches + 1ull, sizeof *list);
+  for (uint32_t i = 0; list && i < d->n_launches; i++) {
+    const struct dev_launch *l = &d->launches[i];
+    if (l->kernel == NSL_NONE || (l->kind != DEV_STEP && l->kind != DEV_FINISH)) continue;
+    uint32_t *pops = rt_alloc(&d->mem, l->n_entries, sizeof *pops);
+    for (uint32_t k = 0; pops && k < l->n_entries; k++) pops[k] = l->entries[k].pop;
+    d->image.failed |= !pops;
+    if (pops)
+      list[a->n_watches++] = (struct dev_watch){(const uint64_t *)address(d, d->bad_at) + i, l->cover.which, l->cover.first, PUT(d, pops, l->n_entries),
+                                                (double *)address(d, d->bad_at) + rt_device_wrong_at(d, i)};
+  }
+  d->image.failed |= !list;
+  if (list) a->watches = PUT(d, list, a->n_watches);
 }
 
 /* ---- functions of runtime/device */
@@ -171,6 +184,9 @@ static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
   to.handled = (const struct dev_handled *)(uintptr_t)rt_image_handled(d, p, &to.n_handled);
   to.numbered = k->numbered;
   to.padded = p->padded;
+  to.states = address(d, at->states);
+  to.stride = at->real_stride;
+  to.n_states = k->n_states;
   to.n_pasts = k->n_pasts;
   to.pasts = (const struct dev_past *)(uintptr_t)rt_image_pasts(d, p);
   to.fed = (const struct dev_fed *)(uintptr_t)rt_image_fed(d, p, &to.n_fed);
@@ -193,7 +209,7 @@ static int args_put(struct rt_device *d) {
   for (uint32_t i = 0; i < s->n_pops; i++) pops[i] = pop_of(d, &s->pops[i]), all[i] = s->pops[i].padded;
   for (uint32_t g = 0; g < s->n_groups; g++)
     if (d->rows[g].begin) groups[g] = group_of(d, &d->rows[g]);
-  struct cover c = cover_put(d, all, s->n_pops);
+  struct dev_cover c = cover_put(d, all, s->n_pops);
   struct dev_args a = {.clock = address(d, d->clock_at), .f32 = s->program->f32, .n_pops = s->n_pops, .pops = PUT(d, pops, s->n_pops),
                        .pop_of_block = c.which, .first_of_block = c.first, .masks = address(d, d->masks_at), .mask_row = d->mask_row,
                        .mask_mask = d->mask_mask, .values = address(d, d->values_at), .changed = address(d, d->changed_at),
@@ -205,6 +221,7 @@ static int args_put(struct rt_device *d) {
   rt_image_aparts(d, &a);
   rt_image_late(d, &a);
   a.ticks = d->ticks;
+  watches_put(d, &a);
   a.samples = (const struct dev_samples *)(uintptr_t)rt_image_samples(d, &a.n_samples);
   a.late = (const struct dev_late_clock *)(uintptr_t)rt_image_late_clocks(d, &a.n_late);
   a.bad_rate = (uint64_t *)address(d, d->bad_at) + d->n_launches + 1;
@@ -295,6 +312,7 @@ int rt_device_launches(struct rt_device *d) {
   d->most_entries = entries_most(d);
   d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + d->most_entries + d->n_draws + DEV_FUNCTIONS, sizeof *d->launches);
   if (!d->launches) return NSL_EMEMORY;
+  if (!s->n_pops) return 0; /* an experiment may ask for numbers alone */
   bool sends = s->n_groups != 0;
   if (d->n_given) function_add(d, DEV_FN_given, "given events");
   if (d->n_samples) function_add(d, DEV_FN_samples, "samples of files");

@@ -162,6 +162,9 @@ struct dev_pop {
   const struct dev_handled *handled; /* in the order of ports */
   uint32_t n_pasts, n_fed, padded, pad;
   const struct dev_past *pasts;
+  const void *states;
+  uint64_t stride; /* bytes from one state's array to the next one's */
+  uint32_t n_states, pad4;
   const struct dev_fed *fed;
   const struct dev_hold *holds;
   const struct dev_poisson *poisson;
@@ -169,6 +172,12 @@ struct dev_pop {
   const struct dev_term *terms;
   const struct dev_turn *turns;
   const struct dev_straight *straight;
+};
+
+struct dev_watch { /* of a generated kernel that says what is not finite: the states of that element, as they are then */
+  const uint64_t *bad;
+  const uint32_t *env_of_block, *first_of_block, *pops; /* pops: by env */
+  double *states;
 };
 
 struct dev_given { /* an event that is given */
@@ -228,6 +237,8 @@ struct dev_args {
   const struct dev_total *totals;
   const struct dev_sink *sinks;
   const struct dev_feed *feeds;
+  const struct dev_watch *watches;
+  uint32_t n_watches, pad5;
   const struct dev_samples *samples;
   uint32_t n_samples, pad3;
   const struct dev_late_clock *late;

@@ -218,6 +218,18 @@ static void clocks_go_on(const struct dev_args *a, uint64_t step) {
   }
 }
 
+/* By the time that the host asks, much else may have become infinite. */
+static void states_keep(const struct dev_args *a, const struct dev_watch *w, uint64_t step) {
+  uint64_t bad = *w->bad;
+  if (bad >> 32 != step) return;
+  uint32_t thread = (uint32_t)bad, block = thread / nsl_dev_block_size(), element = w->first_of_block[block] + thread % nsl_dev_block_size();
+  const struct dev_pop *p = &a->pops[w->pops[w->env_of_block[block]]];
+  for (uint32_t i = 0; i < p->n_states; i++) {
+    const char *array = (const char *)p->states + i * p->stride;
+    w->states[i] = a->f32 ? (double)((const float *)array)[element] : ((const double *)array)[element];
+  }
+}
+
 DEV_KERNEL(collect) {
   const struct dev_args *a = arguments;
   uint64_t step = a->clock->now;
@@ -225,6 +237,7 @@ DEV_KERNEL(collect) {
   if (!block && !thread) {
     if (!a->ticks) clocks_go_on(a, step + 1);
     *a->n_nodes = 0;
+    for (uint32_t i = 0; i < a->n_watches; i++) states_keep(a, &a->watches[i], step);
   }
   const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
   if (element >= p->words * 64) return;

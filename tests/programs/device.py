@@ -188,7 +188,32 @@ def files(tap):
         compare(tap, "currents of files, rates that change with delays of their own", program, WAYS if ALL else WAYS[1:2])
 
 
+TWO = """language 1
+neuron cell {
+  state x = 1.05, y = 0
+  x' = -x^2 / (1 ms) - 1 / (1 ms)
+  y' = x / (1 ms)
+  spike at rate x * 1 Hz { y += 1 }
+}
+network net { population P : cell[70] }
+experiment e { network net
+  run 30 ms with dt = 0.1 ms }
+"""
+NOBODY = """language 1
+network net { param a = 3 }
+experiment e { network net
+  run 1 ms with dt = 0.1 ms
+  expect a in [3, 3] }
+"""
+
+
 def failures(tap):
+    for model in (TWO, NOBODY):
+        program = built(tap, tap.write("odd.nsl", model))
+        cpu, _ = run(tap, program, "cpu")
+        device, _ = run(tap, program, "device", way=WAYS[1])
+        tap.check(cpu.returncode == device.returncode and cpu.stderr == device.stderr and bool(cpu.stderr) == (model is TWO), "the same end, in the same words",
+                  cpu.stderr + device.stderr)
     program = built(tap, tap.write("bad.nsl", BAD))
     cpu, _ = run(tap, program, "cpu")
     for way in WAYS[:3]:
