@@ -303,7 +303,9 @@ static void bad_find(struct rt_device *d, const struct dev_batch *b) {
     memcpy(&bad->value, &b->bad[d->n_launches + 2], sizeof bad->value);
   }
   for (uint32_t i = 0; i < d->n_launches; i++) {
+    const struct dev_launch *l = &d->launches[i];
     uint64_t step = b->bad[i] >> 32;
+    if (l->kernel != NSL_NONE && l->kind == DEV_STEP && l->port) step *= d->paces[l->port - 1].pop->every;
     uint32_t pop, element;
     if (b->bad[i] == UINT64_MAX || !thread_element(d, &d->launches[i], (uint32_t)b->bad[i], &pop, &element)) continue;
     if (bad->step < step || (bad->step == step && (bad->drive || bad->pop < pop))) continue;

@@ -31,6 +31,7 @@ struct dev_place {
   struct dev_past_place *pasts;
   uint64_t params, real_stride, mask_stride; /* from one array to the next */
   uint64_t mask_at;
+  uint64_t waiting, sums;    /* of what has longer steps than the run: by port, by input */
   uint64_t olds;             /* by state */
   uint32_t *sum_at, *long_at, *count_at, *list_at; /* by port; NSL_NONE: has none */
 };
@@ -135,7 +136,16 @@ struct dev_batch {
   uint32_t n_looks;
 };
 
+struct dev_pace { /* a population with longer steps than the run */
+  const struct rt_pop *pop;
+  uint64_t stride; /* from one array to the next; offsets: */
+  uint64_t clock, taken, means;
+  uint64_t count;  /* address: its env's */
+};
+
 struct rt_device {
+  struct dev_pace *paces;
+  uint32_t n_paces;
   struct rt_sim *s;
   struct rt_gpu gpu;
   struct rt_mem mem, pass; /* pass: of what is being done */
@@ -212,6 +222,13 @@ int rt_device_events_write(struct rt_device *d);
 void rt_device_events_masks(const struct rt_device *d, uint64_t *rows); /* spikes under way, as masks of recent steps */
 uint64_t rt_image_handled(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n); /* address of struct dev_handled */
 void rt_image_aparts(struct rt_device *d, struct dev_args *a);
+/* ---- device_pace.c */
+int rt_device_paces_plan(struct rt_device *d);
+struct dev_pace *rt_device_pace_of(const struct rt_device *d, const struct rt_pop *p); /* NULL: it steps with the run */
+void rt_device_pace_env(struct rt_device *d, struct dev_pace *w, const struct nsl_code *code, void **slots, struct nsl_env *env);
+struct dev_late_clock rt_device_pace_clock(const struct rt_device *d, uint32_t i);
+uint64_t rt_image_waits(struct rt_device *d, const struct rt_pop *p);
+int rt_device_paces_up(struct rt_device *d);
 /* ---- device_late.c */
 typedef int dev_late_fn(struct rt_device *d, const struct nsl_code *code, uint32_t pop, uint64_t out);
 int rt_device_late_plan(struct rt_device *d);

@@ -115,11 +115,12 @@ uint64_t rt_image_samples(struct rt_device *d, uint32_t *ret_n) {
 
 /* Clocks that are late, for the kernel that lets all go on. */
 uint64_t rt_image_late_clocks(struct rt_device *d, uint32_t *ret_n) {
-  struct dev_late_clock *list = rt_alloc(&d->mem, d->n_draws + 1ull, sizeof *list);
+  struct dev_late_clock *list = rt_alloc(&d->mem, d->n_draws + d->n_paces + 1ull, sizeof *list);
   *ret_n = 0;
+  for (uint32_t i = 0; list && i < d->n_paces; i++) list[(*ret_n)++] = rt_device_pace_clock(d, i);
   for (uint32_t i = 0; list && i < d->n_draws; i++)
     if (d->draws[i].delay)
-      list[(*ret_n)++] = (struct dev_late_clock){address(d, d->draws[i].clock), (int64_t *)(uintptr_t)d->draws[i].count, d->draws[i].delay, d->draws[i].n};
+      list[(*ret_n)++] = (struct dev_late_clock){address(d, d->draws[i].clock), (int64_t *)(uintptr_t)d->draws[i].count, d->draws[i].delay, d->draws[i].n, 0};
   d->image.failed |= !list;
   return list ? rt_image_put(d, list, *ret_n * sizeof *list) : 0;
 }

@@ -29,12 +29,16 @@ static void pop_arrays(struct rt_device *d, const struct rt_pop *p, struct dev_p
   at->real_stride = lines((uint64_t)p->padded * d->s->real_size);
   at->mask_stride = lines((uint64_t)p->words * 8);
   at->live_bytes = (k->n_states + k->n_inputs + 2ull * k->n_pasts) * at->real_stride + (k->n_holds + 2) * at->mask_stride;
+  uint64_t waits = p->every > 1 ? p->padded * 8ull : 0;
+  at->live_bytes += (k->n_ports + k->n_inputs) * waits;
   at->live = at->states = rt_device_reserve(d, DEV_USE_STATES, at->live_bytes);
   at->inputs = at->states + k->n_states * at->real_stride;
   at->held = at->inputs + k->n_inputs * at->real_stride;
   at->prev = at->held + k->n_holds * at->mask_stride;
   at->now = at->prev + at->mask_stride;
   at->past_live = at->now + at->mask_stride;
+  at->waiting = at->past_live + 2ull * k->n_pasts * at->real_stride;
+  at->sums = at->waiting + k->n_ports * waits;
 }
 
 static uint32_t room_take(uint64_t *row, uint32_t n) {
@@ -90,7 +94,7 @@ static void masks_plan(struct rt_device *d) {
   for (uint32_t i = 0; i < s->n_pops; i++) {
     d->places[i].mask_at = d->mask_row;
     d->mask_row += (s->pops[i].words + 7) / 8 * 8;
-    if (s->pops[i].ring_mask >= least) least = s->pops[i].ring_mask + 1ull;
+    if ((s->pops[i].ring_mask + 1ull) * s->pops[i].every > least) least = (s->pops[i].ring_mask + 1ull) * s->pops[i].every;
   }
   while (length < least) length *= 2;
   d->mask_mask = length - 1;
@@ -142,7 +146,7 @@ int rt_device_plan(struct rt_device *d) {
   if (e) return e;
   rows_plan(d);
   pieces_plan(d);
-  if ((e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d))) return e;
+  if ((e = rt_device_paces_plan(d)) || (e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d))) return e;
   d->globals_at = rt_device_reserve(d, DEV_USE_TABLES, s->x->n_globals * sizeof(double));
   d->clock_at = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
   if ((e = rt_device_drives_plan(d)) || (e = rt_device_launches(d))) return e;

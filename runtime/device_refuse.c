@@ -12,11 +12,21 @@ static int refuse(const char *place, const char *path, const char *what) {
 }
 
 /* What the model says of itself, before anything is built. */
+static int pace_refuse(const struct rt_pop *p) {
+  const char *place = p->def->place, *path = p->def->path;
+  bool each = p->class->has_finish;
+  for (uint32_t q = 0; q < p->class->n_ports; q++) each |= p->class->ports[q].each != 0;
+  if (p->within > 1) return refuse(place, path, "a time step that is shorter than the run's");
+  if (p->every > 1 && each) return refuse(place, path, "a longer time step with handlers that do more than add");
+  return p->every > 1 && p->class->n_pasts ? refuse(place, path, "a longer time step with delayed values") : 0;
+}
+
 int rt_device_refuse_model(const struct rt_sim *s) {
   const struct nsl_experiment *x = s->x;
+  int e;
   if (s->ranks) return rt_fail(NSL_ECANNOT, "--device: a run of several processes goes on processors; start one process");
   for (uint32_t i = 0; i < s->n_pops; i++)
-    if (rt_has_own_step(&s->pops[i])) return refuse(s->pops[i].def->place, s->pops[i].def->path, "a time step of its own");
+    if ((e = pace_refuse(&s->pops[i]))) return e;
   for (uint32_t i = 0; i < x->n_projections; i++)
     if (x->projections[i].cells) return refuse(x->projections[i].place, x->projections[i].path, "synapses with memory");
   if (x->n_couplings && x->joint > 0) return refuse(x->couplings[0].link.place, x->couplings[0].link.path, "joint steps of continuous synapses");

@@ -7,6 +7,7 @@
 #include "runtime/device.h"
 #include "runtime/drive.h"
 #include "runtime/error.h"
+#include "runtime/pace.h"
 
 /* ---- arrays that steps change */
 
@@ -32,6 +33,8 @@ static void live_each(const struct rt_device *d, char *live, copy_fn *copy, cons
     }
     for (uint32_t j = 0; j < k->n_holds; j++) copy(own + at->held + j * at->mask_stride, p->held[j], words);
     copy(own + at->prev, p->prev, words);
+    for (uint32_t j = 0; p->every > 1 && j < k->n_ports; j++) copy(own + at->waiting + j * p->padded * 8ull, p->waiting[j], p->padded * 8ull);
+    for (uint32_t j = 0; p->every > 1 && j < k->n_inputs; j++) copy(own + at->sums + j * p->padded * 8ull, p->sums[j], p->padded * 8ull);
   }
 }
 
@@ -56,8 +59,8 @@ static int masks_up(struct rt_device *d, struct rt_mem *mem) {
   uint64_t *rows = rt_alloc(mem, (d->mask_mask + 1) * d->mask_row, sizeof *rows);
   if (!rows) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_pops; i++)
-    for (uint64_t back = 0; back <= s->pops[i].ring_mask; back++)
-      memcpy(rows + ((s->step - back) & d->mask_mask) * d->mask_row + d->places[i].mask_at, host_mask(&s->pops[i], s->step - back),
+    for (uint64_t back = 0, own = rt_own_step(&s->pops[i], s->step); back <= s->pops[i].ring_mask; back++)
+      memcpy(rows + (((own - back) * s->pops[i].every) & d->mask_mask) * d->mask_row + d->places[i].mask_at, host_mask(&s->pops[i], own - back),
              s->pops[i].words * 8ull);
   rt_device_events_masks(d, rows);
   return rt_device_copy_to(d, d->masks_at, rows, (d->mask_mask + 1) * d->mask_row * 8, "spikes of recent steps");
@@ -74,7 +77,8 @@ static int masks_back(struct rt_device *d, uint64_t **ret) {
 
 void rt_device_masks_take(const struct rt_device *d, const uint64_t *row, uint64_t step) {
   for (uint32_t i = 0; i < d->s->n_pops; i++)
-    memcpy(host_mask(&d->s->pops[i], step), row + d->places[i].mask_at, d->s->pops[i].words * 8ull);
+    if (step % d->s->pops[i].every == 0)
+      memcpy(host_mask(&d->s->pops[i], rt_own_step(&d->s->pops[i], step)), row + d->places[i].mask_at, d->s->pops[i].words * 8ull);
 }
 
 /* ---- what is under way */
@@ -182,6 +186,7 @@ int rt_device_upload(struct rt_device *d) {
   if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->lists_at, 0, (d->n_lists + 1) * sizeof(uint32_t), d->stream), "clearing");
   if (!e) e = rt_device_late_up(d);
   if (!e) e = rt_device_draws_up(d);
+  if (!e) e = rt_device_paces_up(d);
   if (!e) e = masks_up(d, &d->pass);
   if (!e) e = sums_up(d);
   if (!e) e = rt_device_wait(d, "copying the state");

@@ -86,8 +86,10 @@ static uint64_t envs_put(struct rt_device *d, const struct dev_launch *l) {
     void **slots = rt_alloc(&d->mem, code->n_bindings + 1ull, sizeof *slots);
     if (!slots) break;
     for (uint32_t k = 0; k < code->n_bindings; k++) slots[k] = slot_at(d, p, &code->bindings[k], l->entries[i].out);
-    envs[i] = (struct nsl_env){.slots = PUT(d, slots, code->n_bindings + 1), .u = address(d, d->globals_at + (uint64_t)(p->u - s->G) * sizeof *p->u),
+    envs[i] = (struct nsl_env){.u = address(d, d->globals_at + (uint64_t)(p->u - s->G) * sizeof *p->u),
                                .key = p->key, .count = p->padded, .dt = p->dt, .ring_mask = d->ring_mask, .ring_row = d->ring_row[DEV_SUMS]};
+    if (l->kind == DEV_STEP && l->port) rt_device_pace_env(d, &d->paces[l->port - 1], code, slots, &envs[i]);
+    envs[i].slots = PUT(d, slots, code->n_bindings + 1);
   }
   for (uint32_t i = 0; envs && l->kind == DEV_RECEIVE && i < l->n_entries; i++) {
     envs[i].count = 0; /* counted in each step */
@@ -128,6 +130,10 @@ static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t numbe
   struct dev_cover c = sizes ? cover_put(d, sizes, l->n_entries) : (struct dev_cover){0};
   struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)envs_put(d, l), .clock = address(d, d->clock_at),
                             .env_of_block = c.which, .first_of_block = c.first, .bad = (uint64_t *)address(d, d->bad_at) + number};
+  if (l->kind == DEV_STEP && l->port) { /* the only one of its launch */
+    d->paces[l->port - 1].count = (uint64_t)(uintptr_t)args.envs + offsetof(struct nsl_env, count);
+    args.clock = address(d, d->paces[l->port - 1].clock);
+  }
   l->blocks = c.n;
   l->cover = c;
   l->args = rt_image_put(d, &args, sizeof args) - d->block;
@@ -170,7 +176,7 @@ static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
     holds[i] = (struct dev_hold){address(d, at->held + i * at->mask_stride), p->hold_steps[i]};
   for (uint32_t i = 0; i < k->n_inputs; i++) inputs[i] = address(d, at->inputs + i * at->real_stride);
   for (uint32_t q = 0; q < k->n_ports; q++) {
-    if (at->long_at[q] != NSL_NONE) turns[to.n_turns++] = (struct dev_turn){at->long_at[q], at->sum_at[q], d->s->ports[p->port0 + q].unit};
+    if (at->long_at[q] != NSL_NONE && p->every == 1) turns[to.n_turns++] = (struct dev_turn){at->long_at[q], at->sum_at[q], d->s->ports[p->port0 + q].unit};
     if (at->count_at[q] == NSL_NONE) continue;
     uint32_t state = k->ports[q].straight - 1;
     straight[to.n_straight++] = (struct dev_straight){address(d, at->states + state * at->real_stride), d->straight[p->port0 + q], at->count_at[q]};
@@ -187,6 +193,8 @@ static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
   to.states = address(d, at->states);
   to.stride = at->real_stride;
   to.n_states = k->n_states;
+  to.every = p->every;
+  to.waits = (const struct dev_waits *)(uintptr_t)rt_image_waits(d, p);
   to.n_pasts = k->n_pasts;
   to.pasts = (const struct dev_past *)(uintptr_t)rt_image_pasts(d, p);
   to.fed = (const struct dev_fed *)(uintptr_t)rt_image_fed(d, p, &to.n_fed);
@@ -268,7 +276,8 @@ static int steps_add(struct rt_device *d, enum dev_generated kind) {
   for (uint32_t i = 0; !e && i < s->n_pops; i++) {
     const struct rt_pop *p = &s->pops[i];
     if (p->class->step.kernel == NSL_NONE || !p->size) continue;
-    if (kind == DEV_STEP) e = generated_add(d, kind, &(struct dev_entry){.pop = i, .code = rt_step_code(p)}, 0);
+    const struct dev_pace *w = rt_device_pace_of(d, p);
+    if (kind == DEV_STEP) e = generated_add(d, kind, &(struct dev_entry){.pop = i, .code = rt_step_code(p)}, w ? 1 + (uint32_t)(w - d->paces) : 0);
     else if (p->class->has_finish) e = generated_add(d, kind, &(struct dev_entry){.pop = i, .code = &p->class->finish}, 0);
   }
   return e;
@@ -319,6 +328,7 @@ int rt_device_launches(struct rt_device *d) {
   int e = rt_device_draws_launches(d, draw_add);
   function_add(d, DEV_FN_begin, "the begin of a step");
   if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");
+  if (d->n_paces) function_add(d, DEV_FN_wait, "what waits for longer steps");
   if (d->n_aparts) function_add(d, DEV_FN_due, "events that are due");
   if (d->n_handled) function_add(d, DEV_FN_sort, "the order of events");
   if (!e) e = steps_add(d, DEV_STEP);

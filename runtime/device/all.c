@@ -8,3 +8,5 @@
 #include "runtime/device/couple.c"
 
 #include "runtime/device/march.c"
+
+#include "runtime/device/wait.c"

@@ -41,6 +41,7 @@ struct dev_late_clock { /* of a kernel that runs for the step so long ago, on no
   int64_t *count;
   uint64_t delay;
   int64_t n;
+  uint64_t every; /* not 0: or one that counts own steps of so many of the run, on no elements between them */
 };
 
 struct dev_samples { /* of a file, for a drive's kernel: rows by step & mask; this step's go to where the kernel takes them */
@@ -153,6 +154,23 @@ struct dev_fed {
   uint32_t input, pad;
 };
 
+struct dev_waiting { /* a port of a population with longer steps: what has arrived since its last one, and what the next one takes */
+  int64_t *waiting;
+  void *taken;
+  uint32_t ring, at; /* enum dev_ring_kind; the sum of element 0 */
+  double unit;       /* of long sums, which become floats */
+};
+struct dev_mean { /* the same of an input */
+  const void *input;
+  double *sum;
+  void *mean;
+};
+struct dev_waits {
+  const struct dev_waiting *ports;
+  const struct dev_mean *inputs;
+  uint32_t n_ports, n_inputs;
+};
+
 struct dev_pop {
   uint32_t size, words;
   uint64_t *now;    /* mask of spikes of this step */
@@ -160,7 +178,8 @@ struct dev_pop {
   uint64_t mask_at; /* its words in a row of the ring of masks */
   uint32_t n_holds, n_poisson, n_inputs, n_terms, n_turns, n_straight, n_groups, group0, n_handled, numbered;
   const struct dev_handled *handled; /* in the order of ports */
-  uint32_t n_pasts, n_fed, padded, pad;
+  uint32_t n_pasts, n_fed, padded, every; /* every: steps of the run in one of its own */
+  const struct dev_waits *waits; /* every > 1 */
   const struct dev_past *pasts;
   const void *states;
   uint64_t stride; /* bytes from one state's array to the next one's */

@@ -55,11 +55,11 @@ DEV_KERNEL(samples) {
 
 /* Those that spiked steps + 1 ago are free, but who has spiked again since. */
 static void hold_release(const struct dev_args *a, const struct dev_pop *p, const struct dev_hold *h, uint32_t word, uint64_t step) {
-  if (!h->steps || step < (uint64_t)h->steps + 2) return;
+  if (!h->steps || step % p->every || step / p->every < (uint64_t)h->steps + 2) return;
   const uint64_t *masks = a->masks + p->mask_at + word;
-  if (!masks[((step - h->steps - 1) & a->mask_mask) * a->mask_row]) return;
+  if (!masks[((step - (h->steps + 1ull) * p->every) & a->mask_mask) * a->mask_row]) return;
   uint64_t spiked = 0;
-  for (uint32_t k = 1; k <= h->steps; k++) spiked |= masks[((step - k) & a->mask_mask) * a->mask_row];
+  for (uint32_t k = 1; k <= h->steps; k++) spiked |= masks[((step - (uint64_t)k * p->every) & a->mask_mask) * a->mask_row];
   h->held[word] = spiked;
 }
 
@@ -213,6 +213,11 @@ static void clocks_go_on(const struct dev_args *a, uint64_t step) {
   a->clock->step = step;
   for (uint32_t i = 0; i < a->n_late; i++) {
     const struct dev_late_clock *late = &a->late[i];
+    if (late->every) {
+      late->clock->step = step / late->every;
+      *late->count = step % late->every ? 0 : late->n;
+      continue;
+    }
     late->clock->step = step > late->delay ? step - late->delay : 0;
     *late->count = step > late->delay ? late->n : 0;
   }
@@ -221,9 +226,10 @@ static void clocks_go_on(const struct dev_args *a, uint64_t step) {
 /* By the time that the host asks, much else may have become infinite. */
 static void states_keep(const struct dev_args *a, const struct dev_watch *w, uint64_t step) {
   uint64_t bad = *w->bad;
-  if (bad >> 32 != step) return;
+  if (bad == UINT64_MAX) return;
   uint32_t thread = (uint32_t)bad, block = thread / nsl_dev_block_size(), element = w->first_of_block[block] + thread % nsl_dev_block_size();
   const struct dev_pop *p = &a->pops[w->pops[w->env_of_block[block]]];
+  if ((bad >> 32) * p->every != step) return; /* it has own steps */
   for (uint32_t i = 0; i < p->n_states; i++) {
     const char *array = (const char *)p->states + i * p->stride;
     w->states[i] = a->f32 ? (double)((const float *)array)[element] : ((const double *)array)[element];
