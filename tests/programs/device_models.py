@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Models that nobody has chosen for it, on the emulated device: every neuron and mass of the library in a small network with events on all of its ports
-and currents on all of its inputs, and random programs (generate.py), in both precisions, blocks and orders in turn. state_hash, spikes
+and currents on all of its inputs, populations with longer steps than the run's, and random programs (generate.py), in both precisions, blocks and orders in turn. state_hash, spikes
 and records are those of the processor. Without `all`: some of them."""
 import os
 import re
 import shutil
+import subprocess
 import sys
+import time
 
 import generate
 from tap import NSLC, ROOT, Tap, call, run_json
@@ -15,6 +17,31 @@ SOME = {"iaf_psc_alpha", "gif_cond_exp", "glif5", "pinsky_rinzel", "poisson_dead
 WEIGHTS = {"mV": "0.7 mV", "pA": "60 pA", "nS": "3 nS", "1": "0.5"}  # others: one of the unit
 INPUTS = {"mV": "5 mV", "pA": "300 pA", "nA": "0.3 nA", "mV/ms": "8 mV/ms", "uA/cm^2": "6 uA/cm^2", "Hz": "60 Hz", "1": "1", "1/ms": "0.1/ms"}
 SILENT = {"channel_clamp", "kinetics_clamp", "receptor_clamp", "physics_bench"}  # benches of parts, which the library's own tests run
+# steps of their own, longer than the run's: what arrives waits, inputs are means, holds count own steps; pauses lie within such steps
+PACES = """language 1
+network net {
+  param J = 0.5 mV
+  population E : iaf_psc_exp[330] step 3 * dt { V ~ uniform(-70 mV, -52 mV) }
+  population D : iaf_psc_delta[190] step 5 * dt { V ~ uniform(-70 mV, -52 mV); V_th = -52 mV; t_ref = 4 ms }
+  population I : iaf_psc_exp[90] { V ~ uniform(-70 mV, -56 mV) }
+  population C : hh_cond_exp[70] step 2 * dt
+  connect E -> (E, I).exc by indegree(30) { weight = 40 pA;  delay ~ uniform(0.5 ms, 3 ms) }
+  connect E -> D.psp by indegree(20) { weight = J;  delay = 1.5 ms }
+  connect D -> E.inh by indegree(20) { weight = -30 pA;  delay ~ uniform(0.3 ms, 2 ms) }
+  connect I -> (E).inh by indegree(8) { weight = -60 pA;  delay = 0.7 ms }
+  connect E -> C.exc by indegree(8) { weight = 4 nS;  delay = 0.7 ms }
+  drive E.exc with poisson(9 kHz) { weight = 45 pA;  delay = 1 ms }
+  drive D.psp with poisson(7 kHz) { weight = 0.15 mV;  delay ~ uniform(0.2 ms, 2 ms) }
+  drive E.I with sine(60 pA, frequency = 40 Hz) + noise(40 pA, tau = 5 ms)
+  drive C.I with step(200 pA, from = 3.3 ms, to = 30.7 ms)
+}
+experiment main {
+  network net
+  record spikes of (E, I, D, C)
+  record V of E[0..4] every 1 ms
+  run 61.3 ms with dt = 0.1 ms, seed = 3
+}
+"""
 WAYS = [("64", "reverse"), ("128", "shuffled:1"), ("256", "shuffled:2"), ("64", "shuffled:3")]
 
 
@@ -65,6 +92,26 @@ def compare(t, name, text, way, *options):
             said or f"{cpu[:2]} against {device[:2]}")
 
 
+def paces(t, *options):
+    """Also what waits within a step when the run pauses: in checkpoints of the device, gone on from anywhere."""
+    compare(t, "paces", PACES, WAYS[2], *options)
+    program = t.path("paces")
+    call(program, "--out", t.path("cpu_whole"), "--quiet", "--no-report", "--force", "--duration", "150.2ms")
+    for first, then in [("emulated", "cpu"), ("emulated", "emulated"), ("cpu", "emulated")]:
+        folder = t.path("stopped")
+        shutil.rmtree(folder, ignore_errors=True)
+        stopped = subprocess.Popen([program, "--device", first, "--out", folder, "--quiet", "--no-report", "--csv", "--duration", "150.2ms", "--checkpoint",
+                                    "model=0.7ms"],
+                                   stderr=subprocess.DEVNULL)
+        while stopped.poll() is None and not os.path.exists(os.path.join(folder, "checkpoint.before")):
+            time.sleep(0.001)
+        stopped.kill()
+        stopped.wait()
+        r = call(program, "--device", then, "--resume", folder, "--out", folder, "--quiet", "--no-report", "--csv")
+        good = r.returncode == 0 and run_json(folder)["state_hash"] == run_json(t.path("cpu_whole"))["state_hash"]
+        t.check(good, f"paces: begun on {first}, gone on from its checkpoint on {then}", r.stderr)
+
+
 def main():
     t = Tap()
     k = 0
@@ -74,6 +121,8 @@ def main():
         for options in [(), ("--precision", "f32")] if ALL else [((), ("--precision", "f32"))[k % 2]]:
             k += 1
             compare(t, name, network(kind, name, body), WAYS[k % len(WAYS)], *options)
+    paces(t)
+    paces(t, "--precision", "f32")
     for seed in range(40 if ALL else 4):
         compare(t, f"random_{seed}", generate.program(seed), WAYS[seed % len(WAYS)], *(("--precision", "f32") if seed % 2 else ()))
     t.done()
