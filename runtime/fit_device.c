@@ -20,11 +20,10 @@ enum fit_function { /* rows of device.def */
 
 /* ---- opening */
 
-static int refuse(const struct rt_sim *s, const struct nsl_fit *def) {
-  (void)s;
-  if (def->network)
-    return rt_fail_at(NSL_ECANNOT, def->place, "fit %s: the runs of a fit of a network cannot go on a device yet; run it with --device cpu", def->name);
-  return 0;
+static int refuse(const struct nsl_fit *def) {
+  if (!def->network) return 0;
+  return rt_fail_at(NSL_ECANNOT, def->place, "fit %s: the runs of a fit of a network cannot go on a device yet; run it with --device cpu",
+                    def->name);
 }
 
 /* Tests have blocks of several sizes. */
@@ -37,7 +36,7 @@ static uint32_t threads_of_block(const struct rt_gpu *g) {
 int rt_fit_device_open(const struct rt_sim *s, const struct nsl_fit *def, const struct rt_config *c, struct rt_fit_device **ret) {
   const struct nsl_program *p = s->program;
   struct rt_mem mem = {0};
-  int e = refuse(s, def);
+  int e = refuse(def);
   struct rt_fit_device *d = e ? NULL : rt_alloc(&mem, 1, sizeof *d);
   if (!d) return e ? e : NSL_EMEMORY;
   d->mem = mem;
@@ -195,7 +194,8 @@ static int staging_make(struct rt_fit_device *d, uint64_t bytes) {
   d->staging = NULL;
   d->staging_bytes = 0;
   int e = old ? gpu_try(&d->gpu, cuMemFreeHost, (old), "freeing memory") : 0;
-  if (!e) e = gpu_try(&d->gpu, cuMemHostAlloc, ((void **)(void *)&d->staging, bytes, 0), "allocating %.3f GB for transfers", (double)bytes / 1e9);
+  void **at = (void **)(void *)&d->staging;
+  if (!e) e = gpu_try(&d->gpu, cuMemHostAlloc, (at, bytes, 0), "allocating %.3f GB for transfers", (double)bytes / 1e9);
   if (!e) d->staging_bytes = bytes;
   return e;
 }

@@ -128,8 +128,8 @@ static void slots_put(const struct fit_wave *w, const struct fit_calls *c, uint6
 }
 
 /* Steps [done, done + steps) of an env, in a call. */
-static void env_put(const struct fit_wave *w, const struct fit_calls *c, uint64_t call, uint64_t env, const struct rt_walk *v, uint64_t done,
-                    uint64_t steps) {
+static void env_put(const struct fit_wave *w, const struct fit_calls *c, uint64_t call, uint64_t env, const struct rt_walk *v,
+                    uint64_t done, uint64_t steps) {
   const struct rt_sim *s = w->d->f->s;
   struct rt_walk at = *v;
   at.done = done < v->n_steps ? done : v->n_steps;
@@ -167,7 +167,8 @@ static void segments_put(const struct fit_wave *w, uint32_t walk) {
 }
 
 /* Call j of a kernel that goes by segments from the last one on. */
-static void segments_back_put(const struct fit_wave *w, const struct fit_calls *c, uint64_t env, const struct rt_back_sizes *z, struct rt_walk *v) {
+static void segments_back_put(const struct fit_wave *w, const struct fit_calls *c, uint64_t env, const struct rt_back_sizes *z,
+                              struct rt_walk *v) {
   slots_put(w, c, env, v);
   for (uint64_t j = 0; j < c->n_calls; j++) {
     uint64_t segment = j < z->segments ? z->segments - 1 - j : 0, from = segment * z->segment;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Fits on a device are those of the processor: with the marches of their batch under --device emulated, in blocks of several sizes and in several orders, fit.json
-(every start, the history, uncertainties) and the fitted text are the same, bit for bit: every optimizer, every way to the gradient, delays, residuals,
-observations left out, starts that diverge, more walks than fit in memory at once, and the examples' fits, cut short. What cannot run there is refused.
-`all`: more examples, as they are, longer."""
+"""Fits on a device are those of the processor: with the marches of their batch under --device emulated, in blocks of several sizes and in
+several orders, fit.json (every start, the history, uncertainties) and the fitted text are the same, bit for bit: every optimizer, every way to
+the gradient, delays, residuals, observations left out, starts that diverge, more walks than fit in memory at once, and examples, cut short.
+What cannot run there is refused. `all`: more examples, as they are, longer."""
 import json
 import math
 import os
@@ -18,8 +18,8 @@ from tap import DECAY, EXAMPLES, NSLC, Tap, call
 ALL = "all" in sys.argv[1:]
 WAYS = [("64", "forward"), ("128", "reverse"), ("256", "shuffled:1"), (None, "shuffled:2")]
 OTHER = {"seconds", "command", "device", "gpu"}  # of fit.json
-FITS = {"recover_traub": ["staged"], "recover_squid": ["by_trace_alone"], "recover_forced": ["forced"], "glif_steps": ["b6"], "adex_steps": ["b8"],
-        "hh_steps": ["b6"], "hh_shapes": ["b8"]}
+FITS = {"recover_traub": ["staged"], "recover_squid": ["by_trace_alone"], "recover_forced": ["forced"], "glif_steps": ["b6"],
+        "adex_steps": ["b8"], "hh_steps": ["b6"], "hh_shapes": ["b8"]}
 BRIEFLY = ["recover_traub", "adex_steps"]
 
 
@@ -58,7 +58,8 @@ class Program:
         if way:
             env["NSL_EMULATED_ORDER"] = way[1]
             env.update({"NSL_EMULATED_BLOCK": way[0]} if way[0] else {}, **({"NSL_EMULATED_MEMORY": memory} if memory else {}))
-        r = call(self.path, "--fit", self.fit, "--out", folder, "--quiet", "--threads", "2", *(["--device", "emulated"] if way else []), *options, env=env)
+        device = ["--device", "emulated"] if way else []
+        r = call(self.path, "--fit", self.fit, "--out", folder, "--quiet", "--threads", "2", *device, *options, env=env)
         try:
             with open(os.path.join(folder, "fit.json")) as f:
                 return r, json.load(f)
@@ -89,14 +90,20 @@ def ways(tap):
     """Lanes that are places, parameters or terms; blocks that are not full."""
     sweep(tap, "one.csv")
     sweep(tap, "two.csv", 9)
-    two = DECAY.replace("minimize mean((V - rec.V)^2) / (1 mV)^2", "minimize mean((V - rec.V)^2) / (1 mV)^2 + 0.1 * mean(abs(V) / (1 mV)) + 0.2 * mean((V / (1 mV))^4)^0.5")
-    for i, (text, by) in enumerate([(DECAY, "lm(steps = 6) from 11 starts"), (DECAY, "lbfgs(steps = 6) from 3 starts with gradient = forward"),
-                                    (DECAY, "lbfgs(steps = 6) from 11 starts with gradient = reverse"), (two, "lbfgs(steps = 6) from 3 starts with gradient = reverse"),
-                                    (two, "adam(steps = 6, dropout = 0.4) from 2 starts"), (two, "rmsprop(steps = 5, dropout = 0.4) from 2 starts with gradient = reverse"),
-                                    (DECAY, "cmaes(steps = 5, candidates = 12) from 2 starts"), (two, "adam(steps = 5) from 1 starts")]):
+    square = "mean((V - rec.V)^2) / (1 mV)^2"
+    three = DECAY.replace(square, square + " + 0.1 * mean(abs(V) / (1 mV)) + 0.2 * mean((V / (1 mV))^4)^0.5")
+    cases = [(DECAY, "lm(steps = 6) from 11 starts"),
+             (DECAY, "lbfgs(steps = 6) from 3 starts with gradient = forward"),
+             (DECAY, "lbfgs(steps = 6) from 11 starts with gradient = reverse"),
+             (three, "lbfgs(steps = 6) from 3 starts with gradient = reverse"),
+             (three, "adam(steps = 6, dropout = 0.4) from 2 starts"),
+             (three, "rmsprop(steps = 5, dropout = 0.4) from 2 starts with gradient = reverse"),
+             (DECAY, "cmaes(steps = 5, candidates = 12) from 2 starts"),
+             (three, "adam(steps = 5) from 1 starts")]
+    for i, (text, by) in enumerate(cases):
         p = Program(tap, tap.write("decay.nsl", text.replace("BY", by)), "decay")
         if p.good:
-            p.same(f"{by}{', three terms' if text is two else ''}", WAYS[i % len(WAYS)])
+            p.same(f"{by}{', three terms' if text is three else ''}", WAYS[i % len(WAYS)])
 
 
 DELAYED = """language 1
@@ -120,13 +127,16 @@ fit f {
 def rings(tap):
     """Delays of each place's own, and residuals, which look back as well; method of a step with a loop."""
     square = "minimize mean((V - rec.V)^2) / (1 mV)^2\n  "
-    for i, (goal, method) in enumerate([(square + "by lm(steps = 3) from 3 starts", "method = rk4"), (square + "by adam(steps = 3) from 9 starts with gradient = reverse", "method = rk4"),
-                                        (square + "by adam(steps = 3) from 2 starts with gradient = forward", "method = euler"),
-                                        ("minimize residual(y, given = rec.V, over = 0.5 ms)\n  by lm(steps = 3) from 3 starts", "method = rk4")]):
+    cases = [(square + "by lm(steps = 3) from 3 starts", "method = rk4"),
+             (square + "by adam(steps = 3) from 9 starts with gradient = reverse", "method = rk4"),
+             (square + "by adam(steps = 3) from 2 starts with gradient = forward", "method = euler"),
+             ("minimize residual(V, given = rec.V, over = 0.5 ms)\n  by lm(steps = 3) from 3 starts", "method = rk4")]
+    for i, (goal, method) in enumerate(cases):
         text = DELAYED.replace("GOAL", goal).replace("METHOD", method)
         if "residual" in goal:
-            text = text.replace("delayed(V, 2.345 ms)", "V").replace("delayed(y * V / (1 mV), 2 * d)", "y").replace("w * delayed(V, d)", "w * V").replace(", d in [1 ms, 8 ms], V(0) in [-10 mV, 10 mV]", "")
-            text = text.replace("residual(y", "residual(V")
+            for old, new in (("delayed(V, 2.345 ms)", "V"), ("delayed(y * V / (1 mV), 2 * d)", "y"), ("w * delayed(V, d)", "w * V"),
+                             (", d in [1 ms, 8 ms], V(0) in [-10 mV, 10 mV]", "")):
+                text = text.replace(old, new)
         p = Program(tap, tap.write("delayed.nsl", text), "f")
         if p.good:
             p.same(f"looking back: {' '.join(goal.split())}", WAYS[i % len(WAYS)])
@@ -150,20 +160,27 @@ fit x {
   with dt = 0.1 ms, METHOD
 }
 """
-SQUARE = "mean((V - rec.V)^2) / (1 mV)^2"
+SQUARE, DRIVE = "mean((V - rec.V)^2) / (1 mV)^2", "drive I with rec.I"
 CELLS = {  # noise, spikes, drive, goal, optimizer, method
-    "a field": ("0 mV/ms", "", "field u(t in [0 ms, 60 ms]) = mlp(4, scale = 100 pA)\n  drive I with rec.I + u", SQUARE, "lbfgs(steps = 3) from 3 starts", "method = rk4"),
-    "spikes that move": ("0 mV/ms", "spike when V > V_th { V = V_r }", "drive I with rec.I", SQUARE, "lbfgs(steps = 3) from 5 starts with gradient = exact_events", "method = exact"),
-    "a likelihood": ("0 mV/ms", "spike at rate 1/ms * exp((V - V_th) / (2 mV)) { V = V_r;  hold V for 2 ms }", "drive I with rec.I\n  drive spike with rec.s", "-loglik(spike, given = rec.s)",
-                     "lbfgs(steps = 3) from 9 starts", "method = exact"),
-    "noise": ("0.3 mV/ms^0.5 * white_noise()", "", "drive I with rec.I", SQUARE, "adam(steps = 3) from 5 starts", "method = euler_maruyama"),
-    "steps within steps": ("-1e-4 * V * V / (1 mV * 1 ms)", "", "drive I with rec.I", SQUARE, "adam(steps = 2) from 3 starts with gradient = reverse", "method = rk45"),
+    "a field": ("0 mV/ms", "", "field u(t in [0 ms, 60 ms]) = mlp(4, scale = 100 pA)\n  drive I with rec.I + u", SQUARE,
+                "lbfgs(steps = 3) from 3 starts", "method = rk4"),
+    "spikes that move": ("0 mV/ms", "spike when V > V_th { V = V_r }", DRIVE, SQUARE,
+                         "lbfgs(steps = 3) from 5 starts with gradient = exact_events", "method = exact"),
+    "a likelihood": ("0 mV/ms", "spike at rate 1/ms * exp((V - V_th) / (2 mV)) { V = V_r;  hold V for 2 ms }", DRIVE + "\n  drive spike with rec.s",
+                     "-loglik(spike, given = rec.s)", "lbfgs(steps = 3) from 9 starts", "method = exact"),
+    "noise": ("0.3 mV/ms^0.5 * white_noise()", "", DRIVE, SQUARE, "adam(steps = 3) from 5 starts", "method = euler_maruyama"),
+    "steps within steps": ("-1e-4 * V * V / (1 mV * 1 ms)", "", DRIVE, SQUARE,
+                           "adam(steps = 2) from 3 starts with gradient = reverse", "method = rk45"),
 }
 
 
 def cells(tap):
     """Other kinds of objectives and of steps."""
-    tap.write("cell.csv", "t,I,V\n" + "".join(f"{i / 10:.1f},{300 if 50 < i < 500 else 0},{20 if 50 < i < 500 and i % 90 < 6 else -60 - 3 * math.cos(i / 100):.6g}\n" for i in range(600)))
+    rows = ["t,I,V"]
+    for i in range(600):
+        on = 50 < i < 500
+        rows.append(f"{i / 10:.1f},{300 if on else 0},{20 if on and i % 90 < 6 else -60 - 3 * math.cos(i / 100):.6g}")
+    tap.write("cell.csv", "\n".join(rows) + "\n")
     for i, (name, words) in enumerate(CELLS.items()):
         text = CELL
         for key, word in zip(("NOISE", "SPIKE", "DRIVE", "GOAL", "OPTIMIZER", "METHOD"), words):
@@ -193,7 +210,8 @@ def memory(tap):
     tap.check(d and d["gpu"]["used_mb"] < all_of_it["gpu"]["used_mb"], "which take less", d and d["gpu"])
     for limit, words in (("50K", "for the sweeps"), ("700K", "for one of its marches")):
         r, d = p.run("little", WAYS[0], limit)
-        tap.check(r.returncode == 1 and not d and "long.nsl:" in r.stderr and words in r.stderr and "--device cpu" in r.stderr and " has " in r.stderr, f"{limit}: {words}", r.stderr)
+        said = all(w in r.stderr for w in ("long.nsl:", words, "--device cpu", " has "))
+        tap.check(r.returncode == 1 and not d and said, f"{limit}: {words}", r.stderr)
 
 
 def diverging(tap):
@@ -201,7 +219,8 @@ def diverging(tap):
     sweep(tap, "one.csv", 3, 30000)
     sweep(tap, "two.csv", 3, 9000)
     text = DECAY.replace("V' = -V / tau", "state y = 1 mV\n  V' = (V^2 / (1 mV) - V * k) / tau\n  y' = (0.5 mV - y) / (10 s)")
-    text = text.replace("V_0 = 5 mV", "V_0 = 5 mV, k = 5.4").replace("free tau in [1 ms, 200 ms], V(0) per s", "free tau in [20 ms, 60 ms], k in [1, 5.5]")
+    text = text.replace("V_0 = 5 mV", "V_0 = 5 mV, k = 5.4")
+    text = text.replace("free tau in [1 ms, 200 ms], V(0) per s", "free tau in [20 ms, 60 ms], k in [1, 5.5]")
     text = text.replace("(1 mV)^2\n", "(1 mV)^2 + 1e-3 * mean((y / (1 mV))^2)\n").replace("dt = 0.1 ms", "dt = 0.1 ms, method = euler")
     for i, by in enumerate(("cmaes(steps = 3, candidates = 9) from 1 starts", "lm(steps = 2) from 17 starts")):
         p = Program(tap, tap.write("far.nsl", text.replace("BY", by)), "decay")
@@ -234,7 +253,8 @@ def examples(tap):
 def refused(tap):
     p = Program(tap, os.path.join(EXAMPLES, "fits", "brunel_rate.nsl"), "rates")
     r, d = p.run("network", WAYS[0])
-    tap.check(r.returncode == 1 and not d and re.search(r"brunel_rate.nsl:\d+:\d+: error: fit rates: .* cannot go on a device yet; run it with --device cpu", r.stderr),
+    said = re.search(r"brunel_rate.nsl:\d+:\d+: error: fit rates: .* cannot go on a device yet; run it with --device cpu", r.stderr)
+    tap.check(r.returncode == 1 and not d and said,
               "a fit of a network is refused, at its place", r.stderr)
 
 
@@ -245,11 +265,13 @@ def stopped(tap):
     p = Program(tap, tap.write("stop.nsl", DECAY.replace("BY", "adam(steps = 1000000) from 8 starts")), "decay")
     if not p.good:
         return
-    child = subprocess.Popen([p.path, "--fit", "decay", "--out", tap.path("stop"), "--quiet", "--device", "emulated"], stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen([p.path, "--fit", "decay", "--out", tap.path("stop"), "--quiet", "--device", "emulated"],
+                             stderr=subprocess.PIPE, text=True)
     time.sleep(1.5)
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=60)
-    tap.check(child.returncode == 130 and os.path.exists(os.path.join(tap.path("stop"), "fit.json")), "Ctrl-C: exit status 130, and the files", f"{child.returncode} {said}")
+    left = os.path.exists(os.path.join(tap.path("stop"), "fit.json"))
+    tap.check(child.returncode == 130 and left, "Ctrl-C: exit status 130, and the files", f"{child.returncode} {said}")
 
 
 def main():
