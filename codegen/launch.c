@@ -5,7 +5,7 @@
  * What a thread asks of its machine are calls of nsl_dev_…: nvptx.c gives them bodies, the emulator of the runtime has its own.
  * Kernels over time have arguments of their own (struct nsl_march_launch) and no clock: one launch is many steps.
  * `receive` has a thread for each event; the first event's thread of an element handles all of them, in order, so events lie in order of
- * their elements. */
+ * their elements. `learn` has a list of what it runs for, and any number of threads. */
 #include <stddef.h>
 #include <string.h>
 
@@ -54,6 +54,19 @@ static void leave_unless(Emit *e, Thread *t, LLVMValueRef stays) {
   LLVMPositionBuilderAtEnd(e->u->builder, here);
 }
 
+/* Its block has it, or it leaves. */
+static void element_of_thread(Emit *e, Thread *t, LLVMValueRef args) {
+  CgUnit *u = e->u;
+  LLVMBuilderRef b = u->builder;
+  LLVMValueRef env = number_of_block(e, LAUNCH(e, args, env_of_block, e->array), t->block);
+  LLVMValueRef bytes = LLVMBuildMul(b, env, LLVMConstInt(u->i64, sizeof(struct nsl_env), false), "");
+  e->env = emit_bytes(e, e->env, bytes);
+  LLVMValueRef first = number_of_block(e, LAUNCH(e, args, first_of_block, e->array), t->block);
+  e->at = LLVMBuildAdd(b, first, t->thread, "at");
+  LLVMValueRef count = emit_env(e, offsetof(struct nsl_env, count), u->i64, "count");
+  leave_unless(e, t, LLVMBuildICmp(b, LLVMIntULT, e->at, count, ""));
+}
+
 /* Finds the thread's env and element, and leaves if it has none. */
 static void thread_begin(Emit *e, Thread *t) {
   CgUnit *u = e->u;
@@ -63,16 +76,11 @@ static void thread_begin(Emit *e, Thread *t) {
   if (e->array != u->ptr) args = LLVMBuildAddrSpaceCast(b, args, e->array, "");
   t->block = wide(e, ask(e, "nsl_dev_block", NULL));
   t->thread = wide(e, ask(e, "nsl_dev_thread", NULL));
-  LLVMValueRef env = number_of_block(e, LAUNCH(e, args, env_of_block, e->array), t->block);
-  LLVMValueRef bytes = LLVMBuildMul(b, env, LLVMConstInt(u->i64, sizeof(struct nsl_env), false), "");
-  e->env = emit_bytes(e, LAUNCH(e, args, envs, e->array), bytes);
-  LLVMValueRef first = number_of_block(e, LAUNCH(e, args, first_of_block, e->array), t->block);
-  e->at = LLVMBuildAdd(b, first, t->thread, "at");
-  LLVMValueRef count = emit_env(e, offsetof(struct nsl_env, count), u->i64, "count");
-  leave_unless(e, t, LLVMBuildICmp(b, LLVMIntULT, e->at, count, ""));
+  e->env = LAUNCH(e, args, envs, e->array);
+  if (e->k->kind != KERNEL_LEARN) element_of_thread(e, t, args);
   t->bad = LAUNCH(e, args, bad, e->array);
-  e->first = e->k->kind == KERNEL_RECEIVE ? LLVMConstNull(u->i64)
-                                          : emit_env(e, offsetof(struct nsl_env, first), u->i64, "first");
+  bool whole = e->k->kind == KERNEL_RECEIVE || e->k->kind == KERNEL_LEARN;
+  e->first = whole ? LLVMConstNull(u->i64) : emit_env(e, offsetof(struct nsl_env, first), u->i64, "first");
   e->step = field(e, LAUNCH(e, args, clock, e->array), offsetof(struct nsl_clock, step), u->i64);
   e->dt = emit_env(e, offsetof(struct nsl_env, dt), u->f64, "dt");
   LLVMValueRef time = LLVMBuildUIToFP(b, e->step, u->f64, "");
@@ -94,6 +102,29 @@ static void tell_bad(Emit *e, Thread *t) {
   LLVMValueRef who = LLVMBuildAdd(b, LLVMBuildMul(b, t->block, size, ""), t->thread, "");
   LLVMValueRef when = LLVMBuildShl(b, e->step, LLVMConstInt(u->i64, 32, false), "");
   LLVMBuildAtomicRMW(b, LLVMAtomicRMWBinOpUMin, t->bad, LLVMBuildOr(b, when, who, ""), LLVMAtomicOrderingMonotonic, false);
+}
+
+/* What is in the list, thread by thread and over again. */
+static void listed_elements(Emit *e, Thread *t) {
+  CgUnit *u = e->u;
+  LLVMBuilderRef b = u->builder;
+  LLVMValueRef list = emit_env(e, offsetof(struct nsl_env, list), e->array, "list");
+  LLVMValueRef listed = emit_env(e, offsetof(struct nsl_env, listed), e->array, "listed");
+  LLVMValueRef n = wide(e, emit_fixed(e, u->i32, listed, 4)), size = wide(e, ask(e, "nsl_dev_block_size", NULL));
+  LLVMValueRef threads = LLVMBuildMul(b, wide(e, ask(e, "nsl_dev_blocks", NULL)), size, "threads");
+  LLVMValueRef begin = LLVMBuildAdd(b, LLVMBuildMul(b, t->block, size, ""), t->thread, "");
+  LLVMBasicBlockRef entry = LLVMGetInsertBlock(b);
+  LLVMBasicBlockRef head = LLVMAppendBasicBlockInContext(u->ctx, e->function, "listed");
+  LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(u->ctx, e->function, "one");
+  LLVMBuildBr(b, head);
+  LLVMPositionBuilderAtEnd(b, head);
+  LLVMValueRef i = LLVMBuildPhi(b, u->i64, "i");
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntULT, i, n, ""), body, t->done);
+  LLVMPositionBuilderAtEnd(b, body);
+  e->at = number_of_block(e, list, i);
+  emit_all(e);
+  LLVMAddIncoming(i, (LLVMValueRef[]){begin, LLVMBuildAdd(b, i, threads, "")}, (LLVMBasicBlockRef[]){entry, LLVMGetInsertBlock(b)}, 2);
+  LLVMBuildBr(b, head);
 }
 
 /* All events of the element whose first one this thread has. */
@@ -177,6 +208,8 @@ static void launch_frame(Emit *e) {
   thread_begin(e, &t);
   if (e->k->kind == KERNEL_RECEIVE) {
     events_of_element(e, &t);
+  } else if (e->k->kind == KERNEL_LEARN) {
+    listed_elements(e, &t);
   } else {
     emit_all(e);
     tell_bad(e, &t);

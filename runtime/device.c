@@ -16,6 +16,8 @@
 
 #include "runtime/blocks.h"
 #include "runtime/error.h"
+#include "runtime/plastic.h"
+#include "runtime/record.h"
 #include "runtime/threads.h"
 #include "runtime/verify.h"
 
@@ -115,6 +117,7 @@ static int fill(struct rt_device *d) {
   int e = rt_device_rows_write(d);
   if (!e) e = rt_device_events_write(d);
   if (!e) e = rt_device_late_write(d);
+  if (!e) e = rt_device_plastic_write(d);
   if (!e) e = rt_device_drives_write(d);
   if (!e) e = rt_device_tables(d);
   if (!e) e = rt_device_copy_to(d, d->tables_at, d->image.at, d->image.used, "tables");
@@ -359,6 +362,8 @@ static int batch_take(struct rt_device *d, const struct dev_batch *b, uint32_t *
   bad_find(d, b);
   uint64_t bad = rt_bad_step(s, b->from + b->n);
   *ret_good = bad <= b->from + b->n ? (uint32_t)(bad - b->from - 1) : b->n;
+  uint64_t sent = b->bad[d->n_launches + 3];
+  if (sent != UINT64_MAX && sent >> 32 <= b->from + *ret_good) return rt_plastic_odd(&s->plastics[(uint32_t)sent], sent >> 32);
   lists_make(d, b, *ret_good);
   for (uint32_t i = 0; !e && i < b->n_looks && b->look_steps[i] <= b->from + *ret_good; i++) e = look_take(d, b, i);
   if (!e) e = rt_batch_end(s, b->from + 1, *ret_good, 0);
@@ -395,6 +400,21 @@ static int batches_run(struct rt_device *d, uint64_t until, int *ret_why) {
   return e ? e : rt_device_wait(d, "computing steps");
 }
 
+/* Where weights are recorded, the host's synapses are brought up to date. */
+static int weights_run(struct rt_device *d, uint64_t until, int *ret_why) {
+  struct rt_sim *s = d->s;
+  int e = 0;
+  for (uint64_t began = s->step, due; !e; began = s->step) {
+    due = s->n_plastic ? rt_weights_due(s, s->step) : RT_NO_STEP;
+    e = batches_run(d, due < until ? due : until, ret_why);
+    if (e || s->step != due || due >= until || *ret_why || s->step == began) break;
+    e = rt_device_plastic_back(d);
+    rt_mem_free(&d->pass);
+    if (!e) e = rt_record_flush(s, due);
+  }
+  return e;
+}
+
 int rt_device_run(struct rt_sim *s, uint64_t until) {
   struct rt_device *d = s->device;
   double began = rt_clock(), cpu = rt_cpu_clock(), output = s->output_s;
@@ -403,7 +423,7 @@ int rt_device_run(struct rt_sim *s, uint64_t until) {
   d->began = s->step;
   e = rt_gpu_use(&d->gpu); /* which GPU is used is a matter of the thread */
   if (!e) e = rt_device_upload(d);
-  if (!e) e = batches_run(d, until, &why);
+  if (!e) e = weights_run(d, until, &why);
   if (!e) e = rt_device_download(d, d->began);
   rt_float_mode_restore(mode);
   s->simulate_cpu_s += rt_cpu_clock() - cpu;
@@ -414,6 +434,7 @@ int rt_device_run(struct rt_sim *s, uint64_t until) {
     if (at->step == bad && !at->drive) at->state = state_bad(d, at->pop, at->element);
     return rt_bad_report(s, bad);
   }
+  if (!e && s->n_plastic) e = rt_record_weights(s, s->step);
   if (!e && why == NSL_ESTOPPED && s->step < until)
     rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);
   return e ? e : why;

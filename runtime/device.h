@@ -72,6 +72,23 @@ struct dev_handled_port {
   uint64_t count;           /* address of their number */
 };
 
+struct rt_plastic;
+struct rt_plastic_shard;
+struct dev_part { /* synapses with memory of one shard: from `base` on */
+  struct rt_plastic_shard *q;
+  uint64_t base;
+};
+struct dev_plastic_place { /* a projection whose synapses have memory; offsets */
+  const struct rt_plastic *p;
+  struct dev_part *parts;
+  uint32_t n_parts;
+  uint64_t n, n_rows; /* synapses, with those that fill up segments; rows of all parts */
+  uint64_t begin, onto_begin, target, delay, row, onto, last, spikes, n_spiked, elapsed, since, row_since, listed, waits;
+  uint64_t lists[DEV_LEARN_LISTS];
+  uint64_t *states, *params, *cells, *cells_to; /* by state, by param; 0: it is not of this kind */
+  uint64_t *ring, *history, *later, *to, *out;  /* by state that is seen; by send */
+};
+
 struct dev_rows { /* the rows of a group, as they are on the device */
   const struct rt_group *group;
   const struct rt_pop *pop;
@@ -85,13 +102,13 @@ struct dev_cover { /* which blocks of threads have which elements: addresses */
   const uint32_t *which, *first;
   uint32_t n;
 };
-enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW };
+enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW, DEV_LEARN };
 struct dev_launch {
   struct rt_gpu_function *function;
   const char *what;
   enum dev_function fn; /* if it is none that was generated */
   enum dev_generated kind;
-  uint32_t port; /* of a handler */
+  uint32_t port; /* of a handler; or a number that tells launches with one kernel apart */
   uint32_t blocks;
   uint64_t args;   /* offset */
   uint32_t kernel; /* generated: its number; NSL_NONE */
@@ -165,6 +182,7 @@ struct rt_device {
   struct dev_handled_port *handled;
   uint32_t n_aparts, n_handled;
   uint64_t n_lists, most_nodes, nodes_at, lists_at;
+  struct dev_plastic_place *plastics; /* by projection whose synapses have memory */
   struct dev_kept *kept;
   size_t n_kept, kept_cap;
   struct dev_values_place *shown_values; /* by number of rt_coupling_values */
@@ -198,7 +216,7 @@ struct rt_device {
   uint32_t *degrees; /* by element of all populations: its synapses */
   uint64_t *degree0; /* by population */
 };
-enum { DEV_BAD_MORE = 3 }; /* behind the launches' numbers of what went wrong: lost events, a rate's step and drive, the rate */
+enum { DEV_BAD_MORE = 4 }; /* behind the launches' numbers of what went wrong: lost events, a rate's step and drive, the rate, what a synapse sends */
 enum { DEV_MANY = 16, DEV_BATCH = 64 }; /* steps whose inputs and masks are kept; a power of two */
 
 /* What went wrong: a number for each launch, DEV_BAD_MORE further ones, then the states of an element for each launch. In numbers of 8 bytes. */
@@ -239,6 +257,18 @@ int rt_device_late_back(struct rt_device *d);
 uint64_t rt_image_pasts(struct rt_device *d, const struct rt_pop *p);
 uint64_t rt_image_fed(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n);
 void rt_image_late(struct rt_device *d, struct dev_args *a);
+/* ---- device_plastic.c */
+const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_projection *def); /* why it cannot run there; NULL */
+int rt_device_plastic_refuse(const struct rt_sim *s);
+int rt_device_plastic_plan(struct rt_device *d);
+int rt_device_plastic_write(struct rt_device *d);
+int rt_device_plastic_launches(struct rt_device *d, int phase, dev_late_fn *add); /* of kernels; `pop` is a number for rt_image_learn */
+uint64_t rt_image_learn(struct rt_device *d, uint32_t number, const struct nsl_code *code); /* address of struct nsl_env */
+void rt_image_plastics(struct rt_device *d, struct dev_args *a);
+int rt_device_plastic_up(struct rt_device *d);
+int rt_device_plastic_back(struct rt_device *d); /* to s->step */
+void rt_device_plastic_masks(const struct rt_device *d, uint64_t *rows);
+int rt_device_plastic_queues(struct rt_device *d, const uint64_t *rows);
 /* ---- device_tables.c: arguments of all launches; twice: how large they are, and with addresses */
 int rt_device_tables(struct rt_device *d);
 int rt_device_launches(struct rt_device *d);

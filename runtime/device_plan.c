@@ -91,6 +91,7 @@ static int rings_plan(struct rt_device *d) {
 static void masks_plan(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   uint64_t length = DEV_BATCH, least = s->max_delay + 1ull; /* those that are sent again at the end */
+  if (s->n_plastic && s->max_plastic >= least) least = s->max_plastic + 1ull;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     d->places[i].mask_at = d->mask_row;
     d->mask_row += (s->pops[i].words + 7) / 8 * 8;
@@ -146,7 +147,7 @@ int rt_device_plan(struct rt_device *d) {
   if (e) return e;
   rows_plan(d);
   pieces_plan(d);
-  if ((e = rt_device_paces_plan(d)) || (e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d))) return e;
+  if ((e = rt_device_paces_plan(d)) || (e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d)) || (e = rt_device_plastic_plan(d))) return e;
   d->globals_at = rt_device_reserve(d, DEV_USE_TABLES, s->x->n_globals * sizeof(double));
   d->clock_at = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
   if ((e = rt_device_drives_plan(d)) || (e = rt_device_launches(d))) return e;

@@ -27,8 +27,10 @@ int rt_device_refuse_model(const struct rt_sim *s) {
   if (s->ranks) return rt_fail(NSL_ECANNOT, "--device: a run of several processes goes on processors; start one process");
   for (uint32_t i = 0; i < s->n_pops; i++)
     if ((e = pace_refuse(&s->pops[i]))) return e;
-  for (uint32_t i = 0; i < x->n_projections; i++)
-    if (x->projections[i].cells) return refuse(x->projections[i].place, x->projections[i].path, "synapses with memory");
+  for (uint32_t i = 0; i < x->n_projections; i++) {
+    const char *what = x->projections[i].cells ? rt_device_plastic_lacks(s, &x->projections[i]) : NULL;
+    if (what) return refuse(x->projections[i].place, x->projections[i].path, what);
+  }
   if (x->n_couplings && x->joint > 0) return refuse(x->couplings[0].link.place, x->couplings[0].link.path, "joint steps of continuous synapses");
   for (uint32_t i = 0; i < x->n_couplings; i++)
     if (x->couplings[i].link.cells) return refuse(x->couplings[i].link.place, x->couplings[i].link.path, "continuous synapses with states");
@@ -52,6 +54,7 @@ int rt_device_refuse(const struct rt_sim *s) {
                                 "run with --verify --device cpu");
   if (s->connectivity == NSL_PROCEDURAL) /* chosen, since the host lacks memory */
     return refuse(s->projs[0].def->place, s->projs[0].def->path, "connectivity that is made anew at each spike");
+  if (s->n_plastic) e = rt_device_plastic_refuse(s);
   for (uint32_t i = 0; !e && i < s->n_drives; i++) e = drive_refuse(&s->drives[i]);
   return e;
 }

@@ -63,6 +63,7 @@ static int masks_up(struct rt_device *d, struct rt_mem *mem) {
       memcpy(rows + (((own - back) * s->pops[i].every) & d->mask_mask) * d->mask_row + d->places[i].mask_at, host_mask(&s->pops[i], own - back),
              s->pops[i].words * 8ull);
   rt_device_events_masks(d, rows);
+  rt_device_plastic_masks(d, rows);
   return rt_device_copy_to(d, d->masks_at, rows, (d->mask_mask + 1) * d->mask_row * 8, "spikes of recent steps");
 }
 
@@ -187,6 +188,7 @@ int rt_device_upload(struct rt_device *d) {
   if (!e) e = rt_device_late_up(d);
   if (!e) e = rt_device_draws_up(d);
   if (!e) e = rt_device_paces_up(d);
+  if (!e) e = rt_device_plastic_up(d);
   if (!e) e = masks_up(d, &d->pass);
   if (!e) e = sums_up(d);
   if (!e) e = rt_device_wait(d, "copying the state");
@@ -257,6 +259,8 @@ int rt_device_download(struct rt_device *d, uint64_t began) {
   for (uint32_t k = 0; !e && k < s->n_shards; k++) waiting_again(s, &s->shards[k]);
   if (!e) e = rt_device_late_back(d);
   if (!e) e = rt_device_draws_back(d);
+  if (!e) e = rt_device_plastic_back(d);
+  if (!e) e = rt_device_plastic_queues(d, rows);
   if (!e) e = rt_device_copy_from(d, d->staging, d->live, d->live_bytes, "states");
   if (!e) e = rt_device_wait(d, "copying the state");
   if (!e) live_each(d, d->staging, from_live, NULL);

@@ -116,7 +116,19 @@ static void draw_put(struct rt_device *d, struct dev_launch *l, uint32_t number)
   l->args = rt_image_put(d, &args, sizeof args) - d->block;
 }
 
+/* Of synapses with memory: a list in place of elements, for any number of threads. */
+static void learn_put(struct rt_device *d, struct dev_launch *l, uint32_t number) {
+  uint64_t env = rt_image_learn(d, l->port, l->entries[0].code);
+  struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)env, .clock = address(d, d->clock_at), .bad = (uint64_t *)address(d, d->bad_at) + number};
+  l->blocks = d->gpu.processors * BLOCKS_EACH;
+  l->args = rt_image_put(d, &args, sizeof args) - d->block;
+}
+
 static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t number) {
+  if (l->kind == DEV_LEARN) {
+    learn_put(d, l, number);
+    return;
+  }
   if (l->kind == DEV_DRAW) {
     draw_put(d, l, number);
     return;
@@ -234,6 +246,7 @@ static int args_put(struct rt_device *d) {
   a.late = (const struct dev_late_clock *)(uintptr_t)rt_image_late_clocks(d, &a.n_late);
   a.bad_rate = (uint64_t *)address(d, d->bad_at) + d->n_launches + 1;
   a.bad_value = (double *)(a.bad_rate + 1);
+  rt_image_plastics(d, &a);
   d->args_at = rt_image_put(d, &a, sizeof a) - d->block;
   d->element_blocks = c.n;
   return 0;
@@ -307,6 +320,10 @@ static int draw_add(struct rt_device *d, const struct nsl_code *code, uint32_t n
   return generated_add(d, DEV_DRAW, &(struct dev_entry){d->draws[number].drive->target->index, code, out}, number);
 }
 
+static int learn_add(struct rt_device *d, const struct nsl_code *code, uint32_t number, uint64_t out) {
+  return generated_add(d, DEV_LEARN, &(struct dev_entry){0, code, out}, number);
+}
+
 /* All that are looked at behind a step, or run in it. */
 static uint32_t entries_most(const struct rt_device *d) {
   const struct rt_sim *s = d->s;
@@ -316,16 +333,27 @@ static uint32_t entries_most(const struct rt_device *d) {
   return n;
 }
 
+static int plastics_add(struct rt_device *d) {
+  d->ticks = true;
+  function_add(d, DEV_FN_learn_due, "spikes at synapses with memory");
+  int e = rt_device_plastic_launches(d, 0, learn_add);
+  function_add(d, DEV_FN_learn_pre, "spikes at synapses with memory");
+  if (!e) e = rt_device_plastic_launches(d, 1, learn_add);
+  function_add(d, DEV_FN_learn_send, "what synapses with memory send");
+  return e ? e : rt_device_plastic_launches(d, 2, learn_add);
+}
+
 int rt_device_launches(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   d->most_entries = entries_most(d);
-  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + d->most_entries + d->n_draws + DEV_FUNCTIONS, sizeof *d->launches);
+  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + d->most_entries + d->n_draws + NSL_LEARNS * s->n_plastic + DEV_FUNCTIONS, sizeof *d->launches);
   if (!d->launches) return NSL_EMEMORY;
   if (!s->n_pops) return 0; /* an experiment may ask for numbers alone */
   bool sends = s->n_groups != 0;
   if (d->n_given) function_add(d, DEV_FN_given, "given events");
   if (d->n_samples) function_add(d, DEV_FN_samples, "samples of files");
   int e = rt_device_draws_launches(d, draw_add);
+  if (s->n_plastic) function_add(d, DEV_FN_learn_arrive, "what synapses with memory have sent");
   function_add(d, DEV_FN_begin, "the begin of a step");
   if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");
   if (d->n_paces) function_add(d, DEV_FN_wait, "what waits for longer steps");
@@ -334,12 +362,14 @@ int rt_device_launches(struct rt_device *d) {
   if (!e) e = steps_add(d, DEV_STEP);
   if (!e) e = receives_add(d);
   if (!e) e = steps_add(d, DEV_FINISH);
+  if (s->n_plastic) function_add(d, DEV_FN_learn_keep, "what synapses see of their targets");
   function_add(d, DEV_FN_collect, "the end of a step");
   if (!e) e = rt_device_late_launches(d, late_add);
   if (s->couplings) function_add(d, DEV_FN_show, "what elements show");
   if (s->couplings && s->couplings->n_totals) function_add(d, DEV_FN_total, "sums of what elements show");
   if (s->n_feeds) function_add(d, DEV_FN_feed, "inputs that follow others");
   if (sends) function_add(d, DEV_FN_push, "spikes along their rows");
+  if (!e && s->n_plastic) e = plastics_add(d);
   if (d->ticks) function_add(d, DEV_FN_tick, "the clock");
   for (uint32_t i = 0; !e && i < d->n_launches; i++)
     if (d->launches[i].kernel != NSL_NONE) e = rt_gpu_kernel(&d->gpu, d->launches[i].kernel, &d->launches[i].function);

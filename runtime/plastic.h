@@ -124,6 +124,7 @@ int rt_plastic_spikes(struct rt_shard *h, uint64_t from, uint32_t in_batch, uint
 /* plastic_verify.c: a synapse has sent what will be looked at. */
 int rt_plastic_note(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step, uint32_t nth, uint32_t lane, int64_t units,
                     double sent);
+int rt_plastic_odd(const struct rt_plastic *p, uint64_t step); /* fails: a synapse sends what makes no sense */
 int rt_plastic_sweep(struct rt_shard *h, uint64_t step); /* all rows catch up to here */
 /* plastic_each.c: synapses onto handlers that do more than add */
 int rt_each_make(struct rt_sim *s, struct rt_plastic *p); /* before the run; */

@@ -314,11 +314,10 @@ static int sent_note(struct rt_plastic_shard *q, const struct rt_segment *g, uin
   return e;
 }
 
-static int sent_odd(const struct rt_plastic_shard *q, uint64_t step) {
-  const struct rt_plastic *p = q->of;
+int rt_plastic_odd(const struct rt_plastic *p, uint64_t step) {
   return rt_fail_at(NSL_ENUMBER, p->proj->def->place, "%s: at t = %.12g ms a synapse sends what is no number, or more than %g %s, a million "
                     "times what the first spikes send: its weight has no bounds, or its equations run away", p->proj->def->path,
-                    (double)step * q->shard->sim->dt, p->proj->largest, "in the port's unit");
+                    (double)step * p->shards[0].shard->sim->dt, p->proj->largest, "in the port's unit");
 }
 
 static int segment_send(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t row, uint64_t step) {
@@ -335,7 +334,7 @@ static int segment_send(struct rt_plastic_shard *q, const struct rt_segment *g, 
     good &= LOOP(send, q, sums, q->target + g->at, q->lanes->out[k], g->n, 1 / port->unit, p->proj->largest);
     if (!e) e = sent_note(q, g, row, step, k, 1 / port->unit);
   }
-  return good ? e : sent_odd(q, step);
+  return good ? e : rt_plastic_odd(p, step);
 }
 
 /* cells of one row at this event: advanced, then what the spike does to them; the scratch has room. */

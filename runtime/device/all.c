@@ -10,3 +10,5 @@
 #include "runtime/device/march.c"
 
 #include "runtime/device/wait.c"
+
+#include "runtime/device/learn.c"

@@ -225,6 +225,43 @@ struct dev_handled { /* a port of a population: its events of this step, those o
   uint32_t list_at, pad;
 };
 
+/* Synapses with memory (plastic.c): a projection's, row by row; a row: the synapses of a source in a part (a shard of the host). */
+struct dev_cell { /* a state of presynaptic cells: by row; what its synapses see of it: by synapse */
+  const void *from;
+  void *to;
+};
+struct dev_seen { /* a state of postsynaptic cells: before the spikes of a step, behind them; */
+  const void *before, *outer;
+  void *ring, *history, *later; /* before recent spikes, by element; by step, later: NULL, or behind the spikes; */
+  void *to;                     /* what a synapse sees of it */
+};
+enum { DEV_POST, DEV_POST_FROZEN, DEV_PRE, DEV_PRE_FROZEN, DEV_CELLS, DEV_LEARN_LISTS };
+struct dev_plastic {
+  const uint64_t *begin, *onto_begin; /* by row, by target: its synapses; one more behind the last */
+  const uint32_t *target, *delay, *row, *onto; /* by synapse; onto: those of a target in the order of delays. NSL_NONE: fills up a row */
+  const uint64_t *frozen; /* steps (from, to] in which weights stand still */
+  uint32_t n_rows, sources, source0, n_frozen;
+  uint32_t axonal, least, most, padded; /* steps; dendritic; elements */
+  uint32_t words, ring, history, sums;  /* of the targets' mask; lengths of rings */
+  uint64_t source_at, target_at;        /* words in a row of the ring of masks */
+  uint64_t *now;                        /* the targets' mask of this step, */
+  uint64_t last_lanes;                  /* … lanes of its last word that are real */
+  uint64_t *last;                       /* by row: the step of its last event */
+  uint32_t *spikes, *n_spiked;          /* by target: when; how many there were */
+  void *elapsed, *since, *row_since;    /* reals by synapse; by row */
+  const struct dev_cell *cells;
+  const struct dev_seen *seen;
+  uint32_t n_cells, n_seen;
+  uint32_t *lists[DEV_LEARN_LISTS], *listed; /* what generated kernels run for, and how many of it */
+  uint32_t runs[DEV_LEARN_LISTS], n_sends;
+  const void *const *sent;              /* by send: reals by synapse */
+  const uint32_t *after;
+  double units, largest, dt;
+  int64_t *waits;                       /* sums under way, by step */
+  uint32_t to_ring, to_at;              /* enum dev_ring_kind; the sum of element 0 */
+  uint64_t number;
+};
+
 struct dev_piece { /* part of a row that a warp sends */
   uint64_t begin;
   uint32_t n, group;
@@ -265,6 +302,9 @@ struct dev_args {
   uint64_t *bad_rate; /* step << 32 | drive, the least of all */
   double *bad_value;
   uint32_t *lost; /* events for which there was no room */
+  const struct dev_plastic *plastics;
+  uint64_t n_plastics;
+  uint64_t *bad_sent; /* step << 32 | number of the projection, the least of all */
 };
 enum { DEV_PIECE = 128 }; /* synapses: four for each thread */
 

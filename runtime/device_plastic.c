@@ -1,0 +1,435 @@
+/* Synapses with memory on a device (runtime/device/learn.c). All shards' synapses of a projection lie in arrays side by side, each shard a part, in
+ * the order in which the shard has them; rings of what is known of targets by element of the population. Behind a call of the engine the host
+ * has everything as if its rows had just caught up. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/device.h"
+#include "runtime/error.h"
+#include "runtime/plastic.h"
+
+static void *address(const struct rt_device *d, uint64_t at) { return at ? (void *)(uintptr_t)(d->block + at) : NULL; }
+#define PUT(d, list, n) ((const void *)(uintptr_t)rt_image_put(d, list, (uint64_t)(n) * sizeof *(list)))
+
+/* ---- what cannot run there yet */
+
+const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_projection *def) {
+  const struct nsl_class *c = &s->program->classes[s->x->synapses[def->cells - 1].class_index];
+  if (c->stepped) return "synapses whose states have to be stepped";
+  if (c->n_drawn) return "draws in handlers of synapses";
+  if (def->n_follows) return "synapses that follow signals";
+  for (uint32_t i = 0; i < c->n_inputs; i++)
+    if (def->fed[i] != NSL_NONE) return "synapses that read signals";
+  for (uint32_t i = 0; i < def->n_seen; i++)
+    if (def->seen[i].side != NSL_SIDE_POST) return "synapses that read states of their sources or third parts";
+  return NULL;
+}
+
+int rt_device_plastic_refuse(const struct rt_sim *s) {
+  for (uint32_t i = 0; i < s->n_plastic; i++) {
+    const struct rt_plastic *p = &s->plastics[i];
+    bool paced = p->proj->source->every > 1 || p->proj->target->every > 1;
+    const char *what = p->each ? "synapses with memory onto a handler that does more than add"
+                       : paced ? "synapses with memory between populations with longer time steps" : rt_device_plastic_lacks(s, p->proj->def);
+    if (what) return rt_fail_at(NSL_ECANNOT, p->proj->def->place, "%s: %s cannot run on a device yet; run it with --device cpu", p->proj->def->path, what);
+  }
+  return 0;
+}
+
+/* ---- plan */
+
+static uint64_t room(struct rt_device *d, uint64_t n, uint64_t bytes) { return rt_device_reserve(d, DEV_USE_SYNAPSES, (n + 1) * bytes); }
+
+static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
+  const struct rt_plastic *p = at->p;
+  const struct nsl_class *c = p->class;
+  const struct nsl_projection *def = p->proj->def;
+  uint64_t real = d->s->real_size, padded = p->proj->target->padded;
+  uint64_t n = 3ull * c->n_states + c->n_params + 4ull * def->n_seen + def->n_afters;
+  uint64_t *list = rt_alloc(&d->mem, n + 1, sizeof *list);
+  if (!list) return NSL_EMEMORY;
+  at->states = list;
+  at->cells = at->states + c->n_states;
+  at->cells_to = at->cells + c->n_states;
+  at->params = at->cells_to + c->n_states;
+  at->ring = at->params + c->n_params;
+  at->history = at->ring + def->n_seen;
+  at->later = at->history + def->n_seen;
+  at->to = at->later + def->n_seen;
+  at->out = at->to + def->n_seen;
+  for (uint32_t i = 0; i < c->n_states; i++) {
+    bool cell = c->states[i].per == NSL_PER_PRE;
+    if (c->states[i].per == NSL_PER_ELEMENT) at->states[i] = room(d, at->n, real);
+    if (cell) at->cells[i] = room(d, at->n_rows, real), at->cells_to[i] = room(d, at->n, real);
+  }
+  for (uint32_t i = 0; i < c->n_params; i++) at->params[i] = room(d, at->n, real);
+  for (uint32_t i = 0; i < def->n_seen; i++) {
+    at->ring[i] = room(d, padded * p->ring, real);
+    at->history[i] = room(d, padded * p->history, real);
+    at->later[i] = p->looks_back ? room(d, padded * p->history, real) : 0;
+    at->to[i] = room(d, at->n, real);
+  }
+  for (uint32_t i = 0; i < def->n_afters; i++) at->out[i] = room(d, at->n, real);
+  return 0;
+}
+
+static int one_plan(struct rt_device *d, struct dev_plastic_place *at, const struct rt_plastic *p) {
+  const struct rt_sim *s = d->s;
+  uint64_t padded = p->proj->target->padded;
+  at->p = p;
+  if (!(at->parts = rt_alloc(&d->mem, s->n_shards, sizeof *at->parts))) return NSL_EMEMORY;
+  for (uint32_t h = 0; h < s->n_shards; h++) {
+    if (!p->shards[h].slice) continue;
+    at->parts[at->n_parts++] = (struct dev_part){&p->shards[h], at->n};
+    at->n += p->shards[h].n;
+  }
+  at->n_rows = (uint64_t)at->n_parts * p->proj->sn;
+  if (at->n >= NSL_NONE || at->n_rows >= NSL_NONE)
+    return rt_fail_at(NSL_ECANNOT, p->proj->def->place, "%s: more than 4294967294 synapses with memory, which is the most on a device", p->proj->def->path);
+  at->begin = room(d, at->n_rows, sizeof(uint64_t));
+  at->onto_begin = room(d, padded, sizeof(uint64_t));
+  at->target = room(d, at->n, sizeof(uint32_t));
+  at->delay = room(d, at->n, sizeof(uint32_t));
+  at->row = room(d, at->n, sizeof(uint32_t));
+  at->onto = room(d, at->n, sizeof(uint32_t));
+  at->last = room(d, at->n_rows, sizeof(uint64_t));
+  at->spikes = room(d, padded * p->ring, sizeof(uint32_t));
+  at->n_spiked = room(d, padded, sizeof(uint32_t));
+  at->elapsed = room(d, at->n, s->real_size);
+  at->since = room(d, at->n, s->real_size);
+  at->row_since = room(d, at->n_rows, s->real_size);
+  for (int i = 0; i < DEV_LEARN_LISTS; i++)
+    at->lists[i] = i == DEV_POST_FROZEN ? at->lists[DEV_POST] : i == DEV_PRE_FROZEN ? at->lists[DEV_PRE] : room(d, i == DEV_CELLS ? at->n_rows : at->n, sizeof(uint32_t));
+  at->listed = room(d, DEV_LEARN_LISTS, sizeof(uint32_t));
+  at->waits = room(d, padded * p->sums, sizeof(int64_t));
+  return arrays_plan(d, at);
+}
+
+int rt_device_plastic_plan(struct rt_device *d) {
+  int e = 0;
+  if (!(d->plastics = rt_alloc(&d->mem, d->s->n_plastic + 1ull, sizeof *d->plastics))) return NSL_EMEMORY;
+  for (uint32_t i = 0; !e && i < d->s->n_plastic; i++) e = one_plan(d, &d->plastics[i], &d->s->plastics[i]);
+  return e;
+}
+
+/* ---- rows, once */
+
+struct rows {
+  uint64_t *begin, *onto_begin, *keys; /* keys: delay << 32 | synapse */
+  uint32_t *target, *delay, *row, *onto;
+};
+
+static void part_rows(const struct dev_plastic_place *at, uint32_t part, struct rows *r) {
+  const struct rt_plastic_shard *q = at->parts[part].q;
+  uint64_t base = at->parts[part].base, end = base;
+  for (uint32_t i = 0; i < at->p->proj->sn; i++) {
+    uint64_t row = (uint64_t)part * at->p->proj->sn + i;
+    r->begin[row] = end;
+    for (uint32_t g = q->row[i]; g < q->row[i + 1]; g++) {
+      const struct rt_segment *x = &q->segments[g];
+      for (uint64_t y = x->at; y < x->at + x->n; y++) {
+        r->target[base + y] = q->slice->first + q->target[y];
+        r->delay[base + y] = x->dendritic;
+        r->row[base + y] = (uint32_t)row;
+        r->onto_begin[r->target[base + y] + 1]++;
+      }
+      end = base + x->at + (x->n + RT_LEARN_LANES - 1) / RT_LEARN_LANES * RT_LEARN_LANES;
+    }
+  }
+}
+
+static int by_key(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* Synapses by target. */
+static void onto_make(const struct dev_plastic_place *at, struct rows *r) {
+  uint32_t padded = at->p->proj->target->padded;
+  uint64_t n = 0;
+  for (uint32_t t = 0; t < padded; t++) r->onto_begin[t + 1] += r->onto_begin[t];
+  n = r->onto_begin[padded];
+  for (uint64_t y = at->n; y-- > 0;)
+    if (r->target[y] != NSL_NONE) r->keys[--r->onto_begin[r->target[y] + 1]] = (uint64_t)r->delay[y] << 32 | y;
+  memmove(r->onto_begin, r->onto_begin + 1, padded * sizeof *r->onto_begin); /* each stands at its begin now */
+  r->onto_begin[padded] = n;
+  for (uint32_t t = 0; t < padded; t++) qsort(r->keys + r->onto_begin[t], r->onto_begin[t + 1] - r->onto_begin[t], sizeof *r->keys, by_key);
+  for (uint64_t i = 0; i < n; i++) r->onto[i] = (uint32_t)r->keys[i];
+}
+
+static int one_write(struct rt_device *d, const struct dev_plastic_place *at) {
+  struct rt_mem mem = {0};
+  uint64_t n = at->n, padded = at->p->proj->target->padded;
+  struct rows r = {.begin = rt_alloc(&mem, at->n_rows + 1, sizeof *r.begin), .onto_begin = rt_alloc(&mem, padded + 2, sizeof *r.onto_begin),
+                   .keys = rt_alloc(&mem, n + 1, sizeof *r.keys), .target = rt_alloc(&mem, n + 1, sizeof *r.target),
+                   .delay = rt_alloc(&mem, n + 1, sizeof *r.delay), .row = rt_alloc(&mem, n + 1, sizeof *r.row),
+                   .onto = rt_alloc(&mem, n + 1, sizeof *r.onto)};
+  int e = r.begin && r.onto_begin && r.keys && r.target && r.delay && r.row && r.onto ? 0 : NSL_EMEMORY;
+  if (!e) memset(r.target, 0xff, n * sizeof *r.target); /* what fills up segments */
+  for (uint32_t i = 0; !e && i < at->n_parts; i++) part_rows(at, i, &r);
+  if (!e) r.begin[at->n_rows] = n;
+  if (!e) onto_make(at, &r);
+  const struct {
+    uint64_t to;
+    const void *from;
+    uint64_t bytes;
+  } list[] = {{at->begin, r.begin, (at->n_rows + 1) * sizeof *r.begin}, {at->onto_begin, r.onto_begin, (padded + 1) * sizeof *r.onto_begin},
+              {at->target, r.target, n * sizeof *r.target}, {at->delay, r.delay, n * sizeof *r.delay}, {at->row, r.row, n * sizeof *r.row},
+              {at->onto, r.onto, n * sizeof *r.onto}};
+  for (size_t i = 0; !e && i < sizeof list / sizeof *list; i++) e = rt_device_copy_to(d, list[i].to, list[i].from, list[i].bytes, "synapses with memory");
+  if (!e) e = rt_device_wait(d, "copying synapses with memory");
+  rt_mem_free(&mem);
+  return e;
+}
+
+int rt_device_plastic_write(struct rt_device *d) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < d->s->n_plastic; i++) e = one_write(d, &d->plastics[i]);
+  return e;
+}
+
+/* ---- launches and their arguments */
+
+static const struct { uint32_t kernel, list; } runs[] = {
+    {NSL_LEARN_POST, DEV_POST}, {NSL_LEARN_POST_FROZEN, DEV_POST_FROZEN}, {NSL_LEARN_ADVANCE, DEV_CELLS},
+    {NSL_LEARN_PRE, DEV_PRE}, {NSL_LEARN_PRE_FROZEN, DEV_PRE_FROZEN}, {NSL_LEARN_CELL, DEV_CELLS}};
+enum { RUNS = sizeof runs / sizeof *runs };
+
+/* Those of one kind of event: 0: postsynaptic spikes and the sources' cells; 1: presynaptic events; 2: what they do to the cells. */
+int rt_device_plastic_launches(struct rt_device *d, int phase, dev_late_fn *add) {
+  static const uint32_t ends[] = {0, 3, 5, RUNS};
+  int e = 0;
+  for (uint32_t k = ends[phase]; k < ends[phase + 1]; k++)
+    for (uint32_t i = 0; !e && i < d->s->n_plastic; i++)
+      if (d->plastics[i].p->learn[runs[k].kernel].kernel)
+        e = add(d, d->plastics[i].p->learn[runs[k].kernel].code, i * RUNS + k, 0);
+  return e;
+}
+
+static uint64_t slot_at(const struct dev_plastic_place *at, const struct nsl_binding *b, bool cells) {
+  const struct rt_plastic *p = at->p;
+  if (b->kind == NSL_SLOT_PARAM) return at->params[b->index];
+  if (b->kind == NSL_SLOT_OUT) return at->out[b->index];
+  if (b->kind == NSL_SLOT_INPUT) return cells ? at->row_since : b->index == p->class->since ? at->since : at->elapsed;
+  if (b->kind != NSL_SLOT_STATE) return 0;
+  if (at->cells[b->index]) return cells ? at->cells[b->index] : at->cells_to[b->index];
+  return p->seen[b->index] != NSL_NONE ? at->to[p->seen[b->index]] : at->states[b->index];
+}
+
+/* Address of the env of a launch's kernel. */
+uint64_t rt_image_learn(struct rt_device *d, uint32_t number, const struct nsl_code *code) {
+  const struct dev_plastic_place *at = &d->plastics[number / RUNS];
+  const struct rt_plastic *p = at->p;
+  uint32_t list = runs[number % RUNS].list;
+  void **slots = rt_alloc(&d->mem, code->n_bindings + 1ull, sizeof *slots);
+  if (!slots) {
+    d->image.failed = true;
+    return 0;
+  }
+  for (uint32_t i = 0; i < code->n_bindings; i++) slots[i] = address(d, slot_at(at, &code->bindings[i], list == DEV_CELLS));
+  struct nsl_env env = {.slots = (void *const *)PUT(d, slots, code->n_bindings + 1), .key = p->key, .dt = d->s->dt,
+                        .u = address(d, d->globals_at + (uint64_t)(p->u - d->s->G) * sizeof *p->u),
+                        .list = address(d, at->lists[list]), .listed = (const uint32_t *)address(d, at->listed) + list};
+  return rt_image_put(d, &env, sizeof env);
+}
+
+static void seen_put(struct rt_device *d, const struct dev_plastic_place *at, struct dev_plastic *to) {
+  const struct rt_plastic *p = at->p;
+  const struct nsl_class *c = p->class;
+  const struct dev_place *place = &d->places[p->proj->target->index];
+  struct dev_cell *cells = rt_alloc(&d->mem, c->n_states + 1ull, sizeof *cells);
+  struct dev_seen *seen = rt_alloc(&d->mem, p->proj->def->n_seen + 1ull, sizeof *seen);
+  void **sent = rt_alloc(&d->mem, p->proj->def->n_afters + 1ull, sizeof *sent);
+  if (!cells || !seen || !sent) {
+    d->image.failed = true;
+    return;
+  }
+  for (uint32_t i = 0; i < c->n_states; i++)
+    if (at->cells[i]) cells[to->n_cells++] = (struct dev_cell){address(d, at->cells[i]), address(d, at->cells_to[i])};
+  for (; to->n_seen < p->proj->def->n_seen; to->n_seen++) {
+    const struct nsl_seen *def = &p->proj->def->seen[to->n_seen];
+    seen[to->n_seen] = (struct dev_seen){address(d, place->states + def->before * place->real_stride), address(d, place->states + def->outer * place->real_stride),
+                                         address(d, at->ring[to->n_seen]), address(d, at->history[to->n_seen]), address(d, at->later[to->n_seen]), address(d, at->to[to->n_seen])};
+  }
+  for (; to->n_sends < p->proj->def->n_afters; to->n_sends++) sent[to->n_sends] = address(d, at->out[to->n_sends]);
+  to->cells = PUT(d, cells, to->n_cells);
+  to->seen = PUT(d, seen, to->n_seen);
+  to->sent = PUT(d, sent, to->n_sends);
+  to->after = PUT(d, p->after, to->n_sends);
+}
+
+static struct dev_plastic plastic_of(struct rt_device *d, const struct dev_plastic_place *at, uint32_t number) {
+  const struct rt_plastic *p = at->p;
+  const struct rt_pop *target = p->proj->target;
+  const struct dev_place *place = &d->places[target->index];
+  uint32_t port = p->proj->def->port;
+  bool longs = place->long_at[port] != NSL_NONE;
+  struct dev_plastic to = {
+      .begin = address(d, at->begin), .onto_begin = address(d, at->onto_begin), .target = address(d, at->target), .delay = address(d, at->delay),
+      .row = address(d, at->row), .onto = address(d, at->onto), .n_rows = (uint32_t)at->n_rows, .sources = p->proj->sn, .source0 = p->proj->s0,
+      .n_frozen = p->n_frozen, .axonal = p->axonal, .least = at->n ? p->least : 1, .most = at->n ? p->most : 0, .padded = target->padded, .words = target->words,
+      .ring = p->ring, .history = p->history, .sums = p->sums, .source_at = d->places[p->proj->source->index].mask_at, .target_at = place->mask_at,
+      .now = address(d, place->now), .last_lanes = target->size % 64 ? ((uint64_t)1 << target->size % 64) - 1 : ~(uint64_t)0,
+      .last = address(d, at->last), .spikes = address(d, at->spikes), .n_spiked = address(d, at->n_spiked), .elapsed = address(d, at->elapsed),
+      .since = address(d, at->since), .row_since = address(d, at->row_since), .listed = address(d, at->listed),
+      .units = 1 / d->s->ports[p->proj->port].unit, .largest = p->proj->largest, .dt = d->s->dt, .waits = address(d, at->waits),
+      .to_ring = longs ? DEV_LONG_SUMS : DEV_SUMS, .to_at = longs ? place->long_at[port] : place->sum_at[port], .number = number};
+  for (int i = 0; i < DEV_LEARN_LISTS; i++) to.lists[i] = address(d, at->lists[i]);
+  for (int i = 0; i < RUNS; i++) to.runs[runs[i].list] |= p->learn[runs[i].kernel].kernel != NULL;
+  to.frozen = PUT(d, (const uint64_t *)p->frozen, 2 * p->n_frozen);
+  seen_put(d, at, &to);
+  return to;
+}
+
+void rt_image_plastics(struct rt_device *d, struct dev_args *a) {
+  uint32_t n = d->s->n_plastic;
+  struct dev_plastic *all = rt_alloc(&d->mem, n + 1ull, sizeof *all);
+  if (!all) {
+    d->image.failed = true;
+    return;
+  }
+  for (uint32_t i = 0; i < n; i++) all[i] = plastic_of(d, &d->plastics[i], i);
+  a->plastics = PUT(d, all, n);
+  a->n_plastics = n;
+  a->bad_sent = a->bad_rate + 2;
+}
+
+/* ---- up and back */
+
+struct way { /* to the device, or from it */
+  struct rt_device *d;
+  bool back;
+  int e;
+};
+
+static void whole(struct way *w, uint64_t at, void *host, uint64_t bytes) {
+  if (w->e) return;
+  w->e = w->back ? rt_device_copy_from(w->d, host, at, bytes, "synapses with memory") : rt_device_copy_to(w->d, at, host, bytes, "synapses with memory");
+}
+
+/* Rows by step: of all elements on the device, of a shard's on the host. */
+static void by_step(struct way *w, const struct dev_plastic_place *at, uint64_t to, uint32_t rows, uint64_t bytes, void *(*of)(struct rt_plastic_shard *, uint32_t),
+                    uint32_t which) {
+  uint64_t padded = at->p->proj->target->padded, all = rows * padded * bytes;
+  char *image = w->e ? NULL : rt_alloc(&w->d->pass, all + 1, 1);
+  if (!image && !w->e) w->e = NSL_EMEMORY;
+  if (w->e) return;
+  if (w->back) {
+    whole(w, to, image, all);
+    if (!w->e) w->e = rt_device_wait(w->d, "copying synapses with memory");
+  }
+  for (uint32_t i = 0; !w->e && i < at->n_parts; i++) {
+    struct rt_plastic_shard *q = at->parts[i].q;
+    uint64_t row = q->slice->count * bytes;
+    for (uint32_t k = 0; k < rows; k++) {
+      char *host = (char *)of(q, which) + k * row, *there = image + (k * padded + q->slice->first) * bytes;
+      if (w->back) memcpy(host, there, row);
+      else memcpy(there, host, row);
+    }
+  }
+  if (!w->back) {
+    whole(w, to, image, all);
+    if (!w->e) w->e = rt_device_wait(w->d, "copying synapses with memory");
+  }
+}
+
+static void *history_of(struct rt_plastic_shard *q, uint32_t i) { return q->history[i]; }
+static void *later_of(struct rt_plastic_shard *q, uint32_t i) { return q->later[i]; }
+static void *sums_of(struct rt_plastic_shard *q, uint32_t i) {
+  (void)i;
+  return q->sums;
+}
+
+static void part_move(struct way *w, const struct dev_plastic_place *at, uint32_t part) {
+  const struct rt_plastic *p = at->p;
+  struct rt_plastic_shard *q = at->parts[part].q;
+  uint64_t real = w->d->s->real_size, base = at->parts[part].base * real, row = (uint64_t)part * p->proj->sn, element = q->slice->first, n = q->slice->count;
+  for (uint32_t i = 0; i < p->class->n_states; i++) {
+    if (at->states[i] && q->n) whole(w, at->states[i] + base, q->states[i], q->n * real);
+    if (at->cells[i]) whole(w, at->cells[i] + row * real, q->cells[i], p->proj->sn * real);
+  }
+  for (uint32_t i = 0; !w->back && q->n && i < p->class->n_params; i++) whole(w, at->params[i] + base, q->params[i], q->n * real);
+  whole(w, at->last + row * sizeof *q->last, q->last, p->proj->sn * sizeof *q->last);
+  whole(w, at->spikes + element * p->ring * sizeof *q->spikes, q->spikes, n * p->ring * sizeof *q->spikes);
+  whole(w, at->n_spiked + element * sizeof *q->n_spiked, q->n_spiked, n * sizeof *q->n_spiked);
+  for (uint32_t i = 0; i < p->proj->def->n_seen; i++) whole(w, at->ring[i] + element * p->ring * real, q->before[i], n * p->ring * real);
+}
+
+static void one_move(struct way *w, const struct dev_plastic_place *at) {
+  const struct rt_plastic *p = at->p;
+  for (uint32_t i = 0; i < at->n_parts; i++) part_move(w, at, i);
+  for (uint32_t i = 0; i < p->proj->def->n_seen; i++) {
+    by_step(w, at, at->history[i], p->history, w->d->s->real_size, history_of, i);
+    if (at->later[i]) by_step(w, at, at->later[i], p->history, w->d->s->real_size, later_of, i);
+  }
+  by_step(w, at, at->waits, p->sums, sizeof(int64_t), sums_of, 0);
+}
+
+int rt_device_plastic_up(struct rt_device *d) {
+  struct way w = {.d = d};
+  for (uint32_t i = 0; i < d->s->n_plastic; i++) one_move(&w, &d->plastics[i]);
+  return w.e;
+}
+
+/* Spikes that are still on their way: to the synapses of their targets, and to those of their own rows. */
+void rt_device_plastic_masks(const struct rt_device *d, uint64_t *rows) {
+  for (uint32_t i = 0; i < d->s->n_plastic; i++) {
+    const struct rt_plastic *p = d->plastics[i].p;
+#define MARK(pop, step, element) \
+  rows[((step) & d->mask_mask) * d->mask_row + d->places[(pop)->index].mask_at + (element) / 64] |= (uint64_t)1 << (element) % 64
+    for (uint32_t k = 0; k < d->plastics[i].n_parts; k++) {
+      const struct rt_plastic_shard *q = d->plastics[i].parts[k].q;
+      for (uint32_t j = 0; j < q->n_queue; j++) MARK(p->proj->source, q->queue[j].step - p->axonal, p->proj->s0 + q->queue[j].source);
+      for (uint32_t t = 0; t < q->slice->count; t++)
+        for (uint32_t n = q->n_spiked[t], j = n; j && n - j < p->ring; j--) {
+          uint64_t step = q->spikes[(uint64_t)t * p->ring + ((j - 1) & (p->ring - 1))];
+          if (step + p->most <= d->s->step) break;
+          MARK(p->proj->target, step, q->slice->first + t);
+        }
+    }
+#undef MARK
+  }
+}
+
+static void caught_up(const struct rt_plastic *p, struct rt_plastic_shard *q, uint64_t step) {
+  uint64_t n = q->slice->count;
+  for (uint32_t k = 0; k < p->sums; k++) {
+    q->dirty[k] = 0;
+    for (uint64_t t = 0; t < n; t++) q->dirty[k] |= q->sums[k * n + t] != 0;
+  }
+  memcpy(q->n_swept, q->n_spiked, n * sizeof *q->n_swept);
+  q->swept = step;
+  q->full = false;
+}
+
+int rt_device_plastic_back(struct rt_device *d) {
+  struct way w = {.d = d, .back = true};
+  for (uint32_t i = 0; i < d->s->n_plastic; i++) one_move(&w, &d->plastics[i]);
+  if (!w.e) w.e = rt_device_wait(d, "copying synapses with memory");
+  for (uint32_t i = 0; !w.e && i < d->s->n_plastic; i++)
+    for (uint32_t k = 0; k < d->plastics[i].n_parts; k++) caught_up(d->plastics[i].p, d->plastics[i].parts[k].q, d->s->step);
+  return w.e;
+}
+
+/* Presynaptic events on their way, from the masks of the last steps. */
+int rt_device_plastic_queues(struct rt_device *d, const uint64_t *rows) {
+  const struct rt_sim *s = d->s;
+  int e = 0;
+  for (uint32_t i = 0; i < s->n_plastic; i++) {
+    const struct rt_plastic *p = d->plastics[i].p;
+    for (uint32_t k = 0; k < d->plastics[i].n_parts; k++) {
+      struct rt_plastic_shard *q = d->plastics[i].parts[k].q;
+      q->n_queue = 0;
+      for (uint64_t step = s->step > p->axonal ? s->step - p->axonal + 1 : 1; step <= s->step; step++) {
+        const uint64_t *mask = rows + (step & d->mask_mask) * d->mask_row + d->places[p->proj->source->index].mask_at;
+        for (uint32_t r = 0; r < p->proj->sn; r++) {
+          uint32_t source = p->proj->s0 + r;
+          if (!(mask[source / 64] >> source % 64 & 1)) continue;
+          if (!e) e = rt_grow(&q->queue, &q->queue_cap, q->n_queue + 1, sizeof *q->queue);
+          if (!e) q->queue[q->n_queue++] = (struct rt_pre){step + p->axonal, r};
+        }
+      }
+    }
+  }
+  return e;
+}
