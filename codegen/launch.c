@@ -89,14 +89,17 @@ static void thread_begin(Emit *e, Thread *t) {
   emit_slots(e);
 }
 
-/* The step and the thread, if what was checked is not finite. */
+/* The step and the thread, if what was checked is not finite. Padding may compute anything, and must not stand before who is real. */
 static void tell_bad(Emit *e, Thread *t) {
   CgUnit *u = e->u;
   LLVMBuilderRef b = u->builder;
   if (!e->checked) return;
   LLVMValueRef sum = emit_bad(e, LLVMConstNull(e->real));
   LLVMBasicBlockRef tell = LLVMAppendBasicBlockInContext(u->ctx, e->function, "bad");
-  LLVMBuildCondBr(b, LLVMBuildFCmp(b, LLVMRealUNO, sum, sum, ""), tell, t->done);
+  LLVMValueRef count = emit_env(e, offsetof(struct nsl_env, count), u->i64, "count");
+  LLVMValueRef real = LLVMBuildSub(b, count, emit_env(e, offsetof(struct nsl_env, padding), u->i64, "padding"), "real");
+  LLVMValueRef nan = LLVMBuildFCmp(b, LLVMRealUNO, sum, sum, ""), is_real = LLVMBuildICmp(b, LLVMIntULT, e->at, real, "");
+  LLVMBuildCondBr(b, LLVMBuildAnd(b, nan, is_real, ""), tell, t->done);
   LLVMPositionBuilderAtEnd(b, tell);
   LLVMValueRef size = wide(e, ask(e, "nsl_dev_block_size", NULL));
   LLVMValueRef who = LLVMBuildAdd(b, LLVMBuildMul(b, t->block, size, ""), t->thread, "");

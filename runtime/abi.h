@@ -38,6 +38,7 @@ struct nsl_env {
   const int64_t *const *lags; /* by slot: NULL but for rings with lags of their own */
   const struct nsl_event *events; /* receive: `count` of them, handled one after the other; arrays as for first = 0 */
   const uint32_t *list, *listed;  /* learn, on a device: which synapses, or rows of them, and how many; instead of first and count */
+  uint64_t padding; /* launches: so many of the last elements are padding, in which nothing is checked */
 };
 /* Nonzero: a checked state became NaN or infinite in this range (step), else 0. */
 typedef uint64_t nsl_kernel_fn(const struct nsl_env *env);

@@ -87,7 +87,7 @@ static uint64_t envs_put(struct rt_device *d, const struct dev_launch *l) {
     if (!slots) break;
     for (uint32_t k = 0; k < code->n_bindings; k++) slots[k] = slot_at(d, p, &code->bindings[k], l->entries[i].out);
     envs[i] = (struct nsl_env){.u = address(d, d->globals_at + (uint64_t)(p->u - s->G) * sizeof *p->u),
-                               .key = p->key, .count = p->padded, .dt = p->dt, .ring_mask = d->ring_mask, .ring_row = d->ring_row[DEV_SUMS]};
+                               .key = p->key, .count = p->padded, .padding = p->padded - p->size, .dt = p->dt, .ring_mask = d->ring_mask, .ring_row = d->ring_row[DEV_SUMS]};
     if (l->kind == DEV_STEP && l->port) rt_device_pace_env(d, &d->paces[l->port - 1], code, slots, &envs[i]);
     envs[i].slots = PUT(d, slots, code->n_bindings + 1);
   }

@@ -206,6 +206,17 @@ experiment e { network net
   expect a in [3, 3] }
 """
 
+PADDED = """language 1
+neuron odd {
+  param a = 1 kHz
+  state x = 1
+  x' = a * x * x * x
+}
+network n { population A : odd[65] { a ~ uniform(0.02 kHz, 0.5 kHz) } }
+experiment e { network n
+  run 40 ms with dt = 0.1 ms }
+"""  # most of those that run away first are padding
+
 
 def failures(tap):
     for model in (TWO, NOBODY):
@@ -222,6 +233,10 @@ def failures(tap):
                   cpu.stderr + device.stderr)
     small = call(program, "--out", tap.path("small"), "--device", "emulated", "--duration", "1ms", env=dict(os.environ, NSL_EMULATED_MEMORY="10K"))
     tap.check(small.returncode == 1 and "the run needs" in small.stderr and "--precision f32" in small.stderr, "too little memory is told before it is asked for", small.stderr)
+    padded = built(tap, tap.write("padded.nsl", PADDED))
+    for seed in "123":
+        ends = [call(padded, "--out", tap.path("padded"), "--force", "--quiet", "--seed", seed, "--device", device).stderr for device in ("cpu", "emulated")]
+        tap.check(ends[0] == ends[1] and "became" in ends[0], "padding does not stand before who is real", "".join(ends))
 
 
 def random_programs(tap):
