@@ -87,6 +87,7 @@ struct dev_plastic_place { /* a projection whose synapses have memory; offsets *
   uint64_t lists[DEV_LEARN_LISTS];
   uint64_t *states, *params, *cells, *cells_to; /* by state, by param; 0: it is not of this kind */
   uint64_t *ring, *history, *later, *to, *out;  /* by state that is seen; by send */
+  uint64_t *signals;                            /* by input; 0: it is none */
 };
 
 struct dev_rows { /* the rows of a group, as they are on the device */

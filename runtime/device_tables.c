@@ -364,12 +364,12 @@ int rt_device_launches(struct rt_device *d) {
   if (!e) e = steps_add(d, DEV_FINISH);
   if (s->n_plastic) function_add(d, DEV_FN_learn_keep, "what synapses see of their targets");
   function_add(d, DEV_FN_collect, "the end of a step");
+  if (!e && s->n_plastic) e = plastics_add(d); /* before `feed`: they know signals of the step before */
   if (!e) e = rt_device_late_launches(d, late_add);
   if (s->couplings) function_add(d, DEV_FN_show, "what elements show");
   if (s->couplings && s->couplings->n_totals) function_add(d, DEV_FN_total, "sums of what elements show");
   if (s->n_feeds) function_add(d, DEV_FN_feed, "inputs that follow others");
   if (sends) function_add(d, DEV_FN_push, "spikes along their rows");
-  if (!e && s->n_plastic) e = plastics_add(d);
   if (d->ticks) function_add(d, DEV_FN_tick, "the clock");
   for (uint32_t i = 0; !e && i < d->n_launches; i++)
     if (d->launches[i].kernel != NSL_NONE) e = rt_gpu_kernel(&d->gpu, d->launches[i].kernel, &d->launches[i].function);

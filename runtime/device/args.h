@@ -235,6 +235,10 @@ struct dev_seen { /* a state of postsynaptic cells: before the spikes of a step,
   void *ring, *history, *later; /* before recent spikes, by element; by step, later: NULL, or behind the spikes; */
   void *to;                     /* what a synapse sees of it */
 };
+struct dev_signal { /* of the step before; for each synapse */
+  const double *value;
+  void *to;
+};
 enum { DEV_POST, DEV_POST_FROZEN, DEV_PRE, DEV_PRE_FROZEN, DEV_CELLS, DEV_LEARN_LISTS };
 struct dev_plastic {
   const uint64_t *begin, *onto_begin; /* by row, by target: its synapses; one more behind the last */
@@ -251,7 +255,8 @@ struct dev_plastic {
   void *elapsed, *since, *row_since;    /* reals by synapse; by row */
   const struct dev_cell *cells;
   const struct dev_seen *seen;
-  uint32_t n_cells, n_seen;
+  const struct dev_signal *signals;
+  uint32_t n_cells, n_seen, n_signals;
   uint32_t *lists[DEV_LEARN_LISTS], *listed; /* what generated kernels run for, and how many of it */
   uint32_t runs[DEV_LEARN_LISTS], n_sends;
   const void *const *sent;              /* by send: reals by synapse */

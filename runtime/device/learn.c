@@ -100,8 +100,10 @@ static double elapsed(const struct dev_plastic *p, uint32_t y, uint32_t k, uint6
   return (double)(step - (before > last ? before : last)) * p->dt;
 }
 
+/* Of its source's cell, and signals. */
 static void cells_see(const struct dev_args *a, const struct dev_plastic *p, uint32_t y) {
   for (uint32_t i = 0; i < p->n_cells; i++) real_put(a, p->cells[i].to, y, real_at(a, p->cells[i].from, p->row[y]));
+  for (uint32_t i = 0; i < p->n_signals; i++) real_put(a, p->signals[i].to, y, *p->signals[i].value);
 }
 
 /* A spike of its target comes back to it. */

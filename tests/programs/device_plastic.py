@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from modulated import GATED, signal_model
 from plastic import DECAY, DRIFT, ELIGIBILITY, NETWORK, PHASES, STDP, TM, TRIPLET
 from tap import NSLC, Tap, call, run_json
 
@@ -100,6 +101,13 @@ def resumed(tap, program):
             same(tap, what, cpu, folder)
 
 
+def signals(tap):
+    for precision, ways in (("f64", WAYS), ("f32", WAYS[1:2])):
+        program = built(tap, f"signals in handlers, {precision}", "language 1\n" + signal_model(GATED, 60), "--precision", precision)
+        if program:
+            compare(tap, f"signals in handlers, {precision}", program, ways)
+
+
 RUNAWAY = """synapse rule { weight w : pA
   on pre { w = w * 1000;  send w } }"""
 
@@ -128,6 +136,7 @@ def main():
     program = built(tap, "frozen for a phase", text_of(ELIGIBILITY, "indegree(20)", "~ uniform(0.4 ms, 4 ms)", RUN, 0, frozen=True))
     if program:
         compare(tap, "frozen for a phase", program, WAYS if ALL else [WAYS[1]])
+    signals(tap)
     failures(tap)
     tap.done()
 
