@@ -91,9 +91,13 @@ struct dev_plastic_place { /* a projection whose synapses have memory; offsets *
 };
 
 struct dev_rows { /* the rows of a group, as they are on the device */
-  const struct rt_group *group;
+  const struct rt_group *group; /* NULL: of a projection whose rows are made anew, */
+  const struct rt_proj *proj;
+  struct dev_made made;         /* in this way; */
+  const uint32_t *list;         /* or are few, or were given: elements; NULL */
   const struct rt_pop *pop;
   uint64_t *begin; /* by source */
+  int64_t units;
   uint64_t n;
   uint32_t ring, delay, delay_bytes, weight_bytes; /* delay: of all, if they have no bytes */
   uint64_t begin_at, targets_at, delays_at, weights_at; /* offsets */
@@ -103,6 +107,9 @@ struct dev_cover { /* which blocks of threads have which elements: addresses */
   const uint32_t *which, *first;
   uint32_t n;
 };
+static inline bool rt_device_is_made(const struct dev_rows *r) { return r->proj && !r->list; }
+static inline uint32_t rt_device_piece(const struct dev_rows *r) { return rt_device_is_made(r) ? DEV_MADE_PIECE : DEV_PIECE; }
+
 enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW, DEV_LEARN };
 struct dev_launch {
   struct rt_gpu_function *function;
@@ -177,7 +184,9 @@ struct rt_device {
   uint32_t ring_mask;
   uint64_t masks_at, mask_row, mask_mask;
   uint64_t globals_at;
-  struct dev_rows *rows; /* by group */
+  struct dev_rows *rows; /* by group, or where rows are made anew by projection and part of it; in the order of source populations */
+  uint32_t *rows_of;     /* by population: its first ones */
+  uint32_t n_rows;
   uint64_t most_pieces, pieces_at, count_at;
   struct dev_apart_rows *aparts;
   struct dev_handled_port *handled;
@@ -235,6 +244,11 @@ int rt_device_allocate(struct rt_device *d); /* all at once; what does not fit i
 /* ---- device_rows.c */
 int rt_device_rows_count(struct rt_device *d);
 int rt_device_rows_write(struct rt_device *d);
+/* ---- device_made.c: rows that are made anew at each spike */
+const char *rt_device_made_refuses(const struct rt_proj *p); /* NULL: it can be made on a device */
+int rt_device_made_count(struct rt_device *d);
+int rt_device_made_write(struct rt_device *d, struct dev_rows *g);
+uint32_t rt_device_made_sum(const struct rt_device *d, const struct rt_proj *p, uint32_t *ret_ring); /* element 0's */
 /* ---- device_events.c */
 int rt_device_events_plan(struct rt_device *d);
 int rt_device_events_write(struct rt_device *d);

@@ -103,17 +103,18 @@ static void masks_plan(struct rt_device *d) {
 }
 
 static void pieces_plan(struct rt_device *d) {
-  for (uint32_t g = 0; g < d->s->n_groups; g++) {
+  for (uint32_t g = 0; g < d->n_rows; g++) {
     const struct dev_rows *r = &d->rows[g];
+    uint32_t most = rt_device_piece(r);
     if (!r->begin) continue;
-    for (uint32_t i = 0; i < r->pop->size; i++) d->most_pieces += (r->begin[i + 1] - r->begin[i] + DEV_PIECE - 1) / DEV_PIECE;
+    for (uint32_t i = 0; i < r->pop->size; i++) d->most_pieces += (r->begin[i + 1] - r->begin[i] + most - 1) / most;
   }
   d->pieces_at = rt_device_reserve(d, DEV_USE_PIECES, d->most_pieces * sizeof(struct dev_piece));
   d->count_at = rt_device_reserve(d, DEV_USE_PIECES, sizeof(uint32_t));
 }
 
 static void rows_plan(struct rt_device *d) {
-  for (uint32_t g = 0; g < d->s->n_groups; g++) {
+  for (uint32_t g = 0; g < d->n_rows; g++) {
     struct dev_rows *r = &d->rows[g];
     if (!r->begin) continue;
     r->begin_at = rt_device_reserve(d, DEV_USE_SYNAPSES, (r->pop->size + 1ull) * sizeof *r->begin);

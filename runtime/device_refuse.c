@@ -34,9 +34,6 @@ int rt_device_refuse_model(const struct rt_sim *s) {
   if (x->n_couplings && x->joint > 0) return refuse(x->couplings[0].link.place, x->couplings[0].link.path, "joint steps of continuous synapses");
   for (uint32_t i = 0; i < x->n_couplings; i++)
     if (x->couplings[i].link.cells) return refuse(x->couplings[i].link.place, x->couplings[i].link.path, "continuous synapses with states");
-  if (s->connectivity == NSL_PROCEDURAL)
-    return rt_fail(NSL_ECANNOT, "connectivity that is made anew at each spike cannot run on a device yet" INSTEAD
-                                ", or with --connectivity stored, if the device has the memory");
   if (s->rows == RT_ROWS_BY_SOURCE) return rt_fail(NSL_ECANNOT, "--rows source: a device has rows of its own; leave it out");
   return 0;
 }
@@ -52,9 +49,11 @@ int rt_device_refuse(const struct rt_sim *s) {
   if (s->verify && s->verify->n_steps)
     return rt_fail(NSL_ECANNOT, "--verify looks at sums that a device does not show; a run on a device is checked by --compare DIR, with the folder of a "
                                 "run with --verify --device cpu");
-  if (s->connectivity == NSL_PROCEDURAL) /* chosen, since the host lacks memory */
-    return refuse(s->projs[0].def->place, s->projs[0].def->path, "connectivity that is made anew at each spike");
-  if (s->n_plastic) e = rt_device_plastic_refuse(s);
+  for (uint32_t i = 0; !e && s->connectivity == NSL_PROCEDURAL && i < s->n_projs; i++) {
+    const char *why = rt_device_made_refuses(&s->projs[i]);
+    if (why) e = refuse(s->projs[i].def->place, s->projs[i].def->path, why);
+  }
+  if (!e && s->n_plastic) e = rt_device_plastic_refuse(s);
   for (uint32_t i = 0; !e && i < s->n_drives; i++) e = drive_refuse(&s->drives[i]);
   return e;
 }

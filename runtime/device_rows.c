@@ -98,6 +98,7 @@ static int group_count(struct rt_device *d, struct dev_rows *g, struct counts *c
     g->begin[i + 1] += g->begin[i];
   }
   g->n = c.n;
+  g->units = g->group->units;
   g->ring = form->behind ? DEV_COUNTS : d->s->program->f32 && form->sum_bytes == 8 ? DEV_LONG_SUMS : DEV_SUMS;
   g->delay = c.most;
   g->delay_bytes = c.n == 0 || c.least == c.most ? 0 : c.most < 256 ? 1 : c.most < 65536 ? 2 : 4;
@@ -108,16 +109,20 @@ static int group_count(struct rt_device *d, struct dev_rows *g, struct counts *c
 int rt_device_rows_count(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   uint64_t elements = 0;
-  d->rows = rt_alloc(&d->mem, s->n_groups + 1ull, sizeof *d->rows);
   d->degree0 = rt_alloc(&d->mem, s->n_pops, sizeof *d->degree0);
   struct counts *counts = rt_alloc(&d->mem, s->threads, sizeof *counts);
-  if (!d->rows || !d->degree0 || !counts) return NSL_EMEMORY;
+  d->rows_of = rt_alloc(&d->mem, s->n_pops + 1ull, sizeof *d->rows_of);
+  if (!d->rows_of || !d->degree0 || !counts) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     d->degree0[i] = elements;
     elements += s->pops[i].size;
   }
   if (!(d->degrees = rt_alloc(&d->mem, elements, sizeof *d->degrees))) return NSL_EMEMORY;
+  if (s->connectivity == NSL_PROCEDURAL) return rt_device_made_count(d);
+  d->n_rows = s->n_groups;
+  if (!(d->rows = rt_alloc(&d->mem, d->n_rows + 1ull, sizeof *d->rows))) return NSL_EMEMORY;
   int e = 0;
+  for (uint32_t i = 0; i < s->n_pops; i++) d->rows_of[i + 1] = d->rows_of[i] + s->pops[i].n_groups;
   for (uint32_t i = 0; !e && i < s->n_pops; i++)
     for (uint32_t k = 0; !e && k < s->pops[i].n_groups; k++) {
       const struct rt_group *group = &s->pops[i].groups[k];
@@ -195,8 +200,8 @@ int rt_device_rows_write(struct rt_device *d) {
   struct rt_mem mem = {0};
   struct reader r;
   int e = reader_open(d, &mem, &r);
-  for (uint32_t g = 0; !e && g < d->s->n_groups; g++)
-    if (d->rows[g].begin) e = group_write(d, &r, &d->rows[g]);
+  for (uint32_t g = 0; !e && g < d->n_rows; g++)
+    if (d->rows[g].begin) e = d->rows[g].proj ? rt_device_made_write(d, &d->rows[g]) : group_write(d, &r, &d->rows[g]);
   rt_mem_free(&mem);
   return e;
 }

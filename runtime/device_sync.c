@@ -1,13 +1,16 @@
 /* Between the host's simulation and the device's: states and masks up before the first step, and back behind the last one; spikes that
  * are still under way. On the host those hang in the lists of their shards (hot.h), on the device they have been added to the sums
  * of steps to come. Up: the lists are walked, and stay. Back: what was in them passes, and the last spikes are sent again by
- * the ordinary exchange, as in a resumed run. So whatever looks at the host's simulation afterwards finds it as if it had run here. */
+ * the ordinary exchange, as in a resumed run. Where rows are made anew, the host keeps those spikes themselves. So whatever looks at the host's simulation afterwards finds it as if it had run here. */
 #include <string.h>
 
+#include "runtime/connect.h"
 #include "runtime/device.h"
 #include "runtime/drive.h"
 #include "runtime/error.h"
 #include "runtime/pace.h"
+#include "runtime/procedural.h"
+#include "runtime/synapses.h"
 
 /* ---- arrays that steps change */
 
@@ -137,6 +140,35 @@ static int shard_add(struct sums *to, const struct rt_shard *h) {
   return e;
 }
 
+/* A row that is made anew: what has not arrived yet. */
+static int made_add(struct sums *to, struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t step) {
+  struct rt_row_of row;
+  uint32_t ring, sum = rt_device_made_sum(to->d, p, &ring);
+  int e = rt_synapses_of(k, p, source, &row);
+  for (uint64_t i = 0; !e && i < row.n; i++) {
+    uint64_t due = step + (row.delay ? row.delay[i] : p->delay_steps);
+    int64_t units = ring == DEV_COUNTS ? 1 : rt_weight_units(p, row.weight ? row.weight[i] : p->weight);
+    if (due > to->d->s->step) e = sum_add(to, ring, sum + row.target[i], due, units);
+  }
+  return e;
+}
+
+static int mades_add(struct sums *to) {
+  struct rt_sim *s = to->d->s;
+  struct rt_synapses k = {.s = s};
+  uint64_t n = 0;
+  int e = 0;
+  for (uint64_t step = s->step > s->max_delay ? s->step - s->max_delay + 1 : 1; step <= s->step; step++)
+    for (uint32_t i = 0; i < s->n_projs; i++) {
+      const struct rt_proj *p = &s->projs[i];
+      const uint32_t *ids = rt_procedural_past(s, p->source, step, &n);
+      for (uint64_t j = 0; !e && j < n; j++)
+        if (ids[j] >= p->s0 && ids[j] - p->s0 < p->sn) e = made_add(to, &k, p, ids[j], step);
+    }
+  rt_synapses_drop(&k);
+  return e;
+}
+
 /* Events of a Poisson drive whose targets have delays of their own; given ones are in a list. */
 static int waiting_add(struct sums *to, const struct rt_drive_part *part) {
   const struct rt_drive *drive = part->drive;
@@ -157,9 +189,9 @@ static int waiting_add(struct sums *to, const struct rt_drive_part *part) {
 static int sums_up(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   struct sums to = {.d = d};
-  int e = 0;
+  int e = s->procedural ? mades_add(&to) : 0;
   for (uint32_t k = 0; k < s->n_shards; k++) {
-    if (!e && s->max_delay) e = shard_add(&to, &s->shards[k]);
+    if (!e && s->max_delay && !s->procedural) e = shard_add(&to, &s->shards[k]);
     for (uint32_t i = 0; !e && i < s->shards[k].n_drives; i++)
       if (s->shards[k].drives[i].ring && s->shards[k].drives[i].drive->def->kind == NSL_POISSON) e = waiting_add(&to, &s->shards[k].drives[i]);
   }

@@ -174,7 +174,7 @@ static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
   const struct dev_place *at = &d->places[p->index];
   const struct nsl_class *k = p->class;
   struct dev_pop to = {.size = p->size, .words = p->words, .now = address(d, at->now), .mask_at = at->mask_at, .n_holds = k->n_holds,
-                       .n_inputs = k->n_inputs, .n_groups = p->n_groups, .group0 = p->n_groups ? p->groups[0].index : 0};
+                       .n_inputs = k->n_inputs, .n_groups = d->rows_of[p->index + 1] - d->rows_of[p->index], .group0 = d->rows_of[p->index]};
   to.last = p->size % 64 ? ((uint64_t)1 << p->size % 64) - 1 : ~(uint64_t)0;
   struct dev_hold *holds = rt_alloc(&d->mem, k->n_holds + 1ull, sizeof *holds);
   struct dev_turn *turns = rt_alloc(&d->mem, k->n_ports + 1ull, sizeof *turns);
@@ -213,28 +213,29 @@ static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
   return to;
 }
 
-static struct dev_group group_of(const struct rt_device *d, const struct dev_rows *r) {
+static struct dev_group group_of(struct rt_device *d, const struct dev_rows *r) {
   return (struct dev_group){.begin = address(d, r->begin_at), .targets = address(d, r->targets_at),
+                            .made = rt_device_is_made(r) ? PUT(d, &r->made, 1) : NULL, .piece = rt_device_piece(r),
                             .delays = r->delay_bytes ? address(d, r->delays_at) : NULL, .weights = r->weight_bytes ? address(d, r->weights_at) : NULL,
                             .delay_bytes = r->delay_bytes, .weight_bytes = r->weight_bytes, .delay = r->delay, .ring = r->ring,
-                            .units = r->ring == DEV_COUNTS ? 1 : r->group->units};
+                            .units = r->ring == DEV_COUNTS ? 1 : r->units};
 }
 
 static int args_put(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   struct dev_pop *pops = rt_alloc(&d->mem, s->n_pops, sizeof *pops);
-  struct dev_group *groups = rt_alloc(&d->mem, s->n_groups + 1ull, sizeof *groups);
+  struct dev_group *groups = rt_alloc(&d->mem, d->n_rows + 1ull, sizeof *groups);
   uint64_t *all = rt_alloc(&d->mem, s->n_pops, sizeof *all);
   if (!pops || !groups || !all) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_pops; i++) pops[i] = pop_of(d, &s->pops[i]), all[i] = s->pops[i].padded;
-  for (uint32_t g = 0; g < s->n_groups; g++)
+  for (uint32_t g = 0; g < d->n_rows; g++)
     if (d->rows[g].begin) groups[g] = group_of(d, &d->rows[g]);
   struct dev_cover c = cover_put(d, all, s->n_pops);
   struct dev_args a = {.clock = address(d, d->clock_at), .f32 = s->program->f32, .n_pops = s->n_pops, .pops = PUT(d, pops, s->n_pops),
                        .pop_of_block = c.which, .first_of_block = c.first, .masks = address(d, d->masks_at), .mask_row = d->mask_row,
                        .mask_mask = d->mask_mask, .values = address(d, d->values_at), .changed = address(d, d->changed_at),
                        .value_row = d->n_columns, .value_mask = DEV_BATCH - 1, .given = address(d, d->given_at), .n_given = d->n_given,
-                       .groups = PUT(d, groups, s->n_groups), .pieces = address(d, d->pieces_at), .n_pieces = address(d, d->count_at)};
+                       .groups = PUT(d, groups, d->n_rows), .pieces = address(d, d->pieces_at), .n_pieces = address(d, d->count_at)};
   for (int k = 0; k < DEV_RINGS; k++)
     a.rings[k] = (struct dev_ring){address(d, d->ring_at[k]), d->ring_row[k], d->ring_mask,
                                    k == DEV_LONG_SUMS || (k == DEV_SUMS && !s->program->f32) ? 8 : 4};
@@ -349,7 +350,7 @@ int rt_device_launches(struct rt_device *d) {
   d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + d->most_entries + d->n_draws + NSL_LEARNS * s->n_plastic + DEV_FUNCTIONS, sizeof *d->launches);
   if (!d->launches) return NSL_EMEMORY;
   if (!s->n_pops) return 0; /* an experiment may ask for numbers alone */
-  bool sends = s->n_groups != 0;
+  bool sends = d->n_rows != 0;
   if (d->n_given) function_add(d, DEV_FN_given, "given events");
   if (d->n_samples) function_add(d, DEV_FN_samples, "samples of files");
   int e = rt_device_draws_launches(d, draw_add);

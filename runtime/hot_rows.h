@@ -10,11 +10,6 @@
 #include "runtime/hot.h"
 #include "runtime/shuffle.h"
 
-/* The high 32 bits of a 64-bit draw times range: uniform to range * 2^-64. */
-static inline uint32_t index_of(uint32_t low, uint32_t high, uint32_t range) {
-  return (uint32_t)(((uint64_t)high * range + ((uint64_t)low * range >> 32)) >> 32);
-}
-
 #ifdef RT_HOT_BITCODE /* with math.bc beside it */
 #pragma clang diagnostic ignored "-Wpsabi" /* vectors are passed between functions that are always inlined */
 /* A pass is one long chain, so some registers have to go through it side by side: four of 512 bits, two at the end of a row. */
@@ -107,8 +102,8 @@ void rt_hot_draw_index(uint64_t key, uint64_t owner, uint64_t first, uint64_t co
     uint64_t block = (first + i) / 2;
     NslmWords r = nslm_philox(key, (uint32_t)owner, (uint32_t)(owner >> 32), (uint32_t)block,
                               (uint32_t)(block >> 32));
-    out[i] = index_of(r.w[0], r.w[1], range);
-    out[i + 1] = index_of(r.w[2], r.w[3], range);
+    out[i] = shuffle_index(r.w[0], r.w[1], range);
+    out[i + 1] = shuffle_index(r.w[2], r.w[3], range);
   }
 }
 

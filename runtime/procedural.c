@@ -182,6 +182,14 @@ static void spikes_of(const struct rt_procedural *q, const struct rt_pop *p, uin
   *ret_to = at->ends[pop];
 }
 
+const uint32_t *rt_procedural_past(const struct rt_sim *s, const struct rt_pop *p, uint64_t step, uint64_t *ret_n) {
+  const struct rt_procedural *q = s->procedural;
+  uint32_t from, to;
+  spikes_of(q, p, step, &from, &to);
+  *ret_n = to - from;
+  return to > from ? q->past[step & q->past_mask].ids + from : NULL;
+}
+
 /* ---- the plan */
 
 static int portion_end(struct rt_procedural *q, uint32_t steps) {

@@ -21,6 +21,8 @@ void rt_procedural_drop(struct rt_sim *s);
 
 /* Spikes of these steps, in the lists of all shards, go under way. */
 int rt_procedural_spikes(struct rt_sim *s, uint64_t from, uint32_t in_batch, uint32_t n_steps, uint32_t parity);
+/* Those of a population in a step that is not longer ago than a delay may last. */
+const uint32_t *rt_procedural_past(const struct rt_sim *s, const struct rt_pop *p, uint64_t step, uint64_t *ret_n);
 /* What has to be made for steps [from, from + n) and in what portions; by one thread, before all meet. */
 int rt_procedural_plan(struct rt_sim *s, uint64_t from, uint32_t n);
 /* All threads: makes the next portion. Gives the number of steps that can now be run; 0: a thread has failed. */

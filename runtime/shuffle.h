@@ -73,6 +73,11 @@ SHUFFLE_INLINE uint32_t shuffle_walk(const struct rt_shuffle *d, uint64_t key, u
   return target;
 }
 
+/* An index without an order: the high 32 bits of a 64-bit draw times range, uniform to range * 2^-64. */
+SHUFFLE_INLINE uint32_t shuffle_index(uint32_t low, uint32_t high, uint32_t range) {
+  return (uint32_t)(((uint64_t)high * range + ((uint64_t)low * range >> 32)) >> 32);
+}
+
 /* The key of one owner's order. */
 SHUFFLE_INLINE uint64_t shuffle_key(uint64_t key, uint64_t owner) {
   uint64_t x = key ^ (owner + 1) * 0x9e3779b97f4a7c15u;

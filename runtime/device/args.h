@@ -4,6 +4,7 @@
 
 #include "math/math.h"
 #include "runtime/abi.h"
+#include "runtime/shuffle.h"
 
 /* The generated kernels read `step`, so do `given` and `begin`, which says in `now` what it was; `collect` and `push` read that, and
  * `collect` lets the clock go on. So nobody reads in a launch what that launch writes, and no launch is needed for the clock alone. */
@@ -87,12 +88,33 @@ struct dev_straight { /* equal additions to a state */
   uint32_t at; /* the count of element 0 */
 };
 
+/* How the targets of a source are found where rows are not stored: what stands at a position of its row. See rules.c. */
+enum dev_rule {
+  DEV_ALL,       /* all targets in order */
+  DEV_PARTNER,   /* the one with the same number */
+  DEV_DRAWN,     /* drawn for each synapse */
+  DEV_DIFFERENT, /* the first of the source's order of all targets */
+  DEV_PLACES,    /* of an order of all places of targets that are no sources, */
+  DEV_BOTH,      /* that are, but for itself; positions are those of all sources' */
+  DEV_ASKED      /* every target, if the source is among the first of its order */
+};
+struct dev_made {
+  uint32_t rule, no_self;
+  uint32_t s0, t0, tn; /* elements */
+  uint32_t both, both_end; /* on both sides, if that matters */
+  uint32_t sum;        /* which one of a row of the ring is element 0's */
+  uint64_t key, n;
+  struct rt_shuffle orders[2]; /* DIFFERENT, ASKED: [1] of one less */
+};
+
 struct dev_group { /* rows of one population's elements that have one form */
   const uint64_t *begin;   /* by element; one more behind the last */
+  const struct dev_made *made; /* NULL: stored, as */
   const uint32_t *targets; /* which sum of a row of the ring */
   const void *delays, *weights; /* NULL: `delay`, `units` for all */
   uint32_t delay_bytes, weight_bytes;
   uint32_t delay, ring;
+  uint32_t piece, pad; /* the longest piece of a row */
   int64_t units; /* the weight; or units in a grain of weights */
 };
 
@@ -269,7 +291,7 @@ struct dev_plastic {
 
 struct dev_piece { /* part of a row that a warp sends */
   uint64_t begin;
-  uint32_t n, group;
+  uint32_t n, group, source, pad;
 };
 
 struct dev_args {
@@ -311,7 +333,7 @@ struct dev_args {
   uint64_t n_plastics;
   uint64_t *bad_sent; /* step << 32 | number of the projection, the least of all */
 };
-enum { DEV_PIECE = 128 }; /* synapses: four for each thread */
+enum { DEV_PIECE = 128, DEV_MADE_PIECE = 1024 }; /* synapses: stored, four for each thread; made anew */
 
 /* ---- fits (fit_device.c) */
 struct dev_move { /* of n doubles */

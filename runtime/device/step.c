@@ -198,13 +198,14 @@ static void straight(const struct dev_args *a, const struct dev_straight *s, uin
 static void rows_send(const struct dev_args *a, const struct dev_pop *p, uint32_t element) {
   for (uint32_t k = 0; k < p->n_groups; k++) {
     const uint64_t *row = a->groups[p->group0 + k].begin;
+    uint32_t most = a->groups[p->group0 + k].piece;
     if (!row) continue; /* onto handlers that do more than add */
     row += element;
     uint64_t begin = row[0], n = row[1] - begin;
     if (!n) continue;
-    uint32_t pieces = (uint32_t)((n + DEV_PIECE - 1) / DEV_PIECE), at = dev_take_u32(a->n_pieces, pieces);
-    for (uint32_t i = 0; i < pieces; i++, begin += DEV_PIECE, n -= DEV_PIECE)
-      a->pieces[at + i] = (struct dev_piece){begin, n < DEV_PIECE ? (uint32_t)n : DEV_PIECE, p->group0 + k};
+    uint32_t pieces = (uint32_t)((n + most - 1) / most), at = dev_take_u32(a->n_pieces, pieces);
+    for (uint32_t i = 0; i < pieces; i++, begin += most, n -= most)
+      a->pieces[at + i] = (struct dev_piece){begin, n < most ? (uint32_t)n : most, p->group0 + k, element, 0};
   }
 }
 
