@@ -6,35 +6,27 @@
 #include <math.h>
 #include <string.h>
 
-#include "ir/ir.h"
+#include "ir/explain.h"
 #include "lang/session.h"
 
-typedef struct {
-  Session *s;
-  FILE *out;
-  bool json;
-  const IrModule *m;
-  const IrExperiment *x;
-  const double *g; /* globals at their defaults */
-} Explain;
 
 /* ---- one fact: a row of JSON fields, or nothing in text form */
 
-static void begin(Explain *e, const char *fact) { fprintf(e->out, "{\"fact\":\"%s\"", fact); }
-static void text(Explain *e, const char *key, const char *value) {
+void fact_begin(Explain *e, const char *fact) { fprintf(e->out, "{\"fact\":\"%s\"", fact); }
+void fact_text(Explain *e, const char *key, const char *value) {
   fprintf(e->out, ",\"%s\":", key);
   text_json(e->out, value);
 }
-static void number(Explain *e, const char *key, double value) {
+void fact_number(Explain *e, const char *key, double value) {
   if (isfinite(value)) fprintf(e->out, ",\"%s\":%.17g", key, value);
   else fprintf(e->out, ",\"%s\":null", key);
 }
-static void end(Explain *e) { fputs("}\n", e->out); }
+void fact_end(Explain *e) { fputs("}\n", e->out); }
 
 static const char *str(const Explain *e, Name n) { return name_str(e->s, n); }
 
 /* 12345678 as "12,345,678" */
-static const char *grouped(Explain *e, double value) {
+const char *fact_grouped(Explain *e, double value) {
   if (!isfinite(value) || fabs(value) > 1e15) return "?";
   char *plain = arena_printf(e->s->arena, "%.0f", value), *r = arena_text(e->s->arena, "", 0);
   size_t n = strlen(plain);
@@ -43,7 +35,7 @@ static const char *grouped(Explain *e, double value) {
   return r;
 }
 
-static const char *memory(Explain *e, double bytes) {
+const char *fact_memory(Explain *e, double bytes) {
   static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   size_t u = 0;
   while (u + 1 < COUNT_OF(units) && bytes >= 1024) bytes /= 1024, u++;
@@ -57,12 +49,12 @@ static void explain_states(Explain *e, const IrClass *c) {
     const IrState *st = &c->states.at[i];
     if (st->counter || !name_none(st->failure)) continue; /* of the compiler */
     if (e->json) {
-      begin(e, "state");
-      text(e, "class", str(e, c->name));
-      text(e, "state", str(e, st->var->name));
-      text(e, "method", str(e, st->method));
-      text(e, "reason", str(e, st->reason));
-      end(e);
+      fact_begin(e, "state");
+      fact_text(e, "class", str(e, c->name));
+      fact_text(e, "state", str(e, st->var->name));
+      fact_text(e, "method", str(e, st->method));
+      fact_text(e, "reason", str(e, st->reason));
+      fact_end(e);
     } else {
       fprintf(e->out, "  state %-10s %-18s %s\n", str(e, st->var->name), str(e, st->method),
               str(e, st->reason));
@@ -94,12 +86,12 @@ static void explain_laws(Explain *e, const IrClass *c) {
     const IrLaw *law = &c->laws.at[i];
     const char *what = law_text(e, c, law), *reason = law_reason(e, c, law);
     if (e->json) {
-      begin(e, "law");
-      text(e, "class", str(e, c->name));
-      text(e, "constant", what);
-      text(e, "dependent", law->used ? str(e, c->states.at[law->dependent].var->name) : "");
-      text(e, "reason", reason);
-      end(e);
+      fact_begin(e, "law");
+      fact_text(e, "class", str(e, c->name));
+      fact_text(e, "constant", what);
+      fact_text(e, "dependent", law->used ? str(e, c->states.at[law->dependent].var->name) : "");
+      fact_text(e, "reason", reason);
+      fact_end(e);
     } else {
       fprintf(e->out, "  conserved by the reactions: %s, %s\n", what, reason);
     }
@@ -110,11 +102,11 @@ static void explain_params(Explain *e, const IrClass *c) {
   for (uint32_t i = 0; i < c->elem_params.n; i++) {
     const char *why = "one value for each element: it is drawn, from a file, or depends on one that is";
     if (e->json) {
-      begin(e, "param");
-      text(e, "class", str(e, c->name));
-      text(e, "param", str(e, c->elem_params.at[i]->name));
-      text(e, "reason", why);
-      end(e);
+      fact_begin(e, "param");
+      fact_text(e, "class", str(e, c->name));
+      fact_text(e, "param", str(e, c->elem_params.at[i]->name));
+      fact_text(e, "reason", why);
+      fact_end(e);
     } else {
       fprintf(e->out, "  param %-10s %-18s %s\n", str(e, c->elem_params.at[i]->name), "per element", why);
     }
@@ -126,11 +118,11 @@ static void explain_pasts(Explain *e, const IrClass *c) {
   for (uint32_t i = 0; i < c->pasts.n; i++) {
     const char *what = str(e, c->pasts.at[i].name);
     if (e->json) {
-      begin(e, "delayed");
-      text(e, "class", str(e, c->name));
-      text(e, "value", what);
-      text(e, "reason", why);
-      end(e);
+      fact_begin(e, "delayed");
+      fact_text(e, "class", str(e, c->name));
+      fact_text(e, "value", what);
+      fact_text(e, "reason", why);
+      fact_end(e);
     } else {
       fprintf(e->out, "  %-16s %-18s %s\n", what, "ring of the past", why);
     }
@@ -146,12 +138,12 @@ static void explain_ports(Explain *e, const IrClass *c) {
       why = arena_printf(e->s->arena, "all weights are equal and only %s reads them: each event adds to it",
                          str(e, c->states.at[c->ports.at[i].straight].var->name));
     if (e->json) {
-      begin(e, "port");
-      text(e, "class", str(e, c->name));
-      text(e, "port", str(e, c->ports.at[i].port->name));
-      text(e, "method", how);
-      text(e, "reason", why);
-      end(e);
+      fact_begin(e, "port");
+      fact_text(e, "class", str(e, c->name));
+      fact_text(e, "port", str(e, c->ports.at[i].port->name));
+      fact_text(e, "method", how);
+      fact_text(e, "reason", why);
+      fact_end(e);
     } else {
       fprintf(e->out, "  port  %-10s %-18s %s\n", str(e, c->ports.at[i].port->name), how, why);
     }
@@ -175,12 +167,12 @@ static void explain_lumped(Explain *e, const IrClass *c) {
   const char *why = c->lumped_equal.n ? "in runs whose parameters give both the same equations: one state and one port for both"
                                       : "both have the same equations: one state and one port for both";
   if (e->json) {
-    begin(e, "lumped");
-    text(e, "class", str(e, c->name));
-    text(e, "states", gone);
-    text(e, "method", into);
-    text(e, "reason", why);
-    end(e);
+    fact_begin(e, "lumped");
+    fact_text(e, "class", str(e, c->name));
+    fact_text(e, "states", gone);
+    fact_text(e, "method", into);
+    fact_text(e, "reason", why);
+    fact_end(e);
   } else {
     fprintf(e->out, "  %-16s %-18s %s\n", gone, into, why);
   }
@@ -194,14 +186,14 @@ static void explain_holds(Explain *e, const IrClass *c, double *u) {
     const char *how = counted ? "steps left are counted for each element" : "kept as spike masks, no counter";
     const char *name = str(e, c->states.at[h->states.at[0]].var->name);
     if (e->json) {
-      begin(e, "hold");
-      text(e, "class", str(e, c->name));
-      text(e, "state", name);
-      number(e, "steps", steps);
-      text(e, "method", how);
-      end(e);
+      fact_begin(e, "hold");
+      fact_text(e, "class", str(e, c->name));
+      fact_text(e, "state", name);
+      fact_number(e, "steps", steps);
+      fact_text(e, "method", how);
+      fact_end(e);
     } else {
-      const char *n = counted ? "each its own" : arena_printf(e->s->arena, "%s steps", grouped(e, steps));
+      const char *n = counted ? "each its own" : arena_printf(e->s->arena, "%s steps", fact_grouped(e, steps));
       fprintf(e->out, "  hold  %-10s %-18s no equation or handler changes it; %s\n", name, n, how);
     }
   }
@@ -239,14 +231,14 @@ static void explain_events(Explain *e, const IrClass *c) {
     if (!c->receive.at[i]) continue;
     Work w = work_of((Work){0}, c->receive.at[i]);
     if (e->json) {
-      begin(e, "event");
-      text(e, "class", str(e, c->name));
-      text(e, "port", str(e, c->ports.at[i].port->name));
-      number(e, "functions", w.functions);
-      number(e, "divisions", w.divisions);
-      number(e, "draws", w.draws);
-      number(e, "others", w.others);
-      end(e);
+      fact_begin(e, "event");
+      fact_text(e, "class", str(e, c->name));
+      fact_text(e, "port", str(e, c->ports.at[i].port->name));
+      fact_number(e, "functions", w.functions);
+      fact_number(e, "divisions", w.divisions);
+      fact_number(e, "draws", w.draws);
+      fact_number(e, "others", w.others);
+      fact_end(e);
     } else {
       fprintf(e->out, "  one event at %s: %u exp and the like, %u divisions, %u random numbers, %u others\n",
               str(e, c->ports.at[i].port->name), w.functions, w.divisions, w.draws, w.others);
@@ -258,19 +250,19 @@ static void explain_work(Explain *e, const IrClass *c) {
   Work w = work_of(work_of((Work){0}, c->step), c->finish);
   uint32_t n = hoisted(e, c);
   if (e->json) {
-    begin(e, "work");
-    text(e, "class", str(e, c->name));
-    number(e, "functions", w.functions);
-    number(e, "divisions", w.divisions);
-    number(e, "draws", w.draws);
-    number(e, "others", w.others);
+    fact_begin(e, "work");
+    fact_text(e, "class", str(e, c->name));
+    fact_number(e, "functions", w.functions);
+    fact_number(e, "divisions", w.divisions);
+    fact_number(e, "draws", w.draws);
+    fact_number(e, "others", w.others);
     if (w.turn_others) {
-      number(e, "turn_functions", w.turn_functions);
-      number(e, "turn_divisions", w.turn_divisions);
-      number(e, "turn_others", w.turn_others);
+      fact_number(e, "turn_functions", w.turn_functions);
+      fact_number(e, "turn_divisions", w.turn_divisions);
+      fact_number(e, "turn_others", w.turn_others);
     }
-    number(e, "hoisted", n);
-    end(e);
+    fact_number(e, "hoisted", n);
+    fact_end(e);
     return;
   }
   fprintf(
@@ -295,11 +287,11 @@ static void explain_rest(Explain *e, const IrClass *c) {
   const char *why = ir_never_rests(c);
   if (!c->step) return;
   if (e->json) {
-    begin(e, "rest");
-    text(e, "class", str(e, c->name));
-    text(e, "method", why ? "none" : "passed over");
-    text(e, "reason", why ? why : "a step depends on states, inputs and arrivals alone");
-    end(e);
+    fact_begin(e, "rest");
+    fact_text(e, "class", str(e, c->name));
+    fact_text(e, "method", why ? "none" : "passed over");
+    fact_text(e, "reason", why ? why : "a step depends on states, inputs and arrivals alone");
+    fact_end(e);
   } else if (why) {
     fprintf(e->out, "  every cell is computed in every step: %s\n", why);
   } else {
@@ -307,18 +299,21 @@ static void explain_rest(Explain *e, const IrClass *c) {
   }
 }
 
+double *explain_uniforms(Explain *e, const IrPopulation *p) {
+  const IrClass *c = p->class;
+  double *u = NEW_ARRAY(e->s->arena, double, c->uniforms.n + 1);
+  memcpy(u, e->g + p->block, c->uniforms.n * sizeof *u);
+  IrEnv env = {.u = u, .dt = ir_own_step(p->pop, e->g[e->x->dt])};
+  if (c->derive) ir_eval(c->derive, &env);
+  return u;
+}
+
 static void explain_class(Explain *e, const IrClass *c) {
   const IrPopulation *first = NULL;
   if (!e->json) fprintf(e->out, "\n%s %s\n", str(e, c->component->what), str(e, c->name));
   for (uint32_t i = 0; e->x && i < e->x->populations.n && !first; i++)
     if (e->x->populations.at[i].class == c) first = &e->x->populations.at[i];
-  double *u = NULL;
-  if (first && c->derive) {
-    u = NEW_ARRAY(e->s->arena, double, c->uniforms.n + 1);
-    memcpy(u, e->g + first->block, c->uniforms.n * sizeof *u);
-    IrEnv env = {.u = u, .dt = ir_own_step(first->pop, e->g[e->x->dt])};
-    ir_eval(c->derive, &env);
-  }
+  double *u = first && c->derive ? explain_uniforms(e, first) : NULL;
   explain_states(e, c);
   explain_laws(e, c);
   explain_params(e, c);
@@ -338,17 +333,17 @@ static double global(const Explain *e, uint32_t slot) { return slot == IR_NONE ?
 static void explain_population(Explain *e, const IrPopulation *p) {
   double size = global(e, p->size), bytes = bytes_per_element(p->class);
   if (e->json) {
-    begin(e, "population");
-    text(e, "experiment", str(e, e->x->experiment->name));
-    text(e, "population", str(e, p->pop->path));
-    text(e, "class", str(e, p->class->name));
-    number(e, "size", size);
-    number(e, "bytes_per_element", bytes);
-    number(e, "step", ir_own_step(p->pop, global(e, e->x->dt)));
-    end(e);
+    fact_begin(e, "population");
+    fact_text(e, "experiment", str(e, e->x->experiment->name));
+    fact_text(e, "population", str(e, p->pop->path));
+    fact_text(e, "class", str(e, p->class->name));
+    fact_number(e, "size", size);
+    fact_number(e, "bytes_per_element", bytes);
+    fact_number(e, "step", ir_own_step(p->pop, global(e, e->x->dt)));
+    fact_end(e);
   } else {
-    fprintf(e->out, "  %-14s %s x %s, %.4g bytes each, %s\n", str(e, p->pop->path), grouped(e, size),
-            str(e, p->class->name), bytes, memory(e, bytes * size));
+    fprintf(e->out, "  %-14s %s x %s, %.4g bytes each, %s\n", str(e, p->pop->path), fact_grouped(e, size),
+            str(e, p->class->name), bytes, fact_memory(e, bytes * size));
     if (p->pop->parts > 1)
       fprintf(e->out, "    %u steps of %g ms in each of the run's; what flows and arrives stays on the run's grid\n", p->pop->parts,
               ir_own_step(p->pop, global(e, e->x->dt)));
@@ -363,7 +358,7 @@ static double slice_size(const Explain *e, const IrSlice *s) {
   return global(e, e->x->populations.at[s->pop].size);
 }
 
-static double synapses(const Explain *e, const IrProjection *p) {
+double explain_synapses(const Explain *e, const IrProjection *p) {
   double from = slice_size(e, &p->source), to = slice_size(e, &p->target), n = global(e, p->rule_arg);
   if (p->cond != IR_NONE && global(e, p->cond) == 0) return 0;
   bool numbered = p->proj->rule == RULE_INDEGREE || p->proj->rule == RULE_OUTDEGREE || p->proj->rule == RULE_TOTAL_NUMBER;
@@ -375,7 +370,7 @@ static double synapses(const Explain *e, const IrProjection *p) {
     case RULE_OUTDEGREE: return n * from;
     case RULE_TOTAL_NUMBER: return n;
     case RULE_PROBABILITY: return n * from * to;
-    case RULE_THIRD: return synapses(e, &e->x->projections.at[p->proj->third->of->index]) * (p->share == IR_NONE ? 1 : global(e, p->share));
+    case RULE_THIRD: return explain_synapses(e, &e->x->projections.at[p->proj->third->of->index]) * (p->share == IR_NONE ? 1 : global(e, p->share));
     case RULE_EDGES:
     case RULE_MATRIX: return NAN; /* the file's, which is read when the program starts */
   }
@@ -427,7 +422,7 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
   bool drawn = p->weight_kernel != NULL;
   const char *third = NULL;
   bool apart = !e->x->populations.at[p->target.pop].class->ports.at[p->proj->port].additive;
-  double n = synapses(e, p), each = apart ? 16 : drawn ? 6 : 2;
+  double n = explain_synapses(e, p), each = apart ? 16 : drawn ? 6 : 2;
   const char *format = apart   ? "16-bit target, place in the row, weight in float64"
                        : drawn ? "16-bit target and 32-bit weight; float32: 16-bit weight"
                                : "16-bit target, one weight for all";
@@ -438,26 +433,25 @@ static void explain_projection(Explain *e, const IrProjection *p, double *total)
   }
   if (!isnan(n)) *total += n * each;
   if (e->json) {
-    begin(e, "projection");
-    text(e, "experiment", str(e, e->x->experiment->name));
-    text(e, "projection", str(e, p->proj->path));
-    text(e, "rule", rule_text(e, p));
-    number(e, "synapses", n);
-    number(e, "bytes_per_synapse", each);
-    text(e, "format", format);
-    text(e, "delays", p->delay_kernel ? "drawn" : "one for all");
-    if (third) text(e, "reads", third);
-    end(e);
+    fact_begin(e, "projection");
+    fact_text(e, "experiment", str(e, e->x->experiment->name));
+    fact_text(e, "projection", str(e, p->proj->path));
+    fact_text(e, "rule", rule_text(e, p));
+    fact_number(e, "synapses", n);
+    fact_number(e, "bytes_per_synapse", each);
+    fact_text(e, "format", format);
+    fact_text(e, "delays", p->delay_kernel ? "drawn" : "one for all");
+    if (third) fact_text(e, "reads", third);
+    fact_end(e);
   } else {
     fprintf(e->out, "  %-24s %s: %s synapses, %.0f bytes each (%s), delays %s\n", str(e, p->proj->path),
-            rule_text(e, p), p->chance && isnan(n) ? "pair by pair, as many" : isnan(n) ? "the file's" : arena_printf(e->s->arena, "about %s", grouped(e, n)), each, format,
+            rule_text(e, p), p->chance && isnan(n) ? "pair by pair, as many" : isnan(n) ? "the file's" : arena_printf(e->s->arena, "about %s", fact_grouped(e, n)), each, format,
             p->delay_kernel ? "drawn, in buckets by step" : "one for all");
     if (third) fprintf(e->out, "  %-24s reads %s of its third part, as the step before has left it\n", "", third);
   }
 }
 
-/* How a continuous synapse is computed: all sources in one sum, or synapse by synapse. */
-static void explain_coupling(Explain *e, const IrCoupling *c) {
+bool explain_summed(const IrCoupling *c) {
   const MCoupling *m = c->coupling;
   bool delayed = false, drawn = c->link.weight_kernel != NULL;
   for (uint32_t i = 0; i < c->terms.n; i++) {
@@ -465,7 +459,15 @@ static void explain_coupling(Explain *e, const IrCoupling *c) {
     drawn |= c->terms.at[i].delay_kernel != NULL;
   }
   bool own = m->link.no_self || m->once, parts = m->once && (m->link.source.from || m->link.target.from);
-  bool summed = m->link.rule == RULE_ALL_TO_ALL && !drawn && !c->flow && !(own && delayed) && !parts;
+  return m->link.rule == RULE_ALL_TO_ALL && !drawn && !c->flow && !(own && delayed) && !parts;
+}
+
+/* How a continuous synapse is computed: all sources in one sum, or synapse by synapse. */
+static void explain_coupling(Explain *e, const IrCoupling *c) {
+  const MCoupling *m = c->coupling;
+  bool delayed = false;
+  for (uint32_t i = 0; i < c->terms.n; i++) delayed |= c->terms.at[i].delayed;
+  bool parts = m->once && (m->link.source.from || m->link.target.from), summed = explain_summed(c);
   const MExperiment *x = e->x->experiment;
   const char *held = x->joint ? arena_printf(e->s->arena, "solved jointly: what flows is the mean of T - dt and T, second order, to a tolerance of %g",
                                              x->tolerance > 0 ? x->tolerance : IR_JOINT_TOLERANCE)
@@ -473,24 +475,24 @@ static void explain_coupling(Explain *e, const IrCoupling *c) {
   const char *seen = delayed ? "delayed values are those at the middle of the step, between grid points" : held;
   const char *how = c->flow  ? "each has states of its own, stepped in every step by their cells as they are at T - dt"
                     : summed ? "one sum over the sources serves all targets" : "synapse by synapse, in the order of the rows";
-  double n = synapses(e, &c->link), from = slice_size(e, &c->link.source);
+  double n = explain_synapses(e, &c->link), from = slice_size(e, &c->link.source);
   if (m->once && !parts && (m->link.rule == RULE_ALL_TO_ALL || m->link.rule == RULE_PROBABILITY)) n *= (from - 1) / from / 2; /* each pair once */
   if (e->json) {
-    begin(e, "coupling");
-    text(e, "experiment", str(e, e->x->experiment->name));
-    text(e, "coupling", str(e, m->link.path));
-    text(e, "rule", rule_text(e, &c->link));
-    text(e, "direction", m->reversed ? "back" : "forth");
-    number(e, "synapses", n);
-    number(e, "products", c->terms.n);
-    text(e, "values", seen);
-    text(e, "method", how);
-    end(e);
+    fact_begin(e, "coupling");
+    fact_text(e, "experiment", str(e, e->x->experiment->name));
+    fact_text(e, "coupling", str(e, m->link.path));
+    fact_text(e, "rule", rule_text(e, &c->link));
+    fact_text(e, "direction", m->reversed ? "back" : "forth");
+    fact_number(e, "synapses", n);
+    fact_number(e, "products", c->terms.n);
+    fact_text(e, "values", seen);
+    fact_text(e, "method", how);
+    fact_end(e);
   } else if (c->flow) {
-    fprintf(e->out, "  %-24s %s: about %s continuous synapses with states; %s;\n  %-24s %s\n", str(e, m->link.path), rule_text(e, &c->link), grouped(e, n), how, "", seen);
+    fprintf(e->out, "  %-24s %s: about %s continuous synapses with states; %s;\n  %-24s %s\n", str(e, m->link.path), rule_text(e, &c->link), fact_grouped(e, n), how, "", seen);
   } else {
     fprintf(e->out, "  %-24s %s%s: about %s continuous synapses of %u products; %s;\n  %-24s %s\n", str(e, m->link.path),
-            rule_text(e, &c->link), m->reversed ? ", back" : "", grouped(e, n), c->terms.n, how, "", seen);
+            rule_text(e, &c->link), m->reversed ? ", back" : "", fact_grouped(e, n), c->terms.n, how, "", seen);
   }
 }
 
@@ -514,13 +516,13 @@ static void explain_connectivity(Explain *e, double total) {
   }
   if (!n) return;
   if (e->json) {
-    begin(e, "connectivity");
-    text(e, "experiment", str(e, e->x->experiment->name));
-    text(e, "asked", asked[e->x->experiment->connectivity]);
-    number(e, "stored_bytes", total);
-    number(e, "projections_with_drawn_delays", late);
-    number(e, "projections_with_memory", memory_too);
-    end(e);
+    fact_begin(e, "connectivity");
+    fact_text(e, "experiment", str(e, e->x->experiment->name));
+    fact_text(e, "asked", asked[e->x->experiment->connectivity]);
+    fact_number(e, "stored_bytes", total);
+    fact_number(e, "projections_with_drawn_delays", late);
+    fact_number(e, "projections_with_memory", memory_too);
+    fact_end(e);
     return;
   }
   if (memory_too) fprintf(e->out, "  synapses with memory are always stored; rows are filled up to 16 for each delay, and targets remember their last spikes\n");
@@ -547,15 +549,15 @@ static void explain_experiment(Explain *e) {
     explain_connectivity(e, total);
     return;
   }
-  fprintf(e->out, "  in all: %s elements, synapses about %s (bucket headers come on top)\n", grouped(e, neurons),
-          memory(e, total));
+  fprintf(e->out, "  in all: %s elements, synapses about %s (bucket headers come on top)\n", fact_grouped(e, neurons),
+          fact_memory(e, total));
   explain_connectivity(e, total);
   if (any_drawn(e->x))
     fprintf(e->out, "  weights of synapses are whole multiples of a unit for each port; before the run starts a sample of them and "
                     "the largest\n  possible sum decide between 16, 32 and 48 bits: run.json tells which and why (layout)\n");
 }
 
-static const double *evaluated(Explain *e, const IrExperiment *x) {
+const double *explain_globals(Explain *e, const IrExperiment *x) {
   double *g = NEW_ARRAY(e->s->arena, double, x->n_globals + 1);
   uint8_t *set = NEW_ARRAY(e->s->arena, uint8_t, x->n_globals + 1);
   IrEnv env = {.u = g, .set = set};
@@ -567,7 +569,7 @@ void ir_explain(Session *s, const IrModule *m, FILE *out, bool json) {
   Explain e = {.s = s, .out = out, .json = json, .m = m};
   const double **g = NEW_ARRAY(s->arena, const double *, m->experiments.n + 1);
   if (!json) fprintf(out, "%s\n", name_str(s, m->model->name));
-  for (uint32_t i = 0; i < m->experiments.n; i++) g[i] = evaluated(&e, m->experiments.at[i]);
+  for (uint32_t i = 0; i < m->experiments.n; i++) g[i] = explain_globals(&e, m->experiments.at[i]);
   for (uint32_t i = 0; i < m->classes.n; i++) {
     e.x = NULL;
     for (uint32_t j = m->experiments.n; j-- > 0;)

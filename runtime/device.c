@@ -21,7 +21,7 @@
 #include "runtime/threads.h"
 #include "runtime/verify.h"
 
-enum { THREADS = 128, MOST_LOOKS_BYTES = 1 << 28 };
+enum { MOST_LOOKS_BYTES = 1 << 28 };
 
 /* ---- transfers */
 
@@ -88,7 +88,7 @@ static int buffers_make(struct rt_device *d) {
 static uint32_t threads_of_block(const struct rt_device *d) {
   const char *text = d->gpu.emulated ? getenv("NSL_EMULATED_BLOCK") : NULL;
   int n = text ? atoi(text) : 0;
-  return n == 64 || n == 128 || n == 256 ? (uint32_t)n : THREADS;
+  return n == 64 || n == 128 || n == 256 ? (uint32_t)n : DEV_THREADS;
 }
 
 static int steps_launch(struct rt_device *d, uint32_t n) {

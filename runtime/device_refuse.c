@@ -11,6 +11,11 @@ static int refuse(const char *place, const char *path, const char *what) {
   return rt_fail_at(NSL_ECANNOT, place, "%s%s%s cannot run on a device yet" INSTEAD, path ? path : "", path ? ": " : "", what);
 }
 
+static bool drive_refused(const struct rt_sim *s, const struct nsl_drive *d) {
+  bool there = d->cond == NSL_NONE || s->G[d->cond] != 0;
+  return there && d->code.kernel != NSL_NONE && d->delay_code.kernel != NSL_NONE && d->n_processes; /* the host could not draw again what waits */
+}
+
 /* What the model says of itself, before anything is built. */
 static int pace_refuse(const struct rt_pop *p) {
   const char *place = p->def->place, *path = p->def->path;
@@ -34,13 +39,9 @@ int rt_device_refuse_model(const struct rt_sim *s) {
   if (x->n_couplings && x->joint > 0) return refuse(x->couplings[0].link.place, x->couplings[0].link.path, "joint steps of continuous synapses");
   for (uint32_t i = 0; i < x->n_couplings; i++)
     if (x->couplings[i].link.cells) return refuse(x->couplings[i].link.place, x->couplings[i].link.path, "continuous synapses with states");
+  for (uint32_t i = 0; i < x->n_drives; i++)
+    if (drive_refused(s, &x->drives[i])) return refuse(x->drives[i].place, x->drives[i].path, "a rate with noise, and with a delay for each element");
   if (s->rows == RT_ROWS_BY_SOURCE) return rt_fail(NSL_ECANNOT, "--rows source: a device has rows of its own; leave it out");
-  return 0;
-}
-
-static int drive_refuse(const struct rt_drive *d) {
-  if (d->kernel && d->delays && d->def->n_processes) /* the host could not draw again what waits */
-    return refuse(d->def->place, d->def->path, "a rate with noise, and with a delay for each element");
   return 0;
 }
 
@@ -54,6 +55,5 @@ int rt_device_refuse(const struct rt_sim *s) {
     if (why) e = refuse(s->projs[i].def->place, s->projs[i].def->path, why);
   }
   if (!e && s->n_plastic) e = rt_device_plastic_refuse(s);
-  for (uint32_t i = 0; !e && i < s->n_drives; i++) e = drive_refuse(&s->drives[i]);
   return e;
 }

@@ -218,7 +218,7 @@ void rt_json_what(struct json_object *o, const struct rt_sim *s, const struct rt
   add_text(o, "kernels", s->level->cpu);
   add_text(o, "cpu", cpu);
   add_text(o, "device", !s->device ? "cpu" : s->device->gpu.emulated ? "emulated" : "gpu");
-  if (s->device) json_object_object_add(o, "gpu", rt_gpu_json(&s->device->gpu, s->device->bytes));
+  if (s->device) json_object_object_add(o, "gpu", rt_device_json(s->device));
   add_text(o, "precision", p->f32 ? "f32" : "f64");
   add_whole(o, "seed", s->seed);
   add_whole(o, "threads", s->threads);
@@ -249,7 +249,7 @@ static void add_costs(struct json_object *o, const struct rt_sim *s) {
   add_whole(o, "events", c.events);
   add_number(o, "events_per_s", s->simulate_s > 0 ? (double)c.events / s->simulate_s : NAN);
   add_whole(o, "updates_at_rest", c.rested);
-  add_number(o, "bytes_per_event", (double)c.bytes / (double)c.events);
+  add_number(o, "bytes_per_event", s->device ? rt_device_event_bytes(s->device) : (double)c.bytes / (double)c.events);
   add_number(o, "bytes_per_synapse", (double)c.synapse_bytes / (double)s->n_synapses);
   json_object_object_add(o, "layout", rt_layout_json(s));
   add_number(o, "peak_memory_mb", c.peak / 1e6);

@@ -22,6 +22,9 @@ struct json_object *rt_json_files(const struct rt_out *out);
 /* device_report.c: of a run on a device; where --device would run, before the rest of --describe */
 struct rt_gpu;
 struct json_object *rt_gpu_json(const struct rt_gpu *g, uint64_t used); /* used: bytes of its memory */
+struct rt_device;
+struct json_object *rt_device_json(const struct rt_device *d); /* and what the plan of a run's steps says */
+double rt_device_event_bytes(const struct rt_device *d);       /* that an event reads of its row, on the mean over synapses */
 int rt_device_describe(const struct nsl_program *p, const struct rt_config *c, FILE *out);
 int rt_json_write(struct json_object *facts, const char *path);
 /* run.json, and report.html if s->gather holds what it shows. */

@@ -333,6 +333,7 @@ struct dev_args {
   uint64_t n_plastics;
   uint64_t *bad_sent; /* step << 32 | number of the projection, the least of all */
 };
+enum { DEV_THREADS = 128 }; /* of a block */
 enum { DEV_PIECE = 128, DEV_MADE_PIECE = 1024 }; /* synapses: stored, four for each thread; made anew */
 
 /* ---- fits (fit_device.c) */
