@@ -16,7 +16,6 @@ static bool drive_refused(const struct rt_sim *s, const struct nsl_drive *d) {
   return there && d->code.kernel != NSL_NONE && d->delay_code.kernel != NSL_NONE && d->n_processes; /* the host could not draw again what waits */
 }
 
-/* What the model says of itself, before anything is built. */
 static int pace_refuse(const struct rt_pop *p) {
   const char *place = p->def->place, *path = p->def->path;
   bool each = p->class->has_finish;
@@ -26,6 +25,7 @@ static int pace_refuse(const struct rt_pop *p) {
   return p->every > 1 && p->class->n_pasts ? refuse(place, path, "a longer time step with delayed values") : 0;
 }
 
+/* What the model says of itself, before anything is built. */
 int rt_device_refuse_model(const struct rt_sim *s) {
   const struct nsl_experiment *x = s->x;
   int e;
