@@ -35,7 +35,7 @@ static bool build_binary(Compilation *c, const Backend *backend, const CgOptions
   const ToolOptions *o = c->options;
   const char *file = o->files.at[0];
   CgProgram *program = backend->cg_compile(c->s, c->module, cg);
-  if (!program) return false;
+  if (!program || (strcmp(o->target, "cpu") && !tool_device_serves(c, program))) return false;
   if (!strcmp(o->emit, "object"))
     return backend->cg_write_object(c->s, program, o->out ? o->out : default_output(c->arena, file, ".o"));
   Home home;

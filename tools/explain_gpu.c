@@ -1,5 +1,4 @@
-/* What NVIDIA's assembler makes of a model's kernels, where it is found: registers and spills are never guessed. And whether the runtime
- * would refuse to run an experiment on a device, in its own words: by its own function, on the program as it would run. */
+/* What NVIDIA's assembler makes of a model's kernels, where it is found: registers and spills are never guessed. */
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,12 +83,9 @@ bool explain_gpu(Compilation *c, OnDevice *ret) {
   if (!jit) return false;
   const struct nsl_program *p = backend->cg_jit_program(jit);
   const char *assembler = assembler_find(c->arena);
-  *ret = (OnDevice){.refused = NEW_ARRAY(c->arena, const char *, p->n_experiments + 1ull)};
+  *ret = (OnDevice){.refused = tool_refused(c, p)};
   for (uint32_t i = 0; i < p->n_devices; i++)
     if (p->devices[i].ptx) gpu_fill(c, &ret->gpus[ret->n++], &p->devices[i], p->n_kernels, assembler);
-  for (uint32_t i = 0; i < p->n_experiments; i++)
-    if (backend->rt_device_refused(p, p->experiments[i].name, c->options->allow_read.at, c->options->allow_read.n))
-      ret->refused[i] = arena_printf(c->arena, "%s", backend->nsl_error());
   backend->cg_jit_free(jit);
   return true;
 }

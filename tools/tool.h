@@ -60,6 +60,11 @@ int child_run(const Backend *backend, const struct nsl_program *program, const c
               int argc, char *const *argv);
 void child_folder_remove(const char *folder);
 
+/* refused.c: by experiment why a device cannot run it, or NULL. */
+const char **tool_refused(Compilation *c, const struct nsl_program *p);
+/* For a program that is built for devices: says which experiments they cannot run; false if they can run none. */
+bool tool_device_serves(Compilation *c, CgProgram *program);
+
 int cmd_doc(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_run(int argc, char **argv);
