@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/codegen.h"
 #include "ir/pass.h"
 #include "lang/session.h"
 #include "runtime/emulate.h"
-#include "tests/ir/random_kernel.h"
+#include "tests/codegen/shrink.h"
 #include "tests/math/tap.h"
 
 enum { BATCH = 25, RING = 4, MOST_BLOCKS = 64 };
@@ -185,9 +184,10 @@ static const char *run_device(Arena *a, nsl_device_fn *fn, const IrKernel *k, co
   return NULL;
 }
 
-static const char *compare(Session *s, Arena *a, const IrKernel *k, const CgJit *jit, uint64_t seed, bool f32, bool x86) {
+static const char *compare(Session *s, Arena *a, const IrKernel *k, const CgJit *jit, uint64_t seed, const CgOptions *options) {
   static const Launch launches[] = {{64, {RT_EMU_FORWARD, 0}, false}, {128, {RT_EMU_REVERSE, 0}, true}, {256, {RT_EMU_SHUFFLED, 7}, true},
                                     {32, {RT_EMU_SHUFFLED, 8}, false}};
+  bool f32 = options->f32, x86 = !options->devices;
   RandomMemory *want = memory(a, k, seed, f32);
   bool bad = ir_eval(k, &want->env) != 0;
   const struct nsl_device *device = cg_jit_device(jit);
@@ -204,43 +204,6 @@ static const char *compare(Session *s, Arena *a, const IrKernel *k, const CgJit 
     if (difference) return x86 ? difference : arena_printf(a, "blocks of %u: %s", launches[i].block, difference);
   }
   return NULL;
-}
-
-/* ---- a difference, made small */
-typedef struct {
-  Session *s;
-  uint64_t seed;
-  CgOptions options;
-} One;
-
-static CgJit *compile(Session *s, const IrModule *m, const CgOptions *options) {
-  CgProgram *p = cg_compile(s, m, options);
-  return p ? cg_jit(s, p) : NULL;
-}
-
-static bool still_fails(const IrKernel *k, void *ctx) {
-  One *one = ctx;
-  Arena *a = arena_new();
-  IrModule *m = NEW(a, IrModule);
-  m->level = 2;
-  ir_module_add(m, a, ir_kernel_copy(k, a));
-  CgJit *jit = compile(one->s, m, &one->options);
-  bool differs = jit && compare(one->s, a, k, jit, one->seed, one->options.f32, !one->options.devices) != NULL;
-  cg_jit_free(jit);
-  arena_free(a);
-  return differs;
-}
-
-static void report(Session *s, const IrKernel *k, uint64_t seed, const CgOptions *options, const char *difference) {
-  One one = {s, seed, *options};
-  printf("# seed %llu: %s\n", (unsigned long long)seed, difference);
-  const IrKernel *small = random_shrink(s, s->arena, k, still_fails, &one);
-  const char *text = random_text(s, s->arena, small);
-  while (*text) {
-    size_t n = strcspn(text, "\n");
-    printf("# %.*s\n", (int)n, text);
-    text += n + (text[n] == '\n');
-  }
 }
 
 /* ---- random kernels */
@@ -270,8 +233,8 @@ static void batch(Way *ways, uint32_t n_ways, uint64_t first, uint32_t n, bool f
     for (uint32_t i = 0; i < n && jit; i++) {
       Arena *a = arena_new();
       const IrKernel *k = m->kernels.at[i];
-      const char *difference = compare(s, a, k, jit, first + i, f32, ways[w].cpu != NULL);
-      if (difference && ways[w].n - ways[w].same < 2) report(s, k, first + i, &options, difference);
+      const char *difference = compare(s, a, k, jit, first + i, &options);
+      if (difference && ways[w].n - ways[w].same < 2) report(s, k, first + i, &options, compare, difference);
       ways[w].same += difference == NULL;
       ways[w].n++;
       arena_free(a);

@@ -9,10 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "codegen/codegen.h"
 #include "ir/pass.h"
 #include "lang/session.h"
-#include "tests/ir/random_kernel.h"
+#include "tests/codegen/shrink.h"
 #include "tests/math/tap.h"
 
 typedef struct {
@@ -39,50 +38,12 @@ static uint64_t call(nsl_kernel_fn *f, const IrEnv *e) {
 }
 
 /* NULL or what differs. */
-static const char *compare(Session *s, Arena *a, const IrKernel *k, nsl_kernel_fn *f, uint64_t seed,
-                           bool f32) {
-  RandomMemory *want = random_memory(a, k, seed, f32), *got = random_memory(a, k, seed, f32);
-  uint64_t bad = ir_eval(k, &want->env), bad_got = call(f, &got->env);
+static const char *compare(Session *s, Arena *a, const IrKernel *k, const CgJit *jit, uint64_t seed, const CgOptions *options) {
+  RandomMemory *want = random_memory(a, k, seed, options->f32), *got = random_memory(a, k, seed, options->f32);
+  uint64_t bad = ir_eval(k, &want->env), bad_got = call(cg_jit_kernel(jit, k->index), &got->env);
   /* a synapse row that ends inside of a vector computes some elements more, but checks nothing */
   if (!bad != !bad_got) return arena_printf(a, "checks: %d and %d", bad != 0, bad_got != 0);
   return random_memory_diff(s, a, k, want, got);
-}
-
-typedef struct {
-  Session *s;
-  uint64_t seed;
-  CgOptions options;
-} One;
-
-static CgJit *compile(Session *s, const IrModule *m, const CgOptions *options) {
-  CgProgram *p = cg_compile(s, m, options);
-  return p ? cg_jit(s, p) : NULL;
-}
-
-static bool still_fails(const IrKernel *k, void *ctx) {
-  One *one = ctx;
-  Arena *a = arena_new();
-  IrModule *m = NEW(a, IrModule);
-  m->level = 2;
-  ir_module_add(m, a, ir_kernel_copy(k, a));
-  CgJit *jit = compile(one->s, m, &one->options);
-  bool differs = jit && compare(one->s, a, k, cg_jit_kernel(jit, 0), one->seed, one->options.f32) != NULL;
-  cg_jit_free(jit);
-  arena_free(a);
-  return differs;
-}
-
-static void report(Session *s, const IrKernel *k, uint64_t seed, const CgOptions *options,
-                   const char *difference) {
-  One one = {s, seed, *options};
-  printf("# seed %d: %s\n", (int)seed, difference);
-  const IrKernel *small = random_shrink(s, s->arena, k, still_fails, &one);
-  const char *text = random_text(s, s->arena, small);
-  while (*text) {
-    size_t n = strcspn(text, "\n");
-    printf("# %.*s\n", (int)n, text);
-    text += n + (text[n] == '\n');
-  }
 }
 
 static void batch(const Way *way, uint64_t first, uint32_t n) {
@@ -102,8 +63,8 @@ static void batch(const Way *way, uint64_t first, uint32_t n) {
   for (uint32_t i = 0; i < n && jit; i++) {
     Arena *a = arena_new();
     const IrKernel *k = m->kernels.at[i];
-    const char *difference = compare(s, a, k, cg_jit_kernel(jit, k->index), first + i, way->f32);
-    if (difference && i - same < 2) report(s, k, first + i, &options, difference);
+    const char *difference = compare(s, a, k, jit, first + i, &options);
+    if (difference && i - same < 2) report(s, k, first + i, &options, compare, difference);
     same += difference == NULL;
     arena_free(a);
   }
@@ -157,7 +118,7 @@ static void test_tiny(const Way *way) {
   if (m) m->level = 2;
   CgJit *jit = m ? compile(s, m, &options) : NULL;
   for (uint32_t i = 0; jit && i < m->kernels.n; i++) {
-    const char *difference = compare(s, s->arena, m->kernels.at[i], cg_jit_kernel(jit, i), 1, way->f32);
+    const char *difference = compare(s, s->arena, m->kernels.at[i], jit, 1, &options);
     if (difference) error = difference;
   }
   tap_ok(jit && !error, "%s at %s, opt %d: what constants make too small is zero (%s)",
