@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/mix.h"
 #include "runtime/pace.h"
 #include "runtime/record.h"
 #include "runtime/verify.h"
@@ -26,13 +27,6 @@ struct rt_digests {
   uint64_t compared, equal_until; /* rows that were looked at; the last step at which all were equal */
 };
 
-static uint64_t mix(uint64_t h, uint64_t x) {
-  h = (h ^ x) * 0x9e3779b97f4a7c15u;
-  h ^= h >> 32;
-  h *= 0xd6e8feb86659fd93u;
-  return h ^ h >> 29;
-}
-
 /* ---- what a shard adds */
 
 static uint64_t reals_sum(uint64_t key, const struct rt_slice *c, const void *array, bool narrow) {
@@ -40,7 +34,7 @@ static uint64_t reals_sum(uint64_t key, const struct rt_slice *c, const void *ar
   uint64_t sum = 0;
   for (uint32_t i = c->first; i < end; i++) {
     uint64_t bits = narrow ? ((const uint32_t *)array)[i] : ((const uint64_t *)array)[i];
-    sum += mix(key + i * 0x9e3779b97f4a7c15u, bits);
+    sum += rt_mix(key + i * 0x9e3779b97f4a7c15u, bits);
   }
   return sum;
 }
@@ -48,10 +42,10 @@ static uint64_t reals_sum(uint64_t key, const struct rt_slice *c, const void *ar
 static uint64_t slice_digest(const struct rt_slice *c, uint64_t step, bool narrow) {
   const struct rt_pop *p = c->pop;
   uint64_t sum = 0;
-  for (uint32_t i = 0; i < p->class->n_states; i++) sum += reals_sum(mix(1, i), c, p->states[i], narrow);
+  for (uint32_t i = 0; i < p->class->n_states; i++) sum += reals_sum(rt_mix(1, i), c, p->states[i], narrow);
   const uint64_t *spikes = p->ring + (rt_own_step(p, step) & p->ring_mask) * p->stride;
   for (uint32_t w = c->first / 64; p->class->has_spike && w < (c->first + c->count) / 64; w++)
-    if (spikes[w]) sum += mix(mix(2, w), spikes[w]); /* padding is masked */
+    if (spikes[w]) sum += rt_mix(rt_mix(2, w), spikes[w]); /* padding is masked */
   return sum;
 }
 

@@ -14,6 +14,7 @@
 
 #include "math/math.h"
 #include "runtime/error.h"
+#include "runtime/mix.h"
 #include "runtime/plastic_lanes.h"
 #include "runtime/shelf.h"
 
@@ -291,22 +292,15 @@ double rt_gate_next(const struct rt_sim *s, struct rt_gate_walk *w, uint32_t sta
 
 void rt_gate_walk_end(struct rt_gate_walk *w) { rt_mem_free(&w->mem); }
 
-static uint64_t mix(uint64_t h, uint64_t x) {
-  h = (h ^ x) * 0x9e3779b97f4a7c15u;
-  h ^= h >> 32;
-  h *= 0xd6e8feb86659fd93u;
-  return h ^ h >> 29;
-}
-
 static int hash_one(struct rt_sim *s, const struct rt_inflow *f, void *context) {
   uint64_t *sum = context, bits;
   for (uint32_t e = 0; e < f->n; e++)
     for (uint64_t k = f->start[e]; k < f->start[e + 1]; k++) {
-      uint64_t h = mix(mix(mix(0x6761, f->coupling->link.index), f->first + e), k - f->start[e]);
+      uint64_t h = rt_mix(rt_mix(rt_mix(0x6761, f->coupling->link.index), f->first + e), k - f->start[e]);
       for (uint32_t j = 0; j < f->coupling->gating->class->n_states; j++) {
         bits = 0;
         memcpy(&bits, (char *)f->gates->states[j] + k * s->real_size, s->real_size);
-        h = mix(h, bits);
+        h = rt_mix(h, bits);
       }
       *sum += h;
     }

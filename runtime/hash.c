@@ -8,6 +8,7 @@
 
 #include "runtime/coupling.h"
 #include "runtime/gating.h"
+#include "runtime/mix.h"
 #include "runtime/pace.h"
 #include "runtime/plastic.h"
 #include "runtime/procedural.h"
@@ -16,19 +17,12 @@
 
 static const uint64_t SPREAD = 0x9e3779b97f4a7c15u; /* numbers of elements differ in all bits */
 
-static uint64_t mix(uint64_t h, uint64_t x) {
-  h = (h ^ x) * 0x9e3779b97f4a7c15u;
-  h ^= h >> 32;
-  h *= 0xd6e8feb86659fd93u;
-  return h ^ h >> 29;
-}
-
 /* What a sum of hashes is taken of: the numbers of one array, each with its place. */
 static uint64_t hash_reals(uint64_t key, const struct rt_sim *s, const struct rt_slice *c, const void *array) {
   uint64_t sum = 0, bits = 0;
   for (uint32_t i = c->first; i < c->first + c->count && i < c->pop->size; i++) {
     memcpy(&bits, (const char *)array + (size_t)i * s->real_size, s->real_size);
-    sum += mix(key + i * SPREAD, bits);
+    sum += rt_mix(key + i * SPREAD, bits);
   }
   return sum;
 }
@@ -36,7 +30,7 @@ static uint64_t hash_reals(uint64_t key, const struct rt_sim *s, const struct rt
 /* The same of 8 bytes each, whatever the program's precision. */
 static uint64_t hash_words(uint64_t key, const struct rt_slice *c, const void *array) {
   uint64_t sum = 0;
-  for (uint32_t i = c->first; i < c->first + c->count && i < c->pop->size; i++) sum += mix(key + i * SPREAD, ((const uint64_t *)array)[i]);
+  for (uint32_t i = c->first; i < c->first + c->count && i < c->pop->size; i++) sum += rt_mix(key + i * SPREAD, ((const uint64_t *)array)[i]);
   return sum;
 }
 
@@ -44,7 +38,7 @@ static uint64_t hash_mask(uint64_t key, const struct rt_slice *c, const uint64_t
   uint64_t sum = 0;
   for (uint32_t w = c->first / 64; w < (c->first + c->count) / 64; w++) {
     uint32_t real = c->pop->size - w * 64;
-    sum += mix(key + w * SPREAD, real < 64 ? mask[w] & (((uint64_t)1 << real) - 1) : mask[w]);
+    sum += rt_mix(key + w * SPREAD, real < 64 ? mask[w] & (((uint64_t)1 << real) - 1) : mask[w]);
   }
   return sum;
 }
@@ -54,7 +48,7 @@ static uint64_t hash_past(uint64_t key, const struct rt_sim *s, const struct rt_
   uint64_t sum = 0;
   for (uint32_t back = past->rows; back-- > 0;) {
     uint64_t row = (rt_own_step(c->pop, s->step) + past->rows - back) % past->rows * c->pop->padded * s->real_size;
-    sum += hash_reals(mix(key, back), s, c, past->ring + row);
+    sum += hash_reals(rt_mix(key, back), s, c, past->ring + row);
   }
   return sum;
 }
@@ -63,7 +57,7 @@ static uint64_t hash_later(uint64_t key, const struct rt_later *later) {
   uint64_t sum = 0, bits;
   for (uint64_t i = 0; i < later->n; i++) {
     memcpy(&bits, &later->at[i].weight, sizeof bits);
-    sum += mix(mix(key + i * SPREAD, later->at[i].element), bits);
+    sum += rt_mix(rt_mix(key + i * SPREAD, later->at[i].element), bits);
   }
   return sum;
 }
@@ -74,14 +68,14 @@ static uint64_t hash_slice(const struct rt_sim *s, const struct rt_slice *c) {
   const struct rt_pop *p = c->pop;
   const struct nsl_class *k = p->class;
   uint64_t sum = 0;
-#define KEY(what, i) mix(mix(p->index, what), i)
+#define KEY(what, i) rt_mix(rt_mix(p->index, what), i)
   for (uint32_t i = 0; i < k->n_states; i++) sum += hash_reals(KEY(HASH_STATE, i), s, c, p->states[i]);
   for (uint32_t i = 0; i < k->n_params; i++) sum += hash_reals(KEY(HASH_PARAM, i), s, c, p->params[i]);
   for (uint32_t i = 0; i < k->n_holds; i++) sum += hash_mask(KEY(HASH_HELD, i), c, p->held[i]);
   for (uint32_t i = 0; i < k->n_pasts; i++) sum += hash_past(KEY(HASH_PAST, i), s, c, &p->pasts[i]);
   for (uint32_t i = 0; p->every > 1 && i < k->n_ports; i++) sum += hash_words(KEY(HASH_WAITING, i), c, p->waiting[i]);
   for (uint32_t i = 0; p->every > 1 && i < k->n_inputs; i++) sum += hash_words(KEY(HASH_SUM, i), c, p->sums[i]);
-  for (uint32_t i = 0; c->later && i < k->n_ports; i++) sum += hash_later(mix(KEY(HASH_LATER, i), c->first), &c->later[i]);
+  for (uint32_t i = 0; c->later && i < k->n_ports; i++) sum += hash_later(rt_mix(KEY(HASH_LATER, i), c->first), &c->later[i]);
   sum += hash_mask(KEY(HASH_PREV, 0), c, p->prev);
   if (k->has_spike) sum += hash_mask(KEY(HASH_SPIKE, 0), c, p->ring + (rt_own_step(p, s->step) & p->ring_mask) * p->stride);
 #undef KEY
@@ -106,11 +100,11 @@ static uint32_t port_of_rank(const struct rt_sim *s, uint32_t rank) {
 }
 
 uint64_t rt_hash_event(uint64_t target, uint64_t step, uint64_t units) {
-  return mix(mix(mix(1, target), step), units);
+  return rt_mix(rt_mix(rt_mix(1, target), step), units);
 }
 
 uint64_t rt_hash_apart(uint64_t target, uint64_t step, uint64_t number, uint64_t source, uint64_t weight) {
-  return mix(mix(mix(mix(mix(2, target), step), number), source), weight);
+  return rt_mix(rt_mix(rt_mix(rt_mix(rt_mix(2, target), step), number), source), weight);
 }
 
 static uint64_t hash_apart(const struct rt_shard *h, struct rt_event e, uint64_t step) {
@@ -169,17 +163,17 @@ static uint64_t hash_drives(const struct rt_sim *s, const struct rt_shard *h) {
   uint64_t sum = 0;
   for (uint32_t i = 0; i < h->n_drives; i++) {
     const struct rt_drive_part *part = &h->drives[i];
-    uint64_t drive = mix(part->drive->index, 0x6472);
+    uint64_t drive = rt_mix(part->drive->index, 0x6472);
     for (uint32_t e = part->from; e < part->to; e++) {
       for (uint32_t k = 0; k < part->drive->def->n_processes; k++) {
         uint64_t bits;
         memcpy(&bits, &part->states[k][e], sizeof bits);
-        sum += mix(mix(mix(drive, k), e), bits);
+        sum += rt_mix(rt_mix(rt_mix(drive, k), e), bits);
       }
       for (uint32_t k = 1; part->ring && k <= part->ring_mask; k++) {
         uint64_t at = (s->step + k) & part->ring_mask;
         int64_t waits = part->ring[at * (part->to - part->from) + e - part->from];
-        if (waits) sum += mix(mix(mix(drive, k), e), (uint64_t)waits);
+        if (waits) sum += rt_mix(rt_mix(rt_mix(drive, k), e), (uint64_t)waits);
       }
     }
   }
@@ -193,12 +187,12 @@ static uint64_t hash_shown(const struct rt_sim *s) {
   for (uint32_t k = 0; s->couplings && rt_coupling_values(s, k, &x); k++)
     for (uint64_t i = 0; i < x->n_real; i++) {
       if (!x->mine[i]) continue;
-      uint64_t key = mix(mix(0x7368, k), i);
+      uint64_t key = rt_mix(rt_mix(0x7368, k), i);
       memcpy(&bits, &x->now[s->step & 1][i], sizeof bits);
-      sum += mix(key, bits);
+      sum += rt_mix(key, bits);
       for (uint32_t back = 0; x->ring && back <= x->longest; back++) {
         memcpy(&bits, &x->ring[i * x->row + ((s->step - back) & x->mask)], sizeof bits);
-        sum += mix(key + back * SPREAD, bits);
+        sum += rt_mix(key + back * SPREAD, bits);
       }
     }
   return sum;
@@ -216,9 +210,9 @@ uint64_t rt_state_sum(const struct rt_sim *s) {
 }
 
 uint64_t rt_state_hash(const struct rt_sim *s) {
-  uint64_t h = mix(0x4e534c, s->step);
-  for (uint32_t i = 0; i < s->n_pops; i++) h = mix(h, s->pops[i].size);
+  uint64_t h = rt_mix(0x4e534c, s->step);
+  for (uint32_t i = 0; i < s->n_pops; i++) h = rt_mix(h, s->pops[i].size);
   uint64_t sum = rt_state_sum(s);
   rt_ranks_combine(s->ranks, &sum, 1, RT_SUM_U64);
-  return mix(h, sum);
+  return rt_mix(h, sum);
 }

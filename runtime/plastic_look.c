@@ -1,6 +1,7 @@
 /* Synapses with memory as they are now, when all rows have caught up: what is recorded of them, the state hash. See plastic.h. */
 #include <string.h>
 
+#include "runtime/mix.h"
 #include "runtime/plastic_lanes.h"
 
 /* ---- the weights of now */
@@ -53,13 +54,6 @@ void rt_weight_drop(struct rt_sim *s, struct rt_weight_walk *w) {
 
 /* ---- the state hash */
 
-static uint64_t mix(uint64_t h, uint64_t x) {
-  h = (h ^ x) * 0x9e3779b97f4a7c15u;
-  h ^= h >> 32;
-  h *= 0xd6e8feb86659fd93u;
-  return h ^ h >> 29;
-}
-
 static uint64_t bits_of(const struct rt_sim *s, const void *array, uint64_t i) {
   uint64_t bits = 0;
   memcpy(&bits, (const char *)array + i * s->real_size, s->real_size);
@@ -74,10 +68,10 @@ static uint64_t synapses_hash(const struct rt_sim *s, const struct rt_plastic_sh
       const struct rt_segment *x = &q->segments[g];
       for (uint64_t i = x->at, nth = 0; i < x->at + x->n; i++) {
         nth = i > x->at && q->target[i] == q->target[i - 1] ? nth + 1 : 0;
-        uint64_t h = mix(mix(key, row), (uint64_t)x->dendritic << 32 | (q->target[i] + q->slice->first));
-        h = mix(h, nth);
+        uint64_t h = rt_mix(rt_mix(key, row), (uint64_t)x->dendritic << 32 | (q->target[i] + q->slice->first));
+        h = rt_mix(h, nth);
         for (uint32_t k = 0; k < q->of->class->n_states; k++)
-          if (q->states[k]) h = mix(h, bits_of(s, q->states[k], i));
+          if (q->states[k]) h = rt_mix(h, bits_of(s, q->states[k], i));
         sum += h;
       }
     }
@@ -92,7 +86,7 @@ static uint64_t sums_hash(const struct rt_sim *s, const struct rt_plastic_shard 
     uint32_t at = (uint32_t)(s->step + k) & (q->of->sums - 1);
     for (uint32_t t = 0; q->dirty[at] && t < q->slice->count; t++) {
       int64_t waits = q->sums[(uint64_t)at * q->slice->count + t];
-      if (waits) sum += mix(mix(mix(key, k), t + q->slice->first), (uint64_t)waits);
+      if (waits) sum += rt_mix(rt_mix(rt_mix(key, k), t + q->slice->first), (uint64_t)waits);
     }
   }
   return sum;
@@ -101,12 +95,12 @@ static uint64_t sums_hash(const struct rt_sim *s, const struct rt_plastic_shard 
 /* Spikes that synapses have not seen yet. */
 static uint64_t spikes_hash(const struct rt_sim *s, const struct rt_plastic_shard *q, uint64_t key) {
   uint64_t sum = 0;
-  for (uint32_t i = 0; i < q->n_queue; i++) sum += mix(mix(key, q->queue[i].step), q->queue[i].source);
+  for (uint32_t i = 0; i < q->n_queue; i++) sum += rt_mix(rt_mix(key, q->queue[i].step), q->queue[i].source);
   for (uint32_t t = 0; t < q->slice->count; t++)
     for (uint32_t k = q->n_spiked[t], n = 0; k && n < q->of->ring; k--, n++) {
       uint64_t step = q->spikes[(uint64_t)t * q->of->ring + ((k - 1) & (q->of->ring - 1))];
       if (step + q->of->most <= s->step) break;
-      sum += mix(mix(key + 1, step), t + q->slice->first);
+      sum += rt_mix(rt_mix(key + 1, step), t + q->slice->first);
     }
   return sum;
 }
@@ -117,8 +111,8 @@ uint64_t rt_plastic_sum(const struct rt_sim *s) {
     for (uint32_t h = s->own0; h < s->own1; h++) {
       const struct rt_plastic_shard *q = &s->plastics[i].shards[h];
       if (!q->slice) continue;
-      uint64_t key = mix(0x706c, q->of->proj->index);
-      sum += synapses_hash(s, q, key) + sums_hash(s, q, mix(key, 1)) + spikes_hash(s, q, mix(key, 2));
+      uint64_t key = rt_mix(0x706c, q->of->proj->index);
+      sum += synapses_hash(s, q, key) + sums_hash(s, q, rt_mix(key, 1)) + spikes_hash(s, q, rt_mix(key, 2));
     }
   return sum;
 }
