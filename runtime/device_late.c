@@ -294,42 +294,37 @@ void rt_image_late(struct rt_device *d, struct dev_args *a) {
 
 static uint64_t past_row(const struct rt_past *past, uint64_t step) { return step % past->rows; }
 
-int rt_device_late_up(struct rt_device *d) {
+static int move(struct rt_device *d, bool up, uint64_t at, void *host, uint64_t bytes, const char *what) {
+  return up ? rt_device_copy_to(d, at, host, bytes, what) : rt_device_copy_from(d, host, at, bytes, what);
+}
+
+/* What steps change, up or back; feeds are read again here. */
+static int late_move(struct rt_device *d, bool up) {
   const struct rt_sim *s = d->s;
   int e = 0;
   for (uint32_t i = 0; i < s->n_pops; i++)
     for (uint32_t k = 0; !e && k < s->pops[i].class->n_pasts; k++) {
-      const struct rt_pop *p = &s->pops[i];
-      const struct rt_past *past = &p->pasts[k];
-      e = rt_device_copy_to(d, d->places[i].pasts[k].ring, past->ring, past->rows * reals(d, p), "past values");
-      if (!e) e = rt_device_copy_to(d, d->places[i].pasts[k].value, past->ring + past_row(past, s->step) * reals(d, p), reals(d, p), "past values");
+      const struct rt_past *past = &s->pops[i].pasts[k];
+      const struct dev_past_place *at = &d->places[i].pasts[k];
+      uint64_t row = reals(d, &s->pops[i]);
+      e = move(d, up, at->ring, past->ring, past->rows * row, "past values");
+      if (!e) e = move(d, up, at->value, past->ring + past_row(past, s->step) * row, row, "past values");
     }
   for (uint32_t i = 0; i < d->n_values && !e; i++) {
     const struct dev_values_place *at = &d->shown_values[i];
     const struct rt_values *x = at->values;
-    for (int k = 0; k < 2 && !e; k++) e = rt_device_copy_to(d, at->now[k], x->now[k], x->n * sizeof **x->now, "what is shown");
-    if (!e && x->ring) e = rt_device_copy_to(d, at->ring, x->ring, (uint64_t)x->n * x->row * sizeof *x->ring, "what was shown");
+    for (int k = 0; k < 2 && !e; k++) e = move(d, up, at->now[k], x->now[k], x->n * sizeof **x->now, "what is shown");
+    if (!e && x->ring) e = move(d, up, at->ring, x->ring, (uint64_t)x->n * x->row * sizeof *x->ring, "what was shown");
   }
+  return e;
+}
+
+int rt_device_late_up(struct rt_device *d) {
+  const struct rt_sim *s = d->s;
+  int e = late_move(d, true);
   for (uint32_t i = 0; i < s->n_feeds && !e; i++)
     e = rt_device_copy_to(d, d->feeds_at + i * sizeof(double), &s->feeds[i].value, sizeof(double), "inputs that follow others");
   return e;
 }
 
-int rt_device_late_back(struct rt_device *d) {
-  const struct rt_sim *s = d->s;
-  int e = 0;
-  for (uint32_t i = 0; i < s->n_pops; i++)
-    for (uint32_t k = 0; !e && k < s->pops[i].class->n_pasts; k++) {
-      const struct rt_pop *p = &s->pops[i];
-      const struct rt_past *past = &p->pasts[k];
-      e = rt_device_copy_from(d, past->ring, d->places[i].pasts[k].ring, past->rows * reals(d, p), "past values");
-      if (!e) e = rt_device_copy_from(d, past->ring + past_row(past, s->step) * reals(d, p), d->places[i].pasts[k].value, reals(d, p), "past values");
-    }
-  for (uint32_t i = 0; i < d->n_values && !e; i++) {
-    const struct dev_values_place *at = &d->shown_values[i];
-    const struct rt_values *x = at->values;
-    for (int k = 0; k < 2 && !e; k++) e = rt_device_copy_from(d, x->now[k], at->now[k], x->n * sizeof **x->now, "what is shown");
-    if (!e && x->ring) e = rt_device_copy_from(d, x->ring, at->ring, (uint64_t)x->n * x->row * sizeof *x->ring, "what was shown");
-  }
-  return e;
-}
+int rt_device_late_back(struct rt_device *d) { return late_move(d, false); }
