@@ -5,6 +5,7 @@ Then: who it is that is read, 0 where there is nobody, the same bits however the
 import math
 import os
 
+from plastic import CELLS as NEURONS
 from semantics import Run, refused
 from tap import Tap, call, NSLC, run_json
 
@@ -12,14 +13,7 @@ DT = 0.1
 AXONAL, DENDRITIC, AFTER = 3, 5, 9  # steps
 SOURCES, TARGETS, CELLS = 10, 9, 3
 
-MODEL = """
-neuron src { state V = 0 mV
-  receive go(w : mV) { V += w }
-  spike when V > 1 mV { V = 0 mV } }
-neuron dst { state V = 0 mV, S = 0 pA
-  receive go(w : mV) { V += w }
-  receive exc(w : pA) { S += w }
-  spike when V > 1 mV { V = 0 mV } }
+MODEL = NEURONS + """
 glia star {
   param half = 2
   state g = 0.3
