@@ -87,7 +87,7 @@ struct dev_plastic_place { /* a projection whose synapses have memory; offsets *
   uint64_t lists[DEV_LEARN_LISTS];
   uint64_t *states, *params, *cells, *cells_to; /* by state, by param; 0: it is not of this kind */
   uint64_t *ring, *history, *later, *to, *out;  /* by state that is seen; by send */
-  uint64_t *signals;                            /* by input; 0: it is none */
+  uint64_t *signals, *row_signals;              /* by input; 0: it is none */
 };
 
 struct dev_rows { /* the rows of a group, as they are on the device */
@@ -274,7 +274,6 @@ uint64_t rt_image_fed(struct rt_device *d, const struct rt_pop *p, uint32_t *ret
 void rt_image_late(struct rt_device *d, struct dev_args *a);
 /* ---- device_plastic.c */
 const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_projection *def); /* why it cannot run there; NULL */
-int rt_device_plastic_refuse(const struct rt_sim *s);
 int rt_device_plastic_plan(struct rt_device *d);
 int rt_device_plastic_write(struct rt_device *d);
 int rt_device_plastic_launches(struct rt_device *d, int phase, dev_late_fn *add); /* of kernels; `pop` is a number for rt_image_learn */

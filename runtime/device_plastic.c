@@ -6,6 +6,7 @@
 
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "runtime/events.h"
 #include "runtime/plastic.h"
 
 static void *address(const struct rt_device *d, uint64_t at) { return at ? (void *)(uintptr_t)(d->block + at) : NULL; }
@@ -15,24 +16,15 @@ static void *address(const struct rt_device *d, uint64_t at) { return at ? (void
 
 const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_projection *def) {
   const struct nsl_class *c = &s->program->classes[s->x->synapses[def->cells - 1].class_index];
+  const struct rt_pop *source = &s->pops[def->source.pop], *target = &s->pops[def->target.pop];
+  if (rt_port_each(target, def->port)) return "synapses with memory onto a handler that does more than add";
+  if (source->within > 1 || target->within > 1) return "synapses with memory between populations with shorter time steps";
   if (c->stepped) return "synapses whose states have to be stepped";
   if (c->n_drawn) return "draws in handlers of synapses";
   if (def->n_follows) return "synapses that follow signals";
   for (uint32_t i = 0; i < def->n_seen; i++)
     if (def->seen[i].side != NSL_SIDE_POST) return "synapses that read states of their sources or third parts";
   return NULL;
-}
-
-int rt_device_plastic_refuse(const struct rt_sim *s) {
-  for (uint32_t i = 0; i < s->n_plastic; i++) {
-    const struct rt_plastic *p = &s->plastics[i];
-    bool moved = p->learn[NSL_LEARN_NOW].signals || p->learn[NSL_LEARN_ADVANCE].signals || p->learn[NSL_LEARN_CELL].signals;
-    bool paced = p->proj->source->every > 1 || p->proj->target->every > 1;
-    const char *what = p->each ? "synapses with memory onto a handler that does more than add"
-                       : paced ? "synapses with memory between populations with longer time steps" : moved ? "synapses whose states signals move between events" : rt_device_plastic_lacks(s, p->proj->def);
-    if (what) return rt_fail_at(NSL_ECANNOT, p->proj->def->place, "%s: %s cannot run on a device yet; run it with --device cpu", p->proj->def->path, what);
-  }
-  return 0;
 }
 
 /* ---- plan */
@@ -44,7 +36,7 @@ static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
   const struct nsl_class *c = p->class;
   const struct nsl_projection *def = p->proj->def;
   uint64_t real = d->s->real_size, padded = p->proj->target->padded;
-  uint64_t n = 3ull * c->n_states + c->n_params + 4ull * def->n_seen + def->n_afters + c->n_inputs;
+  uint64_t n = 3ull * c->n_states + c->n_params + 4ull * def->n_seen + def->n_afters + 2ull * c->n_inputs;
   uint64_t *list = rt_alloc(&d->mem, n + 1, sizeof *list);
   if (!list) return NSL_EMEMORY;
   at->states = list;
@@ -57,7 +49,12 @@ static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
   at->to = at->later + def->n_seen;
   at->out = at->to + def->n_seen;
   at->signals = at->out + def->n_afters;
-  for (uint32_t i = 0; i < c->n_inputs; i++) at->signals[i] = def->fed[i] != NSL_NONE ? room(d, at->n, real) : 0;
+  at->row_signals = at->signals + c->n_inputs;
+  for (uint32_t i = 0; i < c->n_inputs; i++) {
+    if (def->fed[i] == NSL_NONE) continue;
+    at->signals[i] = room(d, at->n, real);
+    at->row_signals[i] = room(d, at->n_rows, real);
+  }
   for (uint32_t i = 0; i < c->n_states; i++) {
     bool cell = c->states[i].per == NSL_PER_PRE;
     if (c->states[i].per == NSL_PER_ELEMENT) at->states[i] = room(d, at->n, real);
@@ -211,7 +208,7 @@ static uint64_t slot_at(const struct dev_plastic_place *at, const struct nsl_bin
   const struct rt_plastic *p = at->p;
   if (b->kind == NSL_SLOT_PARAM) return at->params[b->index];
   if (b->kind == NSL_SLOT_OUT) return at->out[b->index];
-  if (b->kind == NSL_SLOT_INPUT && at->signals[b->index]) return at->signals[b->index];
+  if (b->kind == NSL_SLOT_INPUT && at->signals[b->index]) return (cells ? at->row_signals : at->signals)[b->index];
   if (b->kind == NSL_SLOT_INPUT) return cells ? at->row_since : b->index == p->class->since ? at->since : at->elapsed;
   if (b->kind != NSL_SLOT_STATE) return 0;
   if (at->cells[b->index]) return cells ? at->cells[b->index] : at->cells_to[b->index];
@@ -256,7 +253,9 @@ static void seen_put(struct rt_device *d, const struct dev_plastic_place *at, st
   }
   for (; to->n_sends < p->proj->def->n_afters; to->n_sends++) sent[to->n_sends] = address(d, at->out[to->n_sends]);
   for (uint32_t i = 0; i < c->n_inputs; i++)
-    if (at->signals[i]) signals[to->n_signals++] = (struct dev_signal){address(d, d->feeds_at + p->proj->def->fed[i] * sizeof(double)), address(d, at->signals[i])};
+    if (at->signals[i])
+      signals[to->n_signals++] = (struct dev_signal){address(d, d->feeds_at + p->proj->def->fed[i] * sizeof(double)), address(d, at->signals[i]),
+                                                     address(d, at->row_signals[i])};
   to->signals = PUT(d, signals, to->n_signals);
   to->cells = PUT(d, cells, to->n_cells);
   to->seen = PUT(d, seen, to->n_seen);

@@ -33,7 +33,8 @@ int rt_device_refuse_model(const struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_pops; i++)
     if ((e = pace_refuse(&s->pops[i]))) return e;
   for (uint32_t i = 0; i < x->n_projections; i++) {
-    const char *what = x->projections[i].cells ? rt_device_plastic_lacks(s, &x->projections[i]) : NULL;
+    bool there = x->projections[i].cond == NSL_NONE || s->G[x->projections[i].cond] != 0;
+    const char *what = there && x->projections[i].cells ? rt_device_plastic_lacks(s, &x->projections[i]) : NULL;
     if (what) return refuse(x->projections[i].place, x->projections[i].path, what);
   }
   if (x->n_couplings && x->joint > 0) return refuse(x->couplings[0].link.place, x->couplings[0].link.path, "joint steps of continuous synapses");
@@ -54,6 +55,5 @@ int rt_device_refuse(const struct rt_sim *s) {
     const char *why = rt_device_made_refuses(&s->projs[i]);
     if (why) e = refuse(s->projs[i].def->place, s->projs[i].def->path, why);
   }
-  if (!e && s->n_plastic) e = rt_device_plastic_refuse(s);
   return e;
 }

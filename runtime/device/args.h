@@ -257,9 +257,9 @@ struct dev_seen { /* a state of postsynaptic cells: before the spikes of a step,
   void *ring, *history, *later; /* before recent spikes, by element; by step, later: NULL, or behind the spikes; */
   void *to;                     /* what a synapse sees of it */
 };
-struct dev_signal { /* of the step before; for each synapse */
+struct dev_signal { /* of the step before; for each synapse, and for each source's cell */
   const double *value;
-  void *to;
+  void *to, *to_row;
 };
 enum { DEV_POST, DEV_POST_FROZEN, DEV_PRE, DEV_PRE_FROZEN, DEV_CELLS, DEV_LEARN_LISTS };
 struct dev_plastic {

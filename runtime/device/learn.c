@@ -150,6 +150,7 @@ static void rows(const struct dev_args *a, const struct dev_plastic *p, struct w
     uint32_t source = p->source0 + (uint32_t)(r % p->sources);
     if (!(mask[source / 64] >> source % 64 & 1) || p->begin[r] == p->begin[r + 1]) continue;
     real_put(a, p->row_since, r, (double)(step - p->last[r]) * p->dt);
+    for (uint32_t i = 0; i < p->n_signals; i++) real_put(a, p->signals[i].to_row, r, *p->signals[i].value);
     list_add(p, DEV_CELLS, (uint32_t)r);
   }
 }
