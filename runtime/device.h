@@ -85,9 +85,9 @@ struct dev_plastic_place { /* a projection whose synapses have memory; offsets *
   uint64_t n, n_rows; /* synapses, with those that fill up segments; rows of all parts */
   uint64_t begin, onto_begin, target, delay, row, onto, last, spikes, n_spiked, elapsed, since, row_since, listed, waits;
   uint64_t lists[DEV_LEARN_LISTS];
-  uint64_t *states, *params, *cells, *cells_to; /* by state, by param; 0: it is not of this kind */
-  uint64_t *ring, *history, *later, *to, *out;  /* by state that is seen; by send */
-  uint64_t *signals, *row_signals;              /* by input; 0: it is none */
+  uint64_t *states, *params, *cells, *sees; /* by state, by param; sees: of other sides. 0: it is not of this kind */
+  uint64_t *ring, *history, *later, *out;   /* by state that is seen; by send */
+  uint64_t *told, *rows_told;               /* by input: by synapse, by row; 0: it is no signal, and no draw */
 };
 
 struct dev_rows { /* the rows of a group, as they are on the device */
@@ -279,6 +279,8 @@ int rt_device_plastic_write(struct rt_device *d);
 int rt_device_plastic_launches(struct rt_device *d, int phase, dev_late_fn *add); /* of kernels; `pop` is a number for rt_image_learn */
 uint64_t rt_image_learn(struct rt_device *d, uint32_t number, const struct nsl_code *code); /* address of struct nsl_env */
 void rt_image_plastics(struct rt_device *d, struct dev_args *a);
+/* ---- device_plastic_others.c: what they are told besides */
+void rt_image_learn_others(struct rt_device *d, const struct dev_plastic_place *at, struct dev_plastic *to);
 int rt_device_plastic_up(struct rt_device *d);
 int rt_device_plastic_back(struct rt_device *d); /* to s->step */
 void rt_device_plastic_masks(const struct rt_device *d, uint64_t *rows);

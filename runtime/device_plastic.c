@@ -20,7 +20,6 @@ const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_pro
   if (rt_port_each(target, def->port)) return "synapses with memory onto a handler that does more than add";
   if (source->within > 1 || target->within > 1) return "synapses with memory between populations with shorter time steps";
   if (c->stepped) return "synapses whose states have to be stepped";
-  if (c->n_drawn) return "draws in handlers of synapses";
   if (def->n_follows) return "synapses that follow signals";
   for (uint32_t i = 0; i < def->n_seen; i++)
     if (def->seen[i].side != NSL_SIDE_POST) return "synapses that read states of their sources or third parts";
@@ -36,36 +35,33 @@ static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
   const struct nsl_class *c = p->class;
   const struct nsl_projection *def = p->proj->def;
   uint64_t real = d->s->real_size, padded = p->proj->target->padded;
-  uint64_t n = 3ull * c->n_states + c->n_params + 4ull * def->n_seen + def->n_afters + 2ull * c->n_inputs;
+  uint64_t n = 3ull * c->n_states + c->n_params + 3ull * def->n_seen + def->n_afters + 2ull * c->n_inputs;
   uint64_t *list = rt_alloc(&d->mem, n + 1, sizeof *list);
   if (!list) return NSL_EMEMORY;
   at->states = list;
   at->cells = at->states + c->n_states;
-  at->cells_to = at->cells + c->n_states;
-  at->params = at->cells_to + c->n_states;
+  at->sees = at->cells + c->n_states;
+  at->params = at->sees + c->n_states;
   at->ring = at->params + c->n_params;
   at->history = at->ring + def->n_seen;
   at->later = at->history + def->n_seen;
-  at->to = at->later + def->n_seen;
-  at->out = at->to + def->n_seen;
-  at->signals = at->out + def->n_afters;
-  at->row_signals = at->signals + c->n_inputs;
-  for (uint32_t i = 0; i < c->n_inputs; i++) {
-    if (def->fed[i] == NSL_NONE) continue;
-    at->signals[i] = room(d, at->n, real);
-    at->row_signals[i] = room(d, at->n_rows, real);
-  }
+  at->out = at->later + def->n_seen;
+  at->told = at->out + def->n_afters;
+  at->rows_told = at->told + c->n_inputs;
+  for (uint32_t i = 0; i < c->n_inputs; i++)
+    if (def->fed[i] != NSL_NONE) at->told[i] = room(d, at->n, real), at->rows_told[i] = room(d, at->n_rows, real);
+  for (uint32_t i = 0; i < c->n_drawn; i++) at->told[c->drawn[i]] = room(d, at->n, real);
   for (uint32_t i = 0; i < c->n_states; i++) {
     bool cell = c->states[i].per == NSL_PER_PRE;
     if (c->states[i].per == NSL_PER_ELEMENT) at->states[i] = room(d, at->n, real);
-    if (cell) at->cells[i] = room(d, at->n_rows, real), at->cells_to[i] = room(d, at->n, real);
+    if (cell) at->cells[i] = room(d, at->n_rows, real), at->sees[i] = room(d, at->n, real);
   }
   for (uint32_t i = 0; i < c->n_params; i++) at->params[i] = room(d, at->n, real);
   for (uint32_t i = 0; i < def->n_seen; i++) {
     at->ring[i] = room(d, padded * p->ring, real);
     at->history[i] = room(d, padded * p->history, real);
     at->later[i] = p->looks_back ? room(d, padded * p->history, real) : 0;
-    at->to[i] = room(d, at->n, real);
+    at->sees[def->seen[i].inner] = room(d, at->n, real);
   }
   for (uint32_t i = 0; i < def->n_afters; i++) at->out[i] = room(d, at->n, real);
   return 0;
@@ -208,11 +204,11 @@ static uint64_t slot_at(const struct dev_plastic_place *at, const struct nsl_bin
   const struct rt_plastic *p = at->p;
   if (b->kind == NSL_SLOT_PARAM) return at->params[b->index];
   if (b->kind == NSL_SLOT_OUT) return at->out[b->index];
-  if (b->kind == NSL_SLOT_INPUT && at->signals[b->index]) return (cells ? at->row_signals : at->signals)[b->index];
+  if (b->kind == NSL_SLOT_INPUT && at->told[b->index]) return cells ? at->rows_told[b->index] : at->told[b->index];
   if (b->kind == NSL_SLOT_INPUT) return cells ? at->row_since : b->index == p->class->since ? at->since : at->elapsed;
   if (b->kind != NSL_SLOT_STATE) return 0;
-  if (at->cells[b->index]) return cells ? at->cells[b->index] : at->cells_to[b->index];
-  return p->seen[b->index] != NSL_NONE ? at->to[p->seen[b->index]] : at->states[b->index];
+  if (cells && at->cells[b->index]) return at->cells[b->index];
+  return at->sees[b->index] ? at->sees[b->index] : at->states[b->index];
 }
 
 /* Address of the env of a launch's kernel. */
@@ -245,17 +241,16 @@ static void seen_put(struct rt_device *d, const struct dev_plastic_place *at, st
     return;
   }
   for (uint32_t i = 0; i < c->n_states; i++)
-    if (at->cells[i]) cells[to->n_cells++] = (struct dev_cell){address(d, at->cells[i]), address(d, at->cells_to[i])};
+    if (at->cells[i]) cells[to->n_cells++] = (struct dev_cell){address(d, at->cells[i]), address(d, at->sees[i])};
   for (; to->n_seen < p->proj->def->n_seen; to->n_seen++) {
     const struct nsl_seen *def = &p->proj->def->seen[to->n_seen];
     seen[to->n_seen] = (struct dev_seen){address(d, place->states + def->before * place->real_stride), address(d, place->states + def->outer * place->real_stride),
-                                         address(d, at->ring[to->n_seen]), address(d, at->history[to->n_seen]), address(d, at->later[to->n_seen]), address(d, at->to[to->n_seen])};
+                                         address(d, at->ring[to->n_seen]), address(d, at->history[to->n_seen]), address(d, at->later[to->n_seen]), address(d, at->sees[def->inner])};
   }
   for (; to->n_sends < p->proj->def->n_afters; to->n_sends++) sent[to->n_sends] = address(d, at->out[to->n_sends]);
   for (uint32_t i = 0; i < c->n_inputs; i++)
-    if (at->signals[i])
-      signals[to->n_signals++] = (struct dev_signal){address(d, d->feeds_at + p->proj->def->fed[i] * sizeof(double)), address(d, at->signals[i]),
-                                                     address(d, at->row_signals[i])};
+    if (p->proj->def->fed[i] != NSL_NONE)
+      signals[to->n_signals++] = (struct dev_signal){address(d, d->feeds_at + p->proj->def->fed[i] * sizeof(double)), address(d, at->told[i]), address(d, at->rows_told[i])};
   to->signals = PUT(d, signals, to->n_signals);
   to->cells = PUT(d, cells, to->n_cells);
   to->seen = PUT(d, seen, to->n_seen);
@@ -283,6 +278,7 @@ static struct dev_plastic plastic_of(struct rt_device *d, const struct dev_plast
   for (int i = 0; i < RUNS; i++) to.runs[runs[i].list] |= p->learn[runs[i].kernel].kernel != NULL;
   to.frozen = PUT(d, (const uint64_t *)p->frozen, 2 * p->n_frozen);
   seen_put(d, at, &to);
+  rt_image_learn_others(d, at, &to);
   return to;
 }
 

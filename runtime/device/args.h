@@ -257,9 +257,9 @@ struct dev_seen { /* a state of postsynaptic cells: before the spikes of a step,
   void *ring, *history, *later; /* before recent spikes, by element; by step, later: NULL, or behind the spikes; */
   void *to;                     /* what a synapse sees of it */
 };
-struct dev_signal { /* of the step before; for each synapse, and for each source's cell */
+struct dev_signal { /* of the step before; for each synapse, each row */
   const double *value;
-  void *to, *to_row;
+  void *to, *row_to;
 };
 enum { DEV_POST, DEV_POST_FROZEN, DEV_PRE, DEV_PRE_FROZEN, DEV_CELLS, DEV_LEARN_LISTS };
 struct dev_plastic {
@@ -287,6 +287,8 @@ struct dev_plastic {
   int64_t *waits;                       /* sums under way, by step */
   uint32_t to_ring, to_at;              /* enum dev_ring_kind; the sum of element 0 */
   uint64_t number;
+  void *const *draws; /* by draw: reals by synapse */
+  uint64_t key, n_draws;
 };
 
 struct dev_piece { /* part of a row that a warp sends */

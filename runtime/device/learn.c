@@ -5,8 +5,7 @@
  * A step: what was sent arrives (learn_arrive) -> the step kernels -> what is known of the targets' cells is kept (learn_keep) -> collect -> synapses
  * that spikes have come back to (learn_due) -> the rule's kernel over them -> cells of the sources that spike advance -> their synapses
  * (learn_pre) -> the rule's kernel -> what it sends (learn_send) -> what the spike does to the source's cells. */
-#include "runtime/device/args.h"
-#include "runtime/device/dev.h"
+#include "runtime/device/learn_see.h"
 
 struct where { /* all threads of a launch */
   uint64_t thread, threads, warp, warps;
@@ -20,15 +19,6 @@ static inline struct where where_am_i(void) {
   w.warps = w.threads / DEV_WARP;
   w.lane = (uint32_t)(w.thread % DEV_WARP);
   return w;
-}
-
-static inline double real_at(const struct dev_args *a, const void *array, uint64_t i) {
-  return a->f32 ? (double)((const float *)array)[i] : ((const double *)array)[i];
-}
-
-static inline void real_put(const struct dev_args *a, void *array, uint64_t i, double x) {
-  if (a->f32) ((float *)array)[i] = (float)x;
-  else ((double *)array)[i] = x;
 }
 
 /* ---- what arrives */
@@ -100,19 +90,13 @@ static double elapsed(const struct dev_plastic *p, uint32_t y, uint32_t k, uint6
   return (double)(step - (before > last ? before : last)) * p->dt;
 }
 
-/* Of its source's cell, and signals. */
-static void cells_see(const struct dev_args *a, const struct dev_plastic *p, uint32_t y) {
-  for (uint32_t i = 0; i < p->n_cells; i++) real_put(a, p->cells[i].to, y, real_at(a, p->cells[i].from, p->row[y]));
-  for (uint32_t i = 0; i < p->n_signals; i++) real_put(a, p->signals[i].to, y, *p->signals[i].value);
-}
-
 /* A spike of its target comes back to it. */
 static void post(const struct dev_args *a, const struct dev_plastic *p, uint32_t y, uint64_t step, uint32_t list) {
   uint32_t t = p->target[y], k = p->n_spiked[t];
   while (k && spike_at(p, t, k - 1) + p->delay[y] > step) k--; /* those on their way; the one before is this one */
   real_put(a, p->since, y, (double)(step - p->last[p->row[y]]) * p->dt);
   real_put(a, p->elapsed, y, elapsed(p, y, k - 1, step));
-  cells_see(a, p, y);
+  others_see(a, p, y, step, DEV_AT_POST);
   for (uint32_t j = 0; j < p->n_seen; j++)
     real_put(a, p->seen[j].to, y, real_at(a, p->seen[j].ring, (uint64_t)t * p->ring + ((k - 1) & (p->ring - 1))));
   list_add(p, list, y);
@@ -150,7 +134,7 @@ static void rows(const struct dev_args *a, const struct dev_plastic *p, struct w
     uint32_t source = p->source0 + (uint32_t)(r % p->sources);
     if (!(mask[source / 64] >> source % 64 & 1) || p->begin[r] == p->begin[r + 1]) continue;
     real_put(a, p->row_since, r, (double)(step - p->last[r]) * p->dt);
-    for (uint32_t i = 0; i < p->n_signals; i++) real_put(a, p->signals[i].to_row, r, *p->signals[i].value);
+    row_sees(a, p, r);
     list_add(p, DEV_CELLS, (uint32_t)r);
   }
 }
@@ -176,7 +160,7 @@ static void pre(const struct dev_args *a, const struct dev_plastic *p, uint32_t 
   if (p->runs[DEV_POST])
     for (k = p->n_spiked[t]; k && spike_at(p, t, k - 1) + p->delay[y] > step;) k--;
   real_put(a, p->elapsed, y, elapsed(p, y, k, step));
-  cells_see(a, p, y);
+  others_see(a, p, y, step, DEV_AT_PRE);
   for (uint32_t j = 0; j < p->n_seen; j++) real_put(a, p->seen[j].to, y, real_at(a, p->seen[j].history, at));
   list_add(p, list, y);
 }
