@@ -88,6 +88,8 @@ struct dev_plastic_place { /* a projection whose synapses have memory; offsets *
   uint64_t *states, *params, *cells, *sees; /* by state, by param; sees: of other sides. 0: it is not of this kind */
   uint64_t *ring, *history, *later, *out;   /* by state that is seen; by send */
   uint64_t *told, *rows_told;               /* by input: by synapse, by row; 0: it is no signal, and no draw */
+  uint64_t each_waits, each_number;         /* p->each: see struct dev_learn_each */
+  uint32_t each_length;
 };
 
 struct dev_rows { /* the rows of a group, as they are on the device */
@@ -285,6 +287,13 @@ int rt_device_plastic_up(struct rt_device *d);
 int rt_device_plastic_back(struct rt_device *d); /* to s->step */
 void rt_device_plastic_masks(const struct rt_device *d, uint64_t *rows);
 int rt_device_plastic_queues(struct rt_device *d, const uint64_t *rows);
+/* ---- device_plastic_each.c: those onto handlers that do more than add */
+void rt_device_plastic_each_plan(struct rt_device *d, struct dev_plastic_place *at);
+int rt_device_plastic_each_write(struct rt_device *d, const struct dev_plastic_place *at);
+uint64_t rt_image_plastic_each(struct rt_device *d, const struct dev_plastic_place *at); /* address of struct dev_learn_each */
+int rt_device_plastic_each_up(struct rt_device *d, const struct dev_plastic_place *at);
+int rt_device_plastic_each_back(struct rt_device *d, const struct dev_plastic_place *at, const uint64_t *rows);
+void rt_device_plastic_each_masks(const struct rt_device *d, const struct dev_plastic_place *at, uint64_t *rows);
 /* ---- device_tables.c: arguments of all launches; twice: how large they are, and with addresses */
 int rt_device_tables(struct rt_device *d);
 int rt_device_launches(struct rt_device *d);

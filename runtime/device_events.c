@@ -8,6 +8,7 @@
 #include "runtime/drive.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/plastic.h"
 
 struct pair { /* a synapse */
   uint32_t delay, number, target;
@@ -97,6 +98,9 @@ static uint64_t port_most(const struct rt_device *d, const struct rt_pop *p, uin
   uint64_t n = 0;
   for (uint32_t i = 0; i < d->n_aparts; i++)
     if (d->aparts[i].proj->port == p->port0 + q) n += d->aparts[i].n;
+  for (uint32_t i = 0; i < s->n_plastic; i++) /* each of them, once for each `send` */
+    for (uint32_t h = 0; s->plastics[i].proj->port == p->port0 + q && h < s->n_shards; h++)
+      n += s->plastics[i].shards[h].n * s->plastics[i].proj->def->n_afters;
   for (uint32_t i = 0; i < s->n_drives; i++)
     if (s->drives[i].target == p && !rt_drive_is_current(&s->drives[i]) && s->drives[i].def->port == q) n += drive_most(&s->drives[i]);
   return n;

@@ -5,6 +5,7 @@
 #include "runtime/device.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/verify.h"
 
 static const char *const uses[] = {
 #define REGION(id, text) text,
@@ -91,7 +92,7 @@ static int rings_plan(struct rt_device *d) {
 static void masks_plan(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   uint64_t length = DEV_BATCH, least = s->max_delay + 1ull; /* those that are sent again at the end */
-  if (s->n_plastic && s->max_plastic >= least) least = s->max_plastic + 1ull;
+  if (s->n_plastic && rt_plastic_reach(s) >= least) least = rt_plastic_reach(s) + 1ull;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     d->places[i].mask_at = d->mask_row;
     d->mask_row += (s->pops[i].words + 7) / 8 * 8;

@@ -6,7 +6,6 @@
 
 #include "runtime/device.h"
 #include "runtime/error.h"
-#include "runtime/events.h"
 #include "runtime/plastic.h"
 
 static void *address(const struct rt_device *d, uint64_t at) { return at ? (void *)(uintptr_t)(d->block + at) : NULL; }
@@ -17,7 +16,6 @@ static void *address(const struct rt_device *d, uint64_t at) { return at ? (void
 const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_projection *def) {
   const struct nsl_class *c = &s->program->classes[s->x->synapses[def->cells - 1].class_index];
   const struct rt_pop *source = &s->pops[def->source.pop], *target = &s->pops[def->target.pop];
-  if (rt_port_each(target, def->port)) return "synapses with memory onto a handler that does more than add";
   if (source->within > 1 || target->within > 1) return "synapses with memory between populations with shorter time steps";
   if (c->stepped) return "synapses whose states have to be stepped";
   if (def->n_follows) return "synapses that follow signals";
@@ -35,7 +33,7 @@ static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
   const struct nsl_class *c = p->class;
   const struct nsl_projection *def = p->proj->def;
   uint64_t real = d->s->real_size, padded = p->proj->target->padded;
-  uint64_t n = 3ull * c->n_states + c->n_params + 3ull * def->n_seen + def->n_afters + 2ull * c->n_inputs;
+  uint64_t n = 3ull * c->n_states + c->n_params + 3ull * def->n_seen + 2ull * def->n_afters + 2ull * c->n_inputs;
   uint64_t *list = rt_alloc(&d->mem, n + 1, sizeof *list);
   if (!list) return NSL_EMEMORY;
   at->states = list;
@@ -46,7 +44,7 @@ static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
   at->history = at->ring + def->n_seen;
   at->later = at->history + def->n_seen;
   at->out = at->later + def->n_seen;
-  at->told = at->out + def->n_afters;
+  at->told = at->out + 2ull * def->n_afters;
   at->rows_told = at->told + c->n_inputs;
   for (uint32_t i = 0; i < c->n_inputs; i++)
     if (def->fed[i] != NSL_NONE) at->told[i] = room(d, at->n, real), at->rows_told[i] = room(d, at->n_rows, real);
@@ -63,7 +61,10 @@ static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
     at->later[i] = p->looks_back ? room(d, padded * p->history, real) : 0;
     at->sees[def->seen[i].inner] = room(d, at->n, real);
   }
-  for (uint32_t i = 0; i < def->n_afters; i++) at->out[i] = room(d, at->n, real);
+  for (uint32_t i = 0; i < def->n_afters; i++) {
+    at->out[i] = room(d, at->n, real);
+    if (p->each && p->told[i]) at->out[def->n_afters + i] = room(d, at->n, real);
+  }
   return 0;
 }
 
@@ -95,7 +96,8 @@ static int one_plan(struct rt_device *d, struct dev_plastic_place *at, const str
   for (int i = 0; i < DEV_LEARN_LISTS; i++)
     at->lists[i] = i == DEV_POST_FROZEN ? at->lists[DEV_POST] : i == DEV_PRE_FROZEN ? at->lists[DEV_PRE] : room(d, i == DEV_CELLS ? at->n_rows : at->n, sizeof(uint32_t));
   at->listed = room(d, DEV_LEARN_LISTS, sizeof(uint32_t));
-  at->waits = room(d, padded * p->sums, sizeof(int64_t));
+  if (p->each) rt_device_plastic_each_plan(d, at);
+  else at->waits = room(d, padded * p->sums, sizeof(int64_t));
   return arrays_plan(d, at);
 }
 
@@ -128,6 +130,7 @@ static void part_rows(const struct dev_plastic_place *at, uint32_t part, struct 
         r->onto_begin[r->target[base + y] + 1]++;
       }
       end = base + x->at + (x->n + RT_LEARN_LANES - 1) / RT_LEARN_LANES * RT_LEARN_LANES;
+      for (uint64_t y = base + x->at + x->n; y < end; y++) r->delay[y] = x->dendritic; /* a row stays in the order of delays */
     }
   }
 }
@@ -171,6 +174,7 @@ static int one_write(struct rt_device *d, const struct dev_plastic_place *at) {
               {at->target, r.target, n * sizeof *r.target}, {at->delay, r.delay, n * sizeof *r.delay}, {at->row, r.row, n * sizeof *r.row},
               {at->onto, r.onto, n * sizeof *r.onto}};
   for (size_t i = 0; !e && i < sizeof list / sizeof *list; i++) e = rt_device_copy_to(d, list[i].to, list[i].from, list[i].bytes, "synapses with memory");
+  if (!e && at->p->each) e = rt_device_plastic_each_write(d, at);
   if (!e) e = rt_device_wait(d, "copying synapses with memory");
   rt_mem_free(&mem);
   return e;
@@ -279,6 +283,7 @@ static struct dev_plastic plastic_of(struct rt_device *d, const struct dev_plast
   to.frozen = PUT(d, (const uint64_t *)p->frozen, 2 * p->n_frozen);
   seen_put(d, at, &to);
   rt_image_learn_others(d, at, &to);
+  if (p->each) to.each = (const struct dev_learn_each *)(uintptr_t)rt_image_plastic_each(d, at);
   return to;
 }
 

@@ -72,7 +72,8 @@ static void one_move(struct way *w, const struct dev_plastic_place *at) {
     by_step(w, at, at->history[i], p->history, w->d->s->real_size, history_of, i);
     if (at->later[i]) by_step(w, at, at->later[i], p->history, w->d->s->real_size, later_of, i);
   }
-  by_step(w, at, at->waits, p->sums, sizeof(int64_t), sums_of, 0);
+  if (!p->each) by_step(w, at, at->waits, p->sums, sizeof(int64_t), sums_of, 0);
+  else if (!w->e && !w->back) w->e = rt_device_plastic_each_up(w->d, at);
 }
 
 int rt_device_plastic_up(struct rt_device *d) {
@@ -85,6 +86,7 @@ int rt_device_plastic_up(struct rt_device *d) {
 void rt_device_plastic_masks(const struct rt_device *d, uint64_t *rows) {
   for (uint32_t i = 0; i < d->s->n_plastic; i++) {
     const struct rt_plastic *p = d->plastics[i].p;
+    if (p->each) rt_device_plastic_each_masks(d, &d->plastics[i], rows);
 #define MARK(pop, step, element) \
   rows[((step) & d->mask_mask) * d->mask_row + d->places[(pop)->index].mask_at + (element) / 64] |= (uint64_t)1 << (element) % 64
     for (uint32_t k = 0; k < d->plastics[i].n_parts; k++) {
@@ -103,7 +105,7 @@ void rt_device_plastic_masks(const struct rt_device *d, uint64_t *rows) {
 
 static void caught_up(const struct rt_plastic *p, struct rt_plastic_shard *q, uint64_t step) {
   uint64_t n = q->slice->count;
-  for (uint32_t k = 0; k < p->sums; k++) {
+  for (uint32_t k = 0; !p->each && k < p->sums; k++) {
     q->dirty[k] = 0;
     for (uint64_t t = 0; t < n; t++) q->dirty[k] |= q->sums[k * n + t] != 0;
   }
@@ -121,12 +123,13 @@ int rt_device_plastic_back(struct rt_device *d) {
   return w.e;
 }
 
-/* Presynaptic events on their way, from the masks of the last steps. */
+/* Presynaptic events on their way, and to handlers, from the masks of the last steps. */
 int rt_device_plastic_queues(struct rt_device *d, const uint64_t *rows) {
   const struct rt_sim *s = d->s;
   int e = 0;
   for (uint32_t i = 0; i < s->n_plastic; i++) {
     const struct rt_plastic *p = d->plastics[i].p;
+    if (!e && p->each) e = rt_device_plastic_each_back(d, &d->plastics[i], rows);
     for (uint32_t k = 0; k < d->plastics[i].n_parts; k++) {
       struct rt_plastic_shard *q = d->plastics[i].parts[k].q;
       q->n_queue = 0;

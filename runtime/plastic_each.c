@@ -59,10 +59,7 @@ static int put(struct rt_plastic_shard *q, const struct rt_segment *g, uint32_t 
   for (uint32_t i = 0; i < g->n; i++) {
     double weight = rt_real(s, q->lanes->out[nth], i);
     if (!rt_each_sends(q, nth, i)) continue;
-    if (!isfinite(weight))
-      return rt_fail_at(NSL_ENUMBER, proj->def->place,
-                        "%s: at t = %.12g ms a synapse sends what is no number: its equations run away",
-                        proj->def->path, (double)step * s->dt);
+    if (!isfinite(weight)) return rt_plastic_odd(q->of, step);
     to->at[to->n++] = (struct rt_apart){(uint64_t)proj->rank << 32 | (proj->s0 + row),
                                         q->number[g->at + i] * proj->def->n_afters + nth,
                                         q->slice->first + q->target[g->at + i], weight};

@@ -315,6 +315,9 @@ static int sent_note(struct rt_plastic_shard *q, const struct rt_segment *g, uin
 }
 
 int rt_plastic_odd(const struct rt_plastic *p, uint64_t step) {
+  if (p->each)
+    return rt_fail_at(NSL_ENUMBER, p->proj->def->place, "%s: at t = %.12g ms a synapse sends what is no number: its equations run away", p->proj->def->path,
+                      (double)step * p->shards[0].shard->sim->dt);
   return rt_fail_at(NSL_ENUMBER, p->proj->def->place, "%s: at t = %.12g ms a synapse sends what is no number, or more than %g %s, a million "
                     "times what the first spikes send: its weight has no bounds, or its equations run away", p->proj->def->path,
                     (double)step * p->shards[0].shard->sim->dt, p->proj->largest, "in the port's unit");

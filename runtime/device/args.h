@@ -261,6 +261,13 @@ struct dev_signal { /* of the step before; for each synapse, each row */
   const double *value;
   void *to, *row_to;
 };
+struct dev_learn_each { /* what is sent goes to a handler one by one */
+  void *waits;               /* by send, by step % length: reals by synapse, n of them; NaN: it has sent nothing */
+  const uint32_t *number;    /* by synapse: in its source's row */
+  const void *const *told;   /* by send; NULL, or reals by synapse: is it sent? */
+  uint64_t n;
+  uint32_t length, list_at, rank, pad;
+};
 enum { DEV_POST, DEV_POST_FROZEN, DEV_PRE, DEV_PRE_FROZEN, DEV_CELLS, DEV_LEARN_LISTS };
 struct dev_plastic {
   const uint64_t *begin, *onto_begin; /* by row, by target: its synapses; one more behind the last */
@@ -286,6 +293,7 @@ struct dev_plastic {
   double units, largest, dt;
   int64_t *waits;                       /* sums under way, by step */
   uint32_t to_ring, to_at;              /* enum dev_ring_kind; the sum of element 0 */
+  const struct dev_learn_each *each;    /* NULL: what is sent is summed, in the three above */
   uint64_t number;
   void *const *draws; /* by draw: reals by synapse */
   uint64_t key, n_draws;

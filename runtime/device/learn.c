@@ -5,21 +5,8 @@
  * A step: what was sent arrives (learn_arrive) -> the step kernels -> what is known of the targets' cells is kept (learn_keep) -> collect -> synapses
  * that spikes have come back to (learn_due) -> the rule's kernel over them -> cells of the sources that spike advance -> their synapses
  * (learn_pre) -> the rule's kernel -> what it sends (learn_send) -> what the spike does to the source's cells. */
+#include "runtime/device/learn_each.h"
 #include "runtime/device/learn_see.h"
-
-struct where { /* all threads of a launch */
-  uint64_t thread, threads, warp, warps;
-  uint32_t lane;
-};
-
-static inline struct where where_am_i(void) {
-  struct where w = {.thread = (uint64_t)nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread(),
-                    .threads = (uint64_t)nsl_dev_blocks() * nsl_dev_block_size()};
-  w.warp = w.thread / DEV_WARP;
-  w.warps = w.threads / DEV_WARP;
-  w.lane = (uint32_t)(w.thread % DEV_WARP);
-  return w;
-}
 
 /* ---- what arrives */
 
@@ -32,7 +19,8 @@ DEV_KERNEL(learn_arrive) {
     const struct dev_ring *r = &a->rings[p->to_ring];
     int64_t *waits = p->waits + (step & (p->sums - 1)) * p->padded;
     for (uint64_t i = w.thread; i < DEV_LEARN_LISTS; i += w.threads) p->listed[i] = 0;
-    for (uint64_t i = w.thread; i < p->padded; i += w.threads) {
+    if (p->each) each_arrive(a, p, w, step);
+    for (uint64_t i = w.thread; !p->each && i < p->padded; i += w.threads) {
       uint64_t at = (step & r->mask) * r->row + p->to_at + i;
       if (!waits[i]) continue;
       if (r->bytes == 8) dev_add_i64((int64_t *)r->at + at, waits[i]);
@@ -200,7 +188,9 @@ DEV_KERNEL(learn_send) {
   for (uint64_t k = 0; k < a->n_plastics; k++) {
     const struct dev_plastic *p = &a->plastics[k];
     for (uint32_t list = DEV_PRE; list <= DEV_PRE_FROZEN; list++)
-      for (uint64_t i = w.thread; i < p->listed[list]; i += w.threads) send(a, p, p->lists[list][i], step);
+      for (uint64_t i = w.thread; i < p->listed[list]; i += w.threads)
+        if (p->each) each_send(a, p, p->lists[list][i], step);
+        else send(a, p, p->lists[list][i], step);
     for (uint64_t i = w.thread; i < p->listed[DEV_CELLS]; i += w.threads) p->last[p->lists[DEV_CELLS][i]] = step;
   }
 }

@@ -3,20 +3,10 @@
 #ifndef NSL_RUNTIME_DEVICE_LEARN_SEE_H
 #define NSL_RUNTIME_DEVICE_LEARN_SEE_H
 
-#include "runtime/device/args.h"
-#include "runtime/device/dev.h"
+#include "runtime/device/learn.h"
 
 enum dev_handler { DEV_AT_PRE, DEV_AT_POST }; /* numbers of draws: plastic_draw.c */
 enum { DEV_NTH_SHIFT = 9 };
-
-static inline double real_at(const struct dev_args *a, const void *array, uint64_t i) {
-  return a->f32 ? (double)((const float *)array)[i] : ((const double *)array)[i];
-}
-
-static inline void real_put(const struct dev_args *a, void *array, uint64_t i, double x) {
-  if (a->f32) ((float *)array)[i] = (float)x;
-  else ((double *)array)[i] = x;
-}
 
 /* Draws: functions of which synapse it is, the step and the handler. */
 static inline void draws_see(const struct dev_args *a, const struct dev_plastic *p, uint32_t y, uint64_t step, uint32_t handler) {
