@@ -128,6 +128,26 @@ static void module_begin(CgUnit *u) {
   cg_math_open(u);
 }
 
+static uint32_t instructions_of(LLVMValueRef f) {
+  uint32_t n = 0;
+  for (LLVMBasicBlockRef b = LLVMGetFirstBasicBlock(f); b; b = LLVMGetNextBasicBlock(b))
+    for (LLVMValueRef i = LLVMGetFirstInstruction(b); i; i = LLVMGetNextInstruction(i)) n++;
+  return n;
+}
+
+static uint32_t uses_of(LLVMValueRef f) {
+  uint32_t n = 0;
+  for (LLVMUseRef use = LLVMGetFirstUse(f); use; use = LLVMGetNextUse(use)) n++;
+  return n;
+}
+
+/* A function as long as a draw of a binomial, called from many places: a call costs it nothing, and copies cost LLVM seconds, and
+ * ptxas (the driver, when a program starts) ten times that. */
+static bool stays_call(const CgUnit *u, LLVMValueRef f) {
+  enum { LONG = 300, MANY = 3 };
+  return u->kind == UNIT_ONCE || (u->kind == UNIT_KERNELS && uses_of(f) >= MANY && instructions_of(f) >= LONG);
+}
+
 /* All that came from bitcode: for this target, private, inlined where that pays. */
 static void helpers_end(CgUnit *u) {
   for (LLVMValueRef f = LLVMGetFirstFunction(u->module); f; f = LLVMGetNextFunction(f)) {
@@ -136,7 +156,7 @@ static void helpers_end(CgUnit *u) {
     if (LLVMGetVisibility(f) == LLVMHiddenVisibility && LLVMGetLinkage(f) == LLVMExternalLinkage) continue;
     LLVMSetLinkage(f, LLVMInternalLinkage);
     remove_attribute(f, "noinline");
-    if (u->kind != UNIT_ONCE) set_attribute(u, f, "alwaysinline");
+    if (!stays_call(u, f)) set_attribute(u, f, "alwaysinline");
   }
 }
 
