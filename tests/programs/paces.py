@@ -324,10 +324,10 @@ def ranks(t):
         one = run(program, "--threads", "1")
         t.check(len(one) == 4 and one[1].count("\n") > 200, f"{precision}: it spikes", one)
         t.check(run(program, "--threads", "2") == one, f"{precision}, two threads: the same bits")
-        for n, threads in ((2, "1"), (3, "2")):
+        for n in (2, 3):
             what = f"{precision}, {n} ranks: the same bits"
             if there:
-                t.check(run(*launcher(), "-n", str(n), program, "--threads", threads) == one, what)
+                t.check(run(*launcher(), "-n", str(n), program, "--threads", "1") == one, what)
             else:
                 t.skip(what, "no mpirun")
 

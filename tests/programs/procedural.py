@@ -69,6 +69,8 @@ def network(name, rule, plain):
     text = NETWORK.format(name=name, rule=rule, small=size, part=size - 1 if rule == "one_to_one" else size - 10, ee="connect ee")
     if rule == "one_to_one":
         text = text.replace("odd[70]", "odd[900]").replace("calm[300]", "calm[900]")
+    if rule == "all_to_all":
+        text = text.replace("lif[900]", "lif[600]")
     if plain:
         text = text.replace(f"by {rule}", f"by {rule}, no self, no multiple")
     return text

@@ -12,7 +12,7 @@ SHORT = {"channel_noise": ["--experiment", "spontaneous", "--duration", "30ms"],
          "column_in_brain": ["--experiment", "together", "--duration", "300ms"], "whole_brain": ["--experiment", "rest", "--duration", "300ms"], "f_i_curve": ["--duration", "500ms"], "working_memory": ["--duration", "400ms"], "inhibitory_balance": ["--duration", "400ms"], "astrocytes": ["--experiment", "with_astrocytes", "--duration", "1200ms"], "gliotransmission": ["--experiment", "two_stories", "--duration", "4s"], "tripartite_network": ["--experiment", "three_scales", "--duration", "200ms"], "microcircuit": ["--duration", "100ms"],
          "gif_population": ["--set", "independent.N=300", "--duration", "300ms"],
          "local_network": ["--experiment", "spontaneous", "--duration", "100ms"], "sonata_import": ["--duration", "100ms"],
-         "decision": ["--experiment", "motion", "--duration", "100ms"],
+         "decision": ["--experiment", "motion", "--duration", "100ms"], "graded_release": ["--duration", "600ms"],
          "f_i_curves": ["--set", "curves.N=10", "--duration", "100ms"]}
 OTHER = os.environ.get("NSLC_OTHER")
 SILENT = {"whole_brain"}  # mean fields
