@@ -9,7 +9,7 @@
 #include "codegen/unit.h"
 
 extern const char cg_embedded_math[], cg_embedded_math_end[], cg_embedded_hot[], cg_embedded_hot_end[], cg_embedded_dev[],
-    cg_embedded_dev_end[];
+    cg_embedded_dev_end[], cg_embedded_made[], cg_embedded_made_end[];
 
 const char *const cg_hot_names[] = {
 #define HOT(name, ...) #name,
@@ -24,6 +24,12 @@ const char *const cg_dev_names[] = {
 #undef DEVICE
 };
 const uint32_t cg_n_dev = COUNT_OF(cg_dev_names);
+static const bool of_model[] = {
+#define DEVICE(...) false,
+#define DEVICE_OF_MODEL(...) true,
+#include "runtime/device/device.def"
+#undef DEVICE
+};
 
 const char *cg_hot_symbol(Arena *a, const char *name, const CgTarget *target) {
   return arena_printf(a, "rt_hot_%s.v%u", name, target->x86_level);
@@ -79,18 +85,22 @@ void cg_hot_link(CgUnit *u) {
 }
 
 /* Functions for devices are its kernels, under their own names. */
-void cg_dev_link(CgUnit *u) {
-  LLVMModuleRef dev = bitcode_open(u, cg_embedded_dev, cg_embedded_dev_end, "dev.bc", false);
-  if (LLVMLinkModules2(u->module, dev)) BUG(u->s, ((Span){0, 0}), "dev.bc cannot be linked");
-  for (LLVMValueRef f = LLVMGetFirstFunction(u->module); f; f = LLVMGetNextFunction(f))
+static void functions_link(CgUnit *u, LLVMModuleRef dev, const char *file, bool model) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(dev); f; f = LLVMGetNextFunction(f))
     if (!LLVMIsDeclaration(f)) LLVMSetVisibility(f, LLVMDefaultVisibility);
+  if (LLVMLinkModules2(u->module, dev)) BUG(u->s, ((Span){0, 0}), "%s cannot be linked", file);
   for (uint32_t i = 0; i < cg_n_dev; i++) {
+    if (of_model[i] != model) continue;
     LLVMValueRef f = LLVMGetNamedFunction(u->module, cg_dev_names[i]);
-    if (!f || LLVMIsDeclaration(f)) BUG(u->s, ((Span){0, 0}), "dev.bc has no %s", cg_dev_names[i]);
+    if (!f || LLVMIsDeclaration(f)) BUG(u->s, ((Span){0, 0}), "%s has no %s", file, cg_dev_names[i]);
     LLVMSetVisibility(f, LLVMHiddenVisibility);
     cg_launched(u, f);
   }
 }
+
+void cg_dev_link(CgUnit *u) { functions_link(u, bitcode_open(u, cg_embedded_dev, cg_embedded_dev_end, "dev.bc", false), "dev.bc", false); }
+
+void cg_made_link(CgUnit *u) { functions_link(u, bitcode_open(u, cg_embedded_made, cg_embedded_made_end, "made.bc", false), "made.bc", true); }
 
 /* What math/poisson.c wants to know of the level; after cg_math_link. */
 void cg_hot_level(CgUnit *u) {

@@ -31,6 +31,8 @@ typedef struct {
   LLVMValueRef *after;  /* over time, states that are stored: value behind the step. Devices: arrays whose address was looked up behind a loop */
   LLVMValueRef at;      /* i64: element - first, of lane 0 */
   LLVMValueRef arg;     /* receive: the event's weight */
+  const struct CgCalled *called; /* devices: a function of one synapse (made.c) */
+  LLVMValueRef result;           /* what it gives */
   LLVMValueRef checked; /* sum of what is checked in this pass; NULL: no check yet */
   LLVMValueRef *value;  /* by instruction */
   const bool *alike;    /* by instruction: one value for all lanes, and `value` is that; NULL: no value is */
@@ -103,6 +105,10 @@ LLVMTypeRef emit_vector(const Emit *e, LLVMTypeRef element); /* <lanes x element
 LLVMValueRef emit_real(const Emit *e, double number);
 LLVMValueRef emit_cond(Emit *e, LLVMValueRef bits); /* i1 in each lane -> cond */
 LLVMValueRef emit_bits(Emit *e, LLVMValueRef cond); /* and back */
+
+/* made.c */
+void emit_called(Emit *e); /* the whole function */
+LLVMValueRef emit_called_load(Emit *e, uint32_t slot);
 
 /* march.c */
 void emit_march(Emit *e);

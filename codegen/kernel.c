@@ -192,6 +192,7 @@ LLVMValueRef emit_load(Emit *e, uint32_t slot) {
     case MEMORY_ARRAY: break;
   }
   if (p->kind == SLOT_ARG) return e->arg;
+  if (e->called) return real_convert(e, emit_called_load(e, slot), e->lane);
   if (e->over_time || p->kind == SLOT_SAMPLE) return real_convert(e, emit_march_load(e, slot), e->lane);
   LLVMTypeRef element = slot_element(e, p);
   LLVMValueRef at = emit_array_at(e, slot, element);
@@ -225,6 +226,10 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
   }
   if (e->over_time) {
     emit_march_store(e, slot, v);
+    return;
+  }
+  if (e->called) {
+    e->result = real_convert(e, v, e->u->f64);
     return;
   }
   LLVMTypeRef element = slot_element(e, p);

@@ -199,6 +199,10 @@ static void march_frame(Emit *e) {
 }
 
 static void launch_frame(Emit *e) {
+  if (ir_kernel_called(e->k->kind)) {
+    emit_called(e);
+    return;
+  }
   if (e->over_time) {
     march_frame(e);
     return;

@@ -93,9 +93,35 @@ static CgUnit *unit_add(Session *s, CgProgram *p, const CgTarget *target, CgUnit
   return &p->units.at[p->units.n - 1];
 }
 
+/* What projections draw of their synapses, by the numbers that the table has. */
+static void value_add(const CgProgram *p, CgUnit *u, const IrKernel *k) {
+  if (!k || !p->kernels.at[k->index]) return;
+  for (uint32_t i = 0; i < u->values.n; i++)
+    if (u->values.at[i].number == k->index) return;
+  vec_push(p->arena, &u->values, ((CgValue){k->index, p->kernels.at[k->index]}));
+}
+
+static void values_add(const CgProgram *p, CgUnit *u) {
+  u->makes = true;
+  for (uint32_t i = 0; i < p->module->experiments.n; i++) {
+    const IrExperiment *x = p->module->experiments.at[i];
+    for (uint32_t k = 0; k < x->projections.n; k++) {
+      const IrProjection *m = &x->projections.at[k];
+      if (m->cells != IR_NONE) continue;
+      const IrKernel *drawn[] = {m->weight_kernel, m->weight_f32, m->delay_kernel, m->delay_f32};
+      for (size_t j = 0; j < COUNT_OF(drawn); j++) value_add(p, u, drawn[j]);
+    }
+  }
+}
+
 static void cut_units(Session *s, CgProgram *p, const CgTarget *target, bool once) {
   uint32_t size = UNIT_INSTRUCTIONS;
   CgUnit *u = NULL;
+  if (cg_is_device(target) && !p->options.kernels_only) {
+    u = unit_add(s, p, target, UNIT_KERNELS);
+    values_add(p, u);
+    size = 0;
+  }
   for (uint32_t i = 0; i < p->kernels.n; i++) {
     const IrKernel *k = p->kernels.at[i];
     if (!is_own(p, i) || ir_kernel_scalar(k->kind) != once) continue;

@@ -219,9 +219,11 @@ void cg_unit_compile(CgUnit *u) {
   module_begin(u);
   cg_debug_begin(u);
   for (uint32_t i = 0; i < u->kernels.n; i++) cg_kernel(u, u->kernels.at[i]);
+  if (u->makes) cg_values(u);
   cg_debug_end(u);
   verify(u, "before the passes");
   if (u->kind == UNIT_HOT) (cg_is_device(u->target) ? cg_dev_link : cg_hot_link)(u);
+  if (u->makes) cg_made_link(u);
   if (cg_is_device(u->target)) cg_flush(u);
   cg_math_link(u);
   if (u->target->machine->answers) u->target->machine->answers(u);

@@ -23,6 +23,12 @@ typedef enum {
 
 typedef struct CgDebug CgDebug;
 
+/* A kernel of synapses, which has this number in the program's table. */
+typedef struct {
+  uint32_t number;
+  const IrKernel *kernel;
+} CgValue;
+
 typedef struct CgUnit {
   /* what to do */
   Session *s;
@@ -32,6 +38,8 @@ typedef struct CgUnit {
   CgUnitKind kind;
   const Source *main_source;
   VEC(const IrKernel *) kernels;
+  bool makes; /* a device's: has what makes rows anew, */
+  VEC(CgValue) values; /* and what that calls */
   /* what came out */
   CgBytes object; /* in arena; of a GPU: a text */
   const char *text;
@@ -77,12 +85,16 @@ bool cg_math_has(const CgUnit *u, const char *name);
 LLVMValueRef cg_math_function(CgUnit *u, const char *name, LLVMTypeRef *ret_type);
 void cg_hot_link(CgUnit *u);
 void cg_dev_link(CgUnit *u);
+void cg_made_link(CgUnit *u);
 void cg_hot_level(CgUnit *u);
 void cg_math_link(CgUnit *u); /* after the last cg_math_function */
 extern const char *const cg_hot_names[]; /* rows of runtime/hot.def */
 extern const uint32_t cg_n_hot;
 extern const char *const cg_dev_names[]; /* rows of runtime/device/device.def, as symbols */
 extern const uint32_t cg_n_dev;
+
+/* made.c: the unit's values, as nsl_dev_value */
+void cg_values(CgUnit *u);
 
 /* flush.c: before math/ is linked */
 void cg_flush(CgUnit *u);

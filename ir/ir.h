@@ -556,6 +556,7 @@ extern const char *const ir_slot_text[SLOT_KINDS];
 extern const char *const ir_kernel_text[KERNEL_KINDS];
 bool ir_kernel_scalar(KernelKind kind);        /* runs once, not for each element */
 bool ir_kernel_on_devices(KernelKind kind);    /* a step of a run calls it */
+bool ir_kernel_called(KernelKind kind);        /* not launched there, but called by what is: a function of one synapse */
 int ir_kernel_levels(KernelKind kind);         /* bit 0: level 1, bit 1: level 2 */
 /* What a kernel of this kind may do with a slot of that kind (access.def). */
 enum { IRA_LOAD = 1, IRA_STORE = 2, IRA_TAKE = 4 };

@@ -45,14 +45,18 @@ bool ir_kernel_scalar(KernelKind kind) {
   return scalars[kind];
 }
 
-bool ir_kernel_on_devices(KernelKind kind) {
-  static const bool devices[KERNEL_KINDS] = {
+static int device_form(KernelKind kind) {
+  static const int forms[KERNEL_KINDS] = {
 #define KERNEL(id, text, level, scalar, device, doc) device,
 #include "ir/kernels.def"
 #undef KERNEL
   };
-  return devices[kind];
+  return forms[kind];
 }
+
+bool ir_kernel_on_devices(KernelKind kind) { return device_form(kind) == 1; }
+
+bool ir_kernel_called(KernelKind kind) { return device_form(kind) == 2; }
 
 int ir_kernel_levels(KernelKind kind) {
   static const int levels[KERNEL_KINDS] = {

@@ -97,6 +97,8 @@ struct dev_rows { /* the rows of a group, as they are on the device */
   const struct rt_proj *proj;
   struct dev_made made;         /* in this way; */
   const uint32_t *list;         /* or are few, or were given: elements; NULL */
+  uint32_t *ordinals, *piece0;  /* NULL; numbers of synapses by piece, pieces by source */
+  uint64_t n_ordinals, ordinals_at, piece0_at;
   const struct rt_pop *pop;
   uint64_t *begin; /* by source */
   int64_t units;
@@ -109,8 +111,7 @@ struct dev_cover { /* which blocks of threads have which elements: addresses */
   const uint32_t *which, *first;
   uint32_t n;
 };
-static inline bool rt_device_is_made(const struct dev_rows *r) { return r->proj && !r->list; }
-static inline uint32_t rt_device_piece(const struct dev_rows *r) { return rt_device_is_made(r) ? DEV_MADE_PIECE : DEV_PIECE; }
+static inline uint32_t rt_device_piece(const struct dev_rows *r) { return r->proj ? DEV_MADE_PIECE : DEV_PIECE; }
 
 enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW, DEV_LEARN };
 struct dev_launch {
@@ -249,7 +250,9 @@ int rt_device_rows_write(struct rt_device *d);
 /* ---- device_made.c: rows that are made anew at each spike */
 const char *rt_device_made_refuses(const struct rt_proj *p); /* NULL: it can be made on a device */
 int rt_device_made_count(struct rt_device *d);
+void rt_device_made_plan(struct rt_device *d, struct dev_rows *g);
 int rt_device_made_write(struct rt_device *d, struct dev_rows *g);
+uint64_t rt_image_made(struct rt_device *d, const struct dev_rows *g); /* address of struct dev_made */
 uint32_t rt_device_made_sum(const struct rt_device *d, const struct rt_proj *p, uint32_t *ret_ring); /* element 0's */
 /* ---- device_events.c */
 int rt_device_events_plan(struct rt_device *d);

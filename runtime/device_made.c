@@ -1,21 +1,28 @@
-/* Rows that are made anew at each spike, on a device (runtime/device/made.h): where each source's row begins, and what the rule needs to
- * know who stands there. No synapse is kept. A projection by indegree with `no self` has its row in parts, as rules.c has it: targets that
- * are no sources, those that are, and, of the last source alone, a list. */
+/* Rows that are made anew at each spike, on a device (runtime/device/made.c): where each source's row begins, and what the rule needs to
+ * know who stands there. No synapse is kept, but where rows are drawn pair by pair their targets are. A projection by indegree with
+ * `no self` has its row in parts, as rules.c has it: targets that are no sources, those that are, and, of the last source alone, a list.
+ *
+ * What is drawn for a synapse goes by its number in the whole row. That is its position, but where the row has parts, or positions without
+ * a synapse: there the number of the first synapse of each piece is kept. */
+#include <string.h>
+
 #include "runtime/chance.h"
 #include "runtime/connect.h"
 #include "runtime/device.h"
+#include "runtime/device/made.h"
 #include "runtime/rules.h"
 #include "runtime/synapses.h"
 #include "runtime/threads.h"
 
-enum { PARTS = 3 };
+enum { PARTS = 3, LISTED_AT_ONCE = 1 << 24 };
 
 /* ---- what cannot be made there */
 
 static bool is_apart(const struct rt_proj *p) { return p->form == RT_APART; }
 static bool is_third(const struct rt_proj *p) { return p->def->rule == NSL_THIRD; }
-static bool draws_weight(const struct rt_proj *p) { return p->drawn_weight; }
-static bool draws_delay(const struct rt_proj *p) { return p->drawn_delay; }
+static bool is_given(const struct rt_proj *p) { return p->given != NULL; }
+static bool draws(const struct rt_proj *p) { return p->drawn_weight || p->drawn_delay; }
+static bool has_fields(const struct rt_proj *p) { return p->def->n_fields && draws(p); }
 
 static const struct {
   bool (*is)(const struct rt_proj *p);
@@ -23,9 +30,8 @@ static const struct {
 } refused[] = {
     {is_apart, "a row made anew at each spike, onto a handler that does more than add,"},
     {is_third, "a third part whose row is made anew at each spike"},
-    {rt_by_chance, "a row drawn pair by pair, and made anew at each spike,"},
-    {draws_weight, "a row made anew at each spike, with a weight that is drawn or given for each synapse,"},
-    {draws_delay, "a row made anew at each spike, with a delay that is drawn or given for each synapse,"},
+    {is_given, "a row made anew at each spike, with weights that are sought,"},
+    {has_fields, "a row made anew at each spike, with a weight or delay made of what is given of each pair of cells,"},
 };
 
 const char *rt_device_made_refuses(const struct rt_proj *p) {
@@ -45,6 +51,7 @@ uint32_t rt_device_made_sum(const struct rt_device *d, const struct rt_proj *p, 
 
 static uint32_t rule_of(const struct rt_proj *p) {
   bool different = p->def->no_multiple;
+  if (p->edges || rt_by_chance(p)) return DEV_LISTED;
   switch ((enum nsl_rule)p->def->rule) {
     case NSL_ONE_TO_ONE: return DEV_PARTNER;
     case NSL_INDEGREE: return different ? DEV_ASKED : DEV_PLACES;
@@ -52,7 +59,7 @@ static uint32_t rule_of(const struct rt_proj *p) {
     case NSL_OUTDEGREE:
     case NSL_TOTAL_NUMBER: return different ? DEV_DIFFERENT : DEV_DRAWN;
     case NSL_ALL_TO_ALL:
-    case NSL_EDGES: /* lists */
+    case NSL_EDGES:
     case NSL_MATRIX:
     case NSL_THIRD: break;
   }
@@ -63,73 +70,142 @@ static struct dev_made made_of(const struct rt_device *d, const struct rt_proj *
   const struct rt_rule *r = p->rule;
   uint32_t ring;
   struct dev_made m = {.rule = rule, .no_self = p->self, .s0 = p->s0, .t0 = p->t0, .tn = p->tn, .both = r->both, .both_end = r->both_end,
-                       .sum = rt_device_made_sum(d, p, &ring), .key = rule == DEV_DRAWN ? p->rule_key : r->order_key[rule == DEV_BOTH], .n = p->n};
+                       .sum = rt_device_made_sum(d, p, &ring), .key = rule == DEV_DRAWN ? p->rule_key : r->order_key[rule == DEV_BOTH], .n = p->n,
+                       .weight = NSL_NONE, .delay = NSL_NONE, .value_key = p->key, .dt = d->s->dt, .stretch = rt_delay_stretch(d->s, p), .lo = p->lo,
+                       .hi = p->hi, .per_grain = 1 / p->grain};
+  if (p->drawn_weight) m.weight = p->weight_code->kernel;
+  if (p->drawn_delay) m.delay = p->delay_code->kernel;
   for (uint32_t i = 0; i < 2; i++) m.orders[i] = r->order[i];
   if (rule == DEV_BOTH) m.orders[0] = r->order[1];
   for (uint32_t i = 0; rule == DEV_DIFFERENT && i < 2 && i < p->tn; i++) m.orders[i] = rt_shuffle_of(p->tn - i, 1);
   return m;
 }
 
-static struct dev_rows *part_add(struct rt_device *d, const struct rt_proj *p, uint32_t rule, const uint32_t *list, uint64_t n) {
+static void part_add(struct rt_device *d, const struct rt_proj *p, uint32_t rule, const uint32_t *list, uint64_t n) {
   struct dev_rows *g = &d->rows[d->n_rows++];
-  *g = (struct dev_rows){.proj = p, .made = made_of(d, p, rule), .list = list, .pop = p->source, .units = rt_weight_units(p, p->weight),
-                         .n = n, .delay = p->delay_steps};
+  *g = (struct dev_rows){.proj = p, .made = made_of(d, p, rule), .list = list, .pop = p->source, .n = n, .delay = p->delay_steps,
+                         .units = p->drawn_weight ? p->grain_units : rt_weight_units(p, p->weight)};
   rt_device_made_sum(d, p, &g->ring);
-  return g;
 }
 
-/* How many positions of a part are a source's. */
-static uint64_t positions_of(const struct dev_rows *g, uint32_t source) {
-  const struct rt_proj *p = g->proj;
+static uint64_t positions_in(const struct rt_split *t, uint32_t i) {
   uint64_t before;
-  if (p->edges) return rt_rule_count(p, source);
-  if (g->list) return source == p->s0 + p->sn - 1 ? g->n : 0;
-  if (g->made.rule == DEV_ASKED) return p->tn;
-  if (g->made.rule != DEV_PLACES && g->made.rule != DEV_BOTH) return rt_rule_count(p, source);
-  const struct rt_split *t = &p->rule->counts[g->made.rule == DEV_BOTH];
-  return t->total && source - p->s0 < t->n ? rt_split_of(t, source - p->s0, &before) : 0;
+  return t->total && i < t->n ? rt_split_of(t, i, &before) : 0;
 }
+
+/* ---- how many there are: job by job over the sources, shared out to all threads */
 
 struct counting {
   struct rt_device *d;
   struct dev_rows *rows;
   bool first; /* of the projection: its synapses are counted too */
+  int (*count)(struct counting *w, struct rt_synapses *k, uint32_t source);
 };
 
-static int count_job(void *context, uint32_t thread) {
-  const struct counting *w = context;
-  const struct rt_sim *s = w->d->s;
+static int sources_job(void *context, uint32_t thread) {
+  struct counting *w = context;
   const struct rt_proj *p = w->rows->proj;
   struct rt_synapses k = {.s = w->d->s};
-  uint64_t from = (uint64_t)p->sn * thread / s->threads, end = (uint64_t)p->sn * (thread + 1) / s->threads, n = 0;
+  uint64_t from = (uint64_t)p->sn * thread / w->d->s->threads, end = (uint64_t)p->sn * (thread + 1) / w->d->s->threads;
   int e = 0;
-  for (uint64_t i = from; !e && i < end; i++) {
-    uint32_t source = p->s0 + (uint32_t)i;
-    w->rows->begin[source + 1] = positions_of(w->rows, source);
-    if (!w->first) continue;
-    e = rt_synapses_count(&k, p, source, &n);
-    w->d->degrees[w->d->degree0[p->source->index] + source] += (uint32_t)n;
-  }
+  for (uint64_t i = from; !e && i < end; i++) e = w->count(w, &k, p->s0 + (uint32_t)i);
   rt_synapses_drop(&k);
+  return e;
+}
+
+/* How many positions of a part are a source's. */
+static int positions_count(struct counting *w, struct rt_synapses *k, uint32_t source) {
+  const struct dev_rows *g = w->rows;
+  const struct rt_proj *p = g->proj;
+  uint64_t all = 0, n = 0;
+  int e = w->first || (g->made.rule == DEV_LISTED && !g->list) ? rt_synapses_count(k, p, source, &all) : 0;
+  if (w->first) w->d->degrees[w->d->degree0[p->source->index] + source] += (uint32_t)all;
+  switch ((enum dev_rule)g->made.rule) {
+    case DEV_PLACES:
+    case DEV_BOTH: n = positions_in(&p->rule->counts[g->made.rule == DEV_BOTH], source - p->s0); break;
+    case DEV_ASKED: n = p->tn; break;
+    case DEV_LISTED: n = !g->list ? all : p->edges ? rt_rule_count(p, source) : source == p->s0 + p->sn - 1 ? g->n : 0; break;
+    case DEV_ALL:
+    case DEV_PARTNER:
+    case DEV_DRAWN:
+    case DEV_DIFFERENT: n = rt_rule_count(p, source); break;
+  }
+  g->begin[source + 1] = n;
   return e;
 }
 
 static int part_count(struct rt_device *d, struct dev_rows *g, bool first) {
   if (!(g->begin = rt_alloc(&d->mem, g->pop->size + 1ull, sizeof *g->begin))) return NSL_EMEMORY;
-  int e = rt_team_run(d->s->team, count_job, &(struct counting){d, g, first});
+  int e = rt_team_run(d->s->team, sources_job, &(struct counting){d, g, first, positions_count});
   for (uint32_t i = 0; i < g->pop->size; i++) g->begin[i + 1] += g->begin[i];
+  if (g->made.rule == DEV_LISTED) g->n = g->begin[g->pop->size];
   return e;
 }
+
+/* ---- the number in its row of the first synapse of each piece */
+
+static uint32_t pieces_of(const struct dev_rows *g, uint32_t source) {
+  return (uint32_t)((g->begin[source + 1] - g->begin[source] + DEV_MADE_PIECE - 1) / DEV_MADE_PIECE);
+}
+
+/* Positions are all targets, in order; the row has some of them. */
+static int numbers_asked(struct rt_synapses *k, const struct dev_rows *g, uint32_t source, uint32_t *out) {
+  uint64_t n = 0, at = 0;
+  int e = rt_partners_of(k, g->proj, source, &n);
+  for (uint32_t i = 0; !e && i < pieces_of(g, source); i++) {
+    while (at < n && k->partners[at] - g->proj->t0 < i * DEV_MADE_PIECE) at++;
+    out[i] = (uint32_t)at;
+  }
+  return e;
+}
+
+/* Of targets that are sources too: first in the row, without those that drew themselves, which are few. */
+static void numbers_both(const struct dev_rows *g, uint32_t source, uint64_t kept, uint32_t *out) {
+  uint64_t begin = g->begin[source], n = g->begin[source + 1] - begin;
+  uint32_t left = 0;
+  for (uint64_t i = 0; i < n; i++) {
+    if (i % DEV_MADE_PIECE == 0) out[i / DEV_MADE_PIECE] = (uint32_t)i - left;
+    left += kept < n && made_target(&g->made, source, begin + i, (uint32_t)i, (uint32_t)n) == DEV_NOBODY;
+  }
+}
+
+static int numbers_find(struct counting *w, struct rt_synapses *k, uint32_t source) {
+  const struct dev_rows *g = w->rows;
+  const struct rt_proj *p = g->proj;
+  uint32_t *out = g->ordinals + g->piece0[source];
+  uint64_t n = g->begin[source + 1] - g->begin[source];
+  if (!n) return 0;
+  if (g->made.rule == DEV_ASKED) return numbers_asked(k, g, source, out);
+  uint64_t all = rt_rule_count(p, source), first = g->made.rule == DEV_PLACES ? all - n : 0; /* behind the other parts */
+  if (g->made.rule == DEV_BOTH) numbers_both(g, source, all - positions_in(&p->rule->counts[0], source - p->s0), out);
+  else
+    for (uint32_t i = 0; i < pieces_of(g, source); i++) out[i] = (uint32_t)first + i * DEV_MADE_PIECE;
+  return 0;
+}
+
+static int part_number(struct rt_device *d, struct dev_rows *g) {
+  if (!(g->piece0 = rt_alloc(&d->mem, g->pop->size + 1ull, sizeof *g->piece0))) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < g->pop->size; i++) {
+    g->piece0[i] = (uint32_t)g->n_ordinals;
+    g->n_ordinals += pieces_of(g, i);
+  }
+  if (!(g->ordinals = rt_alloc(&d->mem, g->n_ordinals + 1, sizeof *g->ordinals))) return NSL_EMEMORY;
+  return rt_team_run(d->s->team, sources_job, &(struct counting){d, g, false, numbers_find});
+}
+
+/* ---- all of them */
 
 static int proj_count(struct rt_device *d, const struct rt_proj *p) {
   const struct rt_rule *r = p->rule;
   uint32_t first = d->n_rows, rule = rule_of(p);
   int e = 0;
-  if (p->edges) part_add(d, p, DEV_ALL, p->edges->target, p->edges->n);
+  if (rule == DEV_LISTED) part_add(d, p, rule, p->edges ? p->edges->target : NULL, 0);
   else if (rule != DEV_PLACES || r->counts[0].total) part_add(d, p, rule, NULL, 0);
-  if (!p->edges && rule == DEV_PLACES && r->counts[1].total) part_add(d, p, DEV_BOTH, NULL, 0);
-  if (!p->edges && rule == DEV_PLACES && r->n_own) part_add(d, p, DEV_BOTH, r->own, r->n_own);
+  if (rule == DEV_PLACES && r->counts[1].total) part_add(d, p, DEV_BOTH, NULL, 0);
+  if (rule == DEV_PLACES && r->n_own) part_add(d, p, DEV_LISTED, r->own, r->n_own);
   for (uint32_t i = first; !e && i < d->n_rows; i++) e = part_count(d, &d->rows[i], i == first);
+  bool numbered = draws(p) && (rule == DEV_ASKED || d->n_rows > first + 1 || (d->n_rows > first && d->rows[first].made.rule == DEV_BOTH));
+  for (uint32_t i = first; !e && numbered && i < d->n_rows; i++) e = part_number(d, &d->rows[i]);
   return e;
 }
 
@@ -145,15 +221,70 @@ int rt_device_made_count(struct rt_device *d) {
   return e;
 }
 
+void rt_device_made_plan(struct rt_device *d, struct dev_rows *g) {
+  if (!g->ordinals) return;
+  g->ordinals_at = rt_device_reserve(d, DEV_USE_SYNAPSES, g->n_ordinals * sizeof *g->ordinals);
+  g->piece0_at = rt_device_reserve(d, DEV_USE_SYNAPSES, (g->pop->size + 1ull) * sizeof *g->piece0);
+}
+
 /* ---- to the device */
 
-int rt_device_made_write(struct rt_device *d, struct dev_rows *g) {
+/* Targets of rows that are drawn pair by pair: those of so many sources at a time as fit into the room. */
+struct listing {
+  struct counting count;
+  uint32_t from, end;
+  uint32_t *targets;
+};
+
+static int targets_job(void *context, uint32_t thread) {
+  struct listing *w = context;
+  const struct dev_rows *g = w->count.rows;
+  struct rt_synapses k = {.s = w->count.d->s};
+  uint64_t n = w->end - w->from, from = w->from + n * thread / w->count.d->s->threads, end = w->from + n * (thread + 1) / w->count.d->s->threads;
+  int e = 0;
+  for (uint64_t i = from; !e && i < end; i++) {
+    uint64_t has = 0;
+    if (g->begin[i + 1] > g->begin[i]) e = rt_partners_of(&k, g->proj, (uint32_t)i, &has);
+    if (!e && has) memcpy(w->targets + (g->begin[i] - g->begin[w->from]), k.partners, has * sizeof *k.partners);
+  }
+  rt_synapses_drop(&k);
+  return e;
+}
+
+static int targets_find(struct rt_device *d, struct dev_rows *g) {
   struct rt_mem mem = {0};
-  uint32_t *targets = rt_alloc(&mem, g->n + 1, sizeof *targets);
-  for (uint64_t i = 0; targets && i < g->n; i++) targets[i] = g->made.sum + g->list[i];
-  int e = targets ? rt_device_copy_to(d, g->begin_at, g->begin, (g->pop->size + 1ull) * sizeof *g->begin, "rows") : NSL_EMEMORY;
-  if (!e) e = rt_device_copy_to(d, g->targets_at, targets, g->n * sizeof *targets, "synapses");
-  if (!e) e = rt_device_wait(d, "copying rows");
+  uint64_t most = 0;
+  for (uint32_t i = 0; i < g->pop->size; i++) most = g->begin[i + 1] - g->begin[i] > most ? g->begin[i + 1] - g->begin[i] : most;
+  most = g->n < LISTED_AT_ONCE ? g->n : most > LISTED_AT_ONCE ? most : LISTED_AT_ONCE;
+  struct listing w = {.count = {.d = d, .rows = g}, .targets = rt_alloc(&mem, most + 1, sizeof *w.targets)};
+  int e = w.targets ? 0 : NSL_EMEMORY;
+  for (; !e && w.from < g->pop->size; w.from = w.end) {
+    for (w.end = w.from + 1; w.end < g->pop->size && g->begin[w.end + 1] - g->begin[w.from] <= most;) w.end++;
+    e = rt_team_run(d->s->team, targets_job, &w);
+    uint64_t at = g->begin[w.from], n = g->begin[w.end] - at;
+    if (!e) e = rt_device_copy_to(d, g->targets_at + at * sizeof *w.targets, w.targets, n * sizeof *w.targets, "synapses");
+    if (!e) e = rt_device_wait(d, "copying synapses");
+  }
   rt_mem_free(&mem);
   return e;
+}
+
+int rt_device_made_write(struct rt_device *d, struct dev_rows *g) {
+  int e = rt_device_copy_to(d, g->begin_at, g->begin, (g->pop->size + 1ull) * sizeof *g->begin, "rows");
+  if (!e && g->list) e = rt_device_copy_to(d, g->targets_at, g->list, g->n * sizeof *g->list, "synapses");
+  else if (!e && g->made.rule == DEV_LISTED) e = targets_find(d, g);
+  if (!e && g->ordinals) e = rt_device_copy_to(d, g->ordinals_at, g->ordinals, g->n_ordinals * sizeof *g->ordinals, "rows");
+  if (!e && g->ordinals) e = rt_device_copy_to(d, g->piece0_at, g->piece0, (g->pop->size + 1ull) * sizeof *g->piece0, "rows");
+  return e ? e : rt_device_wait(d, "copying rows");
+}
+
+uint64_t rt_image_made(struct rt_device *d, const struct dev_rows *g) {
+#define AT(at) (void *)(uintptr_t)(d->block + (at))
+  struct dev_made m = g->made;
+  m.u = (const double *)AT(d->globals_at) + (g->proj->u - d->s->G);
+  m.listed = AT(g->targets_at);
+  m.ordinals = g->ordinals ? AT(g->ordinals_at) : NULL;
+  m.piece0 = AT(g->piece0_at);
+#undef AT
+  return rt_image_put(d, &m, sizeof m);
 }

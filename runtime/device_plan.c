@@ -120,6 +120,7 @@ static void rows_plan(struct rt_device *d) {
     if (!r->begin) continue;
     r->begin_at = rt_device_reserve(d, DEV_USE_SYNAPSES, (r->pop->size + 1ull) * sizeof *r->begin);
     r->targets_at = rt_device_reserve(d, DEV_USE_SYNAPSES, r->n * sizeof(uint32_t));
+    rt_device_made_plan(d, r);
     if (r->delay_bytes) r->delays_at = rt_device_reserve(d, DEV_USE_SYNAPSES, r->n * r->delay_bytes);
     if (r->weight_bytes) r->weights_at = rt_device_reserve(d, DEV_USE_SYNAPSES, r->n * r->weight_bytes);
   }

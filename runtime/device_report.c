@@ -92,7 +92,7 @@ static struct json_object *launches_json(const struct rt_device *d) {
 /* What an event reads and writes: by group of rows, and of those onto handlers that do more than add. */
 static struct json_object *rows_json(const struct rt_device *d) {
   struct json_object *list = json_object_new_array();
-  for (uint32_t g = 0; g < d->s->n_groups; g++) {
+  for (uint32_t g = 0; g < d->n_rows; g++) {
     const struct dev_rows *r = &d->rows[g];
     if (!r->begin || !r->n) continue;
     struct json_object *o = json_object_new_object();
@@ -121,7 +121,7 @@ static struct json_object *rows_json(const struct rt_device *d) {
 /* Bytes of rows that all synapses of stored rows come to, and a piece's note for each 128 of a row. */
 static void events_json(struct json_object *o, const struct rt_device *d) {
   uint64_t n = 0, bytes = 0, sums = 0;
-  for (uint32_t g = 0; g < d->s->n_groups; g++) {
+  for (uint32_t g = 0; g < d->n_rows; g++) {
     const struct dev_rows *r = &d->rows[g];
     if (!r->begin) continue;
     n += r->n;
@@ -183,7 +183,7 @@ int rt_device_refused(const struct nsl_program *p, const char *experiment, const
 
 double rt_device_event_bytes(const struct rt_device *d) {
   double n = 0, bytes = (double)(d->most_pieces * sizeof(struct dev_piece));
-  for (uint32_t g = 0; g < d->s->n_groups; g++) {
+  for (uint32_t g = 0; g < d->n_rows; g++) {
     const struct dev_rows *r = &d->rows[g];
     if (r->begin) n += (double)r->n, bytes += (double)(r->n * (sizeof(uint32_t) + r->delay_bytes + r->weight_bytes));
   }

@@ -215,7 +215,7 @@ static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
 
 static struct dev_group group_of(struct rt_device *d, const struct dev_rows *r) {
   return (struct dev_group){.begin = address(d, r->begin_at), .targets = address(d, r->targets_at),
-                            .made = rt_device_is_made(r) ? PUT(d, &r->made, 1) : NULL, .piece = rt_device_piece(r),
+                            .made = r->proj ? (const struct dev_made *)(uintptr_t)rt_image_made(d, r) : NULL, .piece = rt_device_piece(r),
                             .delays = r->delay_bytes ? address(d, r->delays_at) : NULL, .weights = r->weight_bytes ? address(d, r->weights_at) : NULL,
                             .delay_bytes = r->delay_bytes, .weight_bytes = r->weight_bytes, .delay = r->delay, .ring = r->ring,
                             .units = r->ring == DEV_COUNTS ? 1 : r->units};
@@ -370,7 +370,7 @@ int rt_device_launches(struct rt_device *d) {
   if (s->couplings) function_add(d, DEV_FN_show, "what elements show");
   if (s->couplings && s->couplings->n_totals) function_add(d, DEV_FN_total, "sums of what elements show");
   if (s->n_feeds) function_add(d, DEV_FN_feed, "inputs that follow others");
-  if (sends) function_add(d, DEV_FN_push, "spikes along their rows");
+  if (sends) function_add(d, s->connectivity == NSL_PROCEDURAL ? DEV_FN_push_made : DEV_FN_push, "spikes along their rows");
   if (d->ticks) function_add(d, DEV_FN_tick, "the clock");
   for (uint32_t i = 0; !e && i < d->n_launches; i++)
     if (d->launches[i].kernel != NSL_NONE) e = rt_gpu_kernel(&d->gpu, d->launches[i].kernel, &d->launches[i].function);

@@ -14,6 +14,12 @@ const char *const rt_gpu_functions[] = {
 #include "runtime/device/device.def"
 #undef DEVICE
 };
+static const bool of_model[] = { /* its code stands with the model's */
+#define DEVICE(...) false,
+#define DEVICE_OF_MODEL(...) true,
+#include "runtime/device/device.def"
+#undef DEVICE
+};
 const uint32_t rt_gpu_n_functions = sizeof rt_gpu_functions / sizeof *rt_gpu_functions;
 
 /* ---- failures */
@@ -183,7 +189,8 @@ int rt_gpu_kernel(const struct rt_gpu *g, uint32_t kernel, struct rt_gpu_functio
 }
 
 int rt_gpu_function(const struct rt_gpu *g, uint32_t row, struct rt_gpu_function **ret) {
-  return gpu_try(g, cuModuleGetFunction, (ret, g->functions, rt_gpu_functions[row]), "looking up %s", rt_gpu_functions[row]);
+  struct rt_gpu_module *module = of_model[row] && !g->emulated ? g->kernels : g->functions;
+  return gpu_try(g, cuModuleGetFunction, (ret, module, rt_gpu_functions[row]), "looking up %s", rt_gpu_functions[row]);
 }
 
 int rt_gpu_launch(const struct rt_gpu *g, struct rt_gpu_function *f, uint32_t blocks, uint32_t threads, uint32_t shared, rt_gpu_at args,

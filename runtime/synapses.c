@@ -12,7 +12,9 @@
 #include "runtime/pairs.h"
 
 /* Drawn in float32, a delay bounded by half a step may lie a little below it. */
-static const double stretch_f32 = 1 + 0x1p-22;
+double rt_delay_stretch(const struct rt_sim *s, const struct rt_proj *p) {
+  return s->program->f32 || p->delay_code == &p->def->delay_f32 ? 1 + 0x1p-22 : 1;
+}
 
 /* The delays in `weights`, some of which are no number of steps that is usual, to steps. */
 static int delays_careful(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n, double stretch) {
@@ -30,7 +32,7 @@ static int delays_careful(struct rt_synapses *k, const struct rt_proj *p, uint32
 }
 
 static int delays_draw(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t n) {
-  double stretch = k->s->program->f32 || p->delay_code == &p->def->delay_f32 ? stretch_f32 : 1;
+  double stretch = rt_delay_stretch(k->s, p);
   if (rt_grow(&k->steps, &k->steps_cap, n + 64, sizeof *k->steps)) return NSL_EMEMORY;
   rt_synapse_values(k->s, p, p->delay_code, source, n, k->pairs, k->weights);
   k->s->hot.delay_steps(k->weights, n, stretch, k->s->dt, k->steps, &k->delays);

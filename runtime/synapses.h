@@ -37,6 +37,8 @@ struct rt_row_of {
 int rt_synapses_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, struct rt_row_of *ret);
 /* Only how many, without making them: some nanoseconds. (indegree with `no multiple`: the row has to be made.) */
 int rt_synapses_count(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n);
+/* By what a delay that was drawn is multiplied before it becomes steps. */
+double rt_delay_stretch(const struct rt_sim *s, const struct rt_proj *p);
 /* Who they are alone, into k->partners. */
 int rt_partners_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n);
 /* ---- third.c: third parts of the synapses of a projection; source: of these */

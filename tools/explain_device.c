@@ -65,6 +65,9 @@ double explain_occupancy(const char *gpu, uint32_t registers, uint32_t threads, 
 
 /* ---- the launches of a step */
 
+/* Are rows made anew at each spike? A run may be told to, and may choose it itself where memory is short. */
+static bool is_made(const Device *v) { return v->e.x->experiment->connectivity == CONNECTIVITY_PROCEDURAL; }
+
 static double value(const Device *v, uint32_t slot) { return slot == IR_NONE ? NAN : v->e.g[slot]; }
 static bool there(const Device *v, uint32_t cond) { return cond == IR_NONE || v->e.g[cond] != 0; }
 static double size_of(const Device *v, uint32_t pop) { return value(v, v->e.x->populations.at[pop].size); }
@@ -196,7 +199,7 @@ static void launches_make(Device *v) {
   function_add(v, n.couple, FN_show, NAN);
   function_add(v, n.total, FN_total, NAN);
   function_add(v, n.feed, FN_feed, NAN);
-  function_add(v, n.push, FN_push, NAN);
+  function_add(v, n.push, is_made(v) ? FN_push_made : FN_push, NAN);
   function_add(v, late, FN_tick, 1);
 }
 
@@ -303,6 +306,7 @@ static void events_print(Device *v, const IrProjection *p, Rows *all) {
   delays_of(v, p, &least, &most);
   least += 4 + (p->weight_kernel ? 2 : 0);
   most += 4 + (p->weight_kernel ? 8 : 0);
+  if (is_made(v)) least = 0, most = p->proj->rule == RULE_MATRIX || p->proj->rule == RULE_EDGES || p->chance ? 4 : 0;
   if (apart) least = most = 4 + 4 + 4 + 8, sum = sizeof(struct dev_node);
   all->synapses += n;
   all->least += n * least + 8 * slice_elements(v, &p->source);
@@ -315,6 +319,11 @@ static void events_print(Device *v, const IrProjection *p, Rows *all) {
     fact_number(&v->e, "bytes_read_most", most);
     fact_number(&v->e, "accumulator_bytes", sum);
     fact_end(&v->e);
+    return;
+  }
+  if (is_made(v)) {
+    fprintf(v->e.out, "  %-24s an event is made anew%s, and adds to %.0f bytes of %s\n", name_str(v->e.s, p->proj->path),
+            most > 0 ? ", but for its target, of which it reads 4 bytes" : "", sum, straight ? "a count" : "an accumulator");
     return;
   }
   const char *read = least == most ? arena_printf(v->a, "%.0f", least) : arena_printf(v->a, "%.0f to %.0f", least, most);

@@ -96,7 +96,8 @@ enum dev_rule {
   DEV_DIFFERENT, /* the first of the source's order of all targets */
   DEV_PLACES,    /* of an order of all places of targets that are no sources, */
   DEV_BOTH,      /* that are, but for itself; positions are those of all sources' */
-  DEV_ASKED      /* every target, if the source is among the first of its order */
+  DEV_ASKED,     /* every target, if the source is among the first of its order */
+  DEV_LISTED     /* as they were given, or found when the network was built: elements */
 };
 struct dev_made {
   uint32_t rule, no_self;
@@ -105,11 +106,19 @@ struct dev_made {
   uint32_t sum;        /* which one of a row of the ring is element 0's */
   uint64_t key, n;
   struct rt_shuffle orders[2]; /* DIFFERENT, ASKED: [1] of one less */
+  const uint32_t *listed;
+  /* The number of a synapse in its row: its position; or counted from that of the first one of its piece of the row, by piece. */
+  const uint32_t *ordinals, *piece0; /* piece0: by source */
+  /* What is drawn for each synapse: numbers of kernels; NSL_NONE: the same for all. */
+  uint32_t weight, delay;
+  const double *u;
+  uint64_t value_key;
+  double dt, stretch, lo, hi, per_grain; /* see synapses.c, units.c */
 };
 
 struct dev_group { /* rows of one population's elements that have one form */
   const uint64_t *begin;   /* by element; one more behind the last */
-  const struct dev_made *made; /* NULL: stored, as */
+  const struct dev_made *made; /* rows are made anew; NULL: stored, as */
   const uint32_t *targets; /* which sum of a row of the ring */
   const void *delays, *weights; /* NULL: `delay`, `units` for all */
   uint32_t delay_bytes, weight_bytes;
@@ -344,7 +353,7 @@ struct dev_args {
   uint64_t *bad_sent; /* step << 32 | number of the projection, the least of all */
 };
 enum { DEV_THREADS = 128 }; /* of a block */
-enum { DEV_PIECE = 128, DEV_MADE_PIECE = 1024 }; /* synapses: stored, four for each thread; made anew */
+enum { DEV_PIECE = 128, DEV_MADE_PIECE = 256 }; /* synapses: stored, four for each thread; made anew */
 
 /* ---- fits (fit_device.c) */
 struct dev_move { /* of n doubles */

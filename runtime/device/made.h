@@ -13,9 +13,8 @@ static inline uint32_t ordered(const struct rt_shuffle *d, uint64_t key, uint64_
   return shuffle_walk(d, key, (uint32_t)(position / d->b), (uint32_t)(position % d->b));
 }
 
-static inline uint32_t drawn(uint64_t key, uint32_t source, uint64_t ordinal, uint32_t range) {
-  uint64_t block = ordinal / 2;
-  NslmWords r = nslm_philox(key, source, 0, (uint32_t)block, (uint32_t)(block >> 32));
+static inline uint32_t drawn(uint64_t key, uint32_t source, uint32_t ordinal, uint32_t range) {
+  NslmWords r = nslm_philox(key, source, 0, ordinal / 2, 0);
   return ordinal % 2 ? shuffle_index(r.w[2], r.w[3], range) : shuffle_index(r.w[0], r.w[1], range);
 }
 
@@ -28,9 +27,9 @@ static inline bool takes(const struct dev_made *m, uint32_t target, uint32_t sou
 }
 
 /* position: in the order of all rows; ordinal: among the n of the source's. DEV_NOBODY: there is no synapse. */
-static inline uint32_t made_target(const struct dev_made *m, uint32_t source, uint64_t position, uint64_t ordinal, uint64_t n) {
+static inline uint32_t made_target(const struct dev_made *m, uint32_t source, uint64_t position, uint32_t ordinal, uint32_t n) {
   bool fewer = m->no_self && source - m->t0 < m->tn; /* itself is not among the targets */
-  uint32_t at = (uint32_t)ordinal, gap = m->both_end - m->both;
+  uint32_t at = ordinal, gap = m->both_end - m->both;
   switch ((enum dev_rule)m->rule) {
     case DEV_PARTNER: return m->t0 + (source - m->s0);
     case DEV_PLACES:
@@ -44,6 +43,7 @@ static inline uint32_t made_target(const struct dev_made *m, uint32_t source, ui
     case DEV_DIFFERENT: /* all of them: in order */
       if (n < m->tn - fewer) at = ordered(&m->orders[fewer], shuffle_key(m->key, source), ordinal);
       break;
+    case DEV_LISTED: return m->listed[position];
     case DEV_ALL: break;
   }
   at += m->t0;

@@ -51,7 +51,7 @@ static struct {
 
 struct rt_gpu_module { /* ours */
   const char *ptx;
-  struct rt_gpu_module *inner;
+  struct rt_gpu_module *inner, *functions; /* inner: NULL, it is the runtime's */
 };
 
 /* ---- the program's symbols */
@@ -233,18 +233,20 @@ static int load(struct rt_gpu_module **ret, const void *image, unsigned n, int *
       if (options[k] == ERROR_LOG) strcpy(values[k], "ptxas application ptx input, line 7; fatal   : Parsing error near '.entry': syntax error\n");
     return fault.jit ? RT_GPU_INVALID_PTX : RT_GPU_NO_BINARY_FOR_GPU;
   }
-  struct rt_gpu_image code = {model ? program->n_kernels : *n_functions, model ? emulation->symbols : function_names,
-                              model ? emulation->kernels : emulation->functions};
+  /* the model's text has functions of the runtime, too: look_up sees which */
+  struct rt_gpu_image kernels = {program->n_kernels, emulation->symbols, emulation->kernels}, functions = {*n_functions, function_names, emulation->functions};
   struct rt_gpu_module *m = malloc(sizeof *m);
-  *m = (struct rt_gpu_module){ptx, NULL};
-  int e = emulated.cuModuleLoadDataEx(&m->inner, &code, 0, NULL, NULL);
+  *m = (struct rt_gpu_module){ptx, NULL, NULL};
+  int e = emulated.cuModuleLoadDataEx(&m->functions, &functions, 0, NULL, NULL);
+  if (!e && model) e = emulated.cuModuleLoadDataEx(&m->inner, &kernels, 0, NULL, NULL);
   if (e) free(m);
   else *ret = m;
   return e;
 }
 
 static int unload(struct rt_gpu_module *m) {
-  int e = emulated.cuModuleUnload(m->inner);
+  int e = emulated.cuModuleUnload(m->functions), inner = m->inner ? emulated.cuModuleUnload(m->inner) : 0;
+  e = e ? e : inner;
   free(m);
   return fault.failed ? fault.failed : e;
 }
@@ -252,7 +254,8 @@ static int unload(struct rt_gpu_module *m) {
 static int look_up(struct rt_gpu_function **ret, struct rt_gpu_module *m, const char *symbol) {
   char entry[300];
   snprintf(entry, sizeof entry, ".entry %s(", symbol);
-  return strstr(m->ptx, entry) ? emulated.cuModuleGetFunction(ret, m->inner, symbol) : RT_GPU_NOT_FOUND;
+  if (!strstr(m->ptx, entry)) return RT_GPU_NOT_FOUND;
+  return emulated.cuModuleGetFunction(ret, m->inner && strncmp(symbol, "rt_dev_", 7) ? m->inner : m->functions, symbol);
 }
 
 __attribute__((constructor)) static void begin(void) {

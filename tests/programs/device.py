@@ -117,29 +117,6 @@ def digests(tap, program):
     tap.check(sums.returncode == 1 and "--compare DIR" in sums.stderr, "--verify is refused, and says what instead", sums.stderr)
 
 
-def made_anew(tap):
-    """Rows made anew at each spike: those of stored rows on the processor; what cannot be made there is refused at its place."""
-    source = os.path.join(HERE, "device_made.nsl")
-    for precision in ("f64", "f32"):
-        program = built(tap, source, "--precision", precision)
-        if not program:
-            continue
-        time_of = [] if ALL else ["--duration", "17ms"]
-        _, stored = run(tap, program, "stored", "--connectivity", "stored", *time_of)
-        for way in WAYS if ALL else WAYS[:2]:
-            device, folder = run(tap, program, "device", *time_of, way=way)
-            if tap.check(device.returncode == 0 and run_json(folder)["connectivity"]["kind"] == "procedural", f"rows made anew run on a device, {precision}", device.stderr):
-                same(tap, f"rows made anew, {precision}: blocks of {way[0]}, {way[1]}", stored, folder)
-        if precision == "f64":
-            resumed(tap, program)
-    with open(source) as f:
-        drawn = f.read().replace("weight = 0.3 mV;  delay = 1.5 ms", "weight ~ normal(0.3 mV, 0.1 mV);  delay = 1.5 ms")
-    r, _ = run(tap, built(tap, tap.write("drawn.nsl", drawn)), "refused", way=WAYS[0])
-    line = 1 + drawn[:drawn.index("~ normal(0.3 mV")].count("\n")
-    tap.check(r.returncode == 1 and f"drawn.nsl:{line}:" in r.stderr and REFUSED in r.stderr and "weight that is drawn" in r.stderr, "drawn weights of such rows are refused",
-              r.stderr)
-
-
 def interrupted(tap, program, out, way):
     """Begins, and is stopped behind its first checkpoints."""
     folder = tap.path(out)
@@ -285,7 +262,6 @@ def forms_of_synapses(tap):
 
 tap = Tap()
 kinds(tap)
-made_anew(tap)
 files(tap)
 random_programs(tap)
 forms_of_synapses(tap)
