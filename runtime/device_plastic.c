@@ -19,8 +19,6 @@ const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_pro
   if (source->within > 1 || target->within > 1) return "synapses with memory between populations with shorter time steps";
   if (c->stepped) return "synapses whose states have to be stepped";
   if (def->n_follows) return "synapses that follow signals";
-  for (uint32_t i = 0; i < def->n_seen; i++)
-    if (def->seen[i].side != NSL_SIDE_POST) return "synapses that read states of their sources or third parts";
   return NULL;
 }
 
@@ -50,22 +48,23 @@ static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
     if (def->fed[i] != NSL_NONE) at->told[i] = room(d, at->n, real), at->rows_told[i] = room(d, at->n_rows, real);
   for (uint32_t i = 0; i < c->n_drawn; i++) at->told[c->drawn[i]] = room(d, at->n, real);
   for (uint32_t i = 0; i < c->n_states; i++) {
-    bool cell = c->states[i].per == NSL_PER_PRE;
+    bool cell = c->states[i].per == NSL_PER_PRE && p->seen[i] == NSL_NONE;
     if (c->states[i].per == NSL_PER_ELEMENT) at->states[i] = room(d, at->n, real);
     if (cell) at->cells[i] = room(d, at->n_rows, real), at->sees[i] = room(d, at->n, real);
   }
   for (uint32_t i = 0; i < c->n_params; i++) at->params[i] = room(d, at->n, real);
   for (uint32_t i = 0; i < def->n_seen; i++) {
+    at->sees[def->seen[i].inner] = room(d, at->n, real);
+    if (def->seen[i].side != NSL_SIDE_POST) continue;
     at->ring[i] = room(d, padded * p->ring, real);
     at->history[i] = room(d, padded * p->history, real);
     at->later[i] = p->looks_back ? room(d, padded * p->history, real) : 0;
-    at->sees[def->seen[i].inner] = room(d, at->n, real);
   }
   for (uint32_t i = 0; i < def->n_afters; i++) {
     at->out[i] = room(d, at->n, real);
     if (p->each && p->told[i]) at->out[def->n_afters + i] = room(d, at->n, real);
   }
-  return 0;
+  return rt_device_others_plan(d, at);
 }
 
 static int one_plan(struct rt_device *d, struct dev_plastic_place *at, const struct rt_plastic *p) {
@@ -175,6 +174,7 @@ static int one_write(struct rt_device *d, const struct dev_plastic_place *at) {
               {at->onto, r.onto, n * sizeof *r.onto}};
   for (size_t i = 0; !e && i < sizeof list / sizeof *list; i++) e = rt_device_copy_to(d, list[i].to, list[i].from, list[i].bytes, "synapses with memory");
   if (!e && at->p->each) e = rt_device_plastic_each_write(d, at);
+  if (!e) e = rt_device_others_write(d, at);
   if (!e) e = rt_device_wait(d, "copying synapses with memory");
   rt_mem_free(&mem);
   return e;
@@ -211,7 +211,7 @@ static uint64_t slot_at(const struct dev_plastic_place *at, const struct nsl_bin
   if (b->kind == NSL_SLOT_INPUT && at->told[b->index]) return cells ? at->rows_told[b->index] : at->told[b->index];
   if (b->kind == NSL_SLOT_INPUT) return cells ? at->row_since : b->index == p->class->since ? at->since : at->elapsed;
   if (b->kind != NSL_SLOT_STATE) return 0;
-  if (cells && at->cells[b->index]) return at->cells[b->index];
+  if (cells) return at->cells[b->index] ? at->cells[b->index] : at->rows_see[p->seen[b->index]];
   return at->sees[b->index] ? at->sees[b->index] : at->states[b->index];
 }
 
@@ -246,10 +246,11 @@ static void seen_put(struct rt_device *d, const struct dev_plastic_place *at, st
   }
   for (uint32_t i = 0; i < c->n_states; i++)
     if (at->cells[i]) cells[to->n_cells++] = (struct dev_cell){address(d, at->cells[i]), address(d, at->sees[i])};
-  for (; to->n_seen < p->proj->def->n_seen; to->n_seen++) {
-    const struct nsl_seen *def = &p->proj->def->seen[to->n_seen];
-    seen[to->n_seen] = (struct dev_seen){address(d, place->states + def->before * place->real_stride), address(d, place->states + def->outer * place->real_stride),
-                                         address(d, at->ring[to->n_seen]), address(d, at->history[to->n_seen]), address(d, at->later[to->n_seen]), address(d, at->sees[def->inner])};
+  for (uint32_t i = 0; i < p->proj->def->n_seen; i++) {
+    const struct nsl_seen *def = &p->proj->def->seen[i];
+    if (def->side != NSL_SIDE_POST) continue;
+    seen[to->n_seen++] = (struct dev_seen){address(d, place->states + def->before * place->real_stride), address(d, place->states + def->outer * place->real_stride),
+                                         address(d, at->ring[i]), address(d, at->history[i]), address(d, at->later[i]), address(d, at->sees[def->inner])};
   }
   for (; to->n_sends < p->proj->def->n_afters; to->n_sends++) sent[to->n_sends] = address(d, at->out[to->n_sends]);
   for (uint32_t i = 0; i < c->n_inputs; i++)

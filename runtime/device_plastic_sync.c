@@ -62,18 +62,20 @@ static void part_move(struct way *w, const struct dev_plastic_place *at, uint32_
   whole(w, at->last + row * sizeof *q->last, q->last, p->proj->sn * sizeof *q->last);
   whole(w, at->spikes + element * p->ring * sizeof *q->spikes, q->spikes, n * p->ring * sizeof *q->spikes);
   whole(w, at->n_spiked + element * sizeof *q->n_spiked, q->n_spiked, n * sizeof *q->n_spiked);
-  for (uint32_t i = 0; i < p->proj->def->n_seen; i++) whole(w, at->ring[i] + element * p->ring * real, q->before[i], n * p->ring * real);
+  for (uint32_t i = 0; i < p->proj->def->n_seen; i++)
+    if (at->ring[i]) whole(w, at->ring[i] + element * p->ring * real, q->before[i], n * p->ring * real);
 }
 
 static void one_move(struct way *w, const struct dev_plastic_place *at) {
   const struct rt_plastic *p = at->p;
   for (uint32_t i = 0; i < at->n_parts; i++) part_move(w, at, i);
   for (uint32_t i = 0; i < p->proj->def->n_seen; i++) {
-    by_step(w, at, at->history[i], p->history, w->d->s->real_size, history_of, i);
+    if (at->history[i]) by_step(w, at, at->history[i], p->history, w->d->s->real_size, history_of, i);
     if (at->later[i]) by_step(w, at, at->later[i], p->history, w->d->s->real_size, later_of, i);
   }
   if (!p->each) by_step(w, at, at->waits, p->sums, sizeof(int64_t), sums_of, 0);
   else if (!w->e && !w->back) w->e = rt_device_plastic_each_up(w->d, at);
+  if (!w->e) w->e = rt_device_others_move(w->d, at, w->back);
 }
 
 int rt_device_plastic_up(struct rt_device *d) {

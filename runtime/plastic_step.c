@@ -347,6 +347,7 @@ static void cell_advance(struct rt_plastic_shard *q, uint32_t row, uint64_t step
   if (!learn->kernel) return;
   rt_lanes_slots(q->lanes, learn->code);
   if (which == NSL_LEARN_ADVANCE) cells_fill(q, learn->code, q->cells, row, RT_LEARN_LANES);
+  if (learn->pre) source_fill(q, learn->code, row, step, false, RT_LEARN_LANES);
   double since = (double)(step - q->last[row]) * s->dt;
   if (s->program->f32) fill_f32(q->lanes->since, (float)since, RT_LEARN_LANES);
   else fill_f64(q->lanes->since, since, RT_LEARN_LANES);

@@ -266,6 +266,13 @@ struct dev_seen { /* a state of postsynaptic cells: before the spikes of a step,
   void *ring, *history, *later; /* before recent spikes, by element; by step, later: NULL, or behind the spikes; */
   void *to;                     /* what a synapse sees of it */
 };
+struct dev_other { /* a state of cells that are no targets: sources, or third parts */
+  const void *now, *spiked;      /* of the first cell; just before its spike, NULL: third parts */
+  const uint64_t *spikes;        /* sources: the mask of this step */
+  void *before, *after;          /* rows of n by step: just before spikes; when a step is over. NULL: the target's own, which is there */
+  void *to, *row_to;             /* what a synapse sees of it; a source's own statement */
+  uint32_t first, n;
+};
 struct dev_signal { /* of the step before; for each synapse, each row */
   const double *value;
   void *to, *row_to;
@@ -306,6 +313,9 @@ struct dev_plastic {
   uint64_t number;
   void *const *draws; /* by draw: reals by synapse */
   uint64_t key, n_draws;
+  const struct dev_other *others;
+  const uint32_t *third; /* by synapse: which cell of the others it is, or NSL_NONE */
+  uint32_t n_others, others_ring; /* rows: a power of two */
 };
 
 struct dev_piece { /* part of a row that a warp sends */

@@ -51,9 +51,11 @@ static void cell_keep(const struct dev_args *a, const struct dev_plastic *p, uin
 DEV_KERNEL(learn_keep) {
   const struct dev_args *a = arguments;
   struct where w = where_am_i();
-  for (uint64_t k = 0; k < a->n_plastics; k++)
+  for (uint64_t k = 0; k < a->n_plastics; k++) {
     for (uint64_t i = w.thread; i < a->plastics[k].words * 64ull; i += w.threads)
       cell_keep(a, &a->plastics[k], (uint32_t)i, a->clock->now);
+    others_keep(a, &a->plastics[k], w.thread, w.threads, a->clock->now, 0);
+  }
 }
 
 /* ---- lists of what kernels run for */
@@ -122,7 +124,7 @@ static void rows(const struct dev_args *a, const struct dev_plastic *p, struct w
     uint32_t source = p->source0 + (uint32_t)(r % p->sources);
     if (!(mask[source / 64] >> source % 64 & 1) || p->begin[r] == p->begin[r + 1]) continue;
     real_put(a, p->row_since, r, (double)(step - p->last[r]) * p->dt);
-    row_sees(a, p, r);
+    row_sees(a, p, r, step);
     list_add(p, DEV_CELLS, (uint32_t)r);
   }
 }
@@ -136,6 +138,7 @@ DEV_KERNEL(learn_due) {
     uint32_t list = frozen(p, step) ? DEV_POST_FROZEN : DEV_POST;
     if (p->runs[list]) posts(a, p, w, step, list);
     rows(a, p, w, step);
+    others_keep(a, p, w.thread, w.threads, step, 1); /* a row that nobody reads in this step */
   }
 }
 

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """What synapses with memory learn from besides spikes, on a device: the models of modulated.py under --device emulated have the processor's state_hash,
 spikes, and weights at every recorded time, in several orders and sizes of blocks. `all`: every way, float32, longer."""
-from device_plastic import ALL, WAYS, built, compare
-from modulated import DRAWS, NETWORK
+from device_plastic import ALL, WAYS, built, compare, resumed
+from modulated import DRAWS, EVENTS, NETWORK, sides_model, takes_model
 from tap import Tap
+import third_reads
 
 
-def try_all(tap, cases):
+def try_all(tap, cases, resumes=()):
     for k, (name, (text, precision)) in enumerate(cases.items()):
         for p in ("f64", "f32") if ALL else (precision,):
             program = built(tap, f"{name}, {p}", "language 1\n" + text, "--precision", p)
             if program:
                 compare(tap, f"{name}, {p}", program, WAYS if ALL else [WAYS[k % 3]])
+            if program and name in resumes:
+                resumed(tap, program)
 
 
 def draws(tap):
@@ -23,9 +26,24 @@ def draws(tap):
     try_all(tap, {"draws": (model, "f32"), "draws, several synapses of a pair": (several, "f64"), "contacts that come and go": (contacts, "f64")})
 
 
+def cells(tap):
+    """States of sources and of third parts, per pre and per post."""
+    duration = 200 if ALL else 50
+    sides = sides_model(EVENTS, duration).replace("  record spikes", "".join(f"  record {n} of ab every 3.3 ms\n" for n in "pqm") + "  record spikes")
+    several = sides.replace("all_to_all", "indegree(20)").replace("= axonal(0.5 ms) + dendritic(0.7 ms)", "~ uniform(0.3 ms, 1 ms)")
+    third = third_reads.MODEL % (third_reads.EVENTS, "", f"{duration} ms", 5)
+    numbers = "\n".join([f"  E[{i}].at = {0.95 + i} ms" for i in range(8)] + [f"  G[{k}].number = {k}" for k in range(6)])
+    try_all(tap, {"variables of both cells": (sides, "f32"), "variables of both cells, delays of their own": (several, "f64"),
+                  "a state per pre takes a variable of its cell": (takes_model(duration), "f64"),
+                  "third parts": (third, "f64"), "third parts with a longer step": (third.replace("star[3] ", "star[3] step 10 * dt"), "f32"),
+                  "third parts, or nobody": (third_reads.WHO.format(pick="pool(4, probability = 0.5)", settings=numbers), "f64")},
+            ("variables of both cells, delays of their own",) + ("third parts",) * ALL)
+
+
 def main():
     tap = Tap()
     draws(tap)
+    cells(tap)
     tap.done()
 
 

@@ -371,6 +371,33 @@ def begins_check(t):
     t.check(run.good and abs(sent - 3 * math.exp(-0.2)) < 1e-9, "a state per pre begins with the cell's voltage", sent)
 
 
+TAKES = """synapse rule { weight w : pA
+  state x = 0 mV per pre
+  x' = -x / (10 ms)
+  on pre  { send w * x / (1 mV);  x = pre.U } }"""
+
+
+def takes_model(duration=100):
+    record = "record x of ab every 7.3 ms\n  record U of A as UA every 0.1 ms\n  record B of A as BA every 0.1 ms"
+    return NETWORK % {"rule": TAKES, "signal": "", "settings": "", "record": record, "duration": duration}
+
+
+def takes_check(t):
+    """A state per pre that takes a variable of its cell at a spike, which no synapse reads itself."""
+    run = Run(t, takes_model(), "--threads", "2")
+    if not t.check(run.good, "a state per pre takes a variable of its cell", run.process.stderr):
+        return
+    kept, want = run.rows("BA"), {}
+    for step, population, cell in run.spikes():
+        if population == "A":
+            want.setdefault(cell, []).append((step + AXONAL, kept[step][cell]))
+    worst, n = 0.0, 0
+    for at, _, source, _, _, x in table(run, "x"):
+        k, u = max(((k, u) for k, u in want.get(source, []) if k <= steps(at)), default=(0, 0.0))
+        worst, n = max(worst, abs(x - u * math.exp(-(steps(at) - k) * DT / 10))), n + (x != 0)
+    t.check(worst < 1e-9 and n > 100, "a state per pre takes a variable of its cell: as it was just before the spike", (worst, n))
+
+
 def sides_check(t):
     for what, rule in (("variables of both cells, stepped", SIDES), ("variables of both cells in handlers", EVENTS)):
         check(t, what, Run(t, sides_model(rule), "--threads", "2"), rule, 2000, 1e-8, cells=sides_seen)
@@ -458,6 +485,7 @@ if __name__ == "__main__":
     nest_check(tap)
     sides_check(tap)
     begins_check(tap)
+    takes_check(tap)
     draws_check(tap)
     turnover_check(tap)
     refusals_check(tap)
