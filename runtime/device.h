@@ -243,6 +243,7 @@ int rt_device_refuse_model(const struct rt_sim *s);
 int rt_device_refuse(const struct rt_sim *s);
 /* ---- device_plan.c */
 uint64_t rt_device_reserve(struct rt_device *d, enum dev_use use, uint64_t bytes); /* offset */
+uint64_t rt_device_keep(struct rt_device *d, const void *data, uint64_t bytes); /* data that does not change: where it is there. While it is planned */
 int rt_device_plan(struct rt_device *d);
 int rt_device_allocate(struct rt_device *d); /* all at once; what does not fit is told before */
 /* ---- device_rows.c */

@@ -4,6 +4,7 @@
  *
  * What is drawn for a synapse goes by its number in the whole row. That is its position, but where the row has parts, or positions without
  * a synapse: there the number of the first synapse of each piece is kept. */
+#include <math.h>
 #include <string.h>
 
 #include "runtime/chance.h"
@@ -22,7 +23,6 @@ static bool is_apart(const struct rt_proj *p) { return p->form == RT_APART; }
 static bool is_third(const struct rt_proj *p) { return p->def->rule == NSL_THIRD; }
 static bool is_given(const struct rt_proj *p) { return p->given != NULL; }
 static bool draws(const struct rt_proj *p) { return p->drawn_weight || p->drawn_delay; }
-static bool has_fields(const struct rt_proj *p) { return p->def->n_fields && draws(p); }
 
 static const struct {
   bool (*is)(const struct rt_proj *p);
@@ -31,7 +31,6 @@ static const struct {
     {is_apart, "a row made anew at each spike, onto a handler that does more than add,"},
     {is_third, "a third part whose row is made anew at each spike"},
     {is_given, "a row made anew at each spike, with weights that are sought,"},
-    {has_fields, "a row made anew at each spike, with a weight or delay made of what is given of each pair of cells,"},
 };
 
 const char *rt_device_made_refuses(const struct rt_proj *p) {
@@ -221,7 +220,31 @@ int rt_device_made_count(struct rt_device *d) {
   return e;
 }
 
+/* What kernels read of pairs; twice: for its size, and with addresses. */
+static uint64_t fields_put(struct rt_device *d, const struct rt_proj *p) {
+#define KEEP(data, n) (const double *)(uintptr_t)(d->block + rt_device_keep(d, data, (n) * sizeof(double)))
+  uint32_t n = draws(p) ? p->def->n_fields : 0;
+  struct dev_field *fields = rt_alloc(&d->mem, n + 1ull, sizeof *fields);
+  d->image.failed |= !fields;
+  for (uint32_t i = 0; fields && i < n; i++) {
+    enum nsl_field_kind kind = (enum nsl_field_kind)p->def->fields[i].kind;
+    const struct rt_places *from = p->source->places, *to = p->target->places;
+    struct dev_field *f = &fields[i];
+    *f = (struct dev_field){.kind = kind, .axis = p->def->fields[i].axis};
+    if (kind == NSL_FIELD_EDGE) f->values = KEEP(p->fields[i], p->edges->n);
+    if (kind == NSL_FIELD_TABLE) f->values = KEEP(p->fields[i], (uint64_t)p->sn * p->tn);
+    for (int a = 0; a < 3; a++) {
+      if (kind == NSL_FIELD_DISTANCE || kind == NSL_FIELD_PRE) f->from[a] = KEEP(from->at[a], p->source->size);
+      if (kind == NSL_FIELD_DISTANCE || kind == NSL_FIELD_POST) f->to[a] = KEEP(to->at[a], p->target->size);
+      if (kind == NSL_FIELD_DISTANCE) f->around[a] = from->period[a] > 0 ? from->period[a] : INFINITY;
+    }
+  }
+#undef KEEP
+  return fields ? rt_image_put(d, fields, n * sizeof *fields) : 0;
+}
+
 void rt_device_made_plan(struct rt_device *d, struct dev_rows *g) {
+  if (g->proj) (void)fields_put(d, g->proj);
   if (!g->ordinals) return;
   g->ordinals_at = rt_device_reserve(d, DEV_USE_SYNAPSES, g->n_ordinals * sizeof *g->ordinals);
   g->piece0_at = rt_device_reserve(d, DEV_USE_SYNAPSES, (g->pop->size + 1ull) * sizeof *g->piece0);
@@ -285,6 +308,7 @@ uint64_t rt_image_made(struct rt_device *d, const struct dev_rows *g) {
   m.listed = AT(g->targets_at);
   m.ordinals = g->ordinals ? AT(g->ordinals_at) : NULL;
   m.piece0 = AT(g->piece0_at);
+  m.fields = (const struct dev_field *)(uintptr_t)fields_put(d, g->proj);
 #undef AT
   return rt_image_put(d, &m, sizeof m);
 }

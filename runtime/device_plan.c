@@ -24,6 +24,14 @@ uint64_t rt_device_reserve(struct rt_device *d, enum dev_use use, uint64_t bytes
 
 static uint64_t lines(uint64_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
 
+uint64_t rt_device_keep(struct rt_device *d, const void *data, uint64_t bytes) {
+  for (size_t i = 0; i < d->n_kept; i++)
+    if (d->kept[i].data == data && d->kept[i].bytes == bytes) return d->kept[i].at;
+  if (rt_grow(&d->kept, &d->kept_cap, d->n_kept + 1, sizeof *d->kept)) d->image.failed = true;
+  else d->kept[d->n_kept++] = (struct dev_kept){rt_device_reserve(d, DEV_USE_SYNAPSES, bytes), data, bytes};
+  return d->image.failed ? 0 : d->kept[d->n_kept - 1].at;
+}
+
 /* What steps change lies in one piece, so that it is copied at once. */
 static void pop_arrays(struct rt_device *d, const struct rt_pop *p, struct dev_place *at) {
   const struct nsl_class *k = p->class;

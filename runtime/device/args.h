@@ -99,6 +99,12 @@ enum dev_rule {
   DEV_ASKED,     /* every target, if the source is among the first of its order */
   DEV_LISTED     /* as they were given, or found when the network was built: elements */
 };
+struct dev_field { /* what its kernels read of a pair of cells */
+  uint32_t kind, axis;              /* enum nsl_field_kind */
+  const double *values;             /* EDGE: by position; TABLE: of all pairs, source by source */
+  const double *from[3], *to[3];    /* places */
+  double around[3];                 /* where they come back; infinite: they do not */
+};
 struct dev_made {
   uint32_t rule, no_self;
   uint32_t s0, t0, tn; /* elements */
@@ -114,6 +120,7 @@ struct dev_made {
   const double *u;
   uint64_t value_key;
   double dt, stretch, lo, hi, per_grain; /* see synapses.c, units.c */
+  const struct dev_field *fields;
 };
 
 struct dev_group { /* rows of one population's elements that have one form */

@@ -13,8 +13,28 @@ struct synapse {
   uint64_t position;
 };
 
+/* As rt_hot_distances. */
+static double distance(const struct dev_field *f, uint32_t source, uint32_t target) {
+  double d[3];
+#pragma clang loop unroll(full)
+  for (int a = 0; a < 3; a++) {
+    d[a] = f->to[a][target] - f->from[a][source];
+    d[a] = d[a] < 0 ? -d[a] : d[a];
+    d[a] = d[a] < f->around[a] - d[a] ? d[a] : f->around[a] - d[a];
+  }
+  return __builtin_sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
+}
+
 double nsl_dev_pair(const void *rows, uint32_t field, uint32_t source, uint32_t target, uint64_t position) {
-  (void)rows, (void)field, (void)source, (void)target, (void)position;
+  const struct dev_made *m = rows;
+  const struct dev_field *f = &m->fields[field];
+  switch ((enum nsl_field_kind)f->kind) {
+    case NSL_FIELD_EDGE: return f->values[position];
+    case NSL_FIELD_TABLE: return f->values[(uint64_t)(source - m->s0) * m->tn + (target - m->t0)];
+    case NSL_FIELD_DISTANCE: return distance(f, source, target);
+    case NSL_FIELD_PRE: return f->from[f->axis][source];
+    case NSL_FIELD_POST: return f->to[f->axis][target];
+  }
   return 0;
 }
 

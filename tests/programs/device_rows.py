@@ -4,6 +4,7 @@ or not, in blocks of several sizes and orders, float64 and float32, and in runs 
 `all`: with all blocks and orders, and longer."""
 import filecmp
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,15 @@ from tap import NSLC, Tap, call, run_json
 HERE = os.path.dirname(os.path.abspath(__file__))
 ALL = "all" in sys.argv[1:]
 WAYS = [("64", "forward"), ("128", "reverse"), ("256", "shuffled:1"), ("64", "shuffled:2"), ("256", "reverse")]
-MODELS = ["device_made", "device_drawn"]
+MODELS = ["device_made", "device_drawn", "device_places"]
+
+
+def files(tap):
+    """A matrix of weights, in which a third of the pairs are connected, and a table."""
+    random.seed(1)
+    for name, some in (("w.csv", [0, 0, 2]), ("d.csv", [1])):
+        rows = [",".join(f"{random.random() * random.choice(some):.6g}" for _ in range(10)) for _ in range(7)]
+        tap.write(name, "\n".join(rows) + "\n")
 
 
 def built(tap, source, *options):
@@ -31,7 +40,7 @@ def environment(way):
 def run(program, folder, way, *options):
     shutil.rmtree(folder, ignore_errors=True)
     device = ["--device", "emulated"] if way else ["--threads", "2"]
-    return call(program, "--out", folder, "--quiet", "--no-report", "--csv", *device, *options, env=environment(way))
+    return call(program, "--out", folder, "--allow-read", tap.scratch, "--quiet", "--no-report", "--csv", *device, *options, env=environment(way))
 
 
 def same(tap, what, cpu, device):
@@ -55,7 +64,7 @@ def whole_runs(tap, name, precision, program):
 def interrupted(program, folder, way):
     """Begins, and is stopped behind its first checkpoints."""
     shutil.rmtree(folder, ignore_errors=True)
-    command = [program, "--out", folder, "--quiet", "--no-report", "--csv", "--duration", "45ms", "--checkpoint", "model=3ms"]
+    command = [program, "--out", folder, "--allow-read", tap.scratch, "--quiet", "--no-report", "--csv", "--duration", "45ms", "--checkpoint", "model=3ms"]
     p = subprocess.Popen(command + (["--device", "emulated"] if way else []), stderr=subprocess.PIPE, env=environment(way))
     for _ in range(2000):
         if os.path.exists(os.path.join(folder, "checkpoint.before")) or p.poll() is not None:
@@ -79,9 +88,12 @@ def resumed(tap, name, program):
 
 
 tap = Tap()
+files(tap)
 for name in MODELS:
+    with open(os.path.join(HERE, name + ".nsl")) as f:
+        source = tap.write(name + ".nsl", f.read())
     for precision in ("f64", "f32"):
-        program = built(tap, os.path.join(HERE, name + ".nsl"), "--precision", precision)
+        program = built(tap, source, "--precision", precision)
         if program:
             whole_runs(tap, name, precision, program)
         if program and (precision == "f64" or ALL):
