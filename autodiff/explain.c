@@ -142,7 +142,7 @@ static void network(Explain *e) {
 }
 
 static void device(Explain *e) {
-  if (e->f->fit->network) line(e, "device", "none", "", "the runs of a fit of a network are for processors; `--device` is refused");
+  if (e->f->fit->network) line(e, "device", "runs", "float64", "each place of the search is a run of the network there; the search stays on the processor");
   else line(e, "device", "marches", "float64", "a thread takes all steps of a place of the search, of a parameter, or of a term on its way back; the search stays on the processor");
 }
 

@@ -14,14 +14,6 @@
 
 #include "runtime/error.h"
 
-struct rt_carry {
-  uint32_t n_lanes, stride, mask; /* stride: lanes up to a multiple of LANES */
-  uint32_t n_ports, n_reached;
-  uint32_t *place; /* by number of a port in its class: its place among those of which some class has an input, or NSL_NONE */
-  double **due;    /* by shard: [step & mask][place][element of the shard][lane], in units of the port */
-  double **sent;   /* by shard: by lane, of one cell; then the same times a weight */
-};
-
 enum { LANES = 4 };
 
 const char *const rt_rows_wanted = "derivatives of a network need its synapses stored by shard: there is no memory for that, or "
@@ -72,6 +64,8 @@ int rt_carry_make(struct rt_sim *s) {
   c->due = rt_alloc(&s->mem, s->n_shards, sizeof *c->due);
   c->sent = rt_alloc(&s->mem, s->n_shards, sizeof *c->sent);
   if (!c->due || !c->sent || reached_find(s, c)) return NSL_EMEMORY;
+  s->carry = c;
+  if (s->device) return 0;
   for (uint32_t i = s->own0; i < s->own1; i++) bytes += (double)row_numbers(c, &s->shards[i]) * (c->mask + 1.0) * sizeof **c->due;
   if (bytes > 0.5 * (double)rt_memory_left())
     return rt_fail(NSL_EMEMORY, "the derivatives under way along synapses of up to %u steps need %.3g GB", s->max_delay, bytes / 1e9);
@@ -80,7 +74,6 @@ int rt_carry_make(struct rt_sim *s) {
     c->sent[i] = rt_alloc(&s->mem, 2 * (uint64_t)c->stride, sizeof **c->sent);
     if (!c->due[i] || !c->sent[i]) return NSL_EMEMORY;
   }
-  s->carry = c;
   return 0;
 }
 
@@ -145,7 +138,7 @@ static void row_add(const struct rt_shard *h, const struct rt_group *g, struct r
   }
 }
 
-static bool group_reached(const struct rt_carry *c, const struct rt_group *g) {
+bool rt_carry_takes(const struct rt_carry *c, const struct rt_group *g) {
   return g->form != RT_APART && c->place[g->nth] != NSL_NONE;
 }
 
@@ -159,7 +152,7 @@ static void cell_send(struct rt_shard *h, const struct rt_pop *p, uint32_t cell,
     any |= lanes[k] != 0; /* NaN goes on its way */
   }
   for (uint32_t g = 0; any && g < p->n_groups; g++)
-    if (rows[g].n && group_reached(c, &p->groups[g])) row_add(h, &p->groups[g], rows[g], step, lanes);
+    if (rows[g].n && rt_carry_takes(c, &p->groups[g])) row_add(h, &p->groups[g], rows[g], step, lanes);
 }
 
 void rt_carry_send(struct rt_shard *h, uint64_t step) {

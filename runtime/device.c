@@ -117,6 +117,7 @@ static int fill(struct rt_device *d) {
   int e = rt_device_rows_write(d);
   if (!e) e = rt_device_events_write(d);
   if (!e) e = rt_device_late_write(d);
+  if (!e) e = rt_device_carry_write(d);
   if (!e) e = rt_device_plastic_write(d);
   if (!e) e = rt_device_drives_write(d);
   if (!e) e = rt_device_tables(d);
@@ -126,21 +127,43 @@ static int fill(struct rt_device *d) {
   return e ? e : graph_make(d, DEV_MANY, &d->many);
 }
 
-int rt_device_open(struct rt_sim *s, uint32_t kind, uint32_t gpu) {
+static int sim_take(struct rt_sim *s, struct rt_device **ret) {
   struct rt_mem mem = {0};
   int e = rt_device_refuse_model(s);
   struct rt_device *d = e ? NULL : rt_alloc(&mem, 1, sizeof *d);
   if (!d) return e ? e : NSL_EMEMORY;
-  e = rt_gpu_open(&d->gpu, (enum rt_device_kind)kind, gpu, s->program->n_devices, s->program->devices, s->program->n_kernels);
+  d->mem = mem;
+  *ret = d;
+  return 0;
+}
+
+static int sim_taken(struct rt_sim *s, struct rt_device *d, int e) {
   if (e) {
+    struct rt_mem mem = d->mem; /* it lies there itself */
     rt_mem_free(&mem);
     return e;
   }
-  d->mem = mem;
   d->s = s;
   d->threads = threads_of_block(d);
   s->device = d; /* rt_close drops it */
   return 0;
+}
+
+int rt_device_open(struct rt_sim *s, uint32_t kind, uint32_t gpu) {
+  struct rt_device *d = NULL;
+  int e = sim_take(s, &d);
+  if (e) return e;
+  const struct nsl_program *p = s->program;
+  return sim_taken(s, d, rt_gpu_open(&d->gpu, (enum rt_device_kind)kind, gpu, p->n_devices, p->devices, p->n_kernels));
+}
+
+int rt_device_lend(struct rt_sim *s, const struct rt_gpu *gpu) {
+  struct rt_device *d = NULL;
+  int e = sim_take(s, &d);
+  if (e) return e;
+  d->gpu = *gpu;
+  d->lent = true;
+  return sim_taken(s, d, rt_gpu_use(gpu));
 }
 
 int rt_device_make(struct rt_sim *s) {
@@ -174,7 +197,7 @@ void rt_device_drop(struct rt_sim *s) {
   }
   if (d->block) gpu->cuMemFree_v2(d->block);
   if (d->stream) gpu->cuStreamDestroy_v2(d->stream);
-  rt_gpu_close(&d->gpu);
+  if (!d->lent) rt_gpu_close(&d->gpu);
   rt_drop(&d->given);
   rt_drop(&d->kept);
   rt_drop(&d->image.at);

@@ -93,6 +93,13 @@ struct dev_plastic_place { /* a projection whose synapses have memory; offsets *
   uint32_t each_length;
 };
 
+struct dev_carry_place { /* derivatives along synapses (carry.h): lists of synapses by target */
+  uint64_t *list0, *begin, n, n_lists, length; /* length: steps that are kept */
+  uint32_t n_senders;
+  struct dev_carried *synapses;
+  uint64_t begin_at, synapses_at, kept_at, any_at, any_bytes; /* offsets */
+};
+
 struct dev_rows { /* the rows of a group, as they are on the device */
   const struct rt_group *group; /* NULL: of a projection whose rows are made anew, */
   const struct rt_proj *proj;
@@ -177,6 +184,7 @@ struct rt_device {
   uint32_t n_paces;
   struct rt_sim *s;
   struct rt_gpu gpu;
+  bool lent; /* it stays open */
   struct rt_mem mem, pass; /* pass: of what is being done */
   struct rt_gpu_stream *stream;
   rt_gpu_at block; /* of memory; all offsets are in it */
@@ -197,6 +205,7 @@ struct rt_device {
   uint32_t n_aparts, n_handled;
   uint64_t n_lists, most_nodes, nodes_at, lists_at;
   struct dev_plastic_place *plastics; /* by projection whose synapses have memory */
+  struct dev_carry_place carry;
   struct dev_kept *kept;
   size_t n_kept, kept_cap;
   struct dev_values_place *shown_values; /* by number of rt_coupling_values */
@@ -279,6 +288,11 @@ int rt_device_late_back(struct rt_device *d);
 uint64_t rt_image_pasts(struct rt_device *d, const struct rt_pop *p);
 uint64_t rt_image_fed(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n);
 void rt_image_late(struct rt_device *d, struct dev_args *a);
+/* ---- device_carry.c: derivatives of networks along synapses; nothing where there are none */
+int rt_device_carry_plan(struct rt_device *d);
+int rt_device_carry_write(struct rt_device *d);
+int rt_device_carry_up(struct rt_device *d);
+const struct dev_carry *rt_image_carry(struct rt_device *d);
 /* ---- device_plastic.c */
 const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_projection *def); /* why it cannot run there; NULL */
 int rt_device_plastic_plan(struct rt_device *d);

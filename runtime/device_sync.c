@@ -218,6 +218,7 @@ int rt_device_upload(struct rt_device *d) {
   if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->bad_at, 0xff, rt_device_bad_bytes(d), d->stream), "clearing");
   if (!e) e = gpu_try(&d->gpu, cuMemsetD8Async, (d->block + d->lists_at, 0, (d->n_lists + 1) * sizeof(uint32_t), d->stream), "clearing");
   if (!e) e = rt_device_late_up(d);
+  if (!e) e = rt_device_carry_up(d);
   if (!e) e = rt_device_draws_up(d);
   if (!e) e = rt_device_paces_up(d);
   if (!e) e = rt_device_plastic_up(d);

@@ -248,6 +248,7 @@ static int args_put(struct rt_device *d) {
   a.bad_rate = (uint64_t *)address(d, d->bad_at) + d->n_launches + 1;
   a.bad_value = (double *)(a.bad_rate + 1);
   rt_image_plastics(d, &a);
+  a.carry = rt_image_carry(d);
   d->args_at = rt_image_put(d, &a, sizeof a) - d->block;
   d->element_blocks = c.n;
   return 0;
@@ -356,6 +357,7 @@ int rt_device_launches(struct rt_device *d) {
   int e = rt_device_draws_launches(d, draw_add);
   if (s->n_plastic) function_add(d, DEV_FN_learn_arrive, "what synapses with memory have sent");
   function_add(d, DEV_FN_begin, "the begin of a step");
+  if (s->carry) function_add(d, DEV_FN_carry_arrive, "derivatives along synapses arrive");
   if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");
   if (d->n_paces) function_add(d, DEV_FN_wait, "what waits for longer steps");
   if (d->n_aparts) function_add(d, DEV_FN_due, "events that are due");
@@ -365,6 +367,7 @@ int rt_device_launches(struct rt_device *d) {
   if (!e) e = steps_add(d, DEV_FINISH);
   if (s->n_plastic) function_add(d, DEV_FN_learn_keep, "what synapses see of their targets");
   function_add(d, DEV_FN_collect, "the end of a step");
+  if (s->carry) function_add(d, DEV_FN_carry_keep, "derivatives along synapses set off");
   if (!e && s->n_plastic) e = plastics_add(d); /* before `feed`: they know signals of the step before */
   if (!e) e = rt_device_late_launches(d, late_add);
   if (s->couplings) function_add(d, DEV_FN_show, "what elements show");

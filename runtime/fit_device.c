@@ -3,14 +3,19 @@
  * What does not change lies there from the beginning: G and the sweeps' samples. Of the rest there is one block. An evaluation's tasks are
  * divided as on threads, into walks of RT_BLOCK lanes (fit_march.c), one thread a lane; all walks of a march run together, in as many
  * waves as the device's memory makes necessary (fit_wave.c). Their sums are put together by fit_value.c, so results are those of the
- * processor. */
+ * processor.
+ *
+ * Of a network each place has a simulation there (device.c), which fit_network.c makes and runs: here is what they share. */
 #include "runtime/fit_device.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/device.h"
 #include "runtime/error.h"
+#include "runtime/setup.h"
 
 enum fit_function { /* rows of device.def */
 #define DEVICE(name, blocks, doc) FIT_FN_##name,
@@ -20,10 +25,33 @@ enum fit_function { /* rows of device.def */
 
 /* ---- opening */
 
-static int refuse(const struct nsl_fit *def) {
+static int refuse(const struct rt_sim *s, const struct nsl_fit *def) {
   if (!def->network) return 0;
-  return rt_fail_at(NSL_ECANNOT, def->place, "fit %s: the runs of a fit of a network cannot go on a device yet; run it with --device cpu",
-                    def->name);
+  if (def->reverse)
+    return rt_fail_at(NSL_ECANNOT, def->place, "reverse mode of a network cannot run on a device yet; take `gradient = forward` beside the surrogate, "
+                      "or run it with --device cpu");
+  return rt_device_refuse_model(s);
+}
+
+int rt_fit_device_refused(const struct nsl_program *p, const struct nsl_fit *def, const char *const *allowed, uint32_t n_allowed) {
+  struct rt_mem mem = {0};
+  struct rt_sim *s = rt_alloc(&mem, 1, sizeof *s);
+  const char **folders = rt_alloc(&mem, n_allowed + 1ull, sizeof *folders);
+  int e = s && folders ? 0 : NSL_EMEMORY;
+  if (!e) {
+    memcpy(folders, allowed, n_allowed * sizeof *folders);
+    s->program = p;
+    s->x = &def->x;
+    s->allowed = folders;
+    s->n_allowed = n_allowed;
+    struct rt_config config = {.allowed = folders, .n_allowed = n_allowed};
+    e = rt_level_choose(s);
+    if (!e) e = rt_setup(s, &config);
+    if (!e) e = refuse(s, def);
+    rt_close(s);
+  }
+  rt_mem_free(&mem);
+  return e;
 }
 
 /* Tests have blocks of several sizes. */
@@ -36,7 +64,7 @@ static uint32_t threads_of_block(const struct rt_gpu *g) {
 int rt_fit_device_open(const struct rt_sim *s, const struct nsl_fit *def, const struct rt_config *c, struct rt_fit_device **ret) {
   const struct nsl_program *p = s->program;
   struct rt_mem mem = {0};
-  int e = refuse(def);
+  int e = refuse(s, def);
   struct rt_fit_device *d = e ? NULL : rt_alloc(&mem, 1, sizeof *d);
   if (!d) return e ? e : NSL_EMEMORY;
   d->mem = mem;
@@ -46,6 +74,7 @@ int rt_fit_device_open(const struct rt_sim *s, const struct nsl_fit *def, const 
     return e;
   }
   *ret = d;
+  pthread_rwlock_init(&d->runs, NULL);
   d->threads = threads_of_block(&d->gpu);
   e = gpu_try(&d->gpu, cuStreamCreate, (&d->stream, RT_GPU_STREAM_OWN), "making a stream");
   for (int i = 0; !e && i < FIT_IN_FLIGHT; i++) e = gpu_try(&d->gpu, cuEventCreate, (&d->marks[i], RT_GPU_EVENT_PLAIN), "making an event");
@@ -54,7 +83,7 @@ int rt_fit_device_open(const struct rt_sim *s, const struct nsl_fit *def, const 
   return e;
 }
 
-uint64_t rt_fit_device_bytes(const struct rt_fit_device *d) { return d->fixed_bytes + d->block_bytes; }
+uint64_t rt_fit_device_bytes(const struct rt_fit_device *d) { return d->fixed_bytes + d->block_bytes + d->most; }
 
 void rt_fit_device_close(struct rt_fit_device *d) {
   if (!d) return;
@@ -68,8 +97,23 @@ void rt_fit_device_close(struct rt_fit_device *d) {
   if (d->block) g->cuMemFree_v2(d->block);
   if (d->stream) g->cuStreamDestroy_v2(d->stream);
   rt_gpu_close(&d->gpu);
+  pthread_rwlock_destroy(&d->runs);
   struct rt_mem mem = d->mem;
   rt_mem_free(&mem);
+}
+
+/* ---- runs of networks */
+
+void rt_fit_device_enter(struct rt_fit_device *d, bool alone) {
+  if (alone) pthread_rwlock_wrlock(&d->runs);
+  else pthread_rwlock_rdlock(&d->runs);
+}
+
+void rt_fit_device_leave(struct rt_fit_device *d) { pthread_rwlock_unlock(&d->runs); }
+
+void rt_fit_device_used(struct rt_fit_device *d, uint64_t bytes) {
+  uint64_t most = d->most;
+  while (bytes > most && !atomic_compare_exchange_weak(&d->most, &most, bytes)) continue;
 }
 
 /* ---- what does not change */
@@ -137,6 +181,10 @@ int rt_fit_device_make(struct rt_fit_device *d, struct rt_fit *f) {
   uint32_t n = f->def->n_marches;
   uint64_t globals = f->s->x->n_globals * sizeof(double), bytes = globals;
   d->f = f;
+  if (f->def->network) {
+    f->device = d;
+    return 0;
+  }
   d->n_marches = n;
   d->sweeps = rt_alloc(&d->mem, n + 1ull, sizeof *d->sweeps);
   d->thin = rt_alloc(&d->mem, n + 1ull, sizeof *d->thin);

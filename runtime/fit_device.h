@@ -1,17 +1,25 @@
-/* Marches of a fit on a device: the same tasks as on threads (fit_march.c), and the same bits of their sums. fit_device.c, fit_wave.c. */
+/* Fits on a device: marches, the same tasks as on threads (fit_march.c), and the same bits of their sums; runs of networks. fit_device.c, fit_wave.c. */
 #ifndef NSL_RUNTIME_FIT_DEVICE_H
 #define NSL_RUNTIME_FIT_DEVICE_H
+
+#include <pthread.h>
 
 #include "runtime/fit_walk.h"
 #include "runtime/gpu.h"
 
 struct rt_fit_device;
-/* Before anything is read: what cannot run there is refused, with place and reason. */
+/* Before anything is read or built: what cannot run there is refused, with place and reason. */
 int rt_fit_device_open(const struct rt_sim *s, const struct nsl_fit *def, const struct rt_config *c, struct rt_fit_device **ret);
+int rt_fit_device_refused(const struct nsl_program *p, const struct nsl_fit *def, const char *const *allowed, uint32_t n_allowed); /* 0: it can */
 int rt_fit_device_make(struct rt_fit_device *d, struct rt_fit *f); /* behind rt_fit_open: f->device; what does not change goes there */
 int rt_fit_device_run(struct rt_fit *f, enum rt_order order, struct rt_task *tasks, uint32_t n); /* as rt_tasks_run */
 uint64_t rt_fit_device_bytes(const struct rt_fit_device *d); /* of its memory that are used */
 void rt_fit_device_close(struct rt_fit_device *d); /* NULL: nothing */
+/* Runs of networks have simulations of their own there (fit_network.c), those of several threads side by side; `alone`: nobody else's, since one
+ * had no memory. Used: bytes of its memory that one run has. */
+void rt_fit_device_enter(struct rt_fit_device *d, bool alone);
+void rt_fit_device_leave(struct rt_fit_device *d);
+void rt_fit_device_used(struct rt_fit_device *d, uint64_t bytes);
 
 /* ---- what both files know */
 enum { FIT_IN_FLIGHT = 2 }; /* launches that are on their way at most, so that Ctrl-C is seen */
@@ -32,6 +40,8 @@ struct rt_fit_device {
   rt_gpu_at block;  /* of a wave */
   char *staging;    /* its begin on the host */
   uint64_t fixed_bytes, block_bytes, staging_bytes;
+  pthread_rwlock_t runs; /* of networks: who runs, reads */
+  _Atomic uint64_t most; /* bytes of one of them */
 };
 
 /* A walk that is one of a wave, and where its own things are: offsets in the block. */

@@ -3,14 +3,15 @@
  *
  * Each place has a simulation of its own. Where there are at least as many places as threads, each thread takes one after the
  * other; else places are run in turn, each on all threads. A simulation gives the same bits on any number of threads, so the
- * search does not depend on them. A run in which a state is no finite number has the loss INFINITY; any other failure is one of
+ * search does not depend on them. On a device each run goes there, side by side as on threads. A run in which a state is no finite number has the loss INFINITY; any other failure is one of
  * the fit. */
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "runtime/device.h"
 #include "runtime/error.h"
-#include "runtime/fit.h"
+#include "runtime/fit_device.h"
 #include "runtime/fit_network_back.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
@@ -95,6 +96,7 @@ int rt_network_build(const struct rt_fit *f, bool differentiated, const double *
   int e = settings_make(f, x, mem, &config);
   if (!e) e = rt_level_choose(s);
   if (!e) e = rt_setup(s, &config);
+  if (!e && f->device) e = rt_device_lend(s, &f->device->gpu);
   return e ? e : rt_build(s, threads);
 }
 
@@ -189,7 +191,10 @@ static bool objective_run(const struct place *p, void **slots, double *terms) {
 
 static int place_build(const struct place *p, struct rt_mem *mem, struct rt_sim *s) {
   const struct rt_fit *f = p->r->at->f;
-  return rt_network_build(f, p->r->order >= RT_GRADIENT || f->def->relaxed, p->x, p->given, p->r->threads, mem, s);
+  int e = rt_network_build(f, p->r->order >= RT_GRADIENT || f->def->relaxed, p->x, p->given, p->r->threads, mem, s);
+  if (!e && s->device) e = rt_device_make(s);
+  if (!e && s->device) rt_fit_device_used(f->device, s->device->bytes);
+  return e;
 }
 
 /* Forward mode by weights of single synapses: a run for each that is asked for. */
@@ -292,7 +297,7 @@ static void l2_add(const struct runs *r, uint32_t place, const double *x, double
   r->ret->loss[place] += r->at->l2 * *term;
 }
 
-static int place_run(const struct runs *r, uint32_t thread, uint32_t place) {
+static int place_try(const struct runs *r, uint32_t thread, uint32_t place) {
   const struct rt_fit *f = r->at->f;
   uint32_t n_terms = rt_stage_values(r->at), n = r->at->stage->n_measures;
   const double *x = r->x + (uint64_t)place * f->space.n;
@@ -310,6 +315,18 @@ static int place_run(const struct runs *r, uint32_t thread, uint32_t place) {
   if (!e && r->ret->terms) memcpy(r->ret->terms + (uint64_t)place * n_terms, terms, n_terms * sizeof *terms);
   rt_close(&s);
   rt_mem_free(&mem);
+  return e;
+}
+
+static int place_run(const struct runs *r, uint32_t thread, uint32_t place) {
+  struct rt_fit_device *d = r->at->f->device;
+  int e = 0;
+  if (!d) return place_try(r, thread, place);
+  for (int alone = 0; alone < 2 && (!alone || e == NSL_EMEMORY); alone++) { /* others may have what it needs */
+    rt_fit_device_enter(d, alone);
+    e = place_try(r, thread, place);
+    rt_fit_device_leave(d);
+  }
   return e;
 }
 

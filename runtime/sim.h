@@ -594,6 +594,8 @@ int rt_batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity); 
 int rt_device_open(struct rt_sim *s, uint32_t kind, uint32_t gpu); /* before rt_build: no driver, no device, no code for it */
 /* Can the steps of this experiment not go on a device? As rt_device_open says it; of one that is opened and dropped again. */
 int rt_device_refused(const struct nsl_program *p, const char *experiment, const char *const *allowed, uint32_t n_allowed);
+struct rt_gpu;
+int rt_device_lend(struct rt_sim *s, const struct rt_gpu *gpu);    /* the same, of one that is open, and stays so */
 int rt_device_make(struct rt_sim *s);                              /* when all is built, and before the first rt_run */
 int rt_device_run(struct rt_sim *s, uint64_t until);
 void rt_device_drop(struct rt_sim *s);

@@ -1,6 +1,6 @@
 /* The module itself: one exported table of the functions in backend.def. */
 #include "ir/quad.h"
-#include "runtime/fit.h"
+#include "runtime/fit_device.h"
 #include "tools/backend.h"
 
 extern const Backend nsl_backend;

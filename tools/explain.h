@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
   GpuCode gpus[GPU_MOST];
   uint32_t n;
-  const char **refused; /* by experiment: why its steps cannot go on a device; NULL: they can */
+  const char **refused; /* by experiment, then by fit: why its steps cannot go on a device; NULL: they can */
 } OnDevice;
 
 /* explain_gpu.c: false after a diagnostic */

@@ -418,6 +418,20 @@ static void experiment_print(Device *v, const char *refused) {
   memory_print(v, &rows);
 }
 
+/* What is to be said of those that can, the explanation of fits says. */
+static void fit_print(Device *v, const IrFit *f, const char *refused) {
+  const char *name = name_str(v->e.s, f->fit->name);
+  if (!refused) return;
+  if (v->e.json) {
+    fact_begin(&v->e, "device");
+    fact_text(&v->e, "fit", name);
+    fact_text(&v->e, "refused", refused);
+    fact_end(&v->e);
+  } else {
+    fprintf(v->e.out, "\nfit %s cannot run on a device:\n  %s\n", name, refused);
+  }
+}
+
 void explain_device(Compilation *c, const OnDevice *d, FILE *out) {
   Device v = {.e = {.s = c->s, .out = out, .json = c->options->json, .m = c->module}, .a = c->arena, .d = d, .f32 = c->options->f32};
   for (uint32_t i = 0; i < c->module->experiments.n; i++) {
@@ -425,4 +439,5 @@ void explain_device(Compilation *c, const OnDevice *d, FILE *out) {
     v.e.g = explain_globals(&v.e, v.e.x);
     experiment_print(&v, d->refused[i]);
   }
+  for (uint32_t i = 0; i < c->module->fits.n; i++) fit_print(&v, c->module->fits.at[i], d->refused[c->module->experiments.n + i]);
 }

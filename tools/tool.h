@@ -60,9 +60,9 @@ int child_run(const Backend *backend, const struct nsl_program *program, const c
               int argc, char *const *argv);
 void child_folder_remove(const char *folder);
 
-/* refused.c: by experiment why a device cannot run it, or NULL. */
+/* refused.c: by experiment, and behind them by fit, why a device cannot run it, or NULL. */
 const char **tool_refused(Compilation *c, const struct nsl_program *p);
-/* For a program that is built for devices: says which experiments they cannot run; false if they can run none. */
+/* For a program that is built for devices: says which experiments and fits they cannot run; false if they can run none. */
 bool tool_device_serves(Compilation *c, CgProgram *program);
 
 int cmd_doc(int argc, char **argv);

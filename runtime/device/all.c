@@ -12,3 +12,5 @@
 #include "runtime/device/wait.c"
 
 #include "runtime/device/learn.c"
+
+#include "runtime/device/carry.c"

@@ -330,6 +330,33 @@ struct dev_piece { /* part of a row that a warp sends */
   uint32_t n, group, source, pad;
 };
 
+/* What spikes carry beside their weights: see carry.h */
+struct dev_sender { /* cells that send, of a population: its states that are lanes */
+  const double *lanes;
+  uint64_t stride; /* from one lane to the next */
+  uint32_t first, n;
+};
+struct dev_carried { /* a synapse */
+  double weight;
+  uint32_t sender, delay;
+};
+struct dev_carried_input { /* where a lane arrives: elements side by side, of each the synapses [begin[i], begin[i + 1]) */
+  double *to;
+  const uint64_t *begin;
+  uint64_t task0;
+  double unit;
+  uint32_t lane, pad;
+};
+struct dev_carry {
+  const struct dev_sender *pops;
+  const struct dev_carried_input *inputs;
+  const struct dev_carried *synapses;
+  double *kept;  /* of recent steps: [step & mask][sender][lane] */
+  uint32_t *any; /* … [step & mask][sender]: not all of them are 0 */
+  uint64_t mask, n_tasks;
+  uint32_t n_lanes, n_senders, n_inputs, pad;
+};
+
 struct dev_args {
   struct dev_clock *clock;
   uint32_t f32, n_pops;
@@ -368,6 +395,7 @@ struct dev_args {
   const struct dev_plastic *plastics;
   uint64_t n_plastics;
   uint64_t *bad_sent; /* step << 32 | number of the projection, the least of all */
+  const struct dev_carry *carry;
 };
 enum { DEV_THREADS = 128 }; /* of a block */
 enum { DEV_PIECE = 128, DEV_MADE_PIECE = 256 }; /* synapses: stored, four for each thread; made anew */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fits on a device are those of the processor: with the marches of their batch under --device emulated, in blocks of several sizes and in
 several orders, fit.json (every start, the history, uncertainties) and the fitted text are the same, bit for bit: every optimizer, every way to
-the gradient, delays, residuals, observations left out, starts that diverge, more walks than fit in memory at once, and examples, cut short.
+the gradient, delays, residuals, observations left out, starts that diverge, more walks than fit in memory at once, networks, and examples, cut short.
 What cannot run there is refused. `all`: more examples, as they are, longer."""
 import json
 import math
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import network_fits
 from tap import DECAY, EXAMPLES, NSLC, Tap, call
 
 ALL = "all" in sys.argv[1:]
@@ -250,12 +251,29 @@ def examples(tap):
                 p.same(f"examples: {name}, {fit}", WAYS[i % len(WAYS)])
 
 
+SHARED = network_fits.SHARED.replace("steps = 8", "steps = 1").replace("OBJECTIVE", network_fits.SUM).replace("60 ms", "30 ms")
+TRAINED = network_fits.TRAINED.replace("steps = 3, rate = 0.1) from 2 starts", "steps = 1)").replace("indegree(3)", "indegree(1)").replace("run 40 ms", "run 20 ms")
+MIXED = network_fits.MIXED.replace("steps = 4", "steps = 1").replace("run 60 ms", "run 50 ms")
+NETWORKS = {  # text, fit
+    "cmaes": (network_fits.NET.replace("300 ms", "30 ms").replace("100 ms", "10 ms").replace("steps = 20", "steps = 2"), "rates"),
+    "forward mode, lm": (SHARED, "squares"),
+    "forward mode, two kinds of cells, delays": (MIXED.replace("MODE", "forward").replace("RESET", "differentiated"), "smooth"),
+    "forward mode by weights of synapses": (TRAINED.replace("MODE", "forward"), "f"),
+}
+
+
+def networks(tap):
+    """A run for each place, with what spikes carry along the synapses."""
+    for i, (name, (text, fit)) in enumerate(NETWORKS.items()):
+        p = Program(tap, tap.write("net.nsl", text), fit)
+        if p.good:
+            p.same(f"a network, {name}", WAYS[i % len(WAYS)])
+
+
 def refused(tap):
-    p = Program(tap, os.path.join(EXAMPLES, "fits", "brunel_rate.nsl"), "rates")
-    r, d = p.run("network", WAYS[0])
-    said = re.search(r"brunel_rate.nsl:\d+:\d+: error: fit rates: .* cannot go on a device yet; run it with --device cpu", r.stderr)
-    tap.check(r.returncode == 1 and not d and said,
-              "a fit of a network is refused, at its place", r.stderr)
+    model, said = tap.write("back.nsl", MIXED.replace("MODE", "reverse").replace("RESET", "detached")), r"back.nsl:\d+:\d+: error: reverse mode .* cannot run on a device yet; take `gradient = forward`"
+    for r in (call(NSLC, "build", "--target", "gpu", model, "-o", tap.path("back")), call(NSLC, "run", model, "--", "--device", "emulated", "--out", tap.path("back.out"))):
+        tap.check(r.returncode == 1 and re.search(said, r.stderr), "reverse mode of a network is refused, at its place", r.stderr)
 
 
 def stopped(tap):
@@ -276,7 +294,7 @@ def stopped(tap):
 
 def main():
     tap = Tap()
-    for test in (ways, rings, cells, memory, diverging, examples, refused, stopped):
+    for test in (ways, rings, cells, memory, diverging, networks, examples, refused, stopped):
         test(tap)
     tap.done()
 
