@@ -67,7 +67,7 @@ static void element_of_thread(Emit *e, Thread *t, LLVMValueRef args) {
   leave_unless(e, t, LLVMBuildICmp(b, LLVMIntULT, e->at, count, ""));
 }
 
-/* Finds the thread's env and element, and leaves if it has none. */
+/* Finds the thread's env and element, and leaves if it has none, or the clock stands. */
 static void thread_begin(Emit *e, Thread *t) {
   CgUnit *u = e->u;
   LLVMBuilderRef b = u->builder;
@@ -82,6 +82,7 @@ static void thread_begin(Emit *e, Thread *t) {
   bool whole = e->k->kind == KERNEL_RECEIVE || e->k->kind == KERNEL_LEARN;
   e->first = whole ? LLVMConstNull(u->i64) : emit_env(e, offsetof(struct nsl_env, first), u->i64, "first");
   e->step = field(e, LAUNCH(e, args, clock, e->array), offsetof(struct nsl_clock, step), u->i64);
+  leave_unless(e, t, LLVMBuildICmp(b, LLVMIntNE, e->step, LLVMConstNull(u->i64), ""));
   e->dt = emit_env(e, offsetof(struct nsl_env, dt), u->f64, "dt");
   LLVMValueRef time = LLVMBuildUIToFP(b, e->step, u->f64, "");
   if (e->k->kind == KERNEL_DRIVE) time = LLVMBuildFSub(b, time, LLVMConstReal(u->f64, 0.5), ""); /* in the middle of the step */

@@ -88,7 +88,7 @@ struct nsl_level {
 typedef void nsl_device_fn(const void *args);
 
 struct nsl_clock {
-  uint64_t step; /* that is being computed */
+  uint64_t step; /* that is being computed; 0: none, kernels do nothing */
 };
 
 /* The arguments of a generated kernel over elements: one thread an element. Of the envs, `t` and `step` are not read: the step is the

@@ -8,20 +8,17 @@
  *
  * Trials converge while a cell's couplings times the step are below its capacitance. Where they shrink slowly or grow, what flows follows only in part:
  * of a coupling that pulls together, a trial multiplies the error by 1 - part * (1 + x), x > 0 the strongest pull, which is
- * least for all x up to that with part = 2 / (2 + x). What does not agree after MOST trials ends the run.
+ * least for all x up to that with part = 2 / (2 + x). What does not agree after RT_TRIALS trials ends the run.
  *
  * Every number is made by its shard, and the largest change is one number for all, so bits and trials are the same for any number of
  * threads and ranks. Two arrays of trials by parity, so one meeting for each trial is enough. */
-#include <math.h>
 #include <string.h>
 
+#include "runtime/agreeing.h"
 #include "runtime/coupling.h"
 #include "runtime/error.h"
 #include "runtime/ranks.h"
 #include "runtime/threads.h"
-
-enum { MOST = 200 };
-static const double SLOW = 0.6, LEAST = 0.02; /* a trial leaves more of the change than this: what flows follows in part; the least such part */
 
 struct rt_agree {
   double tolerance;
@@ -60,10 +57,7 @@ static void flows_set(const struct rt_shard *h, struct rt_look look, double part
       uint32_t count = c->count - at < RT_STREAM_CHUNK ? c->count - at : RT_STREAM_CHUNK;
       rt_sink_sum(h, sink, look, c->first + at, count, acc);
       if (look.trial < 0) memcpy(begin + at, acc, count * sizeof *acc);
-      for (uint32_t i = 0; i < count; i++) {
-        double mean = 0.5 * (begin[at + i] + acc[i]);
-        flow[at + i] = look.trial < 0 || part == 1 ? mean : flow[at + i] + part * (mean - flow[at + i]);
-      }
+      for (uint32_t i = 0; i < count; i++) flow[at + i] = rt_flow_next(flow[at + i], begin[at + i], acc[i], look.trial < 0 ? 1 : part);
       rt_sink_put(h, sink, c->first + at, count, flow + at);
     }
     begin += c->count;
@@ -89,38 +83,29 @@ static void ranks_tell(struct rt_sim *s, uint32_t trial) {
   memcpy(&a->most, &bits, sizeof bits);
 }
 
-/* The part by which what flows follows, from how much of the last change is left. One trial may mislead: where a cell begins to spike, it is
- * far from linear. */
-static double part_for(double part, double left) {
-  double pull = (1 + left) / part - 1, best = 2 / (2 + pull);
-  if (best < 0.25 * part) best = 0.25 * part;
-  if (best < LEAST) best = LEAST;
-  return best < part ? best : part;
+int rt_agree_fail(const struct rt_sim *s, uint64_t step) {
+  return rt_fail_at(NSL_ENUMBER, s->couplings->all[0].def->link.place,
+                    "coupled steps do not agree to %g at t = %.12g ms; a shorter dt helps, or another method", s->x->joint, (double)step * s->dt);
 }
 
 int rt_couplings_agree(struct rt_sim *s, uint32_t thread, uint32_t h0, uint32_t h1, uint64_t step) {
   struct rt_agree *a = s->couplings->agree;
-  double part = 1, before = INFINITY;
+  struct rt_agreeing state = rt_agreeing_begin();
   for (uint32_t h = h0; h < h1; h++) {
     rt_shard_begin(&s->shards[h], step);
     flows_set(&s->shards[h], (struct rt_look){step, -1}, 1);
   }
-  for (uint32_t trial = 0; trial < MOST; trial++) {
+  for (uint32_t trial = 0;; trial++) {
     for (uint32_t h = h0; h < h1; h++) a->change[trial & 1][h] = rt_couplings_ahead(&s->shards[h], step, trial);
     rt_barrier(s->team, thread);
     if (s->ranks) {
       if (!thread) ranks_tell(s, trial);
       rt_barrier(s->team, thread);
     }
-    double change = s->ranks ? a->most : change_of_all(s, trial), had = part;
-    if (trial && !isfinite(change)) break;
-    bool agreed = trial ? change <= a->tolerance * part : isnan(change); /* that was so already: the step will say of whom */
-    if (trial > 1 && change > SLOW * before) part = part_for(part, change / before);
-    before = trial && part == had ? change : INFINITY;
-    for (uint32_t h = h0; h < h1; h++) flows_set(&s->shards[h], (struct rt_look){step, (int)(trial & 1)}, part);
-    if (agreed) return 0;
+    double change = s->ranks ? a->most : change_of_all(s, trial);
+    enum rt_agreement end = rt_agreeing_next(&state, trial, change, a->tolerance);
+    if (end == RT_DISAGREES) return rt_agree_fail(s, step);
+    for (uint32_t h = h0; h < h1; h++) flows_set(&s->shards[h], (struct rt_look){step, (int)(trial & 1)}, state.part);
+    if (end == RT_AGREES) return 0;
   }
-  return rt_fail_at(NSL_ENUMBER, s->couplings->all[0].def->link.place,
-                    "coupled steps do not agree to %g at t = %.12g ms; a shorter dt helps, or another method",
-                    a->tolerance, (double)step * s->dt);
 }

@@ -13,9 +13,9 @@
  * Needs: initial values. Gives: inputs of each step; run.c makes intervals no longer than the shortest delay. */
 #include "runtime/coupling.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "runtime/agreeing.h"
 #include "runtime/error.h"
 #include "runtime/gating.h"
 #include "runtime/ranks.h"
@@ -74,9 +74,6 @@ static uint32_t real_count(const struct rt_slice *c) {
   return c->first + c->count <= c->pop->size ? c->count : c->pop->size - c->first;
 }
 
-/* By how much y is other than x, against the size of x and one natural unit. */
-static inline double change_of(double x, double y) { return fabs(y - x) / (1 + fabs(x)); }
-
 static double ahead_put(const struct rt_shard *h, struct rt_shown *x, uint64_t step, uint32_t trial) {
   const struct rt_sim *s = h->sim;
   uint32_t part;
@@ -88,7 +85,7 @@ static double ahead_put(const struct rt_shard *h, struct rt_shown *x, uint64_t s
     uint32_t count = n - at < RT_STREAM_CHUNK ? n - at : RT_STREAM_CHUNK;
     kernel_run(s, x->pop, x->ahead, x->ahead_slots[part], out, c->first + at, count, step);
     for (uint32_t i = 0, e = c->first + at; i < count; i++, e++) {
-      most = rt_larger(most, change_of(before[e], out[i]));
+      most = rt_larger(most, rt_change_of(before[e], out[i]));
       x->values.ahead[trial & 1][e] = out[i];
     }
   }

@@ -108,8 +108,6 @@ enum {
   RT_STREAM_AHEAD_ROOM = 1 << 18 /* sums of later steps */
 };
 
-static inline double rt_larger(double x, double y) { return y > x || y != y ? y : x; } /* NaN stays */
-
 int rt_couplings_make(struct rt_sim *s); /* after the initial values */
 bool rt_coupling_reaches(const struct rt_sim *s, const struct rt_pop *p, uint32_t input); /* also before they are made */
 void rt_couplings_drop(struct rt_sim *s);
@@ -124,6 +122,7 @@ void rt_sink_sum(const struct rt_shard *h, const struct rt_sink *sink, struct rt
 void rt_sink_put(const struct rt_shard *h, const struct rt_sink *sink, uint32_t at, uint32_t count, const double *acc);
 /* agree.c */
 int rt_agree_make(struct rt_sim *s);
+int rt_agree_fail(const struct rt_sim *s, uint64_t step); /* says so, with its place */
 /* Inputs of the step, with which all that is coupled agrees; shards [h0, h1) of a thread, all threads at once. */
 int rt_couplings_agree(struct rt_sim *s, uint32_t thread, uint32_t h0, uint32_t h1, uint64_t step);
 uint32_t rt_coupling_values(const struct rt_sim *s, uint32_t i, struct rt_values **ret); /* all of them, one by one; 0: no more */

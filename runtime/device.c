@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "runtime/blocks.h"
+#include "runtime/coupling.h"
 #include "runtime/error.h"
 #include "runtime/plastic.h"
 #include "runtime/record.h"
@@ -33,6 +34,10 @@ int rt_device_copy_to(struct rt_device *d, uint64_t to, const void *from, uint64
 int rt_device_copy_from(struct rt_device *d, void *to, uint64_t from, uint64_t bytes, const char *what) {
   if (!bytes) return 0;
   return gpu_try(&d->gpu, cuMemcpyDtoHAsync_v2, (to, d->block + from, bytes, d->stream), "copying %s back", what);
+}
+
+int rt_device_move(struct rt_device *d, bool up, uint64_t at, void *host, uint64_t bytes, const char *what) {
+  return up ? rt_device_copy_to(d, at, host, bytes, what) : rt_device_copy_from(d, host, at, bytes, what);
 }
 
 int rt_device_wait(struct rt_device *d, const char *what) { return gpu_try(&d->gpu, cuStreamSynchronize, (d->stream), "%s", what); }
@@ -80,6 +85,8 @@ static int buffers_make(struct rt_device *d) {
   if (!(d->looked = rt_alloc(&d->mem, d->s->n_pops, sizeof *d->looked))) return NSL_EMEMORY;
   looked_find(d);
   int e = pinned(d, &d->staging, d->live_bytes);
+  if (!e && d->agree_at) e = pinned(d, &d->agreed, sizeof(struct dev_agree) + sizeof(struct dev_clock));
+  if (!e && d->agreed) memset(d->agreed, 0, sizeof(struct dev_agree));
   for (int k = 0; !e && k < 2; k++) e = batch_make(d, &d->batches[k]);
   return e;
 }
@@ -91,11 +98,18 @@ static uint32_t threads_of_block(const struct rt_device *d) {
   return n == 64 || n == 128 || n == 256 ? (uint32_t)n : DEV_THREADS;
 }
 
+static int launch(struct rt_device *d, const struct dev_launch *l) {
+  return rt_gpu_launch(&d->gpu, l->function, l->blocks, d->threads, 0, d->block + l->args, d->stream, l->what);
+}
+
+/* Those of a trial of joint steps several times over. */
 static int steps_launch(struct rt_device *d, uint32_t n) {
   int e = 0;
   for (uint32_t i = 0; !e && i < n * d->n_launches; i++) {
-    const struct dev_launch *l = &d->launches[i % d->n_launches];
-    e = rt_gpu_launch(&d->gpu, l->function, l->blocks, d->threads, 0, d->block + l->args, d->stream, l->what);
+    uint32_t at = i % d->n_launches;
+    for (uint32_t k = 0; at == d->trial_begin && at < d->trial_end && k < DEV_TRIALS - 1; k++)
+      for (uint32_t j = at; !e && j < d->trial_end; j++) e = launch(d, &d->launches[j]);
+    if (!e) e = launch(d, &d->launches[at]);
   }
   return e;
 }
@@ -187,6 +201,7 @@ void rt_device_drop(struct rt_sim *s) {
   gpu->cuCtxSetCurrent(d->gpu.context);
   struct rt_gpu_graph_exec *graphs[] = {d->one, d->many};
   if (d->staging) gpu->cuMemFreeHost(d->staging);
+  if (d->agreed) gpu->cuMemFreeHost(d->agreed);
   for (int k = 0; k < 2; k++) {
     const struct dev_batch *b = &d->batches[k];
     void *buffers[] = {b->say, b->masks, b->bad, b->looks};
@@ -345,11 +360,22 @@ static void bad_find(struct rt_device *d, const struct dev_batch *b) {
 
 /* ---- batches */
 
-/* Up to the next look. */
-static int steps_send(struct rt_device *d, uint64_t n) {
+/* As many times through the launches of a step. */
+static int passes_send(struct rt_device *d, uint64_t n) {
   int e = 0;
   for (; !e && n >= DEV_MANY; n -= DEV_MANY) e = gpu_try(&d->gpu, cuGraphLaunch, (d->many, d->stream), "computing steps");
   for (; !e && n; n--) e = gpu_try(&d->gpu, cuGraphLaunch, (d->one, d->stream), "computing a step");
+  return e;
+}
+
+/* Up to the next look. A joint step may take several passes, so the device is asked how far it has come. */
+static int steps_send(struct rt_device *d, uint64_t from, uint64_t until) {
+  int e = 0;
+  while (!e && from < until && !d->failed) {
+    e = passes_send(d, until - from);
+    from = until;
+    if (!e && d->agree_at) e = rt_device_agreed(d, &from);
+  }
   return e;
 }
 
@@ -364,11 +390,13 @@ static int batch_send(struct rt_device *d, struct dev_batch *b, uint64_t from, u
   looks_plan(d, b);
   int e = rt_device_drives_batch(d, b);
   for (uint32_t i = 0; !e && i < b->n_looks; i++) {
-    e = steps_send(d, b->look_steps[i] - from);
-    if (!e) e = look_fetch(d, b, i);
+    e = steps_send(d, from, b->look_steps[i]);
+    if (d->failed) b->n_looks = i;
+    else if (!e) e = look_fetch(d, b, i);
     from = b->look_steps[i];
   }
-  if (!e) e = steps_send(d, b->from + b->n - from);
+  if (!e) e = steps_send(d, from, b->from + b->n);
+  if (d->failed) b->n = (uint32_t)(d->failed - 1 - b->from);
   if (!e) e = masks_fetch(d, b);
   if (!e) e = rt_device_copy_from(d, b->bad, d->bad_at, rt_device_bad_bytes(d), "what went wrong");
   return e ? e : gpu_try(&d->gpu, cuEventRecord, (b->done, d->stream), "marking the end of steps");
@@ -408,7 +436,7 @@ static int batches_run(struct rt_device *d, uint64_t until, int *ret_why) {
   bool stops = false;
   int e = 0;
   for (uint32_t k = 0; !e; k ^= 1) {
-    struct dev_batch *next = !stops && sent < until && !(s->pause_at && sent >= s->pause_at) ? &d->batches[k] : NULL;
+    struct dev_batch *next = !stops && !d->failed && sent < until && !(s->pause_at && sent >= s->pause_at) ? &d->batches[k] : NULL;
     if (next && !(e = batch_send(d, next, sent, until))) sent = next->from + next->n;
     if (!e && !under_way && !next) break;
     uint32_t good = 0;
@@ -416,6 +444,7 @@ static int batches_run(struct rt_device *d, uint64_t until, int *ret_why) {
       s->step += good;
       if (s->progress) s->progress(s, s->step);
       if (good < under_way->n) break; /* what is under way means nothing */
+      if (d->failed == s->step + 1) return rt_agree_fail(s, d->failed);
       stops |= ends(s, ret_why);
     }
     under_way = next;

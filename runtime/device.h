@@ -41,7 +41,7 @@ struct dev_past_place { /* offsets */
 };
 struct dev_values_place {
   struct rt_values *values;
-  uint64_t now[2], ring;
+  uint64_t now[2], ahead[2], ring;
 };
 struct dev_inflow_place {
   const struct rt_inflow *inflow;
@@ -121,7 +121,7 @@ struct dev_cover { /* which blocks of threads have which elements: addresses */
 };
 static inline uint32_t rt_device_piece(const struct dev_rows *r) { return r->proj ? DEV_MADE_PIECE : DEV_PIECE; }
 
-enum dev_generated { DEV_STEP, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW, DEV_LEARN };
+enum dev_generated { DEV_STEP, DEV_AHEAD, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW, DEV_LEARN };
 struct dev_launch {
   struct rt_gpu_function *function;
   const char *what;
@@ -211,6 +211,10 @@ struct rt_device {
   struct dev_values_place *shown_values; /* by number of rt_coupling_values */
   struct dev_inflow_place *inflows;      /* by shard and sink */
   uint32_t n_values, n_inflows, show_blocks, couple_blocks;
+  uint64_t agree_at, flows_at, flows_bytes; /* joint steps; agree_at 0: there are none */
+  void *agreed;    /* pinned: how far they have come */
+  uint64_t failed; /* the step that did not agree; 0: none */
+  uint32_t trial_begin, trial_end; /* launches of a trial */
   uint64_t *shown_at, *feed_items, feeds_at; /* where kernels put what is shown, and what is summed */
   uint32_t *waits; /* by drive: where the counts that wait begin */
   struct dev_given *given;
@@ -240,6 +244,7 @@ struct rt_device {
   uint64_t *degree0; /* by population */
 };
 enum { DEV_BAD_MORE = 4 }; /* behind the launches' numbers of what went wrong: lost events, a rate's step and drive, the rate, what a synapse sends */
+enum { DEV_TRIALS = 4 }; /* in a pass through the launches of a joint step: weak couplings need three */
 enum { DEV_MANY = 16, DEV_BATCH = 64 }; /* steps whose inputs and masks are kept; a power of two */
 
 /* What went wrong: a number for each launch, DEV_BAD_MORE further ones, then the states of an element for each launch. In numbers of 8 bytes. */
@@ -288,6 +293,15 @@ int rt_device_late_back(struct rt_device *d);
 uint64_t rt_image_pasts(struct rt_device *d, const struct rt_pop *p);
 uint64_t rt_image_fed(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n);
 void rt_image_late(struct rt_device *d, struct dev_args *a);
+uint64_t rt_device_keep(struct rt_device *d, const void *data, uint64_t bytes); /* an array of the host that stays as it is; its offset */
+/* ---- device_couple.c: continuous synapses */
+int rt_device_couplings_plan(struct rt_device *d);
+int rt_device_couplings_launches(struct rt_device *d, bool ahead, dev_late_fn *add);
+void rt_image_couplings(struct rt_device *d, struct dev_args *a);
+int rt_device_couplings_up(struct rt_device *d);
+int rt_device_couplings_back(struct rt_device *d);
+double rt_device_trials(const struct rt_device *d); /* of a joint step, on average */
+int rt_device_agreed(struct rt_device *d, uint64_t *ret_done); /* joint steps: waits; steps that are done, and d->failed */
 /* ---- device_carry.c: derivatives of networks along synapses; nothing where there are none */
 int rt_device_carry_plan(struct rt_device *d);
 int rt_device_carry_write(struct rt_device *d);
@@ -352,6 +366,7 @@ static inline uint32_t rt_device_sum_bytes(const struct rt_device *d, uint32_t r
 /* ---- device.c */
 int rt_device_copy_to(struct rt_device *d, uint64_t to, const void *from, uint64_t bytes, const char *what);
 int rt_device_copy_from(struct rt_device *d, void *to, uint64_t from, uint64_t bytes, const char *what);
+int rt_device_move(struct rt_device *d, bool up, uint64_t at, void *host, uint64_t bytes, const char *what);
 int rt_device_wait(struct rt_device *d, const char *what);
 
 #endif

@@ -37,7 +37,6 @@ int rt_device_refuse_model(const struct rt_sim *s) {
     const char *what = there && x->projections[i].cells ? rt_device_plastic_lacks(s, &x->projections[i]) : NULL;
     if (what) return refuse(x->projections[i].place, x->projections[i].path, what);
   }
-  if (x->n_couplings && x->joint > 0) return refuse(x->couplings[0].link.place, x->couplings[0].link.path, "joint steps of continuous synapses");
   for (uint32_t i = 0; i < x->n_couplings; i++)
     if (x->couplings[i].link.cells) return refuse(x->couplings[i].link.place, x->couplings[i].link.path, "continuous synapses with states");
   for (uint32_t i = 0; i < x->n_drives; i++)

@@ -84,6 +84,7 @@ static struct json_object *launches_json(const struct rt_device *d) {
     struct json_object *o = json_object_new_object();
     json_object_object_add(o, "kernel", json_object_new_string(l->kernel == NSL_NONE ? functions[l->fn] : kernel_name(d, l)));
     whole(o, "blocks", l->blocks);
+    if (i >= d->trial_begin && i < d->trial_end) whole(o, "times", DEV_TRIALS);
     json_object_array_add(list, o);
   }
   return list;
@@ -140,6 +141,7 @@ struct json_object *rt_device_json(const struct rt_device *d) {
   whole(o, "threads_of_block", d->threads);
   whole(o, "launches_per_step", d->n_launches);
   json_object_object_add(o, "launches", launches_json(d));
+  if (d->agreed) json_object_object_add(o, "trials_per_step", json_object_new_double(rt_device_trials(d)));
   whole(o, "steps_of_sums", d->ring_mask + 1ull);
   whole(o, "bytes_of_masks_per_step", d->mask_row * sizeof(uint64_t));
   json_object_object_add(o, "rows", rows_json(d));

@@ -146,6 +146,7 @@ static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t numbe
     d->paces[l->port - 1].count = (uint64_t)(uintptr_t)args.envs + offsetof(struct nsl_env, count);
     args.clock = address(d, d->paces[l->port - 1].clock);
   }
+  if (l->kind == DEV_AHEAD) args.clock = address(d, d->agree_at + offsetof(struct dev_agree, clock));
   l->blocks = c.n;
   l->cover = c;
   l->args = rt_image_put(d, &args, sizeof args) - d->block;
@@ -318,6 +319,21 @@ static int late_add(struct rt_device *d, const struct nsl_code *code, uint32_t p
   return generated_add(d, DEV_LATE, &(struct dev_entry){pop, code, out}, 0);
 }
 
+static int ahead_add(struct rt_device *d, const struct nsl_code *code, uint32_t pop, uint64_t out) {
+  return d->s->pops[pop].size ? generated_add(d, DEV_AHEAD, &(struct dev_entry){pop, code, out}, 0) : 0;
+}
+
+/* What is gone through until joint steps agree. */
+static int trial_add(struct rt_device *d) {
+  d->trial_begin = d->n_launches;
+  int e = rt_device_couplings_launches(d, true, ahead_add);
+  function_add(d, DEV_FN_ahead, "what a trial shows");
+  if (d->s->couplings->n_totals) function_add(d, DEV_FN_ahead_total, "sums of what a trial shows");
+  function_add(d, DEV_FN_agree, "joint steps");
+  d->trial_end = d->n_launches;
+  return e;
+}
+
 static int draw_add(struct rt_device *d, const struct nsl_code *code, uint32_t number, uint64_t out) {
   return generated_add(d, DEV_DRAW, &(struct dev_entry){d->draws[number].drive->target->index, code, out}, number);
 }
@@ -348,7 +364,7 @@ static int plastics_add(struct rt_device *d) {
 int rt_device_launches(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   d->most_entries = entries_most(d);
-  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + d->most_entries + d->n_draws + NSL_LEARNS * s->n_plastic + DEV_FUNCTIONS, sizeof *d->launches);
+  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + 2ull * d->most_entries + d->n_draws + NSL_LEARNS * s->n_plastic + DEV_FUNCTIONS, sizeof *d->launches);
   if (!d->launches) return NSL_EMEMORY;
   if (!s->n_pops) return 0; /* an experiment may ask for numbers alone */
   bool sends = d->n_rows != 0;
@@ -359,6 +375,7 @@ int rt_device_launches(struct rt_device *d) {
   function_add(d, DEV_FN_begin, "the begin of a step");
   if (s->carry) function_add(d, DEV_FN_carry_arrive, "derivatives along synapses arrive");
   if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");
+  if (d->agree_at) e = e ? e : trial_add(d);
   if (d->n_paces) function_add(d, DEV_FN_wait, "what waits for longer steps");
   if (d->n_aparts) function_add(d, DEV_FN_due, "events that are due");
   if (d->n_handled) function_add(d, DEV_FN_sort, "the order of events");

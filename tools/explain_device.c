@@ -175,6 +175,22 @@ static bool late_add(Device *v) {
   return v->launches.n != had;
 }
 
+/* Joint steps: what a trial shows, in the order in which it is shown, and whether steps agree. */
+static void trial_add(Device *v, bool total) {
+  const IrExperiment *x = v->e.x;
+  for (uint32_t i = 0; i < x->couplings.n; i++) {
+    const IrCoupling *c = &x->couplings.at[i];
+    uint32_t from = c->coupling->reversed ? c->link.target.pop : c->link.source.pop, to = c->coupling->reversed ? c->link.source.pop : c->link.target.pop;
+    for (uint32_t k = 0; there(v, c->link.cond) && k < c->terms.n; k++) {
+      kernel_add(v, ir_ahead(x->populations.at[to].class, c->terms.at[k].post), 0, size_of(v, to), false);
+      kernel_add(v, ir_ahead(x->populations.at[from].class, c->terms.at[k].pre), 0, size_of(v, from), false);
+    }
+  }
+  function_add(v, true, FN_ahead, NAN);
+  function_add(v, total, FN_ahead_total, NAN);
+  function_add(v, true, FN_agree, NAN);
+}
+
 static void launches_make(Device *v) {
   const IrExperiment *x = v->e.x;
   Needs n = needs_of(v);
@@ -188,6 +204,7 @@ static void launches_make(Device *v) {
     if (is_draw(&x->drives.at[i]) && there(v, x->drives.at[i].cond)) kernel_add(v, x->drives.at[i].kernel, 0, slice_elements(v, &x->drives.at[i].target), true);
   function_add(v, true, FN_begin, all);
   function_add(v, n.couple, FN_couple, NAN);
+  if (n.couple && x->experiment->joint) trial_add(v, n.total);
   function_add(v, n.wait, FN_wait, all);
   function_add(v, n.due, FN_due, NAN);
   function_add(v, n.sort, FN_sort, all);

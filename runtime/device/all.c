@@ -7,6 +7,8 @@
 
 #include "runtime/device/couple.c"
 
+#include "runtime/device/agree.c"
+
 #include "runtime/device/march.c"
 
 #include "runtime/device/wait.c"

@@ -4,6 +4,7 @@
 
 #include "math/math.h"
 #include "runtime/abi.h"
+#include "runtime/agreeing.h"
 #include "runtime/shuffle.h"
 
 /* The generated kernels read `step`, so do `given` and `begin`, which says in `now` what it was; `collect` and `push` read that, and
@@ -144,7 +145,7 @@ struct dev_past { /* a delayed value: see past.c */
 
 /* What elements show to others through continuous synapses, and what flows: see coupling.h, whose structures these are. */
 struct dev_values {
-  double *now[2], *ring;
+  double *now[2], *ahead[2], *ring; /* ahead: see struct rt_values */
   uint32_t mask, row;
 };
 struct dev_shown {
@@ -174,8 +175,18 @@ struct dev_inflow {
 };
 struct dev_sink {
   void *input; /* of element 0 */
+  double *begin, *flow; /* joint steps, by element from `first`: what flows at T - dt; what flows over the step */
   const struct dev_inflow *inflows;
   uint32_t n_inflows, block0, first, n;
+};
+
+struct dev_agree { /* joint steps, while they go on: see device/agree.c */
+  struct nsl_clock clock;      /* of the kernels that look ahead; 0: they need not */
+  uint64_t step, failed;       /* failed: the step that does not agree; 0: none */
+  uint32_t next, trial;        /* the trial whose values come next, and which are judged next; UINT32_MAX: none */
+  uint64_t change[2];          /* by parity of the trial: bits of the largest of all */
+  struct rt_agreeing state[2]; /* the same: as it begins */
+  uint64_t trials, steps;      /* of all steps, and how many those were */
 };
 
 struct dev_feed_item {
@@ -389,6 +400,8 @@ struct dev_args {
   uint32_t n_samples, pad3;
   const struct dev_late_clock *late;
   uint32_t n_late, pad2;
+  struct dev_agree *agree; /* NULL: what flows is held */
+  double tolerance;
   uint64_t *bad_rate; /* step << 32 | drive, the least of all */
   double *bad_value;
   uint32_t *lost; /* events for which there was no room */
@@ -397,6 +410,15 @@ struct dev_args {
   uint64_t *bad_sent; /* step << 32 | number of the projection, the least of all */
   const struct dev_carry *carry;
 };
+/* A function of a step. While the clock stands it does nothing: joint steps do not agree yet (device/agree.c). */
+#define DEV_KERNEL(name)                                                       \
+  static void dev_do_##name(const void *arguments);                            \
+  DEV_FUNCTION(name) {                                                         \
+    const struct dev_args *of = arguments;                                     \
+    if (of->clock->step) dev_do_##name(arguments);                             \
+  }                                                                            \
+  static void dev_do_##name(const void *arguments)
+
 enum { DEV_THREADS = 128 }; /* of a block */
 enum { DEV_PIECE = 128, DEV_MADE_PIECE = 256 }; /* synapses: stored, four for each thread; made anew */
 

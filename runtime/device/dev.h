@@ -1,6 +1,6 @@
 /* What functions for a device are written with: where a thread is, and what it may do to memory that others write too.
  *
- * A function is `DEV_KERNEL(name) { … }` with a row in device.def; its argument lies in the device's memory and stays the same
+ * A function is `DEV_KERNEL(name) { … }` (args.h), or `DEV_FUNCTION(name) { … }` if its arguments are no struct dev_args, with a row in device.def; its argument lies in the device's memory and stays the same
  * for the whole run (args.h). The same source becomes PTX, code for the emulator, and (tests of this folder) plain C. No libc, no
  * recursion, no static data that is written, no floating-point atomics: sums that several threads add to are integers, so the order
  * in which they come does not show. */
@@ -18,7 +18,7 @@
 #include "runtime/device/asks.def"
 #undef ASK
 
-#define DEV_KERNEL(name) \
+#define DEV_FUNCTION(name) \
   void rt_dev_##name(const void *arguments); \
   void rt_dev_##name(const void *arguments)
 #define DEV_WARP 32

@@ -2,7 +2,7 @@
 #include "runtime/device/args.h"
 #include "runtime/device/dev.h"
 
-DEV_KERNEL(move) {
+DEV_FUNCTION(move) {
   const struct dev_moves *a = arguments;
   uint64_t block = nsl_dev_block(), which = block / a->blocks, size = nsl_dev_block_size();
   if (which >= a->n) return;
@@ -11,7 +11,7 @@ DEV_KERNEL(move) {
 }
 
 /* As rt_walk_diverges: in each lane some term is no finite number. A thread has a walk. */
-DEV_KERNEL(diverge) {
+DEV_FUNCTION(diverge) {
   const struct dev_diverge *a = arguments;
   uint64_t walk = (uint64_t)nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread();
   if (walk >= a->n || !a->n_sums) return;

@@ -1,4 +1,5 @@
 /* What a step does besides the generated kernels, one thread an element: before them (begin), behind them (collect). */
+#include "runtime/device/clocks.h"
 #include "runtime/device/events.h"
 
 /* The plain form; what it makes for the host goes by other names, since the math library has that already. */
@@ -206,21 +207,6 @@ static void rows_send(const struct dev_args *a, const struct dev_pop *p, uint32_
     uint32_t pieces = (uint32_t)((n + most - 1) / most), at = dev_take_u32(a->n_pieces, pieces);
     for (uint32_t i = 0; i < pieces; i++, begin += most, n -= most)
       a->pieces[at + i] = (struct dev_piece){begin, n < most ? (uint32_t)n : most, p->group0 + k, element, 0};
-  }
-}
-
-/* Behind everything that reads it. */
-static void clocks_go_on(const struct dev_args *a, uint64_t step) {
-  a->clock->step = step;
-  for (uint32_t i = 0; i < a->n_late; i++) {
-    const struct dev_late_clock *late = &a->late[i];
-    if (late->every) {
-      late->clock->step = step / late->every;
-      *late->count = step % late->every ? 0 : late->n;
-      continue;
-    }
-    late->clock->step = step > late->delay ? step - late->delay : 0;
-    *late->count = step > late->delay ? late->n : 0;
   }
 }
 
