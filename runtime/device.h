@@ -257,7 +257,7 @@ int rt_device_refuse_model(const struct rt_sim *s);
 int rt_device_refuse(const struct rt_sim *s);
 /* ---- device_plan.c */
 uint64_t rt_device_reserve(struct rt_device *d, enum dev_use use, uint64_t bytes); /* offset */
-uint64_t rt_device_keep(struct rt_device *d, const void *data, uint64_t bytes); /* data that does not change: where it is there. While it is planned */
+uint64_t rt_device_keep(struct rt_device *d, const void *data, uint64_t bytes); /* data that does not change: where it is there; 0: there is none. While it is planned */
 int rt_device_plan(struct rt_device *d);
 int rt_device_allocate(struct rt_device *d); /* all at once; what does not fit is told before */
 /* ---- device_rows.c */
@@ -293,7 +293,6 @@ int rt_device_late_back(struct rt_device *d);
 uint64_t rt_image_pasts(struct rt_device *d, const struct rt_pop *p);
 uint64_t rt_image_fed(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n);
 void rt_image_late(struct rt_device *d, struct dev_args *a);
-uint64_t rt_device_keep(struct rt_device *d, const void *data, uint64_t bytes); /* an array of the host that stays as it is; its offset */
 /* ---- device_couple.c: continuous synapses */
 int rt_device_couplings_plan(struct rt_device *d);
 int rt_device_couplings_launches(struct rt_device *d, bool ahead, dev_late_fn *add);

@@ -7,14 +7,6 @@
 #include "runtime/device.h"
 #include "runtime/error.h"
 
-/* An array of the host that stays as it is; its offset. */
-uint64_t rt_device_keep(struct rt_device *d, const void *data, uint64_t bytes) {
-  if (!data || !bytes) return 0;
-  if (rt_grow(&d->kept, &d->kept_cap, d->n_kept + 1, sizeof *d->kept)) d->image.failed = true;
-  else d->kept[d->n_kept++] = (struct dev_kept){rt_device_reserve(d, DEV_USE_SYNAPSES, bytes), data, bytes};
-  return d->image.failed ? 0 : d->kept[d->n_kept - 1].at;
-}
-
 static void *address(const struct rt_device *d, uint64_t at) { return at ? (void *)(uintptr_t)(d->block + at) : NULL; }
 #define PUT(d, list, n) ((const void *)(uintptr_t)rt_image_put(d, list, (uint64_t)(n) * sizeof *(list)))
 

@@ -25,6 +25,7 @@ uint64_t rt_device_reserve(struct rt_device *d, enum dev_use use, uint64_t bytes
 static uint64_t lines(uint64_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
 
 uint64_t rt_device_keep(struct rt_device *d, const void *data, uint64_t bytes) {
+  if (!data || !bytes) return 0;
   for (size_t i = 0; i < d->n_kept; i++)
     if (d->kept[i].data == data && d->kept[i].bytes == bytes) return d->kept[i].at;
   if (rt_grow(&d->kept, &d->kept_cap, d->n_kept + 1, sizeof *d->kept)) d->image.failed = true;
