@@ -24,9 +24,9 @@ const char *const cg_dev_names[] = {
 #undef DEVICE
 };
 const uint32_t cg_n_dev = COUNT_OF(cg_dev_names);
-static const bool of_model[] = {
-#define DEVICE(...) false,
-#define DEVICE_OF_MODEL(...) true,
+static const unsigned of_model[] = {
+#define DEVICE(...) 0,
+#define DEVICE_OF_MODEL(name, makes, ...) CG_MAKES_##makes,
 #include "runtime/device/device.def"
 #undef DEVICE
 };
@@ -84,13 +84,19 @@ void cg_hot_link(CgUnit *u) {
   }
 }
 
-/* Functions for devices are its kernels, under their own names. */
-static void functions_link(CgUnit *u, LLVMModuleRef dev, const char *file, bool model) {
+bool cg_dev_has(uint32_t row, unsigned makes) { return !of_model[row] || (of_model[row] & makes); }
+
+/* Functions for devices are its kernels, under their own names. makes: of a model's those that it needs, all others go. */
+static void functions_link(CgUnit *u, LLVMModuleRef dev, const char *file, unsigned makes) {
   for (LLVMValueRef f = LLVMGetFirstFunction(dev); f; f = LLVMGetNextFunction(f))
     if (!LLVMIsDeclaration(f)) LLVMSetVisibility(f, LLVMDefaultVisibility);
+  for (uint32_t i = 0; makes && i < cg_n_dev; i++) {
+    LLVMValueRef f = LLVMGetNamedFunction(dev, cg_dev_names[i]);
+    if (f && !cg_dev_has(i, makes)) LLVMDeleteFunction(f);
+  }
   if (LLVMLinkModules2(u->module, dev)) BUG(u->s, ((Span){0, 0}), "%s cannot be linked", file);
   for (uint32_t i = 0; i < cg_n_dev; i++) {
-    if (of_model[i] != model) continue;
+    if (makes ? !(of_model[i] & makes) : of_model[i]) continue;
     LLVMValueRef f = LLVMGetNamedFunction(u->module, cg_dev_names[i]);
     if (!f || LLVMIsDeclaration(f)) BUG(u->s, ((Span){0, 0}), "%s has no %s", file, cg_dev_names[i]);
     LLVMSetVisibility(f, LLVMHiddenVisibility);
@@ -98,9 +104,9 @@ static void functions_link(CgUnit *u, LLVMModuleRef dev, const char *file, bool 
   }
 }
 
-void cg_dev_link(CgUnit *u) { functions_link(u, bitcode_open(u, cg_embedded_dev, cg_embedded_dev_end, "dev.bc", false), "dev.bc", false); }
+void cg_dev_link(CgUnit *u) { functions_link(u, bitcode_open(u, cg_embedded_dev, cg_embedded_dev_end, "dev.bc", false), "dev.bc", 0); }
 
-void cg_made_link(CgUnit *u) { functions_link(u, bitcode_open(u, cg_embedded_made, cg_embedded_made_end, "made.bc", false), "made.bc", true); }
+void cg_made_link(CgUnit *u) { functions_link(u, bitcode_open(u, cg_embedded_made, cg_embedded_made_end, "made.bc", false), "made.bc", u->makes); }
 
 /* What math/poisson.c wants to know of the level; after cg_math_link. */
 void cg_hot_level(CgUnit *u) {

@@ -167,7 +167,7 @@ static LLVMValueRef device(Constants *c, const CgTarget *target) {
   LLVMValueRef none = LLVMConstNull(c->ptr);
   bool text_only = target->machine->text;
   for (uint32_t i = 0; i < n; i++) kernels[i] = symbols[i] && !text_only ? external_function(c, symbols[i]) : none;
-  for (uint32_t i = 0; i < cg_n_dev; i++) functions[i] = text_only ? none : external_function(c, cg_dev_names[i]);
+  for (uint32_t i = 0; i < cg_n_dev; i++) functions[i] = text_only || !cg_dev_has(i, c->p->makes) ? none : external_function(c, cg_dev_names[i]);
   LLVMValueRef fields[] = {text(c, target->text),
                            text(c, cg_device_ptx(c->p, target, UNIT_KERNELS)),
                            text(c, cg_device_ptx(c->p, target, UNIT_HOT)),

@@ -66,7 +66,7 @@ static void jit_device(Session *s, CgJit *j, const CgProgram *p, struct nsl_devi
     memcpy(&kernels[i], &at, sizeof at);
   }
   for (uint32_t i = 0; i < cg_n_dev && !p->options.kernels_only; i++) {
-    void *at = jit_find(s, j, cg_dev_names[i]);
+    void *at = cg_dev_has(i, p->makes) ? jit_find(s, j, cg_dev_names[i]) : NULL;
     memcpy(&functions[i], &at, sizeof at);
   }
   d->kernels = kernels;

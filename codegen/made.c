@@ -52,12 +52,20 @@ void emit_called(Emit *e) {
   LLVMBuildRet(b, e->result);
 }
 
+/* uint32_t nsl_dev_thirds(void): 1 if there are third parts; else nothing is left of them. */
+static void thirds_answer(CgUnit *u) {
+  LLVMValueRef f = LLVMAddFunction(u->module, "nsl_dev_thirds", LLVMFunctionType(u->i32, NULL, 0, false));
+  LLVMPositionBuilderAtEnd(u->builder, LLVMAppendBasicBlockInContext(u->ctx, f, "entry"));
+  LLVMBuildRet(u->builder, LLVMConstInt(u->i32, (u->makes & CG_MAKES_THIRDS) != 0, false));
+}
+
 void cg_values(CgUnit *u) {
   LLVMBuilderRef b = u->builder;
   LLVMValueRef f = LLVMAddFunction(u->module, "nsl_dev_value", function_type(u, true)), args[ARGS + 1];
   for (uint32_t i = 0; i < u->values.n; i++)
     if (!LLVMGetNamedFunction(u->module, cg_kernel_symbol(u->s, u->arena, u->values.at[i].kernel, u->target))) cg_kernel(u, u->values.at[i].kernel);
   LLVMSetCurrentDebugLocation2(b, NULL);
+  thirds_answer(u);
   LLVMGetParams(f, args);
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(u->ctx, f, "entry"), none = LLVMAppendBasicBlockInContext(u->ctx, f, "none");
   LLVMPositionBuilderAtEnd(b, none);

@@ -101,13 +101,16 @@ static void value_add(const CgProgram *p, CgUnit *u, const IrKernel *k) {
   vec_push(p->arena, &u->values, ((CgValue){k->index, p->kernels.at[k->index]}));
 }
 
-static void values_add(const CgProgram *p, CgUnit *u) {
-  u->makes = true;
+/* What rows that are made anew need of a device's code; u NULL: only which functions. */
+static void rows_need(CgProgram *p, CgUnit *u) {
   for (uint32_t i = 0; i < p->module->experiments.n; i++) {
     const IrExperiment *x = p->module->experiments.at[i];
     for (uint32_t k = 0; k < x->projections.n; k++) {
       const IrProjection *m = &x->projections.at[k];
       if (m->cells != IR_NONE) continue;
+      p->makes |= x->populations.at[m->target.pop].class->ports.at[m->proj->port].additive ? CG_MAKES_SUMS : CG_MAKES_SUMS | CG_MAKES_EVENTS;
+      if (m->proj->rule == RULE_THIRD) p->makes |= CG_MAKES_THIRDS;
+      if (!u) continue;
       const IrKernel *drawn[] = {m->weight_kernel, m->weight_f32, m->delay_kernel, m->delay_f32};
       for (size_t j = 0; j < COUNT_OF(drawn); j++) value_add(p, u, drawn[j]);
     }
@@ -117,9 +120,10 @@ static void values_add(const CgProgram *p, CgUnit *u) {
 static void cut_units(Session *s, CgProgram *p, const CgTarget *target, bool once) {
   uint32_t size = UNIT_INSTRUCTIONS;
   CgUnit *u = NULL;
-  if (cg_is_device(target) && !p->options.kernels_only) {
+  if (cg_is_device(target) && p->makes) {
     u = unit_add(s, p, target, UNIT_KERNELS);
-    values_add(p, u);
+    u->makes = p->makes;
+    rows_need(p, u);
     size = 0;
   }
   for (uint32_t i = 0; i < p->kernels.n; i++) {
@@ -198,6 +202,7 @@ static CgProgram *program_plan(Session *s, const IrModule *m, const CgOptions *o
     cut_units(s, p, p->levels.at[i], true);
   }
   choose_devices(p, options->devices | (!options->kernels_only && options->cpu && !strcmp(options->cpu, "portable") ? CG_GPUS : 0));
+  if (!options->kernels_only) rows_need(p, NULL);
   for (uint32_t i = 0; i < p->devices.n; i++) {
     if (!options->kernels_only) unit_add(s, p, p->devices.at[i], UNIT_HOT);
     cut_units(s, p, p->devices.at[i], false);

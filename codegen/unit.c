@@ -144,7 +144,8 @@ static uint32_t uses_of(LLVMValueRef f) {
 /* A function as long as a draw of a binomial, called from many places: a call costs it nothing, and copies cost LLVM seconds, and
  * ptxas (the driver, when a program starts) ten times that. */
 static bool stays_call(const CgUnit *u, LLVMValueRef f) {
-  enum { LONG = 300, MANY = 3 };
+  enum { LONG = 300, MANY = 3, LONG_DRAW = 200, SOME_DRAWS = 2 }; /* what draws synapses has the same draws in two precisions */
+  if (u->makes && uses_of(f) >= SOME_DRAWS && instructions_of(f) >= LONG_DRAW) return true;
   return u->kind == UNIT_ONCE || (u->kind == UNIT_KERNELS && uses_of(f) >= MANY && instructions_of(f) >= LONG);
 }
 

@@ -23,6 +23,7 @@ typedef enum {
 
 typedef struct CgDebug CgDebug;
 
+enum { CG_MAKES_SUMS = 1, CG_MAKES_EVENTS = 2, CG_MAKES_THIRDS = 4 };
 /* A kernel of synapses, which has this number in the program's table. */
 typedef struct {
   uint32_t number;
@@ -38,7 +39,7 @@ typedef struct CgUnit {
   CgUnitKind kind;
   const Source *main_source;
   VEC(const IrKernel *) kernels;
-  bool makes; /* a device's: has what makes rows anew, */
+  unsigned makes; /* a device's: has what makes rows anew, CG_MAKES_…, */
   VEC(CgValue) values; /* and what that calls */
   /* what came out */
   CgBytes object; /* in arena; of a GPU: a text */
@@ -92,6 +93,7 @@ extern const char *const cg_hot_names[]; /* rows of runtime/hot.def */
 extern const uint32_t cg_n_hot;
 extern const char *const cg_dev_names[]; /* rows of runtime/device/device.def, as symbols */
 extern const uint32_t cg_n_dev;
+bool cg_dev_has(uint32_t row, unsigned makes); /* some are there only for models that need them */
 
 /* made.c: the unit's values, as nsl_dev_value */
 void cg_values(CgUnit *u);
@@ -125,6 +127,7 @@ struct CgProgram {
   VEC(const CgTarget *) levels, devices;
   VEC(CgUnit) units;                     /* with their objects */
   VEC(const IrKernel *) kernels;         /* by index; equal kernels: the one that was compiled */
+  unsigned makes;                        /* CG_MAKES_…: what its rows need, if they are made anew on a device */
   const struct nsl_program *table;       /* NULL: kernels only */
 };
 const char *cg_program_symbol(const CgProgram *p, Arena *a, const char *suffix); /* "nsl_<model>_main" */

@@ -64,6 +64,7 @@ struct dev_apart_rows { /* of a projection onto a handler that does more than ad
   uint64_t *begin, n;
   uint32_t least, most; /* delays */
   uint64_t begin_at, targets_at, numbers_at, delays_at, weights_at;
+  struct dev_rows *made; /* NULL: they are stored */
 };
 struct dev_handled_port {
   const struct rt_pop *pop;
@@ -105,8 +106,10 @@ struct dev_rows { /* the rows of a group, as they are on the device */
   const struct rt_proj *proj;
   struct dev_made made;         /* in this way; */
   const uint32_t *list;         /* or are few, or were given: elements; NULL */
-  uint32_t *ordinals, *piece0;  /* NULL; numbers of synapses by piece, pieces by source */
-  uint64_t n_ordinals, ordinals_at, piece0_at;
+  uint32_t *ordinals, *third_ordinals, *piece0; /* NULL; numbers of synapses by piece, pieces by source */
+  uint64_t n_ordinals, ordinals_at, third_ordinals_at, piece0_at;
+  uint64_t synapses;            /* of the projection, in its first part */
+  uint32_t least, most;         /* delays, onto handlers that do more than add */
   const struct rt_pop *pop;
   uint64_t *begin; /* by source */
   int64_t units;
@@ -119,6 +122,7 @@ struct dev_cover { /* which blocks of threads have which elements: addresses */
   const uint32_t *which, *first;
   uint32_t n;
 };
+static inline bool rt_device_is_apart(const struct dev_rows *r) { return r->ring == DEV_LISTS; } /* its rows are made in `due_made`, not pushed */
 static inline uint32_t rt_device_piece(const struct dev_rows *r) { return r->proj ? DEV_MADE_PIECE : DEV_PIECE; }
 
 enum dev_generated { DEV_STEP, DEV_AHEAD, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW, DEV_LEARN };

@@ -8,6 +8,7 @@
 #include "runtime/drive.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/procedural.h"
 #include "runtime/plastic.h"
 
 struct pair { /* a synapse */
@@ -79,6 +80,17 @@ static int rows_count(struct rt_device *d, struct dev_apart_rows *g) {
   return 0;
 }
 
+/* Rows that are made anew have parts; synapses and delays are those of the projection, synapses in its first part. No step has as many events as
+ * there are synapses, where these are many. */
+enum { ALL_AT_ONCE = 1 << 24 };
+static uint64_t made_most(uint64_t n) { return n <= ALL_AT_ONCE ? n : n / 4 < ALL_AT_ONCE ? ALL_AT_ONCE : n / 4; }
+
+static void made_add(struct rt_device *d, struct dev_rows *g) {
+  bool none = g->least > g->most;
+  d->aparts[d->n_aparts++] = (struct dev_apart_rows){.proj = g->proj, .made = g, .begin = g->begin, .n = made_most(g->synapses), .least = none ? 1 : g->least,
+                                                     .most = none ? 1 : g->most, .begin_at = g->begin_at};
+}
+
 /* Most events that a drive gives to all its targets in one step: no chance run has more. */
 static uint64_t drive_most(const struct rt_drive *drive) {
   double mean = rt_drive_most(drive) * drive->tn;
@@ -117,11 +129,13 @@ int rt_device_events_plan(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   uint64_t ports = 0;
   for (uint32_t i = 0; i < s->n_pops; i++) ports += s->pops[i].class->n_ports;
-  d->aparts = rt_alloc(&d->mem, s->n_projs + 1ull, sizeof *d->aparts);
+  d->aparts = rt_alloc(&d->mem, s->n_projs + d->n_rows + 1ull, sizeof *d->aparts);
   d->handled = rt_alloc(&d->mem, ports + 1, sizeof *d->handled);
   if (!d->aparts || !d->handled) return NSL_EMEMORY;
   int e = 0;
-  for (uint32_t i = 0; !e && i < s->n_projs; i++) {
+  for (uint32_t i = 0; i < d->n_rows; i++)
+    if (rt_device_is_apart(&d->rows[i])) made_add(d, &d->rows[i]);
+  for (uint32_t i = 0; !e && s->connectivity != NSL_PROCEDURAL && i < s->n_projs; i++) {
     const struct rt_proj *p = &s->projs[i];
     if (p->form != RT_APART) continue;
     d->aparts[d->n_aparts] = (struct dev_apart_rows){.proj = p, .group = &p->source->groups[p->group]};
@@ -172,7 +186,8 @@ static int rows_write(struct rt_device *d, struct dev_apart_rows *g) {
 
 int rt_device_events_write(struct rt_device *d) {
   int e = 0;
-  for (uint32_t i = 0; !e && i < d->n_aparts; i++) e = rows_write(d, &d->aparts[i]);
+  for (uint32_t i = 0; !e && i < d->n_aparts; i++)
+    if (!d->aparts[i].made) e = rows_write(d, &d->aparts[i]);
   return e;
 }
 
@@ -199,7 +214,8 @@ void rt_image_aparts(struct rt_device *d, struct dev_args *a) {
   for (uint32_t i = 0; list && i < d->n_aparts; i++) {
     const struct dev_apart_rows *g = &d->aparts[i];
     const struct rt_proj *p = g->proj;
-    list[i] = (struct dev_apart){.begin = address(d, g->begin_at), .targets = address(d, g->targets_at), .numbers = address(d, g->numbers_at),
+    list[i] = (struct dev_apart){.begin = address(d, g->begin_at), .made = g->made ? (const void *)(uintptr_t)rt_image_made(d, g->made) : NULL,
+                                 .weight = p->weight, .targets = address(d, g->targets_at), .numbers = address(d, g->numbers_at),
                                  .delays = address(d, g->delays_at), .weights = address(d, g->weights_at),
                                  .mask_at = d->places[p->source->index].mask_at, .task0 = a->n_tasks, .words = p->source->words,
                                  .least = g->least, .most = g->most, .rank = p->rank, .list_at = d->places[p->target->index].list_at[p->def->port]};
@@ -248,6 +264,19 @@ static void shard_masks(const struct rt_device *d, const struct rt_shard *h, uin
     }
 }
 
+/* Of rows that are made anew the host keeps the spikes. */
+static void past_masks(const struct rt_device *d, const struct rt_pop *p, uint64_t *rows) {
+  const struct rt_sim *s = d->s;
+  for (uint64_t step = s->step > s->max_delay ? s->step - s->max_delay + 1 : 1; step <= s->step; step++) {
+    uint64_t n, *to = rows + (step & d->mask_mask) * d->mask_row + d->places[p->index].mask_at;
+    const uint32_t *ids = rt_procedural_past(s, p, step, &n);
+    for (uint64_t i = 0; i < n; i++) to[ids[i] / 64] |= (uint64_t)1 << ids[i] % 64;
+  }
+}
+
 void rt_device_events_masks(const struct rt_device *d, uint64_t *rows) {
+  for (uint32_t i = 0; i < d->n_aparts; i++)
+    if (d->aparts[i].made) past_masks(d, d->aparts[i].proj->source, rows);
+  if (d->s->procedural) return;
   for (uint32_t k = 0; d->n_aparts && k < d->s->n_shards; k++) shard_masks(d, &d->s->shards[k], rows);
 }

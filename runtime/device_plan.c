@@ -116,7 +116,7 @@ static void pieces_plan(struct rt_device *d) {
   for (uint32_t g = 0; g < d->n_rows; g++) {
     const struct dev_rows *r = &d->rows[g];
     uint32_t most = rt_device_piece(r);
-    if (!r->begin) continue;
+    if (!r->begin || rt_device_is_apart(r)) continue;
     for (uint32_t i = 0; i < r->pop->size; i++) d->most_pieces += (r->begin[i + 1] - r->begin[i] + most - 1) / most;
   }
   d->pieces_at = rt_device_reserve(d, DEV_USE_PIECES, d->most_pieces * sizeof(struct dev_piece));

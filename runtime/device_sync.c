@@ -161,6 +161,7 @@ static int mades_add(struct sums *to) {
   for (uint64_t step = s->step > s->max_delay ? s->step - s->max_delay + 1 : 1; step <= s->step; step++)
     for (uint32_t i = 0; i < s->n_projs; i++) {
       const struct rt_proj *p = &s->projs[i];
+      if (p->form == RT_APART) continue; /* there it is who spiked, and when: device_events.c */
       const uint32_t *ids = rt_procedural_past(s, p->source, step, &n);
       for (uint64_t j = 0; !e && j < n; j++)
         if (ids[j] >= p->s0 && ids[j] - p->s0 < p->sn) e = made_add(to, &k, p, ids[j], step);

@@ -230,7 +230,7 @@ static int args_put(struct rt_device *d) {
   if (!pops || !groups || !all) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_pops; i++) pops[i] = pop_of(d, &s->pops[i]), all[i] = s->pops[i].padded;
   for (uint32_t g = 0; g < d->n_rows; g++)
-    if (d->rows[g].begin) groups[g] = group_of(d, &d->rows[g]);
+    if (d->rows[g].begin && !rt_device_is_apart(&d->rows[g])) groups[g] = group_of(d, &d->rows[g]);
   struct dev_cover c = cover_put(d, all, s->n_pops);
   struct dev_args a = {.clock = address(d, d->clock_at), .f32 = s->program->f32, .n_pops = s->n_pops, .pops = PUT(d, pops, s->n_pops),
                        .pop_of_block = c.which, .first_of_block = c.first, .masks = address(d, d->masks_at), .mask_row = d->mask_row,
@@ -377,7 +377,7 @@ int rt_device_launches(struct rt_device *d) {
   if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");
   if (d->agree_at) e = e ? e : trial_add(d);
   if (d->n_paces) function_add(d, DEV_FN_wait, "what waits for longer steps");
-  if (d->n_aparts) function_add(d, DEV_FN_due, "events that are due");
+  if (d->n_aparts) function_add(d, s->connectivity == NSL_PROCEDURAL ? DEV_FN_due_made : DEV_FN_due, "events that are due");
   if (d->n_handled) function_add(d, DEV_FN_sort, "the order of events");
   if (!e) e = steps_add(d, DEV_STEP);
   if (!e) e = receives_add(d);

@@ -42,6 +42,7 @@ double rt_delay_stretch(const struct rt_sim *s, const struct rt_proj *p);
 /* Who they are alone, into k->partners. */
 int rt_partners_of(struct rt_synapses *k, const struct rt_proj *p, uint32_t source, uint64_t *ret_n);
 /* ---- third.c: third parts of the synapses of a projection; source: of these */
+enum { RT_THIRD_TAKES, RT_THIRD_WHICH }; /* ordinals of draws by the rule's key */
 int rt_third_prepare(struct rt_sim *s, struct rt_proj *p);
 void rt_third_join(struct rt_sim *s, struct rt_proj *p); /* when all projections are prepared: finds theirs */
 /* Which of the cells of its slice stands at a synapse; NSL_NONE: nobody does. */

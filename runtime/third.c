@@ -11,7 +11,6 @@
 #include "runtime/error.h"
 #include "runtime/synapses.h"
 
-enum { ORDINAL_TAKES, ORDINAL_WHICH }; /* of draws by the rule's key */
 enum { BATCH = 64 };
 
 static uint32_t cells_of(const struct rt_proj *p) { return p->def->back ? p->sn : p->tn; }
@@ -46,8 +45,8 @@ static uint32_t pool_cell(const struct rt_sim *s, const struct rt_proj *p, uint3
 }
 
 uint32_t rt_third_cell(const struct rt_sim *s, const struct rt_proj *p, uint32_t source, uint64_t ordinal, uint32_t target) {
-  if (p->p < 1 && !(nslm_draw_unit_f64(p->rule_key, source, ordinal, ORDINAL_TAKES) < p->p)) return NSL_NONE;
-  uint64_t which = p->n > 1 ? nslm_draw_index_u64(p->rule_key, source, ordinal, ORDINAL_WHICH, p->n) : 0;
+  if (p->p < 1 && !(nslm_draw_unit_f64(p->rule_key, source, ordinal, RT_THIRD_TAKES) < p->p)) return NSL_NONE;
+  uint64_t which = p->n > 1 ? nslm_draw_index_u64(p->rule_key, source, ordinal, RT_THIRD_WHICH, p->n) : 0;
   return pool_cell(s, p, target, which);
 }
 

@@ -206,7 +206,7 @@ static void launches_make(Device *v) {
   function_add(v, n.couple, FN_couple, NAN);
   if (n.couple && x->experiment->joint) trial_add(v, n.total);
   function_add(v, n.wait, FN_wait, all);
-  function_add(v, n.due, FN_due, NAN);
+  function_add(v, n.due, is_made(v) ? FN_due_made : FN_due, NAN);
   function_add(v, n.sort, FN_sort, all);
   for (uint32_t i = 0; i < x->populations.n; i++) kernel_add(v, step_kernel(v, &x->populations.at[i]), 0, size_of(v, i), false);
   receives_add(v);
@@ -323,8 +323,8 @@ static void events_print(Device *v, const IrProjection *p, Rows *all) {
   delays_of(v, p, &least, &most);
   least += 4 + (p->weight_kernel ? 2 : 0);
   most += 4 + (p->weight_kernel ? 8 : 0);
-  if (is_made(v)) least = 0, most = p->proj->rule == RULE_MATRIX || p->proj->rule == RULE_EDGES || p->chance ? 4 : 0;
   if (apart) least = most = 4 + 4 + 4 + 8, sum = sizeof(struct dev_node);
+  if (is_made(v)) least = 0, most = p->proj->rule == RULE_MATRIX || p->proj->rule == RULE_EDGES || p->chance ? 4 : 0;
   all->synapses += n;
   all->least += n * least + 8 * slice_elements(v, &p->source);
   all->most += n * most + 8 * slice_elements(v, &p->source);
@@ -339,8 +339,9 @@ static void events_print(Device *v, const IrProjection *p, Rows *all) {
     return;
   }
   if (is_made(v)) {
-    fprintf(v->e.out, "  %-24s an event is made anew%s, and adds to %.0f bytes of %s\n", name_str(v->e.s, p->proj->path),
-            most > 0 ? ", but for its target, of which it reads 4 bytes" : "", sum, straight ? "a count" : "an accumulator");
+    fprintf(v->e.out, "  %-24s an event is made anew%s%s, and %s\n", name_str(v->e.s, p->proj->path),
+            apart && p->delay_kernel ? ", its row once for each delay," : "", most > 0 ? ", but for its target, of which it reads 4 bytes" : "",
+            apart ? arena_printf(v->a, "is a note of %.0f bytes", sum) : arena_printf(v->a, "adds to %.0f bytes of %s", sum, straight ? "a count" : "an accumulator"));
     return;
   }
   const char *read = least == most ? arena_printf(v->a, "%.0f", least) : arena_printf(v->a, "%.0f to %.0f", least, most);

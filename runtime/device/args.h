@@ -106,6 +106,14 @@ struct dev_field { /* what its kernels read of a pair of cells */
   const double *from[3], *to[3];    /* places */
   double around[3];                 /* where they come back; infinite: they do not */
 };
+struct dev_third { /* who stands at the synapses of a projection, instead of their targets: see third.c */
+  uint32_t first, cells, t0, tn; /* of the third parts; of the targets */
+  uint32_t pool, blocks;
+  double share;
+  uint64_t key, order_key;
+  struct rt_shuffle order;
+};
+enum { DEV_TAKES, DEV_WHICH }; /* ordinals of draws by their rule's key */
 struct dev_made {
   uint32_t rule, no_self;
   uint32_t s0, t0, tn; /* elements */
@@ -114,8 +122,10 @@ struct dev_made {
   uint64_t key, n;
   struct rt_shuffle orders[2]; /* DIFFERENT, ASKED: [1] of one less */
   const uint32_t *listed;
-  /* The number of a synapse in its row: its position; or counted from that of the first one of its piece of the row, by piece. */
-  const uint32_t *ordinals, *piece0; /* piece0: by source */
+  /* The number of a synapse in its row: its position; or counted from that of the first one of its piece of the row, by piece. Third parts
+   * have rows of their own. */
+  const uint32_t *ordinals, *third_ordinals, *piece0; /* piece0: by source */
+  const struct dev_third *third; /* NULL */
   /* What is drawn for each synapse: numbers of kernels; NSL_NONE: the same for all. */
   uint32_t weight, delay;
   const double *u;
@@ -257,8 +267,10 @@ struct dev_given { /* an event that is given */
   uint32_t element, pad;
 };
 
-struct dev_apart { /* rows of a projection onto such a port; a row in the order of delays */
+struct dev_apart { /* rows of a projection onto such a port; a row in the order of delays, or */
   const uint64_t *begin;
+  const struct dev_made *made; /* made anew, with */
+  double weight;               /* this weight, if none is drawn */
   const uint32_t *targets, *numbers, *delays;
   const double *weights;
   uint64_t mask_at; /* the source's words in a row of the ring of masks */

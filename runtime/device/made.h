@@ -18,36 +18,51 @@ static inline uint32_t drawn(uint64_t key, uint32_t source, uint32_t ordinal, ui
   return ordinal % 2 ? shuffle_index(r.w[2], r.w[3], range) : shuffle_index(r.w[0], r.w[1], range);
 }
 
-/* A target that orders the sources, without itself, and takes the first n. */
-static inline bool takes(const struct dev_made *m, uint32_t target, uint32_t source) {
-  bool both = target >= m->both && target < m->both_end;
-  if (both && target == source) return false;
-  uint32_t at = source - m->s0 - (both && target < source);
-  return ordered(&m->orders[both], shuffle_key(m->key, target), at) < m->n;
+/* DEV_NOBODY: nobody stands there. */
+static inline uint32_t third_cell(const struct dev_third *d, uint32_t source, uint32_t ordinal, uint32_t target) {
+  if (d->share < 1 && !(nslm_draw_unit_f64(d->key, source, ordinal, DEV_TAKES) < d->share)) return DEV_NOBODY;
+  uint64_t which = d->pool > 1 ? nslm_draw_index_u64(d->key, source, ordinal, DEV_WHICH, d->pool) : 0, first = (uint64_t)(target - d->t0) * d->cells / d->tn;
+  if (!d->blocks) return d->first + ordered(&d->order, shuffle_key(d->order_key, target), which);
+  return d->first + (uint32_t)((first + d->pool > d->cells ? d->cells - d->pool : first) + which);
 }
 
-/* position: in the order of all rows; ordinal: among the n of the source's. DEV_NOBODY: there is no synapse. */
+/* A target that orders the sources, without itself, takes the first n: where the source stands there, or NULL. */
+static inline const struct rt_shuffle *asked(const struct dev_made *m, uint32_t target, uint32_t source, uint64_t *ret_position) {
+  bool both = target >= m->both && target < m->both_end;
+  *ret_position = source - m->s0 - (both && target < source);
+  return both && target == source ? NULL : &m->orders[both];
+}
+
+/* position: in the order of all rows; ordinal: among the n of the source's. DEV_NOBODY: there is no synapse. One look into an order: it is long. */
 static inline uint32_t made_target(const struct dev_made *m, uint32_t source, uint64_t position, uint32_t ordinal, uint32_t n) {
   bool fewer = m->no_self && source - m->t0 < m->tn; /* itself is not among the targets */
-  uint32_t at = ordinal, gap = m->both_end - m->both;
+  const struct rt_shuffle *order = NULL;
+  uint64_t key = m->key;
+  uint32_t at = ordinal;
   switch ((enum dev_rule)m->rule) {
     case DEV_PARTNER: return m->t0 + (source - m->s0);
-    case DEV_PLACES:
-      at = ordered(&m->orders[0], m->key, position);
-      return m->t0 + at + (at >= m->both - m->t0 ? gap : 0);
-    case DEV_BOTH:
-      at = m->both + ordered(&m->orders[0], m->key, position);
-      return at == source ? DEV_NOBODY : at;
-    case DEV_ASKED: return takes(m, m->t0 + at, source) ? m->t0 + at : DEV_NOBODY;
-    case DEV_DRAWN: at = drawn(m->key, source, ordinal, m->tn - fewer); break;
-    case DEV_DIFFERENT: /* all of them: in order */
-      if (n < m->tn - fewer) at = ordered(&m->orders[fewer], shuffle_key(m->key, source), ordinal);
-      break;
     case DEV_LISTED: return m->listed[position];
+    case DEV_PLACES:
+    case DEV_BOTH: order = &m->orders[0]; break;
+    case DEV_ASKED:
+      order = asked(m, m->t0 + ordinal, source, &position);
+      if (!order) return DEV_NOBODY;
+      key = shuffle_key(key, m->t0 + ordinal);
+      break;
+    case DEV_DRAWN: at = drawn(key, source, ordinal, m->tn - fewer); break;
+    case DEV_DIFFERENT: /* all of them: in order */
+      if (n >= m->tn - fewer) break;
+      order = &m->orders[fewer];
+      key = shuffle_key(key, source);
+      position = ordinal;
+      break;
     case DEV_ALL: break;
   }
-  at += m->t0;
-  return at + (fewer && at >= source);
+  if (order) at = ordered(order, key, position);
+  if (m->rule == DEV_PLACES) return m->t0 + at + (at >= m->both - m->t0 ? m->both_end - m->both : 0);
+  if (m->rule == DEV_BOTH) return m->both + at == source ? DEV_NOBODY : m->both + at;
+  if (m->rule == DEV_ASKED) return at < m->n ? m->t0 + ordinal : DEV_NOBODY;
+  return m->t0 + at + (fewer && m->t0 + at >= source);
 }
 
 #endif

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Rows made anew at each spike, on a device: the processor's bits with stored rows, for every rule, with weights and delays that are drawn
-or not, in blocks of several sizes and orders, float64 and float32, and in runs that change the device; what cannot be made there is refused at its place.
+or not, onto sums, states, handlers that do more than add and third parts, in blocks of several sizes and orders, float64 and float32, and in
+runs that change the device.
 `all`: with all blocks and orders, and longer."""
 import filecmp
 import os
@@ -16,7 +17,7 @@ from tap import NSLC, Tap, call, run_json
 HERE = os.path.dirname(os.path.abspath(__file__))
 ALL = "all" in sys.argv[1:]
 WAYS = [("64", "forward"), ("128", "reverse"), ("256", "shuffled:1"), ("64", "shuffled:2"), ("256", "reverse")]
-MODELS = ["device_made", "device_drawn", "device_places"]
+MODELS = ["device_made", "device_drawn", "device_places", "device_each"]
 
 
 def files(tap):
