@@ -17,6 +17,7 @@
 #include "runtime/blocks.h"
 #include "runtime/coupling.h"
 #include "runtime/error.h"
+#include "runtime/gating.h"
 #include "runtime/plastic.h"
 #include "runtime/record.h"
 #include "runtime/threads.h"
@@ -306,29 +307,36 @@ static int look_take(struct rt_device *d, const struct dev_batch *b, uint32_t i)
 
 /* ---- values that are no numbers */
 
-/* Which element a thread of a launch had. */
-static bool thread_element(const struct rt_device *d, const struct dev_launch *l, uint32_t thread, uint32_t *ret_pop, uint32_t *ret_element) {
+/* Which element, or synapse with states, a thread of a launch had. */
+static bool thread_has(const struct rt_device *d, const struct dev_launch *l, uint32_t thread, struct rt_error_at *ret) {
   uint64_t block = thread / d->threads;
-  if (l->kernel == NSL_NONE || (l->kind != DEV_STEP && l->kind != DEV_FINISH)) return false;
+  if (l->kernel == NSL_NONE || (l->kind != DEV_STEP && l->kind != DEV_FINISH && l->kind != DEV_GATE)) return false;
   for (uint32_t i = 0; i < l->n_entries; i++) {
-    const struct rt_pop *p = &d->s->pops[l->entries[i].pop];
-    uint64_t n = (p->padded + d->threads - 1) / d->threads;
-    *ret_pop = p->index;
-    *ret_element = (uint32_t)block * d->threads + thread % d->threads;
-    if (block < n) return *ret_element < p->size;
-    block -= n;
+    ret->pop = l->entries[i].pop;
+    const struct dev_gate_place *g = l->kind == DEV_GATE ? &d->gates[ret->pop] : NULL;
+    uint64_t size = g ? g->n : d->s->pops[ret->pop].size, blocks = ((g ? g->count : d->s->pops[ret->pop].padded) + d->threads - 1) / d->threads;
+    ret->inflow = g ? g->inflow : NULL;
+    ret->synapse = block * d->threads + thread % d->threads;
+    ret->element = (uint32_t)ret->synapse;
+    if (block < blocks) return ret->synapse < size;
+    block -= blocks;
   }
   return false;
 }
 
+static uint32_t states_of(const struct rt_device *d, const struct rt_error_at *at) {
+  return at->inflow ? at->inflow->coupling->gating->class->n_states : d->s->pops[at->pop].class->n_states;
+}
+
 /* The host's states of the element become what they were; gives the first that is not finite. */
-static uint32_t state_bad(const struct rt_device *d, uint32_t pop, uint32_t element) {
-  const struct rt_pop *p = &d->s->pops[pop];
+static uint32_t state_bad(const struct rt_device *d, const struct rt_error_at *at) {
+  void **states = at->inflow ? at->inflow->gates->states : d->s->pops[at->pop].states;
+  uint64_t element = at->inflow ? at->synapse : at->element;
   uint32_t first = 0;
-  for (uint32_t i = p->class->n_states; i-- > 0;) {
+  for (uint32_t i = states_of(d, at); i-- > 0;) {
     double x = d->wrong[i];
-    if (d->s->program->f32) ((float *)p->states[i])[element] = (float)x;
-    else ((double *)p->states[i])[element] = x;
+    if (d->s->program->f32) ((float *)states[i])[element] = (float)x;
+    else ((double *)states[i])[element] = x;
     if (!(x - x == 0)) first = i;
   }
   return first;
@@ -347,14 +355,16 @@ static void bad_find(struct rt_device *d, const struct dev_batch *b) {
     const struct dev_launch *l = &d->launches[i];
     uint64_t step = b->bad[i] >> 32;
     if (l->kernel != NSL_NONE && l->kind == DEV_STEP && l->port) step *= d->paces[l->port - 1].pop->every;
-    uint32_t pop, element;
-    if (b->bad[i] == UINT64_MAX || !thread_element(d, &d->launches[i], (uint32_t)b->bad[i], &pop, &element)) continue;
-    if (bad->step < step || (bad->step == step && (bad->drive || bad->pop < pop))) continue;
+    struct rt_error_at at = {.step = step};
+    if (b->bad[i] == UINT64_MAX || !thread_has(d, &d->launches[i], (uint32_t)b->bad[i], &at)) continue;
+    if (bad->step < step || (bad->step == step && rt_bad_key(bad, 0) <= rt_bad_key(&at, 0))) continue;
     bad->step = step;
-    bad->pop = pop;
-    bad->element = element;
+    bad->pop = at.pop;
+    bad->element = at.element;
     bad->drive = NULL;
-    memcpy(d->wrong, b->bad + rt_device_wrong_at(d, i), d->s->pops[pop].class->n_states * sizeof *d->wrong);
+    bad->inflow = at.inflow;
+    bad->synapse = at.synapse;
+    memcpy(d->wrong, b->bad + rt_device_wrong_at(d, i), states_of(d, &at) * sizeof *d->wrong);
   }
 }
 
@@ -457,10 +467,12 @@ static int weights_run(struct rt_device *d, uint64_t until, int *ret_why) {
   struct rt_sim *s = d->s;
   int e = 0;
   for (uint64_t began = s->step, due; !e; began = s->step) {
-    due = s->n_plastic ? rt_weights_due(s, s->step) : RT_NO_STEP;
+    due = s->moves ? rt_weights_due(s, s->step) : RT_NO_STEP;
     e = batches_run(d, due < until ? due : until, ret_why);
     if (e || s->step != due || due >= until || *ret_why || s->step == began) break;
     e = rt_device_plastic_back(d);
+    if (!e) e = rt_device_gates_move(d, false);
+    if (!e) e = rt_device_wait(d, "copying synapses with states back");
     rt_mem_free(&d->pass);
     if (!e) e = rt_record_flush(s, due);
   }
@@ -483,10 +495,10 @@ int rt_device_run(struct rt_sim *s, uint64_t until) {
   uint64_t bad = rt_bad_step(s, RT_NO_STEP - 1);
   if (!e && bad != RT_NO_STEP) {
     struct rt_error_at *at = &s->shards[0].bad;
-    if (at->step == bad && !at->drive) at->state = state_bad(d, at->pop, at->element);
+    if (at->step == bad && !at->drive) at->state = state_bad(d, at);
     return rt_bad_report(s, bad);
   }
-  if (!e && s->n_plastic) e = rt_record_weights(s, s->step);
+  if (!e && s->moves) e = rt_record_weights(s, s->step);
   if (!e && why == NSL_ESTOPPED && s->step < until)
     rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);
   return e ? e : why;

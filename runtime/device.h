@@ -47,6 +47,11 @@ struct dev_inflow_place {
   const struct rt_inflow *inflow;
   uint64_t start, source, lag, at, weight, part, number[2], begin[DEV_REACHES], end[DEV_REACHES];
 };
+struct dev_gate_place { /* synapses with states of an inflow; offsets */
+  const struct rt_inflow *inflow;
+  uint64_t n, count, stride; /* count: with padding; stride: bytes from one array to the next */
+  uint64_t states, inputs, out, source, target, *params;
+};
 struct dev_kept { /* an array that does not change */
   uint64_t at;
   const void *data;
@@ -125,7 +130,7 @@ struct dev_cover { /* which blocks of threads have which elements: addresses */
 static inline bool rt_device_is_apart(const struct dev_rows *r) { return r->ring == DEV_LISTS; } /* its rows are made in `due_made`, not pushed */
 static inline uint32_t rt_device_piece(const struct dev_rows *r) { return r->proj ? DEV_MADE_PIECE : DEV_PIECE; }
 
-enum dev_generated { DEV_STEP, DEV_AHEAD, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW, DEV_LEARN };
+enum dev_generated { DEV_STEP, DEV_AHEAD, DEV_GATE, DEV_RECEIVE, DEV_FINISH, DEV_LATE, DEV_DRAW, DEV_LEARN };
 struct dev_launch {
   struct rt_gpu_function *function;
   const char *what;
@@ -214,7 +219,8 @@ struct rt_device {
   size_t n_kept, kept_cap;
   struct dev_values_place *shown_values; /* by number of rt_coupling_values */
   struct dev_inflow_place *inflows;      /* by shard and sink */
-  uint32_t n_values, n_inflows, show_blocks, couple_blocks;
+  uint32_t n_values, n_inflows, show_blocks, couple_blocks, n_gates, gate_blocks;
+  struct dev_gate_place *gates; /* by coupling and shard */
   uint64_t agree_at, flows_at, flows_bytes; /* joint steps; agree_at 0: there are none */
   void *agreed;    /* pinned: how far they have come */
   uint64_t failed; /* the step that did not agree; 0: none */
@@ -303,6 +309,16 @@ int rt_device_couplings_launches(struct rt_device *d, bool ahead, dev_late_fn *a
 void rt_image_couplings(struct rt_device *d, struct dev_args *a);
 int rt_device_couplings_up(struct rt_device *d);
 int rt_device_couplings_back(struct rt_device *d);
+const struct dev_values *rt_device_values_of(const struct rt_device *d, const struct dev_values *first, const struct rt_values *x);
+/* ---- device_gates.c: those with states */
+int rt_device_gates_plan(struct rt_device *d);
+int rt_device_gates_launches(struct rt_device *d, bool step, dev_late_fn *add);
+struct nsl_env rt_device_gate_env(struct rt_device *d, uint32_t number, const struct nsl_code *code);
+struct dev_watched rt_device_gate_watched(const struct rt_device *d, uint32_t number);
+void rt_image_gates(struct rt_device *d, struct dev_args *a, const struct dev_values *values);
+const struct dev_gates *rt_device_gates_of(const struct rt_device *d, const struct dev_gates *list, const struct rt_inflow *f); /* NULL: it has none */
+int rt_device_gates_move(struct rt_device *d, bool up);
+/* ---- device_couple.c: joint steps */
 double rt_device_trials(const struct rt_device *d); /* of a joint step, on average */
 int rt_device_agreed(struct rt_device *d, uint64_t *ret_done); /* joint steps: waits; steps that are done, and d->failed */
 /* ---- device_carry.c: derivatives of networks along synapses; nothing where there are none */

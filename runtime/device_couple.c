@@ -78,6 +78,7 @@ int rt_device_couplings_plan(struct rt_device *d) {
   if (!d->shown_values || !d->inflows || !d->shown_at) return NSL_EMEMORY;
   for (uint32_t i = 0; rt_coupling_values(d->s, i, &x); i++) values_plan(d, x, &d->shown_values[i]);
   aheads_plan(d);
+  if (!e) e = rt_device_gates_plan(d);
   for (uint32_t i = 0; i < c->n_shown; i++) d->shown_at[i] = rt_device_reserve(d, DEV_USE_STATES, reals(d, c->shown[i].pop));
   for (uint32_t k = 0; k < d->s->n_shards; k++)
     for (uint32_t i = 0; i < c->n_sinks[k]; i++)
@@ -117,7 +118,7 @@ static const struct dev_values *values_put(struct rt_device *d, uint64_t *ret_fi
 }
 
 /* Of rt_values that somebody points to; NULL of NULL. */
-static const struct dev_values *values_of(const struct rt_device *d, const struct dev_values *first, const struct rt_values *x) {
+const struct dev_values *rt_device_values_of(const struct rt_device *d, const struct dev_values *first, const struct rt_values *x) {
   for (uint32_t i = 0; x && i < d->n_values; i++)
     if (d->shown_values[i].values == x) return (const struct dev_values *)(uintptr_t)((uint64_t)(uintptr_t)first + i * sizeof *first);
   return NULL;
@@ -135,7 +136,7 @@ static void shown_put(struct rt_device *d, struct dev_args *a, const struct dev_
   }
   for (uint32_t i = 0; i < c->n_shown; i++) {
     uint32_t n = c->shown[i].pop->size;
-    shown[i] = (struct dev_shown){address(d, d->shown_at[i]), values_of(d, first, &c->shown[i].values), blocks, n};
+    shown[i] = (struct dev_shown){address(d, d->shown_at[i]), rt_device_values_of(d, first, &c->shown[i].values), blocks, n};
     blocks += (n + d->threads - 1) / d->threads;
   }
   for (uint32_t i = 0; i < c->n_totals; i++)
@@ -146,7 +147,7 @@ static void shown_put(struct rt_device *d, struct dev_args *a, const struct dev_
       uint32_t from = part->first > t->first ? part->first : t->first, end = part->first + part->count;
       if (end > p->size) end = p->size;
       if (end > t->first + t->n) end = t->first + t->n;
-      totals[a->n_totals++] = (struct dev_total){values_of(d, first, &t->shown->values), values_of(d, first, &t->values), k, from, end, 0};
+      totals[a->n_totals++] = (struct dev_total){rt_device_values_of(d, first, &t->shown->values), rt_device_values_of(d, first, &t->values), k, from, end, 0};
     }
   d->show_blocks = blocks;
   a->n_shown = c->n_shown;
@@ -161,18 +162,18 @@ static const struct dev_flow *flows_put(struct rt_device *d, const struct rt_inf
     const struct rt_flow *flow = &c->flows[k];
     bool each = flow->weighted && f->weight, sum = c->summed && flow->shown;
     list[k] = (struct dev_flow){.factor = flow->factor, .scale = flow->weighted && !f->weight ? c->link.weight : 1, .delayed = flow->delayed, .weighted = each,
-                                .shown = flow->shown ? values_of(d, first, &flow->shown->values) : NULL,
-                                .post = flow->post ? values_of(d, first, &flow->post->values) : NULL,
-                                .total = sum ? values_of(d, first, &flow->total->values) : NULL, .but_own = c->but_own};
+                                .shown = flow->shown ? rt_device_values_of(d, first, &flow->shown->values) : NULL,
+                                .post = flow->post ? rt_device_values_of(d, first, &flow->post->values) : NULL,
+                                .total = sum ? rt_device_values_of(d, first, &flow->total->values) : NULL, .but_own = c->but_own};
     if (sum) list[k].n_parts = flow->total->values.n, list[k].first = flow->total->first, list[k].end = flow->total->first + flow->total->n;
   }
   d->image.failed |= !list;
   return list ? PUT(d, list, c->def->n_terms) : NULL;
 }
 
-static struct dev_inflow inflow_of(struct rt_device *d, const struct dev_inflow_place *at, const struct dev_values *first) {
+static struct dev_inflow inflow_of(struct rt_device *d, const struct dev_inflow_place *at, const struct dev_values *first, const struct dev_gates *gates) {
   const struct rt_inflow *f = at->inflow;
-  struct dev_inflow to = {.flows = flows_put(d, f, first), .n_flows = f->coupling->def->n_terms, .first = f->first, .n = f->n, .lag_all = f->coupling->lag,
+  struct dev_inflow to = {.gates = rt_device_gates_of(d, gates, f), .flows = flows_put(d, f, first), .n_flows = f->coupling->def->n_terms, .first = f->first, .n = f->n, .lag_all = f->coupling->lag,
                           .part_all = f->coupling->part, .start = address(d, at->start), .source = address(d, at->source), .lag = address(d, at->lag),
                           .at = address(d, at->at), .weight = address(d, at->weight), .part = address(d, at->part),
                           .number = {address(d, at->number[0]), address(d, at->number[1])}};
@@ -200,7 +201,7 @@ static void sinks_put(struct rt_device *d, struct dev_args *a, const struct dev_
       const struct rt_sink *sink = &c->sinks[k][i];
       const struct rt_slice *slice = sink->slice;
       const struct dev_place *place = &d->places[slice->pop->index];
-      for (uint32_t j = 0; j < sink->n; j++) inflows[j] = inflow_of(d, &d->inflows[at + j], first);
+      for (uint32_t j = 0; j < sink->n; j++) inflows[j] = inflow_of(d, &d->inflows[at + j], first, a->gates);
       at += sink->n;
       uint32_t real = real_count(slice);
       struct dev_sink *to = &sinks[a->n_sinks++];
@@ -218,6 +219,7 @@ void rt_image_couplings(struct rt_device *d, struct dev_args *a) {
   if (!d->s->couplings) return;
   const struct dev_values *values = values_put(d, &first);
   shown_put(d, a, values);
+  rt_image_gates(d, a, values);
   sinks_put(d, a, values);
   a->tolerance = d->s->x->joint;
   a->agree = address(d, d->agree_at);
@@ -239,12 +241,16 @@ static int values_move(struct rt_device *d, bool up) {
 int rt_device_couplings_up(struct rt_device *d) {
   struct dev_agree *g = d->agreed;
   int e = values_move(d, true);
+  if (!e) e = rt_device_gates_move(d, true);
   if (e || !g) return e;
   *g = (struct dev_agree){.next = UINT32_MAX, .trial = UINT32_MAX, .trials = g->trials, .steps = g->steps};
   return rt_device_copy_to(d, d->agree_at, g, sizeof *g, "joint steps");
 }
 
-int rt_device_couplings_back(struct rt_device *d) { return values_move(d, false); }
+int rt_device_couplings_back(struct rt_device *d) {
+  int e = values_move(d, false);
+  return e ? e : rt_device_gates_move(d, false);
+}
 
 double rt_device_trials(const struct rt_device *d) {
   const struct dev_agree *g = d->agreed;

@@ -146,7 +146,6 @@ int rt_device_plan(struct rt_device *d) {
     pop_arrays(d, &s->pops[i], &d->places[i]);
     if (s->pops[i].class->n_states > d->most_states) d->most_states = s->pops[i].class->n_states;
   }
-  if (!(d->wrong = rt_alloc(&d->mem, d->most_states + 1ull, sizeof *d->wrong))) return NSL_EMEMORY;
   d->live_bytes = d->bytes - d->live;
   for (uint32_t i = 0; !e && i < s->n_pops; i++) {
     d->places[i].params = rt_device_reserve(d, DEV_USE_STATES, s->pops[i].class->n_params * d->places[i].real_stride);
@@ -160,6 +159,7 @@ int rt_device_plan(struct rt_device *d) {
   rows_plan(d);
   pieces_plan(d);
   if ((e = rt_device_paces_plan(d)) || (e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d)) || (e = rt_device_carry_plan(d)) || (e = rt_device_plastic_plan(d))) return e;
+  if (!(d->wrong = rt_alloc(&d->mem, d->most_states + 1ull, sizeof *d->wrong))) return NSL_EMEMORY;
   d->globals_at = rt_device_reserve(d, DEV_USE_TABLES, s->x->n_globals * sizeof(double));
   d->clock_at = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
   if ((e = rt_device_drives_plan(d)) || (e = rt_device_launches(d))) return e;

@@ -37,8 +37,6 @@ int rt_device_refuse_model(const struct rt_sim *s) {
     const char *what = there && x->projections[i].cells ? rt_device_plastic_lacks(s, &x->projections[i]) : NULL;
     if (what) return refuse(x->projections[i].place, x->projections[i].path, what);
   }
-  for (uint32_t i = 0; i < x->n_couplings; i++)
-    if (x->couplings[i].link.cells) return refuse(x->couplings[i].link.place, x->couplings[i].link.path, "continuous synapses with states");
   for (uint32_t i = 0; i < x->n_drives; i++)
     if (drive_refused(s, &x->drives[i])) return refuse(x->drives[i].place, x->drives[i].path, "a rate with noise, and with a delay for each element");
   if (s->rows == RT_ROWS_BY_SOURCE) return rt_fail(NSL_ECANNOT, "--rows source: a device has rows of its own; leave it out");

@@ -77,6 +77,14 @@ static struct dev_handled_port *handled_of(const struct rt_device *d, const stru
   return &d->handled[i];
 }
 
+/* Of synapses with states: an env for each inflow. */
+static uint64_t gate_envs_put(struct rt_device *d, const struct dev_launch *l) {
+  struct nsl_env *envs = rt_alloc(&d->mem, l->n_entries, sizeof *envs);
+  for (uint32_t i = 0; envs && i < l->n_entries; i++) envs[i] = rt_device_gate_env(d, l->entries[i].pop, l->entries[i].code);
+  d->image.failed |= !envs;
+  return envs ? rt_image_put(d, envs, l->n_entries * sizeof *envs) : 0;
+}
+
 static uint64_t envs_put(struct rt_device *d, const struct dev_launch *l) {
   const struct rt_sim *s = d->s;
   struct nsl_env *envs = rt_alloc(&d->mem, l->n_entries, sizeof *envs);
@@ -135,12 +143,16 @@ static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t numbe
   }
   uint64_t *sizes = rt_alloc(&d->mem, l->n_entries, sizeof *sizes);
   for (uint32_t i = 0; sizes && i < l->n_entries; i++) {
+    if (l->kind == DEV_GATE) {
+      sizes[i] = d->gates[l->entries[i].pop].count;
+      continue;
+    }
     const struct rt_pop *p = &d->s->pops[l->entries[i].pop];
     sizes[i] = l->kind == DEV_RECEIVE ? handled_of(d, p, l->port)->most : p->padded;
   }
   d->image.failed |= !sizes;
   struct dev_cover c = sizes ? cover_put(d, sizes, l->n_entries) : (struct dev_cover){0};
-  struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)envs_put(d, l), .clock = address(d, d->clock_at),
+  struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)(l->kind == DEV_GATE ? gate_envs_put(d, l) : envs_put(d, l)), .clock = address(d, d->clock_at),
                             .env_of_block = c.which, .first_of_block = c.first, .bad = (uint64_t *)address(d, d->bad_at) + number};
   if (l->kind == DEV_STEP && l->port) { /* the only one of its launch */
     d->paces[l->port - 1].count = (uint64_t)(uintptr_t)args.envs + offsetof(struct nsl_env, count);
@@ -152,17 +164,23 @@ static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t numbe
   l->args = rt_image_put(d, &args, sizeof args) - d->block;
 }
 
+static struct dev_watched watched(const struct rt_device *d, const struct rt_pop *p) {
+  const struct dev_place *at = &d->places[p->index];
+  return (struct dev_watched){address(d, at->states), at->real_stride, p->class->n_states, p->every};
+}
+
 /* Of the kernels that look at what they have made. */
 static void watches_put(struct rt_device *d, struct dev_args *a) {
   struct dev_watch *list = rt_alloc(&d->mem, d->n_launches + 1ull, sizeof *list);
   for (uint32_t i = 0; list && i < d->n_launches; i++) {
     const struct dev_launch *l = &d->launches[i];
-    if (l->kernel == NSL_NONE || (l->kind != DEV_STEP && l->kind != DEV_FINISH)) continue;
-    uint32_t *pops = rt_alloc(&d->mem, l->n_entries, sizeof *pops);
-    for (uint32_t k = 0; pops && k < l->n_entries; k++) pops[k] = l->entries[k].pop;
-    d->image.failed |= !pops;
-    if (pops)
-      list[a->n_watches++] = (struct dev_watch){(const uint64_t *)address(d, d->bad_at) + i, l->cover.which, l->cover.first, PUT(d, pops, l->n_entries),
+    if (l->kernel == NSL_NONE || (l->kind != DEV_STEP && l->kind != DEV_FINISH && l->kind != DEV_GATE)) continue;
+    struct dev_watched *of = rt_alloc(&d->mem, l->n_entries, sizeof *of);
+    for (uint32_t k = 0; of && k < l->n_entries; k++)
+      of[k] = l->kind == DEV_GATE ? rt_device_gate_watched(d, l->entries[k].pop) : watched(d, &d->s->pops[l->entries[k].pop]);
+    d->image.failed |= !of;
+    if (of)
+      list[a->n_watches++] = (struct dev_watch){(const uint64_t *)address(d, d->bad_at) + i, l->cover.which, l->cover.first, PUT(d, of, l->n_entries),
                                                 (double *)address(d, d->bad_at) + rt_device_wrong_at(d, i)};
   }
   d->image.failed |= !list;
@@ -276,7 +294,7 @@ static int generated_add(struct rt_device *d, enum dev_generated kind, const str
   for (uint32_t i = 0; i < d->n_launches; i++)
     if (d->launches[i].kernel == entry->code->kernel && d->launches[i].kind == kind && d->launches[i].port == port) l = &d->launches[i];
   if (!l) {
-    l = launch_add(d, s->pops[entry->pop].class->name);
+    l = launch_add(d, kind == DEV_GATE ? "synapses with states" : s->pops[entry->pop].class->name);
     l->kernel = entry->code->kernel;
     l->kind = kind;
     l->port = port;
@@ -323,6 +341,16 @@ static int ahead_add(struct rt_device *d, const struct nsl_code *code, uint32_t 
   return d->s->pops[pop].size ? generated_add(d, DEV_AHEAD, &(struct dev_entry){pop, code, out}, 0) : 0;
 }
 
+static int gate_add(struct rt_device *d, const struct nsl_code *code, uint32_t number, uint64_t out) {
+  return generated_add(d, DEV_GATE, &(struct dev_entry){number, code, out}, 0);
+}
+
+static int gates_add(struct rt_device *d) {
+  function_add(d, DEV_FN_sights, "what synapses with states see");
+  int e = rt_device_gates_launches(d, false, gate_add);
+  return e ? e : rt_device_gates_launches(d, true, gate_add);
+}
+
 /* What is gone through until joint steps agree. */
 static int trial_add(struct rt_device *d) {
   d->trial_begin = d->n_launches;
@@ -345,7 +373,7 @@ static int learn_add(struct rt_device *d, const struct nsl_code *code, uint32_t 
 /* All that are looked at behind a step, or run in it. */
 static uint32_t entries_most(const struct rt_device *d) {
   const struct rt_sim *s = d->s;
-  uint32_t n = s->n_pops + (s->couplings ? s->couplings->n_shown : 0);
+  uint32_t n = s->n_pops + 2 * d->n_gates + (s->couplings ? s->couplings->n_shown : 0);
   for (uint32_t i = 0; i < s->n_pops; i++) n += s->pops[i].class->n_pasts;
   for (uint32_t i = 0; i < s->n_feeds; i++) n += s->feeds[i].def->n_items;
   return n;
@@ -374,6 +402,7 @@ int rt_device_launches(struct rt_device *d) {
   if (s->n_plastic) function_add(d, DEV_FN_learn_arrive, "what synapses with memory have sent");
   function_add(d, DEV_FN_begin, "the begin of a step");
   if (s->carry) function_add(d, DEV_FN_carry_arrive, "derivatives along synapses arrive");
+  if (d->n_gates) e = e ? e : gates_add(d);
   if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");
   if (d->agree_at) e = e ? e : trial_add(d);
   if (d->n_paces) function_add(d, DEV_FN_wait, "what waits for longer steps");
@@ -399,7 +428,7 @@ int rt_device_launches(struct rt_device *d) {
 }
 
 static uint32_t blocks_of(const struct rt_device *d, enum dev_function fn) {
-  const uint32_t ELEMENTS = d->element_blocks, COUPLED = d->couple_blocks, SHOWN = d->show_blocks, ONE = 1, OTHER = 0;
+  const uint32_t ELEMENTS = d->element_blocks, COUPLED = d->couple_blocks, SHOWN = d->show_blocks, GATED = d->gate_blocks, ONE = 1, OTHER = 0;
   const uint32_t MANY = d->gpu.processors * BLOCKS_EACH;
   const uint32_t blocks[] = {
 #define DEVICE(name, blocks, doc) blocks,

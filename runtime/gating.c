@@ -157,6 +157,7 @@ static struct nsl_env env_of(const struct rt_sim *s, const struct rt_coupling *c
 static void bad_find(struct rt_shard *h, const struct rt_inflow *f, uint64_t at, uint32_t n, uint64_t step) {
   const struct rt_sim *s = h->sim;
   const struct nsl_class *class = f->coupling->gating->class;
+  if (h->bad.inflow && h->bad.inflow->coupling->link.index <= f->coupling->link.index) return; /* the first is told of */
   for (uint64_t k = at; k < at + n; k++)
     for (uint32_t i = 0; i < class->n_states; i++) {
       if (isfinite(rt_real(s, f->gates->states[i], k))) continue;
@@ -175,7 +176,7 @@ static void weights_clip(const struct rt_sim *s, const struct rt_inflow *f, uint
   if (w == NSL_NONE || (isinf(p->lo) && isinf(p->hi))) return;
   for (uint64_t k = at; k < at + n; k++) {
     double v = rt_real(s, f->gates->states[w], k);
-    if (v < p->lo || v > p->hi) rt_real_set(s, f->gates->states[w], k, v < p->lo ? p->lo : p->hi);
+    if (isfinite(v) && (v < p->lo || v > p->hi)) rt_real_set(s, f->gates->states[w], k, v < p->lo ? p->lo : p->hi);
   }
 }
 

@@ -358,7 +358,7 @@ static int bad_drive(const struct rt_sim *s, const struct rt_error_at *bad) {
 }
 
 /* The first of what went wrong in a step: drives by shard, then states by population and element. */
-static uint64_t bad_key(const struct rt_error_at *b, uint32_t shard) {
+uint64_t rt_bad_key(const struct rt_error_at *b, uint32_t shard) {
   if (b->inflow) return (uint64_t)1 << 61 | (uint64_t)b->inflow->coupling->link.index << 32 | shard;
   return b->drive ? shard : (uint64_t)1 << 62 | (uint64_t)b->pop << 32 | b->element;
 }
@@ -368,8 +368,8 @@ static const struct rt_error_at *bad_first(const struct rt_sim *s, uint64_t step
   *ret_key = UINT64_MAX;
   for (uint32_t i = s->own0; i < s->own1; i++) {
     const struct rt_error_at *b = &s->shards[i].bad;
-    if (b->step != step || bad_key(b, i) >= *ret_key) continue;
-    *ret_key = bad_key(b, i);
+    if (b->step != step || rt_bad_key(b, i) >= *ret_key) continue;
+    *ret_key = rt_bad_key(b, i);
     bad = b;
   }
   return bad;

@@ -588,6 +588,7 @@ int rt_run(struct rt_sim *s, uint64_t until);                  /* NSL_ENUMBER, N
 void rt_close(struct rt_sim *s);
 /* The first step up to `until` at which a state was not finite; else RT_NO_STEP. What rt_run says of it. */
 uint64_t rt_bad_step(const struct rt_sim *s, uint64_t until);
+uint64_t rt_bad_key(const struct rt_error_at *b, uint32_t shard); /* the least is told of */
 int rt_bad_report(const struct rt_sim *s, uint64_t step);
 int rt_batch_end(struct rt_sim *s, uint64_t from, uint32_t n, uint32_t parity); /* spikes of n steps are counted and recorded */
 /* ---- device.c: steps on a GPU, or its emulation (enum rt_device_kind of gpu.h) */

@@ -114,6 +114,7 @@ static void padding_calm(struct rt_sim *s, const struct rt_pop *p) {
 /* Who became NaN or infinite; padding lanes do not count. */
 static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step) {
   const struct rt_pop *p = c->pop;
+  if (h->bad.inflow) return; /* it was first */
   for (uint32_t e = c->first; e < c->first + c->count && e < p->size; e++)
     for (uint32_t i = 0; i < p->class->n_states; i++) {
       if (is_finite_at(h->sim, p->states[i], e)) continue;

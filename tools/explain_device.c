@@ -168,11 +168,27 @@ static bool late_add(Device *v) {
       kernel_add(v, c->terms.at[k].post, 0, size_of(v, to), false);
       kernel_add(v, c->terms.at[k].pre, 0, size_of(v, from), false);
     }
+    for (uint32_t k = 0; there(v, c->link.cond) && k < c->sights.n; k++)
+      kernel_add(v, c->sights.at[k].kernel, 0, size_of(v, c->sights.at[k].pre ? from : to), false);
   }
   for (uint32_t i = 0; i < x->feeds.n; i++)
     for (uint32_t k = 0; k < x->feeds.at[i].items.n; k++)
       kernel_add(v, x->feeds.at[i].items.at[k].kernel, 0, size_of(v, x->feeds.at[i].items.at[k].slice.pop), false);
   return v->launches.n != had;
+}
+
+/* Synapses with states: what flows, then their steps. */
+static void gates_add(Device *v) {
+  const IrExperiment *x = v->e.x;
+  bool any = false;
+  for (uint32_t step = 0; step < 2; step++)
+    for (uint32_t i = 0; i < x->couplings.n; i++) {
+      const IrCoupling *c = &x->couplings.at[i];
+      if (c->link.cells == IR_NONE || !there(v, c->link.cond)) continue;
+      function_add(v, !any, FN_sights, NAN);
+      any = true;
+      kernel_add(v, step ? x->synapses.at[c->link.cells].class->step : c->flow, 0, NAN, false);
+    }
 }
 
 /* Joint steps: what a trial shows, in the order in which it is shown, and whether steps agree. */
@@ -203,6 +219,7 @@ static void launches_make(Device *v) {
   for (uint32_t i = 0; i < x->drives.n; i++)
     if (is_draw(&x->drives.at[i]) && there(v, x->drives.at[i].cond)) kernel_add(v, x->drives.at[i].kernel, 0, slice_elements(v, &x->drives.at[i].target), true);
   function_add(v, true, FN_begin, all);
+  gates_add(v);
   function_add(v, n.couple, FN_couple, NAN);
   if (n.couple && x->experiment->joint) trial_add(v, n.total);
   function_add(v, n.wait, FN_wait, all);

@@ -70,8 +70,8 @@ DEV_FUNCTION(agree) {
   enum rt_agreement end = rt_agreeing_next(&state, trial, change_told(g->change[trial & 1]), a->tolerance);
   const struct dev_sink *s = end == RT_DISAGREES ? 0 : sink_here(a, &i);
   if (s) {
-    s->flow[i] = rt_flow_next(s->flow[i], s->begin[i], sink_sum(s, s->first + i, (struct look){g->step, (int)(trial & 1)}), state.part);
-    sink_put(a, s, s->first + i, s->flow[i]);
+    s->flow[i] = rt_flow_next(s->flow[i], s->begin[i], sink_sum(a, s, s->first + i, (struct look){g->step, (int)(trial & 1)}), state.part);
+    real_put(a, s->input, s->first + i, s->flow[i]);
   }
   if (!nsl_dev_block() && !nsl_dev_thread()) judged(a, trial, end, state);
 }

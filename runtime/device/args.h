@@ -174,7 +174,22 @@ struct dev_flow {
   uint32_t but_own;
 };
 enum { DEV_REACHES = 4 };
+struct dev_sight { /* what synapses with states see of a cell */
+  const struct dev_values *of;
+  void *to; /* reals by synapse */
+  uint32_t pre, pad;
+};
+struct dev_gates { /* those of an inflow; see gating.c */
+  const struct dev_sight *sights;
+  const uint32_t *source, *target; /* elements, by synapse */
+  uint64_t n, count;               /* with those that fill up the last word */
+  uint32_t n_sights, block0;
+  const void *flows; /* what each streams */
+  void *weights;     /* NULL, or a state that stays within bounds */
+  double lo, hi;
+};
 struct dev_inflow {
+  const struct dev_gates *gates; /* NULL */
   const struct dev_flow *flows;
   uint32_t n_flows, first, n, lag_all;
   double part_all;
@@ -252,9 +267,15 @@ struct dev_pop {
   const struct dev_straight *straight;
 };
 
+struct dev_watched { /* states of a population, or of synapses */
+  const void *states;
+  uint64_t stride;
+  uint32_t n_states, every;
+};
 struct dev_watch { /* of a generated kernel that says what is not finite: the states of that element, as they are then */
   const uint64_t *bad;
-  const uint32_t *env_of_block, *first_of_block, *pops; /* pops: by env */
+  const uint32_t *env_of_block, *first_of_block;
+  const struct dev_watched *of; /* by env */
   double *states;
 };
 
@@ -405,6 +426,8 @@ struct dev_args {
   const struct dev_shown *shown;
   const struct dev_total *totals;
   const struct dev_sink *sinks;
+  const struct dev_gates *gates;
+  uint64_t n_gates;
   const struct dev_feed *feeds;
   const struct dev_watch *watches;
   uint32_t n_watches, pad5;

@@ -30,6 +30,21 @@ DEV_KERNEL(total) {
 
 /* ---- what flows */
 
+/* What synapses with states see of their cells. Behind the last one stand copies of it: padding does as it does. */
+DEV_KERNEL(sights) {
+  const struct dev_args *a = arguments;
+  uint32_t block = nsl_dev_block(), k = 0;
+  if (!a->n_gates) return;
+  while (k + 1 < a->n_gates && block >= a->gates[k + 1].block0) k++;
+  const struct dev_gates *g = &a->gates[k];
+  uint64_t i = (uint64_t)(block - g->block0) * nsl_dev_block_size() + nsl_dev_thread(), synapse = i < g->n ? i : g->n - 1;
+  struct look look = {a->clock->step, -1};
+  for (uint32_t j = 0; i < g->count && j < g->n_sights; j++) {
+    const struct dev_sight *s = &g->sights[j];
+    real_put(a, s->to, i, seen(s->of, look)[s->pre ? g->source[synapse] : g->target[synapse]]);
+  }
+}
+
 /* What flows at T - dt. Joint steps begin with it. */
 DEV_KERNEL(couple) {
   const struct dev_args *a = arguments;
@@ -38,12 +53,12 @@ DEV_KERNEL(couple) {
   if (a->agree && !nsl_dev_block() && !nsl_dev_thread()) agree_begin(a->agree, step);
   const struct dev_sink *s = sink_here(a, &i);
   if (!s) return;
-  double sum = sink_sum(s, s->first + i, (struct look){step, -1});
+  double sum = sink_sum(a, s, s->first + i, (struct look){step, -1});
   if (s->begin) {
     s->begin[i] = sum;
     s->flow[i] = sum = rt_flow_next(0, sum, sum, 1);
   }
-  sink_put(a, s, s->first + i, sum);
+  real_put(a, s->input, s->first + i, sum);
 }
 
 /* ---- inputs that follow a sum or mean: in the order of elements */

@@ -5,6 +5,7 @@
 
 #include "runtime/device/args.h"
 #include "runtime/device/dev.h"
+#include "runtime/device/reals.h"
 
 struct look { /* see struct rt_look */
   uint64_t step;
@@ -77,12 +78,26 @@ static inline double flow_sum(const struct dev_inflow *f, const struct dev_flow 
   return flow->scale * (flow->delayed ? flow_late(f, flow, target, look.step) : flow_now(f, flow, target, look));
 }
 
+/* What synapses with states stream; a weight that moves stays within its bounds. What is not finite is told of as it is. */
+static inline double gates_sum(const struct dev_args *a, const struct dev_inflow *f, uint32_t target) {
+  const struct dev_gates *g = f->gates;
+  uint64_t from = f->start[target], to = f->start[target + 1];
+  double sum[8] = {0};
+  for (uint64_t i = from; i < to; i++) {
+    sum[(i - from) % 8] += real_at(a, g->flows, i);
+    double weight = g->weights ? real_at(a, g->weights, i) : 0;
+    if (g->weights && weight - weight == 0 && (weight < g->lo || weight > g->hi)) real_put(a, g->weights, i, weight < g->lo ? g->lo : g->hi);
+  }
+  return eight(sum);
+}
+
 /* All that flows into an element. */
-static inline double sink_sum(const struct dev_sink *s, uint32_t element, struct look look) {
+static inline double sink_sum(const struct dev_args *a, const struct dev_sink *s, uint32_t element, struct look look) {
   double sum = 0;
   for (uint32_t j = 0; j < s->n_inflows; j++) {
     const struct dev_inflow *f = &s->inflows[j];
     if (element < f->first || element >= f->first + f->n) continue;
+    if (f->gates) sum += gates_sum(a, f, element - f->first);
     for (uint32_t l = 0; l < f->n_flows; l++) {
       const struct dev_flow *flow = &f->flows[l];
       double one = flow_sum(f, flow, element, look);
@@ -90,11 +105,6 @@ static inline double sink_sum(const struct dev_sink *s, uint32_t element, struct
     }
   }
   return sum;
-}
-
-static inline void sink_put(const struct dev_args *a, const struct dev_sink *s, uint32_t element, double sum) {
-  if (a->f32) ((float *)s->input)[element] = (float)sum;
-  else ((double *)s->input)[element] = sum;
 }
 
 /* Whose block of threads this is, and which of its elements the thread has; NULL: none. */
@@ -113,9 +123,7 @@ static inline const struct dev_shown *shown_here(const struct dev_args *a, uint3
   *ret_element = (block - a->shown[k].block0) * nsl_dev_block_size() + nsl_dev_thread();
   return *ret_element < a->shown[k].n ? &a->shown[k] : 0;
 }
-static inline double shown_out(const struct dev_args *a, const struct dev_shown *x, uint32_t element) {
-  return a->f32 ? (double)((const float *)x->out)[element] : ((const double *)x->out)[element];
-}
+static inline double shown_out(const struct dev_args *a, const struct dev_shown *x, uint32_t element) { return real_at(a, x->out, element); }
 
 /* Of eight partial sums. */
 static inline double part_sum(const struct dev_total *t, const double *x) {

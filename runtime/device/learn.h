@@ -4,6 +4,7 @@
 
 #include "runtime/device/args.h"
 #include "runtime/device/dev.h"
+#include "runtime/device/reals.h"
 
 struct where { /* all threads of a launch */
   uint64_t thread, threads, warp, warps;
@@ -17,15 +18,6 @@ static inline struct where where_am_i(void) {
   w.warps = w.threads / DEV_WARP;
   w.lane = (uint32_t)(w.thread % DEV_WARP);
   return w;
-}
-
-static inline double real_at(const struct dev_args *a, const void *array, uint64_t i) {
-  return a->f32 ? (double)((const float *)array)[i] : ((const double *)array)[i];
-}
-
-static inline void real_put(const struct dev_args *a, void *array, uint64_t i, double x) {
-  if (a->f32) ((float *)array)[i] = (float)x;
-  else ((double *)array)[i] = x;
 }
 
 #endif

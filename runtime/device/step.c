@@ -215,7 +215,7 @@ static void states_keep(const struct dev_args *a, const struct dev_watch *w, uin
   uint64_t bad = *w->bad;
   if (bad == UINT64_MAX) return;
   uint32_t thread = (uint32_t)bad, block = thread / nsl_dev_block_size(), element = w->first_of_block[block] + thread % nsl_dev_block_size();
-  const struct dev_pop *p = &a->pops[w->pops[w->env_of_block[block]]];
+  const struct dev_watched *p = &w->of[w->env_of_block[block]];
   if ((bad >> 32) * p->every != step) return; /* it has own steps */
   for (uint32_t i = 0; i < p->n_states; i++) {
     const char *array = (const char *)p->states + i * p->stride;

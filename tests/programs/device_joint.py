@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Continuous synapses on a device that the processor's bits have to be made for in more than one pass: joint steps, whose trials go on until all agree. Under
+"""Continuous synapses on a device beyond plain sums: joint steps, whose trials go on until all agree, and synapses with states of their own. Under
 --device emulated, in blocks of several sizes and several orders, in both precisions: the processor's state_hash and records, checkpoints resumed from one to
 the other, the same words where steps do not agree, and a closed form.
 `all`: every model with every way."""
@@ -48,6 +48,72 @@ experiment e { network n
   record V of (A[0..9], B[0..3]) every 0.5 ms
   record I of B[0..3] every 0.1 ms
   run 12 ms with dt = 0.1 ms, seed = 7, coupling = joint }
+"""
+# synapses with states: several classes, weights that move within bounds, params of their own, two inflows of one input, more targets than a shard has
+GATED = """language 1
+neuron cell {
+  param b = 100 pA
+  input I : pA
+  state V = -65 mV
+  V' = (-65 mV - V) / (10 ms) + (I + b) / (100 pF)
+  receive exc(w : mV) { V += w }
+  spike when V >= -50 mV { V = -65 mV;  hold V for 1 ms }
+}
+synapse graded {
+  param E = -80 mV, tau = 5 ms
+  weight g : nS in [0 nS, 1 nS]
+  let f = 1 / (1 + exp(-(pre.V + 60 mV) / (2 mV)))
+  state s = f, c = 0.1
+  s' = (f - s) / (tau * (1.1 - f))
+  c' = s * (post.V + 60 mV) / (10 ms * 10 mV) - c / (20 ms)
+  g' = 0.1 nS/ms * c
+  stream g * s * (E - max(post.V, -70 mV))
+}
+synapse plain { state m = 0.5;  m' = (pre.V / (1 mV) - m) / (3 ms);  stream 0.01 pA * m }
+synapse gap { weight g : nS;  stream g * (pre.V - post.V) }
+network n {
+  population A : cell[1500] { b ~ uniform(0 pA, 300 pA) }
+  population B : cell[70] { V ~ uniform(-70 mV, -50 mV) }
+  connect ab: A -> B.I by indegree(9) with graded { tau ~ uniform(2 ms, 8 ms);  weight ~ uniform(0 nS, 1.2 nS) }
+  connect ba: B[1..4] -> A.I by all_to_all with graded { weight = 0.9 nS;  E = -60 mV }
+  connect aa: A -> A.I by probability(0.002), no self with plain
+  connect A -- B.I by indegree(2) with gap { weight = 0.3 nS }
+  drive B.exc with poisson(1 kHz) { weight = 0.5 mV }
+}
+experiment e { network n
+  record spikes of (A, B)
+  record V of B[0..9]
+  record s of (ab, ba) every 0.5 ms
+  record c of ab every 0.7 ms
+  record m of aa every 0.5 ms
+  record weight of (ab, ba) every 0.4 ms
+  run 3 ms as one with dt = 0.1 ms, seed = 4
+  run 2 ms as two
+}
+"""
+# a weight that would be infinite but for its bounds, and states of two connections that run away in the same step, at several synapses each
+ODD = """language 1
+neuron cell {
+  input I : pA
+  state V = -65 mV
+  V' = (-65 mV - V) / (10 ms) + I / (100 pF)
+}
+synapse grows {
+  weight g : nS in [0 nS, 2 nS]
+  state y = 1, x = 1
+  y' = 0.1 * y / (1 ms)
+  x' = x * x / (1 ms)
+  g' = 1 nS/ms * x
+  stream g * y * 0 mV
+}
+network n {
+  population A : cell[90]
+  population B : cell[90]
+  connect A -> B.I by indegree(4) with grows { weight = 0.5 nS }
+  connect B -> A.I by indegree(3) with grows { weight = 0.5 nS }
+}
+experiment e { network n
+  run 60 ms with dt = 0.1 ms, method = euler }
 """
 PAIR = """language 1
 neuron cell {
@@ -154,6 +220,23 @@ def joint(tap):
             resumed(tap, "joint steps", program, "60ms")
 
 
+def gated(tap):
+    for k, precision in enumerate(("f64", "f32")):
+        program = built(tap, f"with states {precision}", GATED, "--precision", precision)
+        if not program:
+            continue
+        gpu = compare(tap, f"synapses with states, {precision}", program, WAYS if ALL else WAYS[2 * k:2 * k + 2])
+        if gpu and precision == "f64":
+            explained(tap, "synapses with states", GATED, gpu)
+            resumed(tap, "synapses with states", program, "40ms")
+    program = built(tap, "runs away", ODD)
+    cpu = run(tap, program, "odd", None)[0]
+    for way in WAYS if ALL else WAYS[1:3]:
+        device = run(tap, program, "odd", way)[0]
+        tap.check(cpu.returncode == device.returncode == 1 and cpu.stderr == device.stderr and "A -> B.I: x of the synapse from A[" in cpu.stderr,
+                  f"a state that runs away: the same words, {way[1]}", cpu.stderr + device.stderr)
+
+
 def closed_form(tap):
     program = built(tap, "a pair", PAIR)
     r, folder = run(tap, program, "pair", WAYS[3])
@@ -171,6 +254,7 @@ def closed_form(tap):
 def main():
     tap = Tap()
     joint(tap)
+    gated(tap)
     closed_form(tap)
     tap.done()
 
