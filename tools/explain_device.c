@@ -428,7 +428,8 @@ static void experiment_print(Device *v, const char *refused) {
   const IrExperiment *x = v->e.x;
   const char *name = name_str(v->e.s, x->experiment->name);
   Rows rows = {0};
-  bool memory = x->synapses.n != 0;
+  bool memory = false;
+  for (uint32_t i = 0; i < x->projections.n; i++) memory |= x->projections.at[i].cells != IR_NONE;
   if (!refused) launches_make(v);
   if (v->e.json) {
     fact_begin(&v->e, "device");
