@@ -6,7 +6,8 @@
  *
  * NSL_FAKE_CUDA is a list of words with commas: none (no GPU), version=10020, capability=61, jit (the code is refused), alloc=N, host=N (the N-th
  * allocation on the device, or for transfers, fails), launch=N (the N-th kernel or graph fails, which shows when somebody waits), lost=N (at the N-th launch or copy all calls
- * fail, and ever after), busy (another program has the GPU). */
+ * fail, and ever after), busy (another program has the GPU), cuMemAlloc_v2=N and so on (the N-th call of this function fails, and ever after all that work or wait), count (at the
+ * end: how often each was called). */
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
@@ -21,8 +22,18 @@
 
 struct rt_gpu_driver fake_driver; /* what the library's functions call */
 
-/* cuInit: jmp *fake_driver + 0(%rip), and so on. */
-__asm__(".text\n.hidden fake_driver\n.set fake_at, 0\n");
+/* Before each call: 0, or what it gives at once. */
+__attribute__((used)) int fake_called(uint64_t offset);
+
+/* cuInit: keeps its arguments, asks fake_called, goes on to what fake_driver has at 0; and so on. */
+__asm__(".text\n.hidden fake_driver\n.hidden fake_called\n.set fake_at, 0\n"
+        "fake_ask:\n"
+        "  pushq %rdi\n  pushq %rsi\n  pushq %rdx\n  pushq %rcx\n  pushq %r8\n  pushq %r9\n  pushq %rax\n"
+        "  movq %rax, %rdi\n  call fake_called\n  movl %eax, %r11d\n"
+        "  popq %rax\n  popq %r9\n  popq %r8\n  popq %rcx\n  popq %rdx\n  popq %rsi\n  popq %rdi\n"
+        "  testl %r11d, %r11d\n  jne 1f\n"
+        "  leaq fake_driver(%rip), %r11\n  jmp *(%r11, %rax)\n"
+        "1: movl %r11d, %eax\n  ret\n");
 #ifdef FAKE_OLD /* a driver of before graphs could be made ready by it */
 __asm__(".set skipped, 1\n");
 #else
@@ -30,7 +41,7 @@ __asm__(".set skipped, 0\n");
 #endif
 #define GPU(name, arguments, doc) \
   __asm__(".ifnc " #name ",cuGraphInstantiateWithFlags\n.set left_out, 0\n.else\n.set left_out, skipped\n.endif\n" \
-          ".if left_out == 0\n.globl " #name "\n.type " #name ", @function\n" #name ": jmp *fake_driver + fake_at(%rip)\n.endif\n" \
+          ".if left_out == 0\n.globl " #name "\n.type " #name ", @function\n" #name ": movl $fake_at, %eax\n  jmp fake_ask\n.endif\n" \
           ".set fake_at, fake_at + 8\n");
 #include "runtime/gpu.def"
 #undef GPU
@@ -46,6 +57,8 @@ static struct {
   bool none, jit, busy;
   uint64_t alloc, host, launch, lost; /* the how manieth; 0: never */
   uint64_t allocs, hosts, launches, works;
+  uint64_t fails_at; /* offset of a function in the table; its how manieth call */
+  uint64_t fails, calls[sizeof(struct rt_gpu_driver) / sizeof(void (*)(void))];
   bool captures; /* what becomes part of a graph is no work yet */
 } fault = {.version = 12040, .capability = 75};
 
@@ -102,6 +115,30 @@ static void symbols_find(struct found *found, int n) {
 
 /* ---- what goes wrong */
 
+static const char *const names[] = {
+#define GPU(name, arguments, doc) #name,
+#include "runtime/gpu.def"
+#undef GPU
+};
+enum { N_NAMES = sizeof names / sizeof *names };
+
+/* Alignment of the stack: fake_ask has pushed seven words, and its caller's address is the eighth. */
+int fake_called(uint64_t offset) {
+  uint64_t n = ++fault.calls[offset / sizeof(void (*)(void))];
+  if (!fault.fails || offset != fault.fails_at || n != fault.fails) return 0;
+  return fault.failed = RT_GPU_UNKNOWN;
+}
+
+static void counts_print(void) {
+  for (uint32_t k = 0; k < N_NAMES; k++) fprintf(stderr, "%s %llu\n", names[k], (unsigned long long)fault.calls[k]);
+}
+
+static bool function_read(const char *word, uint64_t n) {
+  for (uint32_t k = 0; k < N_NAMES; k++)
+    if (strcmp(word, names[k]) == 0) return fault.fails_at = k * sizeof(void (*)(void)), fault.fails = n, true;
+  return false;
+}
+
 static void faults_read(const char *text) {
   char word[100];
   for (int n; text && sscanf(text, "%99[^,]%n", word, &n) == 1; text += n + (text[n] == ',')) {
@@ -117,7 +154,8 @@ static void faults_read(const char *text) {
     else if (!strcmp(word, "host")) fault.host = value;
     else if (!strcmp(word, "launch")) fault.launch = value;
     else if (!strcmp(word, "lost")) fault.lost = value;
-    else fprintf(stderr, "NSL_FAKE_CUDA: %s?\n", word), abort();
+    else if (!strcmp(word, "count")) atexit(counts_print);
+    else if (!function_read(word, value)) fprintf(stderr, "NSL_FAKE_CUDA: %s?\n", word), abort();
   }
 }
 

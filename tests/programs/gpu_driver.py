@@ -124,6 +124,38 @@ def lost(t, d, program):
     t.check(len(reached) == 3, "all of them", reached)
 
 
+ENDS = ("Free", "Destroy", "Unload", "Release")  # what gives back: nobody is told, if nothing else is called
+
+
+def each(t, d, program):
+    """Each function of the driver fails in its turn, in the middle of its calls: it is named, and what is left can be gone on from."""
+    options = ["--csv", "--duration", "40ms", "--checkpoint", "model=10ms"]
+    call(program, "--out", t.path("short"), "--quiet", *options)
+    counted = d.run(program, "each", *options, faults="count")
+    counts = {name: int(n) for name, n in (line.split() for line in counted.stderr.splitlines())}
+    t.check(counts.get("cuGraphLaunch", 0) > 100, "how often each function is called", counted.stderr)
+    good = {False: 0, True: 0}
+    for name, n in counts.items():
+        folder = t.path("each")
+        shutil.rmtree(folder, ignore_errors=True)
+        p = d.run(program, "each", *options, faults=f"{name}={(n + 1) // 2}") if n else None
+        kept, wrong = files(folder), ""
+        if p is None or name == "cuDriverGetVersion":  # of a driver that cannot even say that, see too_old
+            continue
+        ends = any(e in name for e in ENDS)
+        if p.returncode == 0 and ends:
+            wrong = same_files(t.path("short"), folder)
+        elif p.returncode != 1 or f"CUDA_ERROR_UNKNOWN from {'' if ends else name + ')'}" not in p.stderr or "run.json" in kept or any(f.endswith((".h5", ".csv")) for f in kept):
+            wrong = f"{p.returncode}: {p.stderr} {kept}"
+        elif kept:
+            q = d.run(program, "each", "--csv", "--duration", "40ms", "--resume", folder, device=["gpu", "cpu", "emulated"][sum(good.values()) % 3])
+            wrong = q.stderr if q.returncode else same_files(t.path("short"), folder)
+        good[bool(kept)] += not wrong
+        if wrong:
+            t.check(False, f"{name} fails", wrong)
+    t.check(good[True] > 10 and good[False] > 10, f"{sum(good.values())} functions that fail are named; {good[True]} times a checkpoint is gone on from, or all was done", good)
+
+
 FIT = """language 1
 neuron cell {
   param tau = 20 ms in (0 ms, inf)
@@ -202,6 +234,7 @@ def main():
     works(t, d, program)
     refused(t, d, program)
     lost(t, d, program)
+    each(t, d, program)
     fit(t, d)
     library(t, model)
     p = call(NSLC, "build", "--cpu", "native", model, "-o", plain)
