@@ -57,6 +57,33 @@ static void answers(CgUnit *u) {
   }
 }
 
+/* ---- a < b ? a : b
+ * LLVM takes it for `min.f64`, if one of them is a number. That says -0 of -0 and +0, where x86, and the choice, say b. So what is chosen
+ * are bits. */
+static bool compares(LLVMValueRef i, LLVMValueRef v) { return LLVMGetOperand(i, 0) == v || LLVMGetOperand(i, 1) == v; }
+
+static void choice_settle(CgUnit *u, LLVMValueRef i, LLVMTypeRef bits) {
+  LLVMBuilderRef b = u->builder;
+  LLVMPositionBuilderBefore(b, i);
+  LLVMValueRef x = LLVMBuildBitCast(b, LLVMGetOperand(i, 1), bits, ""), y = LLVMBuildBitCast(b, LLVMGetOperand(i, 2), bits, "");
+  LLVMValueRef chosen = LLVMBuildSelect(b, LLVMGetOperand(i, 0), x, y, "");
+  LLVMReplaceAllUsesWith(i, LLVMBuildBitCast(b, chosen, LLVMTypeOf(i), ""));
+  LLVMInstructionEraseFromParent(i);
+}
+
+static void settle(CgUnit *u) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(u->module); f; f = LLVMGetNextFunction(f))
+    for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(f); block; block = LLVMGetNextBasicBlock(block))
+      for (LLVMValueRef i = LLVMGetFirstInstruction(block), next; i; i = next) {
+        next = LLVMGetNextInstruction(i);
+        LLVMTypeRef type = LLVMTypeOf(i);
+        if (LLVMGetInstructionOpcode(i) != LLVMSelect || (type != u->f64 && type != u->f32)) continue;
+        LLVMValueRef by = LLVMGetOperand(i, 0);
+        if (!LLVMIsAFCmpInst(by) || !(compares(by, LLVMGetOperand(i, 1)) || compares(by, LLVMGetOperand(i, 2)))) continue;
+        choice_settle(u, i, type == u->f64 ? u->i64 : u->i32);
+      }
+}
+
 static void start(void) {
   LLVMInitializeNVPTXTargetInfo();
   LLVMInitializeNVPTXTarget();
@@ -64,5 +91,5 @@ static void start(void) {
   LLVMInitializeNVPTXAsmPrinter();
 }
 
-const CgMachine cg_machine_nvptx = {.triple = "nvptx64-nvidia-cuda", .start = start, .answers = answers, .text = true,
+const CgMachine cg_machine_nvptx = {.triple = "nvptx64-nvidia-cuda", .start = start, .answers = answers, .settle = settle, .text = true,
                                     .arrays = SPACE_GLOBAL, .convention = CONVENTION_PTX_KERNEL, .most_threads = 256};

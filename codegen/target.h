@@ -20,6 +20,7 @@ typedef struct {
   const char *triple;
   void (*start)(void);        /* registers its code generator */
   void (*answers)(struct CgUnit *u); /* bodies for the nsl_dev_… that the unit calls; NULL: they are elsewhere */
+  void (*settle)(struct CgUnit *u);  /* behind the passes: what LLVM's code generator would take for something else; NULL: nothing */
   bool text;                  /* the code of a unit is a text (PTX); else an object */
   unsigned arrays;            /* address space of the arrays of launched kernels */
   unsigned convention;        /* LLVM's calling convention of launched kernels */

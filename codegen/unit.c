@@ -231,6 +231,7 @@ void cg_unit_compile(CgUnit *u) {
   if (u->kind == UNIT_HOT && !cg_is_device(u->target)) cg_hot_level(u);
   helpers_end(u);
   optimize(u);
+  if (u->target->machine->settle) u->target->machine->settle(u);
   verify(u, "after the passes");
   if (u->want_text)
     emit_text(u);

@@ -6,6 +6,7 @@ usage: ptx.py [all]           all: every file for every GPU (suite `long`), else
 The assembler is looked for as `ptxas` in the path, then in /usr/local/cuda*/bin; without it what needs it is skipped."""
 import concurrent.futures
 import glob
+import itertools
 import os
 import re
 import shutil
@@ -29,7 +30,26 @@ FORBIDDEN = [
     (r"^\s*(add|sub|mul|div|sqrt|rcp)\.f(32|64)\b", "leaves it to the assembler whether a multiplication and an addition are fused"),
     (r"\batom\.\S*\.f(32|64)\b|\bred\.\S*\.f(32|64)\b", "adds floating-point numbers in any order"),
     (r"^\s*\.extern \.func", "calls what nobody has"),
+    (r"^\s*(min|max)\.f(32|64)\s[^;]*, 0[df]8?0+;|^\s*(min|max)\.f(32|64)\s+(%\w+), %\w+, %\w+;(?!\s*setp\.\w+\.f\d\d\s+%\w+, \5, )",
+     "orders -0 and +0, which a choice does not"),
 ]
+CHOICES = """language 1
+neuron cell {
+  state x = 0, y = 0, z = 0
+  x' = (max(0, y) + min(x, z) - x) / (1 ms)
+  y' = -(max(y, 0) + min(0, x)) / (1 ms)
+  z' = (min(z, 0) + max(x, y) + clip(z, 0, 1) + (if x <= 0 then 0 else x)) / (1 ms)
+}
+experiment e {
+  neuron cell
+  record x every 1 ms
+  record y every 1 ms
+  record z every 1 ms
+  run 1 ms with dt = 0.1 ms
+}
+"""
+
+
 def ptxas():
     found = shutil.which("ptxas")
     for folder in sorted(glob.glob("/usr/local/cuda*/bin"), reverse=True):
@@ -69,15 +89,30 @@ def forbidden(text):
     return ""
 
 
-def text_cases(files):
+def text_cases(files, everything):
+    """everything: for both targets; else each precision for another one."""
     entries = 0
     for path in files:
-        name = os.path.relpath(path, ROOT) if path.startswith(ROOT) else "library " + os.path.basename(path)
-        text, said = compiled(path, "sm_75" if len(name) % 2 else "sm_90", "f32" if len(name) % 3 == 0 else "f64")
-        why = forbidden(text) if text is not None else said
-        entries += (text or "").count(".entry ")
-        tap.check(text is not None and not why, f"{name}: nothing approximate, nothing fused by the way", why)
-    tap.check(entries > 60, "there were kernels to look at", f"{entries}")
+        name, whys = os.path.relpath(path, ROOT) if path.startswith(ROOT) else "library " + os.path.basename(path), []
+        for k, (precision, target) in enumerate(itertools.product(("f64", "f32"), ("sm_75", "sm_90"))):
+            if not everything and (len(name) + k + k // 2) % 2:
+                continue
+            text, said = compiled(path, target, precision)
+            why = forbidden(text) if text is not None else said
+            whys += [f"{target} {precision}: {why}"] if why or text is None else []
+            entries += (text or "").count(".entry ")
+        tap.check(not whys, f"{name}: nothing approximate, nothing fused by the way", "; ".join(whys))
+    tap.check(entries > 120, "there were kernels to look at", f"{entries}")
+
+
+def runtime_cases():
+    """The functions of runtime/device, as they are in every program."""
+    functions = re.findall(r"^DEVICE\((\w+)", open(os.path.join(ROOT, "runtime", "device", "device.def"), encoding="utf-8").read(), re.M)
+    for target in sorted(set(GPUS.values())):
+        with open(os.path.join(os.path.dirname(os.path.abspath(NSLC)), os.pardir, "codegen", f"dev.{target}.ptx"), encoding="utf-8") as f:
+            text = f.read()
+        lacks = [n for n in functions if f".entry rt_dev_{n}(" not in text]
+        tap.check(functions and not lacks and not forbidden(text), f"functions of the runtime, {target}: nothing approximate", forbidden(text) or f"{lacks}")
 
 
 def fused_case(path):
@@ -199,9 +234,13 @@ def main():
         library = library_files(folder)
         examples = sorted(glob.glob(os.path.join(ROOT, "examples", "*.nsl")) + glob.glob(os.path.join(ROOT, "examples", "fits", "*.nsl")))
         if everything:
+            text_cases(library + examples, True)
             assembler_cases(assembler, library + examples, list(GPUS), ["f64", "f32"])
         else:
-            text_cases(library + examples)
+            with open(os.path.join(folder, "choices.nsl"), "w", encoding="utf-8") as f:
+                f.write(CHOICES)
+            text_cases(library + examples + [f.name], False)
+            runtime_cases()
             fused_case([f for f in library if f.endswith("hodgkin_huxley.nsl")][0])
             assembler_cases(assembler, [f for f in library if f.endswith(os.sep + "neurons.nsl")], ["sm_75", "sm_90"], ["f64"])
     tap.done()
