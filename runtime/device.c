@@ -483,12 +483,17 @@ int rt_device_run(struct rt_sim *s, uint64_t until) {
   struct rt_device *d = s->device;
   double began = rt_clock(), cpu = rt_cpu_clock(), output = s->output_s;
   unsigned mode = rt_float_mode_flush();
+  uint64_t left = 0;
   int why = 0, e = 0;
   d->began = s->step;
   e = rt_gpu_use(&d->gpu); /* which GPU is used is a matter of the thread */
   if (!e) e = rt_device_upload(d);
+  if (!e) e = rt_device_left(s, &left);
+  s->shards[0].delivery.n_delivered += left;
   if (!e) e = weights_run(d, until, &why);
   if (!e) e = rt_device_download(d, d->began);
+  if (!e) e = rt_device_left(s, &left);
+  if (!e) s->shards[0].delivery.n_delivered -= left;
   rt_float_mode_restore(mode);
   s->simulate_cpu_s += rt_cpu_clock() - cpu;
   s->simulate_s += rt_clock() - began - (s->output_s - output);

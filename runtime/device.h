@@ -372,6 +372,8 @@ struct nsl_env rt_device_draw_env(struct rt_device *d, uint32_t i);
 uint64_t rt_image_late_clocks(struct rt_device *d, uint32_t *ret_n);
 int rt_device_draws_up(struct rt_device *d);
 int rt_device_draws_back(struct rt_device *d);
+/* ---- device_way.c: how many synapses the spikes under way have still to reach */
+int rt_device_left(struct rt_sim *s, uint64_t *ret);
 /* ---- device_sync.c */
 int rt_device_upload(struct rt_device *d);   /* what the host's simulation is at s->step */
 int rt_device_download(struct rt_device *d, uint64_t began); /* the same back; the call began behind this step */

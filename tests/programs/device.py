@@ -54,9 +54,9 @@ def experiments(program):
 
 def same(tap, what, cpu, device):
     names = [n for n in sorted(os.listdir(cpu)) if n.endswith(".csv")]
-    hashes = run_json(cpu)["state_hash"], run_json(device)["state_hash"]
+    hashes = [[run_json(x)[key] for key in ("state_hash", "events")] for x in (cpu, device)]
     odd = [n for n in names if not os.path.exists(os.path.join(device, n)) or not filecmp.cmp(os.path.join(cpu, n), os.path.join(device, n), shallow=False)]
-    tap.check(hashes[0] == hashes[1] and not odd, what, f"state_hash {hashes}; other than on the processor: {odd}")
+    tap.check(hashes[0] == hashes[1] and not odd, what, f"state_hash, events {hashes}; other than on the processor: {odd}")
 
 
 def compare(tap, name, program, ways, *options):

@@ -66,7 +66,7 @@ def same_files(a, b):
                 if x.read() != y.read():
                     return f"{name} differs"
     x, y = run_json(a), run_json(b)
-    return next((f"{key}: {x.get(key)} against {y.get(key)}" for key in ("state_hash", "populations", "expects", "steps") if x.get(key) != y.get(key)), "")
+    return next((f"{key}: {x.get(key)} against {y.get(key)}" for key in ("state_hash", "populations", "expects", "steps", "events") if x.get(key) != y.get(key)), "")
 
 
 def works(t, d, program):
