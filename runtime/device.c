@@ -423,8 +423,9 @@ static int batch_take(struct rt_device *d, const struct dev_batch *b, uint32_t *
   bad_find(d, b);
   uint64_t bad = rt_bad_step(s, b->from + b->n);
   *ret_good = bad <= b->from + b->n ? (uint32_t)(bad - b->from - 1) : b->n;
-  uint64_t sent = b->bad[d->n_launches + 3];
-  if (sent != UINT64_MAX && sent >> 32 <= b->from + *ret_good) return rt_plastic_odd(&s->plastics[(uint32_t)sent], sent >> 32);
+  d->odd = b->bad[d->n_launches + 3];
+  if (d->odd >> 32 > b->from + *ret_good) d->odd = UINT64_MAX;
+  if (d->odd != UINT64_MAX) *ret_good = (uint32_t)((d->odd >> 32) - b->from);
   lists_make(d, b, *ret_good);
   for (uint32_t i = 0; !e && i < b->n_looks && b->look_steps[i] <= b->from + *ret_good; i++) e = look_take(d, b, i);
   if (!e) e = rt_batch_end(s, b->from + 1, *ret_good, 0);
@@ -453,6 +454,7 @@ static int batches_run(struct rt_device *d, uint64_t until, int *ret_why) {
     if (!e && under_way && !(e = batch_take(d, under_way, &good))) {
       s->step += good;
       if (s->progress) s->progress(s, s->step);
+      if (d->odd != UINT64_MAX) return rt_plastic_odd(&s->plastics[(uint32_t)d->odd], d->odd >> 32);
       if (good < under_way->n) break; /* what is under way means nothing */
       if (d->failed == s->step + 1) return rt_agree_fail(s, d->failed);
       stops |= ends(s, ret_why);

@@ -234,6 +234,7 @@ struct rt_device {
   uint32_t n_columns;
   uint64_t say_at, say_bytes, changed_at, values_at; /* what the host says of each batch before it begins */
   uint64_t began; /* the step behind which this call of the engine began */
+  uint64_t odd;   /* step << 32 | synapses with memory that have sent what is no number; UINT64_MAX: none */
   struct dev_draw *draws;
   uint32_t n_draws, n_samples;
   struct dev_table *tables;

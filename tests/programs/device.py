@@ -222,7 +222,38 @@ experiment e { network n
 """  # most of those that run away first are padding
 
 
+RUNS_AWAY = """language 1
+neuron src { state V = 0 mV
+  spike when V >= 0 mV { hold V for 0.9 ms } }
+neuron dst { state S = 0 pA
+  receive exc(w : pA) { S += w } }
+synapse rule { weight w : pA
+  on pre { w *= 1000;  send w } }
+network net {
+  population A : src[2]
+  population B : dst[3]
+  connect A -> B.exc by all_to_all with rule { weight = 1 pA;  delay = 0.5 ms }
+}
+experiment e { network net
+  record S of B every 0.1 ms
+  run 20 ms with dt = 0.1 ms }
+"""
+
+
+def runs_away(tap):
+    """The same words, and what there was until then."""
+    program = built(tap, tap.write("away.nsl", RUNS_AWAY))
+    cpu, folder = run(tap, program, "cpu")
+    for way in WAYS[:3]:
+        device, other = run(tap, program, "device", way=way)
+        rows = [open(os.path.join(x, "S.csv"), encoding="utf-8").read().splitlines() for x in (folder, other)]
+        tap.check(cpu.returncode == device.returncode == 1 and cpu.stderr == device.stderr and "a synapse sends what is no number" in cpu.stderr
+                  and len(rows[1]) > 20 and rows[0][:len(rows[1])] == rows[1], "synapses that run away: the same words, and samples until then",
+                  f"{cpu.stderr}{device.stderr}{rows[0][-1]}; {rows[1][-1]}")
+
+
 def failures(tap):
+    runs_away(tap)
     for model in (TWO, NOBODY):
         program = built(tap, tap.write("odd.nsl", model))
         cpu, _ = run(tap, program, "cpu")
