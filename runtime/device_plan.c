@@ -178,6 +178,13 @@ static void size_text(char *out, size_t n, uint64_t bytes) {
   else snprintf(out, n, "%.1f kB", x / 1e3);
 }
 
+/* Would it help to make synapses anew? */
+static bool could_be_made(const struct rt_sim *s, int most) {
+  bool all = most == DEV_USE_SYNAPSES && s->connectivity == NSL_STORED && s->n_projs > 0 && !s->n_plastic;
+  for (uint32_t i = 0; all && i < s->n_projs; i++) all = !rt_device_made_refuses(&s->projs[i]);
+  return all;
+}
+
 static int too_large(const struct rt_device *d, uint64_t free) {
   char need[40], has[40], part[40];
   int most = 0;
@@ -186,9 +193,9 @@ static int too_large(const struct rt_device *d, uint64_t free) {
   size_text(need, sizeof need, d->bytes);
   size_text(has, sizeof has, free);
   size_text(part, sizeof part, d->used[most]);
-  return rt_fail(NSL_EMEMORY, "the run needs %s on the device (%s of it for %s), and %s has %s free: use %sa smaller model or a "
-                 "larger device, or run with --device cpu", need, part, uses[most], d->gpu.name, has,
-                 d->s->program->f32 ? "" : "--precision f32, ");
+  return rt_fail(NSL_EMEMORY, "the run needs %s on the device (%s of it for %s), and %s has %s free: use %s%sa smaller model "
+                 "or a larger device, or run with --device cpu", need, part, uses[most], d->gpu.emulated ? "the emulated device" : d->gpu.name, has,
+                 could_be_made(d->s, most) ? "--connectivity procedural, " : "", d->s->program->f32 ? "" : "--precision f32, ");
 }
 
 int rt_device_allocate(struct rt_device *d) {

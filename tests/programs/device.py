@@ -6,6 +6,7 @@ in several orders, give the processor's state_hash, spikes and records, bit for 
 What a device refuses is skipped by its message, counted, and printed."""
 import filecmp
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -222,6 +223,14 @@ experiment e { network n
 """  # most of those that run away first are padding
 
 
+DENSE = """language 1
+network n {
+  population A : iaf_psc_exp[500]
+  connect A -> A.exc by all_to_all { weight = 1 pA;  delay = 0.5 ms }
+}
+experiment e { network n
+  run 1 ms with dt = 0.1 ms }
+"""
 RUNS_AWAY = """language 1
 neuron src { state V = 0 mV
   spike when V >= 0 mV { hold V for 0.9 ms } }
@@ -268,6 +277,11 @@ def failures(tap):
                   cpu.stderr + device.stderr)
     small = call(program, "--out", tap.path("small"), "--device", "emulated", "--duration", "1ms", env=dict(os.environ, NSL_EMULATED_MEMORY="10K"))
     tap.check(small.returncode == 1 and "the run needs" in small.stderr and "--precision f32" in small.stderr, "too little memory is told before it is asked for", small.stderr)
+    dense = built(tap, tap.write("dense.nsl", DENSE))
+    env = dict(os.environ, NSL_EMULATED_MEMORY="500K")
+    stored, made = [call(dense, "--out", tap.path("dense"), "--device", "emulated", "--quiet", "--no-report", "--connectivity", c, env=env) for c in ("stored", "procedural")]
+    tap.check(stored.returncode == 1 and re.search(r"needs 1\.\d MB .*1\.\d MB of it for synapses.*the emulated device has 512\.0 kB free: use --connectivity procedural, --precision f32,", stored.stderr)
+              and made.returncode == 0, "synapses that do not fit: the advice, which is good", stored.stderr + made.stderr)
     padded = built(tap, tap.write("padded.nsl", PADDED))
     for seed in "123":
         ends = [call(padded, "--out", tap.path("padded"), "--force", "--quiet", "--seed", seed, "--device", device).stderr for device in ("cpu", "emulated")]
