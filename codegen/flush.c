@@ -3,8 +3,10 @@
  *
  * Behind each operation whose result may be too small stands a choice. x86 looks at the result as it would be rounded with an exponent
  * of any size: it is flushed if that is below the least normal number. Rounded as a subnormal number it may be that number all the
- * same (of exact results in [min - d/2, min - d/4), d the least of all). So where a product, or a product and a sum, is that number, a
- * branch that is hardly ever taken looks at a second result, from arguments that are made larger: exact, since by a power of two.
+ * same (of exact results in [min - d/2, min - d/4), d the least of all). So where a product, or a product and a sum, is not zero and not
+ * above that number, a branch that is hardly ever taken looks at a second result, from arguments that are made larger: exact, since by
+ * a power of two. Behind the branch stands the product itself, so nothing else takes a register; and few instructions are in the branch,
+ * so an assembler may do without jumps.
  * Sums need none: they are exact where they are small. Quotients: |a/b| is rounded to less than min just if |a| / min < |b|.
  *
  * Most results cannot be small, and that is found out: `least` is an exponent for each value, which is 0 or not below 2^least. An
@@ -172,6 +174,16 @@ static void flush(Flush *f, const Format *t, LLVMValueRef i, Small *small) {
 enum { SELDOM = 1 << 20 };
 static const char functions_begin[] = "flushed_";
 
+/* Not above the least normal number (or above by little, for doubles), and not zero: zeros are many, and right as they are. */
+static LLVMValueRef may_be_small(Flush *f, const Format *t, LLVMValueRef v) {
+  LLVMBuilderRef b = f->u->builder;
+  LLVMValueRef size = size_of(f, t, v), most = size_number(f, t, t->least), one = LLVMConstInt(f->u->i32, 1, false);
+  if (t == &f->f32) return LLVMBuildICmp(b, LLVMIntULT, LLVMBuildSub(b, size, one, ""), most, "");
+  LLVMValueRef rest = LLVMBuildTrunc(b, LLVMBuildBitCast(b, v, t->bits, ""), f->u->i32, "");
+  LLVMValueRef some = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildOr(b, size, rest, ""), LLVMConstNull(f->u->i32), "");
+  return LLVMBuildAnd(b, some, LLVMBuildICmp(b, LLVMIntULE, size, most, ""), "");
+}
+
 /* Of two arguments the product, of three the fma; larger: by `scale`. */
 static LLVMValueRef product(Flush *f, const Format *t, LLVMValueRef function, unsigned n, bool larger) {
   LLVMValueRef args[3];
@@ -191,23 +203,23 @@ static LLVMValueRef product_function(Flush *f, const Format *t, unsigned n) {
   LLVMTypeRef args[] = {t->real, t->real, t->real};
   function = LLVMAddFunction(u->module, name, LLVMFunctionType(t->real, args, n, false));
   LLVMBasicBlockRef usual = LLVMAppendBasicBlockInContext(u->ctx, function, ""),
-                    seldom = LLVMAppendBasicBlockInContext(u->ctx, function, "edge"),
+                    seldom = LLVMAppendBasicBlockInContext(u->ctx, function, "small"),
                     end = LLVMAppendBasicBlockInContext(u->ctx, function, "");
   LLVMPositionBuilderAtEnd(b, usual);
-  LLVMValueRef v = product(f, t, function, n, false), size = size_of(f, t, v);
-  LLVMValueRef first = choice(f, t, v, LLVMBuildICmp(b, LLVMIntULT, size, size_number(f, t, t->least), ""));
-  LLVMValueRef edge = LLVMBuildICmp(b, LLVMIntEQ, size, size_number(f, t, t->least), "");
-  LLVMValueRef branch = LLVMBuildCondBr(b, edge, seldom, end);
+  LLVMValueRef v = product(f, t, function, n, false);
+  LLVMValueRef branch = LLVMBuildCondBr(b, may_be_small(f, t, v), seldom, end);
   LLVMMetadataRef weights[] = {LLVMMDStringInContext2(u->ctx, "branch_weights", 14), LLVMValueAsMetadata(LLVMConstInt(u->i32, 1, false)),
                                LLVMValueAsMetadata(LLVMConstInt(u->i32, SELDOM, false))};
   LLVMMetadataRef node = LLVMMDNodeInContext2(u->ctx, weights, COUNT_OF(weights));
   LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(u->ctx, "prof", 4), LLVMMetadataAsValue(u->ctx, node));
   LLVMPositionBuilderAtEnd(b, seldom);
-  LLVMValueRef second = choice(f, t, v, is_below(f, t, product(f, t, function, n, true), t->least + t->scale));
+  LLVMValueRef second = absolute(f, product(f, t, function, n, true));
+  LLVMValueRef is_small = LLVMBuildFCmp(b, LLVMRealOLT, second, number(t, scalbn(1, t->least + t->scale)), "");
+  LLVMValueRef judged = LLVMBuildFMul(b, v, LLVMBuildSelect(b, is_small, number(t, 0), number(t, 1), ""), "");
   LLVMBuildBr(b, end);
   LLVMPositionBuilderAtEnd(b, end);
   LLVMValueRef result = LLVMBuildPhi(b, t->real, "");
-  LLVMAddIncoming(result, (LLVMValueRef[]){first, second}, (LLVMBasicBlockRef[]){usual, seldom}, 2);
+  LLVMAddIncoming(result, (LLVMValueRef[]){v, judged}, (LLVMBasicBlockRef[]){usual, seldom}, 2);
   LLVMBuildRet(b, result);
   return function;
 }

@@ -1,5 +1,6 @@
 /* NVIDIA's GPUs: PTX, which the driver finishes when it loads it. What threads ask of the machine (nsl_dev_…) gets bodies of LLVM's
- * intrinsics; kernels are marked by their calling convention. */
+ * intrinsics; kernels are marked by their calling convention, and by nothing else: a block of 256 threads with 255 registers each
+ * fits on every GPU, and where ptxas is told how many threads a block has (.maxntid), it spills a little to have room for more blocks. */
 #include <string.h>
 
 #include <llvm-c/Target.h>
@@ -92,4 +93,4 @@ static void start(void) {
 }
 
 const CgMachine cg_machine_nvptx = {.triple = "nvptx64-nvidia-cuda", .start = start, .answers = answers, .settle = settle, .text = true,
-                                    .arrays = SPACE_GLOBAL, .convention = CONVENTION_PTX_KERNEL, .most_threads = 256};
+                                    .arrays = SPACE_GLOBAL, .convention = CONVENTION_PTX_KERNEL};

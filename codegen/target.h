@@ -24,7 +24,6 @@ typedef struct {
   bool text;                  /* the code of a unit is a text (PTX); else an object */
   unsigned arrays;            /* address space of the arrays of launched kernels */
   unsigned convention;        /* LLVM's calling convention of launched kernels */
-  unsigned most_threads;      /* of a block, which its code must leave registers for; 0: nothing to tell */
 } CgMachine;
 
 typedef struct {
