@@ -327,6 +327,7 @@ int rt_device_carry_plan(struct rt_device *d);
 int rt_device_carry_write(struct rt_device *d);
 int rt_device_carry_up(struct rt_device *d);
 const struct dev_carry *rt_image_carry(struct rt_device *d);
+const struct dev_track *rt_image_track(struct rt_device *d); /* what steps have read (track.h) */
 /* ---- device_plastic.c */
 const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_projection *def); /* why it cannot run there; NULL */
 int rt_device_plastic_plan(struct rt_device *d);

@@ -6,6 +6,7 @@
 #include "runtime/carry.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "runtime/track.h"
 
 struct read { /* one synapse */
   struct dev_carried x;
@@ -203,4 +204,33 @@ const struct dev_carry *rt_image_carry(struct rt_device *d) {
   to.inputs = (const struct dev_carried_input *)(uintptr_t)inputs_put(d, &to);
   d->image.failed |= !to.inputs;
   return (const struct dev_carry *)(uintptr_t)rt_image_put(d, &to, sizeof to);
+}
+
+/* ---- what steps have read */
+
+static struct dev_track track_of(struct rt_device *d, const struct rt_pop *p) {
+  const struct rt_track *t = d->s->track;
+  const struct rt_track_pop *q = &t->pops[p->index];
+  const struct dev_place *at = &d->places[p->index];
+  struct dev_track_port *ports = rt_alloc(&d->mem, q->n_ports + 1ull, sizeof *ports);
+  struct dev_track to = {.states = address(d, at->states), .inputs = address(d, at->inputs), .held = address(d, at->held),
+                         .prev = p->prev ? address(d, at->prev) : NULL, .state_stride = at->real_stride / sizeof(double),
+                         .input_stride = at->real_stride / sizeof(double), .held_stride = at->mask_stride / sizeof(uint64_t), .row = q->row, .mask_row = q->mask_row,
+                         .rows = q->rows, .masks = q->masks, .from = t->from, .to = t->to, .n_states = q->n_states, .n_ports = q->n_ports,
+                         .n_inputs = q->n_inputs, .n_holds = q->n_holds, .padded = p->padded, .words = p->words};
+  d->image.failed |= !ports;
+  for (uint32_t i = 0; ports && i < q->n_ports; i++)
+    ports[i] = (struct dev_track_port){at->sum_at[i], d->s->ports[p->port0 + i].unit, q->taken[i], 0};
+  to.ports = ports ? (const struct dev_track_port *)(uintptr_t)rt_image_put(d, ports, (q->n_ports + 1ull) * sizeof *ports) : NULL;
+  return to;
+}
+
+const struct dev_track *rt_image_track(struct rt_device *d) {
+  const struct rt_sim *s = d->s;
+  if (!s->track) return NULL;
+  struct dev_track *list = rt_alloc(&d->mem, s->n_pops + 1ull, sizeof *list);
+  d->image.failed |= !list;
+  for (uint32_t i = 0; list && i < s->n_pops; i++)
+    if (s->track->pops[i].row) list[i] = track_of(d, &s->pops[i]);
+  return list ? (const struct dev_track *)(uintptr_t)rt_image_put(d, list, (s->n_pops + 1ull) * sizeof *list) : NULL;
 }

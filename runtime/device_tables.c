@@ -268,6 +268,7 @@ static int args_put(struct rt_device *d) {
   a.bad_value = (double *)(a.bad_rate + 1);
   rt_image_plastics(d, &a);
   a.carry = rt_image_carry(d);
+  a.track = rt_image_track(d);
   d->args_at = rt_image_put(d, &a, sizeof a) - d->block;
   d->element_blocks = c.n;
   return 0;
@@ -408,6 +409,7 @@ int rt_device_launches(struct rt_device *d) {
   if (d->n_paces) function_add(d, DEV_FN_wait, "what waits for longer steps");
   if (d->n_aparts) function_add(d, s->connectivity == NSL_PROCEDURAL ? DEV_FN_due_made : DEV_FN_due, "events that are due");
   if (d->n_handled) function_add(d, DEV_FN_sort, "the order of events");
+  if (s->track) function_add(d, DEV_FN_track, "what a step is going to read");
   if (!e) e = steps_add(d, DEV_STEP);
   if (!e) e = receives_add(d);
   if (!e) e = steps_add(d, DEV_FINISH);

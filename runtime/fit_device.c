@@ -27,9 +27,6 @@ enum fit_function { /* rows of device.def */
 
 static int refuse(const struct rt_sim *s, const struct nsl_fit *def) {
   if (!def->network) return 0;
-  if (def->reverse)
-    return rt_fail_at(NSL_ECANNOT, def->place, "reverse mode of a network cannot run on a device yet; take `gradient = forward` beside the surrogate, "
-                      "or run it with --device cpu");
   return rt_device_refuse_model(s);
 }
 
@@ -107,9 +104,16 @@ void rt_fit_device_close(struct rt_fit_device *d) {
 void rt_fit_device_enter(struct rt_fit_device *d, bool alone) {
   if (alone) pthread_rwlock_wrlock(&d->runs);
   else pthread_rwlock_rdlock(&d->runs);
+  if (alone) d->alone = true;
 }
 
-void rt_fit_device_leave(struct rt_fit_device *d) { pthread_rwlock_unlock(&d->runs); }
+void rt_fit_device_leave(struct rt_fit_device *d) {
+  if (d->alone) d->alone = false;
+  pthread_rwlock_unlock(&d->runs);
+}
+
+/* As much again is for the runs themselves. */
+double rt_fit_device_share(const struct rt_fit_device *d, uint32_t runs) { return 0.5 / (d->alone ? 1 : runs); }
 
 void rt_fit_device_used(struct rt_fit_device *d, uint64_t bytes) {
   uint64_t most = d->most;

@@ -19,6 +19,7 @@ void rt_fit_device_close(struct rt_fit_device *d); /* NULL: nothing */
  * had no memory. Used: bytes of its memory that one run has. */
 void rt_fit_device_enter(struct rt_fit_device *d, bool alone);
 void rt_fit_device_leave(struct rt_fit_device *d);
+double rt_fit_device_share(const struct rt_fit_device *d, uint32_t runs); /* of its memory, for the history of one of so many runs */
 void rt_fit_device_used(struct rt_fit_device *d, uint64_t bytes);
 
 /* ---- what both files know */
@@ -41,6 +42,7 @@ struct rt_fit_device {
   char *staging;    /* its begin on the host */
   uint64_t fixed_bytes, block_bytes, staging_bytes;
   pthread_rwlock_t runs; /* of networks: who runs, reads */
+  bool alone;
   _Atomic uint64_t most; /* bytes of one of them */
 };
 

@@ -191,10 +191,14 @@ static bool objective_run(const struct place *p, void **slots, double *terms) {
 
 static int place_build(const struct place *p, struct rt_mem *mem, struct rt_sim *s) {
   const struct rt_fit *f = p->r->at->f;
-  int e = rt_network_build(f, p->r->order >= RT_GRADIENT || f->def->relaxed, p->x, p->given, p->r->threads, mem, s);
-  if (!e && s->device) e = rt_device_make(s);
-  if (!e && s->device) rt_fit_device_used(f->device, s->device->bytes);
-  return e;
+  return rt_network_build(f, p->r->order >= RT_GRADIENT || f->def->relaxed, p->x, p->given, p->r->threads, mem, s);
+}
+
+/* After all that the run is to keep has been said. */
+static int place_to(const struct place *p, struct rt_sim *s, const struct rt_adjoint *a, uint64_t until) {
+  int e = s->device ? rt_device_make(s) : 0;
+  if (!e && s->device) rt_fit_device_used(p->r->at->f->device, s->device->bytes + (a ? rt_adjoint_device_bytes(a->device) : 0));
+  return e ? e : sim_run(s, until);
 }
 
 /* Forward mode by weights of single synapses: a run for each that is asked for. */
@@ -209,7 +213,7 @@ static int weights_forward(struct place *p, struct rt_sim *s) {
     rt_close(s);
     int e = rt_trained_given(f, &f->def->differentiated, p->x, at, &mem, &p->given);
     if (!e) e = place_build(p, &mem, s);
-    if (!e) e = sim_run(s, s->n_steps);
+    if (!e) e = place_to(p, s, NULL, s->n_steps);
     for (uint32_t a = 0; !e && a < stage->n_measures; a++) p->by[(uint64_t)a * p->n_by + at] = atom_by(p, a, space->at[at].free);
     rt_mem_free(&mem);
     if (e) return e;
@@ -217,19 +221,18 @@ static int weights_forward(struct place *p, struct rt_sim *s) {
   return 0;
 }
 
-static uint64_t part_steps(const struct rt_fit *f, const struct rt_sim *s) {
+static uint64_t part_steps(const struct rt_fit *f, const struct rt_sim *s, const struct rt_adjoint *a) {
+  if (a->device) return rt_adjoint_device_part(a->device);
   double steps = floor(f->track_bytes / fmax(1, rt_track_bytes(s)));
   return steps < (double)s->n_steps ? (uint64_t)steps : s->n_steps;
 }
 
 /* s has been built. Through its last part first, of which the end is the end of the run. */
-static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, double *terms, void **slots, bool *ret_finite) {
+static int reverse_parts(struct place *p, struct rt_mem *mem, struct rt_sim *s, struct rt_adjoint *a, double *terms, void **slots, bool *ret_finite) {
   const struct rt_fit *f = p->r->at->f;
   const struct nsl_stage *stage = p->r->at->stage;
-  struct rt_adjoint *a = NULL;
-  const struct rt_adjoint_of of = {stage->n_measures, stage->measures, NULL, f->trained, f->n_trained, f->space.n_plain, f->space.n - f->space.n_plain};
   double *slopes = rt_alloc(mem, stage->n_measures + 1, sizeof *slopes), *by = rt_alloc(mem, f->def->n_free + 1, sizeof *by);
-  uint64_t part = part_steps(f, s), end = s->n_steps, n = part ? (end + part - 1) / part : 0;
+  uint64_t part = part_steps(f, s, a), end = s->n_steps, n = part ? (end + part - 1) / part : 0;
   int e = slopes && by ? 0 : NSL_EMEMORY;
   if (!part) return rt_fail_at(NSL_EMEMORY, f->def->place, "`gradient = reverse`: one step of this network needs %.3g MB of history, more than %.3g",
                                rt_track_bytes(s) / 1e6, f->track_bytes / 1e6);
@@ -239,18 +242,28 @@ static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, do
       rt_close(s);
       e = place_build(p, mem, s);
     }
-    if (!e) e = rt_track_make(s, i * part, to, f->tracks[p->thread]);
-    if (!e) e = sim_run(s, to);
+    if (!e) e = rt_track_make(s, i * part, to, a->device ? rt_adjoint_device_room(a->device) : f->tracks[p->thread]);
+    if (!e) e = place_to(p, s, a, to);
     if (!e && i + 1 == n) {
       *ret_finite = objective_run(p, slots, terms);
       if (!*ret_finite) return 0;
       for (uint32_t k = 0; k < stage->n_measures; k++) slopes[k] = p->G[stage->slopes[k]];
-      e = rt_adjoint_make(mem, s, &(struct rt_adjoint_of){of.n, of.measures, slopes, of.trained, of.n_trained, of.first, of.n_weights}, &a);
+      e = rt_adjoint_seed(a, s, stage->n_measures, stage->measures, slopes);
     }
     if (!e) e = rt_adjoint_back(a, s);
   }
   if (!e) p->weights = rt_adjoint_end(a, s, f->def->n_free, by);
   p->reverse = by;
+  return e;
+}
+
+static int reverse_run(struct place *p, struct rt_mem *mem, struct rt_sim *s, double *terms, void **slots, bool *ret_finite) {
+  const struct rt_fit *f = p->r->at->f;
+  const struct rt_adjoint_of of = {f->trained, f->n_trained, f->space.n_plain, f->space.n - f->space.n_plain};
+  struct rt_adjoint *a = NULL;
+  int e = rt_adjoint_make(mem, s, &of, f->device ? rt_fit_device_share(f->device, p->r->threads > 1 ? 1 : f->s->threads) : 0, &a);
+  if (!e) e = reverse_parts(p, mem, s, a, terms, slots, ret_finite);
+  rt_adjoint_drop(a);
   return e;
 }
 
@@ -261,7 +274,7 @@ static int place_go(struct place *p, struct rt_mem *mem, struct rt_sim *s, doubl
   void **slots = rt_alloc(mem, stage->objective.n_bindings + 1, sizeof *slots);
   if (!slots) return NSL_EMEMORY;
   if (p->gradient && f->def->reverse) return reverse_run(p, mem, s, terms, slots, ret_finite);
-  int e = sim_run(s, s->n_steps);
+  int e = place_to(p, s, NULL, s->n_steps);
   if (!e) *ret_finite = objective_run(p, slots, terms);
   return !e && *ret_finite && p->gradient && f->space.n > f->space.n_plain ? weights_forward(p, s) : e;
 }

@@ -17,43 +17,6 @@
 
 #include "runtime/error.h"
 
-struct counted { /* when a sum counts */
-  uint64_t after, until, at; /* at: the only step, or RT_NO_STEP */
-};
-
-struct cells {
-  const struct nsl_net_back *def;
-  uint32_t n_states, n_sums; /* n_states: of the class */
-  double **adjoint;          /* by state of the march, then by active param: arrays over elements */
-  double **state, **param, **tape;
-  const double **read;       /* by param: `param`, or where it lies in the history */
-  double *counts;            /* by sum, in this step */
-  struct counted *sums;
-  void **record, **back;     /* slots */
-  double *by;                /* [port or input param][free param]: so far */
-};
-
-struct seat { /* of an element: where what arrives there stands */
-  uint32_t shard, at;
-};
-struct weights { /* trained ones of a projection */
-  const struct rt_trained *of;
-  const struct seat *seats; /* by target */
-  double *by;               /* by synapse: sum of the adjoints of what its spikes have brought, times the port's unit */
-};
-
-struct rt_adjoint {
-  struct rt_mem *mem;
-  struct weights *weights;
-  uint32_t n_weights;
-  double *by_weights;        /* by coordinate of trained weights */
-  struct cells *cells;       /* by population */
-  uint32_t n_pops, n_shards, n_ports;
-  uint64_t mask;
-  bool *reached;             /* by number of a port in its class */
-  double **due;              /* by shard: [step & mask][port][element], times the port's unit */
-};
-
 /* ---- memory */
 
 static double **arrays_new(struct rt_mem *mem, uint32_t n, uint64_t elements) {
@@ -64,7 +27,7 @@ static double **arrays_new(struct rt_mem *mem, uint32_t n, uint64_t elements) {
 }
 
 /* What it reads of a step's history is found there (step_restore). */
-static void **slots_new(struct rt_mem *mem, const struct cells *c, const struct nsl_code *code, double *const *states) {
+static void **slots_new(struct rt_mem *mem, const struct rt_adjoint_cells *c, const struct nsl_code *code, double *const *states) {
   void **slots = rt_alloc(mem, code->n_bindings + 1, sizeof *slots);
   for (uint32_t i = 0; slots && i < code->n_bindings; i++) {
     uint32_t at = code->bindings[i].index, kind = code->bindings[i].kind;
@@ -76,10 +39,10 @@ static void **slots_new(struct rt_mem *mem, const struct cells *c, const struct 
   return slots;
 }
 
-static int cells_make(struct rt_mem *mem, const struct rt_pop *p, struct cells *c) {
+static int cells_make(struct rt_mem *mem, const struct rt_pop *p, struct rt_adjoint_cells *c) {
   const struct nsl_net_back *def = &p->class->back;
   if (def->record.kernel == NSL_NONE) return 0;
-  *c = (struct cells){.def = def, .n_sums = def->n_measures / 2, .n_states = def->n_states - 2 - def->n_measures / 2};
+  *c = (struct rt_adjoint_cells){.def = def, .n_sums = def->n_measures / 2, .n_states = def->n_states - 2 - def->n_measures / 2};
   c->adjoint = arrays_new(mem, def->n_states + def->n_active, p->padded);
   c->state = arrays_new(mem, def->n_states, p->padded);
   c->param = arrays_new(mem, def->n_params, p->padded);
@@ -99,7 +62,7 @@ static int cells_make(struct rt_mem *mem, const struct rt_pop *p, struct cells *
 /* ---- what is measured */
 
 /* Each element's share of a measure has the adjoint slope / (elements * looks); of a rate over dt as well. */
-static int measure_seed(const struct rt_sim *s, uint32_t measure, double slope, struct cells *c, const struct rt_pop *p) {
+static int measure_seed(const struct rt_sim *s, uint32_t measure, double slope, struct rt_adjoint_cells *c, const struct rt_pop *p) {
   const struct rt_measure *m = &s->measures[measure];
   uint64_t end = m->until < s->n_steps ? m->until : s->n_steps, at = RT_NO_STEP;
   bool rate = m->def->kind == NSL_MEASURE_RATE;
@@ -113,7 +76,7 @@ static int measure_seed(const struct rt_sim *s, uint32_t measure, double slope, 
     if (slice->pop != p->index) continue;
     int e = rt_slice_range((struct rt_sim *)(uintptr_t)s, slice, m->def->place, &first, &n);
     if (e) return e;
-    c->sums[k] = (struct counted){m->after, end, at};
+    c->sums[k] = (struct rt_counted){m->after, end, at};
     for (uint32_t i = first; i < first + n; i++)
       c->adjoint[c->n_states + 2 + k][i] = slope / (m->elements * looks * (rate ? s->dt : 1));
   }
@@ -122,11 +85,11 @@ static int measure_seed(const struct rt_sim *s, uint32_t measure, double slope, 
 
 /* ---- trained weights */
 
-static struct seat *seats_new(struct rt_mem *mem, const struct rt_sim *s, const struct rt_pop *p) {
-  struct seat *seats = rt_alloc(mem, p->padded, sizeof *seats);
+static struct rt_seat *seats_new(struct rt_mem *mem, const struct rt_sim *s, const struct rt_pop *p) {
+  struct rt_seat *seats = rt_alloc(mem, p->padded, sizeof *seats);
   for (uint32_t i = 0; seats && i < p->n_parts; i++) {
     const struct rt_slice *c = &s->shards[p->parts[i].shard].slices[p->parts[i].slice];
-    for (uint32_t e = 0; e < c->count; e++) seats[c->first + e] = (struct seat){p->parts[i].shard, c->base + e};
+    for (uint32_t e = 0; e < c->count; e++) seats[c->first + e] = (struct rt_seat){p->parts[i].shard, c->base + e};
   }
   return seats;
 }
@@ -137,7 +100,7 @@ static int weights_make(struct rt_adjoint *a, const struct rt_sim *s, const stru
   if (!a->weights || !a->by_weights) return NSL_EMEMORY;
   for (uint32_t i = 0; i < of->n_trained; i++) {
     const struct rt_trained *t = &of->trained[i];
-    struct weights w = {t, t->n ? seats_new(a->mem, s, &s->pops[t->target]) : NULL, a->by_weights + (t->first - of->first)};
+    struct rt_adjoint_weights w = {t, t->n ? seats_new(a->mem, s, &s->pops[t->target]) : NULL, a->by_weights + (t->first - of->first)};
     if (!t->n) continue;
     if (!w.seats) return NSL_EMEMORY;
     a->weights[a->n_weights++] = w;
@@ -145,7 +108,7 @@ static int weights_make(struct rt_adjoint *a, const struct rt_sim *s, const stru
   return 0;
 }
 
-int rt_adjoint_make(struct rt_mem *mem, const struct rt_sim *s, const struct rt_adjoint_of *of, struct rt_adjoint **ret) {
+int rt_adjoint_make(struct rt_mem *mem, const struct rt_sim *s, const struct rt_adjoint_of *of, double share, struct rt_adjoint **ret) {
   struct rt_adjoint *a = rt_alloc(mem, 1, sizeof *a);
   if (!a) return NSL_EMEMORY;
   *a = (struct rt_adjoint){.mem = mem, .n_pops = s->n_pops, .n_shards = s->n_shards, .mask = 1};
@@ -157,19 +120,29 @@ int rt_adjoint_make(struct rt_mem *mem, const struct rt_sim *s, const struct rt_
     const struct rt_pop *p = &s->pops[i];
     if (p->class->n_ports > a->n_ports) a->n_ports = p->class->n_ports;
     e = cells_make(mem, p, &a->cells[i]);
-    for (uint32_t k = 0; !e && a->cells[i].def && k < of->n; k++) e = measure_seed(s, of->measures[k], of->slopes[k], &a->cells[i], p);
   }
   a->reached = rt_alloc(mem, a->n_ports + 1, sizeof *a->reached);
   a->due = rt_alloc(mem, s->n_shards + 1, sizeof *a->due);
   if (!e && (!a->reached || !a->due)) e = NSL_EMEMORY;
-  for (uint32_t i = 0; !e && i < s->n_shards; i++)
+  for (uint32_t i = 0; !e && !s->device && i < s->n_shards; i++)
     if (!(a->due[i] = rt_alloc(mem, (uint64_t)a->n_ports * s->shards[i].n_elements * (a->mask + 1) + 1, sizeof **a->due))) e = NSL_EMEMORY;
   for (uint32_t i = 0; !e && i < s->n_pops; i++)
     for (uint32_t k = 0; a->cells[i].def && k < a->cells[i].def->n_active; k++)
       if (a->cells[i].def->params[k].kind == NSL_BACK_PORT) a->reached[a->cells[i].def->params[k].index] = true;
   if (!e) e = weights_make(a, s, of);
   *ret = a;
+  return e || !s->device ? e : rt_adjoint_device_make(a, s, share);
+}
+
+int rt_adjoint_seed(struct rt_adjoint *a, const struct rt_sim *s, uint32_t n, const uint32_t *measures, const double *slopes) {
+  int e = 0;
+  for (uint32_t i = 0; i < s->n_pops; i++)
+    for (uint32_t k = 0; !e && a->cells[i].def && k < n; k++) e = measure_seed(s, measures[k], slopes[k], &a->cells[i], &s->pops[i]);
   return e;
+}
+
+void rt_adjoint_drop(struct rt_adjoint *a) {
+  if (a) rt_adjoint_device_drop(a->device);
 }
 
 /* ---- transposed delivery */
@@ -234,12 +207,12 @@ static double sent_back(const struct rt_adjoint *a, const struct rt_sim *s, cons
 }
 
 /* What each synapse of the cells that spike at this step has brought. */
-static void weights_add(const struct rt_adjoint *a, const struct rt_sim *s, const struct weights *w, const double *spikes, uint64_t step) {
+static void weights_add(const struct rt_adjoint *a, const struct rt_sim *s, const struct rt_adjoint_weights *w, const double *spikes, uint64_t step) {
   const struct rt_trained *t = w->of;
   for (uint32_t i = 0; i < t->sn; i++) {
     double z = spikes[t->s0 + i];
     for (uint64_t k = t->begin[i]; z != 0 && k < t->begin[i + 1]; k++) {
-      const struct seat *seat = &w->seats[t->to[k]];
+      const struct rt_seat *seat = &w->seats[t->to[k]];
       w->by[k] += z * due_row(a, &s->shards[seat->shard], step + (t->delay ? t->delay[k] : t->delay_steps), t->port)[seat->at];
     }
   }
@@ -262,13 +235,13 @@ static void mask_unpack(const uint64_t *mask, uint32_t n, double *to) {
   for (uint32_t i = 0; i < n; i++) to[i] = (double)(mask[i / 64] >> i % 64 & 1);
 }
 
-static void slots_point(const struct cells *c, const struct nsl_code *code, void **slots) {
+static void slots_point(const struct rt_adjoint_cells *c, const struct nsl_code *code, void **slots) {
   for (uint32_t i = 0; i < code->n_bindings; i++)
     if (code->bindings[i].kind == NSL_SLOT_PARAM) slots[i] = (void *)(uintptr_t)c->read[code->bindings[i].index];
 }
 
 /* What the step had before it. */
-static void step_restore(const struct cells *c, const struct rt_sim *s, const struct rt_pop *p, uint64_t step) {
+static void step_restore(const struct rt_adjoint_cells *c, const struct rt_sim *s, const struct rt_pop *p, uint64_t step) {
   const struct rt_track *t = s->track;
   uint64_t bytes = (uint64_t)p->padded * sizeof(double);
   for (uint32_t i = 0; i < c->n_states; i++) memcpy(c->state[i], rt_track_state(t, p, step, i), bytes);
@@ -286,7 +259,7 @@ static void step_restore(const struct cells *c, const struct rt_sim *s, const st
   slots_point(c, &c->def->record, c->record);
   slots_point(c, &c->def->back, c->back);
   for (uint32_t k = 0; k < c->n_sums; k++) {
-    const struct counted *q = &c->sums[k];
+    const struct rt_counted *q = &c->sums[k];
     c->counts[k] = q->at != RT_NO_STEP ? step == q->at : step > q->after && step <= q->until;
   }
 }
@@ -297,7 +270,7 @@ static void kernel_run(const struct rt_sim *s, const struct rt_pop *p, const str
 }
 
 /* What arrives at ports, and inputs, begin anew with each step; other parameters' adjoints are sums over all. */
-static bool of_step(const struct cells *c, uint32_t param) {
+static bool of_step(const struct rt_adjoint_cells *c, uint32_t param) {
   return c->def->params[param].kind == NSL_BACK_PORT || c->def->params[param].kind == NSL_BACK_INPUT;
 }
 
@@ -314,7 +287,7 @@ static double product_sum(const double *x, const double *y, uint32_t n) {
   return (a + b) + (c + d);
 }
 
-static void params_add(const struct cells *c, const struct rt_sim *s, const struct rt_pop *p, uint64_t step, uint32_t n_free) {
+static void params_add(const struct rt_adjoint_cells *c, const struct rt_sim *s, const struct rt_pop *p, uint64_t step, uint32_t n_free) {
   for (uint32_t i = 0; i < c->def->n_active; i++)
     for (uint32_t k = 0; of_step(c, i) && k < n_free; k++) {
       uint32_t at = c->def->by[(uint64_t)i * n_free + k];
@@ -327,7 +300,7 @@ static void params_add(const struct cells *c, const struct rt_sim *s, const stru
 }
 
 static void cells_back(struct rt_adjoint *a, const struct rt_sim *s, const struct rt_pop *p, uint64_t step) {
-  struct cells *c = &a->cells[p->index];
+  struct rt_adjoint_cells *c = &a->cells[p->index];
   const struct nsl_net_back *def = c->def;
   step_restore(c, s, p, step);
   kernel_run(s, p, &def->record, c->record, step);
@@ -342,13 +315,14 @@ static void cells_back(struct rt_adjoint *a, const struct rt_sim *s, const struc
   if (def->n_active) params_add(c, s, p, step, def->n_by / def->n_active);
 }
 
-static void uniforms_put(const struct cells *c, const struct rt_pop *p) {
+static void uniforms_put(const struct rt_adjoint_cells *c, const struct rt_pop *p) {
   for (uint32_t i = 0; c->def && i < c->def->n_params; i++)
     for (uint32_t e = 0; c->def->params[i].kind == NSL_BACK_UNIFORM && e < p->padded; e++) c->param[i][e] = p->u[c->def->params[i].index];
 }
 
 int rt_adjoint_back(struct rt_adjoint *a, const struct rt_sim *s) {
   for (uint32_t i = 0; i < s->n_pops; i++) uniforms_put(&a->cells[i], &s->pops[i]);
+  if (a->device) return rt_adjoint_device_back(a, s);
   for (uint64_t step = s->track->to; step > s->track->from; step--) {
     if (s->interrupt && *s->interrupt) return rt_fail(NSL_ESTOPPED, "stopped");
     for (uint32_t i = 0; i < s->n_pops; i++)
@@ -382,7 +356,7 @@ const double *rt_adjoint_end(const struct rt_adjoint *a, const struct rt_sim *s,
   memset(ret, 0, n_free * sizeof *ret);
   for (uint32_t q = 0; q < s->n_pops; q++) {
     const struct rt_pop *p = &s->pops[q];
-    const struct cells *c = &a->cells[q];
+    const struct rt_adjoint_cells *c = &a->cells[q];
     if (!c->def) continue;
     for (uint32_t i = 0; i < c->def->n_active; i++) {
       double uniform = of_step(c, i) ? 0 : over_elements(p, c->adjoint[c->def->n_states + i], NULL);

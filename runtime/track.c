@@ -11,14 +11,6 @@
 #include "runtime/error.h"
 #include "runtime/lump.h"
 
-struct rt_track_pop {
-  uint32_t n_states, n_ports, n_inputs, n_holds;
-  bool *taken;        /* by port: the step takes it */
-  double *rows;       /* [step][state, port, input][element] */
-  uint64_t *masks;    /* [step][hold, prev][word] */
-  uint64_t row, mask_row;
-};
-
 static struct rt_track_pop shape_of(const struct rt_pop *p) {
   const struct nsl_net_back *b = &p->class->back;
   struct rt_track_pop t = {.n_ports = p->class->n_ports, .n_inputs = p->class->n_inputs, .n_holds = p->class->n_holds};

@@ -8,8 +8,15 @@ struct rt_track {
   uint64_t from, to; /* steps (from, to] */
   struct rt_track_pop *pops;
 };
+struct rt_track_pop {
+  uint32_t n_states, n_ports, n_inputs, n_holds;
+  bool *taken;        /* by port: the step takes it */
+  double *rows;       /* [step][state, port, input][element]; on a device: its address */
+  uint64_t *masks;    /* [step][hold, prev][word] */
+  uint64_t row, mask_row;
+};
 double rt_track_bytes(const struct rt_sim *s); /* of one step; after rt_build */
-/* Before rt_run; room: for so many steps of so many bytes. */
+/* Before rt_run, and rt_device_make; room: for so many steps of so many bytes, on the device if the run is. */
 int rt_track_make(struct rt_sim *s, uint64_t from, uint64_t to, double *room);
 void rt_track_take(struct rt_shard *h, const struct rt_slice *c, const struct nsl_env *env);
 /* Arrays over the elements of a population; of a step that is kept. */

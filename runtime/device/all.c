@@ -16,3 +16,5 @@
 #include "runtime/device/learn.c"
 
 #include "runtime/device/carry.c"
+
+#include "runtime/device/back.c"

@@ -401,6 +401,22 @@ struct dev_carry {
   uint32_t n_lanes, n_senders, n_inputs, pad;
 };
 
+/* What each step reads is kept for the way back: see track.h, track.c. By population */
+struct dev_track_port {
+  uint64_t sum; /* of element 0 */
+  double unit;
+  uint32_t taken, pad;
+};
+struct dev_track {
+  const double *states, *inputs;
+  const uint64_t *held, *prev; /* prev: NULL */
+  const struct dev_track_port *ports;
+  uint64_t state_stride, input_stride, held_stride, row, mask_row; /* doubles, words */
+  double *rows; /* NULL: nothing is kept of this population */
+  uint64_t *masks, from, to; /* steps (from, to] */
+  uint32_t n_states, n_ports, n_inputs, n_holds, padded, words;
+};
+
 struct dev_args {
   struct dev_clock *clock;
   uint32_t f32, n_pops;
@@ -444,6 +460,7 @@ struct dev_args {
   uint64_t n_plastics;
   uint64_t *bad_sent; /* step << 32 | number of the projection, the least of all */
   const struct dev_carry *carry;
+  const struct dev_track *track; /* by population */
 };
 /* A function of a step. While the clock stands it does nothing: joint steps do not agree yet (device/agree.c). */
 #define DEV_KERNEL(name)                                                       \
@@ -456,6 +473,68 @@ struct dev_args {
 
 enum { DEV_THREADS = 128 }; /* of a block */
 enum { DEV_PIECE = 128, DEV_MADE_PIECE = 256 }; /* synapses: stored, four for each thread; made anew */
+
+/* ---- the way back through a network's run (fit_network_device.c), step by step; `now`: that which is gone back through */
+struct dev_back_clock {
+  uint64_t step, now, from, n; /* the history has n steps behind `from` */
+};
+struct dev_back_copy { /* what a step has read: a quantity of the history's row, to where kernels read it */
+  double *to;
+  uint64_t quantity;
+};
+struct dev_back_mask { /* the same of a mask, as numbers */
+  double *to;
+  uint64_t word;
+};
+struct dev_back_due { /* the adjoint of what arrives at a port */
+  const double *adjoint;
+  double unit;
+  uint64_t port;
+};
+struct dev_back_bucket { /* synapses of one row, port and delay */
+  uint64_t first, weight; /* the first target; the first weight, UINT64_MAX: all are 1 */
+  double units;           /* times the sum */
+  uint32_t n, delay, port, how;
+};
+enum { DEV_BACK_LAST = 1, DEV_BACK_PLAIN = 2 }; /* how: the last of its row; one sum, not four */
+struct dev_back_weights { /* of single synapses that are looked for: of source s0 + i from begin[i] on */
+  const uint64_t *begin;
+  const uint32_t *to, *delays; /* delays NULL: `delay` */
+  double *by;
+  uint32_t s0, sn, delay, port;
+};
+struct dev_back_sum { /* of adjoints times what arrived, over elements */
+  const double *adjoint;
+  double *by;
+  uint64_t quantity;
+  uint32_t pop, pad;
+};
+struct dev_back_pop {
+  const struct dev_back_copy *copies;
+  const struct dev_back_mask *unpacked;
+  double *const *zeros; /* adjoints that begin anew with each step */
+  const struct dev_back_due *dues;
+  const struct dev_back_weights *weights;
+  struct nsl_env *envs[2]; /* of both kernels */
+  const double *spikes, *slopes;
+  double *spike;         /* its adjoint */
+  const uint64_t *begin; /* buckets by cell; NULL: nobody is reached */
+  const uint32_t *seats; /* by element: where in a row of `due` */
+  uint64_t row, mask_row, before; /* before: of the history's block, for each step, what is of populations before */
+  uint32_t size, padded, n_copies, n_unpacked, n_zeros, n_dues, n_weights, pad;
+};
+struct dev_back {
+  struct dev_back_clock *clock;
+  const struct dev_back_pop *pops;
+  const uint32_t *pop_of_block, *first_of_block;
+  const double *history;
+  double *due; /* [step & mask][port][element] */
+  const struct dev_back_bucket *buckets;
+  const uint32_t *targets;
+  const double *weights;
+  const struct dev_back_sum *sums;
+  uint64_t mask, n_ports, n_elements, n_sums;
+};
 
 /* ---- fits (fit_device.c) */
 struct dev_move { /* of n doubles */
