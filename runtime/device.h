@@ -93,7 +93,7 @@ struct dev_plastic_place { /* a projection whose synapses have memory; offsets *
   uint64_t lists[DEV_LEARN_LISTS];
   uint64_t *states, *params, *cells, *sees; /* by state, by param; sees: of other sides. 0: it is not of this kind */
   uint64_t *ring, *history, *later, *out;   /* by state that is seen; by send */
-  uint64_t *before, *after, *rows_see, third; /* of cells that are no targets, by state that is seen; rows_see: by row. Which cell is a synapse's own */
+  uint64_t *before, *after, *rows_see, third, follow; /* of cells that are no targets, by state that is seen; rows_see: by row. Which cell is a synapse's own; signals that are followed */
   uint64_t *told, *rows_told;               /* by input: by synapse, by row; 0: it is no signal, and no draw */
   uint64_t each_waits, each_number;         /* p->each: see struct dev_learn_each */
   uint32_t each_length;
@@ -336,6 +336,7 @@ int rt_device_plastic_launches(struct rt_device *d, int phase, dev_late_fn *add)
 uint64_t rt_image_learn(struct rt_device *d, uint32_t number, const struct nsl_code *code); /* address of struct nsl_env */
 void rt_image_plastics(struct rt_device *d, struct dev_args *a);
 /* ---- device_plastic_others.c: what they are told besides */
+bool rt_device_follows(const struct rt_device *d); /* do any follow signals? */
 int rt_device_others_plan(struct rt_device *d, struct dev_plastic_place *at);
 int rt_device_others_write(struct rt_device *d, const struct dev_plastic_place *at);
 int rt_device_others_move(struct rt_device *d, const struct dev_plastic_place *at, bool back);

@@ -18,7 +18,6 @@ const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_pro
   const struct rt_pop *source = &s->pops[def->source.pop], *target = &s->pops[def->target.pop];
   if (source->within > 1 || target->within > 1) return "synapses with memory between populations with shorter time steps";
   if (c->stepped) return "synapses whose states have to be stepped";
-  if (def->n_follows) return "synapses that follow signals";
   return NULL;
 }
 
@@ -93,7 +92,7 @@ static int one_plan(struct rt_device *d, struct dev_plastic_place *at, const str
   at->since = room(d, at->n, s->real_size);
   at->row_since = room(d, at->n_rows, s->real_size);
   for (int i = 0; i < DEV_LEARN_LISTS; i++)
-    at->lists[i] = i == DEV_POST_FROZEN ? at->lists[DEV_POST] : i == DEV_PRE_FROZEN ? at->lists[DEV_PRE] : room(d, i == DEV_CELLS ? at->n_rows : at->n, sizeof(uint32_t));
+    at->lists[i] = i == DEV_POST_FROZEN ? at->lists[DEV_POST] : i == DEV_PRE_FROZEN ? at->lists[DEV_PRE] : i == DEV_NOW && !p->proj->def->n_follows ? 0 : room(d, i == DEV_CELLS ? at->n_rows : at->n, sizeof(uint32_t));
   at->listed = room(d, DEV_LEARN_LISTS, sizeof(uint32_t));
   if (p->each) rt_device_plastic_each_plan(d, at);
   else at->waits = room(d, padded * p->sums, sizeof(int64_t));
@@ -190,16 +189,17 @@ int rt_device_plastic_write(struct rt_device *d) {
 
 static const struct { uint32_t kernel, list; } runs[] = {
     {NSL_LEARN_POST, DEV_POST}, {NSL_LEARN_POST_FROZEN, DEV_POST_FROZEN}, {NSL_LEARN_ADVANCE, DEV_CELLS},
-    {NSL_LEARN_PRE, DEV_PRE}, {NSL_LEARN_PRE_FROZEN, DEV_PRE_FROZEN}, {NSL_LEARN_CELL, DEV_CELLS}};
+    {NSL_LEARN_PRE, DEV_PRE}, {NSL_LEARN_PRE_FROZEN, DEV_PRE_FROZEN}, {NSL_LEARN_CELL, DEV_CELLS}, {NSL_LEARN_NOW, DEV_NOW}};
 enum { RUNS = sizeof runs / sizeof *runs };
 
-/* Those of one kind of event: 0: postsynaptic spikes and the sources' cells; 1: presynaptic events; 2: what they do to the cells. */
+/* Those of one kind of event: 0: postsynaptic spikes and the sources' cells; 1: presynaptic events; 2: what they do to the cells;
+ * 3: events of signals that are followed. */
 int rt_device_plastic_launches(struct rt_device *d, int phase, dev_late_fn *add) {
-  static const uint32_t ends[] = {0, 3, 5, RUNS};
+  static const uint32_t ends[] = {0, 3, 5, 6, RUNS};
   int e = 0;
   for (uint32_t k = ends[phase]; k < ends[phase + 1]; k++)
     for (uint32_t i = 0; !e && i < d->s->n_plastic; i++)
-      if (d->plastics[i].p->learn[runs[k].kernel].kernel)
+      if (d->plastics[i].p->learn[runs[k].kernel].kernel && (phase != 3 || d->plastics[i].p->proj->def->n_follows))
         e = add(d, d->plastics[i].p->learn[runs[k].kernel].code, i * RUNS + k, 0);
   return e;
 }

@@ -382,8 +382,13 @@ static uint32_t entries_most(const struct rt_device *d) {
 
 static int plastics_add(struct rt_device *d) {
   d->ticks = true;
+  int e = 0;
+  if (rt_device_follows(d)) {
+    function_add(d, DEV_FN_learn_meet, "signals that synapses with memory follow");
+    e = rt_device_plastic_launches(d, 3, learn_add);
+  }
   function_add(d, DEV_FN_learn_due, "spikes at synapses with memory");
-  int e = rt_device_plastic_launches(d, 0, learn_add);
+  if (!e) e = rt_device_plastic_launches(d, 0, learn_add);
   function_add(d, DEV_FN_learn_pre, "spikes at synapses with memory");
   if (!e) e = rt_device_plastic_launches(d, 1, learn_add);
   function_add(d, DEV_FN_learn_send, "what synapses with memory send");

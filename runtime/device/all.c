@@ -15,6 +15,8 @@
 
 #include "runtime/device/learn.c"
 
+#include "runtime/device/learn_meet.c"
+
 #include "runtime/device/carry.c"
 
 #include "runtime/device/back.c"

@@ -324,6 +324,11 @@ struct dev_other { /* a state of cells that are no targets: sources, or third pa
   void *to, *row_to;             /* what a synapse sees of it; a source's own statement */
   uint32_t first, n;
 };
+struct dev_follow { /* a signal that is followed: now, and how many events it has had; the same behind the last one that synapses know of */
+  const double *value, *count;
+  double *kept, *counted;
+  void *to;
+};
 struct dev_signal { /* of the step before; for each synapse, each row */
   const double *value;
   void *to, *row_to;
@@ -335,7 +340,7 @@ struct dev_learn_each { /* what is sent goes to a handler one by one */
   uint64_t n;
   uint32_t length, list_at, rank, pad;
 };
-enum { DEV_POST, DEV_POST_FROZEN, DEV_PRE, DEV_PRE_FROZEN, DEV_CELLS, DEV_LEARN_LISTS };
+enum { DEV_POST, DEV_POST_FROZEN, DEV_PRE, DEV_PRE_FROZEN, DEV_CELLS, DEV_NOW, DEV_LEARN_LISTS };
 struct dev_plastic {
   const uint64_t *begin, *onto_begin; /* by row, by target: its synapses; one more behind the last */
   const uint32_t *target, *delay, *row, *onto; /* by synapse; onto: those of a target in the order of delays. NSL_NONE: fills up a row */
@@ -367,6 +372,9 @@ struct dev_plastic {
   const struct dev_other *others;
   const uint32_t *third; /* by synapse: which cell of the others it is, or NSL_NONE */
   uint32_t n_others, others_ring; /* rows: a power of two */
+  const struct dev_follow *follows;
+  uint64_t *signalled, n_follows; /* the step of that event */
+  void *since_signal;
 };
 
 struct dev_piece { /* part of a row that a warp sends */

@@ -2,7 +2,8 @@
  * come back to synapses are handled, then the presynaptic events. So a synapse has at most one event of each kind in a step, a thread each,
  * and each time since its last event is what it is on the processor, where a row catches up at once.
  *
- * A step: what was sent arrives (learn_arrive) -> the step kernels -> what is known of the targets' cells is kept (learn_keep) -> collect -> synapses
+ * A step: what was sent arrives (learn_arrive) -> the step kernels -> what is known of the targets' cells is kept (learn_keep) -> collect -> where a
+ * signal that they follow has had an event, all synapses come to it (learn_meet.c) -> synapses
  * that spikes have come back to (learn_due) -> the rule's kernel over them -> cells of the sources that spike advance -> their synapses
  * (learn_pre) -> the rule's kernel -> what it sends (learn_send) -> what the spike does to the source's cells. */
 #include "runtime/device/learn_each.h"
@@ -66,26 +67,11 @@ static inline uint32_t frozen(const struct dev_plastic *p, uint64_t step) {
   return 0;
 }
 
-static inline void list_add(const struct dev_plastic *p, uint32_t list, uint32_t what) {
-  p->lists[list][dev_take_u32(&p->listed[list], 1)] = what;
-}
-
-static inline uint64_t spike_at(const struct dev_plastic *p, uint32_t target, uint32_t k) {
-  return p->spikes[(uint64_t)target * p->ring + (k & (p->ring - 1))];
-}
-
-/* How long ago a synapse's own last event was, if k of its target's spikes had come back to it. */
-static double elapsed(const struct dev_plastic *p, uint32_t y, uint32_t k, uint64_t step) {
-  uint64_t last = p->last[p->row[y]], before = k ? spike_at(p, p->target[y], k - 1) + p->delay[y] : 0;
-  return (double)(step - (before > last ? before : last)) * p->dt;
-}
-
 /* A spike of its target comes back to it. */
 static void post(const struct dev_args *a, const struct dev_plastic *p, uint32_t y, uint64_t step, uint32_t list) {
-  uint32_t t = p->target[y], k = p->n_spiked[t];
-  while (k && spike_at(p, t, k - 1) + p->delay[y] > step) k--; /* those on their way; the one before is this one */
+  uint32_t t = p->target[y], k = spikes_back(p, y, step); /* the last one is this one */
   real_put(a, p->since, y, (double)(step - p->last[p->row[y]]) * p->dt);
-  real_put(a, p->elapsed, y, elapsed(p, y, k - 1, step));
+  real_put(a, p->elapsed, y, elapsed(p, y, k - 1, step, met_at(p, step)));
   others_see(a, p, y, step, DEV_AT_POST);
   for (uint32_t j = 0; j < p->n_seen; j++)
     real_put(a, p->seen[j].to, y, real_at(a, p->seen[j].ring, (uint64_t)t * p->ring + ((k - 1) & (p->ring - 1))));
@@ -145,12 +131,10 @@ DEV_KERNEL(learn_due) {
 /* ---- presynaptic events */
 
 static void pre(const struct dev_args *a, const struct dev_plastic *p, uint32_t y, uint64_t step, uint32_t list) {
-  uint32_t t = p->target[y], k = 0;
+  uint32_t t = p->target[y];
   if (t == NSL_NONE) return;
   uint64_t seen = step > p->delay[y] ? step - p->delay[y] : 0, at = (seen & (p->history - 1)) * p->padded + t;
-  if (p->runs[DEV_POST])
-    for (k = p->n_spiked[t]; k && spike_at(p, t, k - 1) + p->delay[y] > step;) k--;
-  real_put(a, p->elapsed, y, elapsed(p, y, k, step));
+  real_put(a, p->elapsed, y, elapsed(p, y, spikes_known(p, y, step), step, met_at(p, step)));
   others_see(a, p, y, step, DEV_AT_PRE);
   for (uint32_t j = 0; j < p->n_seen; j++) real_put(a, p->seen[j].to, y, real_at(a, p->seen[j].history, at));
   list_add(p, list, y);
@@ -195,5 +179,6 @@ DEV_KERNEL(learn_send) {
         if (p->each) each_send(a, p, p->lists[list][i], step);
         else send(a, p, p->lists[list][i], step);
     for (uint64_t i = w.thread; i < p->listed[DEV_CELLS]; i += w.threads) p->last[p->lists[DEV_CELLS][i]] = step;
+    if (!w.thread) signals_take(p, step);
   }
 }

@@ -2,7 +2,7 @@
 """What synapses with memory learn from besides spikes, on a device: the models of modulated.py under --device emulated have the processor's state_hash,
 spikes, and weights at every recorded time, in several orders and sizes of blocks. `all`: every way, float32, longer."""
 from device_plastic import ALL, WAYS, built, compare, resumed
-from modulated import DRAWS, EVENTS, NETWORK, sides_model, takes_model
+from modulated import CLOSED, DRAWS, EVENTS, NETWORK, Rule, nest_check, sides_model, signal_model, takes_model
 from tap import Tap
 import third_reads
 
@@ -40,10 +40,34 @@ def cells(tap):
             ("variables of both cells, delays of their own",) + ("third parts",) * ALL)
 
 
+# no postsynaptic handler: a synapse's own events are those of its source
+ALONE = """synapse rule { input n : nM
+  weight w : pA in [0 pA, 150 pA]
+  state c = 0
+  let both = c * n
+  c' = -c / (40 ms)
+  w' = 0.02 pA/ms / (1 nM) * both
+  on pre { c += 1 + n / (1 nM);  send w } }"""
+
+
+def followed(tap):
+    """A signal that moves on its own between its events, with few or many of these; weights that NEST has computed."""
+    model = signal_model(CLOSED, 300 if ALL else 60)
+    model = model.replace("  record spikes", "".join(f"  record {n} of ab every 3.3 ms\n" for n in "cex") + "  record spikes")
+    several = model.replace("all_to_all", "indegree(20)").replace("= axonal(0.5 ms) + dendritic(0.7 ms)", "~ uniform(0.3 ms, 1 ms)")
+    alone = signal_model(Rule(ALONE, {}, {}, None, None, None), 60)
+    try_all(tap, {"a signal that is followed": (model, "f32"), "a signal that is followed, delays of their own": (several, "f64"),
+                  "a signal with events in most steps": (model.replace("D.go with poisson(15 Hz)", "D.go with poisson(2 kHz)"), "f64"),
+                  "a signal that is followed by presynaptic handlers alone": (alone, "f64")},
+            ("a signal that is followed, delays of their own",))
+    nest_check(tap, "--device", "emulated")
+
+
 def main():
     tap = Tap()
     draws(tap)
     cells(tap)
+    followed(tap)
     tap.done()
 
 

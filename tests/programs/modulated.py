@@ -215,11 +215,11 @@ NEST_WEIGHTS = [50.0, 49.37395090370573, 48.095493273496025, 46.460122764785176,
                 41.65536925522464, 39.27600888153417, 34.92050534156658, 31.616417023892044, 29.736602180739904]
 
 
-def nest_check(t):
+def nest_model():
     def times(of):
         return ", ".join(f"{x + 0.9:.1f} ms" for x in of)
 
-    text = CELLS.replace("U -= 3 mV", "U = 0 mV") + f"""
+    return CELLS.replace("U -= 3 mV", "U = 0 mV") + f"""
 network net {{
   signal da : uM {{ da' = -da / (200 ms);  on spike of D {{ da += 0.005 uM }} }}
   population A : src[1]
@@ -235,7 +235,10 @@ experiment e {{ network net
   record weight of ab every 100 ms
   run 1 s with dt = 0.1 ms }}
 """
-    run = Run(t, text)
+
+
+def nest_check(t, *options):
+    run = Run(t, nest_model(), *options)
     found = [row[5] for row in table(run, "weight")][1:] if run.good else []
     worst = max((abs(a - b) for a, b in zip(found, NEST_WEIGHTS)), default=1)
     t.check(len(found) == 10 and worst < 1e-10, "dopamine: the weights of NEST's stdp_dopamine_synapse", run.process.stderr or (worst, found))
