@@ -7,7 +7,7 @@
  * points: what `delayed` is in an equation. Where all synapses of a coupling are alike, one sum over the sources serves all.
  *
  * Sums are of reals: those of a row in eight lanes by ordinal, those over sources by the parts of their population, which are the
- * model's. So bits are the same for any number of threads. A value is shown in one of two arrays, by parity of the
+ * model's, each as a tree (tree.h). So bits are the same for any number of threads. A value is shown in one of two arrays, by parity of the
  * step, and in rings that hold one interval more than the longest delay: nobody writes what others may read before all have met.
  *
  * Needs: initial values. Gives: inputs of each step; run.c makes intervals no longer than the shortest delay. */
@@ -19,6 +19,7 @@
 #include "runtime/error.h"
 #include "runtime/gating.h"
 #include "runtime/ranks.h"
+#include "runtime/tree.h"
 
 enum { LANES = 8 };
 
@@ -111,9 +112,7 @@ static bool total_sum(const struct rt_shard *h, const struct rt_total *t, const 
   if (!c) return false;
   uint32_t from = c->first > t->first ? c->first : t->first, end = c->first + real_count(c);
   if (end > t->first + t->n) end = t->first + t->n;
-  double a[LANES] = {0};
-  for (uint32_t i = from; i < end; i++) a[(i - from) % LANES] += x[i];
-  *ret = lanes_sum(a);
+  *ret = from < end ? rt_tree_sum(x + from, end - from) : 0;
   return true;
 }
 

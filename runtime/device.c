@@ -100,7 +100,7 @@ static uint32_t threads_of_block(const struct rt_device *d) {
 }
 
 static int launch(struct rt_device *d, const struct dev_launch *l) {
-  return rt_gpu_launch(&d->gpu, l->function, l->blocks, d->threads, 0, d->block + l->args, d->stream, l->what);
+  return rt_gpu_launch(&d->gpu, l->function, l->blocks, d->threads, l->shared, d->block + l->args, d->stream, l->what);
 }
 
 /* Those of a trial of joint steps several times over. */

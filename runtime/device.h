@@ -5,6 +5,7 @@
 #include "runtime/device/args.h"
 #include "runtime/gpu.h"
 #include "runtime/sim.h"
+#include "runtime/tree.h"
 
 struct rt_values;
 struct rt_inflow;
@@ -137,7 +138,7 @@ struct dev_launch {
   enum dev_function fn; /* if it is none that was generated */
   enum dev_generated kind;
   uint32_t port; /* of a handler; or a number that tells launches with one kernel apart */
-  uint32_t blocks;
+  uint32_t blocks, shared; /* shared: bytes of a block's own memory */
   uint64_t args;   /* offset */
   uint32_t kernel; /* generated: its number; NSL_NONE */
   struct dev_entry *entries; /* generated: envs, in order */
@@ -221,6 +222,10 @@ struct rt_device {
   struct dev_inflow_place *inflows;      /* by shard and sink */
   uint32_t n_values, n_inflows, show_blocks, couple_blocks, n_gates, gate_blocks;
   struct dev_gate_place *gates; /* by coupling and shard */
+  struct dev_tree *trees;       /* while tables are made */
+  uint32_t n_trees, most_trees; /* most_trees: as they are planned */
+  bool sums_shown, sums;        /* some are over so many elements that there may be trees: of what is shown, of all */
+  uint64_t *total_sums, *feed_sums; /* by total and part, by item: where the sums of pieces are; 0: there are none */
   uint64_t agree_at, flows_at, flows_bytes; /* joint steps; agree_at 0: there are none */
   void *agreed;    /* pinned: how far they have come */
   uint64_t failed; /* the step that did not agree; 0: none */
@@ -319,6 +324,12 @@ struct dev_watched rt_device_gate_watched(const struct rt_device *d, uint32_t nu
 void rt_image_gates(struct rt_device *d, struct dev_args *a, const struct dev_values *values);
 const struct dev_gates *rt_device_gates_of(const struct rt_device *d, const struct dev_gates *list, const struct rt_inflow *f); /* NULL: it has none */
 int rt_device_gates_move(struct rt_device *d, bool up);
+/* ---- device_sums.c: sums over many elements */
+uint64_t rt_device_sums_plan(struct rt_device *d, uint64_t n); /* where n numbers have the sums of their pieces; 0: they are few */
+enum { DEV_SUMS_SHARED = (RT_TREE_LANES + RT_TREE_CHUNK) * sizeof(double) }; /* memory of a block */
+void rt_image_sums_begin(struct rt_device *d);
+const double *rt_image_sum(struct rt_device *d, uint64_t at, struct dev_tree tree); /* address of the sums of pieces; NULL */
+void rt_image_sums_end(struct rt_device *d, struct dev_args *a);
 /* ---- device_couple.c: joint steps */
 double rt_device_trials(const struct rt_device *d); /* of a joint step, on average */
 int rt_device_agreed(struct rt_device *d, uint64_t *ret_done); /* joint steps: waits; steps that are done, and d->failed */

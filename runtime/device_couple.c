@@ -25,6 +25,32 @@ static void values_plan(struct rt_device *d, struct rt_values *x, struct dev_val
   at->ring = x->ring ? rt_device_reserve(d, DEV_USE_STATES, (uint64_t)x->n * x->row * sizeof *x->ring) : 0;
 }
 
+/* Of which elements of a part it is the sum; gives their end. */
+static uint32_t total_part(const struct rt_device *d, const struct rt_total *t, uint32_t part, uint32_t *ret_from) {
+  const struct rt_pop *p = t->shown->pop;
+  const struct rt_slice *c = &d->s->shards[p->parts[part].shard].slices[p->parts[part].slice];
+  uint32_t end = c->first + real_count(c);
+  *ret_from = c->first > t->first ? c->first : t->first;
+  return end < t->first + t->n ? end : t->first + t->n;
+}
+
+static int totals_plan(struct rt_device *d) {
+  const struct rt_couplings *c = d->s->couplings;
+  uint32_t n = 0, from;
+  for (uint32_t i = 0; i < c->n_totals; i++) n += c->totals[i].shown->pop->n_parts;
+  if (!(d->total_sums = rt_alloc(&d->mem, n + 1ull, sizeof *d->total_sums))) return NSL_EMEMORY;
+  n = 0;
+  for (uint32_t i = 0; i < c->n_totals; i++) {
+    d->sums_shown |= c->totals[i].n > RT_TREE_CHUNK;
+    for (uint32_t k = 0; k < c->totals[i].shown->pop->n_parts; k++) {
+      uint32_t end = total_part(d, &c->totals[i], k, &from);
+      d->total_sums[n++] = rt_device_sums_plan(d, end > from ? end - from : 0);
+    }
+  }
+  d->sums |= d->sums_shown;
+  return 0;
+}
+
 /* What a trial of a joint step shows, and sums of it. */
 static void aheads_plan(struct rt_device *d) {
   const struct rt_couplings *c = d->s->couplings;
@@ -78,6 +104,7 @@ int rt_device_couplings_plan(struct rt_device *d) {
   if (!d->shown_values || !d->inflows || !d->shown_at) return NSL_EMEMORY;
   for (uint32_t i = 0; rt_coupling_values(d->s, i, &x); i++) values_plan(d, x, &d->shown_values[i]);
   aheads_plan(d);
+  if (!e) e = totals_plan(d);
   if (!e) e = rt_device_gates_plan(d);
   for (uint32_t i = 0; i < c->n_shown; i++) d->shown_at[i] = rt_device_reserve(d, DEV_USE_STATES, reals(d, c->shown[i].pop));
   for (uint32_t k = 0; k < d->s->n_shards; k++)
@@ -142,13 +169,13 @@ static void shown_put(struct rt_device *d, struct dev_args *a, const struct dev_
   for (uint32_t i = 0; i < c->n_totals; i++)
     for (uint32_t k = 0; k < c->totals[i].shown->pop->n_parts; k++) {
       const struct rt_total *t = &c->totals[i];
-      const struct rt_pop *p = t->shown->pop;
-      const struct rt_slice *part = &d->s->shards[p->parts[k].shard].slices[p->parts[k].slice];
-      uint32_t from = part->first > t->first ? part->first : t->first, end = part->first + part->count;
-      if (end > p->size) end = p->size;
-      if (end > t->first + t->n) end = t->first + t->n;
-      totals[a->n_totals++] = (struct dev_total){rt_device_values_of(d, first, &t->shown->values), rt_device_values_of(d, first, &t->values), k, from, end, 0};
+      struct dev_tree tree = {.of = rt_device_values_of(d, first, &t->shown->values)};
+      uint32_t end = total_part(d, t, k, &tree.from);
+      tree.n = end > tree.from ? end - tree.from : 0;
+      const double *sums = rt_image_sum(d, d->total_sums[a->n_totals], tree);
+      totals[a->n_totals++] = (struct dev_total){tree.of, rt_device_values_of(d, first, &t->values), k, tree.from, end, 0, sums};
     }
+  if (d->n_trees) a->n_shown_chunks = d->trees[d->n_trees - 1].chunk0 + d->trees[d->n_trees - 1].n_chunks;
   d->show_blocks = blocks;
   a->n_shown = c->n_shown;
   a->shown = PUT(d, shown, c->n_shown);

@@ -33,10 +33,13 @@ static int feeds_plan(struct rt_device *d) {
   for (uint32_t i = 0; i < s->n_feeds; i++) n += s->feeds[i].def->n_items;
   d->feeds_at = rt_device_reserve(d, DEV_USE_STATES, s->n_feeds * sizeof(double));
   if (!(d->feed_items = rt_alloc(&d->mem, n + 1, sizeof *d->feed_items))) return NSL_EMEMORY;
+  if (!(d->feed_sums = rt_alloc(&d->mem, n + 1, sizeof *d->feed_sums))) return NSL_EMEMORY;
   n = 0;
   for (uint32_t i = 0; i < s->n_feeds; i++)
-    for (uint32_t k = 0; k < s->feeds[i].def->n_items; k++)
+    for (uint32_t k = 0; k < s->feeds[i].def->n_items; k++) {
+      d->feed_sums[n] = rt_device_sums_plan(d, s->feeds[i].items[k].n);
       d->feed_items[n++] = rt_device_reserve(d, DEV_USE_STATES, reals(d, s->feeds[i].items[k].pop));
+    }
   return 0;
 }
 
@@ -101,8 +104,11 @@ static void feeds_put(struct rt_device *d, struct dev_args *a) {
   for (uint32_t i = 0; feeds && i < s->n_feeds; i++) {
     const struct rt_feed *f = &s->feeds[i];
     struct dev_feed_item *items = rt_alloc(&d->mem, f->def->n_items + 1ull, sizeof *items);
-    for (uint32_t k = 0; items && k < f->def->n_items; k++)
-      items[k] = (struct dev_feed_item){address(d, d->feed_items[at++]), f->items[k].first, f->items[k].n};
+    for (uint32_t k = 0; items && k < f->def->n_items; k++, at++) {
+      const void *out = address(d, d->feed_items[at]);
+      const struct dev_tree tree = {.reals = out, .from = f->items[k].first, .n = f->items[k].n};
+      items[k] = (struct dev_feed_item){out, f->items[k].first, f->items[k].n, rt_image_sum(d, d->feed_sums[at], tree)};
+    }
     d->image.failed |= !items;
     if (items) feeds[i] = (struct dev_feed){PUT(d, items, f->def->n_items), address(d, d->feeds_at + i * sizeof(double)),
                                             f->def->sum ? 1 : (double)f->elements, f->def->n_items, 0};
@@ -113,8 +119,10 @@ static void feeds_put(struct rt_device *d, struct dev_args *a) {
 }
 
 void rt_image_late(struct rt_device *d, struct dev_args *a) {
-  feeds_put(d, a);
+  rt_image_sums_begin(d);
   rt_image_couplings(d, a);
+  feeds_put(d, a);
+  rt_image_sums_end(d, a);
 }
 
 /* ---- when a run begins and ends */

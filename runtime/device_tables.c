@@ -288,6 +288,9 @@ static struct dev_launch *function_add(struct rt_device *d, enum dev_function fn
   return l;
 }
 
+/* Whose blocks add numbers: they have memory of their own for it. */
+static void sums_add(struct rt_device *d, enum dev_function fn, const char *what) { function_add(d, fn, what)->shared = DEV_SUMS_SHARED; }
+
 /* Those with the same code share a launch. */
 static int generated_add(struct rt_device *d, enum dev_generated kind, const struct dev_entry *entry, uint32_t port) {
   const struct rt_sim *s = d->s;
@@ -357,7 +360,8 @@ static int trial_add(struct rt_device *d) {
   d->trial_begin = d->n_launches;
   int e = rt_device_couplings_launches(d, true, ahead_add);
   function_add(d, DEV_FN_ahead, "what a trial shows");
-  if (d->s->couplings->n_totals) function_add(d, DEV_FN_ahead_total, "sums of what a trial shows");
+  if (d->sums_shown) sums_add(d, DEV_FN_ahead_sums, "sums of what a trial shows");
+  if (d->s->couplings->n_totals) sums_add(d, DEV_FN_ahead_total, "sums of what a trial shows");
   function_add(d, DEV_FN_agree, "joint steps");
   d->trial_end = d->n_launches;
   return e;
@@ -424,8 +428,9 @@ int rt_device_launches(struct rt_device *d) {
   if (!e && s->n_plastic) e = plastics_add(d); /* before `feed`: they know signals of the step before */
   if (!e) e = rt_device_late_launches(d, late_add);
   if (s->couplings) function_add(d, DEV_FN_show, "what elements show");
-  if (s->couplings && s->couplings->n_totals) function_add(d, DEV_FN_total, "sums of what elements show");
-  if (s->n_feeds) function_add(d, DEV_FN_feed, "inputs that follow others");
+  if (d->sums) sums_add(d, DEV_FN_sums, "sums over many elements");
+  if (s->couplings && s->couplings->n_totals) sums_add(d, DEV_FN_total, "sums of what elements show");
+  if (s->n_feeds) sums_add(d, DEV_FN_feed, "inputs that follow others");
   if (sends) function_add(d, s->connectivity == NSL_PROCEDURAL ? DEV_FN_push_made : DEV_FN_push, "spikes along their rows");
   if (d->ticks) function_add(d, DEV_FN_tick, "the clock");
   for (uint32_t i = 0; !e && i < d->n_launches; i++)

@@ -1,13 +1,14 @@
 /* Feeds: inputs that follow one number of other populations, a sum or mean over elements, or the value of a signal.
  *
  * The numbers are those of the end of a step and act in the next one. They are read by one thread while all others wait,
- * in the order of elements, so a sum is the same for any number of threads; ranks tell each other the values of their
+ * as a tree over the elements (tree.h), so a sum is the same for any number of threads; ranks tell each other the values of their
  * elements before. Every shard then writes the sums into its part of the inputs. A model with feeds meets after every step. */
 #include <string.h>
 
 #include "runtime/error.h"
 #include "runtime/ranks.h"
 #include "runtime/sim.h"
+#include "runtime/tree.h"
 
 enum { CHUNK = 1024 }; /* elements for which a kernel runs at once */
 
@@ -82,9 +83,8 @@ void rt_feeds_read(struct rt_sim *s, uint64_t step) {
     struct rt_feed *f = &s->feeds[i];
     double sum = 0;
     for (uint32_t k = 0; k < f->def->n_items; k++) {
-      double part = 0;
-      for (uint32_t e = 0; e < f->items[k].n; e++) part += *x++;
-      sum += part;
+      sum += rt_tree_sum(x, f->items[k].n);
+      x += f->items[k].n;
     }
     f->value = f->shown[step & 1] = f->def->sum ? sum : sum / (double)f->elements;
   }

@@ -8,6 +8,7 @@
 #include "ir/explain.h"
 #include "lang/session.h"
 #include "runtime/device/args.h"
+#include "runtime/tree.h"
 #include "tools/explain.h"
 
 enum { WARP = 32, ALIGN = 256, LINE = 128 };
@@ -125,7 +126,7 @@ static void receives_add(Device *v) {
 }
 
 typedef struct {
-  bool given, samples, couple, wait, due, sort, total, feed, push;
+  bool given, samples, couple, wait, due, sort, sums_shown, sums, total, feed, push;
 } Needs;
 
 static Needs needs_of(const Device *v) {
@@ -150,8 +151,17 @@ static Needs needs_of(const Device *v) {
   for (uint32_t i = 0; i < x->couplings.n; i++) {
     if (!there(v, x->couplings.at[i].link.cond)) continue;
     n.couple = true;
-    for (uint32_t k = 0; k < x->couplings.at[i].terms.n; k++) n.total |= explain_summed(&x->couplings.at[i]) && x->couplings.at[i].terms.at[k].pre;
+    const IrCoupling *c = &x->couplings.at[i];
+    const IrSlice *from = c->coupling->reversed ? &c->link.target : &c->link.source;
+    for (uint32_t k = 0; k < c->terms.n; k++) {
+      if (!explain_summed(c) || !c->terms.at[k].pre) continue;
+      n.total = true;
+      n.sums_shown |= slice_elements(v, from) > RT_TREE_CHUNK;
+    }
   }
+  n.sums = n.sums_shown;
+  for (uint32_t i = 0; i < x->feeds.n; i++)
+    for (uint32_t k = 0; k < x->feeds.at[i].items.n; k++) n.sums |= slice_elements(v, &x->feeds.at[i].items.at[k].slice) > RT_TREE_CHUNK;
   return n;
 }
 
@@ -192,7 +202,7 @@ static void gates_add(Device *v) {
 }
 
 /* Joint steps: what a trial shows, in the order in which it is shown, and whether steps agree. */
-static void trial_add(Device *v, bool total) {
+static void trial_add(Device *v, const Needs *n) {
   const IrExperiment *x = v->e.x;
   for (uint32_t i = 0; i < x->couplings.n; i++) {
     const IrCoupling *c = &x->couplings.at[i];
@@ -203,7 +213,8 @@ static void trial_add(Device *v, bool total) {
     }
   }
   function_add(v, true, FN_ahead, NAN);
-  function_add(v, total, FN_ahead_total, NAN);
+  function_add(v, n->sums_shown, FN_ahead_sums, NAN);
+  function_add(v, n->total, FN_ahead_total, NAN);
   function_add(v, true, FN_agree, NAN);
 }
 
@@ -221,7 +232,7 @@ static void launches_make(Device *v) {
   function_add(v, true, FN_begin, all);
   gates_add(v);
   function_add(v, n.couple, FN_couple, NAN);
-  if (n.couple && x->experiment->joint) trial_add(v, n.total);
+  if (n.couple && x->experiment->joint) trial_add(v, &n);
   function_add(v, n.wait, FN_wait, all);
   function_add(v, n.due, is_made(v) ? FN_due_made : FN_due, NAN);
   function_add(v, n.sort, FN_sort, all);
@@ -231,6 +242,7 @@ static void launches_make(Device *v) {
   function_add(v, true, FN_collect, all);
   bool late = late_add(v);
   function_add(v, n.couple, FN_show, NAN);
+  function_add(v, n.sums, FN_sums, NAN);
   function_add(v, n.total, FN_total, NAN);
   function_add(v, n.feed, FN_feed, NAN);
   function_add(v, n.push, is_made(v) ? FN_push_made : FN_push, NAN);

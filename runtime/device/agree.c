@@ -1,9 +1,10 @@
 /* Joint steps: agree.c of the processor. Behind `couple` stand some trials in the list of a step's launches, each of
- *   the kernels that look ahead -> ahead (what they have made, and by how much it is other than before) -> sums of it (ahead_total) -> agree (judges, and sets what flows).
+ *   the kernels that look ahead -> ahead (what they have made, and by how much it is other than before) -> sums of it (ahead_sums, ahead_total) -> agree (judges, and sets what flows).
  * While the trials go on the clock stands: what is behind them in the list, and what is before them when the list is gone through again, does
  * nothing, by step 0. So a step takes as many passes through the list as its trials need, and the host counts steps, not passes. */
 #include "runtime/device/clocks.h"
 #include "runtime/device/couple.h"
+#include "runtime/device/sums.h"
 
 enum { NO_TRIAL = UINT32_MAX };
 
@@ -34,13 +35,21 @@ DEV_FUNCTION(ahead) {
   x->values->ahead[trial & 1][element] = value;
 }
 
+DEV_FUNCTION(ahead_sums) {
+  const struct dev_args *a = arguments;
+  uint32_t trial = a->agree->trial;
+  if (trial != NO_TRIAL) chunks_sum(a, a->n_shown_chunks, (int)(trial & 1), 0);
+}
+
 DEV_FUNCTION(ahead_total) {
   const struct dev_args *a = arguments;
   uint32_t trial = a->agree->trial;
   if (trial == NO_TRIAL) return;
-  for (uint32_t k = nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread(); k < a->n_totals; k += nsl_dev_blocks() * nsl_dev_block_size()) {
+  for (uint32_t k = nsl_dev_block(); k < a->n_totals; k += nsl_dev_blocks()) {
     const struct dev_total *t = &a->totals[k];
-    if (t->of->ahead[0]) t->values->ahead[trial & 1][t->part] = part_sum(t, t->of->ahead[trial & 1]);
+    if (!t->of->ahead[0]) continue;
+    double sum = part_sum(a, t, t->of->ahead[trial & 1]);
+    if (!nsl_dev_thread()) t->values->ahead[trial & 1][t->part] = sum;
   }
 }
 

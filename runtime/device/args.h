@@ -166,6 +166,13 @@ struct dev_shown {
 struct dev_total { /* of one part of the population */
   const struct dev_values *of, *values;
   uint32_t part, from, end, pad;
+  const double *sums; /* of pieces, where it is large: struct dev_tree */
+};
+struct dev_tree { /* a sum over more numbers than a block adds at once: see tree.h */
+  const void *reals; /* NULL, or the numbers; else */
+  const struct dev_values *of;
+  double *to; /* the sum of each RT_TREE_CHUNK */
+  uint32_t from, n, chunk0, n_chunks;
 };
 struct dev_flow {
   double factor, scale;
@@ -217,6 +224,7 @@ struct dev_agree { /* joint steps, while they go on: see device/agree.c */
 struct dev_feed_item {
   const void *out;
   uint32_t first, n;
+  const double *sums; /* as in struct dev_total */
 };
 struct dev_feed {
   const struct dev_feed_item *items;
@@ -451,7 +459,8 @@ struct dev_args {
   const struct dev_total *totals;
   const struct dev_sink *sinks;
   const struct dev_gates *gates;
-  uint64_t n_gates;
+  const struct dev_tree *trees; /* first those of what is shown */
+  uint32_t n_gates, n_chunks, n_shown_chunks, pad7; /* chunks: of all trees */
   const struct dev_feed *feeds;
   const struct dev_watch *watches;
   uint32_t n_watches, pad5;

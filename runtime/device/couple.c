@@ -1,7 +1,8 @@
 /* Continuous synapses, and inputs that follow others: coupling.c and feed.c of the processor, one thread for a target, an element or a
- * sum. Sums are made in the same order: eight (four) partial ones by ordinal, then a fixed tree. */
+ * sum. Sums are made in the same order: eight (four) partial ones by ordinal, then a fixed tree; over elements as tree.h says. */
 #include "runtime/device/clocks.h"
 #include "runtime/device/couple.h"
+#include "runtime/device/sums.h"
 
 /* ---- what is shown */
 
@@ -21,11 +22,19 @@ DEV_KERNEL(show) {
   if (x) values_put(x->values, element, a->clock->now, shown_out(a, x, element));
 }
 
+/* Pieces of sums over many elements, for `total` and `feed`. */
+DEV_KERNEL(sums) {
+  const struct dev_args *a = arguments;
+  chunks_sum(a, a->n_chunks, -1, a->clock->now);
+}
+
 DEV_KERNEL(total) {
   const struct dev_args *a = arguments;
   uint64_t step = a->clock->now;
-  for (uint32_t k = nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread(); k < a->n_totals; k += nsl_dev_blocks() * nsl_dev_block_size())
-    values_put(a->totals[k].values, a->totals[k].part, step, part_sum(&a->totals[k], a->totals[k].of->now[step & 1]));
+  for (uint32_t k = nsl_dev_block(); k < a->n_totals; k += nsl_dev_blocks()) {
+    double sum = part_sum(a, &a->totals[k], a->totals[k].of->now[step & 1]);
+    if (!nsl_dev_thread()) values_put(a->totals[k].values, a->totals[k].part, step, sum);
+  }
 }
 
 /* ---- what flows */
@@ -61,20 +70,19 @@ DEV_KERNEL(couple) {
   real_put(a, s->input, s->first + i, sum);
 }
 
-/* ---- inputs that follow a sum or mean: in the order of elements */
+/* ---- inputs that follow a sum or mean */
+
+static double item_sum(const struct dev_args *a, const struct dev_feed_item *item) {
+  if (item->sums) return tree_sum(a, (struct numbers){.doubles = item->sums}, 0, (item->n + RT_TREE_CHUNK - 1) / RT_TREE_CHUNK);
+  return tree_sum(a, (struct numbers){.reals = item->out}, item->first, item->n);
+}
 
 DEV_KERNEL(feed) {
   const struct dev_args *a = arguments;
-  for (uint32_t k = nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread(); k < a->n_feeds; k += nsl_dev_blocks() * nsl_dev_block_size()) {
+  for (uint32_t k = nsl_dev_block(); k < a->n_feeds; k += nsl_dev_blocks()) {
     const struct dev_feed *f = &a->feeds[k];
     double sum = 0;
-    for (uint32_t i = 0; i < f->n_items; i++) {
-      const struct dev_feed_item *item = &f->items[i];
-      double part = 0;
-      for (uint32_t e = item->first; e < item->first + item->n; e++)
-        part += a->f32 ? (double)((const float *)item->out)[e] : ((const double *)item->out)[e];
-      sum += part;
-    }
-    *f->value = f->over != 1 ? sum / f->over : sum;
+    for (uint32_t i = 0; i < f->n_items; i++) sum += item_sum(a, &f->items[i]);
+    if (!nsl_dev_thread()) *f->value = f->over != 1 ? sum / f->over : sum;
   }
 }

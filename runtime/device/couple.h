@@ -125,11 +125,4 @@ static inline const struct dev_shown *shown_here(const struct dev_args *a, uint3
 }
 static inline double shown_out(const struct dev_args *a, const struct dev_shown *x, uint32_t element) { return real_at(a, x->out, element); }
 
-/* Of eight partial sums. */
-static inline double part_sum(const struct dev_total *t, const double *x) {
-  double sum[8] = {0};
-  for (uint32_t i = t->from; i < t->end; i++) sum[(i - t->from) % 8] += x[i];
-  return eight(sum);
-}
-
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Continuous synapses on a device beyond plain sums: joint steps, whose trials go on until all agree, and synapses with states of their own. Under
+"""Continuous synapses on a device beyond plain sums: joint steps, whose trials go on until all agree, synapses with states of their own, and sums over many elements. Under
 --device emulated, in blocks of several sizes and several orders, in both precisions: the processor's state_hash and records, checkpoints resumed from one to
 the other, the same words where steps do not agree, and a closed form.
 `all`: every model with every way."""
@@ -114,6 +114,29 @@ network n {
 }
 experiment e { network n
   run 60 ms with dt = 0.1 ms, method = euler }
+"""
+# sums over all sources, over some of them, and means that a signal follows, of more elements than a block adds at once
+MANY = """language 1
+neuron node {
+  input I, J
+  state x ~ normal(0, 1)
+  x' = (0.3 - x + 0.0001 * I + 0.1 * J) / (10 ms)
+}
+synapse all { weight w;  stream w * pre.x }
+synapse even { weight w;  stream w * (pre.x - post.x) }
+network n {
+  population A : node[SIZE]
+  population B : node[70]
+  connect A -> B.I by all_to_all with all { weight = 1 }
+  connect A -- A.J by all_to_all with even { weight = 0.0001 }
+  connect A[7..3500] -> A.I by all_to_all with all { weight = 0.0002 }
+  signal f : 1 { f' = (mean(A.x) + sum(B.x) - f) / (5 ms) }
+}
+experiment e { network n
+  record I of B[0..1] every 0.1 ms
+  record f every 0.1 ms
+  run 2 ms with dt = 0.1 ms, seed = 2, coupling = HOW
+}
 """
 PAIR = """language 1
 neuron cell {
@@ -237,6 +260,20 @@ def gated(tap):
                   f"a state that runs away: the same words, {way[1]}", cpu.stderr + device.stderr)
 
 
+def many(tap):
+    for k, (how, precision) in enumerate((("held", "f64"), ("joint", "f32"), ("joint", "f64"), ("held", "f32"))[:4 if ALL else 2]):
+        text = MANY.replace("SIZE", "5000").replace("HOW", how)
+        program = built(tap, f"many {how} {precision}", text, "--precision", precision)
+        gpu = program and compare(tap, f"sums over many elements, {how}, {precision}", program, WAYS if ALL else WAYS[k + 1:k + 3])
+        if gpu:
+            kernels = [l["kernel"] for l in gpu["launches"]]
+            tap.check("sums" in kernels and ("ahead_sums" in kernels) == (how == "joint"), f"in two launches, {how}", kernels)
+            explained(tap, f"sums over many elements, {how}", text, gpu)
+    if ALL:  # of so many that the sums of pieces are more than a block adds at once
+        program = built(tap, "very many", MANY.replace("SIZE", "1100000").replace("HOW", "held"))
+        compare(tap, "sums over a million elements", program, WAYS[1:2], "--duration", "0.3ms")
+
+
 def closed_form(tap):
     program = built(tap, "a pair", PAIR)
     r, folder = run(tap, program, "pair", WAYS[3])
@@ -255,6 +292,7 @@ def main():
     tap = Tap()
     joint(tap)
     gated(tap)
+    many(tap)
     closed_form(tap)
     tap.done()
 
