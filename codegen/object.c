@@ -102,19 +102,20 @@ static void value_add(const CgProgram *p, CgUnit *u, const IrKernel *k) {
 }
 
 /* What rows that are made anew need of a device's code; u NULL: only which functions. */
-static void rows_need(CgProgram *p, CgUnit *u) {
-  for (uint32_t i = 0; i < p->module->experiments.n; i++) {
-    const IrExperiment *x = p->module->experiments.at[i];
-    for (uint32_t k = 0; k < x->projections.n; k++) {
-      const IrProjection *m = &x->projections.at[k];
-      if (m->cells != IR_NONE) continue;
-      p->makes |= x->populations.at[m->target.pop].class->ports.at[m->proj->port].additive ? CG_MAKES_SUMS : CG_MAKES_SUMS | CG_MAKES_EVENTS;
-      if (m->proj->rule == RULE_THIRD) p->makes |= CG_MAKES_THIRDS;
-      if (!u) continue;
-      const IrKernel *drawn[] = {m->weight_kernel, m->weight_f32, m->delay_kernel, m->delay_f32};
-      for (size_t j = 0; j < COUNT_OF(drawn); j++) value_add(p, u, drawn[j]);
-    }
+static void experiment_needs(CgProgram *p, CgUnit *u, const IrExperiment *x) {
+  for (uint32_t k = 0; k < x->projections.n; k++) {
+    const IrProjection *m = &x->projections.at[k];
+    if (m->cells != IR_NONE) continue;
+    p->makes |= x->populations.at[m->target.pop].class->ports.at[m->proj->port].additive ? CG_MAKES_SUMS : CG_MAKES_SUMS | CG_MAKES_EVENTS;
+    if (m->proj->rule == RULE_THIRD) p->makes |= CG_MAKES_THIRDS;
+    const IrKernel *drawn[] = {m->weight_kernel, m->weight_f32, m->delay_kernel, m->delay_f32};
+    for (size_t j = 0; u && j < COUNT_OF(drawn); j++) value_add(p, u, drawn[j]);
   }
+}
+
+static void rows_need(CgProgram *p, CgUnit *u) {
+  for (uint32_t i = 0; i < p->module->experiments.n; i++) experiment_needs(p, u, p->module->experiments.at[i]);
+  for (uint32_t i = 0; i < p->module->fits.n; i++) experiment_needs(p, u, p->module->fits.at[i]->x);
 }
 
 static void cut_units(Session *s, CgProgram *p, const CgTarget *target, bool once) {

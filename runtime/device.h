@@ -280,7 +280,6 @@ int rt_device_allocate(struct rt_device *d); /* all at once; what does not fit i
 int rt_device_rows_count(struct rt_device *d);
 int rt_device_rows_write(struct rt_device *d);
 /* ---- device_made.c: rows that are made anew at each spike */
-const char *rt_device_made_refuses(const struct rt_proj *p); /* NULL: it can be made on a device */
 int rt_device_made_count(struct rt_device *d);
 void rt_device_made_plan(struct rt_device *d, struct dev_rows *g);
 int rt_device_made_write(struct rt_device *d, struct dev_rows *g);

@@ -17,28 +17,11 @@
 
 enum { PARTS = 3, LISTED_AT_ONCE = 1 << 24 };
 
-/* ---- what cannot be made there */
-
-static bool is_given(const struct rt_proj *p) { return p->given != NULL; }
 static bool draws(const struct rt_proj *p) { return p->drawn_weight || p->drawn_delay; }
-
 static bool is_apart(const struct rt_proj *p) { return p->form == RT_APART; }
 static bool is_third(const struct rt_proj *p) { return p->def->rule == NSL_THIRD; }
 /* Whose synapses the rows are of: third parts stand at those of another projection. */
 static const struct rt_proj *base_of(const struct rt_proj *p) { return is_third(p) ? p->of : p; }
-
-static const struct {
-  bool (*is)(const struct rt_proj *p);
-  const char *what;
-} refused[] = {
-    {is_given, "a row made anew at each spike, with weights that are sought,"},
-};
-
-const char *rt_device_made_refuses(const struct rt_proj *p) {
-  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-    if (refused[i].is(p)) return refused[i].what;
-  return NULL;
-}
 
 /* ---- parts of a projection's rows */
 
@@ -78,7 +61,7 @@ static struct dev_made made_of(const struct rt_device *d, const struct rt_proj *
                        .sum = rt_device_made_sum(d, p, &ring), .key = rule == DEV_DRAWN ? b->rule_key : r->order_key[rule == DEV_BOTH], .n = b->n,
                        .weight = NSL_NONE, .delay = NSL_NONE, .value_key = p->key, .dt = d->s->dt, .stretch = rt_delay_stretch(d->s, p), .lo = p->lo,
                        .hi = p->hi, .per_grain = is_apart(p) ? 0 : 1 / p->grain};
-  if (p->drawn_weight) m.weight = p->weight_code->kernel;
+  if (p->drawn_weight && !p->given) m.weight = p->weight_code->kernel;
   if (p->drawn_delay) m.delay = p->delay_code->kernel;
   for (uint32_t i = 0; i < 2; i++) m.orders[i] = r->order[i];
   if (rule == DEV_BOTH) m.orders[0] = r->order[1];
@@ -304,8 +287,16 @@ static uint64_t fields_put(struct rt_device *d, const struct rt_proj *p) {
   return fields ? rt_image_put(d, fields, n * sizeof *fields) : 0;
 }
 
+/* Weights that are sought: by number in the row. */
+static void given_keep(struct rt_device *d, const struct rt_proj *p, struct dev_made *m) {
+  const struct rt_given *given = p->given;
+  m->given = (const double *)(uintptr_t)(d->block + rt_device_keep(d, given->weights, given->begin[p->sn] * sizeof *given->weights));
+  m->given_begin = (const uint64_t *)(uintptr_t)(d->block + rt_device_keep(d, given->begin, (p->sn + 1ull) * sizeof *given->begin));
+}
+
 void rt_device_made_plan(struct rt_device *d, struct dev_rows *g) {
   if (g->proj) (void)fields_put(d, g->proj);
+  if (g->proj && g->proj->given) given_keep(d, g->proj, &(struct dev_made){0});
   if (!g->piece0) return;
   if (g->ordinals) g->ordinals_at = rt_device_reserve(d, DEV_USE_SYNAPSES, g->n_ordinals * sizeof *g->ordinals);
   if (g->third_ordinals) g->third_ordinals_at = rt_device_reserve(d, DEV_USE_SYNAPSES, g->n_ordinals * sizeof *g->ordinals);
@@ -381,6 +372,7 @@ uint64_t rt_image_made(struct rt_device *d, const struct dev_rows *g) {
   m.third_ordinals = g->third_ordinals ? AT(g->third_ordinals_at) : NULL;
   m.piece0 = AT(g->piece0_at);
   m.third = (const struct dev_third *)(uintptr_t)third_put(d, g->proj);
+  if (g->proj->given) given_keep(d, g->proj, &m);
   m.fields = (const struct dev_field *)(uintptr_t)fields_put(d, g->proj);
 #undef AT
   return rt_image_put(d, &m, sizeof m);

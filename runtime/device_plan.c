@@ -180,9 +180,7 @@ static void size_text(char *out, size_t n, uint64_t bytes) {
 
 /* Would it help to make synapses anew? */
 static bool could_be_made(const struct rt_sim *s, int most) {
-  bool all = most == DEV_USE_SYNAPSES && s->connectivity == NSL_STORED && s->n_projs > 0 && !s->n_plastic;
-  for (uint32_t i = 0; all && i < s->n_projs; i++) all = !rt_device_made_refuses(&s->projs[i]);
-  return all;
+  return most == DEV_USE_SYNAPSES && s->connectivity == NSL_STORED && s->n_projs > 0 && !s->n_plastic;
 }
 
 static int too_large(const struct rt_device *d, uint64_t free) {

@@ -132,6 +132,8 @@ struct dev_made {
   uint64_t value_key;
   double dt, stretch, lo, hi, per_grain; /* see synapses.c, units.c */
   const struct dev_field *fields;
+  const double *given; /* NULL; or weights that are sought, from given_begin of the source on */
+  const uint64_t *given_begin;
 };
 
 struct dev_group { /* rows of one population's elements that have one form */

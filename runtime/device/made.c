@@ -76,8 +76,10 @@ static inline uint32_t steps_of(const struct dev_made *m, double delay) { return
 
 static inline double clipped(const struct dev_made *m, double weight) { return weight < m->lo ? m->lo : weight > m->hi ? m->hi : weight; }
 
+static inline double given_of(const struct dev_made *m, const struct synapse *x) { return m->given[m->given_begin[x->source - m->s0] + x->ordinal]; }
+
 static inline int64_t grains_of(const struct dev_made *m, double weight) {
-  double grains = clipped(m, weight) * m->per_grain + 0x1.8p52; /* the nearest, in the low bits */
+  double grains = weight * m->per_grain + 0x1.8p52; /* the nearest, in the low bits */
   uint64_t bits;
   __builtin_memcpy(&bits, &grains, sizeof bits);
   return (int64_t)(bits << 16) >> 16;
@@ -94,8 +96,9 @@ static void synapse_send(const struct dev_group *g, const struct dev_ring *r, co
     if (kernel == NSL_NONE) continue;
     double value = nsl_dev_value(kernel, m->u, m->value_key, m->dt, x->source, x->ordinal, m, x->target, x->position);
     if (k) delay = steps_of(m, value);
-    else units = grains_of(m, value) * g->units;
+    else units = grains_of(m, clipped(m, value)) * g->units;
   }
+  if (m->given) units = grains_of(m, given_of(m, x)) * g->units;
   arrival_add(r, (struct arrival){((step + delay) & r->mask) * r->row + m->sum + x->target, units});
 }
 
@@ -136,6 +139,7 @@ static void synapse_due(const struct dev_args *a, const struct dev_apart *g, con
     if (k) weight = clipped(m, value);
     else if (steps_of(m, value) != delay) return;
   }
+  if (m->given) weight = given_of(m, x);
   node_add(a, g->list_at + x->target, (struct dev_node){.key = (uint64_t)g->rank << 32 | x->source, .weight = weight, .number = x->ordinal, .count = 1,
                                                         .element = x->target});
 }
