@@ -90,6 +90,24 @@ static void thread_begin(Emit *e, Thread *t) {
   emit_slots(e);
 }
 
+static LLVMValueRef not_finite(Emit *e, LLVMValueRef v) {
+  LLVMBuilderRef b = e->u->builder;
+  LLVMTypeRef type = e->f32 ? e->u->i32 : e->u->i64;
+  LLVMValueRef exponent = LLVMConstInt(type, e->f32 ? 0x7f800000u : 0x7ff0000000000000u, false);
+  return LLVMBuildICmp(b, LLVMIntEQ, LLVMBuildAnd(b, LLVMBuildBitCast(b, v, type, ""), exponent, ""), exponent, "");
+}
+
+/* What was checked may have been reset since, by a spike; the processor looks at what stands in memory, too. */
+static void leave_if_reset(Emit *e, Thread *t) {
+  LLVMValueRef any = NULL;
+  for (uint32_t i = 0; i < e->k->slots.n; i++) {
+    if (e->k->slots.at[i].kind != SLOT_STATE) continue;
+    LLVMValueRef one = not_finite(e, emit_load(e, i));
+    any = any ? LLVMBuildOr(e->u->builder, any, one, "") : one;
+  }
+  if (any) leave_unless(e, t, any);
+}
+
 /* The step and the thread, if what was checked is not finite. Padding may compute anything, and must not stand before who is real. */
 static void tell_bad(Emit *e, Thread *t) {
   CgUnit *u = e->u;
@@ -102,6 +120,7 @@ static void tell_bad(Emit *e, Thread *t) {
   LLVMValueRef nan = LLVMBuildFCmp(b, LLVMRealUNO, sum, sum, ""), is_real = LLVMBuildICmp(b, LLVMIntULT, e->at, real, "");
   LLVMBuildCondBr(b, LLVMBuildAnd(b, nan, is_real, ""), tell, t->done);
   LLVMPositionBuilderAtEnd(b, tell);
+  leave_if_reset(e, t);
   LLVMValueRef size = wide(e, ask(e, "nsl_dev_block_size", NULL));
   LLVMValueRef who = LLVMBuildAdd(b, LLVMBuildMul(b, t->block, size, ""), t->thread, "");
   LLVMValueRef when = LLVMBuildShl(b, e->step, LLVMConstInt(u->i64, 32, false), "");

@@ -494,12 +494,12 @@ int rt_device_run(struct rt_sim *s, uint64_t until) {
   s->shards[0].delivery.n_delivered += left;
   if (!e) e = weights_run(d, until, &why);
   if (!e) e = rt_device_download(d, d->began);
-  if (!e) e = rt_device_left(s, &left);
-  if (!e) s->shards[0].delivery.n_delivered -= left;
+  uint64_t bad = rt_bad_step(s, RT_NO_STEP - 1); /* then the device has gone further than that, and its masks with it */
+  if (!e && bad == RT_NO_STEP) e = rt_device_left(s, &left);
+  if (!e && bad == RT_NO_STEP) s->shards[0].delivery.n_delivered -= left;
   rt_float_mode_restore(mode);
   s->simulate_cpu_s += rt_cpu_clock() - cpu;
   s->simulate_s += rt_clock() - began - (s->output_s - output);
-  uint64_t bad = rt_bad_step(s, RT_NO_STEP - 1);
   if (!e && bad != RT_NO_STEP) {
     struct rt_error_at *at = &s->shards[0].bad;
     if (at->step == bad && !at->drive) at->state = state_bad(d, at);

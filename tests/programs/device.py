@@ -223,6 +223,20 @@ experiment e { network n
 """  # most of those that run away first are padding
 
 
+# A step takes V to infinity, where the spike resets it.
+OVERFLOWS = """language 1
+neuron cell {
+  state V = -34.4 mV, w = 4.4 pA
+  V' = (-10 nS * (V + 70 mV) + 20 pA * exp((V + 50 mV) / (2 mV)) - w) / (200 pF)
+  w' = (4 nS * (V + 70 mV) - w) / (144 ms)
+  spike when V > 0 mV { V = -58 mV;  w += 80 pA;  hold V for 2 ms }
+}
+network n { population A : cell[65] { V ~ uniform(-34.5 mV, -34.3 mV) } }
+experiment e { network n
+  record spikes of A
+  record w of A
+  run 0.15 ms with dt = 0.05 ms, method = rk4 }
+"""
 DENSE = """language 1
 network n {
   population A : iaf_psc_exp[500]
@@ -282,6 +296,11 @@ def failures(tap):
     stored, made = [call(dense, "--out", tap.path("dense"), "--device", "emulated", "--quiet", "--no-report", "--connectivity", c, env=env) for c in ("stored", "procedural")]
     tap.check(stored.returncode == 1 and re.search(r"needs 1\.\d MB .*1\.\d MB of it for synapses.*the emulated device has 512\.0 kB free: use --connectivity procedural, --precision f32,", stored.stderr)
               and made.returncode == 0, "synapses that do not fit: the advice, which is good", stored.stderr + made.stderr)
+    for precision in ("f64", "f32"):
+        program = built(tap, tap.write("overflows.nsl", OVERFLOWS), "--precision", precision)
+        if compare(tap, f"{precision}: spikes that end an overflow", program, WAYS[:2]):
+            spikes = open(os.path.join(tap.path("device"), "spikes.csv"), encoding="utf-8").read().splitlines()
+            tap.check(len(spikes) == 66, f"{precision}: there are such", len(spikes))
     padded = built(tap, tap.write("padded.nsl", PADDED))
     for seed in "123":
         ends = [call(padded, "--out", tap.path("padded"), "--force", "--quiet", "--seed", seed, "--device", device).stderr for device in ("cpu", "emulated")]
