@@ -96,6 +96,7 @@ struct dev_plastic_place { /* a projection whose synapses have memory; offsets *
   uint64_t *ring, *history, *later, *out;   /* by state that is seen; by send */
   uint64_t *before, *after, *rows_see, third, follow; /* of cells that are no targets, by state that is seen; rows_see: by row. Which cell is a synapse's own; signals that are followed */
   uint64_t *told, *rows_told;               /* by input: by synapse, by row; 0: it is no signal, and no draw */
+  uint64_t *looks, n_all;                   /* where synapses are stepped: by state of sources' cells; how many real ones there are */
   uint64_t each_waits, each_number;         /* p->each: see struct dev_learn_each */
   uint32_t each_length;
 };
@@ -342,7 +343,11 @@ const struct dev_track *rt_image_track(struct rt_device *d); /* what steps have 
 const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_projection *def); /* why it cannot run there; NULL */
 int rt_device_plastic_plan(struct rt_device *d);
 int rt_device_plastic_write(struct rt_device *d);
-int rt_device_plastic_launches(struct rt_device *d, int phase, dev_late_fn *add); /* of kernels; `pop` is a number for rt_image_learn */
+/* LOOK, STEP: of what is stepped, its sources' cells, itself; DUE: postsynaptic spikes and the sources' cells; SENDS: presynaptic events; SENT: what they do to the cells;
+ * MEET: events of signals that are followed */
+enum dev_learn_phase { DEV_LEARN_LOOK, DEV_LEARN_STEP, DEV_LEARN_DUE, DEV_LEARN_SENDS, DEV_LEARN_SENT, DEV_LEARN_MEET };
+int rt_device_plastic_launches(struct rt_device *d, enum dev_learn_phase phase, dev_late_fn *add); /* of kernels; `pop` is a number for rt_image_learn */
+bool rt_device_plastic_steps(const struct rt_device *d); /* is anything stepped? */
 uint64_t rt_image_learn(struct rt_device *d, uint32_t number, const struct nsl_code *code); /* address of struct nsl_env */
 void rt_image_plastics(struct rt_device *d, struct dev_args *a);
 /* ---- device_plastic_others.c: what they are told besides */

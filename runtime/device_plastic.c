@@ -14,10 +14,8 @@ static void *address(const struct rt_device *d, uint64_t at) { return at ? (void
 /* ---- what cannot run there yet */
 
 const char *rt_device_plastic_lacks(const struct rt_sim *s, const struct nsl_projection *def) {
-  const struct nsl_class *c = &s->program->classes[s->x->synapses[def->cells - 1].class_index];
   const struct rt_pop *source = &s->pops[def->source.pop], *target = &s->pops[def->target.pop];
   if (source->within > 1 || target->within > 1) return "synapses with memory between populations with shorter time steps";
-  if (c->stepped) return "synapses whose states have to be stepped";
   return NULL;
 }
 
@@ -30,13 +28,14 @@ static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
   const struct nsl_class *c = p->class;
   const struct nsl_projection *def = p->proj->def;
   uint64_t real = d->s->real_size, padded = p->proj->target->padded;
-  uint64_t n = 3ull * c->n_states + c->n_params + 3ull * def->n_seen + 2ull * def->n_afters + 2ull * c->n_inputs;
+  uint64_t n = 4ull * c->n_states + c->n_params + 3ull * def->n_seen + 2ull * def->n_afters + 2ull * c->n_inputs;
   uint64_t *list = rt_alloc(&d->mem, n + 1, sizeof *list);
   if (!list) return NSL_EMEMORY;
   at->states = list;
   at->cells = at->states + c->n_states;
   at->sees = at->cells + c->n_states;
-  at->params = at->sees + c->n_states;
+  at->looks = at->sees + c->n_states;
+  at->params = at->looks + c->n_states;
   at->ring = at->params + c->n_params;
   at->history = at->ring + def->n_seen;
   at->later = at->history + def->n_seen;
@@ -50,6 +49,7 @@ static int arrays_plan(struct rt_device *d, struct dev_plastic_place *at) {
     bool cell = c->states[i].per == NSL_PER_PRE && p->seen[i] == NSL_NONE;
     if (c->states[i].per == NSL_PER_ELEMENT) at->states[i] = room(d, at->n, real);
     if (cell) at->cells[i] = room(d, at->n_rows, real), at->sees[i] = room(d, at->n, real);
+    if (cell && c->stepped) at->looks[i] = room(d, at->n_rows, real);
   }
   for (uint32_t i = 0; i < c->n_params; i++) at->params[i] = room(d, at->n, real);
   for (uint32_t i = 0; i < def->n_seen; i++) {
@@ -91,8 +91,12 @@ static int one_plan(struct rt_device *d, struct dev_plastic_place *at, const str
   at->elapsed = room(d, at->n, s->real_size);
   at->since = room(d, at->n, s->real_size);
   at->row_since = room(d, at->n_rows, s->real_size);
-  for (int i = 0; i < DEV_LEARN_LISTS; i++)
+  for (int i = 0; i < DEV_WHOLE; i++)
     at->lists[i] = i == DEV_POST_FROZEN ? at->lists[DEV_POST] : i == DEV_PRE_FROZEN ? at->lists[DEV_PRE] : i == DEV_NOW && !p->proj->def->n_follows ? 0 : room(d, i == DEV_CELLS ? at->n_rows : at->n, sizeof(uint32_t));
+  if (p->class->stepped) {
+    at->lists[DEV_WHOLE] = at->lists[DEV_WHOLE_FROZEN] = room(d, at->n, sizeof(uint32_t));
+    at->lists[DEV_ROWS] = room(d, at->n_rows, sizeof(uint32_t));
+  }
   at->listed = room(d, DEV_LEARN_LISTS, sizeof(uint32_t));
   if (p->each) rt_device_plastic_each_plan(d, at);
   else at->waits = room(d, padded * p->sums, sizeof(int64_t));
@@ -152,7 +156,19 @@ static void onto_make(const struct dev_plastic_place *at, struct rows *r) {
   for (uint64_t i = 0; i < n; i++) r->onto[i] = (uint32_t)r->keys[i];
 }
 
-static int one_write(struct rt_device *d, const struct dev_plastic_place *at) {
+/* Who is in the lists of those that are stepped. */
+static int all_write(struct rt_device *d, struct dev_plastic_place *at, struct rows *r) {
+  uint32_t *rows = rt_alloc(&d->pass, at->n_rows + 1, sizeof *rows), *all = r->row; /* which is on the device now */
+  if (!rows) return NSL_EMEMORY;
+  for (uint32_t i = 0; i < at->n_rows; i++) rows[i] = i;
+  for (uint64_t y = 0; y < at->n; y++)
+    if (r->target[y] != NSL_NONE) all[at->n_all++] = (uint32_t)y;
+  int e = rt_device_copy_to(d, at->lists[DEV_WHOLE], all, at->n_all * sizeof *all, "synapses with memory");
+  if (!e) e = rt_device_copy_to(d, at->lists[DEV_ROWS], rows, at->n_rows * sizeof *rows, "synapses with memory");
+  return e ? e : rt_device_wait(d, "copying synapses with memory");
+}
+
+static int one_write(struct rt_device *d, struct dev_plastic_place *at) {
   struct rt_mem mem = {0};
   uint64_t n = at->n, padded = at->p->proj->target->padded;
   struct rows r = {.begin = rt_alloc(&mem, at->n_rows + 1, sizeof *r.begin), .onto_begin = rt_alloc(&mem, padded + 2, sizeof *r.onto_begin),
@@ -175,6 +191,7 @@ static int one_write(struct rt_device *d, const struct dev_plastic_place *at) {
   if (!e && at->p->each) e = rt_device_plastic_each_write(d, at);
   if (!e) e = rt_device_others_write(d, at);
   if (!e) e = rt_device_wait(d, "copying synapses with memory");
+  if (!e && at->p->class->stepped) e = all_write(d, at, &r);
   rt_mem_free(&mem);
   return e;
 }
@@ -188,29 +205,37 @@ int rt_device_plastic_write(struct rt_device *d) {
 /* ---- launches and their arguments */
 
 static const struct { uint32_t kernel, list; } runs[] = {
+    {NSL_LEARN_ADVANCE, DEV_ROWS}, {NSL_LEARN_STEP, DEV_WHOLE}, {NSL_LEARN_STEP_FROZEN, DEV_WHOLE_FROZEN},
     {NSL_LEARN_POST, DEV_POST}, {NSL_LEARN_POST_FROZEN, DEV_POST_FROZEN}, {NSL_LEARN_ADVANCE, DEV_CELLS},
     {NSL_LEARN_PRE, DEV_PRE}, {NSL_LEARN_PRE_FROZEN, DEV_PRE_FROZEN}, {NSL_LEARN_CELL, DEV_CELLS}, {NSL_LEARN_NOW, DEV_NOW}};
 enum { RUNS = sizeof runs / sizeof *runs };
 
-/* Those of one kind of event: 0: postsynaptic spikes and the sources' cells; 1: presynaptic events; 2: what they do to the cells;
- * 3: events of signals that are followed. */
-int rt_device_plastic_launches(struct rt_device *d, int phase, dev_late_fn *add) {
-  static const uint32_t ends[] = {0, 3, 5, 6, RUNS};
+/* Those of one kind of event. */
+int rt_device_plastic_launches(struct rt_device *d, enum dev_learn_phase phase, dev_late_fn *add) {
+  static const uint32_t ends[] = {0, 1, 3, 6, 8, 9, RUNS};
   int e = 0;
   for (uint32_t k = ends[phase]; k < ends[phase + 1]; k++)
     for (uint32_t i = 0; !e && i < d->s->n_plastic; i++)
-      if (d->plastics[i].p->learn[runs[k].kernel].kernel && (phase != 3 || d->plastics[i].p->proj->def->n_follows))
+      if (d->plastics[i].p->learn[runs[k].kernel].kernel && d->plastics[i].lists[runs[k].list])
         e = add(d, d->plastics[i].p->learn[runs[k].kernel].code, i * RUNS + k, 0);
   return e;
 }
 
-static uint64_t slot_at(const struct dev_plastic_place *at, const struct nsl_binding *b, bool cells) {
+bool rt_device_plastic_steps(const struct rt_device *d) {
+  bool any = false;
+  for (uint32_t i = 0; i < d->s->n_plastic; i++) any |= d->plastics[i].p->class->stepped;
+  return any;
+}
+
+static uint64_t slot_at(const struct dev_plastic_place *at, const struct nsl_binding *b, uint32_t list) {
+  bool cells = list == DEV_CELLS || list == DEV_ROWS;
   const struct rt_plastic *p = at->p;
   if (b->kind == NSL_SLOT_PARAM) return at->params[b->index];
   if (b->kind == NSL_SLOT_OUT) return at->out[b->index];
   if (b->kind == NSL_SLOT_INPUT && at->told[b->index]) return cells ? at->rows_told[b->index] : at->told[b->index];
   if (b->kind == NSL_SLOT_INPUT) return cells ? at->row_since : b->index == p->class->since ? at->since : at->elapsed;
   if (b->kind != NSL_SLOT_STATE) return 0;
+  if (list == DEV_ROWS && at->looks[b->index]) return at->looks[b->index];
   if (cells) return at->cells[b->index] ? at->cells[b->index] : at->rows_see[p->seen[b->index]];
   return at->sees[b->index] ? at->sees[b->index] : at->states[b->index];
 }
@@ -225,7 +250,7 @@ uint64_t rt_image_learn(struct rt_device *d, uint32_t number, const struct nsl_c
     d->image.failed = true;
     return 0;
   }
-  for (uint32_t i = 0; i < code->n_bindings; i++) slots[i] = address(d, slot_at(at, &code->bindings[i], list == DEV_CELLS));
+  for (uint32_t i = 0; i < code->n_bindings; i++) slots[i] = address(d, slot_at(at, &code->bindings[i], list));
   struct nsl_env env = {.slots = (void *const *)PUT(d, slots, code->n_bindings + 1), .key = p->key, .dt = d->s->dt,
                         .u = address(d, d->globals_at + (uint64_t)(p->u - d->s->G) * sizeof *p->u),
                         .list = address(d, at->lists[list]), .listed = (const uint32_t *)address(d, at->listed) + list};
@@ -263,6 +288,17 @@ static void seen_put(struct rt_device *d, const struct dev_plastic_place *at, st
   to->after = PUT(d, p->after, to->n_sends);
 }
 
+/* Where nothing moves cells between their spikes, they are as they are kept. */
+static void looks_put(struct rt_device *d, const struct dev_plastic_place *at, struct dev_plastic *to) {
+  void **looks = rt_alloc(&d->mem, at->p->class->n_states + 1ull, sizeof *looks);
+  uint32_t n = 0;
+  d->image.failed |= !looks;
+  for (uint32_t i = 0; looks && i < at->p->class->n_states; i++)
+    if (at->looks[i]) looks[n++] = address(d, at->looks[i]);
+  if (looks) to->looks = PUT(d, looks, n + 1);
+  to->n_all = at->n_all;
+}
+
 static struct dev_plastic plastic_of(struct rt_device *d, const struct dev_plastic_place *at, uint32_t number) {
   const struct rt_plastic *p = at->p;
   const struct rt_pop *target = p->proj->target;
@@ -284,6 +320,7 @@ static struct dev_plastic plastic_of(struct rt_device *d, const struct dev_plast
   to.frozen = PUT(d, (const uint64_t *)p->frozen, 2 * p->n_frozen);
   seen_put(d, at, &to);
   rt_image_learn_others(d, at, &to);
+  if (p->class->stepped) looks_put(d, at, &to);
   if (p->each) to.each = (const struct dev_learn_each *)(uintptr_t)rt_image_plastic_each(d, at);
   return to;
 }

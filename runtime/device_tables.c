@@ -385,24 +385,31 @@ static uint32_t entries_most(const struct rt_device *d) {
 }
 
 static int plastics_add(struct rt_device *d) {
+  bool steps = rt_device_plastic_steps(d);
   d->ticks = true;
   int e = 0;
   if (rt_device_follows(d)) {
     function_add(d, DEV_FN_learn_meet, "signals that synapses with memory follow");
-    e = rt_device_plastic_launches(d, 3, learn_add);
+    e = rt_device_plastic_launches(d, DEV_LEARN_MEET, learn_add);
+  }
+  if (steps) {
+    function_add(d, DEV_FN_learn_look, "synapses with memory that are stepped");
+    if (!e) e = rt_device_plastic_launches(d, DEV_LEARN_LOOK, learn_add);
+    function_add(d, DEV_FN_learn_all, "synapses with memory that are stepped");
+    if (!e) e = rt_device_plastic_launches(d, DEV_LEARN_STEP, learn_add);
   }
   function_add(d, DEV_FN_learn_due, "spikes at synapses with memory");
-  if (!e) e = rt_device_plastic_launches(d, 0, learn_add);
+  if (!e) e = rt_device_plastic_launches(d, DEV_LEARN_DUE, learn_add);
   function_add(d, DEV_FN_learn_pre, "spikes at synapses with memory");
-  if (!e) e = rt_device_plastic_launches(d, 1, learn_add);
+  if (!e) e = rt_device_plastic_launches(d, DEV_LEARN_SENDS, learn_add);
   function_add(d, DEV_FN_learn_send, "what synapses with memory send");
-  return e ? e : rt_device_plastic_launches(d, 2, learn_add);
+  return e ? e : rt_device_plastic_launches(d, DEV_LEARN_SENT, learn_add);
 }
 
 int rt_device_launches(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   d->most_entries = entries_most(d);
-  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + 2ull * d->most_entries + d->n_draws + NSL_LEARNS * s->n_plastic + DEV_FUNCTIONS, sizeof *d->launches);
+  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + 2ull * d->most_entries + d->n_draws + (NSL_LEARNS + 1) * s->n_plastic + DEV_FUNCTIONS, sizeof *d->launches);
   if (!d->launches) return NSL_EMEMORY;
   if (!s->n_pops) return 0; /* an experiment may ask for numbers alone */
   bool sends = d->n_rows != 0;

@@ -350,7 +350,7 @@ struct dev_learn_each { /* what is sent goes to a handler one by one */
   uint64_t n;
   uint32_t length, list_at, rank, pad;
 };
-enum { DEV_POST, DEV_POST_FROZEN, DEV_PRE, DEV_PRE_FROZEN, DEV_CELLS, DEV_NOW, DEV_LEARN_LISTS };
+enum { DEV_POST, DEV_POST_FROZEN, DEV_PRE, DEV_PRE_FROZEN, DEV_CELLS, DEV_NOW, DEV_WHOLE, DEV_WHOLE_FROZEN, DEV_ROWS, DEV_LEARN_LISTS }; /* from DEV_WHOLE on: what is stepped */
 struct dev_plastic {
   const uint64_t *begin, *onto_begin; /* by row, by target: its synapses; one more behind the last */
   const uint32_t *target, *delay, *row, *onto; /* by synapse; onto: those of a target in the order of delays. NSL_NONE: fills up a row */
@@ -375,6 +375,8 @@ struct dev_plastic {
   double units, largest, dt;
   int64_t *waits;                       /* sums under way, by step */
   uint32_t to_ring, to_at;              /* enum dev_ring_kind; the sum of element 0 */
+  void *const *looks;                   /* NULL: nothing is stepped. By state of `cells`: reals by row, as of the step before */
+  uint64_t n_all;                       /* synapses that are stepped */
   const struct dev_learn_each *each;    /* NULL: what is sent is summed, in the three above */
   uint64_t number;
   void *const *draws; /* by draw: reals by synapse */

@@ -3,11 +3,13 @@
  * and each time since its last event is what it is on the processor, where a row catches up at once.
  *
  * A step: what was sent arrives (learn_arrive) -> the step kernels -> what is known of the targets' cells is kept (learn_keep) -> collect -> where a
- * signal that they follow has had an event, all synapses come to it (learn_meet.c) -> synapses
+ * signal that they follow has had an event, all synapses come to it (learn_meet.c) -> where they are stepped, all are (learn_look, a kernel over
+ * all their sources' cells, learn_all, the kernel over all synapses) -> synapses
  * that spikes have come back to (learn_due) -> the rule's kernel over them -> cells of the sources that spike advance -> their synapses
  * (learn_pre) -> the rule's kernel -> what it sends (learn_send) -> what the spike does to the source's cells. */
 #include "runtime/device/learn_each.h"
 #include "runtime/device/learn_see.h"
+#include "runtime/device/learn_step.h"
 
 /* ---- what arrives */
 
@@ -113,6 +115,20 @@ static void rows(const struct dev_args *a, const struct dev_plastic *p, struct w
     row_sees(a, p, r, step);
     list_add(p, DEV_CELLS, (uint32_t)r);
   }
+}
+
+DEV_KERNEL(learn_look) {
+  const struct dev_args *a = arguments;
+  struct where w = where_am_i();
+  for (uint64_t k = 0; k < a->n_plastics; k++)
+    if (a->plastics[k].looks) rows_look(a, &a->plastics[k], w, a->clock->now);
+}
+
+DEV_KERNEL(learn_all) {
+  const struct dev_args *a = arguments;
+  struct where w = where_am_i();
+  for (uint64_t k = 0; k < a->n_plastics; k++)
+    if (a->plastics[k].looks) all_see(a, &a->plastics[k], w, a->clock->now, frozen(&a->plastics[k], a->clock->now) ? DEV_WHOLE_FROZEN : DEV_WHOLE);
 }
 
 DEV_KERNEL(learn_due) {
