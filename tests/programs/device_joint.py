@@ -274,6 +274,18 @@ def many(tap):
         compare(tap, "sums over a million elements", program, WAYS[1:2], "--duration", "0.3ms")
 
 
+def kinds(tap):
+    """Everything else that a step on a device does, beside trials that take two passes."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "device_kinds.nsl")) as f:
+        text = "".join(line for line in f if not line.strip().startswith("expect"))  # what is expected of a longer run
+    text = text.replace("seed = 7", "seed = 7, coupling = joint").replace("with even { weight = 0.002 }", "with even { weight = 0.2 }")
+    for k, precision in enumerate(("f64", "f32") if ALL else ("f64",)):
+        program = built(tap, f"all kinds {precision}", text, "--precision", precision)
+        gpu = program and compare(tap, f"joint steps beside all kinds, {precision}", program, WAYS if ALL else WAYS[1:2], "--duration", "8ms")
+        if gpu:
+            tap.check(4 < gpu["trials_per_step"] < 8, "in two passes", gpu["trials_per_step"])
+
+
 def closed_form(tap):
     program = built(tap, "a pair", PAIR)
     r, folder = run(tap, program, "pair", WAYS[3])
@@ -291,6 +303,7 @@ def closed_form(tap):
 def main():
     tap = Tap()
     joint(tap)
+    kinds(tap)
     gated(tap)
     many(tap)
     closed_form(tap)
