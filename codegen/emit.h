@@ -40,6 +40,7 @@ typedef struct {
   const IrVal **beside; /* by instruction that is alike: exponentials that are computed with it, BESIDE of them, itself among
                          * them, IR_NONE behind the last; or NULL */
   const IrVal *aside; /* by instruction that is alike: the choice one of whose sides alone it serves, to be built there, or IR_NONE */
+  const IrVal *order; /* in which instructions are computed; NULL: as they stand */
   IrVal choice;       /* whose side is being built; IR_NONE: none */
   const double **known; /* by instruction: what it is in every element (conditions: 0 or 1), or NULL */
   struct {              /* the loop that is being built */
@@ -82,6 +83,9 @@ void emit_needs(const Emit *e, bool *needed, IrVal n);
 /* aside.c */
 const IrVal *emit_aside(const Emit *e);
 LLVMValueRef emit_choice(Emit *e, IrVal choice, LLVMValueRef cond); /* NULL: both sides are there */
+
+/* order.c */
+const IrVal *emit_order(const Emit *e);
 
 /* kernel.c */
 LLVMValueRef emit_bytes(Emit *e, LLVMValueRef base, LLVMValueRef bytes); /* base + bytes */

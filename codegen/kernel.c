@@ -286,7 +286,8 @@ static void frame_begin(Emit *e) {
 }
 
 void emit_all(Emit *e) {
-  for (uint32_t i = 0; i < e->k->ins.n; i++) {
+  for (uint32_t at = 0; at < e->k->ins.n; at++) {
+    IrVal i = e->order ? e->order[at] : at;
     const IrIns *ins = &e->k->ins.at[i];
     cg_debug_at(e->u, ins->span);
     emit_instruction(e, i);
@@ -404,6 +405,7 @@ void cg_kernel(CgUnit *u, const IrKernel *k) {
   if (e.over_time && e.lanes > 1) e.alike = ir_alike_values(k, u->arena);
   if (e.alike && u->target->fma) e.beside = emit_beside(&e);
   if (e.alike) e.aside = emit_aside(&e);
+  if (!u->target->form->loops && u->options->opt > 0) e.order = emit_order(&e);
   e.choice = IR_NONE;
   e.spread = NEW_ARRAY(u->arena, LLVMValueRef, k->ins.n + 1);
   e.slots = NEW_ARRAY(u->arena, LLVMValueRef, k->slots.n + 1);
