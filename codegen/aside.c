@@ -1,6 +1,7 @@
-/* Choices of what is alike that are branches: where a side of a select is long and serves nothing else (the series of x / (exp(x)
- * - 1) near 0), it is computed only when it is chosen. A vector would compute both for some lane; numbers need not, and the
- * processor foresees which it is, since states move slowly. The bits are the same.
+/* Choices of what is alike that are branches: where a side of a select is long and serves nothing else (the
+ * series of x / (exp(x) - 1) near 0), it is computed only when it is chosen. A vector would compute both for
+ * some lane; numbers need not, and the processor foresees which it is, since states move slowly. The bits are
+ * the same.
  *
  * Needs: kernels without loops (ir_alike_values). */
 #include "codegen/emit.h"
@@ -8,12 +9,14 @@
 enum { LONG = 5 }; /* operations of a side that are worth a branch */
 
 /* The instructions that only this side of the choice needs. */
-static uint32_t side_find(const Emit *e, const uint32_t *uses, const bool *changes, IrVal choice, int side, bool *ret) {
+static uint32_t side_find(const Emit *e, const uint32_t *uses, const bool *changes, IrVal choice, int side,
+                          bool *ret) {
   uint32_t n = 0, *here = NEW_ARRAY(e->u->arena, uint32_t, choice + 1);
   here[e->k->ins.at[choice].arg[side]]++;
   for (IrVal i = choice; i-- > 0;) {
     const IrIns *ins = &e->k->ins.at[i];
-    ret[i] = here[i] && here[i] == uses[i] && e->alike[i] && changes[i] && ins->op != IR_LOAD && !(e->beside && e->beside[i]);
+    ret[i] = here[i] && here[i] == uses[i] && e->alike[i] && changes[i] && ins->op != IR_LOAD &&
+             !(e->beside && e->beside[i]);
     if (!ret[i]) continue;
     n++;
     for (int j = 0; j < ir_ops[ins->op].arity; j++) here[ins->arg[j]]++;
@@ -65,7 +68,8 @@ LLVMValueRef emit_choice(Emit *e, IrVal choice, LLVMValueRef cond) {
   for (int side = 1; side <= 2; side++) apart[side] = e->aside[ins->arg[side]] == choice;
   if (!apart[1] && !apart[2]) return NULL;
   LLVMBasicBlockRef block[3] = {LLVMGetInsertBlock(b)}, behind;
-  for (int side = 1; side <= 2; side++) block[side] = LLVMAppendBasicBlockInContext(e->u->ctx, e->function, "side");
+  for (int side = 1; side <= 2; side++)
+    block[side] = LLVMAppendBasicBlockInContext(e->u->ctx, e->function, "side");
   behind = LLVMAppendBasicBlockInContext(e->u->ctx, e->function, "chosen");
   LLVMBuildCondBr(b, emit_bits(e, cond), block[1], block[2]);
   LLVMValueRef value[2];

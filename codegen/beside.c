@@ -1,10 +1,10 @@
-/* Exponentials of what is alike, as the lanes of one vector: where a vector's lanes are parameters of one neuron, its own
- * step is a chain of numbers, and of these the processor looks ahead less than a step. Exponentials are
- * most of them: those of all gates become one.
+/* Exponentials of what is alike, as the lanes of one vector: where a vector's lanes are parameters of one
+ * neuron, its own step is a chain of numbers, and of these the processor looks ahead less than a step.
+ * Exponentials are most of them: those of all gates become one.
  *
- * Members of a group have the same number of exponentials before them, so none needs another. What they need is built before
- * the group, wherever it stands in the kernel. The bits are those of the single ones (math/). Needs: kernels without loops
- * (ir_alike_values). */
+ * Members of a group have the same number of exponentials before them, so none needs another. What they need
+ * is built before the group, wherever it stands in the kernel. The bits are those of the single ones (math/).
+ * Needs: kernels without loops (ir_alike_values). */
 #include "codegen/emit.h"
 
 /* What does not change from step to step stays alone, so that it is computed before the loop. */
@@ -12,15 +12,17 @@ bool *emit_changes(const Emit *e) {
   bool *changes = NEW_ARRAY(e->u->arena, bool, e->k->ins.n + 1);
   for (IrVal i = 0; i < e->k->ins.n; i++) {
     const IrIns *ins = &e->k->ins.at[i];
-    if (ins->op == IR_LOAD) changes[i] = e->k->slots.at[ins->slot].kind != SLOT_PARAM && e->k->slots.at[ins->slot].kind != SLOT_UNIFORM;
+    if (ins->op == IR_LOAD)
+      changes[i] = e->k->slots.at[ins->slot].kind != SLOT_PARAM &&
+                   e->k->slots.at[ins->slot].kind != SLOT_UNIFORM;
     changes[i] |= ins->op == IR_TIME;
     for (int j = 0; j < ir_ops[ins->op].arity; j++) changes[i] |= changes[ins->arg[j]];
   }
   return changes;
 }
 
-/* By instruction: exponentials on the longest way to it, itself counted (and that of a propagator, exprel: whoever waits for
- * one shall not be waited for). */
+/* By instruction: exponentials on the longest way to it, itself counted (and that of a propagator, exprel:
+ * whoever waits for one shall not be waited for). */
 static uint32_t *depths(const Emit *e) {
   uint32_t *depth = NEW_ARRAY(e->u->arena, uint32_t, e->k->ins.n + 1);
   for (IrVal i = 0; i < e->k->ins.n; i++) {
@@ -56,7 +58,8 @@ const IrVal **emit_beside(const Emit *e) {
 
 void emit_needs(const Emit *e, bool *needed, IrVal n) {
   for (IrVal i = n; i-- > 0;)
-    for (int j = 0; needed[i] && !e->value[i] && j < ir_ops[e->k->ins.at[i].op].arity; j++) needed[e->k->ins.at[i].arg[j]] = true;
+    for (int j = 0; needed[i] && !e->value[i] && j < ir_ops[e->k->ins.at[i].op].arity; j++)
+      needed[e->k->ins.at[i].arg[j]] = true;
 }
 
 /* The members' arguments and all that these are made of, in the kernel's order. */
@@ -79,5 +82,6 @@ void emit_together(Emit *e, const IrVal *members) {
     all = LLVMBuildInsertElement(b, all, x, LLVMConstInt(e->u->i32, j, false), "");
   }
   all = emit_math(e, "nslm_exp_f64q", &all, 1);
-  for (unsigned j = 0; j < n; j++) e->value[members[j]] = LLVMBuildExtractElement(b, all, LLVMConstInt(e->u->i32, j, false), "");
+  for (unsigned j = 0; j < n; j++)
+    e->value[members[j]] = LLVMBuildExtractElement(b, all, LLVMConstInt(e->u->i32, j, false), "");
 }

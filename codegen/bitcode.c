@@ -1,6 +1,6 @@
-/* The embedded bitcode (math.bc, hot.bc, dev.bc) -> functions of a unit. Math is parsed lazily and its functions are
- * made `linkonce`, so that linking copies those that something calls and never reads the bodies of the
- * others. Needs: bitcode of the same LLVM release, its vectors passed as values. */
+/* The embedded bitcode (math.bc, hot.bc, dev.bc) -> functions of a unit. Math is parsed lazily and its
+ * functions are made `linkonce`, so that linking copies those that something calls and never reads the bodies
+ * of the others. Needs: bitcode of the same LLVM release, its vectors passed as values. */
 #include <string.h>
 
 #include <llvm-c/BitReader.h>
@@ -8,8 +8,8 @@
 
 #include "codegen/unit.h"
 
-extern const char cg_embedded_math[], cg_embedded_math_end[], cg_embedded_hot[], cg_embedded_hot_end[], cg_embedded_dev[],
-    cg_embedded_dev_end[], cg_embedded_made[], cg_embedded_made_end[];
+extern const char cg_embedded_math[], cg_embedded_math_end[], cg_embedded_hot[], cg_embedded_hot_end[],
+    cg_embedded_dev[], cg_embedded_dev_end[], cg_embedded_made[], cg_embedded_made_end[];
 
 const char *const cg_hot_names[] = {
 #define HOT(name, ...) #name,
@@ -86,7 +86,8 @@ void cg_hot_link(CgUnit *u) {
 
 bool cg_dev_has(uint32_t row, unsigned makes) { return !of_model[row] || (of_model[row] & makes); }
 
-/* Functions for devices are its kernels, under their own names. makes: of a model's those that it needs, all others go. */
+/* Functions for devices are its kernels, under their own names. makes: of a model's those that it needs, all
+ * others go. */
 static void functions_link(CgUnit *u, LLVMModuleRef dev, const char *file, unsigned makes) {
   for (LLVMValueRef f = LLVMGetFirstFunction(dev); f; f = LLVMGetNextFunction(f))
     if (!LLVMIsDeclaration(f)) LLVMSetVisibility(f, LLVMDefaultVisibility);
@@ -104,9 +105,14 @@ static void functions_link(CgUnit *u, LLVMModuleRef dev, const char *file, unsig
   }
 }
 
-void cg_dev_link(CgUnit *u) { functions_link(u, bitcode_open(u, cg_embedded_dev, cg_embedded_dev_end, "dev.bc", false), "dev.bc", 0); }
+void cg_dev_link(CgUnit *u) {
+  functions_link(u, bitcode_open(u, cg_embedded_dev, cg_embedded_dev_end, "dev.bc", false), "dev.bc", 0);
+}
 
-void cg_made_link(CgUnit *u) { functions_link(u, bitcode_open(u, cg_embedded_made, cg_embedded_made_end, "made.bc", false), "made.bc", u->makes); }
+void cg_made_link(CgUnit *u) {
+  functions_link(u, bitcode_open(u, cg_embedded_made, cg_embedded_made_end, "made.bc", false), "made.bc",
+                 u->makes);
+}
 
 /* What math/poisson.c wants to know of the level; after cg_math_link. */
 void cg_hot_level(CgUnit *u) {

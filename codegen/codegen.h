@@ -6,7 +6,8 @@
 #include "ir/ir.h"
 #include "runtime/abi.h"
 
-enum { CG_SM_75 = 1, CG_SM_90 = 2, CG_EMULATED = 4, CG_GPUS = CG_SM_75 | CG_SM_90 }; /* devices, in the order of targets.def */
+/* devices, in the order of targets.def */
+enum { CG_SM_75 = 1, CG_SM_90 = 2, CG_EMULATED = 4, CG_GPUS = CG_SM_75 | CG_SM_90 };
 
 typedef struct {
   const char *cpu; /* "native" (also NULL), "portable", "x86-64-v2", "x86-64-v3", "x86-64-v4" */
@@ -38,7 +39,8 @@ bool cg_print(Session *s, const IrModule *m, const CgOptions *options, CgText fo
 typedef struct {
   const char *runtime;      /* path of libnslrt.a */
   const char *const *libs;  /* further arguments of the link: paths, -l…, -L…; NULL at the end */
-  const char *mpi;    /* cg_link_exe: path of the runtime's mpi.c, compiled by mpicc, or what MPICC names; NULL: without MPI */
+  /* cg_link_exe: path of the runtime's mpi.c, compiled by mpicc, or what MPICC names; NULL: without MPI */
+  const char *mpi;
   const char *header; /* cg_link_lib: path of the runtime's nsl.h, copied beside the library; NULL: none */
 } CgLink;
 bool cg_write_object(Session *s, CgProgram *p, const char *path);             /* one relocatable object */
@@ -51,7 +53,8 @@ typedef struct CgJit CgJit;
 CgJit *cg_jit(Session *s, CgProgram *p); /* NULL after a diagnostic */
 const struct nsl_program *cg_jit_program(const CgJit *j);
 nsl_kernel_fn *cg_jit_kernel(const CgJit *j, uint32_t index); /* by IrKernel.index, at the first level */
-const struct nsl_device *cg_jit_device(const CgJit *j); /* the first, or NULL; also of kernels without a program */
+/* the first, or NULL; also of kernels without a program */
+const struct nsl_device *cg_jit_device(const CgJit *j);
 void cg_jit_free(CgJit *j);
 
 #endif

@@ -163,16 +163,20 @@ static LLVMValueRef level(Constants *c, const CgTarget *target) {
 static LLVMValueRef device(Constants *c, const CgTarget *target) {
   uint32_t n = c->p->kernels.n;
   const char *const *symbols = cg_device_symbols(c->s, c->p, c->a);
-  LLVMValueRef *kernels = NEW_ARRAY(c->a, LLVMValueRef, n + 1), *functions = NEW_ARRAY(c->a, LLVMValueRef, cg_n_dev + 1);
+  LLVMValueRef *kernels = NEW_ARRAY(c->a, LLVMValueRef, n + 1),
+               *functions = NEW_ARRAY(c->a, LLVMValueRef, cg_n_dev + 1);
   LLVMValueRef none = LLVMConstNull(c->ptr);
   bool text_only = target->machine->text;
-  for (uint32_t i = 0; i < n; i++) kernels[i] = symbols[i] && !text_only ? external_function(c, symbols[i]) : none;
-  for (uint32_t i = 0; i < cg_n_dev; i++) functions[i] = text_only || !cg_dev_has(i, c->p->makes) ? none : external_function(c, cg_dev_names[i]);
+  for (uint32_t i = 0; i < n; i++)
+    kernels[i] = symbols[i] && !text_only ? external_function(c, symbols[i]) : none;
+  for (uint32_t i = 0; i < cg_n_dev; i++)
+    functions[i] = text_only || !cg_dev_has(i, c->p->makes) ? none : external_function(c, cg_dev_names[i]);
   LLVMValueRef fields[] = {text(c, target->text),
                            text(c, cg_device_ptx(c->p, target, UNIT_KERNELS)),
                            text(c, cg_device_ptx(c->p, target, UNIT_HOT)),
                            text_only ? none : global(c, "kernels", LLVMConstArray2(c->ptr, kernels, n)),
-                           text_only ? none : global(c, "functions", LLVMConstArray2(c->ptr, functions, cg_n_dev)),
+                           text_only ? none
+                                     : global(c, "functions", LLVMConstArray2(c->ptr, functions, cg_n_dev)),
                            texts(c, symbols, n)};
   return LLVMConstNamedStruct(c->struct_types[STRUCT_device], fields, COUNT_OF(fields));
 }
@@ -181,7 +185,8 @@ static LLVMValueRef devices(Constants *c) {
   uint32_t n = c->p->devices.n;
   LLVMValueRef *all = NEW_ARRAY(c->a, LLVMValueRef, n + 1);
   for (uint32_t i = 0; i < n; i++) all[i] = device(c, c->p->devices.at[i]);
-  return n ? global(c, "devices", LLVMConstArray2(c->struct_types[STRUCT_device], all, n)) : LLVMConstNull(c->ptr);
+  return n ? global(c, "devices", LLVMConstArray2(c->struct_types[STRUCT_device], all, n))
+           : LLVMConstNull(c->ptr);
 }
 
 static LLVMValueRef levels(Constants *c) {
@@ -213,8 +218,8 @@ static LLVMValueRef structure(Constants *c, StructId id, const char *from) {
 static void struct_types(Constants *c) {
   c->struct_types[STRUCT_level] =
       LLVMStructTypeInContext(c->ctx, (LLVMTypeRef[]){c->ptr, c->i32, c->ptr, c->ptr}, 4, false);
-  c->struct_types[STRUCT_device] =
-      LLVMStructTypeInContext(c->ctx, (LLVMTypeRef[]){c->ptr, c->ptr, c->ptr, c->ptr, c->ptr, c->ptr}, 6, false);
+  c->struct_types[STRUCT_device] = LLVMStructTypeInContext(
+      c->ctx, (LLVMTypeRef[]){c->ptr, c->ptr, c->ptr, c->ptr, c->ptr, c->ptr}, 6, false);
   for (int id = 0; id < STRUCT_level; id++) {
     LLVMTypeRef types[64];
     uint32_t n = 0;

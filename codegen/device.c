@@ -1,5 +1,5 @@
-/* What a program's table says of its devices, but for addresses: those are filled in where objects are linked (constant.c), or looked
- * up (jit.c). */
+/* What a program's table says of its devices, but for addresses: those are filled in where objects are linked
+ * (constant.c), or looked up (jit.c). */
 #include "codegen/unit.h"
 
 const char *cg_device_ptx(const CgProgram *p, const CgTarget *device, CgUnitKind kind) {
@@ -15,7 +15,8 @@ const char *const *cg_device_symbols(Session *s, const CgProgram *p, Arena *a) {
   const char **symbols = NEW_ARRAY(a, const char *, p->kernels.n + 1);
   for (uint32_t i = 0; i < p->kernels.n; i++) {
     const IrKernel *k = p->kernels.at[i];
-    if (k && ir_kernel_on_devices(k->kind)) symbols[i] = cg_kernel_symbol(s, a, k, &cg_targets[TARGET_EMULATED]);
+    if (k && ir_kernel_on_devices(k->kind))
+      symbols[i] = cg_kernel_symbol(s, a, k, &cg_targets[TARGET_EMULATED]);
   }
   return symbols;
 }

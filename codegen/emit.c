@@ -1,7 +1,8 @@
 /* IR instructions -> LLVM values, by the cpu column of ir/ops.def. No semantics here: a row's emitter builds
  * the operation that the row's eval column states, and nothing is contracted or reordered after it (no
- * fast-math flags). What follows from constants alone is computed by the evaluator, so that LLVM, whose folding
- * keeps subnormal results, finds nothing to fold. To add an emitter: a LOW_ kind, its L_ macro, a case. */
+ * fast-math flags). What follows from constants alone is computed by the evaluator, so that LLVM, whose
+ * folding keeps subnormal results, finds nothing to fold. To add an emitter: a LOW_ kind, its L_ macro, a
+ * case. */
 #include <string.h>
 
 #include "codegen/emit.h"
@@ -127,7 +128,8 @@ static LLVMValueRef draw_call(Emit *e, const char *name, uint32_t ordinal, const
   LLVMValueRef all[10];
   unsigned count = 0;
   const char *of_word = arena_printf(e->u->arena, "%s_of", name);
-  bool ahead = e->entry && !e->turning && e->f32 && cg_math_has(e->u, arena_printf(e->u->arena, "%s_f32v", of_word));
+  bool ahead = e->entry && !e->turning && e->f32 &&
+               cg_math_has(e->u, arena_printf(e->u->arena, "%s_f32v", of_word));
   if (ahead) all[count++] = word_ahead(e, ordinal);
   count += draw_number(e, ordinal, all + count);
   for (unsigned i = 0; i < n; i++) all[count++] = args[i];
@@ -176,8 +178,8 @@ static LLVMValueRef take(Emit *e, uint32_t slot, LLVMValueRef scale) {
   return LLVMBuildFMul(b, real, scale, "");
 }
 
-/* What is checked is summed up: the sum is not finite if one of them is not. (It may also overflow by itself; the runtime
- * then looks at the states, finds them finite and goes on.) */
+/* What is checked is summed up: the sum is not finite if one of them is not. (It may also overflow by itself;
+ * the runtime then looks at the states, finds them finite and goes on.) */
 static void check(Emit *e, LLVMValueRef v) {
   e->checked = e->checked ? LLVMBuildFAdd(e->u->builder, e->checked, v, "") : v;
 }
@@ -221,8 +223,8 @@ static const double *known(Emit *e, const IrIns *ins) {
   return number;
 }
 
-/* ---- loops: a block for the body, entered if some lane does; a phi for each carried value, for who still turns, for the
- * turns done. Who is done keeps what it has; the block is left when nobody turns any more. */
+/* ---- loops: a block for the body, entered if some lane does; a phi for each carried value, for who still
+ * turns, for the turns done. Who is done keeps what it has; the block is left when nobody turns any more. */
 static LLVMValueRef any_lane(Emit *e, LLVMValueRef bits) {
   if (e->lanes == 1) return bits;
   LLVMTypeRef whole = LLVMIntTypeInContext(e->u->ctx, e->lanes);
@@ -255,10 +257,13 @@ static void loop_end(Emit *e, IrVal again, LLVMValueRef cond) {
   LLVMBuilderRef b = e->u->builder;
   IrVal from = again;
   LLVMValueRef one = LLVMConstInt(e->u->i32, 1, false), turns = LLVMBuildAdd(b, e->turn.done, one, "");
-  LLVMValueRef active = e->lanes == 1 ? cond : LLVMBuildAnd(b, e->turn.active, cond, ""); /* one lane turns, or is not here */
+  LLVMValueRef active = e->lanes == 1
+                            ? cond
+                            : LLVMBuildAnd(b, e->turn.active, cond, ""); /* one lane turns, or is not here */
   while (e->k->ins.at[from].op != IR_LOOP) from--;
   LLVMValueRef most = LLVMConstInt(e->u->i32, e->k->ins.at[from].slot, false);
-  LLVMValueRef more = LLVMBuildAnd(b, any_lane(e, emit_bits(e, active)), LLVMBuildICmp(b, LLVMIntULT, turns, most, ""), "");
+  LLVMValueRef more = LLVMBuildAnd(b, any_lane(e, emit_bits(e, active)),
+                                   LLVMBuildICmp(b, LLVMIntULT, turns, most, ""), "");
   LLVMValueRef *next = NEW_ARRAY(e->u->arena, LLVMValueRef, again - from);
   for (IrVal i = from + 1; i < again; i++) { /* all by the old values: a next may be another carry */
     const IrIns *ins = &e->k->ins.at[i];
@@ -278,7 +283,8 @@ static void loop_end(Emit *e, IrVal again, LLVMValueRef cond) {
     LLVMValueRef *carried = &e->value[ins->arg[0]], first = e->value[e->k->ins.at[ins->arg[0]].arg[0]];
     LLVMAddIncoming(*carried, &next[i - from], &last, 1);
     *carried = LLVMBuildPhi(b, LLVMTypeOf(first), "");
-    LLVMAddIncoming(*carried, (LLVMValueRef[]){first, next[i - from]}, (LLVMBasicBlockRef[]){e->turn.before, last}, 2);
+    LLVMAddIncoming(*carried, (LLVMValueRef[]){first, next[i - from]},
+                    (LLVMBasicBlockRef[]){e->turn.before, last}, 2);
   }
   e->turning = false;
 }
@@ -323,7 +329,8 @@ static LLVMValueRef spread(Emit *e, IrVal i) {
   if (e->spread[i]) return e->spread[i];
   LLVMValueRef v = e->value[i];
   if (e->known[i]) return e->spread[i] = constant(e, &e->k->ins.at[i], *e->known[i]);
-  if (e->k->ins.at[i].type == IR_BOOL && e->wide) v = LLVMBuildSExt(e->u->builder, v, LLVMGetElementType(e->cond), "");
+  if (e->k->ins.at[i].type == IR_BOOL && e->wide)
+    v = LLVMBuildSExt(e->u->builder, v, LLVMGetElementType(e->cond), "");
   return e->spread[i] = emit_splat(e, v);
 }
 
@@ -336,7 +343,8 @@ static LLVMValueRef one_lane(Emit *e, LLVMValueRef v) {
 void emit_instruction(Emit *e, IrVal i) {
   const IrIns *ins = &e->k->ins.at[i];
   LLVMValueRef arg[4] = {0};
-  if (e->value[i] || (e->aside && e->aside[i] != IR_NONE && e->aside[i] != e->choice)) return; /* with another, or later */
+  if (e->value[i] || (e->aside && e->aside[i] != IR_NONE && e->aside[i] != e->choice))
+    return; /* with another, or later */
   if (e->beside && e->beside[i]) {
     emit_together(e, e->beside[i]);
     return;

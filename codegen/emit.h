@@ -5,7 +5,7 @@
 
 #include "codegen/unit.h"
 
-/* The word of a draw, which the pass before has drawn: its chain of operations then runs beside this pass's. */
+/* The word of a draw, which the pass before has drawn: its chain then runs beside this pass's. */
 typedef struct {
   LLVMValueRef word, next; /* word: a phi */
 } EmitAhead;
@@ -27,8 +27,12 @@ typedef struct {
   LLVMValueRef key, step, first, t, dt, globals, set; /* from env */
   LLVMValueRef *slots;  /* arrays: pointer to element `first` (masks: to its byte) */
   LLVMTypeRef array;    /* pointers to arrays */
-  LLVMValueRef *shared; /* uniform slots: value in all lanes, or NULL: loaded at each use; over time, params and states: value before the step */
-  LLVMValueRef *after;  /* over time, states that are stored: value behind the step. Devices: arrays whose address was looked up behind a loop */
+  /* uniform slots: value in all lanes, or NULL: loaded at each use; over time, params and states: value
+   * before the step */
+  LLVMValueRef *shared;
+  /* over time, states that are stored: value behind the step. Devices: arrays whose address was looked up
+   * behind a loop */
+  LLVMValueRef *after;
   LLVMValueRef at;      /* i64: element - first, of lane 0 */
   LLVMValueRef arg;     /* receive: the event's weight */
   const struct CgCalled *called; /* devices: a function of one synapse (made.c) */
@@ -37,9 +41,11 @@ typedef struct {
   LLVMValueRef *value;  /* by instruction */
   const bool *alike;    /* by instruction: one value for all lanes, and `value` is that; NULL: no value is */
   LLVMValueRef *spread; /* by instruction that is alike: in all lanes, or NULL */
-  const IrVal **beside; /* by instruction that is alike: exponentials that are computed with it, BESIDE of them, itself among
-                         * them, IR_NONE behind the last; or NULL */
-  const IrVal *aside; /* by instruction that is alike: the choice one of whose sides alone it serves, to be built there, or IR_NONE */
+  const IrVal **beside; /* by instruction that is alike: exponentials that are computed with it, BESIDE of
+                         * them, itself among them, IR_NONE behind the last; or NULL */
+  /* by instruction that is alike: the choice one of whose sides alone it serves, to be built there, or
+   * IR_NONE */
+  const IrVal *aside;
   const IrVal *order; /* in which instructions are computed; NULL: as they stand */
   IrVal choice;       /* whose side is being built; IR_NONE: none */
   const double **known; /* by instruction: what it is in every element (conditions: 0 or 1), or NULL */
@@ -63,15 +69,19 @@ typedef struct {
 
 /* How kernels are called, and what stands around their instructions. */
 struct CgForm {
-  bool loops; /* over elements: what is uniform is loaded before, and kept. Else where it is used: registers are few */
+  /* over elements: what is uniform is loaded before, and kept. Else where it is used: registers are few */
+  bool loops;
   const char *(*symbol)(const Session *s, Arena *a, const IrKernel *k, const CgTarget *target);
   void (*frame)(Emit *e); /* makes e->function, whole */
-  LLVMValueRef (*port)(Emit *e, uint32_t slot, LLVMTypeRef word); /* pointer to this step's accumulator of lane 0 */
-  void (*mask_store)(Emit *e, LLVMValueRef word, LLVMValueRef cond); /* word: pointer to the mask of element `first` */
+  /* pointer to this step's accumulator of lane 0 */
+  LLVMValueRef (*port)(Emit *e, uint32_t slot, LLVMTypeRef word);
+  /* word: pointer to the mask of element `first` */
+  void (*mask_store)(Emit *e, LLVMValueRef word, LLVMValueRef cond);
 };
 
 void emit_instruction(Emit *e, IrVal i);
-LLVMValueRef emit_math(Emit *e, const char *function, LLVMValueRef *args, unsigned n); /* of math/, its form included */
+/* of math/, its form included */
+LLVMValueRef emit_math(Emit *e, const char *function, LLVMValueRef *args, unsigned n);
 
 /* beside.c */
 bool *emit_changes(const Emit *e); /* by instruction: not the same in every step */
@@ -90,13 +100,18 @@ const IrVal *emit_order(const Emit *e);
 /* kernel.c */
 LLVMValueRef emit_bytes(Emit *e, LLVMValueRef base, LLVMValueRef bytes); /* base + bytes */
 LLVMValueRef emit_load_at(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align);
-LLVMValueRef emit_fixed(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align); /* nobody writes it while the kernel runs */
-LLVMValueRef emit_env(Emit *e, size_t offset, LLVMTypeRef type, const char *name); /* a field of struct nsl_env */
+/* nobody writes it while the kernel runs */
+LLVMValueRef emit_fixed(Emit *e, LLVMTypeRef type, LLVMValueRef p, unsigned align);
+/* a field of struct nsl_env */
+LLVMValueRef emit_env(Emit *e, size_t offset, LLVMTypeRef type, const char *name);
 void emit_all(Emit *e); /* the kernel's instructions */
-void emit_function(Emit *e, LLVMTypeRef result, const char *parameter); /* e->function, of one pointer; the builder stands in it */
+/* e->function, of one pointer; the builder stands in it */
+void emit_function(Emit *e, LLVMTypeRef result, const char *parameter);
 void emit_slots(Emit *e); /* what the frame needs of env; step, t, dt, first are there */
-LLVMValueRef emit_event_field(Emit *e, LLVMValueRef event, size_t offset, LLVMTypeRef type); /* of struct nsl_event */
-LLVMValueRef emit_event(Emit *e, LLVMValueRef events, LLVMValueRef i, LLVMValueRef key); /* the handler, for event i; gives the event */
+/* of struct nsl_event */
+LLVMValueRef emit_event_field(Emit *e, LLVMValueRef event, size_t offset, LLVMTypeRef type);
+/* the handler, for event i; gives the event */
+LLVMValueRef emit_event(Emit *e, LLVMValueRef events, LLVMValueRef i, LLVMValueRef key);
 
 LLVMValueRef emit_load(Emit *e, uint32_t slot);
 void emit_store(Emit *e, uint32_t slot, LLVMValueRef v);
@@ -121,6 +136,7 @@ void emit_march_steps(Emit *e, LLVMValueRef steps);    /* of the elements at e->
 LLVMValueRef emit_march_load(Emit *e, uint32_t slot);
 void emit_march_store(Emit *e, uint32_t slot, LLVMValueRef v);
 
-LLVMValueRef emit_bad(Emit *e, LLVMValueRef bad); /* adds NaN to lanes where a check failed; only if e->checked */
+/* adds NaN to lanes where a check failed; only if e->checked */
+LLVMValueRef emit_bad(Emit *e, LLVMValueRef bad);
 
 #endif

@@ -1,17 +1,21 @@
-/* Code for devices, made to give what x86 gives with flush-to-zero: a result that is too small for a normal number becomes a zero of
- * its sign. A GPU has no such mode for doubles, and where it has one (`.ftz`), it is another one.
+/* Code for devices, made to give what x86 gives with flush-to-zero: a result that is too small for a normal
+ * number becomes a zero of its sign. A GPU has no such mode for doubles, and where it has one (`.ftz`), it is
+ * another one.
  *
- * Behind each operation whose result may be too small stands a choice. x86 looks at the result as it would be rounded with an exponent
- * of any size: it is flushed if that is below the least normal number. Rounded as a subnormal number it may be that number all the
- * same (of exact results in [min - d/2, min - d/4), d the least of all). So where a product, or a product and a sum, is not zero and not
- * above that number, a branch that is hardly ever taken looks at a second result, from arguments that are made larger: exact, since by
- * a power of two. Behind the branch stands the product itself, so nothing else takes a register; and few instructions are in the branch,
- * so an assembler may do without jumps.
- * Sums need none: they are exact where they are small. Quotients: |a/b| is rounded to less than min just if |a| / min < |b|.
+ * Behind each operation whose result may be too small stands a choice. x86 looks at the result as it would be
+ * rounded with an exponent of any size: it is flushed if that is below the least normal number. Rounded as a
+ * subnormal number it may be that number all the same (of exact results in [min - d/2, min - d/4), d the
+ * least of all). So where a product, or a product and a sum, is not zero and not above that number, a branch
+ * that is hardly ever taken looks at a second result, from arguments that are made larger: exact, since by a
+ * power of two. Behind the branch stands the product itself, so nothing else takes a register; and few
+ * instructions are in the branch, so an assembler may do without jumps.
+ * Sums need none: they are exact where they are small. Quotients: |a/b| is rounded to less than min just if
+ * |a| / min < |b|.
  *
- * Most results cannot be small, and that is found out: `least` is an exponent for each value, which is 0 or not below 2^least. An
- * addend that is a number of ordinary size is enough for a sum. Needs: nothing subnormal in memory or among constants (ir_number); the
- * functions of math/ still to be linked: they give the same bits in either mode. */
+ * Most results cannot be small, and that is found out: `least` is an exponent for each value, which is 0 or
+ * not below 2^least. An addend that is a number of ordinary size is enough for a sum. Needs: nothing
+ * subnormal in memory or among constants (ir_number); the functions of math/ still to be linked: they give
+ * the same bits in either mode. */
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +24,7 @@
 enum { NEVER_SMALL = 1 << 14 };
 typedef struct {
   LLVMTypeRef real, bits;
-  int least, digits, scale;      /* of normal numbers; of the significand; by which arguments are made larger */
+  int least, digits, scale; /* of normal numbers; of the significand; by which arguments are made larger */
 } Format;
 
 typedef struct {
@@ -106,13 +110,15 @@ static LLVMValueRef larger_by(Flush *f, const Format *t, LLVMValueRef v) {
 static LLVMValueRef size_of(Flush *f, const Format *t, LLVMValueRef v) {
   LLVMBuilderRef b = f->u->builder;
   LLVMValueRef bits = LLVMBuildBitCast(b, v, t->bits, "");
-  if (t == &f->f64) bits = LLVMBuildTrunc(b, LLVMBuildLShr(b, bits, LLVMConstInt(t->bits, 32, false), ""), f->u->i32, "");
+  if (t == &f->f64)
+    bits = LLVMBuildTrunc(b, LLVMBuildLShr(b, bits, LLVMConstInt(t->bits, 32, false), ""), f->u->i32, "");
   return LLVMBuildAnd(b, bits, LLVMConstInt(f->u->i32, 0x7fffffff, false), "");
 }
 
 /* That of 2^exponent. */
 static LLVMValueRef size_number(Flush *f, const Format *t, int exponent) {
-  return LLVMConstInt(f->u->i32, (unsigned long long)(exponent - t->least + 1) << (t == &f->f64 ? 20 : 23), false);
+  return LLVMConstInt(f->u->i32, (unsigned long long)(exponent - t->least + 1) << (t == &f->f64 ? 20 : 23),
+                      false);
 }
 
 static LLVMValueRef is_below(Flush *f, const Format *t, LLVMValueRef v, int exponent) {
@@ -125,12 +131,16 @@ static LLVMValueRef intrinsic(Flush *f, const char *name, LLVMTypeRef type, LLVM
   return LLVMBuildCall2(f->u->builder, LLVMIntrinsicGetType(f->u->ctx, id, &type, 1), callee, args, n, "");
 }
 
-static LLVMValueRef absolute(Flush *f, LLVMValueRef v) { return intrinsic(f, "llvm.fabs", LLVMTypeOf(v), &v, 1); }
+static LLVMValueRef absolute(Flush *f, LLVMValueRef v) {
+  return intrinsic(f, "llvm.fabs", LLVMTypeOf(v), &v, 1);
+}
 
 static LLVMValueRef argument(LLVMValueRef i, unsigned k) { return LLVMGetOperand(i, k); }
 
 /* Of an instruction, before what comes behind it: is its result to be flushed? */
-static LLVMValueRef small_itself(Flush *f, const Format *t, LLVMValueRef i) { return is_below(f, t, i, t->least); }
+static LLVMValueRef small_itself(Flush *f, const Format *t, LLVMValueRef i) {
+  return is_below(f, t, i, t->least);
+}
 
 static LLVMValueRef small_quotient(Flush *f, const Format *t, LLVMValueRef i) {
   LLVMBuilderRef b = f->u->builder;
@@ -141,7 +151,8 @@ static LLVMValueRef small_quotient(Flush *f, const Format *t, LLVMValueRef i) {
 static LLVMValueRef small_narrowed(Flush *f, const Format *t, LLVMValueRef i) {
   LLVMValueRef from = absolute(f, argument(i, 0));
   double least_number = scalbn(1, t->least), half = scalbn(1, t->least - t->digits - 1);
-  return LLVMBuildFCmp(f->u->builder, LLVMRealOLT, from, LLVMConstReal(LLVMTypeOf(from), least_number - half), "");
+  return LLVMBuildFCmp(f->u->builder, LLVMRealOLT, from, LLVMConstReal(LLVMTypeOf(from), least_number - half),
+                       "");
 }
 
 typedef LLVMValueRef Small(Flush *f, const Format *t, LLVMValueRef i);
@@ -162,7 +173,8 @@ static LLVMValueRef choice(Flush *f, const Format *t, LLVMValueRef v, LLVMValueR
 
 static void flush(Flush *f, const Format *t, LLVMValueRef i, Small *small) {
   VEC(LLVMValueRef) users = {0};
-  for (LLVMUseRef use = LLVMGetFirstUse(i); use; use = LLVMGetNextUse(use)) vec_push(f->u->arena, &users, LLVMGetUser(use));
+  for (LLVMUseRef use = LLVMGetFirstUse(i); use; use = LLVMGetNextUse(use))
+    vec_push(f->u->arena, &users, LLVMGetUser(use));
   if (users.n == 0) return;
   LLVMPositionBuilderBefore(f->u->builder, LLVMGetNextInstruction(i));
   LLVMValueRef flushed = choice(f, t, i, small(f, t, i));
@@ -174,13 +186,16 @@ static void flush(Flush *f, const Format *t, LLVMValueRef i, Small *small) {
 enum { SELDOM = 1 << 20 };
 static const char functions_begin[] = "flushed_";
 
-/* Not above the least normal number (or above by little, for doubles), and not zero: zeros are many, and right as they are. */
+/* Not above the least normal number (or above by little, for doubles), and not zero: zeros are many, and
+ * right as they are. */
 static LLVMValueRef may_be_small(Flush *f, const Format *t, LLVMValueRef v) {
   LLVMBuilderRef b = f->u->builder;
-  LLVMValueRef size = size_of(f, t, v), most = size_number(f, t, t->least), one = LLVMConstInt(f->u->i32, 1, false);
+  LLVMValueRef size = size_of(f, t, v), most = size_number(f, t, t->least),
+               one = LLVMConstInt(f->u->i32, 1, false);
   if (t == &f->f32) return LLVMBuildICmp(b, LLVMIntULT, LLVMBuildSub(b, size, one, ""), most, "");
   LLVMValueRef rest = LLVMBuildTrunc(b, LLVMBuildBitCast(b, v, t->bits, ""), f->u->i32, "");
-  LLVMValueRef some = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildOr(b, size, rest, ""), LLVMConstNull(f->u->i32), "");
+  LLVMValueRef some = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildOr(b, size, rest, ""), LLVMConstNull(f->u->i32),
+                                    "");
   return LLVMBuildAnd(b, some, LLVMBuildICmp(b, LLVMIntULE, size, most, ""), "");
 }
 
@@ -208,13 +223,15 @@ static LLVMValueRef product_function(Flush *f, const Format *t, unsigned n) {
   LLVMPositionBuilderAtEnd(b, usual);
   LLVMValueRef v = product(f, t, function, n, false);
   LLVMValueRef branch = LLVMBuildCondBr(b, may_be_small(f, t, v), seldom, end);
-  LLVMMetadataRef weights[] = {LLVMMDStringInContext2(u->ctx, "branch_weights", 14), LLVMValueAsMetadata(LLVMConstInt(u->i32, 1, false)),
+  LLVMMetadataRef weights[] = {LLVMMDStringInContext2(u->ctx, "branch_weights", 14),
+                               LLVMValueAsMetadata(LLVMConstInt(u->i32, 1, false)),
                                LLVMValueAsMetadata(LLVMConstInt(u->i32, SELDOM, false))};
   LLVMMetadataRef node = LLVMMDNodeInContext2(u->ctx, weights, COUNT_OF(weights));
   LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(u->ctx, "prof", 4), LLVMMetadataAsValue(u->ctx, node));
   LLVMPositionBuilderAtEnd(b, seldom);
   LLVMValueRef second = absolute(f, product(f, t, function, n, true));
-  LLVMValueRef is_small = LLVMBuildFCmp(b, LLVMRealOLT, second, number(t, scalbn(1, t->least + t->scale)), "");
+  LLVMValueRef is_small = LLVMBuildFCmp(b, LLVMRealOLT, second, number(t, scalbn(1, t->least + t->scale)),
+                                        "");
   LLVMValueRef judged = LLVMBuildFMul(b, v, LLVMBuildSelect(b, is_small, number(t, 0), number(t, 1), ""), "");
   LLVMBuildBr(b, end);
   LLVMPositionBuilderAtEnd(b, end);
@@ -228,7 +245,8 @@ static void flush_product(Flush *f, const Format *t, LLVMValueRef i, unsigned n)
   LLVMValueRef args[3], function = product_function(f, t, n);
   for (unsigned k = 0; k < n; k++) args[k] = argument(i, k);
   LLVMPositionBuilderBefore(f->u->builder, i);
-  LLVMValueRef flushed = LLVMBuildCall2(f->u->builder, LLVMGlobalGetValueType(function), function, args, n, "");
+  LLVMValueRef flushed = LLVMBuildCall2(f->u->builder, LLVMGlobalGetValueType(function), function, args, n,
+                                        "");
   LLVMReplaceAllUsesWith(i, flushed);
   LLVMInstructionEraseFromParent(i);
   known_put(f, flushed, t->least);
@@ -250,12 +268,16 @@ static void call(Flush *f, const Format *t, LLVMValueRef i) {
   const char *name = LLVMGetValueName2(callee, &n);
   LLVMValueRef a = argument(i, 0);
   if (begins(name, "llvm.fma."))
-    judge(f, t, i, fma_least(t, least(f, a) + least(f, argument(i, 1)), least(f, argument(i, 2)), is_number(argument(i, 2))), NULL);
+    judge(f, t, i,
+          fma_least(t, least(f, a) + least(f, argument(i, 1)), least(f, argument(i, 2)),
+                    is_number(argument(i, 2))),
+          NULL);
   else if (begins(name, "llvm.fabs."))
     known_put(f, i, least(f, a));
   else if (begins(name, "llvm.sqrt."))
     known_put(f, i, least(f, a) / 2 - 1);
-  else if (begins(name, "llvm.floor.") || begins(name, "llvm.ceil.") || begins(name, "llvm.roundeven.") || begins(name, "llvm.rint."))
+  else if (begins(name, "llvm.floor.") || begins(name, "llvm.ceil.") || begins(name, "llvm.roundeven.") ||
+           begins(name, "llvm.rint."))
     known_put(f, i, 0);
   else if (begins(name, "nslm_draw_"))
     flush(f, t, i, small_itself); /* by their parameters, which may be as small as they like */
@@ -269,7 +291,9 @@ static void instruction(Flush *f, LLVMValueRef i) {
   if (!t) return;
   switch ((int)op) { /* all others neither compute nor round */
     case LLVMFAdd:
-    case LLVMFSub: judge(f, t, i, sum_least(t, least(f, argument(i, 0)), least(f, argument(i, 1))), small_itself); return;
+    case LLVMFSub:
+      judge(f, t, i, sum_least(t, least(f, argument(i, 0)), least(f, argument(i, 1))), small_itself);
+      return;
     case LLVMFMul: judge(f, t, i, least(f, argument(i, 0)) + least(f, argument(i, 1)), NULL); return;
     case LLVMFDiv: judge(f, t, i, quotient_least(f, argument(i, 0), argument(i, 1)), small_quotient); return;
     case LLVMFPTrunc: judge(f, t, i, least(f, argument(i, 0)), small_narrowed); return;

@@ -1,5 +1,5 @@
-/* The object of the runtime's functions for a target, as prepare.c made it when nslc was built: they are the same in every
- * program, and were four fifths of the time that a small model took to compile. */
+/* The object of the runtime's functions for a target, as prepare.c made it when nslc was built: they are the
+ * same in every program, and were four fifths of the time that a small model took to compile. */
 #include "codegen/unit.h"
 
 #define OBJECTS(O) O(hot_v2) O(hot_v3) O(hot_v4) O(dev_sm_75) O(dev_sm_90) O(dev_emulated)

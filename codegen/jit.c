@@ -49,12 +49,15 @@ static void jit_objects(Session *s, CgJit *j, const CgProgram *p) {
 
 static void jit_emulator(Session *s, CgJit *j) {
   LLVMOrcCSymbolMapPair pairs[] = {
-#define ASK(result, name, arguments, doc) \
-  {LLVMOrcLLJITMangleAndIntern(j->jit, "nsl_dev_" #name), {(LLVMOrcExecutorAddress)(uintptr_t)nsl_dev_##name, {LLVMJITSymbolGenericFlagsExported, 0}}},
+#define ASK(result, name, arguments, doc)                                                                    \
+  {LLVMOrcLLJITMangleAndIntern(j->jit, "nsl_dev_" #name),                                                    \
+   {(LLVMOrcExecutorAddress)(uintptr_t)nsl_dev_##name, {LLVMJITSymbolGenericFlagsExported, 0}}},
 #include "runtime/device/asks.def"
 #undef ASK
   };
-  jit_stop(s, "the emulator", LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(j->jit), LLVMOrcAbsoluteSymbols(pairs, COUNT_OF(pairs))));
+  jit_stop(s, "the emulator",
+           LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(j->jit),
+                                 LLVMOrcAbsoluteSymbols(pairs, COUNT_OF(pairs))));
 }
 
 /* Addresses for one that is emulated. */
@@ -128,7 +131,9 @@ nsl_kernel_fn *cg_jit_kernel(const CgJit *j, uint32_t index) {
   return index < j->n_kernels ? j->kernels[index] : NULL;
 }
 
-const struct nsl_device *cg_jit_device(const CgJit *j) { return j->table.n_devices ? j->table.devices : NULL; }
+const struct nsl_device *cg_jit_device(const CgJit *j) {
+  return j->table.n_devices ? j->table.devices : NULL;
+}
 
 void cg_jit_free(CgJit *j) {
   if (j && j->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(j->jit));

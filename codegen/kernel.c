@@ -6,8 +6,8 @@
  * PTX are little-endian). Scalar kernels are the same with one lane and no loop; `receive` has one lane and
  * loops over events, each with its element, since one element may have several; kernels over time are in
  * march.c. Needs: a kernel that passed ir_verify, of level 2; arrays with room up to the next multiple of 64
- * elements. Gives: nonzero if a checked value was not finite in some lane, padding lanes included (the runtime
- * looks who it was). */
+ * elements. Gives: nonzero if a checked value was not finite in some lane, padding lanes included (the
+ * runtime looks who it was). */
 #include <stddef.h>
 #include <string.h>
 
@@ -49,9 +49,10 @@ LLVMValueRef emit_bits(Emit *e, LLVMValueRef cond) {
   return e->wide ? LLVMBuildICmp(e->u->builder, LLVMIntSLT, cond, LLVMConstNull(e->cond), "") : cond;
 }
 
-/* A mask's bits of these lanes in memory. Where conditions are single bits, they are read and written as such:
- * over integers cast to vectors of bits, LLVM 19's DAGCombiner moves `and`, `or` and `xor` from one side of the cast
- * to the other and back for ever (hoistLogicOpWithSameOpcodeHands against X86's combineBitcastToBoolVector). */
+/* A mask's bits of these lanes in memory. Where conditions are single bits, they are read and written as
+ * such: over integers cast to vectors of bits, LLVM 19's DAGCombiner moves `and`, `or` and `xor` from one
+ * side of the cast to the other and back for ever (hoistLogicOpWithSameOpcodeHands against X86's
+ * combineBitcastToBoolVector). */
 static LLVMTypeRef mask_type(const Emit *e) {
   return e->wide ? LLVMIntTypeInContext(e->u->ctx, e->lanes) : e->cond;
 }
@@ -139,7 +140,8 @@ static LLVMValueRef flushed(Emit *e, LLVMValueRef v) {
   LLVMBuilderRef b = e->u->builder;
   LLVMTypeRef ints = emit_vector(e, e->u->i32);
   LLVMValueRef bits = LLVMBuildBitCast(b, v, ints, "");
-  LLVMValueRef exponent = LLVMBuildAnd(b, bits, emit_splat(e, LLVMConstInt(e->u->i32, 0x7f800000, false)), "");
+  LLVMValueRef exponent = LLVMBuildAnd(b, bits, emit_splat(e, LLVMConstInt(e->u->i32, 0x7f800000, false)),
+                                       "");
   LLVMValueRef sign = LLVMBuildAnd(b, bits, emit_splat(e, LLVMConstInt(e->u->i32, 0x80000000, false)), "");
   LLVMValueRef small = LLVMBuildICmp(b, LLVMIntEQ, exponent, LLVMConstNull(ints), "");
   return LLVMBuildBitCast(b, LLVMBuildSelect(b, small, sign, bits, ""), emit_vector(e, e->u->f32), "");
@@ -206,7 +208,8 @@ static void number_store(Emit *e, const IrSlot *slot, LLVMValueRef v) {
     LLVMValueRef flag = emit_bytes(e, e->set, LLVMConstInt(e->u->i64, slot->index, false));
     LLVMValueRef is_set =
         LLVMBuildICmp(b, LLVMIntNE, emit_load_at(e, e->u->i8, flag, 1), LLVMConstNull(e->u->i8), "");
-    /* chosen as bits: LLVM makes a branch of each choice between scalar floats, and takes time quadratic in their number */
+    /* chosen as bits: LLVM makes a branch of each choice between scalar floats, and takes time quadratic in
+     * their number */
     LLVMValueRef made = LLVMBuildBitCast(b, v, e->u->i64, "");
     v = LLVMBuildSelect(b, is_set, emit_load_at(e, e->u->i64, p, 8), made, "");
   }
@@ -239,7 +242,8 @@ void emit_store(Emit *e, uint32_t slot, LLVMValueRef v) {
   LLVMSetAlignment(LLVMBuildStore(b, v, at), element_bytes(e, element));
 }
 
-/* Moves the pointer of an array slot from element 0 to element `first`; OUT begins there already, a sample has none. */
+/* Moves the pointer of an array slot from element 0 to element `first`; OUT begins there already, a sample
+ * has none. */
 static LLVMValueRef slot_begin(Emit *e, uint32_t slot) {
   const IrSlot *p = &e->k->slots.at[slot];
   LLVMBuilderRef b = e->u->builder;
@@ -326,7 +330,8 @@ LLVMValueRef emit_event(Emit *e, LLVMValueRef events, LLVMValueRef i, LLVMValueR
   LLVMValueRef apart = LLVMBuildMul(b, LLVMBuildZExt(b, ordinal, u->i64, ""),
                                     LLVMConstInt(u->i64, ir_event_key(0, 1), false), "");
   e->key = LLVMBuildAdd(b, key, apart, "");
-  e->at = LLVMBuildZExt(b, emit_event_field(e, event, offsetof(struct nsl_event, element), u->i32), u->i64, "");
+  e->at = LLVMBuildZExt(b, emit_event_field(e, event, offsetof(struct nsl_event, element), u->i32), u->i64,
+                        "");
   e->arg = real_convert(e, emit_event_field(e, event, offsetof(struct nsl_event, weight), u->f64), e->lane);
   emit_all(e);
   return event;
@@ -374,7 +379,8 @@ static void frame_loop(Emit *e) {
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, count, ""), loop, exit);
   LLVMAddIncoming(e->at, (LLVMValueRef[]){zero, next}, (LLVMBasicBlockRef[]){entry, last}, 2);
   LLVMAddIncoming(bad, (LLVMValueRef[]){no_bad, next_bad}, (LLVMBasicBlockRef[]){entry, last}, 2);
-  for (uint32_t i = 0; i < e->ahead.n; i++) LLVMAddIncoming(e->ahead.at[i].word, &e->ahead.at[i].next, &last, 1);
+  for (uint32_t i = 0; i < e->ahead.n; i++)
+    LLVMAddIncoming(e->ahead.at[i].word, &e->ahead.at[i].next, &last, 1);
   LLVMPositionBuilderAtEnd(b, exit);
   LLVMValueRef all = LLVMBuildPhi(b, e->real, "");
   LLVMAddIncoming(all, (LLVMValueRef[]){no_bad, next_bad}, (LLVMBasicBlockRef[]){entry, last}, 2);
@@ -452,4 +458,8 @@ static void host_mask_store(Emit *e, LLVMValueRef mask, LLVMValueRef cond) {
   LLVMSetAlignment(LLVMBuildStore(b, bits, mask_at(e, mask)), 1);
 }
 
-const CgForm cg_form_host = {.loops = true, .symbol = host_symbol, .frame = host_frame, .port = emit_array_at, .mask_store = host_mask_store};
+const CgForm cg_form_host = {.loops = true,
+                             .symbol = host_symbol,
+                             .frame = host_frame,
+                             .port = emit_array_at,
+                             .mask_store = host_mask_store};

@@ -1,11 +1,13 @@
-/* Kernels of devices: one IrKernel -> one function void (const struct nsl_launch *), one thread an element (runtime/abi.h). The
- * instructions are those of the processor's own kernels with one lane; what is here is the frame: which element a thread has, the step
- * from the clock, masks by the votes of a warp, accumulators that are a ring over steps, and who tells that a value is not finite.
+/* Kernels of devices: one IrKernel -> one function void (const struct nsl_launch *), one thread an element
+ * (runtime/abi.h). The instructions are those of the processor's own kernels with one lane; what is here is
+ * the frame: which element a thread has, the step from the clock, masks by the votes of a warp, accumulators
+ * that are a ring over steps, and who tells that a value is not finite.
  *
- * What a thread asks of its machine are calls of nsl_dev_…: nvptx.c gives them bodies, the emulator of the runtime has its own.
- * Kernels over time have arguments of their own (struct nsl_march_launch) and no clock: one launch is many steps.
- * `receive` has a thread for each event; the first event's thread of an element handles all of them, in order, so events lie in order of
- * their elements. `learn` has a list of what it runs for, and any number of threads. */
+ * What a thread asks of its machine are calls of nsl_dev_…: nvptx.c gives them bodies, the emulator of the
+ * runtime has its own. Kernels over time have arguments of their own (struct nsl_march_launch) and no clock:
+ * one launch is many steps. `receive` has a thread for each event; the first event's thread of an element
+ * handles all of them, in order, so events lie in order of their elements. `learn` has a list of what it runs
+ * for, and any number of threads. */
 #include <stddef.h>
 #include <string.h>
 
@@ -85,7 +87,8 @@ static void thread_begin(Emit *e, Thread *t) {
   leave_unless(e, t, LLVMBuildICmp(b, LLVMIntNE, e->step, LLVMConstNull(u->i64), ""));
   e->dt = emit_env(e, offsetof(struct nsl_env, dt), u->f64, "dt");
   LLVMValueRef time = LLVMBuildUIToFP(b, e->step, u->f64, "");
-  if (e->k->kind == KERNEL_DRIVE) time = LLVMBuildFSub(b, time, LLVMConstReal(u->f64, 0.5), ""); /* in the middle of the step */
+  if (e->k->kind == KERNEL_DRIVE)
+    time = LLVMBuildFSub(b, time, LLVMConstReal(u->f64, 0.5), ""); /* in the middle of the step */
   e->t = LLVMBuildFMul(b, time, e->dt, "t");
   emit_slots(e);
 }
@@ -94,10 +97,12 @@ static LLVMValueRef not_finite(Emit *e, LLVMValueRef v) {
   LLVMBuilderRef b = e->u->builder;
   LLVMTypeRef type = e->f32 ? e->u->i32 : e->u->i64;
   LLVMValueRef exponent = LLVMConstInt(type, e->f32 ? 0x7f800000u : 0x7ff0000000000000u, false);
-  return LLVMBuildICmp(b, LLVMIntEQ, LLVMBuildAnd(b, LLVMBuildBitCast(b, v, type, ""), exponent, ""), exponent, "");
+  return LLVMBuildICmp(b, LLVMIntEQ, LLVMBuildAnd(b, LLVMBuildBitCast(b, v, type, ""), exponent, ""),
+                       exponent, "");
 }
 
-/* What was checked may have been reset since, by a spike; the processor looks at what stands in memory, too. */
+/* What was checked may have been reset since, by a spike; the processor looks at what stands in memory, too.
+ */
 static void leave_if_reset(Emit *e, Thread *t) {
   LLVMValueRef any = NULL;
   for (uint32_t i = 0; i < e->k->slots.n; i++) {
@@ -108,7 +113,8 @@ static void leave_if_reset(Emit *e, Thread *t) {
   if (any) leave_unless(e, t, any);
 }
 
-/* The step and the thread, if what was checked is not finite. Padding may compute anything, and must not stand before who is real. */
+/* The step and the thread, if what was checked is not finite. Padding may compute anything, and must not
+ * stand before who is real. */
 static void tell_bad(Emit *e, Thread *t) {
   CgUnit *u = e->u;
   LLVMBuilderRef b = u->builder;
@@ -116,15 +122,18 @@ static void tell_bad(Emit *e, Thread *t) {
   LLVMValueRef sum = emit_bad(e, LLVMConstNull(e->real));
   LLVMBasicBlockRef tell = LLVMAppendBasicBlockInContext(u->ctx, e->function, "bad");
   LLVMValueRef count = emit_env(e, offsetof(struct nsl_env, count), u->i64, "count");
-  LLVMValueRef real = LLVMBuildSub(b, count, emit_env(e, offsetof(struct nsl_env, padding), u->i64, "padding"), "real");
-  LLVMValueRef nan = LLVMBuildFCmp(b, LLVMRealUNO, sum, sum, ""), is_real = LLVMBuildICmp(b, LLVMIntULT, e->at, real, "");
+  LLVMValueRef real = LLVMBuildSub(b, count,
+                                   emit_env(e, offsetof(struct nsl_env, padding), u->i64, "padding"), "real");
+  LLVMValueRef nan = LLVMBuildFCmp(b, LLVMRealUNO, sum, sum, ""),
+               is_real = LLVMBuildICmp(b, LLVMIntULT, e->at, real, "");
   LLVMBuildCondBr(b, LLVMBuildAnd(b, nan, is_real, ""), tell, t->done);
   LLVMPositionBuilderAtEnd(b, tell);
   leave_if_reset(e, t);
   LLVMValueRef size = wide(e, ask(e, "nsl_dev_block_size", NULL));
   LLVMValueRef who = LLVMBuildAdd(b, LLVMBuildMul(b, t->block, size, ""), t->thread, "");
   LLVMValueRef when = LLVMBuildShl(b, e->step, LLVMConstInt(u->i64, 32, false), "");
-  LLVMBuildAtomicRMW(b, LLVMAtomicRMWBinOpUMin, t->bad, LLVMBuildOr(b, when, who, ""), LLVMAtomicOrderingMonotonic, false);
+  LLVMBuildAtomicRMW(b, LLVMAtomicRMWBinOpUMin, t->bad, LLVMBuildOr(b, when, who, ""),
+                     LLVMAtomicOrderingMonotonic, false);
 }
 
 /* What is in the list, thread by thread and over again. */
@@ -133,7 +142,8 @@ static void listed_elements(Emit *e, Thread *t) {
   LLVMBuilderRef b = u->builder;
   LLVMValueRef list = emit_env(e, offsetof(struct nsl_env, list), e->array, "list");
   LLVMValueRef listed = emit_env(e, offsetof(struct nsl_env, listed), e->array, "listed");
-  LLVMValueRef n = wide(e, emit_fixed(e, u->i32, listed, 4)), size = wide(e, ask(e, "nsl_dev_block_size", NULL));
+  LLVMValueRef n = wide(e, emit_fixed(e, u->i32, listed, 4)),
+               size = wide(e, ask(e, "nsl_dev_block_size", NULL));
   LLVMValueRef threads = LLVMBuildMul(b, wide(e, ask(e, "nsl_dev_blocks", NULL)), size, "threads");
   LLVMValueRef begin = LLVMBuildAdd(b, LLVMBuildMul(b, t->block, size, ""), t->thread, "");
   LLVMBasicBlockRef entry = LLVMGetInsertBlock(b);
@@ -146,7 +156,8 @@ static void listed_elements(Emit *e, Thread *t) {
   LLVMPositionBuilderAtEnd(b, body);
   e->at = number_of_block(e, list, i);
   emit_all(e);
-  LLVMAddIncoming(i, (LLVMValueRef[]){begin, LLVMBuildAdd(b, i, threads, "")}, (LLVMBasicBlockRef[]){entry, LLVMGetInsertBlock(b)}, 2);
+  LLVMAddIncoming(i, (LLVMValueRef[]){begin, LLVMBuildAdd(b, i, threads, "")},
+                  (LLVMBasicBlockRef[]){entry, LLVMGetInsertBlock(b)}, 2);
   LLVMBuildBr(b, head);
 }
 
@@ -154,12 +165,14 @@ static void listed_elements(Emit *e, Thread *t) {
 static void events_of_element(Emit *e, Thread *t) {
   CgUnit *u = e->u;
   LLVMBuilderRef b = u->builder;
-  LLVMValueRef zero = LLVMConstNull(u->i64), one = LLVMConstInt(u->i64, 1, false), begin = e->at, key = e->key;
+  LLVMValueRef zero = LLVMConstNull(u->i64), one = LLVMConstInt(u->i64, 1, false), begin = e->at,
+               key = e->key;
   LLVMValueRef size = LLVMConstInt(u->i64, sizeof(struct nsl_event), false);
   LLVMValueRef count = emit_env(e, offsetof(struct nsl_env, count), u->i64, "count");
   LLVMValueRef events = emit_env(e, offsetof(struct nsl_env, events), e->array, "events");
-#define ELEMENT(i) \
-  emit_event_field(e, emit_bytes(e, events, LLVMBuildMul(b, i, size, "")), offsetof(struct nsl_event, element), u->i32)
+#define ELEMENT(i)                                                                                           \
+  emit_event_field(e, emit_bytes(e, events, LLVMBuildMul(b, i, size, "")),                                   \
+                   offsetof(struct nsl_event, element), u->i32)
   LLVMValueRef element = ELEMENT(begin), is_first = LLVMBuildICmp(b, LLVMIntEQ, begin, zero, "");
   LLVMValueRef before = ELEMENT(LLVMBuildSelect(b, is_first, zero, LLVMBuildSub(b, begin, one, ""), ""));
   leave_unless(e, t, LLVMBuildOr(b, is_first, LLVMBuildICmp(b, LLVMIntNE, before, element, ""), ""));
@@ -187,12 +200,14 @@ static void march_begin(Emit *e, Thread *t) {
   t->done = LLVMAppendBasicBlockInContext(u->ctx, e->function, "done");
   LLVMValueRef args = LLVMGetParam(e->function, 0), lanes = LLVMConstInt(u->i64, NSL_MARCH_LANES, false);
   if (e->array != u->ptr) args = LLVMBuildAddrSpaceCast(b, args, e->array, "");
-  LLVMValueRef before = LLVMBuildMul(b, wide(e, ask(e, "nsl_dev_block", NULL)), wide(e, ask(e, "nsl_dev_block_size", NULL)), "");
+  LLVMValueRef before = LLVMBuildMul(b, wide(e, ask(e, "nsl_dev_block", NULL)),
+                                     wide(e, ask(e, "nsl_dev_block_size", NULL)), "");
   LLVMValueRef thread = LLVMBuildAdd(b, before, wide(e, ask(e, "nsl_dev_thread", NULL)), "");
   LLVMValueRef env = LLVMBuildUDiv(b, thread, lanes, "");
   leave_unless(e, t, LLVMBuildICmp(b, LLVMIntULT, env, OVER_TIME(e, args, n, u->i64), ""));
   LLVMValueRef stopped = LLVMBuildGEP2(b, u->i32, OVER_TIME(e, args, stopped, e->array), &env, 1, "");
-  leave_unless(e, t, LLVMBuildICmp(b, LLVMIntEQ, emit_load_at(e, u->i32, stopped, 4), LLVMConstNull(u->i32), ""));
+  leave_unless(e, t,
+               LLVMBuildICmp(b, LLVMIntEQ, emit_load_at(e, u->i32, stopped, 4), LLVMConstNull(u->i32), ""));
   LLVMValueRef bytes = LLVMBuildMul(b, env, LLVMConstInt(u->i64, sizeof(struct nsl_env), false), "");
   e->env = emit_bytes(e, OVER_TIME(e, args, envs, e->array), bytes);
   e->at = LLVMBuildURem(b, thread, lanes, "at");
@@ -257,7 +272,8 @@ static LLVMValueRef launch_port(Emit *e, uint32_t slot, LLVMTypeRef word) {
 /* The bits of a warp are half a word; all its threads write the same. */
 static void launch_mask_store(Emit *e, LLVMValueRef mask, LLVMValueRef cond) {
   LLVMBuilderRef b = e->u->builder;
-  if (e->k->kind == KERNEL_RECEIVE) BUG(e->u->s, e->k->ins.at[0].span, "a handler writes a mask, and has no warp");
+  if (e->k->kind == KERNEL_RECEIVE)
+    BUG(e->u->s, e->k->ins.at[0].span, "a handler writes a mask, and has no warp");
   LLVMValueRef bits = ask(e, "nsl_dev_ballot", LLVMBuildZExt(b, cond, e->u->i32, ""));
   LLVMValueRef word = LLVMBuildLShr(b, e->at, LLVMConstInt(e->u->i64, 5, false), "");
   LLVMSetAlignment(LLVMBuildStore(b, bits, LLVMBuildGEP2(b, e->u->i32, mask, &word, 1, "")), 4);

@@ -1,6 +1,7 @@
 /* Objects -> executable, shared library, or one relocatable object, by the system's `ld` as a child process;
- * by `cc` where there is no ld, by `mpicc` if the program is to have ranks. Everything is written beside the result under temporary names and renamed at
- * the end, so that a failure leaves nothing half-written under the final name. */
+ * by `cc` where there is no ld, by `mpicc` if the program is to have ranks. Everything is written beside the
+ * result under temporary names and renamed at the end, so that a failure leaves nothing half-written under
+ * the final name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -170,9 +171,11 @@ static bool ld_args(Link *l, const char *out) {
   const char *start = find_library_file(l, "Scrt1.o"), *begin = find_library_file(l, "crti.o"),
              *end = find_library_file(l, "crtn.o");
   if (!start || !begin || !end) return false;
-  /* what libraries need of others is the loader's business: to look it up here reads forty files, a quarter of ld's time */
-  static const char *const common[] = {"--eh-frame-hdr", "--as-needed", "--allow-shlib-undefined", "-z", "relro", "-z", "now", "-z",
-                                       "noexecstack"};
+  /* what libraries need of others is the loader's business: to look it up here reads forty files, a quarter
+   * of ld's time */
+  static const char *const common[] = {
+      "--eh-frame-hdr", "--as-needed", "--allow-shlib-undefined", "-z", "relro", "-z", "now", "-z",
+      "noexecstack"};
   for (size_t i = 0; i < COUNT_OF(common); i++) arg(l, common[i]);
   if (l->kind == LINK_EXE) {
     arg(l, "-pie");

@@ -1,13 +1,13 @@
-/* The frame of kernels over time (march, back): for each vector of elements all steps of the call, so that states stay
- * in registers and what depends on params alone is computed once.
+/* The frame of kernels over time (march, back): for each vector of elements all steps of the call, so that
+ * states stay in registers and what depends on params alone is computed once.
  *
  *   elements: params and states loaded; then for each step, back: the last first
  *     steps:  the kernel's instructions; a state is a phi, its store the phi's next value
  *   behind:   states that are stored go back to their arrays
  *
- * A sample is a number for all lanes, at the step's position; rings and tapes have a row of elements for each step. A
- * call of no steps writes nothing. On devices a thread has one element (launch.c), and what is here is its steps.
- * Needs: as kernel.c; no checks and no draws (ir_verify). */
+ * A sample is a number for all lanes, at the step's position; rings and tapes have a row of elements for each
+ * step. A call of no steps writes nothing. On devices a thread has one element (launch.c), and what is here
+ * is its steps. Needs: as kernel.c; no checks and no draws (ir_verify). */
 #include <stddef.h>
 
 #include "codegen/emit.h"
@@ -16,7 +16,8 @@ static LLVMValueRef number(const Emit *e, uint64_t n) { return LLVMConstInt(e->u
 
 /* ---- slots within a step */
 
-/* Where lane 0 is in a ring: stored in the row of this step (lag NULL), loaded from that `lag` steps before (back: behind). */
+/* Where lane 0 is in a ring: stored in the row of this step (lag NULL), loaded from that `lag` steps before
+ * (back: behind). */
 static LLVMValueRef ring_position(Emit *e, LLVMValueRef lag) {
   LLVMBuilderRef b = e->u->builder;
   LLVMValueRef step = e->now.number;
@@ -42,7 +43,8 @@ static LLVMValueRef lagging_load(Emit *e, uint32_t slot) {
   LLVMValueRef all = LLVMGetUndef(e->real);
   for (unsigned lane = 0; lane < e->lanes; lane++) {
     LLVMValueRef one = LLVMConstInt(e->u->i32, lane, false), lag = e->shared[slot];
-    if (LLVMGetTypeKind(LLVMTypeOf(lag)) == LLVMVectorTypeKind) lag = LLVMBuildExtractElement(b, lag, one, "");
+    if (LLVMGetTypeKind(LLVMTypeOf(lag)) == LLVMVectorTypeKind)
+      lag = LLVMBuildExtractElement(b, lag, one, "");
     LLVMValueRef at = LLVMBuildAdd(b, ring_position(e, lag), number(e, lane), "");
     LLVMValueRef v = emit_load_at(e, e->u->f64, LLVMBuildGEP2(b, e->u->f64, e->slots[slot], &at, 1, ""), 8);
     all = e->lanes == 1 ? v : LLVMBuildInsertElement(b, all, v, one, "");
@@ -70,7 +72,9 @@ void emit_march_store(Emit *e, uint32_t slot, LLVMValueRef v) {
 
 /* ---- the loops. What is alike is a number, not a vector. */
 
-static LLVMTypeRef kept_as(const Emit *e, uint32_t slot) { return e->alike && e->k->slots.at[slot].alike ? e->lane : e->real; }
+static LLVMTypeRef kept_as(const Emit *e, uint32_t slot) {
+  return e->alike && e->k->slots.at[slot].alike ? e->lane : e->real;
+}
 
 /* Of these elements; begun at element `first`, as the slot's array is. */
 static LLVMValueRef lags_load(Emit *e, uint32_t slot) {
@@ -104,7 +108,8 @@ static void step_begin(Emit *e, LLVMValueRef steps) {
   LLVMBuilderRef b = u->builder;
   LLVMBasicBlockRef before = LLVMGetInsertBlock(b);
   LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(u->ctx, e->function, "steps");
-  LLVMValueRef back = LLVMBuildSub(b, steps, number(e, 1), ""), from = e->k->kind == KERNEL_BACK ? back : number(e, 0);
+  LLVMValueRef back = LLVMBuildSub(b, steps, number(e, 1), ""),
+               from = e->k->kind == KERNEL_BACK ? back : number(e, 0);
   LLVMValueRef tape = LLVMBuildAdd(b, LLVMBuildMul(b, from, e->now.tape_row, ""), e->at, "");
   LLVMBuildBr(b, body);
   LLVMPositionBuilderAtEnd(b, body);
@@ -130,7 +135,8 @@ static void step_end(Emit *e, LLVMBasicBlockRef body, LLVMValueRef steps) {
   LLVMBuilderRef b = u->builder;
   bool back = e->k->kind == KERNEL_BACK;
   LLVMValueRef way = number(e, back ? UINT64_MAX : 1);
-  LLVMValueRef since = LLVMBuildAdd(b, e->now.since, way, ""), row = LLVMBuildMul(b, e->now.tape_row, way, "");
+  LLVMValueRef since = LLVMBuildAdd(b, e->now.since, way, ""),
+               row = LLVMBuildMul(b, e->now.tape_row, way, "");
   LLVMValueRef tape = LLVMBuildAdd(b, e->now.tape, row, "");
   LLVMValueRef more = LLVMBuildICmp(b, LLVMIntNE, since, back ? way : steps, "");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(b);

@@ -1,6 +1,7 @@
-/* NVIDIA's GPUs: PTX, which the driver finishes when it loads it. What threads ask of the machine (nsl_dev_…) gets bodies of LLVM's
- * intrinsics; kernels are marked by their calling convention, and by nothing else: a block of 256 threads with 255 registers each
- * fits on every GPU, and where ptxas is told how many threads a block has (.maxntid), it spills a little to have room for more blocks. */
+/* NVIDIA's GPUs: PTX, which the driver finishes when it loads it. What threads ask of the machine (nsl_dev_…)
+ * gets bodies of LLVM's intrinsics; kernels are marked by their calling convention, and by nothing else: a
+ * block of 256 threads with 255 registers each fits on every GPU, and where ptxas is told how many threads a
+ * block has (.maxntid), it spills a little to have room for more blocks. */
 #include <string.h>
 
 #include <llvm-c/Target.h>
@@ -59,14 +60,17 @@ static void answers(CgUnit *u) {
 }
 
 /* ---- a < b ? a : b
- * LLVM takes it for `min.f64`, if one of them is a number. That says -0 of -0 and +0, where x86, and the choice, say b. So what is chosen
- * are bits. */
-static bool compares(LLVMValueRef i, LLVMValueRef v) { return LLVMGetOperand(i, 0) == v || LLVMGetOperand(i, 1) == v; }
+ * LLVM takes it for `min.f64`, if one of them is a number. That says -0 of -0 and +0, where x86, and the
+ * choice, say b. So what is chosen are bits. */
+static bool compares(LLVMValueRef i, LLVMValueRef v) {
+  return LLVMGetOperand(i, 0) == v || LLVMGetOperand(i, 1) == v;
+}
 
 static void choice_settle(CgUnit *u, LLVMValueRef i, LLVMTypeRef bits) {
   LLVMBuilderRef b = u->builder;
   LLVMPositionBuilderBefore(b, i);
-  LLVMValueRef x = LLVMBuildBitCast(b, LLVMGetOperand(i, 1), bits, ""), y = LLVMBuildBitCast(b, LLVMGetOperand(i, 2), bits, "");
+  LLVMValueRef x = LLVMBuildBitCast(b, LLVMGetOperand(i, 1), bits, ""),
+               y = LLVMBuildBitCast(b, LLVMGetOperand(i, 2), bits, "");
   LLVMValueRef chosen = LLVMBuildSelect(b, LLVMGetOperand(i, 0), x, y, "");
   LLVMReplaceAllUsesWith(i, LLVMBuildBitCast(b, chosen, LLVMTypeOf(i), ""));
   LLVMInstructionEraseFromParent(i);
@@ -80,7 +84,9 @@ static void settle(CgUnit *u) {
         LLVMTypeRef type = LLVMTypeOf(i);
         if (LLVMGetInstructionOpcode(i) != LLVMSelect || (type != u->f64 && type != u->f32)) continue;
         LLVMValueRef by = LLVMGetOperand(i, 0);
-        if (!LLVMIsAFCmpInst(by) || !(compares(by, LLVMGetOperand(i, 1)) || compares(by, LLVMGetOperand(i, 2)))) continue;
+        if (!LLVMIsAFCmpInst(by) ||
+            !(compares(by, LLVMGetOperand(i, 1)) || compares(by, LLVMGetOperand(i, 2))))
+          continue;
         choice_settle(u, i, type == u->f64 ? u->i64 : u->i32);
       }
 }
@@ -92,5 +98,10 @@ static void start(void) {
   LLVMInitializeNVPTXAsmPrinter();
 }
 
-const CgMachine cg_machine_nvptx = {.triple = "nvptx64-nvidia-cuda", .start = start, .answers = answers, .settle = settle, .text = true,
-                                    .arrays = SPACE_GLOBAL, .convention = CONVENTION_PTX_KERNEL};
+const CgMachine cg_machine_nvptx = {.triple = "nvptx64-nvidia-cuda",
+                                    .start = start,
+                                    .answers = answers,
+                                    .settle = settle,
+                                    .text = true,
+                                    .arrays = SPACE_GLOBAL,
+                                    .convention = CONVENTION_PTX_KERNEL};

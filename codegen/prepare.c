@@ -1,6 +1,6 @@
-/* Run while nslc is built: the runtime's hot functions (hot.bc, math.bc), and those for devices (dev.bc) -> one object for each
- * target, or its PTX. They
- * depend on no model, so they are compiled here, and not in every run of nslc.
+/* Run while nslc is built: the runtime's hot functions (hot.bc, math.bc), and those for devices (dev.bc) ->
+ * one object for each target, or its PTX. They depend on no model, so they are compiled here, and not in
+ * every run of nslc.
  *
  * usage: codegen_prepare OBJECT…   in the order of targets.def */
 #include <stdio.h>

@@ -100,7 +100,8 @@ static void class_back(Table *t, const IrNetBack *b, struct nsl_net_back *out) {
   out->n_states = b->n_states;
   out->n_active = b->n_active;
   FILL(t, out->n_params, params, back_param, b->params.n);
-  for (uint32_t i = 0; i < b->params.n; i++) params[i] = (struct nsl_back_param){(uint32_t)b->params.at[i].kind, b->params.at[i].index};
+  for (uint32_t i = 0; i < b->params.n; i++)
+    params[i] = (struct nsl_back_param){(uint32_t)b->params.at[i].kind, b->params.at[i].index};
   out->params = params;
   out->n_measures = b->measures.n;
   out->measures = numbers_of(t, b->measures.at, b->measures.n);
@@ -199,7 +200,10 @@ static struct nsl_param param_of(Table *t, const IrParam *p) {
 static struct nsl_slice slice_of(const IrSlice *s) { return (struct nsl_slice){s->pop, s->from, s->to}; }
 
 static struct nsl_column column_of(Table *t, const IrColumn *c) {
-  struct nsl_column out = {.place = place_of(t, c->column->span), .part = !c->column->values && name_none(c->column->node), .from = c->from, .to = c->to,
+  struct nsl_column out = {.place = place_of(t, c->column->span),
+                           .part = !c->column->values && name_none(c->column->node),
+                           .from = c->from,
+                           .to = c->to,
                            .node = text_of(t, c->column->node)};
   if (!c->column->values) return out;
   FILL(t, out.n_values, values, number, c->column->n);
@@ -216,21 +220,37 @@ static struct nsl_data data_of(Table *t, const MData *f) {
 
 static struct nsl_place place_of_cells(Table *t, const IrPopulation *p) {
   const MPlace *m = &p->pop->place;
-  return (struct nsl_place){.has = m->has, .kind = (uint32_t)m->kind, .periodic = m->periodic, .n_axes = m->n_axes,
-                            .n_slots = COUNT_OF(p->place), .slots = numbers_of(t, p->place, COUNT_OF(p->place)),
-                            .file = data_of(t, &m->file), .types = data_of(t, &m->types)};
+  return (struct nsl_place){.has = m->has,
+                            .kind = (uint32_t)m->kind,
+                            .periodic = m->periodic,
+                            .n_axes = m->n_axes,
+                            .n_slots = COUNT_OF(p->place),
+                            .slots = numbers_of(t, p->place, COUNT_OF(p->place)),
+                            .file = data_of(t, &m->file),
+                            .types = data_of(t, &m->types)};
 }
 
 static struct nsl_population population_of(Table *t, const IrPopulation *p) {
   uint32_t n_columns;
   FILL(t, n_columns, columns, column, p->columns.n);
   for (uint32_t i = 0; i < n_columns; i++) columns[i] = column_of(t, &p->columns.at[i]);
-  return (struct nsl_population){
-      name_str(t->s, p->pop->path), text_of(t, p->pop->base), p->class->index, p->size, p->block, p->pop->parts, p->pop->every,
-      path_hash(t, p->pop->path),   place_of(t, p->pop->span), n_columns, columns, place_of_cells(t, p)};
+  return (struct nsl_population){name_str(t->s, p->pop->path),
+                                 text_of(t, p->pop->base),
+                                 p->class->index,
+                                 p->size,
+                                 p->block,
+                                 p->pop->parts,
+                                 p->pop->every,
+                                 path_hash(t, p->pop->path),
+                                 place_of(t, p->pop->span),
+                                 n_columns,
+                                 columns,
+                                 place_of_cells(t, p)};
 }
 
-static struct nsl_field field_of(Table *t, const MPairField *f) { return (struct nsl_field){(uint32_t)f->kind, f->axis, data_of(t, &f->file)}; }
+static struct nsl_field field_of(Table *t, const MPairField *f) {
+  return (struct nsl_field){(uint32_t)f->kind, f->axis, data_of(t, &f->file)};
+}
 
 static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
   const MProjection *m = p->proj;
@@ -240,13 +260,17 @@ static struct nsl_projection projection_of(Table *t, const IrProjection *p) {
   const MVar *w = m->plastic ? m->plastic->weight : NULL;
   uint32_t n_seen;
   FILL(t, n_seen, seen, seen, p->seen.n);
-  for (uint32_t i = 0; i < n_seen; i++) seen[i] = (struct nsl_seen){p->seen.at[i].inner, p->seen.at[i].outer, p->seen.at[i].before, (uint32_t)p->seen.at[i].side};
+  for (uint32_t i = 0; i < n_seen; i++)
+    seen[i] = (struct nsl_seen){p->seen.at[i].inner, p->seen.at[i].outer, p->seen.at[i].before,
+                                (uint32_t)p->seen.at[i].side};
   uint32_t n_third;
   FILL(t, n_third, third, projection, p->third ? 1 : 0);
   if (n_third) third[0] = projection_of(t, p->third);
   uint32_t n_follows;
   FILL(t, n_follows, follows, followed, p->follows.n);
-  for (uint32_t i = 0; i < n_follows; i++) follows[i] = (struct nsl_followed){p->follows.at[i].state, p->follows.at[i].value, p->follows.at[i].count};
+  for (uint32_t i = 0; i < n_follows; i++)
+    follows[i] = (struct nsl_followed){p->follows.at[i].state, p->follows.at[i].value,
+                                       p->follows.at[i].count};
   return (struct nsl_projection){.cells = p->cells + 1,
                                  .axonal = p->axonal,
                                  .weight_state = p->weight_state,
@@ -345,7 +369,8 @@ static struct nsl_record record_of(Table *t, const IrRecord *r) {
                            .unit_scale = m->unit_scale,
                            .every = r->every};
   FILL(t, out.n_links, links, recorded, m->links.n);
-  for (uint32_t i = 0; i < m->links.n; i++) links[i] = (struct nsl_recorded){m->links.at[i].index, m->links.at[i].streams, r->states.at[i]};
+  for (uint32_t i = 0; i < m->links.n; i++)
+    links[i] = (struct nsl_recorded){m->links.at[i].index, m->links.at[i].streams, r->states.at[i]};
   out.links = links;
   FILL(t, out.n_items, items, record_item, r->items.n);
   for (uint32_t i = 0; i < r->items.n; i++)
@@ -392,26 +417,42 @@ static struct nsl_feed feed_of(Table *t, const IrFeed *x) {
   return out;
 }
 
-static struct nsl_stream_term stream_term_of(Table *t, const IrStreamTerm *x, const IrClass *pre, const IrClass *post) {
-  return (struct nsl_stream_term){x->factor, x->weighted, code_of(t, x->pre), code_of(t, x->post), code_of(t, ir_ahead(pre, x->pre)),
-                                  code_of(t, ir_ahead(post, x->post)), x->delayed, x->delay, code_of(t, x->delay_kernel)};
+static struct nsl_stream_term stream_term_of(Table *t, const IrStreamTerm *x, const IrClass *pre,
+                                             const IrClass *post) {
+  return (struct nsl_stream_term){x->factor,
+                                  x->weighted,
+                                  code_of(t, x->pre),
+                                  code_of(t, x->post),
+                                  code_of(t, ir_ahead(pre, x->pre)),
+                                  code_of(t, ir_ahead(post, x->post)),
+                                  x->delayed,
+                                  x->delay,
+                                  code_of(t, x->delay_kernel)};
 }
 
 static struct nsl_coupling coupling_of(Table *t, const IrExperiment *of, const IrCoupling *x) {
-  const IrClass *ends[2] = {of->populations.at[x->link.source.pop].class, of->populations.at[x->link.target.pop].class};
+  const IrClass *ends[2] = {of->populations.at[x->link.source.pop].class,
+                            of->populations.at[x->link.target.pop].class};
   const MCoupling *m = x->coupling;
-  struct nsl_coupling out = {.link = projection_of(t, &x->link), .input = x->input, .undirected = m->undirected,
-                             .reversed = m->reversed, .once = m->once};
+  struct nsl_coupling out = {.link = projection_of(t, &x->link),
+                             .input = x->input,
+                             .undirected = m->undirected,
+                             .reversed = m->reversed,
+                             .once = m->once};
   out.link.weight_unit = m->weight ? text_of(t, m->weight->unit) : NULL;
   out.link.weight_unit_scale = m->weight ? m->weight->unit_scale : 1;
   FILL(t, out.n_terms, terms, stream_term, x->terms.n);
-  for (uint32_t i = 0; i < x->terms.n; i++) terms[i] = stream_term_of(t, &x->terms.at[i], ends[m->reversed], ends[!m->reversed]);
+  for (uint32_t i = 0; i < x->terms.n; i++)
+    terms[i] = stream_term_of(t, &x->terms.at[i], ends[m->reversed], ends[!m->reversed]);
   out.terms = terms;
   FILL(t, out.n_sights, sights, sight, x->sights.n);
-  for (uint32_t i = 0; i < x->sights.n; i++) sights[i] = (struct nsl_sight){x->sights.at[i].input, x->sights.at[i].pre, code_of(t, x->sights.at[i].kernel)};
+  for (uint32_t i = 0; i < x->sights.n; i++)
+    sights[i] = (struct nsl_sight){x->sights.at[i].input, x->sights.at[i].pre,
+                                   code_of(t, x->sights.at[i].kernel)};
   out.sights = sights;
   FILL(t, out.n_begins, begins, begin, x->begins.n);
-  for (uint32_t i = 0; i < x->begins.n; i++) begins[i] = (struct nsl_begin){x->begins.at[i].state, code_of(t, x->begins.at[i].kernel)};
+  for (uint32_t i = 0; i < x->begins.n; i++)
+    begins[i] = (struct nsl_begin){x->begins.at[i].state, code_of(t, x->begins.at[i].kernel)};
   out.begins = begins;
   out.flow = code_of(t, x->flow);
   return out;
@@ -426,8 +467,10 @@ static struct nsl_coupling coupling_of(Table *t, const IrExperiment *of, const I
   } while (0)
 
 static struct nsl_phase phase_of(Table *t, const MPhase *p) {
-  return (struct nsl_phase){
-      .name = text_of(t, p->name), .duration = IR_NONE, .n_frozen = p->frozen.n, .frozen = numbers_of(t, p->frozen.at, p->frozen.n)};
+  return (struct nsl_phase){.name = text_of(t, p->name),
+                            .duration = IR_NONE,
+                            .n_frozen = p->frozen.n,
+                            .frozen = numbers_of(t, p->frozen.at, p->frozen.n)};
 }
 
 static struct nsl_experiment experiment_of(Table *t, const IrExperiment *x) {
@@ -468,7 +511,8 @@ static void sweeps_of(Table *t, const MRecording *m, struct nsl_recording *out) 
   for (uint32_t i = 0; i < out->n_sweeps; i++) {
     bool fitted = i < m->sweeps.n;
     const MSweep *sweep = fitted ? &m->sweeps.at[i] : &m->validation.at[i - m->sweeps.n];
-    sweeps[i] = (struct nsl_sweep){text_of(t, sweep->path), text_of(t, sweep->sweep), place_of(t, sweep->span), !fitted, sweep->cell};
+    sweeps[i] = (struct nsl_sweep){text_of(t, sweep->path), text_of(t, sweep->sweep),
+                                   place_of(t, sweep->span), !fitted, sweep->cell};
   }
   out->sweeps = sweeps;
 }
@@ -479,12 +523,17 @@ static struct nsl_sweep_column sweep_column_of(Table *t, const MSweepColumn *c) 
 }
 
 static struct nsl_sweep_events sweep_events_of(Table *t, const MSweepEvents *e) {
-  return (struct nsl_sweep_events){name_str(t->s, e->name), text_of(t, e->unit), e->unit_scale, e->crossings ? e->column : NSL_NONE,
-                                   e->level, place_of(t, e->span)};
+  return (struct nsl_sweep_events){name_str(t->s, e->name),
+                                   text_of(t, e->unit),
+                                   e->unit_scale,
+                                   e->crossings ? e->column : NSL_NONE,
+                                   e->level,
+                                   place_of(t, e->span)};
 }
 
 static struct nsl_recording recording_of(Table *t, const MRecording *m) {
-  struct nsl_recording out = {.name = text_of(t, m->name), .form = (uint32_t)m->form, .place = place_of(t, m->span)};
+  struct nsl_recording out = {
+      .name = text_of(t, m->name), .form = (uint32_t)m->form, .place = place_of(t, m->span)};
   sweeps_of(t, m, &out);
   EACH(t, &out, columns, sweep_column, m->columns, sweep_column_of);
   EACH(t, &out, events, sweep_events, m->events, sweep_events_of);
@@ -511,7 +560,8 @@ static struct nsl_term term_of(Table *t, const IrTerm *p) {
                            .except_from = p->around[0],
                            .except_to = p->around[1],
                            .likelihood = m->kind == TERM_LOGLIK,
-                           .summed = m->kind == TERM_LOGLIK || (m->kind == TERM_FEATURE && m->feature != FEATURE_VAN_ROSSUM),
+                           .summed = m->kind == TERM_LOGLIK ||
+                                     (m->kind == TERM_FEATURE && m->feature != FEATURE_VAN_ROSSUM),
                            .square = term_is_square(m),
                            .constraint = m->kind == TERM_CONSTRAINT,
                            .sum = p->sum,
@@ -524,7 +574,8 @@ static struct nsl_march_form form_of(Table *t, const IrMarchForm *f) {
 }
 
 static struct nsl_march_back back_of(Table *t, const IrMarchBack *b) {
-  return (struct nsl_march_back){code_of(t, b->record), code_of(t, b->back), code_of(t, b->end), b->n_tape, b->n_states};
+  return (struct nsl_march_back){code_of(t, b->record), code_of(t, b->back), code_of(t, b->end), b->n_tape,
+                                 b->n_states};
 }
 
 static struct nsl_lag lag_of(Table *t, const IrLag *p) {
@@ -622,10 +673,23 @@ static struct nsl_fit fit_of(Table *t, IrFit *const *p) {
   FILL(t, out.n_free, free, free, f->free.n);
   for (uint32_t i = 0; i < f->free.n; i++) {
     const MFree *q = &m->free.at[i];
-    free[i] = (struct nsl_free){name_str(t->s, q->path), text_of(t, q->unit), q->unit_scale, place_of(t, q->span),
-                                q->per_sweep, q->per_cell, q->field, q->spread, f->free.at[i].value, f->free.at[i].lo, f->free.at[i].hi, f->free.at[i].mean,
-                                f->free.at[i].sd, f->free.at[i].others.n, numbers_of(t, f->free.at[i].others.at, f->free.at[i].others.n),
-                                f->free.at[i].weights.n, numbers_of(t, f->free.at[i].weights.at, f->free.at[i].weights.n)};
+    free[i] = (struct nsl_free){name_str(t->s, q->path),
+                                text_of(t, q->unit),
+                                q->unit_scale,
+                                place_of(t, q->span),
+                                q->per_sweep,
+                                q->per_cell,
+                                q->field,
+                                q->spread,
+                                f->free.at[i].value,
+                                f->free.at[i].lo,
+                                f->free.at[i].hi,
+                                f->free.at[i].mean,
+                                f->free.at[i].sd,
+                                f->free.at[i].others.n,
+                                numbers_of(t, f->free.at[i].others.at, f->free.at[i].others.n),
+                                f->free.at[i].weights.n,
+                                numbers_of(t, f->free.at[i].weights.at, f->free.at[i].weights.n)};
   }
   out.free = free;
   EACH(t, &out, marches, march, f->marches, march_of);

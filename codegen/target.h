@@ -1,5 +1,5 @@
-/* What differs between the machines that kernels are compiled for: constants, read by the one emitter, and a few functions. A new
- * machine is a row of targets.def, and for another kind of processor a CgMachine. */
+/* What differs between the machines that kernels are compiled for: constants, read by the one emitter, and a
+ * few functions. A new machine is a row of targets.def, and for another kind of processor a CgMachine. */
 #ifndef NSL_CODEGEN_TARGET_H
 #define NSL_CODEGEN_TARGET_H
 
@@ -19,8 +19,10 @@ typedef struct CgForm CgForm; /* emit.h: how kernels are called */
 typedef struct {
   const char *triple;
   void (*start)(void);        /* registers its code generator */
-  void (*answers)(struct CgUnit *u); /* bodies for the nsl_dev_… that the unit calls; NULL: they are elsewhere */
-  void (*settle)(struct CgUnit *u);  /* behind the passes: what LLVM's code generator would take for something else; NULL: nothing */
+  /* bodies for the nsl_dev_… that the unit calls; NULL: they are elsewhere */
+  void (*answers)(struct CgUnit *u);
+  /* behind the passes: what LLVM's code generator would take for something else; NULL: nothing */
+  void (*settle)(struct CgUnit *u);
   bool text;                  /* the code of a unit is a text (PTX); else an object */
   unsigned arrays;            /* address space of the arrays of launched kernels */
   unsigned convention;        /* LLVM's calling convention of launched kernels */

@@ -18,18 +18,22 @@
 
 const CgTarget cg_targets[TARGETS] = {
 #define TARGET(id, text, cpu, machine, form, level, lanes64, lanes32, width, fma, i64, masks) \
-  {TARGET_##id, text, cpu, &cg_machine_##machine, &cg_form_##form, level, lanes64, lanes32, width, fma, i64, masks},
+  {TARGET_##id, text, cpu, &cg_machine_##machine, &cg_form_##form, level, lanes64, lanes32, width, fma, i64, \
+   masks},
 #include "codegen/targets.def"
 #undef TARGET
 };
 
-/* Instructions are scheduled from the top down. From both ends, as LLVM does by itself, it sees few registers in use, and
- * leaves one exponential's chain behind another, further apart than the processor looks ahead; and it spills more. Steps of
- * neurons take 0 to 5 % less time at v4, 5 to 18 % less at v3; kernels of fits up to 20 % less.
- * GPUs: nothing is computed before the branch that needs it. Those of flush.c are hardly ever taken, and there are hundreds. */
+/* Instructions are scheduled from the top down. From both ends, as LLVM does by itself, it sees few registers
+ * in use, and leaves one exponential's chain behind another, further apart than the processor looks ahead;
+ * and it spills more. Steps of neurons take 0 to 5 % less time at v4, 5 to 18 % less at v3; kernels of fits
+ * up to 20 % less.
+ * GPUs: nothing is computed before the branch that needs it. Those of flush.c are hardly ever taken, and
+ * there are hundreds. */
 static void llvm_options(void) {
-  static const char *const words[] = {"nslc", LLVM_VERSION_MAJOR < 20 ? "-misched-topdown" : "-misched-prera-direction=topdown",
-                                      "-spec-exec-max-speculation-cost=0"};
+  static const char *const words[] = {
+      "nslc", LLVM_VERSION_MAJOR < 20 ? "-misched-topdown" : "-misched-prera-direction=topdown",
+      "-spec-exec-max-speculation-cost=0"};
   LLVMParseCommandLineOptions(COUNT_OF(words), words, "");
 }
 
@@ -137,12 +141,14 @@ static uint32_t uses_of(LLVMValueRef f) {
   return n;
 }
 
-/* A function as long as a draw of a binomial, called from many places: a call costs it nothing, and copies cost LLVM seconds, and
- * ptxas (the driver, when a program starts) ten times that. */
+/* A function as long as a draw of a binomial, called from many places: a call costs it nothing, and copies
+ * cost LLVM seconds, and ptxas (the driver, when a program starts) ten times that. */
 static bool stays_call(const CgUnit *u, LLVMValueRef f) {
-  enum { LONG = 300, MANY = 3, LONG_DRAW = 200, SOME_DRAWS = 2 }; /* what draws synapses has the same draws in two precisions */
+  /* what draws synapses has the same draws in two precisions */
+  enum { LONG = 300, MANY = 3, LONG_DRAW = 200, SOME_DRAWS = 2 };
   if (u->makes && uses_of(f) >= SOME_DRAWS && instructions_of(f) >= LONG_DRAW) return true;
-  return u->kind == UNIT_ONCE || (u->kind == UNIT_KERNELS && uses_of(f) >= MANY && instructions_of(f) >= LONG);
+  return u->kind == UNIT_ONCE ||
+         (u->kind == UNIT_KERNELS && uses_of(f) >= MANY && instructions_of(f) >= LONG);
 }
 
 /* All that came from bitcode: for this target, private, inlined where that pays. */
@@ -187,7 +193,8 @@ static void optimize(CgUnit *u) {
   if (error) BUG(u->s, ((Span){0, 0}), "LLVM's passes: %s", LLVMGetErrorMessage(error));
 }
 
-static CgBytes emit_code(Session *s, Arena *a, LLVMTargetMachineRef machine, LLVMModuleRef module, LLVMCodeGenFileType form) {
+static CgBytes emit_code(Session *s, Arena *a, LLVMTargetMachineRef machine, LLVMModuleRef module,
+                         LLVMCodeGenFileType form) {
   char *error = NULL;
   LLVMMemoryBufferRef buffer;
   if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, form, &error, &buffer))
@@ -232,7 +239,8 @@ void cg_unit_compile(CgUnit *u) {
   if (u->want_text)
     emit_text(u);
   else
-    u->object = emit_code(u->s, u->arena, u->machine, u->module, u->target->machine->text ? LLVMAssemblyFile : LLVMObjectFile);
+    u->object = emit_code(u->s, u->arena, u->machine, u->module,
+                          u->target->machine->text ? LLVMAssemblyFile : LLVMObjectFile);
   LLVMDisposeBuilder(u->builder);
   LLVMDisposeTargetMachine(u->machine);
   LLVMDisposeModule(u->module);

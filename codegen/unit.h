@@ -111,8 +111,8 @@ void cg_debug_at(CgUnit *u, Span span); /* what is built next comes from there *
 void cg_debug_value(CgUnit *u, Name name, Span span, LLVMValueRef value); /* a state's value, by its name */
 void cg_debug_end(CgUnit *u);
 
-/* device.c: texts of a device's kernels (UNIT_KERNELS) or of the runtime's functions for it (UNIT_HOT), NULL: it has objects; what its
- * kernels are called, by number, NULL: it has none */
+/* device.c: texts of a device's kernels (UNIT_KERNELS) or of the runtime's functions for it (UNIT_HOT), NULL:
+ * it has objects; what its kernels are called, by number, NULL: it has none */
 const char *cg_device_ptx(const CgProgram *p, const CgTarget *device, CgUnitKind kind);
 const char *const *cg_device_symbols(Session *s, const CgProgram *p, Arena *a);
 
@@ -127,7 +127,8 @@ struct CgProgram {
   VEC(const CgTarget *) levels, devices;
   VEC(CgUnit) units;                     /* with their objects */
   VEC(const IrKernel *) kernels;         /* by index; equal kernels: the one that was compiled */
-  unsigned makes;                        /* CG_MAKES_…: what its rows need, if they are made anew on a device */
+  /* CG_MAKES_…: what its rows need, if they are made anew on a device */
+  unsigned makes;
   const struct nsl_program *table;       /* NULL: kernels only */
 };
 const char *cg_program_symbol(const CgProgram *p, Arena *a, const char *suffix); /* "nsl_<model>_main" */

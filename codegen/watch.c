@@ -1,9 +1,10 @@
-/* A second line against LLVM: a unit that takes a thousand times what units take ends the process with a message,
- * since LLVM's combiners may rewrite something back and forth for ever, and nothing can stop them from outside.
+/* A second line against LLVM: a unit that takes a thousand times what units take ends the process with a
+ * message, since LLVM's combiners may rewrite something back and forth for ever, and nothing can stop them
+ * from outside.
  *
- * One thread looks now and then how much processor time each worker has spent on its unit (so that a busy machine
- * does no harm) and says what the worker is at. The process ends at once, without handlers of `exit`, which would
- * take LLVM apart under the workers. Where no thread can be had, nobody watches. */
+ * One thread looks now and then how much processor time each worker has spent on its unit (so that a busy
+ * machine does no harm) and says what the worker is at. The process ends at once, without handlers of `exit`,
+ * which would take LLVM apart under the workers. Where no thread can be had, nobody watches. */
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,15 +33,16 @@ static double seconds(clockid_t clock) {
 __attribute__((format(printf, 2, 3))) static void say(const CgUnit *u, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
-  bug_say(u->s, u->kernels.at[0]->ins.n ? u->kernels.at[0]->ins.at[0].span : (Span){0, 0}, __FILE__, __LINE__, fmt,
-          args);
+  bug_say(u->s, u->kernels.at[0]->ins.n ? u->kernels.at[0]->ins.at[0].span : (Span){0, 0}, __FILE__, __LINE__,
+          fmt, args);
   va_end(args);
 }
 
 static void give_up(const CgUnit *u, double spent) {
   char names[500] = ""; /* the unit's arena is the worker's */
   for (uint32_t i = 0, n = 0; i < u->kernels.n && n < sizeof names; i++)
-    n += (uint32_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", name_str(u->s, u->kernels.at[i]->name));
+    n += (uint32_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "",
+                            name_str(u->s, u->kernels.at[i]->name));
   say(u, "LLVM does not come to an end over the kernels %s for %s (%.0f s of processor time)", names,
       u->target->text, spent);
   _exit(70);
