@@ -101,8 +101,7 @@ static LLVMValueRef not_finite(Emit *e, LLVMValueRef v) {
                        exponent, "");
 }
 
-/* What was checked may have been reset since, by a spike; the processor looks at what stands in memory, too.
- */
+/* What was checked may have been reset since, by a spike; the processor looks at memory, too. */
 static void leave_if_reset(Emit *e, Thread *t) {
   LLVMValueRef any = NULL;
   for (uint32_t i = 0; i < e->k->slots.n; i++) {
