@@ -83,6 +83,10 @@ def works(t, d, program):
     p = d.run(program, "gpu90", "--csv", faults="capability=120")
     t.check(p.returncode == 0 and not same_files(t.path("cpu"), t.path("gpu90")) and run_json(t.path("gpu90"))["gpu"]["code"] == "sm_90",
             "a newer GPU gets the newer code, and gives the same bits", p.stderr)
+    p = d.run(program, "made", "--csv", "--connectivity", "procedural")
+    made = [launch["kernel"] for launch in run_json(t.path("made"))["gpu"]["launches"]] if p.returncode == 0 else []
+    t.check("push_made" in made and not same_files(t.path("cpu"), t.path("made")), "rows made anew, by functions that stand in the model's PTX: the same files and state",
+            p.stderr or f"{made} {same_files(t.path('cpu'), t.path('made'))}")
 
 
 def refused(t, d, program):
