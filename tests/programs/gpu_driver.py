@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 
+import network_fits
 from tap import NSLC, Tap, call, run_json
 
 MODEL = """language 1
@@ -208,6 +209,25 @@ def fit(t, d):
                 and not files(t.path("fit_refused")), f"a fit without memory for {what}: an error in words, no files", p.stderr)
 
 
+def network_fit(t, d):
+    """Runs of a network's fit on a GPU, two threads at a time, there and back: what the processor finds. A loss of the GPU keeps what was found."""
+    program = t.path("trained")
+    text = network_fits.TRAINED.replace("MODE", "reverse").replace("40 ms", "20 ms").replace("from 2 starts", "from 3 starts")
+    p = call(NSLC, "build", "--target", "gpu", t.write("trained.nsl", text), "-o", program)
+    if not t.check(p.returncode == 0, "a network's fit: nslc build --target gpu", p.stderr):
+        return
+    p = call(program, "--out", t.path("net_cpu"), "--quiet", "--threads", "2")
+    q = d.run(program, "net_gpu", "--threads", "2", order="shuffled:5")
+    if not t.check(p.returncode == 0 and q.returncode == 0, "a network's fit runs", p.stderr + q.stderr):
+        return
+    gpu, where = found(t.path("net_gpu"))
+    t.check(where == found(t.path("net_cpu"))[1] and gpu["gpu"]["name"] == "Fake GPU", "a network's fit: every start ends where it does on the processor", gpu)
+    p = d.run(program, "net_lost", "--threads", "2", faults="lost=3000")
+    kept, _ = found(t.path("net_lost")) if files(t.path("net_lost")) else ({}, None)
+    t.check(p.returncode == 1 and "CUDA_ERROR_UNKNOWN" in p.stderr and kept.get("exit") == 1, "a network's fit whose GPU is lost keeps what it has found",
+            f"{p.returncode}: {p.stderr} {kept.get('error')}")
+
+
 def library(t, model):
     """A library: two simulations on the emulated device, in turns, in pieces, beside one on the processor."""
     r = call(NSLC, "build", "--lib", "--target", "gpu", model, "-o", t.path("net.so"))
@@ -240,6 +260,7 @@ def main():
     lost(t, d, program)
     each(t, d, program)
     fit(t, d)
+    network_fit(t, d)
     library(t, model)
     p = call(NSLC, "build", "--cpu", "native", model, "-o", plain)
     p = d.run(plain, "refused")
