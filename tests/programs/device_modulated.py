@@ -60,7 +60,7 @@ def followed(tap):
                   "a signal with events in most steps": (model.replace("D.go with poisson(15 Hz)", "D.go with poisson(2 kHz)"), "f64"),
                   "a signal that is followed by presynaptic handlers alone": (alone, "f64")},
             ("a signal that is followed, delays of their own",))
-    nest_check(tap, "--device", "emulated")
+    nest_check(tap, "--device", "emulated", ms=1000 if ALL else 200)
 
 
 def main():
