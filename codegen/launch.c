@@ -41,6 +41,12 @@ static LLVMValueRef field(Emit *e, LLVMValueRef base, size_t offset, LLVMTypeRef
 }
 #define LAUNCH(e, base, f, type) field(e, base, offsetof(struct nsl_launch, f), type)
 
+static LLVMValueRef step_of_run(Emit *e) {
+  LLVMValueRef args = LLVMGetParam(e->function, 0);
+  if (e->array != e->u->ptr) args = LLVMBuildAddrSpaceCast(e->u->builder, args, e->array, "");
+  return field(e, LAUNCH(e, args, clock, e->array), offsetof(struct nsl_clock, now), e->u->i64);
+}
+
 static LLVMValueRef number_of_block(Emit *e, LLVMValueRef array, LLVMValueRef block) {
   return wide(e, emit_fixed(e, e->u->i32, LLVMBuildGEP2(e->u->builder, e->u->i32, array, &block, 1, ""), 4));
 }
@@ -90,6 +96,7 @@ static void thread_begin(Emit *e, Thread *t) {
   if (e->k->kind == KERNEL_DRIVE)
     time = LLVMBuildFSub(b, time, LLVMConstReal(u->f64, 0.5), ""); /* in the middle of the step */
   e->t = LLVMBuildFMul(b, time, e->dt, "t");
+  if (e->k->kind == KERNEL_RECEIVE) e->step = step_of_run(e); /* events come by its steps, whatever those of the cells */
   emit_slots(e);
 }
 
@@ -264,7 +271,7 @@ static LLVMValueRef launch_port(Emit *e, uint32_t slot, LLVMTypeRef word) {
   LLVMBuilderRef b = e->u->builder;
   LLVMValueRef mask = emit_env(e, offsetof(struct nsl_env, ring_mask), e->u->i64, "ring_mask");
   LLVMValueRef row = emit_env(e, offsetof(struct nsl_env, ring_row), e->u->i64, "ring_row");
-  LLVMValueRef words = LLVMBuildMul(b, LLVMBuildAnd(b, e->step, mask, ""), row, "");
+  LLVMValueRef words = LLVMBuildMul(b, LLVMBuildAnd(b, step_of_run(e), mask, ""), row, "");
   return LLVMBuildGEP2(b, word, emit_array_at(e, slot, word), &words, 1, "");
 }
 

@@ -88,12 +88,13 @@ struct nsl_level {
 typedef void nsl_device_fn(const void *args);
 
 struct nsl_clock {
-  uint64_t step; /* that is being computed; 0: none, kernels do nothing */
+  uint64_t step; /* that is being computed; 0: none, kernels do nothing. Of a population with a step of its own: one of these, */
+  uint64_t now;  /* and that of the run, in which it is */
 };
 
 /* The arguments of a generated kernel over elements: one thread an element. Of the envs, `t` and `step` are not read: the step is the
- * clock's, t = (double)step * env.dt (of drives: step - 0.5). A port's accumulators are a ring over steps: those of this step begin at slot + (step & ring_mask) * ring_row
- * elements. Threads of elements from env.count on do nothing; counts are multiples of 64, so whole warps do or do not. */
+ * clock's, t = (double)step * env.dt (of drives: step - 0.5). A port's accumulators are a ring over steps of the run: those of this step begin at
+ * slot + (now & ring_mask) * ring_row elements; receive draws by `now`, too. Threads of elements from env.count on do nothing; counts are multiples of 64, so whole warps do or do not. */
 struct nsl_launch {
   const struct nsl_env *envs; /* pointers are the device's */
   const struct nsl_clock *clock;

@@ -8,6 +8,7 @@
 
 #include "runtime/data.h"
 #include "runtime/error.h"
+#include "runtime/flush.h"
 
 enum { MOST_BYTES = 1 << 30 };
 
@@ -35,7 +36,7 @@ int rt_csv_value(const struct nsl_data *data, const struct rt_csv_file *f, uint6
   if (!field || !*field)
     return rt_fail_at(NSL_EINPUT, data->place, "%s, line %llu, column %s: a number is missing", data->path, row, column);
   char *end;
-  *ret = strtod(field, &end);
+  *ret = rt_flush(strtod(field, &end));
   if (*end) /* a number, and behind it another: the file's columns stand apart otherwise */
     return rt_fail_at(NSL_EINPUT, data->place, "%s, line %llu, column %s: `%.40s` is not a number%s", data->path, row,
                       column, field, end > field && strchr(" \t;", *end) ? "; columns stand apart by commas" : "");

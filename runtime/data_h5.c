@@ -10,6 +10,7 @@
 
 #include "runtime/data.h"
 #include "runtime/error.h"
+#include "runtime/flush.h"
 #include "runtime/data_h5.h"
 #include "runtime/quantity.h"
 
@@ -79,6 +80,7 @@ int rt_h5_data_numbers(struct rt_mem *mem, const struct nsl_data *data, hid_t in
   if (!e && !(*ret = rt_alloc(mem, size[0] * size[1], sizeof **ret))) e = NSL_EMEMORY;
   if (!e && size[0] * size[1] > 0 && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, *ret) < 0)
     e = rt_fail_at(NSL_EINPUT, data->place, "%s: `%s` cannot be read; is the file cut off?", data->path, name);
+  if (!e) rt_flush_all(*ret, size[0] * size[1]);
   H5Tclose(type);
   H5Sclose(space);
   H5Dclose(set);

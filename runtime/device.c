@@ -227,8 +227,9 @@ void rt_device_drop(struct rt_sim *s) {
 
 uint64_t rt_device_spikes(const struct rt_device *d, const struct rt_slice *c, const uint64_t *row, uint32_t *ids, uint64_t end) {
   const uint64_t *mask = row + d->places[c->pop->index].mask_at;
-  for (uint32_t w = c->first / 64; w < (c->first + c->count) / 64; w++)
-    for (uint64_t m = mask[w]; m; m &= m - 1) ids[end++] = w * 64 + (uint32_t)__builtin_ctzll(m);
+  for (uint32_t k = 0; k < c->pop->within; k++, mask += c->pop->words)
+    for (uint32_t w = c->first / 64; w < (c->first + c->count) / 64; w++)
+      for (uint64_t m = mask[w]; m; m &= m - 1) ids[end++] = w * 64 + (uint32_t)__builtin_ctzll(m);
   return end;
 }
 
@@ -328,43 +329,50 @@ static uint32_t states_of(const struct rt_device *d, const struct rt_error_at *a
   return at->inflow ? at->inflow->coupling->gating->class->n_states : d->s->pops[at->pop].class->n_states;
 }
 
-/* The host's states of the element become what they were; gives the first that is not finite. */
-static uint32_t state_bad(const struct rt_device *d, const struct rt_error_at *at) {
-  void **states = at->inflow ? at->inflow->gates->states : d->s->pops[at->pop].states;
-  uint64_t element = at->inflow ? at->synapse : at->element;
-  uint32_t first = 0;
-  for (uint32_t i = states_of(d, at); i-- > 0;) {
-    double x = d->wrong[i];
-    if (d->s->program->f32) ((float *)states[i])[element] = (float)x;
-    else ((double *)states[i])[element] = x;
-    if (!(x - x == 0)) first = i;
+/* The first of an element's states that is not finite, as it was then. */
+static void state_find(const struct rt_device *d, const struct dev_batch *b, uint32_t launch, struct rt_error_at *bad) {
+  const uint64_t *states = b->bad + rt_device_wrong_at(d, launch);
+  for (uint32_t i = states_of(d, bad); i-- > 0;) {
+    double x;
+    memcpy(&x, &states[i], sizeof x);
+    if (x - x == 0) continue;
+    bad->state = i;
+    bad->value = x;
   }
-  return first;
 }
 
-/* The first of all, by step and population. */
+/* A rate that makes no sense stands before states. */
+static void rate_find(const struct rt_device *d, const struct dev_batch *b, const struct dev_draw *w, struct rt_error_at *bad) {
+  const uint64_t *told = &b->bad[rt_device_rate_at(d, w)];
+  struct rt_error_at other = {.step = *told >> 32, .drive = w->drive, .element = (uint32_t)*told};
+  if (*told == UINT64_MAX || bad->step < other.step) return;
+  if (bad->step == other.step && rt_bad_key(bad, 0) <= rt_bad_key(&other, 0)) return;
+  bad->step = other.step;
+  bad->drive = other.drive;
+  bad->inflow = NULL;
+  bad->element = other.element;
+  memcpy(&bad->value, &told[1], sizeof bad->value);
+}
+
+/* The first of all: see rt_bad_key. Launches are in the order of a population's kernels. */
 static void bad_find(struct rt_device *d, const struct dev_batch *b) {
   struct rt_error_at *bad = &d->s->shards[0].bad;
-  uint64_t rate = b->bad[d->n_launches + 1];
-  if (rate != UINT64_MAX && bad->step >= rate >> 32) {
-    bad->step = rate >> 32;
-    bad->drive = &d->s->drives[(uint32_t)rate];
-    memcpy(&bad->value, &b->bad[d->n_launches + 2], sizeof bad->value);
-  }
+  for (uint32_t i = 0; i < d->n_draws; i++) rate_find(d, b, &d->draws[i], bad);
   for (uint32_t i = 0; i < d->n_launches; i++) {
     const struct dev_launch *l = &d->launches[i];
     uint64_t step = b->bad[i] >> 32;
-    if (l->kernel != NSL_NONE && l->kind == DEV_STEP && l->port) step *= d->paces[l->port - 1].pop->every;
-    struct rt_error_at at = {.step = step};
+    if (l->pace) step = (step + l->pace->pop->within - 1) / l->pace->pop->within * l->pace->pop->every;
+    struct rt_error_at at = {.step = step, .stage = 2 * l->nth + (l->kind == DEV_FINISH)};
     if (b->bad[i] == UINT64_MAX || !thread_has(d, &d->launches[i], (uint32_t)b->bad[i], &at)) continue;
     if (bad->step < step || (bad->step == step && rt_bad_key(bad, 0) <= rt_bad_key(&at, 0))) continue;
     bad->step = step;
     bad->pop = at.pop;
     bad->element = at.element;
+    bad->stage = at.stage;
     bad->drive = NULL;
     bad->inflow = at.inflow;
     bad->synapse = at.synapse;
-    memcpy(d->wrong, b->bad + rt_device_wrong_at(d, i), states_of(d, &at) * sizeof *d->wrong);
+    state_find(d, b, i, bad);
   }
 }
 
@@ -417,13 +425,13 @@ static int batch_take(struct rt_device *d, const struct dev_batch *b, uint32_t *
   struct rt_sim *s = d->s;
   int e = gpu_try(&d->gpu, cuEventSynchronize, (b->done), "computing steps");
   if (e) return e;
-  if (b->bad[d->n_launches] != UINT64_MAX) /* see drive_most: no run has so many */
+  if (b->bad[d->n_launches + DEV_BAD_LOST] != UINT64_MAX) /* see drive_most: no run has so many */
     return rt_fail(NSL_ECANNOT, "more events came in one step than the device has room for; run it with --device cpu");
   double began = rt_clock();
   bad_find(d, b);
   uint64_t bad = rt_bad_step(s, b->from + b->n);
   *ret_good = bad <= b->from + b->n ? (uint32_t)(bad - b->from - 1) : b->n;
-  d->odd = b->bad[d->n_launches + 3];
+  d->odd = b->bad[d->n_launches + DEV_BAD_SENT];
   if (d->odd >> 32 > b->from + *ret_good) d->odd = UINT64_MAX;
   if (d->odd != UINT64_MAX) *ret_good = (uint32_t)((d->odd >> 32) - b->from);
   lists_make(d, b, *ret_good);
@@ -500,11 +508,7 @@ int rt_device_run(struct rt_sim *s, uint64_t until) {
   rt_float_mode_restore(mode);
   s->simulate_cpu_s += rt_cpu_clock() - cpu;
   s->simulate_s += rt_clock() - began - (s->output_s - output);
-  if (!e && bad != RT_NO_STEP) {
-    struct rt_error_at *at = &s->shards[0].bad;
-    if (at->step == bad && !at->drive) at->state = state_bad(d, at);
-    return rt_bad_report(s, bad);
-  }
+  if (!e && bad != RT_NO_STEP) return rt_bad_report(s, bad);
   if (!e && s->moves) e = rt_record_weights(s, s->step);
   if (!e && why == NSL_ESTOPPED && s->step < until)
     rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);

@@ -77,6 +77,7 @@ struct dev_handled_port {
   uint32_t port;
   uint64_t most, events_at; /* events in a step */
   uint64_t count;           /* address of their number */
+  uint64_t later, steps, ends, n_at; /* of a longer step: nodes, when they came; by element the first, the last; how many */
 };
 
 struct rt_plastic;
@@ -139,6 +140,8 @@ struct dev_launch {
   enum dev_function fn; /* if it is none that was generated */
   enum dev_generated kind;
   uint32_t port; /* of a handler; or a number that tells launches with one kernel apart */
+  struct dev_pace *pace; /* NULL: its populations step with the run; */
+  uint32_t nth;          /* … which of the own steps; functions: behind which */
   uint32_t blocks, shared; /* shared: bytes of a block's own memory */
   uint64_t args;   /* offset */
   uint32_t kernel; /* generated: its number; NSL_NONE */
@@ -183,16 +186,22 @@ struct dev_batch {
   uint32_t n_looks;
 };
 
-struct dev_pace { /* a population with longer steps than the run */
+struct dev_own_clock { /* of an own step of a population in one of the run */
+  uint64_t at;      /* offset */
+  uint64_t *counts; /* addresses: of envs that have no elements between own steps */
+  uint32_t n_counts;
+};
+struct dev_pace { /* a population with a step of its own */
   const struct rt_pop *pop;
   uint64_t stride; /* from one array to the next; offsets: */
-  uint64_t clock, taken, means;
-  uint64_t count;  /* address: its env's */
+  uint64_t taken, means; /* means: 0 of finer ones, whose ports all take zeros from `taken` until the last own step */
+  struct dev_own_clock *clocks; /* by own step in one of the run */
 };
 
 struct rt_device {
   struct dev_pace *paces;
-  uint32_t n_paces;
+  uint32_t n_paces, most_within;
+  bool waits_at_all; /* some have longer steps */
   struct rt_sim *s;
   struct rt_gpu gpu;
   bool lent; /* it stays open */
@@ -249,7 +258,6 @@ struct rt_device {
   struct dev_image image;
   struct dev_launch *launches;
   uint32_t n_launches, element_blocks, most_entries, most_states;
-  double *wrong; /* the states of an element of which one is not finite, as they were then */
   bool ticks; /* generated kernels run behind `collect`, and read the clock */
   double *straight; /* by port of the model: the weight of events that go straight to a state */
   char *staging; /* pinned: live_bytes */
@@ -260,15 +268,18 @@ struct rt_device {
   uint32_t *degrees; /* by element of all populations: its synapses */
   uint64_t *degree0; /* by population */
 };
-enum { DEV_BAD_MORE = 4 }; /* behind the launches' numbers of what went wrong: lost events, a rate's step and drive, the rate, what a synapse sends */
+/* Behind the launches' numbers of what went wrong. Lost events; what a synapse sends. */
+enum { DEV_BAD_LOST, DEV_BAD_SENT, DEV_BAD_MORE };
 enum { DEV_TRIALS = 4 }; /* in a pass through the launches of a joint step: weak couplings need three */
 enum { DEV_MANY = 16, DEV_BATCH = 64 }; /* steps whose inputs and masks are kept; a power of two */
 
-/* What went wrong: a number for each launch, DEV_BAD_MORE further ones, then the states of an element for each launch. In numbers of 8 bytes. */
+/* What went wrong: a number for each launch, DEV_BAD_MORE further ones, then the states of an element for each launch, a rate's step and element, and
+ * the rate, for each drive. In numbers of 8 bytes. */
 static inline uint64_t rt_device_wrong_at(const struct rt_device *d, uint32_t launch) {
   return d->n_launches + DEV_BAD_MORE + (uint64_t)launch * d->most_states;
 }
-static inline uint64_t rt_device_bad_bytes(const struct rt_device *d) { return rt_device_wrong_at(d, d->n_launches) * sizeof(uint64_t); }
+static inline uint64_t rt_device_rate_at(const struct rt_device *d, const struct dev_draw *w) { return rt_device_wrong_at(d, d->n_launches) + 2 * (uint64_t)(w - d->draws); }
+static inline uint64_t rt_device_bad_bytes(const struct rt_device *d) { return rt_device_rate_at(d, d->draws + d->n_draws) * sizeof(uint64_t); }
 /* ---- device_refuse.c: what cannot run on a device yet, with place and reason */
 int rt_device_refuse_model(const struct rt_sim *s);
 int rt_device_refuse(const struct rt_sim *s);
@@ -289,14 +300,20 @@ uint32_t rt_device_made_sum(const struct rt_device *d, const struct rt_proj *p, 
 /* ---- device_events.c */
 int rt_device_events_plan(struct rt_device *d);
 int rt_device_events_write(struct rt_device *d);
-void rt_device_events_masks(const struct rt_device *d, uint64_t *rows); /* spikes under way, as masks of recent steps */
+int rt_device_events_masks(struct rt_device *d, uint64_t *rows); /* spikes under way, as masks of recent steps */
+int rt_device_later_up(struct rt_device *d); /* events that wait for the end of a longer step: device_waits.c */
+int rt_device_later_back(struct rt_device *d);
+uint64_t rt_image_later(struct rt_device *d, const struct dev_handled_port *h);
 uint64_t rt_image_handled(struct rt_device *d, const struct rt_pop *p, uint32_t *ret_n); /* address of struct dev_handled */
 void rt_image_aparts(struct rt_device *d, struct dev_args *a);
 /* ---- device_pace.c */
 int rt_device_paces_plan(struct rt_device *d);
 struct dev_pace *rt_device_pace_of(const struct rt_device *d, const struct rt_pop *p); /* NULL: it steps with the run */
-void rt_device_pace_env(struct rt_device *d, struct dev_pace *w, const struct nsl_code *code, void **slots, struct nsl_env *env);
-struct dev_late_clock rt_device_pace_clock(const struct rt_device *d, uint32_t i);
+void rt_device_paces_again(struct rt_device *d); /* before tables are made */
+void rt_device_pace_env(struct rt_device *d, const struct dev_launch *l, const struct nsl_code *code, void **slots, struct nsl_env *env);
+const struct nsl_clock *rt_device_pace_launch(struct rt_device *d, const struct dev_launch *l, uint64_t envs); /* the clock of a launch with these envs */
+uint32_t rt_device_pace_clocks(const struct rt_device *d); /* at most */
+uint32_t rt_image_pace_clocks(const struct rt_device *d, struct dev_late_clock *list);
 uint64_t rt_image_waits(struct rt_device *d, const struct rt_pop *p);
 int rt_device_paces_up(struct rt_device *d);
 /* ---- device_late.c */
@@ -385,6 +402,7 @@ int rt_device_draws_plan(struct rt_device *d);
 int rt_device_draws_launches(struct rt_device *d, dev_late_fn *add);
 void rt_device_draws_reserve(struct rt_device *d);
 void rt_device_draws_batch(struct rt_device *d, const struct dev_batch *b);
+uint64_t rt_image_bad_rates(struct rt_device *d, uint64_t *ret_n);
 uint64_t rt_image_samples(struct rt_device *d, uint32_t *ret_n);
 struct nsl_env rt_device_draw_env(struct rt_device *d, uint32_t i);
 uint64_t rt_image_late_clocks(struct rt_device *d, uint32_t *ret_n);

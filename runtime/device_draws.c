@@ -96,6 +96,21 @@ struct nsl_env rt_device_draw_env(struct rt_device *d, uint32_t i) {
                           .count = w->n, .dt = d->s->dt};
 }
 
+/* Where those that are wrong are told, and kept. */
+uint64_t rt_image_bad_rates(struct rt_device *d, uint64_t *ret_n) {
+  struct dev_bad_rate *list = rt_alloc(&d->mem, d->n_draws + 1ull, sizeof *list);
+  const uint64_t *bad = address(d, d->bad_at);
+  *ret_n = 0;
+  for (uint32_t i = 0; list && i < d->n_draws; i++) {
+    const struct dev_draw *w = &d->draws[i];
+    uint64_t at = rt_device_rate_at(d, w);
+    if (w->drive->def->kind == NSL_POISSON)
+      list[(*ret_n)++] = (struct dev_bad_rate){.bad = bad + at, .rates = address(d, w->out), .value = (double *)address(d, d->bad_at) + at + 1, .from = w->first};
+  }
+  d->image.failed |= !list;
+  return list ? rt_image_put(d, list, *ret_n * sizeof *list) : 0;
+}
+
 uint64_t rt_image_samples(struct rt_device *d, uint32_t *ret_n) {
   struct dev_samples *list = rt_alloc(&d->mem, d->n_samples + 1ull, sizeof *list);
   *ret_n = 0;
@@ -115,12 +130,11 @@ uint64_t rt_image_samples(struct rt_device *d, uint32_t *ret_n) {
 
 /* Clocks that are late, for the kernel that lets all go on. */
 uint64_t rt_image_late_clocks(struct rt_device *d, uint32_t *ret_n) {
-  struct dev_late_clock *list = rt_alloc(&d->mem, d->n_draws + d->n_paces + 1ull, sizeof *list);
-  *ret_n = 0;
-  for (uint32_t i = 0; list && i < d->n_paces; i++) list[(*ret_n)++] = rt_device_pace_clock(d, i);
+  struct dev_late_clock *list = rt_alloc(&d->mem, d->n_draws + rt_device_pace_clocks(d) + 1ull, sizeof *list);
+  *ret_n = list ? rt_image_pace_clocks(d, list) : 0;
   for (uint32_t i = 0; list && i < d->n_draws; i++)
     if (d->draws[i].delay)
-      list[(*ret_n)++] = (struct dev_late_clock){address(d, d->draws[i].clock), (int64_t *)(uintptr_t)d->draws[i].count, d->draws[i].delay, d->draws[i].n, 0};
+      list[(*ret_n)++] = (struct dev_late_clock){.clock = address(d, d->draws[i].clock), .count = (int64_t *)(uintptr_t)d->draws[i].count, .delay = d->draws[i].delay, .n = d->draws[i].n};
   d->image.failed |= !list;
   return list ? rt_image_put(d, list, *ret_n * sizeof *list) : 0;
 }

@@ -34,7 +34,7 @@ static int event_add(struct rt_device *d, const struct rt_drive *drive, uint64_t
   struct dev_given *g = &d->given[d->n_given++];
   *g = (struct dev_given){.step = event->step + delay, .ring = ring_of(d, drive), .element = drive->t0 + target};
   g->at = sum_of(d, drive) + g->element;
-  g->key = rank_of(d, drive) << 32 | (nth & UINT32_MAX);
+  g->key = rank_of(d, drive) << 32 | (drive->delays ? 0 : nth & UINT32_MAX); /* those that wait come by element (drive_step.c) */
   g->weight = drive->given ? drive->given[event->nth] : drive->weights ? drive->weights[target] : drive->weight;
   if (!drive->each) g->units = drive->given ? drive->given_units[event->nth] : drive->units ? drive->units[target] : drive->weight_units;
   return 0;
@@ -177,7 +177,7 @@ static struct dev_poisson poisson_of(struct rt_device *d, const struct rt_drive 
     to.rates = (const double *)(uintptr_t)(d->block + draw->out) + (drive->t0 - draw->first);
     to.dt = d->s->dt;
     to.most = rt_drive_most(drive);
-    to.drive = drive->index;
+    to.bad = (uint64_t *)(uintptr_t)(d->block + d->bad_at) + rt_device_rate_at(d, draw);
     return to;
   }
   if (drive->kernel && drive->def->each) {

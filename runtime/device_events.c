@@ -109,7 +109,7 @@ static uint64_t port_most(const struct rt_device *d, const struct rt_pop *p, uin
   const struct rt_sim *s = d->s;
   uint64_t n = 0;
   for (uint32_t i = 0; i < d->n_aparts; i++)
-    if (d->aparts[i].proj->port == p->port0 + q) n += d->aparts[i].n;
+    if (d->aparts[i].proj->port == p->port0 + q) n += d->aparts[i].n * d->aparts[i].proj->source->within;
   for (uint32_t i = 0; i < s->n_plastic; i++) /* each of them, once for each `send` */
     for (uint32_t h = 0; s->plastics[i].proj->port == p->port0 + q && h < s->n_shards; h++)
       n += s->plastics[i].shards[h].n * s->plastics[i].proj->def->n_afters;
@@ -120,9 +120,15 @@ static uint64_t port_most(const struct rt_device *d, const struct rt_pop *p, uin
 
 static void port_add(struct rt_device *d, const struct rt_pop *p, uint32_t q) {
   struct dev_handled_port *h = &d->handled[d->n_handled++];
-  *h = (struct dev_handled_port){.pop = p, .port = q, .most = port_most(d, p, q)};
+  uint64_t most = port_most(d, p, q);
+  *h = (struct dev_handled_port){.pop = p, .port = q, .most = most * p->every};
   h->events_at = rt_device_reserve(d, DEV_USE_EVENTS, h->most * sizeof(struct nsl_event));
-  d->most_nodes += h->most;
+  d->most_nodes += most;
+  if (p->every == 1) return;
+  h->later = rt_device_reserve(d, DEV_USE_EVENTS, h->most * sizeof(struct dev_node));
+  h->steps = rt_device_reserve(d, DEV_USE_EVENTS, h->most * sizeof(uint64_t));
+  h->ends = rt_device_reserve(d, DEV_USE_EVENTS, 2ull * p->padded * sizeof(uint32_t));
+  h->n_at = rt_device_reserve(d, DEV_USE_EVENTS, sizeof(uint32_t));
 }
 
 int rt_device_events_plan(struct rt_device *d) {
@@ -202,7 +208,7 @@ uint64_t rt_image_handled(struct rt_device *d, const struct rt_pop *p, uint32_t 
     const struct dev_handled_port *h = &d->handled[i];
     if (h->pop != p || !h->most) continue;
     list[(*ret_n)++] = (struct dev_handled){.events = address(d, h->events_at), .n = (int64_t *)(uintptr_t)h->count, .most = h->most,
-                                            .list_at = d->places[p->index].list_at[h->port]};
+                                            .later = (const struct dev_later *)(uintptr_t)rt_image_later(d, h), .list_at = d->places[p->index].list_at[h->port]};
   }
   d->image.failed |= !list;
   return list ? rt_image_put(d, list, *ret_n * sizeof *list) : 0;
@@ -218,7 +224,7 @@ void rt_image_aparts(struct rt_device *d, struct dev_args *a) {
                                  .weight = p->weight, .targets = address(d, g->targets_at), .numbers = address(d, g->numbers_at),
                                  .delays = address(d, g->delays_at), .weights = address(d, g->weights_at),
                                  .mask_at = d->places[p->source->index].mask_at, .task0 = a->n_tasks, .words = p->source->words,
-                                 .least = g->least, .most = g->most, .rank = p->rank, .list_at = d->places[p->target->index].list_at[p->def->port]};
+                                 .least = g->least, .most = g->most, .within = p->source->within, .rank = p->rank, .list_at = d->places[p->target->index].list_at[p->def->port]};
     a->n_tasks += (g->most - g->least + 1ull) * p->source->words;
   }
   d->image.failed |= !list;
@@ -228,16 +234,10 @@ void rt_image_aparts(struct rt_device *d, struct dev_args *a) {
   a->nodes = address(d, d->nodes_at);
   a->n_nodes = address(d, d->lists_at);
   a->lists = a->n_nodes + 1;
-  a->lost = (uint32_t *)address(d, d->bad_at + d->n_launches * sizeof(uint64_t));
+  a->lost = (uint32_t *)address(d, d->bad_at + (d->n_launches + DEV_BAD_LOST) * sizeof(uint64_t));
 }
 
 /* ---- spikes under way */
-
-static const struct dev_apart_rows *rows_of_rank(const struct rt_device *d, uint32_t rank) {
-  uint32_t i = 0;
-  while (d->aparts[i].proj->rank != rank) i++;
-  return &d->aparts[i];
-}
 
 /* The delay of the bucket at `at` of a row. */
 static uint32_t delay_at(const struct rt_shard *h, struct rt_row row, uint64_t at) {
@@ -251,32 +251,61 @@ static uint32_t delay_at(const struct rt_shard *h, struct rt_row row, uint64_t a
   return row.delay;
 }
 
-/* Who spiked, and when, of what hangs in the lists of a shard. */
-static void shard_masks(const struct rt_device *d, const struct rt_shard *h, uint64_t *rows) {
-  const struct rt_delivery *v = &h->delivery;
-  const struct rt_sim *s = d->s;
-  for (uint64_t step = s->step + 1; v->apart_lists && step <= s->step + v->mask + 1; step++)
-    for (uint32_t i = v->apart_lists[step & v->mask]; i; i = v->events[i].next) {
-      const struct dev_apart_rows *g = rows_of_rank(d, v->events[i].group);
-      uint32_t source = (uint32_t)h->store[v->events[i].at + 1];
-      uint64_t emitted = step - delay_at(h, row_of(h, g, source), v->events[i].at);
-      rows[(emitted & d->mask_mask) * d->mask_row + d->places[g->proj->source->index].mask_at + source / 64] |= (uint64_t)1 << source % 64;
-    }
+/* Emission, relative to the rows of the device, and source of what hangs in the list of a shard. */
+static uint32_t event_source(const struct rt_device *d, const struct rt_shard *h, const struct dev_apart_rows *g, const struct rt_event *e, uint64_t step, uint64_t *ret_row) {
+  uint32_t source = (uint32_t)h->store[e->at + 1];
+  *ret_row = (step - delay_at(h, row_of(h, g, source), e->at)) & d->mask_mask;
+  return source;
 }
 
-/* Of rows that are made anew the host keeps the spikes. */
-static void past_masks(const struct rt_device *d, const struct rt_pop *p, uint64_t *rows) {
-  const struct rt_sim *s = d->s;
-  for (uint64_t step = s->step > s->max_delay ? s->step - s->max_delay + 1 : 1; step <= s->step; step++) {
-    uint64_t n, *to = rows + (step & d->mask_mask) * d->mask_row + d->places[p->index].mask_at;
-    const uint32_t *ids = rt_procedural_past(s, p, step, &n);
-    for (uint64_t i = 0; i < n; i++) to[ids[i] / 64] |= (uint64_t)1 << ids[i] % 64;
+/* So many spikes of a source in one step: those that the masks do not know were in the first of its own steps, whose masks nobody kept. */
+static void spikes_add(const struct rt_device *d, const struct rt_pop *p, uint64_t *row, uint32_t source, uint32_t n) {
+  uint64_t *word = row + d->places[p->index].mask_at + source / 64, bit = (uint64_t)1 << source % 64;
+  for (uint32_t k = 0; k < p->within; k++)
+    if (n && word[(uint64_t)k * p->words] & bit) n--;
+  for (uint32_t k = 0; k < p->within && n; k++) {
+    uint64_t *own = &word[(uint64_t)k * p->words];
+    n -= !(*own & bit);
+    *own |= bit;
   }
 }
 
-void rt_device_events_masks(const struct rt_device *d, uint64_t *rows) {
-  for (uint32_t i = 0; i < d->n_aparts; i++)
-    if (d->aparts[i].made) past_masks(d, d->aparts[i].proj->source, rows);
-  if (d->s->procedural) return;
-  for (uint32_t k = 0; d->n_aparts && k < d->s->n_shards; k++) shard_masks(d, &d->s->shards[k], rows);
+/* Who spiked, and when, of what hangs in the lists of a shard; `n` counts, by row and source. */
+static void shard_masks(const struct rt_device *d, const struct rt_shard *h, const struct dev_apart_rows *g, uint32_t *n, uint64_t *rows) {
+  const struct rt_delivery *v = &h->delivery;
+  const struct rt_pop *p = g->proj->source;
+  uint64_t row = 0, from = d->s->step + 1, until = d->s->step + v->mask + 1;
+  for (int pass = 0; v->apart_lists && pass < 2; pass++)
+    for (uint64_t step = from; step <= until; step++)
+      for (uint32_t i = v->apart_lists[step & v->mask]; i; i = v->events[i].next) {
+        if (v->events[i].group != g->proj->rank) continue;
+        uint32_t source = event_source(d, h, g, &v->events[i], step, &row), *count = &n[row * p->size + source];
+        if (pass) spikes_add(d, p, rows + row * d->mask_row, source, *count), *count = 0;
+        else ++*count;
+      }
+}
+
+/* Of rows that are made anew the host keeps the spikes. */
+static void past_masks(const struct rt_device *d, const struct rt_pop *p, uint32_t *n, uint64_t *rows) {
+  const struct rt_sim *s = d->s;
+  for (uint64_t step = s->step > s->max_delay ? s->step - s->max_delay + 1 : 1; step <= s->step; step++) {
+    uint64_t n_ids;
+    const uint32_t *ids = rt_procedural_past(s, p, step, &n_ids);
+    for (uint64_t i = 0; i < n_ids; i++) n[ids[i]]++;
+    for (uint64_t i = 0; i < n_ids; i++) {
+      spikes_add(d, p, rows + (step & d->mask_mask) * d->mask_row, ids[i], n[ids[i]]);
+      n[ids[i]] = 0;
+    }
+  }
+}
+
+int rt_device_events_masks(struct rt_device *d, uint64_t *rows) {
+  for (uint32_t i = 0; i < d->n_aparts; i++) {
+    const struct dev_apart_rows *g = &d->aparts[i];
+    uint32_t *n = rt_alloc(&d->pass, (d->mask_mask + 1) * g->proj->source->size, sizeof *n);
+    if (!n) return NSL_EMEMORY;
+    if (g->made) past_masks(d, g->proj->source, n, rows);
+    for (uint32_t k = 0; !d->s->procedural && k < d->s->n_shards; k++) shard_masks(d, &d->s->shards[k], g, n, rows);
+  }
+  return 0;
 }

@@ -6,6 +6,7 @@
 #include "runtime/coupling.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "runtime/pace.h"
 
 static void *address(const struct rt_device *d, uint64_t at) { return at ? (void *)(uintptr_t)(d->block + at) : NULL; }
 #define PUT(d, list, n) ((const void *)(uintptr_t)rt_image_put(d, list, (uint64_t)(n) * sizeof *(list)))
@@ -139,7 +140,7 @@ static int late_move(struct rt_device *d, bool up) {
       const struct dev_past_place *at = &d->places[i].pasts[k];
       uint64_t row = reals(d, &s->pops[i]);
       e = rt_device_move(d, up, at->ring, past->ring, past->rows * row, "past values");
-      if (!e) e = rt_device_move(d, up, at->value, past->ring + past_row(past, s->step) * row, row, "past values");
+      if (!e) e = rt_device_move(d, up, at->value, past->ring + past_row(past, rt_own_step(&s->pops[i], s->step)) * row, row, "past values");
     }
   return e;
 }

@@ -104,7 +104,7 @@ static void masks_plan(struct rt_device *d) {
   if (s->n_plastic && rt_plastic_reach(s) >= least) least = rt_plastic_reach(s) + 1ull;
   for (uint32_t i = 0; i < s->n_pops; i++) {
     d->places[i].mask_at = d->mask_row;
-    d->mask_row += (s->pops[i].words + 7) / 8 * 8;
+    d->mask_row += (s->pops[i].words * (uint64_t)s->pops[i].within + 7) / 8 * 8;
     if ((s->pops[i].ring_mask + 1ull) * s->pops[i].every > least) least = (s->pops[i].ring_mask + 1ull) * s->pops[i].every;
   }
   while (length < least) length *= 2;
@@ -117,7 +117,7 @@ static void pieces_plan(struct rt_device *d) {
     const struct dev_rows *r = &d->rows[g];
     uint32_t most = rt_device_piece(r);
     if (!r->begin || rt_device_is_apart(r)) continue;
-    for (uint32_t i = 0; i < r->pop->size; i++) d->most_pieces += (r->begin[i + 1] - r->begin[i] + most - 1) / most;
+    for (uint32_t i = 0; i < r->pop->size; i++) d->most_pieces += (r->begin[i + 1] - r->begin[i] + most - 1) / most * r->pop->within;
   }
   d->pieces_at = rt_device_reserve(d, DEV_USE_PIECES, d->most_pieces * sizeof(struct dev_piece));
   d->count_at = rt_device_reserve(d, DEV_USE_PIECES, sizeof(uint32_t));
@@ -159,7 +159,6 @@ int rt_device_plan(struct rt_device *d) {
   rows_plan(d);
   pieces_plan(d);
   if ((e = rt_device_paces_plan(d)) || (e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d)) || (e = rt_device_carry_plan(d)) || (e = rt_device_plastic_plan(d))) return e;
-  if (!(d->wrong = rt_alloc(&d->mem, d->most_states + 1ull, sizeof *d->wrong))) return NSL_EMEMORY;
   d->globals_at = rt_device_reserve(d, DEV_USE_TABLES, s->x->n_globals * sizeof(double));
   d->clock_at = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
   if ((e = rt_device_drives_plan(d)) || (e = rt_device_launches(d))) return e;

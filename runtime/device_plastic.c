@@ -335,5 +335,5 @@ void rt_image_plastics(struct rt_device *d, struct dev_args *a) {
   for (uint32_t i = 0; i < n; i++) all[i] = plastic_of(d, &d->plastics[i], i);
   a->plastics = PUT(d, all, n);
   a->n_plastics = n;
-  a->bad_sent = a->bad_rate + 2;
+  a->bad_sent = (uint64_t *)address(d, d->bad_at) + d->n_launches + DEV_BAD_SENT;
 }

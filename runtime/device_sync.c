@@ -57,17 +57,22 @@ static int params_copy(struct rt_device *d) {
 
 static uint64_t *host_mask(const struct rt_pop *p, uint64_t step) { return p->ring + (step & p->ring_mask) * p->stride; }
 
+/* Of an own step, in the device's rows: see mask_of (device/step.c). */
+static uint64_t mask_at(const struct rt_device *d, const struct rt_pop *p, uint64_t own) {
+  uint64_t row = (own - 1) / p->within + 1, nth = (own - 1) % p->within;
+  return ((row * p->every) & d->mask_mask) * d->mask_row + d->places[p->index].mask_at + nth * p->words;
+}
+
 static int masks_up(struct rt_device *d, struct rt_mem *mem) {
   const struct rt_sim *s = d->s;
   uint64_t *rows = rt_alloc(mem, (d->mask_mask + 1) * d->mask_row, sizeof *rows);
   if (!rows) return NSL_EMEMORY;
   for (uint32_t i = 0; i < s->n_pops; i++)
-    for (uint64_t back = 0, own = rt_own_step(&s->pops[i], s->step); back <= s->pops[i].ring_mask; back++)
-      memcpy(rows + (((own - back) * s->pops[i].every) & d->mask_mask) * d->mask_row + d->places[i].mask_at, host_mask(&s->pops[i], own - back),
-             s->pops[i].words * 8ull);
-  rt_device_events_masks(d, rows);
+    for (uint64_t back = 0, own = rt_own_step(&s->pops[i], s->step); back <= s->pops[i].ring_mask && back < own; back++)
+      memcpy(rows + mask_at(d, &s->pops[i], own - back), host_mask(&s->pops[i], own - back), s->pops[i].words * 8ull);
+  int e = rt_device_events_masks(d, rows);
   rt_device_plastic_masks(d, rows);
-  return rt_device_copy_to(d, d->masks_at, rows, (d->mask_mask + 1) * d->mask_row * 8, "spikes of recent steps");
+  return e ? e : rt_device_copy_to(d, d->masks_at, rows, (d->mask_mask + 1) * d->mask_row * 8, "spikes of recent steps");
 }
 
 /* All rows of the device. */
@@ -80,9 +85,12 @@ static int masks_back(struct rt_device *d, uint64_t **ret) {
 }
 
 void rt_device_masks_take(const struct rt_device *d, const uint64_t *row, uint64_t step) {
-  for (uint32_t i = 0; i < d->s->n_pops; i++)
-    if (step % d->s->pops[i].every == 0)
-      memcpy(host_mask(&d->s->pops[i], rt_own_step(&d->s->pops[i], step)), row + d->places[i].mask_at, d->s->pops[i].words * 8ull);
+  for (uint32_t i = 0; i < d->s->n_pops; i++) {
+    const struct rt_pop *p = &d->s->pops[i];
+    uint64_t own = rt_own_step(p, step) - p->within + 1;
+    for (uint32_t k = 0; k < p->within && step % p->every == 0; k++)
+      memcpy(host_mask(p, own + k), row + d->places[i].mask_at + (uint64_t)k * p->words, p->words * 8ull);
+  }
 }
 
 /* ---- what is under way */
@@ -222,6 +230,7 @@ int rt_device_upload(struct rt_device *d) {
   if (!e) e = rt_device_carry_up(d);
   if (!e) e = rt_device_draws_up(d);
   if (!e) e = rt_device_paces_up(d);
+  if (!e) e = rt_device_later_up(d);
   if (!e) e = rt_device_plastic_up(d);
   if (!e) e = masks_up(d, &d->pass);
   if (!e) e = sums_up(d);
@@ -293,6 +302,7 @@ int rt_device_download(struct rt_device *d, uint64_t began) {
   for (uint32_t k = 0; !e && k < s->n_shards; k++) waiting_again(s, &s->shards[k]);
   if (!e) e = rt_device_late_back(d);
   if (!e) e = rt_device_draws_back(d);
+  if (!e) e = rt_device_later_back(d);
   if (!e) e = rt_device_plastic_back(d);
   if (!e) e = rt_device_plastic_queues(d, rows);
   if (!e) e = rt_device_copy_from(d, d->staging, d->live, d->live_bytes, "states");

@@ -96,7 +96,8 @@ static uint64_t envs_put(struct rt_device *d, const struct dev_launch *l) {
     for (uint32_t k = 0; k < code->n_bindings; k++) slots[k] = slot_at(d, p, &code->bindings[k], l->entries[i].out);
     envs[i] = (struct nsl_env){.u = address(d, d->globals_at + (uint64_t)(p->u - s->G) * sizeof *p->u),
                                .key = p->key, .count = p->padded, .padding = p->padded - p->size, .dt = p->dt, .ring_mask = d->ring_mask, .ring_row = d->ring_row[DEV_SUMS]};
-    if (l->kind == DEV_STEP && l->port) rt_device_pace_env(d, &d->paces[l->port - 1], code, slots, &envs[i]);
+    if (l->pace) rt_device_pace_env(d, l, code, slots, &envs[i]);
+    else envs[i].dt = s->dt;
     envs[i].slots = PUT(d, slots, code->n_bindings + 1);
   }
   for (uint32_t i = 0; envs && l->kind == DEV_RECEIVE && i < l->n_entries; i++) {
@@ -154,10 +155,7 @@ static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t numbe
   struct dev_cover c = sizes ? cover_put(d, sizes, l->n_entries) : (struct dev_cover){0};
   struct nsl_launch args = {.envs = (const struct nsl_env *)(uintptr_t)(l->kind == DEV_GATE ? gate_envs_put(d, l) : envs_put(d, l)), .clock = address(d, d->clock_at),
                             .env_of_block = c.which, .first_of_block = c.first, .bad = (uint64_t *)address(d, d->bad_at) + number};
-  if (l->kind == DEV_STEP && l->port) { /* the only one of its launch */
-    d->paces[l->port - 1].count = (uint64_t)(uintptr_t)args.envs + offsetof(struct nsl_env, count);
-    args.clock = address(d, d->paces[l->port - 1].clock);
-  }
+  if (l->pace) args.clock = rt_device_pace_launch(d, l, (uint64_t)(uintptr_t)args.envs);
   if (l->kind == DEV_AHEAD) args.clock = address(d, d->agree_at + offsetof(struct dev_agree, clock));
   l->blocks = c.n;
   l->cover = c;
@@ -166,7 +164,13 @@ static void kernel_put(struct rt_device *d, struct dev_launch *l, uint32_t numbe
 
 static struct dev_watched watched(const struct rt_device *d, const struct rt_pop *p) {
   const struct dev_place *at = &d->places[p->index];
-  return (struct dev_watched){address(d, at->states), at->real_stride, p->class->n_states, p->every};
+  return (struct dev_watched){address(d, at->states), at->real_stride, p->class->n_states, 0};
+}
+
+/* Who keeps the states, before another kernel changes them. */
+static uint32_t watched_by(const struct rt_device *d, const struct dev_launch *l) {
+  if (l->pace && l->nth + 1 < l->pace->pop->within) return l->nth;
+  return l->kind == DEV_STEP && d->n_handled ? DEV_BY_WATCH : DEV_BY_COLLECT;
 }
 
 /* Of the kernels that look at what they have made. */
@@ -181,7 +185,8 @@ static void watches_put(struct rt_device *d, struct dev_args *a) {
     d->image.failed |= !of;
     if (of)
       list[a->n_watches++] = (struct dev_watch){(const uint64_t *)address(d, d->bad_at) + i, l->cover.which, l->cover.first, PUT(d, of, l->n_entries),
-                                                (double *)address(d, d->bad_at) + rt_device_wrong_at(d, i)};
+                                                (double *)address(d, d->bad_at) + rt_device_wrong_at(d, i), .by = watched_by(d, l),
+                                                .every = l->pace ? l->pace->pop->every : 1, .within = l->pace ? l->pace->pop->within : 1};
   }
   d->image.failed |= !list;
   if (list) a->watches = PUT(d, list, a->n_watches);
@@ -225,6 +230,7 @@ static struct dev_pop pop_of(struct rt_device *d, const struct rt_pop *p) {
   to.stride = at->real_stride;
   to.n_states = k->n_states;
   to.every = p->every;
+  to.within = p->within;
   to.waits = (const struct dev_waits *)(uintptr_t)rt_image_waits(d, p);
   to.n_pasts = k->n_pasts;
   to.pasts = (const struct dev_past *)(uintptr_t)rt_image_pasts(d, p);
@@ -264,8 +270,7 @@ static int args_put(struct rt_device *d) {
   watches_put(d, &a);
   a.samples = (const struct dev_samples *)(uintptr_t)rt_image_samples(d, &a.n_samples);
   a.late = (const struct dev_late_clock *)(uintptr_t)rt_image_late_clocks(d, &a.n_late);
-  a.bad_rate = (uint64_t *)address(d, d->bad_at) + d->n_launches + 1;
-  a.bad_value = (double *)(a.bad_rate + 1);
+  a.bad_rates = (const struct dev_bad_rate *)(uintptr_t)rt_image_bad_rates(d, &a.n_bad_rates);
   rt_image_plastics(d, &a);
   a.carry = rt_image_carry(d);
   a.track = rt_image_track(d);
@@ -292,32 +297,64 @@ static struct dev_launch *function_add(struct rt_device *d, enum dev_function fn
 static void sums_add(struct rt_device *d, enum dev_function fn, const char *what) { function_add(d, fn, what)->shared = DEV_SUMS_SHARED; }
 
 /* Those with the same code share a launch. */
-static int generated_add(struct rt_device *d, enum dev_generated kind, const struct dev_entry *entry, uint32_t port) {
+static int generated_add(struct rt_device *d, const struct dev_launch *like, const struct dev_entry *entry) {
   const struct rt_sim *s = d->s;
   struct dev_launch *l = NULL;
-  for (uint32_t i = 0; i < d->n_launches; i++)
-    if (d->launches[i].kernel == entry->code->kernel && d->launches[i].kind == kind && d->launches[i].port == port) l = &d->launches[i];
+  for (uint32_t i = 0; i < d->n_launches; i++) {
+    struct dev_launch *at = &d->launches[i];
+    if (at->kernel == entry->code->kernel && at->kind == like->kind && at->port == like->port && at->pace == like->pace && at->nth == like->nth) l = at;
+  }
   if (!l) {
-    l = launch_add(d, kind == DEV_GATE ? "synapses with states" : s->pops[entry->pop].class->name);
-    l->kernel = entry->code->kernel;
-    l->kind = kind;
-    l->port = port;
+    l = launch_add(d, like->kind == DEV_GATE ? "synapses with states" : s->pops[entry->pop].class->name);
+    *l = (struct dev_launch){.what = l->what, .kernel = entry->code->kernel, .kind = like->kind, .port = like->port, .pace = like->pace, .nth = like->nth};
     if (!(l->entries = rt_alloc(&d->mem, d->most_entries, sizeof *l->entries))) return NSL_EMEMORY;
   }
   l->entries[l->n_entries++] = *entry;
   return 0;
 }
 
+/* Of a population: in the last of its own steps in one of the run, if there are several. */
+static int own_add(struct rt_device *d, enum dev_generated kind, const struct dev_entry *entry, uint32_t port) {
+  const struct rt_pop *p = &d->s->pops[entry->pop];
+  struct dev_launch like = {.kind = kind, .port = port, .pace = rt_device_pace_of(d, p)};
+  like.nth = like.pace ? p->within - 1 : 0;
+  return generated_add(d, &like, entry);
+}
+
+static bool steps_of(const struct rt_pop *p, enum dev_generated kind) {
+  return p->class->step.kernel != NSL_NONE && p->size && (kind == DEV_STEP || p->class->has_finish);
+}
+
+static struct dev_entry entry_of(const struct rt_pop *p, enum dev_generated kind) {
+  return (struct dev_entry){.pop = p->index, .code = kind == DEV_STEP ? rt_step_code(p) : &p->class->finish};
+}
+
 static int steps_add(struct rt_device *d, enum dev_generated kind) {
   const struct rt_sim *s = d->s;
   int e = 0;
   for (uint32_t i = 0; !e && i < s->n_pops; i++) {
-    const struct rt_pop *p = &s->pops[i];
-    if (p->class->step.kernel == NSL_NONE || !p->size) continue;
-    const struct dev_pace *w = rt_device_pace_of(d, p);
-    if (kind == DEV_STEP) e = generated_add(d, kind, &(struct dev_entry){.pop = i, .code = rt_step_code(p)}, w ? 1 + (uint32_t)(w - d->paces) : 0);
-    else if (p->class->has_finish) e = generated_add(d, kind, &(struct dev_entry){.pop = i, .code = &p->class->finish}, 0);
+    struct dev_entry entry = entry_of(&s->pops[i], kind);
+    if (steps_of(&s->pops[i], kind)) e = own_add(d, kind, &entry, 0);
   }
+  return e;
+}
+
+/* Own steps of finer populations but the last ones: they see no events, and what they delay is kept. */
+static int finer_add(struct rt_device *d, uint32_t nth) {
+  int e = 0;
+  for (uint32_t i = 0; !e && i < d->n_paces; i++) {
+    struct dev_pace *w = &d->paces[i];
+    const struct nsl_class *k = w->pop->class;
+    if (nth + 1 >= w->pop->within) continue;
+    for (enum dev_generated kind = DEV_STEP; !e && kind <= DEV_FINISH; kind += DEV_FINISH - DEV_STEP) {
+      struct dev_entry entry = entry_of(w->pop, kind);
+      if (steps_of(w->pop, kind)) e = generated_add(d, &(struct dev_launch){.kind = kind, .pace = w, .nth = nth}, &entry);
+    }
+    for (uint32_t q = 0; !e && q < k->n_pasts; q++)
+      e = generated_add(d, &(struct dev_launch){.kind = DEV_LATE, .pace = w, .nth = nth},
+                        &(struct dev_entry){w->pop->index, &k->pasts[q].value, d->places[w->pop->index].pasts[q].value});
+  }
+  function_add(d, DEV_FN_between, "the end of a finer step")->nth = nth;
   return e;
 }
 
@@ -330,23 +367,28 @@ static int receives_add(struct rt_device *d) {
     for (uint32_t i = 0; !e && i < d->n_handled; i++) {
       const struct dev_handled_port *h = &d->handled[i];
       if (h->port == q && h->most && h->pop->size)
-        e = generated_add(d, DEV_RECEIVE, &(struct dev_entry){.pop = h->pop->index, .code = &h->pop->class->ports[q].receive}, q);
+        e = own_add(d, DEV_RECEIVE, &(struct dev_entry){.pop = h->pop->index, .code = &h->pop->class->ports[q].receive}, q);
     }
   return e;
 }
 
+/* Delayed values are on the grid of the population, what others see is on the run's. */
 static int late_add(struct rt_device *d, const struct nsl_code *code, uint32_t pop, uint64_t out) {
-  if (!d->s->pops[pop].size) return 0;
+  const struct rt_pop *p = &d->s->pops[pop];
+  struct dev_entry entry = {pop, code, out};
+  if (!p->size) return 0;
   d->ticks = true;
-  return generated_add(d, DEV_LATE, &(struct dev_entry){pop, code, out}, 0);
+  for (uint32_t k = 0; k < p->class->n_pasts; k++)
+    if (code == &p->class->pasts[k].value) return own_add(d, DEV_LATE, &entry, 0);
+  return generated_add(d, &(struct dev_launch){.kind = DEV_LATE}, &entry);
 }
 
 static int ahead_add(struct rt_device *d, const struct nsl_code *code, uint32_t pop, uint64_t out) {
-  return d->s->pops[pop].size ? generated_add(d, DEV_AHEAD, &(struct dev_entry){pop, code, out}, 0) : 0;
+  return d->s->pops[pop].size ? generated_add(d, &(struct dev_launch){.kind = DEV_AHEAD}, &(struct dev_entry){pop, code, out}) : 0;
 }
 
 static int gate_add(struct rt_device *d, const struct nsl_code *code, uint32_t number, uint64_t out) {
-  return generated_add(d, DEV_GATE, &(struct dev_entry){number, code, out}, 0);
+  return generated_add(d, &(struct dev_launch){.kind = DEV_GATE}, &(struct dev_entry){number, code, out});
 }
 
 static int gates_add(struct rt_device *d) {
@@ -368,11 +410,11 @@ static int trial_add(struct rt_device *d) {
 }
 
 static int draw_add(struct rt_device *d, const struct nsl_code *code, uint32_t number, uint64_t out) {
-  return generated_add(d, DEV_DRAW, &(struct dev_entry){d->draws[number].drive->target->index, code, out}, number);
+  return generated_add(d, &(struct dev_launch){.kind = DEV_DRAW, .port = number}, &(struct dev_entry){d->draws[number].drive->target->index, code, out});
 }
 
 static int learn_add(struct rt_device *d, const struct nsl_code *code, uint32_t number, uint64_t out) {
-  return generated_add(d, DEV_LEARN, &(struct dev_entry){0, code, out}, number);
+  return generated_add(d, &(struct dev_launch){.kind = DEV_LEARN, .port = number}, &(struct dev_entry){0, code, out});
 }
 
 /* All that are looked at behind a step, or run in it. */
@@ -381,6 +423,12 @@ static uint32_t entries_most(const struct rt_device *d) {
   uint32_t n = s->n_pops + 2 * d->n_gates + (s->couplings ? s->couplings->n_shown : 0);
   for (uint32_t i = 0; i < s->n_pops; i++) n += s->pops[i].class->n_pasts;
   for (uint32_t i = 0; i < s->n_feeds; i++) n += s->feeds[i].def->n_items;
+  return n;
+}
+
+static uint64_t finer_launches(const struct rt_device *d) {
+  uint64_t n = d->most_within;
+  for (uint32_t i = 0; i < d->n_paces; i++) n += d->paces[i].pop->within * (2ull + d->paces[i].pop->class->n_pasts);
   return n;
 }
 
@@ -409,7 +457,8 @@ static int plastics_add(struct rt_device *d) {
 int rt_device_launches(struct rt_device *d) {
   const struct rt_sim *s = d->s;
   d->most_entries = entries_most(d);
-  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + 2ull * d->most_entries + d->n_draws + (NSL_LEARNS + 1) * s->n_plastic + DEV_FUNCTIONS, sizeof *d->launches);
+  d->launches = rt_alloc(&d->mem, 2ull * s->n_pops + d->n_handled + 2ull * d->most_entries + d->n_draws + (NSL_LEARNS + 1) * s->n_plastic + DEV_FUNCTIONS + finer_launches(d),
+                         sizeof *d->launches);
   if (!d->launches) return NSL_EMEMORY;
   if (!s->n_pops) return 0; /* an experiment may ask for numbers alone */
   bool sends = d->n_rows != 0;
@@ -422,11 +471,13 @@ int rt_device_launches(struct rt_device *d) {
   if (d->n_gates) e = e ? e : gates_add(d);
   if (s->couplings) function_add(d, DEV_FN_couple, "continuous synapses");
   if (d->agree_at) e = e ? e : trial_add(d);
-  if (d->n_paces) function_add(d, DEV_FN_wait, "what waits for longer steps");
+  if (d->waits_at_all) function_add(d, DEV_FN_wait, "what waits for longer steps");
   if (d->n_aparts) function_add(d, s->connectivity == NSL_PROCEDURAL ? DEV_FN_due_made : DEV_FN_due, "events that are due");
   if (d->n_handled) function_add(d, DEV_FN_sort, "the order of events");
   if (s->track) function_add(d, DEV_FN_track, "what a step is going to read");
+  for (uint32_t i = 0; !e && i + 1 < d->most_within; i++) e = finer_add(d, i);
   if (!e) e = steps_add(d, DEV_STEP);
+  if (d->n_handled) function_add(d, DEV_FN_watch, "who is not finite");
   if (!e) e = receives_add(d);
   if (!e) e = steps_add(d, DEV_FINISH);
   if (s->n_plastic) function_add(d, DEV_FN_learn_keep, "what synapses see of their targets");
@@ -457,15 +508,21 @@ static uint32_t blocks_of(const struct rt_device *d, enum dev_function fn) {
   return blocks[fn] ? blocks[fn] : 1;
 }
 
+static uint64_t between_put(struct rt_device *d, const struct dev_launch *l) {
+  struct dev_between to = {address(d, d->args_at), l->nth};
+  return rt_image_put(d, &to, sizeof to) - d->block;
+}
+
 int rt_device_tables(struct rt_device *d) {
   d->image.used = 0;
+  rt_device_paces_again(d);
   for (uint32_t i = 0; i < d->n_launches; i++)
     if (d->launches[i].kernel != NSL_NONE) kernel_put(d, &d->launches[i], i);
   int e = args_put(d);
   for (uint32_t i = 0; i < d->n_launches; i++) {
     struct dev_launch *l = &d->launches[i];
     if (l->kernel != NSL_NONE) continue;
-    l->args = d->args_at;
+    l->args = l->fn == DEV_FN_between ? between_put(d, l) : d->args_at;
     l->blocks = blocks_of(d, l->fn);
   }
   return e ? e : d->image.failed ? NSL_EMEMORY : 0;

@@ -28,5 +28,7 @@ bool rt_current_changes(struct rt_shard *h, struct rt_drive_part *part, uint64_t
 /* The largest mean count in a step that the units of the accumulators allow for. */
 double rt_drive_most(const struct rt_drive *d);
 bool rt_drive_is_current(const struct rt_drive *d);
+/* In how many steps its rates act: where targets have delays of their own, at once, and the events wait. */
+static inline uint32_t rt_drive_late(const struct rt_drive *d) { return d->delays || rt_drive_is_current(d) ? 0 : d->delay_steps; }
 
 #endif

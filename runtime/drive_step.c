@@ -44,9 +44,12 @@ void rt_part_values(const struct rt_sim *s, struct rt_drive_part *part, uint64_t
   d->kernel(&env);
 }
 
-static void wrong_at(struct rt_shard *h, const struct rt_drive *d, double value, uint64_t step) {
+/* In the step in which it would act: steps before have been, or are yet to come elsewhere. */
+static void wrong_at(struct rt_shard *h, const struct rt_drive *d, uint32_t element, double value, uint64_t step) {
+  step += rt_drive_late(d);
   if (h->bad.step <= step) return;
   h->bad.drive = d;
+  h->bad.element = element;
   h->bad.value = value;
   h->bad.step = step;
 }
@@ -128,10 +131,10 @@ static void poisson_add(const struct giving *g, uint64_t step, const NslmPoisson
 }
 
 /* Is this a rate that the units allow for? */
-static bool rate_good(struct rt_shard *h, const struct rt_drive *d, double rate, uint64_t step) {
+static bool rate_good(struct rt_shard *h, const struct rt_drive *d, uint32_t element, double rate, uint64_t step) {
   double mean = rate * h->sim->dt;
   if (mean >= 0 && mean <= rt_drive_most(d)) return true;
-  wrong_at(h, d, rate, step);
+  wrong_at(h, d, element, rate, step);
   return false;
 }
 
@@ -144,7 +147,7 @@ static void poisson_each(const struct giving *g, const double *rates, uint64_t s
     int64_t counts[64];
     uint32_t from = part->from > first ? part->from : first, to = part->to < first + 64 ? part->to : first + 64;
     for (uint32_t i = from; i < to; i++) {
-      if (!rate_good(g->h, d, rates[i], step)) return;
+      if (!rate_good(g->h, d, i, rates[i], step)) return;
       means[i - first] = rates[i] * g->h->sim->dt;
     }
     g->h->sim->hot.poisson_each(counts, first, 64, d->key, step, means);
@@ -158,7 +161,7 @@ static const NslmPoisson *table_changing(const struct giving *g, uint64_t step) 
   struct rt_drive_part *part = g->part;
   rt_part_values(g->h->sim, part, step);
   double rate = part->out[0];
-  if (!rate_good(g->h, part->drive, rate, step)) return NULL;
+  if (!rate_good(g->h, part->drive, part->drive->t0, rate, step)) return NULL;
   if (rate != part->now) nslm_poisson_make(rate * g->h->sim->dt, part->room, &part->table);
   part->now = rate;
   return part->table.parts ? &part->table : NULL;
@@ -243,7 +246,7 @@ bool rt_current_changes(struct rt_shard *h, struct rt_drive_part *part, uint64_t
   rt_part_values(h->sim, part, step);
   if (d->def->each) return !known;
   double value = part->out[0];
-  if (!isfinite(value)) wrong_at(h, d, value, step);
+  if (!isfinite(value)) wrong_at(h, d, d->t0, value, step);
   bool changed = value != part->now;
   part->now = value;
   return changed;

@@ -8,6 +8,9 @@
 
 #include "runtime/error.h"
 #include "runtime/fit.h"
+#include "runtime/fit_device.h"
+#include "runtime/flush.h"
+#include "runtime/options.h"
 #include "runtime/quantity.h"
 #include "runtime/setup.h"
 #include "runtime/threads.h"
@@ -20,6 +23,7 @@ struct nsl_fitting {
   struct rt_config config;
   const struct nsl_fit *def;
   struct rt_fit fit;
+  struct rt_fit_device *device; /* NULL: threads of the processor */
   struct rt_space search;
   bool built, broken;
 };
@@ -45,6 +49,7 @@ int nsl_fit_open(const struct nsl_program *program, const char *fit, struct nsl_
 
 void nsl_fit_close(struct nsl_fitting *n) {
   if (!n) return;
+  rt_fit_device_close(n->device);
   rt_close(&n->sim);
   struct rt_mem mem = n->mem;
   rt_mem_free(&mem);
@@ -80,6 +85,11 @@ int nsl_fit_set_threads(struct nsl_fitting *n, unsigned threads) {
   return e;
 }
 
+int nsl_fit_set_device(struct nsl_fitting *n, const char *device) {
+  int e = not_built(n);
+  return e ? e : rt_options_device(n->sim.program, device, &n->config);
+}
+
 int nsl_fit_allow_read(struct nsl_fitting *n, const char *folder) {
   int e = not_built(n);
   if (e) return e;
@@ -103,8 +113,10 @@ static int build(struct nsl_fitting *n) {
   n->sim.allowed = n->config.allowed;
   n->sim.n_allowed = n->config.n_allowed;
   int e = rt_setup(&n->sim, &n->config);
+  if (!e && n->config.device) e = rt_fit_device_open(&n->sim, n->def, &n->config, &n->device);
   if (!e) e = rt_fit_team(&n->sim, n->config.threads);
   if (!e) e = rt_fit_open(&n->fit, &n->sim, n->def);
+  if (!e && n->device) e = rt_fit_device_make(n->device, &n->fit);
   if (e) return e;
   n->search = n->fit.space;
   return rt_space_plain(&n->sim.mem, &n->search, &n->fit.space);
@@ -208,6 +220,16 @@ static int order_check(const struct nsl_fitting *n, const struct nsl_stage *def,
   return missing ? rt_fail_at(NSL_ECANNOT, def->place, "%s", missing) : NSL_OK;
 }
 
+/* Without subnormal numbers; the caller's stay as they are. */
+static int values_take(struct rt_mem *mem, uint64_t n, const double *values, const double **ret) {
+  double *own = rt_alloc(mem, n + 1, sizeof *own);
+  if (!own) return NSL_EMEMORY;
+  memcpy(own, values, n * sizeof *own);
+  rt_flush_all(own, n);
+  *ret = own;
+  return NSL_OK;
+}
+
 static void rows_copy(const struct rt_points *p, uint32_t places, uint64_t each, const double *from, double *ret) {
   for (uint64_t i = 0; i < places * each; i++) ret[i] = isfinite(p->loss[i / each]) ? from[i] : NAN;
 }
@@ -220,6 +242,7 @@ static int evaluate(struct nsl_fitting *n, uint32_t stage, enum rt_order order, 
   int e = stage_of(n, stage, &def);
   if (!e) e = order_check(n, def, order);
   if (!e) e = values_check(n, places, values);
+  if (!e) e = values_take(&mem, (uint64_t)places * n->search.n, values, &values);
   if (e) return e;
   uint64_t k = n->search.n;
   unsigned mode = rt_float_mode_flush();
@@ -258,7 +281,12 @@ int nsl_fit_hessian_vector(struct nsl_fitting *n, uint32_t stage, uint32_t place
     e = rt_fail_at(NSL_ECANNOT, def->place, "the program holds no second derivatives of this stage: `nslc build --lib` makes them where the model has any");
   if (!e) e = values_check(n, places, values);
   if (!e) e = vectors_check(n, places, vectors);
-  if (e) return e;
+  if (!e) e = values_take(&mem, (uint64_t)places * n->search.n, values, &values);
+  if (!e) e = values_take(&mem, (uint64_t)places * n->search.n, vectors, &vectors);
+  if (e) {
+    rt_mem_free(&mem);
+    return e;
+  }
   uint64_t k = n->search.n;
   unsigned mode = rt_float_mode_flush();
   e = rt_points_make(&mem, RT_PLAIN, places, (uint32_t)k, rt_stage_terms(&n->fit, def), &p);

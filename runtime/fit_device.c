@@ -85,6 +85,7 @@ uint64_t rt_fit_device_bytes(const struct rt_fit_device *d) { return d->fixed_by
 void rt_fit_device_close(struct rt_fit_device *d) {
   if (!d) return;
   const struct rt_gpu_driver *g = &d->gpu.driver;
+  g->cuCtxSetCurrent(d->gpu.context);
   for (int i = 0; i < FIT_IN_FLIGHT; i++)
     if (d->marks[i]) g->cuEventDestroy_v2(d->marks[i]);
   if (d->staging) g->cuMemFreeHost(d->staging);
@@ -321,7 +322,7 @@ static int march_run(struct rt_fit_device *d, enum rt_order order, const struct 
 }
 
 int rt_fit_device_run(struct rt_fit *f, enum rt_order order, struct rt_task *tasks, uint32_t n) {
-  int e = 0;
+  int e = rt_gpu_use(&f->device->gpu); /* which GPU is used is a matter of the thread */
   for (uint32_t i = 0, end; !e && i < n; i = end) {
     for (end = i + 1; end < n && tasks[end].march == tasks[i].march; end++) continue;
     e = march_run(f->device, order, tasks + i, end - i);

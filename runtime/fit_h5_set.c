@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/flush.h"
 #include "runtime/fit_data.h"
 #include "runtime/quantity.h"
 
@@ -138,7 +139,9 @@ static int numbers_take(struct rt_sim *s, const struct nsl_data *file, hid_t set
   hid_t here = H5Screate_simple(1, &n, NULL);
   bool ok = !n || H5Dread(set, H5T_NATIVE_DOUBLE, here, space, H5P_DEFAULT, ret->values) >= 0;
   H5Sclose(here);
-  return ok ? 0 : rt_fail_at(NSL_EINPUT, file->place, "%s: `%s` cannot be read; is the file cut off?", file->path, name);
+  if (!ok) return rt_fail_at(NSL_EINPUT, file->place, "%s: `%s` cannot be read; is the file cut off?", file->path, name);
+  rt_flush_all(ret->values, ret->n);
+  return 0;
 }
 
 int rt_h5_column(struct rt_sim *s, const struct nsl_data *file, hid_t set, const char *name,

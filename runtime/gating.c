@@ -157,6 +157,7 @@ static struct nsl_env env_of(const struct rt_sim *s, const struct rt_coupling *c
 static void bad_find(struct rt_shard *h, const struct rt_inflow *f, uint64_t at, uint32_t n, uint64_t step) {
   const struct rt_sim *s = h->sim;
   const struct nsl_class *class = f->coupling->gating->class;
+  if (h->bad.drive && h->bad.step <= step) return; /* it was first */
   if (h->bad.inflow && h->bad.inflow->coupling->link.index <= f->coupling->link.index) return; /* the first is told of */
   for (uint64_t k = at; k < at + n; k++)
     for (uint32_t i = 0; i < class->n_states; i++) {

@@ -12,6 +12,7 @@
 #include "math/math.h"
 #include "runtime/error.h"
 #include "runtime/events.h"
+#include "runtime/flush.h"
 #include "runtime/lump.h"
 #include "runtime/nodes.h"
 #include "runtime/pace.h"
@@ -326,6 +327,7 @@ static int columns_make(struct rt_sim *s, struct rt_pop *p, struct rt_mem *mem) 
     if (!p->columns[i]) return NSL_EMEMORY;
     int e = column_fill(s, p, &p->def->columns[i], p->columns[i]);
     if (e) return e;
+    rt_flush_all(p->columns[i], p->padded);
   }
   return 0;
 }

@@ -111,6 +111,8 @@ NSL_API int nsl_fit_set(struct nsl_fitting *fit, const char *path, double value)
 NSL_API int nsl_fit_set_text(struct nsl_fitting *fit, const char *path, const char *value);
 NSL_API int nsl_fit_set_seed(struct nsl_fitting *fit, uint64_t seed);
 NSL_API int nsl_fit_set_threads(struct nsl_fitting *fit, unsigned threads);
+/* Where all sets are computed side by side, as nsl_set_device. The results are the same bits. */
+NSL_API int nsl_fit_set_device(struct nsl_fitting *fit, const char *device);
 NSL_API int nsl_fit_allow_read(struct nsl_fitting *fit, const char *folder);
 NSL_API int nsl_fit_set_duration(struct nsl_fitting *fit, double ms);
 

@@ -12,6 +12,7 @@
 #include "runtime/carry.h"
 #include "runtime/checkpoint.h"
 #include "runtime/coupling.h"
+#include "runtime/drive.h"
 #include "runtime/gating.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -349,7 +350,7 @@ static int loop_job(void *context, uint32_t thread) {
 /* A drive whose value makes no sense. */
 static int bad_drive(const struct rt_sim *s, const struct rt_error_at *bad) {
   const struct nsl_drive *def = bad->drive->def;
-  double t = ((double)bad->step - 0.5) * s->dt;
+  double t = ((double)(bad->step - rt_drive_late(bad->drive)) - 0.5) * s->dt;
   if (def->kind != NSL_POISSON)
     return rt_fail_at(NSL_ENUMBER, def->place, "%s: the value is not a finite number at t = %.6g ms", def->path, t);
   return rt_fail_at(NSL_ENUMBER, def->place, "%s: the rate is %g Hz at t = %.6g ms%s", def->path, bad->value * 1000, t,
@@ -357,10 +358,12 @@ static int bad_drive(const struct rt_sim *s, const struct rt_error_at *bad) {
                                    : ", a peak too narrow to be seen before the run; use a shorter run or a smoother rate");
 }
 
-/* The first of what went wrong in a step: drives by shard, then states by population and element. */
+/* The first of what went wrong in a step: drives, then states by population, kernel and element. So no shard shows. */
 uint64_t rt_bad_key(const struct rt_error_at *b, uint32_t shard) {
+  const uint64_t MOST_POP = 0xffff, MOST_STAGE = 0x3fff; /* beyond these it is one of the last */
+  uint64_t pop = b->pop < MOST_POP ? b->pop : MOST_POP, stage = b->stage < MOST_STAGE ? b->stage : MOST_STAGE;
   if (b->inflow) return (uint64_t)1 << 61 | (uint64_t)b->inflow->coupling->link.index << 32 | shard;
-  return b->drive ? shard : (uint64_t)1 << 62 | (uint64_t)b->pop << 32 | b->element;
+  return b->drive ? (uint64_t)b->drive->index << 32 | b->element : (uint64_t)1 << 62 | pop << 46 | stage << 32 | b->element;
 }
 
 static const struct rt_error_at *bad_first(const struct rt_sim *s, uint64_t step, uint64_t *ret_key) {
@@ -378,9 +381,7 @@ static const struct rt_error_at *bad_first(const struct rt_sim *s, uint64_t step
 static int bad_state(const struct rt_sim *s, const struct rt_error_at *bad, uint64_t step) {
   const struct rt_pop *p = &s->pops[bad->pop];
   const struct nsl_state *state = &p->class->states[bad->state];
-  const void *array = p->states[bad->state];
-  double v = s->program->f32 ? (double)((const float *)array)[bad->element]
-                             : ((const double *)array)[bad->element];
+  double v = bad->value;
   if (state->failure)
     return rt_fail_at(NSL_ENUMBER, state->place, "%s of %s[%u]: %s t = %.12g ms", state->name + 1, p->def->path,
                       bad->element, state->failure, (double)step * s->dt);

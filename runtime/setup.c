@@ -14,6 +14,7 @@
 #include "math/math.h"
 #include "runtime/describe.h"
 #include "runtime/error.h"
+#include "runtime/flush.h"
 #include "runtime/quantity.h"
 
 static uint32_t host_level(void) {
@@ -305,12 +306,14 @@ int rt_setup(struct rt_sim *s, const struct rt_config *config) {
   int e;
   for (uint32_t i = 0; i < config->n_sets; i++)
     if ((e = rt_set(s, &config->sets[i]))) return e;
+  rt_flush_all(s->G, x->n_globals);
   if ((e = setup_kernel(s, 0))) return e;
   if (x->draws) { /* now that the seed is known */
     double seed = config->has_seed ? 0 : rt_value(s, x->seed, 1);
     uint64_t of = config->has_seed ? config->seed : seed >= 0 && seed < 0x1p64 ? (uint64_t)seed : 0;
     if ((e = setup_kernel(s, nslm_key(of, nslm_hash("values", 6, 0))))) return e;
   }
+  rt_flush_all(s->G, x->n_globals);
   for (uint32_t i = 0; i < x->n_params; i++)
     if ((e = param_check(s, &x->params[i]))) return e;
   if ((e = time_read(s, config))) return e;

@@ -186,10 +186,11 @@ struct rt_spikes {
 struct rt_error_at {     /* a state that is not finite */
   _Atomic uint64_t step; /* RT_NO_STEP: none */
   uint32_t pop, element, state;
-  const struct rt_drive *drive; /* NULL, or the drive that went wrong */
+  uint32_t stage;               /* which of the population's kernels in this step found it, from 0 */
+  const struct rt_drive *drive; /* NULL, or the drive that went wrong, at `element` */
   const struct rt_inflow *inflow; /* NULL, or whose */
   uint64_t synapse;               /* … state of this synapse it is */
-  double value;
+  double value; /* of the drive, or of the state as it was found */
 };
 
 enum { RT_WARNINGS = 16 };

@@ -111,16 +111,22 @@ static void padding_calm(struct rt_sim *s, const struct rt_pop *p) {
              (char *)p->states[i] + (size_t)(p->size - 1) * s->real_size, s->real_size);
 }
 
-/* Who became NaN or infinite; padding lanes do not count. */
-static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step) {
+static double real_at(const struct rt_sim *s, const void *array, uint32_t i) {
+  return s->program->f32 ? (double)((const float *)array)[i] : ((const double *)array)[i];
+}
+
+/* Who became NaN or infinite, in which of the kernels of the step; padding lanes do not count. The first of all stays. */
+static void bad_find(struct rt_shard *h, const struct rt_slice *c, uint64_t step, uint32_t stage) {
   const struct rt_pop *p = c->pop;
-  if (h->bad.inflow) return; /* it was first */
   for (uint32_t e = c->first; e < c->first + c->count && e < p->size; e++)
     for (uint32_t i = 0; i < p->class->n_states; i++) {
       if (is_finite_at(h->sim, p->states[i], e)) continue;
+      if (h->bad.step <= step) return;
       h->bad.pop = p->index;
       h->bad.element = e;
       h->bad.state = i;
+      h->bad.stage = stage;
+      h->bad.value = real_at(h->sim, p->states[i], e);
       h->bad.step = step;
       return;
     }
@@ -187,7 +193,7 @@ static uint64_t slice_step(struct rt_shard *h, struct rt_slice *c, uint64_t step
   if (p->within > 1) rt_pace_idle(c, left > 0);
   if (h->sums && !left) rt_sums_turn(h, c);
   if (!begun && p->class->n_pasts) rt_pasts_begin(s, c, own);
-  if (rt_blocks_step(h, c, &env)) bad_find(h, c, step);
+  if (rt_blocks_step(h, c, &env)) bad_find(h, c, step, 2 * (p->within - 1 - left));
   if (c->finish) {
     struct nsl_env handled = env;
     handled.step = step;
@@ -195,7 +201,7 @@ static uint64_t slice_step(struct rt_shard *h, struct rt_slice *c, uint64_t step
     if (!left) rt_events_handle(h, c, &handled);
     rt_lap(&h->laps, RT_DELIVERY);
     env.slots = c->finish_slots;
-    if (c->finish(&env)) bad_find(h, c, step);
+    if (c->finish(&env)) bad_find(h, c, step, 2 * (p->within - 1 - left) + 1);
   }
   if (left && p->class->n_pasts) rt_pasts_end(s, c, own);
   uint64_t begin = end;

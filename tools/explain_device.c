@@ -114,6 +114,27 @@ static bool is_reached(const Device *v, uint32_t pop, uint32_t port) {
   return false;
 }
 
+static bool own_step(const IrPopulation *p) { return p->pop->parts > 1 || p->pop->every > 1; }
+
+/* Finer steps but the last of each. */
+static void finer_add(Device *v) {
+  const IrExperiment *x = v->e.x;
+  uint32_t most = 1;
+  for (uint32_t i = 0; i < x->populations.n; i++) most = x->populations.at[i].pop->parts > most ? x->populations.at[i].pop->parts : most;
+  for (uint32_t nth = 0; nth + 1 < most; nth++) {
+    for (uint32_t i = 0; i < x->populations.n; i++) {
+      const IrPopulation *p = &x->populations.at[i];
+      if (nth + 1 >= p->pop->parts) continue;
+      kernel_add(v, step_kernel(v, p), 0, size_of(v, i), true);
+      kernel_add(v, p->class->finish, 0, size_of(v, i), true);
+      for (uint32_t k = 0; k < p->class->pasts.n; k++) kernel_add(v, p->class->pasts.at[k].value, 0, size_of(v, i), true);
+    }
+    double all = 0;
+    for (uint32_t i = 0; i < x->populations.n; i++) all += size_of(v, i);
+    function_add(v, true, FN_between, all);
+  }
+}
+
 static void receives_add(Device *v) {
   const IrExperiment *x = v->e.x;
   uint32_t most = 0;
@@ -121,7 +142,7 @@ static void receives_add(Device *v) {
   for (uint32_t q = 0; q < most; q++)
     for (uint32_t i = 0; i < x->populations.n; i++) {
       const IrClass *c = x->populations.at[i].class;
-      if (q < c->receive.n && c->receive.at[q] && size_of(v, i) > 0 && is_reached(v, i, q)) kernel_add(v, c->receive.at[q], q, NAN, false);
+      if (q < c->receive.n && c->receive.at[q] && size_of(v, i) > 0 && is_reached(v, i, q)) kernel_add(v, c->receive.at[q], q, NAN, own_step(&x->populations.at[i]));
     }
 }
 
@@ -170,7 +191,8 @@ static bool late_add(Device *v) {
   const IrExperiment *x = v->e.x;
   uint32_t had = v->launches.n;
   for (uint32_t i = 0; i < x->populations.n; i++)
-    for (uint32_t k = 0; k < x->populations.at[i].class->pasts.n; k++) kernel_add(v, x->populations.at[i].class->pasts.at[k].value, 0, size_of(v, i), false);
+    for (uint32_t k = 0; k < x->populations.at[i].class->pasts.n; k++)
+      kernel_add(v, x->populations.at[i].class->pasts.at[k].value, 0, size_of(v, i), own_step(&x->populations.at[i]));
   for (uint32_t i = 0; i < x->couplings.n; i++) {
     const IrCoupling *c = &x->couplings.at[i];
     uint32_t from = c->coupling->reversed ? c->link.target.pop : c->link.source.pop, to = c->coupling->reversed ? c->link.source.pop : c->link.target.pop;
@@ -236,9 +258,11 @@ static void launches_make(Device *v) {
   function_add(v, n.wait, FN_wait, all);
   function_add(v, n.due, is_made(v) ? FN_due_made : FN_due, NAN);
   function_add(v, n.sort, FN_sort, all);
-  for (uint32_t i = 0; i < x->populations.n; i++) kernel_add(v, step_kernel(v, &x->populations.at[i]), 0, size_of(v, i), false);
+  finer_add(v);
+  for (uint32_t i = 0; i < x->populations.n; i++) kernel_add(v, step_kernel(v, &x->populations.at[i]), 0, size_of(v, i), own_step(&x->populations.at[i]));
+  function_add(v, n.sort, FN_watch, 1);
   receives_add(v);
-  for (uint32_t i = 0; i < x->populations.n; i++) kernel_add(v, x->populations.at[i].class->finish, 0, size_of(v, i), false);
+  for (uint32_t i = 0; i < x->populations.n; i++) kernel_add(v, x->populations.at[i].class->finish, 0, size_of(v, i), own_step(&x->populations.at[i]));
   function_add(v, true, FN_collect, all);
   bool late = late_add(v);
   function_add(v, n.couple, FN_show, NAN);

@@ -9,7 +9,7 @@
 
 /* The generated kernels read `step`, so do `given` and `begin`, which says in `now` what it was; `collect` and `push` read that, and
  * `collect` lets the clock go on. So nobody reads in a launch what that launch writes, and no launch is needed for the clock alone. */
-struct dev_clock {
+struct dev_clock { /* struct nsl_clock, which the functions write */
   uint64_t step;
   uint64_t now;
 };
@@ -43,7 +43,8 @@ struct dev_late_clock { /* of a kernel that runs for the step so long ago, on no
   int64_t *count;
   uint64_t delay;
   int64_t n;
-  uint64_t every; /* not 0: or one that counts own steps of so many of the run, on no elements between them */
+  uint64_t every, within; /* every not 0: or one that counts own steps of so many of the run, on no elements between them; or so many in one */
+  uint64_t left;          /* of the run, of which so many follow. Its `now` is the step of the run. count: NULL, or 0 between */
 };
 
 struct dev_samples { /* of a file, for a drive's kernel: rows by step & mask; this step's go to where the kernel takes them */
@@ -68,7 +69,13 @@ struct dev_poisson {
   const double *means;       /* by element from `from`; */
   const double *rates;       /* or a rate, which is to be no greater than `most` / dt */
   double dt, most;
-  uint64_t drive;
+  uint64_t *bad;             /* … else step << 32 | element, the least of all */
+};
+struct dev_bad_rate { /* such a rate, which is kept for the host */
+  const uint64_t *bad;
+  const double *rates; /* by element from `from` */
+  double *value;
+  uint64_t from;
 };
 
 /* Something that is added to an input: a value for all, or one for each element. */
@@ -262,7 +269,9 @@ struct dev_pop {
   uint64_t mask_at; /* its words in a row of the ring of masks */
   uint32_t n_holds, n_poisson, n_inputs, n_terms, n_turns, n_straight, n_groups, group0, n_handled, numbered;
   const struct dev_handled *handled; /* in the order of ports */
-  uint32_t n_pasts, n_fed, padded, every; /* every: steps of the run in one of its own */
+  uint32_t n_pasts, n_fed, padded;
+  uint32_t every, within; /* steps of the run in one of its own; own steps in one of the run */
+  uint32_t pad6;
   const struct dev_waits *waits; /* every > 1 */
   const struct dev_past *pasts;
   const void *states;
@@ -280,13 +289,15 @@ struct dev_pop {
 struct dev_watched { /* states of a population, or of synapses */
   const void *states;
   uint64_t stride;
-  uint32_t n_states, every;
+  uint32_t n_states, pad;
 };
+enum { DEV_BY_WATCH = UINT32_MAX - 1, DEV_BY_COLLECT = UINT32_MAX }; /* else `between` of this number */
 struct dev_watch { /* of a generated kernel that says what is not finite: the states of that element, as they are then */
   const uint64_t *bad;
   const uint32_t *env_of_block, *first_of_block;
   const struct dev_watched *of; /* by env */
   double *states;
+  uint32_t by, every, within, pad; /* by whom; of the launch's clock: see dev_pop */
 };
 
 struct dev_given { /* an event that is given */
@@ -307,12 +318,19 @@ struct dev_apart { /* rows of a projection onto such a port; a row in the order 
   uint64_t mask_at; /* the source's words in a row of the ring of masks */
   uint64_t task0;   /* tasks: a delay and a word of the source's mask */
   uint32_t words, least, most; /* delays */
-  uint32_t rank, list_at, pad;
+  uint32_t rank, list_at, within; /* within: masks of a step of the run, one behind the other */
 };
 
+struct dev_later { /* events that wait for the end of a longer step: of each element a list, in the order in which they will be handled */
+  struct dev_node *nodes;
+  uint64_t *steps; /* by node: when it came */
+  uint32_t *n, *first, *last; /* nodes; by element: 1 + number of a node; 0: none */
+  uint64_t most;
+};
 struct dev_handled { /* a port of a population: its events of this step, those of an element side by side and in order */
   struct nsl_event *events;
   int64_t *n; /* the env's */
+  const struct dev_later *later; /* NULL: they are handled at once */
   uint64_t most;
   uint32_t list_at, pad;
 };
@@ -387,6 +405,11 @@ struct dev_plastic {
   const struct dev_follow *follows;
   uint64_t *signalled, n_follows; /* the step of that event */
   void *since_signal;
+};
+
+struct dev_between { /* argument of `between` */
+  const struct dev_args *args;
+  uint64_t nth; /* of the finer steps */
 };
 
 struct dev_piece { /* part of a row that a warp sends */
@@ -474,8 +497,8 @@ struct dev_args {
   uint32_t n_late, pad2;
   struct dev_agree *agree; /* NULL: what flows is held */
   double tolerance;
-  uint64_t *bad_rate; /* step << 32 | drive, the least of all */
-  double *bad_value;
+  const struct dev_bad_rate *bad_rates;
+  uint64_t n_bad_rates;
   uint32_t *lost; /* events for which there was no room */
   const struct dev_plastic *plastics;
   uint64_t n_plastics;

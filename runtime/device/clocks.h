@@ -11,8 +11,9 @@ static inline void clocks_go_on(const struct dev_args *a, uint64_t step) {
   for (uint32_t i = 0; i < a->n_late; i++) {
     const struct dev_late_clock *late = &a->late[i];
     if (late->every) {
-      late->clock->step = step / late->every;
-      *late->count = step % late->every ? 0 : late->n;
+      late->clock->step = step / late->every * late->within - late->left;
+      late->clock->now = step;
+      if (late->count) *late->count = step % late->every ? 0 : late->n;
       continue;
     }
     late->clock->step = step > late->delay ? step - late->delay : 0;
@@ -28,7 +29,7 @@ static inline void clocks_stand(const struct dev_args *a) {
 
 /* What flows has been set as it is at T - dt. */
 static inline void agree_begin(struct dev_agree *g, uint64_t step) {
-  g->clock.step = g->step = step;
+  g->clock.step = g->clock.now = g->step = step;
   g->next = 0;
   g->change[0] = 0;
   g->state[0] = rt_agreeing_begin();

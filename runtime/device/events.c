@@ -32,8 +32,9 @@ DEV_KERNEL(due) {
     const struct dev_apart *g = &a->aparts[k];
     uint32_t delay = g->least + (uint32_t)((task - g->task0) / g->words), word = (uint32_t)((task - g->task0) % g->words);
     if (delay >= step) continue; /* nobody spikes before the first step */
-    uint64_t mask = a->masks[((step - delay) & a->mask_mask) * a->mask_row + g->mask_at + word];
-    for (; mask; mask &= mask - 1) row_due(a, g, word * 64 + (uint32_t)__builtin_ctzll(mask), delay, lane);
+    const uint64_t *masks = a->masks + ((step - delay) & a->mask_mask) * a->mask_row + g->mask_at + word;
+    for (uint32_t i = 0; i < g->within; i++)
+      for (uint64_t mask = masks[(uint64_t)i * g->words]; mask; mask &= mask - 1) row_due(a, g, word * 64 + (uint32_t)__builtin_ctzll(mask), delay, lane);
   }
 }
 
@@ -63,17 +64,47 @@ static uint32_t list_sort(struct dev_node *nodes, uint32_t list) {
   }
 }
 
-static uint32_t list_write(const struct dev_args *a, const struct dev_handled *h, uint32_t list, uint32_t ordinal, int numbered) {
+static uint32_t list_write(const struct dev_args *a, const struct dev_handled *h, const struct dev_node *nodes, uint32_t list, uint32_t ordinal, int numbered) {
   uint64_t n = 0;
-  for (uint32_t i = list; i; i = a->nodes[i - 1].next) n += a->nodes[i - 1].count;
+  for (uint32_t i = list; i; i = nodes[i - 1].next) n += nodes[i - 1].count;
   uint64_t at = (uint64_t)__atomic_fetch_add(h->n, (int64_t)n, __ATOMIC_RELAXED);
-  for (uint32_t i = list; i; i = a->nodes[i - 1].next) {
-    const struct dev_node *node = &a->nodes[i - 1];
+  for (uint32_t i = list; i; i = nodes[i - 1].next) {
+    const struct dev_node *node = &nodes[i - 1];
     for (uint32_t k = 0; k < node->count; k++, at++, ordinal++) {
       if (at < h->most) h->events[at] = (struct nsl_event){node->element, numbered ? ordinal : 0, node->weight};
       else dev_take_u32(a->lost, 1);
     }
   }
+  return ordinal;
+}
+
+/* Behind what waits already. */
+static void list_keep(const struct dev_args *a, const struct dev_later *l, uint32_t element, uint32_t list, uint64_t step) {
+  for (uint32_t i = list; i; i = a->nodes[i - 1].next) {
+    uint32_t at = dev_take_u32(l->n, 1);
+    if (at >= l->most) {
+      dev_take_u32(a->lost, 1);
+      return;
+    }
+    l->nodes[at] = a->nodes[i - 1];
+    l->nodes[at].next = 0;
+    l->steps[at] = step;
+    if (l->last[element]) l->nodes[l->last[element] - 1].next = at + 1;
+    else l->first[element] = at + 1;
+    l->last[element] = at + 1;
+  }
+}
+
+/* Events of an element, where they are handled at the end of a longer step. */
+static uint32_t later_sort(const struct dev_args *a, const struct dev_pop *p, const struct dev_handled *h, uint32_t element, uint32_t ordinal) {
+  const struct dev_later *l = h->later;
+  uint32_t *list = &a->lists[h->list_at + element];
+  uint64_t step = a->clock->now;
+  if (*list) list_keep(a, l, element, list_sort(a->nodes, *list), step);
+  *list = 0;
+  if (step % p->every || !l->first[element]) return ordinal;
+  ordinal = list_write(a, h, l->nodes, l->first[element], ordinal, p->numbered);
+  l->first[element] = l->last[element] = 0;
   return ordinal;
 }
 
@@ -84,8 +115,9 @@ DEV_KERNEL(sort) {
   if (element >= p->words * 64) return;
   for (uint32_t i = 0; i < p->n_handled; i++) {
     uint32_t *list = &a->lists[p->handled[i].list_at + element];
+    if (p->handled[i].later) ordinal = later_sort(a, p, &p->handled[i], element, ordinal);
     if (!*list) continue;
-    ordinal = list_write(a, &p->handled[i], list_sort(a->nodes, *list), ordinal, p->numbered);
+    ordinal = list_write(a, &p->handled[i], a->nodes, list_sort(a->nodes, *list), ordinal, p->numbered);
     *list = 0;
   }
 }

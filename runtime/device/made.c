@@ -165,7 +165,8 @@ DEV_KERNEL(due_made) {
     const struct dev_apart *g = &a->aparts[k];
     uint32_t delay = g->least + (uint32_t)((task - g->task0) / g->words), word = (uint32_t)((task - g->task0) % g->words);
     if (delay >= step) continue; /* nobody spikes before the first step */
-    uint64_t mask = a->masks[((step - delay) & a->mask_mask) * a->mask_row + g->mask_at + word];
-    for (; mask; mask &= mask - 1) row_due(a, g, word * 64 + (uint32_t)__builtin_ctzll(mask), delay, lane);
+    const uint64_t *masks = a->masks + ((step - delay) & a->mask_mask) * a->mask_row + g->mask_at + word;
+    for (uint32_t i = 0; i < g->within; i++)
+      for (uint64_t mask = masks[(uint64_t)i * g->words]; mask; mask &= mask - 1) row_due(a, g, word * 64 + (uint32_t)__builtin_ctzll(mask), delay, lane);
   }
 }

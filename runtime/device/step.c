@@ -54,13 +54,17 @@ DEV_KERNEL(samples) {
 
 /* ---- before the step kernels */
 
+/* The mask of an own step. Those of finer steps lie side by side in the row of the run's. */
+static uint64_t *mask_of(const struct dev_args *a, const struct dev_pop *p, uint32_t word, uint64_t own) {
+  uint64_t row = p->within > 1 ? (own - 1) / p->within + 1 : own * p->every, nth = p->within > 1 ? (own - 1) % p->within : 0;
+  return a->masks + (row & a->mask_mask) * a->mask_row + p->mask_at + nth * p->words + word;
+}
+
 /* Those that spiked steps + 1 ago are free, but who has spiked again since. */
-static void hold_release(const struct dev_args *a, const struct dev_pop *p, const struct dev_hold *h, uint32_t word, uint64_t step) {
-  if (!h->steps || step % p->every || step / p->every < (uint64_t)h->steps + 2) return;
-  const uint64_t *masks = a->masks + p->mask_at + word;
-  if (!masks[((step - (h->steps + 1ull) * p->every) & a->mask_mask) * a->mask_row]) return;
+static void hold_release(const struct dev_args *a, const struct dev_pop *p, const struct dev_hold *h, uint32_t word, uint64_t own) {
+  if (!h->steps || own < (uint64_t)h->steps + 2 || !*mask_of(a, p, word, own - h->steps - 1)) return;
   uint64_t spiked = 0;
-  for (uint32_t k = 1; k <= h->steps; k++) spiked |= masks[((step - (uint64_t)k * p->every) & a->mask_mask) * a->mask_row];
+  for (uint32_t k = 1; k <= h->steps; k++) spiked |= *mask_of(a, p, word, own - k);
   h->held[word] = spiked;
 }
 
@@ -75,12 +79,11 @@ static int64_t waited(const struct dev_args *a, const struct dev_poisson *d, uin
   return n;
 }
 
-static int rate_good(const struct dev_args *a, const struct dev_poisson *d, double rate, uint64_t step) {
+/* Many may be wrong at once: the least is told, and `collect` keeps its value. */
+static int rate_good(const struct dev_poisson *d, uint32_t element, double rate, uint64_t step) {
   double mean = rate * d->dt;
-  uint64_t what = step << 32 | d->drive;
   if (mean >= 0 && mean <= d->most) return 1;
-  if (what < __atomic_load_n(a->bad_rate, __ATOMIC_RELAXED)) *a->bad_value = rate;
-  __atomic_fetch_min(a->bad_rate, what, __ATOMIC_RELAXED);
+  __atomic_fetch_min(d->bad, step << 32 | element, __ATOMIC_RELAXED);
   return 0;
 }
 
@@ -88,7 +91,7 @@ static void poisson(const struct dev_args *a, const struct dev_poisson *d, uint3
   if (element < d->from || element >= d->to || step <= d->delay) return;
   uint32_t i = element - d->from;
   uint64_t from = step - d->delay, at = step + (d->delays ? d->delays[i] : 0);
-  if (d->rates && !rate_good(a, d, d->rates[i], step)) return;
+  if (d->rates && !rate_good(d, element, d->rates[i], step)) return;
   int64_t count = d->rates   ? nslm_draw_poisson_i64(d->key, element, from, 0, d->rates[i] * d->dt)
                   : d->means ? nslm_draw_poisson_i64(d->key, element, from, 0, d->means[i])
                              : poisson_events(&d->tables[from & d->table_mask], d->key, element, from);
@@ -158,6 +161,12 @@ static void fed(const struct dev_args *a, const struct dev_pop *p, uint32_t elem
   }
 }
 
+/* Of the population: whether it ends by this step of the run or not. */
+static void own_step_begin(const struct dev_args *a, const struct dev_pop *p, uint32_t element, uint64_t own) {
+  for (uint32_t i = 0; i < p->n_holds && element % 64 == 0; i++) hold_release(a, p, &p->holds[i], element / 64, own);
+  past(a, p, element, own);
+}
+
 DEV_KERNEL(begin) {
   const struct dev_args *a = arguments;
   uint64_t step = a->clock->step;
@@ -168,11 +177,10 @@ DEV_KERNEL(begin) {
   }
   const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
   if (element >= p->words * 64) return;
-  for (uint32_t i = 0; i < p->n_holds && element % 64 == 0; i++) hold_release(a, p, &p->holds[i], element / 64, step);
+  if (step % p->every == 0) own_step_begin(a, p, element, step / p->every * p->within - p->within + 1);
   for (uint32_t i = 0; i < p->n_poisson; i++) poisson(a, &p->poisson[i], element, step);
   if (p->n_terms && a->changed[step & a->value_mask]) inputs_sum(a, p, element, step);
   fed(a, p, element);
-  past(a, p, element, step);
   for (uint32_t i = 0; i < p->n_turns; i++) turn(a, &p->turns[i], element, step);
 }
 
@@ -211,16 +219,56 @@ static void rows_send(const struct dev_args *a, const struct dev_pop *p, uint32_
 }
 
 /* By the time that the host asks, much else may have become infinite. */
-static void states_keep(const struct dev_args *a, const struct dev_watch *w, uint64_t step) {
+static void state_keep(const struct dev_args *a, const struct dev_watch *w, uint64_t step) {
   uint64_t bad = *w->bad;
-  if (bad == UINT64_MAX) return;
+  if (bad == UINT64_MAX || ((bad >> 32) + w->within - 1) / w->within * w->every != step) return;
   uint32_t thread = (uint32_t)bad, block = thread / nsl_dev_block_size(), element = w->first_of_block[block] + thread % nsl_dev_block_size();
   const struct dev_watched *p = &w->of[w->env_of_block[block]];
-  if ((bad >> 32) * p->every != step) return; /* it has own steps */
   for (uint32_t i = 0; i < p->n_states; i++) {
     const char *array = (const char *)p->states + i * p->stride;
     w->states[i] = a->f32 ? (double)((const float *)array)[element] : ((const double *)array)[element];
   }
+}
+
+static void states_keep(const struct dev_args *a, uint32_t by) {
+  for (uint32_t i = 0; i < a->n_watches; i++)
+    if (a->watches[i].by == by) state_keep(a, &a->watches[i], a->clock->now);
+}
+
+static void rates_keep(const struct dev_args *a, uint64_t step) {
+  for (uint64_t i = 0; i < a->n_bad_rates; i++) {
+    const struct dev_bad_rate *r = &a->bad_rates[i];
+    if (*r->bad != UINT64_MAX && *r->bad >> 32 == step) *r->value = r->rates[(uint32_t)*r->bad - r->from];
+  }
+}
+
+DEV_KERNEL(watch) {
+  if (!nsl_dev_block() && !nsl_dev_thread()) states_keep(arguments, DEV_BY_WATCH);
+}
+
+/* The mask of an own step: kept, and in force as holds. Gives it. */
+static uint64_t own_step_end(const struct dev_pop *p, uint32_t element, uint64_t *kept) {
+  uint32_t word = element / 64;
+  uint64_t mask = p->now[word];
+  if (word + 1 == p->words) mask &= p->last;
+  if (element % 64) return mask;
+  *kept = mask;
+  for (uint32_t i = 0; mask && i < p->n_holds; i++)
+    if (p->holds[i].steps) p->holds[i].held[word] |= mask;
+  return mask;
+}
+
+DEV_FUNCTION(between) {
+  const struct dev_between *b = arguments;
+  const struct dev_args *a = b->args;
+  uint32_t block = nsl_dev_block(), thread = nsl_dev_thread(), element = a->first_of_block[block] + thread;
+  if (!block && !thread) states_keep(a, (uint32_t)b->nth);
+  const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
+  if (!a->clock->step || element >= p->words * 64 || b->nth + 1 >= p->within) return;
+  uint64_t own = (a->clock->now - 1) * p->within + b->nth + 1;
+  uint64_t mask = own_step_end(p, element, mask_of(a, p, element / 64, own));
+  if (mask >> element % 64 & 1) rows_send(a, p, element);
+  own_step_begin(a, p, element, own + 1);
 }
 
 DEV_KERNEL(collect) {
@@ -230,18 +278,16 @@ DEV_KERNEL(collect) {
   if (!block && !thread) {
     if (!a->ticks) clocks_go_on(a, step + 1);
     *a->n_nodes = 0;
-    for (uint32_t i = 0; i < a->n_watches; i++) states_keep(a, &a->watches[i], step);
+    states_keep(a, DEV_BY_COLLECT);
+    rates_keep(a, step);
   }
   const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
   if (element >= p->words * 64) return;
-  uint64_t mask = p->now[word];
-  if (word + 1 == p->words) mask &= p->last;
-  if (element % 64 == 0) {
-    a->masks[(step & a->mask_mask) * a->mask_row + p->mask_at + word] = mask;
-    for (uint32_t i = 0; mask && i < p->n_holds; i++)
-      if (p->holds[i].steps) p->holds[i].held[word] |= mask;
+  uint64_t *row = a->masks + (step & a->mask_mask) * a->mask_row + p->mask_at, mask = own_step_end(p, element, row + (p->within - 1) * p->words + word);
+  for (uint32_t i = 0; i < p->n_handled && !element; i++) {
+    *p->handled[i].n = 0;
+    if (p->handled[i].later && step % p->every == 0) *p->handled[i].later->n = 0;
   }
-  for (uint32_t i = 0; i < p->n_handled && !element; i++) *p->handled[i].n = 0;
   for (uint32_t i = 0; i < p->n_straight; i++) straight(a, &p->straight[i], element, step);
   if (mask >> element % 64 & 1) rows_send(a, p, element);
 }

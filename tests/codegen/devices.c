@@ -172,7 +172,7 @@ static const char *run_device(Arena *a, nsl_device_fn *fn, const IrKernel *k, co
   uint32_t env_of_block[MOST_BLOCKS], first_of_block[MOST_BLOCKS], n = 0;
   for (uint32_t i = 0; i < 2; i++)
     for (uint32_t at = 0; at < envs[i].count && n < MOST_BLOCKS; at += l->block, n++) env_of_block[n] = i, first_of_block[n] = at;
-  struct nsl_clock clock = {e->step};
+  struct nsl_clock clock = {e->step, e->step};
   uint64_t bad = UINT64_MAX;
   struct nsl_launch args = {envs, &clock, env_of_block, first_of_block, &bad};
   const char *wrong = emulate(l, fn, &args, n);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Models that nobody has chosen for it, on the emulated device: every neuron and mass of the library in a small network with events on all of its ports
-and currents on all of its inputs, populations with longer steps than the run's, and random programs (generate.py), in both precisions, blocks and orders in turn. state_hash, spikes
+and currents on all of its inputs, populations with steps of their own, and random programs (generate.py), in both precisions, blocks and orders in turn. state_hash, spikes
 and records are those of the processor. Without `all`: some of them."""
 import os
 import re
@@ -39,6 +39,97 @@ experiment main {
   network net
   record spikes of (E, I, D, C)
   record V of E[0..4] every 1 ms
+  run 61.3 ms with dt = 0.1 ms, seed = 3
+}
+"""
+# steps within one of the run: several spikes of a cell in it, holds and delayed values on its own grid, events to handlers, each of several of one source
+FINER = """language 1
+neuron cell {
+  param I0 = 20 mV
+  input I : mV
+  state V = 0 mV
+  V' = (I0 + I - V) / (10 ms)
+  receive kick(w : mV) { V += w }
+  spike when V >= 15 mV { V = 0 mV;  hold V for 1.3 ms }
+}
+neuron burster {
+  state V = 0 mV
+  V' = 12 mV/ms
+  spike when V >= 1 mV { V -= 1 mV }
+}
+neuron late {
+  param d = 2 ms
+  state V = 0 mV, u = 0 mV
+  V' = (18 mV - V) / (8 ms) + delayed(u, d) / (3 ms)
+  u' = (V - u) / (4 ms)
+  receive kick(w : mV) { u += w }
+  spike when V >= 14 mV { V = 0 mV;  hold V for 1 ms }
+}
+neuron drawn {
+  state V = 0 mV
+  V' = -V / (9 ms)
+  receive kick(w : mV) { V ~ normal(V + w, 0.4 mV) }
+  spike when V >= 12 mV { V = 0 mV;  hold V for 2 ms }
+}
+network net {
+  population A : cell[130] step dt / 4 { I0 ~ uniform(12 mV, 40 mV) }
+  population B : burster[70] step dt / 3
+  population L : late[90] step dt / 2 { d ~ uniform(0.3 ms, 3.1 ms) }
+  population M : late[90] step 3 * dt { d ~ uniform(0.6 ms, 3.1 ms) }
+  population D : drawn[100] step dt / 5
+  population C : cell[150] { I0 ~ uniform(12 mV, 20 mV) }
+  population E : iaf_psc_exp[80] step dt / 3 { V ~ uniform(-70 mV, -52 mV) }
+  connect A -> C.kick by indegree(10) { weight = 0.7 mV;  delay ~ uniform(0.2 ms, 2 ms) }
+  connect C -> A.kick by indegree(10) { weight = -0.4 mV;  delay = 0.8 ms }
+  connect B -> L.kick by indegree(5) { weight = 0.04 mV;  delay ~ uniform(0.3 ms, 2.2 ms) }
+  connect B -> M.kick by indegree(5) { weight = 0.04 mV;  delay = 1 ms }
+  connect (A, B, C) -> D.kick by indegree(8) { weight = 1.4 mV;  delay ~ uniform(0.3 ms, 2.2 ms) }
+  connect A -> E.exc by indegree(8) { weight = 90 pA;  delay = 1.1 ms }
+  drive A.I with noise(3 mV, tau = 3 ms)
+  drive D.kick with poisson(700 Hz) { weight = 1 mV;  delay ~ uniform(0.2 ms, 2 ms) }
+  drive E.exc with poisson(9 kHz) { weight = 45 pA;  delay = 1 ms }
+}
+experiment main {
+  network net
+  record spikes of (A, B, C, D, E, L, M)
+  record V of (A[0..4], D[0..4]) every 1 ms
+  record u of (L[0..2], M[0..2]) every 1 ms
+  run 61.3 ms with dt = 0.1 ms, seed = 3
+}
+"""
+# handlers that do more than add, of cells with longer steps: what waits, of connections and of drives, in its order
+WAITING = """language 1
+neuron drawn {
+  state V = 0 mV
+  V' = -V / (9 ms) + 3 mV / (10 ms) * sin(2 * pi * t / (7 ms))
+  receive kick(w : mV) { V ~ normal(V + w * (1 - V / (40 mV)), 0.4 mV) }
+  receive slow(w : mV) { if V > 3 mV { V += w } }
+  spike when V >= 12 mV { V = 0 mV;  hold V for 2.1 ms }
+}
+neuron cell {
+  param I0 = 20 mV
+  state V = 0 mV
+  V' = (I0 - V) / (10 ms)
+  receive kick(w : mV) { V += w }
+  spike when V >= 15 mV { V = 0 mV;  hold V for 1 ms }
+}
+network net {
+  population D : drawn[700] step 5 * dt
+  population F : drawn[100] step 7 * dt
+  population C : cell[300] step dt / 3 { I0 ~ uniform(14 mV, 40 mV) }
+  population S : cell[150] { I0 ~ uniform(14 mV, 40 mV) }
+  connect (C, S, D) -> (D, F).kick by indegree(8) { weight ~ normal(1.4 mV, 0.3 mV);  delay ~ uniform(0.3 ms, 2.2 ms) }
+  connect S -> D.slow by indegree(5) { weight = 0.7 mV;  delay = 1.2 ms }
+  connect D -> S.kick by indegree(5) { weight = 0.7 mV;  delay = 1.2 ms }
+  drive D.slow with poisson(900 Hz) { weight = 0.3 mV;  delay ~ uniform(0.2 ms, 2 ms) }
+  drive D[3..400].kick with poisson(700 Hz) { weight ~ normal(1 mV, 0.1 mV) }
+  drive D[7..90].slow with times([0.3 ms, 1.1 ms, 1.2 ms, 5 ms, 5 ms, 11.7 ms]) { weight = 0.4 mV;  delay ~ uniform(0.2 ms, 2 ms) }
+  drive F.kick with times([0.3 ms, 1.1 ms, 1.2 ms, 5 ms, 5 ms, 11.7 ms]) { weight = 2 mV }
+}
+experiment main {
+  network net
+  record spikes of (D, F, C, S)
+  record V of (D[0..4], F[0..4]) every 1 ms
   run 61.3 ms with dt = 0.1 ms, seed = 3
 }
 """
@@ -92,15 +183,15 @@ def compare(t, name, text, way, *options):
             said or f"{cpu[:2]} against {device[:2]}")
 
 
-def paces(t, *options):
+def paces(t, name, text, duration, *options):
     """Also what waits within a step when the run pauses: in checkpoints of the device, gone on from anywhere."""
-    compare(t, "paces", PACES, WAYS[2], *options)
-    program = t.path("paces")
-    call(program, "--out", t.path("cpu_whole"), "--quiet", "--no-report", "--force", "--duration", "150.2ms")
+    compare(t, name, text, WAYS[2], *options)
+    program = t.path(name)
+    call(program, "--out", t.path("cpu_whole"), "--quiet", "--no-report", "--force", "--duration", duration)
     for first, then in [("emulated", "cpu"), ("emulated", "emulated"), ("cpu", "emulated")]:
         folder = t.path("stopped")
         shutil.rmtree(folder, ignore_errors=True)
-        stopped = subprocess.Popen([program, "--device", first, "--out", folder, "--quiet", "--no-report", "--csv", "--duration", "150.2ms", "--checkpoint",
+        stopped = subprocess.Popen([program, "--device", first, "--out", folder, "--quiet", "--no-report", "--csv", "--duration", duration, "--checkpoint",
                                     "model=0.7ms"],
                                    stderr=subprocess.DEVNULL)
         while stopped.poll() is None and not os.path.exists(os.path.join(folder, "checkpoint.before")):
@@ -109,7 +200,7 @@ def paces(t, *options):
         stopped.wait()
         r = call(program, "--device", then, "--resume", folder, "--out", folder, "--quiet", "--no-report", "--csv")
         good = r.returncode == 0 and run_json(folder)["state_hash"] == run_json(t.path("cpu_whole"))["state_hash"]
-        t.check(good, f"paces: begun on {first}, gone on from its checkpoint on {then}", r.stderr)
+        t.check(good, f"{name}: begun on {first}, gone on from its checkpoint on {then}", r.stderr)
 
 
 def main():
@@ -121,8 +212,9 @@ def main():
         for options in [(), ("--precision", "f32")] if ALL else [((), ("--precision", "f32"))[k % 2]]:
             k += 1
             compare(t, name, network(kind, name, body), WAYS[k % len(WAYS)], *options)
-    paces(t)
-    paces(t, "--precision", "f32")
+    for name, text, duration in [("paces", PACES, "150.2ms"), ("finer", FINER, "60.2ms"), ("waiting", WAITING, "60.2ms")]:
+        paces(t, name, text, duration)
+        paces(t, name, text, duration, "--precision", "f32")
     for seed in range(40 if ALL else 4):
         compare(t, f"random_{seed}", generate.program(seed), WAYS[seed % len(WAYS)], *(("--precision", "f32") if seed % 2 else ()))
     t.done()

@@ -248,6 +248,34 @@ def library(t, model):
     t.check(not any(e) and hashes[0] == hashes[1] == hashes[2], "nsl_set_device: two simulations on a device have the processor's state", (e, hashes, lib.nsl_error()))
 
 
+class Stage(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("has_gradient", ctypes.c_int), ("has_squares", ctypes.c_int), ("has_products", ctypes.c_int)]
+
+
+def library_of_fit(t):
+    """nsl_fit_*: the objective and its gradient at several places, all on a device: the bits of the processor; also where a value is subnormal."""
+    r = call(NSLC, "build", "--lib", "--target", "gpu", t.path("decay.nsl"), "-o", t.path("decay.so"))
+    if not t.check(r.returncode == 0, "a fit: nslc build --lib --target gpu", r.stderr):
+        return
+    lib = ctypes.CDLL(t.path("decay.so"))
+    lib.nsl_error.restype = ctypes.c_char_p
+    program = ctypes.byref(ctypes.c_char.in_dll(lib, "nsl_decay_program"))
+    n, results = 11, []
+    for device in (b"cpu", b"emulated"):
+        fit, k, stages = ctypes.c_void_p(), ctypes.c_uint32(), ctypes.c_uint32()
+        e = [lib.nsl_fit_open(program, None, ctypes.byref(fit)), lib.nsl_fit_set_device(fit, device), lib.nsl_fit_size(fit, ctypes.byref(k), ctypes.byref(stages))]
+        values, loss, slopes = ((ctypes.c_double * (n * m))() for m in (k.value, 1, k.value))
+        stage = Stage()
+        e += [lib.nsl_fit_start(fit, i, ctypes.byref(values, 8 * k.value * i)) for i in range(n)]
+        values[k.value + 1] = 3e-310
+        e += [lib.nsl_fit_stage(fit, 0, ctypes.byref(stage)), lib.nsl_fit_gradient(fit, 0, n, values, loss, slopes)]
+        late = lib.nsl_fit_set_device(fit, b"cpu")
+        results.append((bytes(loss), bytes(slopes)))
+        t.check(not any(e) and late and k.value == 2 and values[k.value + 1] > 0 and len(set(loss)) > 5, f"nsl_fit_set_device: {device.decode()}", (e, list(loss), lib.nsl_error()))
+        lib.nsl_fit_close(fit)
+    t.check(results[0] == results[1], "objectives and gradients of a fit's library on a device are the processor's")
+
+
 def main():
     t = Tap()
     d = Driver(t, os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]))
@@ -262,6 +290,7 @@ def main():
     fit(t, d)
     network_fit(t, d)
     library(t, model)
+    library_of_fit(t)
     p = call(NSLC, "build", "--cpu", "native", model, "-o", plain)
     p = d.run(plain, "refused")
     t.check(p.returncode == 1 and "nslc build --target gpu" in p.stderr, "a program without the code: how to build one with it", p.stderr)
