@@ -99,6 +99,7 @@ static int built(struct nsl_sim *n) {
   if (!e) e = rt_build(&n->sim, n->config.threads);
   if (!e) e = rt_record_open(&n->sim, NULL, false);
   if (!e && n->sim.device) e = rt_device_make(&n->sim);
+  n->sim.stays = true;
   rt_float_mode_restore(mode);
   n->built = true;
   n->broken = e != 0;
@@ -138,7 +139,7 @@ int nsl_read(struct nsl_sim *n, uint32_t population, const char *name, uint32_t 
     return rt_fail(NSL_EINPUT, "%s has only %u elements", p->def->path, p->size);
   for (uint32_t i = 0; i < p->class->n_states; i++) {
     if (strcmp(p->class->states[i].name, name) != 0) continue;
-    if ((e = rt_lump_reads(p, i))) return e;
+    if ((e = rt_lump_reads(p, i)) || (e = rt_device_look(&n->sim, p, i, first, count))) return e;
     for (uint32_t k = 0; k < count; k++)
       ret[k] = s->program->f32 ? (double)((const float *)p->states[i])[first + k]
                                : ((const double *)p->states[i])[first + k];
@@ -166,6 +167,7 @@ void nsl_spikes_clear(struct nsl_sim *n) {
 
 int nsl_state_hash(struct nsl_sim *n, uint64_t *ret_hash) {
   int e = built(n);
+  if (!e) e = rt_device_settle(&n->sim);
   if (!e) *ret_hash = rt_state_hash(&n->sim);
   return e;
 }

@@ -489,28 +489,70 @@ static int weights_run(struct rt_device *d, uint64_t until, int *ret_why) {
   return e;
 }
 
+/* A caller that steps a simulation, and seldom looks at it. */
+static bool stays(const struct rt_sim *s) { return s->stays && !s->moves && rt_bad_step(s, RT_NO_STEP - 1) == RT_NO_STEP; }
+
+/* All comes back. What is under way is counted where it arrives: as if it had been emitted before, until it goes back. */
+static int bring_back(struct rt_device *d) {
+  struct rt_sim *s = d->s;
+  uint64_t left = 0;
+  int e = rt_device_download(d, d->known);
+  if (rt_bad_step(s, RT_NO_STEP - 1) != RT_NO_STEP) return e; /* then the device has gone further than that, and its masks with it */
+  if (!e) e = rt_device_left(s, &left);
+  s->shards[0].delivery.n_delivered -= left;
+  return e;
+}
+
+/* The host lets the device go on. */
+static int hand_over(struct rt_device *d) {
+  struct rt_sim *s = d->s;
+  uint64_t left = 0;
+  int e = d->there ? 0 : rt_device_upload(d);
+  d->known = s->step;
+  if (!e) e = rt_device_left(s, &left);
+  s->shards[0].delivery.n_delivered += left;
+  return e;
+}
+
 int rt_device_run(struct rt_sim *s, uint64_t until) {
   struct rt_device *d = s->device;
   double began = rt_clock(), cpu = rt_cpu_clock(), output = s->output_s;
   unsigned mode = rt_float_mode_flush();
-  uint64_t left = 0;
   int why = 0, e = 0;
   d->began = s->step;
   e = rt_gpu_use(&d->gpu); /* which GPU is used is a matter of the thread */
-  if (!e) e = rt_device_upload(d);
-  if (!e) e = rt_device_left(s, &left);
-  s->shards[0].delivery.n_delivered += left;
+  if (!e && !d->ahead) e = hand_over(d);
   if (!e) e = weights_run(d, until, &why);
-  if (!e) e = rt_device_download(d, d->began);
-  uint64_t bad = rt_bad_step(s, RT_NO_STEP - 1); /* then the device has gone further than that, and its masks with it */
-  if (!e && bad == RT_NO_STEP) e = rt_device_left(s, &left);
-  if (!e && bad == RT_NO_STEP) s->shards[0].delivery.n_delivered -= left;
+  d->there = d->ahead = !e && stays(s);
+  if (!e && !d->ahead) e = bring_back(d);
   rt_float_mode_restore(mode);
   s->simulate_cpu_s += rt_cpu_clock() - cpu;
   s->simulate_s += rt_clock() - began - (s->output_s - output);
+  uint64_t bad = rt_bad_step(s, RT_NO_STEP - 1);
   if (!e && bad != RT_NO_STEP) return rt_bad_report(s, bad);
   if (!e && s->moves) e = rt_record_weights(s, s->step);
   if (!e && why == NSL_ESTOPPED && s->step < until)
     rt_fail(NSL_ESTOPPED, "interrupted at t = %.12g ms", (double)s->step * s->dt);
   return e ? e : why;
+}
+
+int rt_device_settle(struct rt_sim *s) {
+  struct rt_device *d = s->device;
+  if (!d || !d->ahead) return 0;
+  unsigned mode = rt_float_mode_flush();
+  int e = rt_gpu_use(&d->gpu);
+  if (!e) e = bring_back(d);
+  rt_float_mode_restore(mode);
+  d->ahead = e != 0;
+  return e;
+}
+
+int rt_device_look(struct rt_sim *s, const struct rt_pop *p, uint32_t state, uint32_t first, uint32_t count) {
+  struct rt_device *d = s->device;
+  if (!d || !d->ahead) return 0;
+  const struct dev_place *at = &d->places[p->index];
+  uint64_t from = (uint64_t)first * s->real_size;
+  int e = rt_gpu_use(&d->gpu);
+  if (!e) e = rt_device_copy_from(d, (char *)p->states[state] + from, at->states + state * at->real_stride + from, (uint64_t)count * s->real_size, "a state");
+  return e ? e : rt_device_wait(d, "copying a state");
 }

@@ -248,7 +248,9 @@ struct rt_device {
   struct dev_column *columns;
   uint32_t n_columns;
   uint64_t say_at, say_bytes, changed_at, values_at; /* what the host says of each batch before it begins */
-  uint64_t began; /* the step behind which this call of the engine began */
+  uint64_t began; /* the step behind which this call of the engine began; */
+  uint64_t known; /* … of which the host last knew all */
+  bool there, ahead; /* the device has what belongs to s->step, and needs nothing of the host; the host has not */
   uint64_t odd;   /* step << 32 | synapses with memory that have sent what is no number; UINT64_MAX: none */
   struct dev_draw *draws;
   uint32_t n_draws, n_samples;
@@ -402,6 +404,8 @@ int rt_device_draws_plan(struct rt_device *d);
 int rt_device_draws_launches(struct rt_device *d, dev_late_fn *add);
 void rt_device_draws_reserve(struct rt_device *d);
 void rt_device_draws_batch(struct rt_device *d, const struct dev_batch *b);
+int rt_device_say_rows(struct rt_device *d, const struct dev_batch *b, uint64_t at, uint64_t row, uint64_t delay);
+int rt_device_draws_say(struct rt_device *d, const struct dev_batch *b);
 uint64_t rt_image_bad_rates(struct rt_device *d, uint64_t *ret_n);
 uint64_t rt_image_samples(struct rt_device *d, uint32_t *ret_n);
 struct nsl_env rt_device_draw_env(struct rt_device *d, uint32_t i);

@@ -65,6 +65,16 @@ void rt_device_draws_batch(struct rt_device *d, const struct dev_batch *b) {
   }
 }
 
+int rt_device_draws_say(struct rt_device *d, const struct dev_batch *b) {
+  int e = 0;
+  for (uint32_t i = 0; i < d->n_draws; i++) {
+    const struct dev_draw *w = &d->draws[i];
+    uint64_t row = w->n * sizeof(double);
+    for (uint32_t k = 0; !e && k < w->drive->def->n_data; k++) e = rt_device_say_rows(d, b, w->samples + k * (uint64_t)DEV_BATCH * row, row, w->delay);
+  }
+  return e;
+}
+
 const struct dev_draw *rt_device_draw_of(const struct rt_device *d, const struct rt_drive *drive) {
   for (uint32_t i = 0; i < d->n_draws; i++)
     if (d->draws[i].drive == drive) return &d->draws[i];

@@ -282,10 +282,31 @@ static void tables_write(struct rt_device *d, const struct dev_table *t, const s
   }
 }
 
+/* Of a short batch: its rows alone, by step & (DEV_BATCH - 1), of the steps so long ago. */
+int rt_device_say_rows(struct rt_device *d, const struct dev_batch *b, uint64_t at, uint64_t row, uint64_t delay) {
+  uint64_t first = b->from + 1 > delay ? b->from + 1 - delay : 1, end = b->from + 1 + b->n > delay ? b->from + 1 + b->n - delay : 1;
+  int e = 0;
+  for (uint64_t next; !e && first < end; first = next) {
+    next = (first | (DEV_BATCH - 1)) + 1 < end ? (first | (DEV_BATCH - 1)) + 1 : end;
+    uint64_t from = at + (first & (DEV_BATCH - 1)) * row;
+    e = rt_device_copy_to(d, from, kept(d, b, from), (next - first) * row, "currents and rates");
+  }
+  return e;
+}
+
 int rt_device_drives_batch(struct rt_device *d, const struct dev_batch *b) {
   if (!d->n_columns && !d->n_tables && !d->n_samples) return 0;
   currents_write(d, b);
   rt_device_draws_batch(d, b);
   for (uint32_t i = 0; i < d->n_tables; i++) tables_write(d, &d->tables[i], b);
-  return rt_device_copy_to(d, d->say_at, b->say, d->say_bytes, "currents and rates");
+  if (b->n > DEV_BATCH / 4) return rt_device_copy_to(d, d->say_at, b->say, d->say_bytes, "currents and rates");
+  int e = rt_device_say_rows(d, b, d->changed_at, sizeof(uint32_t), 0);
+  if (!e) e = rt_device_say_rows(d, b, d->values_at, d->n_columns * sizeof(double), 0);
+  for (uint32_t i = 0; !e && i < d->n_tables; i++) {
+    const struct dev_table *t = &d->tables[i];
+    uint64_t delay = t->drive->delays ? 0 : t->drive->delay_steps;
+    e = rt_device_say_rows(d, b, t->at, sizeof(NslmPoisson), delay);
+    if (!e) e = rt_device_say_rows(d, b, t->room_at, t->room * sizeof(uint64_t), delay);
+  }
+  return e ? e : rt_device_draws_say(d, b);
 }

@@ -447,6 +447,7 @@ struct rt_couplings; /* coupling.h */
 struct rt_device;    /* device.h */
 struct rt_sim {
   struct rt_device *device; /* NULL: steps run on the processor */
+  bool stays; /* what a device has done stays there behind rt_run, until somebody looks: rt_device_settle */
   struct rt_couplings *couplings; /* NULL: there are no continuous synapses */
   struct rt_feed *feeds;
   const struct rt_given *given; /* by projection of x; NULL: all weights are as declared */
@@ -600,6 +601,8 @@ struct rt_gpu;
 int rt_device_lend(struct rt_sim *s, const struct rt_gpu *gpu);    /* the same, of one that is open, and stays so */
 int rt_device_make(struct rt_sim *s);                              /* when all is built, and before the first rt_run */
 int rt_device_run(struct rt_sim *s, uint64_t until);
+int rt_device_settle(struct rt_sim *s); /* s->stays: all that the device has done comes back; whoever looks at more than these: */
+int rt_device_look(struct rt_sim *s, const struct rt_pop *p, uint32_t state, uint32_t first, uint32_t count);
 void rt_device_drop(struct rt_sim *s);
 /* ---- step.c */
 /* Inputs of a step, holds that end, delayed values: before coupled steps that agree with each other; else the step does it. */

@@ -1,7 +1,7 @@
 /* A libcuda.so.1 for tests: the driver's functions over the emulator that every program holds, with what can go wrong on request. So the way to a
  * GPU (dlopen, choice of device and code, PTX by its text, every call) is run where there is none.
  *
- * The emulator, and the program's kernels for it, are found by name in the program's own symbols (ELF), so no program is built for this. A kernel
+ * The emulator, and the program's kernels for it, are found by name in the program's own symbols (ELF), or those of the library NSL_FAKE_CUDA_LIBRARY, so no program is built for this. A kernel
  * is found only if the PTX that was loaded has an entry of its name.
  *
  * NSL_FAKE_CUDA is a list of words with commas: none (no GPU), version=10020, capability=61, jit (the code is refused), alloc=N, host=N (the N-th
@@ -59,6 +59,7 @@ static struct {
   uint64_t allocs, hosts, launches, works;
   uint64_t fails_at; /* offset of a function in the table; its how manieth call */
   uint64_t fails, calls[sizeof(struct rt_gpu_driver) / sizeof(void (*)(void))];
+  uint64_t moved[4]; /* copies to the device, their bytes, copies from it, theirs */
   bool captures; /* what becomes part of a graph is no work yet */
 } fault = {.version = 12040, .capability = 75};
 
@@ -74,10 +75,17 @@ struct found {
   void *at;
 };
 
+struct object {
+  const char *path; /* NULL: the program itself, which comes first */
+  uintptr_t base;
+};
+
 static int base_of(struct dl_phdr_info *info, size_t size, void *to) {
+  struct object *o = to;
   (void)size;
-  *(uintptr_t *)to = info->dlpi_addr;
-  return 1; /* the program itself comes first */
+  if (o->path && strcmp(o->path, info->dlpi_name) != 0) return 0;
+  o->base = info->dlpi_addr;
+  return 1;
 }
 
 static bool ends_with(const char *text, const char *end) {
@@ -92,10 +100,11 @@ static bool is_named(const char *name, const char *want) {
 }
 
 static void symbols_find(struct found *found, int n) {
-  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  struct object o = {.path = getenv("NSL_FAKE_CUDA_LIBRARY")};
+  int fd = open(o.path ? o.path : "/proc/self/exe", O_RDONLY | O_CLOEXEC);
   struct stat st;
-  uintptr_t base = 0;
-  dl_iterate_phdr(base_of, &base);
+  dl_iterate_phdr(base_of, &o);
+  uintptr_t base = o.base;
   char *file = fd >= 0 && fstat(fd, &st) == 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
   if (file == MAP_FAILED) return;
   const Elf64_Ehdr *head = (const Elf64_Ehdr *)file;
@@ -159,6 +168,10 @@ static void faults_read(const char *text) {
   }
 }
 
+/* For a test that has loaded a library: what has been copied so far. */
+__attribute__((visibility("default"))) void fake_cuda_moved(uint64_t ret[4]);
+void fake_cuda_moved(uint64_t ret[4]) { memcpy(ret, fault.moved, sizeof fault.moved); }
+
 /* Before each piece of work. */
 static int works(void) {
   if (!fault.failed && !fault.captures && ++fault.works == fault.lost) fault.failed = RT_GPU_UNKNOWN;
@@ -213,11 +226,13 @@ static int host_alloc(void **ret, size_t bytes, unsigned flags) {
 
 static int upload(rt_gpu_at to, const void *from, size_t bytes, struct rt_gpu_stream *stream) {
   int e = works();
+  fault.moved[0]++, fault.moved[1] += bytes;
   return e ? e : emulated.cuMemcpyHtoDAsync_v2(to, from, bytes, stream);
 }
 
 static int download(void *to, rt_gpu_at from, size_t bytes, struct rt_gpu_stream *stream) {
   int e = works();
+  fault.moved[2]++, fault.moved[3] += bytes;
   return e ? e : emulated.cuMemcpyDtoHAsync_v2(to, from, bytes, stream);
 }
 

@@ -2,6 +2,7 @@
 """Runs on a GPU whose driver is the one of tests/device: the bits of the processor, and what can go wrong (no driver, an old one, no GPU, one that cannot do
 it, too little memory, a GPU that fails or is lost in mid-run): an error that says so, no files or those of a checkpoint that a run goes on from.
 Arguments: the driver, and an old one."""
+import ast
 import ctypes
 import json
 import os
@@ -248,6 +249,73 @@ def library(t, model):
     t.check(not any(e) and hashes[0] == hashes[1] == hashes[2], "nsl_set_device: two simulations on a device have the processor's state", (e, hashes, lib.nsl_error()))
 
 
+STEPPED = """language 1
+network net {
+  population E : iaf_psc_delta[3000] { V_th = -50 mV;  V ~ uniform(-70 mV, -50 mV) }
+  population I : iaf_psc_exp[800] { V ~ uniform(-70 mV, -56 mV) }
+  connect E -> E.psp by indegree(30) { weight = 0.5 mV;  delay ~ uniform(0.5 ms, 3 ms) }
+  connect E -> I.exc by indegree(30) { weight = 40 pA;  delay = 1.5 ms }
+  connect I -> E.psp by indegree(8) { weight = -2 mV;  delay = 1.5 ms }
+  drive E.psp with poisson(sine(1 kHz, frequency = 20 Hz, mean = 7 kHz)) { weight = 0.15 mV;  delay = 1 ms }
+  drive I.I with sine(100 pA, frequency = 40 Hz) + noise(40 pA, tau = 5 ms)
+}
+experiment main {
+  network net
+  run 20 ms with dt = 0.1 ms, seed = 3
+}
+"""
+STEPPER = """import ctypes, os, sys
+lib, fake = ctypes.CDLL(sys.argv[1]), ctypes.CDLL("libcuda.so.1")
+lib.nsl_error.restype = ctypes.c_char_p
+program = ctypes.byref(ctypes.c_char.in_dll(lib, "nsl_stepped_program"))
+def sure(e):
+    if e:
+        sys.exit(lib.nsl_error().decode())
+def moved():
+    counts = (ctypes.c_uint64 * 4)()
+    fake.fake_cuda_moved(counts)
+    return list(counts)
+def opened(device):
+    sim = ctypes.c_void_p()
+    sure(lib.nsl_open(program, None, ctypes.byref(sim)) or lib.nsl_set_device(sim, device))
+    sure(lib.nsl_run(sim, ctypes.c_double(0.1)))
+    return sim
+def state(sim):
+    h, v = ctypes.c_uint64(), (ctypes.c_double * 5)()
+    before = moved()
+    sure(lib.nsl_read(sim, 0, b"V", 100, 5, v))
+    read = moved()
+    sure(lib.nsl_state_hash(sim, ctypes.byref(h)))
+    return [list(v), h.value, read[3] - before[3]]
+def steps(device, pieces, looks=()):
+    sim, before, shown = opened(device), moved(), []
+    for k, n in enumerate(pieces):
+        sure(lib.nsl_run(sim, ctypes.c_double(0.1 * n)))
+        if k in looks:
+            shown.append(state(sim))
+    return [b - a for a, b in zip(before, moved())], shown, state(sim)
+print(repr([steps(b"gpu", [200]), steps(b"gpu", [1] * 200), steps(b"gpu", [1] * 200, (3, 4, 77)), steps(b"cpu", [1] * 200, (3, 4, 77))]))
+"""
+
+
+def stepped(t, d):
+    """A library's simulation in calls of one step: what it has stays on the device until somebody looks, and then it is the processor's."""
+    r = call(NSLC, "build", "--lib", "--target", "gpu", t.write("stepped.nsl", STEPPED), "-o", t.path("stepped.so"))
+    if not t.check(r.returncode == 0, "nslc build --lib --target gpu", r.stderr):
+        return
+    env = dict(os.environ, LD_LIBRARY_PATH=d.folders["fake"], NSL_FAKE_CUDA_LIBRARY=t.path("stepped.so"))
+    p = call(sys.executable, t.write("stepper.py", STEPPER), t.path("stepped.so"), env=env, timeout=100)
+    if not t.check(p.returncode == 0, "a library on a GPU, step by step", p.stderr):
+        return
+    whole, single, looked, cpu = ast.literal_eval(p.stdout)
+    t.check(whole[2] == single[2] == looked[2], "the same state in any pieces", (whole[2], single[2], looked[2]))
+    t.check([s[:2] for s in looked[1] + [looked[2]]] == [s[:2] for s in cpu[1] + [cpu[2]]], "and what is read between is the processor's", (looked[1:], cpu[1:]))
+    t.check([s[2] for s in looked[1]] == [40] * 3, "reading five values brings back five values", looked[1])
+    up, down = ([x[0][k] for x in (whole, single)] for k in (1, 3))
+    t.check(up[1] < 3 * up[0] and down[1] < 3 * down[0], "200 calls of one step copy no more than three times what one call of 200 does", (whole[0], single[0]))
+    t.check(single[0][0] <= 12 * 200 and single[0][2] <= 3 * 200, "and few pieces in a call", (whole[0], single[0]))
+
+
 class Stage(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("has_gradient", ctypes.c_int), ("has_squares", ctypes.c_int), ("has_products", ctypes.c_int)]
 
@@ -291,6 +359,7 @@ def main():
     network_fit(t, d)
     library(t, model)
     library_of_fit(t)
+    stepped(t, d)
     p = call(NSLC, "build", "--cpu", "native", model, "-o", plain)
     p = d.run(plain, "refused")
     t.check(p.returncode == 1 and "nslc build --target gpu" in p.stderr, "a program without the code: how to build one with it", p.stderr)
