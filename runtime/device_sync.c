@@ -57,7 +57,7 @@ static int params_copy(struct rt_device *d) {
 
 static uint64_t *host_mask(const struct rt_pop *p, uint64_t step) { return p->ring + (step & p->ring_mask) * p->stride; }
 
-/* Of an own step, in the device's rows: see mask_of (device/step.c). */
+/* Of an own step, in the device's rows: see own_mask (device/step.c). */
 static uint64_t mask_at(const struct rt_device *d, const struct rt_pop *p, uint64_t own) {
   uint64_t row = (own - 1) / p->within + 1, nth = (own - 1) % p->within;
   return ((row * p->every) & d->mask_mask) * d->mask_row + d->places[p->index].mask_at + nth * p->words;

@@ -55,16 +55,16 @@ DEV_KERNEL(samples) {
 /* ---- before the step kernels */
 
 /* The mask of an own step. Those of finer steps lie side by side in the row of the run's. */
-static uint64_t *mask_of(const struct dev_args *a, const struct dev_pop *p, uint32_t word, uint64_t own) {
+static uint64_t *own_mask(const struct dev_args *a, const struct dev_pop *p, uint32_t word, uint64_t own) {
   uint64_t row = p->within > 1 ? (own - 1) / p->within + 1 : own * p->every, nth = p->within > 1 ? (own - 1) % p->within : 0;
   return a->masks + (row & a->mask_mask) * a->mask_row + p->mask_at + nth * p->words + word;
 }
 
 /* Those that spiked steps + 1 ago are free, but who has spiked again since. */
 static void hold_release(const struct dev_args *a, const struct dev_pop *p, const struct dev_hold *h, uint32_t word, uint64_t own) {
-  if (!h->steps || own < (uint64_t)h->steps + 2 || !*mask_of(a, p, word, own - h->steps - 1)) return;
+  if (!h->steps || own < (uint64_t)h->steps + 2 || !*own_mask(a, p, word, own - h->steps - 1)) return;
   uint64_t spiked = 0;
-  for (uint32_t k = 1; k <= h->steps; k++) spiked |= *mask_of(a, p, word, own - k);
+  for (uint32_t k = 1; k <= h->steps; k++) spiked |= *own_mask(a, p, word, own - k);
   h->held[word] = spiked;
 }
 
@@ -266,7 +266,7 @@ DEV_FUNCTION(between) {
   const struct dev_pop *p = &a->pops[a->pop_of_block[block]];
   if (!a->clock->step || element >= p->words * 64 || b->nth + 1 >= p->within) return;
   uint64_t own = (a->clock->now - 1) * p->within + b->nth + 1;
-  uint64_t mask = own_step_end(p, element, mask_of(a, p, element / 64, own));
+  uint64_t mask = own_step_end(p, element, own_mask(a, p, element / 64, own));
   if (mask >> element % 64 & 1) rows_send(a, p, element);
   own_step_begin(a, p, element, own + 1);
 }
