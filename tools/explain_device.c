@@ -240,9 +240,66 @@ static void trial_add(Device *v, const Needs *n) {
   function_add(v, true, FN_agree, NAN);
 }
 
+/* ---- synapses with memory */
+
+typedef enum { ALWAYS, STEPPED, FOLLOWS } When; /* only where synapses are stepped, where they follow signals */
+typedef struct {
+  IrLearn kernel;
+  When when;
+} LearnRun;
+static const LearnRun runs_meet[] = {{LEARN_NOW, FOLLOWS}}, runs_look[] = {{LEARN_ADVANCE, STEPPED}},
+                      runs_step[] = {{LEARN_STEP, STEPPED}, {LEARN_STEP_FROZEN, STEPPED}},
+                      runs_due[] = {{LEARN_POST, ALWAYS}, {LEARN_POST_FROZEN, ALWAYS}, {LEARN_ADVANCE, ALWAYS}},
+                      runs_pre[] = {{LEARN_PRE, ALWAYS}, {LEARN_PRE_FROZEN, ALWAYS}}, runs_sent[] = {{LEARN_CELL, ALWAYS}};
+
+/* NULL: this projection's synapses have no memory, or there are none. */
+static const IrClass *learns(const Device *v, const IrProjection *p) {
+  if (p->cells == IR_NONE || !there(v, p->cond) || explain_synapses(&v->e, p) == 0) return NULL;
+  return v->e.x->synapses.at[p->cells].class;
+}
+
+static void learn_add(Device *v, const LearnRun *runs, size_t n) {
+  for (size_t k = 0; k < n; k++)
+    for (uint32_t i = 0; i < v->e.x->projections.n; i++) {
+      const IrProjection *p = &v->e.x->projections.at[i];
+      const IrClass *c = learns(v, p);
+      if (!c || (runs[k].when == STEPPED && !c->stepped) || (runs[k].when == FOLLOWS && !p->follows.n)) continue;
+      kernel_add(v, c->learn[runs[k].kernel], 0, NAN, true);
+    }
+}
+#define LEARN_ADD(v, runs) learn_add(v, runs_##runs, COUNT_OF(runs_##runs))
+
+static bool plastics_there(const Device *v, bool *ret_stepped, bool *ret_follows) {
+  bool any = false;
+  *ret_stepped = *ret_follows = false;
+  for (uint32_t i = 0; i < v->e.x->projections.n; i++) {
+    const IrClass *c = learns(v, &v->e.x->projections.at[i]);
+    any |= c != NULL;
+    *ret_stepped |= c && c->stepped;
+    *ret_follows |= c && v->e.x->projections.at[i].follows.n;
+  }
+  return any;
+}
+
+static void plastics_add(Device *v, bool stepped, bool follows) {
+  function_add(v, follows, FN_learn_meet, NAN);
+  LEARN_ADD(v, meet);
+  function_add(v, stepped, FN_learn_look, NAN);
+  LEARN_ADD(v, look);
+  function_add(v, stepped, FN_learn_all, NAN);
+  LEARN_ADD(v, step);
+  function_add(v, true, FN_learn_due, NAN);
+  LEARN_ADD(v, due);
+  function_add(v, true, FN_learn_pre, NAN);
+  LEARN_ADD(v, pre);
+  function_add(v, true, FN_learn_send, NAN);
+  LEARN_ADD(v, sent);
+}
+
 static void launches_make(Device *v) {
   const IrExperiment *x = v->e.x;
   Needs n = needs_of(v);
+  bool stepped, follows, learn = plastics_there(v, &stepped, &follows);
   double all = 0;
   v->launches.n = 0;
   if (!x->populations.n) return; /* it asks for numbers alone */
@@ -251,6 +308,7 @@ static void launches_make(Device *v) {
   function_add(v, n.samples, FN_samples, NAN);
   for (uint32_t i = 0; i < x->drives.n; i++)
     if (is_draw(&x->drives.at[i]) && there(v, x->drives.at[i].cond)) kernel_add(v, x->drives.at[i].kernel, 0, slice_elements(v, &x->drives.at[i].target), true);
+  function_add(v, learn, FN_learn_arrive, NAN);
   function_add(v, true, FN_begin, all);
   gates_add(v);
   function_add(v, n.couple, FN_couple, NAN);
@@ -263,14 +321,16 @@ static void launches_make(Device *v) {
   function_add(v, n.sort, FN_watch, 1);
   receives_add(v);
   for (uint32_t i = 0; i < x->populations.n; i++) kernel_add(v, x->populations.at[i].class->finish, 0, size_of(v, i), own_step(&x->populations.at[i]));
+  function_add(v, learn, FN_learn_keep, NAN);
   function_add(v, true, FN_collect, all);
+  if (learn) plastics_add(v, stepped, follows);
   bool late = late_add(v);
   function_add(v, n.couple, FN_show, NAN);
   function_add(v, n.sums, FN_sums, NAN);
   function_add(v, n.total, FN_total, NAN);
   function_add(v, n.feed, FN_feed, NAN);
   function_add(v, n.push, is_made(v) ? FN_push_made : FN_push, NAN);
-  function_add(v, late, FN_tick, 1);
+  function_add(v, late || learn, FN_tick, 1);
 }
 
 /* ---- what an element reads and writes: each array of its kernel once */
@@ -300,10 +360,20 @@ static void traffic(const Device *v, const IrKernel *k, double *ret_read, double
 
 /* ---- as text, as JSON */
 
+/* Equal kernels are compiled once, as the first of them (codegen/object.c). */
+static const IrKernel *compiled(const Device *v, const IrKernel *k) {
+  for (uint32_t i = 0; i < v->e.m->kernels.n; i++) {
+    const IrKernel *other = v->e.m->kernels.at[i];
+    if (other == k) break;
+    if (other->kind == k->kind && ir_kernel_equal(other, k)) return other;
+  }
+  return k;
+}
+
 /* As run.json has it: "step_iaf_psc_exp". */
 static const char *launch_name(Device *v, const Launch *l) {
   if (l->fn != FN_NONE) return fns[l->fn].name;
-  char *name = arena_printf(v->a, "%s", name_str(v->e.s, l->kernel->name));
+  char *name = arena_printf(v->a, "%s", name_str(v->e.s, compiled(v, l->kernel)->name));
   for (char *c = name; *c; c++)
     if (!isalnum((unsigned char)*c)) *c = '_';
   return name;
@@ -312,7 +382,7 @@ static const char *launch_name(Device *v, const Launch *l) {
 static void registers_print(Device *v, const Launch *l) {
   for (uint32_t i = 0; i < v->d->n; i++) {
     const GpuCode *gpu = &v->d->gpus[i];
-    const GpuKernel *k = l->fn == FN_NONE ? &gpu->kernels[l->kernel->index] : &gpu->functions[l->fn];
+    const GpuKernel *k = l->fn == FN_NONE ? &gpu->kernels[compiled(v, l->kernel)->index] : &gpu->functions[l->fn];
     uint32_t warps, most;
     if (gpu->unknown || !k->registers) continue;
     double share = explain_occupancy(gpu->name, k->registers, DEV_THREADS, &warps, &most);
@@ -457,6 +527,8 @@ static void memory_print(Device *v, const Rows *rows) {
   if (v->e.x->projections.n && isnan(rows->least)) fprintf(v->e.out, "; synapses as many as the run makes");
   else if (v->e.x->projections.n && rows->least == rows->most) fprintf(v->e.out, "; synapses %s", fact_memory(&v->e, rows->least));
   else if (v->e.x->projections.n) fprintf(v->e.out, "; synapses %s to %s", fact_memory(&v->e, rows->least), fact_memory(&v->e, rows->most));
+  bool stepped, follows;
+  if (plastics_there(v, &stepped, &follows)) fprintf(v->e.out, "; beside them synapses with memory");
   fprintf(v->e.out, "; run.json has each item\n");
 }
 
@@ -464,14 +536,12 @@ static void experiment_print(Device *v, const char *refused) {
   const IrExperiment *x = v->e.x;
   const char *name = name_str(v->e.s, x->experiment->name);
   Rows rows = {0};
-  bool memory = false;
-  for (uint32_t i = 0; i < x->projections.n; i++) memory |= x->projections.at[i].cells != IR_NONE;
   if (!refused) launches_make(v);
   if (v->e.json) {
     fact_begin(&v->e, "device");
     fact_text(&v->e, "experiment", name);
     if (refused) fact_text(&v->e, "refused", refused);
-    else fact_number(&v->e, "launches_per_step", memory ? NAN : v->launches.n); /* beside those of synapses with memory */
+    else fact_number(&v->e, "launches_per_step", v->launches.n);
     fact_number(&v->e, "threads_of_block", DEV_THREADS);
     fact_text(&v->e, "bits", refused ? "" : "equal");
     if (v->d->n && v->d->gpus[0].unknown) fact_text(&v->e, "registers_unknown", v->d->gpus[0].unknown);
@@ -479,8 +549,8 @@ static void experiment_print(Device *v, const char *refused) {
   } else if (refused) {
     fprintf(v->e.out, "\nexperiment %s cannot run on a device:\n  %s\n", name, refused);
   } else {
-    fprintf(v->e.out, "\nexperiment %s on a device: %u launches a step%s, blocks of %u threads; the bits are the processor's: what threads add together are whole numbers\n",
-            name, v->launches.n, memory ? " beside those of synapses with memory, which run.json lists" : "", DEV_THREADS);
+    fprintf(v->e.out, "\nexperiment %s on a device: %u launches a step, blocks of %u threads; the bits are the processor's: what threads add together are whole numbers\n",
+            name, v->launches.n, DEV_THREADS);
     if (v->d->n && v->d->gpus[0].unknown) fprintf(v->e.out, "  %s\n", v->d->gpus[0].unknown);
   }
   if (refused) return;
