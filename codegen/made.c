@@ -1,12 +1,14 @@
-/* Devices: what projections draw of their synapses, as functions that runtime/device/made.c calls, which is compiled with them: the kernels
- * of one synapse each, and `nsl_dev_value`, which has a case for each of their numbers. So rows that are made anew need no memory for what is
- * drawn, and no launch of their own for each projection. The instructions are those of the processor's kernels with one lane. */
+/* Devices: what projections draw of their synapses, as functions that runtime/device/made.c calls, which is
+ * compiled with them: the kernels of one synapse each, and `nsl_dev_value`, which has a case for each of
+ * their numbers. So rows that are made anew need no memory for what is drawn, and no launch of their own for
+ * each projection. The instructions are those of the processor's kernels with one lane. */
 #include <string.h>
 
 #include "codegen/emit.h"
 
-/* double nsl_dev_value(uint32_t kernel, const double *u, uint64_t key, double dt, uint64_t source, uint64_t ordinal,
- *                      const void *rows, uint32_t target, uint64_t position); a kernel's function has all but the first. */
+/* double nsl_dev_value(uint32_t kernel, const double *u, uint64_t key, double dt, uint64_t source,
+ *                      uint64_t ordinal, const void *rows, uint32_t target, uint64_t position);
+ * a kernel's function has all but the first. */
 enum { ARG_U, ARG_KEY, ARG_DT, ARG_SOURCE, ARG_ORDINAL, ARG_ROWS, ARG_TARGET, ARG_POSITION, ARGS };
 
 struct CgCalled {
@@ -21,18 +23,23 @@ static LLVMTypeRef function_type(const CgUnit *u, bool numbered) {
 /* What a synapse was given, or where its cells are: as the rows know it. */
 LLVMValueRef emit_called_load(Emit *e, uint32_t slot) {
   CgUnit *u = e->u;
-  LLVMTypeRef all[] = {u->ptr, u->i32, u->i32, u->i32, u->i64}, type = LLVMFunctionType(u->f64, all, COUNT_OF(all), false);
+  LLVMTypeRef all[] = {u->ptr, u->i32, u->i32, u->i32, u->i64},
+              type = LLVMFunctionType(u->f64, all, COUNT_OF(all), false);
   LLVMValueRef f = LLVMGetNamedFunction(u->module, "nsl_dev_pair"), *args = (LLVMValueRef *)e->called->args;
   if (!f) f = LLVMAddFunction(u->module, "nsl_dev_pair", type);
-  LLVMValueRef source = LLVMBuildTrunc(u->builder, args[ARG_SOURCE], u->i32, ""), field = LLVMConstInt(u->i32, e->k->slots.at[slot].index, false);
-  return LLVMBuildCall2(u->builder, type, f, (LLVMValueRef[]){args[ARG_ROWS], field, source, args[ARG_TARGET], args[ARG_POSITION]}, 5, "");
+  LLVMValueRef source = LLVMBuildTrunc(u->builder, args[ARG_SOURCE], u->i32, ""),
+               field = LLVMConstInt(u->i32, e->k->slots.at[slot].index, false);
+  return LLVMBuildCall2(u->builder, type, f,
+                        (LLVMValueRef[]){args[ARG_ROWS], field, source, args[ARG_TARGET], args[ARG_POSITION]},
+                        5, "");
 }
 
 void emit_called(Emit *e) {
   CgUnit *u = e->u;
   LLVMBuilderRef b = u->builder;
   struct CgCalled called;
-  e->function = LLVMAddFunction(u->module, cg_kernel_symbol(u->s, u->arena, e->k, u->target), function_type(u, false));
+  e->function =
+      LLVMAddFunction(u->module, cg_kernel_symbol(u->s, u->arena, e->k, u->target), function_type(u, false));
   LLVMSetLinkage(e->function, LLVMInternalLinkage);
   cg_function_target(u, e->function);
   LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(u->ctx, e->function, "entry"));
@@ -63,11 +70,13 @@ void cg_values(CgUnit *u) {
   LLVMBuilderRef b = u->builder;
   LLVMValueRef f = LLVMAddFunction(u->module, "nsl_dev_value", function_type(u, true)), args[ARGS + 1];
   for (uint32_t i = 0; i < u->values.n; i++)
-    if (!LLVMGetNamedFunction(u->module, cg_kernel_symbol(u->s, u->arena, u->values.at[i].kernel, u->target))) cg_kernel(u, u->values.at[i].kernel);
+    if (!LLVMGetNamedFunction(u->module, cg_kernel_symbol(u->s, u->arena, u->values.at[i].kernel, u->target)))
+      cg_kernel(u, u->values.at[i].kernel);
   LLVMSetCurrentDebugLocation2(b, NULL);
   thirds_answer(u);
   LLVMGetParams(f, args);
-  LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(u->ctx, f, "entry"), none = LLVMAppendBasicBlockInContext(u->ctx, f, "none");
+  LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(u->ctx, f, "entry"),
+                    none = LLVMAppendBasicBlockInContext(u->ctx, f, "none");
   LLVMPositionBuilderAtEnd(b, none);
   LLVMBuildRet(b, LLVMConstNull(u->f64));
   LLVMPositionBuilderAtEnd(b, entry);
@@ -76,7 +85,8 @@ void cg_values(CgUnit *u) {
     LLVMBasicBlockRef here = LLVMAppendBasicBlockInContext(u->ctx, f, "");
     LLVMAddCase(which, LLVMConstInt(u->i32, u->values.at[i].number, false), here);
     LLVMPositionBuilderAtEnd(b, here);
-    LLVMValueRef kernel = LLVMGetNamedFunction(u->module, cg_kernel_symbol(u->s, u->arena, u->values.at[i].kernel, u->target));
+    LLVMValueRef kernel =
+        LLVMGetNamedFunction(u->module, cg_kernel_symbol(u->s, u->arena, u->values.at[i].kernel, u->target));
     LLVMBuildRet(b, LLVMBuildCall2(b, function_type(u, false), kernel, args + 1, ARGS, ""));
   }
 }

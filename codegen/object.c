@@ -47,7 +47,8 @@ static bool choose_levels(Session *s, CgProgram *p, const char *cpu) {
 
 /* What is to run on many machines can run on their GPUs. */
 static void choose_devices(CgProgram *p, unsigned devices) {
-  _Static_assert(1u << (TARGET_SM_90 - TARGET_SM_75) == CG_SM_90 && 1u << (TARGET_EMULATED - TARGET_SM_75) == CG_EMULATED,
+  _Static_assert(1u << (TARGET_SM_90 - TARGET_SM_75) == CG_SM_90 &&
+                     1u << (TARGET_EMULATED - TARGET_SM_75) == CG_EMULATED,
                  "bits are in the order of the rows");
   for (int i = TARGET_SM_75; i < TARGETS; i++)
     if (devices >> (i - TARGET_SM_75) & 1) vec_push(p->arena, &p->devices, &cg_targets[i]);
@@ -106,7 +107,9 @@ static void experiment_needs(CgProgram *p, CgUnit *u, const IrExperiment *x) {
   for (uint32_t k = 0; k < x->projections.n; k++) {
     const IrProjection *m = &x->projections.at[k];
     if (m->cells != IR_NONE) continue;
-    p->makes |= x->populations.at[m->target.pop].class->ports.at[m->proj->port].additive ? CG_MAKES_SUMS : CG_MAKES_SUMS | CG_MAKES_EVENTS;
+    p->makes |= x->populations.at[m->target.pop].class->ports.at[m->proj->port].additive
+                    ? CG_MAKES_SUMS
+                    : CG_MAKES_SUMS | CG_MAKES_EVENTS;
     if (m->proj->rule == RULE_THIRD) p->makes |= CG_MAKES_THIRDS;
     const IrKernel *drawn[] = {m->weight_kernel, m->weight_f32, m->delay_kernel, m->delay_f32};
     for (size_t j = 0; u && j < COUNT_OF(drawn); j++) value_add(p, u, drawn[j]);
@@ -114,7 +117,8 @@ static void experiment_needs(CgProgram *p, CgUnit *u, const IrExperiment *x) {
 }
 
 static void rows_need(CgProgram *p, CgUnit *u) {
-  for (uint32_t i = 0; i < p->module->experiments.n; i++) experiment_needs(p, u, p->module->experiments.at[i]);
+  for (uint32_t i = 0; i < p->module->experiments.n; i++)
+    experiment_needs(p, u, p->module->experiments.at[i]);
   for (uint32_t i = 0; i < p->module->fits.n; i++) experiment_needs(p, u, p->module->fits.at[i]->x);
 }
 
@@ -202,7 +206,9 @@ static CgProgram *program_plan(Session *s, const IrModule *m, const CgOptions *o
     cut_units(s, p, p->levels.at[i], false);
     cut_units(s, p, p->levels.at[i], true);
   }
-  choose_devices(p, options->devices | (!options->kernels_only && options->cpu && !strcmp(options->cpu, "portable") ? CG_GPUS : 0));
+  choose_devices(
+      p, options->devices |
+             (!options->kernels_only && options->cpu && !strcmp(options->cpu, "portable") ? CG_GPUS : 0));
   if (!options->kernels_only) rows_need(p, NULL);
   for (uint32_t i = 0; i < p->devices.n; i++) {
     if (!options->kernels_only) unit_add(s, p, p->devices.at[i], UNIT_HOT);

@@ -1,12 +1,13 @@
-/* Spikes along rows that are made anew: a warp makes a piece of a row, its threads a synapse each. Compiled with each model, whose kernels
- * draw weights and delays (codegen/made.c); they become grains and steps as on the host: hot_rows.h, hot_pack.h. */
+/* Spikes along rows that are made anew: a warp makes a piece of a row, its threads a synapse each. Compiled
+ * with each model, whose kernels draw weights and delays (codegen/made.c); they become grains and steps as on
+ * the host: hot_rows.h, hot_pack.h. */
 #include "runtime/device/arrive.h"
 #include "runtime/device/events.h"
 #include "runtime/device/made.h"
 
 /* A number that is drawn, and what a synapse was given: by code of the model; by `rows`, for it. */
-double nsl_dev_value(uint32_t kernel, const double *u, uint64_t key, double dt, uint64_t source, uint64_t ordinal, const void *rows, uint32_t target,
-                     uint64_t position);
+double nsl_dev_value(uint32_t kernel, const double *u, uint64_t key, double dt, uint64_t source,
+                     uint64_t ordinal, const void *rows, uint32_t target, uint64_t position);
 double nsl_dev_pair(const void *rows, uint32_t field, uint32_t source, uint32_t target, uint64_t position);
 
 uint32_t nsl_dev_thirds(void); /* has the model third parts? */
@@ -23,18 +24,21 @@ struct numbers { /* of the next synapses, in the row of targets and in that of t
 
 static inline struct numbers numbers_of(const struct dev_made *m, uint32_t source, uint32_t piece) {
   uint32_t at = m->ordinals || m->third_ordinals ? m->piece0[source] + piece : 0;
-  return (struct numbers){m->ordinals ? m->ordinals[at] : 0, nsl_dev_thirds() && m->third_ordinals ? m->third_ordinals[at] : 0};
+  return (struct numbers){m->ordinals ? m->ordinals[at] : 0,
+                          nsl_dev_thirds() && m->third_ordinals ? m->third_ordinals[at] : 0};
 }
 
 static inline uint32_t number_of(uint32_t *next, int there, uint32_t lane) {
-  uint32_t all = nsl_dev_ballot((uint32_t)there), mine = *next + (uint32_t)__builtin_popcount(all & (((uint32_t)1 << lane) - 1));
+  uint32_t all = nsl_dev_ballot((uint32_t)there),
+           mine = *next + (uint32_t)__builtin_popcount(all & (((uint32_t)1 << lane) - 1));
   *next += (uint32_t)__builtin_popcount(all);
   return mine;
 }
 
 /* All threads of a warp come here, with positions side by side; n: how long the row is. */
-static inline struct synapse synapse_find(const struct dev_made *m, uint32_t source, uint64_t position, uint32_t at, uint32_t n, int there,
-                                          uint32_t lane, struct numbers *numbers) {
+static inline struct synapse synapse_find(const struct dev_made *m, uint32_t source, uint64_t position,
+                                          uint32_t at, uint32_t n, int there, uint32_t lane,
+                                          struct numbers *numbers) {
   struct synapse x = {source, DEV_NOBODY, at, position};
   if (there) x.target = made_target(m, source, position, at, n);
   if (m->ordinals) x.ordinal = number_of(&numbers->next, x.target != DEV_NOBODY, lane);
@@ -72,11 +76,17 @@ double nsl_dev_pair(const void *rows, uint32_t field, uint32_t source, uint32_t 
 }
 
 /* That it is one at all was seen when the network was built. */
-static inline uint32_t steps_of(const struct dev_made *m, double delay) { return (uint32_t)(delay * m->stretch / m->dt + (0.5 + 1e-9)); }
+static inline uint32_t steps_of(const struct dev_made *m, double delay) {
+  return (uint32_t)(delay * m->stretch / m->dt + (0.5 + 1e-9));
+}
 
-static inline double clipped(const struct dev_made *m, double weight) { return weight < m->lo ? m->lo : weight > m->hi ? m->hi : weight; }
+static inline double clipped(const struct dev_made *m, double weight) {
+  return weight < m->lo ? m->lo : weight > m->hi ? m->hi : weight;
+}
 
-static inline double given_of(const struct dev_made *m, const struct synapse *x) { return m->given[m->given_begin[x->source - m->s0] + x->ordinal]; }
+static inline double given_of(const struct dev_made *m, const struct synapse *x) {
+  return m->given[m->given_begin[x->source - m->s0] + x->ordinal];
+}
 
 static inline int64_t grains_of(const struct dev_made *m, double weight) {
   double grains = weight * m->per_grain + 0x1.8p52; /* the nearest, in the low bits */
@@ -86,7 +96,8 @@ static inline int64_t grains_of(const struct dev_made *m, double weight) {
 }
 
 /* One call for both: what it draws stands there once. */
-static void synapse_send(const struct dev_group *g, const struct dev_ring *r, const struct synapse *x, uint64_t step) {
+static void synapse_send(const struct dev_group *g, const struct dev_ring *r, const struct synapse *x,
+                         uint64_t step) {
   const struct dev_made *m = g->made;
   int64_t units = g->units;
   uint32_t delay = g->delay;
@@ -94,7 +105,8 @@ static void synapse_send(const struct dev_group *g, const struct dev_ring *r, co
   for (uint32_t k = 0; k < 2; k++) {
     uint32_t kernel = k ? m->delay : m->weight;
     if (kernel == NSL_NONE) continue;
-    double value = nsl_dev_value(kernel, m->u, m->value_key, m->dt, x->source, x->ordinal, m, x->target, x->position);
+    double value =
+        nsl_dev_value(kernel, m->u, m->value_key, m->dt, x->source, x->ordinal, m, x->target, x->position);
     if (k) delay = steps_of(m, value);
     else units = grains_of(m, clipped(m, value)) * g->units;
   }
@@ -104,13 +116,15 @@ static void synapse_send(const struct dev_group *g, const struct dev_ring *r, co
 
 /* ---- onto sums */
 
-static void piece_make(const struct dev_group *g, const struct dev_ring *r, const struct dev_piece *piece, uint32_t lane, uint64_t step) {
+static void piece_make(const struct dev_group *g, const struct dev_ring *r, const struct dev_piece *piece,
+                       uint32_t lane, uint64_t step) {
   uint64_t begin = g->begin[piece->source];
   uint32_t n = (uint32_t)(g->begin[piece->source + 1] - begin), first = (uint32_t)(piece->begin - begin);
   struct numbers numbers = numbers_of(g->made, piece->source, first / DEV_MADE_PIECE);
 #pragma clang loop unroll(disable)
   for (uint32_t k = lane; k < piece->n + lane; k += DEV_WARP) { /* all threads come as often */
-    struct synapse x = synapse_find(g->made, piece->source, piece->begin + k, first + k, n, k < piece->n, lane, &numbers);
+    struct synapse x =
+        synapse_find(g->made, piece->source, piece->begin + k, first + k, n, k < piece->n, lane, &numbers);
     if (x.target != DEV_NOBODY) synapse_send(g, r, &x, step);
   }
 }
@@ -126,25 +140,32 @@ DEV_KERNEL(push_made) {
   }
 }
 
-/* ---- onto handlers that do more than add: as in events.c, but a row is made for each delay, of which it keeps those that have it */
+/* ---- onto handlers that do more than add: as in events.c, but of a row that is made those that have the delay */
 
-static void synapse_due(const struct dev_args *a, const struct dev_apart *g, const struct synapse *x, uint32_t delay) {
+static void synapse_due(const struct dev_args *a, const struct dev_apart *g, const struct synapse *x,
+                        uint32_t delay) {
   const struct dev_made *m = g->made;
   double weight = g->weight;
 #pragma clang loop unroll(disable)
   for (uint32_t k = 0; k < 2; k++) {
     uint32_t kernel = k ? m->weight : m->delay;
     if (kernel == NSL_NONE) continue;
-    double value = nsl_dev_value(kernel, m->u, m->value_key, m->dt, x->source, x->ordinal, m, x->target, x->position);
+    double value =
+        nsl_dev_value(kernel, m->u, m->value_key, m->dt, x->source, x->ordinal, m, x->target, x->position);
     if (k) weight = clipped(m, value);
     else if (steps_of(m, value) != delay) return;
   }
   if (m->given) weight = given_of(m, x);
-  node_add(a, g->list_at + x->target, (struct dev_node){.key = (uint64_t)g->rank << 32 | x->source, .weight = weight, .number = x->ordinal, .count = 1,
-                                                        .element = x->target});
+  node_add(a, g->list_at + x->target,
+           (struct dev_node){.key = (uint64_t)g->rank << 32 | x->source,
+                             .weight = weight,
+                             .number = x->ordinal,
+                             .count = 1,
+                             .element = x->target});
 }
 
-static void row_due(const struct dev_args *a, const struct dev_apart *g, uint32_t source, uint32_t delay, uint32_t lane) {
+static void row_due(const struct dev_args *a, const struct dev_apart *g, uint32_t source, uint32_t delay,
+                    uint32_t lane) {
   uint64_t begin = g->begin[source];
   uint32_t n = (uint32_t)(g->begin[source + 1] - begin);
   struct numbers numbers = numbers_of(g->made, source, 0);
@@ -157,13 +178,15 @@ static void row_due(const struct dev_args *a, const struct dev_apart *g, uint32_
 
 DEV_KERNEL(due_made) {
   const struct dev_args *a = arguments;
-  uint64_t step = a->clock->step, thread = (uint64_t)nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread();
+  uint64_t step = a->clock->step,
+           thread = (uint64_t)nsl_dev_block() * nsl_dev_block_size() + nsl_dev_thread();
   uint64_t warps = (uint64_t)nsl_dev_blocks() * nsl_dev_block_size() / DEV_WARP;
   uint32_t k = 0, lane = (uint32_t)(thread % DEV_WARP);
   for (uint64_t task = thread / DEV_WARP; task < a->n_tasks; task += warps) {
     while (k + 1 < a->n_aparts && task >= a->aparts[k + 1].task0) k++;
     const struct dev_apart *g = &a->aparts[k];
-    uint32_t delay = g->least + (uint32_t)((task - g->task0) / g->words), word = (uint32_t)((task - g->task0) % g->words);
+    uint32_t delay = g->least + (uint32_t)((task - g->task0) / g->words),
+             word = (uint32_t)((task - g->task0) % g->words);
     if (delay >= step) continue; /* nobody spikes before the first step */
     const uint64_t *masks = a->masks + ((step - delay) & a->mask_mask) * a->mask_row + g->mask_at + word;
     for (uint32_t i = 0; i < g->within; i++)

@@ -1,5 +1,6 @@
-/* Who stands at a position of a source's row, where rows are not stored: the same targets as those of rules.c, in the scalar forms of
- * hot_rows.h. All arithmetic is on integers. No position needs another, so a thread makes one without its neighbours. */
+/* Who stands at a position of a source's row, where rows are not stored: the same targets as those of
+ * rules.c, in the scalar forms of hot_rows.h. All arithmetic is on integers. No position needs another, so a
+ * thread makes one without its neighbours. */
 #ifndef NSL_RUNTIME_DEVICE_MADE_H
 #define NSL_RUNTIME_DEVICE_MADE_H
 
@@ -19,22 +20,28 @@ static inline uint32_t drawn(uint64_t key, uint32_t source, uint32_t ordinal, ui
 }
 
 /* DEV_NOBODY: nobody stands there. */
-static inline uint32_t third_cell(const struct dev_third *d, uint32_t source, uint32_t ordinal, uint32_t target) {
+static inline uint32_t third_cell(const struct dev_third *d, uint32_t source, uint32_t ordinal,
+                                  uint32_t target) {
   if (d->share < 1 && !(nslm_draw_unit_f64(d->key, source, ordinal, DEV_TAKES) < d->share)) return DEV_NOBODY;
-  uint64_t which = d->pool > 1 ? nslm_draw_index_u64(d->key, source, ordinal, DEV_WHICH, d->pool) : 0, first = (uint64_t)(target - d->t0) * d->cells / d->tn;
+  uint64_t which = d->pool > 1 ? nslm_draw_index_u64(d->key, source, ordinal, DEV_WHICH, d->pool) : 0,
+           first = (uint64_t)(target - d->t0) * d->cells / d->tn;
   if (!d->blocks) return d->first + ordered(&d->order, shuffle_key(d->order_key, target), which);
   return d->first + (uint32_t)((first + d->pool > d->cells ? d->cells - d->pool : first) + which);
 }
 
-/* A target that orders the sources, without itself, takes the first n: where the source stands there, or NULL. */
-static inline const struct rt_shuffle *asked(const struct dev_made *m, uint32_t target, uint32_t source, uint64_t *ret_position) {
+/* A target that orders the sources, without itself, takes the first n: where the source stands there, or
+ * NULL. */
+static inline const struct rt_shuffle *asked(const struct dev_made *m, uint32_t target, uint32_t source,
+                                             uint64_t *ret_position) {
   bool both = target >= m->both && target < m->both_end;
   *ret_position = source - m->s0 - (both && target < source);
   return both && target == source ? NULL : &m->orders[both];
 }
 
-/* position: in the order of all rows; ordinal: among the n of the source's. DEV_NOBODY: there is no synapse. One look into an order: it is long. */
-static inline uint32_t made_target(const struct dev_made *m, uint32_t source, uint64_t position, uint32_t ordinal, uint32_t n) {
+/* position: in the order of all rows; ordinal: among the n of the source's. DEV_NOBODY: there is no synapse.
+ * One look into an order: it is long. */
+static inline uint32_t made_target(const struct dev_made *m, uint32_t source, uint64_t position,
+                                   uint32_t ordinal, uint32_t n) {
   bool fewer = m->no_self && source - m->t0 < m->tn; /* itself is not among the targets */
   const struct rt_shuffle *order = NULL;
   uint64_t key = m->key;
