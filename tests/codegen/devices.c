@@ -148,6 +148,31 @@ static const char *run_march(Arena *a, nsl_device_fn *fn, const IrKernel *k, con
   return wrong || !l->parts ? wrong : emulate(l, fn, &args, blocks);
 }
 
+/* A list of what it runs for, in any order, for fewer threads than there are. parts: in two launches. */
+static const char *run_learn(Arena *a, nsl_device_fn *fn, const RandomMemory *m, const Launch *l) {
+  uint32_t n = (uint32_t)m->env.count, cut = l->parts ? n / 3 : n, listed = cut;
+  uint32_t *list = NEW_ARRAY(a, uint32_t, n + 1);
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t j = (uint32_t)(mix(m->env.key + i) % (i + 1));
+    list[i] = list[j];
+    list[j] = i;
+  }
+  struct nsl_env env = env_of(&m->env);
+  struct nsl_clock clock = {.step = m->env.step, .now = m->env.step};
+  uint64_t bad = UINT64_MAX;
+  struct nsl_launch args = {.envs = &env, .clock = &clock, .bad = &bad};
+  env.step = ~env.step; /* both are the clock's */
+  env.t = NAN;
+  env.count = -1; /* is not read */
+  env.list = list;
+  env.listed = &listed;
+  const char *wrong = emulate(l, fn, &args, 2);
+  if (wrong || cut == n) return wrong;
+  env.list = list + cut;
+  listed = n - cut;
+  return emulate(l, fn, &args, 2);
+}
+
 /* NULL, or what is wrong. */
 static const char *run_device(Arena *a, nsl_device_fn *fn, const IrKernel *k, const RandomMemory *m, const Launch *l, bool *ret_bad) {
   const IrEnv *e = &m->env;
@@ -219,6 +244,7 @@ static const char *compare(Session *s, Arena *a, const IrKernel *k, const CgJit 
     const char *wrong = NULL;
     if (x86) got_bad = run_x86(cg_jit_kernel(jit, k->index), &got->env);
     else if (ir_kernel_over_time(k->kind)) wrong = run_march(a, device->kernels[k->index], k, got, &launches[i]);
+    else if (k->kind == KERNEL_LEARN) wrong = run_learn(a, device->kernels[k->index], got, &launches[i]);
     else wrong = run_device(a, device->kernels[k->index], k, got, &launches[i], &got_bad);
     if (wrong) return wrong;
     if (bad != got_bad) return arena_printf(a, "checks: %d and %d", bad, got_bad);
@@ -237,7 +263,7 @@ typedef struct {
 
 static void batch(Way *ways, uint32_t n_ways, uint64_t first, uint32_t n, bool f32) {
   static const KernelKind kinds[] = {KERNEL_STEP, KERNEL_STEP, KERNEL_STEP, KERNEL_RECEIVE, KERNEL_FINISH, KERNEL_RECORD, KERNEL_DRIVE,
-                                     KERNEL_MARCH, KERNEL_BACK};
+                                     KERNEL_LEARN, KERNEL_MARCH, KERNEL_BACK};
   Session *s = session_new();
   IrModule *m = NEW(s->arena, IrModule);
   m->level = 2;

@@ -445,6 +445,7 @@ RandomMemory *random_memory(Arena *a, const IrKernel *k, uint64_t seed, bool f32
   env.first = (int64_t)(next(&rng) % 3) * 64, env.count = 64 + (int64_t)(next(&rng) % 3) * 64;
   if (k->kind == KERNEL_SYNAPSE || k->kind == KERNEL_SYNAPSE_F32)
     env.first = (int64_t)(next(&rng) % 250) * 4, env.count = 1 + (int64_t)(next(&rng) % 200);
+  if (k->kind == KERNEL_LEARN) env.first = 0; /* synapses begin with the first */
   if (ir_kernel_fit(k->kind)) over_time(&env, &rng);
   void **slots = NEW_ARRAY(a, void *, k->slots.n + 1);
   m->bytes = NEW_ARRAY(a, size_t, k->slots.n + 1);

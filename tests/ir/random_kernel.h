@@ -13,7 +13,7 @@
 
 #include "ir/ir.h"
 
-/* Kinds: setup, derive, init, step, receive, finish, record, synapse, drive, begin, march, back. All ops, slot kinds, types; index 0; passes the
+/* Kinds: setup, derive, init, step, receive, finish, learn, record, synapse, drive, begin, march, back. All ops, slot kinds, types; index 0; passes the
  * verifier. */
 IrKernel *random_kernel(Session *s, Arena *a, uint64_t seed, KernelKind kind, uint32_t size);
 /* A kind by the seed: mostly step. */
