@@ -23,8 +23,6 @@
 #include "runtime/threads.h"
 #include "runtime/verify.h"
 
-enum { MOST_LOOKS_BYTES = 1 << 28 };
-
 /* ---- transfers */
 
 int rt_device_copy_to(struct rt_device *d, uint64_t to, const void *from, uint64_t bytes, const char *what) {
@@ -41,7 +39,10 @@ int rt_device_move(struct rt_device *d, bool up, uint64_t at, void *host, uint64
   return up ? rt_device_copy_to(d, at, host, bytes, what) : rt_device_copy_from(d, host, at, bytes, what);
 }
 
-int rt_device_wait(struct rt_device *d, const char *what) { return gpu_try(&d->gpu, cuStreamSynchronize, (d->stream), "%s", what); }
+int rt_device_wait(struct rt_device *d, const char *what) {
+  int e = gpu_try(&d->gpu, cuStreamSynchronize, (d->stream), "%s", what);
+  return e ? e : gpu_try(&d->gpu, cuStreamSynchronize, (d->beside), "%s", what);
+}
 
 static int pinned(struct rt_device *d, void *ret, uint64_t bytes) {
   void **at = ret;
@@ -61,15 +62,6 @@ static int straight_weights(struct rt_device *d) {
   return 0;
 }
 
-static void looked_find(struct rt_device *d) {
-  const struct rt_sim *s = d->s;
-  for (uint32_t i = 0; i < s->n_pops; i++) d->looked[i] = s->verify != NULL;
-  for (uint32_t i = 0; i < s->x->n_records; i++)
-    for (uint32_t k = 0; k < s->x->records[i].n_items; k++) d->looked[s->x->records[i].items[k].slice.pop] = true;
-  for (uint32_t i = 0; i < s->n_measures; i++)
-    for (uint32_t k = 0; k < s->measures[i].def->n_items; k++) d->looked[s->measures[i].def->items[k].slice.pop] = true;
-}
-
 static int batch_make(struct rt_device *d, struct dev_batch *b) {
   if (!(b->look_steps = rt_alloc(&d->mem, d->most_looks, sizeof *b->look_steps))) return NSL_EMEMORY;
   int e = pinned(d, &b->say, d->say_bytes);
@@ -77,14 +69,13 @@ static int batch_make(struct rt_device *d, struct dev_batch *b) {
   if (!e) e = pinned(d, &b->masks, DEV_BATCH * d->mask_row * sizeof *b->masks);
   if (!e) e = pinned(d, &b->bad, rt_device_bad_bytes(d));
   if (!e) e = pinned(d, &b->looks, d->most_looks * d->live_bytes);
-  return e ? e : gpu_try(&d->gpu, cuEventCreate, (&b->done, RT_GPU_EVENT_PLAIN), "making an event");
+  struct rt_gpu_event **events[] = {&b->computed, &b->done};
+  for (size_t i = 0; !e && i < sizeof events / sizeof *events; i++)
+    e = gpu_try(&d->gpu, cuEventCreate, (events[i], RT_GPU_EVENT_PLAIN), "making an event");
+  return e;
 }
 
 static int buffers_make(struct rt_device *d) {
-  uint64_t most = MOST_LOOKS_BYTES / (d->live_bytes + 1);
-  d->most_looks = most < 1 ? 1 : most > DEV_BATCH ? DEV_BATCH : (uint32_t)most;
-  if (!(d->looked = rt_alloc(&d->mem, d->s->n_pops, sizeof *d->looked))) return NSL_EMEMORY;
-  looked_find(d);
   int e = pinned(d, &d->staging, d->live_bytes);
   if (!e && d->agree_at) e = pinned(d, &d->agreed, sizeof(struct dev_agree) + sizeof(struct dev_clock));
   if (!e && d->agreed) memset(d->agreed, 0, sizeof(struct dev_agree));
@@ -186,6 +177,7 @@ int rt_device_make(struct rt_sim *s) {
   double began = rt_clock();
   int e = rt_device_refuse(s);
   if (!e) e = gpu_try(&d->gpu, cuStreamCreate, (&d->stream, RT_GPU_STREAM_OWN), "making a stream");
+  if (!e) e = gpu_try(&d->gpu, cuStreamCreate, (&d->beside, RT_GPU_STREAM_OWN), "making a stream");
   if (!e) e = straight_weights(d);
   if (!e) e = rt_device_plan(d);
   if (!e) e = rt_device_allocate(d);
@@ -208,10 +200,12 @@ void rt_device_drop(struct rt_sim *s) {
     void *buffers[] = {b->say, b->masks, b->bad, b->looks};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
       if (buffers[i]) gpu->cuMemFreeHost(buffers[i]);
+    if (b->computed) gpu->cuEventDestroy_v2(b->computed);
     if (b->done) gpu->cuEventDestroy_v2(b->done);
     if (graphs[k]) gpu->cuGraphExecDestroy(graphs[k]);
   }
   if (d->block) gpu->cuMemFree_v2(d->block);
+  if (d->beside) gpu->cuStreamDestroy_v2(d->beside);
   if (d->stream) gpu->cuStreamDestroy_v2(d->stream);
   if (!d->lent) rt_gpu_close(&d->gpu);
   rt_drop(&d->given);
@@ -263,34 +257,6 @@ static int masks_fetch(struct rt_device *d, const struct dev_batch *b) {
 }
 
 /* ---- what the host looks at */
-
-static uint64_t look_next(const struct rt_sim *s, uint64_t step) {
-  uint64_t next[] = {rt_record_next(s, step), rt_probes_next(s, step), rt_digest_next(s, step)}, first = RT_NO_STEP;
-  for (int i = 0; i < 3; i++) first = next[i] < first ? next[i] : first;
-  return first;
-}
-
-/* Which steps of a batch, and how long it may be for them. */
-static void looks_plan(struct rt_device *d, struct dev_batch *b) {
-  b->n_looks = 0;
-  for (uint64_t step = look_next(d->s, b->from); step <= b->from + b->n; step = look_next(d->s, step)) {
-    b->look_steps[b->n_looks++] = step;
-    if (b->n_looks == d->most_looks) b->n = (uint32_t)(step - b->from);
-  }
-}
-
-/* Arrays of populations that lie side by side come together. */
-static int look_fetch(struct rt_device *d, struct dev_batch *b, uint32_t look) {
-  char *to = b->looks + look * d->live_bytes;
-  int e = 0;
-  for (uint32_t i = 0, k; !e && i < d->s->n_pops; i = k + 1) {
-    for (k = i; k < d->s->n_pops && d->looked[k]; k++) continue;
-    if (k == i) continue;
-    uint64_t from = d->places[i].live, end = d->places[k - 1].live + d->places[k - 1].live_bytes;
-    e = rt_device_copy_from(d, to + (from - d->live), from, end - from, "states");
-  }
-  return e;
-}
 
 static int look_take(struct rt_device *d, const struct dev_batch *b, uint32_t i) {
   struct rt_sim *s = d->s;
@@ -405,19 +371,19 @@ static int batch_send(struct rt_device *d, struct dev_batch *b, uint64_t from, u
   if (n > s->batch) n = s->batch;
   b->from = from;
   b->n = n > DEV_BATCH ? DEV_BATCH : (uint32_t)n;
-  looks_plan(d, b);
+  rt_device_looks_steps(d, b);
   int e = rt_device_drives_batch(d, b);
   for (uint32_t i = 0; !e && i < b->n_looks; i++) {
     e = steps_send(d, from, b->look_steps[i]);
     if (d->failed) b->n_looks = i;
-    else if (!e) e = look_fetch(d, b, i);
+    else if (!e) e = rt_device_look_fetch(d, b, i);
     from = b->look_steps[i];
   }
   if (!e) e = steps_send(d, from, b->from + b->n);
   if (d->failed) b->n = (uint32_t)(d->failed - 1 - b->from);
   if (!e) e = masks_fetch(d, b);
   if (!e) e = rt_device_copy_from(d, b->bad, d->bad_at, rt_device_bad_bytes(d), "what went wrong");
-  return e ? e : gpu_try(&d->gpu, cuEventRecord, (b->done, d->stream), "marking the end of steps");
+  return e ? e : rt_device_looks_end(d, b);
 }
 
 /* What the run on the processor does behind these steps. */

@@ -177,12 +177,13 @@ struct dev_image { /* tables on their way to the device */
 struct dev_batch {
   uint64_t from; /* steps from + 1 … from + n */
   uint32_t n;
-  struct rt_gpu_event *done;
+  struct rt_gpu_event *computed, *done; /* of the steps so far; of all, and what comes back */
   char *say;       /* pinned: what the host says of these steps before, */
   uint64_t *masks; /* who has spiked, by step & (DEV_BATCH - 1), */
   uint64_t *bad;   /* by launch: see struct nsl_launch, */
   uint64_t *look_steps;
-  char *looks; /* and the arrays behind the steps at which the host looks at them */
+  char *looks; /* and the arrays behind the steps at which the host looks at them: */
+  uint64_t looks_at; /* where those that are looked at wait until they have come */
   uint32_t n_looks;
 };
 
@@ -206,7 +207,7 @@ struct rt_device {
   struct rt_gpu gpu;
   bool lent; /* it stays open */
   struct rt_mem mem, pass; /* pass: of what is being done */
-  struct rt_gpu_stream *stream;
+  struct rt_gpu_stream *stream, *beside; /* steps; what comes back while they run */
   rt_gpu_at block; /* of memory; all offsets are in it */
   uint64_t bytes, used[DEV_USES];
   uint32_t threads; /* of a block */
@@ -265,6 +266,7 @@ struct rt_device {
   char *staging; /* pinned: live_bytes */
   struct dev_batch batches[2];
   bool *looked; /* by population: recorded, measured, or part of a digest */
+  uint64_t look_bytes; /* their arrays */
   uint32_t most_looks;
   struct rt_gpu_graph_exec *one, *many; /* a step, and DEV_MANY of them */
   uint32_t *degrees; /* by element of all populations: its synapses */
@@ -290,6 +292,11 @@ uint64_t rt_device_reserve(struct rt_device *d, enum dev_use use, uint64_t bytes
 uint64_t rt_device_keep(struct rt_device *d, const void *data, uint64_t bytes); /* data that does not change: where it is there; 0: there is none. While it is planned */
 int rt_device_plan(struct rt_device *d);
 int rt_device_allocate(struct rt_device *d); /* all at once; what does not fit is told before */
+/* ---- device_looks.c: what the host looks at while steps run */
+int rt_device_looks_plan(struct rt_device *d);
+void rt_device_looks_steps(struct rt_device *d, struct dev_batch *b); /* at which steps of a batch, and how long it may be for them */
+int rt_device_look_fetch(struct rt_device *d, const struct dev_batch *b, uint32_t look); /* behind its step */
+int rt_device_looks_end(struct rt_device *d, const struct dev_batch *b); /* `done` when all has come */
 /* ---- device_rows.c */
 int rt_device_rows_count(struct rt_device *d);
 int rt_device_rows_write(struct rt_device *d);

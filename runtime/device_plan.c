@@ -158,7 +158,7 @@ int rt_device_plan(struct rt_device *d) {
   if (e) return e;
   rows_plan(d);
   pieces_plan(d);
-  if ((e = rt_device_paces_plan(d)) || (e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d)) || (e = rt_device_carry_plan(d)) || (e = rt_device_plastic_plan(d))) return e;
+  if ((e = rt_device_looks_plan(d)) || (e = rt_device_paces_plan(d)) || (e = rt_device_events_plan(d)) || (e = rt_device_late_plan(d)) || (e = rt_device_carry_plan(d)) || (e = rt_device_plastic_plan(d))) return e;
   d->globals_at = rt_device_reserve(d, DEV_USE_TABLES, s->x->n_globals * sizeof(double));
   d->clock_at = rt_device_reserve(d, DEV_USE_TABLES, sizeof(struct dev_clock));
   if ((e = rt_device_drives_plan(d)) || (e = rt_device_launches(d))) return e;

@@ -139,6 +139,12 @@ int rt_emulated_cuMemcpyDtoHAsync_v2(void *to, rt_gpu_at from, size_t bytes, str
   return rt_emulated_ends(e ? e : put(stream, (struct op){.kind = COPY, .to = to, .from = rt_emulated_pointer(from), .bytes = bytes}));
 }
 
+int rt_emulated_cuMemcpyDtoDAsync_v2(rt_gpu_at to, rt_gpu_at from, size_t bytes, struct rt_gpu_stream *stream) {
+  int e = rt_emulated_begins();
+  if (!e && (!rt_emulated_inside(rt_emulated_pointer(to), bytes) || !rt_emulated_inside(rt_emulated_pointer(from), bytes))) e = RT_GPU_INVALID_VALUE;
+  return rt_emulated_ends(e ? e : put(stream, (struct op){.kind = COPY, .to = rt_emulated_pointer(to), .from = rt_emulated_pointer(from), .bytes = bytes}));
+}
+
 int rt_emulated_cuMemsetD8Async(rt_gpu_at to, unsigned char value, size_t bytes, struct rt_gpu_stream *stream) {
   int e = rt_emulated_begins();
   if (!e && !rt_emulated_inside(rt_emulated_pointer(to), bytes)) e = RT_GPU_INVALID_VALUE;
