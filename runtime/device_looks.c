@@ -6,7 +6,7 @@
 #include "runtime/record.h"
 #include "runtime/verify.h"
 
-enum { MOST_LOOKS_BYTES = 1 << 28 }; /* of a batch */
+enum { MOST_LOOKS_BYTES = 1 << 28, MEMORY_SHARE = 16 }; /* of a batch, on the host; of what is free on the device */
 
 /* ---- which populations, and room for them */
 
@@ -35,13 +35,22 @@ static bool range_next(const struct rt_device *d, uint32_t *i, struct range *ret
   return true;
 }
 
+/* How many looks a batch may have. */
+static uint32_t looks_most(const struct rt_device *d, uint64_t free) {
+  uint64_t host = MOST_LOOKS_BYTES / (d->live_bytes + 1), there = free / MEMORY_SHARE / (d->look_bytes + 1);
+  uint64_t most = host < there ? host : there;
+  return most < 1 ? 1 : most > DEV_BATCH ? DEV_BATCH : (uint32_t)most;
+}
+
 int rt_device_looks_plan(struct rt_device *d) {
-  uint64_t most = MOST_LOOKS_BYTES / (d->live_bytes + 1);
-  d->most_looks = most < 1 ? 1 : most > DEV_BATCH ? DEV_BATCH : (uint32_t)most;
+  uint64_t free;
+  int e = rt_gpu_memory_free(&d->gpu, &free);
+  if (e) return e;
   if (!(d->looked = rt_alloc(&d->mem, d->s->n_pops, sizeof *d->looked))) return NSL_EMEMORY;
   looked_find(d);
   struct range r;
   for (uint32_t i = 0; range_next(d, &i, &r);) d->look_bytes += r.bytes;
+  d->most_looks = looks_most(d, free);
   for (int k = 0; k < 2; k++) d->batches[k].looks_at = rt_device_reserve(d, DEV_USE_LOOKS, d->most_looks * d->look_bytes);
   return 0;
 }
